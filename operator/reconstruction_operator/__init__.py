@@ -1,0 +1,1 @@
+"""Kubernetes operator and Celery workers for 3D reconstruction."""
