@@ -1,0 +1,59 @@
+"""What the operator says to a worker beside the job id and the model: one versioned mapping, the task's `job` argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import TaskId, check_job_id
+
+ENVELOPE_VERSION = 1
+
+
+class EnvelopeError(ValueError):
+    """The message cannot be understood; it says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The job as a worker needs it. Unknown keys are ignored, so that an older worker takes a newer operator's message."""
+
+    version: int = ENVELOPE_VERSION
+    install_id: str = ""
+    namespace: str = ""
+    name: str = ""
+    attempt: int = 1
+    input_uri: str = ""
+    output_uri: str = ""
+    queue: str = "celery"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    traceparent: str = ""  # W3C Trace Context
+
+    def to_json(self) -> dict[str, Any]:
+        """The mapping that travels."""
+        encoded: dict[str, Any] = codec.encode(self)
+        return encoded
+
+    def task_id(self, job_id: str) -> TaskId:
+        """The attempt that this message is for."""
+        return TaskId(check_job_id(job_id), self.attempt)
+
+    @classmethod
+    def from_json(cls, data: object) -> Envelope:
+        """The envelope of a message.
+
+        Raises:
+            EnvelopeError: no mapping, a version that this code does not know, or a missing or wrong attempt.
+
+        """
+        if not isinstance(data, Mapping):
+            raise EnvelopeError(f"the job argument is a {type(data).__name__}, not a mapping")
+        version = data.get("version")
+        if type(version) is not int or not 1 <= version <= ENVELOPE_VERSION:
+            raise EnvelopeError(f"version {version!r:.40} of the job argument is not known here; upgrade the workers")
+        attempt = data.get("attempt")
+        if type(attempt) is not int or not 1 <= attempt < 10**9:
+            raise EnvelopeError(f"attempt {attempt!r:.40} of the job argument is not a whole number from 1")
+        return codec.decode(cls, data)

@@ -1,0 +1,66 @@
+"""Who a job and an attempt are. Keys are types; nothing else formats or takes apart these strings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+GROUP = "reconstruction.dev"
+VERSION = "v1alpha1"
+KIND = "ReconstructionJob"
+PLURAL = "reconstructionjobs"
+
+_JOB_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+
+
+def check_job_id(job_id: object) -> str:
+    """`job_id`, if it is safe as a folder name and in a Redis key.
+
+    Raises:
+        ValueError: it is not 1 to 128 letters, digits, dots, dashes or underscores with a letter or digit at both ends.
+
+    """
+    if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id) or ".." in job_id:
+        raise ValueError(
+            f"job id {job_id!r:.140} is not 1 to 128 letters, digits, dots, dashes or underscores "
+            "with a letter or digit at both ends and no '..'"
+        )
+    return job_id
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JobKey:
+    """One object in the API server. A new object of the same name is another job: the uid decides."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    @property
+    def job_id(self) -> str:
+        """The id that Redis, the worker and the job folder know the job by."""
+        return self.uid
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TaskId:
+    """One attempt of a job; its text is the Celery task id."""
+
+    job_id: str
+    attempt: int  # from 1
+
+    def __str__(self) -> str:
+        return f"{self.job_id}-{self.attempt}"
+
+    @classmethod
+    def parse(cls, text: str) -> TaskId | None:
+        """The attempt of `text`, or None for a task id that the operator did not make."""
+        job_id, dash, attempt = text.rpartition("-")
+        if not dash or not attempt.isascii() or not attempt.isdigit() or not 0 < len(attempt) < 10:  # noqa: PLR2004  # an int32's digits
+            return None
+        if attempt.startswith("0"):
+            return None
+        try:
+            return cls(check_job_id(job_id), int(attempt))
+        except ValueError:
+            return None

@@ -1,0 +1,102 @@
+"""Every end and every reason, in one table: retriable or not, counted as a failure or not, what the user is told."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Outcome(enum.StrEnum):
+    """How an attempt ended, as `finish` recorded it."""
+
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    STOPPED = "Stopped"  # given up without failure: suspended, drained, deleted, overtaken
+
+
+class StopReason(enum.StrEnum):
+    """Why the operator stops an attempt. Final for that attempt."""
+
+    SUSPEND = "Suspend"
+    DEADLINE = "Deadline"
+    DELETED = "Deleted"
+    SUPERSEDED = "Superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason. `advice` is what the user can do; the worker's message, with its numbers, comes before it."""
+
+    code: str  # in .status.failure.reason
+    retriable: bool  # another attempt may end differently
+    counts: bool  # counts against spec.backoffLimit
+    advice: str
+
+    @property
+    def condition_reason(self) -> str:
+        """The same in CamelCase, as the API conventions want a condition's reason."""
+        return "".join(part.capitalize() for part in self.code.split("_"))
+
+
+_TABLE = (
+    # The photos and the parameters: trying again changes nothing.
+    Reason("INPUT_NOT_FOUND", False, True, "Check spec.input.uri, and that the workers mount that folder."),
+    Reason("INPUT_REFUSED", False, True, "Use a location that the workers' settings allow."),
+    Reason("INPUT_UNREACHABLE", True, True, "Check that the server of spec.input.uri answers the workers."),
+    Reason("TOO_FEW_IMAGES", False, True, "Add photos: at least 3, better 20 or more, all around the object."),
+    Reason("TOO_MANY_IMAGES", False, True, "Leave out photos, or split the set."),
+    Reason("CORRUPT_IMAGE", False, True, "Copy or export the named photo again, or leave it out."),
+    Reason("IMAGE_TOO_LARGE", False, True, "Reduce the named photo."),
+    Reason(
+        "NOT_ENOUGH_OVERLAP",
+        False,
+        True,
+        "Take more photos, closer together: each should share most of its view with the next.",
+    ),
+    Reason(
+        "NO_DENSE_SURFACE",
+        False,
+        True,
+        "Take sharper photos from more directions, of a surface that is not glossy or transparent.",
+    ),
+    Reason(
+        "LOW_TEXTURE", False, True, "Photograph with more light and detail, or put a patterned sheet below the object."
+    ),
+    Reason("INVALID_PARAMETERS", False, True, "Correct spec.parameters in a new job."),
+    # The machine: another attempt, perhaps on another worker, may do.
+    Reason("OUT_OF_MEMORY", True, True, "Use quality fast or fewer photos, or give the workers more memory."),
+    Reason("BACKEND_CRASHED", True, True, "See the worker's log; if it happens again, report it with the photos."),
+    Reason("BACKEND_UNAVAILABLE", False, True, "Choose a modelType that the workers of this queue have."),
+    Reason("DISK_FULL", True, True, "Free space on the workers' job volume."),
+    Reason("OUTPUT_REFUSED", False, True, "Use a spec.output.uri that the workers' settings allow."),
+    Reason("WORKER_ERROR", True, True, "See the worker's log: this is a defect or a wrong setting."),
+    Reason("WORKER_LOST", True, True, "See why the worker went away (node, memory, kill)."),
+    # The operator's own.
+    Reason("TIMEOUT", False, True, "Raise spec.activeDeadlineSeconds, or use a faster quality."),
+    Reason("QUEUE_TIMEOUT", False, True, "Raise spec.queueDeadlineSeconds, or add workers to the queue."),
+    Reason("INVALID_SPEC", False, True, "Correct the manifest and apply it under a new name."),
+    # No failures: these lead to another attempt that is not counted, or to no attempt at all.
+    Reason("SUSPENDED", True, False, "Set spec.suspend to false to go on."),
+    Reason("DRAINED", True, False, "The worker was shut down; another attempt follows."),
+    Reason("REDIS_LOST", True, False, "Redis forgot the attempt; another attempt follows."),
+    Reason("SUPERSEDED", True, False, "A newer attempt has taken over."),
+    Reason("DELETED", False, False, "The job's object was deleted."),
+    Reason("CANCELLED", False, False, "The job was cancelled in two steps."),
+)
+
+REASONS: Mapping[str, Reason] = MappingProxyType({reason.code: reason for reason in _TABLE})
+
+
+def reason(code: str) -> Reason:
+    """The reason of that code; an unknown one (a newer worker's) counts as WORKER_ERROR, under its own name."""
+    known = REASONS.get(code)
+    if known is not None:
+        return known
+    fallback = REASONS["WORKER_ERROR"]
+    return Reason(code, fallback.retriable, fallback.counts, fallback.advice)

@@ -1,0 +1,259 @@
+"""What decisions are made from, and what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.api.spec import Spec, queue_name
+from reconstruction_operator.api.status import Inputs, Outputs, Status
+
+# --- The job, as the API server last showed it -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One ReconstructionJob. `status` is what the API server has stored, never what we wish."""
+
+    key: JobKey
+    generation: int
+    created: datetime
+    spec: Spec
+    status: Status
+    deleting: bool = False  # has a deletionTimestamp (somebody else's finalizer)
+
+    @property
+    def queue(self) -> str:
+        """The Celery queue of its messages."""
+        return queue_name(self.spec.queue, self.spec.priority)
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that an observation of this job is about: the stored one, or the first."""
+        return max(1, self.status.attempt)
+
+    @property
+    def task(self) -> TaskId:
+        """The task of that attempt."""
+        return TaskId(self.key.job_id, self.attempt)
+
+
+# --- What was observed in Redis ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`job:{job_id}`: the attempt that the operator wants, and when its message was sent."""
+
+    install_id: str
+    namespace: str
+    name: str
+    attempt: int
+    queue: str
+    sent_at: datetime | None = None  # of that attempt's newest message; None: not sent yet
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`claim:{task_id}`: who has begun the attempt."""
+
+    token: str
+    owner: str  # a worker's node name, or "operator: …"
+    by_operator: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """`end:{task_id}`: how the attempt ended; the one truth about it."""
+
+    outcome: Outcome
+    reason: str = ""  # a code of api.outcomes; empty for success
+    message: str = ""
+    at: datetime | None = None
+    worker: str = ""
+    simulated: bool = False
+    inputs: Inputs | None = None
+    outputs: Outputs | None = None
+    quality: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReport:
+    """The newest PROGRESS meta of the attempt. A view: no decision about an end rests on it."""
+
+    percent: int
+    step: str
+    step_index: int
+    fraction: float  # of the whole run's time, 0.0 to 1.0, as the model's step shares say
+    started_at: datetime | None
+    at: datetime | None
+    message: str = ""
+    worker: str = ""
+    inputs: Inputs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What is known of the queue that the job's message goes to."""
+
+    workers: int = 0  # live workers that listen to it
+    waiting: int = 0  # messages in it
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that Redis says of one job's current attempt, read at one moment."""
+
+    record: Record | None = None
+    claim: Claim | None = None
+    alive: bool = False
+    silent_seconds: float = 0.0  # claimed and not alive, over unbroken contact with Redis
+    end: End | None = None
+    stop: StopReason | None = None
+    requested: bool = False  # cancel_request:{job_id}
+    confirmed: bool = False  # cancel:{job_id}
+    flag_ttl_seconds: float | None = None  # of the flag that is set
+    progress: ProgressReport | None = None
+    queue: Queue = Queue()
+    epoch_age_seconds: float = 1e9  # since Redis was last seen to have forgotten things
+    cleaned: bool = False  # a worker has deleted the job's files on our order
+
+
+# --- What to do -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PutRecord:
+    """Say in Redis which attempt is wanted; an older one is overtaken by it."""
+
+    attempt: int
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Send the attempt's message (a record wants it already), and note when."""
+
+    task: TaskId
+    queue: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCancel:
+    """Set `cancel_request:{job_id}`, or prolong it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawRequest:
+    """Delete `cancel_request:{job_id}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssertCancelled:
+    """Set `cancel:{job_id}`, or prolong it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeClaim:
+    """End an attempt that no worker has begun; does nothing if one has."""
+
+    task: TaskId
+    outcome: Outcome
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStop:
+    """Set `stop:{task_id}`; the worker obeys within seconds."""
+
+    task: TaskId
+    reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class ForceEnd:
+    """End an attempt whose worker is lost; does nothing if it has ended meanwhile."""
+
+    task: TaskId
+    outcome: Outcome
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearFlags:
+    """Delete both cancel flags of a job that is over without a cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteFiles:
+    """Order a worker of that queue's pool to delete the job's folder."""
+
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Delete what Redis knows of the job: its record, and the keys of attempts 1 to `attempts`."""
+
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteObject:
+    """Delete the ReconstructionJob itself (its time to live is over)."""
+
+
+Action = (
+    PutRecord
+    | Dispatch
+    | RequestCancel
+    | WithdrawRequest
+    | AssertCancelled
+    | TakeClaim
+    | RequestStop
+    | ForceEnd
+    | ClearFlags
+    | DeleteFiles
+    | Forget
+    | DeleteObject
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One Kubernetes Event about the job."""
+
+    type: str  # "Normal" | "Warning"
+    reason: str  # CamelCase
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What follows from a job and an observation. Carrying it out twice does no harm."""
+
+    status: Status
+    actions: tuple[Action, ...] = ()
+    events: tuple[Event, ...] = ()
+    wants_dispatch: bool = False  # it would be dispatched if `scheduling` let it
+    wake_at: datetime | None = None  # look again then, even if nothing happens
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings that plans depend on (config has the defaults and the units)."""
+
+    lost_after_seconds: float
+    epoch_grace_seconds: float
+    resend_seconds: float
+    backoff_seconds: float
+    backoff_max_seconds: float
+    cancel_ttl_seconds: float
+    progress_seconds: float

@@ -1,0 +1,1 @@
+"""The Celery task: claim, steps, progress, stop, publish."""
