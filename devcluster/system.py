@@ -1,0 +1,139 @@
+"""The project itself on a cluster and a Redis: operators and workers as processes of their own.
+
+They run as a user would run them, on the shipped manifests:
+
+    with Cluster() as cluster, Redis() as redis, System(cluster, redis) as system:
+        system.install()
+        system.start_operator()
+        system.start_worker(pool="prefork", concurrency=4)
+        cluster.kubectl("apply", "-f", "manifests/examples/placeholder.yaml")
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from devcluster.cluster import Cluster
+from devcluster.ports import free_ports
+from devcluster.processes import Process
+from devcluster.redis_server import Redis
+from devcluster.runs import Run
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+OPERATOR_NAMESPACE = "reconstruction-system"
+OPERATOR_ACCOUNT = "reconstruction-operator"
+_INHERITED_PREFIXES = ("CELERY_", "REDIS_", "RECONSTRUCTION_", "KUBECONFIG")  # the caller's own must not leak in
+
+
+class System:
+    """Operators and workers that end with the `with` block. `settings` are environment variables for all of them."""
+
+    def __init__(self, cluster: Cluster, redis: Redis, *, settings: Mapping[str, str] | None = None) -> None:
+        self.cluster = cluster
+        self.redis = redis
+        self._run = Run.new("system")
+        self._settings = dict(settings or {})
+        self.processes: dict[str, Process] = {}
+        self.probe_ports: dict[str, int] = {}
+        self._kubeconfig: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def folder(self) -> Path:
+        """Where the logs lie until it is stopped."""
+        return self._run.folder
+
+    @property
+    def jobs_dir(self) -> Path:
+        """The job folders of all workers."""
+        folder = self.folder / "jobs"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def install(self) -> None:
+        """Apply the shipped manifests: the CRD, the namespace, and the operator's own account with its role."""
+        self.cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
+        self.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
+        self.cluster.kubectl("apply", "-k", REPOSITORY / "manifests" / "install")
+        self._kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """What every process of the system sees: this machine's environment, the addresses, and the settings."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_INHERITED_PREFIXES)}
+        return {
+            **inherited,
+            "CELERY_BROKER_URL": self.redis.url(0),
+            "CELERY_RESULT_BACKEND": self.redis.url(0),
+            "REDIS_STATE_DB": self.redis.url(1),
+            "JOBS_DIR": str(self.jobs_dir),
+            "LOG_FORMAT": "text",
+            "PYTHONUNBUFFERED": "1",
+            **self._settings,
+            **settings,
+        }
+
+    def start_operator(self, name: str = "operator", *, arguments: Sequence[str] = (), **settings: str) -> Process:
+        """One replica of the operator, as the account that `install` made. Its probes: `probe_ports[name]`."""
+        if self._kubeconfig is None:
+            self._kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+        if name not in self.probe_ports:
+            (self.probe_ports[name],) = free_ports(1)
+        addresses = {
+            "KUBECONFIG": str(self._kubeconfig),
+            "OPERATOR_NAMESPACE": OPERATOR_NAMESPACE,
+            "PROBE_HOST": "127.0.0.1",
+            "PROBE_PORT": str(self.probe_ports[name]),
+        }
+        command: list[str | Path] = [Path(sys.executable).with_name("reconstruction-operator"), "run", *arguments]
+        return self._start(name, command, self.environment(**addresses, **settings))
+
+    def start_worker(
+        self,
+        name: str = "worker",
+        *,
+        pool: str = "prefork",
+        concurrency: int = 2,
+        arguments: Sequence[str] = (),
+        **settings: str,
+    ) -> Process:
+        """One Celery worker."""
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "celery",
+            "--app=reconstruction_operator.celery_app",
+            "worker",
+            f"--pool={pool}",
+            f"--concurrency={concurrency}",
+            f"--hostname={name}@127.0.0.1",
+            "--loglevel=INFO",
+            *arguments,
+        ]
+        return self._start(name, command, self.environment(**settings))
+
+    def stop(self) -> None:
+        """Stop every process, and remove the folder."""
+        for process in reversed(self.processes.values()):
+            if process.alive:
+                process.resume()  # a paused one would not hear the signal
+            process.stop()
+        self._run.close()
+
+    def _start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]) -> Process:
+        process = self.processes[name] = Process(name, command, run=self._run, environment=environment)
+        return process
