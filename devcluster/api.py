@@ -1,0 +1,74 @@
+"""A few requests to the API server: what the launcher itself needs, without a client library."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from devcluster.errors import RefusedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_REQUEST_SECONDS = 10.0
+
+
+class Api:
+    """Speaks JSON to one API server, as whoever the token says."""
+
+    def __init__(self, port: int, ca: Path, token: str) -> None:
+        self._port = port
+        self._tls = ssl.create_default_context(cafile=str(ca))
+        self._token = token
+
+    def get(self, path: str) -> Any:
+        """Read something."""
+        return self.request("GET", path)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Create something."""
+        return self.request("POST", path, body)
+
+    def delete(self, path: str) -> Any:
+        """Delete something."""
+        return self.request("DELETE", path)
+
+    def is_there(self, path: str) -> bool:
+        """Whether something exists. A server that cannot say so yet (it is starting) counts as no."""
+        try:
+            self.get(path)
+        except RefusedError:
+            return False
+        return True
+
+    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Send one request on a connection of its own; raise RefusedError for an error status."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls, timeout=_REQUEST_SECONDS)
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        with contextlib.closing(connection):
+            try:
+                if body is None:
+                    connection.request(method, path, headers=headers)
+                else:
+                    headers["Content-Type"] = "application/json"
+                    connection.request(method, path, json.dumps(body), headers)
+                answer = connection.getresponse()
+                content = answer.read()
+            except http.client.HTTPException as error:
+                # A server that is killed in the middle of an answer: like any other broken connection.
+                raise ConnectionError(f"{method} {path}: {error!r}") from error
+        shown = _decoded(content)
+        if answer.status >= http.HTTPStatus.BAD_REQUEST:
+            message = shown.get("message", "") if isinstance(shown, dict) else str(shown)
+            raise RefusedError(method, path, answer.status, message)
+        return shown
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError:  # /readyz and its like are plain text
+        return content.decode(errors="replace")

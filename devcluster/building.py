@@ -1,0 +1,124 @@
+"""Builds the control plane once into the cache: one program, with a link for each name that it acts by.
+
+The folder's name is the hash of all that goes in: the module's files, the flags, the target. A build goes to a folder
+beside it and is renamed when it is complete; a lock file makes a second builder wait and then find it there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from devcluster import toolchain
+from devcluster.errors import BuildError
+from devcluster.folders import cache_folder
+from devcluster.progress import Progress
+from devcluster.runs import locked
+
+MODULE = Path(__file__).parent
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")  # the names that main.go knows
+
+_PROGRAM = "control-plane"
+_KEY_LENGTH = 16  # of the hash, in a folder's name
+_ERROR_LINES = 40
+
+# GOFLAGS has to be said: an empty one would let the user's `go env -w` in. GOTOOLCHAIN: build with what was chosen.
+_ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+
+
+def kubernetes_version(module_file: str) -> str:
+    """Return the Kubernetes release that go.mod asks for, like v1.36.3."""
+    found = re.search(r"^\s*k8s\.io/kubernetes (v\d+\.\d+\.\d+)\s*$", module_file, re.MULTILINE)
+    if found is None:
+        raise BuildError("go.mod does not require a release of k8s.io/kubernetes")
+    return found[1]
+
+
+def build_flags(version: str) -> list[str]:
+    """Return the flags of `go build`.
+
+    Without the version the server calls itself v0.0.0, and charts that ask for a Kubernetes version refuse it.
+    """
+    major, minor, _ = version.removeprefix("v").split(".")
+    stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")  # servers and kubectl; user agents
+    stamped = [f"-X {package}.{name}={value}" for package in packages for name, value in stamps.items()]
+    return ["-trimpath", "-buildvcs=false", f"-ldflags=-s -w {' '.join(stamped)}"]
+
+
+def cache_key(files: dict[str, bytes], flags: list[str], target: str) -> str:
+    """Return a name for exactly this build. The version of Go is not in it: each that is new enough will do."""
+    digest = hashlib.sha256()
+    parts = [target.encode(), "\0".join(flags).encode()]
+    for name in sorted(files):
+        parts += [name.encode(), files[name]]
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))  # so that no two lists of parts give the same bytes
+        digest.update(part)
+    return digest.hexdigest()[:_KEY_LENGTH]
+
+
+def module_files(module: Path = MODULE) -> dict[str, bytes]:
+    """Return what the Go build reads."""
+    return {path.name: path.read_bytes() for path in module.iterdir() if path.suffix in {".go", ".mod", ".sum"}}
+
+
+def built() -> Path:
+    """Return the folder with the programs, building them where that has not been done yet (minutes, once)."""
+    files = module_files()
+    flags = build_flags(kubernetes_version(files["go.mod"].decode()))
+    key = cache_key(files, flags, f"{sys.platform}-{platform.machine()}")
+    folder = cache_folder() / _PROGRAM / key
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(exist_ok=True)
+    with Progress("Building the control plane (once; a few minutes)") as progress:
+        progress.detail = "waiting for another build"
+        with locked(folder.with_name(f"{key}.lock")):
+            if not folder.exists():
+                _build(toolchain.go(), flags, folder, progress)
+    return folder
+
+
+def _build(go: Path, flags: list[str], folder: Path, progress: Progress) -> None:
+    environment = os.environ | _ENVIRONMENT
+    with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as temporary:
+        new = Path(temporary) / _PROGRAM
+        new.mkdir()
+        progress.detail = "downloading the Go modules"
+        packages = _run_go([go, "list", "-deps", "."], environment, progress)
+        total = len(packages)
+        # -v names each package as it is compiled, and leaves out those that Go has in its own cache.
+        _run_go([go, "build", "-v", *flags, "-o", new / _PROGRAM, "."], environment, progress, total)
+        for name in PROGRAMS:
+            (new / name).symlink_to(_PROGRAM)
+        new.replace(folder)
+
+
+def _run_go(command: list[str | Path], environment: dict[str, str], progress: Progress, total: int = 0) -> list[str]:
+    """Run Go, show what it is at, and return the lines that it printed."""
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, cwd=MODULE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        out = process.stdout
+        assert out is not None  # noqa: S101 -- for the type checker: a pipe was asked for
+        try:
+            for line in out:
+                lines.append(line.rstrip())
+                if line.startswith("go: downloading "):
+                    progress.detail = line.strip().removeprefix("go: ")
+                elif total:
+                    progress.detail = f"{len(lines)} of at most {total} packages, {lines[-1]}"
+        except BaseException:  # Ctrl-C as well: no compiler goes on behind our back
+            process.terminate()
+            raise
+    if process.returncode != 0:
+        raise BuildError("\n".join([f"{' '.join(map(str, command))} failed:", *lines[-_ERROR_LINES:]]))
+    return [line for line in lines if not line.startswith("go: ")]

@@ -1,0 +1,67 @@
+"""Everything that devcluster raises.
+
+DevclusterError
+├── MissingToolError   a program is not there; the message says what to install
+├── BuildError         the Go build or a download failed
+├── ServerEndedError   a server ended by itself; holds the end of its log
+├── NotReadyError      a server runs, and did not become ready in time
+├── RefusedError       the API server answered with an error; holds its status
+└── CommandError       kubectl failed; holds what it printed
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class DevclusterError(Exception):
+    """Anything that this package reports on purpose."""
+
+
+class MissingToolError(DevclusterError):
+    """A program is not there, and cannot be had without the user."""
+
+
+class BuildError(DevclusterError):
+    """The control plane could not be built, or a pinned package could not be downloaded."""
+
+
+class NotReadyError(DevclusterError):
+    """What was waited for did not come."""
+
+
+class ServerEndedError(DevclusterError):
+    """A server ended that should be running."""
+
+    def __init__(self, name: str, status: int | None, log: str) -> None:
+        super().__init__(f"{name} ended with status {status}. The end of its log:\n{log}")
+        self.name = name
+        self.status = status
+        self.log = log
+
+    @property
+    def port_was_taken(self) -> bool:
+        """Somebody else took the port between our choosing it and the server's binding it."""
+        return "address already in use" in self.log.lower()
+
+
+class RefusedError(DevclusterError):
+    """The API server answered a request with an error."""
+
+    def __init__(self, method: str, path: str, status: int, message: str) -> None:
+        super().__init__(f"{method} {path}: {status}: {message}")
+        self.status = status
+        self.message = message
+
+
+class CommandError(DevclusterError):
+    """A command line tool failed."""
+
+    def __init__(self, command: Sequence[str], status: int, stdout: str, stderr: str) -> None:
+        super().__init__(f"{' '.join(command)}: status {status}\n{stderr or stdout}".rstrip())
+        self.status = status
+        self.stdout = stdout
+        self.stderr = stderr

@@ -1,0 +1,71 @@
+"""Showing that something long is going on: a moving line on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Self, TextIO
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_TERMINAL_SECONDS = 0.2  # between two pictures
+_LOG_SECONDS = 15.0  # between two lines: CI systems give up on silent builds after minutes, not seconds
+_SPINNER = "|/-\\"
+_ERASE_LINE = "\r\x1b[K"
+
+
+def elapsed(seconds: float) -> str:
+    """Return a length of time for people: "48 s", "3 min 07 s"."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+class Progress:
+    """Shows a title, the time that has passed, and `detail`, which the caller sets as it likes.
+
+    A thread of its own draws, so it moves also while the work says nothing (a linker is silent for half a minute).
+    """
+
+    def __init__(self, title: str, *, stream: TextIO | None = None) -> None:
+        self._title = title
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._started = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._draw, name="progress", daemon=True)
+        self.detail = ""
+
+    def __enter__(self) -> Self:
+        if not self._terminal:
+            self._print(f"{self._title} ...")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        end = "done" if kind is None else "failed" if issubclass(kind, Exception) else "interrupted"
+        erase = _ERASE_LINE if self._terminal else ""
+        self._print(f"{erase}{self._title}: {end} after {elapsed(time.monotonic() - self._started)}")
+
+    def _draw(self) -> None:
+        pictures = 0
+        while not self._over.wait(_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
+            line = f"{self._title}: {elapsed(time.monotonic() - self._started)}"
+            if self.detail:
+                line += f", {self.detail}"
+            if self._terminal:
+                self._print(f"{_ERASE_LINE}{_SPINNER[pictures % len(_SPINNER)]} {line}", end="")
+            else:
+                self._print(line)
+            pictures += 1
+
+    def _print(self, text: str, *, end: str = "\n") -> None:
+        print(text, end=end, file=self._stream, flush=True)
