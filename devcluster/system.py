@@ -29,6 +29,24 @@ OPERATOR_NAMESPACE = "reconstruction-system"
 OPERATOR_ACCOUNT = "reconstruction-operator"
 _INHERITED_PREFIXES = ("CELERY_", "REDIS_", "RECONSTRUCTION_", "KUBECONFIG")  # the caller's own must not leak in
 
+QUICK_SETTINGS = {
+    "PLACEHOLDER_STEP_SECONDS": "0.4",
+    "INPUT_ROOTS": f"{REPOSITORY}/examples/photos,{REPOSITORY}/tests/data/photos",
+    "RECONSTRUCTION_SIMULATE": "never",
+    "BACKOFF_SECONDS": "1",
+    "SWEEP_SECONDS": "3",
+    "LIST_SECONDS": "10",
+    "ALIVE_TTL_SECONDS": "3",
+    "BEAT_SECONDS": "0.5",
+    "LOST_AFTER_SECONDS": "2",
+    "EPOCH_GRACE_SECONDS": "4",
+    "RESEND_SECONDS": "3",
+    "DRAIN_SECONDS": "1",
+    "LEASE_SECONDS": "4",
+    "WORKER_TTL_SECONDS": "5",
+}
+"""Settings under which everything that takes minutes in a cluster takes seconds."""
+
 
 class System:
     """Operators and workers that end with the `with` block. `settings` are environment variables for all of them."""

@@ -1,4 +1,4 @@
-"""The whole system for tests of a job's life: one operator and one worker on the session's control plane and a Redis."""
+"""The whole system for tests of a job's life: an operator and workers on the session's control plane and a Redis."""
 
 from __future__ import annotations
 
@@ -9,25 +9,7 @@ import redis
 
 from devcluster import Cluster, Redis
 from devcluster.jobs import Jobs, Seen, watch
-from devcluster.system import REPOSITORY, System
-
-STEP_SECONDS = 0.4
-SETTINGS = {
-    "PLACEHOLDER_STEP_SECONDS": str(STEP_SECONDS),
-    "INPUT_ROOTS": f"{REPOSITORY}/examples/photos,{REPOSITORY}/tests/data/photos",
-    "RECONSTRUCTION_SIMULATE": "never",
-    "BACKOFF_SECONDS": "1",
-    "SWEEP_SECONDS": "3",
-    "LIST_SECONDS": "10",
-    "ALIVE_TTL_SECONDS": "3",
-    "BEAT_SECONDS": "0.5",
-    "LOST_AFTER_SECONDS": "2",
-    "EPOCH_GRACE_SECONDS": "4",
-    "RESEND_SECONDS": "3",
-    "DRAIN_SECONDS": "1",
-    "LEASE_SECONDS": "4",
-    "WORKER_TTL_SECONDS": "5",
-}
+from devcluster.system import QUICK_SETTINGS, System
 
 
 @pytest.fixture
@@ -40,11 +22,12 @@ def seen(jobs: Jobs) -> Iterator[Seen]:
 
 @pytest.fixture(scope="package")
 def system(cluster: Cluster) -> Iterator[System]:
-    """One operator and one worker with eight slots, with short times; shared by the tests that break nothing."""
-    with Redis() as server, System(cluster, server, settings=SETTINGS) as running:
+    """One operator, a quick worker, and on queue `slow` one that stays long enough in each step to be caught there."""
+    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
         running.install()
         running.start_operator()
-        running.start_worker(concurrency=8)
+        running.start_worker("worker", concurrency=4)
+        running.start_worker("slow", concurrency=8, WORKER_POOLS="slow", PLACEHOLDER_STEP_SECONDS="2")
         yield running
 
 

@@ -1,0 +1,170 @@
+"""Servers and processes that go away and come back: every job still ends, once, and progress never falls."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from devcluster import Cluster, Redis, wait_until
+from devcluster.jobs import Jobs, Seen, phase
+from devcluster.system import System
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+_OUTAGE_SECONDS = 20.0
+
+
+def _stay_away() -> None:
+    """An outage lasts a time; there is nothing else to wait for."""
+    threading.Event().wait(_OUTAGE_SECONDS)
+
+
+def _finish_all(jobs: Jobs, seen: Seen, names: list[str]) -> None:
+    for name in names:
+        job = jobs.wait_finished(name, timeout_seconds=120)
+        assert job["status"]["phase"] == "Succeeded", job["status"]
+        seen.assert_never_backwards(name)
+        ended = [phase(version) for version in seen.of(name) if phase(version) in {"Succeeded", "Failed", "Cancelled"}]
+        assert set(ended) <= {"Succeeded"}
+
+
+def test_redis_is_away_for_twenty_seconds_while_jobs_run(jobs: Jobs, seen: Seen, server: Redis) -> None:
+    names = [jobs.create() for _ in range(6)]
+    jobs.wait_phase(names[0], "Running")
+
+    server.kill()
+    _stay_away()
+    server.start()
+
+    _finish_all(jobs, seen, [*names, jobs.create()])
+
+
+def test_redis_comes_back_empty_while_jobs_run(jobs: Jobs, seen: Seen, server: Redis) -> None:
+    names = [jobs.create() for _ in range(6)]
+    jobs.wait_phase(names[0], "Running")
+
+    server.flushall()
+
+    _finish_all(jobs, seen, names)
+    assert all(jobs.get(name)["status"].get("failures", 0) == 0 for name in names)
+
+
+def test_redis_hangs_while_a_cancel_is_confirmed(jobs: Jobs, server: Redis) -> None:
+    name = jobs.create()
+    jobs.wait_phase(name, "Running")
+    jobs.request_cancel(name)
+
+    server.pause()
+    jobs.confirm_cancel(name)
+    server.resume()
+
+    assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
+
+
+def test_the_api_server_is_away_for_twenty_seconds_while_jobs_run(jobs: Jobs, seen: Seen, cluster: Cluster) -> None:
+    names = [jobs.create() for _ in range(6)]
+    jobs.wait_phase(names[0], "Running")
+
+    cluster.kill_apiserver()
+    _stay_away()
+    cluster.start_apiserver()
+
+    _finish_all(jobs, seen, [*names, jobs.create()])
+
+
+def test_a_killed_worker_is_noticed_and_its_job_runs_again(jobs: Jobs, seen: Seen, system: System) -> None:
+    name = jobs.create()
+    jobs.wait_phase(name, "Running")
+
+    system.processes["worker"].kill()
+    system.start_worker("second", concurrency=4)
+
+    job = jobs.wait_finished(name, timeout_seconds=120)
+    assert (job["status"]["phase"], job["status"]["attempt"], job["status"]["failures"]) == ("Succeeded", 2, 1)
+    seen.assert_never_backwards(name)
+    assert jobs.wait_event(name, "WorkerLost")[0] == "Warning"
+
+
+def test_a_worker_that_is_shut_down_gives_its_job_back_without_a_failure(jobs: Jobs, system: System) -> None:
+    name = jobs.create(parameters={"stepSeconds": 30})
+    jobs.wait_phase(name, "Running")
+
+    system.start_worker("second", concurrency=4)
+    os.kill(system.processes["worker"].pid, signal.SIGTERM)
+
+    job = jobs.wait(name, "in its second attempt", lambda job: job["status"].get("attempt") == 2)
+    assert job["status"].get("failures", 0) == 0
+
+
+def test_a_worker_that_stood_still_is_overtaken_and_cannot_publish(jobs: Jobs, seen: Seen, system: System) -> None:
+    name = jobs.create()
+    jobs.wait_phase(name, "Running")
+
+    system.processes["worker"].pause()
+    system.start_worker("second", concurrency=4)
+    job = jobs.wait_finished(name, timeout_seconds=120)
+    system.processes["worker"].resume()
+
+    assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
+    after = jobs.create()
+    jobs.wait_finished(after)
+    assert jobs.get(name)["status"] == job["status"]
+    seen.assert_never_backwards(name)
+
+
+def test_the_operator_is_restarted_in_every_phase(jobs: Jobs, seen: Seen, system: System) -> None:
+    running = jobs.create()
+    queued = jobs.create(queue="later")
+    suspended = jobs.create(suspend=True)
+    cancelled = jobs.create(queue="later")
+    failed = jobs.create(modelType="reconviagen")
+    jobs.wait_phase(running, "Running")
+    jobs.wait_phase(queued, "Queued")
+    jobs.wait_phase(suspended, "Suspended")
+    jobs.wait_phase(failed, "Failed")
+
+    system.processes["operator"].kill()
+    jobs.request_cancel(cancelled)
+    jobs.confirm_cancel(cancelled)
+    jobs.patch(suspended, suspend=False)
+    deleted = jobs.create()
+    jobs.delete(deleted)
+    system.start_operator()
+    system.start_worker("later", WORKER_POOLS="later")
+
+    _finish_all(jobs, seen, [running, queued, suspended])
+    assert jobs.wait_finished(cancelled)["status"]["phase"] == "Cancelled"
+    assert jobs.get(failed)["status"]["attempt"] == 1
+
+
+def test_two_operators_work_as_one(jobs: Jobs, seen: Seen, system: System) -> None:
+    system.start_operator("standby")
+    names = [jobs.create() for _ in range(8)]
+    jobs.wait_phase(names[0], "Running")
+
+    system.processes["operator"].kill()
+
+    _finish_all(jobs, seen, names)
+    assert all(jobs.get(name)["status"]["attempt"] == 1 for name in names)
+
+
+def test_a_paused_leader_that_wakes_up_changes_nothing(jobs: Jobs, seen: Seen, system: System) -> None:
+    system.start_operator("standby")
+    names = [jobs.create() for _ in range(4)]
+    jobs.wait_phase(names[0], "Running")
+
+    system.processes["operator"].pause()
+    for name in names:
+        jobs.wait_finished(name, timeout_seconds=120)
+    before = {name: jobs.get(name)["status"] for name in names}
+    system.processes["operator"].resume()
+    after = jobs.create()
+    jobs.wait_finished(after)
+
+    wait_until(lambda: system.processes["standby"].alive, "the new leader to live")
+    assert {name: jobs.get(name)["status"] for name in names} == before
+    for name in names:
+        seen.assert_never_backwards(name)

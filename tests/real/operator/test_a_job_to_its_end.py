@@ -1,0 +1,170 @@
+"""A job that nobody disturbs, as a user and a dashboard see it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import redis
+
+from devcluster.jobs import Jobs, Seen, condition, is_true
+
+pytestmark = pytest.mark.real
+
+STEPS = [
+    "Loading input files",
+    "Preprocessing images",
+    "Running reconstruction",
+    "Post-processing mesh",
+    "Generating previews",
+    "Finalizing output",
+]
+CONDITIONS = {
+    "Accepted",
+    "Dispatched",
+    "Running",
+    "Suspended",
+    "CancelRequested",
+    "Complete",
+    "Failed",
+    "Cancelled",
+    "Finished",
+    "Reconciling",
+    "Stalled",
+}
+
+
+def test_a_slow_job_passes_all_steps_in_order_and_never_goes_backwards(jobs: Jobs, seen: Seen) -> None:
+    name = jobs.create(queue="slow")
+
+    job = jobs.wait_finished(name)
+
+    assert job["status"]["phase"] == "Succeeded"
+    assert seen.steps(name) == STEPS
+    seen.assert_never_backwards(name)
+    assert job["status"]["progress"]["percent"] == 100
+
+
+def test_the_finished_status_says_what_came_out_and_where(jobs: Jobs) -> None:
+    name = jobs.create()
+
+    status = jobs.wait_finished(name)["status"]
+
+    uid = jobs.get(name)["metadata"]["uid"]
+    assert status["attempt"] == 1
+    assert status["taskId"] == f"{uid}-1"
+    assert status["worker"] == "worker@127.0.0.1"
+    assert status["outputs"]["uri"].endswith(f"/{uid}/output")
+    names = {file["name"] for file in status["outputs"]["files"]}
+    assert "model.glb" in names
+    assert len([one for one in names if one.startswith("preview_")]) >= 2
+    assert all((jobs.folder(name) / "output" / one).is_file() for one in names)
+    assert status["startTime"] <= status["completionTime"]
+
+
+def test_a_simulated_result_says_so_in_the_status_and_in_an_event(jobs: Jobs) -> None:
+    name = jobs.create()
+
+    job = jobs.wait_finished(name)
+
+    assert job["status"]["simulated"] is True
+    assert jobs.wait_event(name, "Simulated")[0] == "Warning"
+
+
+def test_all_conditions_are_there_from_the_first_visit_with_the_generation(jobs: Jobs, seen: Seen) -> None:
+    name = jobs.create(queue="slow")
+
+    jobs.wait_finished(name)
+
+    visited = [one for one in seen.of(name) if one.get("status", {}).get("phase")]
+    assert visited
+    for version in visited:
+        found = version["status"]["conditions"]
+        assert {one["type"] for one in found} == CONDITIONS
+        assert all(one["observedGeneration"] == version["status"]["observedGeneration"] for one in found)
+        assert all(one["lastTransitionTime"] and one["reason"] for one in found)
+
+
+def test_a_new_object_says_that_the_operator_has_not_seen_it(jobs: Jobs, seen: Seen) -> None:
+    name = jobs.create()
+
+    jobs.wait_finished(name)
+
+    first = seen.of(name)[0]
+    if "phase" not in first.get("status", {}):
+        assert first["status"]["observedGeneration"] == -1
+
+
+def test_exactly_one_outcome_is_true_when_it_succeeded(jobs: Jobs) -> None:
+    job = jobs.wait_finished(jobs.create())
+
+    assert {kind: is_true(job, kind) for kind in ("Complete", "Failed", "Cancelled", "Stalled", "Reconciling")} == {
+        "Complete": True,
+        "Failed": False,
+        "Cancelled": False,
+        "Stalled": False,
+        "Reconciling": False,
+    }
+    assert condition(job, "Finished")["reason"] == "Succeeded"
+
+
+def test_kubectl_wait_returns_when_it_is_finished(jobs: Jobs) -> None:
+    name = jobs.create()
+
+    output = jobs.kubectl("wait", "--for=condition=Finished", f"recon/{name}", "--timeout=60s")
+
+    assert "condition met" in output
+
+
+def test_the_table_of_kubectl_get_shows_phase_step_and_progress(jobs: Jobs) -> None:
+    name = jobs.create()
+    jobs.wait_finished(name)
+
+    head, row = jobs.kubectl("get", "recon", name).strip().splitlines()
+
+    assert head.split() == ["NAME", "PHASE", "STEP", "PROGRESS", "ETA", "IMAGES", "AGE"]
+    assert "Succeeded" in row
+    assert "100%" in row
+
+
+def test_events_tell_the_life_of_the_job_and_not_each_percent(jobs: Jobs) -> None:
+    name = jobs.create(queue="slow")
+    jobs.wait_finished(name)
+    jobs.wait_event(name, "Succeeded")
+
+    reasons = [reason for _, reason, _ in jobs.events(name)]
+
+    assert {"Accepted", "Dispatched", "Started", "Succeeded"} <= set(reasons)
+    assert len(reasons) <= 16
+
+
+def test_nothing_of_a_finished_job_waits_in_redis_but_its_result(jobs: Jobs, state: redis.Redis) -> None:
+    name = jobs.create()
+    job = jobs.wait_finished(name)
+    uid = job["metadata"]["uid"]
+
+    assert not state.exists(f"cancel:{uid}", f"cancel_request:{uid}", f"alive:{uid}-1", f"stop:{uid}-1")
+
+
+def test_the_manifest_in_the_output_says_that_it_is_simulated(jobs: Jobs) -> None:
+    name = jobs.create()
+    jobs.wait_finished(name)
+
+    manifest = json.loads((jobs.folder(name) / "output" / "manifest.json").read_text())
+
+    assert manifest["simulated"] is True
+
+
+def test_another_controllers_job_is_left_alone(jobs: Jobs) -> None:
+    other = jobs.create(managedBy="example.com/another")
+    mine = jobs.create()
+
+    jobs.wait_finished(mine)
+
+    assert "phase" not in jobs.get(other).get("status", {})
+
+
+def test_priorities_go_to_their_own_queues(jobs: Jobs) -> None:
+    names = [jobs.create(priority=priority) for priority in ("low", "normal", "high")]
+
+    assert [jobs.wait_finished(name)["status"]["phase"] for name in names] == ["Succeeded"] * 3

@@ -1,0 +1,75 @@
+"""An object that is deleted in any phase takes everything with it, and never hangs."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from devcluster import wait_until
+from devcluster.jobs import Jobs
+
+pytestmark = pytest.mark.real
+
+_DEADLINE_SECONDS = 60.0
+
+
+def _delete_and_expect_nothing_left(jobs: Jobs, state: redis.Redis, name: str) -> None:
+    folder, uid = jobs.folder(name), jobs.get(name)["metadata"]["uid"]
+
+    jobs.delete(name)
+
+    jobs.wait_gone(name, timeout_seconds=5)  # no finalizer: at once
+    wait_until(lambda: not folder.exists(), f"{folder} to be deleted", timeout_seconds=_DEADLINE_SECONDS)
+    wait_until(
+        lambda: not state.exists(f"job:{uid}"),
+        f"the record of {name} to be forgotten",
+        timeout_seconds=_DEADLINE_SECONDS,
+    )
+    assert not state.keys(f"*{uid}-*"), "keys of its attempts are left"
+
+
+@pytest.mark.parametrize(
+    ("phase", "spec"),
+    [
+        pytest.param("Suspended", {"suspend": True}, id="suspended"),
+        pytest.param("Running", {"queue": "slow"}, id="running"),
+        pytest.param("Succeeded", {}, id="succeeded"),
+        pytest.param("Failed", {"modelType": "reconviagen"}, id="failed"),
+    ],
+)
+def test_a_deleted_job_leaves_nothing(jobs: Jobs, state: redis.Redis, phase: str, spec: dict[str, object]) -> None:
+    name = jobs.create(**spec)
+    jobs.wait_phase(name, phase)
+
+    _delete_and_expect_nothing_left(jobs, state, name)
+
+
+def test_a_job_deleted_while_it_is_being_cancelled_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
+    name = jobs.create(queue="slow")
+    jobs.wait_phase(name, "Running")
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+
+    _delete_and_expect_nothing_left(jobs, state, name)
+
+
+def test_a_job_deleted_in_a_queue_without_workers_never_runs(jobs: Jobs, state: redis.Redis) -> None:
+    name = jobs.create(queue="nobody")
+    job = jobs.wait_phase(name, "Queued")
+    uid = job["metadata"]["uid"]
+
+    jobs.delete(name)
+
+    jobs.wait_gone(name, timeout_seconds=5)
+    claim = wait_until(lambda: state.get(f"claim:{uid}-1"), "the operator to take the claim")
+    assert "operator" in claim
+
+
+def test_a_namespace_with_jobs_in_it_is_deleted_without_hanging(jobs: Jobs) -> None:
+    names = [jobs.create(queue="slow"), jobs.create(), jobs.create(suspend=True)]
+    for name in names:
+        jobs.wait(name, "seen", lambda job: bool(job.get("status", {}).get("phase")))
+
+    jobs.system.cluster.kubectl("delete", "namespace", jobs.namespace, "--timeout=90s")
+
+    assert not jobs.system.cluster.api.is_there(f"/api/v1/namespaces/{jobs.namespace}")

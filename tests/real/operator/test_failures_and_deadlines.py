@@ -1,0 +1,88 @@
+"""Failures with their reasons, deadlines, and the time to live."""
+
+from __future__ import annotations
+
+import pytest
+
+from devcluster.jobs import Jobs, condition, is_true
+
+pytestmark = pytest.mark.real
+
+
+def test_a_failure_says_what_happened_and_what_to_do(jobs: Jobs) -> None:
+    name = jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere/at/all"})
+
+    job = jobs.wait_finished(name)
+
+    failure = job["status"]["failure"]
+    assert job["status"]["phase"] == "Failed"
+    assert failure["reason"] in {"INPUT_REFUSED", "INPUT_NOT_FOUND"}
+    assert "/nowhere/at/all" in failure["message"]
+    assert condition(job, "Failed")["reason"] in {"InputRefused", "InputNotFound"}
+    assert (is_true(job, "Stalled"), is_true(job, "Complete"), is_true(job, "Cancelled")) == (True, False, False)
+    assert jobs.wait_event(name, "Failed")[0] == "Warning"
+
+
+def test_a_model_that_is_not_installed_fails_where_simulation_is_off(jobs: Jobs) -> None:
+    name = jobs.create(modelType="reconviagen")
+
+    failure = jobs.wait_finished(name)["status"]["failure"]
+
+    assert failure["reason"] == "BACKEND_UNAVAILABLE"
+    assert "reconviagen" in failure["message"]
+
+
+def test_a_model_that_nobody_knows_is_named_together_with_the_known_ones(jobs: Jobs) -> None:
+    name = jobs.create(modelType="photogrametry")
+
+    failure = jobs.wait_finished(name)["status"]["failure"]
+
+    assert failure["reason"] == "BACKEND_UNAVAILABLE"
+    assert "photogrammetry" in failure["message"]
+
+
+def test_parameters_are_checked_by_the_model(jobs: Jobs) -> None:
+    name = jobs.create(modelType="photogrammetry", parameters={"quality": "best"})
+
+    failure = jobs.wait_finished(name)["status"]["failure"]
+
+    assert failure["reason"] == "INVALID_PARAMETERS"
+    assert "best" in failure["message"]
+    assert "fast" in failure["message"]
+
+
+def test_a_job_past_its_active_deadline_is_stopped_and_failed(jobs: Jobs) -> None:
+    name = jobs.create(queue="slow", activeDeadlineSeconds=3)
+
+    job = jobs.wait_finished(name)
+
+    assert job["status"]["failure"]["reason"] == "TIMEOUT"
+    assert "activeDeadlineSeconds" in job["status"]["failure"]["message"]
+    assert not (jobs.folder(name) / "output").exists()
+
+
+def test_a_job_that_waits_too_long_fails_without_having_started(jobs: Jobs) -> None:
+    name = jobs.create(queue="nobody", queueDeadlineSeconds=2)
+
+    job = jobs.wait_finished(name)
+
+    assert job["status"]["failure"]["reason"] == "QUEUE_TIMEOUT"
+    assert "startTime" not in job["status"]
+
+
+def test_a_queue_without_a_worker_is_said_while_the_job_waits(jobs: Jobs) -> None:
+    name = jobs.create(queue="nobody")
+
+    job = jobs.wait(name, "without a worker", lambda job: condition(job, "Dispatched").get("reason") == "NoWorker")
+
+    assert job["status"]["phase"] == "Queued"
+    assert "nobody" in job["status"]["message"]
+
+
+def test_the_files_and_then_the_object_go_when_the_time_to_live_is_over(jobs: Jobs) -> None:
+    name = jobs.create(ttlSecondsAfterFinished=1)
+    folder = jobs.folder(name)
+
+    jobs.wait_gone(name)
+
+    assert not folder.exists()

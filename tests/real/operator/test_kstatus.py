@@ -1,0 +1,68 @@
+"""What kstatus (Helm 4, Flux) reads in each state.
+
+The reading is the one of sigs.k8s.io/cli-utils pkg/kstatus for custom resources: a deletion, then the observed generation, then
+the conditions Reconciling and Stalled, then Ready, else Current.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from devcluster.jobs import Jobs, Seen
+
+pytestmark = pytest.mark.real
+
+
+def kstatus(job: dict[str, Any]) -> str:
+    status = job.get("status", {})
+    if "deletionTimestamp" in job["metadata"]:
+        return "Terminating"
+    observed = status.get("observedGeneration")
+    if observed is not None and observed != job["metadata"]["generation"]:
+        return "InProgress"
+    conditions = {one["type"]: one["status"] for one in status.get("conditions", [])}
+    if conditions.get("Reconciling") == "True":
+        return "InProgress"
+    if conditions.get("Stalled") == "True":
+        return "Failed"
+    if conditions.get("Ready") in {"False", "Unknown"}:
+        return "InProgress"
+    return "Current"
+
+
+@pytest.mark.parametrize(
+    ("spec", "phase", "expected"),
+    [
+        pytest.param({"queue": "nobody"}, "Queued", "InProgress", id="queued"),
+        pytest.param({"queue": "slow"}, "Running", "InProgress", id="running"),
+        pytest.param({}, "Succeeded", "Current", id="succeeded"),
+        pytest.param({"modelType": "reconviagen"}, "Failed", "Failed", id="failed"),
+    ],
+)
+def test_each_state_reads_as_a_job_should(jobs: Jobs, spec: dict[str, Any], phase: str, expected: str) -> None:
+    job = jobs.wait_phase(jobs.create(**spec), phase)
+
+    assert kstatus(job) == expected
+
+
+def test_a_cancelled_job_is_current_and_not_failed(jobs: Jobs) -> None:
+    name = jobs.create(queue="nobody")
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+
+    assert kstatus(jobs.wait_phase(name, "Cancelled")) == "Current"
+
+
+def test_a_job_is_in_progress_before_the_operator_has_seen_it_and_never_current_before_its_end(
+    jobs: Jobs, seen: Seen
+) -> None:
+    name = jobs.create(queue="slow")
+    jobs.wait_finished(name)
+
+    readings = [kstatus(version) for version in seen.of(name)]
+
+    assert set(readings[:-1]) <= {"InProgress", "Current"}
+    first_current = readings.index("Current")
+    assert all(version["status"]["phase"] == "Succeeded" for version in seen.of(name)[first_current:])

@@ -1,0 +1,94 @@
+"""Real photos through the whole system."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import trimesh
+from PIL import Image, ImageStat
+
+from devcluster.jobs import Jobs, is_true
+from devcluster.system import REPOSITORY
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+_RECONSTRUCTION_SECONDS = 600.0  # a minute on two quiet cores
+
+
+def test_the_banana_photos_become_a_mesh_with_previews(jobs: Jobs) -> None:
+    name = jobs.create(
+        modelType="photogrammetry",
+        input={"uri": f"file://{REPOSITORY}/examples/photos/banana"},
+        parameters={"quality": "fast"},
+    )
+
+    status = jobs.wait_finished(name, timeout_seconds=_RECONSTRUCTION_SECONDS)["status"]
+
+    assert status["phase"] == "Succeeded", status
+    assert status["inputs"]["images"] == 12
+    assert "simulated" not in status or status["simulated"] is False
+    assert int(status["quality"]["registered"]) >= 8
+    mesh = trimesh.load(jobs.folder(name) / "output" / "model.glb", force="mesh")
+    assert 2_000 <= len(mesh.faces) <= 300_000
+    assert max(mesh.extents) / max(min(mesh.extents), 1e-9) < 50
+    previews = sorted((jobs.folder(name) / "output").glob("preview_*.png"))
+    assert len(previews) >= 2
+    for preview in previews:
+        with Image.open(preview) as image:
+            assert max(ImageStat.Stat(image.convert("L")).stddev) > 5, f"{preview.name} is blank"
+
+
+def test_photos_that_hardly_overlap_fail_with_their_numbers_and_advice(jobs: Jobs) -> None:
+    name = jobs.create(
+        modelType="photogrammetry",
+        input={"uri": f"file://{REPOSITORY}/tests/data/photos/lund"},
+        parameters={"quality": "fast"},
+    )
+
+    job = jobs.wait_finished(name, timeout_seconds=_RECONSTRUCTION_SECONDS)
+
+    failure = job["status"]["failure"]
+    assert failure["reason"] == "NOT_ENOUGH_OVERLAP"
+    assert " of 29 photos" in failure["message"]
+    assert "closer together" in failure["message"]
+    assert is_true(job, "Failed")
+    assert job["status"]["attempt"] == 1  # trying again would change nothing
+
+
+@pytest.fixture
+def broken_among_good(jobs: Jobs) -> Path:
+    """A folder with good photos and one that was cut off, under an input root."""
+    folder = Path(jobs.system.folder / "photos" / jobs.namespace)
+    shutil.copytree(REPOSITORY / "tests" / "data" / "photos" / "berlin", folder)
+    good = sorted(folder.glob("*.jpg"))
+    data = good[0].read_bytes()
+    (folder / "broken.jpg").write_bytes(data[: len(data) // 2])
+    return folder
+
+
+def test_one_broken_photo_among_good_ones_is_named(jobs: Jobs, broken_among_good: Path) -> None:
+    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{broken_among_good}"})
+
+    failure = jobs.wait_finished(name)["status"]["failure"]
+
+    assert failure["reason"] == "CORRUPT_IMAGE"
+    assert "broken.jpg" in failure["message"]
+
+
+def test_a_confirmed_cancel_stops_the_native_code(jobs: Jobs) -> None:
+    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{REPOSITORY}/examples/photos/banana"})
+    jobs.wait(
+        name,
+        "in its third step",
+        lambda job: job.get("status", {}).get("progress", {}).get("stepIndex", 0) >= 3,
+        timeout_seconds=_RECONSTRUCTION_SECONDS,
+    )
+
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+
+    job = jobs.wait_finished(name)
+    assert job["status"]["phase"] == "Cancelled"
+    assert not jobs.folder(name).exists()

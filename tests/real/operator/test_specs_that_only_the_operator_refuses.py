@@ -1,0 +1,53 @@
+"""Manifests that the API server admits and the operator does not accept: finished as Failed, with a reason and advice."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from devcluster.jobs import Jobs, condition, is_true
+
+pytestmark = pytest.mark.real
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        pytest.param({"input": {"uri": "s3://photos/banana"}}, "s3", id="a-store-that-is-not-supported-yet"),
+        pytest.param({"input": {"uri": "gs://photos/banana"}}, "gs", id="another-store"),
+        pytest.param({"output": {"uri": "s3://meshes/banana"}}, "s3", id="an-output-that-is-not-supported-yet"),
+        pytest.param({"input": {"uri": "https://example.com/photos.html"}}, "archive", id="a-page-and-no-archive"),
+        pytest.param({"input": {"uri": "https://user:secret@example.com/a.zip"}}, "password", id="a-password-in-a-uri"),
+        pytest.param({"input": {"uri": "file:///photos/../etc"}}, r"\.\.", id="parent-folders"),
+        pytest.param({"parameters": {"notes": "x" * 20_000}}, "parameters", id="huge-parameters"),
+        pytest.param(
+            {"parameters": {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": 1}}}}}}}}}},
+            "parameters",
+            id="parameters-nested-too-deep",
+        ),
+    ],
+)
+def test_it_is_finished_as_failed_and_says_why(jobs: Jobs, spec: dict[str, Any], said: str) -> None:
+    name = jobs.create(**spec)
+
+    job = jobs.wait_finished(name)
+
+    assert job["status"]["phase"] == "Failed"
+    accepted = condition(job, "Accepted")
+    assert accepted["status"] == "False"
+    assert accepted["reason"]
+    assert is_true(job, "Failed")
+    assert is_true(job, "Stalled")
+    assert job["status"]["failure"]["reason"] == "INVALID_SPEC"
+    assert re.search(said, job["status"]["failure"]["message"]), job["status"]["failure"]["message"]
+    assert "secret" not in str(job["status"])
+
+
+def test_a_refused_spec_takes_nothing_else_down(jobs: Jobs) -> None:
+    bad = jobs.create(input={"uri": "s3://photos/banana"})
+    good = jobs.create()
+
+    assert jobs.wait_finished(bad)["status"]["phase"] == "Failed"
+    assert jobs.wait_finished(good)["status"]["phase"] == "Succeeded"

@@ -1,0 +1,45 @@
+"""Suspend and resume: nothing runs meanwhile, nothing counts as a failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from devcluster.jobs import Jobs, Seen, is_true
+
+pytestmark = pytest.mark.real
+
+
+def test_a_job_born_suspended_is_not_dispatched_until_it_is_resumed(jobs: Jobs) -> None:
+    name = jobs.create(suspend=True)
+    job = jobs.wait_phase(name, "Suspended")
+    assert is_true(job, "Suspended")
+    assert "taskId" not in job["status"]
+
+    jobs.patch(name, suspend=False)
+
+    assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
+
+
+def test_a_running_job_is_stopped_and_starts_again_as_the_next_attempt(jobs: Jobs, seen: Seen) -> None:
+    name = jobs.create(queue="slow")
+    jobs.wait_phase(name, "Running")
+
+    jobs.patch(name, suspend=True)
+    job = jobs.wait_phase(name, "Suspended")
+    assert not (jobs.folder(name) / "attempts" / "1").exists()
+    assert job["status"].get("failures", 0) == 0
+
+    jobs.patch(name, suspend=False)
+    job = jobs.wait_finished(name)
+
+    assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
+    seen.assert_never_backwards(name)
+
+
+def test_a_queued_job_is_suspended_without_a_worker(jobs: Jobs) -> None:
+    name = jobs.create(queue="nobody")
+    jobs.wait_phase(name, "Queued")
+
+    jobs.patch(name, suspend=True)
+
+    assert is_true(jobs.wait_phase(name, "Suspended"), "Suspended")

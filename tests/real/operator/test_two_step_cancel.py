@@ -1,0 +1,127 @@
+"""A cancel in two steps: at each step, in the queue, withdrawn, refused, and against everything else."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from devcluster import CommandError
+from devcluster.jobs import Jobs, condition, is_true
+
+pytestmark = pytest.mark.real
+
+STEPS = range(1, 7)
+
+
+def test_a_cancel_at_each_of_the_six_steps_stops_the_job_and_deletes_its_files(jobs: Jobs, state: redis.Redis) -> None:
+    names = {step: jobs.create(f"cancel-at-{step}", queue="slow") for step in STEPS}
+    for step, name in names.items():
+        jobs.request_cancel(name)
+        jobs.wait(
+            name,
+            f"at step {step}",
+            lambda job, step=step: job.get("status", {}).get("progress", {}).get("stepIndex", 0) >= step,
+        )
+        jobs.confirm_cancel(name)
+
+    for step, name in names.items():
+        job = jobs.wait_finished(name)
+        assert job["status"]["phase"] == "Cancelled", job["status"]
+        assert job["status"]["progress"]["stepIndex"] == step
+        assert (is_true(job, "Cancelled"), is_true(job, "Failed"), is_true(job, "Stalled")) == (True, False, False)
+        cancel = job["status"]["cancel"]
+        assert cancel["requestedAt"] <= cancel["confirmedAt"] <= cancel["acknowledgedAt"]
+        uid = job["metadata"]["uid"]
+        assert not (jobs.system.jobs_dir / uid / "output").exists()
+        assert state.get(f"cancel:{uid}") == "1"  # stays until its time, so that a late duplicate stops as well
+        assert not state.exists(f"cancel_request:{uid}")
+
+
+def test_a_request_alone_changes_nothing_but_the_condition(jobs: Jobs, state: redis.Redis) -> None:
+    name = jobs.create(queue="slow")
+    jobs.wait_phase(name, "Running")
+
+    jobs.request_cancel(name)
+    job = jobs.wait(name, "asked to be cancelled", lambda job: is_true(job, "CancelRequested"))
+
+    assert job["status"]["phase"] == "Running"
+    assert state.get(f"cancel_request:{job['metadata']['uid']}") == "pending"
+    assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
+
+
+def test_a_withdrawn_request_leaves_no_flag_behind(jobs: Jobs, state: redis.Redis) -> None:
+    name = jobs.create(queue="slow")
+    jobs.request_cancel(name)
+    jobs.wait(name, "asked to be cancelled", lambda job: is_true(job, "CancelRequested"))
+
+    jobs.patch(name, cancelRequested=False)
+    job = jobs.wait(name, "no longer asked", lambda job: condition(job, "CancelRequested").get("status") == "False")
+
+    assert not state.exists(f"cancel_request:{job['metadata']['uid']}")
+    assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
+
+
+def test_a_confirmation_without_a_request_is_refused_by_the_api_server(jobs: Jobs) -> None:
+    name = jobs.create(queue="slow")
+
+    with pytest.raises(CommandError, match="cancelRequested"):
+        jobs.confirm_cancel(name)
+
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+    assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
+
+
+def test_a_queued_job_is_cancelled_without_a_worker(jobs: Jobs) -> None:
+    name = jobs.create(queue="nobody")
+    jobs.wait_phase(name, "Queued")
+
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+
+    job = jobs.wait_finished(name)
+    assert job["status"]["phase"] == "Cancelled"
+    assert "startTime" not in job["status"]
+
+
+def test_a_suspended_job_is_cancelled_without_being_resumed(jobs: Jobs) -> None:
+    name = jobs.create(suspend=True)
+    jobs.wait_phase(name, "Suspended")
+
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+
+    assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
+
+
+def test_a_cancel_beats_a_suspend(jobs: Jobs) -> None:
+    name = jobs.create(queue="slow")
+    jobs.wait_phase(name, "Running")
+
+    jobs.request_cancel(name)
+    jobs.patch(name, suspend=True, cancelConfirmed=True)
+
+    assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
+
+
+def test_a_confirmation_after_the_end_changes_nothing(jobs: Jobs) -> None:
+    name = jobs.create()
+    jobs.wait_finished(name)
+
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+
+    assert jobs.get(name)["status"]["phase"] == "Succeeded"
+    assert (jobs.folder(name) / "output" / "model.glb").is_file()
+
+
+def test_events_tell_both_steps(jobs: Jobs) -> None:
+    name = jobs.create(queue="nobody")
+    jobs.wait_phase(name, "Queued")
+    jobs.request_cancel(name)
+    jobs.wait(name, "asked to be cancelled", lambda job: is_true(job, "CancelRequested"))
+    jobs.confirm_cancel(name)
+    jobs.wait_finished(name)
+
+    for reason in ("CancelRequested", "Cancelled"):
+        assert jobs.wait_event(name, reason)[0] == "Normal"
