@@ -1,4 +1,4 @@
-"""What a user asks for: `.spec`."""
+"""What a user asks for: `.spec`. The metadata of the fields becomes the CRD."""
 
 from __future__ import annotations
 
@@ -6,34 +6,205 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconstruction_operator.api.shapes import Rule, shape
+
 PRIORITIES = ("low", "normal", "high")
+
+_YEAR_SECONDS = 31_536_000
+
+_NO_CREDENTIALS = Rule(
+    rule="!self.matches(r'^[a-z0-9]+://[^/?#]*@')",
+    message=(
+        "leave user name and password out of the address: everyone who may read the job would see them. "
+        "Give the workers the access instead"
+    ),
+)
+_NO_WAY_UP = Rule(
+    rule=r"!self.matches(r'(^|/)\.\.(/|$)')",
+    message="write the address without '..': name the folder itself",
+)
+_OUTPUT_IS_NO_WEB_PAGE = Rule(
+    rule="!has(self.uri) || !self.uri.startsWith('https://')",
+    message="results cannot be sent to https://. Use file:///folder, s3://bucket/folder or gs://bucket/folder",
+    field_path=".uri",
+)
+_QUEUE_WITHOUT_PRIORITY = Rule(
+    rule="!self.endsWith('-high') && !self.endsWith('-low')",
+    message="leave -high and -low out of the queue's name, and set spec.priority to high or low instead",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
     """Where photos come from, or where a mesh goes."""
 
-    uri: str = ""
+    uri: str = field(
+        default="",
+        metadata=shape(
+            "Address, such as file:///photos/banana, s3://bucket/folder, gs://bucket/folder or https://host/photos.zip. "
+            "The workers read it, so a file:// path is one on the workers.",
+            required=True,
+            max_length=2048,
+            pattern=r"^(file:///|s3://|gs://|https://)[^\x00-\x20/\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$",
+            pattern_message=(
+                "write a full address: file:///photos/banana (three slashes), s3://bucket/folder, gs://bucket/folder "
+                "or https://host/photos.zip, with no space at its end"
+            ),
+            rules=(_NO_CREDENTIALS, _NO_WAY_UP),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
     """The wish, as the API server admitted it. Defaults are the CRD's."""
 
-    model_type: str = "photogrammetry"
-    input: Location = field(default_factory=Location)
-    output: Location | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    queue: str = "celery"
-    priority: str = "normal"
-    suspend: bool = False
-    cancel_requested: bool = False
-    cancel_confirmed: bool = False
-    backoff_limit: int = 2
-    active_deadline_seconds: int | None = None
-    queue_deadline_seconds: int | None = None
-    ttl_seconds_after_finished: int | None = None
-    managed_by: str | None = None
+    model_type: str = field(
+        default="photogrammetry",
+        metadata=shape(
+            "The model that reconstructs: photogrammetry (real, on a CPU), reconviagen (needs a GPU worker), "
+            "placeholder (a simulation), or another that the workers have installed.",
+            stored_default=True,
+            immutable=True,
+            max_length=63,
+            pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
+            pattern_message=(
+                "a model's name has lower-case letters, digits, dots, dashes and underscores, with a letter or digit "
+                "at both ends, such as photogrammetry"
+            ),
+        ),
+    )
+    input: Location = field(
+        default_factory=Location,
+        metadata=shape(
+            "Where the photos are: a folder, or one .zip or .tar archive. At least 3 photos, better 20 or more.",
+            required=True,
+            immutable=True,
+        ),
+    )
+    output: Location | None = field(
+        default=None,
+        metadata=shape(
+            "Where the result is copied to as well. It always stays in the workers' job folder, too.",
+            absent="not copied",
+            immutable=True,
+            rules=(_OUTPUT_IS_NO_WEB_PAGE,),
+        ),
+    )
+    parameters: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata=shape(
+            "The model's own settings, which the model checks. photogrammetry: quality (fast or standard).",
+            absent="the model's own defaults",
+            immutable=True,
+            free_form=True,
+            max_properties=32,
+        ),
+    )
+    queue: str = field(
+        default="celery",
+        metadata=shape(
+            "Which workers: the name of their Celery queue. Fixed once the job has been dispatched.",
+            stored_default=True,
+            max_length=40,
+            pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+            pattern_message=(
+                "a queue's name has lower-case letters, digits and dashes, with a letter or digit at both ends, "
+                "such as celery or gpu-large"
+            ),
+            rules=(_QUEUE_WITHOUT_PRIORITY,),
+        ),
+    )
+    priority: str = field(
+        default="normal",
+        metadata=shape(
+            "low, normal or high: workers take what waits in <queue>-high before <queue>, and that before "
+            "<queue>-low. A running job is never stopped for another. Fixed once the job has been dispatched.",
+            stored_default=True,
+            choices=PRIORITIES,
+        ),
+    )
+    suspend: bool = field(
+        default=False,
+        metadata=shape(
+            "While true the job is not dispatched. A running job is stopped, and starts again from the beginning, as "
+            "another attempt, once this is false.",
+            stored_default=True,
+        ),
+    )
+    cancel_requested: bool = field(
+        default=False,
+        metadata=shape(
+            "Step one of a cancel: announces it, and stops nothing. Set it back to false to withdraw it. Only in an "
+            "existing job.",
+            stored_default=True,
+        ),
+    )
+    cancel_confirmed: bool = field(
+        default=False,
+        metadata=shape(
+            "Step two of a cancel, final: the job is stopped and its files are deleted. Accepted only when "
+            "cancelRequested is already stored as true.",
+            stored_default=True,
+        ),
+    )
+    backoff_limit: int = field(
+        default=2,
+        metadata=shape(
+            "How many failures are tried again before the job fails, with a pause that doubles each time. Suspending, "
+            "a worker that shuts down in order, and a Redis that lost its data do not count. Failures that another "
+            "attempt cannot mend (too few photos) are not tried again.",
+            unit="failed attempts",
+            stored_default=True,
+            minimum=0,
+            maximum=100,
+        ),
+    )
+    active_deadline_seconds: int | None = field(
+        default=None,
+        metadata=shape(
+            "Time that the job may take from its first start, over all attempts; then it fails with TIMEOUT. "
+            "Starts anew after a suspension.",
+            unit="seconds",
+            absent="no limit",
+            minimum=1,
+            maximum=_YEAR_SECONDS,
+        ),
+    )
+    queue_deadline_seconds: int | None = field(
+        default=None,
+        metadata=shape(
+            "Time that the job may wait for its first start, from its creation or the end of a suspension; then it "
+            "fails with QUEUE_TIMEOUT.",
+            unit="seconds",
+            absent="no limit",
+            minimum=1,
+            maximum=_YEAR_SECONDS,
+        ),
+    )
+    ttl_seconds_after_finished: int | None = field(
+        default=None,
+        metadata=shape(
+            "Time after its end at which the job and its files in the workers' job folder are deleted, however it "
+            "ended. What was copied to spec.output stays. 0 deletes at once.",
+            unit="seconds",
+            absent="kept until you delete the job",
+            minimum=0,
+            maximum=_YEAR_SECONDS,
+        ),
+    )
+    managed_by: str | None = field(
+        default=None,
+        metadata=shape(
+            "Another controller that looks after this job, as a domain and a name. The operator leaves the job alone "
+            "unless this is reconstruction.dev/operator.",
+            absent="the operator",
+            immutable=True,
+            max_length=63,
+            pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/[A-Za-z0-9._~%!$&'()*+,;=:/-]+$",
+            pattern_message="a controller's name is a domain, a slash and a name, such as example.com/my-controller",
+        ),
+    )
 
 
 def queue_name(queue: str, priority: str) -> str:

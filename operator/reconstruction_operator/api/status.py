@@ -1,4 +1,8 @@
-"""What a user sees: `.status`. Written by the operator alone; `phase` is for eyes, conditions are for machines."""
+"""What a user sees: `.status`. Written by the operator alone; `phase` is for eyes, conditions are for machines.
+
+The metadata of the fields becomes the CRD. Limits here are for safety: `fitting.fit` cuts a status to them before it is
+written, so that a long message from a worker never makes the API server refuse it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from reconstruction_operator.api.shapes import shape
 
 
 class Phase(enum.StrEnum):
@@ -46,93 +52,172 @@ class ConditionType(enum.StrEnum):
 class Condition:
     """As metav1.Condition."""
 
-    type: str
-    status: str  # "True" | "False" | "Unknown"
-    reason: str
-    message: str = ""
-    last_transition_time: datetime | None = None
-    observed_generation: int | None = None
+    type: str = field(metadata=shape("What the condition is about.", required=True, max_length=64))
+    status: str = field(
+        metadata=shape("Whether it holds.", required=True, choices=("True", "False", "Unknown")),
+    )
+    reason: str = field(metadata=shape("Why, in one word for machines.", required=True, max_length=128))
+    message: str = field(default="", metadata=shape("Why, in a sentence for people.", max_length=4096))
+    last_transition_time: datetime | None = field(
+        default=None, metadata=shape("When the condition's status last changed.", required=True)
+    )
+    observed_generation: int | None = field(
+        default=None, metadata=shape("The metadata.generation that the condition was made from.", minimum=0)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the current attempt is."""
+    """How far the current attempt is.
 
-    percent: int = 0
-    step: str = ""
-    step_index: int = 0  # from 1; 0 before the first
-    step_count: int = 6
-    eta_seconds: int | None = None
-    display: str = ""  # "60% Running reconstruction (3/6)", for eyes
-    last_update_time: datetime | None = None
+    `display` and `eta` are the columns Progress and ETA of `kubectl get recon`: "60%" and "1m20s"
+    (`display.percent_text`, `display.duration_text`). The step has a column of its own, so `display` does not repeat it.
+    A job that is not running has no `eta`.
+    """
+
+    percent: int = field(
+        default=0, metadata=shape("How much is done, over all six steps.", unit="percent", minimum=0, maximum=100)
+    )
+    step: str = field(
+        default="", metadata=shape("Name of the current step, such as Running reconstruction.", max_length=128)
+    )
+    step_index: int = field(
+        default=0, metadata=shape("Number of the current step, from 1; 0 before the first.", minimum=0, maximum=1000)
+    )
+    step_count: int = field(default=6, metadata=shape("How many steps there are.", minimum=0, maximum=1000))
+    eta_seconds: int | None = field(
+        default=None,
+        metadata=shape(
+            "Time that is probably still needed, from the pace so far.", unit="seconds", absent="not known", minimum=0
+        ),
+    )
+    eta: str = field(default="", metadata=shape("etaSeconds for eyes, such as 1m20s.", max_length=32))
+    display: str = field(default="", metadata=shape("percent for eyes, such as 60%.", max_length=64))
+    last_update_time: datetime | None = field(default=None, metadata=shape("When the worker reported this."))
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What was read."""
 
-    images: int | None = None
-    bytes: int | None = None
+    images: int | None = field(default=None, metadata=shape("How many photos were read.", unit="photos", minimum=0))
+    bytes: int | None = field(default=None, metadata=shape("Size of the photos together.", unit="bytes", minimum=0))
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
     """One file of the output."""
 
-    name: str = ""
-    bytes: int = 0
+    name: str = field(
+        default="", metadata=shape("Path below outputs.uri, such as model.glb.", required=True, max_length=256)
+    )
+    bytes: int = field(default=0, metadata=shape("Size of the file.", unit="bytes", minimum=0))
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """What came out."""
 
-    uri: str = ""
-    bytes: int = 0
-    files: tuple[OutputFile, ...] = ()  # 16 at most
+    uri: str = field(default="", metadata=shape("Where the result is.", max_length=2048))
+    bytes: int = field(default=0, metadata=shape("Size of all files together.", unit="bytes", minimum=0))
+    files: tuple[OutputFile, ...] = field(
+        default=(), metadata=shape("The most important files, 16 at most.", max_items=16)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """When each step of a cancel was seen."""
 
-    requested_at: datetime | None = None
-    confirmed_at: datetime | None = None
-    acknowledged_at: datetime | None = None
+    requested_at: datetime | None = field(default=None, metadata=shape("When the operator saw spec.cancelRequested."))
+    confirmed_at: datetime | None = field(default=None, metadata=shape("When the operator saw spec.cancelConfirmed."))
+    acknowledged_at: datetime | None = field(
+        default=None, metadata=shape("When nothing of the job was running any more.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why the job failed, or why its last attempt did."""
 
-    reason: str = ""  # a code of api.outcomes
-    message: str = ""
-    retriable: bool = False
+    reason: str = field(
+        default="", metadata=shape("One of the documented reasons, such as NOT_ENOUGH_OVERLAP.", max_length=64)
+    )
+    message: str = field(
+        default="", metadata=shape("What happened, with its numbers, and what you can do.", max_length=4096)
+    )
+    retriable: bool = field(default=False, metadata=shape("Whether another attempt might have ended differently."))
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """The whole status. All absent before the operator has seen the job."""
 
-    observed_generation: int = -1
-    phase: Phase | None = None
-    attempt: int = 0  # from 1; 0: none yet
-    failures: int = 0
-    next_attempt_time: datetime | None = None
-    task_id: str | None = None
-    worker: str | None = None
-    simulated: bool | None = None
-    message: str = ""
-    dispatch_time: datetime | None = None  # of the current attempt
-    start_time: datetime | None = None  # the first start since creation or resume
-    completion_time: datetime | None = None
-    progress: Progress | None = None
-    inputs: Inputs | None = None
-    outputs: Outputs | None = None
-    quality: Mapping[str, str] = field(default_factory=dict)  # numbers as text: a schema knows no union
-    cancel: Cancel | None = None
-    failure: Failure | None = None
-    conditions: tuple[Condition, ...] = ()
+    observed_generation: int = field(
+        default=-1,
+        metadata=shape(
+            "The metadata.generation that this status was made from; -1 until the operator has seen the job.",
+            stored_default=True,
+            minimum=-1,
+        ),
+    )
+    phase: Phase | None = field(
+        default=None,
+        metadata=shape(
+            "Where the job is, for eyes: Pending, Queued, Running, Suspended, Cancelling, and at the end Succeeded, "
+            "Failed or Cancelled, which never change. Programs should read the conditions."
+        ),
+    )
+    attempt: int = field(
+        default=0, metadata=shape("Number of the current attempt, from 1; 0 before the first. Never falls.", minimum=0)
+    )
+    failures: int = field(
+        default=0, metadata=shape("Failed attempts that count against spec.backoffLimit.", unit="attempts", minimum=0)
+    )
+    next_attempt_time: datetime | None = field(
+        default=None, metadata=shape("When the next attempt may begin, while it waits for that.")
+    )
+    task_id: str | None = field(default=None, metadata=shape("Celery task id of the current attempt.", max_length=256))
+    worker: str | None = field(
+        default=None,
+        metadata=shape("Name of the worker that has the current attempt, or had the last.", max_length=256),
+    )
+    simulated: bool | None = field(
+        default=None, metadata=shape("True: the result is a simulation, not made from the photos.")
+    )
+    message: str = field(default="", metadata=shape("What is going on, in a sentence for people.", max_length=4096))
+    dispatch_time: datetime | None = field(
+        default=None, metadata=shape("When the current attempt was handed to the queue.")
+    )
+    start_time: datetime | None = field(
+        default=None,
+        metadata=shape("When the first attempt since the job's creation, or since its last suspension, began."),
+    )
+    completion_time: datetime | None = field(default=None, metadata=shape("When the job ended, however it ended."))
+    progress: Progress | None = field(default=None, metadata=shape("How far the current attempt is."))
+    inputs: Inputs | None = field(default=None, metadata=shape("What was read."))
+    outputs: Outputs | None = field(default=None, metadata=shape("What came out."))
+    quality: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=shape(
+            "A few numbers about the result, as text, such as registeredImages or faces; 16 at most.",
+            max_properties=16,
+            max_length=128,
+        ),
+    )
+    cancel: Cancel | None = field(default=None, metadata=shape("When each step of a cancel was seen."))
+    failure: Failure | None = field(
+        default=None, metadata=shape("Why the job failed, or, while it goes on, why its last attempt did.")
+    )
+    conditions: tuple[Condition, ...] = field(
+        default=(),
+        metadata=shape(
+            "For programs and kubectl wait: Accepted, Dispatched, Running, Suspended, CancelRequested, Complete, "
+            "Failed, Cancelled, Finished (however it ended; its reason is the outcome), Reconciling, Stalled.",
+            max_items=32,
+            list_key="type",
+        ),
+    )
 
     def condition(self, kind: ConditionType) -> Condition | None:
         """The condition of that type."""

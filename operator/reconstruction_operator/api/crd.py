@@ -1,0 +1,110 @@
+"""The CustomResourceDefinition, made from the types of this package.
+
+`python -m reconstruction_operator.api.crd` prints it; `manifests/crd/reconstructionjobs.yaml` is that text.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import yaml
+
+from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION
+from reconstruction_operator.api.rules import ROOT_RULES, SPEC_RULES, STATUS_RULES
+from reconstruction_operator.api.schema import Schema, object_schema, validations
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Status
+
+_HEADER = """\
+# Made from operator/reconstruction_operator/api by `make crd`: change it there.
+# Needs Kubernetes 1.31 or newer.
+"""
+
+
+def _column(name: str, path: str, text: str, *, kind: str = "string", wide: bool = False) -> dict[str, Any]:
+    column: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path, "description": text}
+    return column | ({"priority": 1} if wide else {})
+
+
+# No date but the age: dashboards show a date that is not there yet as an error.
+PRINTER_COLUMNS: tuple[dict[str, Any], ...] = (
+    _column("Phase", ".status.phase", "Where the job is."),
+    _column("Step", ".status.progress.step", "The current step."),
+    _column("Progress", ".status.progress.display", "How much is done."),
+    _column("ETA", ".status.progress.eta", "Time that is probably still needed."),
+    _column("Images", ".status.inputs.images", "Photos that were read.", kind="integer"),
+    _column("Age", ".metadata.creationTimestamp", "Time since the job was created.", kind="date"),
+    _column("Reason", ".status.failure.reason", "Why it failed, or its last attempt did.", wide=True),
+    _column("Attempt", ".status.attempt", "Number of the attempt.", kind="integer", wide=True),
+    _column("Worker", ".status.worker", "Who has it.", wide=True),
+    _column("Message", ".status.message", "What is going on.", wide=True),
+)
+
+SELECTABLE_FIELDS: tuple[str, ...] = (".spec.modelType", ".spec.queue", ".spec.priority", ".status.phase")
+"""What `kubectl get recon --field-selector` takes."""
+
+
+def schema() -> Schema:
+    """The schema of a whole ReconstructionJob."""
+    return {
+        "description": "One photo set that is to be reconstructed as a 3D mesh.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": f"Always {GROUP}/{VERSION}."},
+            "kind": {"type": "string", "description": f"Always {KIND}."},
+            "metadata": {"type": "object"},
+            "spec": {"description": "What is asked for."} | object_schema(Spec, SPEC_RULES),
+            # Stored when a job is made: kstatus and Helm then say "in progress" before the operator has seen it.
+            "status": {
+                "description": "What the operator says of it.",
+                "default": {"observedGeneration": Status().observed_generation},
+            }
+            | object_schema(Status, STATUS_RULES),
+        },
+    } | validations(ROOT_RULES)
+
+
+def crd() -> dict[str, Any]:
+    """The CustomResourceDefinition as the API server takes it."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{PLURAL}.{GROUP}",
+            "labels": {"app.kubernetes.io/name": "reconstruction-operator"},
+        },
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["recon", "rjob"],
+                "categories": ["reconstruction"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": list(PRINTER_COLUMNS),
+                    "selectableFields": [{"jsonPath": path} for path in SELECTABLE_FIELDS],
+                    "schema": {"openAPIV3Schema": schema()},
+                }
+            ],
+        },
+    }
+
+
+def render() -> str:
+    """The CRD as YAML, with a comment on where it comes from."""
+    return _HEADER + yaml.safe_dump(crd(), sort_keys=False, width=120, allow_unicode=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,106 @@
+"""What the API server itself refuses: the CEL rules of the resource, and the messages that users see.
+
+Rules about one field alone stand with the field (`spec`); here are those that join fields or compare with the past.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from reconstruction_operator.api.codec import camel
+from reconstruction_operator.api.shapes import Rule, shape_of
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Phase
+
+CANCEL_RULES: tuple[Rule, ...] = (
+    Rule(
+        rule="oldSelf.hasValue() || (!self.cancelRequested && !self.cancelConfirmed)",
+        message=(
+            "a new job cannot be cancelled already: create it with cancelRequested and cancelConfirmed false or left "
+            "out (set suspend: true to keep it from starting)"
+        ),
+        field_path=".cancelRequested",
+        reason="FieldValueForbidden",
+        optional_old_self=True,
+    ),
+    Rule(
+        rule="!self.cancelConfirmed || self.cancelRequested",
+        message=(
+            "a cancel takes two steps: set cancelRequested: true first and apply that, then set cancelConfirmed: true"
+        ),
+        field_path=".cancelConfirmed",
+        reason="FieldValueForbidden",
+    ),
+    # The rule above speaks where the new cancelRequested is false; this one does not repeat it.
+    Rule(
+        rule=("!self.cancelConfirmed || !self.cancelRequested || oldSelf.cancelConfirmed || oldSelf.cancelRequested"),
+        message=(
+            "a cancel takes two steps: this change makes both at once. Apply cancelRequested: true alone first, "
+            "then set cancelConfirmed: true"
+        ),
+        field_path=".cancelConfirmed",
+        reason="FieldValueForbidden",
+    ),
+    Rule(
+        rule="!oldSelf.cancelConfirmed || (self.cancelConfirmed && self.cancelRequested)",
+        message="the cancel is confirmed, which is final: create a new job to run this again",
+        field_path=".cancelConfirmed",
+        reason="FieldValueForbidden",
+    ),
+)
+
+
+def immutability_rules(kind: type[Any]) -> tuple[Rule, ...]:
+    """Rules for the object of `kind` that keep its immutable fields from being changed, added or removed.
+
+    They stand on the parent: a field's own rule about changes does not run when the field comes or goes.
+    """
+    names = [camel(one.name) for one in dataclasses.fields(kind) if shape_of(one).immutable]
+    return tuple(
+        Rule(
+            rule=f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})",
+            message=f"{name} cannot be changed, added or removed later: create a new job under another name",
+            field_path=f".{name}",
+            reason="FieldValueForbidden",
+        )
+        for name in names
+    )
+
+
+SPEC_RULES: tuple[Rule, ...] = (*CANCEL_RULES, *immutability_rules(Spec))
+
+_FINISHED = ", ".join(f"'{phase.value}'" for phase in Phase if phase.finished)
+
+STATUS_RULES: tuple[Rule, ...] = (
+    Rule(
+        rule=(
+            f"!has(oldSelf.phase) || !(oldSelf.phase in [{_FINISHED}]) "
+            "|| (has(self.phase) && self.phase == oldSelf.phase)"
+        ),
+        message="the job is finished, and its phase never changes again",
+        field_path=".phase",
+        reason="FieldValueForbidden",
+    ),
+    Rule(
+        rule="!has(oldSelf.attempt) || (has(self.attempt) && self.attempt >= oldSelf.attempt)",
+        message="the number of the attempt never falls",
+        field_path=".attempt",
+        reason="FieldValueForbidden",
+    ),
+)
+
+
+def _fixed_once_dispatched(name: str) -> Rule:
+    return Rule(
+        rule=(
+            f"self.spec.{name} == oldSelf.spec.{name} || !has(oldSelf.status) || (!has(oldSelf.status.dispatchTime) "
+            "&& (!has(oldSelf.status.attempt) || oldSelf.status.attempt == 0))"
+        ),
+        message=(f"the job has been dispatched, and its {name} is fixed since then: cancel it, and create a new job"),
+        field_path=f".spec.{name}",
+        reason="FieldValueForbidden",
+    )
+
+
+ROOT_RULES: tuple[Rule, ...] = (_fixed_once_dispatched("queue"), _fixed_once_dispatched("priority"))

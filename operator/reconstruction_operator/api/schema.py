@@ -1,0 +1,111 @@
+"""OpenAPI v3 schemas, as the API server wants them, made from the types of this package."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Union
+
+from reconstruction_operator.api.codec import camel
+from reconstruction_operator.api.shapes import Rule, Shape, description, shape_of
+
+Schema = dict[str, Any]
+
+
+def object_schema(kind: type[Any], rules: Sequence[Rule] = ()) -> Schema:
+    """The schema of a dataclass; every field needs a shape."""
+    hints = typing.get_type_hints(kind)
+    fields = dataclasses.fields(kind)
+    schema: Schema = {"type": "object"}
+    if required := [camel(one.name) for one in fields if shape_of(one).required]:
+        schema["required"] = required
+    schema["properties"] = {camel(one.name): field_schema(one, hints[one.name]) for one in fields}
+    return schema | validations(rules)
+
+
+def field_schema(one: dataclasses.Field[Any], hint: Any) -> Schema:
+    """The schema of one field: its description, its default, and what its type and shape allow."""
+    its = shape_of(one)
+    schema: Schema = {"description": description(one)}
+    if its.stored_default:
+        schema["default"] = one.default
+    return schema | _type_schema(hint, its) | validations((*_pattern_rules(its), *its.rules))
+
+
+def plain_type(hint: Any) -> Any:
+    """`hint` without `| None`."""
+    if typing.get_origin(hint) in (Union, types.UnionType):
+        return next(arm for arm in typing.get_args(hint) if arm is not types.NoneType)
+    return hint
+
+
+def _type_schema(hint: Any, its: Shape) -> Schema:
+    hint = plain_type(hint)
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        return _list_schema(typing.get_args(hint)[0], its)
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping_schema(its)
+    if dataclasses.is_dataclass(hint):
+        return object_schema(typing.cast("type[Any]", hint))
+    if issubclass(hint, enum.Enum):
+        return {"type": "string", "enum": [one.value for one in hint]}
+    if hint is datetime:
+        return {"type": "string", "format": "date-time"}
+    if hint is bool:
+        return {"type": "boolean"}
+    if hint is int:
+        return {"type": "integer", "format": "int64"} | _present({"minimum": its.minimum, "maximum": its.maximum})
+    if hint is str:
+        return {"type": "string"} | _present(
+            {"maxLength": its.max_length, "pattern": its.pattern or None, "enum": list(its.choices) or None}
+        )
+    raise TypeError(f"the API server has no type for {hint}")
+
+
+def _list_schema(item: Any, its: Shape) -> Schema:
+    schema: Schema = {"type": "array", "items": object_schema(item)} | _present({"maxItems": its.max_items})
+    if its.list_key:
+        schema |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [its.list_key]}
+    else:
+        schema |= {"x-kubernetes-list-type": "atomic"}
+    return schema
+
+
+def _mapping_schema(its: Shape) -> Schema:
+    schema: Schema = {"type": "object"} | _present({"maxProperties": its.max_properties})
+    if its.free_form:
+        return schema | {"x-kubernetes-preserve-unknown-fields": True}
+    return schema | {"additionalProperties": {"type": "string"} | _present({"maxLength": its.max_length})}
+
+
+def _pattern_rules(its: Shape) -> tuple[Rule, ...]:
+    """The pattern once more, with a message that people can read; `pattern` itself is for editors and linters."""
+    if not its.pattern_message:
+        return ()
+    quoted = its.pattern.replace("'", r"\x27")  # RE2 reads the escape, CEL's raw text cannot hold the quote
+    return (Rule(rule=f"self.matches(r'{quoted}')", message=its.pattern_message),)
+
+
+def validations(rules: Sequence[Rule]) -> Schema:
+    """The `x-kubernetes-validations` of a schema; empty without rules."""
+    return {"x-kubernetes-validations": [_validation(one) for one in rules]} if rules else {}
+
+
+def _validation(one: Rule) -> Schema:
+    validation: Schema = {"rule": one.rule, "message": one.message}
+    if one.field_path:
+        validation["fieldPath"] = one.field_path
+    if one.reason != "FieldValueInvalid":
+        validation["reason"] = one.reason
+    if one.optional_old_self:
+        validation["optionalOldSelf"] = True
+    return validation
+
+
+def _present(values: Mapping[str, Any]) -> Schema:
+    return {name: value for name, value in values.items() if value is not None}
