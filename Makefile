@@ -1,0 +1,63 @@
+# One command for each thing that one wants to do with this checkout; `make` alone lists them.
+
+PYTHON_BIN := .venv/bin/python
+SOURCES    := operator demo devcluster scripts tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check lint unit test demo demo-stop cluster cluster-stop control-plane crd docs format lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+setup: ## make .venv with everything for development (done once, and again when the pins change)
+	@scripts/setup
+
+demo: setup ## photos to a mesh on a real control plane; KEEP=1 leaves it running, KUBECONFIG=... uses your cluster
+	@$(PYTHON_BIN) -m demo $(if $(KEEP),--keep) $(demo-cluster)
+
+demo-stop: setup ## stop what `make demo KEEP=1` left running
+	@$(PYTHON_BIN) -m demo --stop
+
+test: setup lint control-plane ## everything: what `check` does, then all tests, on a real control plane, Redis and workers
+	@$(PYTHON_BIN) -m pytest $(PYTEST_ARGS)
+
+check: setup lint unit ## the quick part, under a minute: style, types, layers, tests without servers
+
+lint: setup
+	@$(PYTHON_BIN) -S tests/unit/project/test_layout.py
+	@$(PYTHON_BIN) -m ruff check $(SOURCES)
+	@$(PYTHON_BIN) -m ruff format --check --quiet $(SOURCES)
+	@$(PYTHON_BIN) -m mypy
+	@.venv/bin/lint-imports
+
+unit: setup
+	@$(PYTHON_BIN) -m pytest tests/unit $(PYTEST_ARGS)
+
+control-plane: setup
+	@$(PYTHON_BIN) -m devcluster build >/dev/null
+
+cluster: setup ## a control plane and a Redis that stay; prints the settings to use them with
+	@$(PYTHON_BIN) -m devcluster start --detach
+
+cluster-stop: setup ## stop them
+	@$(PYTHON_BIN) -m devcluster stop
+
+crd: setup ## write manifests/crd from the types in operator/reconstruction_operator/api
+	@$(PYTHON_BIN) -m reconstruction_operator.cli.main crd > manifests/crd/reconstructionjobs.yaml
+
+docs: setup ## write the tables in docs/ from the code that they describe
+	@$(PYTHON_BIN) scripts/write_docs.py
+
+format: setup ## let ruff mend what it can
+	@$(PYTHON_BIN) -m ruff check --fix $(SOURCES)
+	@$(PYTHON_BIN) -m ruff format $(SOURCES)
+
+lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
+	@scripts/lock
+
+clean: ## remove .venv, caches and the demo's results; the built control plane stays in the user's cache folder
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A KUBECONFIG that is merely set in the shell is somebody's real cluster: the demo uses one only if told so on this command line.
+demo-cluster = $(if $(filter command,$(firstword $(origin KUBECONFIG))),--kubeconfig '$(KUBECONFIG)')

@@ -1,0 +1,107 @@
+"""Each side runs with its own packages alone: what the image's lock file does not have cannot be imported here, either."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+# Imports every module of the given packages while the given top-level names cannot be imported.
+PROGRAM = """
+import importlib, json, pkgutil, sys
+
+blocked = set(json.loads(sys.argv[1]))
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"{name} is not a part of this side", name=name)
+
+sys.meta_path.insert(0, Blocker())
+seen = []
+for root in sys.argv[2:]:
+    module = importlib.import_module(root)
+    seen.append(root)
+    for found in pkgutil.walk_packages(getattr(module, "__path__", []), root + "."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+            seen.append(found.name)
+print(len(seen))
+"""
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked(name: str) -> set[str]:
+    lines = (CHECKOUT / "requirements" / name).read_text().splitlines()
+    return {normal(line.split("==")[0]) for line in lines if "==" in line}
+
+
+def modules_beyond(allowed: set[str]) -> list[str]:
+    """Top-level modules of all installed distributions but the allowed ones and the project itself."""
+    allowed = allowed | {"reconstruction-operator"}
+    return sorted(
+        module
+        for module, distributions in packages_distributions().items()
+        if not {normal(each) for each in distributions} & allowed
+    )
+
+
+def imported(blocked: list[str], *roots: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(blocked), *roots],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT / "tests",
+    )
+
+
+@pytest.mark.parametrize(
+    ("lock", "missing", "roots"),
+    [
+        pytest.param(
+            "operator.txt",
+            {"pycolmap", "cv2", "numpy", "PIL", "trimesh", "pytest"},
+            ["cli", "controller", "services", "planning", "telemetry", "api"],
+            id="operator",
+        ),
+        pytest.param(
+            "worker.txt",
+            {"kopf", "kubernetes", "aiohttp", "yaml", "pytest"},
+            ["celery_app", "tasks", "services", "models", "telemetry", "api"],
+            id="worker",
+        ),
+    ],
+)
+def test_every_module_of_a_side_imports_with_the_packages_of_its_image(
+    lock: str, missing: set[str], roots: list[str]
+) -> None:
+    blocked = modules_beyond(locked(lock))
+    assert missing <= set(blocked)
+    done = imported(blocked, *(f"reconstruction_operator.{root}" for root in roots))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > len(roots)
+
+
+def test_a_worker_without_the_photogrammetry_extra_has_all_but_that_model() -> None:
+    blocked = ["pycolmap", "cv2", "numpy", "scipy", "trimesh", "embreex", "fast_simplification", "xatlas"]
+    roots = [
+        f"reconstruction_operator.{name}"
+        for name in ("celery_app", "tasks", "services", "models.interface", "models.placeholder", "models.reconviagen")
+    ]
+    done = imported(blocked, *roots)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_check_notices_an_import_that_does_not_belong() -> None:
+    done = imported(["celery"], "celery.app")
+    assert done.returncode == 1
+    assert "celery is not a part of this side" in done.stderr
