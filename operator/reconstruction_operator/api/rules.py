@@ -13,6 +13,8 @@ from reconstruction_operator.api.shapes import Rule, shape_of
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
 
+# Together: a confirmation needs a request that is stored already, is final, and always has its request beside it.
+# Each mistake breaks one rule only, so that a user reads one message.
 CANCEL_RULES: tuple[Rule, ...] = (
     Rule(
         rule="oldSelf.hasValue() || (!self.cancelRequested && !self.cancelConfirmed)",
@@ -25,16 +27,15 @@ CANCEL_RULES: tuple[Rule, ...] = (
         optional_old_self=True,
     ),
     Rule(
-        rule="!self.cancelConfirmed || self.cancelRequested",
+        rule="!self.cancelConfirmed || self.cancelRequested || oldSelf.cancelConfirmed",
         message=(
             "a cancel takes two steps: set cancelRequested: true first and apply that, then set cancelConfirmed: true"
         ),
         field_path=".cancelConfirmed",
         reason="FieldValueForbidden",
     ),
-    # The rule above speaks where the new cancelRequested is false; this one does not repeat it.
     Rule(
-        rule=("!self.cancelConfirmed || !self.cancelRequested || oldSelf.cancelConfirmed || oldSelf.cancelRequested"),
+        rule="!self.cancelConfirmed || !self.cancelRequested || oldSelf.cancelConfirmed || oldSelf.cancelRequested",
         message=(
             "a cancel takes two steps: this change makes both at once. Apply cancelRequested: true alone first, "
             "then set cancelConfirmed: true"

@@ -87,8 +87,7 @@ def _pattern_rules(its: Shape) -> tuple[Rule, ...]:
     """The pattern once more, with a message that people can read; `pattern` itself is for editors and linters."""
     if not its.pattern_message:
         return ()
-    quoted = its.pattern.replace("'", r"\x27")  # RE2 reads the escape, CEL's raw text cannot hold the quote
-    return (Rule(rule=f"self.matches(r'{quoted}')", message=its.pattern_message),)
+    return (Rule(rule=f"self.matches(r'{its.pattern}')", message=its.pattern_message),)
 
 
 def validations(rules: Sequence[Rule]) -> Schema:

@@ -201,7 +201,7 @@ class Spec:
             absent="the operator",
             immutable=True,
             max_length=63,
-            pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/[A-Za-z0-9._~%!$&'()*+,;=:/-]+$",
+            pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$",
             pattern_message="a controller's name is a domain, a slash and a name, such as example.com/my-controller",
         ),
     )

@@ -108,9 +108,7 @@ class Inputs:
 class OutputFile:
     """One file of the output."""
 
-    name: str = field(
-        default="", metadata=shape("Path below outputs.uri, such as model.glb.", required=True, max_length=256)
-    )
+    name: str = field(default="", metadata=shape("Path below outputs.uri, such as model.glb.", max_length=256))
     bytes: int = field(default=0, metadata=shape("Size of the file.", unit="bytes", minimum=0))
 
 
