@@ -1,6 +1,6 @@
 """The parent of one server, which sees to it that the server never outlives its launcher.
 
-Run as a program, by path and with the standard library alone: `python -I -S guard.py OWNER FOLDER COMMAND...`
+Run as a program, by path and with the standard library alone: `python -I -S guard.py OWNER FOLDER GRACE_SECONDS COMMAND...`
 
 - The guard watches its owner, the launcher. When that is gone, by whatever way (kill -9 included), it kills the server
   and removes FOLDER. It looks at the process and not at a pipe: a pipe's end lives on in children that the owner forked.
@@ -25,7 +25,6 @@ import sys
 import time
 from pathlib import Path
 
-_GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 0.5  # between two looks at the owner where the kernel has no pidfd
 _PR_SET_PDEATHSIG = 1
 _EXIT_CANNOT_START = 127
@@ -101,7 +100,7 @@ def _reaped(server: int) -> int | None:
     return code if code >= 0 else 128 - code
 
 
-def _guard(watch: _Watch, server: int, folder: Path) -> int:
+def _guard(watch: _Watch, server: int, folder: Path, grace_seconds: float) -> int:
     kill_at: float | None = None
     while True:
         status = _reaped(server)
@@ -117,7 +116,7 @@ def _guard(watch: _Watch, server: int, folder: Path) -> int:
             os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
             continue
         if watch.stopping and kill_at is None:
-            kill_at = now + _GRACE_SECONDS
+            kill_at = now + grace_seconds
             _signal_group(server, signal.SIGTERM)
             _signal_group(server, signal.SIGCONT)  # a paused server would sleep through it
         watch.wait(None if kill_at is None else kill_at - now)
@@ -125,14 +124,14 @@ def _guard(watch: _Watch, server: int, folder: Path) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run one server for as long as its owner lives, and return its status."""
-    owner, folder, *command = arguments
+    owner, folder, grace_seconds, *command = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch = _Watch(int(owner))
     server = _start(command)
     with contextlib.suppress(OSError):  # a launcher that is gone already reads no more
         os.write(sys.stdout.fileno(), f"{server}\n".encode())
         os.close(sys.stdout.fileno())
-    return _guard(watch, server, Path(folder))
+    return _guard(watch, server, Path(folder), float(grace_seconds))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _GUARD = Path(guard.__file__)
 _LOG_LINES = 30  # in an error: enough for a Go panic's first stack
-_END_SECONDS = 20.0  # the guard kills after 5
+_GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL; none of the servers here has anything to save
+_END_SECONDS = 20.0  # from SIGKILL to the end: a loaded machine frees hundreds of MB
 
 
 class Process:
@@ -38,13 +39,15 @@ class Process:
         *,
         run: Run,
         environment: Mapping[str, str] | None = None,
+        grace_seconds: float = _GRACE_SECONDS,
     ) -> None:
         self.name = name
+        self._grace_seconds = grace_seconds
         self.log = run.folder / f"{name}.log"
         with self.log.open("ab") as log:
             # -I and -S: whatever PYTHONPATH or the virtualenv hold, the guard starts, and in 15 ms.
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", _GUARD, str(os.getpid()), run.folder, *command],
+                [sys.executable, "-I", "-S", _GUARD, str(os.getpid()), run.folder, str(grace_seconds), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -100,7 +103,7 @@ class Process:
         self._wait()
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL after the guard's grace time. Returns when it is gone."""
+        """SIGTERM, and SIGKILL after the grace time. Returns when it is gone."""
         self._guard.terminate()  # does nothing where the guard has ended
         self._wait()
 
@@ -111,7 +114,7 @@ class Process:
 
     def _wait(self) -> None:
         try:
-            self._guard.wait(_END_SECONDS)
+            self._guard.wait(self._grace_seconds + _END_SECONDS)
         except subprocess.TimeoutExpired:
             raise DevclusterError(
                 f"{self.name} (pid {self.pid}) does not end; its guard is {self._guard.pid}"

@@ -1,0 +1,117 @@
+"""`python -m devcluster`: a cluster that a person leaves running, and stops."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+import devcluster
+from devcluster import wait_until
+from devcluster.pids import start_mark
+
+_ROOT = Path(devcluster.__file__).parent.parent
+
+
+class Hand:
+    """Types commands, on a machine where nothing runs yet."""
+
+    def __init__(self, temporary: Path) -> None:
+        self.temporary = temporary
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"TMPDIR": str(self.temporary)}
+        command = [sys.executable, "-m", "devcluster", *arguments]
+        return subprocess.run(
+            command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240
+        )
+
+    def launcher(self) -> int:
+        return int(self.run("status").stderr.partition("process ")[2].split()[0])
+
+    def servers(self) -> list[int]:
+        """Every process that has this machine's temporary folder in its command line."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (folder / "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if os.fsencode(self.temporary / "reconstruction-operator") in command:
+                found.append(int(folder.name))
+        return found
+
+
+@pytest.fixture
+def hand(control_plane_programs: None, tmp_path: Path) -> Iterator[Hand]:
+    hand = Hand(tmp_path)
+    yield hand
+    stopped = hand.run("stop")
+    assert stopped.returncode == 0, stopped.stderr
+    wait_until(lambda: not hand.servers(), "the end of every server", seen=hand.servers)
+
+
+def exported(text: str) -> dict[str, str]:
+    lines = [shlex.split(line) for line in text.splitlines()]
+    assert {line[0] for line in lines} == {"export"}
+    return dict(line[1].split("=", 1) for line in lines)
+
+
+def test_it_is_left_running_and_is_stopped(hand: Hand) -> None:
+    started = hand.run("start", "--detach")
+    assert started.returncode == 0, started.stderr
+    settings = exported(started.stdout)
+    assert [*settings] == ["KUBECONFIG", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_STATE_DB"]
+    with redis.Redis.from_url(settings["REDIS_STATE_DB"]) as connection:
+        assert connection.ping()
+    kubectl = started.stderr.partition("kubectl: ")[2].strip()
+    shown = subprocess.run(
+        [kubectl, "get", "namespace", "default", "-o", "name"],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == "namespace/default\n"
+
+    assert exported(hand.run("status").stdout) == settings
+    again = hand.run("start", "--detach")
+    assert (again.returncode, exported(again.stdout)) == (0, settings)
+
+    stopped = hand.run("stop")
+    assert stopped.stderr.startswith("stopped the cluster of process ")
+    assert hand.servers() == []
+    assert hand.run("status").returncode == 3
+    assert sorted(path.name for path in (hand.temporary / f"reconstruction-operator-{os.getuid()}").iterdir()) == [
+        "lock",
+        "standing.lock",
+        "standing.log",
+    ]
+
+
+def test_after_a_kill_of_its_launcher_nothing_runs_and_it_can_be_started_again(hand: Hand) -> None:
+    hand.run("start", "--detach")
+    launcher = hand.launcher()
+    mark = start_mark(launcher)
+    os.kill(launcher, signal.SIGKILL)
+    wait_until(lambda: start_mark(launcher) != mark and not hand.servers(), "the end of it all", seen=hand.servers)
+    assert hand.run("status").returncode == 3
+    again = hand.run("start", "--detach")
+    assert again.returncode == 0, again.stderr
+    assert hand.launcher() != launcher
+
+
+def test_to_stop_what_does_not_run_is_no_error(hand: Hand) -> None:
+    stopped = hand.run("stop")
+    assert (stopped.returncode, stopped.stderr) == (0, "nothing was running\n")
+
+
+def test_the_programs_can_be_built_beforehand(hand: Hand) -> None:
+    built = hand.run("build")
+    assert built.returncode == 0, built.stderr
+    assert os.access(Path(built.stdout.strip()) / "kube-apiserver", os.X_OK)

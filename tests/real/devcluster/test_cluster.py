@@ -1,0 +1,147 @@
+"""The control plane is a real one: it comes up whole, asks everybody who they are, and breaks as real ones do."""
+
+import json
+import re
+import socket
+import ssl
+import stat
+
+import pytest
+
+import devcluster
+from devcluster import wait_until
+from devcluster.api import Api
+
+
+def config_map(name: str, **metadata: object) -> dict[str, object]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **metadata}}
+
+
+def grants(namespace: str) -> str:
+    """A service account of its own that may read config maps."""
+    return f"""
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: reader, namespace: {namespace}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {{name: reader, namespace: {namespace}}}
+rules: [{{apiGroups: [""], resources: [configmaps], verbs: [get, list]}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: reader, namespace: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}}
+subjects: [{{kind: ServiceAccount, name: reader, namespace: {namespace}}}]
+"""
+
+
+def test_the_server_says_which_release_it_is(cluster: devcluster.Cluster) -> None:
+    assert re.fullmatch(r"v1\.\d\d+\.\d+.*", cluster.api.get("/version")["gitVersion"])
+
+
+def test_kubectl_and_the_server_understand_each_other(cluster: devcluster.Cluster, namespace: str) -> None:
+    cluster.kubectl("-n", namespace, "apply", "-f", "-", input=json.dumps(config_map("one")))
+    shown = cluster.kubectl("-n", namespace, "get", "configmap", "one", "-o", "name")
+    assert shown.stdout == "configmap/one\n"
+
+
+def test_a_failed_command_tells_what_kubectl_said(cluster: devcluster.Cluster, namespace: str) -> None:
+    with pytest.raises(devcluster.CommandError, match=r'configmaps "none" not found') as caught:
+        cluster.kubectl("-n", namespace, "get", "configmap", "none")
+    assert caught.value.status == 1
+
+
+def test_the_administrators_kubeconfig_is_private(cluster: devcluster.Cluster) -> None:
+    assert stat.S_IMODE(cluster.kubeconfig.stat().st_mode) == 0o600
+
+
+def test_a_namespace_gets_its_service_account_and_the_authority(cluster: devcluster.Cluster, namespace: str) -> None:
+    for path in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
+        wait_until(lambda path=path: cluster.api.is_there(f"/api/v1/namespaces/{namespace}/{path}"), path)  # type: ignore[misc]
+
+
+def test_what_a_deleted_object_owned_is_collected(cluster: devcluster.Cluster, namespace: str) -> None:
+    maps = f"/api/v1/namespaces/{namespace}/configmaps"
+    owner = cluster.api.post(maps, config_map("owner"))
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}
+    cluster.api.post(maps, config_map("owned", ownerReferences=[reference]))
+    cluster.api.delete(f"{maps}/owner")
+    wait_until(lambda: not cluster.api.is_there(f"{maps}/owned"), "the end of the owned object")
+
+
+def test_a_deleted_namespace_goes_with_all_that_is_in_it(cluster: devcluster.Cluster, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}"
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+    wait_until(lambda: not cluster.api.is_there(path), "the end of the namespace", seen=lambda: cluster.api.get(path))
+    cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})  # for the fixture to delete
+
+
+def test_nobody_is_the_administrator_without_the_token(cluster: devcluster.Cluster) -> None:
+    port = int(cluster.url.rpartition(":")[2])
+    with pytest.raises(devcluster.RefusedError) as caught:
+        Api(port, cluster.ca, "guessed").get("/api/v1/namespaces")
+    assert caught.value.status == 401
+
+
+def test_a_service_account_without_a_role_is_refused(cluster: devcluster.Cluster, namespace: str) -> None:
+    mine = cluster.service_account_kubeconfig(namespace, "default")
+    refused = cluster.kubectl("-n", namespace, "get", "configmaps", kubeconfig=mine, check=False)
+    assert refused.returncode == 1
+    assert f'User "system:serviceaccount:{namespace}:default" cannot list resource "configmaps"' in refused.stderr
+
+
+def test_a_service_account_may_do_what_its_role_grants_and_no_more(cluster: devcluster.Cluster, namespace: str) -> None:
+    cluster.kubectl("apply", "-f", "-", input=grants(namespace))
+    mine = cluster.service_account_kubeconfig(namespace, "reader")
+    assert stat.S_IMODE(mine.stat().st_mode) == 0o600
+    cluster.kubectl("get", "configmaps", kubeconfig=mine)  # its own namespace is the default one
+    with pytest.raises(devcluster.CommandError, match="Forbidden"):
+        cluster.kubectl("get", "secrets", kubeconfig=mine)
+
+
+def test_etcd_speaks_to_nobody_without_a_certificate(cluster: devcluster.Cluster) -> None:
+    stranger = ssl.create_default_context(cafile=str(cluster.ca))
+
+    def ask() -> bytes:
+        with (
+            socket.create_connection(("127.0.0.1", cluster._running.ports.etcd), timeout=30) as plain,
+            stranger.wrap_socket(plain, server_hostname="localhost") as tls,
+        ):
+            tls.sendall(b"GET /version HTTP/1.0\r\n\r\n")
+            return tls.recv(1)
+
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+        ask()
+
+
+def test_a_paused_api_server_hangs_and_goes_on(cluster: devcluster.Cluster, namespace: str) -> None:
+    cluster.pause_apiserver()
+    hung = cluster.kubectl("get", "namespaces", "--request-timeout=1s", check=False)
+    cluster.resume_apiserver()
+    assert hung.returncode != 0
+    assert cluster.api.is_there(f"/api/v1/namespaces/{namespace}")
+
+
+def test_a_killed_api_server_refuses_connections_and_comes_back_with_its_data(
+    cluster: devcluster.Cluster, namespace: str
+) -> None:
+    url = cluster.url
+    cluster.kill_apiserver()
+    with pytest.raises(ConnectionRefusedError):
+        cluster.api.get("/readyz")
+    cluster.start_apiserver()
+    assert cluster.url == url
+    assert cluster.api.is_there(f"/api/v1/namespaces/{namespace}")
+
+
+def test_whatever_fault_a_test_left_can_be_healed(cluster: devcluster.Cluster) -> None:
+    cluster.pause_apiserver()
+    cluster.heal()
+    cluster.check()
+    cluster.kill_apiserver()
+    with pytest.raises(devcluster.ServerEndedError, match="kube-apiserver ended with status 137"):
+        cluster.check()
+    cluster.heal()
+    cluster.check()

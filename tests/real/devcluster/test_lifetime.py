@@ -1,0 +1,136 @@
+"""No server outlives its launcher, however that ends."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import devcluster
+from devcluster import wait_until
+from devcluster.pids import start_mark
+
+_ROOT = Path(devcluster.__file__).parent.parent
+_DEADLINE_SECONDS = 60.0
+
+_LAUNCHER = """
+import json, sys
+import devcluster
+with devcluster.Cluster() as cluster, devcluster.Redis() as redis:
+    pids = [pid for each in [*cluster.pids.values(), redis.pids] for pid in each]
+    print(json.dumps({"pids": pids, "folders": [str(cluster.folder), str(redis.folder)]}), flush=True)
+    sys.stdin.read()
+"""
+
+
+class Launcher:
+    """A program of its own that holds a cluster and a Redis."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        self.marks = {pid: start_mark(pid) for pid in said["pids"]}
+        self.folders = [Path(folder) for folder in said["folders"]]
+        assert None not in self.marks.values()
+        assert all(folder.exists() for folder in self.folders)
+
+    def left(self) -> list[object]:
+        """Processes and folders that are still there."""
+        pids = [pid for pid, mark in self.marks.items() if start_mark(pid) == mark]
+        return [*pids, *(folder for folder in self.folders if folder.exists())]
+
+    def assert_nothing_is_left(self) -> None:
+        wait_until(lambda: not self.left(), "the end of it all", seen=self.left, timeout_seconds=_DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def launcher(control_plane_programs: None) -> Iterator[Launcher]:
+    with subprocess.Popen(
+        [sys.executable, "-c", _LAUNCHER], cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield Launcher(process)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGKILL, id="kill -9"),
+        pytest.param(signal.SIGTERM, id="SIGTERM, which the launcher does not handle"),
+        pytest.param(signal.SIGINT, id="Ctrl-C"),
+    ],
+)
+def test_a_launcher_that_is_ended_by_a_signal_leaves_nothing(launcher: Launcher, number: signal.Signals) -> None:
+    launcher.process.send_signal(number)
+    assert launcher.process.wait(_DEADLINE_SECONDS) == -number
+    launcher.assert_nothing_is_left()
+
+
+def test_a_launcher_that_comes_to_its_end_leaves_nothing(launcher: Launcher) -> None:
+    launcher.process.communicate(timeout=_DEADLINE_SECONDS)
+    assert launcher.process.returncode == 0
+    assert launcher.left() == []  # at once: it has waited for all of them
+
+
+def test_nothing_is_left_of_paused_servers_either(launcher: Launcher) -> None:
+    for pid in [*launcher.marks][1::2]:  # guard, server, guard, server, ...
+        os.kill(pid, signal.SIGSTOP)
+    launcher.process.kill()
+    launcher.assert_nothing_is_left()
+
+
+def test_a_server_ends_with_its_guard() -> None:
+    with devcluster.Redis() as server:
+        guard, pid = server.pids
+        mark = start_mark(pid)
+        os.kill(guard, signal.SIGKILL)
+        wait_until(lambda: start_mark(pid) != mark, "the end of the server")
+        with pytest.raises(devcluster.ServerEndedError, match="redis ended with status -9"):
+            server.check()
+
+
+def test_a_server_outlives_the_thread_that_started_it() -> None:
+    server = devcluster.Redis()
+    thread = threading.Thread(target=server.start)
+    thread.start()
+    thread.join()
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+        server.flushall()
+        server.check()
+
+
+def test_a_forked_child_of_the_launcher_keeps_nothing_alive() -> None:
+    """A pool of workers that the launcher forked lives on for a while: the servers do not."""
+    program = """
+import json, os, sys, time
+import devcluster
+with devcluster.Redis() as server:
+    child = os.fork()
+    if child == 0:
+        sys.stdout.close()
+        time.sleep(600)
+    print(json.dumps([child, *server.pids]), flush=True)
+    sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        child, guard, server = json.loads(process.stdout.readline())
+        marks = {pid: start_mark(pid) for pid in (guard, server)}
+        process.kill()
+        try:
+            wait_until(lambda: all(start_mark(pid) != mark for pid, mark in marks.items()), "the end of the server")
+            assert start_mark(child) is not None
+        finally:
+            os.kill(child, signal.SIGKILL)

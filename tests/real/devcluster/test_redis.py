@@ -1,0 +1,114 @@
+"""Redis as the tests and the demo need it: on one port for its life, with or without its data."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+import devcluster
+
+
+@pytest.fixture
+def server() -> Iterator[devcluster.Redis]:
+    with devcluster.Redis() as running:
+        yield running
+
+
+def client(server: devcluster.Redis, db: int = 0) -> redis.Redis:
+    return redis.Redis.from_url(server.url(db), socket_timeout=1, decode_responses=True)
+
+
+def keys(server: devcluster.Redis, db: int = 0) -> list[object]:
+    with client(server, db) as connection:
+        return sorted(connection.keys())
+
+
+def put(server: devcluster.Redis, name: str, db: int = 0) -> None:
+    with client(server, db) as connection:
+        connection.set(name, "1")
+
+
+def test_it_refuses_writes_rather_than_drop_keys() -> None:
+    with devcluster.Redis(configuration={"maxmemory": "8mb"}) as server, client(server) as connection:
+
+        def fill() -> None:
+            for number in range(16):
+                connection.set(f"{number:02}", "x" * 2**20)
+
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            fill()
+        assert keys(server)[0] == "00"
+
+
+def test_a_password_is_asked_for_and_is_part_of_the_url() -> None:
+    with devcluster.Redis(password="a/b c@d") as server:
+        put(server, "key", db=1)
+        assert keys(server, db=1) == ["key"]
+        with redis.Redis(port=server.port) as stranger, pytest.raises(redis.exceptions.AuthenticationError):
+            stranger.ping()
+
+
+def test_a_restart_keeps_the_data_on_the_same_port(server: devcluster.Redis) -> None:
+    url = server.url(1)
+    put(server, "kept", db=1)
+    server.restart(keep_data=True)
+    assert server.url(1) == url
+    assert keys(server, db=1) == ["kept"]
+
+
+def test_a_restart_without_data_is_empty(server: devcluster.Redis) -> None:
+    put(server, "lost")
+    server.restart(keep_data=False)
+    assert keys(server) == []
+
+
+def test_a_kill_loses_all_of_it_what_an_earlier_restart_had_kept_as_well(server: devcluster.Redis) -> None:
+    put(server, "kept")
+    server.restart(keep_data=True)
+    server.kill()
+    server.start()
+    assert keys(server) == []
+
+
+def test_a_persistent_one_loses_nothing_to_a_kill() -> None:
+    with devcluster.Redis(persistent=True) as server:
+        put(server, "kept")
+        server.kill()
+        server.start()
+        assert keys(server) == ["kept"]
+        server.restart(keep_data=True)
+        assert keys(server) == ["kept"]
+        server.restart(keep_data=False)
+        assert keys(server) == []
+
+
+def test_a_paused_one_hangs_and_goes_on(server: devcluster.Redis) -> None:
+    put(server, "key")
+    server.pause()
+    with client(server) as connection, pytest.raises(redis.exceptions.TimeoutError):
+        connection.ping()
+    server.resume()
+    assert keys(server) == ["key"]
+
+
+def test_whatever_fault_a_test_left_can_be_healed(server: devcluster.Redis) -> None:
+    server.pause()
+    server.heal()
+    assert keys(server) == []
+    server.kill()
+    server.heal()
+    assert keys(server) == []
+
+
+def test_all_databases_can_be_emptied(server: devcluster.Redis) -> None:
+    put(server, "zero")
+    put(server, "one", db=1)
+    server.flushall()
+    assert (keys(server), keys(server, db=1)) == ([], [])
+
+
+def test_the_shared_one_is_empty_for_each_test(redis_url: str, redis_state_url: str) -> None:
+    for url in (redis_url, redis_state_url):
+        with redis.Redis.from_url(url) as connection:
+            assert connection.dbsize() == 0
+            connection.set("left by a test", "1")

@@ -1,0 +1,90 @@
+"""Starting works where programs come from elsewhere, where ports are taken, and says so where it cannot."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import devcluster
+from devcluster import redis_server as redis_module
+from devcluster.building import built
+from devcluster.ports import free_ports
+from devcluster.processes import Process
+from devcluster.runs import Run
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+class LostOnce:
+    """Free ports, but for the first answer: somebody was faster with the last one of it."""
+
+    def __init__(self, taken: int) -> None:
+        self._taken: list[int] = [taken]
+
+    def __call__(self, count: int) -> list[int]:
+        return [*free_ports(count - len(self._taken)), *(self._taken.pop() for _ in self._taken[:])]
+
+
+@pytest.mark.usefixtures("control_plane_programs")
+def test_kubebuilder_assets_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = (built() / "etcd").resolve()
+    for name in ("etcd", "kube-apiserver", "kubectl"):
+        (tmp_path / name).symlink_to(program)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    with devcluster.Cluster() as cluster:
+        assert cluster.kubectl_program == tmp_path / "kubectl"
+        command = Path(f"/proc/{cluster.pids['kube-apiserver'][1]}/cmdline").read_bytes()
+        assert command.startswith(f"{tmp_path}/kube-apiserver\0".encode())
+        assert cluster.kubectl("auth", "can-i", "*", "*").stdout == "yes\n"
+
+
+@pytest.mark.usefixtures("control_plane_programs")
+def test_a_cluster_whose_port_was_taken_takes_others(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devcluster.cluster.free_ports", LostOnce(taken_port))
+    with devcluster.Cluster() as cluster:
+        assert cluster.url != f"https://127.0.0.1:{taken_port}"
+        assert cluster.api.get("/readyz") == "ok"
+
+
+def test_a_redis_whose_port_was_taken_takes_another(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_module, "free_ports", LostOnce(taken_port))
+    with devcluster.Redis() as server:
+        assert server.port != taken_port
+
+
+def test_a_server_that_refuses_its_settings_is_told_with_its_log() -> None:
+    with pytest.raises(devcluster.ServerEndedError, match="maxmemory-policy"):
+        devcluster.Redis(configuration={"maxmemory-policy": "whatever"}).start()
+
+
+@pytest.mark.usefixtures("control_plane_programs")
+def test_a_cluster_that_refuses_its_settings_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Process] = []
+
+    class Seen(Process):
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **named)
+            started.append(self)
+
+    monkeypatch.setattr("devcluster.cluster.Process", Seen)
+    with pytest.raises(devcluster.ServerEndedError, match="unknown flag: --no-such-flag"):
+        devcluster.Cluster(apiserver_arguments=["--no-such-flag"]).start()
+    assert [process.name for process in started] == ["etcd", "kube-apiserver"]
+    assert [process.name for process in started if process.alive] == []
+    assert not any(process.log.exists() for process in started)
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    run = Run.new("test")
+    missing = run.folder / "no-such-program"
+    process = Process("server", [missing], run=run)
+    process._wait()
+    with pytest.raises(devcluster.ServerEndedError, match="no-such-program: No such file or directory"):
+        process.check()
+    run.close()

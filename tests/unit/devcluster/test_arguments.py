@@ -1,0 +1,86 @@
+"""The servers' command lines: loopback only, every client has to say who it is, secrets in files."""
+
+from pathlib import Path
+
+import pytest
+
+from devcluster import arguments
+from devcluster.arguments import Credentials, Ports, redis_configuration
+from devcluster.certificates import Pair
+
+PORTS = Ports(etcd=20001, etcd_peer=20002, apiserver=20003)
+CREDENTIALS = Credentials(
+    ca=Path("/run/ca.crt"),
+    etcd=Pair(certificate=Path("/run/etcd.crt"), key=Path("/run/etcd.key")),
+    apiserver=Pair(certificate=Path("/run/apiserver.crt"), key=Path("/run/apiserver.key")),
+    tokens=Path("/run/tokens.csv"),
+    service_account_private=Path("/run/sa.key"),
+    service_account_public=Path("/run/sa.pub"),
+)
+
+
+def flags(command: list[str]) -> dict[str, str]:
+    return dict(argument.removeprefix("--").split("=", 1) for argument in command[1:])
+
+
+def test_etcd_asks_its_clients_and_peers_for_a_certificate() -> None:
+    found = flags(arguments.etcd(Path("etcd"), Path("/run/etcd"), PORTS, CREDENTIALS))
+    assert {name: found[name] for name in ("client-cert-auth", "peer-client-cert-auth", "trusted-ca-file")} == {
+        "client-cert-auth": "true",
+        "peer-client-cert-auth": "true",
+        "trusted-ca-file": "/run/ca.crt",
+    }
+    assert found["listen-client-urls"] == "https://127.0.0.1:20001"
+    assert found["listen-peer-urls"] == "https://127.0.0.1:20002"
+    assert found["unsafe-no-fsync"] == "true"
+
+
+def test_the_api_server_listens_on_the_loopback_address_with_rbac() -> None:
+    found = flags(arguments.apiserver(Path("kube-apiserver"), PORTS, CREDENTIALS))
+    assert found["bind-address"] == "127.0.0.1"
+    assert found["secure-port"] == "20003"
+    assert found["authorization-mode"] == "RBAC"
+    assert found["etcd-servers"] == "https://127.0.0.1:20001"
+    assert found["token-auth-file"] == "/run/tokens.csv"
+
+
+def test_what_a_caller_adds_comes_last_and_so_wins() -> None:
+    assert arguments.apiserver(Path("kube-apiserver"), PORTS, CREDENTIALS, ["--v=4"])[-1] == "--v=4"
+
+
+def test_the_controllers_need_no_port() -> None:
+    found = flags(arguments.controller_manager(Path("manager"), Path("/run/manager.kubeconfig"), CREDENTIALS))
+    assert found["secure-port"] == "0"
+    assert "serviceaccount-token-controller" in found["controllers"].split(",")
+
+
+def configuration(*, password: str | None = None, persistent: bool = False, extra: dict[str, str] | None = None) -> str:
+    return redis_configuration(
+        port=20004, folder=Path("/run/data"), password=password, persistent=persistent, extra=extra or {}
+    )
+
+
+def test_a_redis_writes_nothing_to_the_disk_and_refuses_to_drop_keys() -> None:
+    assert configuration().splitlines() == [
+        "bind 127.0.0.1",
+        "port 20004",
+        'dir "/run/data"',
+        "daemonize no",
+        'save ""',
+        "appendonly no",
+        "appendfsync no",
+        "maxmemory-policy noeviction",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        pytest.param(configuration(persistent=True), "appendonly yes", id="persistence"),
+        pytest.param(configuration(password='a "b" \\'), r'requirepass "a \"b\" \\"', id="a password is quoted"),
+        pytest.param(configuration(extra={"maxmemory": "1mb"}), "maxmemory 1mb", id="another setting"),
+        pytest.param(configuration(extra={"appendonly": "yes"}), "appendonly yes", id="a setting instead of ours"),
+    ],
+)
+def test_a_redis_is_configured_as_asked(content: str, line: str) -> None:
+    assert line in content.splitlines()

