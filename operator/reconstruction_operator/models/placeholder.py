@@ -1,0 +1,64 @@
+"""The simulation: the six steps and files of every job, without photos and without any reconstruction.
+
+The task paces a simulated run (it does the first and the last step itself), so there is no waiting here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from reconstruction_operator.models import drawing
+from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+
+SIMULATED_NOTE = (
+    "This result is SIMULATED.\n\nNo photo was read and nothing was reconstructed: the mesh is a cube, the previews are\n"
+    "drawings. It is here so that everything around a reconstruction can be tried.\n"
+)
+_MAX_STEP_SECONDS = 3600.0
+_PREVIEW_PIXELS = 256
+
+
+class PlaceholderModel:
+    """Takes the parameter `stepSeconds` (0 to 3600, default: the worker's setting) and any others, which it ignores."""
+
+    name: ClassVar[str] = "placeholder"
+    isolated: ClassVar[bool] = False
+    step_shares: ClassVar[Mapping[Step, float]] = MappingProxyType({step: 1 / len(Step) for step in Step})
+    min_photos: ClassVar[int] = 0
+    max_photos: ClassVar[int] = 0
+
+    def unavailable(self) -> str | None:
+        """None: it always runs."""
+        return None
+
+    def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        """`stepSeconds`, if it was given.
+
+        Raises:
+            ModelFailure: INVALID_PARAMETERS.
+
+        """
+        if "stepSeconds" not in parameters:
+            return {}
+        seconds = parameters["stepSeconds"]
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _MAX_STEP_SECONDS:
+            raise ModelFailure(
+                "INVALID_PARAMETERS",
+                f"parameter stepSeconds is {seconds!r:.80}; allowed are numbers from 0 to {_MAX_STEP_SECONDS:g}",
+            )
+        return {"stepSeconds": float(seconds)}
+
+    def run(self, work: Work, report: Report) -> Result:
+        """Writes `model.glb` (a cube), two previews and `SIMULATED.txt`."""
+        report(Step.PREPROCESS, 1.0)
+        report(Step.RECONSTRUCT, 1.0)
+        report(Step.POSTPROCESS, 1.0)
+        (work.output_dir / "SIMULATED.txt").write_text(SIMULATED_NOTE)
+        (work.output_dir / "model.glb").write_bytes(drawing.cube_glb())
+        report(Step.PREVIEW, 1.0)
+        for index in range(2):
+            picture = drawing.cube_png(_PREVIEW_PIXELS, mirrored=index == 1)
+            (work.output_dir / f"preview_{index}.png").write_bytes(picture)
+        return Result(quality={"vertices": 24, "faces": 12}, simulated=True)

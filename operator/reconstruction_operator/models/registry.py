@@ -1,0 +1,75 @@
+"""Which models there are: the entry points of one group, so that another package adds its own without a change here."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+
+from reconstruction_operator.models.interface import Model, ModelFailure
+
+GROUP = "reconstruction_operator.models"
+
+
+class UnknownModelError(ModelFailure):
+    """Nobody registered a model of that name. Never simulated: it may be a typing mistake."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            "BACKEND_UNAVAILABLE", f"no model is called {name!r:.80}; this worker knows {', '.join(known)}"
+        )
+
+
+class UnavailableModelError(ModelFailure):
+    """The model is registered, and cannot run on this machine."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__("BACKEND_UNAVAILABLE", f"model {name} cannot run on this worker: {why}")
+
+
+def known() -> tuple[str, ...]:
+    """Names of all registered models, whether they can run here or not."""
+    return tuple(sorted(_entries()))
+
+
+def available() -> tuple[str, ...]:
+    """Names of the models that can run on this machine."""
+    return tuple(name for name in known() if _can_run(name))
+
+
+def find(name: str) -> Model:
+    """The model of that name, ready to run.
+
+    Raises:
+        UnknownModelError: no such name.
+        UnavailableModelError: its package cannot be imported, or it says itself why it cannot run.
+
+    """
+    entry = _entries().get(name)
+    if entry is None:
+        raise UnknownModelError(name, known())
+    model = _load(entry)
+    why = model.unavailable()
+    if why:
+        raise UnavailableModelError(name, why)
+    return model
+
+
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def _load(entry: EntryPoint) -> Model:
+    try:
+        model = entry.load()()
+    except Exception as error:  # whatever a foreign package does when it is imported, it must not stop the worker
+        raise UnavailableModelError(entry.name, f"{entry.value} cannot be loaded: {error!r:.300}") from error
+    if not isinstance(model, Model):
+        raise UnavailableModelError(entry.name, f"{entry.value} is not a model: parts of the interface are missing")
+    return model
+
+
+def _can_run(name: str) -> bool:
+    try:
+        find(name)
+    except ModelFailure:
+        return False
+    return True
