@@ -53,6 +53,8 @@ CELERY_BROKER_URL: str = _text("CELERY_BROKER_URL", "redis://localhost:6379/0")
 CELERY_RESULT_BACKEND: str = _text("CELERY_RESULT_BACKEND", "redis://localhost:6379/0")
 REDIS_STATE_DB: str = _text("REDIS_STATE_DB", "redis://localhost:6379/1")
 REDIS_KEY_PREFIX: str = _text("REDIS_KEY_PREFIX", "")  # for two installations on one Redis; before every key
+REDIS_SENTINEL_MASTER: str = _text("REDIS_SENTINEL_MASTER", "mymaster")  # name that sentinel:// URLs ask for
+REDIS_SENTINEL_PASSWORD: str = _text("REDIS_SENTINEL_PASSWORD", "")  # of the sentinels themselves
 REDIS_TIMEOUT_SECONDS: float = _number("REDIS_TIMEOUT_SECONDS", 3.0, minimum=0.1)  # connect, and each answer
 VISIBILITY_TIMEOUT_SECONDS: int = _integer("VISIBILITY_TIMEOUT_SECONDS", 86_400, minimum=60)  # above the longest job
 RESULT_EXPIRES_SECONDS: int = _integer("RESULT_EXPIRES_SECONDS", 86_400, minimum=60)  # Celery's results

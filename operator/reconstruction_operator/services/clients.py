@@ -1,0 +1,146 @@
+"""Connections to Redis, all with deadlines: nothing that uses them waits for ever.
+
+URLs may be `redis://`, `rediss://` (TLS), `unix://`, or Sentinel's as Celery writes it
+(`sentinel://host:26379/1;sentinel://other:26379/1`), with user and password; redis-py and kombu read the rest of them.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Final, cast
+from urllib.parse import unquote, urlsplit
+
+import redis
+import redis.asyncio
+import redis.asyncio.retry
+import redis.asyncio.sentinel
+import redis.retry
+import redis.sentinel
+from redis.backoff import ConstantBackoff
+
+from reconstruction_operator import config
+
+HEALTH_CHECK_SECONDS: Final = 15  # an idle connection that a firewall has dropped is found at its next use
+_RETRIES: Final = 1  # a pooled connection that Redis has closed meanwhile fails once; a second failure is an outage
+_RETRY_PAUSE_SECONDS: Final = 0.05
+_SENTINEL_PORT: Final = 26379
+
+
+def state_client() -> redis.Redis:
+    """A client of the job state (`config.REDIS_STATE_DB`)."""
+    url = config.REDIS_STATE_DB
+    options = _options(url) | {"retry": redis.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)}
+    if url.startswith("sentinel://"):
+        sentinels, credentials = _sentinels(url)
+        # redis-py's Sentinel is not annotated.
+        watch: Any = cast("Any", redis.sentinel.Sentinel)(
+            sentinels, sentinel_kwargs=_sentinel_options(), **options, **credentials
+        )
+        client: redis.Redis = watch.master_for(config.REDIS_SENTINEL_MASTER)
+        return client
+    return redis.Redis.from_url(_for_redis_py(url), **options)
+
+
+def async_state_client() -> redis.asyncio.Redis:
+    """The same on an event loop."""
+    return _async_client(config.REDIS_STATE_DB)
+
+
+def async_results_client() -> redis.asyncio.Redis:
+    """A client of Celery's results (`config.CELERY_RESULT_BACKEND`)."""
+    return _async_client(config.CELERY_RESULT_BACKEND)
+
+
+def _async_client(url: str) -> redis.asyncio.Redis:
+    options = _options(url) | {"retry": redis.asyncio.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)}
+    if url.startswith("sentinel://"):
+        sentinels, credentials = _sentinels(url)
+        watch: Any = cast("Any", redis.asyncio.sentinel.Sentinel)(
+            sentinels, sentinel_kwargs=_sentinel_options(), **options, **credentials
+        )
+        client: redis.asyncio.Redis = watch.master_for(config.REDIS_SENTINEL_MASTER)
+        return client
+    return redis.asyncio.Redis.from_url(_for_redis_py(url), **options)
+
+
+def _options(url: str) -> dict[str, Any]:
+    options = {
+        "decode_responses": True,
+        "socket_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "health_check_interval": HEALTH_CHECK_SECONDS,
+    }
+    if not url.startswith(("unix://", "redis+socket://", "socket://")):
+        options |= {"socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS, "socket_keepalive": True}
+    return options
+
+
+def _for_redis_py(url: str) -> str:
+    """The URL as redis-py writes it: Celery has its own words for sockets and for certificates."""
+    for scheme in ("redis+socket://", "socket://"):
+        if url.startswith(scheme):
+            return "unix://" + url.removeprefix(scheme).replace("virtual_host=", "db=")
+    for celerys, redis_pys in (("CERT_REQUIRED", "required"), ("CERT_OPTIONAL", "optional"), ("CERT_NONE", "none")):
+        url = url.replace(f"ssl_cert_reqs={celerys}", f"ssl_cert_reqs={redis_pys}")
+    return url
+
+
+def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
+    """Addresses of the sentinels; database and credentials of the Redis behind them, as the first URL says."""
+    parts = [urlsplit(one) for one in url.split(";")]
+    first = parts[0]
+    credentials: dict[str, Any] = {"db": int(first.path.strip("/") or 0)}
+    if first.username:
+        credentials["username"] = unquote(first.username)
+    if first.password:
+        credentials["password"] = unquote(first.password)
+    return [(one.hostname or "localhost", one.port or _SENTINEL_PORT) for one in parts], credentials
+
+
+def _sentinel_options() -> dict[str, Any]:
+    """For the connections to the sentinels themselves."""
+    options: dict[str, Any] = {
+        "socket_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS,
+    }
+    if config.REDIS_SENTINEL_PASSWORD:
+        options["password"] = config.REDIS_SENTINEL_PASSWORD
+    return options
+
+
+def broker_transport_options() -> dict[str, Any]:
+    """Options for kombu: an untuned broker connection may block for 19 s, or for ever, while Redis is away."""
+    options: dict[str, Any] = {
+        "visibility_timeout": config.VISIBILITY_TIMEOUT_SECONDS,
+        "queue_order_strategy": "priority",  # in the order of the queues: high before normal before low
+        "socket_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "socket_keepalive": True,
+        "health_check_interval": HEALTH_CHECK_SECONDS,
+        # Publishing, and connecting for it: one try more, at once.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.2,
+        "interval_max": 0.2,
+    }
+    return options | _common(config.CELERY_BROKER_URL)
+
+
+def result_transport_options() -> dict[str, Any]:
+    """Celery's options for the result backend."""
+    return _common(config.CELERY_RESULT_BACKEND)
+
+
+def _common(url: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if config.REDIS_KEY_PREFIX:
+        options["global_keyprefix"] = config.REDIS_KEY_PREFIX
+    if url.startswith("sentinel://"):
+        options |= {"master_name": config.REDIS_SENTINEL_MASTER, "sentinel_kwargs": _sentinel_options()}
+    return options
+
+
+def tls_options(url: str) -> dict[str, Any] | None:
+    """Celery's options for a `rediss://` URL that does not say how to check the certificate: it is checked."""
+    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
+        return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return None

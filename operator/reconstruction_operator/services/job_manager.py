@@ -1,0 +1,90 @@
+"""The two-step cancel of a job, as both sides and anybody else may use it: a few functions over Redis.
+
+A request (`cancel_request:{job_id}` = "pending") may be withdrawn; a confirmation (`cancel:{job_id}` = "1") makes the
+worker stop. Both live for 3600 s. Every change is one atomic command or script, so that two confirmations, or a
+confirmation and a clear, never leave half a state.
+
+Job ids are checked before they become keys: all functions raise ValueError for one that is not safe.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+import redis
+
+from reconstruction_operator import config
+from reconstruction_operator.services import clients
+from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.services.protocol.calls import Call, Script, run
+
+_PENDING: Final = "pending"
+_CONFIRMED: Final = "1"
+
+_CONFIRM: Final = Script.of(
+    "confirm",
+    """-- Turn a request into a confirmation. Answers whether there was one.
+local request_key, cancel_key = unpack(KEYS)
+local confirmed, ttl_s = unpack(ARGV)
+if redis.call('EXISTS', request_key) == 0 then return 0 end
+redis.call('SET', cancel_key, confirmed, 'EX', ttl_s)
+redis.call('DEL', request_key)
+return 1
+""",
+)
+
+
+@functools.cache
+def get_redis_client() -> redis.Redis:
+    """The client of the job state, made from `config.REDIS_STATE_DB` at the first call. `cache_clear()` forgets it."""
+    return clients.state_client()
+
+
+def request_cancellation(job_id: str) -> bool:
+    """Step one: ask for a cancel. Always True."""
+    get_redis_client().set(Keys().cancel_request(job_id), _PENDING, ex=config.CANCEL_TTL_SECONDS)
+    return True
+
+
+def confirm_cancellation(job_id: str) -> bool:
+    """Step two: turn the request into a cancel. False, and nothing is changed, if there is no request."""
+    keys = Keys()
+    call = Call(
+        _CONFIRM,
+        (keys.cancel_request(job_id), keys.cancel(job_id)),
+        (_CONFIRMED, config.CANCEL_TTL_SECONDS),
+        lambda reply: reply == 1,
+    )
+    return run(get_redis_client(), call)
+
+
+def is_job_cancelled(job_id: str) -> bool:
+    """Whether the cancel is confirmed."""
+    return bool(get_redis_client().exists(Keys().cancel(job_id)))
+
+
+def cancel_pending(job_id: str) -> bool:
+    """Whether a cancel is requested and not confirmed."""
+    return bool(get_redis_client().exists(Keys().cancel_request(job_id)))
+
+
+def clear_cancellation(job_id: str) -> None:
+    """Delete the request and the confirmation."""
+    keys = Keys()
+    get_redis_client().delete(keys.cancel_request(job_id), keys.cancel(job_id))
+
+
+def withdraw_request(job_id: str) -> bool:
+    """Take step one back; a confirmation stays. Whether there was a request."""
+    return bool(get_redis_client().delete(Keys().cancel_request(job_id)))
+
+
+def assert_cancelled(job_id: str) -> bool:
+    """Set the confirmation (again), so that it does not expire while the job still waits. Always True."""
+    keys = Keys()
+    with get_redis_client().pipeline(transaction=True) as transaction:
+        transaction.set(keys.cancel(job_id), _CONFIRMED, ex=config.CANCEL_TTL_SECONDS)
+        transaction.delete(keys.cancel_request(job_id))
+        transaction.execute()
+    return True

@@ -1,0 +1,85 @@
+"""The names of all keys of the job state (DB 1). Nothing else formats them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reconstruction_operator import config
+from reconstruction_operator.api.identity import check_job_id
+
+_MAX_NAME_CHARS = 256  # of task ids, node names and install ids: far above what Celery and Kubernetes make
+
+
+def _name(kind: str, value: str) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME_CHARS or not value.isprintable():
+        raise ValueError(f"{kind} {value!r:.140} is not 1 to {_MAX_NAME_CHARS} printable characters")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names under one prefix. Each method raises ValueError for an id that must not become a key."""
+
+    prefix: str = field(default_factory=lambda: config.REDIS_KEY_PREFIX)
+
+    def _of_job(self, kind: str, job_id: str) -> str:
+        return f"{self.prefix}{kind}:{check_job_id(job_id)}"
+
+    def _of_task(self, kind: str, task_id: str) -> str:
+        return f"{self.prefix}{kind}:{_name('task id', task_id)}"
+
+    def record(self, job_id: str) -> str:
+        """The operator's wish for the job: JSON (`planning.types.Record`), no TTL."""
+        return self._of_job("job", job_id)
+
+    def cancel_request(self, job_id: str) -> str:
+        """Step one of a cancel: "pending", 3600 s."""
+        return self._of_job("cancel_request", job_id)
+
+    def cancel(self, job_id: str) -> str:
+        """Step two of a cancel: "1", 3600 s."""
+        return self._of_job("cancel", job_id)
+
+    def cleaned(self, job_id: str) -> str:
+        """A worker has deleted the job's files on the operator's order."""
+        return self._of_job("cleaned", job_id)
+
+    def claim(self, task_id: str) -> str:
+        """Who has begun the attempt: JSON (`planning.types.Claim`), given once."""
+        return self._of_task("claim", task_id)
+
+    def alive(self, task_id: str) -> str:
+        """The claimant's heartbeat: JSON with its token, a few seconds."""
+        return self._of_task("alive", task_id)
+
+    def stop(self, task_id: str) -> str:
+        """Why the operator wants the attempt stopped: JSON."""
+        return self._of_task("stop", task_id)
+
+    def end(self, task_id: str) -> str:
+        """How the attempt ended: JSON (`planning.types.End`), written once."""
+        return self._of_task("end", task_id)
+
+    def records(self, install_id: str) -> str:
+        """Set of the job ids that have a record of this install."""
+        return f"{self.prefix}records:{_name('install id', install_id)}"
+
+    def fence(self, install_id: str) -> str:
+        """The highest transition count of the Lease that was seen: digits."""
+        return f"{self.prefix}fence:{_name('install id', install_id)}"
+
+    def worker(self, node: str) -> str:
+        """What a live worker says of itself: JSON."""
+        return f"{self.prefix}worker:{_name('node', node)}"
+
+    def draining(self, node: str) -> str:
+        """When a worker that shuts down gives up its jobs: ms since the epoch."""
+        return f"{self.prefix}draining:{_name('node', node)}"
+
+    def workers(self) -> str:
+        """Sorted set of nodes by the time at which their registration ends (ms since the epoch)."""
+        return f"{self.prefix}workers"
+
+    def epoch(self) -> str:
+        """The sentinel: while it is there and names the server's run, Redis has forgotten nothing."""
+        return f"{self.prefix}epoch"

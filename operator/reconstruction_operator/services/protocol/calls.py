@@ -1,0 +1,100 @@
+"""A state change as a value, and the three ways to carry it out: `run`, `arun`, and `arun_all` for a batch.
+
+Every script may run twice without harm (redis-py repeats a command whose answer was lost). Clients must have
+`decode_responses=True`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+import redis
+import redis.asyncio
+from redis.exceptions import NoScriptError, RedisError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script. `sha` is the name that Redis knows it by."""
+
+    name: str
+    text: str
+    sha: str
+
+    @classmethod
+    def of(cls, name: str, text: str) -> Script:
+        """The script of that text."""
+        return cls(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One script with its arguments, and how to read its answer (which may raise a ProtocolError)."""
+
+    script: Script
+    keys: tuple[str, ...]
+    args: tuple[str | int, ...]
+    read: Callable[[Any], T]
+
+    @property
+    def _by_sha(self) -> tuple[Any, ...]:
+        return (self.script.sha, len(self.keys), *self.keys, *self.args)
+
+    @property
+    def _by_text(self) -> tuple[Any, ...]:
+        return (self.script.text, len(self.keys), *self.keys, *self.args)
+
+
+def run(client: redis.Redis, call: Call[T]) -> T:
+    """Carry it out.
+
+    Raises:
+        RedisError: Redis was not reached or refused.
+        ProtocolError: as the call says.
+
+    """
+    try:
+        reply = client.evalsha(*call._by_sha)  # noqa: SLF001  # the two halves of one module
+    except NoScriptError:
+        reply = client.eval(*call._by_text)  # noqa: SLF001
+    return call.read(reply)
+
+
+async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
+    """As `run`, on an event loop."""
+    try:
+        reply = await cast("Any", client.evalsha(*call._by_sha))  # noqa: SLF001
+    except NoScriptError:
+        reply = await cast("Any", client.eval(*call._by_text))  # noqa: SLF001
+    return call.read(reply)
+
+
+async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> list[T | RedisError]:
+    """All of them in one round trip, in order; an error of one is its result and does not stop the others.
+
+    Raises:
+        DeposedError: any of them was refused for it.
+        RedisError: Redis was not reached; any number of them may have been carried out.
+
+    """
+    if not calls:
+        return []
+    pipeline = client.pipeline(transaction=False)
+    sent: set[str] = set()
+    for call in calls:
+        # The first use of a script in a batch sends its text, so that no later one can meet a server that does not
+        # know it: sending those again would change the order.
+        if call.script.sha in sent:
+            pipeline.evalsha(*call._by_sha)  # noqa: SLF001
+        else:
+            pipeline.eval(*call._by_text)  # noqa: SLF001
+            sent.add(call.script.sha)
+    replies = await pipeline.execute(raise_on_error=False)
+    return [
+        reply if isinstance(reply, RedisError) else call.read(reply) for call, reply in zip(calls, replies, strict=True)
+    ]

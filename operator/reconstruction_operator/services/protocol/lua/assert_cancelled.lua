@@ -1,0 +1,10 @@
+-- Step two of a cancel, or its prolongation. Answers {'ok'}.
+local fence_key, request_key, cancel_key = unpack(KEYS)
+local fence, ttl_s = unpack(ARGV)
+
+local refused = deposed(fence_key, fence)
+if refused then return refused end
+
+redis.call('SET', cancel_key, '1', 'EX', ttl_s)
+redis.call('DEL', request_key)
+return {'ok'}

@@ -1,0 +1,17 @@
+-- Delete all keys of a job of which nothing runs any more. Answers {'ok', forgotten}.
+-- KEYS: fence, records, keys of the job (as many as ARGV says), then claim, alive, end, stop of each attempt.
+local fence, job_id, job_keys = unpack(ARGV)
+local fence_key, records_key = unpack(KEYS)
+local first = 3 + tonumber(job_keys)
+
+local refused = deposed(fence_key, fence)
+if refused then return refused end
+
+for index = first, #KEYS, 4 do
+  local claim = object_at(KEYS[index])
+  local alive = object_at(KEYS[index + 1])
+  if claim and alive and alive.token == claim.token and not object_at(KEYS[index + 2]) then return {'ok', 0} end
+end
+for index = 3, #KEYS do redis.call('DEL', KEYS[index]) end
+redis.pcall('SREM', records_key, job_id)
+return {'ok', 1}

@@ -1,0 +1,43 @@
+-- Comes before every script. Nothing under a key is trusted: what is of another type or no JSON reads as absent.
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function digits(number)  -- without an exponent or a fraction
+  return string.format('%.0f', number)
+end
+
+local function text_at(key)
+  local value = redis.pcall('GET', key)
+  if type(value) == 'string' then return value end
+  return nil
+end
+
+local function object_at(key)
+  local text = text_at(key)
+  if not text then return nil end
+  local ok, value = pcall(cjson.decode, text)
+  if ok and type(value) == 'table' then return value end
+  return nil
+end
+
+local function is_set(key)
+  return redis.call('EXISTS', key) == 1
+end
+
+-- The attempt that a record wants, or nil without a record.
+local function wanted(record)
+  return record and tonumber(record.attempt) or nil
+end
+
+-- A JSON object's text with the time in front; the object must not be empty. Never decoded and encoded again here,
+-- since cjson makes {} of an empty list.
+local function stamped(json, at)
+  return '{"at":' .. digits(at) .. ',' .. string.sub(json, 2)
+end
+
+local function claim_text(token, owner, by_operator, at)
+  return cjson.encode({token = token, owner = owner, by_operator = by_operator, at = at})
+end

@@ -1,0 +1,7 @@
+-- A worker is gone for good. Answers nothing.
+local worker_key, workers_key, draining_key = unpack(KEYS)
+local node = unpack(ARGV)
+
+redis.call('DEL', worker_key, draining_key)
+redis.pcall('ZREM', workers_key, node)
+return false

@@ -1,0 +1,111 @@
+"""What the operator reads: jobs, its index of records, and the workers that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from reconstruction_operator.api.identity import TaskId, check_job_id
+from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.services.protocol import scripts, stored
+from reconstruction_operator.services.protocol.calls import Call
+from reconstruction_operator.services.protocol.errors import UnexpectedReplyError
+from reconstruction_operator.services.protocol.replies import Observed, ObservedJob, WorkerInfo
+
+OBSERVE_BATCH: Final = 500  # jobs in one `observe`: about 5 ms in which Redis answers nobody else
+_MAX_WORKERS: Final = 10_000
+_MAX_NAMES: Final = 100  # queues, or models, of one worker
+
+
+def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
+    """One snapshot of those jobs (job id, attempt), in their order. Callers ask for `OBSERVE_BATCH` at most at once."""
+    names = tuple(
+        (
+            keys.record(job_id),
+            keys.claim(str(task)),
+            keys.alive(str(task)),
+            keys.end(str(task)),
+            keys.stop(str(task)),
+            keys.cancel_request(job_id),
+            keys.cancel(job_id),
+            keys.cleaned(job_id),
+        )
+        for job_id, task in jobs
+    )
+
+    def read(reply: Any) -> Observed:
+        match reply:
+            case [str() as now, *values] if len(values) == len(names):
+                return Observed(stored.moment(int(now)), tuple(_job(*pair) for pair in zip(names, values, strict=True)))
+            case _:
+                raise UnexpectedReplyError("observe", reply)
+
+    flat = tuple(key for group in names for key in group)
+    return Call(scripts.OBSERVE, flat, (stored.MAX_VALUE_BYTES,), read)
+
+
+def _job(names: tuple[str, ...], values: list[Any]) -> ObservedJob:
+    record, claim, alive, end, stop, requested, confirmed, cleaned, ttl_ms = values
+    claimed = stored.load(names[1], claim, stored.parse_claim)
+    token = stored.load(names[2], alive, stored.parse_token)
+    return ObservedJob(
+        record=stored.load(names[0], record, stored.parse_record),
+        claim=claimed,
+        alive=claimed is not None and token == claimed.token,
+        end=stored.load(names[3], end, stored.parse_end),
+        stop=stored.load(names[4], stop, stored.parse_stop),
+        # As the job manager and the scripts see it: a flag is set if its key is there, whatever it holds.
+        requested=requested is not None,
+        confirmed=confirmed is not None,
+        flag_ttl_seconds=ttl_ms / 1000 if ttl_ms >= 0 else None,
+        cleaned=cleaned is not None,
+    )
+
+
+def list_records(keys: Keys, install_id: str) -> Call[tuple[str, ...]]:
+    """Ids of the jobs that have a record of this install, sorted."""
+
+    def read(reply: Any) -> tuple[str, ...]:
+        return tuple(sorted(one for one in reply if _is_job_id(one)))
+
+    return Call(scripts.LIST_RECORDS, (keys.records(install_id),), (), read)
+
+
+def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:
+    """Workers that take messages, by name: registered within their TTL, and not about to shut down."""
+    # The node names are in Redis alone, so the script is given what their keys begin with.
+    worker, draining = (key("x").removesuffix("x") for key in (keys.worker, keys.draining))
+
+    def read(reply: Any) -> tuple[WorkerInfo, ...]:
+        found = (
+            stored.load(f"{worker}{node}", text, lambda data, node=node: _worker(node, data))  # type: ignore[misc]  # mypy infers no lambda with a default
+            for node, text in zip(reply[::2], reply[1::2], strict=True)
+        )
+        return tuple(sorted((one for one in found if one is not None), key=lambda one: one.node))
+
+    return Call(scripts.LIVE_WORKERS, (keys.workers(),), (worker, draining, _MAX_WORKERS), read)
+
+
+def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:
+    concurrency = data.get("concurrency")
+    version = data.get("version")
+    return WorkerInfo(
+        node=node[: stored.NAME_CHARS],
+        queues=_names(data.get("queues")),
+        models=_names(data.get("models")),
+        version=version[: stored.NAME_CHARS] if isinstance(version, str) else "",
+        concurrency=concurrency if type(concurrency) is int and concurrency > 0 else 1,
+    )
+
+
+def _names(value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else []
+    return tuple(one[: stored.NAME_CHARS] for one in items[:_MAX_NAMES] if isinstance(one, str))
+
+
+def _is_job_id(text: object) -> bool:
+    try:
+        check_job_id(text)
+    except ValueError:
+        return False
+    return True

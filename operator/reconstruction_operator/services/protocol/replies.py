@@ -1,0 +1,99 @@
+"""What the protocol answers."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconstruction_operator.api.outcomes import StopReason
+from reconstruction_operator.planning.types import Claim, End, Record
+
+
+class ClaimVerdict(enum.StrEnum):
+    """Whether a delivery may run."""
+
+    CLAIMED = "claimed"
+    DUPLICATE = "duplicate"  # claimed by another delivery or by the operator, or ended: drop the message
+    UNWANTED = "unwanted"  # the record wants another attempt: drop the message
+    NO_RECORD = "no-record"  # put the message back a few times, then drop it
+
+
+class FinishVerdict(enum.StrEnum):
+    """Whether an end counts."""
+
+    RECORDED = "recorded"
+    ALREADY = "already"  # this very token had recorded `end` before
+    CANCELLED = "cancelled"  # the flag is set, nothing was recorded: clean up, then finish with Outcome.CANCELLED
+    OVERTAKEN = "overtaken"  # the attempt is another's, has ended by another (`end`), is unwanted, or is unknown
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimReply:
+    """Answer to `claim`. The flags hold for CLAIMED alone: such a run cleans up and finishes at once."""
+
+    verdict: ClaimVerdict
+    cancelled: bool = False
+    stop: StopReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BeatReply:
+    """Answer to `beat`. Without `owned` the run must stop and publish nothing."""
+
+    owned: bool
+    cancelled: bool = False
+    stop: StopReason | None = None
+    drain_at: datetime | None = None  # the worker shuts down: give the job up at that time (Redis's clock)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishReply:
+    """Answer to `finish`: `end` is the one that counts, where there is one."""
+
+    verdict: FinishVerdict
+    end: End | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A time over which Redis has forgotten nothing, as far as anybody can know. All times are Redis's."""
+
+    id: str
+    run_id: str
+    started_at: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedJob:
+    """All that the protocol's keys say of one job and one of its attempts."""
+
+    record: Record | None = None
+    claim: Claim | None = None
+    alive: bool = False  # there is a heartbeat of the claimant
+    end: End | None = None
+    stop: StopReason | None = None
+    requested: bool = False  # cancel_request:{job_id}
+    confirmed: bool = False  # cancel:{job_id}
+    flag_ttl_seconds: float | None = None  # of the confirmation, else of the request; None without either
+    cleaned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One snapshot: `jobs` in the order that was asked for, `now` by Redis's clock."""
+
+    now: datetime
+    jobs: tuple[ObservedJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A live worker that takes messages."""
+
+    node: str
+    queues: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    version: str = ""
+    concurrency: int = 1

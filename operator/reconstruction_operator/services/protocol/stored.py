@@ -1,0 +1,176 @@
+"""Between the protocol's types and the JSON under its keys.
+
+Nothing that comes from Redis is trusted: every field is checked for its type and its size, and what cannot be
+understood is logged once and read as absent. Times are whole milliseconds since the epoch, by Redis's clock.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
+from reconstruction_operator.planning.types import Claim, End, Record
+
+MESSAGE_CHARS: Final = 1_024
+FILES: Final = 16
+QUALITY_ENTRIES: Final = 16
+NAME_CHARS: Final = 256  # names, reasons, tokens, queues, quality's keys and values
+URI_CHARS: Final = 2_048
+MAX_VALUE_BYTES: Final = 65_536  # of one value; ours stay below 20 kB
+_MAX_INT: Final = 2**53  # above it neither Lua nor JavaScript counts exactly
+_MAX_ATTEMPT: Final = 10**9  # as the envelope's
+_MAX_MS: Final = 253_402_300_799_000  # the end of the year 9999: datetime's own limit
+
+_logger = logging.getLogger(__name__)
+_logged: set[str] = set()  # keys whose values were malformed; once each, and not for ever many
+_MAX_LOGGED: Final = 1_000
+
+T = TypeVar("T")
+
+
+class MalformedError(ValueError):
+    """A value that is not what its key should hold."""
+
+
+def load(key: str, text: object, parse: Callable[[Mapping[str, Any]], T]) -> T | None:
+    """What the value `text` of `key` says, or None if it is absent ("" and None) or malformed."""
+    if text is None or text == "":
+        return None
+    try:
+        data = json.loads(text) if isinstance(text, str) else None
+        if not isinstance(data, Mapping):
+            raise MalformedError("no JSON object")
+        return parse(data)
+    except (ValueError, TypeError, RecursionError) as error:
+        _log_once(key, error)
+        return None
+
+
+def _log_once(key: str, error: Exception) -> None:
+    if key in _logged:
+        return
+    if len(_logged) >= _MAX_LOGGED:
+        _logged.clear()
+    _logged.add(key)
+    _logger.warning("the value of Redis key %s is malformed (%.200s), and is read as absent", key, error)
+
+
+def moment(value: object) -> datetime:
+    """The time of a number of milliseconds.
+
+    Raises:
+        MalformedError: none that makes sense.
+
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_MS:
+        raise MalformedError(f"{value!r:.40} is no time in ms")
+    return datetime.fromtimestamp(value / 1000, UTC)
+
+
+def _text(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:
+    value = data.get(name, "")
+    if not isinstance(value, str):
+        raise MalformedError(f"{name} is no text")
+    return value[:limit]
+
+
+def _count(value: object) -> int | None:
+    """A number of photos or bytes, or None for what cannot be one."""
+    return value if type(value) is int and 0 <= value <= _MAX_INT else None
+
+
+def parse_record(data: Mapping[str, Any]) -> Record:
+    """Of `job:{job_id}`."""
+    attempt = data.get("attempt")
+    if isinstance(attempt, bool) or not isinstance(attempt, int | float) or not 1 <= attempt < _MAX_ATTEMPT:
+        raise MalformedError(f"attempt {attempt!r:.40} is no whole number from 1")
+    return Record(
+        install_id=_text(data, "install_id"),
+        namespace=_text(data, "namespace"),
+        name=_text(data, "name"),
+        attempt=int(attempt),
+        queue=_text(data, "queue"),
+        sent_at=moment(data["sent_at"]) if data.get("sent_at") is not None else None,
+    )
+
+
+def parse_claim(data: Mapping[str, Any]) -> Claim:
+    """Of `claim:{task_id}`."""
+    token = _text(data, "token")
+    if not token:
+        raise MalformedError("no token")
+    return Claim(
+        token=token,
+        owner=_text(data, "owner"),
+        by_operator=data.get("by_operator") is True,
+        at=moment(data.get("at")),
+    )
+
+
+def parse_token(data: Mapping[str, Any]) -> str:
+    """Of `alive:{task_id}`: whose heartbeat it is."""
+    return _text(data, "token")
+
+
+def parse_stop(data: Mapping[str, Any]) -> StopReason:
+    """Of `stop:{task_id}`."""
+    return StopReason(_text(data, "reason"))
+
+
+def dump_end(token: str, end: End) -> str:
+    """For `end:{task_id}`, cut to size; the time is put in front by the script."""
+    kept = cut_end(replace(end, at=None))
+    return json.dumps({"token": token, **codec.encode(kept)}, separators=(",", ":"))
+
+
+def parse_end(data: Mapping[str, Any]) -> End:
+    """Of `end:{task_id}`."""
+    outputs = data.get("outputs")
+    inputs = data.get("inputs")
+    quality = data.get("quality")
+    end = End(
+        outcome=Outcome(_text(data, "outcome")),
+        reason=_text(data, "reason"),
+        message=_text(data, "message", MESSAGE_CHARS),
+        at=moment(data.get("at")),
+        worker=_text(data, "worker"),
+        simulated=data.get("simulated") is True,
+        inputs=codec.decode(Inputs, inputs) if isinstance(inputs, Mapping) else None,
+        outputs=codec.decode(Outputs, outputs) if isinstance(outputs, Mapping) else None,
+        quality=quality if isinstance(quality, Mapping) else {},
+    )
+    return cut_end(end)
+
+
+def cut_end(end: End) -> End:
+    """The same within the limits of a status; numbers that no photo set has are left out."""
+    return replace(
+        end,
+        reason=end.reason[:NAME_CHARS],
+        message=end.message[:MESSAGE_CHARS],
+        worker=end.worker[:NAME_CHARS],
+        inputs=end.inputs and Inputs(images=_count(end.inputs.images), bytes=_count(end.inputs.bytes)),
+        outputs=end.outputs
+        and Outputs(
+            uri=end.outputs.uri[:URI_CHARS],
+            bytes=_count(end.outputs.bytes) or 0,
+            files=tuple(OutputFile(one.name[:NAME_CHARS], _count(one.bytes) or 0) for one in end.outputs.files[:FILES]),
+        ),
+        quality=_quality(end.quality),
+    )
+
+
+def _quality(values: Mapping[Any, Any]) -> Mapping[str, str]:
+    pairs = (
+        (name[:NAME_CHARS], str(value)[:NAME_CHARS])
+        for name, value in values.items()
+        if isinstance(name, str) and isinstance(value, str | int | float)
+    )
+    return dict(list(pairs)[:QUALITY_ENTRIES])
