@@ -1,0 +1,75 @@
+"""`python -m reconstruction_operator.models.photogrammetry PHOTOS_DIR OUT_DIR`: one run, with its progress."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from reconstruction_operator.models.interface import ModelFailure, Photo, Step, Work
+from reconstruction_operator.models.photogrammetry.model import PhotogrammetryModel
+from reconstruction_operator.models.photogrammetry.parameters import DEFAULT_QUALITY, NUMBERS, QUALITIES
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status: 0 if there is a model in OUT_DIR, 1 if not, with the reason on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m reconstruction_operator.models.photogrammetry", description=__doc__)
+    parser.add_argument("photos", type=Path, metavar="PHOTOS_DIR", help="folder of JPEG, PNG, WebP or TIFF photos")
+    parser.add_argument("output", type=Path, metavar="OUT_DIR", help="where the models and previews go")
+    parser.add_argument("--quality", default=DEFAULT_QUALITY, help=f"{' or '.join(QUALITIES)} (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: one for each core")
+    for name, number in NUMBERS.items():
+        parser.add_argument(f"--{name}", type=int, help=f"{number.help}: {number.allowed}")
+    options = vars(parser.parse_args(arguments))
+    given = {name: options[name] for name in ("quality", *NUMBERS) if options[name] is not None}
+    try:
+        quality = _run(options["photos"], options["output"], given, options["threads"])
+    except ModelFailure as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 1
+    sys.stdout.write(json.dumps(quality, indent=2) + "\n")
+    return 0
+
+
+def _run(folder: Path, output: Path, given: dict[str, object], threads: int) -> dict[str, int | float | str]:
+    model = PhotogrammetryModel()
+    missing = model.unavailable()
+    if missing is not None:
+        raise ModelFailure("BACKEND_UNAVAILABLE", missing)
+    checked = model.check_parameters(given)
+    output.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+
+    def show(step: Step, fraction: float, message: str = "") -> None:
+        seconds = time.monotonic() - started
+        sys.stderr.write(f"{seconds:6.1f} s  {step.name:<12} {fraction:4.0%}  {message}\n")
+
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Work(_photos(folder), Path(scratch), output, checked, threads)
+        return dict(model.run(work, show).quality)
+
+
+def _photos(folder: Path) -> tuple[Photo, ...]:
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in _SUFFIXES:
+            try:
+                with Image.open(path) as image:
+                    width, height = ImageOps.exif_transpose(image).size
+            except OSError as error:
+                raise ModelFailure("CORRUPT_IMAGE", f"{path.name} cannot be read ({error})") from error
+            found.append(Photo(path, width, height, path.stat().st_size))
+    return tuple(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

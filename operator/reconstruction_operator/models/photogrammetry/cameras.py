@@ -1,0 +1,66 @@
+"""The pinhole camera: world to pixels and back. Pixel centres are at whole numbers, as in OpenCV."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
+
+_NEAREST_DEPTH = 1e-9
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Camera:
+    """A camera without distortion; in camera coordinates x is right, y is down, z is forward."""
+
+    intrinsics: Doubles  # (3, 3): focal lengths and principal point in px
+    rotation: Doubles  # (3, 3): camera = rotation @ world + translation
+    translation: Doubles  # (3,)
+    width: int  # px
+    height: int  # px
+
+    @property
+    def centre(self) -> Doubles:
+        """(3,): where it stands in the world."""
+        return -self.rotation.T @ self.translation
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The camera of the same photo at another size."""
+        scale = np.diag([width / self.width, height / self.height, 1.0])
+        to_corner = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
+        intrinsics = np.linalg.inv(to_corner) @ scale @ to_corner @ self.intrinsics
+        return Camera(intrinsics, self.rotation, self.translation, width, height)
+
+    def project(self, points: Doubles) -> tuple[Doubles, Doubles]:
+        """Pixels (n, 2) and depths (n,) of world points (n, 3); a depth of 0 or less is behind the camera."""
+        in_camera = points @ self.rotation.T + self.translation
+        depth = in_camera[:, 2]
+        homogeneous = in_camera @ self.intrinsics.T
+        pixels = homogeneous[:, :2] / np.maximum(depth, _NEAREST_DEPTH)[:, None]
+        return pixels, depth
+
+    def rays(self) -> Doubles:
+        """(height * width, 3): world direction of each pixel, row by row, scaled to depth 1.
+
+        The world point of a pixel with depth z is `centre + z * ray`.
+        """
+        columns, rows = np.meshgrid(np.arange(self.width), np.arange(self.height))
+        pixels = np.stack([columns.ravel(), rows.ravel(), np.ones(columns.size)], axis=1)
+        directions: Doubles = pixels @ np.linalg.inv(self.intrinsics).T @ self.rotation
+        return directions
+
+
+def looking_at(
+    eye: Doubles, target: Doubles, up: Doubles, *, focal: float, size: int
+) -> Camera:
+    """A square camera of `size` px at `eye` that has `target` in the middle of its picture."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    down = np.cross(forward, right)
+    rotation = np.stack([right, down, forward])
+    middle = (size - 1) / 2
+    intrinsics = np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])
+    return Camera(intrinsics, rotation, -rotation @ eye, size, size)

@@ -1,0 +1,74 @@
+"""What a Poisson surface needs before it is a model: inventions off, islands off, bumps off, fewer triangles."""
+
+from __future__ import annotations
+
+import fast_simplification
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.spatial import cKDTree
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.meshes import Mesh
+
+_SMALLEST_ISLAND = 0.02  # of the faces of the largest
+_TAUBIN_SHRINK = 0.5  # Taubin 1995, "A signal processing approach to fair surface design": a step in ...
+_TAUBIN_GROW = -0.53  # ... and one out, so that noise goes and volume stays
+
+
+def without_inventions(mesh: Mesh, points: Doubles, reach: float) -> Mesh:
+    """Without faces farther than `reach` from any of `points`: there the surface was only extrapolated."""
+    distances, _ = cKDTree(points).query(mesh.vertices, distance_upper_bound=reach)
+    near = np.isfinite(distances)
+    return mesh.with_faces(near[mesh.faces].all(axis=1))
+
+
+def without_islands(mesh: Mesh) -> Mesh:
+    """Without the connected pieces that are tiny beside the largest."""
+    if len(mesh.faces) == 0:
+        return mesh
+    _, labels = csgraph.connected_components(_adjacency(mesh), directed=False)
+    piece = labels[mesh.faces[:, 0]]
+    sizes = np.bincount(piece)
+    return mesh.with_faces(sizes[piece] >= _SMALLEST_ISLAND * sizes.max())
+
+
+def smoothed(mesh: Mesh, rounds: int) -> Mesh:
+    """Taubin smoothing; the border stays where it is."""
+    adjacency = _adjacency(mesh)
+    neighbours = np.maximum(np.asarray(adjacency.sum(axis=1)).ravel(), 1.0)
+    average = sparse.diags(1.0 / neighbours) @ adjacency
+    free = ~_on_border(mesh)[:, None]
+    vertices = mesh.vertices.copy()
+    for _ in range(rounds):
+        for factor in (_TAUBIN_SHRINK, _TAUBIN_GROW):
+            vertices += np.where(free, factor * (average @ vertices - vertices), 0.0)
+    return Mesh(vertices, mesh.faces)
+
+
+def decimated(mesh: Mesh, faces: int) -> Mesh:
+    """At most about `faces` triangles (Garland and Heckbert 1997, "Surface simplification using quadric error metrics")."""
+    if len(mesh.faces) <= faces:
+        return mesh
+    vertices, triangles = fast_simplification.simplify(
+        mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32), target_count=faces
+    )
+    reduced = Mesh(np.asarray(vertices, dtype=np.float64), np.asarray(triangles, dtype=np.int64))
+    first, second, third = reduced.faces.T
+    return reduced.with_faces((first != second) & (second != third) & (third != first))
+
+
+def _adjacency(mesh: Mesh) -> sparse.csr_matrix:
+    count = len(mesh.vertices)
+    edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
+    edges = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
+    return sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+
+
+def _on_border(mesh: Mesh) -> np.typing.NDArray[np.bool_]:
+    """(n,): vertices of edges that belong to one face only."""
+    edges = np.sort(np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]), axis=1)
+    unique, counts = np.unique(edges, axis=0, return_counts=True)
+    border = np.zeros(len(mesh.vertices), dtype=np.bool_)
+    border[unique[counts == 1].ravel()] = True
+    return border

@@ -1,0 +1,25 @@
+"""The one place that imports pycolmap, after what must be loaded before it.
+
+pycolmap's shared object exports the symbols of its own copies of zlib, SQLite, OpenSSL and others. If the system's
+libraries are loaded only afterwards (as happens with Pythons whose `zlib` is a separate module), their internal calls
+bind to those copies, and the next compression aborts the process with "free(): invalid pointer". So the standard
+library's users of these libraries come first, always.
+"""
+
+from __future__ import annotations
+
+import bz2  # noqa: F401  # loaded before pycolmap, see above
+import lzma  # noqa: F401  # the same
+import sqlite3  # noqa: F401  # the same
+import ssl  # noqa: F401  # the same
+import zlib  # noqa: F401  # the same
+
+import pycolmap
+
+_ERRORS_ONLY = 2
+
+pycolmap.logging.minloglevel = _ERRORS_ONLY
+
+CPU = pycolmap.Device.cpu
+
+__all__ = ["CPU", "pycolmap"]

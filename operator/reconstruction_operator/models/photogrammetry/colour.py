@@ -1,0 +1,81 @@
+"""Which photos colour which part of the surface, and the colours of the vertices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
+from reconstruction_operator.models.photogrammetry.cameras import Camera
+from reconstruction_operator.models.photogrammetry.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.raycast import Caster
+from reconstruction_operator.models.photogrammetry.views import View
+
+_PHOTOS_PER_VERTEX = 3
+_GRAZING_COSINE = 0.15  # surfaces seen at a flatter angle than this are smeared
+_FRONTAL_POWER = 4  # how much a photo from straight ahead is preferred
+_BORDER = 0.06  # of the photo's size: towards its border a photo fades out, so that no seam shows
+_UNSEEN_GREY = 128.0
+_REMAP_ROW = 16_384  # OpenCV's remap takes at most 32,767 columns
+
+
+def view_weights(mesh: Mesh, cameras: Sequence[Camera], caster: Caster, progress: Progress) -> Singles:
+    """(vertices, views): how much each view counts at each vertex: 0 if hidden; the best few of a vertex sum to 1."""
+    normals = mesh.normals()
+    weights = np.zeros((len(mesh.vertices), len(cameras)), dtype=np.float32)
+    for index, camera in enumerate(cameras):
+        weights[:, index] = _view_weight(mesh.vertices, normals, camera, caster)
+        progress((index + 1) / len(cameras), f"visibility {index + 1}/{len(cameras)}")
+    if len(cameras) > _PHOTOS_PER_VERTEX:
+        threshold = np.partition(weights, -_PHOTOS_PER_VERTEX, axis=1)[:, -_PHOTOS_PER_VERTEX]
+        weights[weights < threshold[:, None]] = 0
+    total = weights.sum(axis=1, keepdims=True)
+    return np.divide(weights, total, out=weights, where=total > 0)
+
+
+def _view_weight(points: Doubles, normals: Doubles, camera: Camera, caster: Caster) -> Singles:
+    pixels, depth = camera.project(points)
+    margin = np.minimum(pixels, np.array([camera.width - 1, camera.height - 1]) - pixels).min(axis=1)
+    fade = np.clip(margin / (_BORDER * max(camera.width, camera.height)), 0.0, 1.0)
+    to_camera = camera.centre - points
+    distance = np.linalg.norm(to_camera, axis=1)
+    cosine = (to_camera * normals).sum(axis=1) / distance
+    candidate = np.flatnonzero((depth > 0) & (margin > 0) & (cosine > _GRAZING_COSINE))
+    seen = candidate[caster.sees(points[candidate], normals[candidate], camera.centre)]
+    weight = np.zeros(len(points), dtype=np.float32)
+    sharpness = camera.intrinsics[0, 0] / distance[seen]  # pixels for each unit of length
+    weight[seen] = fade[seen] * cosine[seen] ** _FRONTAL_POWER * sharpness**2
+    return weight
+
+
+def vertex_colours(mesh: Mesh, views: Sequence[View], weights: Singles, progress: Progress) -> tuple[Singles, Mask]:
+    """(vertices, 3) RGB 0 to 255, and which vertices were seen. The others get the colour of the nearest seen one."""
+    colours = np.zeros((len(mesh.vertices), 3), dtype=np.float32)
+    for index, view in enumerate(views):
+        used = np.flatnonzero(weights[:, index])
+        pixels, _ = view.camera.project(mesh.vertices[used])
+        colours[used] += sample(view.image(), pixels) * weights[used, index, None]
+        progress((index + 1) / len(views), f"colours {index + 1}/{len(views)}")
+    seen = weights.sum(axis=1) > 0
+    if not seen.any():
+        return np.full_like(colours, _UNSEEN_GREY), seen
+    _, nearest = cKDTree(mesh.vertices[seen]).query(mesh.vertices[~seen])
+    colours[~seen] = colours[seen][nearest]
+    return colours, seen
+
+
+def sample(image: Pixels, pixels: Doubles) -> Singles:
+    """(n, 3): `image` (h, w, 3) at fractional `pixels` (n, 2: column, row), bilinear."""
+    count = len(pixels)
+    rows = -(-count // _REMAP_ROW)
+    padded = np.zeros((rows * _REMAP_ROW, 2), dtype=np.float32)
+    padded[:count] = pixels
+    grid = padded.reshape(rows, _REMAP_ROW, 2)
+    if count == 0:
+        return np.zeros((0, 3), dtype=np.float32)
+    values = cv2.remap(image, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(values, dtype=np.float32).reshape(-1, 3)[:count]

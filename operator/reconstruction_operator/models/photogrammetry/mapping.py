@@ -1,0 +1,159 @@
+"""Where each camera was: structure from motion, as a sparse cloud of points and one pose for each photo.
+
+Incremental first (Schoenberger and Frahm 2016, "Structure-from-motion revisited"); when it leaves photos out, global
+as well (Pan et al. 2024, "Global structure-from-motion revisited"), which bridges weak links that the incremental
+way gives up at. The one that aligns more photos is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
+from reconstruction_operator.models.photogrammetry.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.progress import Progress
+
+_FEWEST_CAMERAS = 3
+_FEWEST_SHARE = 0.3  # of the photos: a smaller part would be a surprise to the user, not a reconstruction
+_FEWEST_POINTS = 25  # seen by a photo: with fewer its pose is a guess
+_WORST_ERROR_PX = 3.0
+_GLOBAL_SECONDS_PER_PHOTO = 0.3  # for the progress display alone
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AlignedPhoto:
+    """One photo with its pose: camera = rotation @ world + translation. Pixel centres are at whole numbers."""
+
+    name: str
+    width: int  # px
+    height: int  # px
+    focal: float  # px
+    principal: tuple[float, float]  # px
+    radial: float  # k of x (1 + k r^2), in units of the focal length
+    rotation: Doubles  # (3, 3)
+    translation: Doubles  # (3,)
+    seen: Integers  # indices into the sparse points
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SparseModel:
+    """What structure from motion found out."""
+
+    photos: tuple[AlignedPhoto, ...]
+    points: Doubles  # (n, 3)
+    reprojection_error_px: float
+
+
+def align(
+    database: Path, folder: Path, scratch: Path, *, count: int, seed: int, threads: int, progress: Progress
+) -> SparseModel:
+    """The largest consistent model of the `count` photos in `folder`, from the matches in `database`.
+
+    Raises:
+        ModelFailure: NOT_ENOUGH_OVERLAP, with how many photos could be aligned.
+
+    """
+    (scratch / "incremental").mkdir()
+    (scratch / "global").mkdir()
+    best = _largest(
+        _incremental(database, folder, scratch / "incremental", count, seed, threads, progress.part(0.0, 0.6))
+    )
+    aligned = len(best.photos) if best else 0
+    if aligned < count:
+        other = _largest(
+            progress.part(0.6, 1.0).during(
+                lambda: _global(database, folder, scratch / "global", seed, threads),
+                expected_seconds=_GLOBAL_SECONDS_PER_PHOTO * count,
+                message=f"{aligned} of {count} photos aligned, trying all at once",
+            )
+        )
+        if other is not None and len(other.photos) > aligned:
+            best, aligned = other, len(other.photos)
+    needed = max(_FEWEST_CAMERAS, int(np.ceil(_FEWEST_SHARE * count)))
+    if best is None or aligned < needed:
+        raise ModelFailure("NOT_ENOUGH_OVERLAP", _overlap_advice(aligned, count, needed))
+    progress(1.0, f"{aligned} of {count} photos aligned")
+    return best
+
+
+def _overlap_advice(aligned: int, count: int, needed: int) -> str:
+    return (
+        f"{aligned} of {count} photos overlap enough to be aligned, at least {needed} are needed: take more, closer "
+        "together, so that each part of the object is in three or more photos (10 to 15 degrees between neighbours)"
+    )
+
+
+def _incremental(
+    database: Path, folder: Path, output: Path, count: int, seed: int, threads: int, progress: Progress
+) -> Iterable[Any]:
+    options = pycolmap.IncrementalPipelineOptions()
+    options.num_threads = threads
+    options.random_seed = seed
+    options.min_model_size = _FEWEST_CAMERAS
+    options.extract_colors = False
+    registered = 0
+
+    def started() -> None:
+        nonlocal registered
+        registered += 2
+        progress(registered / count, f"camera {registered}/{count}")
+
+    def added() -> None:
+        nonlocal registered
+        registered = min(registered + 1, count)  # a second, smaller model counts on from the first
+        progress(registered / count, f"camera {registered}/{count}")
+
+    found: dict[int, Any] = pycolmap.incremental_mapping(
+        database, folder, output, options, initial_image_pair_callback=started, next_image_callback=added
+    )
+    return found.values()
+
+
+def _global(database: Path, folder: Path, output: Path, seed: int, threads: int) -> Iterable[Any]:
+    options = pycolmap.GlobalPipelineOptions()
+    options.num_threads = threads
+    options.random_seed = seed
+    found: dict[int, Any] = pycolmap.global_mapping(database, folder, output, options)
+    return found.values()
+
+
+def _largest(reconstructions: Iterable[Any]) -> SparseModel | None:
+    models = [_sparse_model(reconstruction) for reconstruction in reconstructions]
+    trusted = [model for model in models if model.photos and model.reprojection_error_px <= _WORST_ERROR_PX]
+    return max(trusted, key=lambda model: (len(model.photos), len(model.points)), default=None)
+
+
+def _sparse_model(reconstruction: Any) -> SparseModel:
+    """COLMAP's reconstruction in our own terms; photos whose pose rests on very few points are left out."""
+    index = {point_id: position for position, point_id in enumerate(reconstruction.points3D)}
+    photos = []
+    for image_id in sorted(reconstruction.reg_image_ids()):
+        image = reconstruction.images[image_id]
+        camera = reconstruction.cameras[image.camera_id]
+        seen = {index[point.point3D_id] for point in image.points2D if point.has_point3D()}
+        if len(seen) < _FEWEST_POINTS:
+            continue
+        focal, centre_x, centre_y, radial = camera.params
+        pose = image.cam_from_world().matrix()
+        photos.append(
+            AlignedPhoto(
+                name=image.name,
+                width=camera.width,
+                height=camera.height,
+                focal=float(focal),
+                # COLMAP has pixel centres at halves, OpenCV and all code here at whole numbers.
+                principal=(float(centre_x) - 0.5, float(centre_y) - 0.5),
+                radial=float(radial),
+                rotation=np.array(pose[:, :3], dtype=np.float64),
+                translation=np.array(pose[:, 3], dtype=np.float64),
+                seen=np.array(sorted(seen), dtype=np.int64),
+            )
+        )
+    points = np.array([point.xyz for point in reconstruction.points3D.values()], dtype=np.float64).reshape(-1, 3)
+    return SparseModel(tuple(photos), points, float(reconstruction.compute_mean_reprojection_error()))

@@ -1,0 +1,36 @@
+"""Features of one photo found again in another, checked by the geometry of two views; written to the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconstruction_operator.models.photogrammetry.colmap import CPU, pycolmap
+from reconstruction_operator.models.photogrammetry.progress import Progress
+
+_PAIRS_AT_ONCE = 8  # about a second on two cores: short enough to report in between, long enough to keep them busy
+
+
+def match(
+    pairs: Sequence[tuple[str, str]], database: Path, scratch: Path, *, seed: int, threads: int, progress: Progress
+) -> None:
+    """Matches each of `pairs` (image names in `database`). `scratch` is a folder for lists of pairs."""
+    options = pycolmap.FeatureMatchingOptions()
+    options.num_threads = threads
+    options.use_gpu = False
+    verification = pycolmap.TwoViewGeometryOptions()
+    verification.ransac.random_seed = seed
+    pairing = pycolmap.ImportedPairingOptions()
+    pairing.match_list_path = scratch / "pairs.txt"
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        chunk = pairs[start : start + _PAIRS_AT_ONCE]
+        pairing.match_list_path.write_text("".join(f"{first} {second}\n" for first, second in chunk))
+        pycolmap.match_image_pairs(
+            database,
+            matching_options=options,
+            pairing_options=pairing,
+            verification_options=verification,
+            device=CPU,
+        )
+        done = start + len(chunk)
+        progress(done / len(pairs), f"matched {done}/{len(pairs)} pairs")

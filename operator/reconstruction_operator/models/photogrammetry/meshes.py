@@ -1,0 +1,40 @@
+"""A triangle mesh, and the few things that every stage asks of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Mesh:
+    """Vertices (n, 3) and triangles (m, 3), counter-clockwise seen from outside."""
+
+    vertices: Doubles
+    faces: Integers
+
+    def normals(self) -> Doubles:
+        """(n, 3): unit normals of the vertices, each face weighing by its area."""
+        corners = self.vertices[self.faces]
+        face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        owners = self.faces.ravel()
+        repeated = np.repeat(face_normals, 3, axis=0)
+        sums = [np.bincount(owners, repeated[:, axis], len(self.vertices)) for axis in range(3)]
+        normals = np.stack(sums, axis=1)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
+        return normals
+
+    def with_faces(self, keep: np.typing.NDArray[np.bool_]) -> Mesh:
+        """Only the faces where `keep` (m,) is true, and only the vertices that they use."""
+        faces = self.faces[keep]
+        used, renumbered = np.unique(faces, return_inverse=True)
+        return Mesh(self.vertices[used], renumbered.reshape(faces.shape).astype(np.int64))
+
+
+def extents(points: Doubles) -> Doubles:
+    """(3,): size of the bounding box."""
+    size: Doubles = points.max(axis=0) - points.min(axis=0)
+    return size

@@ -1,0 +1,95 @@
+"""The model as the task sees it: what it takes, whether it can run here, and the start of a run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from typing import ClassVar
+
+from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.photogrammetry import parameters as parameter_table
+
+_PACKAGES = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "embreex": "embreex",
+    "fast_simplification": "fast-simplification",
+    "numpy": "numpy",
+    "pycolmap": "pycolmap",
+    "scipy": "scipy",
+    "trimesh": "trimesh",
+    "xatlas": "xatlas",
+}
+"""What has to be importable, and the name under which it is installed."""
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class PhotogrammetryModel:
+    """Structure from motion, plane-sweep stereo and a Poisson surface, all on the CPU."""
+
+    name: ClassVar[str] = "photogrammetry"
+    isolated: ClassVar[bool] = True
+    # Measured on the example photos, both qualities, two cores; see benchmarks/photogrammetry.py.
+    step_shares: ClassVar[Mapping[Step, float]] = {
+        Step.LOAD: 0.01,
+        Step.PREPROCESS: 0.22,
+        Step.RECONSTRUCT: 0.45,
+        Step.POSTPROCESS: 0.26,
+        Step.PREVIEW: 0.05,
+        Step.FINALIZE: 0.01,
+    }
+    min_photos: ClassVar[int] = 3
+    max_photos: ClassVar[int] = 200
+
+    def unavailable(self) -> str | None:
+        """Which packages are missing here and how to install them, or None if the model can run."""
+        missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
+        if not missing:
+            return None
+        return f"missing Python packages: {', '.join(missing)} (pip install 'reconstruction-operator[photogrammetry]')"
+
+    def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        """All parameters with the defaults filled in; see the module `parameters` for the errors."""
+        return parameter_table.check(parameters)
+
+    def run(self, work: Work, report: Report) -> Result:
+        """Makes `model.glb`, `model_textured.glb` and `preview_0.png` ... in `work.output_dir`.
+
+        Raises:
+            ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, LOW_TEXTURE, NOT_ENOUGH_OVERLAP, NO_DENSE_SURFACE,
+                INVALID_PARAMETERS or OUT_OF_MEMORY.
+
+        """
+        settings = parameter_table.settings(work.parameters)
+        if len(work.photos) < self.min_photos:
+            raise ModelFailure(
+                "TOO_FEW_IMAGES",
+                f"{len(work.photos)} photos given, at least {self.min_photos} are needed "
+                "(20 to 60 all around the object give good results)",
+            )
+        _limit_threads(work.threads)
+        try:
+            # Only here, in the process of the run: the native libraries take seconds and hundreds of megabytes.
+            from reconstruction_operator.models.photogrammetry import pipeline  # noqa: PLC0415
+
+            return pipeline.reconstruct(work, settings, report)
+        except MemoryError as error:
+            raise ModelFailure(
+                "OUT_OF_MEMORY",
+                f"not enough memory for {len(work.photos)} photos at {settings.max_image_size} px: "
+                "give the worker more memory, or lower maxImageSize, or use quality fast",
+            ) from error
+
+
+def _limit_threads(threads: int) -> None:
+    """Tells BLAS and OpenMP how many threads to use.
+
+    They read these variables once, when they are loaded; a process that has loaded numpy already keeps its setting.
+    """
+    if "numpy" in sys.modules:
+        return
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = str(threads)

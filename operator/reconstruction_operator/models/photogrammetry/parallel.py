@@ -1,0 +1,36 @@
+"""Many independent pieces of numpy and OpenCV work, on as many threads as the run may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+import cv2
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+def each(
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    threads: int,
+    done: Callable[[int, int], None],
+) -> Sequence[_Result]:
+    """`function` of each item, in order; `done(finished, of)` is called in this thread after each.
+
+    Both libraries release the interpreter lock, so threads do. OpenCV's own threads are off meanwhile: one level of
+    parallelism is enough. An exception, also one of `done`, drops what has not begun and is raised.
+    """
+    cv2.setNumThreads(1)
+    pool = ThreadPoolExecutor(threads)
+    try:
+        futures = [pool.submit(function, item) for item in items]
+        for finished, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            done(finished, len(futures))
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        cv2.setNumThreads(threads)

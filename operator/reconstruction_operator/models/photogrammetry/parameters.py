@@ -1,0 +1,124 @@
+"""The parameters that a user may set: one table with types, bounds and help, and what each quality stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from reconstruction_operator.models.interface import ModelFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that decides between time and detail. Sizes in pixels are of the longer side."""
+
+    max_image_size: int  # px: photos are reduced to this before anything else
+    features: int  # SIFT features kept in each photo
+    depth_size: int  # px: size of a depth map
+    depth_planes: int  # depths that are tried for each pixel
+    depth_sources: int  # neighbouring photos that each photo is compared with
+    diagonal_paths: bool  # aggregation along 8 instead of 4 directions
+    octree_depth: int  # of the Poisson surface: cells of 1/2^depth of the scene
+    faces: int  # triangles in model.glb, at most
+    texture_faces: int  # triangles in model_textured.glb, at most (unwrapping is slower than linear)
+    texture_size: int  # px: side of the square texture
+    seed: int  # of everything that is drawn at random
+
+
+QUALITIES: Mapping[str, Settings] = {
+    "fast": Settings(
+        max_image_size=1600,
+        features=8192,
+        depth_size=480,
+        depth_planes=80,
+        depth_sources=4,
+        diagonal_paths=False,
+        octree_depth=8,
+        faces=80_000,
+        texture_faces=16_000,
+        texture_size=2048,
+        seed=0,
+    ),
+    "standard": Settings(
+        max_image_size=2000,
+        features=12_000,
+        depth_size=800,
+        depth_planes=128,
+        depth_sources=5,
+        diagonal_paths=True,
+        octree_depth=9,
+        faces=200_000,
+        texture_faces=30_000,
+        texture_size=4096,
+        seed=0,
+    ),
+}
+
+DEFAULT_QUALITY = "standard"
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNumber:
+    """A bounded integer parameter that overrides `setting` of the chosen quality."""
+
+    setting: str
+    lowest: int
+    highest: int
+    help: str
+
+    @property
+    def allowed(self) -> str:
+        """For people."""
+        return f"a whole number from {self.lowest} to {self.highest}"
+
+    def accepts(self, value: object) -> bool:
+        """Whether `value` may be used. YAML's true is an int for Python, but no number for its author."""
+        return isinstance(value, int) and not isinstance(value, bool) and self.lowest <= value <= self.highest
+
+
+NUMBERS: Mapping[str, WholeNumber] = {
+    "maxImageSize": WholeNumber("max_image_size", 400, 4000, "longer side, in px, to which photos are reduced"),
+    "textureSize": WholeNumber("texture_size", 256, 8192, "side of the texture in px"),
+    "faces": WholeNumber("faces", 1_000, 1_000_000, "triangles of model.glb, at most"),
+    "seed": WholeNumber("seed", 0, 2**31 - 1, "start of the random numbers"),
+}
+
+
+def check(given: Mapping[str, object]) -> dict[str, object]:
+    """`given` with all defaults filled in.
+
+    Raises:
+        ModelFailure: INVALID_PARAMETERS with the parameter, what was given and what is allowed.
+
+    """
+    known = ["quality", *NUMBERS]
+    for name in given:
+        if name not in known:
+            raise ModelFailure("INVALID_PARAMETERS", f"unknown parameter {name!r}: known are {', '.join(known)}")
+    quality = given.get("quality", DEFAULT_QUALITY)
+    if not isinstance(quality, str) or quality not in QUALITIES:
+        raise _refused("quality", quality, f"one of {', '.join(QUALITIES)}")
+    checked: dict[str, object] = {"quality": quality}
+    for name, number in NUMBERS.items():
+        value = given.get(name, getattr(QUALITIES[quality], number.setting))
+        if not number.accepts(value):
+            raise _refused(name, value, number.allowed)
+        checked[name] = value
+    return checked
+
+
+def settings(given: Mapping[str, object]) -> Settings:
+    """The settings that `given` stands for; checks it first, so raises as `check` does."""
+    checked = check(given)
+    overrides: dict[str, int] = {}
+    for name, number in NUMBERS.items():
+        value = checked[name]
+        if isinstance(value, int):
+            overrides[number.setting] = value
+    chosen = QUALITIES[str(checked["quality"])]
+    overrides["texture_faces"] = min(chosen.texture_faces, overrides["faces"])
+    return replace(chosen, **overrides)
+
+
+def _refused(name: str, value: object, allowed: str) -> ModelFailure:
+    return ModelFailure("INVALID_PARAMETERS", f"parameter {name}: {value!r} was given, allowed is {allowed}")

@@ -1,0 +1,162 @@
+"""All stages in order, and how much of each step's time each of them takes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.photogrammetry import (
+    cleanup,
+    colour,
+    depthmaps,
+    export,
+    features,
+    fusion,
+    mapping,
+    matching,
+    orientation,
+    pairs,
+    photos,
+    planesweep,
+    previews,
+    surface,
+    texture,
+    views,
+)
+from reconstruction_operator.models.photogrammetry.meshes import Mesh, extents
+from reconstruction_operator.models.photogrammetry.parameters import Settings
+from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.raycast import Caster
+
+_SMOOTHING_ROUNDS = 3
+_REACH_CELLS = 3.0  # of the octree: how far from the nearest point a surface may be
+_FEWEST_FACES = 200
+
+
+def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
+    """Photos to models and pictures in `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` says."""
+    cv2.setNumThreads(work.threads)
+    folders = {name: work.scratch_dir / name for name in ("photos", "pairs", "sparse", "views", "surface")}
+    for folder in folders.values():
+        folder.mkdir()
+    database = work.scratch_dir / "features.db"
+
+    progress = Progress(report, Step.PREPROCESS)
+    prepared = photos.prepare(work.photos, folders["photos"], settings.max_image_size, progress.part(0.0, 0.3))
+    features.extract(
+        prepared,
+        folders["photos"],
+        database,
+        features=settings.features,
+        threads=work.threads,
+        progress=progress.part(0.3, 1.0),
+    )
+
+    progress = Progress(report, Step.RECONSTRUCT)
+    matching.match(
+        pairs.choose([photo.name for photo in prepared]),
+        database,
+        folders["pairs"],
+        seed=settings.seed,
+        threads=work.threads,
+        progress=progress.part(0.0, 0.4),
+    )
+    sparse = mapping.align(
+        database,
+        folders["photos"],
+        folders["sparse"],
+        count=len(prepared),
+        seed=settings.seed,
+        threads=work.threads,
+        progress=progress.part(0.4, 0.5),
+    )
+    seen = views.make(
+        sparse,
+        folders["photos"],
+        folders["views"],
+        sources=settings.depth_sources,
+        threads=work.threads,
+        progress=progress.part(0.5, 0.53),
+    )
+    cloud = _dense_cloud(seen, settings, work.threads, progress.part(0.53, 0.9))
+    cell_cloud, cell = surface.thin(surface.crop(cloud), settings.octree_depth)
+    rough = surface.poisson(
+        cell_cloud,
+        folders["surface"],
+        octree_depth=settings.octree_depth,
+        threads=work.threads,
+        progress=progress.part(0.9, 1.0),
+    )
+
+    progress = Progress(report, Step.POSTPROCESS)
+    progress(0.0, f"cleaning {len(rough.faces)} faces")
+    mesh = cleanup.without_islands(cleanup.without_inventions(rough, cell_cloud.points, _REACH_CELLS * cell))
+    if len(mesh.faces) < _FEWEST_FACES:
+        raise ModelFailure(
+            "NO_DENSE_SURFACE",
+            f"only {len(mesh.faces)} faces of the surface rest on the photos: take more photos, closer together",
+        )
+    mesh = cleanup.decimated(cleanup.smoothed(mesh, _SMOOTHING_ROUNDS), settings.faces)
+    progress(0.15, f"{len(mesh.faces)} faces")
+    cameras = [view.camera for view in seen]
+    frame = orientation.find(mesh.vertices, cameras, settings.seed)
+    weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.15, 0.3))
+    colours, _ = colour.vertex_colours(mesh, seen, weights, progress.part(0.3, 0.4))
+    model = Mesh(frame.apply(mesh.vertices), mesh.faces)
+    export.write_coloured(work.output_dir / "model.glb", model, colours)
+    textured, coverage = _texture(mesh, seen, frame, settings, progress.part(0.4, 0.95))
+    export.write_textured(work.output_dir / "model_textured.glb", textured.mesh, textured.uv, textured.texture)
+    progress(1.0, "models written")
+
+    progress = Progress(report, Step.PREVIEW)
+    caster = Caster(textured.mesh)
+    centres = frame.apply(np.stack([camera.centre for camera in cameras]))
+    for index, direction in enumerate(previews.directions(centres)):
+        picture = previews.render(textured, caster, direction)
+        Image.fromarray(picture).save(work.output_dir / f"preview_{index}.png")
+        progress((index + 1) / previews.COUNT, f"preview {index + 1}/{previews.COUNT}")
+
+    width, height, depth = (round(float(extent), 3) for extent in extents(model.vertices))
+    return Result(
+        quality={
+            "images": len(prepared),
+            "registered": len(sparse.photos),
+            "sparsePoints": len(sparse.points),
+            "reprojectionErrorPx": round(sparse.reprojection_error_px, 3),
+            "densePoints": len(cloud.points),
+            "vertices": len(model.vertices),
+            "faces": len(model.faces),
+            "textureCoverage": round(coverage, 3),
+            "extentX": width,
+            "extentY": height,
+            "extentZ": depth,
+        }
+    )
+
+
+def _dense_cloud(seen: list[views.View], settings: Settings, threads: int, progress: Progress) -> fusion.Cloud:
+    greys = [planesweep.grey_view(view.image(), view.camera, settings.depth_size) for view in seen]
+    depths = depthmaps.compute(seen, greys, settings, threads, progress.part(0.0, 0.9))
+    return fusion.fuse(
+        [grey.camera for grey in greys],
+        depths,
+        [view.sources for view in seen],
+        threads,
+        progress.part(0.9, 1.0),
+    )
+
+
+def _texture(
+    mesh: Mesh, seen: list[views.View], frame: orientation.Frame, settings: Settings, progress: Progress
+) -> tuple[previews.Textured, float]:
+    """The textured model in its own coordinates, and the share of the texture that photos show."""
+    reduced = cleanup.decimated(mesh, settings.texture_faces)
+    cameras = [view.camera for view in seen]
+    atlas = texture.unwrap(reduced, settings.texture_size, progress.part(0.0, 0.4))
+    weights = colour.view_weights(reduced, cameras, Caster(reduced), progress.part(0.4, 0.5))
+    colours, _ = colour.vertex_colours(reduced, seen, weights, progress.part(0.5, 0.6))
+    picture, coverage = texture.bake(atlas, seen, weights, colours, settings.texture_size, progress.part(0.6, 1.0))
+    model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
+    return previews.Textured(model, atlas.uv, picture), coverage

@@ -1,0 +1,110 @@
+"""Pictures of the finished model from several sides, rendered on the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
+from reconstruction_operator.models.photogrammetry.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.colour import sample
+from reconstruction_operator.models.photogrammetry.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.raycast import Caster
+
+SIZE_PX = 512
+COUNT = 4
+_SUPERSAMPLING = 2
+_FOCAL = 1.6  # of the picture's size: a mild telephoto lens
+_MARGIN = 0.05  # of the picture's size, around the model
+_ELEVATION_DEG = (18.0, 50.0)  # the photographer's own, within these
+_ORBIT_GAP_DEG = 150.0  # photographers who leave out more than this did not walk around the object
+_ARC_MARGIN_DEG = 8.0  # pictures may be this far to the side of the outermost photo
+_BACKGROUND_TOP = np.array([250.0, 250.0, 252.0])
+_BACKGROUND_BOTTOM = np.array([214.0, 218.0, 224.0])
+_AMBIENT = 0.72  # photos bring their own light: a little shading is enough to show the shape
+_LIGHT = np.array([0.35, 0.8, 0.5]) / np.linalg.norm([0.35, 0.8, 0.5])  # to the right, above, towards the viewer
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Textured:
+    """The textured model in its own coordinates."""
+
+    mesh: Mesh
+    uv: Doubles  # (n, 2) from the upper left
+    texture: Pixels  # (h, w, 3)
+
+
+def directions(camera_centres: Doubles) -> Doubles:
+    """(COUNT, 3): unit vectors from the model to the viewer; `camera_centres` (n, 3) are the photos', model at 0.
+
+    Around the model if the photos were, else along the arc that they came from: elsewhere there is no surface.
+    """
+    azimuths = np.degrees(np.arctan2(camera_centres[:, 0], camera_centres[:, 2]))
+    flat = np.hypot(camera_centres[:, 0], camera_centres[:, 2])
+    elevation = float(np.clip(np.median(np.degrees(np.arctan2(camera_centres[:, 1], flat))), *_ELEVATION_DEG))
+    ordered = np.sort(azimuths)
+    gaps = np.diff(np.append(ordered, ordered[0] + 360.0))
+    widest = int(gaps.argmax())
+    if gaps[widest] < _ORBIT_GAP_DEG:
+        chosen = azimuths[0] + np.arange(COUNT) * 360.0 / COUNT
+    else:
+        begin = ordered[(widest + 1) % len(ordered)]
+        length = 360.0 - gaps[widest]
+        chosen = begin + np.linspace(-_ARC_MARGIN_DEG, length + _ARC_MARGIN_DEG, COUNT)
+    radians, up = np.radians(chosen), np.radians(elevation)
+    return np.stack([np.sin(radians) * np.cos(up), np.full(COUNT, np.sin(up)), np.cos(radians) * np.cos(up)], axis=1)
+
+
+def framed(points: Doubles, direction: Doubles) -> Camera:
+    """The camera along `direction` (unit) that is as near as it can be with all `points` (n, 3) in the picture."""
+    up = np.array([0.0, 1.0, 0.0])
+    size = SIZE_PX * _SUPERSAMPLING
+    focal = _FOCAL * size
+    target = (points.max(axis=0) + points.min(axis=0)) / 2
+    half = size * (0.5 - _MARGIN)
+    for _ in range(3):  # moving the target to the middle of the picture changes the distance a little, and back
+        camera = looking_at(target + direction, target, up, focal=focal, size=size)
+        relative = (points - target) @ camera.rotation.T
+        # A point at (x, y, z) from the target appears at focal * x / (distance + z).
+        distance = float((focal * np.abs(relative[:, :2]) / half - relative[:, 2:]).max())
+        camera = looking_at(target + direction * distance, target, up, focal=focal, size=size)
+        pixels, _ = camera.project(points)
+        middle = (pixels.max(axis=0) + pixels.min(axis=0)) / 2 - (size - 1) / 2
+        target = target + (middle[0] * camera.rotation[0] + middle[1] * camera.rotation[1]) * distance / focal
+    return camera
+
+
+def render(model: Textured, caster: Caster, direction: Doubles) -> Pixels:
+    """(SIZE_PX, SIZE_PX, 3) RGB of `model` seen from `direction`; `caster` is of its mesh."""
+    camera = framed(model.mesh.vertices, direction)
+    rays = camera.rays()
+    hits = caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
+    picture = _background(camera.height, camera.width)
+    hit = hits.face >= 0
+    corners = model.mesh.faces[hits.face[hit]]
+    weights = hits.weights[hit]
+    uv = np.einsum("nc,ncx->nx", weights, model.uv[corners])
+    height, width = model.texture.shape[:2]
+    colours = sample(model.texture, uv * np.array([width, height]) - 0.5)
+    normals = np.einsum("nc,ncx->nx", weights, model.mesh.normals()[corners])
+    picture[hit] = colours * _shade(normals, camera)[:, None]
+    square = picture.reshape(camera.height, camera.width, 3)
+    small = cv2.resize(square, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA)
+    return np.clip(np.rint(small), 0, 255).astype(np.uint8)
+
+
+def _shade(normals: Doubles, camera: Camera) -> Singles:
+    right, down, forward = camera.rotation
+    light = _LIGHT[0] * right - _LIGHT[1] * down - _LIGHT[2] * forward
+    lengths = np.maximum(np.linalg.norm(normals, axis=1), np.finfo(float).tiny)
+    lit = np.clip(normals @ light / lengths, 0.0, 1.0)
+    return np.asarray(_AMBIENT + (1.15 - _AMBIENT) * lit, dtype=np.float32)
+
+
+def _background(height: int, width: int) -> Singles:
+    """(height * width, 3): light grey, a little darker towards the bottom."""
+    down = np.linspace(0.0, 1.0, height)[:, None]
+    column = _BACKGROUND_TOP * (1.0 - down) + _BACKGROUND_BOTTOM * down
+    return np.repeat(column, width, axis=0).astype(np.float32)

@@ -1,0 +1,58 @@
+"""Rays against a mesh, on the CPU (Embree; Wald et al. 2014): what a camera sees, and whether a point sees a camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Mask
+from reconstruction_operator.models.photogrammetry.meshes import Mesh, extents
+
+_RAYS_AT_ONCE = 1_000_000
+_LIFT = 2e-3  # of the scene's diagonal: rays start this far above the surface, so that it does not hide itself
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Hits:
+    """Where rays first met the mesh."""
+
+    face: Integers  # (n,): -1 where a ray met nothing
+    weights: Doubles  # (n, 3): barycentric, of the face's three vertices
+
+
+class Caster:
+    """The acceleration structure of one mesh."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+        self._scene = EmbreeScene()
+        # The scene does not own its geometry: it must live as long.
+        self._geometry = TriangleMesh(
+            self._scene,
+            np.ascontiguousarray(mesh.vertices, dtype=np.float32),
+            np.ascontiguousarray(mesh.faces, dtype=np.int32),
+        )
+        self._lift = _LIFT * float(np.linalg.norm(extents(mesh.vertices)))
+
+    def cast(self, origins: Doubles, directions: Doubles) -> Hits:
+        """First hits of rays from `origins` (n, 3) along `directions` (n, 3)."""
+        faces, weights = [], []
+        for start in range(0, len(origins), _RAYS_AT_ONCE):
+            chunk = slice(start, start + _RAYS_AT_ONCE)
+            hits = self._scene.run(
+                np.ascontiguousarray(origins[chunk], dtype=np.float32),
+                np.ascontiguousarray(directions[chunk], dtype=np.float32),
+                output=1,
+            )
+            second, third = hits["u"].astype(np.float64), hits["v"].astype(np.float64)
+            faces.append(hits["primID"].astype(np.int64))
+            weights.append(np.stack([1.0 - second - third, second, third], axis=1))
+        return Hits(np.concatenate(faces), np.concatenate(weights))
+
+    def sees(self, points: Doubles, normals: Doubles, eye: Doubles) -> Mask:
+        """(n,): whether nothing lies between each surface point and `eye`."""
+        start = points + normals * self._lift
+        return self.cast(start, eye - start).face < 0

@@ -1,0 +1,103 @@
+"""From points with normals to a closed surface (Kazhdan and Hoppe 2013, "Screened Poisson surface reconstruction")."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import trimesh
+
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.photogrammetry.arrays import Integers
+from reconstruction_operator.models.photogrammetry.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.fusion import Cloud, voxel_downsample
+from reconstruction_operator.models.photogrammetry.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.progress import Progress
+
+FEWEST_POINTS = 2000
+_TRIM = 6.0  # drops surface that rests on few points; what is left is checked again by `cleanup`
+_SCENE_PERCENTILE = 97.0
+_SCENE_MARGIN = 1.15
+_VOXELS_ACROSS_RADIUS = {8: 160, 9: 260}  # by octree depth: about one point for each cell of the octree
+_VOXELS_OTHERWISE = 260
+_SECONDS_BY_DEPTH = {8: 3.0, 9: 10.0}  # for the progress display alone
+_SECONDS_OTHERWISE = 20.0
+
+
+def crop(cloud: Cloud) -> Cloud:
+    """Without the far background: stray points would make the cells of the octree coarse.
+
+    Raises:
+        ModelFailure: NO_DENSE_SURFACE.
+
+    """
+    if len(cloud.points) < FEWEST_POINTS:
+        raise ModelFailure(
+            "NO_DENSE_SURFACE",
+            f"only {len(cloud.points)} points of the surface agree between photos, at least {FEWEST_POINTS} are "
+            "needed: shiny, transparent or plain surfaces give none; use even light, and more photos closer together",
+        )
+    centre = np.median(cloud.points, axis=0)
+    distances = np.linalg.norm(cloud.points - centre, axis=1)
+    near = distances < np.percentile(distances, _SCENE_PERCENTILE) * _SCENE_MARGIN
+    return Cloud(cloud.points[near], cloud.normals[near])
+
+
+def thin(cloud: Cloud, octree_depth: int) -> tuple[Cloud, float]:
+    """About one point for each cell of the surface's octree, and the side of such a cell."""
+    centre = np.median(cloud.points, axis=0)
+    radius = float(np.linalg.norm(cloud.points - centre, axis=1).max())
+    size = radius / _VOXELS_ACROSS_RADIUS.get(octree_depth, _VOXELS_OTHERWISE)
+    return voxel_downsample(cloud, size), size
+
+
+def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, threads: int, progress: Progress) -> Mesh:
+    """The surface through `cloud`; `scratch` is a folder for the files in between.
+
+    Raises:
+        ModelFailure: NO_DENSE_SURFACE.
+
+    """
+    points_path, mesh_path = scratch / "points.ply", scratch / "surface.ply"
+    write_ply(points_path, cloud)
+    options = pycolmap.PoissonMeshingOptions()
+    options.depth = octree_depth
+    options.trim = _TRIM
+    options.color = False
+    options.num_threads = threads
+    progress.during(
+        lambda: pycolmap.poisson_meshing(points_path, mesh_path, options),
+        expected_seconds=_SECONDS_BY_DEPTH.get(octree_depth, _SECONDS_OTHERWISE),
+        message=f"surface through {len(cloud.points)} points",
+    )
+    loaded = trimesh.load(mesh_path, process=False, force="mesh")
+    faces: Integers = np.asarray(loaded.faces, dtype=np.int64)
+    if len(faces) == 0:
+        raise ModelFailure(
+            "NO_DENSE_SURFACE",
+            f"no surface could be laid through the {len(cloud.points)} points found: take more photos from all sides",
+        )
+    return Mesh(np.asarray(loaded.vertices, dtype=np.float64), faces)
+
+
+def write_ply(path: Path, cloud: Cloud) -> None:
+    """Binary PLY with normals. A colour is there too (white), since COLMAP's reader wants one."""
+    names = ("x", "y", "z", "nx", "ny", "nz")
+    colours = ("red", "green", "blue")
+    records = np.empty(len(cloud.points), dtype=[(name, "<f4") for name in names] + [(name, "u1") for name in colours])
+    for column, name in enumerate(names):
+        values = cloud.points if column < 3 else cloud.normals  # noqa: PLR2004  # three coordinates, then the normal
+        records[name] = values[:, column % 3]
+    for name in colours:
+        records[name] = 255
+    header = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"element vertex {len(records)}",
+        *(f"property float {name}" for name in names),
+        *(f"property uchar {name}" for name in colours),
+        "end_header",
+    ]
+    with path.open("wb") as file:
+        file.write(("\n".join(header) + "\n").encode())
+        file.write(records.tobytes())

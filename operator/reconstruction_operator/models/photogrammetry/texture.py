@@ -1,0 +1,158 @@
+"""A texture for a mesh: an atlas of flat charts (xatlas), each texel coloured from the photos that see it best.
+
+The photos' weights are those of the three vertices, blended across the triangle: they change smoothly, so that no
+seam shows where one photo takes over from another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import xatlas
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels, Singles
+from reconstruction_operator.models.photogrammetry.colour import sample
+from reconstruction_operator.models.photogrammetry.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.views import View
+
+_PADDING_TEXELS = 4
+_SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
+_SECONDS_PER_FACE = 3e-4  # for the progress display alone
+_UNDEFINED_AREA = 1e-12
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Atlas:
+    """The mesh cut open: vertices on seams are there twice."""
+
+    mesh: Mesh
+    original: Integers  # (n,): which vertex of the uncut mesh each vertex was
+    uv: Doubles  # (n, 2): 0 to 1, origin at the upper left
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Texels:
+    """The texels that lie on a triangle."""
+
+    row: Integers  # (t,)
+    column: Integers  # (t,)
+    face: Integers  # (t,)
+    weights: Doubles  # (t, 3): barycentric, of the face's vertices
+
+
+def unwrap(mesh: Mesh, size: int, progress: Progress) -> Atlas:
+    """Lays the triangles of `mesh` out flat on a texture of `size` px."""
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32), mesh.normals().astype(np.float32))
+    charts = xatlas.ChartOptions()
+    charts.max_iterations = 1  # more rounds give slightly better charts and take as long again each
+    packing = xatlas.PackOptions()
+    packing.resolution = size
+    packing.padding = _PADDING_TEXELS
+    packing.bilinear = True
+    progress.during(
+        lambda: atlas.generate(charts, packing),
+        expected_seconds=_SECONDS_PER_FACE * len(mesh.faces),
+        message=f"unwrapping {len(mesh.faces)} faces",
+    )
+    original, faces, uv = atlas[0]
+    original = original.astype(np.int64)
+    return Atlas(Mesh(mesh.vertices[original], faces.astype(np.int64)), original, np.asarray(uv, dtype=np.float64))
+
+
+def rasterise(atlas: Atlas, size: int) -> Texels:
+    """Which triangle covers which texel of a square texture of `size` px."""
+    owner = np.full((size, size), -1, dtype=np.int32)
+    corners = atlas.uv[atlas.mesh.faces] * size - 0.5  # texel centres at whole numbers
+    fixed = np.rint(corners * (1 << _SUBTEXEL_BITS)).astype(np.int32)
+    for face, triangle in enumerate(fixed):
+        cv2.fillConvexPoly(owner, triangle, face, lineType=cv2.LINE_8, shift=_SUBTEXEL_BITS)
+    row, column = np.nonzero(owner >= 0)
+    face = owner[row, column].astype(np.int64)
+    weights = _barycentric(np.stack([column, row], axis=1).astype(np.float64), corners[face])
+    return Texels(row, column, face, weights)
+
+
+def bake(
+    atlas: Atlas,
+    views: Sequence[View],
+    weights: Singles,
+    colours: Singles,
+    size: int,
+    progress: Progress,
+) -> tuple[Pixels, float]:
+    """The texture (size, size, 3) RGB, and the share of its used texels that a photo shows.
+
+    `weights` (vertices of the uncut mesh, views) and `colours` (vertices of the uncut mesh, 3), which fill in where
+    no photo sees the surface.
+    """
+    progress(0.0, "laying out the texture")
+    texels = rasterise(atlas, size)
+    corners = atlas.mesh.faces[texels.face]
+    original = atlas.original[corners]
+    total = np.zeros(len(texels.face), dtype=np.float32)
+    blended = np.zeros((len(texels.face), 3), dtype=np.float32)
+    for index, view in enumerate(views):
+        here = np.flatnonzero(weights[:, index][original].any(axis=1))
+        share = texels.weights[here].astype(np.float32)
+        weight = (weights[:, index][original[here]] * share).sum(axis=1)
+        points = np.einsum("tc,tcx->tx", texels.weights[here], atlas.mesh.vertices[corners[here]])
+        pixels, _ = view.camera.project(points)
+        blended[here] += sample(view.image(), pixels) * weight[:, None]
+        total[here] += weight
+        progress((index + 1) / len(views), f"texture from photo {index + 1}/{len(views)}")
+    covered = total > 0
+    result = np.einsum("tc,tcx->tx", texels.weights.astype(np.float32), colours[original])
+    result[covered] = blended[covered] / total[covered, None]
+    texture = np.zeros((size, size, 3), dtype=np.uint8)
+    known = np.zeros((size, size), dtype=np.uint8)
+    texture[texels.row, texels.column] = np.clip(np.rint(result), 0, 255)
+    known[texels.row, texels.column] = 1
+    return fill_gaps(texture, known), float(covered.mean())
+
+
+def fill_gaps(texture: Pixels, known: Pixels) -> Pixels:
+    """Colours between the charts, so that smaller mip levels do not bleed black: from ever coarser averages."""
+    levels = [(texture.astype(np.float32) * known[:, :, None], known.astype(np.float32))]
+    while min(levels[-1][1].shape) > 1:
+        colour, share = levels[-1]
+        half = (max(colour.shape[1] // 2, 1), max(colour.shape[0] // 2, 1))
+        levels.append(
+            (cv2.resize(colour, half, interpolation=cv2.INTER_AREA), cv2.resize(share, half, interpolation=cv2.INTER_AREA))
+        )
+    filled = _mean_colour(*levels.pop())
+    for colour, share in reversed(levels):
+        larger = cv2.resize(filled, (share.shape[1], share.shape[0]), interpolation=cv2.INTER_LINEAR)
+        filled = np.where(share[:, :, None] > 0, _mean_colour(colour, share), larger)
+    return np.clip(np.rint(filled), 0, 255).astype(np.uint8)
+
+
+def _mean_colour(colour: Singles, share: Singles) -> Singles:
+    return colour / np.maximum(share, np.finfo(np.float32).tiny)[:, :, None]
+
+
+def _barycentric(points: Doubles, triangles: Doubles) -> Doubles:
+    """(t, 3): weights of the corners of `triangles` (t, 3, 2) at `points` (t, 2); on the border for points outside."""
+    first, second, third = triangles[:, 0], triangles[:, 1], triangles[:, 2]
+
+    def doubled_area(a: Doubles, b: Doubles, c: Doubles) -> Doubles:
+        area: Doubles = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
+        return area
+
+    whole = doubled_area(first, second, third)
+    flat = np.abs(whole) < _UNDEFINED_AREA
+    whole = np.where(flat, 1.0, whole)
+    weights = np.stack(
+        [
+            np.where(flat, 1.0, doubled_area(points, second, third) / whole),
+            np.where(flat, 0.0, doubled_area(first, points, third) / whole),
+            np.where(flat, 0.0, doubled_area(first, second, points) / whole),
+        ],
+        axis=1,
+    )
+    weights = np.clip(weights, 0.0, None)
+    return weights / weights.sum(axis=1, keepdims=True)

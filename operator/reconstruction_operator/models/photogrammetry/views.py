@@ -1,0 +1,119 @@
+"""Aligned photos without lens distortion, and for each the neighbours that see the same things from near by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry import parallel
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels
+from reconstruction_operator.models.photogrammetry.cameras import Camera
+from reconstruction_operator.models.photogrammetry.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.progress import Progress
+
+_BEST_ANGLE_DEG = 8.0  # between two lines of sight: enough for depth, not too much for the look of a patch
+_SIGMA_BELOW_DEG = 4.0
+_SIGMA_ABOVE_DEG = 12.0
+_FEWEST_COMMON_POINTS = 10
+_JPEG_QUALITY = 97
+_NEARER = 0.8  # the surface may be this much nearer than the nearest sparse points
+_FARTHER = 1.3
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class View:
+    """One aligned photo. `near` and `far` bound the depth of what it shows."""
+
+    name: str
+    path: Path  # the undistorted photo; read when needed, since 200 of them do not fit into memory
+    camera: Camera
+    near: float
+    far: float
+    sources: tuple[int, ...]  # indices of the views to compare with, best first
+
+    def image(self) -> Pixels:
+        """(height, width, 3) RGB."""
+        loaded = cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB)
+        if loaded is None:
+            raise FileNotFoundError(self.path)
+        return np.asarray(loaded, dtype=np.uint8)
+
+
+def make(
+    model: SparseModel, folder: Path, output: Path, *, sources: int, threads: int, progress: Progress
+) -> list[View]:
+    """Undistorts the photos of `model` (files in `folder`) into `output`, and picks up to `sources` for each."""
+    cameras = parallel.each(
+        lambda photo: _undistort(photo, folder, output),
+        model.photos,
+        threads,
+        lambda done, of: progress(done / of, f"undistorted {done}/{of}"),
+    )
+    chosen = choose_sources(model, cameras, sources)
+    views = []
+    for photo, camera, neighbours in zip(model.photos, cameras, chosen, strict=True):
+        near, far = depth_range(camera, model.points[photo.seen])
+        views.append(View(photo.name, output / photo.name, camera, near, far, neighbours))
+    return views
+
+
+def choose_sources(model: SparseModel, cameras: Sequence[Camera], count: int) -> list[tuple[int, ...]]:
+    """For each photo the up to `count` others that suit best.
+
+    Each sparse point that both see counts by the angle between the two lines of sight, best at a few degrees
+    (the score of Yao et al. 2018, "MVSNet").
+    """
+    chosen: list[tuple[int, ...]] = []
+    for index, photo in enumerate(model.photos):
+        scores = []
+        for other_index, other in enumerate(model.photos):
+            common = np.intersect1d(photo.seen, other.seen, assume_unique=True)
+            if other_index == index or len(common) < _FEWEST_COMMON_POINTS:
+                continue
+            angles = _angles_deg(model.points[common], cameras[index].centre, cameras[other_index].centre)
+            sigma = np.where(angles < _BEST_ANGLE_DEG, _SIGMA_BELOW_DEG, _SIGMA_ABOVE_DEG)
+            score = np.exp(-(((angles - _BEST_ANGLE_DEG) / sigma) ** 2) / 2).sum()
+            scores.append((float(score), other_index))
+        chosen.append(tuple(other for _, other in sorted(scores, reverse=True)[:count]))
+    return chosen
+
+
+def depth_range(camera: Camera, points: Doubles) -> tuple[float, float]:
+    """Nearest and farthest depth to look at, from the sparse points that the photo sees."""
+    _, depth = camera.project(points)
+    depth = depth[depth > 0]
+    low, high = np.percentile(depth, [2, 98])
+    return float(low) * _NEARER, float(high) * _FARTHER
+
+
+def _angles_deg(points: Doubles, first: Doubles, second: Doubles) -> Doubles:
+    to_first, to_second = first - points, second - points
+    lengths = np.linalg.norm(to_first, axis=1) * np.linalg.norm(to_second, axis=1)
+    cosines = (to_first * to_second).sum(axis=1) / np.maximum(lengths, np.finfo(float).tiny)
+    angles: Doubles = np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0)))
+    return angles
+
+
+def _undistort(photo: AlignedPhoto, folder: Path, output: Path) -> Camera:
+    """Writes the photo as a pinhole camera would have taken it, cropped to where all pixels are known."""
+    image = cv2.imread(str(folder / photo.name))
+    if image is None:
+        raise FileNotFoundError(folder / photo.name)
+    distorted = np.array(
+        [[photo.focal, 0.0, photo.principal[0]], [0.0, photo.focal, photo.principal[1]], [0.0, 0.0, 1.0]]
+    )
+    coefficients = np.array([photo.radial, 0.0, 0.0, 0.0])  # COLMAP's SIMPLE_RADIAL is OpenCV's k1
+    size = (photo.width, photo.height)
+    intrinsics, _ = cv2.getOptimalNewCameraMatrix(distorted, coefficients, size, alpha=0.0)
+    first, second = cv2.initUndistortRectifyMap(
+        distorted, coefficients, np.eye(3), intrinsics, size, cv2.CV_32FC1
+    )
+    straight = cv2.remap(image, first, second, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return Camera(
+        np.asarray(intrinsics, dtype=np.float64), photo.rotation, photo.translation, photo.width, photo.height
+    )
