@@ -63,13 +63,18 @@ def _async_client(url: str) -> redis.asyncio.Redis:
     return redis.asyncio.Redis.from_url(_for_redis_py(url), **options)
 
 
+def is_socket(url: str) -> bool:
+    """Whether the URL names a Unix socket, in redis-py's words or in Celery's."""
+    return url.startswith(("unix://", "redis+socket://", "socket://"))
+
+
 def _options(url: str) -> dict[str, Any]:
     options = {
         "decode_responses": True,
         "socket_timeout": config.REDIS_TIMEOUT_SECONDS,
         "health_check_interval": HEALTH_CHECK_SECONDS,
     }
-    if not url.startswith(("unix://", "redis+socket://", "socket://")):
+    if not is_socket(url):
         options |= {"socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS, "socket_keepalive": True}
     return options
 

@@ -54,7 +54,7 @@ def confirm_cancellation(job_id: str) -> bool:
         _CONFIRM,
         (keys.cancel_request(job_id), keys.cancel(job_id)),
         (_CONFIRMED, config.CANCEL_TTL_SECONDS),
-        lambda reply: reply == 1,
+        bool,
     )
     return run(get_redis_client(), call)
 

@@ -81,7 +81,7 @@ def _text(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:
     return value[:limit]
 
 
-def _count(value: object) -> int | None:
+def count(value: object) -> int | None:
     """A number of photos or bytes, or None for what cannot be one."""
     return value if type(value) is int and 0 <= value <= _MAX_INT else None
 
@@ -156,12 +156,12 @@ def cut_end(end: End) -> End:
         reason=end.reason[:NAME_CHARS],
         message=end.message[:MESSAGE_CHARS],
         worker=end.worker[:NAME_CHARS],
-        inputs=end.inputs and Inputs(images=_count(end.inputs.images), bytes=_count(end.inputs.bytes)),
+        inputs=end.inputs and Inputs(images=count(end.inputs.images), bytes=count(end.inputs.bytes)),
         outputs=end.outputs
         and Outputs(
             uri=end.outputs.uri[:URI_CHARS],
-            bytes=_count(end.outputs.bytes) or 0,
-            files=tuple(OutputFile(one.name[:NAME_CHARS], _count(one.bytes) or 0) for one in end.outputs.files[:FILES]),
+            bytes=count(end.outputs.bytes) or 0,
+            files=tuple(OutputFile(one.name[:NAME_CHARS], count(one.bytes) or 0) for one in end.outputs.files[:FILES]),
         ),
         quality=_quality(end.quality),
     )

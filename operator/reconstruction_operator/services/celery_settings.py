@@ -1,0 +1,69 @@
+"""Celery's settings, one set for both sides: the worker's application, and the operator's dispatcher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from kombu.entity import Exchange, Queue
+
+from reconstruction_operator import config
+from reconstruction_operator.api.spec import PRIORITIES, queue_name
+from reconstruction_operator.services import clients
+
+DEFAULT_QUEUE: Final = "celery"  # so that `redis-cli LLEN celery` shows what waits
+TASK_MODULES: Final = ("reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup")
+PROCESS_TASK: Final = "reconstruction.process"
+CLEANUP_TASK: Final = "reconstruction.cleanup"
+
+
+def pool_queues(pools: Iterable[str]) -> tuple[str, ...]:
+    """The queues of those pools in the order in which a worker looks: all high ones before all normal, before all low."""
+    names = tuple(pools)
+    return tuple(queue_name(pool, priority) for priority in reversed(PRIORITIES) for pool in names)
+
+
+def _queue(name: str) -> Queue:
+    # kombu's entities are not annotated
+    return Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
+
+
+def settings() -> dict[str, Any]:
+    """For `app.conf.update`, from `config` as it is now."""
+    broker_tls = clients.tls_options(config.CELERY_BROKER_URL)
+    result_tls = clients.tls_options(config.CELERY_RESULT_BACKEND)
+    chosen: dict[str, Any] = {
+        "broker_url": config.CELERY_BROKER_URL,
+        "broker_transport_options": clients.broker_transport_options(),
+        "broker_connection_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # a worker waits for Redis for as long as it takes
+        "result_backend": config.CELERY_RESULT_BACKEND,
+        "result_backend_transport_options": clients.result_transport_options(),
+        "result_backend_always_retry": True,  # else a report raises at once while Redis is away
+        "result_expires": config.RESULT_EXPIRES_SECONDS,
+        "redis_socket_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "redis_socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "redis_backend_health_check_interval": clients.HEALTH_CHECK_SECONDS,
+        # Nothing but JSON is ever read or written: a message can hold no code.
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "task_default_queue": DEFAULT_QUEUE,
+        "task_queues": tuple(_queue(name) for name in pool_queues(config.WORKER_POOLS)),
+        # A message is acknowledged when its task is over, and no worker holds one that another could run. What comes
+        # twice finds the claim; what never comes is sent again by the operator.
+        "task_acks_late": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that is cut off goes on
+        "worker_soft_shutdown_timeout": config.DRAIN_SECONDS,
+        "imports": TASK_MODULES,
+    }
+    if not clients.is_socket(config.CELERY_RESULT_BACKEND):
+        chosen["redis_socket_keepalive"] = True
+    if broker_tls:
+        chosen["broker_use_ssl"] = broker_tls
+    if result_tls:
+        chosen["redis_backend_use_ssl"] = result_tls
+    return chosen

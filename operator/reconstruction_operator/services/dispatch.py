@@ -1,0 +1,138 @@
+"""Messages to the workers: what `process_reconstruction.apply_async` would send, in batches, and never waiting for long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import redis
+from celery import Celery
+from kombu.connection import Connection
+from kombu.exceptions import KombuError
+from kombu.messaging import Producer
+
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.api.identity import TaskId, check_job_id
+from reconstruction_operator.services import celery_settings
+
+_BATCH: Final = 500  # messages in one round trip
+
+
+class SendError(Exception):
+    """The broker was not reached, or refused. Any number of the messages may have been sent: send all of them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An attempt for a worker. `queue` is the Celery queue with its priority."""
+
+    job_id: str
+    task_id: TaskId
+    model_type: str
+    envelope: Envelope
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupOrder:
+    """The order to delete a job's folder, for any worker of `queue`."""
+
+    job_id: str
+    queue: str
+
+
+class Dispatcher:
+    """A connection to the broker. Used from one thread; connects when it is first needed, and anew after a failure."""
+
+    def __init__(self) -> None:
+        self._app = Celery("reconstruction_operator.dispatch", set_as_current=False)
+        # Without a result backend: with one, every message sent would also subscribe to its result.
+        self._app.conf.update(celery_settings.settings(), result_backend=None, task_publish_retry=False)
+        self._connection: Connection | None = None
+        self._producer: Producer | None = None
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Send the messages, in order.
+
+        Raises:
+            SendError: within a few seconds.
+
+        """
+        self._send(
+            {
+                "name": celery_settings.PROCESS_TASK,
+                "args": (check_job_id(one.job_id), one.model_type),
+                "kwargs": {"job": one.envelope.to_json()},
+                "task_id": str(one.task_id),
+                "queue": one.queue,
+            }
+            for one in messages
+        )
+
+    def order_cleanups(self, orders: Sequence[CleanupOrder]) -> None:
+        """Order workers to delete the folders of jobs.
+
+        Raises:
+            SendError: within a few seconds.
+
+        """
+        self._send(
+            {
+                "name": celery_settings.CLEANUP_TASK,
+                "args": (check_job_id(one.job_id),),
+                "queue": one.queue,
+                "ignore_result": True,
+            }
+            for one in orders
+        )
+
+    def queue_lengths(self, queues: Iterable[str]) -> dict[str, int]:
+        """How many messages wait in each of the queues.
+
+        Raises:
+            SendError: within a few seconds.
+
+        """
+        names = sorted(set(queues))
+        if not names:
+            return {}
+        try:
+            with self._ready().channel.client.pipeline(transaction=False) as pipeline:
+                for name in names:
+                    pipeline.llen(name)
+                lengths = pipeline.execute(raise_on_error=False)
+        except _FAILURES as error:
+            self.close()
+            raise SendError(f"the broker was not reached: {error}") from error
+        # A key of another type is no queue, and nothing waits in it.
+        return {name: length if isinstance(length, int) else 0 for name, length in zip(names, lengths, strict=True)}
+
+    def close(self) -> None:
+        """Close the connection; the next use opens another."""
+        connection, self._connection, self._producer = self._connection, None, None
+        if connection is not None:
+            connection.close()  # type: ignore[no-untyped-call]  # kombu has not annotated it
+
+    def _ready(self) -> Producer:
+        if self._producer is None:
+            self._connection = self._app.connection_for_write()
+            self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
+        return self._producer
+
+    def _send(self, tasks: Iterable[Mapping[str, Any]]) -> None:
+        listed = list(tasks)
+        if not listed:
+            return
+        try:
+            producer = self._ready()
+            with producer.batch(_BATCH):  # type: ignore[no-untyped-call]  # kombu has not annotated it
+                for task in listed:
+                    self._app.send_task(producer=producer, **task)
+        except _FAILURES as error:
+            self.close()
+            raise SendError(f"the broker was not reached: {error}") from error
+
+
+# What kombu lets through: its own errors, redis-py's, and plain socket errors.
+_FAILURES: Final = (KombuError, redis.RedisError, OSError)

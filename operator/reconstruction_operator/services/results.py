@@ -1,0 +1,151 @@
+"""Celery's results (DB 0), as the operator reads them: progress for eyes, never the truth about an end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from reconstruction_operator import config
+from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.api.steps import STEP_COUNT
+from reconstruction_operator.planning.types import ProgressReport
+from reconstruction_operator.services.protocol import stored
+
+_RESULT: Final = "celery-task-meta-"  # Celery's own prefix, of the key and of the channel
+_POLL_SECONDS: Final = 1.0  # in which a cancelled subscription ends, and silence is counted
+_SILENCE_SECONDS: Final = 10.0  # after which the connection must answer a ping
+_RETRY_SECONDS: Final = 1.0  # between two tries to subscribe
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """A subscription has just begun: what was published before it is lost, so read everything."""
+
+
+def result_key(task_id: str) -> str:
+    """The key under which, and the channel on which, Celery publishes a task's state."""
+    prefix = config.REDIS_KEY_PREFIX
+    if prefix and prefix[-1] not in ":_-.":
+        prefix += "_"  # as Celery's result backend does, other than kombu
+    return f"{prefix}{_RESULT}{task_id}"
+
+
+async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str, ProgressReport]:
+    """The newest progress of those tasks; left out are tasks that report none, and what cannot be understood.
+
+    Raises:
+        RedisError: Redis was not reached.
+
+    """
+    if not task_ids:
+        return {}
+    keys = [result_key(one) for one in task_ids]
+    values = await client.mget(keys)
+    found = {task_id: _report(key, value) for task_id, key, value in zip(task_ids, keys, values, strict=True) if value}
+    return {task_id: report for task_id, report in found.items() if report is not None}
+
+
+async def subscribe(client: redis.asyncio.Redis) -> AsyncIterator[str | Resync]:
+    """Ids of tasks whose state has changed, for ever; a `Resync` first, and after every break.
+
+    While Redis is away it waits: it raises nothing, and ends when it is closed or cancelled.
+    """
+    while True:
+        pubsub = client.pubsub()
+        try:
+            await pubsub.psubscribe(result_key("*"))
+            async for one in _listen(pubsub):
+                yield one
+        except (RedisError, OSError) as error:
+            _logger.warning("the subscription to task states broke (%s); trying again", error)
+        finally:
+            await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py has not annotated it
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | Resync]:
+    """What one connection brings.
+
+    Raises:
+        RedisError: it broke, or was silent though it was asked.
+
+    """
+    head = result_key("")
+    silent_seconds = 0.0
+    asked = False
+    while True:
+        message = await pubsub.get_message(timeout=_POLL_SECONDS)
+        if message is None:
+            silent_seconds += _POLL_SECONDS
+            if silent_seconds >= _SILENCE_SECONDS:
+                if asked:
+                    raise redis.ConnectionError(f"no answer for {silent_seconds:.0f} s")
+                await pubsub.ping()
+                asked, silent_seconds = True, 0.0
+            continue
+        asked, silent_seconds = False, 0.0
+        match message:
+            case {"type": "psubscribe"}:  # also when redis-py has quietly connected again
+                yield Resync()
+            case {"type": "pmessage", "channel": str() as channel} if channel.startswith(head):
+                yield channel.removeprefix(head)
+            case _:
+                pass
+
+
+def _report(key: str, text: object) -> ProgressReport | None:
+    return stored.load(key, text, _parse)
+
+
+def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
+    meta = data.get("result")
+    if data.get("status") != "PROGRESS" or not isinstance(meta, Mapping):
+        return None
+    index = meta.get("stepIndex")
+    return ProgressReport(
+        percent=int(_number(meta, "progress", 100.0)),
+        step=_text(meta, "step"),
+        step_index=index if type(index) is int and 0 <= index <= STEP_COUNT else 0,
+        fraction=_number(meta, "fraction", 1.0),
+        started_at=_time(meta, "startedAt"),
+        at=_time(meta, "at"),
+        message=_text(meta, "message", stored.MESSAGE_CHARS),
+        worker=_text(meta, "worker"),
+        inputs=_inputs(meta),
+    )
+
+
+def _number(meta: Mapping[str, Any], name: str, most: float) -> float:
+    value = meta.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:  # not NaN either
+        return 0.0
+    return min(float(value), most)
+
+
+def _text(meta: Mapping[str, Any], name: str, limit: int = stored.NAME_CHARS) -> str:
+    value = meta.get(name)
+    return value[:limit] if isinstance(value, str) else ""
+
+
+def _time(meta: Mapping[str, Any], name: str) -> datetime | None:
+    value = meta.get(name)
+    if not isinstance(value, int | float):
+        return None
+    try:
+        return stored.moment(value * 1000)
+    except stored.MalformedError:
+        return None
+
+
+def _inputs(meta: Mapping[str, Any]) -> Inputs | None:
+    images, size = stored.count(meta.get("images")), stored.count(meta.get("bytes"))
+    return None if images is None and size is None else Inputs(images=images, bytes=size)
