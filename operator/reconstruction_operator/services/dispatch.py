@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from kombu.exceptions import KombuError
 from kombu.messaging import Producer
 
 from reconstruction_operator.api.envelope import Envelope
-from reconstruction_operator.api.identity import TaskId, check_job_id
+from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.services import celery_settings
 
 _BATCH: Final = 500  # messages in one round trip
@@ -25,21 +25,28 @@ class SendError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An attempt for a worker. `queue` is the Celery queue with its priority."""
+    """One message: an attempt for a worker, or, without an envelope, the order to delete the job's files."""
 
     job_id: str
-    task_id: TaskId
-    model_type: str
-    envelope: Envelope
-    queue: str
+    task_id: str
+    queue: str  # the Celery queue, with its priority
+    model_type: str = ""
+    envelope: Envelope | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CleanupOrder:
-    """The order to delete a job's folder, for any worker of `queue`."""
+def cleanup_message(job_id: str, *, queue: str) -> Message:
+    """The order to delete the job's folder, for any worker of that queue."""
+    return Message(job_id=job_id, task_id=f"{job_id}-cleanup", queue=queue)
 
-    job_id: str
-    queue: str
+
+def _task(message: Message) -> dict[str, Any]:
+    """Arguments of `send_task`."""
+    job_id = check_job_id(message.job_id)
+    where = {"task_id": message.task_id, "queue": message.queue}
+    if message.envelope is None:
+        return where | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
+    job = message.envelope.to_json()
+    return where | {"name": celery_settings.PROCESS_TASK, "args": (job_id, message.model_type), "kwargs": {"job": job}}
 
 
 class Dispatcher:
@@ -57,35 +64,20 @@ class Dispatcher:
 
         Raises:
             SendError: within a few seconds.
+            ValueError: a job id that is none; nothing was sent.
 
         """
-        self._send(
-            {
-                "name": celery_settings.PROCESS_TASK,
-                "args": (check_job_id(one.job_id), one.model_type),
-                "kwargs": {"job": one.envelope.to_json()},
-                "task_id": str(one.task_id),
-                "queue": one.queue,
-            }
-            for one in messages
-        )
-
-    def order_cleanups(self, orders: Sequence[CleanupOrder]) -> None:
-        """Order workers to delete the folders of jobs.
-
-        Raises:
-            SendError: within a few seconds.
-
-        """
-        self._send(
-            {
-                "name": celery_settings.CLEANUP_TASK,
-                "args": (check_job_id(one.job_id),),
-                "queue": one.queue,
-                "ignore_result": True,
-            }
-            for one in orders
-        )
+        tasks = [_task(one) for one in messages]
+        if not tasks:
+            return
+        try:
+            producer = self._ready()
+            with producer.batch(_BATCH):  # type: ignore[no-untyped-call]  # kombu has not annotated it
+                for task in tasks:
+                    self._app.send_task(producer=producer, **task)
+        except _FAILURES as error:
+            self.close()
+            raise SendError(f"the broker was not reached: {error}") from error
 
     def queue_lengths(self, queues: Iterable[str]) -> dict[str, int]:
         """How many messages wait in each of the queues.
@@ -119,19 +111,6 @@ class Dispatcher:
             self._connection = self._app.connection_for_write()
             self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
         return self._producer
-
-    def _send(self, tasks: Iterable[Mapping[str, Any]]) -> None:
-        listed = list(tasks)
-        if not listed:
-            return
-        try:
-            producer = self._ready()
-            with producer.batch(_BATCH):  # type: ignore[no-untyped-call]  # kombu has not annotated it
-                for task in listed:
-                    self._app.send_task(producer=producer, **task)
-        except _FAILURES as error:
-            self.close()
-            raise SendError(f"the broker was not reached: {error}") from error
 
 
 # What kombu lets through: its own errors, redis-py's, and plain socket errors.
