@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+import typing
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.api.status import Condition, Failure, Inputs, OutputFile, Outputs, Phase, Progress, Status
+
+_TIMES = st.datetimes(
+    min_value=datetime(1970, 1, 1),  # noqa: DTZ001 -- Hypothesis wants the bounds without a zone
+    max_value=datetime(9000, 1, 1),  # noqa: DTZ001 -- the same
+    timezones=st.just(UTC),
+).map(lambda time: time.replace(microsecond=0))
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def values_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Any value of a field's type. An empty text where None is allowed is left out: JSON has one way to say nothing."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        inner = next(arm for arm in typing.get_args(hint) if arm is not types.NoneType)
+        return st.none() | values_of(inner).filter(lambda value: value != "")
+    if origin is tuple:
+        return st.lists(values_of(typing.get_args(hint)[0]), max_size=3).map(tuple)
+    if origin is not None and issubclass(origin, Mapping):
+        values = st.text() if typing.get_args(hint)[1] is str else _JSON
+        return st.dictionaries(st.text(), values, max_size=3)
+    if dataclasses.is_dataclass(hint):
+        return objects_of(typing.cast("type[Any]", hint))
+    if hint is datetime:
+        return _TIMES
+    if hint is str:
+        return st.text()
+    return st.sampled_from(hint) if issubclass(hint, enum.Enum) else st.from_type(hint)
+
+
+def objects_of(kind: type[Any]) -> st.SearchStrategy[Any]:
+    """Any object of a dataclass. Where the default is another text, an empty one cannot be said in JSON."""
+    hints = typing.get_type_hints(kind)
+    return st.builds(
+        kind,
+        **{
+            one.name: st.text(min_size=1)
+            if hints[one.name] is str and one.default != ""
+            else values_of(hints[one.name])
+            for one in dataclasses.fields(kind)
+        },
+    )
+
+
+@given(objects_of(Spec))
+def test_a_spec_comes_back_from_json_as_it_was(spec: Spec) -> None:
+    assert codec.decode(Spec, codec.encode(spec)) == spec
+
+
+@given(objects_of(Status))
+def test_a_status_comes_back_from_json_as_it_was(status: Status) -> None:
+    assert codec.decode(Status, codec.encode(status)) == status
+
+
+@given(_JSON)
+def test_no_json_whatever_stops_the_decoding_of_a_spec(data: object) -> None:
+    assert isinstance(codec.decode(Spec, data), Spec)
+
+
+@given(st.fixed_dictionaries({codec.camel(one.name): _JSON for one in dataclasses.fields(Status)}))
+def test_no_json_whatever_stops_the_decoding_of_a_status(data: object) -> None:
+    assert isinstance(codec.decode(Status, data), Status)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("phase", "phase", id="one-word"),
+        pytest.param("model_type", "modelType", id="two-words"),
+        pytest.param("ttl_seconds_after_finished", "ttlSecondsAfterFinished", id="four-words"),
+    ],
+)
+def test_names_are_camel_case_in_json(name: str, expected: str) -> None:
+    assert expected == codec.camel(name)
+
+
+def test_a_spec_is_encoded_as_the_api_server_has_it() -> None:
+    spec = Spec(input=Location("file:///photos/banana"), parameters={"quality": "fast"}, backoff_limit=0)
+
+    assert codec.encode(spec) == {
+        "modelType": "photogrammetry",
+        "input": {"uri": "file:///photos/banana"},
+        "parameters": {"quality": "fast"},
+        "queue": "celery",
+        "priority": "normal",
+        "suspend": False,
+        "cancelRequested": False,
+        "cancelConfirmed": False,
+        "backoffLimit": 0,
+    }
+
+
+def test_what_a_status_does_not_know_is_left_out() -> None:
+    assert codec.encode(Status()) == {"observedGeneration": -1, "attempt": 0, "failures": 0}
+
+
+def test_nested_values_and_times_are_encoded() -> None:
+    at = datetime(2026, 5, 4, 3, 2, 1, 999_999, tzinfo=UTC)
+    status = Status(
+        phase=Phase.RUNNING,
+        start_time=at,
+        progress=Progress(percent=60, eta_seconds=80),
+        conditions=(Condition("Running", "True", "Claimed", last_transition_time=at),),
+    )
+
+    encoded = codec.encode(status)
+
+    assert encoded["phase"] == "Running"
+    assert encoded["startTime"] == "2026-05-04T03:02:01Z"
+    assert encoded["progress"] == {"percent": 60, "stepIndex": 0, "stepCount": 6, "etaSeconds": 80}
+    assert encoded["conditions"] == [
+        {"type": "Running", "status": "True", "reason": "Claimed", "lastTransitionTime": "2026-05-04T03:02:01Z"}
+    ]
+
+
+def test_times_are_written_in_utc() -> None:
+    assert codec.format_time(datetime(2026, 1, 1, 1, 0, tzinfo=timezone(timedelta(hours=2)))) == "2025-12-31T23:00:00Z"
+
+
+def test_times_are_read_in_utc() -> None:
+    assert codec.parse_time("2026-01-01T01:00:00+02:00") == datetime(2025, 12, 31, 23, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param({"attempt": "3"}, Status(), id="text-for-a-number"),
+        pytest.param({"attempt": True}, Status(), id="truth-for-a-number"),
+        pytest.param({"attempt": None}, Status(), id="null"),
+        pytest.param({"phase": "Dreaming"}, Status(), id="a-phase-that-is-not-known-here"),
+        pytest.param({"startTime": "yesterday"}, Status(), id="no-time"),
+        pytest.param({"startTime": 5}, Status(), id="a-number-for-a-time"),
+        pytest.param({"conditions": {}}, Status(), id="a-mapping-for-a-list"),
+        pytest.param({"quality": []}, Status(), id="a-list-for-a-mapping"),
+        pytest.param({"newer": {"field": 1}}, Status(), id="a-field-that-is-not-known-here"),
+        pytest.param({"inputs": 5}, Status(inputs=Inputs()), id="a-number-for-an-object"),
+        pytest.param(
+            {"outputs": {"files": [7]}}, Status(outputs=Outputs(files=(OutputFile(),))), id="a-file-that-is-a-number"
+        ),
+        pytest.param(
+            {"failure": {"reason": 5, "message": "m"}}, Status(failure=Failure(message="m")), id="one-bad-field"
+        ),
+        pytest.param([], Status(), id="a-list-for-the-whole"),
+        pytest.param(None, Status(), id="nothing"),
+    ],
+)
+def test_what_is_of_the_wrong_type_or_unknown_gets_its_default(data: object, expected: Status) -> None:
+    assert codec.decode(Status, data) == expected

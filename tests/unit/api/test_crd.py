@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from reconstruction_operator.api.codec import camel, encode
+from reconstruction_operator.api.crd import PRINTER_COLUMNS, SELECTABLE_FIELDS, crd, render, schema
+from reconstruction_operator.api.schema import object_schema
+from reconstruction_operator.api.shapes import shape, shape_of
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import ConditionType, Phase, Status
+
+_REPOSITORY = Path(__file__).parents[3]
+_FILE = _REPOSITORY / "manifests" / "crd" / "reconstructionjobs.yaml"
+_SIZE_LIMIT_BYTES = 40_000
+
+
+def fields_of(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Path and schema of every field below an object's schema."""
+    for name, child in node.get("properties", {}).items():
+        yield f"{path}.{name}".lstrip("."), child
+        yield from fields_of(child.get("items", child), f"{path}.{name}")
+
+
+_SCHEMA = schema()
+_FIELDS = dict(fields_of(_SCHEMA))
+_DESCRIBED = [pytest.param(path, id=path) for path in _FIELDS if path != "metadata"]  # the API server describes that
+_SPEC_FIELDS = [pytest.param(one, id=camel(one.name)) for one in dataclasses.fields(Spec)]
+
+
+def test_the_file_in_the_repository_is_what_the_types_give() -> None:
+    assert _FILE.read_text(encoding="utf-8") == render(), "run `make crd`"
+
+
+def test_the_text_is_the_definition() -> None:
+    assert yaml.safe_load(render()) == crd()
+
+
+def test_it_stays_small_enough_for_the_annotation_of_kubectl_apply_and_for_helm() -> None:
+    assert len(render().encode()) < _SIZE_LIMIT_BYTES
+
+
+def test_it_has_the_names_that_were_promised() -> None:
+    spec = crd()["spec"]
+
+    assert crd()["metadata"]["name"] == "reconstructionjobs.reconstruction.dev"
+    assert spec["group"] == "reconstruction.dev"
+    assert spec["scope"] == "Namespaced"
+    assert spec["names"] == {
+        "kind": "ReconstructionJob",
+        "listKind": "ReconstructionJobList",
+        "plural": "reconstructionjobs",
+        "singular": "reconstructionjob",
+        "shortNames": ["recon", "rjob"],
+        "categories": ["reconstruction"],
+    }
+    assert [version["name"] for version in spec["versions"]] == ["v1alpha1"]
+    assert spec["versions"][0]["subresources"] == {"status": {}}
+
+
+def test_the_spec_has_the_fields_that_were_promised() -> None:
+    assert set(_SCHEMA["properties"]["spec"]["properties"]) == {
+        "modelType",
+        "input",
+        "output",
+        "parameters",
+        "queue",
+        "priority",
+        "suspend",
+        "cancelRequested",
+        "cancelConfirmed",
+        "backoffLimit",
+        "activeDeadlineSeconds",
+        "queueDeadlineSeconds",
+        "ttlSecondsAfterFinished",
+        "managedBy",
+    }
+
+
+def test_the_status_has_the_fields_that_were_promised() -> None:
+    assert set(_SCHEMA["properties"]["status"]["properties"]) == {
+        "observedGeneration",
+        "phase",
+        "attempt",
+        "failures",
+        "nextAttemptTime",
+        "taskId",
+        "worker",
+        "simulated",
+        "message",
+        "dispatchTime",
+        "startTime",
+        "completionTime",
+        "progress",
+        "inputs",
+        "outputs",
+        "quality",
+        "cancel",
+        "failure",
+        "conditions",
+    }
+
+
+@pytest.mark.parametrize("path", _DESCRIBED)
+def test_every_field_has_a_description_in_sentences(path: str) -> None:
+    assert re.fullmatch(r"(?s)[A-Za-z].{8,}\.", _FIELDS[path]["description"])
+
+
+@pytest.mark.parametrize("one", _SPEC_FIELDS)
+def test_every_field_of_the_spec_says_what_holds_without_it(one: dataclasses.Field[Any]) -> None:
+    described = _FIELDS[f"spec.{camel(one.name)}"]["description"]
+
+    assert shape_of(one).required or re.search(r"Default: .+\.", described)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path, node in _FIELDS.items() if path.endswith(("Seconds", "bytes", "Limit", "percent", "images"))],
+)
+def test_every_measure_has_its_unit(path: str) -> None:
+    assert "Unit: " in _FIELDS[path]["description"]
+
+
+@pytest.mark.parametrize(
+    ("path", "default"),
+    [
+        ("spec.modelType", "photogrammetry"),
+        ("spec.queue", "celery"),
+        ("spec.priority", "normal"),
+        ("spec.suspend", False),
+        ("spec.cancelRequested", False),
+        ("spec.cancelConfirmed", False),
+        ("spec.backoffLimit", 2),
+        ("status", {"observedGeneration": -1}),
+        ("status.observedGeneration", -1),
+    ],
+)
+def test_a_default_that_is_stored_is_the_one_that_was_promised(path: str, default: object) -> None:
+    assert _FIELDS[path]["default"] == default
+
+
+def test_no_other_default_is_stored() -> None:
+    assert sum("default" in node for node in _FIELDS.values()) == 9
+
+
+def test_what_the_api_server_stores_is_what_the_types_think() -> None:
+    stored = {
+        name: node["default"] for name, node in _SCHEMA["properties"]["spec"]["properties"].items() if "default" in node
+    }
+
+    assert encode(Spec()) == stored | {"input": {}}
+
+
+@pytest.mark.parametrize("path", [path for path, node in _FIELDS.items() if node.get("type") == "string"])
+def test_every_text_has_a_limit(path: str) -> None:
+    node = _FIELDS[path]
+
+    assert path in ("apiVersion", "kind") or {"maxLength", "enum"} & set(node) or node.get("format") == "date-time"
+
+
+@pytest.mark.parametrize("path", [path for path, node in _FIELDS.items() if node.get("type") == "array"])
+def test_every_list_has_a_limit_and_says_how_it_merges(path: str) -> None:
+    assert {"maxItems", "x-kubernetes-list-type"} <= set(_FIELDS[path])
+
+
+def test_all_phases_are_allowed() -> None:
+    assert _FIELDS["status.phase"]["enum"] == [phase.value for phase in Phase]
+
+
+def test_all_conditions_are_named_in_the_description() -> None:
+    described = _FIELDS["status.conditions"]["description"]
+
+    assert [kind.value for kind in ConditionType if kind.value not in described] == []
+
+
+def test_there_is_room_for_all_conditions() -> None:
+    assert len(ConditionType) <= _FIELDS["status.conditions"]["maxItems"]
+
+
+def test_the_columns_are_the_ones_that_were_promised() -> None:
+    assert [column["name"] for column in PRINTER_COLUMNS if not column.get("priority")] == [
+        "Phase",
+        "Step",
+        "Progress",
+        "ETA",
+        "Images",
+        "Age",
+    ]
+    assert [column["name"] for column in PRINTER_COLUMNS if column.get("priority") == 1] == [
+        "Reason",
+        "Attempt",
+        "Worker",
+        "Message",
+    ]
+
+
+def test_the_age_is_the_only_date() -> None:
+    assert [column["name"] for column in PRINTER_COLUMNS if column["type"] == "date"] == ["Age"]
+
+
+@pytest.mark.parametrize("path", [column["jsonPath"] for column in PRINTER_COLUMNS] + list(SELECTABLE_FIELDS))
+def test_columns_and_selectors_look_at_fields_that_exist(path: str) -> None:
+    assert path == ".metadata.creationTimestamp" or path.lstrip(".") in _FIELDS
+
+
+def test_no_pod_gets_into_the_schema() -> None:
+    assert not re.search(r"podSpec|podTemplate|containers", render())
+
+
+def test_a_field_without_a_shape_is_a_mistake() -> None:
+    @dataclasses.dataclass
+    class Bare:
+        colour: str = ""
+
+    with pytest.raises(TypeError, match="the field colour has no shape"):
+        object_schema(Bare)
+
+
+def test_a_type_that_the_api_server_does_not_have_is_a_mistake() -> None:
+    with pytest.raises(TypeError, match="no type for"):
+        object_schema(dataclasses.make_dataclass("Wrong", [("weight", bytes, dataclasses.field(metadata=shape("x")))]))
+
+
+def test_a_status_as_it_is_at_first_is_what_the_api_server_stores() -> None:
+    assert encode(Status())["observedGeneration"] == _FIELDS["status"]["default"]["observedGeneration"]

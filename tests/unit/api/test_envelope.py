@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reconstruction_operator.api.envelope import ENVELOPE_VERSION, Envelope, EnvelopeError
+from reconstruction_operator.api.identity import TaskId
+
+_TEXT = st.text(max_size=20)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.builds(
+        Envelope,
+        install_id=_TEXT,
+        namespace=_TEXT,
+        name=_TEXT,
+        attempt=st.integers(1, 10**9 - 1),
+        input_uri=_TEXT,
+        output_uri=_TEXT,
+        queue=st.text(min_size=1),
+        parameters=st.dictionaries(_TEXT, _JSON, max_size=3),
+        traceparent=_TEXT,
+    )
+)
+def test_an_envelope_comes_back_from_the_message_as_it_was(envelope: Envelope) -> None:
+    assert Envelope.from_json(json.loads(json.dumps(envelope.to_json()))) == envelope
+
+
+def test_the_message_has_the_names_of_json() -> None:
+    envelope = Envelope(
+        install_id="i",
+        namespace="shop",
+        name="banana",
+        attempt=2,
+        input_uri="file:///photos/banana",
+        parameters={"a": 1},
+    )
+
+    assert envelope.to_json() == {
+        "version": ENVELOPE_VERSION,
+        "installId": "i",
+        "namespace": "shop",
+        "name": "banana",
+        "attempt": 2,
+        "inputUri": "file:///photos/banana",
+        "queue": "celery",
+        "parameters": {"a": 1},
+    }
+
+
+def test_keys_that_a_newer_operator_sends_are_ignored() -> None:
+    assert Envelope.from_json({"version": 1, "attempt": 1, "colour": "blue"}) == Envelope()
+
+
+def test_it_knows_the_task_that_it_is_for() -> None:
+    assert Envelope(attempt=4).task_id("test123") == TaskId("test123", 4)
+
+
+def test_it_is_for_no_task_of_an_unsafe_job() -> None:
+    with pytest.raises(ValueError, match="job id"):
+        Envelope(attempt=4).task_id("../etc")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        pytest.param(None, "NoneType, not a mapping", id="nothing"),
+        pytest.param("text", "str, not a mapping", id="text"),
+        pytest.param([1], "list, not a mapping", id="list"),
+        pytest.param({}, "version None", id="no-version"),
+        pytest.param({"version": 2, "attempt": 1}, "version 2 .* upgrade the workers", id="a-newer-version"),
+        pytest.param({"version": 0, "attempt": 1}, "version 0", id="version-0"),
+        pytest.param({"version": True, "attempt": 1}, "version True", id="a-truth-for-a-version"),
+        pytest.param({"version": "1", "attempt": 1}, "version '1'", id="text-for-a-version"),
+        pytest.param({"version": 1}, "attempt None", id="no-attempt"),
+        pytest.param({"version": 1, "attempt": 0}, "attempt 0", id="attempt-0"),
+        pytest.param({"version": 1, "attempt": True}, "attempt True", id="a-truth-for-an-attempt"),
+        pytest.param({"version": 1, "attempt": "1"}, "attempt '1'", id="text-for-an-attempt"),
+        pytest.param({"version": 1, "attempt": 10**9}, "attempt 1000000000", id="a-huge-attempt"),
+    ],
+)
+def test_a_message_that_cannot_be_understood_is_refused(data: object, said: str) -> None:
+    with pytest.raises(EnvelopeError, match=said):
+        Envelope.from_json(data)
+
+
+@given(_JSON)
+def test_no_message_whatever_raises_anything_else(data: object) -> None:
+    try:
+        envelope = Envelope.from_json(data)
+    except EnvelopeError:
+        envelope = Envelope()
+
+    assert 1 <= envelope.attempt < 10**9

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reconstruction_operator.api.identity import JobKey, TaskId, check_job_id
+
+_UID = "0f8f5a44-6f1b-4d3e-9f55-0d9c7b0d9a11"
+
+
+@pytest.mark.parametrize("job_id", ["a", "test123", _UID, "a.b_c-d", "A" * 128])
+def test_a_safe_job_id_is_taken_as_it_is(job_id: str) -> None:
+    assert check_job_id(job_id) == job_id
+
+
+@pytest.mark.parametrize(
+    "job_id",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("..", id="parent-folder"),
+        pytest.param("a..b", id="two-dots"),
+        pytest.param("../a", id="relative"),
+        pytest.param("/etc", id="absolute"),
+        pytest.param("a/b", id="slash"),
+        pytest.param("a\\b", id="backslash"),
+        pytest.param(".a", id="hidden"),
+        pytest.param("-a", id="like-an-option"),
+        pytest.param("a-", id="dash-at-the-end"),
+        pytest.param("a\n", id="line-end"),
+        pytest.param("a\0b", id="nul"),
+        pytest.param("a b", id="space"),
+        pytest.param("a*", id="pattern"),
+        pytest.param("a:b", id="like-a-redis-key"),
+        pytest.param("ä", id="no-ascii"),
+        pytest.param("A" * 129, id="too-long"),
+        pytest.param(7, id="number"),
+        pytest.param(None, id="none"),
+        pytest.param(b"a", id="bytes"),
+    ],
+)
+def test_an_unsafe_job_id_is_refused(job_id: object) -> None:
+    with pytest.raises(ValueError, match="is not 1 to 128 letters"):
+        check_job_id(job_id)
+
+
+def test_the_refusal_does_not_repeat_a_huge_id() -> None:
+    with pytest.raises(ValueError) as refusal:
+        check_job_id("/" * 100_000)
+
+    assert len(str(refusal.value)) < 400
+
+
+def test_a_job_is_known_by_its_uid() -> None:
+    assert JobKey("shop", "banana", _UID).job_id == _UID
+
+
+def test_a_new_object_of_the_same_name_is_another_job() -> None:
+    assert JobKey("shop", "banana", "1") != JobKey("shop", "banana", "2")
+
+
+def test_a_task_id_is_the_job_id_and_the_attempt() -> None:
+    assert str(TaskId(_UID, 3)) == f"{_UID}-3"
+
+
+@given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,40}[A-Za-z0-9])?", fullmatch=True), st.integers(1, 999_999_999))
+def test_a_task_id_comes_back_from_its_text(job_id: str, attempt: int) -> None:
+    assert TaskId.parse(str(TaskId(job_id, attempt))) == TaskId(job_id, attempt)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("test123", id="no-attempt"),
+        pytest.param(_UID, id="a-uuid-of-a-bare-delay"),
+        pytest.param("job-0", id="attempt-0"),
+        pytest.param("job-01", id="leading-zero"),
+        pytest.param("job-", id="empty-attempt"),
+        pytest.param("-1", id="empty-job"),
+        pytest.param("job--1", id="dash-before-the-dash"),
+        pytest.param("job-1x", id="letters"),
+        pytest.param("job-+1", id="sign"),
+        pytest.param("job-²", id="superscript"),
+        pytest.param("job-1234567890", id="too-many-digits"),
+        pytest.param("../job-1", id="unsafe-job"),
+    ],
+)
+def test_a_task_id_that_is_not_ours_is_none(text: str) -> None:
+    assert TaskId.parse(text) is None

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from reconstruction_operator.api.outcomes import REASONS, Reason, StopReason, reason
+
+_ALL = [pytest.param(one, id=one.code) for one in REASONS.values()]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "INPUT_NOT_FOUND",
+        "TOO_FEW_IMAGES",
+        "CORRUPT_IMAGE",
+        "IMAGE_TOO_LARGE",
+        "NOT_ENOUGH_OVERLAP",
+        "NO_DENSE_SURFACE",
+        "LOW_TEXTURE",
+        "OUT_OF_MEMORY",
+        "BACKEND_CRASHED",
+        "BACKEND_UNAVAILABLE",
+        "INVALID_PARAMETERS",
+        "INPUT_REFUSED",
+        "DISK_FULL",
+        "TIMEOUT",
+    ],
+)
+def test_every_promised_reason_is_there_and_is_a_failure(code: str) -> None:
+    assert REASONS[code].counts
+
+
+@pytest.mark.parametrize("one", _ALL)
+def test_a_code_is_in_capitals_and_its_condition_reason_is_one_that_the_api_conventions_allow(one: Reason) -> None:
+    assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", one.code)
+    assert re.fullmatch(r"[A-Z][A-Za-z]{0,62}", one.condition_reason)
+    assert one.condition_reason.upper() == one.code.replace("_", "")
+
+
+@pytest.mark.parametrize("one", _ALL)
+def test_every_reason_has_an_advice_that_is_a_sentence(one: Reason) -> None:
+    assert re.fullmatch(r"[A-Z].{10,160}\.", one.advice)
+
+
+@pytest.mark.parametrize("code", ["SUSPENDED", "DRAINED", "REDIS_LOST", "SUPERSEDED", "DELETED", "CANCELLED"])
+def test_what_is_no_failure_does_not_count(code: str) -> None:
+    assert not REASONS[code].counts
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["OUT_OF_MEMORY", "BACKEND_CRASHED", "DISK_FULL", "WORKER_LOST", "WORKER_ERROR", "INPUT_UNREACHABLE"],
+)
+def test_what_another_machine_or_moment_may_mend_is_tried_again(code: str) -> None:
+    assert REASONS[code].retriable
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["TOO_FEW_IMAGES", "NOT_ENOUGH_OVERLAP", "CORRUPT_IMAGE", "INVALID_PARAMETERS", "TIMEOUT", "INVALID_SPEC"],
+)
+def test_what_stays_as_it_is_is_not_tried_again(code: str) -> None:
+    assert not REASONS[code].retriable
+
+
+def test_an_unknown_reason_of_a_newer_worker_is_treated_as_an_error_of_the_worker_under_its_own_name() -> None:
+    known = REASONS["WORKER_ERROR"]
+
+    assert reason("LENS_CAP_ON") == Reason("LENS_CAP_ON", known.retriable, known.counts, known.advice)
+
+
+def test_stop_reasons_are_words_that_the_protocol_stores() -> None:
+    assert {one.value for one in StopReason} == {"Suspend", "Deadline", "Deleted", "Superseded"}
