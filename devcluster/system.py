@@ -106,8 +106,11 @@ class System:
         }
 
     def start_operator(self, name: str = "operator", *, arguments: Sequence[str] = (), **settings: str) -> Process:
-        """One replica of the operator, as the account that `install` made. Its probes: `probe_ports[name]`."""
-        if self._kubeconfig is None:
+        """One replica of the operator, as the account that `install` made. Its probes: `probe_ports[name]`.
+
+        With a setting `KUBECONFIG` it works for that cluster, as whoever that says.
+        """
+        if self._kubeconfig is None and "KUBECONFIG" not in settings:
             self._kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
         if name not in self.probe_ports:
             (self.probe_ports[name],) = free_ports(1)
@@ -118,7 +121,7 @@ class System:
             "PROBE_PORT": str(self.probe_ports[name]),
         }
         command: list[str | Path] = [Path(sys.executable).with_name("reconstruction-operator"), "run", *arguments]
-        return self._start(name, command, self.environment(**addresses, **settings))
+        return self._start(name, command, self.environment(**(addresses | settings)))
 
     def start_worker(
         self,

@@ -1,0 +1,147 @@
+"""The command `python -m demo`; the Makefile calls it as `make demo`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from demo import keeping, results, stage, story
+from demo.display import Display, LogDisplay, TerminalDisplay
+from demo.kubectl import KubectlError, UnexpectedlyAcceptedError
+from demo.places import Places
+from demo.watching import monotonic_since_now
+from devcluster import DevclusterError
+
+_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+_EXPECTED = (
+    DevclusterError,
+    KubectlError,
+    UnexpectedlyAcceptedError,
+    keeping.AlreadyRunningError,
+    results.DemoFailedError,
+    stage.UnsuitableClusterError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo and return its exit status."""
+    options = _parser().parse_args(arguments)
+    places = Places()
+    if options.stop:
+        print(f"demo: {keeping.stop(places)}")
+        return 0
+    if options.keep:
+        return keeping.in_background(places, lambda leave_alone: _perform(options, places, leave_alone))
+    return _perform(options, places, None)
+
+
+def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[[], None] | None) -> int:
+    keeping.interruptible()
+    clock = monotonic_since_now()
+    console = Console(highlight=False)
+    display: Display = (
+        TerminalDisplay(console) if console.is_terminal else LogDisplay(lambda line: print(line, flush=True), clock)
+    )
+    try:
+        with keeping.only_one(places), _cleaned(places):
+            places.empty()
+            with _stage(options.kubeconfig, places, display) as ready, _signals_ignored_afterwards():
+                with _alarmed(ready):
+                    _play(ready, display, places, clock)
+                if leave_alone is not None:
+                    _explain(ready, display)
+                    leave_alone()
+                    ready.hold()
+            display.say(f"Everything is stopped and removed again. It took {clock():.0f} s in all.")
+    except KeyboardInterrupt:  # for a demo that was kept, the usual end, and nobody reads this
+        print("\ndemo: interrupted; everything is stopped and removed", file=sys.stderr)
+        return _INTERRUPTED
+    except _EXPECTED as error:
+        print(f"\ndemo: {error}\nLogs, where there are any: {places.shown(places.logs)}/", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _stage(kubeconfig: str | None, places: Places, display: Display) -> AbstractContextManager[stage.Stage]:
+    if kubeconfig is None:
+        return stage.own(places, display)
+    namespace = f"reconstruction-demo-{secrets.token_hex(3)}"
+    return stage.theirs(str(Path(kubeconfig).expanduser().absolute()), namespace, places, display)
+
+
+def _play(ready: stage.Stage, display: Display, places: Places, clock: Callable[[], float]) -> None:
+    board = story.play(ready.kubectl, display, clock)
+    account = results.collect(ready.kubectl, places, board.jobs[story.PHOTOS_JOB])
+    results.check_cancelled(ready.kubectl, places, story.CANCELLED_JOB)
+    for line in results.lines(account, places):
+        display.say(line)
+
+
+def _explain(ready: stage.Stage, display: Display) -> None:
+    kubectl = ready.kubectl
+    where = "" if kubectl.namespace == "default" else f" -n {kubectl.namespace}"
+    display.title("Everything goes on running. In this or another terminal:")
+    display.say(f"  export KUBECONFIG={kubectl.kubeconfig}")
+    if shutil.which("kubectl") is None:
+        display.say(f"  alias kubectl={kubectl.program}")
+    display.say(f"  kubectl{where} get recon")
+    display.say(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
+    display.say("To stop it and to remove everything:")
+    display.say("  make demo-stop")
+
+
+@contextmanager
+def _alarmed(ready: stage.Stage) -> Iterator[None]:
+    """Let the end of a process interrupt the story, which may be waiting for what can never come."""
+    ended: list[DevclusterError] = []
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise ended[0]
+
+    def alarm(error: DevclusterError) -> None:
+        ended.append(error)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    signal.signal(signal.SIGUSR1, interrupt)
+    with ready.watched(alarm):
+        yield
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
+@contextmanager
+def _cleaned(places: Places) -> Iterator[None]:
+    """Remove what is of no use afterwards; from the end of the block on, signals wait for that."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(places.jobs, ignore_errors=True)
+        shutil.rmtree(places.kubectl_cache, ignore_errors=True)
+
+
+@contextmanager
+def _signals_ignored_afterwards() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        keeping.uninterruptible()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m demo", description="From photos to a mesh by kubectl apply.")
+    parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
+    parser.add_argument("--stop", action="store_true", help="stop what an earlier --keep left running")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="play on this cluster instead of one of our own")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""What is known of the jobs, from what the API server told a watcher: the demo sees no more than any user does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class JobView:
+    """One job, as its status was last seen."""
+
+    name: str
+    phase: str = ""
+    percent: int = 0
+    step: str = ""
+    step_index: int = 0
+    eta_seconds: int | None = None
+    message: str = ""
+    steps_begun: Mapping[str, float] = field(default_factory=dict)  # step -> seconds since the demo's start
+    finished_at: float | None = None  # the same clock
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it will happen any more."""
+        return self.finished_at is not None
+
+    def step_seconds(self) -> dict[str, float]:
+        """How long each step took, for a job that has finished."""
+        names = list(self.steps_begun)
+        begun = [*self.steps_begun.values(), self.finished_at or 0.0]
+        return {name: begun[index + 1] - begun[index] for index, name in enumerate(names)}
+
+
+def seen(before: JobView | None, job: Mapping[str, Any], at: float) -> JobView:
+    """The view after the watch showed the object `job`, `at` seconds after the start."""
+    status: Mapping[str, Any] = job.get("status") or {}
+    progress: Mapping[str, Any] = status.get("progress") or {}
+    view = before or JobView(job["metadata"]["name"])
+    step = progress.get("step", "")
+    begun = dict(view.steps_begun)
+    if step and step not in begun:
+        begun[step] = at
+    over = any(
+        condition["type"] == "Finished" and condition["status"] == "True" for condition in status.get("conditions", [])
+    )
+    return replace(
+        view,
+        phase=status.get("phase", ""),
+        percent=int(progress.get("percent", 0)),
+        step=step,
+        step_index=int(progress.get("stepIndex", 0)),
+        eta_seconds=progress.get("etaSeconds"),
+        message=status.get("message", ""),
+        steps_begun=begun,
+        finished_at=view.finished_at if view.finished_at is not None else at if over else None,
+    )
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One Kubernetes Event about a job."""
+
+    at: float  # seconds since the demo's start
+    job: str
+    kind: str  # Normal | Warning
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything that is shown."""
+
+    jobs: Mapping[str, JobView] = field(default_factory=dict)
+    events: tuple[EventView, ...] = ()
+
+    def with_job(self, job: Mapping[str, Any], at: float) -> Board:
+        """The board after a look at that object."""
+        name = job["metadata"]["name"]
+        return replace(self, jobs={**self.jobs, name: seen(self.jobs.get(name), job, at)})
+
+    def with_event(self, event: Mapping[str, Any], at: float) -> Board:
+        """The board after that Event, where it is about a job."""
+        about: Mapping[str, Any] = event.get("involvedObject") or {}
+        if about.get("kind") != "ReconstructionJob":
+            return self
+        view = EventView(
+            at, about.get("name", ""), event.get("type", ""), event.get("reason", ""), event.get("message", "")
+        )
+        return replace(self, events=(*self.events, view))

@@ -1,0 +1,95 @@
+"""kubectl as the user of the demo would type it: each command is shown before it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_COMMAND_SECONDS = 900.0  # above the longest `kubectl wait` of the story
+
+
+class KubectlError(Exception):
+    """A command of the demo failed; holds what kubectl said."""
+
+    def __init__(self, command: str, message: str) -> None:
+        super().__init__(f"{command}\n{message}")
+        self.message = message
+
+
+class UnexpectedlyAcceptedError(Exception):
+    """The API server accepted what it must refuse."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """One cluster, one namespace. `show` is told each command that a user would type."""
+
+    program: Path
+    kubeconfig: str
+    namespace: str
+    folder: Path  # where commands run: the checkout, so that paths in them are short
+    cache: Path
+    show: Callable[[str], None]
+
+    def command(self, *arguments: str) -> list[str]:
+        """The whole command line, for processes that go on."""
+        return [str(self.program), *self._where(), *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of every kubectl."""
+        # The usual cache of a cluster's resources is by address: an earlier cluster on the same port had others.
+        return os.environ | {"KUBECONFIG": self.kubeconfig, "KUBECACHEDIR": str(self.cache)}
+
+    def run(self, *arguments: str) -> str:
+        """Show a command, run it, and return what it printed."""
+        self.show(self._shown(arguments))
+        return self.quietly(*arguments)
+
+    def refused(self, *arguments: str) -> str:
+        """Show a command that the API server must refuse, run it, and return the server's words."""
+        shown = self._shown(arguments)
+        self.show(shown)
+        done = self._done(arguments)
+        if done.returncode == 0:
+            raise UnexpectedlyAcceptedError(f"{shown}\nwas accepted, and should have been refused")
+        return done.stderr.strip()
+
+    def quietly(self, *arguments: str) -> str:
+        """Run a command that is the demo's own business, and return what it printed."""
+        done = self._done(arguments)
+        if done.returncode != 0:
+            raise KubectlError(self._shown(arguments), (done.stderr or done.stdout).strip())
+        return done.stdout
+
+    def read(self, *arguments: str) -> Any:
+        """What a command says in JSON."""
+        return json.loads(self.quietly(*arguments, "-o", "json"))
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Whether a command that only asks for something ends well."""
+        return self._done(arguments).returncode == 0
+
+    def _where(self) -> list[str]:
+        return [] if self.namespace == "default" else ["-n", self.namespace]
+
+    def _shown(self, arguments: tuple[str, ...]) -> str:
+        return shlex.join(["kubectl", *self._where(), *arguments])
+
+    def _done(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_SECONDS,
+        )

@@ -1,0 +1,95 @@
+"""What came out: files for the user, and the closing account."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo.board import JobView
+from demo.kubectl import Kubectl
+from demo.places import Places
+
+
+class DemoFailedError(Exception):
+    """The demo ran, and did not show what it should."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The mesh's job, for the closing lines."""
+
+    seconds: float  # from the job's start to its end, by its status
+    step_seconds: Mapping[str, float]
+    meshes: tuple[Path, ...]
+    previews: tuple[Path, ...]
+    quality: Mapping[str, str]
+
+
+def collect(kubectl: Kubectl, places: Places, view: JobView) -> Account:
+    """Copy the outputs of a job that succeeded out of the worker's folder, with its manifest as it ended.
+
+    Raises:
+        DemoFailedError: the job did not succeed, or its files are not what its status says.
+
+    """
+    job: dict[str, Any] = kubectl.read("get", f"recon/{view.name}")
+    status = job["status"]
+    if status["phase"] != "Succeeded":
+        failure = status.get("failure") or {}
+        raise DemoFailedError(
+            f"The job {view.name} ended as {status['phase']}: {failure.get('reason', '')}\n{status.get('message', '')}"
+        )
+    folder = places.result(view.name)
+    shutil.copytree(places.jobs / job["metadata"]["uid"] / "output", folder)
+    (folder / "job.yaml").write_text(kubectl.quietly("get", f"recon/{view.name}", "-o", "yaml"))
+    told = {file["name"] for file in status["outputs"]["files"]}
+    missing = sorted(name for name in told if not (folder / name).is_file())
+    meshes = tuple(sorted(folder.glob("*.glb")))
+    previews = tuple(sorted(folder.glob("preview_*.png")))
+    if missing or not meshes or not previews:
+        raise DemoFailedError(f"The output of {view.name} is not complete: {missing or sorted(told)}")
+    return Account(
+        seconds=sum(view.step_seconds().values()),
+        step_seconds=view.step_seconds(),
+        meshes=meshes,
+        previews=previews,
+        quality=status.get("quality") or {},
+    )
+
+
+def check_cancelled(kubectl: Kubectl, places: Places, name: str) -> None:
+    """See that a cancelled job is told as cancelled and has left no files.
+
+    Raises:
+        DemoFailedError: otherwise.
+
+    """
+    job: dict[str, Any] = kubectl.read("get", f"recon/{name}")
+    if job["status"]["phase"] != "Cancelled":
+        raise DemoFailedError(f"The job {name} ended as {job['status']['phase']}, and should be Cancelled.")
+    folder = places.jobs / job["metadata"]["uid"]
+    if folder.exists():
+        raise DemoFailedError(f"The cancelled job {name} has left files in {folder}.")
+
+
+def lines(account: Account, places: Places) -> list[str]:
+    """The closing account, for people."""
+    shown = [f"The photos became a mesh in {account.seconds:.0f} s, as its status told it:"]
+    shown += [f"  {seconds:5.1f} s  {step}" for step, seconds in account.step_seconds.items()]
+    if account.quality:
+        shown.append("  " + ", ".join(f"{name} {value}" for name, value in account.quality.items()))
+    shown.append("Mesh (any glTF viewer shows it, Blender too):")
+    shown += [f"  {_file(path, places)}" for path in account.meshes]
+    shown.append("Previews:")
+    shown += [f"  {_file(path, places)}" for path in account.previews]
+    shown.append(
+        f"The job as it ended: {places.shown(account.meshes[0].with_name('job.yaml'))}; logs: {places.shown(places.logs)}/"
+    )
+    return shown
+
+
+def _file(path: Path, places: Places) -> str:
+    return f"{places.shown(path)}  ({path.stat().st_size / 1e6:.1f} MB)"

@@ -1,0 +1,213 @@
+"""What the demo plays on: an API server, a Redis, an operator and a worker, each a process of its own.
+
+The API server is our own (`own`), or one that the user has (`theirs`). All of it ends with the `with` block.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+from reconstruction_operator.services import protocol
+from reconstruction_operator.services.keys import Keys
+
+from demo.display import Display
+from demo.kubectl import Kubectl, KubectlError
+from demo.places import CHECKOUT, Places
+from devcluster import Cluster, DevclusterError, Redis
+from devcluster.processes import Process
+from devcluster.programs import programs
+from devcluster.system import System
+from devcluster.toolchain import redis_server
+from devcluster.waiting import wait_until
+
+_CRD = "crd/reconstructionjobs.reconstruction.dev"
+_OPERATOR_LEASE = ("-n", "reconstruction-system", "get", "lease", "reconstruction-operator")
+_OLDEST_KUBERNETES = (1, 31)
+_READY_SECONDS = 120.0  # of the operator and the worker: a few seconds on a machine that is not busy
+_LOOK_SECONDS = 1.0  # between two looks whether everything still runs
+_PROBE_SECONDS = 5.0
+_WORKER_PROCESSES = 2  # the photos and the placeholder, side by side
+
+
+class UnsuitableClusterError(Exception):
+    """The user's cluster is not one to play on; says why, and what to do."""
+
+
+@dataclass
+class Stage:
+    """Everything is there, and ready."""
+
+    kubectl: Kubectl
+    processes: dict[str, Process]
+    more_checks: tuple[Callable[[], None], ...] = ()
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Raise where a process has ended."""
+        for process in self.processes.values():
+            process.check()
+        for check in self.more_checks:
+            check()
+
+    def hold(self) -> None:
+        """Return only by an exception: a signal, or the end of one of the processes."""
+        while not self._over.wait(_LOOK_SECONDS):
+            self.check()
+
+    @contextlib.contextmanager
+    def watched(self, alarm: Callable[[DevclusterError], None]) -> Iterator[None]:
+        """Call `alarm` (from a thread, once) when a process ends within the block."""
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(_LOOK_SECONDS):
+                try:
+                    self.check()
+                except DevclusterError as error:
+                    alarm(error)
+                    return
+
+        thread = threading.Thread(target=look, name="watchman", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+@contextlib.contextmanager
+def own(places: Places, display: Display) -> Iterator[Stage]:
+    """A control plane of our own: nothing outside of this machine, nothing left afterwards."""
+    programs()  # builds what is missing, and shows its progress
+    redis_server()
+    display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine")
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(Cluster())
+        display.say(f"etcd, kube-apiserver and kube-controller-manager run; the API server is {cluster.url}")
+        server = stack.enter_context(Redis())
+        display.say(f"Redis runs on port {server.port}")
+        kubectl = _kubectl(cluster.kubectl_program, str(cluster.kubeconfig), "default", places, display)
+        display.output(kubectl.run("apply", "-f", "manifests/crd"))
+        kubectl.run("wait", "--for=condition=Established", _CRD)
+        display.output(kubectl.run("apply", "-k", "manifests/install"))
+        system = stack.enter_context(System(cluster, server, settings=_settings(places)))
+        _start(
+            system, places, display, "as the service account of manifests/install, which may do no more than that says"
+        )
+        yield Stage(kubectl, system.processes, (cluster.check,))
+
+
+@contextlib.contextmanager
+def theirs(kubeconfig: str, namespace: str, places: Places, display: Display) -> Iterator[Stage]:
+    """The user's cluster: a namespace of our own in it, and the CRD where there is none; both go again afterwards."""
+    found = shutil.which("kubectl")
+    program = Path(found) if found else programs().kubectl
+    redis_server()
+    kubectl = _kubectl(program, kubeconfig, namespace, places, display)
+    _check_suitable(kubectl, kubeconfig)
+    display.title("A Redis, the operator and a worker start on this machine, for the cluster that you named")
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Redis())
+        if kubectl.succeeds("get", _CRD):
+            display.say("The cluster has the ReconstructionJob resource already: it is left as it is")
+        else:
+            stack.callback(_remove, kubectl, display, "manifests/crd", "-f")
+            display.output(kubectl.run("apply", "-f", "manifests/crd"))
+            kubectl.run("wait", "--for=condition=Established", _CRD)
+        stack.callback(_remove, kubectl, display, namespace, "namespace")
+        display.output(kubectl.run("create", "namespace", namespace))
+        system = stack.enter_context(System(Cluster(), server, settings=_settings(places)))
+        _start(
+            system,
+            places,
+            display,
+            "as the user of your kubeconfig",
+            KUBECONFIG=kubeconfig,
+            OPERATOR_NAMESPACE=namespace,
+            WATCH_NAMESPACES=namespace,
+        )
+        yield Stage(kubectl, system.processes)
+
+
+def _kubectl(program: Path, kubeconfig: str, namespace: str, places: Places, display: Display) -> Kubectl:
+    return Kubectl(program, kubeconfig, namespace, folder=CHECKOUT, cache=places.kubectl_cache, show=display.command)
+
+
+def _settings(places: Places) -> dict[str, str]:
+    return {
+        "JOBS_DIR": str(places.jobs),
+        # What the manifests call /photos lies here.
+        "INPUT_ROOTS": f"/photos={CHECKOUT / 'examples' / 'photos'}",
+    }
+
+
+def _start(system: System, places: Places, display: Display, who: str, **settings: str) -> None:
+    for name in ("operator", "worker"):
+        (system.folder / f"{name}.log").symlink_to(places.logs / f"{name}.log")
+    operator = system.start_operator(**settings)
+    worker = system.start_worker(concurrency=_WORKER_PROCESSES)
+    probe = f"http://127.0.0.1:{system.probe_ports['operator']}/readyz"
+    wait_until(lambda: _ready(operator, probe), "the operator to be ready", timeout_seconds=_READY_SECONDS)
+    display.say(f"reconstruction-operator run: process {operator.pid}, {who}")
+    with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
+        wait_until(lambda: _registered(worker, client), "the worker to register", timeout_seconds=_READY_SECONDS)
+    display.say(
+        f"celery -A reconstruction_operator.celery_app worker: process {worker.pid}; it knows nothing of Kubernetes"
+    )
+
+
+def _ready(operator: Process, probe: str) -> bool:
+    operator.check()
+    try:
+        with urllib.request.urlopen(probe, timeout=_PROBE_SECONDS):  # noqa: S310  # our own process
+            return True
+    except urllib.error.HTTPError:  # it answers, and is not ready
+        return False
+
+
+def _registered(worker: Process, client: redis.Redis) -> bool:
+    worker.check()
+    return bool(protocol.run(client, protocol.live_workers(Keys())))
+
+
+def _check_suitable(kubectl: Kubectl, kubeconfig: str) -> None:
+    if not Path(kubeconfig).is_file():
+        raise UnsuitableClusterError(
+            f"There is no file {kubeconfig}: KUBECONFIG=... names a kubeconfig of your cluster."
+        )
+    try:
+        version = kubectl.read("--request-timeout=15s", "version")["serverVersion"]
+    except KubectlError as error:
+        raise UnsuitableClusterError(
+            f"The cluster of {kubeconfig} does not answer. kubectl says:\n{error.message}\n"
+            f"Without KUBECONFIG=... the demo starts a control plane of its own."
+        ) from error
+    found = (int(version["major"]), int(version["minor"].rstrip("+")))
+    if found < _OLDEST_KUBERNETES:
+        raise UnsuitableClusterError(
+            f"The cluster has Kubernetes {version['gitVersion']}; the resource's rules need 1.31 or newer."
+        )
+    if not kubectl.succeeds("auth", "can-i", "create", "customresourcedefinitions", "--all-namespaces"):
+        raise UnsuitableClusterError("The user of that kubeconfig may not create CustomResourceDefinitions.")
+    if kubectl.succeeds(*_OPERATOR_LEASE):
+        raise UnsuitableClusterError(
+            "The cluster has an operator installed (the Lease reconstruction-operator in the namespace "
+            "reconstruction-system): it would work on the demo's jobs as well. Use it with manifests/examples instead."
+        )
+
+
+def _remove(kubectl: Kubectl, display: Display, what: str, kind: str) -> None:
+    # At the very end, whatever happened before: what cannot be removed is told, and the rest goes on.
+    try:
+        display.output(kubectl.run("delete", kind, what, "--ignore-not-found", "--timeout=120s"))
+    except KubectlError as error:
+        display.refusal(f"{error}\nThis may be left in the cluster.")

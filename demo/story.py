@@ -1,0 +1,84 @@
+"""What happens in the demo, in the order in which a user would do it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from demo.board import Board
+from demo.display import Display
+from demo.kubectl import Kubectl, KubectlError
+from demo.watching import Watching
+
+PHOTOS_JOB = "banana"
+CANCELLED_JOB = "placeholder"
+_EXAMPLES = {PHOTOS_JOB: "manifests/examples/banana.yaml", CANCELLED_JOB: "manifests/examples/placeholder.yaml"}
+_TABLE_SECONDS = 1.0  # between two looks at the table, as `watch kubectl get recon` has it
+_READING_SECONDS = 2.0  # between the two steps of the cancel: for the eyes of whoever watches
+_MESH_TIMEOUT = "15m"
+_STEP_TIMEOUT = "120s"
+
+
+def play(kubectl: Kubectl, display: Display, clock: Callable[[], float]) -> Board:
+    """Two jobs: photos become a mesh, and a placeholder is cancelled in two steps. Returns what was last seen of them."""
+    with display, Watching(kubectl, display.board, clock) as watching, _table(kubectl, display):
+        display.title("Two jobs: a dozen photos, and a placeholder that only takes its time")
+        for job in (PHOTOS_JOB, CANCELLED_JOB):
+            display.output(kubectl.run("apply", "-f", _EXAMPLES[job]))
+        _cancel(kubectl, display)
+        display.title("The photos become a mesh")
+        kubectl.run("wait", "--for=condition=Finished", f"recon/{PHOTOS_JOB}", f"--timeout={_MESH_TIMEOUT}")
+        _until_shown(watching, PHOTOS_JOB)
+        board = watching.board
+    display.title("How it ended")
+    display.output(kubectl.run("get", "recon"))
+    return board
+
+
+def _cancel(kubectl: Kubectl, display: Display) -> None:
+    job = f"recon/{CANCELLED_JOB}"
+    kubectl.run("wait", "--for=jsonpath={.status.phase}=Running", job, f"--timeout={_STEP_TIMEOUT}")
+    display.title("The placeholder is cancelled in two steps")
+    display.say("A confirmation without a request is refused, by the API server itself:")
+    display.refusal(kubectl.refused("patch", *_spec(job, '{"cancelConfirmed": true}')))
+    display.say("Step one, the request. The job goes on, and the request may still be taken back:")
+    display.output(kubectl.run("patch", *_spec(job, '{"cancelRequested": true}')))
+    kubectl.run("wait", "--for=condition=CancelRequested", job, f"--timeout={_STEP_TIMEOUT}")
+    time.sleep(_READING_SECONDS)
+    display.say("Step two, the confirmation. This is final; the job stops, and its files are deleted:")
+    display.output(kubectl.run("patch", *_spec(job, '{"cancelConfirmed": true}')))
+    display.output(kubectl.run("wait", "--for=condition=Cancelled", job, f"--timeout={_STEP_TIMEOUT}"))
+
+
+def _spec(job: str, fields: str) -> tuple[str, ...]:
+    return (job, "--type=merge", "-p", f'{{"spec": {fields}}}')
+
+
+def _until_shown(watching: Watching, job: str) -> None:
+    """`kubectl wait` may hear of an end a moment before our own watch does."""
+    deadline = time.monotonic() + 10.0
+    while not ((view := watching.board.jobs.get(job)) and view.finished) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _table(kubectl: Kubectl, display: Display) -> Iterator[None]:
+    """Keep the table on the display, where there is room for one."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(_TABLE_SECONDS):
+            with contextlib.suppress(KubectlError):  # the next look is in a second
+                display.table(kubectl.quietly("get", "recon"))
+
+    thread = threading.Thread(target=look, name="table", daemon=True)
+    if display.wants_table:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if thread.is_alive():
+            thread.join()

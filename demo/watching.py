@@ -1,0 +1,109 @@
+"""Follows jobs and Events by `kubectl get --watch`, and keeps the board."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import IO, Any, Self
+
+from demo.board import Board
+from demo.kubectl import Kubectl
+
+_RESTART_SECONDS = 1.0  # between the end of a watch (the API server was away) and the next
+_END_SECONDS = 5.0
+
+
+def objects(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    """The JSON objects that kubectl prints one after the other, each over many lines and closed by `}` at the margin."""
+    gathered: list[str] = []
+    for line in lines:
+        gathered.append(line)
+        if line.rstrip("\n") == "}":
+            yield json.loads("".join(gathered))
+            gathered.clear()
+
+
+class Watching:
+    """The board, for as long as a `with` block; `changed` is called (from a thread) with each new one."""
+
+    def __init__(self, kubectl: Kubectl, changed: Callable[[Board], None], clock: Callable[[], float]) -> None:
+        self._kubectl = kubectl
+        self._changed = changed
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._known_events: set[tuple[str, int]] = set()
+        self.board = Board()
+        self._threads = [
+            threading.Thread(target=self._follow, args=(resource, take), name=f"watch {resource}", daemon=True)
+            for resource, take in (("reconstructionjobs", self._take_job), ("events", self._take_event))
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:  # so that no thread starts another one behind our back
+            self._over.set()
+            for process in self._processes.values():
+                process.terminate()
+        for thread in self._threads:
+            thread.join(_END_SECONDS)
+
+    def _follow(self, resource: str, take: Callable[[Mapping[str, Any]], None]) -> None:
+        command = self._kubectl.command("get", resource, "--watch", "--output-watch-events", "-o", "json")
+        while not self._over.is_set():
+            with self._lock:
+                if self._over.is_set():
+                    return
+                process = self._processes[resource] = subprocess.Popen(
+                    command,
+                    env=self._kubectl.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+            out: IO[str] | None = process.stdout
+            assert out is not None  # noqa: S101  # for the type checker: a pipe was asked for
+            with (
+                process,
+                contextlib.suppress(json.JSONDecodeError),
+            ):  # cut off in the middle: the next watch says it again
+                for event in objects(out):
+                    if event["type"] in ("ADDED", "MODIFIED"):
+                        take(event["object"])
+            self._over.wait(_RESTART_SECONDS)
+
+    def _take_job(self, job: Mapping[str, Any]) -> None:
+        with self._lock:
+            self.board = self.board.with_job(job, self._clock())
+        self._changed(self.board)
+
+    def _take_event(self, event: Mapping[str, Any]) -> None:
+        key = (event["metadata"]["uid"], int(event.get("count") or 1))
+        if key in self._known_events:  # a watch that was begun again shows the old ones, too
+            return
+        self._known_events.add(key)
+        with self._lock:
+            self.board = self.board.with_event(event, self._clock())
+        self._changed(self.board)
+
+
+def monotonic_since_now() -> Callable[[], float]:
+    """A clock that says the seconds since this call."""
+    start = time.monotonic()
+    return lambda: time.monotonic() - start
