@@ -1,0 +1,124 @@
+"""What follows from the end of an attempt: the job's own end, another attempt, or rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from reconstruction_operator.api.outcomes import Outcome, Reason, reason
+from reconstruction_operator.api.status import Failure, Progress, Status
+from reconstruction_operator.planning import restarting
+from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.details import at_rest, failure_of, read_inputs, with_attempt
+from reconstruction_operator.planning.progress import advance, done, halted
+from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.types import End, Limits
+
+_AT_ONCE = frozenset({"WORKER_LOST"})  # the worker has been silent for long enough: no further pause
+
+
+def decide(case: Case) -> Decision | None:
+    """The attempt has ended. Its end is the one truth, whatever else is stored or wished.
+
+    A success or a cancel that was recorded is the job's. Anything else is the attempt's alone: a newer attempt that the
+    record wants goes on, a confirmed cancel beats another attempt, and so does a wish to suspend.
+    """
+    end = case.seen.end
+    if end is None:
+        return None
+    if end.outcome is Outcome.SUCCEEDED:
+        return _succeeded(case, end)
+    if end.outcome is Outcome.CANCELLED:
+        return _cancelled(case, end)
+    its = reason(end.reason or "WORKER_ERROR")
+    stopped = end.outcome is Outcome.STOPPED and end.reason != "TIMEOUT"
+    failed = not stopped and (its.counts or not its.retriable)
+    if case.suspended and not case.job.spec.cancel_confirmed:
+        return None  # `suspending` decides: this end was taken into account when the job came to rest
+    counted = _counted(case, end) if failed and not case.suspended else case.stored
+    if case.wanted > case.attempt:
+        return restarting.adopt(case, counted)
+    if case.job.spec.cancel_confirmed and (stopped or its.retriable):
+        return _cancelled(case, None)
+    if not failed:
+        return _put_off(case, end)
+    return _failed(case, end, its, counted)
+
+
+def rejected(case: Case, message: str) -> Decision:
+    """A job whose spec is not accepted: it ends before anything of it has begun."""
+    failure = Failure("INVALID_SPEC", message, retriable=False)
+    return Decision(
+        Stage.INVALID, replace(case.stored, failure=failure, completion_time=case.at, next_attempt_time=None)
+    )
+
+
+def backoff_seconds(failures: int, limits: Limits) -> float:
+    """The pause after that many failures (from 1): it doubles each time, up to a limit."""
+    doublings = min(max(0, failures - 1), 64)  # beyond this the limit holds anyway, and floats would overflow
+    return float(min(limits.backoff_max_seconds, limits.backoff_seconds * 2**doublings))
+
+
+def _succeeded(case: Case, end: End) -> Decision:
+    status = replace(
+        _over(case, end),
+        simulated=end.simulated,
+        progress=done(case.stored, case.now),
+        outputs=end.outputs,
+        quality=dict(end.quality),
+        failure=None,
+    )
+    return Decision(Stage.SUCCEEDED, status)
+
+
+def _cancelled(case: Case, end: End | None) -> Decision:
+    """`end` is None when the attempt had ended otherwise before, and nothing of the job runs any more."""
+    return Decision(Stage.CANCELLED, replace(_over(case, end), failure=None, progress=_reached(case)))
+
+
+def _failed(case: Case, end: End, its: Reason, counted: Status) -> Decision:
+    spec = case.job.spec
+    if its.retriable and counted.failures <= spec.backoff_limit:
+        if spec.suspend:
+            rest = replace(at_rest(case), failures=counted.failures, failure=counted.failure)
+            return Decision(Stage.SUSPENDED, rest)
+        due = None if its.code in _AT_ONCE else _due(case, counted.failures)
+        return restarting.another(case, counted, due=due, cause=its.code)
+    status = replace(
+        _over(case, end), failures=counted.failures, failure=counted.failure, progress=_reached(case), quality={}
+    )
+    return Decision(Stage.FAILED, status)
+
+
+def _put_off(case: Case, end: End) -> Decision:
+    if case.job.spec.suspend:
+        return Decision(Stage.SUSPENDED, at_rest(case))
+    return restarting.another(case, case.stored, due=None, cause=end.reason)
+
+
+def _counted(case: Case, end: End) -> Status:
+    """The stored status with this failure in it. Made from the same stored status it is always the same."""
+    its = reason(end.reason or "WORKER_ERROR")
+    failures = case.stored.failures + (1 if its.counts else 0)
+    return replace(case.stored, failures=failures, failure=failure_of(its.code, end.message))
+
+
+def _due(case: Case, failures: int) -> datetime | None:
+    pause = backoff_seconds(failures, case.limits)
+    return whole(after(case.now, pause)) if pause > 0 else None
+
+
+def _over(case: Case, end: End | None) -> Status:
+    began = case.seen.claim if case.seen.claim and not case.seen.claim.by_operator else None
+    return replace(
+        with_attempt(case),
+        worker=(end and end.worker) or (began and began.owner) or case.stored.worker,
+        start_time=case.stored.start_time or (whole(began.at) if began else None),
+        next_attempt_time=None,
+        completion_time=whole(end.at) if end and end.at else case.at,
+        inputs=read_inputs(case),
+    )
+
+
+def _reached(case: Case) -> Progress | None:
+    return halted(advance(case.stored, case.seen.progress, case.now, case.limits).progress)

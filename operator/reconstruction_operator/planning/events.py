@@ -1,0 +1,120 @@
+"""Which Kubernetes Events follow from one status after another: the steps of a job's life that a person cares about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconstruction_operator.api.status import ConditionType, Phase, Status
+from reconstruction_operator.api.steps import STEP_COUNT, STEPS
+from reconstruction_operator.planning.types import Event
+
+_T = ConditionType
+_RESTARTED = {
+    "RedisLost": "Redis forgot the last attempt",
+    "Drained": "The worker was shut down",
+    "Superseded": "The last attempt was given up",
+}
+
+
+def events(old: Status, new: Status, queue: str) -> tuple[Event, ...]:
+    """The Events of the transition, in the order of a job's life. The same status twice gives none."""
+    if old == new:
+        return ()
+    return tuple(_accepted(old, new)) + tuple(_cancel(old, new)) + tuple(_life(old, new, queue)) + tuple(_end(old, new))
+
+
+def _accepted(old: Status, new: Status) -> Iterator[Event]:
+    if _became(old, new, _T.ACCEPTED, "True"):
+        yield _normal("Accepted", "The spec is accepted")
+    if _became(old, new, _T.ACCEPTED, "False"):
+        yield _warning("InvalidSpec", _why(new))
+
+
+def _cancel(old: Status, new: Status) -> Iterator[Event]:
+    if _became(old, new, _T.CANCEL_REQUESTED, "True") and _reason(new, _T.CANCEL_REQUESTED) == "Requested":
+        yield _normal("CancelRequested", "A cancel is requested: confirm it or withdraw it; the job goes on meanwhile")
+    if _reason(new, _T.CANCEL_REQUESTED) == "Withdrawn" and _reason(old, _T.CANCEL_REQUESTED) != "Withdrawn":
+        yield _normal("CancelWithdrawn", "The request for a cancel was withdrawn")
+    if _turned(old, new, _T.CANCEL_REQUESTED, "Confirmed"):
+        yield _normal("CancelConfirmed", "The cancel is confirmed, which is final")
+
+
+def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
+    if _turned(old, new, _T.SUSPENDED, "Resumed"):
+        yield _normal("Resumed", "The job goes on")
+    yield from _trouble(old, new)
+    another = new.attempt != old.attempt
+    if new.dispatch_time is not None and (old.dispatch_time is None or another):
+        yield _normal("Dispatched", f"Attempt {new.attempt} was sent to queue {queue}")
+    if _turned(old, new, _T.DISPATCHED, "NoWorker"):
+        yield _warning("NoWorker", f"No live worker listens to queue {queue}; the job waits")
+    if new.worker is not None and (old.worker is None or another) and new.start_time is not None:
+        yield _normal("Started", f"Worker {new.worker} has begun attempt {new.attempt}")
+    yield from _steps(old, new)
+    if _became(old, new, _T.SUSPENDED, "True"):
+        yield _normal("Suspended", "The job is suspended, and nothing of it runs")
+
+
+def _trouble(old: Status, new: Status) -> Iterator[Event]:
+    over = new.phase is not None and new.phase.finished
+    if new.failures > old.failures and new.failure and not over:
+        lost = new.failure.reason == "WORKER_LOST"
+        attempt = max(1, old.attempt)
+        yield _warning(
+            "WorkerLost" if lost else "AttemptFailed", f"Attempt {attempt}: {new.failure.reason}: {_why(new)}"
+        )
+    if _turned(old, new, _T.RUNNING, "AwaitingWorker"):
+        yield _warning("RedisLost", "Redis was emptied; a live worker may register the attempt again")
+    why = _RESTARTED.get(_reason(new, _T.RUNNING))
+    if why and new.attempt > old.attempt:
+        text = f"{why}; attempt {new.attempt} follows, and no failure is counted"
+        yield _warning("RedisLost", text) if _reason(new, _T.RUNNING) == "RedisLost" else _normal("Restarted", text)
+
+
+def _steps(old: Status, new: Status) -> Iterator[Event]:
+    """The start of each step, also of those that passed between two looks; none for a run that was over at once."""
+    reached = new.progress.step_index if new.progress else 0
+    before = old.progress.step_index if old.progress and old.attempt == new.attempt else 0
+    if new.phase is Phase.RUNNING or (new.phase is Phase.SUCCEEDED and before > 0):
+        for step in STEPS:
+            if before < step.index <= reached:
+                yield _normal("StepStarted", f"Step {step.index} of {STEP_COUNT}: {step.name}")
+
+
+def _end(old: Status, new: Status) -> Iterator[Event]:
+    if new.phase is old.phase:
+        return
+    if new.phase is Phase.SUCCEEDED:
+        if new.simulated:
+            yield _warning("Simulated", "The result is a simulation, not made from the photos")
+        yield _normal("Succeeded", new.message)
+    elif new.phase is Phase.FAILED and new.failure and new.failure.reason != "INVALID_SPEC":
+        yield _warning("Failed", new.message)
+    elif new.phase is Phase.CANCELLED:
+        yield _normal("Cancelled", "The job is cancelled, and nothing of it runs")
+
+
+def _became(old: Status, new: Status, kind: ConditionType, status: str) -> bool:
+    before, after = old.condition(kind), new.condition(kind)
+    return after is not None and after.status == status and (before is None or before.status != status)
+
+
+def _turned(old: Status, new: Status, kind: ConditionType, reason: str) -> bool:
+    return _reason(new, kind) == reason != _reason(old, kind)
+
+
+def _reason(status: Status, kind: ConditionType) -> str:
+    condition = status.condition(kind)
+    return condition.reason if condition else ""
+
+
+def _why(status: Status) -> str:
+    return status.failure.message if status.failure else ""
+
+
+def _normal(reason: str, message: str) -> Event:
+    return Event("Normal", reason, message)
+
+
+def _warning(reason: str, message: str) -> Event:
+    return Event("Warning", reason, message)

@@ -1,0 +1,89 @@
+"""What is left to do for a job that is over: its status never changes again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.planning.case import Case
+from reconstruction_operator.planning.cleaning import order_due
+from reconstruction_operator.planning.times import after, earliest
+from reconstruction_operator.planning.types import (
+    Action,
+    ClearFlags,
+    DeleteFiles,
+    DeleteObject,
+    Plan,
+    PutRecord,
+    RequestStop,
+    TakeClaim,
+    WithdrawRequest,
+)
+
+_OUTCOMES = {
+    Phase.SUCCEEDED: Outcome.SUCCEEDED,
+    Phase.FAILED: Outcome.FAILED,
+    Phase.CANCELLED: Outcome.CANCELLED,
+}
+_LOOK_AGAIN_SECONDS = 5.0  # at whether an order to delete files has been carried out
+
+
+def plan(case: Case) -> Plan:
+    """Flags go, except a cancel's own; what Redis has forgotten is closed again; files go when a cancel or the time says."""
+    actions = [*_flags(case), *_closed_again(case)]
+    expiry = _expiry(case)
+    expired = expiry is not None and expiry <= case.now
+    wake = [expiry]
+    if _files_must_go(case, expired=expired):
+        since = expiry if expired and expiry else case.stored.completion_time or case.now
+        due = order_due(case.seen.record, case.seen.queue, since, case.now, case.limits)
+        if due is None or due <= case.now:
+            actions.append(DeleteFiles(case.job.queue))
+            due = None
+        wake += [due, after(case.now, _LOOK_AGAIN_SECONDS)]
+    elif expired and not case.job.deleting:
+        actions.append(DeleteObject())
+    return Plan(case.stored, tuple(actions), wake_at=earliest(wake, case.now))
+
+
+def _flags(case: Case) -> tuple[Action, ...]:
+    seen = case.seen
+    if case.stored.phase is Phase.CANCELLED:  # the confirmed flag stays until its time is over: a late duplicate stops
+        return (WithdrawRequest(),) if seen.requested else ()
+    return (ClearFlags(),) if seen.requested or seen.confirmed else ()
+
+
+def _closed_again(case: Case) -> tuple[Action, ...]:
+    """After Redis was emptied: the last attempt must not run again, and the record is what a deletion cleans up by."""
+    if case.stored.attempt == 0 or case.seen.end is not None:
+        return ()
+    if case.worker:
+        return () if case.seen.stop is not None else (RequestStop(case.task, StopReason.SUPERSEDED),)
+    if case.seen.record is not None or case.in_grace:
+        return ()
+    failure = case.stored.failure
+    outcome = _OUTCOMES[case.stored.phase or Phase.FAILED]
+    reason = failure.reason if failure else "CANCELLED" if outcome is Outcome.CANCELLED else ""
+    closed = TakeClaim(case.task, outcome, reason, "The job was over before Redis forgot it.")
+    return (closed, PutRecord(case.attempt, case.job.queue))
+
+
+def _files_must_go(case: Case, *, expired: bool) -> bool:
+    if case.seen.cleaned or not _has_files(case):
+        return False
+    if expired:
+        return True
+    # A worker that ends a cancelled attempt deletes the job's files itself; the operator has none to delete with.
+    end = case.seen.end
+    return case.stored.phase is Phase.CANCELLED and end is not None and not end.worker
+
+
+def _has_files(case: Case) -> bool:
+    """Whether a worker may ever have begun an attempt: only then is there a folder."""
+    return case.stored.attempt > 1 or case.stored.worker is not None or case.stored.dispatch_time is not None
+
+
+def _expiry(case: Case) -> datetime | None:
+    seconds, ended = case.job.spec.ttl_seconds_after_finished, case.stored.completion_time
+    return None if seconds is None or ended is None else after(ended, seconds)

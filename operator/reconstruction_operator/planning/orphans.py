@@ -1,0 +1,49 @@
+"""A record whose object is gone: what runs is stopped, the files are deleted, and then everything is forgotten."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.planning.cleaning import order_due
+from reconstruction_operator.planning.types import (
+    Action,
+    ClearFlags,
+    DeleteFiles,
+    ForceEnd,
+    Forget,
+    Limits,
+    Observation,
+    Record,
+    RequestStop,
+    TakeClaim,
+)
+
+_MESSAGE = "The job's object was deleted."
+
+
+def plan_orphan(job_id: str, record: Record, seen: Observation, now: datetime, limits: Limits) -> tuple[Action, ...]:
+    """The next steps towards forgetting the job. `seen` is about the attempt that the record wants.
+
+    Ask again until `Forget` has been carried out: each step shows in the next observation.
+    """
+    task = TaskId(job_id, record.attempt)
+    if seen.end is None:
+        return _stop(task, seen, limits)
+    flags: tuple[Action, ...] = ()
+    if (seen.requested or seen.confirmed) and seen.end.outcome is not Outcome.CANCELLED:
+        flags = (ClearFlags(),)
+    if seen.cleaned:
+        return (*flags, Forget(record.attempt))
+    due = order_due(record, seen.queue, seen.end.at or now, now, limits)
+    return flags if due is not None and due > now else (*flags, DeleteFiles(record.queue))
+
+
+def _stop(task: TaskId, seen: Observation, limits: Limits) -> tuple[Action, ...]:
+    if seen.claim is None:
+        return (TakeClaim(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
+    silent = not seen.alive and seen.silent_seconds >= limits.lost_after_seconds
+    if seen.claim.by_operator or (silent and seen.epoch_age_seconds > limits.epoch_grace_seconds):
+        return (ForceEnd(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
+    return () if seen.stop is not None else (RequestStop(task, StopReason.DELETED),)

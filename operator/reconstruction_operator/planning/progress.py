@@ -1,0 +1,111 @@
+"""`.status.progress` from a worker's report: never backwards, and not written more often than somebody would notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconstruction_operator.api.display import duration_text, percent_text
+from reconstruction_operator.api.status import ConditionType, Progress, Status
+from reconstruction_operator.api.steps import STEP_COUNT, STEPS
+from reconstruction_operator.planning.eta import eta_seconds
+from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.types import Limits, ProgressReport
+
+_ETA_CHANGE_SECONDS = 5  # a change below this is not worth a write
+_ETA_CHANGE_SHARE = 0.1  # of the old estimate: the same
+_DONE_PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Where a run is now. `text` is its sentence, None to keep the stored one; `wake_at` when a change is held back."""
+
+    progress: Progress | None
+    text: str | None
+    wake_at: datetime | None = None
+
+
+def advance(stored: Status, report: ProgressReport | None, now: datetime, limits: Limits) -> Advance:
+    """The stored progress of the attempt, moved on by the newest report.
+
+    A report that is behind the stored progress changes nothing. A new step is shown at once; percent and text within a
+    step at most once in `limits.progress_seconds`; an estimate alone only when it has changed by so much that it matters.
+    """
+    old = stored.progress
+    began = _running(stored)
+    if report is None or (old is not None and _behind(old, report)):
+        return Advance(old, stored.message if began else None)
+    text = _text(report)
+    new = _shown(report, now)
+    if old is not None:
+        if began and new.step_index == old.step_index:
+            due = after(old.last_update_time, limits.progress_seconds) if old.last_update_time else now
+            visible = new.percent != old.percent or text != stored.message
+            if due > now and (visible or _noticeable(old.eta_seconds, new.eta_seconds)):
+                return Advance(old, stored.message, due)
+        if not _differs(old, new) and (text == stored.message or not began):
+            return Advance(old, text)
+    return Advance(new, text)
+
+
+def done(stored: Status, now: datetime) -> Progress:
+    """The progress of a job that has succeeded."""
+    last = STEPS[-1]
+    changed = stored.progress is None or stored.progress.percent != _DONE_PERCENT
+    when = whole(now) if changed or stored.progress is None else stored.progress.last_update_time
+    return Progress(
+        percent=_DONE_PERCENT,
+        step=last.name,
+        step_index=last.index,
+        step_count=STEP_COUNT,
+        display=percent_text(_DONE_PERCENT),
+        last_update_time=when,
+    )
+
+
+def halted(progress: Progress | None) -> Progress | None:
+    """The progress of a run that does not go on: where it was, with no estimate."""
+    return progress and replace(progress, eta_seconds=None, eta="")
+
+
+def _running(stored: Status) -> bool:
+    condition = stored.condition(ConditionType.RUNNING)
+    return condition is not None and condition.status == "True"
+
+
+def _behind(old: Progress, report: ProgressReport) -> bool:
+    return report.percent < old.percent or report.step_index < old.step_index
+
+
+def _shown(report: ProgressReport, now: datetime) -> Progress:
+    percent = max(0, min(_DONE_PERCENT, report.percent))
+    eta = eta_seconds(report, now)
+    return Progress(
+        percent=percent,
+        step=report.step,
+        step_index=report.step_index,
+        step_count=STEP_COUNT,
+        eta_seconds=eta,
+        eta="" if eta is None else duration_text(eta),
+        display=percent_text(percent),
+        last_update_time=whole(now),
+    )
+
+
+def _text(report: ProgressReport) -> str:
+    return f"{report.step}: {report.message}" if report.message else report.step
+
+
+def _differs(old: Progress, new: Progress) -> bool:
+    if replace(new, eta_seconds=None, eta="", last_update_time=None) != replace(
+        old, eta_seconds=None, eta="", last_update_time=None
+    ):
+        return True
+    return _noticeable(old.eta_seconds, new.eta_seconds)
+
+
+def _noticeable(old: int | None, new: int | None) -> bool:
+    if old is None or new is None:
+        return old != new
+    return abs(new - old) >= max(_ETA_CHANGE_SECONDS, old * _ETA_CHANGE_SHARE)

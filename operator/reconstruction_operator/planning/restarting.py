@@ -1,0 +1,42 @@
+"""Another attempt: it is written into the status first, and acted on only when the API server has stored that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.details import next_attempt
+from reconstruction_operator.planning.times import whole
+
+
+def another(case: Case, counted: Status, *, due: datetime | None, cause: str) -> Decision:
+    """The attempt after this one, at once or when it is `due`. `counted` is the status whose failures hold."""
+    status = replace(
+        next_attempt(case, max(case.attempt, case.wanted) + 1),
+        next_attempt_time=due,
+        failures=counted.failures,
+        failure=counted.failure,
+    )
+    return Decision(Stage.WAITING if due is None else Stage.BACKOFF, status, wake=(due,), cause=cause)
+
+
+def adopt(case: Case, counted: Status) -> Decision:
+    """The record wants a newer attempt than is stored (a status from a backup, or seen late): that one counts."""
+    record = case.seen.record
+    sent = record.sent_at if record else None
+    status = replace(
+        next_attempt(case, case.wanted),
+        dispatch_time=whole(sent) if sent else None,
+        failures=counted.failures,
+        failure=counted.failure,
+    )
+    if case.job.spec.cancel_confirmed:
+        return Decision(Stage.CANCELLING, status)
+    return Decision(Stage.QUEUED if sent else Stage.WAITING, status)
+
+
+def decide(case: Case) -> Decision | None:
+    """The record wants a newer attempt than is stored."""
+    return adopt(case, case.stored) if case.wanted > case.attempt else None

@@ -1,0 +1,21 @@
+"""Times as the status holds them: whole seconds in UTC, so that a plan that is made again is equal to what was stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+
+def whole(moment: datetime) -> datetime:
+    """The moment in UTC, without the fraction of its second."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def after(moment: datetime, seconds: float) -> datetime:
+    """So many seconds later."""
+    return moment + timedelta(seconds=seconds)
+
+
+def earliest(moments: Iterable[datetime | None], now: datetime) -> datetime | None:
+    """The first of the moments that are still to come: one that is over has been acted on, and wakes nobody."""
+    return min((moment for moment in moments if moment is not None and moment > now), default=None)

@@ -1,0 +1,153 @@
+"""Mistakes in a spec that the API server cannot see: each message says what is wrong and what to do instead.
+
+Messages end up in the status, where everybody who may read the job sees them: they never repeat what may be a secret
+(user names, passwords, queries of signed addresses).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from reconstruction_operator.api.spec import Spec
+
+ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+PARAMETERS_MAX_BYTES: Final = 16 * 1024  # of JSON: they travel in every message
+PARAMETERS_MAX_DEPTH: Final = 8  # mappings and lists in one another
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidSpec:
+    """Why a spec is not accepted: at least one problem, each a sentence that names its field."""
+
+    problems: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """All problems, one after the other."""
+        return " ".join(self.problems)
+
+
+def problems(spec: Spec) -> InvalidSpec | None:
+    """All mistakes of the spec that only the operator sees, or None."""
+    found = (
+        *_input(spec.input.uri),
+        *(_output(spec.output.uri) if spec.output is not None else ()),
+        *_parameters(spec.parameters),
+    )
+    return InvalidSpec(found) if found else None
+
+
+def _input(uri: str) -> Iterator[str]:
+    field = "spec.input.uri"
+    parts = _split(uri)
+    if isinstance(parts, str):
+        yield f"{field} {parts}: write file:///folder, or https://host/photos.zip."
+    elif parts.scheme in ("s3", "gs"):
+        yield f"{field}: {parts.scheme}:// inputs are not supported yet; use file:///folder or an https:// archive."
+    elif parts.scheme not in ("file", "https"):
+        yield f"{field}: {parts.scheme or 'no scheme'} is not supported; use file:///folder or https://host/photos.zip."
+    else:
+        yield from _file(field, parts) if parts.scheme == "file" else _archive(field, parts)
+
+
+def _output(uri: str) -> Iterator[str]:
+    field = "spec.output.uri"
+    parts = _split(uri)
+    if isinstance(parts, str):
+        yield f"{field} {parts}: write file:///folder, or leave spec.output out."
+    elif parts.scheme == "file":
+        yield from _file(field, parts)
+    elif parts.scheme in ("s3", "gs"):
+        yield (
+            f"{field}: {parts.scheme}:// outputs are not supported yet; use file:///folder, or leave spec.output out "
+            "and fetch the result from the workers' job folder."
+        )
+    else:
+        yield f"{field}: {parts.scheme or 'no scheme'} is no place for results; use file:///folder."
+
+
+def _split(uri: str) -> SplitResult | str:
+    """The parts of an address, or what is wrong with it as a whole."""
+    if not uri:
+        return "is empty"
+    if _CONTROL.search(uri) or uri != uri.strip():
+        return "has control characters or spaces around it"
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port, parts.hostname  # these parse only when they are asked for
+    except ValueError as error:
+        return f"cannot be read ({_shown(str(error)) if '@' not in uri else 'wrong host or port'})"
+    if "@" in parts.netloc:
+        return "has a user name or password, which everyone who may read the job would see"
+    decoded = unquote(parts.path)
+    if _CONTROL.search(decoded):
+        return "has control characters"
+    if "\\" in decoded:
+        return "has backslashes, where slashes are needed"
+    if ".." in decoded.split("/"):
+        return "goes upwards with '..', where the folder itself must be named"
+    return parts
+
+
+def _file(field: str, parts: SplitResult) -> Iterator[str]:
+    if parts.netloc:
+        yield f"{field}: file:// takes no host; write file:///{_shown(parts.netloc + parts.path)} with three slashes."
+    elif not parts.path.startswith("/"):
+        yield f"{field}: the path must be absolute; write file:///folder with three slashes."
+    elif not parts.path.strip("/."):
+        yield f"{field}: the root folder cannot be used; name a folder below it, such as file:///photos/banana."
+    if parts.query or parts.fragment:
+        yield f"{field}: file:// takes no '?' or '#'; write %3F or %23 if the name has them."
+
+
+def _archive(field: str, parts: SplitResult) -> Iterator[str]:
+    if not parts.hostname:
+        yield f"{field} has no host; write https://host/photos.zip."
+    elif not unquote(parts.path).lower().endswith(ARCHIVE_SUFFIXES):
+        yield (
+            f"{field}: https:// takes one archive, and {_shown(parts.path) or 'this address'!r} does not end in "
+            f"{', '.join(ARCHIVE_SUFFIXES)}; pack the photos into one."
+        )
+
+
+def _parameters(parameters: Mapping[str, Any]) -> Iterator[str]:
+    if _too_deep(parameters):
+        yield (
+            f"spec.parameters is nested more than {PARAMETERS_MAX_DEPTH} deep; "
+            "flatten it: models take plain names and values."
+        )
+        return  # what is too deep cannot be measured without the risk of a recursion error
+    size = len(json.dumps(parameters, separators=(",", ":"), default=str).encode())
+    if size > PARAMETERS_MAX_BYTES:
+        yield (
+            f"spec.parameters has {size} bytes of JSON, and {PARAMETERS_MAX_BYTES} are allowed; "
+            "leave out what the model does not need."
+        )
+
+
+def _too_deep(value: Any) -> bool:
+    level: list[Any] = [value]
+    for _ in range(PARAMETERS_MAX_DEPTH):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return False
+    return any(isinstance(one, Mapping | list | tuple) for one in level)
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        yield from value.values()
+    elif isinstance(value, list | tuple):
+        yield from value
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
