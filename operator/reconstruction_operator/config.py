@@ -49,9 +49,9 @@ def _names(name: str, default: str) -> tuple[str, ...]:
 
 
 # --- Redis: broker and results in DB 0, job state in DB 1 -----------------------------------------------------------
-CELERY_BROKER_URL: str = _text("CELERY_BROKER_URL", "redis://localhost:6379/0")
-CELERY_RESULT_BACKEND: str = _text("CELERY_RESULT_BACKEND", "redis://localhost:6379/0")
-REDIS_STATE_DB: str = _text("REDIS_STATE_DB", "redis://localhost:6379/1")
+CELERY_BROKER_URL: str = _text("CELERY_BROKER_URL", "redis://localhost:6379/0")  # where tasks wait
+CELERY_RESULT_BACKEND: str = _text("CELERY_RESULT_BACKEND", "redis://localhost:6379/0")  # where workers report
+REDIS_STATE_DB: str = _text("REDIS_STATE_DB", "redis://localhost:6379/1")  # cancel flags, claims, ends
 REDIS_KEY_PREFIX: str = _text("REDIS_KEY_PREFIX", "")  # for two installations on one Redis; before every key
 REDIS_SENTINEL_MASTER: str = _text("REDIS_SENTINEL_MASTER", "mymaster")  # name that sentinel:// URLs ask for
 REDIS_SENTINEL_PASSWORD: str = _text("REDIS_SENTINEL_PASSWORD", "")  # of the sentinels themselves
@@ -68,12 +68,14 @@ EPOCH_GRACE_SECONDS: float = _number("EPOCH_GRACE_SECONDS", 15.0, minimum=0.5)  
 PROTOCOL_RETENTION_SECONDS: int = _integer("PROTOCOL_RETENTION_SECONDS", 604_800, minimum=3600)  # claims and ends
 
 # --- The worker -----------------------------------------------------------------------------------------------------
-JOBS_DIR: str = _text("JOBS_DIR", "/jobs")
+JOBS_DIR: str = _text("JOBS_DIR", "/jobs")  # a folder for each job: its input, its attempts, its output
 WORKER_POOLS: tuple[str, ...] = _names("WORKER_POOLS", "celery")  # consumes <pool>-high, <pool>, <pool>-low of each
 WORKER_THREADS: int = _integer("WORKER_THREADS", 0)  # threads of a model process; 0: all that this process may use
 WORKER_TTL_SECONDS: float = _number("WORKER_TTL_SECONDS", 30.0, minimum=1.0)  # of a worker's registration
 DRAIN_SECONDS: float = _number("DRAIN_SECONDS", 20.0)  # after SIGTERM a running job may still finish in this time
-RECONSTRUCTION_SIMULATE: str = _choice("RECONSTRUCTION_SIMULATE", "unavailable", ("unavailable", "never"))
+RECONSTRUCTION_SIMULATE: str = _choice(
+    "RECONSTRUCTION_SIMULATE", "unavailable", ("unavailable", "never")
+)  # a model that is not installed is simulated (unavailable), or its job fails (never)
 PLACEHOLDER_STEP_SECONDS: float = _number("PLACEHOLDER_STEP_SECONDS", 2.0)  # of each of the six steps
 MODEL_MEMORY_BYTES: int = _integer("MODEL_MEMORY_BYTES", 0)  # address-independent resident limit; 0: none
 INPUT_ROOTS: tuple[str, ...] = _names("INPUT_ROOTS", "/photos")  # file:// inputs lie under one of these
@@ -91,7 +93,7 @@ DOWNLOAD_TIMEOUT_SECONDS: float = _number("DOWNLOAD_TIMEOUT_SECONDS", 30.0, mini
 INSTALL_ID: str = _text("INSTALL_ID", "")  # empty: the uid of the kube-system namespace
 OPERATOR_NAMESPACE: str = _text("OPERATOR_NAMESPACE", "reconstruction-system")  # of the Lease
 WATCH_NAMESPACES: tuple[str, ...] = _names("WATCH_NAMESPACES", "")  # empty: all
-LEASE_NAME: str = _text("LEASE_NAME", "reconstruction-operator")
+LEASE_NAME: str = _text("LEASE_NAME", "reconstruction-operator")  # which replica works
 LEASE_SECONDS: float = _number("LEASE_SECONDS", 10.0, minimum=2.0)  # after which a silent leader is deposed
 SWEEP_SECONDS: float = _number("SWEEP_SECONDS", 30.0, minimum=0.5)  # between full looks at Redis
 LIST_SECONDS: float = _number("LIST_SECONDS", 600.0, minimum=1.0)  # between full lists of the resources
@@ -101,8 +103,8 @@ PROGRESS_SECONDS: float = _number("PROGRESS_SECONDS", 1.0)  # at most one progre
 DISPATCH_WINDOW: int = _integer("DISPATCH_WINDOW", 100, minimum=1)  # messages that wait in one queue, at most
 RESEND_SECONDS: float = _number("RESEND_SECONDS", 15.0, minimum=0.5)  # unclaimed while its queue is empty: sent again
 BACKOFF_SECONDS: float = _number("BACKOFF_SECONDS", 10.0)  # before the second attempt; doubles
-BACKOFF_MAX_SECONDS: float = _number("BACKOFF_MAX_SECONDS", 600.0)
+BACKOFF_MAX_SECONDS: float = _number("BACKOFF_MAX_SECONDS", 600.0)  # before any further attempt, at most
 PROBE_HOST: str = _text("PROBE_HOST", "0.0.0.0")  # noqa: S104  # the kubelet and Prometheus come from outside the pod
 PROBE_PORT: int = _integer("PROBE_PORT", 8080)  # /healthz, /readyz and /metrics; 0: any free port
-LOG_FORMAT: str = _choice("LOG_FORMAT", "json", ("json", "text"))
-LOG_LEVEL: str = _choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOG_FORMAT: str = _choice("LOG_FORMAT", "json", ("json", "text"))  # for machines, or for people
+LOG_LEVEL: str = _choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))  # and what is graver
