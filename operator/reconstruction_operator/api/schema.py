@@ -59,7 +59,7 @@ def _type_schema(hint: Any, its: Shape) -> Schema:
     if hint is bool:
         return {"type": "boolean"}
     if hint is int:
-        return {"type": "integer", "format": "int64"} | _present({"minimum": its.minimum, "maximum": its.maximum})
+        return {"type": "integer"} | _present({"minimum": its.minimum, "maximum": its.maximum})
     if hint is str:
         return {"type": "string"} | _present(
             {"maxLength": its.max_length, "pattern": its.pattern or None, "enum": list(its.choices) or None}
