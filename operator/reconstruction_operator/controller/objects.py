@@ -1,0 +1,69 @@
+"""ReconstructionJobs as the API server gives them: paths, and bodies as `planning`'s Job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.planning.types import Job
+
+OUR_NAME: Final = "reconstruction.dev/operator"  # in spec.managedBy, and as the reporter of Events
+GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+
+def collection_path(namespace: str | None) -> str:
+    """Of all jobs of a namespace, or of all namespaces."""
+    return f"{GROUP_PATH}/{PLURAL}" if namespace is None else f"{GROUP_PATH}/namespaces/{namespace}/{PLURAL}"
+
+
+def path(key: JobKey) -> str:
+    """Of one job."""
+    return f"{collection_path(key.namespace)}/{key.name}"
+
+
+def key_of(body: Mapping[str, Any]) -> JobKey | None:
+    """Whose body it is; None if it lacks what every stored object has."""
+    metadata = body.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return None
+    namespace, name, uid = (metadata.get(part) for part in ("namespace", "name", "uid"))
+    if isinstance(namespace, str) and isinstance(name, str) and isinstance(uid, str):
+        return JobKey(namespace, name, uid)
+    return None
+
+
+def version_of(body: Mapping[str, Any]) -> int:
+    """The resource version as a number, 0 if it is none; larger is newer (promised by the API since 1.35, true before)."""
+    text = str(body.get("metadata", {}).get("resourceVersion", ""))
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
+    """The job of a body. What cannot be read gets its default, so that no object stops the loop."""
+    metadata = body.get("metadata", {})
+    return Job(
+        key=key,
+        generation=int(metadata.get("generation") or 0),
+        created=_time(metadata.get("creationTimestamp")),
+        spec=codec.decode(Spec, body.get("spec")),
+        status=codec.decode(Status, body.get("status")),
+        deleting=bool(metadata.get("deletionTimestamp")),
+    )
+
+
+def ours(job: Job) -> bool:
+    """Whether this operator looks after the job; another controller's are left alone."""
+    return job.spec.managed_by in (None, "", OUR_NAME)
+
+
+def _time(text: object) -> datetime:
+    try:
+        return codec.parse_time(str(text))
+    except ValueError:
+        return _EPOCH

@@ -1,0 +1,124 @@
+"""Observe: two reads for a whole batch of jobs, and what is known of queues and of silence, as planning's Observations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import redis.asyncio
+
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.controller.liveness import LivenessTracker
+from reconstruction_operator.planning.types import Observation, ProgressReport, Queue
+from reconstruction_operator.services import protocol, results
+from reconstruction_operator.services.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What to observe: one attempt, and the queue that its message goes to."""
+
+    task: TaskId
+    queue: str
+
+
+@dataclass
+class QueueFacts:
+    """What was last read of the queues. `waiting` counts what was sent since."""
+
+    workers: Mapping[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+
+    def of(self, queue: str) -> Queue:
+        """Of one queue."""
+        return Queue(workers=self.workers.get(queue, 0), waiting=self.waiting.get(queue, 0))
+
+    def sent(self, queue: str) -> None:
+        """One more message waits, until the next reading says how many do."""
+        self.waiting[queue] = self.waiting.get(queue, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One batch: an Observation for each subject, in their order, at `now` by Redis's clock."""
+
+    now: datetime
+    observations: tuple[Observation, ...]
+
+
+class Observer:
+    """Reads what Redis says. Raises RedisError if it cannot."""
+
+    def __init__(
+        self,
+        state: redis.asyncio.Redis,
+        result_backend: redis.asyncio.Redis,
+        *,
+        keys: Keys,
+        liveness: LivenessTracker,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._state = state
+        self._result_backend = result_backend
+        self._keys = keys
+        self._liveness = liveness
+        self._monotonic = monotonic
+        self.queues = QueueFacts()
+        self.epoch_started_at: datetime | None = None
+
+    async def observe(self, subjects: Sequence[Subject]) -> Seen:
+        """What is to be known of these attempts."""
+        if not subjects:
+            return Seen(datetime.now(UTC), ())
+        pairs = [(subject.task.job_id, subject.task) for subject in subjects]
+        observed = await protocol.arun(self._state, protocol.observe(self._keys, pairs))
+        # Celery's results are a view of what runs: of an attempt that ended, `end` says all.
+        running = [
+            str(subject.task)
+            for subject, job in zip(subjects, observed.jobs, strict=True)
+            if job.claim is not None and not job.claim.by_operator and job.end is None
+        ]
+        reports = await results.read(self._result_backend, running) if running else {}
+        observations = tuple(
+            self._observation(subject, job, reports.get(str(subject.task)), observed.now)
+            for subject, job in zip(subjects, observed.jobs, strict=True)
+        )
+        return Seen(observed.now, observations)
+
+    async def without_heartbeat(self, tasks: Sequence[TaskId]) -> list[TaskId]:
+        """Those of these claimed attempts that have no heartbeat at this moment: look closer at them."""
+        if not tasks:
+            return []
+        values = await self._state.mget([self._keys.alive(str(task)) for task in tasks])
+        now = self._monotonic()
+        missing = []
+        for task, value in zip(tasks, values, strict=True):
+            if value is None:
+                missing.append(task)
+            else:
+                self._liveness.saw(task, alive=True, now=now)
+        return missing
+
+    def _observation(
+        self, subject: Subject, job: protocol.ObservedJob, report: ProgressReport | None, now: datetime
+    ) -> Observation:
+        runs = job.claim is not None and not job.claim.by_operator and job.end is None
+        silent_seconds = self._liveness.saw(subject.task, alive=job.alive or not runs, now=self._monotonic())
+        age = 0.0 if self.epoch_started_at is None else (now - self.epoch_started_at).total_seconds()
+        return Observation(
+            record=job.record,
+            claim=job.claim,
+            alive=job.alive,
+            silent_seconds=silent_seconds,
+            end=job.end,
+            stop=job.stop,
+            requested=job.requested,
+            confirmed=job.confirmed,
+            flag_ttl_seconds=job.flag_ttl_seconds,
+            progress=report,
+            queue=self.queues.of(subject.queue),
+            epoch_age_seconds=max(0.0, age),
+            cleaned=job.cleaned,
+        )

@@ -1,0 +1,62 @@
+"""Our long-running tasks: none may end before the process does. If one crashes, the process ends and is restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from reconstruction_operator.telemetry import metrics
+
+_log = logging.getLogger(__name__)
+
+_LAG_PERIOD_SECONDS: Final = 0.5
+
+
+class Supervisor:
+    """Starts tasks and watches over them. `stopping` is set when the process should end."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.crashed: dict[str, BaseException | None] = {}  # by the task's name; None: it just ended
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` for as long as the process lives."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """Cancel all, the newest first, and wait until they have ended."""
+        for task in reversed(self._tasks):
+            task.remove_done_callback(self._ended)
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        name = task.get_name()
+        self.crashed[name] = error
+        _log.critical("The task %r ended; the operator stops, to be restarted", name, exc_info=error)
+        self.stopping.set()
+
+
+class LoopLag:
+    """How late the event loop is: seconds by which a short sleep took too long."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            started = time.monotonic()
+            await asyncio.sleep(_LAG_PERIOD_SECONDS)
+            self.seconds = max(0.0, time.monotonic() - started - _LAG_PERIOD_SECONDS)
+            metrics.LOOP_LAG.set(self.seconds)

@@ -1,0 +1,161 @@
+"""kopf: the one place that knows it. It lists and watches the jobs, and hands every body to the store.
+
+One event handler costs no API calls for an object; kopf's timers, daemons, indices and change handlers are not used.
+Everything of ours runs between `startup` and `cleanup`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, Final
+
+import aiohttp
+import kopf
+
+from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
+from reconstruction_operator.controller import objects
+from reconstruction_operator.controller.kubernetes_client import Connection
+from reconstruction_operator.controller.store import Store
+
+_log = logging.getLogger(__name__)
+
+_WATCH_SECONDS: Final = 60.0  # the server ends each watch then, and kopf begins the next: so its age means something
+_INACTIVITY_SECONDS: Final = 70.0  # bookmarks come every minute
+_PAGE: Final = 500
+_REQUEST_SECONDS: Final = 30.0
+_CONNECT_SECONDS: Final = 5.0
+_ANSWER_WITHIN_SECONDS: Final = _WATCH_SECONDS + _REQUEST_SECONDS
+_EXIT_SECONDS: Final = 25.0  # kopf's last resort; a pod has 30
+
+
+class _Patience:
+    """Pauses between the tries of a request, without end: kopf gives up the whole operator when they are used up."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.2, 0.5, 1.0), itertools.repeat(2.0))
+
+
+class WatchAge:
+    """When the watch last tried, and when it was last answered (monotonic)."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._tried = monotonic()
+        self._answered: float | None = None
+
+    def answered_seconds(self) -> float | None:
+        """Since a list or watch request was last answered; None: never."""
+        return None if self._answered is None else self._monotonic() - self._answered
+
+    @property
+    def stale(self) -> bool:
+        """It was not answered for longer than a watch lasts: what it knows may be old."""
+        seconds = self.answered_seconds()
+        return seconds is None or seconds > _ANSWER_WITHIN_SECONDS
+
+    @property
+    def dead(self) -> bool:
+        """It does not even try."""
+        return (
+            self._monotonic() - max(self._tried, self._answered or 0.0) > _ANSWER_WITHIN_SECONDS + _INACTIVITY_SECONDS
+        )
+
+    def tracing(self) -> aiohttp.TraceConfig:
+        """Hooks for the session that the watch uses."""
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(self._on_start)
+        trace.on_request_end.append(self._on_end)
+        return trace
+
+    async def _on_start(self, _session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
+        self._tried = self._monotonic()
+
+    async def _on_end(self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: Any) -> None:
+        if params.response.status < 400:  # noqa: PLR2004  # HTTP: from here on it is a refusal
+            self._answered = self._monotonic()
+
+
+async def watch(
+    store: Store,
+    age: WatchAge,
+    connect: Callable[[], Awaitable[Connection]],
+    *,
+    namespaces: Sequence[str],
+    startup: Callable[[], Awaitable[None]],
+    cleanup: Callable[[], Awaitable[None]],
+    stopping: asyncio.Event,
+) -> None:
+    """Feed the store until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
+
+    Raises:
+        Exception: kopf's own, when the watch cannot go on: the resource is gone, or a defect.
+
+    """
+    registry = kopf.OperatorRegistry()
+
+    async def begin(settings: kopf.OperatorSettings, **_: Any) -> None:
+        _configure(settings)
+        await startup()
+
+    async def end(**_: Any) -> None:
+        await cleanup()
+
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return await _session(await connect(), age)
+
+    async def event(event: Mapping[str, Any], **_: Any) -> None:
+        take(store, event)
+
+    # By default kopf tries a failed startup again a minute later; ours ends the process.
+    kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(begin)
+    kopf.on.cleanup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(end)
+    kopf.on.login(registry=registry)(login)
+    kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)(event)
+    await kopf.operator(
+        registry=registry,
+        clusterwide=not namespaces,
+        namespaces=list(namespaces),
+        standalone=True,
+        stop_flag=stopping,
+    )
+
+
+def take(store: Store, event: Mapping[str, Any]) -> None:
+    """Bring one watch event into the store."""
+    body = event.get("object") or {}
+    if event.get("type") == "DELETED":
+        key = objects.key_of(body)
+        if key is not None:
+            store.remove(key)
+    else:
+        store.put(body)
+
+
+def _configure(settings: kopf.OperatorSettings) -> None:
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.queueing.idle_timeout = 0.1
+    settings.watching.chunk_size = _PAGE
+    settings.watching.server_timeout = int(_WATCH_SECONDS)
+    settings.watching.inactivity_timeout = _INACTIVITY_SECONDS
+    settings.networking.connect_timeout = _CONNECT_SECONDS
+    settings.networking.request_timeout = _REQUEST_SECONDS
+    settings.networking.error_backoffs = _Patience()
+    settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
+
+
+async def _session(where: Connection, age: WatchAge) -> kopf.AiohttpSession:
+    # A session of our own, with the credentials that all our requests have. kopf closes it, and asks for another when
+    # the server no longer takes its token.
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=where.ssl_context, limit=0),
+        headers=await where.headers(),
+        trace_configs=[age.tracing()],
+    )
+    return kopf.AiohttpSession(server=where.server, aiohttp_session=session)

@@ -1,0 +1,79 @@
+"""Logs: one line each, as JSON for machines or as text for eyes, and never a password."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO
+
+_URL_CREDENTIALS: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^/\s@'\"]*@", re.IGNORECASE)
+_BEARER: Final = re.compile(r"(?P<word>bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+# Libraries that say at INFO what our own logs say better; kopf logs every retried request at ERROR, which is worth having.
+_QUIET: Final = {
+    "kopf": logging.WARNING,
+    "aiohttp.access": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "kombu": logging.WARNING,
+    "celery": logging.WARNING,
+    "urllib3": logging.WARNING,
+}
+
+
+def redact(text: str) -> str:
+    """`text` without the user names and passwords of URLs and without bearer tokens."""
+    return _BEARER.sub(r"\g<word>***", _URL_CREDENTIALS.sub(r"\g<scheme>***@", text))
+
+
+class TextFormatter(logging.Formatter):
+    """Time, level, logger, message; what was given as `extra` follows as name=value."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and the traceback's lines if there is one."""
+        extra = "".join(f" {name}={value}" for name, value in _extra(record).items())
+        head, newline, rest = super().format(record).partition("\n")
+        return redact(f"{head}{extra}{newline}{rest}")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; what was given as `extra` are further members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extra(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return redact(json.dumps(line, default=str, ensure_ascii=False))
+
+
+def configure(log_format: str, level: str, stream: TextIO | None = None) -> None:
+    """Send all logs to `stream` (stderr by default) in `log_format` ("json" or "text") from `level` up."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name, quiet in _QUIET.items():
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else quiet)
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    # kopf puts its own bookkeeping on records; it means nothing to a reader.
+    return {
+        name: value
+        for name, value in vars(record).items()
+        if name not in _STANDARD and not name.startswith(("_", "k8s_", "settings"))
+    }

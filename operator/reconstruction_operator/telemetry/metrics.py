@@ -1,0 +1,109 @@
+"""Every metric of the operator, each defined here once. `docs/metrics.md` is checked against this module.
+
+One prefix, base units, and never a job's name as a label: the number of series does not grow with the number of jobs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+)
+
+REGISTRY: Final = CollectorRegistry()
+REGISTRY.register(PROCESS_COLLECTOR)
+REGISTRY.register(PLATFORM_COLLECTOR)
+REGISTRY.register(GC_COLLECTOR)
+
+_PREFIX = "reconstruction"
+_FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_HUMAN_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
+    return Counter(name, text, labels, namespace=_PREFIX, registry=REGISTRY)
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
+    return Gauge(name, text, labels, namespace=_PREFIX, registry=REGISTRY)
+
+
+def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
+    return Histogram(name, text, labels, namespace=_PREFIX, registry=REGISTRY, buckets=buckets)
+
+
+# --- The jobs ---------------------------------------------------------------------------------------------------------
+JOBS = _gauge("jobs", "ReconstructionJobs that exist, by phase.", ("phase",))
+JOBS_FINISHED = _counter(
+    "jobs_finished",
+    "Jobs that ended, by outcome and by the failure's reason (empty without one).",
+    ("outcome", "reason"),
+)
+JOB_ATTEMPTS = _histogram("job_attempts", "Attempts that a job had used when it ended.", (), (1, 2, 3, 4, 5, 8, 13))
+QUEUE_WAIT = _histogram(
+    "queue_wait_seconds", "From an attempt's dispatch to its start by a worker, by queue.", ("queue",), _HUMAN_SECONDS
+)
+RUN_TIME = _histogram("run_seconds", "From a job's first start to its end, by outcome.", ("outcome",), _HUMAN_SECONDS)
+STEP_TIME = _histogram(
+    "step_seconds", "Time that an attempt spent in a step, as seen by the operator, by step.", ("step",), _HUMAN_SECONDS
+)
+CANCEL_TIME = _histogram(
+    "cancel_seconds", "From a confirmed cancel to the end of everything that ran.", (), (*_FAST_SECONDS, 20, 30, 60)
+)
+DISPATCHED = _counter(
+    "dispatched", "Messages sent to workers, by queue and by whether it was sent again.", ("queue", "again")
+)
+DISPATCH_ERRORS = _counter("dispatch_errors", "Batches of messages that the broker did not take.")
+LOST_WORKERS = _counter("lost_workers", "Attempts that were given up because their worker went silent.")
+WAITING_FOR_ROOM = _gauge(
+    "waiting_for_room_jobs", "Jobs that wait for room in the dispatch window of their queue.", ("queue",)
+)
+
+# --- The loop ---------------------------------------------------------------------------------------------------------
+DIRTY = _gauge("dirty_jobs", "Jobs that may have changed and were not looked at yet.")
+BATCH_TIME = _histogram("reconcile_seconds", "Observing, planning and acting of one batch.", (), _FAST_SECONDS)
+BATCH_JOBS = _histogram("reconcile_batch_jobs", "Jobs in one batch.", (), (1, 2, 5, 10, 20, 50, 100, 200, 500))
+RECONCILE_ERRORS = _counter(
+    "reconcile_errors", "What went wrong in the loop, by where (observe, plan, act); tried again.", ("stage",)
+)
+ORPHANS = _gauge("orphan_records", "Records in Redis whose object is gone and that are not cleaned up yet.")
+LOOP_LAG = _gauge("loop_lag_seconds", "How late the event loop was when it was last measured.")
+SWEEPS = _counter("sweeps", "Full looks at Redis, by what caused them.", ("cause",))
+
+# --- The API server ---------------------------------------------------------------------------------------------------
+API_WRITES = _counter(
+    "api_writes",
+    "Writes to the API server, by kind (finished, phase, progress, event, delete) and result.",
+    ("kind", "result"),
+)
+WRITE_LAG = _histogram(
+    "write_lag_seconds", "From a decision to its status being stored, by kind.", ("kind",), (*_FAST_SECONDS, 30, 60)
+)
+WRITES_PENDING = _gauge("pending_writes", "Status writes that wait for their turn.")
+OLDEST_WRITE = _gauge("oldest_pending_write_seconds", "How long the oldest status write has been waiting.")
+EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events given up, by why (full, refused).", ("why",))
+WATCH_AGE = _gauge("watch_age_seconds", "Since the API server last answered a list or watch request of ours.")
+LEADER = _gauge("leader", "1 while this replica holds the Lease.")
+LEADER_CHANGES = _counter("leader_changes", "Times that this replica took or lost the Lease, by which.", ("change",))
+
+# --- Redis ------------------------------------------------------------------------------------------------------------
+REDIS_UP = _gauge("redis_up", "1 while Redis answers.")
+REDIS_EVICTS = _gauge(
+    "redis_evicts", "1 if Redis may evict keys (maxmemory-policy is not noeviction): state may be lost."
+)
+REDIS_EPOCHS = _counter(
+    "redis_epochs", "Times that Redis was found to have forgotten things (restart, flush, fail-over)."
+)
+RESYNCS = _counter("resyncs", "Times that the subscription to results was made again.")
+WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
+QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))
+
+BUILD = Info("build", "Version of the operator.", namespace=_PREFIX, registry=REGISTRY)
