@@ -12,7 +12,11 @@ from reconstruction_operator.api.spec import PRIORITIES, queue_name
 from reconstruction_operator.services import clients
 
 DEFAULT_QUEUE: Final = "celery"  # so that `redis-cli LLEN celery` shows what waits
-TASK_MODULES: Final = ("reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup")
+TASK_MODULES: Final = (
+    "reconstruction_operator.tasks.reconstruction",
+    "reconstruction_operator.tasks.cleanup",
+    "reconstruction_operator.tasks.registration",
+)
 PROCESS_TASK: Final = "reconstruction.process"
 CLEANUP_TASK: Final = "reconstruction.cleanup"
 

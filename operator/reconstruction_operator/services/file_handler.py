@@ -1,0 +1,111 @@
+"""The folders of a job, and their end.
+
+    <JOBS_DIR>/<job id>/input          photos that somebody put there for a bare `delay()`
+    <JOBS_DIR>/<job id>/attempts/<n>   all that attempt n writes while it runs
+    <JOBS_DIR>/<job id>/output         the result; appears by one rename, sealed by its manifest.json
+
+A job id is checked before it becomes a path: everything here raises ValueError for one that is not safe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from reconstruction_operator import config
+from reconstruction_operator.api.identity import check_job_id
+
+_CONDEMNED = ".deleted-"  # no job id begins with a dot
+_DELETE_TRIES = 20  # somebody who still writes there can spoil each of them, and hardly all
+
+
+def job_dir(job_id: str) -> Path:
+    """All of the job."""
+    return Path(config.JOBS_DIR) / check_job_id(job_id)
+
+
+def input_dir(job_id: str) -> Path:
+    """The photos of a job that was started by a bare `delay()`."""
+    return job_dir(job_id) / "input"
+
+
+def output_dir(job_id: str) -> Path:
+    """The published result."""
+    return job_dir(job_id) / "output"
+
+
+def attempts_dir(job_id: str) -> Path:
+    """The folders of all attempts."""
+    return job_dir(job_id) / "attempts"
+
+
+def attempt_dir(job_id: str, attempt: int) -> Path:
+    """The folder that attempt works in."""
+    return attempts_dir(job_id) / str(attempt)
+
+
+def bare_dir(job_id: str, task_id: str) -> Path:
+    """The folder that a task without an attempt number works in; any text can be a Celery task id."""
+    return attempts_dir(job_id) / f"task-{hashlib.sha256(task_id.encode()).hexdigest()[:32]}"
+
+
+def delete_job_files(job_id: str) -> bool:
+    """Deletes the job's folder with all that is in it; says whether there was one. Links are removed, never followed.
+
+    The folder gets out of the way by one rename first, so that nobody ever sees half of it, and an attempt that still
+    runs cannot publish any more.
+
+    Raises:
+        OSError: the folder could not be moved or emptied.
+
+    """
+    folder = job_dir(job_id)
+    existed = set_aside(folder, f"{_CONDEMNED}{job_id}-") is not None
+    for left in folder.parent.glob(f"{_CONDEMNED}{job_id}-*"):  # also what a worker left that died here
+        if len(left.name) == len(_CONDEMNED) + len(job_id) + 1 + len(uuid.uuid4().hex):  # not of job `<job id>-…`
+            delete_tree(left)
+    return existed
+
+
+def set_aside(path: Path, prefix: str) -> Path | None:
+    """Renames `path` to a new name with that prefix beside it; returns that, or None if there was nothing."""
+    target = path.with_name(prefix + uuid.uuid4().hex)
+    try:
+        path.rename(target)
+    except FileNotFoundError:
+        return None
+    return target
+
+
+def delete_tree(path: Path) -> None:
+    """Deletes a folder, file or link, whatever others delete or add there meanwhile.
+
+    Raises:
+        OSError: something could not be deleted.
+
+    """
+    for last in (*[False] * (_DELETE_TRIES - 1), True):
+        try:
+            if path.is_symlink() or not path.is_dir():
+                path.unlink(missing_ok=True)
+            else:
+                shutil.rmtree(path)
+        except OSError as error:
+            if last or error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
+                raise
+        else:
+            return
+
+
+def free_bytes(path: Path) -> int | None:
+    """Bytes that are left on the disk of that path, or of its nearest parent that exists."""
+    for candidate in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            usage = os.statvfs(candidate)
+            return usage.f_bavail * usage.f_frsize
+    return None

@@ -1,0 +1,59 @@
+"""Which addresses a download may connect to: public ones, so that a job cannot look into the cluster's own network."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+
+from reconstruction_operator.services.storage.errors import StorageError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], list[str]]
+"""Takes a host and a port, gives its addresses; raises OSError if it has none."""
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """All addresses of a host, as the system's resolver has them."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def is_public(text: str) -> bool:
+    """Whether the address is reachable from everywhere; an IPv4 address inside an IPv6 one counts as what it is."""
+    try:
+        address: Address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return all(one.is_global and not one.is_multicast for one in (address, *_inner(address)))
+
+
+def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve) -> list[str]:
+    """Addresses to connect to. One that is not public refuses them all: a name server could mix them on purpose.
+
+    Raises:
+        StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if there is none.
+
+    """
+    try:
+        found = resolve(host, port)
+    except (OSError, UnicodeError) as error:
+        raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address: {error}") from None
+    if not found:
+        raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address")
+    refused = [address for address in found if not private_allowed and not is_public(address)]
+    if refused:
+        raise StorageError("INPUT_REFUSED", f"host {host} is at {refused[0]}, which is not a public address")
+    return found
+
+
+def _inner(address: Address) -> tuple[Address, ...]:
+    if isinstance(address, ipaddress.IPv4Address):
+        return ()
+    inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if address in _NAT64 or address in _IPV4_COMPATIBLE:
+        inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return tuple(one for one in inner if one is not None)

@@ -1,0 +1,262 @@
+"""Photos out of .zip and .tar archives (plain, gzip, bzip2, xz) that nobody has to trust.
+
+The content decides what an archive is. What counts is what is read, never what a header says; only photos are written,
+under names of our own.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, Protocol, cast
+
+from reconstruction_operator.services.storage import names
+from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.services.storage.limits import Limits, Tick
+
+_REFUSED = "INPUT_REFUSED"
+_CHUNK_BYTES = 1 << 20
+_LARGEST_READ_BYTES = 1 << 22  # tarfile reads extended headers in one piece, of any size that they say
+_DIRECTORY_ENTRY_BYTES = 1 << 10  # of a .zip: far more than a name needs
+_ENCRYPTED = 0x1  # in a .zip entry's flags
+_ZIP_END = struct.Struct("<4s4H2LH")
+_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    gzip.BadGzipFile,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    UnicodeError,
+    OverflowError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """Photos by their names in the archive; the names of other files."""
+
+    photos: dict[str, Path] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    name: str
+    is_folder: bool
+    is_regular: bool
+    open: Callable[[], _Readable | None]
+
+
+def unpack(archive: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Unpacked:
+    """Writes the photos of `archive` (called `shown` in messages) to `into`, each under a number.
+
+    Raises:
+        StorageError: INPUT_REFUSED: no archive, damaged, encrypted, too large, or with entries that point elsewhere.
+
+    """
+    budget = _Budget(shown, limits)
+    result = Unpacked()
+    try:
+        with ExitStack() as stack:
+            for entry in _entries(archive, shown, limits, budget, stack):
+                budget.count_entry()
+                if entry.is_folder:
+                    continue
+                _check_entry(entry, shown)
+                if not names.is_photo(entry.name) or entry.name in result.photos:
+                    result.ignored.append(entry.name)
+                    continue
+                target = into / f"{len(result.photos):06d}.part"
+                text = f"{len(result.photos)} photos unpacked"
+                _write(entry, target, partial(tick, 0.0, text))
+                result.photos[entry.name] = target
+    except _DAMAGED as error:
+        raise StorageError(_REFUSED, f"archive {shown} is damaged: {error or type(error).__name__}") from None
+    except RuntimeError as error:  # zipfile's word for a password
+        raise StorageError(_REFUSED, f"archive {shown} cannot be read: {error}") from None
+    return result
+
+
+class _Budget:
+    """What may still be read of an archive."""
+
+    def __init__(self, shown: str, limits: Limits) -> None:
+        self._shown, self._limits = shown, limits
+        self._entries = self._bytes = 0
+
+    def count_entry(self) -> None:
+        self._entries += 1
+        if self._entries > self._limits.max_files:
+            raise StorageError(_REFUSED, f"archive {self._shown} holds more than {self._limits.max_files} files")
+
+    def count_bytes(self, count: int) -> None:
+        self._bytes += count
+        if self._bytes > self._limits.max_bytes:
+            allowed = self._limits.max_bytes / 1024**2
+            raise StorageError(_REFUSED, f"archive {self._shown} unpacks to more than {allowed:.0f} MB")
+
+
+def _entries(archive: Path, shown: str, limits: Limits, budget: _Budget, stack: ExitStack) -> Iterator[_Entry]:
+    file = stack.enter_context(archive.open("rb"))
+    magic = file.read(6)
+    file.seek(0)
+    if magic.startswith(_ZIP_MAGIC):
+        return _zip_entries(file, shown, limits, budget, stack)
+    if magic.startswith(b"\x1f\x8b"):
+        return _tar_entries(cast("BinaryIO", gzip.GzipFile(fileobj=file)), budget, stack)
+    if magic.startswith(b"BZh"):
+        return _tar_entries(cast("BinaryIO", bz2.BZ2File(file)), budget, stack)
+    if magic.startswith(b"\xfd7zXZ\x00"):
+        return _tar_entries(cast("BinaryIO", lzma.LZMAFile(file)), budget, stack)
+    file.seek(257)
+    is_tar = file.read(5) == b"ustar"
+    file.seek(0)
+    if not is_tar:
+        raise StorageError(
+            _REFUSED, f"{shown} is neither a folder nor an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz)"
+        )
+    return _tar_entries(file, budget, stack)
+
+
+# --- .zip -------------------------------------------------------------------------------------------------------------
+
+
+def _zip_entries(file: BinaryIO, shown: str, limits: Limits, budget: _Budget, stack: ExitStack) -> Iterator[_Entry]:
+    size = _directory_bytes(file)
+    if size > limits.max_files * _DIRECTORY_ENTRY_BYTES:  # zipfile would read all of it into memory
+        raise StorageError(_REFUSED, f"archive {shown} holds more than {limits.max_files} files")
+    opened = stack.enter_context(zipfile.ZipFile(file))
+    for info in opened.infolist():
+        if info.flag_bits & _ENCRYPTED:
+            raise StorageError(_REFUSED, f"archive {shown} is protected by a password")
+        kind = stat.S_IFMT(info.external_attr >> 16)
+
+        def reader(info: zipfile.ZipInfo = info) -> _Readable:
+            return _Counting(cast("BinaryIO", opened.open(info)), budget)
+
+        yield _Entry(info.filename, info.is_dir(), kind in (0, stat.S_IFREG), reader)
+
+
+def _directory_bytes(file: BinaryIO) -> int:
+    """Size of the central directory as the end record says; zipfile believes the same record."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - 65_557 - 20))  # the end record, the longest comment, and the 64-bit record's locator
+    tail = file.read()
+    file.seek(0)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _ZIP_END.size:
+        raise zipfile.BadZipFile("its end is missing")
+    (_, _, _, _, _, size, _, _) = _ZIP_END.unpack(tail[at : at + _ZIP_END.size])
+    if size != 0xFFFFFFFF:  # noqa: PLR2004  # "see the 64-bit record"
+        return int(size)
+    locator = tail[at - 20 : at]
+    if len(locator) != 20 or not locator.startswith(b"PK\x06\x07"):  # noqa: PLR2004  # the locator's size
+        raise zipfile.BadZipFile("its 64-bit end is missing")
+    (offset,) = struct.unpack("<Q", locator[8:16])
+    file.seek(min(offset, end))
+    record = file.read(56)
+    file.seek(0)
+    return int(struct.unpack("<Q", record[40:48])[0])
+
+
+# --- .tar -------------------------------------------------------------------------------------------------------------
+
+
+def _tar_entries(plain: BinaryIO, budget: _Budget, stack: ExitStack) -> Iterator[_Entry]:
+    stack.callback(plain.close)
+    counting = _Counting(plain, budget)
+    opened = stack.enter_context(tarfile.TarFile(fileobj=cast("IO[bytes]", counting), mode="r"))
+    while (member := opened.next()) is not None:
+        opened.members.clear()  # type: ignore[attr-defined]  # it would keep them all
+
+        def reader(member: tarfile.TarInfo = member) -> _Readable | None:
+            # Its data passes through `counting`; a sparse file's holes do not, and are counted on top.
+            source = opened.extractfile(member)
+            return source if source is None or not member.issparse() else _Counting(cast("BinaryIO", source), budget)
+
+        yield _Entry(member.name, member.isdir(), member.isreg(), reader)
+
+
+class _Counting:
+    """A file whose every byte counts against the budget, also those that are passed over.
+
+    tarfile goes back by one byte before each header. A decompressor would begin anew for that, so what was read last is
+    kept and given again.
+    """
+
+    def __init__(self, plain: BinaryIO, budget: _Budget) -> None:
+        self._plain, self._budget = plain, budget
+        self._last = b""  # the newest piece of `plain`
+        self._behind = 0  # bytes of it that are still to be given again
+        self._end = 0  # position of `plain`
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not 0 <= size <= _LARGEST_READ_BYTES:
+            raise tarfile.ReadError("it has a header of more than 4 MB")
+        again = self._last[len(self._last) - self._behind :][:size]
+        self._behind -= len(again)
+        if len(again) == size:
+            return again
+        data = self._plain.read(size - len(again))
+        self._budget.count_bytes(len(data))
+        self._end += len(data)
+        self._last = data or self._last
+        return again + data
+
+    def tell(self) -> int:
+        return self._end - self._behind
+
+    def seek(self, position: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence != os.SEEK_SET or position < self._end - len(self._last):
+            raise tarfile.ReadError("it cannot be read in one go")
+        if position <= self._end:
+            self._behind = self._end - position
+        else:
+            self._behind = 0
+            while self._end < position and self.read(min(_CHUNK_BYTES, position - self._end)):
+                pass
+        return self.tell()
+
+    def close(self) -> None:
+        self._plain.close()
+
+
+# --- Both -------------------------------------------------------------------------------------------------------------
+
+
+def _check_entry(entry: _Entry, shown: str) -> None:
+    path = PurePosixPath(entry.name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
+        raise StorageError(_REFUSED, f"archive {shown} holds an entry that points elsewhere: {entry.name!r:.100}")
+    if not entry.is_regular:
+        raise StorageError(_REFUSED, f"archive {shown} holds a link or a device: {entry.name!r:.100}")
+
+
+def _write(entry: _Entry, target: Path, tick: Callable[[], None]) -> None:
+    source = entry.open()
+    if source is None:
+        raise tarfile.ReadError(f"{entry.name!r:.100} has no content")
+    with target.open("xb") as file:
+        while chunk := source.read(_CHUNK_BYTES):
+            file.write(chunk)
+            tick()

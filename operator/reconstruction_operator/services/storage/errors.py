@@ -1,0 +1,12 @@
+"""Why photos could not be fetched, or a result not be delivered."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """An expected end of a job: `reason` is a code of `api.outcomes`, `message` says what happened, with its numbers."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message

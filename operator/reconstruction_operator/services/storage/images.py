@@ -1,0 +1,117 @@
+"""Photos that are what they say: each is decoded once, in full, before a model sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.services.storage.limits import Limits, Tick
+
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg"),
+    "MPO": (".jpg", ".jpeg"),  # a JPEG with more pictures behind it, as cameras with two lenses write it
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+}
+_ORIENTATION = 0x0112  # EXIF tag
+_TURNED = (5, 6, 7, 8)  # orientations that swap width and height
+_BEFORE = 64  # bytes that show what a file is, for a message
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedImage:
+    """One photo; sizes in px after EXIF orientation."""
+
+    path: Path
+    width: int
+    height: int
+    bytes: int
+
+
+def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[CheckedImage, ...]:
+    """All of them, in order. A file whose suffix does not fit its content gets the right one.
+
+    Raises:
+        StorageError: CORRUPT_IMAGE or IMAGE_TOO_LARGE, naming the first photo that is.
+
+    """
+    return tuple(_check_each(paths, limits, tick))
+
+
+def _check_each(paths: Sequence[Path], limits: Limits, tick: Tick) -> Iterator[CheckedImage]:
+    taken = {path.name.lower() for path in paths}
+    for index, path in enumerate(paths, start=1):
+        tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
+        width, height, kind = _decode(path, f"photo {path.name} ({index} of {len(paths)})", limits)
+        yield CheckedImage(_with_suffix(path, kind, taken), width, height, path.stat().st_size)
+
+
+def _with_suffix(path: Path, kind: str, taken: set[str]) -> Path:
+    if path.suffix.lower() in _SUFFIXES[kind]:
+        return path
+    target = path.with_suffix(_SUFFIXES[kind][0])
+    if target.name.lower() in taken:
+        target = path.with_name(path.name + _SUFFIXES[kind][0])
+    taken.add(target.name.lower())
+    return path.rename(target)
+
+
+def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str]:
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
+
+    # Its own limit is a warning first, then an error, both process-wide; ours is checked below, before decoding.
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        image = Image.open(path, formats=tuple(_SUFFIXES))
+    except UnidentifiedImageError:
+        raise StorageError(
+            "CORRUPT_IMAGE", f"{shown} is {_what(path)}, not a JPEG, PNG, WebP or TIFF picture"
+        ) from None
+    except (OSError, SyntaxError, ValueError, EOFError, OverflowError, TypeError, KeyError) as error:
+        raise _corrupt(shown, error) from None
+    with image:
+        width, height = image.size
+        _check_size(width, height, shown, limits)
+        kind = image.format or ""
+        try:
+            image.load()
+            orientation = image.getexif().get(_ORIENTATION)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  # decoders of hostile data raise whatever they like
+            raise _corrupt(shown, error) from None
+    return (height, width, kind) if orientation in _TURNED else (width, height, kind)
+
+
+def _check_size(width: int, height: int, shown: str, limits: Limits) -> None:
+    if max(width, height) > limits.max_side:
+        raise StorageError(
+            "IMAGE_TOO_LARGE", f"{shown} has {width} x {height} px; at most {limits.max_side} a side are taken"
+        )
+    if width * height > limits.max_pixels:
+        allowed = limits.max_pixels / 1e6
+        raise StorageError(
+            "IMAGE_TOO_LARGE", f"{shown} has {width * height / 1e6:.0f} megapixels; at most {allowed:.0f} are taken"
+        )
+
+
+def _corrupt(shown: str, error: Exception) -> StorageError:
+    text = str(error) or type(error).__name__
+    if "truncated" in text.lower():
+        return StorageError("CORRUPT_IMAGE", f"{shown} is truncated: {text}")
+    return StorageError("CORRUPT_IMAGE", f"{shown} cannot be decoded: {text}")
+
+
+def _what(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(_BEFORE)
+    if not start:
+        return "an empty file"
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page"
+    if start[4:8] == b"ftyp":
+        return "a HEIC, AVIF or video file"
+    return "a file of another kind"

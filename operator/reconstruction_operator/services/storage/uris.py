@@ -1,0 +1,64 @@
+"""Where an input or an output is, as text: taken apart, and shown without its secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from reconstruction_operator.services.storage.errors import StorageError
+
+_MAX_SHOWN_CHARS = 200
+
+
+def redacted(uri: str) -> str:
+    """The URI for logs and messages: without user and password, and without the query, which may hold a signature."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return "(a URI that cannot be read)"
+    host = parts.netloc.rpartition("@")[2]
+    shown = parts._replace(netloc=host, query="…" if parts.query else "", fragment="").geturl()
+    return "".join(char if char.isprintable() else "�" for char in shown)[:_MAX_SHOWN_CHARS]
+
+
+def split(uri: str, reason: str) -> SplitResult:
+    """The parts of a URI.
+
+    Raises:
+        StorageError: `reason`; it is none.
+
+    """
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port  # checked on access only
+    except ValueError as error:
+        raise StorageError(reason, f"{redacted(uri)} is not a URI: {error}") from None
+    if not parts.scheme:
+        raise StorageError(
+            reason, f"{redacted(uri) or 'the empty text'} is not a URI: it begins with no scheme (file://)"
+        )
+    return parts
+
+
+def local_path(parts: SplitResult, reason: str) -> Path:
+    """The path of a `file://` URI; nothing is looked up.
+
+    Raises:
+        StorageError: `reason`; it names another machine, or no absolute path.
+
+    """
+    shown = redacted(parts.geturl())
+    if parts.netloc not in ("", "localhost"):
+        raise StorageError(reason, f"{shown} names the machine {parts.hostname}: file:// takes three slashes")
+    path = unquote(parts.path)
+    if not path.startswith("/") or "\x00" in path:
+        raise StorageError(reason, f"{shown} is not an absolute path")
+    if parts.query or parts.fragment:
+        raise StorageError(reason, f"{shown} holds ? or #: write %3F or %23 for these characters in a name")
+    return Path(path)
+
+
+def lies_below(path: Path, roots: tuple[Path, ...]) -> bool:
+    """Whether `path`, with all links followed, is one of the roots or below one."""
+    real = path.resolve()
+    return any(real.is_relative_to(root.resolve()) for root in roots)

@@ -1,0 +1,204 @@
+"""One attempt from its first step to a published result. It knows nothing of Celery."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from redis.exceptions import RedisError
+
+from reconstruction_operator import config
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.api.outcomes import Outcome
+from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
+from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, Request
+from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
+from reconstruction_operator.planning.types import End
+from reconstruction_operator.services import file_handler
+from reconstruction_operator.services.protocol.errors import ProtocolError
+from reconstruction_operator.services.storage import outputs
+from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.tasks import publishing, workspace
+from reconstruction_operator.tasks.heartbeat import Heartbeat
+from reconstruction_operator.tasks.interruption import call_interruptibly
+from reconstruction_operator.tasks.loading import load_photos
+from reconstruction_operator.tasks.model_process import run_isolated
+from reconstruction_operator.tasks.publishing import Manifest
+from reconstruction_operator.tasks.selection import Choice, choose
+from reconstruction_operator.tasks.steps import Reached, Steps
+from reconstruction_operator.tasks.threads import usable_threads
+from reconstruction_operator.tasks.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+_MAX_FILES = 16  # in the status
+
+Publish = Callable[[Reached, Inputs | None, bool], None]
+"""Takes what was reached, what was read, and whether the report must not be left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a message asks for. Without an envelope it is a bare `delay()`."""
+
+    job_id: str
+    task_id: str
+    model_type: str
+    envelope: Envelope | None
+    worker: str
+
+    @property
+    def attempt(self) -> int | None:
+        """From 1; None for a bare one."""
+        return None if self.envelope is None else self.envelope.attempt
+
+
+class Attempt:
+    """One run of an order."""
+
+    def __init__(self, order: Order, heartbeat: Heartbeat, publish: Publish) -> None:
+        self._order = order
+        self._heartbeat = heartbeat
+        self._publish = publish
+        self._steps: Steps | None = None
+        self._inputs: Inputs | None = None
+        self._workspace: Workspace | None = None
+        self._delivered = False
+
+    @property
+    def reached(self) -> Reached | None:
+        """How far it came; None: not to its first step."""
+        return None if self._steps is None else self._steps.reached
+
+    def run(self) -> End:
+        """Goes through the six steps; the end is to be recorded by the caller.
+
+        Raises:
+            InterruptedRunError: somebody wants it to end; nothing was published.
+            ModelFailure, StorageError, OSError, …: it failed; nothing was published.
+
+        """
+        order = self._order
+        self._heartbeat.check()
+        choice = choose(order.model_type, {} if order.envelope is None else order.envelope.parameters)
+        self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
+        sealed = None if order.envelope is None else publishing.read_sealed(order.job_id)
+        if sealed is not None:
+            logger.info("job %s has a sealed output of %s already", order.job_id, sealed.task_id)
+            return end_of(sealed, order.worker)
+        self._steps = steps = Steps(
+            job_id=order.job_id,
+            shares=choice.model.step_shares,
+            pace_seconds=choice.pace_seconds,
+            heartbeat=self._heartbeat,
+            publish=lambda reached, keep: self._publish(reached, self._inputs, keep),
+        )
+        photos = self._load(choice, steps, space)
+        result = self._reconstruct(choice, steps, space, photos)
+        steps.report(Step.FINALIZE, 0.0)
+        return self._finalize(choice, steps, space, result)
+
+    def explain_vanished_files(self) -> None:
+        """To be called after a failure. Somebody may have deleted the files because the run is not wanted: asks Redis."""
+        if self._workspace is not None and not self._workspace.root.exists():
+            with contextlib.suppress(RedisError, ProtocolError):
+                self._heartbeat.ask_now()
+
+    def clean_up(self, end: End | None) -> None:
+        """To be called when its end is recorded, with the end that counts (None: the attempt was somebody else's)."""
+        if self._workspace is not None:
+            self._workspace.discard()
+        if self._delivered and end is not None and end.outcome is not Outcome.SUCCEEDED:
+            with contextlib.suppress(OSError):
+                outputs.withdraw(self._output_uri, self._order.job_id)
+
+    @property
+    def _output_uri(self) -> str:
+        return "" if self._order.envelope is None else self._order.envelope.output_uri
+
+    def _load(self, choice: Choice, steps: Steps, space: Workspace) -> tuple[Photo, ...]:
+        steps.report(Step.LOAD, 0.0)
+        if choice.simulated:
+            return ()
+
+        def advance(fraction: float, message: str) -> None:
+            steps.report(Step.LOAD, fraction, message)
+
+        order = self._order
+        load = partial(load_photos, model=choice.model, workspace=space, limits=Limits.from_config(), advance=advance)
+        photos = call_interruptibly(lambda: load(order.job_id, order.envelope), self._heartbeat.check)
+        self._inputs = Inputs(images=len(photos), bytes=sum(photo.bytes for photo in photos))
+        return photos
+
+    def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, photos: tuple[Photo, ...]) -> Result:
+        work = Work(
+            photos=photos,
+            scratch_dir=space.scratch,
+            output_dir=space.output,
+            parameters=choice.parameters,
+            threads=usable_threads(config.WORKER_THREADS),
+        )
+        if not choice.model.isolated:
+            return choice.model.run(work, steps.report)
+        return run_isolated(
+            Request(choice.model.name, work, config.ALIVE_TTL_SECONDS),
+            report=steps.report,
+            check=self._heartbeat.check,
+            memory_limit_bytes=config.MODEL_MEMORY_BYTES,
+            title=choice.model.name,
+        )
+
+    def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:
+        order, uri, check = self._order, self._output_uri, self._heartbeat.check
+        if not (space.output / "model.glb").is_file():
+            raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh (model.glb)")
+        manifest = call_interruptibly(lambda: self._seal(space, result, check), check)
+        if uri:
+            self._delivered = True
+            call_interruptibly(lambda: outputs.deliver(space.output, uri, order.job_id, order.task_id, check), check)
+        steps.complete()
+        faster = publishing.publish(space, order.job_id, replace=order.envelope is None)
+        return end_of(faster or manifest, order.worker)
+
+    def _seal(self, space: Workspace, result: Result, check: Callable[[], None]) -> Manifest:
+        order = self._order
+        manifest = Manifest(
+            job_id=order.job_id,
+            task_id=order.task_id,
+            model=order.model_type,
+            simulated=result.simulated,
+            attempt=order.attempt,
+            images=None if self._inputs is None else self._inputs.images,
+            input_bytes=None if self._inputs is None else self._inputs.bytes,
+            quality=_texts(result.quality),
+            uri=self._output_uri,
+            files=publishing.describe_files(space.output, check),
+        )
+        publishing.seal(space.output, manifest)
+        return manifest
+
+
+def end_of(manifest: Manifest, worker: str) -> End:
+    """The success that a sealed result stands for."""
+    read = manifest.images is not None or manifest.input_bytes is not None
+    return End(
+        Outcome.SUCCEEDED,
+        worker=worker,
+        simulated=manifest.simulated,
+        inputs=Inputs(manifest.images, manifest.input_bytes) if read else None,
+        outputs=Outputs(
+            uri=manifest.uri or f"file://{file_handler.output_dir(manifest.job_id)}",
+            bytes=sum(one.bytes for one in manifest.files),
+            files=tuple(OutputFile(one.name, one.bytes) for one in manifest.files[:_MAX_FILES]),
+        ),
+        quality=manifest.quality,
+    )
+
+
+def _texts(quality: Mapping[str, int | float | str]) -> dict[str, str]:
+    """Numbers as text, as the status has them."""
+    items = list(quality.items())[:MAX_QUALITY_ITEMS]
+    return {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in items}

@@ -1,0 +1,136 @@
+"""How an attempt is over: its end is recorded in Redis, and its files follow."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.planning.types import End
+from reconstruction_operator.services import file_handler
+from reconstruction_operator.services.protocol import FinishReply, FinishVerdict
+from reconstruction_operator.services.protocol.errors import ProtocolError
+from reconstruction_operator.tasks.failures import ReconstructionFailedError
+from reconstruction_operator.tasks.heartbeat import Heartbeat
+from reconstruction_operator.tasks.interruption import Interruption, Kind
+from reconstruction_operator.tasks.ownership import Ownership
+from reconstruction_operator.tasks.steps import Reached
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE_SECONDS = 0.25
+_LAST_PAUSE_SECONDS = 5.0
+_FORGOTTEN_SECONDS = 600.0  # Redis knows neither claim nor record: this long for the operator to put the record back
+
+_STOPPED = {
+    StopReason.SUSPEND: (Outcome.STOPPED, "SUSPENDED"),
+    StopReason.DEADLINE: (Outcome.FAILED, "TIMEOUT"),
+    StopReason.DELETED: (Outcome.STOPPED, "DELETED"),
+    StopReason.SUPERSEDED: (Outcome.STOPPED, "SUPERSEDED"),
+}
+
+
+class RedisAwayTooLongError(Exception):
+    """The end of an attempt could not be recorded in all the time that there was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """How far an attempt was, and after how long, for messages."""
+
+    reached: Reached | None
+    seconds: float
+
+    def __str__(self) -> str:
+        """For people."""
+        if self.reached is None:
+            return f"before its first step, after {self.seconds:.0f} s"
+        step = self.reached.step
+        return f"at step {step.index} of 6 ({step.name}, {self.reached.percent}%), after {self.seconds:.0f} s"
+
+
+def end_of_interruption(interruption: Interruption, where: Where, worker: str) -> End | None:
+    """The end to record, or None for an attempt that is somebody else's."""
+    match interruption.kind:
+        case Kind.OVERTAKEN:
+            return None
+        case Kind.CANCELLED:
+            return End(Outcome.CANCELLED, "CANCELLED", f"cancelled {where}", worker=worker)
+        case Kind.DRAINED:
+            return End(Outcome.STOPPED, "DRAINED", f"its worker was shut down; stopped {where}", worker=worker)
+        case Kind.STOPPED:
+            outcome, reason = _STOPPED[interruption.reason or StopReason.SUPERSEDED]
+            why = "activeDeadlineSeconds is over; " if reason == "TIMEOUT" else ""
+            return End(outcome, reason, f"{why}stopped {where}", worker=worker)
+
+
+def end_of_failure(failure: ReconstructionFailedError, worker: str) -> End:
+    """The end to record for a run that failed."""
+    return End(Outcome.FAILED, failure.reason, failure.message, worker=worker)
+
+
+def settle(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_seconds: float) -> End | None:
+    """Has `end` recorded; gives back the end that counts, or None if the attempt is somebody else's.
+
+    A confirmed cancel beats any other end: then the job's files are deleted first, so that Cancelled is never said of a
+    job that still has something lying about. While Redis is away this goes on trying.
+
+    Raises:
+        RedisAwayTooLongError: for `patience_seconds`.
+
+    """
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        if end.outcome is Outcome.CANCELLED:
+            delete_files(ownership.job_id)
+        reply = _finish(end, ownership, heartbeat, deadline)
+        match reply.verdict:
+            case FinishVerdict.RECORDED | FinishVerdict.ALREADY:
+                return reply.end or end
+            case FinishVerdict.OVERTAKEN:
+                logger.warning(
+                    "attempt %s has been overtaken: its end (%s) does not count", ownership.task_id, end.outcome
+                )
+                return None
+            case FinishVerdict.CANCELLED:
+                end = End(Outcome.CANCELLED, "CANCELLED", f"cancelled when it was {_done(end)}", worker=end.worker)
+
+
+def delete_files(job_id: str) -> None:
+    """Deletes the job's files. What cannot be deleted is said in the log: it must not keep a cancelled job alive."""
+    try:
+        file_handler.delete_job_files(job_id)
+    except OSError as error:
+        logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the text says it all
+
+
+def _done(end: End) -> str:
+    return "done" if end.outcome is Outcome.SUCCEEDED else f"about to end as {end.outcome} ({end.reason})"
+
+
+def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: float) -> FinishReply:
+    pause = _FIRST_PAUSE_SECONDS
+    forgotten_since: float | None = None
+    while True:
+        try:
+            reply = ownership.finish(end)
+            if reply.verdict is not FinishVerdict.OVERTAKEN or reply.end is not None:
+                return reply
+            # Without an end that counts, it may be that Redis was emptied: a beat makes the claim again.
+            forgotten_since = forgotten_since or time.monotonic()
+            if not heartbeat.ask_now().owned or time.monotonic() - forgotten_since > _FORGOTTEN_SECONDS:
+                return reply
+        except (RedisError, ProtocolError) as error:
+            if time.monotonic() > deadline:
+                raise RedisAwayTooLongError(f"the end ({end.outcome}) could not be recorded: {error}") from error
+            if pause == _FIRST_PAUSE_SECONDS:
+                logger.warning("the end (%s) cannot be recorded yet, trying again: %s", end.outcome, error)
+        interruption = heartbeat.interruption
+        if interruption is not None and interruption.kind is Kind.OVERTAKEN:
+            return FinishReply(FinishVerdict.OVERTAKEN)
+        threading.Event().wait(pause)
+        pause = min(2 * pause, _LAST_PAUSE_SECONDS)

@@ -1,0 +1,64 @@
+"""What a failed run is called, and what is said of it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from pathlib import Path
+
+from reconstruction_operator.api.outcomes import reason as reason_of
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.services.file_handler import free_bytes
+from reconstruction_operator.services.storage.errors import StorageError
+
+logger = logging.getLogger(__name__)
+
+_MAX_MESSAGE_CHARS = 1_000
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class ReconstructionFailedError(Exception):
+    """What the Celery result of a failed job holds: both arguments are plain text."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
+
+    def __str__(self) -> str:
+        """Reason and message, as a log shows it."""
+        return f"{self.reason}: {self.message}"
+
+    @property
+    def retriable(self) -> bool:
+        """Whether another attempt may end differently."""
+        return reason_of(self.reason).retriable
+
+
+def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
+    """The reason and the message of `error`, which ended a run in `folder`. What nobody expected is logged in full."""
+    match error:
+        case ReconstructionFailedError():
+            return error
+        case ModelFailure() | StorageError():
+            return _failure(error.reason, error.message)
+        case OSError() if error.errno in _FULL:
+            return _failure("DISK_FULL", _disk_full(error, folder))
+        case MemoryError():
+            return _failure("OUT_OF_MEMORY", "the worker's own process had no memory left")
+        case OSError() if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            logger.error("the worker may not write where it has to: %s", error)
+            return _failure("WORKER_ERROR", f"the worker may not use {error.filename or folder}: {error.strerror}")
+        case _:
+            logger.error("the run failed in a way that nobody expected", exc_info=error)
+            return _failure("WORKER_ERROR", f"{type(error).__name__}: {error}")
+
+
+def _failure(reason: str, message: str) -> ReconstructionFailedError:
+    return ReconstructionFailedError(reason, message.replace("\x00", "")[:_MAX_MESSAGE_CHARS])
+
+
+def _disk_full(error: OSError, folder: Path) -> str:
+    left = free_bytes(folder)
+    what = "the quota of the job volume is used up" if error.errno == errno.EDQUOT else "the job volume is full"
+    return what if left is None else f"{what}: {left / 1024**2:.0f} MB are left at {folder}"

@@ -1,0 +1,56 @@
+"""The photos of a job: fetched into the attempt's folder, each decoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.models.interface import Model, Photo
+from reconstruction_operator.services import file_handler
+from reconstruction_operator.services.storage import images, inputs
+from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.tasks.workspace import Workspace
+
+_FETCH_SHARE = 0.5  # of the step; the rest is for decoding
+
+Advance = Callable[[float, str], None]
+"""Takes the fraction that is done and a short message; raises when the run must end."""
+
+
+def load_photos(
+    job_id: str, envelope: Envelope | None, *, model: Model, workspace: Workspace, limits: Limits, advance: Advance
+) -> tuple[Photo, ...]:
+    """The checked photos of the message's input, or of the job's own input folder for a bare `delay()`.
+
+    Raises:
+        StorageError: with any reason of an input.
+
+    """
+
+    def fetching(fraction: float, message: str) -> None:
+        advance(_FETCH_SHARE * fraction, message)
+
+    def checking(fraction: float, message: str) -> None:
+        advance(_FETCH_SHARE + (1 - _FETCH_SHARE) * fraction, message)
+
+    if envelope is None:
+        fetched = inputs.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
+    else:
+        fetched = inputs.fetch(envelope.input_uri, workspace.photos, limits, fetching)
+    _check_count(len(fetched.photos), model, fetched.ignored_text)
+    return tuple(
+        Photo(one.path, one.width, one.height, one.bytes) for one in images.check_all(fetched.photos, limits, checking)
+    )
+
+
+def _check_count(count: int, model: Model, ignored: str) -> None:
+    beside = f" ({ignored})" if ignored else ""
+    if count < model.min_photos:
+        raise StorageError(
+            "TOO_FEW_IMAGES", f"{count} photos were found{beside}; {model.name} needs at least {model.min_photos}"
+        )
+    if count > model.max_photos:
+        raise StorageError(
+            "TOO_MANY_IMAGES", f"{count} photos were found{beside}; {model.name} takes at most {model.max_photos}"
+        )

@@ -1,0 +1,274 @@
+"""An isolated model: runs in a process group of its own that can be stopped anywhere, and whose death is a reason."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from reconstruction_operator.models import exchange
+from reconstruction_operator.models.exchange import Defect, Exit, Failure, Message, Progress, Request
+from reconstruction_operator.models.interface import ModelFailure, Report, Result
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.1  # between two looks at whether the run must end
+_BEAT_SECONDS = 1.0  # between two signs of life to the process
+_GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL: part of the contract
+_MEMORY_SECONDS = 0.5  # between two looks at the process's memory
+_LOG_TAIL_BYTES = 4_096
+_MESSAGE_TAIL_CHARS = 400
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+_SECRETS = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_STATE_DB")  # no model talks to Redis
+
+
+def run_isolated(
+    request: Request, *, report: Report, check: Callable[[], None], memory_limit_bytes: int, title: str
+) -> Result:
+    """Runs the model in a process; gives back what it gave.
+
+    Whatever `report` or `check` raises ends the process within `_GRACE_SECONDS`. `memory_limit_bytes`: resident memory
+    of all its processes together; 0: no limit. `title` says for people what was running ("photogrammetry").
+
+    Raises:
+        ModelFailure: the model's own, or OUT_OF_MEMORY or BACKEND_CRASHED if the process died.
+        OSError: the process could not be started.
+
+    """
+    with _ModelProcess(request) as process:
+        outcome: Message | None = None
+        step = "its start"
+        memory = _MemoryWatch(process.pid, memory_limit_bytes, title)
+        while not process.ended:
+            for message in process.listen(_LOOK_SECONDS):
+                if isinstance(message, Progress):
+                    step = message.step.name.lower()
+                    report(message.step, message.fraction, message.message)
+                elif not isinstance(message, Exit):
+                    outcome = message
+            check()
+            memory.check()
+        return _verdict(outcome, process, f"{title} died during {step}", memory)
+
+
+class _ModelProcess:
+    """The process group, from start to end of a `with` block. Nothing of it lives when the block is left."""
+
+    def __init__(self, request: Request) -> None:
+        self.exit: Exit | None = None
+        self.ended = False
+        self._lines = bytearray()
+        self._log = bytearray()
+        file = request.work.scratch_dir / "request.json"
+        file.write_text(request.to_json())
+        self._messages, theirs = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                # -P: a module of that name in the current folder must not be taken for the library's.
+                [sys.executable, "-P", "-m", "reconstruction_operator.models.child", str(theirs), str(file)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=(theirs,),
+                cwd=request.work.scratch_dir,
+                env=_environment(request.work.scratch_dir, request.work.threads),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._messages)
+            raise
+        finally:
+            os.close(theirs)
+        assert self._process.stdin is not None  # noqa: S101  # both were asked for: for the type checker
+        assert self._process.stderr is not None  # noqa: S101
+        self._stdin, self._stderr = self._process.stdin.fileno(), self._process.stderr.fileno()
+        for descriptor in (self._messages, self._stdin, self._stderr):
+            os.set_blocking(descriptor, False)
+        self._beaten_at = time.monotonic()
+
+    @property
+    def pid(self) -> int:
+        """Of the group's leader."""
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """The end of what it wrote to stderr and stdout."""
+        return bytes(self._log).decode(errors="replace").strip()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._dead():
+            self._signal(signal.SIGTERM)
+            deadline = time.monotonic() + _GRACE_SECONDS
+            while not self._dead() and time.monotonic() < deadline:
+                self.listen(0.02)
+        # The leader is dead or about to be, and not reaped: its pid still names this group and no other.
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        os.close(self._messages)
+        for pipe in (self._process.stdin, self._process.stderr):
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+
+    def listen(self, seconds: float) -> list[Message]:
+        """What it said within that time; says at least each second that the task is alive."""
+        self._beat()
+        open_ones = [self._stderr] if self.ended else [self._messages, self._stderr]
+        readable, _, _ = select.select(open_ones, [], [], seconds)
+        if self._stderr in readable and not self._read_log():
+            time.sleep(min(seconds, _LOOK_SECONDS))  # closed by the model: select would return at once for ever
+        if self._messages in readable:
+            return self._read_messages()
+        # A process that left the group may keep the pipe open for ever.
+        self.ended = self.ended or (not readable and self._dead())
+        return []
+
+    def read_rest(self) -> None:
+        """What is left in its log."""
+        while self._read_log():
+            pass
+
+    def _read_log(self) -> bool:
+        try:
+            chunk = os.read(self._stderr, 65_536)
+        except BlockingIOError:
+            return False
+        self._log += chunk
+        del self._log[:-_LOG_TAIL_BYTES]
+        return bool(chunk)
+
+    def _read_messages(self) -> list[Message]:
+        try:
+            chunk = os.read(self._messages, 65_536)
+        except BlockingIOError:
+            return []
+        if not chunk:
+            self.ended = True
+            return []
+        self._lines += chunk
+        *lines, rest = self._lines.split(b"\n")
+        self._lines = rest[-exchange.MAX_LINE_BYTES :]
+        messages = [message for line in lines if (message := exchange.decode(bytes(line))) is not None]
+        self.exit = next((one for one in messages if isinstance(one, Exit)), self.exit)
+        return messages
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._beaten_at >= _BEAT_SECONDS:
+            self._beaten_at = now
+            with contextlib.suppress(OSError):  # gone, or has not read for long: either shows elsewhere
+                os.write(self._stdin, b".")
+
+    def _dead(self) -> bool:
+        """Whether the leader has ended; does not reap it."""
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+
+class _MemoryWatch:
+    """Looks at the resident memory of a process and of all below it."""
+
+    def __init__(self, pid: int, limit_bytes: int, title: str) -> None:
+        self._limit_bytes = limit_bytes
+        self._title = title
+        self._looked_at = 0.0
+        self.newest_bytes = 0
+        self._leader: psutil.Process | None = None
+        with contextlib.suppress(psutil.Error):
+            self._leader = psutil.Process(pid)
+
+    def check(self) -> None:
+        """Raises ModelFailure if the limit is passed."""
+        now = time.monotonic()
+        if self._leader is None or now - self._looked_at < _MEMORY_SECONDS:
+            return
+        self._looked_at = now
+        used = 0
+        with contextlib.suppress(psutil.Error):
+            for one in (self._leader, *self._leader.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    used += one.memory_info().rss
+        self.newest_bytes = used or self.newest_bytes
+        if self._limit_bytes and used > self._limit_bytes:
+            raise ModelFailure(
+                "OUT_OF_MEMORY",
+                f"{self._title} used {_megabytes(used)} of memory; this worker allows {_megabytes(self._limit_bytes)}",
+            )
+
+
+def _verdict(outcome: Message | None, process: _ModelProcess, what: str, memory: _MemoryWatch) -> Result:
+    match outcome:
+        case Result():
+            return outcome
+        case Failure(reason, text):
+            raise ModelFailure(reason, text)
+        case Defect(text):
+            logger.error("%s by an error of its own:\n%s", what, text)
+            raise ModelFailure("BACKEND_CRASHED", f"{what}: {text.strip().splitlines()[-1][:_MESSAGE_TAIL_CHARS]}")
+        case _:
+            raise _death(process, what, memory)
+
+
+def _death(process: _ModelProcess, what: str, memory: _MemoryWatch) -> ModelFailure:
+    process.read_rest()
+    log = process.log
+    logger.error("%s (%s); the end of its output:\n%s", what, process.exit, log)
+    ended = process.exit
+    number = None if ended is None else ended.signal
+    if ended is None or number == signal.SIGKILL:
+        # Nobody here sent that: on a machine of its own it is the kernel, when memory is short.
+        used = f"; it used {_megabytes(memory.newest_bytes)} when it was last seen" if memory.newest_bytes else ""
+        return ModelFailure("OUT_OF_MEMORY", f"{what}: killed from outside by SIGKILL, most likely for memory{used}")
+    how = f"it exited with code {ended.code} and without a result" if number is None else f"killed by {_name(number)}"
+    return ModelFailure("BACKEND_CRASHED", _with_tail(f"{what}: {how}", log))
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _with_tail(text: str, log: str) -> str:
+    tail = " | ".join(line.strip() for line in log.splitlines() if line.strip())[-_MESSAGE_TAIL_CHARS:]
+    return f"{text}. Its last output: {tail}" if tail else text
+
+
+def _environment(scratch: Path, threads: int) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+    limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    return {**inherited, **limits, "PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch)}
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1024**2:.0f} MB"

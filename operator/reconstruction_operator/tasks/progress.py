@@ -1,0 +1,101 @@
+"""Progress on its way to Celery's result backend: through a thread, so that a slow Redis never holds up a run."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+logger = logging.getLogger(__name__)
+
+Meta = Mapping[str, Any]
+
+_LATEST_SECONDS = 0.5  # at least between two reports within a step
+_AFTER_ERROR_SECONDS = 1.0
+
+
+class ProgressSender:
+    """Sends in a thread of its own inside a `with` block.
+
+    What is offered with `keep` (the begin and the end of a step) is sent in order; of everything else only the latest.
+    Progress is a view: what cannot be sent is dropped, and said once in the log.
+    """
+
+    def __init__(self, send: Callable[[Meta], None], *, flush_seconds: float) -> None:
+        self._send = send
+        self._flush_seconds = flush_seconds  # for what is left when the run is over; then the result matters more
+        self._kept: deque[Meta] = deque()
+        self._latest: Meta | None = None
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._abandoned = False
+        self._failed = False
+        self._sent_at = -_LATEST_SECONDS
+        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def offer(self, meta: Meta, *, keep: bool) -> None:
+        """Have it sent; returns at once."""
+        with self._changed:
+            if keep:
+                self._kept.append(meta)
+                self._latest = None  # older than this one
+            else:
+                self._latest = meta
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Sends what was kept, for a few seconds at most. Nothing is sent any more when this returns."""
+        with self._changed:
+            self._closing.set()
+            self._latest = None
+            self._changed.notify_all()
+        self._thread.join(self._flush_seconds)
+        with self._changed:
+            self._abandoned = True
+            self._kept.clear()
+
+    def _run(self) -> None:
+        while True:
+            meta = self._next()
+            if meta is None:
+                return
+            try:
+                self._send(meta)
+                self._failed = False
+            except Exception as error:  # noqa: BLE001  # whatever the result backend raises
+                if not self._failed:
+                    logger.info("progress could not be sent: %s", error)
+                self._failed = True
+                self._closing.wait(_AFTER_ERROR_SECONDS)
+            self._sent_at = time.monotonic()
+
+    def _next(self) -> Meta | None:
+        """Waits for something to send; None when it is over."""
+        with self._changed:
+            while not self._abandoned:
+                if self._kept:
+                    return self._kept.popleft()
+                if self._closing.is_set():
+                    return None
+                pause = self._sent_at + _LATEST_SECONDS - time.monotonic()
+                if self._latest is not None and pause <= 0:
+                    latest, self._latest = self._latest, None
+                    return latest
+                self._changed.wait(None if self._latest is None else pause)
+            return None

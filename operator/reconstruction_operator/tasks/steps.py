@@ -1,0 +1,117 @@
+"""The six steps as a run goes through them: the cancel flag first, then the report, for every model alike."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from reconstruction_operator.api.steps import STEPS, StepInfo, percent_at
+from reconstruction_operator.models.interface import Step
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.tasks.heartbeat import Heartbeat
+
+_MAX_MESSAGE_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a run is."""
+
+    step: StepInfo
+    percent: int
+    fraction: float  # of the whole run's time, 0.0 to 1.0
+    message: str = ""
+
+
+Publish = Callable[[Reached, bool], None]
+"""Takes what was reached, and whether it must not be left out."""
+
+
+class Steps:
+    """One run's way through the steps. `pace_seconds`: a simulated run, each of whose steps takes that long."""
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        shares: Mapping[Step, float],
+        pace_seconds: float | None,
+        heartbeat: Heartbeat,
+        publish: Publish,
+    ) -> None:
+        self._job_id = job_id
+        self._shares = shares
+        self._pace_seconds = pace_seconds
+        self._heartbeat = heartbeat
+        self._publish = publish
+        self._current: Step | None = None
+        self._begun_at = 0.0
+        self._reached = Reached(STEPS[0], 0, 0.0)
+
+    @property
+    def reached(self) -> Reached:
+        """The newest."""
+        return self._reached
+
+    def report(self, step: Step, fraction: float, message: str = "") -> None:
+        """As `models.interface.Report`; begins all steps up to that one. What goes backwards is not believed.
+
+        Raises:
+            InterruptedRunError: the run must end.
+
+        """
+        while self._current is None or self._current < step:
+            self._begin(Step(1 if self._current is None else self._current + 1))
+        self._heartbeat.check()
+        if self._pace_seconds is None and step == self._current and math.isfinite(fraction):
+            self._reach(step, fraction, message, keep=False)
+
+    def complete(self) -> None:
+        """The last step is done.
+
+        Raises:
+            InterruptedRunError: the run must end.
+
+        """
+        self.report(Step.FINALIZE, 0.0)
+        self._end_current()
+
+    def _begin(self, step: Step) -> None:
+        self._end_current()
+        self._check_flag()
+        self._current, self._begun_at = step, time.monotonic()
+        # A simulated step says at its start what a real one says at its end.
+        self._reach(step, 0.0, "", keep=True)
+
+    def _end_current(self) -> None:
+        if self._current is None:
+            return
+        if self._pace_seconds is None:
+            self._reach(self._current, 1.0, "", keep=True)
+        else:
+            self._heartbeat.wait(self._begun_at + self._pace_seconds - time.monotonic())
+
+    def _check_flag(self) -> None:
+        try:
+            if job_manager.is_job_cancelled(self._job_id):
+                self._heartbeat.hear_cancel()
+        except RedisError:
+            pass  # the heartbeat goes on asking, and says so in the log
+        self._heartbeat.check()
+
+    def _reach(self, step: Step, fraction: float, message: str, *, keep: bool) -> None:
+        part = min(1.0, max(0.0, fraction))
+        info = STEPS[step - 1]
+        percent = info.percent if self._pace_seconds is not None else percent_at(info.index, part)
+        whole = sum(self._shares.get(one, 0.0) for one in Step if one < step) + self._shares.get(step, 0.0) * part
+        self._reached = Reached(
+            info,
+            max(percent, self._reached.percent),
+            max(min(1.0, whole), self._reached.fraction),
+            message[:_MAX_MESSAGE_CHARS],
+        )
+        self._publish(self._reached, keep)
