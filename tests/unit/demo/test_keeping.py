@@ -1,0 +1,88 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo import keeping
+from demo.places import Places
+from devcluster.pids import start_mark
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+# A demo that does nothing: it says that it is ready, is left alone, and tidies up when it is told to end.
+PROGRAM = """
+import signal, sys, time
+from pathlib import Path
+from demo import keeping
+from demo.places import Places
+
+places = Places(Path(sys.argv[1]))
+
+def perform(leave_alone):
+    keeping.interruptible()
+    try:
+        with keeping.only_one(places):
+            print("ready", flush=True)
+            if sys.argv[2] == "keep":
+                leave_alone()
+            signal.pause()
+    except KeyboardInterrupt:
+        (places.root / "tidied").touch()
+        return 130
+    return 0
+
+sys.exit(keeping.in_background(places, perform))
+"""
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path)
+
+
+def launch(places: Places, how: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(places.root), how], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_kept_demo_outlives_its_launcher_until_it_is_stopped(places: Places) -> None:
+    with launch(places, "keep") as launcher:
+        assert launcher.wait(30) == 0
+    kept = json.loads(places.running.read_text())
+    assert start_mark(kept["pid"]) == kept["mark"]
+    assert keeping.stop(places) == "stopped the demo"
+    assert (places.root / "tidied").exists()
+    assert not places.running.exists()
+
+
+def test_an_interrupt_of_the_launcher_ends_a_demo_that_is_still_at_its_story(places: Places) -> None:
+    with launch(places, "play") as launcher:
+        assert launcher.stdout is not None
+        assert launcher.stdout.readline() == "ready\n"
+        launcher.send_signal(signal.SIGINT)
+        assert launcher.wait(30) == 130
+    assert (places.root / "tidied").exists()
+
+
+def test_there_is_one_demo_at_a_time(places: Places) -> None:
+    with (
+        keeping.only_one(places),
+        pytest.raises(keeping.AlreadyRunningError, match="make demo-stop"),
+        keeping.only_one(places),
+    ):
+        pass
+
+
+def test_stopping_says_so_when_nothing_runs(places: Places) -> None:
+    assert keeping.stop(places) == "no demo was left running"
+
+
+def test_stopping_never_touches_a_process_that_was_given_the_same_pid(places: Places) -> None:
+    places.root.mkdir(exist_ok=True)
+    places.running.write_text(json.dumps({"pid": os.getpid(), "mark": "another start time"}))
+    assert keeping.stop(places) == "the demo that was left running has ended already"

@@ -1,0 +1,45 @@
+"""`scripts/setup` says what is missing. That it installs everything is what every other test rests on."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def copy_of_the_checkout(folder: Path) -> Path:
+    for name in ("scripts/setup", "requirements/dev.txt", "pyproject.toml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy2(CHECKOUT / name, folder / name)
+    return folder
+
+
+def setup(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [checkout / "scripts" / "setup"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_a_python_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    done = setup(copy_of_the_checkout(tmp_path), PYTHON="/bin/false")
+    assert done.returncode == 1
+    assert 'no Python 3.11, 3.12 or 3.13 was found (PYTHON is "/bin/false")' in done.stderr
+    assert "sudo apt-get install python3 python3-venv" in done.stderr
+
+
+def test_an_environment_that_is_current_is_left_as_it_is(tmp_path: Path) -> None:
+    checkout = copy_of_the_checkout(tmp_path)
+    program = checkout / ".venv" / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(shutil.which("true") or "true")
+    for done, of in (("requirements.done", "requirements/dev.txt"), ("project.done", "pyproject.toml")):
+        digest = subprocess.run(["sha256sum", checkout / of], capture_output=True, text=True, check=True).stdout
+        (checkout / ".venv" / done).write_text(digest[:32] + "\n")
+    done_twice = setup(checkout)
+    assert (done_twice.returncode, done_twice.stderr) == (0, "")
