@@ -1,0 +1,603 @@
+"""The protocol under everything that can go wrong, on a real Redis: the safety that the design promises, as invariants.
+
+Two operators (one of which may be deposed and not know it), three workers (each of which may stand still for as long as
+it likes and then go on), messages that are lost, doubled and late, a Redis that is emptied, users who change their minds,
+and job folders on a disk. Hypothesis chooses what happens next; everybody acts on what they saw last, however old.
+
+`PROTOCOL_EXAMPLES=5000 pytest tests/real/services/test_protocol_state_machine.py` drives it harder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from reconstruction_operator import config
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.planning.types import End
+from reconstruction_operator.services import job_manager, protocol
+from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.services.protocol import Call, ClaimVerdict, FinishVerdict
+
+pytestmark = pytest.mark.real
+
+EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", "150"))
+STEPS = 60  # of one example
+
+INSTALL = "install"
+JOBS = ("job-a", "job-b")
+WORKERS = ("worker-1", "worker-2", "worker-3")
+MOST_ATTEMPTS = 4
+
+T = TypeVar("T")
+
+
+# --- The world around the protocol, as simple as can be ---------------------------------------------------------------
+
+
+@dataclass
+class Object:
+    """A job in the API server: what the user wishes, and the status that an operator has stored."""
+
+    requested: bool = False
+    confirmed: bool = False
+    suspend: bool = False
+    deleted: bool = False
+    attempt: int = 1
+    begun: bool = False  # the status says that a worker had this attempt
+    phase: str = ""  # Succeeded, Failed, Cancelled; empty while it is not over
+
+    def next_attempt(self, attempt: int) -> None:
+        """As the CRD's rules: an attempt never falls, and what is over stays over."""
+        if not self.phase and attempt > self.attempt and attempt <= MOST_ATTEMPTS:
+            self.attempt, self.begun = attempt, False
+
+    def end(self, phase: str) -> None:
+        self.phase = self.phase or phase
+
+
+@dataclass
+class Operator:
+    """An operator that may have been deposed. `seen` is what it last saw of each job: it acts on that."""
+
+    name: str
+    fence: int = 0
+    seen: dict[str, tuple[int, protocol.ObservedJob]] = field(default_factory=dict)  # job -> (attempt, what was seen)
+
+
+@dataclass
+class Run:
+    """A delivery that got its claim, in a worker."""
+
+    job: str
+    attempt: int
+    token: str
+    worker: str
+    wish: Outcome | None = None  # it was told to end like this
+    ended: End | None = None  # it recorded this, and perhaps the answer was lost
+
+    @property
+    def task(self) -> str:
+        return str(TaskId(self.job, self.attempt))
+
+    @property
+    def names(self) -> dict[str, Any]:
+        return {"task_id": self.task, "job_id": self.job, "attempt": self.attempt, "token": self.token}
+
+
+class Folders:
+    """`/jobs`: each attempt works in a folder of its own, and publishing is one rename."""
+
+    def __init__(self) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="protocol-"))
+        self.aside = 0
+
+    def begin(self, run: Run) -> None:
+        """A new claimant renames its predecessors' folders away."""
+        attempts = self.root / run.job / "attempts"
+        attempts.mkdir(parents=True, exist_ok=True)
+        for folder in attempts.iterdir():
+            self.aside += 1
+            folder.rename(self.root / f"aside-{self.aside}")
+        mine = attempts / str(run.attempt)
+        mine.mkdir()
+        (mine / "token").write_text(run.token)
+
+    def publish(self, run: Run) -> bool:
+        """Whether the output is there now; false for one whose folder was taken away."""
+        mine = self.root / run.job / "attempts" / str(run.attempt)
+        if self.sealed(run.job):
+            return True
+        if not mine.exists() or (mine / "token").read_text() != run.token:
+            return False  # the real one holds the folder by its inode; the name is another's now
+        mine.rename(self.root / run.job / "output")
+        return True
+
+    def sealed(self, job: str) -> str | None:
+        """Whose output lies there."""
+        token = self.root / job / "output" / "token"
+        return token.read_text() if token.exists() else None
+
+    def delete(self, job: str) -> None:
+        shutil.rmtree(self.root / job, ignore_errors=True)
+
+
+@dataclass
+class Snapshot:
+    """What Redis says of every attempt and every job, at one moment."""
+
+    ends: dict[str, tuple[str, End]] = field(default_factory=dict)  # task -> (text, end)
+    claims: dict[str, str] = field(default_factory=dict)  # task -> token
+    wanted: dict[str, int] = field(default_factory=dict)  # job -> attempt
+    requested: set[str] = field(default_factory=set)
+    confirmed: set[str] = field(default_factory=set)
+
+
+# --- The machine ------------------------------------------------------------------------------------------------------
+
+
+class Protocol(RuleBasedStateMachine):
+    """Rules are what anybody may do at any time; invariants are checked after each."""
+
+    client: redis.Redis  # set by the test
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys = Keys(prefix="")
+        self.objects = {job: Object() for job in JOBS}
+        self.operators = [Operator("a"), Operator("b")]
+        self.leader = 0  # index; the other one may still believe that it is
+        self.fence_seen = -1  # highest fence that Redis has seen since it was emptied
+        self.messages: list[tuple[str, int]] = []
+        self.runs: dict[str, Run] = {}
+        self.folders = Folders()
+        self.tokens = 0
+        self.before = Snapshot()
+        self.emptied_ever = False
+        self.run_id = 1
+        self.granted: dict[str, str] = {}  # task -> token that was given the claim since Redis was emptied
+        self.forgotten: set[str] = set()
+        self.outputs: dict[str, str] = {}  # job -> token whose output was sealed
+
+    @initialize()
+    def start(self) -> None:
+        self.client.flushdb()
+        self._lead(0)
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folders.root, ignore_errors=True)
+
+    def _run(self, call: Call[T]) -> T:
+        return protocol.run(self.client, call)
+
+    # --- Leadership
+
+    def _lead(self, index: int) -> None:
+        operator = self.operators[index]
+        operator.fence = max(one.fence for one in self.operators) + 1
+        operator.seen.clear()
+        self.leader = index
+        self._order(operator, protocol.open_epoch, run_id=f"run-{self.run_id}")
+
+    @rule()
+    def the_other_operator_takes_over(self) -> None:
+        self._lead(1 - self.leader)
+
+    def _order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
+        """An operator's change. A deposed one is refused, and has changed nothing."""
+        call = make(self.keys, fence=operator.fence, install_id=INSTALL, **what)
+        if operator.fence >= self.fence_seen:
+            self.fence_seen = operator.fence
+            return self._run(call)
+        before = self._dump()
+        with pytest.raises(protocol.DeposedError) as refusal:
+            self._run(call)
+        assert (refusal.value.fence, refusal.value.seen) == (operator.fence, self.fence_seen)
+        assert self._dump() == before, f"{make.__name__} of a deposed operator changed something"
+        return None
+
+    def _dump(self) -> dict[str, Any]:
+        readers: dict[str, Callable[[str], Any]] = {
+            "string": self.client.get,
+            "set": self.client.smembers,
+            "zset": lambda key: self.client.zrange(key, 0, -1, withscores=True),
+        }
+        return {key: readers[str(self.client.type(key))](key) for key in self.client.keys("*")}
+
+    # --- Users
+
+    @rule(job=st.sampled_from(JOBS))
+    def a_user_requests_a_cancel(self, job: str) -> None:
+        if not self.objects[job].phase:
+            self.objects[job].requested = True
+
+    @rule(job=st.sampled_from(JOBS))
+    def a_user_withdraws_the_request(self, job: str) -> None:
+        if not self.objects[job].confirmed:
+            self.objects[job].requested = False
+
+    @rule(job=st.sampled_from(JOBS))
+    def a_user_confirms_the_cancel(self, job: str) -> None:
+        if self.objects[job].requested and not self.objects[job].phase:
+            self.objects[job].confirmed = True
+
+    @rule(job=st.sampled_from(JOBS))
+    def somebody_confirms_by_the_job_manager(self, job: str) -> None:
+        requested = job in self.before.requested
+        assert job_manager.confirm_cancellation(job) is requested
+        if requested:
+            assert job_manager.is_job_cancelled(job)
+            assert not job_manager.cancel_pending(job)
+
+    @rule(job=st.sampled_from(JOBS))
+    def a_user_suspends_or_resumes(self, job: str) -> None:
+        self.objects[job].suspend = not self.objects[job].suspend
+
+    @rule(job=st.sampled_from(JOBS), certainly=st.integers(0, 3))
+    def a_user_deletes(self, job: str, certainly: int) -> None:
+        if certainly == 0:  # seldom, since little happens to a job afterwards
+            self.objects[job].deleted = True
+
+    # --- Operators
+
+    @rule(index=st.integers(0, 1), job=st.sampled_from(JOBS))
+    def an_operator_looks(self, index: int, job: str) -> None:
+        attempt = self.objects[job].attempt
+        observed = self._run(protocol.observe(self.keys, [(job, TaskId(job, attempt))]))
+        self.operators[index].seen[job] = (attempt, observed.jobs[0])
+
+    @rule(index=st.integers(0, 1), job=st.sampled_from(JOBS))
+    def an_operator_acts(self, index: int, job: str) -> None:
+        """On what it saw last: that may be long ago, and another operator may lead since."""
+        operator, thing = self.operators[index], self.objects[job]
+        if job not in operator.seen:
+            return
+        attempt, seen = operator.seen.pop(job)
+        task = TaskId(job, attempt)
+        if thing.deleted:
+            self._clean_up(operator, task, seen)
+        elif thing.phase:
+            if thing.phase != "Cancelled":
+                self._order(operator, protocol.clear_flags, job_id=job)
+        elif seen.end is not None:
+            self._follow(thing, attempt, seen.end)
+        else:
+            self._drive(operator, thing, task, seen)
+
+    def _drive(self, operator: Operator, thing: Object, task: TaskId, seen: protocol.ObservedJob) -> None:
+        job = task.job_id
+        if seen.record is None or seen.record.attempt < task.attempt:
+            place = {"namespace": "default", "name": job, "queue": "celery"}
+            self._order(operator, protocol.put_record, job_id=job, attempt=task.attempt, **place)
+        self._flags(operator, thing, job, seen)
+        if seen.claim is None:
+            if thing.confirmed or seen.confirmed:
+                self._order(operator, protocol.take_claim, task=task, end=End(Outcome.CANCELLED, "CANCELLED"))
+            elif thing.suspend:
+                self._order(operator, protocol.take_claim, task=task, end=End(Outcome.STOPPED, "SUSPENDED"))
+            elif thing.begun:
+                thing.next_attempt(task.attempt + 1)  # Redis forgot it, and the grace is over
+            else:
+                self.messages.append((job, task.attempt))
+                self._order(operator, protocol.mark_sent, job_id=job, attempt=task.attempt)
+            return
+        thing.begun = thing.begun or thing.attempt == task.attempt
+        if not seen.alive:
+            outcome = Outcome.CANCELLED if thing.confirmed else Outcome.FAILED
+            self._order(operator, protocol.force_end, task=task, end=End(outcome, "WORKER_LOST"))
+        elif thing.suspend and not thing.confirmed:
+            self._order(operator, protocol.request_stop, task=task, reason=StopReason.SUSPEND)
+
+    def _flags(self, operator: Operator, thing: Object, job: str, seen: protocol.ObservedJob) -> None:
+        if thing.confirmed:
+            self._order(operator, protocol.assert_cancelled, job_id=job)
+        elif thing.requested:
+            self._order(operator, protocol.request_cancel, job_id=job)
+        elif seen.requested:
+            self._order(operator, protocol.withdraw_request, job_id=job)
+
+    def _follow(self, thing: Object, attempt: int, end: End) -> None:
+        """The status after an end."""
+        if end.outcome in (Outcome.SUCCEEDED, Outcome.CANCELLED):
+            thing.end(end.outcome.value)
+        elif thing.confirmed:
+            thing.end("Cancelled")
+        elif end.outcome is Outcome.FAILED and attempt == MOST_ATTEMPTS:
+            thing.end("Failed")
+        elif not thing.suspend:
+            thing.next_attempt(attempt + 1)
+
+    def _clean_up(self, operator: Operator, task: TaskId, seen: protocol.ObservedJob) -> None:
+        job = task.job_id
+        if seen.end is None and seen.claim is None:
+            self._order(operator, protocol.take_claim, task=task, end=End(Outcome.STOPPED, "DELETED"))
+        elif seen.end is None and seen.alive:
+            self._order(operator, protocol.request_stop, task=task, reason=StopReason.DELETED)
+        elif seen.end is None:
+            self._order(operator, protocol.force_end, task=task, end=End(Outcome.STOPPED, "DELETED"))
+        elif seen.record is not None and not seen.cleaned:
+            self.messages.append((job, 0))  # the order to delete the files
+        else:
+            alive = [one for one in self._tasks(job) if self._is_alive(one)]
+            done = self._order(operator, protocol.forget, job_id=job, attempts=MOST_ATTEMPTS)
+            if done is None:
+                return
+            assert done is (not alive), f"forget answered {done}, alive were {alive}"
+            if done:
+                self.forgotten.add(job)
+                self.before.ends = {name: end for name, end in self.before.ends.items() if name not in self._tasks(job)}
+                self.granted = {name: token for name, token in self.granted.items() if name not in self._tasks(job)}
+                self.before.wanted.pop(job, None)
+
+    def _tasks(self, job: str) -> list[str]:
+        return [str(TaskId(job, attempt)) for attempt in range(1, MOST_ATTEMPTS + 1)]
+
+    def _is_alive(self, task: str) -> bool:
+        alive, claim = self.client.get(self.keys.alive(task)), self.before.claims.get(task)
+        return claim is not None and task not in self.before.ends and claim in str(alive)
+
+    # --- Messages
+
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data())
+    def a_message_is_lost(self, data: st.DataObject) -> None:
+        self._take(data)
+
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data())
+    def a_message_is_doubled(self, data: st.DataObject) -> None:
+        self.messages.append(data.draw(st.sampled_from(self.messages)))
+
+    def _take(self, data: st.DataObject) -> tuple[str, int]:
+        """Any of them: late is as good as in time."""
+        return self.messages.pop(data.draw(st.integers(0, len(self.messages) - 1)))
+
+    @precondition(lambda self: self.messages and len(self.runs) < len(WORKERS))
+    @rule(data=st.data())
+    def a_worker_takes_a_message(self, data: st.DataObject) -> None:
+        job, attempt = self._take(data)
+        if attempt == 0:
+            self.folders.delete(job)
+            self.outputs.pop(job, None)
+            self._run(protocol.mark_cleaned(self.keys, job))
+            return
+        self.tokens += 1
+        worker = next(name for name in WORKERS if name not in self.runs)
+        run = Run(job, attempt, f"token-{self.tokens}", worker)
+        reply = self._run(protocol.claim(self.keys, **run.names, worker=worker))
+        wanted = self.before.wanted.get(job)
+        ended, claimed = run.task in self.before.ends, run.task in self.before.claims
+        if ended or claimed:
+            assert reply.verdict is ClaimVerdict.DUPLICATE
+        elif wanted is None:
+            assert reply.verdict is ClaimVerdict.NO_RECORD
+            self.messages.append((job, attempt))
+        elif wanted != attempt:
+            assert reply.verdict is ClaimVerdict.UNWANTED
+        else:
+            assert reply.verdict is ClaimVerdict.CLAIMED
+            assert run.task not in self.granted, f"{run.task} was given to {self.granted[run.task]} already"
+            self.granted[run.task] = run.token
+            self._obey(run, cancelled=reply.cancelled, stop=reply.stop)
+            self.runs[worker] = run
+            self.folders.begin(run)
+
+    # --- Workers
+
+    def _some_run(self, data: st.DataObject) -> Run:
+        return self.runs[data.draw(st.sampled_from(sorted(self.runs)))]
+
+    def _obey(self, run: Run, *, cancelled: bool, stop: StopReason | None) -> None:
+        if cancelled:
+            run.wish = Outcome.CANCELLED
+        elif stop is not None and run.wish is None:
+            run.wish = Outcome.STOPPED
+
+    @precondition(lambda self: self.runs)
+    @rule(data=st.data())
+    def a_run_beats(self, data: st.DataObject) -> None:
+        run = self._some_run(data)
+        holder = self.before.claims.get(run.task)
+        reply = self._run(protocol.beat(self.keys, **run.names, worker=run.worker))
+        wanted = self.before.wanted.get(run.job)
+        ended = self.before.ends.get(run.task)
+        mine = holder in (None, run.token) and (wanted is None or wanted <= run.attempt)
+        if ended is not None:
+            mine = f'"token":"{run.token}"' in ended[0]
+        assert reply.owned is mine
+        assert reply.cancelled is (run.job in self.before.confirmed)
+        if not reply.owned:
+            del self.runs[run.worker]
+            return
+        if holder is None and wanted is not None and ended is None:
+            self.granted[run.task] = run.token  # it has registered again
+        self._obey(run, cancelled=reply.cancelled, stop=reply.stop)
+
+    @precondition(lambda self: self.runs)
+    @rule(data=st.data())
+    def a_run_asks_for_its_claim_again(self, data: st.DataObject) -> None:
+        """The answer to the first was lost, and redis-py sends it again."""
+        run = self._some_run(data)
+        if self.before.claims.get(run.task) == run.token and run.task not in self.before.ends:
+            reply = self._run(protocol.claim(self.keys, **run.names, worker=run.worker))
+            wanted = self.before.wanted.get(run.job, run.attempt)
+            assert reply.verdict is (ClaimVerdict.CLAIMED if wanted == run.attempt else ClaimVerdict.UNWANTED)
+
+    @precondition(lambda self: self.runs)
+    @rule(data=st.data(), outcome=st.sampled_from([Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.FAILED]))
+    def a_run_finishes(self, data: st.DataObject, outcome: Outcome) -> None:
+        run = self._some_run(data)
+        outcome = run.wish or outcome
+        if outcome is Outcome.CANCELLED:
+            self.folders.delete(run.job)
+            self.outputs.pop(run.job, None)
+        if outcome is Outcome.SUCCEEDED and not self.folders.publish(run):
+            del self.runs[run.worker]  # a stale one's last rename fails
+            return
+        end = End(outcome, "" if outcome is Outcome.SUCCEEDED else outcome.name, worker=run.worker)
+        reply = self._run(protocol.finish(self.keys, **run.names, end=end))
+        self._check_finish(run, outcome, reply)
+        if reply.verdict is FinishVerdict.CANCELLED:
+            run.wish = Outcome.CANCELLED
+        elif reply.verdict is FinishVerdict.RECORDED:
+            run.ended = reply.end  # and it may ask again
+            self.granted[run.task] = run.token
+        else:
+            del self.runs[run.worker]
+
+    def _check_finish(self, run: Run, outcome: Outcome, reply: protocol.FinishReply) -> None:
+        holder, wanted = self.before.claims.get(run.task), self.before.wanted.get(run.job)
+        ended = self.before.ends.get(run.task)
+        if ended is not None:
+            own = f'"token":"{run.token}"' in ended[0]
+            assert reply.verdict is (FinishVerdict.ALREADY if own else FinishVerdict.OVERTAKEN)
+            assert reply.end == ended[1]
+        elif (
+            holder not in (None, run.token)
+            or (wanted is not None and wanted > run.attempt)
+            or (holder is None and wanted is None)
+        ):
+            assert (reply.verdict, reply.end) == (FinishVerdict.OVERTAKEN, None)
+        elif run.job in self.before.confirmed and outcome is not Outcome.CANCELLED:
+            assert (reply.verdict, reply.end) == (FinishVerdict.CANCELLED, None)
+        else:
+            assert reply.verdict is FinishVerdict.RECORDED
+            assert reply.end is not None
+            assert reply.end.outcome is outcome
+
+    @precondition(lambda self: self.runs)
+    @rule(data=st.data())
+    def a_worker_is_killed(self, data: st.DataObject) -> None:
+        del self.runs[self._some_run(data).worker]
+
+    # --- Time and misfortune
+
+    @rule(job=st.sampled_from(JOBS))
+    def heartbeats_run_out(self, job: str) -> None:
+        """All who run it have stood still for longer than the TTL; they may go on later."""
+        self.client.delete(*(self.keys.alive(task) for task in self._tasks(job)))
+
+    @rule(certainly=st.integers(0, 4))
+    def redis_is_emptied(self, certainly: int) -> None:
+        if certainly:
+            return
+        self.client.flushdb()
+        self.emptied_ever = True
+        self.run_id += 1
+        self.fence_seen = -1
+        self.before = Snapshot()
+        self.granted.clear()
+        self.forgotten.clear()
+
+    # --- What must hold after every step
+
+    def _snapshot(self) -> Snapshot:
+        tasks = [TaskId(job, attempt) for job in JOBS for attempt in range(1, MOST_ATTEMPTS + 1)]
+        observed = self._run(protocol.observe(self.keys, [(task.job_id, task) for task in tasks]))
+        texts = self.client.mget([self.keys.end(str(task)) for task in tasks])
+        now = Snapshot()
+        for task, seen, text in zip(tasks, observed.jobs, texts, strict=True):
+            if seen.end is not None:
+                now.ends[str(task)] = (str(text), seen.end)
+            if seen.claim is not None:
+                now.claims[str(task)] = seen.claim.token
+            if seen.record is not None:
+                now.wanted[task.job_id] = seen.record.attempt
+            now.requested |= {task.job_id} if seen.requested else set()
+            now.confirmed |= {task.job_id} if seen.confirmed else set()
+        return now
+
+    @invariant()
+    def what_is_promised_holds(self) -> None:
+        before, now = self.before, self._snapshot()
+        self._no_end_changes(before, now)
+        self._ends_are_of_those_who_held_the_claim(now)
+        self._a_confirmed_cancel_is_never_a_success(before, now)
+        for job in JOBS:
+            assert now.wanted.get(job, 0) >= before.wanted.get(job, 0), f"the wanted attempt of {job} fell"
+            assert not (job in now.requested and job in now.confirmed), f"{job} is requested and confirmed"
+            self._at_most_one_attempt_succeeds(job, now)
+            self._a_sealed_output_stays(job)
+        for job in self.forgotten:
+            assert not self.client.keys(f"*{job}*"), f"{self.client.keys(f'*{job}*')} were left of a forgotten job"
+            assert job not in self.client.smembers(self.keys.records(INSTALL))
+        self.before = now
+
+    def _no_end_changes(self, before: Snapshot, now: Snapshot) -> None:
+        for task, (text, _) in before.ends.items():
+            assert now.ends.get(task, ("gone", None))[0] == text, f"the end of {task} changed"
+
+    def _ends_are_of_those_who_held_the_claim(self, now: Snapshot) -> None:
+        for task, (text, _) in now.ends.items():
+            holder = now.claims.get(task)
+            assert holder is not None, f"{task} ended without a claim"
+            by_operator = f'"token":"{protocol.OPERATOR_TOKEN}"' in text
+            assert by_operator or f'"token":"{holder}"' in text, f"{task} is {holder}'s, but its end is {text}"
+        for task, token in self.granted.items():
+            assert now.claims.get(task) == token, (
+                f"the claim of {task} was given to {token}, now {now.claims.get(task)}"
+            )
+
+    def _a_confirmed_cancel_is_never_a_success(self, before: Snapshot, now: Snapshot) -> None:
+        for task, (_, end) in now.ends.items():
+            job = task.rpartition("-")[0]
+            if task not in before.ends and end.outcome is Outcome.SUCCEEDED:
+                assert job not in before.confirmed, f"{task} succeeded though its cancel was confirmed"
+                assert job not in now.confirmed, f"{task} succeeded and left the flag"
+                assert before.wanted.get(job, 0) in (0, int(task.rpartition("-")[2])), f"{task} was not wanted"
+
+    def _at_most_one_attempt_succeeds(self, job: str, now: Snapshot) -> None:
+        counts = [one for one in self._tasks(job) if one in now.ends and now.ends[one][1].outcome is Outcome.SUCCEEDED]
+        # Once Redis has been emptied, an operator may rightly have given up an attempt that then came back.
+        assert len(counts) <= 1 or self.emptied_ever, f"{counts} all succeeded"
+
+    def _a_sealed_output_stays(self, job: str) -> None:
+        token = self.folders.sealed(job)
+        if token is None:
+            return
+        assert self.outputs.setdefault(job, token) == token, f"the output of {job} was {self.outputs[job]}'s"
+
+
+@pytest.fixture
+def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    monkeypatch.setattr(config, "REDIS_STATE_DB", redis_state_url)
+    job_manager.get_redis_client.cache_clear()
+    yield job_manager.get_redis_client()
+    job_manager.get_redis_client().close()
+    job_manager.get_redis_client.cache_clear()
+
+
+@pytest.mark.timeout(3600)
+def test_the_protocol_keeps_its_promises_whatever_happens(client: redis.Redis) -> None:
+    class OnThisRedis(Protocol):
+        pass
+
+    OnThisRedis.client = client
+    run_state_machine_as_test(
+        OnThisRedis,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )

@@ -1,0 +1,145 @@
+"""The mission's contract of the job manager, word for word."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+
+import fakeredis
+import pytest
+import redis
+from reconstruction_operator import config
+from reconstruction_operator.services import job_manager
+
+REQUEST = "cancel_request:test123"
+CANCEL = "cancel:test123"
+FUNCTIONS = [
+    job_manager.request_cancellation,
+    job_manager.confirm_cancellation,
+    job_manager.is_job_cancelled,
+    job_manager.cancel_pending,
+    job_manager.clear_cancellation,
+    job_manager.withdraw_request,
+    job_manager.assert_cancelled,
+]
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    server = fakeredis.FakeRedis(decode_responses=True)
+    monkeypatch.setattr(job_manager, "get_redis_client", lambda: server)
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__name__)
+def test_every_function_takes_the_job_id_alone(function: Callable[..., object]) -> None:
+    assert list(inspect.signature(function).parameters) == ["job_id"]
+
+
+def test_a_request_is_pending_for_an_hour_and_answers_true(client: redis.Redis) -> None:
+    assert job_manager.request_cancellation("test123") is True
+    assert client.get(REQUEST) == "pending"
+    assert client.ttl(REQUEST) == 3600
+    assert client.keys("*") == [REQUEST]
+
+
+def test_a_confirmation_turns_the_request_into_the_flag_for_an_hour(client: redis.Redis) -> None:
+    job_manager.request_cancellation("test123")
+    assert job_manager.confirm_cancellation("test123") is True
+    assert client.get(CANCEL) == "1"
+    assert client.ttl(CANCEL) == 3600
+    assert client.keys("*") == [CANCEL]
+
+
+def test_a_confirmation_without_a_request_is_refused_and_changes_nothing(client: redis.Redis) -> None:
+    assert job_manager.confirm_cancellation("test123") is False
+    assert client.keys("*") == []
+
+
+def test_a_second_confirmation_is_refused_and_leaves_the_flag(client: redis.Redis) -> None:
+    job_manager.request_cancellation("test123")
+    job_manager.confirm_cancellation("test123")
+    assert job_manager.confirm_cancellation("test123") is False
+    assert client.keys("*") == [CANCEL]
+
+
+@pytest.mark.parametrize(
+    ("steps", "pending", "cancelled"),
+    [
+        pytest.param([], False, False, id="nothing"),
+        pytest.param([job_manager.request_cancellation], True, False, id="requested"),
+        pytest.param([job_manager.request_cancellation, job_manager.confirm_cancellation], False, True, id="confirmed"),
+        pytest.param([job_manager.request_cancellation, job_manager.withdraw_request], False, False, id="withdrawn"),
+        pytest.param([job_manager.assert_cancelled], False, True, id="asserted"),
+        pytest.param(
+            [job_manager.request_cancellation, job_manager.assert_cancelled], False, True, id="asserted-later"
+        ),
+        pytest.param([job_manager.assert_cancelled, job_manager.withdraw_request], False, True, id="no-withdrawal"),
+        pytest.param([job_manager.request_cancellation, job_manager.clear_cancellation], False, False, id="cleared"),
+        pytest.param([job_manager.assert_cancelled, job_manager.clear_cancellation], False, False, id="cancel-cleared"),
+    ],
+)
+def test_pending_and_cancelled_follow_the_steps(
+    client: redis.Redis, steps: list[Callable[[str], object]], pending: bool, cancelled: bool
+) -> None:
+    for step in steps:
+        step("test123")
+    assert job_manager.cancel_pending("test123") is pending
+    assert job_manager.is_job_cancelled("test123") is cancelled
+
+
+def test_clearing_deletes_both_flags_and_no_others(client: redis.Redis) -> None:
+    client.set(REQUEST, "pending")
+    client.set(CANCEL, "1")
+    job_manager.request_cancellation("other")
+    assert job_manager.clear_cancellation("test123") is None
+    assert client.keys("*") == ["cancel_request:other"]
+
+
+def test_a_withdrawal_says_whether_there_was_a_request(client: redis.Redis) -> None:
+    job_manager.request_cancellation("test123")
+    assert job_manager.withdraw_request("test123") is True
+    assert job_manager.withdraw_request("test123") is False
+
+
+def test_asserting_a_cancel_again_gives_it_a_full_hour(client: redis.Redis) -> None:
+    client.set(CANCEL, "1", ex=5)
+    assert job_manager.assert_cancelled("test123") is True
+    assert client.get(CANCEL) == "1"
+    assert client.ttl(CANCEL) == 3600
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "job_id",
+    ["", "a b", "../etc", "a/b", "a..b", "-a", "a" * 129, "a\n", "a:b", "*", None, 7],
+    ids=lambda one: repr(one)[:12],
+)
+def test_what_is_no_job_id_never_becomes_a_key(
+    client: redis.Redis, function: Callable[[object], object], job_id: object
+) -> None:
+    with pytest.raises(ValueError, match="job id"):
+        function(job_id)
+    assert client.keys("*") == []
+
+
+def test_the_prefix_of_the_installation_comes_before_the_keys(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "REDIS_KEY_PREFIX", "team-a:")
+    job_manager.request_cancellation("test123")
+    assert client.keys("*") == ["team-a:cancel_request:test123"]
+    assert job_manager.confirm_cancellation("test123") is True
+    assert client.keys("*") == ["team-a:cancel:test123"]
+
+
+def test_the_client_is_made_once_from_the_setting_of_that_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    job_manager.get_redis_client.cache_clear()
+    monkeypatch.setattr(config, "REDIS_STATE_DB", "redis://example.invalid:7777/5")
+    client = job_manager.get_redis_client()
+    assert client is job_manager.get_redis_client()
+    made_of = client.connection_pool.connection_kwargs
+    assert (made_of["host"], made_of["port"], made_of["db"]) == ("example.invalid", 7777, 5)
+    assert made_of["decode_responses"] is True
+    job_manager.get_redis_client.cache_clear()
