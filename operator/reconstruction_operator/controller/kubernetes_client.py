@@ -21,6 +21,7 @@ from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
 MERGE_PATCH: Final = "application/merge-patch+json"
+_USER_AGENT: Final = "reconstruction-operator"  # also who manages the fields that we write
 _TIMEOUT_SECONDS: Final = 10.0
 _UNAUTHORIZED: Final = 401
 _TOO_MANY: Final = 429
@@ -131,7 +132,7 @@ class Api:
                 connector=aiohttp.TCPConnector(ssl=self._where.ssl_context, limit=32),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=5.0),
             )
-        headers = {**await self._where.headers(), "Accept": accept}
+        headers = {**await self._where.headers(), "Accept": accept, "User-Agent": _USER_AGENT}
         data = None
         if body is not None:
             headers["Content-Type"] = content_type

@@ -191,6 +191,7 @@ class Operator:
         self.actor.close()
         await self.state.aclose()
         await self.result_backend.aclose()
+        self.supervisor.stopping.set()  # kopf waits for it in a task of its own, and at the end for that task
 
     def _stored(self, job: Job, status: Status, events: tuple[Event, ...]) -> None:
         self.admission.stored(job.key)
@@ -221,14 +222,14 @@ async def run() -> int:
         )
         _log.info("Probes and metrics on port %d", await probes.start())
         try:
-            return await _prepared(api, view, stopping)
+            return await _prepared(api, view, probes, stopping)
         finally:
             await probes.close()
     finally:
         await api.close()
 
 
-async def _prepared(api: Api, view: health.View, stopping: asyncio.Event) -> int:
+async def _prepared(api: Api, view: health.View, probes: ProbeServer, stopping: asyncio.Event) -> int:
     preparing = asyncio.create_task(_prepare(api), name="preparing")
     waiting = asyncio.create_task(stopping.wait(), name="signal")
     await asyncio.wait({preparing, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -238,13 +239,18 @@ async def _prepared(api: Api, view: health.View, stopping: asyncio.Event) -> int
         return 0
     operator = preparing.result()
     view.operator = operator
+
+    async def stop() -> None:
+        await operator.stop()
+        await probes.close()  # before kopf looks for tasks that are left: an open connection is one
+
     await watching.watch(
         operator.store,
         operator.watch_age,
         kubernetes_client.connection,
         namespaces=config.WATCH_NAMESPACES,
         startup=operator.start,
-        cleanup=operator.stop,
+        cleanup=stop,
         stopping=operator.supervisor.stopping,
     )
     if operator.supervisor.crashed:
