@@ -11,8 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from devcluster import standing
-from devcluster.building import built
 from devcluster.errors import DevclusterError
+from devcluster.programs import programs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def _status(_options: argparse.Namespace) -> int:
 
 
 def _build(_options: argparse.Namespace) -> int:
-    print(built())
+    print(programs().apiserver.parent)
     return 0
 
 

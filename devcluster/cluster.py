@@ -6,6 +6,7 @@ the same data.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import subprocess
@@ -248,9 +249,11 @@ class _Started:
 
     def stop(self) -> None:
         # From the top down, so that none complains of the one below. Killed, for the data is thrown away.
-        for process in reversed(self.processes.values()):
-            process.kill()
-        self.run.close()
+        # One that does not end, or a Ctrl-C in the middle, does not spare the others.
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(self.run.close)
+            for process in self.processes.values():
+                last_first.callback(process.kill)
 
     def _answers(self, path: str) -> bool:
         for process in self.processes.values():

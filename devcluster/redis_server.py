@@ -195,9 +195,11 @@ class Redis:
 
     def _end(self, run: Run) -> None:
         process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-        run.close()
+        try:
+            if process is not None:
+                process.kill()
+        finally:
+            run.close()
 
 
 def _answers(client: redis.Redis, process: Process) -> bool:
