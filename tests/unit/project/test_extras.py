@@ -76,7 +76,7 @@ def imported(blocked: list[str], *roots: str) -> subprocess.CompletedProcess[str
         pytest.param(
             "worker.txt",
             {"kopf", "kubernetes", "aiohttp", "yaml", "pytest"},
-            ["celery_app", "tasks", "services", "models", "telemetry", "api"],
+            ["celery_app", "tasks", "services", "models", "telemetry"],
             id="worker",
         ),
     ],
