@@ -78,7 +78,9 @@ RECONSTRUCTION_SIMULATE: str = _choice(
 )  # a model that is not installed is simulated (unavailable), or its job fails (never)
 PLACEHOLDER_STEP_SECONDS: float = _number("PLACEHOLDER_STEP_SECONDS", 2.0)  # of each of the six steps
 MODEL_MEMORY_BYTES: int = _integer("MODEL_MEMORY_BYTES", 0)  # address-independent resident limit; 0: none
-INPUT_ROOTS: tuple[str, ...] = _names("INPUT_ROOTS", "/photos")  # file:// inputs lie under one of these
+INPUT_ROOTS: tuple[str, ...] = _names(
+    "INPUT_ROOTS", "/photos"
+)  # file:// inputs lie under one of these; an entry /photos=/mnt/nas reads from /mnt/nas what URIs call /photos
 OUTPUT_ROOTS: tuple[str, ...] = _names("OUTPUT_ROOTS", "")  # file:// outputs lie under one of these; none by default
 INPUT_HTTPS_HOSTS: tuple[str, ...] = _names(
     "INPUT_HTTPS_HOSTS", ""

@@ -36,7 +36,7 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     parts = uris.split(uri, _REFUSED)
     match parts.scheme:
         case "file":
-            return _take_local(uris.local_path(parts, _REFUSED), into, limits, tick)
+            return _take_local(limits.located(uris.local_path(parts, _REFUSED)), into, limits, tick)
         case "https":
             archive = into.with_name("download")
 

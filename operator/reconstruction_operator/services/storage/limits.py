@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,23 @@ class Limits:
     max_pixels: int  # of one photo
     max_side: int  # px, of one photo
     timeout_seconds: float  # to connect, and for each read
+    aliases: tuple[tuple[Path, Path], ...] = ()  # (as URIs name a folder, where it lies on this worker)
+
+    def located(self, path: Path) -> Path:
+        """Where a path of a URI lies on this worker. Says nothing of whether it may be read."""
+        plain = Path(os.path.normpath(path))  # no way out of an alias by `..`
+        for named, real in self.aliases:
+            if plain.is_relative_to(named):
+                return real / plain.relative_to(named)
+        return path
 
     @classmethod
     def from_config(cls) -> Limits:
         """As this process is set."""
+        roots = [_root(entry) for entry in config.INPUT_ROOTS]
         return cls(
-            roots=tuple(Path(root) for root in config.INPUT_ROOTS),
+            roots=tuple(real for _, real in roots),
+            aliases=tuple((named, real) for named, real in roots if named != real),
             jobs_dir=Path(config.JOBS_DIR),
             https_hosts=tuple(host.lower() for host in config.INPUT_HTTPS_HOSTS),
             max_bytes=config.INPUT_MAX_BYTES,
@@ -39,3 +51,9 @@ class Limits:
             max_side=config.IMAGE_MAX_SIDE,
             timeout_seconds=config.DOWNLOAD_TIMEOUT_SECONDS,
         )
+
+
+def _root(entry: str) -> tuple[Path, Path]:
+    """The two names of a root: `/photos=/mnt/nas/photos`, or one path that is both."""
+    named, is_alias, real = entry.partition("=/")  # with the slash: a folder's name may hold a = too
+    return (Path(named), Path("/" + real)) if is_alias else (Path(entry), Path(entry))
