@@ -45,7 +45,7 @@ async def list_keys(api: Api, namespaces: Sequence[str]) -> set[JobKey]:
         while True:
             more = {"continue": token} if token else {}
             page = await api.get(objects.collection_path(namespace), accept=_NAMES_ONLY, limit=str(_PAGE), **more)
-            found.update(key for item in page.get("items", ()) if (key := objects.key_of(item)) is not None)
+            found.update(key for item in page.get("items") or () if (key := objects.key_of(item)) is not None)
             token = str((page.get("metadata") or {}).get("continue") or "")
             if not token:
                 break
