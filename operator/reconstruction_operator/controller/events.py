@@ -101,7 +101,7 @@ class EventPoster:
     async def run(self) -> None:
         """Post until cancelled."""
         while True:
-            if not self._waiting:
+            while not self._waiting:  # again: who tells of no Events wakes us as well
                 self._wake.clear()
                 await self._wake.wait()
             if not self._writer.idle or not self._writer.bucket.take(self._monotonic()):
