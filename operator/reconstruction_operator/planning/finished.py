@@ -27,6 +27,7 @@ _OUTCOMES = {
     Phase.CANCELLED: Outcome.CANCELLED,
 }
 _LOOK_AGAIN_SECONDS = 5.0  # at whether an order to delete files has been carried out
+_LOOK_SELDOM_SECONDS = 60.0  # the same, where no worker listens to the queue
 
 
 def plan(case: Case) -> Plan:
@@ -41,7 +42,8 @@ def plan(case: Case) -> Plan:
         if due is None or due <= case.now:
             actions.append(DeleteFiles(case.job.queue))
             due = None
-        wake += [due, after(case.now, _LOOK_AGAIN_SECONDS)]
+        pause = _LOOK_AGAIN_SECONDS if case.seen.queue.workers else _LOOK_SELDOM_SECONDS
+        wake += [due, after(case.now, pause)]
     elif expired and not case.job.deleting:
         actions.append(DeleteObject())
     return Plan(case.stored, tuple(actions), wake_at=earliest(wake, case.now))
@@ -80,8 +82,8 @@ def _files_must_go(case: Case, *, expired: bool) -> bool:
 
 
 def _has_files(case: Case) -> bool:
-    """Whether a worker may ever have begun an attempt: only then is there a folder."""
-    return case.stored.attempt > 1 or case.stored.worker is not None or case.stored.dispatch_time is not None
+    """Whether a worker has ever begun an attempt: only then is there a folder."""
+    return case.stored.attempt > 1 or case.stored.worker is not None
 
 
 def _expiry(case: Case) -> datetime | None:

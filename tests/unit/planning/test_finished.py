@@ -1,0 +1,143 @@
+"""What is left to do for a job that is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.api.status import Failure, Phase, Status
+from reconstruction_operator.planning.types import (
+    Claim,
+    ClearFlags,
+    DeleteFiles,
+    DeleteObject,
+    End,
+    Observation,
+    Plan,
+    PutRecord,
+    Queue,
+    Record,
+    RequestStop,
+    TakeClaim,
+    WithdrawRequest,
+)
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TASK = TaskId("uid", 1)
+ENDED = NOW - timedelta(seconds=60)
+RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=90))
+CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
+ENDS = {
+    Phase.SUCCEEDED: End(Outcome.SUCCEEDED, at=ENDED, worker="worker-1"),
+    Phase.FAILED: End(Outcome.FAILED, "TIMEOUT", at=ENDED, worker="worker-1"),
+    Phase.CANCELLED: End(Outcome.CANCELLED, at=ENDED, worker="worker-1"),
+}
+LISTENED = Queue(workers=1)
+
+
+def over(phase: Phase, **changes: object) -> Status:
+    failure = Failure("TIMEOUT", "too long") if phase is Phase.FAILED else None
+    status = Status(phase=phase, attempt=1, worker="worker-1", completion_time=ENDED, failure=failure)
+    return replace(status, **changes)  # type: ignore[arg-type]  # fields of the status
+
+
+def ended(phase: Phase) -> Observation:
+    return Observation(record=RECORD, claim=CLAIM, end=ENDS[phase], queue=LISTENED)
+
+
+@pytest.mark.parametrize("phase", list(ENDS))
+def test_nothing_is_left_to_do_and_nothing_is_written(look: Look, phase: Phase) -> None:
+    assert look(ended(phase), over(phase), generation=7, cancel_requested=True) == Plan(over(phase))
+
+
+@pytest.mark.parametrize(
+    ("phase", "requested", "confirmed", "actions"),
+    [
+        pytest.param(Phase.SUCCEEDED, True, False, (ClearFlags(),), id="succeeded-with-a-request"),
+        pytest.param(Phase.FAILED, False, True, (ClearFlags(),), id="failed-with-a-confirmation"),
+        pytest.param(Phase.CANCELLED, False, True, (), id="a-cancels-own-flag-stays-for-late-duplicates"),
+        pytest.param(Phase.CANCELLED, True, True, (WithdrawRequest(),), id="cancelled-with-a-request"),
+    ],
+)
+def test_flags_go(look: Look, phase: Phase, requested: bool, confirmed: bool, actions: tuple[object, ...]) -> None:
+    seen = replace(ended(phase), requested=requested, confirmed=confirmed)
+
+    assert look(seen, over(phase)).actions == actions
+
+
+def test_files_go_before_the_object_when_the_time_is_over(look: Look) -> None:
+    seen = ended(Phase.SUCCEEDED)
+
+    assert look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=60).actions == (DeleteFiles("celery"),)
+    cleaned = look(replace(seen, cleaned=True), over(Phase.SUCCEEDED), ttl_seconds_after_finished=60)
+    assert cleaned.actions == (DeleteObject(),)
+
+
+def test_the_time_is_not_over(look: Look) -> None:
+    plan = look(ended(Phase.SUCCEEDED), over(Phase.SUCCEEDED), ttl_seconds_after_finished=61)
+
+    assert (plan.actions, plan.wake_at) == ((), NOW + timedelta(seconds=1))
+
+
+def test_a_job_that_no_worker_began_has_no_files(look: Look) -> None:
+    status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
+
+    assert look(Observation(), status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
+
+
+@pytest.mark.parametrize(
+    ("sent", "waiting", "due"),
+    [
+        pytest.param(NOW - timedelta(seconds=90), 3, True, id="only-the-attempts-own-message-was-sent"),
+        pytest.param(NOW - timedelta(seconds=14), 0, False, id="ordered-a-moment-ago"),
+        pytest.param(NOW - timedelta(seconds=15), 0, True, id="ordered-and-lost"),
+        pytest.param(NOW - timedelta(seconds=50), 1, False, id="the-order-waits"),
+        pytest.param(None, 0, True, id="never-sent"),
+    ],
+)
+def test_an_order_is_repeated_only_when_it_was_lost(look: Look, sent: datetime | None, waiting: int, due: bool) -> None:
+    queue = Queue(workers=1, waiting=waiting)
+    seen = replace(ended(Phase.SUCCEEDED), record=replace(RECORD, sent_at=sent), queue=queue)
+
+    plan = look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=0)
+
+    assert plan.actions == ((DeleteFiles("celery"),) if due else ())
+    assert plan.wake_at is not None
+
+
+def test_files_of_earlier_attempts_go_when_the_operator_itself_cancelled(look: Look) -> None:
+    end = End(Outcome.CANCELLED, at=ENDED)
+    operators = Claim("operator", "operator", by_operator=True, at=ENDED)
+    seen = Observation(record=replace(RECORD, attempt=2), claim=operators, end=end, queue=LISTENED)
+
+    assert look(seen, over(Phase.CANCELLED, attempt=2, worker=None)).actions == (DeleteFiles("celery"),)
+    assert look(replace(seen, cleaned=True), over(Phase.CANCELLED, attempt=2, worker=None)).actions == ()
+
+
+def test_what_redis_forgot_is_closed_again_so_that_a_deletion_finds_its_record(look: Look) -> None:
+    plan = look(Observation(queue=LISTENED), over(Phase.FAILED))
+
+    message = "The job was over before Redis forgot it."
+    assert plan.actions == (TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", message), PutRecord(1, "celery"))
+
+
+def test_nothing_is_closed_while_redis_is_young(look: Look) -> None:
+    assert look(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED)).actions == ()
+
+
+def test_what_still_runs_of_a_finished_job_is_stopped(look: Look) -> None:
+    plan = look(Observation(record=RECORD, claim=CLAIM, alive=True), over(Phase.FAILED))
+
+    assert plan.actions == (RequestStop(TASK, StopReason.SUPERSEDED),)
+
+
+def test_an_object_that_is_being_deleted_is_not_deleted_again(look: Look) -> None:
+    seen = replace(ended(Phase.SUCCEEDED), cleaned=True)
+
+    assert look(seen, over(Phase.SUCCEEDED), deleting=True, ttl_seconds_after_finished=0).actions == ()
