@@ -1,0 +1,39 @@
+"""Settings that point at the real Redis of the test, and clients of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import redis
+import redis.asyncio
+from reconstruction_operator import config
+from reconstruction_operator.services import clients, job_manager
+from reconstruction_operator.services.keys import Keys
+
+
+@pytest.fixture
+def redis_settings(redis_url: str, redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "CELERY_BROKER_URL", redis_url)
+    monkeypatch.setattr(config, "CELERY_RESULT_BACKEND", redis_url)
+    monkeypatch.setattr(config, "REDIS_STATE_DB", redis_state_url)
+
+
+@pytest.fixture
+def client(redis_settings: None) -> Iterator[redis.Redis]:
+    """The job manager's own client of the job state."""
+    job_manager.get_redis_client.cache_clear()
+    yield job_manager.get_redis_client()
+    job_manager.get_redis_client().close()
+    job_manager.get_redis_client.cache_clear()
+
+
+@pytest.fixture
+async def async_client(redis_settings: None) -> AsyncIterator[redis.asyncio.Redis]:
+    async with clients.async_state_client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(prefix="")

@@ -1,0 +1,132 @@
+"""Reads of whole batches, and what happens when others wrote nonsense into our keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.services import protocol
+from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.services.protocol import ObservedJob, stored
+
+pytestmark = pytest.mark.real
+
+TASK = TaskId("job", 1)
+LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
+PLACE: dict[str, Any] = {"namespace": "ns", "name": "n", "attempt": 1, "queue": "celery"}
+WORKER: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "t", "worker": "w"}
+OF_A_JOB = ("job:job", "claim:job-1", "alive:job-1", "end:job-1", "stop:job-1")
+
+
+def observe(client: redis.Redis, keys: Keys, *job_ids: str) -> tuple[ObservedJob, ...]:
+    return protocol.run(client, protocol.observe(keys, [(one, TaskId(one, 1)) for one in job_ids])).jobs
+
+
+def test_nothing_is_seen_of_an_unknown_job(client: redis.Redis, keys: Keys) -> None:
+    assert observe(client, keys, "job") == (ObservedJob(),)
+
+
+def test_an_empty_batch_tells_the_time(client: redis.Redis, keys: Keys) -> None:
+    assert protocol.run(client, protocol.observe(keys, [])).jobs == ()
+
+
+def test_a_full_batch_comes_in_its_order(client: redis.Redis, keys: Keys) -> None:
+    ids = [f"job-{index}" for index in range(protocol.OBSERVE_BATCH)]
+    for one in ids[::7]:
+        protocol.run(client, protocol.put_record(keys, **LEADER, job_id=one, **(PLACE | {"name": one})))
+    names = [job.record.name if job.record else None for job in observe(client, keys, *ids)]
+    assert names == [one if index % 7 == 0 else None for index, one in enumerate(ids)]
+
+
+@pytest.mark.parametrize(
+    ("flags", "seen"),
+    [
+        pytest.param({"cancel_request:job": 100}, (True, False, 100), id="requested"),
+        pytest.param({"cancel:job": 200}, (False, True, 200), id="confirmed"),
+        pytest.param({"cancel_request:job": 100, "cancel:job": 200}, (True, True, 200), id="confirmation-first"),
+    ],
+)
+def test_flags_are_seen_with_the_time_that_they_have(
+    client: redis.Redis, keys: Keys, flags: dict[str, int], seen: tuple[bool, bool, int]
+) -> None:
+    for key, seconds in flags.items():
+        client.set(key, "x", ex=seconds)
+    (job,) = observe(client, keys, "job")
+    assert job.flag_ttl_seconds is not None
+    assert (job.requested, job.confirmed, round(job.flag_ttl_seconds)) == seen
+
+
+def test_a_flag_without_a_ttl_has_none(client: redis.Redis, keys: Keys) -> None:
+    client.set("cancel:job", "1")
+    (job,) = observe(client, keys, "job")
+    assert (job.confirmed, job.flag_ttl_seconds) == (True, None)
+
+
+def test_a_heartbeat_of_another_token_is_none_of_the_claimants(client: redis.Redis, keys: Keys) -> None:
+    protocol.run(client, protocol.put_record(keys, **LEADER, job_id="job", **PLACE))
+    protocol.run(client, protocol.claim(keys, **WORKER))
+    client.set("alive:job-1", '{"token": "other"}')
+    assert observe(client, keys, "job")[0].alive is False
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        '{"a": 1}',
+        "\x00",
+        "x" * 100_000,
+        '{"token": {}, "attempt": [], "outcome": 5, "at": {}}',
+    ],
+    ids=["empty", "cut", "list", "null", "number", "other", "binary", "big", "wrong-types"],
+)
+def test_nonsense_under_every_key_reads_as_absent_and_is_replaced(client: redis.Redis, keys: Keys, junk: str) -> None:
+    for key in OF_A_JOB:
+        client.set(key, junk)
+    assert observe(client, keys, "job") == (ObservedJob(),)
+    protocol.run(client, protocol.put_record(keys, **LEADER, job_id="job", **PLACE))
+    assert observe(client, keys, "job")[0].record is not None
+
+
+@pytest.mark.parametrize("kind", ["list", "set", "hash"])
+def test_keys_of_another_type_read_as_absent_and_are_replaced(client: redis.Redis, keys: Keys, kind: str) -> None:
+    for key in (*OF_A_JOB, "records:install", "fence:install", "workers", "epoch"):
+        if kind == "list":
+            client.rpush(key, "x")
+        elif kind == "set":
+            client.sadd(key, "x")
+        else:
+            client.hset(key, "x", "y")
+    assert observe(client, keys, "job") == (ObservedJob(),)
+    protocol.run(client, protocol.open_epoch(keys, **LEADER, run_id="run"))
+    protocol.run(client, protocol.put_record(keys, **LEADER, job_id="job", **PLACE))
+    assert protocol.run(client, protocol.claim(keys, **WORKER)).verdict is protocol.ClaimVerdict.CLAIMED
+    seen = observe(client, keys, "job")[0]
+    assert (seen.record is not None, seen.claim is not None, seen.alive) == (True, True, True)
+    assert "job" in protocol.run(client, protocol.list_records(keys, "install"))
+
+
+def test_a_value_that_is_far_too_big_is_not_even_sent(client: redis.Redis, keys: Keys) -> None:
+    client.set("end:job-1", '{"outcome":"Succeeded","at":1,"message":"' + "x" * stored.MAX_VALUE_BYTES + '"}')
+    assert observe(client, keys, "job")[0].end is None
+
+
+def test_ids_in_the_index_that_are_none_are_left_out(client: redis.Redis, keys: Keys) -> None:
+    client.sadd("records:install", "good-1", "../bad", "", "good-0")
+    assert protocol.run(client, protocol.list_records(keys, "install")) == ("good-0", "good-1")
+
+
+def test_everything_lies_under_the_prefix(client: redis.Redis) -> None:
+    keys = Keys(prefix="team-a:")
+    protocol.run(client, protocol.open_epoch(keys, **LEADER, run_id="run"))
+    protocol.run(client, protocol.put_record(keys, **LEADER, job_id="job", **PLACE))
+    protocol.run(client, protocol.claim(keys, **WORKER))
+    protocol.run(client, protocol.register_worker(keys, node="w", queues=(), models=(), version="1", concurrency=1))
+    assert [one.node for one in protocol.run(client, protocol.live_workers(keys))] == ["w"]
+    assert [key for key in client.keys("*") if not key.startswith("team-a:")] == []

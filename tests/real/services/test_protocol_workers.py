@@ -1,0 +1,342 @@
+"""What a worker is answered, one situation a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator import config
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.planning.types import End
+from reconstruction_operator.services import protocol
+from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.services.protocol import (
+    BeatReply,
+    ClaimReply,
+    ClaimVerdict,
+    FinishReply,
+    FinishVerdict,
+    ObservedJob,
+    WorkerInfo,
+)
+
+pytestmark = pytest.mark.real
+
+TASK = TaskId("job", 1)
+FIRST: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "first"}
+SECOND = FIRST | {"token": "second"}
+BARE: dict[str, Any] = {"task_id": "0a1b", "job_id": "test123", "attempt": None, "token": "bare"}
+LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
+SUCCESS = End(Outcome.SUCCEEDED, worker="w")
+CANCELLED = End(Outcome.CANCELLED, "CANCELLED", worker="w")
+
+
+class Redis:
+    """The protocol on one Redis, in few words."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self.client = client
+        self.keys = keys
+
+    def do(self, make: Callable[..., protocol.Call[Any]], *args: Any, **kwargs: Any) -> Any:
+        return protocol.run(self.client, make(self.keys, *args, **kwargs))
+
+    def want(self, attempt: int) -> None:
+        self.do(protocol.put_record, **LEADER, job_id="job", namespace="ns", name="n", attempt=attempt, queue="celery")
+
+    def claim(self, who: dict[str, Any] = FIRST) -> ClaimReply:
+        reply: ClaimReply = self.do(protocol.claim, **who, worker="w")
+        return reply
+
+    def beat(self, who: dict[str, Any] = FIRST) -> BeatReply:
+        reply: BeatReply = self.do(protocol.beat, **who, worker="w")
+        return reply
+
+    def finish(self, who: dict[str, Any] = FIRST, end: End = SUCCESS) -> FinishReply:
+        reply: FinishReply = self.do(protocol.finish, **who, end=end)
+        return reply
+
+    def seen(self) -> ObservedJob:
+        job: ObservedJob = self.do(protocol.observe, [("job", TASK)]).jobs[0]
+        return job
+
+
+@pytest.fixture
+def state(client: redis.Redis, keys: Keys) -> Redis:
+    return Redis(client, keys)
+
+
+@pytest.fixture
+def running(state: Redis) -> Redis:
+    """With attempt 1 wanted and claimed by `first`."""
+    state.want(1)
+    state.claim()
+    return state
+
+
+# --- Claims
+
+
+def test_a_wanted_attempt_is_claimed_by_the_first(state: Redis) -> None:
+    state.want(1)
+    assert state.claim() == ClaimReply(ClaimVerdict.CLAIMED)
+    seen = state.seen()
+    assert seen.claim is not None
+    assert (seen.claim.token, seen.claim.owner, seen.claim.by_operator, seen.alive) == ("first", "w", False, True)
+
+
+def test_a_second_delivery_is_a_duplicate(running: Redis) -> None:
+    assert running.claim(SECOND) == ClaimReply(ClaimVerdict.DUPLICATE)
+
+
+def test_claiming_again_with_the_same_token_is_claimed(running: Redis) -> None:
+    assert running.claim().verdict is ClaimVerdict.CLAIMED
+
+
+def test_an_attempt_that_has_ended_is_a_duplicate_even_for_its_own_token(running: Redis) -> None:
+    running.finish()
+    assert running.claim().verdict is ClaimVerdict.DUPLICATE
+
+
+@pytest.mark.parametrize("wanted", [2, 7])
+def test_an_attempt_that_is_not_wanted_is_refused(state: Redis, wanted: int) -> None:
+    state.want(wanted)
+    assert state.claim() == ClaimReply(ClaimVerdict.UNWANTED)
+    assert state.seen().claim is None
+
+
+def test_a_message_without_a_record_leaves_nothing_behind(state: Redis) -> None:
+    assert state.claim() == ClaimReply(ClaimVerdict.NO_RECORD)
+    assert state.client.keys("*") == []
+
+
+def test_a_bare_task_needs_no_record(state: Redis) -> None:
+    assert state.claim(BARE).verdict is ClaimVerdict.CLAIMED
+    assert state.claim(BARE | {"token": "other"}).verdict is ClaimVerdict.DUPLICATE
+
+
+def test_a_claim_says_that_the_job_is_cancelled_or_to_be_stopped(state: Redis) -> None:
+    state.want(1)
+    state.do(protocol.assert_cancelled, **LEADER, job_id="job")
+    state.do(protocol.request_stop, **LEADER, task=TASK, reason=StopReason.DEADLINE)
+    assert state.claim() == ClaimReply(ClaimVerdict.CLAIMED, cancelled=True, stop=StopReason.DEADLINE)
+
+
+def test_a_claim_outlives_every_message(running: Redis) -> None:
+    assert 604_790_000 < running.client.pttl("claim:job-1") <= config.PROTOCOL_RETENTION_SECONDS * 1000
+    assert 5_000 < running.client.pttl("alive:job-1") <= config.ALIVE_TTL_SECONDS * 1000
+
+
+@pytest.mark.parametrize("token", ["", protocol.OPERATOR_TOKEN, "x" * 257])
+def test_a_token_that_cannot_be_a_workers_is_refused(keys: Keys, token: str) -> None:
+    with pytest.raises(ValueError, match="token"):
+        protocol.claim(keys, **(FIRST | {"token": token}), worker="w")
+
+
+# --- Heartbeats
+
+
+def test_a_beat_prolongs_the_life_sign(running: Redis) -> None:
+    running.client.delete("alive:job-1")
+    assert running.beat() == BeatReply(owned=True)
+    assert running.seen().alive
+
+
+def test_a_beat_hears_of_a_cancel_a_stop_and_a_shutdown(running: Redis) -> None:
+    running.do(protocol.assert_cancelled, **LEADER, job_id="job")
+    running.do(protocol.request_stop, **LEADER, task=TASK, reason=StopReason.SUSPEND)
+    running.do(protocol.start_draining, "w", 20.0)
+    reply = running.beat()
+    now = running.do(protocol.observe, []).now
+    assert (reply.owned, reply.cancelled, reply.stop) == (True, True, StopReason.SUSPEND)
+    assert reply.drain_at is not None
+    assert timedelta(seconds=10) < reply.drain_at - now <= timedelta(seconds=20)
+
+
+def test_a_beat_with_another_token_is_not_owned_and_changes_nothing(running: Redis) -> None:
+    before = running.client.get("alive:job-1")
+    assert not running.beat(SECOND).owned
+    assert running.client.get("alive:job-1") == before
+
+
+def test_a_newer_wanted_attempt_overtakes_and_the_life_sign_goes(running: Redis) -> None:
+    running.want(2)
+    assert not running.beat().owned
+    assert not running.client.exists("alive:job-1")
+
+
+def test_an_attempt_that_the_operator_ended_is_not_owned(running: Redis) -> None:
+    running.client.delete("alive:job-1")
+    running.do(protocol.force_end, **LEADER, task=TASK, end=End(Outcome.FAILED, "WORKER_LOST"))
+    assert not running.beat().owned
+
+
+def test_a_beat_after_its_own_end_is_harmless(running: Redis) -> None:
+    running.finish()
+    assert running.beat().owned
+    assert not running.client.exists("alive:job-1")
+
+
+def test_after_an_emptied_redis_the_claim_is_made_again_once_the_record_is_back(running: Redis) -> None:
+    running.client.flushdb()
+    assert running.beat().owned
+    assert running.client.keys("*") == []
+    running.want(1)
+    assert running.beat().owned
+    assert running.claim(SECOND).verdict is ClaimVerdict.DUPLICATE
+
+
+def test_after_an_emptied_redis_who_comes_second_is_overtaken(running: Redis) -> None:
+    running.client.flushdb()
+    running.want(1)
+    running.claim(SECOND)
+    assert not running.beat().owned
+    assert running.finish() == FinishReply(FinishVerdict.OVERTAKEN)
+
+
+def test_after_an_emptied_redis_a_bare_task_registers_at_once(state: Redis) -> None:
+    state.claim(BARE)
+    state.client.flushdb()
+    assert state.beat(BARE).owned
+    assert state.client.exists("claim:0a1b", "alive:0a1b") == 2
+
+
+def test_a_forgotten_job_does_not_come_back_by_a_late_beat_or_finish(running: Redis) -> None:
+    running.client.delete("alive:job-1")
+    running.do(protocol.force_end, **LEADER, task=TASK, end=End(Outcome.STOPPED, "DELETED"))
+    assert running.do(protocol.forget, **LEADER, job_id="job", attempts=1)
+    left = set(running.client.keys("*"))
+    running.beat()
+    assert running.finish().verdict is FinishVerdict.OVERTAKEN
+    running.do(protocol.mark_cleaned, "job")
+    assert set(running.client.keys("*")) == left == {"fence:install"}
+
+
+# --- Ends
+
+
+def test_success_is_recorded_with_all_that_belongs_to_it(running: Redis) -> None:
+    reply = running.finish(end=End(Outcome.SUCCEEDED, message="äöü", worker="w", quality={"faces": "12"}))
+    assert reply.verdict is FinishVerdict.RECORDED
+    assert reply.end is not None
+    assert (reply.end.message, reply.end.worker, reply.end.quality) == ("äöü", "w", {"faces": "12"})
+    assert running.seen().end == reply.end
+    assert not running.seen().alive
+
+
+def test_success_clears_both_flags(running: Redis) -> None:
+    running.do(protocol.request_cancel, **LEADER, job_id="job")
+    running.finish()
+    assert not running.client.exists("cancel_request:job", "cancel:job")
+
+
+def test_a_failure_leaves_the_request(running: Redis) -> None:
+    running.do(protocol.request_cancel, **LEADER, job_id="job")
+    running.finish(end=End(Outcome.FAILED, "WORKER_ERROR"))
+    assert running.client.get("cancel_request:job") == "pending"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
+def test_with_a_confirmed_cancel_nothing_else_is_recorded(running: Redis, outcome: Outcome) -> None:
+    running.do(protocol.assert_cancelled, **LEADER, job_id="job")
+    assert running.finish(end=End(outcome)) == FinishReply(FinishVerdict.CANCELLED)
+    assert running.seen().end is None
+
+
+def test_a_cancelled_end_is_recorded_and_leaves_the_flag_until_its_ttl(running: Redis) -> None:
+    running.do(protocol.assert_cancelled, **LEADER, job_id="job")
+    assert running.finish(end=CANCELLED).verdict is FinishVerdict.RECORDED
+    assert running.client.get("cancel:job") == "1"
+    assert 3590 < running.client.ttl("cancel:job") <= 3600
+
+
+def test_finishing_again_answers_the_end_that_was_recorded(running: Redis) -> None:
+    first = running.finish()
+    again = running.finish(end=End(Outcome.FAILED, "WORKER_ERROR"))
+    assert again == FinishReply(FinishVerdict.ALREADY, first.end)
+
+
+def test_another_token_cannot_finish(running: Redis) -> None:
+    assert running.finish(SECOND) == FinishReply(FinishVerdict.OVERTAKEN)
+    assert running.seen().end is None
+
+
+def test_an_unwanted_attempt_cannot_finish(running: Redis) -> None:
+    running.want(2)
+    assert running.finish() == FinishReply(FinishVerdict.OVERTAKEN)
+
+
+def test_who_was_declared_lost_learns_which_end_counts(running: Redis) -> None:
+    running.client.delete("alive:job-1")
+    forced = running.do(protocol.force_end, **LEADER, task=TASK, end=End(Outcome.FAILED, "WORKER_LOST"))
+    assert running.finish() == FinishReply(FinishVerdict.OVERTAKEN, forced)
+
+
+def test_after_an_emptied_redis_an_end_makes_its_claim_again(running: Redis) -> None:
+    running.client.flushdb()
+    running.want(1)
+    assert running.finish().verdict is FinishVerdict.RECORDED
+    seen = running.seen()
+    assert seen.claim is not None
+    assert (seen.claim.token, seen.claim.owner) == ("first", "w")
+
+
+def test_a_bare_task_finishes_and_clears_the_flags(state: Redis) -> None:
+    state.claim(BARE)
+    state.client.set("cancel_request:test123", "pending")
+    assert state.finish(BARE).verdict is FinishVerdict.RECORDED
+    assert not state.client.exists("cancel_request:test123")
+
+
+# --- Registrations
+
+
+def worker(node: str) -> dict[str, Any]:
+    return {"node": node, "queues": ("celery",), "models": ("placeholder",), "version": "1.0", "concurrency": 2}
+
+
+def info(node: str) -> WorkerInfo:
+    return WorkerInfo(node, ("celery",), ("placeholder",), "1.0", 2)
+
+
+def test_registered_workers_are_listed_until_they_go(state: Redis) -> None:
+    state.do(protocol.register_worker, **worker("b"))
+    state.do(protocol.register_worker, **worker("a"))
+    assert state.do(protocol.live_workers) == (info("a"), info("b"))
+    state.do(protocol.unregister_worker, "a")
+    assert state.do(protocol.live_workers) == (info("b"),)
+    assert set(state.client.keys("*")) == {"worker:b", "workers"}
+
+
+def test_a_worker_whose_registration_ran_out_is_gone(state: Redis) -> None:
+    state.do(protocol.register_worker, **worker("a"))
+    state.client.zadd("workers", {"a": 1})
+    assert state.do(protocol.live_workers) == ()
+    state.do(protocol.register_worker, **worker("b"))
+    assert state.client.zrange("workers", 0, -1) == ["b"]
+
+
+def test_a_worker_that_shuts_down_is_not_listed(state: Redis) -> None:
+    state.do(protocol.register_worker, **worker("a"))
+    state.do(protocol.start_draining, "a", 20.0)
+    assert state.do(protocol.live_workers) == ()
+
+
+def test_the_first_word_on_a_shutdown_holds(state: Redis) -> None:
+    state.do(protocol.start_draining, "a", 20.0)
+    first = state.client.get("draining:a")
+    state.do(protocol.start_draining, "a", 90.0)
+    assert state.client.get("draining:a") == first
+
+
+def test_the_list_of_workers_survives_what_others_wrote_there(state: Redis) -> None:
+    state.client.set("workers", "nonsense")
+    assert state.do(protocol.live_workers) == ()
+    state.do(protocol.register_worker, **worker("a"))
+    state.do(protocol.register_worker, **worker("b"))
+    state.client.set("worker:b", '{"queues": "celery", "models": [1, "m"], "concurrency": -1, "version": 3}')
+    assert state.do(protocol.live_workers) == (info("a"), WorkerInfo("b", (), ("m",), "", 1))
