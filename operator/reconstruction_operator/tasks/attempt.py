@@ -134,6 +134,7 @@ class Attempt:
         return photos
 
     def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, photos: tuple[Photo, ...]) -> Result:
+        steps.report(Step.PREPROCESS, 0.0)  # here, since an isolated model takes seconds until it says anything
         work = Work(
             photos=photos,
             scratch_dir=space.scratch,

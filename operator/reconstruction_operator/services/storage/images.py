@@ -16,6 +16,7 @@ _SUFFIXES = {
     "WEBP": (".webp",),
     "TIFF": (".tif", ".tiff"),
 }
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # the reader of JPEG gives MPO as well
 _ORIENTATION = 0x0112  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # orientations that swap width and height
 _BEFORE = 64  # bytes that show what a file is, for a message
@@ -46,7 +47,8 @@ def _check_each(paths: Sequence[Path], limits: Limits, tick: Tick) -> Iterator[C
     for index, path in enumerate(paths, start=1):
         tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
         width, height, kind = _decode(path, f"photo {path.name} ({index} of {len(paths)})", limits)
-        yield CheckedImage(_with_suffix(path, kind, taken), width, height, path.stat().st_size)
+        kept = _with_suffix(path, kind, taken)
+        yield CheckedImage(kept, width, height, kept.stat().st_size)
 
 
 def _with_suffix(path: Path, kind: str, taken: set[str]) -> Path:
@@ -65,12 +67,14 @@ def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str]:
     # Its own limit is a warning first, then an error, both process-wide; ours is checked below, before decoding.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        image = Image.open(path, formats=tuple(_SUFFIXES))
+        image = Image.open(path, formats=_FORMATS)
     except UnidentifiedImageError:
         raise StorageError(
             "CORRUPT_IMAGE", f"{shown} is {_what(path)}, not a JPEG, PNG, WebP or TIFF picture"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, OverflowError, TypeError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  # readers of hostile data raise whatever they like
         raise _corrupt(shown, error) from None
     with image:
         width, height = image.size
@@ -81,7 +85,7 @@ def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str]:
             orientation = image.getexif().get(_ORIENTATION)
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001  # decoders of hostile data raise whatever they like
+        except Exception as error:  # noqa: BLE001  # the same
             raise _corrupt(shown, error) from None
     return (height, width, kind) if orientation in _TURNED else (width, height, kind)
 

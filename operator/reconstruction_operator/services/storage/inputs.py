@@ -89,7 +89,9 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
 
 
 def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    if not uris.lies_below(path, limits.roots) or uris.lies_below(path, (limits.jobs_dir,)):
+    # Neither in the job folders nor around them: other jobs' photos and meshes lie there.
+    other_jobs = uris.lies_below(path, (limits.jobs_dir,)) or uris.lies_below(limits.jobs_dir, (path,))
+    if not uris.lies_below(path, limits.roots) or other_jobs:
         roots = ", ".join(str(root) for root in limits.roots)
         raise StorageError(_REFUSED, f"{path} does not lie in a folder that this worker may read ({roots})")
     real = path.resolve()

@@ -1,0 +1,206 @@
+"""Archives of all kinds, and archives that were made to hurt."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import stat
+import struct
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.services.storage import archives, inputs
+from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.services.storage.limits import Limits
+
+MB = 1 << 20
+
+
+def zipped(*entries: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as file:
+        for name, content in entries:
+            file.writestr(name, content)
+    return buffer.getvalue()
+
+
+def tarred(*entries: tuple[str | tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.TarFile(fileobj=buffer, mode="w", format=form) as file:
+        for name, content in entries:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def tar_member(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def zip_member(name: str, mode: int) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    return info
+
+
+def encrypted_zip() -> bytes:
+    data = bytearray(zipped(("a.jpg", b"x" * 100)))
+    data[6] |= 1  # flag of the local header
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # and of the directory
+    return bytes(data)
+
+
+def zip_that_lies_about_its_size() -> bytes:
+    """The directory says 10 bytes; 2 MB come out."""
+    data = bytearray(zipped(("a.jpg", b"\0" * (2 * MB))))
+    at = data.index(b"PK\x01\x02")
+    data[at + 24 : at + 28] = struct.pack("<I", 10)
+    return bytes(data)
+
+
+def zip_with_a_huge_directory() -> bytes:
+    data = bytearray(zipped(("a.jpg", b"x")))
+    at = data.rindex(b"PK\x05\x06")
+    data[at + 12 : at + 16] = struct.pack("<I", 500 * MB)
+    return bytes(data)
+
+
+def tar_with_a_huge_pax_header() -> bytes:
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 900 * MB
+    return gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + b"\0" * (8 * MB))
+
+
+def sparse_tar() -> bytes:
+    """A GNU sparse file: 8 GB of holes in an archive of 1 kB."""
+    info = tarfile.TarInfo("a.jpg")
+    info.size = 0
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    block[156:157] = tarfile.GNUTYPE_SPARSE
+    block[386:398] = b"00000000000\0"  # offset of the first piece
+    block[398:410] = b"00000000000\0"  # its size
+    block[483:495] = b"77777777777\0"  # the file's real size
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + b"\0" * 1024
+
+
+def unpack(content: bytes, tmp_path: Path, into: Path, limits: Limits) -> archives.Unpacked:
+    archive = tmp_path / "archive"
+    archive.write_bytes(content)
+    return archives.unpack(archive, "set", into, limits, lambda *_: None)
+
+
+PHOTOS = (
+    ("set/a.jpg", b"first"),
+    ("set/sub/b.png", b"second"),
+    ("set/LICENSE", b"text"),
+    ("__MACOSX/._a.jpg", b"junk"),
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(zipped(*PHOTOS), id="zip"),
+        pytest.param(zipped(*PHOTOS, method=zipfile.ZIP_STORED), id="zip, stored"),
+        pytest.param(zipped(*PHOTOS, method=zipfile.ZIP_LZMA), id="zip, lzma"),
+        pytest.param(tarred(*PHOTOS), id="tar"),
+        pytest.param(tarred(*PHOTOS, form=tarfile.GNU_FORMAT), id="tar of GNU"),
+        pytest.param(tarred(*PHOTOS, form=tarfile.USTAR_FORMAT), id="tar of 1988"),
+        pytest.param(gzip.compress(tarred(*PHOTOS)), id="tar.gz"),
+        pytest.param(bz2.compress(tarred(*PHOTOS)), id="tar.bz2"),
+        pytest.param(lzma.compress(tarred(*PHOTOS)), id="tar.xz"),
+    ],
+)
+def test_photos_come_out_of_archives_of_all_kinds(content: bytes, tmp_path: Path, into: Path, limits: Limits) -> None:
+    found = unpack(content, tmp_path, into, limits)
+    assert {name: path.read_bytes() for name, path in found.photos.items()} == {
+        "set/a.jpg": b"first",
+        "set/sub/b.png": b"second",
+    }
+    assert found.ignored == ["set/LICENSE", "__MACOSX/._a.jpg"]
+
+
+def test_long_names_and_folders_come_out_of_a_tar(tmp_path: Path, into: Path, limits: Limits) -> None:
+    folder = tar_member("set", tarfile.DIRTYPE)
+    long = "set/" + "n" * 180 + ".jpg"
+    found = unpack(tarred((folder, b""), (long, b"x" * 700)), tmp_path, into, limits)
+    assert [(name, path.stat().st_size) for name, path in found.photos.items()] == [(long, 700)]
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        pytest.param(zipped(("../a.jpg", b"x")), "points elsewhere", id="zip: dots"),
+        pytest.param(zipped(("a/../../b.jpg", b"x")), "points elsewhere", id="zip: dots inside"),
+        pytest.param(zipped(("/etc/a.jpg", b"x")), "points elsewhere", id="zip: absolute"),
+        pytest.param(zipped(("..\\a.jpg", b"x")), "points elsewhere", id="zip: dots of Windows"),
+        pytest.param(zipped(("C:\\a.jpg", b"x")), "points elsewhere", id="zip: a drive of Windows"),
+        pytest.param(zipped((zip_member("a.jpg", stat.S_IFLNK | 0o777), b"/etc/passwd")), "a link", id="zip: a link"),
+        pytest.param(zipped((zip_member("a.jpg", stat.S_IFIFO | 0o666), b"")), "a device", id="zip: a pipe"),
+        pytest.param(zipped(*((f"{n}.txt", b"") for n in range(21))), "more than 20 files", id="zip: too many entries"),
+        pytest.param(zipped(("a.jpg", b"\0" * (2 * MB))), "more than 1 MB", id="zip: a bomb"),
+        pytest.param(zip_that_lies_about_its_size(), "archive set", id="zip: a bomb that lies"),
+        pytest.param(zip_with_a_huge_directory(), "more than 20 files", id="zip: a huge directory"),
+        pytest.param(encrypted_zip(), "password", id="zip: encrypted"),
+        pytest.param(zipped(("a.jpg", b"x" * 5000))[:-30], "damaged", id="zip: cut off"),
+        pytest.param(b"PK\x03\x04" + b"x" * 200, "damaged", id="zip: only its magic"),
+        pytest.param(tarred(("../a.jpg", b"x")), "points elsewhere", id="tar: dots"),
+        pytest.param(tarred(("/etc/a.jpg", b"x")), "points elsewhere", id="tar: absolute"),
+        pytest.param(tarred((tar_member("a.jpg", tarfile.SYMTYPE, "/etc/passwd"), b"")), "a link", id="tar: a link"),
+        pytest.param(tarred((tar_member("a.jpg", tarfile.LNKTYPE, "/etc/passwd"), b"")), "a link", id="tar: hard link"),
+        pytest.param(tarred((tar_member("a.jpg", tarfile.CHRTYPE), b"")), "a device", id="tar: a device"),
+        pytest.param(tarred((tar_member("a.txt", tarfile.FIFOTYPE), b"")), "a device", id="tar: a pipe"),
+        pytest.param(tarred(*((f"{n}.txt", b"") for n in range(21))), "more than 20 files", id="tar: too many entries"),
+        pytest.param(gzip.compress(tarred(("a.jpg", b"\0" * (2 * MB)))), "more than 1 MB", id="tar: a bomb"),
+        pytest.param(
+            gzip.compress(tarred(("a.txt", b"\0" * (2 * MB)))), "more than 1 MB", id="tar: a bomb that is no photo"
+        ),
+        pytest.param(tar_with_a_huge_pax_header(), "header of more than", id="tar: a huge header"),
+        pytest.param(sparse_tar(), "more than 1 MB", id="tar: holes"),
+        pytest.param(gzip.compress(tarred(("a.jpg", b"x" * 5000)))[:-30], "damaged", id="tar.gz: cut off"),
+        pytest.param(tarred(("a.jpg", b"x" * 5000))[:2000], "damaged", id="tar: cut off"),
+        pytest.param(gzip.compress(b"no tar at all" * 100), "damaged", id="gzip of something else"),
+        pytest.param(b"\xfd7zXZ\x00" + b"x" * 100, "damaged", id="xz: only its magic"),
+        pytest.param(b"Rar!\x1a\x07\x00", "neither a folder nor an archive", id="another kind of archive"),
+        pytest.param(b"", "neither a folder nor an archive", id="an empty file"),
+    ],
+)
+def test_a_hostile_or_broken_archive_is_refused(
+    content: bytes, text: str, tmp_path: Path, into: Path, limits: Limits
+) -> None:
+    with pytest.raises(StorageError) as caught:
+        unpack(content, tmp_path, into, limits)
+    assert caught.value.reason == "INPUT_REFUSED"
+    assert text in caught.value.message
+    assert not (tmp_path.parent / "a.jpg").exists()
+
+
+def test_a_compressed_tar_is_read_in_one_go(tmp_path: Path, into: Path, limits: Limits) -> None:
+    """Going back by one byte makes a decompressor begin anew: that would be a minute for this one."""
+    photos = ((f"{n}.jpg", bytes(512 * 80)) for n in range(19))
+    begun = time.process_time()
+    found = unpack(gzip.compress(tarred(*photos), 1), tmp_path, into, limits)
+    assert len(found.photos) == 19
+    assert time.process_time() - begun < 1.0
+
+
+def test_an_archive_in_an_input_root_becomes_one_flat_folder(
+    into: Path, limits: Limits, make_photo: Callable[..., bytes]
+) -> None:
+    archive = limits.roots[0] / "set.zip"
+    archive.write_bytes(zipped(("set/1/a.jpg", make_photo()), ("set/2/a.jpg", make_photo()), ("set/x.heic", b"")))
+    fetched = inputs.fetch(f"file://{archive}", into, limits, lambda *_: None)
+    assert [path.relative_to(into).as_posix() for path in fetched.photos] == ["1_a.jpg", "2_a.jpg"]
+    assert fetched.ignored_text == "1 other file ignored: 1 .heic"
+    assert sorted(path.name for path in into.iterdir()) == ["1_a.jpg", "2_a.jpg"]

@@ -1,0 +1,228 @@
+"""Downloads from a real HTTPS server on loopback, with a certificate of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import http.server
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from reconstruction_operator.services.storage import downloads
+from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.services.storage.limits import Limits
+
+Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+def certificate(folder: Path) -> Path:
+    """A self-signed one for localhost and nas.example, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.DNSName("nas.example")]
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@dataclass
+class Server:
+    """`pages` says how each path is answered; `hosts` collects the Host headers."""
+
+    port: int
+    tls: ssl.SSLContext
+    pages: dict[str, Handle] = field(default_factory=dict)
+    hosts: list[str] = field(default_factory=list)
+
+    def url(self, path: str, host: str = "localhost") -> str:
+        return f"https://{host}:{self.port}{path}"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    pem = certificate(tmp_path)
+    trust = ssl.create_default_context(cafile=str(pem))
+    running = Server(0, trust)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            running.hosts.append(self.headers["Host"])
+            running.pages.get(self.path.partition("?")[0], lambda handler: handler.send_error(404))(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    listening.socket = context.wrap_socket(listening.socket, server_side=True)
+    running.port = listening.server_address[1]
+    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield running
+    listening.shutdown()
+    listening.server_close()
+    thread.join()
+
+
+def body(content: bytes, *, said: int | None = None) -> Handle:
+    def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content) if said is None else said))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return handle
+
+
+def endless(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):  # the client has had enough
+        while True:
+            handler.wfile.write(b"x" * 65_536)
+
+
+def to(location: str, status: int = 302) -> Handle:
+    def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Location", location)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return handle
+
+
+def status(code: int) -> Handle:
+    return lambda handler: handler.send_error(code)
+
+
+def get(server: Server, uri: str, tmp_path: Path, limits: Limits) -> bytes:
+    target = tmp_path / "download"
+    downloads.download(uri, target, limits, lambda *_: None, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
+    return target.read_bytes()
+
+
+def test_an_archive_is_downloaded_with_its_query(server: Server, tmp_path: Path, limits: Limits) -> None:
+    server.pages["/a.zip"] = body(b"content")
+    assert get(server, server.url("/a.zip?token=1"), tmp_path, limits) == b"content"
+    assert server.hosts == [f"localhost:{server.port}"]
+
+
+def test_the_certificate_is_checked_for_the_name_not_for_the_address(
+    server: Server, tmp_path: Path, limits: Limits
+) -> None:
+    server.pages["/a.zip"] = body(b"content")
+    named = replace(limits, https_hosts=("nas.example",))
+    assert get(server, server.url("/a.zip", "nas.example"), tmp_path, named) == b"content"
+
+
+def test_a_server_with_the_certificate_of_another_is_refused(server: Server, tmp_path: Path, limits: Limits) -> None:
+    server.pages["/a.zip"] = body(b"content")
+    other = replace(limits, https_hosts=("other.example",))
+    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .*'other\.example' doesn't match"):
+        get(server, server.url("/a.zip", "other.example"), tmp_path, other)
+
+
+def test_a_server_that_nobody_vouches_for_is_refused(server: Server, tmp_path: Path, limits: Limits) -> None:
+    server.tls = ssl.create_default_context()
+    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .*CERTIFICATE_VERIFY_FAILED"):
+        get(server, server.url("/a.zip"), tmp_path, limits)
+
+
+def test_redirections_are_followed(server: Server, tmp_path: Path, limits: Limits) -> None:
+    server.pages |= {"/1": to("/2"), "/2": to(server.url("/a.zip"), 307), "/a.zip": body(b"content")}
+    assert get(server, server.url("/1"), tmp_path, limits) == b"content"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "text"),
+    [
+        pytest.param("/missing", "INPUT_NOT_FOUND", "(HTTP 404)", id="missing"),
+        pytest.param("/forbidden", "INPUT_REFUSED", "(HTTP 403)", id="forbidden"),
+        pytest.param("/broken", "INPUT_UNREACHABLE", "answered HTTP 503", id="broken"),
+        pytest.param("/loop", "INPUT_REFUSED", "more than 5 redirections", id="a loop"),
+        pytest.param("/to-http", "INPUT_REFUSED", "only https:// is downloaded, not http://", id="to plain http"),
+        pytest.param("/to-file", "INPUT_REFUSED", "only https:// is downloaded, not file://", id="to a file"),
+        pytest.param(
+            "/to-other", "INPUT_REFUSED", "host other.example is not among", id="to a host that is not allowed"
+        ),
+        pytest.param("/to-user", "INPUT_REFUSED", "a user or a password", id="to a URI with a password"),
+        pytest.param("/large", "INPUT_REFUSED", "has 9.5 MB; this worker takes 1.0 MB", id="too large, as it says"),
+        pytest.param("/endless", "INPUT_REFUSED", "has more than 1.0 MB", id="too large without saying so"),
+        pytest.param("/short", "INPUT_UNREACHABLE", "broke off", id="broken off"),
+    ],
+)
+def test_what_a_server_may_do_wrong_has_its_reason(
+    path: str, reason: str, text: str, *, server: Server, tmp_path: Path, limits: Limits
+) -> None:
+    server.pages |= {
+        "/forbidden": status(403),
+        "/broken": status(503),
+        "/loop": to("/loop"),
+        "/to-http": to(f"http://localhost:{server.port}/a.zip"),
+        "/to-file": to("file:///etc/passwd"),
+        "/to-other": to("https://other.example/"),
+        "/to-user": to(f"https://me:secret@localhost:{server.port}/"),
+        "/large": body(b"x", said=10_000_000),
+        "/endless": endless,
+        "/short": body(b"x" * 10, said=1000),
+    }
+    with pytest.raises(StorageError) as caught:
+        get(server, server.url(path), tmp_path, limits)
+    assert (caught.value.reason, text in caught.value.message) == (reason, True), caught.value.message
+    assert "secret" not in caught.value.message
+
+
+def test_without_a_list_of_hosts_a_private_address_is_not_even_connected_to(
+    server: Server, tmp_path: Path, limits: Limits
+) -> None:
+    open_to_all = replace(limits, https_hosts=())
+    asked: list[str] = []
+
+    def resolve(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return ["10.0.0.1"]
+
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: host localhost is at 10\.0\.0\.1, which is not a public"):
+        downloads.download(
+            server.url("/"), tmp_path / "a", open_to_all, lambda *_: None, resolve=resolve, tls=server.tls
+        )
+    assert asked == ["localhost"]
+    assert server.hosts == []
+
+
+def test_whoever_waits_can_end_a_download(server: Server, tmp_path: Path, limits: Limits) -> None:
+    server.pages["/endless"] = endless
+
+    def tick(_fraction: float, _text: str) -> None:
+        raise InterruptedError("enough")
+
+    with pytest.raises(InterruptedError, match="enough"):
+        downloads.download(
+            server.url("/endless"), tmp_path / "a", limits, tick, resolve=lambda *_: ["127.0.0.1"], tls=server.tls
+        )

@@ -1,0 +1,121 @@
+"""Every photo is decoded once: what is broken, too large or no photo is named."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from reconstruction_operator.services.storage import images
+from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.services.storage.limits import Limits
+
+MakePhoto = Callable[..., bytes]
+
+
+def check(folder: Path, limits: Limits) -> tuple[images.CheckedImage, ...]:
+    return images.check_all(sorted(folder.iterdir()), limits, lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [("JPEG", ".jpg"), ("JPEG", ".JPEG"), ("PNG", ".png"), ("WEBP", ".webp"), ("TIFF", ".tif"), ("TIFF", ".tiff")],
+)
+def test_photos_of_all_kinds_are_taken(
+    kind: str, suffix: str, into: Path, limits: Limits, make_photo: MakePhoto
+) -> None:
+    path = into / f"a{suffix}"
+    path.write_bytes(make_photo(kind))
+    assert check(into, limits) == (images.CheckedImage(path, 64, 48, path.stat().st_size),)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [(1, (64, 48)), (3, (64, 48)), (5, (48, 64)), (6, (48, 64)), (7, (48, 64)), (8, (48, 64)), (99, (64, 48))],
+)
+def test_sizes_are_those_after_exif_orientation(
+    orientation: int, expected: tuple[int, int], into: Path, limits: Limits, make_photo: MakePhoto
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (into / "a.jpg").write_bytes(make_photo(exif=exif.tobytes()))
+    (checked,) = check(into, limits)
+    assert (checked.width, checked.height) == expected
+
+
+def test_a_jpeg_with_more_pictures_behind_it_is_taken(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
+    first, second = (Image.open(io.BytesIO(make_photo())) for _ in range(2))
+    first.save(into / "a.jpg", "MPO", save_all=True, append_images=[second])
+    assert [one.path.name for one in check(into, limits)] == ["a.jpg"]
+
+
+def test_a_photo_with_the_suffix_of_another_kind_gets_its_own(
+    into: Path, limits: Limits, make_photo: MakePhoto
+) -> None:
+    (into / "a.jpg").write_bytes(make_photo("PNG"))
+    (into / "a.png").write_bytes(make_photo("PNG"))
+    assert [one.path.name for one in check(into, limits)] == ["a.jpg.png", "a.png"]
+    assert sorted(path.name for path in into.iterdir()) == ["a.jpg.png", "a.png"]
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG whose header says that size; hardly any data follows."""
+    parts = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0" * 100)))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (*parts, (b"IEND", b""))
+    )
+
+
+def bad_photos(make_photo: MakePhoto) -> dict[str, tuple[bytes, str, str]]:
+    jpeg, png, tiff, webp = (make_photo(kind) for kind in ("JPEG", "PNG", "TIFF", "WEBP"))
+    broken_png = bytearray(png)
+    broken_png[len(png) // 2] ^= 0xFF
+    return {
+        "half a JPEG": (jpeg[: len(jpeg) // 2], "CORRUPT_IMAGE", "is truncated"),
+        "half a PNG": (png[: len(png) // 2], "CORRUPT_IMAGE", "truncated"),
+        "half a TIFF": (tiff[: len(tiff) // 2], "CORRUPT_IMAGE", "photo bad.jpg"),
+        "half a WebP": (webp[: len(webp) // 2], "CORRUPT_IMAGE", "photo bad.jpg"),
+        "a PNG with a flipped bit": (bytes(broken_png), "CORRUPT_IMAGE", "cannot be decoded"),
+        "the start of a JPEG alone": (jpeg[:20], "CORRUPT_IMAGE", "photo bad.jpg"),
+        "an empty file": (b"", "CORRUPT_IMAGE", "an empty file"),
+        "text": (b"not a photo at all", "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+        "an error page of a web server": (b"<!DOCTYPE html><html>404", "CORRUPT_IMAGE", "a web page"),
+        "a HEIC photo": (b"\0\0\0\x18ftypheic" + b"\0" * 50, "CORRUPT_IMAGE", "HEIC"),
+        "a GIF": (make_photo("GIF"), "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+        "an EPS, which Pillow gives to Ghostscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "CORRUPT_IMAGE", "another kind"),
+        "random bytes behind a JPEG's magic": (b"\xff\xd8\xff\xe0" + bytes(range(256)), "CORRUPT_IMAGE", "bad.jpg"),
+        "too many pixels": (make_photo(size=(300, 300)), "IMAGE_TOO_LARGE", "0 megapixels; at most 0"),
+        "too long a side": (make_photo(size=(401, 2)), "IMAGE_TOO_LARGE", "401 x 2 px; at most 400"),
+        "a decompression bomb": (png_of_size(60_000, 60_000), "IMAGE_TOO_LARGE", "60000 x 60000 px"),
+        "a PNG that lacks most of its rows": (png_of_size(150, 150), "CORRUPT_IMAGE", "bad.jpg"),
+    }
+
+
+@pytest.mark.parametrize("case", sorted(bad_photos(lambda *_, **__: b"\0" * 40)))
+def test_a_bad_photo_is_named_with_its_place_and_what_is_wrong(
+    case: str, into: Path, limits: Limits, make_photo: MakePhoto
+) -> None:
+    content, reason, text = bad_photos(make_photo)[case]
+    (into / "a.jpg").write_bytes(make_photo())
+    (into / "bad.jpg").write_bytes(content)
+    (into / "c.jpg").write_bytes(make_photo())
+
+    with pytest.raises(StorageError) as caught:
+        check(into, limits)
+
+    assert caught.value.reason == reason
+    assert "photo bad.jpg (2 of 3)" in caught.value.message
+    assert text in caught.value.message
+
+
+def test_whoever_waits_is_told_before_each_photo(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (into / name).write_bytes(make_photo())
+    heard: list[tuple[float, str]] = []
+    images.check_all(sorted(into.iterdir()), limits, lambda fraction, text: heard.append((fraction, text)))
+    assert heard == [(0.0, "photo 1/2"), (0.5, "photo 2/2")]

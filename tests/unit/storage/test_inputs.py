@@ -1,0 +1,141 @@
+"""Folders of photos: what is taken, and what a worker does not read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.services.storage import inputs, uris
+from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.services.storage.limits import Limits
+
+
+def fetch(uri: str, into: Path, limits: Limits) -> inputs.Fetched:
+    return inputs.fetch(uri, into, limits, lambda *_: None)
+
+
+def fill(folder: Path, **files: bytes) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name.replace("__", "/").replace("_", ".")).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name.replace("__", "/").replace("_", ".")).write_bytes(content)
+    return folder
+
+
+def test_the_photos_of_a_folder_are_copied_in_natural_order(into: Path, limits: Limits) -> None:
+    folder = fill(limits.roots[0] / "set", b10_jpg=b"ten", b9_jpg=b"nine", README_txt=b"text")
+    fetched = fetch(f"file://{folder}", into, limits)
+    assert [(path.name, path.read_bytes()) for path in fetched.photos] == [("b9.jpg", b"nine"), ("b10.jpg", b"ten")]
+    assert fetched.ignored_text == "1 other file ignored: 1 .txt"
+    assert sorted(path.name for path in folder.iterdir()) == ["README.txt", "b10.jpg", "b9.jpg"]
+
+
+def test_folders_below_are_read_and_hidden_ones_are_not(into: Path, limits: Limits) -> None:
+    folder = fill(limits.roots[0], left__a_jpg=b"1", right__a_jpg=b"2")
+    fill(folder / ".thumbnails", a_jpg=b"3")
+    assert [path.name for path in fetch(f"file://{folder}", into, limits).photos] == ["left_a.jpg", "right_a.jpg"]
+
+
+def test_a_folder_with_blanks_and_umlauts_is_found(into: Path, limits: Limits) -> None:
+    fill(limits.roots[0] / "Größe 2", a_jpg=b"1")
+    uri = f"file://{limits.roots[0]}/Gr%C3%B6%C3%9Fe%202"
+    assert len(fetch(uri, into, limits).photos) == 1
+
+
+def test_links_inside_a_folder_are_followed_and_links_out_of_it_are_not(
+    tmp_path: Path, into: Path, limits: Limits
+) -> None:
+    secret = fill(tmp_path / "secret", a_jpg=b"secret")
+    folder = fill(limits.roots[0] / "set", a_jpg=b"1")
+    (folder / "b.jpg").symlink_to(folder / "a.jpg")
+    (folder / "c.jpg").symlink_to(secret / "a.jpg")
+    (folder / "d").symlink_to(secret)
+    (folder / "e.jpg").symlink_to("/dev/zero")
+    assert [path.name for path in fetch(f"file://{folder}", into, limits).photos] == ["a.jpg", "b.jpg"]
+
+
+def test_a_pipe_among_the_photos_is_passed_over(into: Path, limits: Limits) -> None:
+    folder = fill(limits.roots[0] / "set", a_jpg=b"1")
+    os.mkfifo(folder / "b.jpg")
+    assert [path.name for path in fetch(f"file://{folder}", into, limits).photos] == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason", "text"),
+    [
+        pytest.param("", "INPUT_NOT_FOUND", "names no input", id="nothing"),
+        pytest.param("/photos/banana", "INPUT_REFUSED", "begins with no scheme", id="a plain path"),
+        pytest.param("file://{root}/missing", "INPUT_NOT_FOUND", "there is no", id="a missing folder"),
+        pytest.param("file:///etc", "INPUT_REFUSED", "does not lie in a folder", id="outside the roots"),
+        pytest.param("file://{root}/../secret", "INPUT_REFUSED", "does not lie in a folder", id="dots"),
+        pytest.param("file://{root}/%2e%2e/secret", "INPUT_REFUSED", "does not lie in", id="dots in disguise"),
+        pytest.param("file://{root}/link", "INPUT_REFUSED", "does not lie in a folder", id="a link out of the roots"),
+        pytest.param("file://{root}-2/set", "INPUT_REFUSED", "does not lie in", id="a longer name than the root's"),
+        pytest.param("file://{jobs}/other/output", "INPUT_REFUSED", "does not lie in", id="another job's folder"),
+        pytest.param("file://server/photos", "INPUT_REFUSED", "names the machine server", id="another machine"),
+        pytest.param("file:photos", "INPUT_REFUSED", "not an absolute path", id="a relative path"),
+        pytest.param("file://{root}/a%00b", "INPUT_REFUSED", "not an absolute path", id="a zero byte"),
+        pytest.param("file://{root}/a?b", "INPUT_REFUSED", "%3F", id="a question mark"),
+        pytest.param("s3://bucket/set", "INPUT_REFUSED", "s3:// is not read", id="another scheme"),
+        pytest.param("http://localhost/a.zip", "INPUT_REFUSED", "http:// is not read", id="without TLS"),
+        pytest.param("ftp://localhost/a.zip", "INPUT_REFUSED", "ftp:// is not read", id="ftp"),
+        pytest.param("https://[::1", "INPUT_REFUSED", "cannot be read", id="half an address"),
+        pytest.param("https://host:99999/a.zip", "INPUT_REFUSED", "not a URI", id="a port that is none"),
+        pytest.param("file://{root}/notes.txt", "INPUT_REFUSED", "neither a folder nor an archive", id="a text file"),
+    ],
+)
+def test_a_location_that_is_not_read_is_refused_with_its_reason(
+    uri: str, reason: str, text: str, *, tmp_path: Path, into: Path, limits: Limits
+) -> None:
+    fill(tmp_path / "secret", a_jpg=b"secret")
+    fill(tmp_path / "photos-2" / "set", a_jpg=b"secret")
+    fill(limits.jobs_dir / "other" / "output", a_jpg=b"secret")
+    (limits.roots[0] / "link").symlink_to(tmp_path / "secret")
+    (limits.roots[0] / "notes.txt").write_text("notes")
+    with pytest.raises(StorageError) as caught:
+        fetch(uri.format(root=limits.roots[0], jobs=limits.jobs_dir), into, limits)
+    assert (caught.value.reason, text in caught.value.message) == (reason, True), caught.value.message
+    assert list(into.iterdir()) == []
+
+
+def test_job_folders_are_not_read_even_below_a_root(into: Path, limits: Limits) -> None:
+    wide = replace(limits, roots=(limits.jobs_dir.parent,))
+    fill(limits.jobs_dir / "other" / "output", a_jpg=b"secret")
+    with pytest.raises(StorageError, match="INPUT_REFUSED"):
+        fetch(f"file://{limits.jobs_dir}/other/output", into, wide)
+
+
+def test_a_folder_around_the_job_folders_does_not_give_their_photos(into: Path, limits: Limits) -> None:
+    wide = replace(limits, roots=(limits.jobs_dir.parent,))
+    fill(limits.jobs_dir / "other" / "output", a_jpg=b"secret")
+    fill(limits.roots[0], mine_jpg=b"mine")
+    with pytest.raises(StorageError, match="INPUT_REFUSED"):
+        fetch(f"file://{limits.jobs_dir.parent}", into, wide)
+
+
+def test_too_many_files_are_refused_with_the_limit(into: Path, limits: Limits) -> None:
+    folder = fill(limits.roots[0] / "set", **{f"n{n}_txt": b"" for n in range(21)})
+    with pytest.raises(StorageError, match="more than 20 files"):
+        fetch(f"file://{folder}", into, limits)
+
+
+def test_too_many_bytes_are_refused_with_their_number(into: Path, limits: Limits) -> None:
+    folder = fill(limits.roots[0] / "set", a_jpg=b"x" * 600_000, b_jpg=b"x" * 600_000)
+    with pytest.raises(StorageError, match=r"2 photos in .* have 1 MB"):
+        fetch(f"file://{folder}", into, limits)
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("https://user:secret@host/a.zip", "https://host/a.zip"),
+        ("https://host/a.zip?X-Amz-Signature=secret#secret", "https://host/a.zip?…"),
+        ("file:///photos/a", "file:///photos/a"),
+        ("https://host/a\nb\x1b[31m", "https://host/ab�[31m"),
+        ("https://[", "(a URI that cannot be read)"),
+    ],
+)
+def test_secrets_and_control_characters_are_not_shown(uri: str, expected: str) -> None:
+    assert uris.redacted(uri) == expected

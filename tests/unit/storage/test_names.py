@@ -1,0 +1,71 @@
+"""Which files are photos, and what they are called in one flat folder."""
+
+from __future__ import annotations
+
+import pytest
+from reconstruction_operator.services.storage import names
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(["a.jpg", "b.jpg"], ["a.jpg", "b.jpg"], id="flat"),
+        pytest.param(["set/a.jpg", "set/b.jpg"], ["a.jpg", "b.jpg"], id="one shared folder is left out"),
+        pytest.param(["x/set/a.jpg", "x/set/b.jpg"], ["a.jpg", "b.jpg"], id="two shared folders"),
+        pytest.param(
+            ["set/1/a.jpg", "set/2/a.jpg"], ["1_a.jpg", "2_a.jpg"], id="other folders become part of the name"
+        ),
+        pytest.param(["a.jpg", "sub/a.jpg"], ["a.jpg", "sub_a.jpg"], id="a folder below photos"),
+        pytest.param(["a/b.jpg", "a_b.jpg"], ["a_b.jpg", "a_b-2.jpg"], id="names that become the same"),
+        pytest.param(["A.JPG", "a.jpg"], ["A.JPG", "a-2.jpg"], id="names that differ by case alone"),
+        pytest.param(["-rf.jpg", "b.jpg"], ["rf.jpg", "b.jpg"], id="no option"),
+        pytest.param(["a\nb;c.jpg", "d.jpg"], ["a_b_c.jpg", "d.jpg"], id="characters that hurt shells and logs"),
+        pytest.param(["größe.jpg", "写真.jpg"], ["größe.jpg", "写真.jpg"], id="letters of all languages stay"),
+        pytest.param([], [], id="nothing"),
+        pytest.param(["only/one.jpg"], ["one.jpg"], id="one photo"),
+    ],
+)
+def test_nested_names_are_flattened(given: list[str], expected: list[str]) -> None:
+    assert names.flattened(given) == expected
+
+
+def test_a_name_of_any_length_fits_a_file_system() -> None:
+    (name,) = names.flattened(["ö" * 300 + ".jpg"])
+    assert len(name.encode()) <= 255
+    assert name.endswith(".jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("DSC_0426.JPG", True, id="upper case"),
+        pytest.param("a.jpeg", True, id="jpeg"),
+        pytest.param("a.webp", True, id="webp"),
+        pytest.param("sub/a.tiff", True, id="in a folder"),
+        pytest.param("LICENSE", False, id="no suffix"),
+        pytest.param("a.heic", False, id="heic"),
+        pytest.param("._DSC_0426.JPG", False, id="macOS resource fork"),
+        pytest.param("__MACOSX/set/a.jpg", False, id="macOS folder"),
+        pytest.param("@eaDir/a.jpg", False, id="thumbnail of a file server"),
+    ],
+)
+def test_photos_are_known_by_their_names(name: str, expected: bool) -> None:
+    assert names.is_photo(name) is expected
+
+
+def test_photos_are_in_the_order_in_which_people_count() -> None:
+    given = ["IMG_10.jpg", "IMG_9.jpg", "img_1.jpg", "a/2.jpg"]
+    assert sorted(given, key=names.natural) == ["a/2.jpg", "img_1.jpg", "IMG_9.jpg", "IMG_10.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param([], "", id="none"),
+        pytest.param(["LICENSE"], "1 other file ignored: 1 without suffix", id="one"),
+        pytest.param(["a.heic", "b.HEIC", "c.txt"], "3 other files ignored: 2 .heic, 1 .txt", id="counted by kind"),
+        pytest.param([".DS_Store", "__MACOSX/a.jpg"], "", id="junk is not worth a word"),
+    ],
+)
+def test_what_was_left_out_is_counted(given: list[str], expected: str) -> None:
+    assert names.ignored_text(given) == expected
