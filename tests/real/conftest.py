@@ -59,7 +59,8 @@ def namespace(cluster: devcluster.Cluster) -> Iterator[str]:
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
     yield name
     cluster.heal()
-    cluster.api.delete(f"/api/v1/namespaces/{name}")
+    if cluster.api.is_there(f"/api/v1/namespaces/{name}"):  # a test may have deleted it
+        cluster.api.delete(f"/api/v1/namespaces/{name}")
 
 
 @pytest.fixture(scope="session")
