@@ -6,7 +6,8 @@ Run as a program, by path and with the standard library alone: `python -I -S gua
   and removes FOLDER. It looks at the process and not at a pipe: a pipe's end lives on in children that the owner forked.
 - The kernel kills the server when the guard is gone (PR_SET_PDEATHSIG). The launcher could not ask for that itself:
   the signal comes at the end of the *thread* that started the child, and test runners start things from threads.
-- SIGTERM to the guard stops the server: SIGTERM, then SIGKILL after the grace time.
+- SIGTERM to the guard stops the server: SIGTERM, then SIGKILL after the grace time. As in a container, SIGTERM goes to
+  the server alone, which knows how to end its children (a Celery worker waits for theirs); SIGKILL goes to all.
 
 The server has a process group of its own, so that Ctrl-C in a terminal reaches the launcher alone, which then stops
 things in order. The guard writes the server's pid as one line to standard output, and ends with the server's status
@@ -117,7 +118,7 @@ def _guard(watch: _Watch, server: int, folder: Path, grace_seconds: float) -> in
             continue
         if watch.stopping and kill_at is None:
             kill_at = now + grace_seconds
-            _signal_group(server, signal.SIGTERM)
+            os.kill(server, signal.SIGTERM)  # not reaped yet, so the pid is still the server's
             _signal_group(server, signal.SIGCONT)  # a paused server would sleep through it
         watch.wait(None if kill_at is None else kill_at - now)
 
