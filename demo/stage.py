@@ -147,6 +147,7 @@ def _settings(places: Places) -> dict[str, str]:
         "JOBS_DIR": str(places.jobs),
         # What the manifests call /photos lies here.
         "INPUT_ROOTS": f"/photos={CHECKOUT / 'examples' / 'photos'}",
+        "DRAIN_SECONDS": "1",  # an interrupted demo waits for no reconstruction
     }
 
 

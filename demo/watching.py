@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import threading
@@ -19,13 +18,16 @@ _END_SECONDS = 5.0
 
 
 def objects(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    """The JSON objects that kubectl prints one after the other, each over many lines and closed by `}` at the margin."""
-    gathered: list[str] = []
+    """The JSON objects that kubectl prints one after the other: one a line, or (older ones) each over many lines."""
+    gathered = ""
     for line in lines:
-        gathered.append(line)
-        if line.rstrip("\n") == "}":
-            yield json.loads("".join(gathered))
-            gathered.clear()
+        gathered += line
+        try:
+            found = json.loads(gathered)
+        except json.JSONDecodeError:  # not all of it yet
+            continue
+        yield found
+        gathered = ""
 
 
 class Watching:
@@ -79,11 +81,8 @@ class Watching:
                 )
             out: IO[str] | None = process.stdout
             assert out is not None  # noqa: S101  # for the type checker: a pipe was asked for
-            with (
-                process,
-                contextlib.suppress(json.JSONDecodeError),
-            ):  # cut off in the middle: the next watch says it again
-                for event in objects(out):
+            with process:
+                for event in objects(out):  # one that is cut off is said again by the next watch
                     if event["type"] in ("ADDED", "MODIFIED"):
                         take(event["object"])
             self._over.wait(_RESTART_SECONDS)

@@ -1,12 +1,22 @@
+import pytest
+
 from demo.watching import objects
 
+EVENTS = [{"type": "ADDED", "object": {"a": "}"}}, {"type": "DELETED"}]
 
-def test_the_objects_of_a_watch_are_read_one_after_the_other() -> None:
-    printed = '{\n    "type": "ADDED",\n    "object": {\n        "a": "}"\n    }\n}\n{\n    "type": "DELETED"\n}\n'
-    assert list(objects(printed.splitlines(keepends=True))) == [
-        {"type": "ADDED", "object": {"a": "}"}},
-        {"type": "DELETED"},
-    ]
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        pytest.param('{"type":"ADDED","object":{"a":"}"}}\n{"type":"DELETED"}\n', id="one a line"),
+        pytest.param(
+            '{\n    "type": "ADDED",\n    "object": {\n        "a": "}"\n    }\n}\n{\n    "type": "DELETED"\n}\n',
+            id="over many lines",
+        ),
+    ],
+)
+def test_the_objects_of_a_watch_are_read_one_after_the_other(printed: str) -> None:
+    assert list(objects(printed.splitlines(keepends=True))) == EVENTS
 
 
 def test_an_object_that_is_cut_off_is_left_out() -> None:
