@@ -1,4 +1,4 @@
-"""The one function that makes phase and conditions, and the one table of their reasons.
+"""The one function that makes phase and conditions. What their reasons mean is in the table of `reasons`.
 
 How others read them: kstatus (Helm, Flux) looks at Reconciling and Stalled, `kubectl wait` and Argo CD at Complete,
 Failed, Cancelled and Finished. A suspended job is at rest as its spec says, so it is not reconciling (kstatus treats a
@@ -12,98 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from reconstruction_operator.api.outcomes import REASONS, reason
+from reconstruction_operator.api.outcomes import reason
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
 from reconstruction_operator.planning.case import Stage
+from reconstruction_operator.planning.reasons import CONDITION_REASONS, ConditionReason
 from reconstruction_operator.planning.times import whole
 
 _T = ConditionType
-
-
-@dataclass(frozen=True, slots=True)
-class ConditionReason:
-    """One row: with this reason a condition has this status, and means this."""
-
-    type: ConditionType
-    reason: str
-    status: str  # "True" | "False" | "Unknown"
-    meaning: str
-
-
-_TABLE = (
-    ConditionReason(_T.ACCEPTED, "Accepted", "True", "The operator has seen the spec and can work with it."),
-    ConditionReason(
-        _T.ACCEPTED,
-        "InvalidSpec",
-        "False",
-        "The spec has a mistake that the API server cannot see; the job has failed.",
-    ),
-    ConditionReason(_T.DISPATCHED, "Dispatched", "True", "The attempt's message was sent to its queue."),
-    ConditionReason(
-        _T.DISPATCHED, "NoWorker", "True", "The message waits in its queue, and no live worker listens to that queue."
-    ),
-    ConditionReason(
-        _T.DISPATCHED, "Waiting", "False", "The attempt waits for its turn: enough messages wait in its queue already."
-    ),
-    ConditionReason(_T.DISPATCHED, "BackingOff", "False", "The next attempt waits for status.nextAttemptTime."),
-    ConditionReason(_T.DISPATCHED, "Suspended", "False", "Nothing is sent while spec.suspend is true."),
-    ConditionReason(_T.DISPATCHED, "NotDispatched", "False", "The job ended, or ends, before this attempt was sent."),
-    ConditionReason(_T.RUNNING, "Started", "True", "A worker has begun the attempt and holds it."),
-    ConditionReason(_T.RUNNING, "Stopping", "True", "A worker holds the attempt; it was asked to stop, or is lost."),
-    ConditionReason(
-        _T.RUNNING, "AwaitingWorker", "Unknown", "Redis was emptied; a live worker may register the attempt again."
-    ),
-    ConditionReason(_T.RUNNING, "NotStarted", "False", "No worker has begun the attempt."),
-    ConditionReason(_T.RUNNING, "AttemptFailed", "False", "The last attempt failed (status.failure); another follows."),
-    ConditionReason(_T.RUNNING, "RedisLost", "False", "Redis forgot the last attempt; another follows."),
-    ConditionReason(_T.RUNNING, "Drained", "False", "The last attempt's worker was shut down; another follows."),
-    ConditionReason(_T.RUNNING, "Superseded", "False", "The last attempt was given up; another follows."),
-    ConditionReason(_T.RUNNING, "Suspended", "False", "Nothing runs while the job is suspended."),
-    ConditionReason(_T.RUNNING, "Ended", "False", "The job is over."),
-    ConditionReason(_T.SUSPENDED, "Suspended", "True", "spec.suspend is true, and nothing of the job runs."),
-    ConditionReason(
-        _T.SUSPENDED, "Suspending", "False", "spec.suspend is true; what runs or waits is being taken back."
-    ),
-    ConditionReason(_T.SUSPENDED, "NotSuspended", "False", "The job has not been suspended, or it is over."),
-    ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and goes on."),
-    ConditionReason(
-        _T.CANCEL_REQUESTED, "Requested", "True", "Step one: announced. Confirm it, or withdraw it; the job goes on."
-    ),
-    ConditionReason(_T.CANCEL_REQUESTED, "Confirmed", "True", "Step two: final. The job is stopped."),
-    ConditionReason(_T.CANCEL_REQUESTED, "NotRequested", "False", "Nobody has asked for a cancel."),
-    ConditionReason(_T.CANCEL_REQUESTED, "Withdrawn", "False", "A request was withdrawn before it was confirmed."),
-    ConditionReason(_T.COMPLETE, "Succeeded", "True", "The result is there (status.outputs)."),
-    ConditionReason(_T.COMPLETE, "NotFinished", "False", "The job is not over."),
-    ConditionReason(_T.COMPLETE, "Failed", "False", "The job failed."),
-    ConditionReason(_T.COMPLETE, "Cancelled", "False", "The job was cancelled."),
-    ConditionReason(_T.FAILED, "NotFinished", "False", "The job is not over."),
-    ConditionReason(_T.FAILED, "Succeeded", "False", "The job succeeded."),
-    ConditionReason(_T.FAILED, "Cancelled", "False", "The job was cancelled, which is no failure."),
-    ConditionReason(_T.CANCELLED, "Cancelled", "True", "The cancel is done, and nothing of the job runs."),
-    ConditionReason(_T.CANCELLED, "Cancelling", "False", "The cancel is confirmed; something may still run."),
-    ConditionReason(_T.CANCELLED, "NotFinished", "False", "The job is not over."),
-    ConditionReason(_T.CANCELLED, "Succeeded", "False", "The job had succeeded."),
-    ConditionReason(_T.CANCELLED, "Failed", "False", "The job had failed."),
-    ConditionReason(_T.FINISHED, "Succeeded", "True", "The job is over: it succeeded."),
-    ConditionReason(_T.FINISHED, "Failed", "True", "The job is over: it failed."),
-    ConditionReason(_T.FINISHED, "Cancelled", "True", "The job is over: it was cancelled."),
-    ConditionReason(_T.FINISHED, "NotFinished", "False", "The job is not over."),
-    ConditionReason(_T.RECONCILING, "Pending", "True", "The job waits to be dispatched."),
-    ConditionReason(_T.RECONCILING, "Queued", "True", "The job waits for a worker."),
-    ConditionReason(_T.RECONCILING, "Running", "True", "A worker has the job."),
-    ConditionReason(_T.RECONCILING, "Cancelling", "True", "The job is being cancelled."),
-    ConditionReason(_T.RECONCILING, "Suspended", "False", "The job rests, as its spec says."),
-    ConditionReason(_T.RECONCILING, "Finished", "False", "The job is over."),
-    ConditionReason(_T.STALLED, "NotStalled", "False", "The job has not failed."),
-    *(
-        ConditionReason(kind, its.condition_reason, "True", its.advice)
-        for kind in (_T.FAILED, _T.STALLED)
-        for its in REASONS.values()
-        if its.counts
-    ),
-)
-
-CONDITION_REASONS = MappingProxyType({(row.type, row.reason): row for row in _TABLE})
 
 _PHASES = MappingProxyType(
     {
@@ -245,19 +160,3 @@ def _cancel_requested(facts: Facts, old: Condition | None) -> str:
     if old is not None and (old.status == "True" or old.reason == "Withdrawn"):
         return "Withdrawn"
     return "NotRequested"
-
-
-def markdown() -> str:
-    """The table of all reasons, as `docs/conditions.md` shows it."""
-    lines = [
-        "# Conditions of a ReconstructionJob",
-        "",
-        "Made from the table in `planning/conditions.py`. All eleven are there from the operator's first visit, each with",
-        "`observedGeneration`. `Finished` is true however the job ended. A suspended job is not reconciling, and a",
-        "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
-        "CamelCase.",
-    ]
-    for kind in ConditionType:
-        lines += ["", f"## {kind.value}", "", "| status | reason | meaning |", "|---|---|---|"]
-        lines += [f"| {row.status} | {row.reason} | {row.meaning} |" for row in _TABLE if row.type is kind]
-    return "\n".join(lines) + "\n"

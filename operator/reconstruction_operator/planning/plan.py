@@ -124,16 +124,17 @@ def _status(case: Case, decision: Decision) -> Status:
         failure=details.failure,
     )
     phase, made = conditions(facts, case.stored.conditions, case.now)
-    return fit(
-        replace(
-            details,
-            observed_generation=job.generation,
-            phase=phase,
-            message=message,
-            cancel=_cancel(case, decision.stage),
-            conditions=made,
-        )
+    status = replace(
+        details,
+        observed_generation=job.generation,
+        phase=phase,
+        message=message,
+        cancel=_cancel(case, decision.stage),
+        conditions=made,
     )
+    # Cut here and not only at the write: else what is stored would differ from the plan for ever. It takes longer than
+    # all the rest, and what is stored already fits.
+    return case.stored if status == case.stored else fit(status)
 
 
 def _cancel(case: Case, stage: Stage) -> Cancel | None:

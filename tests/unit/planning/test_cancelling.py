@@ -41,22 +41,23 @@ CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 
 
 @pytest.mark.parametrize(
-    ("spec", "requested", "confirmed", "ttl", "actions"),
+    ("spec", "flags", "ttl", "actions"),
     [
-        pytest.param({}, False, False, None, (), id="nothing"),
-        pytest.param(REQUESTED, False, False, None, (RequestCancel(),), id="requested"),
-        pytest.param(REQUESTED, True, False, 1801.0, (), id="requested-and-set"),
-        pytest.param(REQUESTED, True, False, 1800.0, (RequestCancel(),), id="requested-and-half-expired"),
-        pytest.param({}, True, False, 3000.0, (WithdrawRequest(),), id="withdrawn"),
-        pytest.param(CONFIRMED, True, False, 3000.0, (AssertCancelled(),), id="confirmed"),
-        pytest.param(CONFIRMED, False, True, 3000.0, (), id="confirmed-and-set"),
-        pytest.param(CONFIRMED, False, True, 1000.0, (AssertCancelled(),), id="confirmed-and-half-expired"),
-        pytest.param({}, False, True, 3000.0, (), id="confirmed-by-hand-in-redis"),
+        pytest.param({}, (False, False), None, (), id="nothing"),
+        pytest.param(REQUESTED, (False, False), None, (RequestCancel(),), id="requested"),
+        pytest.param(REQUESTED, (True, False), 1801.0, (), id="requested-and-set"),
+        pytest.param(REQUESTED, (True, False), 1800.0, (RequestCancel(),), id="requested-and-half-expired"),
+        pytest.param({}, (True, False), 3000.0, (WithdrawRequest(),), id="withdrawn"),
+        pytest.param(CONFIRMED, (True, False), 3000.0, (AssertCancelled(),), id="confirmed"),
+        pytest.param(CONFIRMED, (False, True), 3000.0, (), id="confirmed-and-set"),
+        pytest.param(CONFIRMED, (False, True), 1000.0, (AssertCancelled(),), id="confirmed-and-half-expired"),
+        pytest.param({}, (False, True), 3000.0, (), id="confirmed-by-hand-in-redis"),
     ],
 )
 def test_the_flags_follow_the_spec(
-    look: Look, spec: dict[str, bool], requested: bool, confirmed: bool, ttl: float | None, actions: tuple[object, ...]
+    look: Look, spec: dict[str, bool], flags: tuple[bool, bool], ttl: float | None, actions: tuple[object, ...]
 ) -> None:
+    requested, confirmed = flags
     seen = replace(HELD, requested=requested, confirmed=confirmed, flag_ttl_seconds=ttl)
 
     assert look(seen, RUNNING, **spec).actions == actions

@@ -22,8 +22,8 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.api.steps import STEPS
 from reconstruction_operator.planning import types as t
-from reconstruction_operator.planning.conditions import CONDITION_REASONS
 from reconstruction_operator.planning.plan import plan
+from reconstruction_operator.planning.reasons import CONDITION_REASONS
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LIMITS = t.Limits(
@@ -43,7 +43,7 @@ STOP_ENDS = {
     StopReason.DELETED: (Outcome.STOPPED, "DELETED"),
     StopReason.SUPERSEDED: (Outcome.STOPPED, "SUPERSEDED"),
 }
-FAILURES = ("WORKER_ERROR", "OUT_OF_MEMORY", "TOO_FEW_IMAGES", "NEWER_WORKERS_REASON")
+FAILURES = ("WORKER_ERROR", "WORKER_ERROR", "OUT_OF_MEMORY", "TOO_FEW_IMAGES", "NEWER_WORKERS_REASON")
 
 
 @dataclass
@@ -227,10 +227,10 @@ class Histories(RuleBasedStateMachine):
     """One job, from its creation to its end."""
 
     @initialize(
-        backoff_limit=st.integers(0, 3),
+        backoff_limit=st.integers(0, 6),
         suspend=st.booleans(),
-        active=st.sampled_from([None, None, 60, 600]),
-        waiting=st.sampled_from([None, None, 60]),
+        active=st.sampled_from([None, None, None, None, 60, 3000]),
+        waiting=st.sampled_from([None, None, None, None, 60]),
     )
     def create(self, backoff_limit: int, suspend: bool, active: int | None, waiting: int | None) -> None:
         spec = Spec(
@@ -243,7 +243,7 @@ class Histories(RuleBasedStateMachine):
         self.world = World()
         self.job = t.Job(JobKey("ns", "name", "uid"), 1, START, spec, Status())
         self.looked: t.Observation | None = None
-        self.confirmed_when: int | None = None
+        self.confirmed_in_time = False
 
     # --- the user
 
@@ -254,20 +254,17 @@ class Histories(RuleBasedStateMachine):
             spec=replace(self.job.spec, **changes),  # type: ignore[arg-type]  # booleans of the spec
         )
 
-    @rule(value=st.booleans())
-    def user_suspends_or_resumes(self, value: bool) -> None:
-        self._edit(suspend=value)
-
-    @precondition(lambda self: not self.job.spec.cancel_confirmed)
-    @rule(value=st.booleans())
-    def user_requests_or_withdraws(self, value: bool) -> None:
-        self._edit(cancel_requested=value)
-
-    @precondition(lambda self: self.job.spec.cancel_requested and not self.job.spec.cancel_confirmed)
-    @rule()
-    def user_confirms(self) -> None:
-        self._edit(cancel_confirmed=True)
-        self.confirmed_when = len(self.world.recorded)
+    @rule(what=st.sampled_from(["suspend", "resume", "resume", "request", "withdraw", "withdraw", "confirm"]))
+    def user_edits(self, what: str) -> None:
+        """The API server keeps the order of the two steps, and that the second is final."""
+        spec, phase = self.job.spec, self.job.status.phase
+        if what in ("suspend", "resume"):
+            self._edit(suspend=what == "suspend")
+        elif not spec.cancel_confirmed and what != "confirm":
+            self._edit(cancel_requested=what == "request")
+        elif spec.cancel_requested and not spec.cancel_confirmed:
+            self._edit(cancel_confirmed=True)
+            self.confirmed_in_time = phase is None or not phase.finished
 
     # --- time and faults
 
@@ -275,21 +272,15 @@ class Histories(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.world.now += timedelta(seconds=seconds)
 
-    @rule()
-    def redis_is_emptied(self) -> None:
-        self.world.forget()
-
-    @rule()
-    def contact_with_redis_breaks(self) -> None:
-        self.world.contact_since = self.world.now
-
-    @precondition(lambda self: self.world.messages)
-    @rule(doubled=st.booleans())
-    def message_is_lost_or_doubled(self, doubled: bool) -> None:
-        if doubled:
-            self.world.messages.append(self.world.messages[0])
-        else:
-            self.world.messages.pop(0)
+    @rule(what=st.sampled_from(["emptied", "contact breaks", "message is lost", "message is doubled"]))
+    def redis_has_trouble(self, what: str) -> None:
+        if what == "emptied":
+            self.world.forget()
+        elif what == "contact breaks":
+            self.world.contact_since = self.world.now
+        elif self.world.messages:
+            first = self.world.messages.pop(0)
+            self.world.messages += [first, first] if what == "message is doubled" else []
 
     # --- workers
 
@@ -315,7 +306,7 @@ class Histories(RuleBasedStateMachine):
             run.connected = what == "reconnect"
 
     @precondition(lambda self: self.world.runs)
-    @rule(data=st.data(), how=st.sampled_from(["success", "drained", *FAILURES]))
+    @rule(data=st.data(), how=st.sampled_from(["success", "drained", "drained", "drained", *FAILURES]))
     def worker_finishes(self, data: st.DataObject, how: str) -> None:
         run = data.draw(st.sampled_from(self.world.runs))
         if how == "success":
@@ -431,7 +422,7 @@ class Histories(RuleBasedStateMachine):
         outcomes = {outcome for _, outcome, _ in self.world.recorded}
         if status.phase is Phase.SUCCEEDED:
             assert Outcome.SUCCEEDED in outcomes
-        if self.job.spec.cancel_confirmed and status.phase is Phase.FAILED:
+        if self.confirmed_in_time and status.phase is Phase.FAILED:
             final = [
                 why
                 for _, outcome, why in self.world.recorded
@@ -439,7 +430,7 @@ class Histories(RuleBasedStateMachine):
             ]
             assert final, "a confirmed cancel ended as a failure that nobody had recorded"
         if status.phase is Phase.CANCELLED:
-            assert self.job.spec.cancel_confirmed
+            assert self.confirmed_in_time
 
 
 def _as_stored(status: Status) -> Status:

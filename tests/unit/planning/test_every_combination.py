@@ -1,0 +1,132 @@
+"""Every claim x end x flags x stop x record x spec x status, also those that cannot be: a plan always follows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.api.status import ConditionType, Failure, Phase, Progress, Status
+from reconstruction_operator.planning.orphans import plan_orphan
+from reconstruction_operator.planning.types import (
+    Claim,
+    ClearFlags,
+    DeleteFiles,
+    DeleteObject,
+    Dispatch,
+    End,
+    ForceEnd,
+    Limits,
+    Observation,
+    Plan,
+    ProgressReport,
+    Queue,
+    Record,
+    TakeClaim,
+)
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SENT = NOW - timedelta(seconds=30)
+
+CLAIMS: dict[str, dict[str, Any]] = {
+    "unclaimed": {},
+    "held": {"claim": Claim("token", "worker-1", False, SENT), "alive": True},
+    "silent": {"claim": Claim("token", "worker-1", False, SENT), "silent_seconds": 60.0},
+    "nameless": {"claim": Claim("", "", False, SENT), "alive": True},
+    "taken": {"claim": Claim("operator", "operator", True, SENT)},
+}
+ENDS = [
+    None,
+    End(Outcome.SUCCEEDED, at=NOW, simulated=True),
+    End(Outcome.CANCELLED, "CANCELLED"),
+    End(Outcome.FAILED, "TOO_FEW_IMAGES", "2 photos", NOW, "worker-1"),
+    End(Outcome.FAILED, "WORKER_LOST"),
+    End(Outcome.STOPPED, "SUSPENDED", at=NOW),
+    End(Outcome.STOPPED),
+]
+FLAGS: list[dict[str, Any]] = [
+    {},
+    {"requested": True, "flag_ttl_seconds": 3000.0},
+    {"confirmed": True, "flag_ttl_seconds": 10.0},
+]
+STOPS = [None, StopReason.DEADLINE]
+RECORDS = [None, Record("i", "team", "banana", 1, "celery"), Record("i", "team", "banana", 2, "celery", SENT), Record("i", "team", "banana", 9, "gpu", NOW)]  # fmt: skip
+SPECS: list[dict[str, Any]] = [
+    {},
+    {"suspend": True},
+    {"cancel_requested": True},
+    {"cancel_requested": True, "cancel_confirmed": True, "suspend": True},
+    {"active_deadline_seconds": 1, "queue_deadline_seconds": 1, "backoff_limit": 0},
+]
+EPOCHS = [1.0, 1e9]
+REPORT = ProgressReport(55, "Running reconstruction", 3, 0.5, SENT, NOW, "depth map 4/12")
+FAILURE = Failure("OUT_OF_MEMORY", "killed", retriable=True)
+STATUSES = {
+    "new": Status(),
+    "pending": Status(phase=Phase.PENDING, attempt=2, failures=1, failure=FAILURE, next_attempt_time=NOW + timedelta(seconds=9)),
+    "queued": Status(phase=Phase.QUEUED, attempt=1, dispatch_time=SENT),
+    "running": Status(phase=Phase.RUNNING, attempt=2, worker="worker-1", start_time=SENT, progress=Progress(20, "Running reconstruction", 3)),
+    "suspended": Status(phase=Phase.SUSPENDED, attempt=1),
+    "cancelling": Status(phase=Phase.CANCELLING, attempt=1, worker="worker-1", start_time=SENT),
+    "succeeded": Status(phase=Phase.SUCCEEDED, attempt=1, worker="worker-1", completion_time=SENT),
+    "failed": Status(phase=Phase.FAILED, attempt=2, failure=FAILURE, completion_time=SENT),
+    "cancelled": Status(phase=Phase.CANCELLED, attempt=2, completion_time=SENT),
+}  # fmt: skip
+
+
+def observations() -> list[Observation]:
+    parts = itertools.product(CLAIMS.values(), ENDS, FLAGS, STOPS, RECORDS, EPOCHS)
+    return [
+        Observation(
+            **claim, **flags, end=end, stop=stop, record=record, epoch_age_seconds=age, progress=REPORT, queue=Queue(1)
+        )
+        for claim, end, flags, stop, record, age in parts
+    ]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=["plain", "suspend", "requested", "confirmed", "overdue"])
+@pytest.mark.parametrize("stored", [pytest.param(status, id=name) for name, status in STATUSES.items()])
+def test_a_sane_plan_follows(look: Look, stored: Status, spec: dict[str, Any]) -> None:
+    for seen in observations():
+        plan = look(seen, stored, admitted=True, **spec)
+        wrong = faults(stored, spec, seen, plan)
+        assert not wrong, f"{wrong}: {seen} -> {plan}"
+
+
+def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) -> list[str]:
+    status, kinds = plan.status, [type(action) for action in plan.actions]
+    held = seen.claim is not None and not seen.claim.by_operator and seen.end is None
+    found = {
+        "the time to wake is over": plan.wake_at is not None and plan.wake_at <= NOW,
+        "an action is doubled": len(set(kinds)) != len(kinds),
+        "the attempt fell": status.attempt < stored.attempt,
+        "a live worker's attempt is ended": held and seen.alive and bool({TakeClaim, ForceEnd} & set(kinds)),
+        "what a worker has is sent again": (held or seen.end is not None) and Dispatch in kinds,
+        "a cancelled job is sent": bool(spec.get("cancel_confirmed")) and Dispatch in kinds,
+        "a suspended job is sent": bool(spec.get("suspend")) and Dispatch in kinds,
+    }
+    if stored.phase is not None and stored.phase.finished:
+        found["a finished job is written"] = status != stored or bool(plan.events)
+        found["an object goes without a time to live"] = DeleteObject in kinds
+    else:
+        found["a condition is missing"] = [one.type for one in status.conditions] != list(ConditionType)
+        found["files of an unfinished job are deleted"] = DeleteFiles in kinds or ClearFlags in kinds
+        found["cancelled while a worker has it"] = status.phase is Phase.CANCELLED and held
+        found["nobody knows what is going on"] = not status.message or status.phase is None
+    return [what for what, wrong in found.items() if wrong]
+
+
+def test_a_sane_plan_follows_for_a_record_without_an_object(limits: Limits) -> None:
+    for seen, record in itertools.product(observations(), RECORDS[1:]):
+        assert record is not None
+        actions = plan_orphan("uid", record, replace(seen, record=record), NOW, limits)
+
+        assert all(getattr(one, "task", None) in (None, TaskId("uid", record.attempt)) for one in actions)
+        assert seen.end is None or not {TakeClaim, ForceEnd} & {type(one) for one in actions}

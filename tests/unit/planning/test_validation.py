@@ -1,0 +1,149 @@
+"""Mistakes that only the operator sees: each message says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.planning.validation import InvalidSpec, problems
+
+GOOD = "file:///photos/banana"
+
+
+def said(**spec: Any) -> str:
+    spec.setdefault("input", Location(GOOD))
+    found = problems(Spec(**spec))
+    return found.message if found else ""
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        GOOD,
+        "file:///photos/set one",
+        "file:///photos/set%20one.zip",
+        "file:///photos/a..b",
+        "https://example.com/photos.zip",
+        "https://example.com:8443/a/b/photos.tar",
+        "https://example.com/photos.TAR.GZ",
+        "https://example.com/photos.tgz?signature=abc",
+        "https://[2001:db8::1]/photos.zip",
+    ],
+)
+def test_an_input_that_can_be_read_is_accepted(uri: str) -> None:
+    assert problems(Spec(input=Location(uri))) is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "wrong", "instead"),
+    [
+        pytest.param("", "is empty", "write file:///folder", id="empty"),
+        pytest.param("s3://bucket/photos", "s3:// inputs are not supported yet", "use file:///folder", id="s3"),
+        pytest.param("gs://bucket/photos", "gs:// inputs are not supported yet", "https:// archive", id="gs"),
+        pytest.param("http://example.com/a.zip", "http is not supported", "https://host/photos.zip", id="http"),
+        pytest.param("ftp://example.com/a.zip", "ftp is not supported", "file:///folder", id="ftp"),
+        pytest.param("/photos/banana", "no scheme is not supported", "file:///folder", id="a-bare-path"),
+        pytest.param("file://photos/banana", "file:// takes no host", "file:///photos/banana with three", id="two-slashes"),
+        pytest.param("file:photos", "must be absolute", "three slashes", id="relative"),
+        pytest.param("file:///", "the root folder cannot be used", "name a folder below it", id="the-root"),
+        pytest.param("file:///./", "the root folder cannot be used", "name a folder below it", id="the-root-by-a-dot"),
+        pytest.param("file:///photos/../etc", "goes upwards with '..'", "the folder itself", id="upwards"),
+        pytest.param("file:///photos/%2e%2e/etc", "goes upwards with '..'", "the folder itself", id="upwards-in-disguise"),
+        pytest.param("file:///photos/a%00b", "has control characters", "write file:///folder", id="a-nul"),
+        pytest.param("file:///photos/a\nb", "has control characters", "write file:///folder", id="a-line-feed"),
+        pytest.param("file:///photos\\banana", "has backslashes", "write file:///folder", id="backslashes"),
+        pytest.param("file:///photos/what?x", "takes no '?' or '#'", "write %3F", id="a-query"),
+        pytest.param("file:///photos/a#b", "takes no '?' or '#'", "%23", id="a-fragment"),
+        pytest.param("https:///photos.zip", "has no host", "https://host/photos.zip", id="no-host"),
+        pytest.param("https://example.com:99999/a.zip", "cannot be read", "https://host/photos.zip", id="no-port"),
+        pytest.param("https://[::1/a.zip", "cannot be read", "https://host/photos.zip", id="half-an-address"),
+        pytest.param("https://example.com/photos/", "takes one archive", "pack the photos", id="a-web-folder"),
+        pytest.param("https://example.com/photos.html", "does not end in .zip", "pack the photos", id="a-page"),
+        pytest.param("https://example.com", "takes one archive", "pack the photos", id="a-host-alone"),
+        pytest.param("https://example.com/a?file=a.zip", "takes one archive", "pack the photos", id="an-archive-in-the-query"),
+        pytest.param("https://me@example.com/a.zip", "user name or password", "https://host/photos.zip", id="a-user"),
+    ],
+)  # fmt: skip
+def test_an_input_that_cannot_be_read_is_refused_with_advice(uri: str, wrong: str, instead: str) -> None:
+    message = said(input=Location(uri))
+
+    assert message.startswith("spec.input.uri")
+    assert wrong in message
+    assert instead in message
+
+
+@pytest.mark.parametrize(
+    ("uri", "wrong"),
+    [
+        pytest.param("s3://meshes/banana", "s3:// outputs are not supported yet", id="s3"),
+        pytest.param("gs://meshes/banana", "gs:// outputs are not supported yet", id="gs"),
+        pytest.param("https://example.com/meshes", "https is no place for results", id="https"),
+        pytest.param("", "is empty", id="empty"),
+        pytest.param("file:///meshes/../etc", "goes upwards", id="upwards"),
+        pytest.param("file://meshes/banana", "takes no host", id="two-slashes"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused(uri: str, wrong: str) -> None:
+    message = said(output=Location(uri))
+
+    assert message.startswith("spec.output.uri")
+    assert wrong in message
+
+
+def test_an_output_folder_is_accepted() -> None:
+    assert said(output=Location("file:///meshes/banana")) == ""
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://me:secret@example.com/a.zip", "https://me:secret@[::1/a.zip", "https://e.com/a?key=secret"]
+)
+def test_a_secret_is_never_repeated(uri: str) -> None:
+    message = said(input=Location(uri))
+
+    assert message
+    assert "secret" not in message
+
+
+def nested(depth: int) -> dict[str, Any]:
+    return {"a": nested(depth - 1)} if depth > 1 else {}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "wrong"),
+    [
+        pytest.param({}, "", id="none"),
+        pytest.param({"quality": "fast"}, "", id="usual"),
+        pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}'))}, "", id="as-large-as-allowed"),
+        pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}') + 1)}, "has 16385 bytes of JSON, and 16384 are allowed", id="too-large"),
+        pytest.param({"a": "ü" * 3000}, "bytes of JSON", id="too-large-in-bytes-alone"),
+        pytest.param(nested(8), "", id="as-deep-as-allowed"),
+        pytest.param(nested(9), "nested more than 8 deep", id="too-deep"),
+        pytest.param({"a": [[[[[[[[1]]]]]]]]}, "nested more than 8 deep", id="lists-too-deep"),
+        pytest.param(nested(800), "nested more than 8 deep", id="absurdly-deep"),
+    ],
+)  # fmt: skip
+def test_parameters_are_limited(parameters: dict[str, Any], wrong: str) -> None:
+    message = said(parameters=parameters)
+
+    assert (wrong in message) if wrong else message == ""
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    found = problems(Spec(input=Location("s3://a/b"), output=Location("s3://c/d"), parameters=nested(9)))
+
+    assert isinstance(found, InvalidSpec)
+    assert [one.split(":")[0].split()[0] for one in found.problems] == [
+        "spec.input.uri",
+        "spec.output.uri",
+        "spec.parameters",
+    ]
+
+
+@given(uri=st.text() | st.builds("{}://{}".format, st.sampled_from(["file", "https", "s3"]), st.text()))
+def test_any_text_is_answered(uri: str) -> None:
+    found = problems(Spec(input=Location(uri), output=Location(uri)))
+
+    assert found is None or all(found.problems)
