@@ -6,9 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from prometheus_client.metrics import MetricWrapperBase
+from reconstruction_operator.api.crd import CATEGORY, PRINTER_COLUMNS, SELECTABLE_FIELDS, SHORT_NAMES, schema
+from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.api.outcomes import REASONS
+from reconstruction_operator.planning import reasons as conditions
+from reconstruction_operator.telemetry import metrics
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIG = "operator/reconstruction_operator/config.py"
@@ -82,9 +87,108 @@ def reasons_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def schema_nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Path, schema and whether it is required, of every field below an object's schema; the object itself first."""
+    for name, child in node.get("properties", {}).items():
+        at = f"{path}.{name}" if path else name
+        yield at, child, name in node.get("required", ())
+        yield from schema_nodes(child.get("items", child), f"{at}[]" if "items" in child else at)
+
+
+def limits(node: dict[str, Any]) -> str:
+    """What a field's schema allows, in words."""
+    told = [
+        ("enum", lambda: ", ".join(f"`{each}`" for each in node["enum"])),
+        (
+            "minimum",
+            lambda: f"{node['minimum']} to {node['maximum']}" if "maximum" in node else f"from {node['minimum']}",
+        ),
+        ("maxLength", lambda: f"at most {node['maxLength']} characters"),
+        ("maxItems", lambda: f"at most {node['maxItems']} entries"),
+        ("maxProperties", lambda: f"at most {node['maxProperties']} entries"),
+        ("pattern", lambda: f"`{node['pattern']}`"),
+    ]
+    return "; ".join(tell() for key, tell in told if key in node)
+
+
+def api_page() -> str:
+    """docs/api.md."""
+    root = schema()
+    nodes = [("", root, True), *schema_nodes(root)]
+    names = f"short names `{'`, `'.join(SHORT_NAMES)}`, category `{CATEGORY}`"
+    parts = [
+        "# ReconstructionJob, field by field",
+        "",
+        f"`{GROUP}/{VERSION}`, kind `{KIND}`, {names}. These tables are made from the types in",
+        "`operator/reconstruction_operator/api` by `make docs`, as the CRD is by `make crd`; `kubectl explain recon.spec` says",
+        "the same. Examples are in [manifests/examples](../manifests/examples), the reasons of failures in",
+        "[reasons.md](reasons.md).",
+    ]
+    for part in ("spec", "status"):
+        parts += ["", f"## .{part}", "", "| field | type | meaning | allowed |", "|---|---|---|---|"]
+        for path, node, required in nodes:
+            if path.startswith(f"{part}."):
+                meaning = node["description"].replace("<", "&lt;")
+                name = f"`{path.removeprefix(f'{part}.')}`{' (required)' if required else ''}"
+                parts.append(f"| {name} | {node['type']} | {meaning} | {limits(node).replace('|', chr(92) + '|')} |")
+    parts += [
+        "",
+        "## What the API server refuses",
+        "",
+        "Beside what the tables allow, it enforces these rules (CEL), and answers with their messages:",
+        "",
+        "| field | message |",
+        "|---|---|",
+    ]
+    for path, node, _ in nodes:
+        for rule in node.get("x-kubernetes-validations", ()):
+            parts.append(f"| `{(path + rule.get('fieldPath', '')).lstrip('.')}` | {rule['message']} |")
+    parts += [
+        "",
+        "## Columns of `kubectl get recon`",
+        "",
+        "| column | from | meaning | shown |",
+        "|---|---|---|---|",
+    ]
+    for column in PRINTER_COLUMNS:
+        shown = "with `-o wide`" if column.get("priority") else "always"
+        parts.append(f"| {column['name']} | `{column['jsonPath']}` | {column['description']} | {shown} |")
+    selectors = ", ".join(f"`{path.lstrip('.')}`" for path in SELECTABLE_FIELDS)
+    parts += ["", f"`kubectl get recon --field-selector` takes {selectors}."]
+    return "\n".join(parts) + "\n"
+
+
+def metrics_page() -> str:
+    """docs/metrics.md."""
+    parts = [
+        "# Metrics",
+        "",
+        "What the operator says at `/metrics`, beside the usual ones of Python and its process. This table is made from",
+        "`operator/reconstruction_operator/telemetry/metrics.py` by `make docs`.",
+        "",
+        "| name | type | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    suffixes = {"counter": "_total", "info": "_info"}
+    for metric in vars(metrics).values():
+        if not isinstance(metric, MetricWrapperBase):
+            continue
+        (described,) = metric.describe()
+        labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001  # the library has no other way
+        name = described.name + suffixes.get(described.type, "")
+        parts.append(f"| `{name}` | {described.type} | {labels} | {described.documentation} |")
+    return "\n".join(parts) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Path in the checkout -> content."""
-    return {"docs/settings.md": settings_page(), "docs/reasons.md": reasons_page()}
+    return {
+        "docs/api.md": api_page(),
+        "docs/conditions.md": conditions.markdown(),
+        "docs/metrics.md": metrics_page(),
+        "docs/reasons.md": reasons_page(),
+        "docs/settings.md": settings_page(),
+    }
 
 
 if __name__ == "__main__":
