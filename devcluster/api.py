@@ -44,7 +44,13 @@ class Api:
             return False
         return True
 
-    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """Change something by a JSON merge patch."""
+        return self.request("PATCH", path, body, content_type="application/merge-patch+json")
+
+    def request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, content_type: str = "application/json"
+    ) -> Any:
         """Send one request on a connection of its own; raise RefusedError for an error status."""
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls, timeout=_REQUEST_SECONDS)
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
@@ -53,7 +59,7 @@ class Api:
                 if body is None:
                     connection.request(method, path, headers=headers)
                 else:
-                    headers["Content-Type"] = "application/json"
+                    headers["Content-Type"] = content_type
                     connection.request(method, path, json.dumps(body), headers)
                 answer = connection.getresponse()
                 content = answer.read()

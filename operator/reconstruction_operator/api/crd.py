@@ -16,6 +16,9 @@ from reconstruction_operator.api.schema import Schema, object_schema, validation
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Status
 
+SHORT_NAMES: tuple[str, ...] = ("recon", "rjob")
+CATEGORY = "reconstruction"  # `kubectl get reconstruction`
+
 _HEADER = """\
 # Made from operator/reconstruction_operator/api by `make crd`: change it there.
 # Needs Kubernetes 1.31 or newer.
@@ -83,8 +86,8 @@ def crd() -> dict[str, Any]:
                 "listKind": f"{KIND}List",
                 "plural": PLURAL,
                 "singular": KIND.lower(),
-                "shortNames": ["recon", "rjob"],
-                "categories": ["reconstruction"],
+                "shortNames": list(SHORT_NAMES),
+                "categories": [CATEGORY],
             },
             "versions": [
                 {

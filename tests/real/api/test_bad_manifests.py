@@ -1,0 +1,30 @@
+"""What a user reads whose manifest the API server refuses. The table is `tests/data/bad_manifests.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devcluster.kubectl import Kubectl
+
+pytestmark = pytest.mark.real
+
+_TABLE = yaml.safe_load((Path(__file__).parents[2] / "data" / "bad_manifests.yaml").read_text(encoding="utf-8"))
+_LEAST = 30
+
+
+def test_the_table_is_long_enough_and_names_each_case_once() -> None:
+    assert len({case["id"] for case in _TABLE}) == len(_TABLE) >= _LEAST
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in _TABLE])
+def test_kubectl_apply_is_refused_with_a_message_that_says_what_is_wrong(
+    kubectl: Kubectl, case: dict[str, object]
+) -> None:
+    answer = kubectl("apply", "-f", "-", text=str(case["manifest"]))
+
+    assert not answer.accepted
+    assert [line for line in case["said"] if line not in answer.text] == [], answer.text  # type: ignore[attr-defined]
+    assert "secret" not in answer.text

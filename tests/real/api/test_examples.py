@@ -1,0 +1,70 @@
+"""Every example is admitted, and does what its comments promise as far as the API server knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devcluster.kubectl import Kubectl
+
+pytestmark = pytest.mark.real
+
+_FOLDER = Path(__file__).parents[3] / "manifests" / "examples"
+_EXAMPLES = [pytest.param(path, id=path.stem) for path in sorted(_FOLDER.glob("*.yaml"))]
+
+
+def test_there_is_an_example_for_each_thing_that_a_spec_can_do() -> None:
+    used = {field for path in _FOLDER.glob("*.yaml") for field in yaml.safe_load(path.read_text())["spec"]}
+
+    # A cancel is a change; managedBy is for controllers.
+    assert used >= {
+        "modelType",
+        "input",
+        "output",
+        "parameters",
+        "queue",
+        "priority",
+        "suspend",
+        "backoffLimit",
+        "activeDeadlineSeconds",
+        "queueDeadlineSeconds",
+        "ttlSecondsAfterFinished",
+    }
+
+
+@pytest.mark.parametrize("path", _EXAMPLES)
+def test_an_example_is_explained_and_named_as_its_file(path: Path) -> None:
+    text = path.read_text()
+
+    assert text.startswith("# ")
+    assert yaml.safe_load(text)["metadata"]["name"] == path.stem
+
+
+@pytest.mark.parametrize("path", _EXAMPLES)
+def test_the_api_server_would_admit_an_example(kubectl: Kubectl, path: Path) -> None:
+    answer = kubectl("apply", "--dry-run=server", "-f", path)
+
+    assert answer.text == f"reconstructionjob.reconstruction.dev/{path.stem} created (server dry run)\n"
+
+
+@pytest.mark.parametrize("path", _EXAMPLES)
+def test_an_example_is_admitted_and_its_own_commands_work(kubectl: Kubectl, path: Path) -> None:
+    assert kubectl("apply", "-f", path).text == f"reconstructionjob.reconstruction.dev/{path.stem} created\n"
+
+    commands = re.findall(r"^#   kubectl (patch .*?) --type=merge -p '(.*?)'", path.read_text(), re.MULTILINE)
+    requested = any("cancelConfirmed" in body for _, body in commands)
+    for command, body in commands:
+        if requested and "cancelConfirmed" in body:  # its comment says: after a request, and the last was withdrawn
+            assert kubectl.change(path.stem, cancelRequested=True).accepted
+        answer = kubectl(*command.split(), "--type=merge", "-p", body)
+        assert answer.accepted, answer.text
+
+
+def test_all_examples_are_admitted_together(kubectl: Kubectl) -> None:
+    answer = kubectl("apply", "-f", _FOLDER)
+
+    assert answer.accepted, answer.text
+    assert answer.text.count(" created") == len(_EXAMPLES)

@@ -1,0 +1,156 @@
+"""`kubectl apply -k` of what is shipped: it builds, a real API server takes it, and its pods may run there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from reconstruction_operator import config
+
+from devcluster import Cluster
+
+pytestmark = pytest.mark.real
+
+_MANIFESTS = Path(__file__).parents[3] / "manifests"
+_HOME = "reconstruction-system"
+_INSTALLATIONS = ["install", "complete"]
+
+
+def build(cluster: Cluster, name: str) -> list[dict[str, Any]]:
+    """All objects of an installation."""
+    return list(yaml.safe_load_all(cluster.kubectl("kustomize", _MANIFESTS / name).stdout))
+
+
+def of_kind(objects: list[dict[str, Any]], *kinds: str) -> dict[str, dict[str, Any]]:
+    return {one["metadata"]["name"]: one for one in objects if one["kind"] in kinds}
+
+
+def test_the_installation_is_the_operator_and_its_rights_alone(cluster: Cluster) -> None:
+    kinds = sorted(one["kind"] for one in build(cluster, "install"))
+
+    assert kinds == [
+        "ClusterRole",
+        "ClusterRole",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ConfigMap",
+        "Deployment",
+        "Namespace",
+        "Role",
+        "RoleBinding",
+        "Secret",
+        "ServiceAccount",
+    ]
+
+
+def test_the_complete_one_brings_a_redis_and_a_worker(cluster: Cluster) -> None:
+    objects = build(cluster, "complete")
+
+    assert set(of_kind(objects, "Deployment", "StatefulSet")) == {
+        "reconstruction-operator",
+        "reconstruction-worker",
+        "redis",
+    }
+
+
+@pytest.mark.parametrize("name", _INSTALLATIONS)
+def test_a_real_api_server_takes_it_without_a_warning(installed: Cluster, name: str) -> None:
+    done = installed.kubectl("apply", "-k", _MANIFESTS / name, "--dry-run=server")
+
+    assert done.stderr == ""
+    assert all(line.endswith("(server dry run)") for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("name", _INSTALLATIONS)
+def test_its_pods_meet_the_restricted_standard_that_its_namespace_enforces(installed: Cluster, name: str) -> None:
+    workloads = of_kind(build(installed, name), "Deployment", "StatefulSet")
+
+    for title, workload in workloads.items():
+        template = workload["spec"]["template"]
+        claims = [
+            {"name": one["metadata"]["name"], "persistentVolumeClaim": {"claimName": one["metadata"]["name"]}}
+            for one in workload["spec"].get("volumeClaimTemplates", [])
+        ]
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": template["metadata"] | {"name": title, "namespace": _HOME},
+            "spec": template["spec"]
+            | {"serviceAccountName": "default", "volumes": template["spec"].get("volumes", []) + claims},
+        }
+        done = installed.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(pod), check=False)
+        assert done.returncode == 0, f"{title}: {done.stderr}"
+        assert done.stderr == ""
+
+
+def test_a_pod_that_is_not_restricted_is_refused_there(installed: Cluster) -> None:
+    done = installed.kubectl("-n", _HOME, "run", "bare", "--image=any", "--dry-run=server", check=False)
+
+    assert 'violates PodSecurity "restricted' in done.stderr
+
+
+def test_two_replicas_are_probed_where_the_operator_answers(cluster: Cluster) -> None:
+    spec = of_kind(build(cluster, "install"), "Deployment")["reconstruction-operator"]["spec"]
+
+    (container,) = spec["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert spec["replicas"] == 2
+    assert ports == {"http": config.PROBE_PORT}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+
+
+def test_the_addresses_of_redis_come_from_the_secret(cluster: Cluster) -> None:
+    objects = build(cluster, "install")
+
+    (secret,) = of_kind(objects, "Secret").values()
+    (container,) = of_kind(objects, "Deployment")["reconstruction-operator"]["spec"]["template"]["spec"]["containers"]
+    assert set(secret["data"]) == {"CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_STATE_DB"}
+    assert {"secretRef": {"name": secret["metadata"]["name"]}} in container["envFrom"]
+
+
+@pytest.mark.parametrize("name", _INSTALLATIONS)
+def test_every_setting_that_is_named_exists(cluster: Cluster, name: str) -> None:
+    objects = build(cluster, name)
+
+    named = {key for one in of_kind(objects, "ConfigMap", "Secret").values() for key in one["data"]}
+    for workload in of_kind(objects, "Deployment").values():
+        for container in workload["spec"]["template"]["spec"]["containers"]:
+            named |= {variable["name"] for variable in container.get("env", [])}
+    assert sorted(key for key in named if not hasattr(config, key)) == []
+
+
+def test_the_lease_that_it_may_hold_is_the_one_of_the_settings(cluster: Cluster) -> None:
+    role = of_kind(build(cluster, "install"), "Role")["reconstruction-operator"]
+
+    assert {name for rule in role["rules"] for name in rule.get("resourceNames", [])} == {config.LEASE_NAME}
+    assert role["metadata"]["namespace"] == config.OPERATOR_NAMESPACE
+
+
+def test_no_worker_and_no_redis_holds_a_token_of_the_cluster(cluster: Cluster) -> None:
+    workloads = of_kind(build(cluster, "complete"), "Deployment", "StatefulSet")
+
+    with_token = [
+        title
+        for title, workload in workloads.items()
+        if workload["spec"]["template"]["spec"].get("automountServiceAccountToken", True)
+    ]
+    assert with_token == ["reconstruction-operator"]
+
+
+def test_taking_the_operator_away_leaves_the_definition_and_so_the_jobs(cluster: Cluster) -> None:
+    assert [one for name in _INSTALLATIONS for one in build(cluster, name) if "CustomResource" in one["kind"]] == []
+
+
+def test_everything_can_move_to_another_namespace(cluster: Cluster, tmp_path: Path) -> None:
+    # kustomize reads relative paths only
+    up = "/".join([".."] * (len(tmp_path.resolve().parts) - 1))
+    overlay = {"namespace": "elsewhere", "resources": [f"{up}{(_MANIFESTS / 'install').resolve()}"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+
+    objects = list(yaml.safe_load_all(cluster.kubectl("kustomize", tmp_path).stdout))
+
+    assert _HOME not in json.dumps(objects)  # the Secret's addresses are encoded

@@ -1,0 +1,226 @@
+"""Who may do what, with the roles of `manifests/install` on a real API server: the operator, viewers, editors."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from devcluster import Cluster, RefusedError
+from devcluster.api import Api
+from devcluster.kubectl import Kubectl
+
+pytestmark = pytest.mark.real
+
+_HOME = "reconstruction-system"
+_GROUP = "reconstruction.dev"
+_LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{_HOME}/leases"
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+_Rule = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # groups, resources, names, verbs
+
+# What the operator may do anywhere, and in its own namespace beside that. Nothing more: this is compared as a whole.
+_EVERYWHERE: set[_Rule] = {
+    ((_GROUP,), ("reconstructionjobs",), (), ("get", "list", "watch", "delete")),
+    ((_GROUP,), ("reconstructionjobs/status",), (), ("patch",)),
+    (("events.k8s.io",), ("events",), (), ("create", "patch")),
+    (("",), ("namespaces",), ("kube-system",), ("get",)),
+}
+_AT_HOME: set[_Rule] = {
+    (("coordination.k8s.io",), ("leases",), (), ("create",)),
+    (("coordination.k8s.io",), ("leases",), ("reconstruction-operator",), ("get", "update")),
+}
+
+
+@pytest.fixture
+def operator(installed: Cluster) -> Api:
+    """Requests with the operator's own token. (Kubectl asks for more than the operator does: it reads before it writes.)"""
+    kubeconfig = json.loads(installed.service_account_kubeconfig(_HOME, "reconstruction-operator").read_text())
+    port = urlsplit(installed.url).port
+    assert port is not None
+    return Api(port, installed.ca, kubeconfig["users"][0]["user"]["token"])
+
+
+def send(who: Api, method: str, path: str, body: dict[str, Any] | None) -> object:
+    return who.patch(path, body or {}) if method == "PATCH" else who.request(method, path, body)
+
+
+def rules(who: Api, namespace: str) -> set[_Rule]:
+    """All rules that hold for an account in a namespace, but for what every account may (ask about itself)."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    found = who.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)["status"]["resourceRules"]
+    return {
+        tuple(tuple(rule.get(part, ())) for part in ("apiGroups", "resources", "resourceNames", "verbs"))  # type: ignore[misc]
+        for rule in found
+        if not {"authorization.k8s.io", "authentication.k8s.io"} & set(rule["apiGroups"])
+    }
+
+
+def test_the_operator_may_do_what_it_must_in_any_namespace_and_nothing_else(operator: Api, api_namespace: str) -> None:
+    assert rules(operator, api_namespace) == _EVERYWHERE
+
+
+def test_the_operator_may_hold_its_lease_in_its_own_namespace_and_nothing_else(operator: Api) -> None:
+    assert rules(operator, _HOME) == _EVERYWHERE | _AT_HOME
+
+
+_JOBS = f"/apis/{_GROUP}/v1alpha1/namespaces/test-api/reconstructionjobs"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        pytest.param("GET", f"/apis/{_GROUP}/v1alpha1/reconstructionjobs", None, id="list-jobs-of-all-namespaces"),
+        pytest.param("GET", f"{_JOBS}/job", None, id="read-a-job"),
+        pytest.param("GET", "/api/v1/namespaces/kube-system", None, id="read-the-id-of-the-cluster"),
+        pytest.param("GET", f"/apis/{_GROUP}/v1alpha1", None, id="discover-the-resource"),
+        pytest.param("GET", "/version", None, id="read-the-version"),
+        pytest.param("PATCH", f"{_JOBS}/job/status", {"status": {"phase": "Pending"}}, id="write-a-status"),
+        pytest.param("DELETE", f"{_JOBS}/job", None, id="delete-a-job-after-its-time"),
+    ],
+)
+def test_the_operator_can(kubectl: Kubectl, operator: Api, method: str, path: str, body: dict[str, Any] | None) -> None:
+    kubectl.create("job")
+
+    assert send(operator, method, path, body)
+
+
+_SPEC = {"spec": {"suspend": True}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        pytest.param("GET", "/api/v1/secrets", None, id="list-secrets"),
+        pytest.param("GET", f"/api/v1/namespaces/{_HOME}/secrets", None, id="list-secrets-of-its-own-namespace"),
+        pytest.param("GET", "/api/v1/namespaces/test-api/pods", None, id="list-pods"),
+        pytest.param("GET", f"/api/v1/namespaces/{_HOME}/configmaps", None, id="list-configmaps"),
+        pytest.param("GET", "/api/v1/namespaces", None, id="list-namespaces"),
+        pytest.param("GET", "/api/v1/namespaces/default", None, id="read-another-namespace"),
+        pytest.param("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", None, id="list-definitions"),
+        pytest.param("GET", f"{_LEASES}/another", None, id="read-another-lease"),
+        pytest.param("DELETE", f"{_LEASES}/reconstruction-operator", None, id="delete-its-lease"),
+        pytest.param("GET", "/apis/events.k8s.io/v1/events", None, id="read-events"),
+        pytest.param("POST", _JOBS, {"metadata": {"name": "mine"}}, id="make-a-job"),
+        pytest.param("PATCH", f"{_JOBS}/job", _SPEC, id="change-a-spec"),
+        pytest.param("PATCH", f"{_JOBS}/job", {"metadata": {"finalizers": ["a.b/c"]}}, id="add-a-finalizer"),
+        pytest.param("PUT", f"{_JOBS}/job/status", {}, id="replace-a-status"),
+        pytest.param("DELETE", _JOBS, None, id="delete-all-jobs-at-once"),
+        pytest.param("POST", f"/api/v1/namespaces/{_HOME}/serviceaccounts", {}, id="make-an-account"),
+        pytest.param(
+            "POST",
+            f"/api/v1/namespaces/{_HOME}/serviceaccounts/reconstruction-operator/token",
+            {},
+            id="make-itself-a-token",
+        ),
+        pytest.param("POST", f"{_RBAC}/clusterrolebindings", {}, id="make-itself-an-admin"),
+    ],
+)
+def test_the_operator_cannot(
+    kubectl: Kubectl, operator: Api, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    kubectl.create("job")
+
+    with pytest.raises(RefusedError) as refusal:
+        send(operator, method, path, body)
+
+    assert refusal.value.status == HTTPStatus.FORBIDDEN
+
+
+def test_the_operator_can_tell_an_event_and_count_it_again(kubectl: Kubectl, operator: Api) -> None:
+    kubectl.create("job")
+    events = f"/apis/events.k8s.io/v1/namespaces/{kubectl.namespace}/events"
+    event = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"generateName": "job-"},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "reportingController": "reconstruction.dev/operator",
+        "reportingInstance": "test",
+        "action": "Dispatched",
+        "reason": "Dispatched",
+        "type": "Normal",
+        "note": "a note",
+        "regarding": {"apiVersion": f"{_GROUP}/v1alpha1", "kind": "ReconstructionJob", "name": "job"}
+        | {"namespace": kubectl.namespace},
+    }
+
+    told = operator.post(events, event)
+    counted = operator.patch(
+        f"{events}/{told['metadata']['name']}",
+        {"series": {"count": 2, "lastObservedTime": "2026-01-01T00:00:01.000000Z"}},
+    )
+
+    assert counted["series"]["count"] == 2
+
+
+def test_the_operator_can_make_read_and_renew_its_lease(installed: Cluster, operator: Api) -> None:
+    name = "reconstruction-operator"
+    if installed.api.is_there(f"{_LEASES}/{name}"):
+        installed.api.delete(f"{_LEASES}/{name}")
+    lease: dict[str, Any] = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": name},
+        "spec": {"holderIdentity": "test", "leaseDurationSeconds": 10},
+    }
+
+    operator.post(_LEASES, lease)
+    read = operator.get(f"{_LEASES}/{name}")
+    renewed = operator.request("PUT", f"{_LEASES}/{name}", read | {"spec": lease["spec"] | {"leaseTransitions": 1}})
+
+    assert read["spec"]["holderIdentity"] == "test"
+    assert renewed["spec"]["leaseTransitions"] == 1
+    installed.api.delete(f"{_LEASES}/{name}")
+
+
+def bind(kubectl: Kubectl, user: str, role: str) -> None:
+    """Give a user a cluster's role in the tests' namespace."""
+    kubectl("create", "rolebinding", f"{user}-{role}", f"--clusterrole={role}", f"--user={user}")
+
+
+_VIEWS = [("get", ""), ("list", ""), ("watch", ""), ("get", "/status")]
+_EDITS = [("create", ""), ("update", ""), ("patch", ""), ("delete", ""), ("deletecollection", "")]
+_NEVER = [("patch", "/status"), ("update", "/status")]
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        pytest.param("reconstruction-viewer", _VIEWS, id="our-viewer"),
+        pytest.param("view", _VIEWS, id="whoever-may-view-the-namespace"),
+        pytest.param("reconstruction-editor", _VIEWS + _EDITS, id="our-editor"),
+        pytest.param("edit", _VIEWS + _EDITS, id="whoever-may-edit-the-namespace"),
+        pytest.param("admin", _VIEWS + _EDITS, id="whoever-is-its-admin"),
+    ],
+)
+def test_a_role_for_people_allows_what_its_name_says(
+    kubectl: Kubectl, role: str, allowed: list[tuple[str, str]]
+) -> None:
+    user = f"user-of-{role}"
+    bind(kubectl, user, role)
+
+    answers = {
+        (verb, part): kubectl(
+            "auth", "can-i", verb, f"reconstructionjobs.{_GROUP}", f"--subresource={part.lstrip('/')}", f"--as={user}"
+        ).accepted
+        for verb, part in _VIEWS + _EDITS + _NEVER
+    }
+
+    assert [what for what, yes in answers.items() if yes] == allowed
+
+
+def test_a_right_in_one_namespace_is_none_in_another(kubectl: Kubectl) -> None:
+    bind(kubectl, "guest", "edit")
+
+    answer = kubectl("get", "recon", "-n", "default", "--as=guest")
+
+    assert not answer.accepted
+    assert "(Forbidden)" in answer.text

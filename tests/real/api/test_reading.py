@@ -1,0 +1,287 @@
+"""How a job looks to people and tools: columns, explanations, short names, selectors, defaults, server-side apply."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from reconstruction_operator.api.crd import schema
+
+from devcluster import Cluster
+from devcluster.kubectl import Kubectl
+
+pytestmark = pytest.mark.real
+
+_JOB = (
+    "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, "
+    "spec: {input: {uri: 'file:///photos/banana'}}}"
+)
+
+
+def fields_of(node: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, child in node.get("properties", {}).items():
+        yield f"{path}.{name}", child
+        yield from fields_of(child.get("items", child), f"{path}.{name}")
+
+
+_EXPLAINED = [
+    pytest.param(path, node["description"], id=path)
+    for path, node in fields_of(schema(), "recon")
+    if path.split(".")[1] in ("spec", "status")
+]
+
+
+@pytest.mark.parametrize(("path", "description"), _EXPLAINED)
+def test_kubectl_explain_tells_what_the_types_say_of_a_field(installed: Cluster, path: str, description: str) -> None:
+    explained = installed.kubectl("explain", path).stdout
+
+    assert " ".join(description.split()) in " ".join(explained.split())
+
+
+def test_kubectl_explain_shows_the_whole_spec_at_once(installed: Cluster) -> None:
+    lines = installed.kubectl("explain", "recon.spec", "--recursive").stdout.splitlines()
+
+    fields = dict(re.findall(r"^  (\w+)\t<(\w+)>", "\n".join(lines), re.MULTILINE))
+    assert fields == {
+        "activeDeadlineSeconds": "integer",
+        "backoffLimit": "integer",
+        "cancelConfirmed": "boolean",
+        "cancelRequested": "boolean",
+        "input": "Object",
+        "managedBy": "string",
+        "modelType": "string",
+        "output": "Object",
+        "parameters": "Object",
+        "priority": "string",
+        "queue": "string",
+        "queueDeadlineSeconds": "integer",
+        "suspend": "boolean",
+        "ttlSecondsAfterFinished": "integer",
+    }
+
+
+def table(text: str) -> list[dict[str, str]]:
+    """Rows of a table of kubectl, which has its columns where the headings begin."""
+    heading, *rows = text.rstrip("\n").splitlines()
+    starts = [match.start() for match in re.finditer(r"\S+", heading)]
+    ends = [*starts[1:], None]
+    names = heading.split()
+    return [
+        {name: row[start:end].strip() for name, start, end in zip(names, starts, ends, strict=True)} for row in rows
+    ]
+
+
+_RUNNING = {
+    "phase": "Running",
+    "attempt": 2,
+    "failures": 1,
+    "worker": "celery@gpu-3",
+    "message": "depth map 4/12",
+    "progress": {
+        "percent": 42,
+        "display": "42%",
+        "step": "Running reconstruction",
+        "stepIndex": 3,
+        "stepCount": 6,
+        "etaSeconds": 80,
+        "eta": "1m20s",
+    },
+    "inputs": {"images": 29, "bytes": 5_000_000},
+    "failure": {"reason": "OUT_OF_MEMORY", "message": "m", "retriable": True},
+}
+
+
+def test_the_table_shows_where_a_running_job_is(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+    assert kubectl.report(name, **_RUNNING).accepted
+
+    (row,) = table(kubectl("get", "recon").text)
+
+    assert re.fullmatch(r"\d+s", row.pop("AGE"))
+    assert row == {
+        "NAME": name,
+        "PHASE": "Running",
+        "STEP": "Running reconstruction",
+        "PROGRESS": "42%",
+        "ETA": "1m20s",
+        "IMAGES": "29",
+    }
+
+
+def test_the_wide_table_shows_who_has_it_and_why_it_failed(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+    assert kubectl.report(name, **_RUNNING).accepted
+
+    (row,) = table(kubectl("get", "recon", "-o", "wide").text)
+
+    assert list(row) == [
+        "NAME",
+        "PHASE",
+        "STEP",
+        "PROGRESS",
+        "ETA",
+        "IMAGES",
+        "AGE",
+        "REASON",
+        "ATTEMPT",
+        "WORKER",
+        "MESSAGE",
+    ]
+    assert (row["REASON"], row["ATTEMPT"], row["WORKER"], row["MESSAGE"]) == (
+        "OUT_OF_MEMORY",
+        "2",
+        "celery@gpu-3",
+        "depth map 4/12",
+    )
+
+
+def test_the_table_of_a_new_job_has_empty_cells_and_no_errors(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+
+    (row,) = table(kubectl("get", "recon", "-o", "wide").text)
+
+    assert {column for column, cell in row.items() if cell} == {"NAME", "AGE"}
+    assert row["NAME"] == name
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "reconstructionjobs",
+        "reconstructionjob",
+        "recon",
+        "rjob",
+        "reconstruction",
+        "reconstructionjobs.reconstruction.dev",
+    ],
+)
+def test_a_job_is_found_by_all_of_its_names(kubectl: Kubectl, what: str) -> None:
+    name = kubectl.create()
+
+    assert kubectl("get", what, "-o", "name").text == f"reconstructionjob.reconstruction.dev/{name}\n"
+
+
+def test_a_job_without_anything_but_an_input_gets_the_defaults(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+
+    assert kubectl.get(name)["spec"] == {
+        "modelType": "photogrammetry",
+        "input": {"uri": "file:///photos/banana"},
+        "queue": "celery",
+        "priority": "normal",
+        "suspend": False,
+        "cancelRequested": False,
+        "cancelConfirmed": False,
+        "backoffLimit": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("spec.queue=gpu", ["a"]),
+        ("spec.queue!=gpu", ["b", "c"]),
+        ("spec.modelType=placeholder", ["b"]),
+        ("spec.priority=high", ["c"]),
+        ("status.phase=Running", ["b"]),
+        ("status.phase=Running,spec.priority=high", []),
+    ],
+)
+def test_jobs_are_selected_by_field(kubectl: Kubectl, selector: str, expected: list[str]) -> None:
+    kubectl.create("a", queue="gpu")
+    kubectl.create("b", modelType="placeholder")
+    kubectl.create("c", priority="high")
+    kubectl.report("b", phase="Running")
+
+    found = kubectl("get", "recon", "-o", "jsonpath={.items[*].metadata.name}", "--field-selector", selector)
+
+    assert found.text.split() == expected
+
+
+def test_parameters_are_kept_as_they_are_however_deep(kubectl: Kubectl) -> None:
+    parameters = {"quality": "fast", "numbers": [1, 2.5, -3], "deep": {"er": {"still": None, "yes": True}}, "ünï": "☃"}
+    name = kubectl.create(parameters=parameters)
+
+    assert kubectl.get(name)["spec"]["parameters"] == parameters
+
+
+def test_server_side_apply_of_what_is_there_already_changes_nothing(kubectl: Kubectl) -> None:
+    apply = ("apply", "--server-side", "-f", "-")
+    assert kubectl(*apply, text=_JOB).text == "reconstructionjob.reconstruction.dev/job serverside-applied\n"
+    assert kubectl.report("job", observedGeneration=1, phase="Running").accepted
+    before = kubectl.get("job")
+
+    assert kubectl(*apply, text=_JOB).accepted
+    assert kubectl.get("job") == before
+
+
+def test_server_side_apply_and_the_status_do_not_get_in_each_others_way(kubectl: Kubectl) -> None:
+    kubectl("apply", "--server-side", "-f", "-", text=_JOB)
+    assert kubectl.report("job", **_RUNNING).accepted
+
+    answer = kubectl("apply", "--server-side", "-f", "-", text=_JOB.replace("spec: {", "spec: {suspend: true, "))
+
+    assert answer.accepted, answer.text
+    job = kubectl.get("job")
+    assert job["spec"]["suspend"] is True
+    assert job["status"]["progress"]["percent"] == 42
+
+
+def test_server_side_apply_says_who_else_has_set_a_field(kubectl: Kubectl) -> None:
+    kubectl(
+        "apply",
+        "--server-side",
+        "--field-manager=pipeline",
+        "-f",
+        "-",
+        text=_JOB.replace("spec: {", "spec: {suspend: true, "),
+    )
+
+    answer = kubectl("apply", "--server-side", "-f", "-", text=_JOB.replace("spec: {", "spec: {suspend: false, "))
+
+    assert not answer.accepted
+    assert 'conflict with "pipeline": .spec.suspend' in answer.text
+
+
+def test_server_side_apply_keeps_the_two_steps(kubectl: Kubectl) -> None:
+    kubectl("apply", "--server-side", "-f", "-", text=_JOB)
+    both = _JOB.replace("spec: {", "spec: {cancelRequested: true, cancelConfirmed: true, ")
+
+    assert "a cancel takes two steps" in kubectl("apply", "--server-side", "-f", "-", text=both).text
+
+
+def test_conditions_of_one_type_are_merged_by_server_side_apply(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+    at = "2026-01-01T00:00:00Z"
+    for manager, kind in (("one", "Accepted"), ("two", "Finished")):
+        condition = {"type": kind, "status": "True", "reason": "R", "lastTransitionTime": at}
+        text = json.dumps(json.loads(_as_json(name)) | {"status": {"conditions": [condition]}})
+        answer = kubectl(
+            "apply", "--server-side", f"--field-manager={manager}", "--subresource=status", "-f", "-", text=text
+        )
+        assert answer.accepted, answer.text
+
+    assert [one["type"] for one in kubectl.get(name)["status"]["conditions"]] == ["Accepted", "Finished"]
+
+
+def _as_json(name: str) -> str:
+    return json.dumps(
+        {"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob", "metadata": {"name": name}}
+    )
+
+
+def test_the_api_server_has_no_doubts_about_the_definition(installed: Cluster) -> None:
+    found = json.loads(installed.kubectl("get", "crd", "reconstructionjobs.reconstruction.dev", "-o", "json").stdout)
+
+    conditions = {one["type"]: one["status"] for one in found["status"]["conditions"]}
+    assert conditions == {"NamesAccepted": "True", "Established": "True"}  # NonStructuralSchema would stand here
+
+
+def test_nothing_of_the_definition_is_lost_on_its_way(installed: Cluster) -> None:
+    found = json.loads(installed.kubectl("get", "crd", "reconstructionjobs.reconstruction.dev", "-o", "json").stdout)
+
+    (version,) = found["spec"]["versions"]
+    assert version["schema"]["openAPIV3Schema"] == json.loads(json.dumps(schema()))

@@ -1,0 +1,218 @@
+"""The status: who may write it, what it never does, and that a first one is there from the beginning."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from reconstruction_operator.api import codec, fitting
+from reconstruction_operator.api.status import (
+    Cancel,
+    Condition,
+    ConditionType,
+    Failure,
+    Inputs,
+    OutputFile,
+    Outputs,
+    Phase,
+    Progress,
+    Status,
+)
+
+from devcluster.kubectl import Kubectl
+
+pytestmark = pytest.mark.real
+
+_FINISHED = [phase for phase in Phase if phase.finished]
+_UNFINISHED = [phase for phase in Phase if not phase.finished]
+_AT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+_NEVER_CHANGES = "status.phase: Forbidden: the job is finished, and its phase never changes again"
+_NEVER_FALLS = "status.attempt: Forbidden: the number of the attempt never falls"
+
+
+def test_a_new_job_says_that_the_operator_has_not_seen_it(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+
+    assert kubectl.get(name)["status"] == {"observedGeneration": -1}
+
+
+def test_a_status_in_a_manifest_is_ignored(kubectl: Kubectl) -> None:
+    text = (
+        "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, "
+        "spec: {input: {uri: 'file:///photos/banana'}}, status: {phase: Succeeded, attempt: 7}}"
+    )
+
+    assert kubectl("apply", "-f", "-", text=text).accepted
+    assert kubectl.get("job")["status"] == {"observedGeneration": -1}
+
+
+def test_a_user_who_changes_the_spec_cannot_change_the_status(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+
+    kubectl.patch(name, {"status": {"phase": "Succeeded"}})
+
+    assert "phase" not in kubectl.get(name)["status"]
+
+
+def test_who_writes_the_status_cannot_change_the_spec_nor_the_generation(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+
+    answer = kubectl.patch(name, {"spec": {"suspend": True}, "status": {"phase": "Pending"}}, "--subresource=status")
+
+    assert answer.accepted
+    job = kubectl.get(name)
+    assert job["spec"]["suspend"] is False
+    assert job["metadata"]["generation"] == 1
+    assert job["status"]["phase"] == "Pending"
+
+
+@pytest.mark.parametrize("after", [*Phase, None])
+@pytest.mark.parametrize("before", _FINISHED)
+def test_a_finished_phase_never_changes(kubectl: Kubectl, before: Phase, after: Phase | None) -> None:
+    name = kubectl.create()
+    assert kubectl.report(name, phase=before).accepted
+
+    answer = kubectl.report(name, phase=after)
+
+    assert answer.accepted == (before is after)
+    assert (before is after) or _NEVER_CHANGES in answer.text
+    assert kubectl.get(name)["status"]["phase"] == before
+
+
+@pytest.mark.parametrize("before", _UNFINISHED)
+def test_any_other_phase_may_change_to_any(kubectl: Kubectl, before: Phase) -> None:
+    name = kubectl.create()
+    assert kubectl.report(name, phase=before).accepted
+
+    answers = {after: kubectl.report(name, phase=after) for after in [*_UNFINISHED, before, Phase.SUCCEEDED]}
+
+    assert [after for after, answer in answers.items() if not answer.accepted] == []
+
+
+def test_other_fields_of_a_finished_job_may_change(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+    kubectl.report(name, phase="Failed")
+
+    assert kubectl.report(name, message="its files are deleted").accepted
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "accepted"),
+    [
+        pytest.param(1, 1, True, id="the-same"),
+        pytest.param(1, 2, True, id="the-next"),
+        pytest.param(1, 5, True, id="several-on"),
+        pytest.param(2, 1, False, id="one-back"),
+        pytest.param(2, 0, False, id="to-zero"),
+        pytest.param(2, None, False, id="removed"),
+    ],
+)
+def test_the_attempt_never_falls(kubectl: Kubectl, before: int, after: int | None, accepted: bool) -> None:
+    name = kubectl.create()
+    assert kubectl.report(name, attempt=before).accepted
+
+    answer = kubectl.report(name, attempt=after)
+
+    assert answer.accepted == accepted
+    assert accepted or _NEVER_FALLS in answer.text
+
+
+def test_the_status_as_a_whole_cannot_be_removed_to_get_around_the_rules(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+    kubectl.report(name, phase="Cancelled", attempt=2)
+
+    answer = kubectl.patch(name, {"status": None}, "--subresource=status")
+
+    assert _NEVER_CHANGES in answer.text
+    assert _NEVER_FALLS in answer.text
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        pytest.param({"phase": "Dreaming"}, "Unsupported value", id="unknown-phase"),
+        pytest.param({"progress": {"percent": 101}}, "less than or equal to 100", id="more-than-all"),
+        pytest.param({"progress": {"percent": -1}}, "greater than or equal to 0", id="less-than-nothing"),
+        pytest.param({"message": "m" * 5000}, "Too long", id="long-message"),
+        pytest.param({"startTime": "yesterday"}, "must be of type date-time", id="no-time"),
+        pytest.param({"outputs": {"files": [{"name": "f"}] * 17}}, "Too many", id="many-files"),
+        pytest.param({"quality": {str(n): "1" for n in range(17)}}, "Too many", id="many-numbers"),
+        pytest.param({"quality": {"faces": 7}}, "must be of type string", id="a-number-that-is-no-text"),
+        pytest.param({"conditions": [{"type": "Finished"}]}, "Required value", id="half-a-condition"),
+        pytest.param(
+            {
+                "conditions": [
+                    {"type": "Running", "status": status, "reason": "R", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+                    for status in ("True", "False")
+                ]
+            },
+            "Duplicate value",
+            id="a-condition-twice",
+        ),
+    ],
+)
+def test_a_status_that_no_reader_could_understand_is_refused(
+    kubectl: Kubectl, status: dict[str, Any], said: str
+) -> None:
+    name = kubectl.create()
+
+    answer = kubectl.report(name, **status)
+
+    assert not answer.accepted
+    assert said in answer.text
+
+
+def full_status(text: str) -> Status:
+    """A status with every field, all texts being `text`."""
+    return Status(
+        observed_generation=1,
+        phase=Phase.FAILED,
+        attempt=3,
+        failures=3,
+        next_attempt_time=_AT,
+        task_id=text,
+        worker=text,
+        simulated=True,
+        message=text,
+        dispatch_time=_AT,
+        start_time=_AT,
+        completion_time=_AT,
+        progress=Progress(100, text, 6, 6, 0, text, text, _AT),
+        inputs=Inputs(29, 10**12),
+        outputs=Outputs(text, 10**15, tuple(OutputFile(text, 10**12) for _ in range(40))),
+        quality={f"number{n}": text for n in range(40)},
+        cancel=Cancel(_AT, _AT, _AT),
+        failure=Failure(text, text, retriable=True),
+        conditions=tuple(Condition(kind, "True", text, text, _AT, 1) for kind in ConditionType),
+    )
+
+
+def test_every_field_is_stored_as_it_was_written(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+    status = fitting.fit(full_status("Text"))
+
+    answer = kubectl.report(name, **codec.encode(status))
+
+    assert answer.accepted, answer.text
+    assert codec.decode(Status, kubectl.get(name)["status"]) == status
+
+
+def test_a_fitted_status_is_accepted_however_long_its_texts_were(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+    status = fitting.fit(full_status("ä☃\N{COLLISION SYMBOL}" * 4000))
+
+    answer = kubectl.report(name, **codec.encode(status))
+
+    assert answer.accepted, answer.text
+    assert codec.decode(Status, kubectl.get(name)["status"]) == status
+
+
+def test_kubectl_wait_sees_the_end(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+    finished = Condition(ConditionType.FINISHED, "True", "Cancelled", last_transition_time=_AT)
+    kubectl.report(name, **codec.encode(Status(observed_generation=1, phase=Phase.CANCELLED, conditions=(finished,))))
+
+    answer = kubectl("wait", "--for=condition=Finished", f"recon/{name}", "--timeout=30s")
+
+    assert answer.text == f"reconstructionjob.reconstruction.dev/{name} condition met\n"

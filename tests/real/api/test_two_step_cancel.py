@@ -1,0 +1,137 @@
+"""All transitions of the two fields of a cancel: every state that can be stored, to every state."""
+
+from __future__ import annotations
+
+import pytest
+
+from devcluster.kubectl import Kubectl
+
+pytestmark = pytest.mark.real
+
+_NEITHER = (False, False)
+_REQUESTED = (True, False)
+_ONLY_CONFIRMED = (False, True)
+_BOTH = (True, True)
+
+_TWO_STEPS = (
+    "spec.cancelConfirmed: Forbidden: a cancel takes two steps: set cancelRequested: true first and apply that, "
+    "then set cancelConfirmed: true"
+)
+_AT_ONCE = (
+    "spec.cancelConfirmed: Forbidden: a cancel takes two steps: this change makes both at once. "
+    "Apply cancelRequested: true alone first, then set cancelConfirmed: true"
+)
+_FINAL = "spec.cancelConfirmed: Forbidden: the cancel is confirmed, which is final: create a new job to run this again"
+_NEW = "spec.cancelRequested: Forbidden: a new job cannot be cancelled already"
+
+# (requested, confirmed) before, the same after, and what the user reads; None: accepted
+_TRANSITIONS = [
+    pytest.param(_NEITHER, _NEITHER, None, id="nothing-to-nothing"),
+    pytest.param(_NEITHER, _REQUESTED, None, id="step-one"),
+    pytest.param(_NEITHER, _ONLY_CONFIRMED, _TWO_STEPS, id="a-confirmation-without-a-request"),
+    pytest.param(_NEITHER, _BOTH, _AT_ONCE, id="both-at-once"),
+    pytest.param(_REQUESTED, _NEITHER, None, id="withdrawn"),
+    pytest.param(_REQUESTED, _REQUESTED, None, id="still-requested"),
+    pytest.param(_REQUESTED, _ONLY_CONFIRMED, _TWO_STEPS, id="confirmed-and-withdrawn-at-once"),
+    pytest.param(_REQUESTED, _BOTH, None, id="step-two"),
+    pytest.param(_BOTH, _NEITHER, _FINAL, id="all-taken-back"),
+    pytest.param(_BOTH, _REQUESTED, _FINAL, id="the-confirmation-taken-back"),
+    pytest.param(_BOTH, _ONLY_CONFIRMED, _FINAL, id="the-request-taken-back"),
+    pytest.param(_BOTH, _BOTH, None, id="still-cancelled"),
+]
+
+
+def bring(kubectl: Kubectl, state: tuple[bool, bool]) -> str:
+    """A job that is in that state, by the allowed way."""
+    name = kubectl.create()
+    requested, confirmed = state
+    if requested:
+        assert kubectl.change(name, cancelRequested=True).accepted
+    if confirmed:
+        assert kubectl.change(name, cancelConfirmed=True).accepted
+    return name
+
+
+def stored(kubectl: Kubectl, name: str) -> tuple[bool, bool]:
+    spec = kubectl.get(name)["spec"]
+    return spec["cancelRequested"], spec["cancelConfirmed"]
+
+
+@pytest.mark.parametrize(("before", "after", "refusal"), _TRANSITIONS)
+def test_a_transition_is_accepted_or_refused_with_one_message(
+    kubectl: Kubectl, before: tuple[bool, bool], after: tuple[bool, bool], refusal: str | None
+) -> None:
+    name = bring(kubectl, before)
+
+    answer = kubectl.change(name, cancelRequested=after[0], cancelConfirmed=after[1])
+
+    assert answer.accepted == (refusal is None), answer.text
+    assert stored(kubectl, name) == (before if refusal else after)
+    assert (refusal or "") in answer.text
+    assert answer.text.count("Forbidden") == (1 if refusal else 0)
+
+
+@pytest.mark.parametrize("removed", [["cancelRequested"], ["cancelConfirmed"], ["cancelRequested", "cancelConfirmed"]])
+def test_a_confirmed_cancel_cannot_be_taken_back_by_removing_the_fields(kubectl: Kubectl, removed: list[str]) -> None:
+    name = bring(kubectl, _BOTH)
+
+    answer = kubectl.change(name, **dict.fromkeys(removed))
+
+    assert _FINAL in answer.text
+    assert stored(kubectl, name) == _BOTH
+
+
+def test_removing_the_request_withdraws_it(kubectl: Kubectl) -> None:
+    name = bring(kubectl, _REQUESTED)
+
+    assert kubectl.change(name, cancelRequested=None).accepted
+    assert stored(kubectl, name) == _NEITHER
+
+
+def test_a_request_that_was_withdrawn_does_not_count_for_a_confirmation(kubectl: Kubectl) -> None:
+    name = bring(kubectl, _REQUESTED)
+    kubectl.change(name, cancelRequested=False)
+
+    assert _TWO_STEPS in kubectl.change(name, cancelConfirmed=True).text
+
+
+def test_a_replaced_object_keeps_the_rules(kubectl: Kubectl) -> None:
+    name = bring(kubectl, _BOTH)
+
+    answer = kubectl(
+        "replace",
+        "-f",
+        "-",
+        text=(
+            "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, "
+            "spec: {input: {uri: 'file:///photos/banana'}}}"
+        ),
+    )
+
+    assert _FINAL in answer.text
+    assert stored(kubectl, name) == _BOTH
+
+
+@pytest.mark.parametrize("state", [_REQUESTED, _ONLY_CONFIRMED, _BOTH])
+def test_no_job_is_born_with_a_cancel(kubectl: Kubectl, state: tuple[bool, bool]) -> None:
+    answer = kubectl(
+        "create",
+        "-f",
+        "-",
+        text=(
+            "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, spec: {"
+            f"input: {{uri: 'file:///photos/banana'}}, cancelRequested: {state[0]}, cancelConfirmed: {state[1]}}}}}"
+        )
+        .replace("True", "true")
+        .replace("False", "false"),
+    )
+
+    assert _NEW in answer.text
+    assert answer.text.count("Forbidden") == 1
+
+
+def test_a_finished_job_may_still_be_asked_to_cancel(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+    kubectl.report(name, phase="Succeeded")
+
+    assert kubectl.change(name, cancelRequested=True).accepted
