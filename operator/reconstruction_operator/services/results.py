@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -54,7 +54,7 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
     return {task_id: report for task_id, report in found.items() if report is not None}
 
 
-async def subscribe(client: redis.asyncio.Redis) -> AsyncIterator[str | Resync]:
+async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | Resync, None]:
     """Ids of tasks whose state has changed, for ever; a `Resync` first, and after every break.
 
     While Redis is away it waits: it raises nothing, and ends when it is closed or cancelled.

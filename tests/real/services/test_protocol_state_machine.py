@@ -489,10 +489,15 @@ class Protocol(RuleBasedStateMachine):
 
     def _claim_again(self, run: Run) -> None:
         """The answer to the first was lost, and redis-py sends it again."""
-        if self.before.claims.get(run.task) == run.token and run.task not in self.before.ends:
-            reply = self._run(protocol.claim(self.keys, **run.names, worker=run.worker))
-            wanted = self.before.wanted.get(run.job, run.attempt)
-            assert reply.verdict is (ClaimVerdict.CLAIMED if wanted == run.attempt else ClaimVerdict.UNWANTED)
+        if self.before.claims.get(run.task) != run.token:
+            return
+        reply = self._run(protocol.claim(self.keys, **run.names, worker=run.worker))
+        if run.task in self.before.ends:
+            assert reply.verdict is ClaimVerdict.DUPLICATE
+        elif self.before.wanted.get(run.job, run.attempt) != run.attempt:
+            assert reply.verdict is ClaimVerdict.UNWANTED
+        else:
+            assert reply.verdict is ClaimVerdict.CLAIMED
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         outcome = run.wish or outcome

@@ -1,0 +1,222 @@
+"""Messages as a real Celery worker takes them, and a broker that goes away."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+from reconstruction_operator import config
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.services import celery_settings, dispatch
+from reconstruction_operator.services.dispatch import Dispatcher, Message, SendError
+
+from devcluster import Redis
+
+pytestmark = pytest.mark.real
+
+DEADLINE_SECONDS = 120
+# A failure may take two tries of the tuned timeout; the machine may be slow on top.
+A_FEW_SECONDS = 20
+
+
+@pytest.fixture
+def dispatcher(redis_settings: None) -> Iterator[Dispatcher]:
+    made = Dispatcher()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def broker(redis_settings: None) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(config.CELERY_BROKER_URL, decode_responses=True) as opened:
+        yield opened
+
+
+def message(number: int = 1, *, queue: str = "celery") -> Message:
+    task = TaskId(f"job-{number}", 2)
+    envelope = Envelope(install_id="i", namespace="ns", name="n", attempt=2, input_uri="file:///photos", queue=queue)
+    return Message(job_id=task.job_id, task_id=str(task), model_type="photogrammetry", envelope=envelope, queue=queue)
+
+
+def waiting(broker: redis.Redis, queue: str = "celery") -> list[dict[str, Any]]:
+    """The messages of a queue, oldest first."""
+    return [json.loads(text) for text in reversed(broker.lrange(queue, 0, -1))]
+
+
+def body(sent: dict[str, Any]) -> Any:
+    return json.loads(base64.b64decode(sent["body"]))
+
+
+def test_a_message_is_what_apply_async_would_send(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+    one = message()
+    assert one.envelope is not None
+    dispatcher.send([one])
+    app = Celery("test", set_as_current=False)
+    app.conf.update(celery_settings.settings(), result_backend=None)
+
+    @app.task(name="reconstruction.process", bind=True)
+    def process(self: Any, job_id: str, model_type: str, job: Any = None) -> None:
+        pytest.fail("this task is only sent")
+
+    process.apply_async(
+        args=("job-1", "photogrammetry"), kwargs={"job": one.envelope.to_json()}, task_id="job-1-2", queue="celery"
+    )
+    app.close()
+    ours, theirs = waiting(broker)
+    assert body(ours) == body(theirs) == [["job-1", "photogrammetry"], {"job": one.envelope.to_json()}, _EMBED]
+    of_each_sending = {"origin", "ignore_result"}
+    assert _without(ours["headers"], of_each_sending) == _without(theirs["headers"], of_each_sending)
+    assert ours["headers"]["id"] == ours["properties"]["correlation_id"] == "job-1-2"
+    assert (ours["content-type"], ours["content-encoding"]) == ("application/json", "utf-8")
+
+
+_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+def _without(mapping: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name not in names}
+
+
+def test_an_order_to_clean_up_goes_the_same_way(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+    dispatcher.send([dispatch.cleanup_message("job-1", queue="gpu")])
+    (sent,) = waiting(broker, "gpu")
+    assert sent["headers"]["task"] == "reconstruction.cleanup"
+    assert sent["headers"]["ignore_result"] is True
+    assert body(sent)[:2] == [["job-1"], {}]
+
+
+def test_a_thousand_messages_keep_their_order(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+    dispatcher.send([message(number) for number in range(1_000)])
+    assert [one["headers"]["id"] for one in waiting(broker)] == [f"job-{number}-2" for number in range(1_000)]
+
+
+def test_every_queue_gets_its_own(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+    dispatcher.send([message(1, queue="celery-high"), message(2), message(3, queue="gpu-low"), message(4)])
+    assert dispatcher.queue_lengths(["celery-high", "celery", "gpu-low", "empty", "celery"]) == {
+        "celery-high": 1,
+        "celery": 2,
+        "gpu-low": 1,
+        "empty": 0,
+    }
+
+
+def test_sending_subscribes_to_no_result(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+    dispatcher.send([message()])
+    assert broker.pubsub_numpat() == 0
+    assert broker.pubsub_channels() == []
+
+
+def test_a_job_id_that_is_none_sends_nothing_at_all(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+    bad = Message(job_id="../x", task_id="x-1", model_type="m", envelope=Envelope(), queue="celery")
+    with pytest.raises(ValueError, match="job id"):
+        dispatcher.send([message(), bad])
+    assert broker.llen("celery") == 0
+
+
+def test_nothing_to_send_needs_no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    dispatcher = Dispatcher()
+    dispatcher.send([])
+    assert dispatcher.queue_lengths([]) == {}
+
+
+def test_with_a_prefix_everything_lies_under_it(broker: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "REDIS_KEY_PREFIX", "team-a:")
+    dispatcher = Dispatcher()
+    dispatcher.send([message()])
+    assert dispatcher.queue_lengths(["celery"]) == {"celery": 1}
+    assert [key for key in broker.keys("*") if not key.startswith("team-a:")] == []
+    dispatcher.close()
+
+
+def test_a_key_of_another_type_is_no_queue(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+    broker.set("celery", "x")
+    assert dispatcher.queue_lengths(["celery"]) == {"celery": 0}
+    with pytest.raises(SendError):
+        dispatcher.send([message()])
+
+
+@pytest.mark.parametrize("how", ["gone", "hanging"])
+@pytest.mark.parametrize("connected", [True, False], ids=["connected", "not-connected"])
+def test_without_a_broker_it_raises_within_seconds_and_works_again_after(
+    dispatcher: Dispatcher, redis_server: Redis, how: str, connected: bool
+) -> None:
+    if connected:
+        dispatcher.send([message(1)])
+    if how == "gone":
+        redis_server.kill()
+    else:
+        redis_server.pause()
+    for _ in range(2):
+        started = time.monotonic()
+        with pytest.raises(SendError, match="the broker was not reached"):
+            dispatcher.send([message(2)])
+        with pytest.raises(SendError, match="the broker was not reached"):
+            dispatcher.queue_lengths(["celery"])
+        assert time.monotonic() - started < A_FEW_SECONDS
+    if how == "gone":
+        redis_server.start()
+    else:
+        redis_server.resume()
+        redis_server.flushall()
+    dispatcher.send([message(3)])
+    assert dispatcher.queue_lengths(["celery"])["celery"] >= 1
+
+
+_WORKER = """
+import pathlib, sys
+from celery import Celery
+from reconstruction_operator.services import celery_settings
+app = Celery("reconstruction_operator")
+app.conf.update(celery_settings.settings(), imports=())
+@app.task(name="reconstruction.process", bind=True)
+def process(self, job_id, model_type="reconviagen", job=None):
+    line = f"{self.request.id} {self.request.delivery_info['routing_key']} {job_id} {model_type} {job['attempt']}"
+    with pathlib.Path(sys.argv[1]).open("a") as file:
+        file.write(line + "\\n")
+app.worker_main(["worker", "--pool=solo", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
+"""
+
+
+def test_a_plain_worker_takes_high_before_normal_before_low(
+    dispatcher: Dispatcher, broker: redis.Redis, tmp_path: Path
+) -> None:
+    queues = ["celery-low", "celery", "celery-high"] * 3
+    dispatcher.send([message(number, queue=queue) for number, queue in enumerate(queues)])
+    taken = tmp_path / "taken"
+    taken.touch()
+    environment = os.environ | {
+        "CELERY_BROKER_URL": config.CELERY_BROKER_URL,
+        "CELERY_RESULT_BACKEND": config.CELERY_RESULT_BACKEND,
+    }
+    worker = subprocess.Popen([sys.executable, "-c", _WORKER, str(taken)], env=environment)
+    try:
+        lines = _wait_for_lines(taken, len(queues), worker)
+    finally:
+        worker.terminate()
+        worker.wait(DEADLINE_SECONDS)
+    assert [line.split()[1] for line in lines] == ["celery-high"] * 3 + ["celery"] * 3 + ["celery-low"] * 3
+    assert lines[0].split() == ["job-2-2", "celery-high", "job-2", "photogrammetry", "2"]
+    assert broker.hlen("unacked") == 0
+
+
+def _wait_for_lines(file: Path, count: int, worker: subprocess.Popen[bytes]) -> list[str]:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        lines = file.read_text().splitlines()
+        if len(lines) >= count:
+            return lines
+        assert worker.poll() is None, f"the worker ended with {worker.returncode} after {lines}"
+        time.sleep(0.05)
+    pytest.fail(f"after {DEADLINE_SECONDS} s the worker had taken {lines}, not {count} messages")

@@ -1,0 +1,173 @@
+"""Celery's results and the subscription to them, with what a real Celery backend writes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import redis.asyncio
+from celery import Celery
+from reconstruction_operator import config
+from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.planning.types import ProgressReport
+from reconstruction_operator.services import celery_settings, clients, results
+
+from devcluster import Redis
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning"),  # Celery's own call of redis-py
+]
+
+DEADLINE_SECONDS = 60
+META: dict[str, Any] = {
+    "progress": 35,
+    "step": "Running reconstruction",
+    "stepIndex": 3,
+    "stepCount": 6,
+    "fraction": 0.3,
+    "startedAt": 1_700_000_000.5,
+    "at": 1_700_000_060,
+    "message": "depth map 4/12",
+    "worker": "celery@w",
+    "attempt": 1,
+    "images": 12,
+    "bytes": 3_000_000,
+}
+
+
+@pytest.fixture
+async def client(redis_settings: None) -> AsyncIterator[redis.asyncio.Redis]:
+    async with clients.async_results_client() as opened:
+        yield opened
+
+
+def report(task_id: str, meta: object, state: str = "PROGRESS") -> None:
+    """As a worker does it."""
+    app = Celery("test", set_as_current=False)
+    app.conf.update(celery_settings.settings())
+    app.backend.store_result(task_id, meta, state)
+    app.backend.client.close()
+
+
+async def test_progress_is_read_as_a_worker_reports_it(client: redis.asyncio.Redis) -> None:
+    await asyncio.to_thread(report, "job-1", META)
+    assert await results.read(client, ["job-0", "job-1"]) == {
+        "job-1": ProgressReport(
+            percent=35,
+            step="Running reconstruction",
+            step_index=3,
+            fraction=0.3,
+            started_at=datetime(2023, 11, 14, 22, 13, 20, 500_000, tzinfo=UTC),
+            at=datetime(2023, 11, 14, 22, 14, 20, tzinfo=UTC),
+            message="depth map 4/12",
+            worker="celery@w",
+            inputs=Inputs(images=12, bytes=3_000_000),
+        )
+    }
+
+
+@pytest.mark.parametrize("state", ["STARTED", "SUCCESS", "FAILURE", "REVOKED", "RETRY"])
+async def test_other_states_are_no_progress(client: redis.asyncio.Redis, state: str) -> None:
+    await asyncio.to_thread(report, "job-1", None, state)
+    assert await results.read(client, ["job-1"]) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "7",
+        '{"status": "PROGRESS"}',
+        '{"status": "PROGRESS", "result": 7}',
+        '{"status": ["PROGRESS"], "result": {}}',
+    ],
+)
+async def test_what_is_no_report_is_left_out(client: redis.asyncio.Redis, text: str) -> None:
+    await client.set("celery-task-meta-job-1", text)
+    assert await results.read(client, ["job-1"]) == {}
+
+
+async def test_wrong_parts_of_a_report_read_as_nothing_and_sizes_are_cut(client: redis.asyncio.Redis) -> None:
+    meta = {
+        "progress": 1e9,
+        "step": ["x"],
+        "stepIndex": 17,
+        "fraction": float("nan"),
+        "startedAt": "yesterday",
+        "at": 1e300,
+        "message": "m" * 5_000,
+        "worker": None,
+        "images": -1,
+        "bytes": True,
+    }
+    await client.set("celery-task-meta-job-1", json.dumps({"status": "PROGRESS", "result": meta}))
+    assert await results.read(client, ["job-1"]) == {
+        "job-1": ProgressReport(100, "", 0, 0.0, None, None, message="m" * 1_024)
+    }
+
+
+async def test_no_tasks_need_no_redis() -> None:
+    assert await results.read(redis.asyncio.Redis(port=1), []) == {}
+
+
+async def following(subscription: AsyncGenerator[str | results.Resync, None]) -> str | results.Resync:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        return await anext(subscription)
+
+
+async def test_a_subscription_begins_with_a_resync_and_then_names_tasks(client: redis.asyncio.Redis) -> None:
+    subscription = results.subscribe(client)
+    assert await following(subscription) == results.Resync()
+    await client.publish("something-else", "x")
+    await asyncio.to_thread(report, "job-1", META)
+    await asyncio.to_thread(report, "job-2", META)
+    assert [await following(subscription), await following(subscription)] == ["job-1", "job-2"]
+    await subscription.aclose()
+
+
+async def test_with_a_prefix_only_our_own_results_are_read_and_heard(
+    client: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "REDIS_KEY_PREFIX", "team-a")
+    subscription = results.subscribe(client)
+    assert await following(subscription) == results.Resync()
+    await client.publish("celery-task-meta-stranger-1", "x")
+    await asyncio.to_thread(report, "job-1", META)
+    assert await following(subscription) == "job-1"
+    assert list(await results.read(client, ["job-1"])) == ["job-1"]
+    await subscription.aclose()
+
+
+async def test_after_a_restart_of_redis_there_is_a_resync(client: redis.asyncio.Redis, redis_server: Redis) -> None:
+    subscription = results.subscribe(client)
+    assert await following(subscription) == results.Resync()
+    await asyncio.to_thread(redis_server.restart, keep_data=False)
+    assert await following(subscription) == results.Resync()
+    await client.publish("celery-task-meta-job-1", "x")
+    assert await following(subscription) == "job-1"
+    await subscription.aclose()
+
+
+async def test_a_connection_that_stays_open_without_an_answer_is_given_up(
+    client: redis.asyncio.Redis,
+    redis_server: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(results, "_SILENCE_SECONDS", 1.0)
+    subscription = results.subscribe(client)
+    assert await following(subscription) == results.Resync()
+    waiting = asyncio.ensure_future(following(subscription))
+    redis_server.pause()
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while "the subscription to task states broke" not in caplog.text:
+            await asyncio.sleep(0.05)  # noqa: ASYNC110  # a log has no event to wait for
+    redis_server.resume()
+    assert await waiting == results.Resync()
+    await subscription.aclose()
