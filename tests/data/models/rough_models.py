@@ -1,0 +1,191 @@
+"""Models that misbehave, each in one way."""
+# ruff: noqa: ARG002  # each misbehaves in its own way, and few look at what they are given
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+
+
+class Good:
+    """Does what a model should, and leaves its pid and what it saw in `seen.txt`."""
+
+    name: ClassVar[str] = "rough-good"
+    isolated: ClassVar[bool] = True
+    step_shares: ClassVar[Mapping[Step, float]] = dict.fromkeys(Step, 1 / 6)
+    min_photos: ClassVar[int] = 1
+    max_photos: ClassVar[int] = 10
+
+    def unavailable(self) -> str | None:
+        return None
+
+    def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        return dict(parameters)
+
+    def run(self, work: Work, report: Report) -> Result:
+        report(Step.PREPROCESS, 0.5, "half")
+        report(Step.RECONSTRUCT, 0.0)
+        self.misbehave(work, report)
+        report(Step.POSTPROCESS, 1.0)
+        (work.output_dir / "model.glb").write_bytes(b"glTF")
+        report(Step.PREVIEW, 1.0)
+        for number in range(2):
+            (work.output_dir / f"preview_{number}.png").write_bytes(b"PNG")
+        seen = [
+            f"photos={','.join(photo.path.name for photo in work.photos)}",
+            f"threads={work.threads}",
+            f"omp={os.environ.get('OMP_NUM_THREADS')}",
+            f"broker={os.environ.get('CELERY_BROKER_URL')}",
+            f"zlib={'zlib' in sys.modules}",
+        ]
+        (work.output_dir / "seen.txt").write_text("\n".join(seen))
+        return Result(quality={"photos": len(work.photos), "error": 0.123456789})
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        """Nothing, here."""
+
+
+class NativeSleep(Good):
+    """Holds the interpreter's lock in native code for an hour: no thread of Python runs in this process."""
+
+    name = "rough-sleep"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        leave_pid(work)
+        ctypes.PyDLL(None).sleep(3600)
+
+
+class Stubborn(Good):
+    """Ignores SIGTERM, and so does the process that it has started."""
+
+    name = "rough-stubborn"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(3600)"])
+        leave_pid(work)
+        while True:
+            time.sleep(60)
+
+
+class SegmentationFault(Good):
+    name = "rough-segfault"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        print("about to read a null pointer", flush=True)  # noqa: T201  # libraries print, too
+        ctypes.string_at(0)
+
+
+class Exit(Good):
+    name = "rough-exit"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        os.write(2, b"cannot go on\n")
+        os._exit(3)
+
+
+class Silent(Good):
+    """Ends well and without a result."""
+
+    name = "rough-silent"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        os._exit(0)
+
+
+class Hungry(Good):
+    """Takes 20 MB more each time."""
+
+    name = "rough-hungry"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        eaten = []
+        for _ in range(500):
+            eaten.append(b"x" * (20 << 20))
+            time.sleep(0.02)
+
+
+class Killed(Good):
+    """As the kernel does it when memory is short."""
+
+    name = "rough-killed"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Error(Good):
+    name = "rough-error"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        raise TypeError("a defect of the model")
+
+
+class Failure(Good):
+    name = "rough-failure"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        raise ModelFailure("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps")
+
+
+class NoMemory(Good):
+    name = "rough-memory"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        raise MemoryError
+
+
+class NoDisk(Good):
+    name = "rough-disk"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work.scratch_dir / "big"))
+
+
+class Chatty(Good):
+    """Reports and prints far more than anybody can read."""
+
+    name = "rough-chatty"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        for number in range(20_000):
+            report(Step.RECONSTRUCT, number / 20_000, "x" * 300)
+        for _ in range(2_000):
+            os.write(1, b"printed " * 100)
+            os.write(2, b"logged " * 100)
+        report(Step.RECONSTRUCT, float("nan"), "no number")
+        report(Step.PREPROCESS, 0.1, "backwards")
+
+
+class Daemon(Good):
+    """Leaves a process behind that left the group and holds every descriptor that it could inherit."""
+
+    name = "rough-daemon"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(20)
+            os._exit(0)
+
+
+class Meshless(Good):
+    name = "rough-meshless"
+
+    def run(self, work: Work, report: Report) -> Result:
+        return Result()
+
+
+def leave_pid(work: Work) -> None:
+    """For tests that look whether it is gone: beside the attempt's folders, which are deleted."""
+    Path(os.environ["ROUGH_MODELS_PIDS"], f"{os.getpid()}.pid").touch()

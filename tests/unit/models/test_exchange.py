@@ -1,0 +1,64 @@
+"""What a task and a model's process say to each other survives the way, and nonsense does no harm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.models import exchange
+from reconstruction_operator.models.exchange import Defect, Exit, Failure, Message, Progress, Request
+from reconstruction_operator.models.interface import Photo, Result, Step, Work
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Progress(Step.RECONSTRUCT, 0.25, "depth map 3/12"),
+        Result(quality={"faces": 12, "error": 0.5, "note": "ok"}, simulated=True),
+        Failure("LOW_TEXTURE", "3 of 9"),
+        Defect("TypeError: …"),
+        Exit(code=3, signal=None),
+        Exit(code=None, signal=11),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_message_survives_the_way(message: Message) -> None:
+    line = exchange.encode(message)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert exchange.decode(line) == message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"not JSON",
+        b"[]",
+        b"{}",
+        b"null",
+        b'{"kind": "news"}',
+        b'{"kind": "progress"}',
+        b'{"kind": "progress", "step": 9, "fraction": 0.1, "message": ""}',
+        b'{"kind": "progress", "step": 3, "fraction": NaN, "message": ""}',
+        b'{"kind": "progress", "step": 3, "fraction": "much", "message": ""}',
+        b'{"kind": "result", "quality": [1], "simulated": false}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+    ids=lambda line: line[:40].decode(errors="replace"),
+)
+def test_a_line_that_is_no_message_is_none(line: bytes) -> None:
+    assert exchange.decode(line) is None
+
+
+def test_numbers_of_other_kinds_become_plain_ones() -> None:
+    numpy = pytest.importorskip("numpy")
+    encoded = exchange.encode(Result(quality={"faces": numpy.int64(12), "share": numpy.float32(0.5)}))
+    assert exchange.decode(encoded) == Result(quality={"faces": 12, "share": 0.5})
+
+
+def test_a_request_survives_the_way() -> None:
+    work = Work((Photo(Path("/j/a.jpg"), 640, 480, 9),), Path("/j/s"), Path("/j/o"), {"quality": "fast"}, 2)
+    request = Request("photogrammetry", work, 10.0)
+    assert Request.from_json(request.to_json()) == request

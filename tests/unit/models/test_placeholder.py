@@ -1,0 +1,59 @@
+"""The simulation's files are real ones, and its parameters are checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trimesh
+from PIL import Image
+from reconstruction_operator.models.interface import ModelFailure, Step, Work
+from reconstruction_operator.models.placeholder import PlaceholderModel
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    work = Work((), tmp_path / "scratch", tmp_path, {}, 1)
+    heard: list[Step] = []
+    result = PlaceholderModel().run(work, lambda step, _fraction, _message="": heard.append(step))
+    assert result.simulated
+    assert heard == [Step.PREPROCESS, Step.RECONSTRUCT, Step.POSTPROCESS, Step.PREVIEW]
+    return tmp_path
+
+
+def test_the_mesh_is_a_cube_that_others_can_read(output: Path) -> None:
+    mesh = trimesh.load(output / "model.glb", force="mesh")
+    assert (len(mesh.faces), mesh.is_watertight or mesh.merge_vertices(merge_norm=True) is None) == (12, True)
+    assert mesh.extents.tolist() == [1.0, 1.0, 1.0]
+    assert mesh.volume == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", ["preview_0.png", "preview_1.png"])
+def test_the_previews_are_pictures_with_something_on_them(name: str, output: Path) -> None:
+    with Image.open(output / name) as image:
+        image.load()
+        assert image.size == (256, 256)
+        assert len(image.convert("RGB").getcolors(65_536) or []) == 4  # three faces and the background
+
+
+def test_the_files_say_that_they_are_simulated(output: Path) -> None:
+    assert "SIMULATED" in (output / "SIMULATED.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {}),
+        ({"stepSeconds": 3}, {"stepSeconds": 3.0}),
+        ({"stepSeconds": 0.5, "quality": "fast"}, {"stepSeconds": 0.5}),
+        ({"quality": "fast", "anything": [1]}, {}),
+    ],
+)
+def test_it_takes_any_parameters_and_uses_one(given: dict[str, object], expected: dict[str, object]) -> None:
+    assert PlaceholderModel().check_parameters(given) == expected
+
+
+@pytest.mark.parametrize("seconds", [-1, 3601, "2", None, True, [2], float("nan")], ids=repr)
+def test_a_pace_that_is_none_is_refused_with_what_is_allowed(seconds: object) -> None:
+    with pytest.raises(ModelFailure, match=r"INVALID_PARAMETERS: parameter stepSeconds is .* 0 to 3600"):
+        PlaceholderModel().check_parameters({"stepSeconds": seconds})

@@ -1,0 +1,59 @@
+"""Models are found by their entry points."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.models import registry
+from reconstruction_operator.models.interface import Model, Step
+
+
+def test_the_models_of_this_package_are_known() -> None:
+    assert {"photogrammetry", "placeholder", "reconviagen"} <= set(registry.known())
+
+
+@pytest.mark.parametrize("name", registry.available())
+def test_every_model_that_can_run_keeps_the_interface(name: str) -> None:
+    model = registry.find(name)
+    assert isinstance(model, Model)
+    assert model.name == name
+    assert set(model.step_shares) == set(Step)
+    assert sum(model.step_shares.values()) == pytest.approx(1.0)
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(registry.UnknownModelError, match=r"'photogrametry'.*photogrammetry, placeholder, reconviagen"):
+        registry.find("photogrametry")
+
+
+def test_another_package_adds_models_by_its_entry_points(rough_models: Path) -> None:
+    assert registry.find("rough-good").min_photos == 1
+    assert "rough-good" in registry.available()
+
+
+def test_a_model_that_cannot_be_loaded_is_unavailable_and_hurts_no_other(rough_models: Path) -> None:
+    with pytest.raises(registry.UnavailableModelError, match="rough_models:DoesNotExist cannot be loaded"):
+        registry.find("rough-broken")
+    assert "rough-broken" in registry.known()
+    assert "rough-broken" not in registry.available()
+    assert "placeholder" in registry.available()
+
+
+def test_reconviagen_says_what_it_lacks() -> None:
+    with pytest.raises(registry.UnavailableModelError, match="missing Python modules: torch"):
+        registry.find("reconviagen")
+
+
+def test_finding_models_imports_no_native_library() -> None:
+    code = (
+        "import sys; from reconstruction_operator.models import registry; registry.available();"
+        "print([name for name in ('numpy', 'cv2', 'pycolmap', 'PIL', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert done.stdout.strip() == "[]"
