@@ -33,7 +33,9 @@ def helm_program() -> Path:
     if found is not None:
         return found
     wanted = ".".join(map(str, HELM_OLDEST))
-    folder = unpacked(_PIN, instead=f"Install helm {wanted} or newer and put it on PATH (https://helm.sh/docs/intro/install).")
+    folder = unpacked(
+        _PIN, instead=f"Install helm {wanted} or newer and put it on PATH (https://helm.sh/docs/intro/install)."
+    )
     program = folder / "helm"
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not program.exists():

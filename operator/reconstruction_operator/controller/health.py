@@ -59,6 +59,8 @@ class View:
             return
         for phase, number in operator.store.phases().items():
             metrics.JOBS.labels(phase.value).set(number)
+        for (queue, phase), number in operator.store.wanted().items():
+            metrics.QUEUE_JOBS.labels(queue, phase.value).set(number)
         metrics.DIRTY.set(operator.store.dirty)
         metrics.LEADER.set(operator.leading())
         metrics.WATCH_AGE.set(operator.watch_age.answered_seconds() or 0.0)

@@ -13,6 +13,7 @@ from reconstruction_operator.controller import objects
 from reconstruction_operator.planning.types import Job
 
 _IN_FLIGHT = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
+_WANTED = _IN_FLIGHT | {Phase.PENDING}
 _REMEMBERED = 10_000  # uids of deleted objects: an answer to a patch may come after the news of the deletion
 
 
@@ -28,6 +29,7 @@ class Store:
         self.changed = asyncio.Event()  # something became dirty, or a job is gone
         self._phases: Counter[Phase] = Counter()
         self._in_flight: Counter[str] = Counter()  # by namespace
+        self._wanted: Counter[tuple[str, Phase]] = Counter()  # jobs of ours that want a worker, by queue and phase
 
     def __len__(self) -> int:
         """How many jobs there are."""
@@ -123,6 +125,10 @@ class Store:
         """How many of the namespace's jobs a worker has, or is about to have."""
         return self._in_flight[namespace]
 
+    def wanted(self) -> Mapping[tuple[str, Phase], int]:
+        """How many jobs wait for a worker or have one, by queue and phase; a pair that was ever seen stays, at 0."""
+        return self._wanted
+
     def _replace(self, key: JobKey, job: Job | None) -> None:
         old = self._jobs.pop(key.uid, None)
         for one, step in ((old, -1), (job, 1)):
@@ -131,5 +137,7 @@ class Store:
                 self._phases[phase] += step
                 if phase in _IN_FLIGHT:
                     self._in_flight[one.key.namespace] += step
+                if phase in _WANTED and objects.ours(one):
+                    self._wanted[one.queue, phase] += step
         if job is not None:
             self._jobs[key.uid] = job

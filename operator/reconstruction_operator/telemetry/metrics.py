@@ -63,6 +63,11 @@ DISPATCHED = _counter(
 )
 DISPATCH_ERRORS = _counter("dispatch_errors", "Batches of messages that the broker did not take.")
 LOST_WORKERS = _counter("lost_workers", "Attempts that were given up because their worker went silent.")
+QUEUE_JOBS = _gauge(
+    "queue_jobs",
+    "Jobs that wait for a worker (Pending, Queued) or have one (Running, Cancelling), by queue and phase.",
+    ("queue", "phase"),
+)
 WAITING_FOR_ROOM = _gauge(
     "waiting_for_room_jobs", "Jobs that wait for room in the dispatch window of their queue.", ("queue",)
 )
