@@ -22,7 +22,9 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status: 0 if there is a model in OUT_DIR, 1 if not, with the reason on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m reconstruction_operator.models.photogrammetry", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m reconstruction_operator.models.photogrammetry", description=__doc__
+    )
     parser.add_argument("photos", type=Path, metavar="PHOTOS_DIR", help="folder of JPEG, PNG, WebP or TIFF photos")
     parser.add_argument("output", type=Path, metavar="OUT_DIR", help="where the models and previews go")
     parser.add_argument("--quality", default=DEFAULT_QUALITY, help=f"{' or '.join(QUALITIES)} (default: %(default)s)")

@@ -52,9 +52,7 @@ class Camera:
         return directions
 
 
-def looking_at(
-    eye: Doubles, target: Doubles, up: Doubles, *, focal: float, size: int
-) -> Camera:
+def looking_at(eye: Doubles, target: Doubles, up: Doubles, *, focal: float, size: int) -> Camera:
     """A square camera of `size` px at `eye` that has `target` in the middle of its picture."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross(forward, up)

@@ -33,9 +33,7 @@ def compute(
         return choose_depths(costs, total, variance, inverse)
 
     return list(
-        parallel.each(
-            one, range(len(views)), threads, lambda done, of: progress(done / of, f"depth map {done}/{of}")
-        )
+        parallel.each(one, range(len(views)), threads, lambda done, of: progress(done / of, f"depth map {done}/{of}"))
     )
 
 

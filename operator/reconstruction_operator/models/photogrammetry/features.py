@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from reconstruction_operator.models.interface import ModelFailure
@@ -35,16 +36,15 @@ def extract(
         ModelFailure: LOW_TEXTURE, if half of the photos have next to none.
 
     """
-    done = 0
-    for group in _by_camera(photos):
-        camera_id = -1
-        for start in range(0, len(group), threads):
-            chunk = group[start : start + threads]
-            _extract_chunk(chunk, folder, database, camera_id=camera_id, features=features, threads=threads)
-            if camera_id < 0:
-                camera_id = _newest_camera(database)
-            done += len(chunk)
-            progress(done / len(photos), f"features {done}/{len(photos)}")
+    with pycolmap.Database.open(database) as reader:
+
+        def measure(_: float) -> tuple[float, str]:
+            done = reader.num_images()  # a photo is written when its features are
+            return done / len(photos), f"features {done}/{len(photos)}"
+
+        for group in _by_camera(photos):
+            call = partial(_extract_group, group, folder, database, features=features, threads=threads)
+            progress.during(call, measure)
     median = statistics.median(_counts(database))
     if median < _FEWEST_FEATURES:
         raise ModelFailure(
@@ -61,13 +61,13 @@ def _by_camera(photos: Sequence[PreparedPhoto]) -> list[list[PreparedPhoto]]:
     return list(groups.values())
 
 
-def _extract_chunk(
-    chunk: Sequence[PreparedPhoto], folder: Path, database: Path, *, camera_id: int, features: int, threads: int
+def _extract_group(
+    group: Sequence[PreparedPhoto], folder: Path, database: Path, *, features: int, threads: int
 ) -> None:
-    first = chunk[0]
+    """One call for all photos of one camera, so that they share its intrinsics."""
+    first = group[0]
     reader = pycolmap.ImageReaderOptions()
     reader.camera_model = "SIMPLE_RADIAL"
-    reader.existing_camera_id = camera_id
     if first.focal_px is not None:
         reader.camera_params = f"{first.focal_px},{first.width / 2},{first.height / 2},0"
     options = pycolmap.FeatureExtractionOptions()
@@ -80,17 +80,12 @@ def _extract_chunk(
     pycolmap.extract_features(
         database,
         folder,
-        image_names=[photo.name for photo in chunk],
+        image_names=[photo.name for photo in group],
         camera_mode=pycolmap.CameraMode.SINGLE,
         reader_options=reader,
         extraction_options=options,
         device=CPU,
     )
-
-
-def _newest_camera(database: Path) -> int:
-    with pycolmap.Database.open(database) as opened:
-        return max(camera.camera_id for camera in opened.read_all_cameras())
 
 
 def _counts(database: Path) -> list[int]:

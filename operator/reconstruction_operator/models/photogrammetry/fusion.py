@@ -33,8 +33,11 @@ class Cloud:
 
 
 def fuse(
-    cameras: Sequence[Camera], depths: Sequence[Singles], sources: Sequence[Sequence[int]],
-    threads: int, progress: Progress,
+    cameras: Sequence[Camera],
+    depths: Sequence[Singles],
+    sources: Sequence[Sequence[int]],
+    threads: int,
+    progress: Progress,
 ) -> Cloud:
     """All points of all depth maps that have enough witnesses. `cameras` are those of the depth maps."""
     neighbours = mutual(sources)
@@ -48,9 +51,7 @@ def fuse(
     parts = parallel.each(
         one, range(len(cameras)), threads, lambda done, of: progress(done / of, f"fused {done}/{of} depth maps")
     )
-    return Cloud(
-        np.concatenate([part.points for part in parts]), np.concatenate([part.normals for part in parts])
-    )
+    return Cloud(np.concatenate([part.points for part in parts]), np.concatenate([part.normals for part in parts]))
 
 
 def mutual(sources: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -17,7 +17,7 @@ import numpy as np
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import Progress, nearing_the_end
 
 _FEWEST_CAMERAS = 3
 _FEWEST_SHARE = 0.3  # of the photos: a smaller part would be a surprise to the user, not a reconstruction
@@ -69,8 +69,10 @@ def align(
         other = _largest(
             progress.part(0.6, 1.0).during(
                 lambda: _global(database, folder, scratch / "global", seed, threads),
-                expected_seconds=_GLOBAL_SECONDS_PER_PHOTO * count,
-                message=f"{aligned} of {count} photos aligned, trying all at once",
+                lambda passed: (
+                    nearing_the_end(passed, _GLOBAL_SECONDS_PER_PHOTO * count),
+                    f"{aligned} of {count} photos aligned one by one, trying all at once",
+                ),
             )
         )
         if other is not None and len(other.photos) > aligned:

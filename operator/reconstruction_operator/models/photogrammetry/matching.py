@@ -8,8 +8,6 @@ from pathlib import Path
 from reconstruction_operator.models.photogrammetry.colmap import CPU, pycolmap
 from reconstruction_operator.models.photogrammetry.progress import Progress
 
-_PAIRS_AT_ONCE = 8  # about a second on two cores: short enough to report in between, long enough to keep them busy
-
 
 def match(
     pairs: Sequence[tuple[str, str]], database: Path, scratch: Path, *, seed: int, threads: int, progress: Progress
@@ -22,9 +20,10 @@ def match(
     verification.ransac.random_seed = seed
     pairing = pycolmap.ImportedPairingOptions()
     pairing.match_list_path = scratch / "pairs.txt"
-    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-        chunk = pairs[start : start + _PAIRS_AT_ONCE]
-        pairing.match_list_path.write_text("".join(f"{first} {second}\n" for first, second in chunk))
+    pairing.match_list_path.write_text("".join(f"{first} {second}\n" for first, second in pairs))
+
+    def call() -> None:
+        # All pairs in one call: each call builds the search structures of its photos anew.
         pycolmap.match_image_pairs(
             database,
             matching_options=options,
@@ -32,5 +31,11 @@ def match(
             verification_options=verification,
             device=CPU,
         )
-        done = start + len(chunk)
-        progress(done / len(pairs), f"matched {done}/{len(pairs)} pairs")
+
+    with pycolmap.Database.open(database) as reader:
+
+        def measure(_: float) -> tuple[float, str]:
+            done = reader.num_matched_image_pairs()
+            return done / len(pairs), f"matched {done}/{len(pairs)} pairs"
+
+        progress.during(call, measure)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from PIL import Image
@@ -86,7 +88,6 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         cell_cloud,
         folders["surface"],
         octree_depth=settings.octree_depth,
-        threads=work.threads,
         progress=progress.part(0.9, 1.0),
     )
 
@@ -106,7 +107,7 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
     colours, _ = colour.vertex_colours(mesh, seen, weights, progress.part(0.3, 0.4))
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
     export.write_coloured(work.output_dir / "model.glb", model, colours)
-    textured, coverage = _texture(mesh, seen, frame, settings, progress.part(0.4, 0.95))
+    textured, coverage = _texture(mesh, seen, frame, settings, folders["surface"], progress.part(0.4, 0.95))
     export.write_textured(work.output_dir / "model_textured.glb", textured.mesh, textured.uv, textured.texture)
     progress(1.0, "models written")
 
@@ -149,12 +150,12 @@ def _dense_cloud(seen: list[views.View], settings: Settings, threads: int, progr
 
 
 def _texture(
-    mesh: Mesh, seen: list[views.View], frame: orientation.Frame, settings: Settings, progress: Progress
+    mesh: Mesh, seen: list[views.View], frame: orientation.Frame, settings: Settings, scratch: Path, progress: Progress
 ) -> tuple[previews.Textured, float]:
     """The textured model in its own coordinates, and the share of the texture that photos show."""
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     cameras = [view.camera for view in seen]
-    atlas = texture.unwrap(reduced, settings.texture_size, progress.part(0.0, 0.4))
+    atlas = texture.unwrap(reduced, settings.texture_size, scratch, progress.part(0.0, 0.4))
     weights = colour.view_weights(reduced, cameras, Caster(reduced), progress.part(0.4, 0.5))
     colours, _ = colour.vertex_colours(reduced, seen, weights, progress.part(0.5, 0.6))
     picture, coverage = texture.bake(atlas, seen, weights, colours, settings.texture_size, progress.part(0.6, 1.0))

@@ -14,8 +14,13 @@ from reconstruction_operator.models.interface import Report, Step
 
 _T = TypeVar("_T")
 
-_BEAT_SECONDS = 1.0
+BEAT_SECONDS = 1.0
 _ALMOST = 0.95  # what a call of unknown length reaches at most before it is done
+
+
+def nearing_the_end(passed_seconds: float, expected_seconds: float) -> float:
+    """The fraction to show for something that cannot be measured: grows ever slower, and is never done."""
+    return _ALMOST * (1.0 - math.exp(-passed_seconds / expected_seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,12 @@ class Progress:
         width = self.end - self.start
         return Progress(self.report, self.step, self.start + width * start, self.start + width * end)
 
-    def during(self, call: Callable[[], _T], expected_seconds: float, message: str) -> _T:
-        """The result of `call`, a native function without a callback; reports every second while it runs.
+    def during(self, call: Callable[[], _T], measure: Callable[[float], tuple[float, str]]) -> _T:
+        """The result of `call`, a native function that calls nobody back; reports every second while it runs.
 
-        The call runs in a thread; what is reported nears the end as time passes. If reporting raises, that is raised
-        at once and the call is left behind: native code cannot be interrupted, the process is about to end.
+        `measure` is given the seconds passed, and says the fraction and the message. The call runs in a thread, so
+        it must release the interpreter lock. If reporting raises, that is raised at once and the call is left behind:
+        native code cannot be interrupted, the process is about to end.
         """
         outcome: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
 
@@ -50,17 +56,15 @@ class Progress:
             except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
                 outcome.put((None, error))
 
-        self(0.0, message)
         started = time.monotonic()
         threading.Thread(target=run, daemon=True).start()
         while True:
             try:
-                result, error = outcome.get(timeout=_BEAT_SECONDS)
+                result, error = outcome.get(timeout=BEAT_SECONDS)
             except queue.Empty:
-                passed = time.monotonic() - started
-                self(_ALMOST * (1.0 - math.exp(-passed / expected_seconds)), message)
+                self(*measure(time.monotonic() - started))
                 continue
             if error is not None:
                 raise error
-            self(1.0, message)
+            self(*measure(time.monotonic() - started))
             return result  # type: ignore[return-value]  # no error: the call's own result, which may be None

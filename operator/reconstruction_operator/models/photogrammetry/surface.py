@@ -8,14 +8,15 @@ import numpy as np
 import trimesh
 
 from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.photogrammetry import beside
 from reconstruction_operator.models.photogrammetry.arrays import Integers
-from reconstruction_operator.models.photogrammetry.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.fusion import Cloud, voxel_downsample
 from reconstruction_operator.models.photogrammetry.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.progress import Progress
 
 FEWEST_POINTS = 2000
 _TRIM = 6.0  # drops surface that rests on few points; what is left is checked again by `cleanup`
+_THREADS = 1  # its OpenMP threads wait for each other by spinning: two take as long as one, and five times the CPU
 _SCENE_PERCENTILE = 97.0
 _SCENE_MARGIN = 1.15
 _VOXELS_ACROSS_RADIUS = {8: 160, 9: 260}  # by octree depth: about one point for each cell of the octree
@@ -51,7 +52,7 @@ def thin(cloud: Cloud, octree_depth: int) -> tuple[Cloud, float]:
     return voxel_downsample(cloud, size), size
 
 
-def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, threads: int, progress: Progress) -> Mesh:
+def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: Progress) -> Mesh:
     """The surface through `cloud`; `scratch` is a folder for the files in between.
 
     Raises:
@@ -60,13 +61,11 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, threads: int, pro
     """
     points_path, mesh_path = scratch / "points.ply", scratch / "surface.ply"
     write_ply(points_path, cloud)
-    options = pycolmap.PoissonMeshingOptions()
-    options.depth = octree_depth
-    options.trim = _TRIM
-    options.color = False
-    options.num_threads = threads
-    progress.during(
-        lambda: pycolmap.poisson_meshing(points_path, mesh_path, options),
+    beside.run(
+        "reconstruction_operator.models.photogrammetry.poisson",
+        [str(points_path), str(mesh_path), str(octree_depth), str(_TRIM), str(_THREADS)],
+        scratch / "poisson.log",
+        progress,
         expected_seconds=_SECONDS_BY_DEPTH.get(octree_depth, _SECONDS_OTHERWISE),
         message=f"surface through {len(cloud.points)} points",
     )

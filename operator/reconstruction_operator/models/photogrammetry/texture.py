@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
-import xatlas
 
+from reconstruction_operator.models.photogrammetry import beside
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.colour import sample
 from reconstruction_operator.models.photogrammetry.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.progress import Progress
 from reconstruction_operator.models.photogrammetry.views import View
 
-_PADDING_TEXELS = 4
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _SECONDS_PER_FACE = 3e-4  # for the progress display alone
 _UNDEFINED_AREA = 1e-12
@@ -44,24 +44,27 @@ class Texels:
     weights: Doubles  # (t, 3): barycentric, of the face's vertices
 
 
-def unwrap(mesh: Mesh, size: int, progress: Progress) -> Atlas:
-    """Lays the triangles of `mesh` out flat on a texture of `size` px."""
-    atlas = xatlas.Atlas()
-    atlas.add_mesh(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32), mesh.normals().astype(np.float32))
-    charts = xatlas.ChartOptions()
-    charts.max_iterations = 1  # more rounds give slightly better charts and take as long again each
-    packing = xatlas.PackOptions()
-    packing.resolution = size
-    packing.padding = _PADDING_TEXELS
-    packing.bilinear = True
-    progress.during(
-        lambda: atlas.generate(charts, packing),
+def unwrap(mesh: Mesh, size: int, scratch: Path, progress: Progress) -> Atlas:
+    """Lays the triangles of `mesh` out flat on a texture of `size` px; `scratch` is for files in between."""
+    given, made = scratch / "mesh.npz", scratch / "atlas.npz"
+    np.savez(
+        given,
+        vertices=mesh.vertices.astype(np.float32),
+        faces=mesh.faces.astype(np.uint32),
+        normals=mesh.normals().astype(np.float32),
+    )
+    beside.run(
+        "reconstruction_operator.models.photogrammetry.unwrapping",
+        [str(given), str(made), str(size)],
+        scratch / "unwrapping.log",
+        progress,
         expected_seconds=_SECONDS_PER_FACE * len(mesh.faces),
         message=f"unwrapping {len(mesh.faces)} faces",
     )
-    original, faces, uv = atlas[0]
-    original = original.astype(np.int64)
-    return Atlas(Mesh(mesh.vertices[original], faces.astype(np.int64)), original, np.asarray(uv, dtype=np.float64))
+    with np.load(made) as atlas:
+        original = atlas["original"].astype(np.int64)
+        faces = atlas["faces"].astype(np.int64)
+        return Atlas(Mesh(mesh.vertices[original], faces), original, atlas["uv"].astype(np.float64))
 
 
 def rasterise(atlas: Atlas, size: int) -> Texels:
@@ -122,7 +125,10 @@ def fill_gaps(texture: Pixels, known: Pixels) -> Pixels:
         colour, share = levels[-1]
         half = (max(colour.shape[1] // 2, 1), max(colour.shape[0] // 2, 1))
         levels.append(
-            (cv2.resize(colour, half, interpolation=cv2.INTER_AREA), cv2.resize(share, half, interpolation=cv2.INTER_AREA))
+            (
+                cv2.resize(colour, half, interpolation=cv2.INTER_AREA),
+                cv2.resize(share, half, interpolation=cv2.INTER_AREA),
+            )
         )
     filled = _mean_colour(*levels.pop())
     for colour, share in reversed(levels):

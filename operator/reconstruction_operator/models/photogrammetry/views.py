@@ -109,9 +109,7 @@ def _undistort(photo: AlignedPhoto, folder: Path, output: Path) -> Camera:
     coefficients = np.array([photo.radial, 0.0, 0.0, 0.0])  # COLMAP's SIMPLE_RADIAL is OpenCV's k1
     size = (photo.width, photo.height)
     intrinsics, _ = cv2.getOptimalNewCameraMatrix(distorted, coefficients, size, alpha=0.0)
-    first, second = cv2.initUndistortRectifyMap(
-        distorted, coefficients, np.eye(3), intrinsics, size, cv2.CV_32FC1
-    )
+    first, second = cv2.initUndistortRectifyMap(distorted, coefficients, np.eye(3), intrinsics, size, cv2.CV_32FC1)
     straight = cv2.remap(image, first, second, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
     cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return Camera(
