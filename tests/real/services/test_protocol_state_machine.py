@@ -2,7 +2,8 @@
 
 Two operators (one of which may be deposed and not know it), three workers (each of which may stand still for as long as
 it likes and then go on), messages that are lost, doubled and late, a Redis that is emptied, users who change their minds,
-and job folders on a disk. Hypothesis chooses what happens next; everybody acts on what they saw last, however old.
+and job folders on a disk. Hypothesis chooses what happens next; everybody acts on what they saw last, however old. The
+operators decide by the real plan.
 
 `PROTOCOL_EXAMPLES=5000 pytest tests/real/services/test_protocol_state_machine.py` drives it harder.
 """
@@ -13,7 +14,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,12 +31,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.types import End
+from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.planning import types as planned
+from reconstruction_operator.planning.plan import plan, plan_orphan
+from reconstruction_operator.planning.types import End, Job, Limits, Observation, Queue
 from reconstruction_operator.services import job_manager, protocol
 from reconstruction_operator.services.keys import Keys
-from reconstruction_operator.services.protocol import Call, ClaimVerdict, FinishVerdict
+from reconstruction_operator.services.protocol import Call, ClaimVerdict, FinishVerdict, ObservedJob
 
 pytestmark = pytest.mark.real
 
@@ -44,11 +50,32 @@ STEPS = 50  # of one example
 INSTALL = "install"
 JOBS = ("job-a", "job-b", "job-c")
 WORKERS = ("worker-1", "worker-2", "worker-3")
-MOST_ATTEMPTS = 3
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+LONG_SECONDS = 1e9
+# Whatever the operator may do after a while, it may do at once.
+LIMITS = Limits(
+    lost_after_seconds=0.0,
+    epoch_grace_seconds=0.0,
+    resend_seconds=0.0,
+    backoff_seconds=0.0,
+    backoff_max_seconds=0.0,
+    cancel_ttl_seconds=config.CANCEL_TTL_SECONDS,
+    progress_seconds=0.0,
+)
+SUCCEEDED = End(Outcome.SUCCEEDED)
+FAILED = End(Outcome.FAILED, "WORKER_ERROR")
+CANCELLED = End(Outcome.CANCELLED, "CANCELLED")
+STOPPED = {
+    StopReason.SUSPEND: End(Outcome.STOPPED, "SUSPENDED"),
+    StopReason.DEADLINE: End(Outcome.FAILED, "TIMEOUT"),
+    StopReason.DELETED: End(Outcome.STOPPED, "DELETED"),
+    StopReason.SUPERSEDED: End(Outcome.STOPPED, "SUPERSEDED"),
+}
 
 # What may happen next, and how often: so that in most examples a good deal does.
 WEIGHTS = {
     "the leader has its turn": 10,
+    "the leader dies in its turn": 1,
     "the other operator has its turn": 3,
     "a message is taken": 6,
     "a run beats": 6,
@@ -56,7 +83,8 @@ WEIGHTS = {
     "a run succeeds": 4,
     "a run fails": 3,
     "a user requests a cancel": 2,
-    "a user confirms the cancel": 2,
+    "a user confirms the cancel": 3,
+    "a user cancels in two steps": 2,
     "a user withdraws the request": 1,
     "a user suspends or resumes": 1,
     "a user deletes": 1,
@@ -64,7 +92,7 @@ WEIGHTS = {
     "a message is lost": 1,
     "a message is doubled": 3,
     "a worker is killed": 1,
-    "the workers stand still": 2,
+    "the workers stand still": 3,
     "the other operator takes over": 1,
     "Redis is emptied": 1,
 }
@@ -78,32 +106,33 @@ T = TypeVar("T")
 
 @dataclass
 class Object:
-    """A job in the API server: what the user wishes, and the status that an operator has stored."""
+    """A job in the API server."""
 
-    requested: bool = False
-    confirmed: bool = False
-    suspend: bool = False
+    key: JobKey
+    spec: Spec = field(default_factory=lambda: Spec(model_type="placeholder", input=Location("file:///photos/set")))
+    status: Status = field(default_factory=Status)
     deleted: bool = False
-    attempt: int = 1
-    begun: bool = False  # the status says that a worker had this attempt
-    phase: str = ""  # Succeeded, Failed, Cancelled; empty while it is not over
 
-    def next_attempt(self, attempt: int) -> None:
+    @property
+    def job(self) -> Job:
+        return Job(self.key, 1, BORN, self.spec, self.status)
+
+    @property
+    def over(self) -> bool:
+        return self.deleted or (self.status.phase is not None and self.status.phase.finished)
+
+    def write(self, status: Status) -> None:
         """As the CRD's rules: an attempt never falls, and what is over stays over."""
-        if not self.phase and attempt > self.attempt and attempt <= MOST_ATTEMPTS:
-            self.attempt, self.begun = attempt, False
-
-    def end(self, phase: str) -> None:
-        self.phase = self.phase or phase
+        if not self.over and status.attempt >= self.status.attempt:
+            self.status = status
 
 
 @dataclass
 class Operator:
     """An operator that may have been deposed. `seen` is what it last saw of each job: it acts on that."""
 
-    name: str
     fence: int = 0
-    seen: dict[str, tuple[int, protocol.ObservedJob]] = field(default_factory=dict)  # job -> (attempt, what was seen)
+    seen: dict[str, tuple[Job, ObservedJob, datetime]] = field(default_factory=dict)
 
 
 @dataclass
@@ -114,8 +143,7 @@ class Run:
     attempt: int
     token: str
     worker: str
-    wish: Outcome | None = None  # it was told to end like this
-    ended: End | None = None  # it recorded this, and perhaps the answer was lost
+    wish: End | None = None  # it was told to end like this
 
     @property
     def task(self) -> str:
@@ -185,8 +213,8 @@ class Protocol(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.keys = Keys(prefix="")
-        self.objects = {job: Object() for job in JOBS}
-        self.operators = [Operator("a"), Operator("b")]
+        self.objects = {job: Object(JobKey("namespace", job, job)) for job in JOBS}
+        self.operators = [Operator(), Operator()]
         self.leader = 0  # index; the other one may still believe that it is
         self.fence_seen = -1  # highest fence that Redis has seen since it was emptied
         self.messages: list[tuple[str, int]] = []
@@ -204,11 +232,10 @@ class Protocol(RuleBasedStateMachine):
     def start(self) -> None:
         self.client.flushdb()
         self._lead(0)
-        for job in JOBS:
-            self._look(self.operators[0], job)
         # With one job that runs and one whose message waits, more can happen from the first step on.
         for job in JOBS[:2]:
-            self._turn(self.operators[0], job)
+            for _ in range(3):
+                self._turn(self.operators[0], job)
         self.before = self._snapshot()
         self._take(*self.messages.pop(0))
 
@@ -256,6 +283,8 @@ class Protocol(RuleBasedStateMachine):
         match what:
             case "the leader has its turn":
                 self._turn(self.operators[self.leader], job)
+            case "the leader dies in its turn":
+                self._turn(self.operators[self.leader], job, whole=False)
             case "the other operator has its turn":
                 self._turn(self.operators[1 - self.leader], job)
             case "the other operator takes over":
@@ -278,24 +307,27 @@ class Protocol(RuleBasedStateMachine):
 
     def _some_job(self, data: st.DataObject) -> str:
         """Mostly the first that is not over, so that much happens to it."""
-        open_jobs = [job for job in JOBS if not self.objects[job].phase and job not in self.forgotten]
+        open_jobs = [job for job in JOBS if not self.objects[job].over]
         return data.draw(st.sampled_from([*open_jobs[:1] * 5, *JOBS]))
 
     # --- Users
 
     def _wish(self, thing: Object, what: str) -> None:
         """As far as the API server lets them."""
-        if thing.phase or thing.deleted:
+        if thing.over:
             return
+        spec = thing.spec
         match what:
             case "a user requests a cancel":
-                thing.requested = True
+                thing.spec = replace(spec, cancel_requested=True)
+            case "a user cancels in two steps":
+                thing.spec = replace(spec, cancel_requested=True, cancel_confirmed=True)
             case "a user confirms the cancel":
-                thing.confirmed = thing.requested
+                thing.spec = replace(spec, cancel_confirmed=spec.cancel_requested)
             case "a user withdraws the request":
-                thing.requested = thing.confirmed
+                thing.spec = replace(spec, cancel_requested=spec.cancel_confirmed)
             case "a user suspends or resumes":
-                thing.suspend = not thing.suspend
+                thing.spec = replace(spec, suspend=not spec.suspend)
             case "a user deletes":
                 thing.deleted = True
 
@@ -308,101 +340,79 @@ class Protocol(RuleBasedStateMachine):
 
     # --- Operators: each acts on what it saw at its last turn, and looks again
 
-    def _turn(self, operator: Operator, job: str) -> None:
-        self._act(operator, job)
-        self._look(operator, job)
-
-    def _look(self, operator: Operator, job: str) -> None:
-        attempt = self.objects[job].attempt
-        observed = self._run(protocol.observe(self.keys, [(job, TaskId(job, attempt))]))
-        operator.seen[job] = (attempt, observed.jobs[0])
-
-    def _act(self, operator: Operator, job: str) -> None:
-        """On what it saw last: that may be long ago, and another operator may lead since."""
+    def _turn(self, operator: Operator, job: str, *, whole: bool = True) -> None:
+        if job in operator.seen:
+            self._act(operator, *operator.seen.pop(job), whole=whole)
         thing = self.objects[job]
-        if job not in operator.seen:
-            return
-        attempt, seen = operator.seen.pop(job)
-        task = TaskId(job, attempt)
-        if thing.deleted:
-            self._clean_up(operator, task, seen)
-        elif thing.phase:
-            if thing.phase != "Cancelled":
-                self._order(operator, protocol.clear_flags, job_id=job)
-        elif seen.end is not None:
-            self._follow(thing, attempt, seen.end)
-        else:
-            self._drive(operator, thing, task, seen)
+        task = thing.job.task
+        if thing.deleted and job in self.before.wanted:
+            task = TaskId(job, self.before.wanted[job])  # of a record without an object, what it wants
+        observed = self._run(protocol.observe(self.keys, [(job, task)]))
+        operator.seen[job] = (thing.job, observed.jobs[0], observed.now)
 
-    def _drive(self, operator: Operator, thing: Object, task: TaskId, seen: protocol.ObservedJob) -> None:
-        job = task.job_id
-        if seen.record is None or seen.record.attempt < task.attempt:
-            place = {"namespace": "default", "name": job, "queue": "celery"}
-            self._order(operator, protocol.put_record, job_id=job, attempt=task.attempt, **place)
-        self._flags(operator, thing, job, seen)
-        if seen.claim is None:
-            if thing.confirmed or seen.confirmed:
-                self._order(operator, protocol.take_claim, task=task, end=End(Outcome.CANCELLED, "CANCELLED"))
-            elif thing.suspend:
-                self._order(operator, protocol.take_claim, task=task, end=End(Outcome.STOPPED, "SUSPENDED"))
-            elif thing.begun:
-                thing.next_attempt(task.attempt + 1)  # Redis forgot it, and the grace is over
-            else:
-                self.messages.append((job, task.attempt))
-                self._order(operator, protocol.mark_sent, job_id=job, attempt=task.attempt)
-            return
-        thing.begun = thing.begun or thing.attempt == task.attempt
-        if not seen.alive:
-            outcome = Outcome.CANCELLED if thing.confirmed else Outcome.FAILED
-            self._order(operator, protocol.force_end, task=task, end=End(outcome, "WORKER_LOST"))
-        elif thing.suspend and not thing.confirmed:
-            self._order(operator, protocol.request_stop, task=task, reason=StopReason.SUSPEND)
-
-    def _flags(self, operator: Operator, thing: Object, job: str, seen: protocol.ObservedJob) -> None:
-        if thing.confirmed:
-            self._order(operator, protocol.assert_cancelled, job_id=job)
-        elif thing.requested:
-            self._order(operator, protocol.request_cancel, job_id=job)
-        elif seen.requested:
-            self._order(operator, protocol.withdraw_request, job_id=job)
-
-    def _follow(self, thing: Object, attempt: int, end: End) -> None:
-        """The status after an end."""
-        if end.outcome in (Outcome.SUCCEEDED, Outcome.CANCELLED):
-            thing.end(end.outcome.value)
-        elif thing.confirmed:
-            thing.end("Cancelled")
-        elif end.outcome is Outcome.FAILED and attempt == MOST_ATTEMPTS:
-            thing.end("Failed")
-        elif not thing.suspend:
-            thing.next_attempt(attempt + 1)
-
-    def _clean_up(self, operator: Operator, task: TaskId, seen: protocol.ObservedJob) -> None:
-        job = task.job_id
-        if seen.record is None:
+    def _act(self, operator: Operator, job: Job, seen: ObservedJob, now: datetime, *, whole: bool) -> None:
+        """On what it saw last: that may be long ago, and another operator may lead since."""
+        thing = self.objects[job.key.job_id]
+        observation = Observation(
+            **{one.name: getattr(seen, one.name) for one in fields(seen)},
+            silent_seconds=0.0 if seen.alive else LONG_SECONDS,
+            queue=Queue(workers=1),
+        )
+        if not thing.deleted:
+            made = plan(job, observation, now, LIMITS, admitted=True)
+            actions = made.actions
+        elif seen.record is None:
             return  # what has no record was forgotten, or was never here
-        if seen.end is None and seen.claim is None:
-            self._order(operator, protocol.take_claim, task=task, end=End(Outcome.STOPPED, "DELETED"))
-        elif seen.end is None and seen.alive:
-            self._order(operator, protocol.request_stop, task=task, reason=StopReason.DELETED)
-        elif seen.end is None:
-            self._order(operator, protocol.force_end, task=task, end=End(Outcome.STOPPED, "DELETED"))
-        elif not seen.cleaned:
-            self.messages.append((job, 0))  # the order to delete the files
         else:
-            alive = [one for one in self._tasks(job) if self._is_alive(one)]
-            done = self._order(operator, protocol.forget, job_id=job, attempts=MOST_ATTEMPTS)
-            if done is None:
-                return
-            assert done is (not alive), f"forget answered {done}, alive were {alive}"
-            if done:
-                self.forgotten.add(job)
-                self.before.ends = {name: end for name, end in self.before.ends.items() if name not in self._tasks(job)}
-                self.granted = {name: token for name, token in self.granted.items() if name not in self._tasks(job)}
-                self.before.wanted.pop(job, None)
+            actions = plan_orphan(job.key.job_id, seen.record, observation, now, LIMITS)
+        for action in actions if whole else actions[:1]:
+            self._carry_out(operator, job.key, action)
+        if whole and not thing.deleted:
+            thing.write(made.status)
+
+    def _carry_out(self, operator: Operator, key: JobKey, action: planned.Action) -> None:
+        job = key.job_id
+        match action:
+            case planned.PutRecord(attempt, queue):
+                place = {"namespace": key.namespace, "name": key.name, "queue": queue}
+                self._order(operator, protocol.put_record, job_id=job, attempt=attempt, **place)
+            case planned.Dispatch(task):
+                self.messages.append((job, task.attempt))  # the broker knows no fences
+                self._order(operator, protocol.mark_sent, job_id=job, attempt=task.attempt)
+            case planned.RequestCancel():
+                self._order(operator, protocol.request_cancel, job_id=job)
+            case planned.WithdrawRequest():
+                self._order(operator, protocol.withdraw_request, job_id=job)
+            case planned.AssertCancelled():
+                self._order(operator, protocol.assert_cancelled, job_id=job)
+            case planned.ClearFlags():
+                self._order(operator, protocol.clear_flags, job_id=job)
+            case planned.TakeClaim(task, outcome, reason, message):
+                self._order(operator, protocol.take_claim, task=task, end=End(outcome, reason, message))
+            case planned.ForceEnd(task, outcome, reason, message):
+                self._order(operator, protocol.force_end, task=task, end=End(outcome, reason, message))
+            case planned.RequestStop(task, reason):
+                self._order(operator, protocol.request_stop, task=task, reason=reason)
+            case planned.DeleteFiles():
+                self.messages.append((job, 0))
+            case planned.Forget(attempts):
+                self._forget(operator, job, attempts)
+            case planned.DeleteObject():
+                self.objects[job].deleted = True
+
+    def _forget(self, operator: Operator, job: str, attempts: int) -> None:
+        alive = [task for task in self._tasks(job) if self._is_alive(task)]
+        done = self._order(operator, protocol.forget, job_id=job, attempts=attempts)
+        if done is None:
+            return
+        assert done is (not alive), f"forget answered {done}, alive were {alive}"
+        if done:
+            self.forgotten.add(job)
+            self.before = self._snapshot()
+            self.granted = {name: token for name, token in self.granted.items() if name not in self._tasks(job)}
 
     def _tasks(self, job: str) -> list[str]:
-        return [str(TaskId(job, attempt)) for attempt in range(1, MOST_ATTEMPTS + 1)]
+        return [str(TaskId(job, attempt)) for attempt in range(1, self.objects[job].job.attempt + 1)]
 
     def _is_alive(self, task: str) -> bool:
         alive, claim = self.client.get(self.keys.alive(task)), self.before.claims.get(task)
@@ -458,17 +468,17 @@ class Protocol(RuleBasedStateMachine):
             case "a run asks for its claim again":
                 self._claim_again(run)
             case "a run succeeds":
-                self._finish(run, Outcome.SUCCEEDED)
+                self._finish(run, SUCCEEDED)
             case "a run fails":
-                self._finish(run, Outcome.FAILED)
+                self._finish(run, FAILED)
             case "a worker is killed":
                 del self.runs[run.worker]
 
     def _obey(self, run: Run, *, cancelled: bool, stop: StopReason | None) -> None:
         if cancelled:
-            run.wish = Outcome.CANCELLED
+            run.wish = CANCELLED
         elif stop is not None and run.wish is None:
-            run.wish = Outcome.STOPPED
+            run.wish = STOPPED[stop]
 
     def _beat(self, run: Run) -> None:
         holder = self.before.claims.get(run.task)
@@ -499,22 +509,20 @@ class Protocol(RuleBasedStateMachine):
         else:
             assert reply.verdict is ClaimVerdict.CLAIMED
 
-    def _finish(self, run: Run, outcome: Outcome) -> None:
-        outcome = run.wish or outcome
-        if outcome is Outcome.CANCELLED:
+    def _finish(self, run: Run, wanted: End) -> None:
+        end = replace(run.wish or wanted, worker=run.worker)
+        if end.outcome is Outcome.CANCELLED:
             self.folders.delete(run.job)
             self.outputs.pop(run.job, None)
-        if outcome is Outcome.SUCCEEDED and not self.folders.publish(run):
+        if end.outcome is Outcome.SUCCEEDED and not self.folders.publish(run):
             del self.runs[run.worker]  # a stale one's last rename fails
             return
-        end = End(outcome, "" if outcome is Outcome.SUCCEEDED else outcome.name, worker=run.worker)
         reply = self._run(protocol.finish(self.keys, **run.names, end=end))
-        self._check_finish(run, outcome, reply)
+        self._check_finish(run, end.outcome, reply)
         if reply.verdict is FinishVerdict.CANCELLED:
-            run.wish = Outcome.CANCELLED
+            run.wish = CANCELLED
         elif reply.verdict is FinishVerdict.RECORDED:
-            run.ended = reply.end  # and it may ask again
-            self.granted[run.task] = run.token
+            self.granted[run.task] = run.token  # and it may ask again: the answer may be lost
         else:
             del self.runs[run.worker]
 
@@ -550,7 +558,7 @@ class Protocol(RuleBasedStateMachine):
     # --- What must hold after every step
 
     def _snapshot(self) -> Snapshot:
-        tasks = [TaskId(job, attempt) for job in JOBS for attempt in range(1, MOST_ATTEMPTS + 1)]
+        tasks = [TaskId(job, attempt) for job in JOBS for attempt in range(1, self.objects[job].job.attempt + 1)]
         observed = self._run(protocol.observe(self.keys, [(task.job_id, task) for task in tasks]))
         now = Snapshot()
         for task, seen in zip(tasks, observed.jobs, strict=True):
