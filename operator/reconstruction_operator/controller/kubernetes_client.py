@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import yaml
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -84,7 +85,7 @@ async def connection(environ: Mapping[str, str] = os.environ) -> Connection:
             )
         else:
             kubernetes_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the same
-    except (kubernetes_config.ConfigException, OSError) as error:
+    except (kubernetes_config.ConfigException, yaml.YAMLError, OSError) as error:
         raise NoClusterError(
             f"no API server: {error}. Set KUBECONFIG, or run in a pod with a service account."
         ) from error

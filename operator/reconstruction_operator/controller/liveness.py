@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconstruction_operator.api.identity import TaskId
@@ -40,13 +39,3 @@ class LivenessTracker:
     def interrupted(self) -> None:
         """Redis could not be reached: what was silent before may have spoken since."""
         self._silences.clear()
-
-    def silent(self) -> tuple[TaskId, ...]:
-        """The tasks that were silent when they were last looked at."""
-        return tuple(self._silences)
-
-    def keep(self, tasks: Iterable[TaskId]) -> None:
-        """Forget all others: they have ended."""
-        wanted = set(tasks)
-        for task in [one for one in self._silences if one not in wanted]:
-            del self._silences[task]

@@ -54,14 +54,14 @@ class ProbeServer:
     """Serves an application until it is closed."""
 
     def __init__(self, app: web.Application, *, host: str, port: int) -> None:
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self._host = host
         self._port = port
 
     async def start(self) -> int:
         """Listen; returns the port, which is a free one if 0 was asked for. Raises OSError if it is taken."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, shutdown_timeout=1.0)
+        site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
         address = self._runner.addresses[0]
         return int(address[1])

@@ -1,0 +1,44 @@
+"""Events as bodies: what the API wants, and within its limits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.controller.events import Told, event_body
+from reconstruction_operator.planning.types import Event
+
+KEY = JobKey("default", "banana", "uid-1")
+NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+
+
+def test_an_event_is_about_the_object_with_its_uid() -> None:
+    told = Told(KEY, Event("Warning", "Failed", "3 of 29 photos overlap"), NOON)
+
+    assert event_body(told, "banana.1", "pod-1_x") == {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": "banana.1", "namespace": "default"},
+        "eventTime": "2026-03-01T12:00:00.250000Z",
+        "reportingController": "reconstruction.dev/operator",
+        "reportingInstance": "pod-1_x",
+        "action": "Failed",
+        "reason": "Failed",
+        "type": "Warning",
+        "note": "3 of 29 photos overlap",
+        "regarding": {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": "ReconstructionJob",
+            "namespace": "default",
+            "name": "banana",
+            "uid": "uid-1",
+        },
+    }
+
+
+@pytest.mark.parametrize(("field", "limit"), [("note", 1024), ("reportingInstance", 128)])
+def test_long_texts_are_cut_to_what_the_api_takes(field: str, limit: int) -> None:
+    told = Told(KEY, Event("Normal", "Started", "x" * 5_000), NOON)
+
+    assert len(event_body(told, "banana.1", "p" * 5_000)[field]) == limit

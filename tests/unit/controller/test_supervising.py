@@ -1,0 +1,58 @@
+"""A task that ends ends the process; the others are stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from reconstruction_operator.controller.supervising import Supervisor
+
+
+async def crash() -> None:
+    await asyncio.sleep(0)
+    raise RuntimeError("a defect")
+
+
+async def finish() -> None:
+    await asyncio.sleep(0)
+
+
+async def test_a_crash_asks_for_the_end_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    supervisor = Supervisor()
+    supervisor.start("reconciler", crash())
+
+    await asyncio.wait_for(supervisor.stopping.wait(), 10)
+
+    assert isinstance(supervisor.crashed["reconciler"], RuntimeError)
+    assert "'reconciler'" in caplog.text
+    assert "a defect" in caplog.text
+
+
+async def test_a_task_that_just_ends_is_as_bad_as_a_crash() -> None:
+    supervisor = Supervisor()
+    supervisor.start("sweeper", finish())
+
+    await asyncio.wait_for(supervisor.stopping.wait(), 10)
+
+    assert supervisor.crashed == {"sweeper": None}
+
+
+async def test_a_stop_is_no_crash_and_waits_for_all() -> None:
+    ended = []
+
+    async def work(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    supervisor = Supervisor()
+    supervisor.start("first", work("first"))
+    supervisor.start("second", work("second"))
+    await asyncio.sleep(0)
+
+    await supervisor.stop()
+
+    assert sorted(ended) == ["first", "second"]
+    assert supervisor.crashed == {}
+    assert not supervisor.stopping.is_set()

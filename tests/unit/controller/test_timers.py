@@ -1,0 +1,55 @@
+"""Wishes to look at a job again: the earliest counts, and is told once."""
+
+from __future__ import annotations
+
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.controller.timers import Timers
+
+A, B = JobKey("default", "a", "uid-a"), JobKey("default", "b", "uid-b")
+
+
+def test_nothing_is_due_before_its_time() -> None:
+    timers = Timers()
+    timers.wake(A, 5.0)
+
+    assert timers.due(4.9) == []
+    assert timers.due(5.0) == [A]
+    assert timers.due(5.0) == []
+
+
+def test_the_earliest_of_several_wishes_for_a_job_counts() -> None:
+    timers = Timers()
+    timers.wake(A, 5.0)
+    timers.wake(A, 3.0)
+    timers.wake(A, 9.0)
+
+    assert timers.next_at() == 3.0
+    assert timers.due(10.0) == [A]
+    assert (timers.next_at(), len(timers)) == (None, 0)
+
+
+def test_jobs_come_in_the_order_of_their_times() -> None:
+    timers = Timers()
+    timers.wake(B, 2.0)
+    timers.wake(A, 1.0)
+
+    assert timers.due(10.0) == [A, B]
+
+
+def test_a_cancelled_wish_does_not_come() -> None:
+    timers = Timers()
+    timers.wake(A, 1.0)
+    timers.wake(B, 2.0)
+    timers.cancel(A)
+
+    assert timers.next_at() == 2.0
+    assert timers.due(10.0) == [B]
+
+
+def test_a_job_can_be_wished_for_again_after_it_came() -> None:
+    timers = Timers()
+    timers.wake(A, 1.0)
+    timers.due(1.0)
+    timers.wake(A, 4.0)
+
+    assert timers.due(4.0) == [A]

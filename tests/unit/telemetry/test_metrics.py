@@ -1,0 +1,25 @@
+"""Names and labels of metrics, as Prometheus's conventions want them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from prometheus_client.metrics import MetricWrapperBase
+from reconstruction_operator.telemetry import metrics
+
+OURS = [one for one in vars(metrics).values() if isinstance(one, MetricWrapperBase)]
+
+
+@pytest.mark.parametrize("metric", OURS, ids=lambda metric: str(metric._name))
+def test_a_metric_has_our_prefix_base_units_and_bounded_labels(metric: MetricWrapperBase) -> None:
+    assert re.fullmatch(r"reconstruction_[a-z0-9_]+", metric._name)
+    assert not re.search(r"_(ms|milliseconds|minutes|hours|kb|mb|percent)\b", metric._name)
+    assert not {"job", "name", "uid", "namespace", "worker", "task_id"} & set(metric._labelnames)
+    assert metric._documentation.endswith(".")
+
+
+def test_every_metric_is_in_the_registry_that_is_served() -> None:
+    served = {family.name for family in metrics.REGISTRY.collect()}
+
+    assert {metric._name for metric in OURS} <= served
