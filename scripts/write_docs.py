@@ -106,7 +106,6 @@ def limits(node: dict[str, Any]) -> str:
         ("maxLength", lambda: f"at most {node['maxLength']} characters"),
         ("maxItems", lambda: f"at most {node['maxItems']} entries"),
         ("maxProperties", lambda: f"at most {node['maxProperties']} entries"),
-        ("pattern", lambda: f"`{node['pattern']}`"),
     ]
     return "; ".join(tell() for key, tell in told if key in node)
 
@@ -115,14 +114,14 @@ def api_page() -> str:
     """docs/api.md."""
     root = schema()
     nodes = [("", root, True), *schema_nodes(root)]
-    names = f"short names `{'`, `'.join(SHORT_NAMES)}`, category `{CATEGORY}`"
+    names = f"short names {' and '.join(f'`{each}`' for each in SHORT_NAMES)}, category `{CATEGORY}`"
     parts = [
         "# ReconstructionJob, field by field",
         "",
-        f"`{GROUP}/{VERSION}`, kind `{KIND}`, {names}. These tables are made from the types in",
-        "`operator/reconstruction_operator/api` by `make docs`, as the CRD is by `make crd`; `kubectl explain recon.spec` says",
-        "the same. Examples are in [manifests/examples](../manifests/examples), the reasons of failures in",
-        "[reasons.md](reasons.md).",
+        f"`{GROUP}/{VERSION}`, kind `{KIND}`, {names}.",
+        "These tables are made from the types in `operator/reconstruction_operator/api` by `make docs`, as the CRD is by",
+        "`make crd`; `kubectl explain recon.spec` says the same. Examples are in",
+        "[manifests/examples](../manifests/examples), the reasons of failures in [reasons.md](reasons.md).",
     ]
     for part in ("spec", "status"):
         parts += ["", f"## .{part}", "", "| field | type | meaning | allowed |", "|---|---|---|---|"]
@@ -130,7 +129,8 @@ def api_page() -> str:
             if path.startswith(f"{part}."):
                 meaning = node["description"].replace("<", "&lt;")
                 name = f"`{path.removeprefix(f'{part}.')}`{' (required)' if required else ''}"
-                parts.append(f"| {name} | {node['type']} | {meaning} | {limits(node).replace('|', chr(92) + '|')} |")
+                kind = node.get("format", node["type"])
+                parts.append(f"| {name} | {kind} | {meaning} | {limits(node).replace('|', chr(92) + '|')} |")
     parts += [
         "",
         "## What the API server refuses",

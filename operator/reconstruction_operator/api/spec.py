@@ -15,8 +15,8 @@ _YEAR_SECONDS = 31_536_000
 _FULL_ADDRESS = Rule(
     rule=r"self.matches(r'^(file:///|s3://|gs://|https://)[^\x00-\x20/\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$')",
     message=(
-        "write a full address: file:///photos/banana (three slashes), s3://bucket/folder, gs://bucket/folder "
-        "or https://host/photos.zip, with no space at its end"
+        "write a full address, without a space at its end: file:///photos/banana (three slashes), s3://bucket/folder, "
+        "gs://bucket/folder or, for an input, https://host/photos.zip"
     ),
 )
 _NO_CREDENTIALS = Rule(
@@ -49,8 +49,8 @@ class Location:
     uri: str = field(
         default="",
         metadata=shape(
-            "Address, such as file:///photos/banana, s3://bucket/folder, gs://bucket/folder or https://host/photos.zip. "
-            "The workers read it, so a file:// path is one on the workers.",
+            "Address, such as file:///photos/banana, s3://bucket/folder, gs://bucket/folder or, for an input, "
+            "https://host/photos.zip. The workers use it, so a file:// path is one on the workers.",
             required=True,
             max_length=2048,
             pattern="^(file|s3|gs|https)://",  # short, for editors; the rules say it all

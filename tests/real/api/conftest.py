@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import Cluster
+from devcluster import Cluster, wait_until
 from devcluster.kubectl import Kubectl
 
 _NAMESPACE = "test-api"
+_DISCOVERY_SECONDS = 60.0
 _MANIFESTS = Path(__file__).parents[3] / "manifests"
 
 
@@ -19,6 +20,12 @@ def installed(cluster: Cluster) -> Cluster:
     cluster.kubectl("apply", "-f", _MANIFESTS / "crd")
     cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
     cluster.kubectl("apply", "-k", _MANIFESTS / "install")
+    # The short names come a moment after that, and kubectl remembers for hours what it has once been told.
+    wait_until(
+        lambda: "recon,rjob" in cluster.kubectl("api-resources", "--api-group=reconstruction.dev", check=False).stdout,
+        "the API server to tell the short names",
+        timeout_seconds=_DISCOVERY_SECONDS,
+    )
     return cluster
 
 

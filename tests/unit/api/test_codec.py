@@ -76,7 +76,9 @@ def test_no_json_whatever_stops_the_decoding_of_a_spec(data: object) -> None:
     assert isinstance(codec.decode(Spec, data), Spec)
 
 
-@given(st.fixed_dictionaries({codec.camel(one.name): _JSON for one in dataclasses.fields(Status)}))
+@given(
+    st.dictionaries(st.sampled_from([codec.camel(one.name) for one in dataclasses.fields(Status)]), _JSON, max_size=5)
+)
 def test_no_json_whatever_stops_the_decoding_of_a_status(data: object) -> None:
     assert isinstance(codec.decode(Status, data), Status)
 
