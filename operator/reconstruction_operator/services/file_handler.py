@@ -10,7 +10,6 @@ A job id is checked before it becomes a path: everything here raises ValueError 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import shutil
@@ -21,7 +20,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import check_job_id
 
 _CONDEMNED = ".deleted-"  # no job id begins with a dot
-_DELETE_TRIES = 20  # somebody who still writes there can spoil each of them, and hardly all
+_DELETE_TRIES = 20  # somebody who still writes there can spoil a few of them
 
 
 def job_dir(job_id: str) -> Path:
@@ -89,17 +88,14 @@ def delete_tree(path: Path) -> None:
         OSError: something could not be deleted.
 
     """
-    for last in (*[False] * (_DELETE_TRIES - 1), True):
-        try:
-            if path.is_symlink() or not path.is_dir():
-                path.unlink(missing_ok=True)
-            else:
-                shutil.rmtree(path)
-        except OSError as error:
-            if last or error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
-                raise
-        else:
+    for _ in range(_DELETE_TRIES):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
             return
+        # Whoever deletes or adds something at the same time spoils one file of one try.
+        shutil.rmtree(path, ignore_errors=True)
+    if path.is_dir():
+        shutil.rmtree(path)  # says what is in the way
 
 
 def free_bytes(path: Path) -> int | None:

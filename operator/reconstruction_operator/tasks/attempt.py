@@ -20,6 +20,7 @@ from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.services.protocol.errors import ProtocolError
 from reconstruction_operator.services.storage import outputs
+from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits
 from reconstruction_operator.tasks import publishing, workspace
 from reconstruction_operator.tasks.heartbeat import Heartbeat
@@ -84,6 +85,8 @@ class Attempt:
         order = self._order
         self._heartbeat.check()
         choice = choose(order.model_type, {} if order.envelope is None else order.envelope.parameters)
+        if self._output_uri:
+            outputs.check_uri(self._output_uri)  # not only after an hour's work
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
         sealed = None if order.envelope is None else publishing.read_sealed(order.job_id)
         if sealed is not None:
@@ -112,7 +115,7 @@ class Attempt:
         if self._workspace is not None:
             self._workspace.discard()
         if self._delivered and end is not None and end.outcome is not Outcome.SUCCEEDED:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, StorageError):
                 outputs.withdraw(self._output_uri, self._order.job_id)
 
     @property

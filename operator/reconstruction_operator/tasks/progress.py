@@ -21,8 +21,8 @@ _AFTER_ERROR_SECONDS = 1.0
 class ProgressSender:
     """Sends in a thread of its own inside a `with` block.
 
-    What is offered with `keep` (the begin and the end of a step) is sent in order; of everything else only the latest.
-    Progress is a view: what cannot be sent is dropped, and said once in the log.
+    What is offered with `keep` (the begin and the end of a step) is sent in order, and again until it arrives; of
+    everything else only the latest is sent, once. What is left when the run is over is dropped: progress is a view.
     """
 
     def __init__(self, send: Callable[[Meta], None], *, flush_seconds: float) -> None:
@@ -71,31 +71,31 @@ class ProgressSender:
             self._kept.clear()
 
     def _run(self) -> None:
-        while True:
-            meta = self._next()
-            if meta is None:
-                return
+        while (item := self._next()) is not None:
+            meta, keep = item
             try:
                 self._send(meta)
                 self._failed = False
             except Exception as error:  # noqa: BLE001  # whatever the result backend raises
                 if not self._failed:
-                    logger.info("progress could not be sent: %s", error)
+                    logger.info("progress cannot be sent: %s", error)
                 self._failed = True
-                self._closing.wait(_AFTER_ERROR_SECONDS)
+                if not self._closing.wait(_AFTER_ERROR_SECONDS) and keep:
+                    with self._changed:
+                        self._kept.appendleft(meta)
             self._sent_at = time.monotonic()
 
-    def _next(self) -> Meta | None:
-        """Waits for something to send; None when it is over."""
+    def _next(self) -> tuple[Meta, bool] | None:
+        """Waits for something to send, and whether it was to be kept; None when it is over."""
         with self._changed:
             while not self._abandoned:
                 if self._kept:
-                    return self._kept.popleft()
+                    return self._kept.popleft(), True
                 if self._closing.is_set():
                     return None
                 pause = self._sent_at + _LATEST_SECONDS - time.monotonic()
                 if self._latest is not None and pause <= 0:
                     latest, self._latest = self._latest, None
-                    return latest
+                    return latest, False
                 self._changed.wait(None if self._latest is None else pause)
             return None

@@ -164,6 +164,10 @@ def _sender(task: Task) -> Callable[[Mapping[str, Any]], None]:
         # Celery keeps the current request by thread, and this is not the task's.
         task.request_stack.push(request)
         try:
+            # Nor does Celery share its backend between threads. In this one it must not wait for Redis without end: what
+            # it sent at last would overwrite the state of a run that is over.
+            if not task.backend.thread_safe:
+                task.backend.always_retry = False
             task.update_state(state="PROGRESS", meta=dict(meta))
         finally:
             task.request_stack.pop()

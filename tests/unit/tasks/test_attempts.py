@@ -1,0 +1,324 @@
+"""Attempts that the operator ordered: the envelope, other attempts' folders, sealed outputs, and every way to stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from celery.exceptions import Ignore
+from reconstruction_operator import config
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.planning.types import End
+from reconstruction_operator.services import job_manager, protocol
+from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.tasks.failures import ReconstructionFailedError
+from reconstruction_operator.tasks.reconstruction import process_reconstruction
+
+JOB = "0b7c4a9e-job"
+
+
+def want(client: redis.Redis, attempt: int) -> None:
+    """The operator's record."""
+    call = protocol.put_record(
+        Keys(),
+        fence=1,
+        install_id="test",
+        job_id=JOB,
+        namespace="default",
+        name="banana",
+        attempt=attempt,
+        queue="celery",
+    )
+    protocol.run(client, call)
+
+
+def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:
+    call = protocol.request_stop(Keys(), fence=1, install_id="test", task=TaskId(JOB, attempt), reason=reason)
+    protocol.run(client, call)
+
+
+def run(attempt: int = 1, model: str = "placeholder", **envelope: Any) -> dict[str, Any]:
+    """As the operator's message does it, in this process."""
+    message = Envelope(attempt=attempt, install_id="test", **envelope).to_json()
+    done = process_reconstruction.apply(args=(JOB, model, message), task_id=str(TaskId(JOB, attempt)))
+    if isinstance(done.result, Exception):
+        raise done.result
+    result: dict[str, Any] = done.result
+    return result
+
+
+def end(client: redis.Redis, attempt: int = 1) -> End:
+    (seen,) = protocol.run(client, protocol.observe(Keys(), [(JOB, TaskId(JOB, attempt))])).jobs
+    assert seen.end is not None
+    return seen.end
+
+
+def at_step(number: int, action: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something happens just before step `number` begins, as the question that each step asks shows."""
+    asked: list[str] = []
+    ask = job_manager.is_job_cancelled
+
+    def is_job_cancelled(job_id: str) -> bool:
+        asked.append(job_id)
+        if len(asked) == number:
+            action()
+        return ask(job_id)
+
+    monkeypatch.setattr(job_manager, "is_job_cancelled", is_job_cancelled)
+
+
+@pytest.fixture(autouse=True)
+def _wanted(client: redis.Redis, jobs_dir: Path) -> None:
+    want(client, 1)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    monkeypatch.setattr(config, "INPUT_ROOTS", (str(folder),))
+    return folder
+
+
+def test_a_success_is_recorded_with_what_came_out(client: redis.Redis, jobs_dir: Path) -> None:
+    assert run()["status"] == "completed"
+    recorded = end(client)
+    assert recorded.outcome is Outcome.SUCCEEDED
+    assert recorded.simulated
+    assert recorded.outputs is not None
+    assert recorded.outputs.uri == f"file://{jobs_dir}/{JOB}/output"
+    assert recorded.outputs.files[0].name == "model.glb"
+    assert recorded.outputs.bytes == sum(one.bytes for one in recorded.outputs.files)
+    assert recorded.quality == {"vertices": "24", "faces": "12"}
+
+
+def test_a_message_that_is_not_wanted_any_more_is_ignored(client: redis.Redis, jobs_dir: Path) -> None:
+    want(client, 2)
+    with pytest.raises(Ignore):
+        run(1)
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_message_without_a_record_is_dropped(client: redis.Redis, jobs_dir: Path) -> None:
+    client.flushall()
+    with pytest.raises(Ignore):
+        run()
+    assert client.keys("*") == []
+
+
+@pytest.mark.parametrize("job", [{"version": 99, "attempt": 1}, {"version": 1}, {"version": 1, "attempt": 0}, "text"])
+def test_a_message_that_cannot_be_understood_is_dropped(job: Any, client: redis.Redis, jobs_dir: Path) -> None:
+    done = process_reconstruction.apply(args=(JOB, "placeholder", job), task_id="x")
+    assert done.state == "IGNORED"
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_unknown_keys_of_a_newer_operator_are_ignored(client: redis.Redis, jobs_dir: Path) -> None:
+    message = Envelope(attempt=1).to_json() | {"colour": "blue", "queue": 7}
+    done = process_reconstruction.apply(args=(JOB, "placeholder", message), task_id=f"{JOB}-1")
+    assert done.result["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome", "code"),
+    [
+        (StopReason.SUSPEND, Outcome.STOPPED, "SUSPENDED"),
+        (StopReason.DELETED, Outcome.STOPPED, "DELETED"),
+        (StopReason.SUPERSEDED, Outcome.STOPPED, "SUPERSEDED"),
+        (StopReason.DEADLINE, Outcome.FAILED, "TIMEOUT"),
+    ],
+)
+def test_a_stopped_attempt_says_why_and_leaves_nothing(
+    reason: StopReason,
+    outcome: Outcome,
+    code: str,
+    *,
+    client: redis.Redis,
+    jobs_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_step(3, lambda: stop(client, 1, reason), monkeypatch)
+    monkeypatch.setattr(config, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(config, "PLACEHOLDER_STEP_SECONDS", 0.2)
+
+    assert run() == {"status": "stopped", "job_id": JOB, "reason": code}
+
+    recorded = end(client)
+    assert (recorded.outcome, recorded.reason) == (outcome, code)
+    assert "stopped at step " in recorded.message
+    assert ("activeDeadlineSeconds" in recorded.message) is (code == "TIMEOUT")
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_cancel_during_a_step_beats_a_stop(
+    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def both() -> None:
+        stop(client, 1, StopReason.SUSPEND)
+        job_manager.assert_cancelled(JOB)
+
+    monkeypatch.setattr(config, "PLACEHOLDER_STEP_SECONDS", 0.2)
+    monkeypatch.setattr(config, "BEAT_SECONDS", 0.02)
+    at_step(3, both, monkeypatch)
+    assert run() == {"status": "cancelled", "job_id": JOB}
+    assert end(client).outcome is Outcome.CANCELLED
+    assert job_manager.is_job_cancelled(JOB)
+
+
+def test_a_cancelled_job_that_would_fail_is_cancelled(client: redis.Redis, jobs_dir: Path) -> None:
+    job_manager.assert_cancelled(JOB)
+    assert run(model="nobody-knows-it")["status"] == "cancelled"
+
+
+def test_a_failure_is_recorded_with_its_reason(client: redis.Redis, jobs_dir: Path) -> None:
+    with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
+        run(model="photogrammetry", input_uri="file:///etc")
+    recorded = end(client)
+    assert (recorded.outcome, recorded.reason) == (Outcome.FAILED, "INPUT_REFUSED")
+    assert list(jobs_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "reason", "text"),
+    [
+        pytest.param(
+            0, "TOO_FEW_IMAGES", "0 photos were found (1 other file ignored: 1 .heic); photogrammetry needs", id="0"
+        ),
+        pytest.param(2, "TOO_FEW_IMAGES", "2 photos were found", id="2"),
+        pytest.param(201, "TOO_MANY_IMAGES", "201 photos were found", id="201"),
+        pytest.param(3, "CORRUPT_IMAGE", "photo 0.jpg (1 of 3) is an empty file", id="3"),
+    ],
+)
+def test_the_number_of_photos_is_checked_before_they_are_decoded(
+    count: int, reason: str, text: str, *, photos: Path, client: redis.Redis, jobs_dir: Path
+) -> None:
+    (photos / "x.heic").touch()
+    for number in range(count):
+        (photos / f"{number}.jpg").touch()
+    with pytest.raises(ReconstructionFailedError) as caught:
+        run(model="photogrammetry", input_uri=f"file://{photos}")
+    assert caught.value.reason == reason
+    assert text in caught.value.message
+
+
+def test_parameters_are_checked_before_anything_is_read(client: redis.Redis, jobs_dir: Path) -> None:
+    with pytest.raises(ReconstructionFailedError, match=r"INVALID_PARAMETERS: .*stepSeconds"):
+        run(parameters={"stepSeconds": "fast"})
+
+
+def test_a_later_attempt_takes_the_folders_of_earlier_ones_away(client: redis.Redis, jobs_dir: Path) -> None:
+    earlier = jobs_dir / JOB / "attempts" / "1" / "output"
+    earlier.mkdir(parents=True)
+    want(client, 2)
+    assert run(2)["status"] == "completed"
+    assert sorted(path.name for path in (jobs_dir / JOB).iterdir()) == ["output"]
+
+
+def test_an_attempt_that_was_overtaken_publishes_nothing_and_says_nothing(
+    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "BEAT_SECONDS", 60.0)  # it has not heard of it
+    folder = jobs_dir / JOB / "attempts" / "1"
+
+    def overtake() -> None:
+        want(client, 2)
+        folder.rename(folder.with_name(".gone-1"))
+
+    at_step(6, overtake, monkeypatch)
+    with pytest.raises(Ignore):
+        run(1)
+    assert not (jobs_dir / JOB / "output").exists()
+    (seen,) = protocol.run(client, protocol.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
+    assert seen.end is None
+
+
+def test_an_attempt_that_finds_a_sealed_output_reports_that(client: redis.Redis, jobs_dir: Path) -> None:
+    run(1)
+    output = jobs_dir / JOB / "output"
+    before = (output / "manifest.json").read_bytes()
+    want(client, 2)
+    assert run(2, model="photogrammetry", input_uri="file:///nowhere")["status"] == "completed"
+    assert (output / "manifest.json").read_bytes() == before
+    assert end(client, 2).outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda output: (output / "manifest.json").unlink(), id="without a manifest"),
+        pytest.param(lambda output: (output / "manifest.json").write_text("{"), id="with half a manifest"),
+        pytest.param(lambda output: (output / "model.glb").write_bytes(b""), id="with a file cut off"),
+        pytest.param(lambda output: (output / "preview_1.png").unlink(), id="with a file missing"),
+    ],
+)
+def test_an_output_that_is_not_sealed_is_made_again(
+    spoil: Callable[[Path], object], client: redis.Redis, jobs_dir: Path
+) -> None:
+    run(1)
+    output = jobs_dir / JOB / "output"
+    spoil(output)
+    want(client, 2)
+    assert run(2)["status"] == "completed"
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["attempt"] == 2
+    assert all((output / one["name"]).stat().st_size == one["bytes"] for one in manifest["files"])
+
+
+def test_a_copy_goes_to_the_output_location_as_well(
+    client: redis.Redis, jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meshes = tmp_path / "meshes"
+    meshes.mkdir()
+    monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(meshes),))
+    run(output_uri=f"file://{meshes}/banana")
+    outputs = end(client).outputs
+    assert outputs is not None
+    assert outputs.uri == f"file://{meshes}/banana"
+    here, there = (
+        {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in (jobs_dir / JOB / "output", meshes / "banana")
+    )
+    assert here == there
+
+
+def test_an_output_location_that_is_not_allowed_fails_and_leaves_nothing(client: redis.Redis, jobs_dir: Path) -> None:
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        run(output_uri="file:///etc/meshes")
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_copy_of_a_job_that_is_cancelled_in_the_last_moment_goes_too(
+    client: redis.Redis, jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meshes = tmp_path / "meshes"
+    meshes.mkdir()
+    monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(meshes),))
+    monkeypatch.setattr(config, "PLACEHOLDER_STEP_SECONDS", 0.3)
+    monkeypatch.setattr(config, "BEAT_SECONDS", 0.02)
+    watch = protocol.run
+
+    def run_and_watch(redis_client: redis.Redis, call: Any) -> Any:
+        if (meshes / "banana").exists():
+            job_manager.assert_cancelled(JOB)
+        return watch(redis_client, call)
+
+    monkeypatch.setattr(protocol, "run", run_and_watch)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_cleaning_up_deletes_the_files_and_says_so_and_may_be_repeated(client: redis.Redis, jobs_dir: Path) -> None:
+    run()
+    for _ in range(2):
+        clean_up(JOB)
+        (seen,) = protocol.run(client, protocol.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
+        assert seen.cleaned
+        assert list(jobs_dir.iterdir()) == []

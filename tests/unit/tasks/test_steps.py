@@ -1,0 +1,111 @@
+"""The way through the six steps, for real models and for the simulation."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+import redis
+from reconstruction_operator.models.interface import Step
+from reconstruction_operator.services.protocol import BeatReply
+from reconstruction_operator.tasks.heartbeat import Heartbeat
+from reconstruction_operator.tasks.steps import Reached, Steps
+
+SHARES = {
+    Step.LOAD: 0.1,
+    Step.PREPROCESS: 0.1,
+    Step.RECONSTRUCT: 0.5,
+    Step.POSTPROCESS: 0.1,
+    Step.PREVIEW: 0.1,
+    Step.FINALIZE: 0.1,
+}
+
+
+def make(heard: list[tuple[Reached, bool]], *, pace: float | None = None) -> Steps:
+    heartbeat = Heartbeat(
+        beat=lambda: BeatReply(owned=True),
+        cancelled=lambda: False,
+        every_seconds=1.0,
+        drain_seconds=1.0,
+        first=BeatReply(owned=True),
+    )
+    return Steps(
+        job_id="test123",
+        shares=SHARES,
+        pace_seconds=pace,
+        heartbeat=heartbeat,
+        publish=lambda reached, keep: heard.append((reached, keep)),
+    )
+
+
+def shown(heard: list[tuple[Reached, bool]]) -> list[tuple[int, int]]:
+    return [(reached.step.index, reached.percent) for reached, _ in heard]
+
+
+def test_a_real_model_reaches_each_percentage_when_the_step_is_done(client: redis.Redis) -> None:
+    heard: list[tuple[Reached, bool]] = []
+    steps = make(heard)
+    for step in Step:
+        steps.report(step, 0.5)
+    steps.complete()
+    at_the_end = dict(shown(heard))
+    assert at_the_end == {1: 10, 2: 20, 3: 60, 4: 80, 5: 90, 6: 100}
+    assert shown(heard) == sorted(shown(heard))
+
+
+def test_steps_that_a_model_does_not_mention_are_passed_in_order(client: redis.Redis) -> None:
+    heard: list[tuple[Reached, bool]] = []
+    steps = make(heard)
+    steps.report(Step.PREVIEW, 0.0)
+    assert [index for index, _ in shown(heard)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_begin_and_end_of_a_step_are_kept_and_what_is_between_is_not(client: redis.Redis) -> None:
+    heard: list[tuple[Reached, bool]] = []
+    steps = make(heard)
+    steps.report(Step.LOAD, 0.5, "photo 3/6")
+    steps.report(Step.PREPROCESS, 0.0)
+    assert [(reached.percent, reached.message, keep) for reached, keep in heard] == [
+        (0, "", True),
+        (5, "photo 3/6", False),
+        (10, "", True),
+        (10, "", True),
+        (10, "", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "fraction"),
+    [
+        pytest.param(Step.RECONSTRUCT, 0.1, id="less of the same step"),
+        pytest.param(Step.PREPROCESS, 1.0, id="an earlier step"),
+        pytest.param(Step.RECONSTRUCT, math.nan, id="no number"),
+        pytest.param(Step.RECONSTRUCT, -5.0, id="less than nothing"),
+    ],
+)
+def test_progress_never_goes_backwards(step: Step, fraction: float, client: redis.Redis) -> None:
+    steps = make([])
+    steps.report(Step.RECONSTRUCT, 0.5)
+    before = steps.reached
+    steps.report(step, fraction)
+    assert (steps.reached.percent, steps.reached.fraction) == (before.percent, before.fraction) == (40, 0.45)
+
+
+def test_the_fraction_of_the_whole_follows_the_models_shares(client: redis.Redis) -> None:
+    steps = make([])
+    steps.report(Step.RECONSTRUCT, 0.5)
+    assert steps.reached.fraction == pytest.approx(0.1 + 0.1 + 0.25)
+    steps.complete()
+    assert steps.reached.fraction == pytest.approx(1.0)
+
+
+def test_a_simulated_step_takes_its_time_and_says_its_percentage_at_the_start(client: redis.Redis) -> None:
+    heard: list[tuple[Reached, bool]] = []
+    steps = make(heard, pace=0.05)
+    begun = time.monotonic()
+    for step in Step:
+        steps.report(step, 1.0)
+    steps.complete()
+    assert time.monotonic() - begun >= 6 * 0.05
+    assert shown(heard) == [(1, 10), (2, 20), (3, 60), (4, 80), (5, 90), (6, 100)]
