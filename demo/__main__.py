@@ -17,7 +17,7 @@ from rich.console import Console
 from demo import keeping, results, stage, story
 from demo.display import Display, LogDisplay, TerminalDisplay
 from demo.kubectl import KubectlError, UnexpectedlyAcceptedError
-from demo.places import Places
+from demo.places import CHECKOUT, Places
 from demo.watching import monotonic_since_now
 from devcluster import DevclusterError
 
@@ -35,7 +35,7 @@ _EXPECTED = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo and return its exit status."""
     options = _parser().parse_args(arguments)
-    places = Places()
+    places = Places(options.output.absolute())
     if options.stop:
         print(f"demo: {keeping.stop(places)}")
         return 0
@@ -140,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
     parser.add_argument("--stop", action="store_true", help="stop what an earlier --keep left running")
     parser.add_argument("--kubeconfig", metavar="FILE", help="play on this cluster instead of one of our own")
+    parser.add_argument(
+        "--output", metavar="FOLDER", type=Path, default=CHECKOUT / "demo-output", help="where the results go"
+    )
     return parser
 
 

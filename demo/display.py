@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -19,6 +20,7 @@ from demo.board import Board, EventView, JobView
 _PICTURES_PER_SECOND = 4
 _EVENTS_SHOWN = 5
 _BAR_CELLS = 30
+_INDENT = (0, 0, 0, 4)  # cells above, right, below, left
 _LOG_PERCENT = 10  # a log gets a line for every ten percent
 _STYLES = {"Succeeded": "green", "Failed": "red", "Cancelled": "yellow", "Cancelling": "yellow", "Running": "cyan"}
 
@@ -93,10 +95,10 @@ class TerminalDisplay:
         self._console.print(Text.assemble(("$ ", "dim"), (text, "bold cyan")))
 
     def output(self, text: str) -> None:
-        self._console.print(Text(_indented(text), style="dim"))
+        self._console.print(Padding(Text(text.strip(), style="dim"), _INDENT))
 
     def refusal(self, text: str) -> None:
-        self._console.print(Text(_indented(text), style="yellow"))
+        self._console.print(Padding(Text(text.strip(), style="yellow"), _INDENT))
 
     def board(self, board: Board) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 class Places:
     """The folders of one run."""
 
-    root: Path = CHECKOUT / "demo-output"
+    root: Path
 
     @property
     def jobs(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from demo.board import JobView
 from demo.kubectl import Kubectl
 from demo.places import Places
+
+_TEXT_WIDTH = 100  # characters
 
 
 class DemoFailedError(Exception):
@@ -80,7 +83,8 @@ def lines(account: Account, places: Places) -> list[str]:
     shown = [f"The photos became a mesh in {account.seconds:.0f} s, as its status told it:"]
     shown += [f"  {seconds:5.1f} s  {step}" for step, seconds in account.step_seconds.items()]
     if account.quality:
-        shown.append("  " + ", ".join(f"{name} {value}" for name, value in account.quality.items()))
+        quality = ", ".join(f"{name} {value}" for name, value in account.quality.items())
+        shown += textwrap.wrap(quality, _TEXT_WIDTH, initial_indent="  ", subsequent_indent="  ")
     shown.append("Mesh (any glTF viewer shows it, Blender too):")
     shown += [f"  {_file(path, places)}" for path in account.meshes]
     shown.append("Previews:")

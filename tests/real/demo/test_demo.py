@@ -1,0 +1,160 @@
+"""The demo as a user starts it, from the command line to the last file."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import devcluster
+from devcluster import wait_until
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+MESH_SECONDS = 900  # a minute on an idle machine
+MARK = "DEMO_TEST_MARK"  # in the environment of everything that the demo starts
+
+
+class Demo:
+    """One run, whose lines are kept as they come."""
+
+    def __init__(self, output: Path, *arguments: str | Path) -> None:
+        self.output = output
+        self.mark = uuid.uuid4().hex
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "demo", "--output", output, *arguments],
+            cwd=CHECKOUT,
+            env=os.environ | {MARK: self.mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as out:
+            for line in out:
+                self.lines.append(line.rstrip("\n"))
+
+    def said(self) -> str:
+        return "\n".join(self.lines)
+
+    def wait(self, timeout_seconds: float) -> int:
+        status = self.process.wait(timeout_seconds)
+        self._reader.join()
+        return status
+
+    def left(self) -> list[str]:
+        """Processes that the demo started and that are still there."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and f"{MARK}={self.mark}".encode() in (entry / "environ").read_bytes():
+                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:  # gone meanwhile, or another user's
+                continue
+        return found
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.wait(120)
+
+
+@pytest.fixture
+def demo(tmp_path: Path, control_plane_programs: None) -> Iterator[type[Demo]]:
+    """The class, bound to a folder; what it starts is ended after the test."""
+    started: list[Demo] = []
+
+    class Bound(Demo):
+        def __init__(self, *arguments: str | Path) -> None:
+            super().__init__(tmp_path / "demo-output", *arguments)
+            started.append(self)
+
+    yield Bound
+    for each in started:
+        each.close()
+
+
+@pytest.fixture
+def cluster_of_the_user(control_plane_programs: None) -> Iterator[devcluster.Cluster]:
+    with devcluster.Cluster() as running:
+        yield running
+
+
+@pytest.mark.timeout(MESH_SECONDS + 200)
+def test_photos_become_a_mesh_and_a_job_is_cancelled_on_the_cluster_of_the_user(
+    demo: type[Demo], cluster_of_the_user: devcluster.Cluster
+) -> None:
+    before = cluster_of_the_user.kubectl("get", "namespaces,crds", "-o", "name").stdout
+
+    run = demo("--kubeconfig", cluster_of_the_user.kubeconfig)
+
+    assert run.wait(MESH_SECONDS) == 0, run.said()
+    result = run.output / "banana"
+    assert (result / "model.glb").read_bytes()[:4] == b"glTF"
+    previews = sorted(result.glob("preview_*.png"))
+    assert len(previews) >= 2
+    assert {preview.read_bytes()[:8] for preview in previews} == {b"\x89PNG\r\n\x1a\n"}
+    assert json.loads((result / "manifest.json").read_text())
+    said = run.said()
+    assert "a cancel takes two steps" in said
+    assert "banana: Running, " in said
+    assert "placeholder: Cancelled" in said
+    assert str(result / "model.glb") in said
+    assert "\x1b" not in said
+    assert sorted(path.name for path in run.output.iterdir()) == [".lock", "banana", "logs"]
+    assert run.left() == []
+    assert cluster_of_the_user.kubectl("get", "namespaces,crds", "-o", "name").stdout == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interrupted_demo_leaves_nothing_running(demo: type[Demo], number: signal.Signals) -> None:
+    run = demo()
+    wait_until(lambda: "banana: Running" in run.said(), "the demo to be at work", timeout_seconds=200, seen=run.said)
+
+    run.process.send_signal(number)
+
+    assert run.wait(60) == 130
+    assert run.lines[-1] == "demo: interrupted; everything is stopped and removed"
+    wait_until(lambda: not run.left(), "the end of it all", seen=run.left, timeout_seconds=30)
+    assert not (run.output / "jobs").exists()
+
+
+def test_a_cluster_that_does_not_answer_is_politely_refused(demo: type[Demo], tmp_path: Path) -> None:
+    with devcluster.Cluster() as gone:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_bytes(gone.kubeconfig.read_bytes())
+
+    run = demo("--kubeconfig", kubeconfig)
+
+    assert run.wait(120) == 1
+    assert f"The cluster of {kubeconfig} does not answer. kubectl says:" in run.said()
+    assert "Without KUBECONFIG=... the demo starts a control plane of its own." in run.said()
+    assert run.left() == []
+
+
+def test_a_cluster_with_an_operator_is_politely_refused(
+    demo: type[Demo], cluster_of_the_user: devcluster.Cluster
+) -> None:
+    cluster_of_the_user.kubectl("create", "namespace", "reconstruction-system")
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "reconstruction-operator", "namespace": "reconstruction-system"},
+        "spec": {},
+    }
+    cluster_of_the_user.kubectl("create", "-f", "-", input=json.dumps(lease))
+
+    run = demo("--kubeconfig", cluster_of_the_user.kubeconfig)
+
+    assert run.wait(120) == 1
+    assert "has an operator installed" in run.said()
