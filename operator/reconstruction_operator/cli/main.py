@@ -63,13 +63,25 @@ def parser() -> argparse.ArgumentParser:
     )
     for variable, metavar, text in _SETTINGS:
         run.add_argument(flag_of(variable), dest=variable, metavar=metavar, help=f"{text} [{variable}]")
+    selftest = subcommands.add_parser(
+        "selftest",
+        help="run one placeholder job to its end",
+        description="Create a placeholder job, wait until it has succeeded, and delete it. Needs a running operator, Redis "
+        "and worker; the account may create, get and delete jobs in the namespace.",
+    )
+    selftest.add_argument("--namespace", default="default", help="of the job [%(default)s]")
+    selftest.add_argument("--queue", default="celery", help="of the job [%(default)s]")
+    selftest.add_argument(
+        "--timeout-seconds", type=float, default=180.0, metavar="SECONDS", help="until it must have succeeded [180]"
+    )
     return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (2: wrong usage or settings)."""
     given = vars(parser().parse_args(arguments))
-    given.pop("command")
+    if given.pop("command") == "selftest":
+        return _selftest(**given)
     # A flag is its variable: one way in, one check of the value. `config` reads the environment when it is imported.
     os.environ.update({name: value for name, value in given.items() if value is not None})
     return _run()
@@ -89,6 +101,17 @@ def _run() -> int:
         return asyncio.run(running.run())
     except (kubernetes_client.NoClusterError, installation.NotInstalledError, OSError) as error:
         print(f"reconstruction-operator: {logs.redact(str(error))}", file=sys.stderr)
+        return 1
+
+
+def _selftest(*, namespace: str, queue: str, timeout_seconds: float) -> int:
+    from reconstruction_operator.cli import selftest  # noqa: PLC0415  # `run` must not read the settings too early
+    from reconstruction_operator.controller import kubernetes_client  # noqa: PLC0415  # the same
+
+    try:
+        return asyncio.run(selftest.run(namespace=namespace, queue=queue, timeout_seconds=timeout_seconds))
+    except kubernetes_client.NoClusterError as error:
+        print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 1
 
 

@@ -1,0 +1,43 @@
+{{/* Names and labels. */}}
+
+{{/* Before every name: the release reconstruction makes reconstruction-operator, as does the release reconstruction-operator. */}}
+{{- define "recon.prefix" -}}
+{{- if .Values.namePrefix -}}
+{{- .Values.namePrefix | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := trimSuffix "-operator" .Release.Name -}}
+{{- if not (contains "reconstruction" $name) }}{{ $name = printf "%s-reconstruction" (trunc 25 $name) }}{{ end -}}
+{{- $name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "recon.operator" -}}
+{{- include "recon.prefix" . }}-operator
+{{- end -}}
+
+{{/* What finds the pods again; it never changes. Takes {root, component}. */}}
+{{- define "recon.selector" -}}
+app.kubernetes.io/name: reconstruction-operator
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* Takes {root, component}; component may be empty, for what belongs to all. */}}
+{{- define "recon.labels" -}}
+app.kubernetes.io/name: reconstruction-operator
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+app.kubernetes.io/part-of: reconstruction
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Takes {registry, repository, tag, digest, version}. */}}
+{{- define "recon.image" -}}
+{{- with .registry }}{{ . | trimSuffix "/" }}/{{ end -}}
+{{- .repository -}}
+{{- if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default .version }}{{ end -}}
+{{- end -}}

@@ -1,0 +1,55 @@
+{{/* The pools of workers. */}}
+
+{{/* JSON of two maps, the second one's keys over the first one's, at every depth; null takes a key away. Sprig's own merge
+     takes false, 0 and "" for unset. Takes [map, map]. */}}
+{{- define "recon.over" -}}
+{{- $merged := dict -}}
+{{- range $key, $value := index . 0 }}{{ $_ := set $merged $key $value }}{{ end -}}
+{{- range $key, $value := index . 1 -}}
+{{- $old := get $merged $key -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := unset $merged $key -}}
+{{- else if and (kindIs "map" $value) (kindIs "map" $old) -}}
+{{- $_ := set $merged $key (include "recon.over" (list $old $value) | fromJson) -}}
+{{- else -}}
+{{- $_ := set $merged $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $merged -}}
+{{- end -}}
+
+{{/* JSON of the pools that are there, complete, by name: {name: pool}. */}}
+{{- define "recon.pools" -}}
+{{- $pools := dict -}}
+{{- range $name, $own := .Values.workers -}}
+{{- $pool := include "recon.over" (list $.Values.workerDefaults ($own | default dict)) | fromJson -}}
+{{- if $pool.enabled -}}
+{{- $drain := ternary (max (int64 $pool.drainSeconds) (int64 $pool.autoscaling.longestJobSeconds)) (int64 $pool.drainSeconds) $pool.autoscaling.enabled -}}
+{{- $grace := int64 $pool.terminationGracePeriodSeconds | default (add $drain 40) -}}
+{{- if lt $grace (add $drain 10) -}}
+{{- fail (printf "workers.%s.terminationGracePeriodSeconds is %d: a pod that drains for %d s needs at least %d, or jobs are killed before they are handed over" $name $grace $drain (add $drain 10)) -}}
+{{- end -}}
+{{- $_ := set $pool "drainSeconds" $drain -}}
+{{- $_ := set $pool "terminationGracePeriodSeconds" $grace -}}
+{{- $_ := set $pools $name $pool -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $pools -}}
+{{- end -}}
+
+{{/* How a pool's pods are replaced: one after the other only where their volume can be mounted twice. Takes {root, pool}. */}}
+{{- define "recon.strategy" -}}
+{{- if .pool.strategy -}}
+{{- toYaml .pool.strategy -}}
+{{- else if has "ReadWriteMany" .root.Values.jobs.accessModes -}}
+type: RollingUpdate
+rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
+{{- else -}}
+type: Recreate
+{{- end -}}
+{{- end -}}
+
+{{/* The claim with a pool's job folders. Takes {root, pool}. */}}
+{{- define "recon.jobsClaim" -}}
+{{- .pool.storage.existingClaim | default .root.Values.jobs.existingClaim | default (printf "%s-jobs" (include "recon.prefix" .root)) -}}
+{{- end -}}

@@ -1,0 +1,28 @@
+{{/* Whom pods may speak to, as rules of a NetworkPolicy. */}}
+
+{{- define "recon.dnsEgress" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- end -}}
+
+{{- define "recon.redisEgress" -}}
+{{- if .Values.redis.enabled -}}
+- ports:
+    - {port: 6379, protocol: TCP}
+  to:
+    - podSelector:
+        matchLabels: {{- include "recon.selector" (dict "root" . "component" "redis") | nindent 10 }}
+{{- else -}}
+- ports:
+    - {port: {{ int .Values.networkPolicy.redisPort }}, protocol: TCP}
+{{- end -}}
+{{- end -}}
+
+{{/* The API server is no pod: a policy can name its ports alone. */}}
+{{- define "recon.apiServerEgress" -}}
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ int . }}, protocol: TCP}
+    {{- end }}
+{{- end -}}
