@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconstruction_operator.planning.dispatching import RESEND_ANYWAY_SECONDS
-from reconstruction_operator.planning.times import after
+from reconstruction_operator.planning.dispatching import resend_time
 from reconstruction_operator.planning.types import Limits, Queue, Record
 
 
-def order_due(record: Record | None, queue: Queue, since: datetime, now: datetime, limits: Limits) -> datetime | None:
-    """When an order may be given that has been wanted since `since`; None: at once.
+def order_is_due(record: Record | None, queue: Queue, since: datetime, now: datetime, limits: Limits) -> bool:
+    """Whether to give an order that has been wanted since `since`.
 
-    The first goes at once. It is repeated when it must have been lost (nothing waits in the queue), or after a long time.
+    The first goes at once. It is repeated, as an attempt's message is, when it must have been lost.
     """
-    if record is None or record.sent_at is None or record.sent_at < since or record.sent_at > now:
-        return None
-    pause = limits.resend_seconds if queue.waiting == 0 else max(RESEND_ANYWAY_SECONDS, limits.resend_seconds)
-    return after(record.sent_at, pause)
+    if record is None or record.sent_at is None or record.sent_at < since:
+        return True
+    again = resend_time(record.sent_at, queue, limits)
+    return again is not None and again <= now

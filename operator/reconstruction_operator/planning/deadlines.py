@@ -44,6 +44,8 @@ def decide(case: Case) -> Decision | None:
 
 def _waiting_since(case: Case) -> datetime:
     suspended = case.stored.condition(ConditionType.SUSPENDED)
+    if suspended is not None and suspended.status == "True":
+        return case.at  # it is resumed just now
     if suspended is not None and suspended.reason == "Resumed" and suspended.last_transition_time is not None:
         return suspended.last_transition_time
     return case.job.created

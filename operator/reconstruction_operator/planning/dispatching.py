@@ -67,7 +67,7 @@ def _send(case: Case, deadlines: tuple[datetime | None, ...]) -> Decision:
         dispatch_time=case.stored.dispatch_time or case.at,
     )
     look = after(case.now, case.limits.resend_seconds)
-    return Decision(Stage.QUEUED, status, (*record, message), (look, *deadlines), wants_dispatch=True)
+    return Decision(Stage.QUEUED, status, (*record, message), (look, *deadlines))
 
 
 def _sent_at(case: Case) -> datetime | None:

@@ -121,4 +121,4 @@ def _over(case: Case, end: End | None) -> Status:
 
 
 def _reached(case: Case) -> Progress | None:
-    return halted(advance(case.stored, case.seen.progress, case.now, case.limits).progress)
+    return halted(advance(case.stored, case.seen.progress, case.now, case.limits, told=False).progress)

@@ -7,7 +7,7 @@ from datetime import datetime
 from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.planning.case import Case
-from reconstruction_operator.planning.cleaning import order_due
+from reconstruction_operator.planning.cleaning import order_is_due
 from reconstruction_operator.planning.times import after, earliest
 from reconstruction_operator.planning.types import (
     Action,
@@ -38,12 +38,10 @@ def plan(case: Case) -> Plan:
     wake = [expiry]
     if _files_must_go(case, expired=expired):
         since = expiry if expired and expiry else case.stored.completion_time or case.now
-        due = order_due(case.seen.record, case.seen.queue, since, case.now, case.limits)
-        if due is None or due <= case.now:
+        if order_is_due(case.seen.record, case.seen.queue, since, case.now, case.limits):
             actions.append(DeleteFiles(case.job.queue))
-            due = None
         pause = _LOOK_AGAIN_SECONDS if case.seen.queue.workers else _LOOK_SELDOM_SECONDS
-        wake += [due, after(case.now, pause)]
+        wake.append(after(case.now, pause))
     elif expired and not case.job.deleting:
         actions.append(DeleteObject())
     return Plan(case.stored, tuple(actions), wake_at=earliest(wake, case.now))

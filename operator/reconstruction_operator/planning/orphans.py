@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.cleaning import order_due
+from reconstruction_operator.planning.cleaning import order_is_due
 from reconstruction_operator.planning.types import (
     Action,
     ClearFlags,
@@ -36,8 +36,9 @@ def plan_orphan(job_id: str, record: Record, seen: Observation, now: datetime, l
         flags = (ClearFlags(),)
     if seen.cleaned:
         return (*flags, Forget(record.attempt))
-    due = order_due(record, seen.queue, seen.end.at or now, now, limits)
-    return flags if due is not None and due > now else (*flags, DeleteFiles(record.queue))
+    if order_is_due(record, seen.queue, seen.end.at or now, now, limits):
+        return (*flags, DeleteFiles(record.queue))
+    return flags
 
 
 def _stop(task: TaskId, seen: Observation, limits: Limits) -> tuple[Action, ...]:

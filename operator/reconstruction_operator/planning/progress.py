@@ -26,8 +26,10 @@ class Advance:
     wake_at: datetime | None = None
 
 
-def advance(stored: Status, report: ProgressReport | None, now: datetime, limits: Limits) -> Advance:
-    """The stored progress of the attempt, moved on by the newest report.
+def advance(
+    stored: Status, report: ProgressReport | None, now: datetime, limits: Limits, *, told: bool = True
+) -> Advance:
+    """The stored progress of the attempt, moved on by the newest report. `told`: its text is the job's message.
 
     A report that is behind the stored progress changes nothing. A new step is shown at once; percent and text within a
     step at most once in `limits.progress_seconds`; an estimate alone only when it has changed by so much that it matters.
@@ -41,10 +43,10 @@ def advance(stored: Status, report: ProgressReport | None, now: datetime, limits
     if old is not None:
         if began and new.step_index == old.step_index:
             due = after(old.last_update_time, limits.progress_seconds) if old.last_update_time else now
-            visible = new.percent != old.percent or text != stored.message
+            visible = new.percent != old.percent or (told and text != stored.message)
             if due > now and (visible or _noticeable(old.eta_seconds, new.eta_seconds)):
                 return Advance(old, stored.message, due)
-        if not _differs(old, new) and (text == stored.message or not began):
+        if not _differs(old, new) and (text == stored.message or not began or not told):
             return Advance(old, text)
     return Advance(new, text)
 

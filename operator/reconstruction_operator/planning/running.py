@@ -59,7 +59,9 @@ def stop(case: Case, reason: StopReason) -> Decision:
     text = _STOPPING[case.seen.stop or reason]
     return Decision(
         Stage.RUNNING,
-        replace(claimed(case), progress=advance(case.stored, case.seen.progress, case.now, case.limits).progress),
+        replace(
+            claimed(case), progress=advance(case.stored, case.seen.progress, case.now, case.limits, told=False).progress
+        ),
         asked,
         (watch(case),),
         stopping=True,

@@ -93,6 +93,15 @@ def test_the_time_of_waiting_begins_anew_with_a_resume(look: Look) -> None:
     assert plan.wake_at == NOW + timedelta(seconds=20)
 
 
+def test_a_job_that_is_resumed_just_now_has_all_its_time(look: Look) -> None:
+    suspended = Condition("Suspended", "True", "Suspended", "", NOW - timedelta(seconds=50), 1)
+
+    plan = look(Observation(), Status(phase=Phase.SUSPENDED, conditions=(suspended,)), queue_deadline_seconds=30)
+
+    assert plan.actions == ()
+    assert plan.wake_at == NOW + timedelta(seconds=30)
+
+
 def test_a_suspended_job_has_no_deadline(look: Look) -> None:
     spec = {"active_deadline_seconds": 1, "queue_deadline_seconds": 1, "suspend": True}
 

@@ -8,7 +8,7 @@ that looks at one moment, acts at another, and may die in between.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, settings
@@ -353,7 +353,7 @@ class Histories(RuleBasedStateMachine):
         stored = replace(self.job, status=_as_stored(made.status))
         assert stored.status == made.status
         again = plan(stored, seen, self.world.now, LIMITS, admitted=admitted)
-        assert again.status == made.status
+        assert again.status == made.status, _difference(made.status, again.status)
         assert again.events == ()
 
     def _store(self, new: Status) -> None:
@@ -431,6 +431,11 @@ class Histories(RuleBasedStateMachine):
             assert final, "a confirmed cancel ended as a failure that nobody had recorded"
         if status.phase is Phase.CANCELLED:
             assert self.confirmed_in_time
+
+
+def _difference(one: Status, other: Status) -> str:
+    names = [field.name for field in fields(one) if getattr(one, field.name) != getattr(other, field.name)]
+    return "; ".join(f"{name}: {getattr(one, name)} -> {getattr(other, name)}" for name in names)
 
 
 def _as_stored(status: Status) -> Status:

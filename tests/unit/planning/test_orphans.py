@@ -52,6 +52,7 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
         pytest.param(ORDERED, replace(CANCELLED, cleaned=True, confirmed=True), (Forget(2),), id="a-cancels-own-flag-stays"),
         pytest.param(replace(RECORD, sent_at=None), STOPPED, (DeleteFiles("gpu"),), id="nothing-was-ever-sent"),
         pytest.param(ORDERED, replace(STOPPED, queue=Queue(1, 7)), (), id="the-order-waits"),
+        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(hours=9)), replace(STOPPED, end=End(Outcome.STOPPED, at=NOW - timedelta(hours=10)), queue=Queue(0, 7)), (), id="the-order-waits-where-nobody-listens"),
         pytest.param(replace(ORDERED, sent_at=NOW - timedelta(seconds=15)), STOPPED, (DeleteFiles("gpu"),), id="the-order-was-lost"),
     ],
 )  # fmt: skip

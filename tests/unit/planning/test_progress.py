@@ -124,3 +124,9 @@ def test_a_run_that_does_not_go_on_has_no_estimate() -> None:
 
 def test_a_success_is_a_hundred_percent() -> None:
     assert done(STORED, NOW) == Progress(100, "Finalizing output", 6, 6, None, "", "100%", NOW)
+
+
+def test_a_text_that_is_not_the_jobs_message_is_no_change(limits: Limits) -> None:
+    stopping = replace(STORED, message="Stopping: the job was suspended")
+
+    assert advance(stopping, REPORT, NOW, limits, told=False).progress is OLD
