@@ -15,8 +15,8 @@ _YEAR_SECONDS = 31_536_000
 _FULL_ADDRESS = Rule(
     rule=r"self.matches(r'^(file:///|s3://|gs://|https://)[^\x00-\x20/\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$')",
     message=(
-        "write a full address, without a space at its end: file:///photos/banana (three slashes), s3://bucket/folder, "
-        "gs://bucket/folder or, for an input, https://host/photos.zip"
+        "write a full address, without a space at its end: file:///photos/banana (three slashes) or, for an input, "
+        "https://host/photos.zip"
     ),
 )
 _NO_CREDENTIALS = Rule(
@@ -33,7 +33,7 @@ _NO_WAY_UP = Rule(
 )
 _OUTPUT_IS_NO_WEB_PAGE = Rule(
     rule="!has(self.uri) || !self.uri.startsWith('https://')",
-    message="results cannot be sent to https://. Use file:///folder, s3://bucket/folder or gs://bucket/folder",
+    message="results cannot be sent to https://: use file:///folder",
     field_path=".uri",
 )
 _QUEUE_WITHOUT_PRIORITY = Rule(
@@ -49,8 +49,8 @@ class Location:
     uri: str = field(
         default="",
         metadata=shape(
-            "Address, such as file:///photos/banana, s3://bucket/folder, gs://bucket/folder or, for an input, "
-            "https://host/photos.zip. The workers use it, so a file:// path is one on the workers.",
+            "Address: file:///photos/banana or, for an input, https://host/photos.zip. The workers use it, so a file:// "
+            "path is one on the workers. s3:// and gs:// are for later versions: the operator fails such a job now.",
             required=True,
             max_length=2048,
             pattern="^(file|s3|gs|https)://",  # short, for editors; the rules say it all
