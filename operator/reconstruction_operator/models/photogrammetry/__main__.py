@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from reconstruction_operator.models.interface import ModelFailure, Photo, Step, Work
 from reconstruction_operator.models.photogrammetry.model import PhotogrammetryModel
-from reconstruction_operator.models.photogrammetry.parameters import DEFAULT_QUALITY, NUMBERS, QUALITIES
+from reconstruction_operator.models.photogrammetry.parameters import DEFAULT_QUALITY, OVERRIDES, QUALITIES, Switch
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
@@ -29,10 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("output", type=Path, metavar="OUT_DIR", help="where the models and previews go")
     parser.add_argument("--quality", default=DEFAULT_QUALITY, help=f"{' or '.join(QUALITIES)} (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: one for each core")
-    for name, number in NUMBERS.items():
-        parser.add_argument(f"--{name}", type=int, help=f"{number.help}: {number.allowed}")
+    for name, parameter in OVERRIDES.items():
+        if isinstance(parameter, Switch):
+            parser.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, help=parameter.help)
+        else:
+            parser.add_argument(f"--{name}", type=int, help=f"{parameter.help}: {parameter.allowed}")
     options = vars(parser.parse_args(arguments))
-    given = {name: options[name] for name in ("quality", *NUMBERS) if options[name] is not None}
+    given = {name: options[name] for name in ("quality", *OVERRIDES) if options[name] is not None}
     try:
         quality = _run(options["photos"], options["output"], given, options["threads"])
     except ModelFailure as failure:

@@ -18,9 +18,9 @@ _TAIL_CHARACTERS = 2000  # of what a failed process said
 
 
 def run(
-    module: str, arguments: list[str], log: Path, progress: Progress, expected_seconds: float, message: str
+    module: str, arguments: list[str], *, log: Path, progress: Progress, expected_seconds: float, message: str
 ) -> None:
-    """Runs `python -m module arguments`; its output goes to the file `log`.
+    """Runs `python -P -m module arguments`; its output goes to the file `log`.
 
     Raises:
         MemoryError: it was killed, which is what the kernel does when memory runs out.
@@ -29,7 +29,7 @@ def run(
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            [sys.executable, "-P", "-m", module, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
         try:
             _wait(process, lambda passed: progress(nearing_the_end(passed, expected_seconds), message))

@@ -48,7 +48,8 @@ class Camera:
         """
         columns, rows = np.meshgrid(np.arange(self.width), np.arange(self.height))
         pixels = np.stack([columns.ravel(), rows.ravel(), np.ones(columns.size)], axis=1)
-        directions: Doubles = pixels @ np.linalg.inv(self.intrinsics).T @ self.rotation
+        to_world: Doubles = np.linalg.inv(self.intrinsics).T @ self.rotation
+        directions: Doubles = pixels.astype(np.float64) @ to_world
         return directions
 
 

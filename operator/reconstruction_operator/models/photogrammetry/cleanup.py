@@ -8,19 +8,51 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from reconstruction_operator.models.photogrammetry.arrays import Doubles
-from reconstruction_operator.models.photogrammetry.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
+from reconstruction_operator.models.photogrammetry.meshes import Mesh, whole_faces
 
 _SMALLEST_ISLAND = 0.02  # of the faces of the largest
+_REACH_CELLS = 3.0  # how far from the nearest point a surface may be
+_NOTCH_RINGS = 6  # notches and holes up to twice as many edges wide are closed
+_SPIKE_RINGS = 3  # spikes up to twice as many edges wide are cut
+_LARGEST_HOLE = 0.1  # of the vertices
 _TAUBIN_SHRINK = 0.5  # Taubin 1995, "A signal processing approach to fair surface design": a step in ...
 _TAUBIN_GROW = -0.53  # ... and one out, so that noise goes and volume stays
 
 
-def without_inventions(mesh: Mesh, points: Doubles, reach: float) -> Mesh:
-    """Without faces farther than `reach` from any of `points`: there the surface was only extrapolated."""
-    distances, _ = cKDTree(points).query(mesh.vertices, distance_upper_bound=reach)
+def without_inventions(mesh: Mesh, points: Doubles, cell: float) -> Mesh:
+    """Without the surface far from all of `points`, where it was only extrapolated; `cell` is the points' spacing.
+
+    Holes inside the surface stay closed, if they are not large; its border loses notches and spikes.
+    """
+    distances, _ = cKDTree(points).query(mesh.vertices, distance_upper_bound=_REACH_CELLS * cell)
     near = np.isfinite(distances)
-    return mesh.with_faces(near[mesh.faces].all(axis=1))
+    adjacency = _adjacency(mesh)
+    near = ~_grown(~_grown(near, adjacency, _NOTCH_RINGS), adjacency, _NOTCH_RINGS)
+    near = _grown(~_grown(~near, adjacency, _SPIKE_RINGS), adjacency, _SPIKE_RINGS)
+    near |= _in_small_holes(mesh, near, adjacency)
+    return mesh.with_faces(whole_faces(mesh, near))
+
+
+def _grown(mask: Mask, adjacency: sparse.csr_matrix, rings: int) -> Mask:
+    """`mask` (vertices) and all within `rings` edges of it."""
+    for _ in range(rings):
+        mask = mask | (adjacency @ mask.astype(np.float32) > 0)
+    return mask
+
+
+def _in_small_holes(mesh: Mesh, near: Mask, adjacency: sparse.csr_matrix) -> Mask:
+    """Vertices of the pieces that are not `near`, are small, and do not touch the border of the surface."""
+    far = np.flatnonzero(~near)
+    if len(far) == 0:
+        return np.zeros_like(near)
+    count, labels = csgraph.connected_components(adjacency[far][:, far], directed=False)
+    open_pieces = np.zeros(count, dtype=np.bool_)
+    open_pieces[labels[_on_border(mesh)[far]]] = True
+    small = np.bincount(labels) <= _LARGEST_HOLE * len(near)
+    result = np.zeros_like(near)
+    result[far] = (small & ~open_pieces)[labels]
+    return result
 
 
 def without_islands(mesh: Mesh) -> Mesh:
@@ -65,7 +97,7 @@ def _adjacency(mesh: Mesh) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
 
 
-def _on_border(mesh: Mesh) -> np.typing.NDArray[np.bool_]:
+def _on_border(mesh: Mesh) -> Mask:
     """(n,): vertices of edges that belong to one face only."""
     edges = np.sort(np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]), axis=1)
     unique, counts = np.unique(edges, axis=0, return_counts=True)

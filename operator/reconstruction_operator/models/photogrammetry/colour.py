@@ -34,7 +34,8 @@ def view_weights(mesh: Mesh, cameras: Sequence[Camera], caster: Caster, progress
         threshold = np.partition(weights, -_PHOTOS_PER_VERTEX, axis=1)[:, -_PHOTOS_PER_VERTEX]
         weights[weights < threshold[:, None]] = 0
     total = weights.sum(axis=1, keepdims=True)
-    return np.divide(weights, total, out=weights, where=total > 0)
+    weights /= np.maximum(total, np.finfo(np.float32).tiny)
+    return weights
 
 
 def _view_weight(points: Doubles, normals: Doubles, camera: Camera, caster: Caster) -> Singles:
@@ -72,10 +73,10 @@ def sample(image: Pixels, pixels: Doubles) -> Singles:
     """(n, 3): `image` (h, w, 3) at fractional `pixels` (n, 2: column, row), bilinear."""
     count = len(pixels)
     rows = -(-count // _REMAP_ROW)
-    padded = np.zeros((rows * _REMAP_ROW, 2), dtype=np.float32)
-    padded[:count] = pixels
-    grid = padded.reshape(rows, _REMAP_ROW, 2)
     if count == 0:
         return np.zeros((0, 3), dtype=np.float32)
-    values = cv2.remap(image, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    padded = np.zeros((2, rows * _REMAP_ROW), dtype=np.float32)
+    padded[:, :count] = pixels.T
+    columns_of, rows_of = padded.reshape(2, rows, _REMAP_ROW)
+    values = cv2.remap(image, columns_of, rows_of, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(values, dtype=np.float32).reshape(-1, 3)[:count]

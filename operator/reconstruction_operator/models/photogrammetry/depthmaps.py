@@ -54,5 +54,4 @@ def choose_depths(costs: Costs, total: Costs, variance: Singles, inverse: Double
     depths = (1.0 / (inverse[inside[:, :, 0]] + offset * spacing)).astype(np.float32)
     own_cost = np.take_along_axis(costs, winner[:, :, None], axis=2)[:, :, 0]
     unknown = (winner == 0) | (winner == len(inverse) - 1) | (own_cost > _WORST_COST) | (variance < _FLATTEST_VARIANCE)
-    depths[unknown] = 0
-    return depths
+    return np.where(unknown, np.float32(0), depths)

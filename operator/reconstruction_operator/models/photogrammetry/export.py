@@ -25,9 +25,11 @@ def write_textured(path: Path, mesh: Mesh, uv: Doubles, texture: Pixels) -> None
     """`mesh` (in the model's coordinates) with `texture` (h, w, 3); `uv` (vertices, 2) from the upper left."""
     encoded = io.BytesIO()
     Image.fromarray(texture).save(encoded, "JPEG", quality=_JPEG_QUALITY)
-    material = trimesh.visual.material.PBRMaterial(
+    material = trimesh.visual.material.PBRMaterial(  # type: ignore[no-untyped-call]  # trimesh has types in part
         baseColorTexture=Image.open(encoded), metallicFactor=0.0, roughnessFactor=1.0
     )
     from_lower_left = np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1)  # trimesh turns it back for glTF
-    visual = trimesh.visual.TextureVisuals(uv=from_lower_left, material=material)
+    visual = trimesh.visual.TextureVisuals(  # type: ignore[no-untyped-call]  # the same
+        uv=from_lower_left, material=material
+    )
     trimesh.Trimesh(mesh.vertices, mesh.faces, visual=visual, process=False).export(path)

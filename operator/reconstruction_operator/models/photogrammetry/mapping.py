@@ -62,13 +62,21 @@ def align(
     (scratch / "incremental").mkdir()
     (scratch / "global").mkdir()
     best = _largest(
-        _incremental(database, folder, scratch / "incremental", count, seed, threads, progress.part(0.0, 0.6))
+        _incremental(
+            database,
+            folder,
+            scratch / "incremental",
+            count=count,
+            seed=seed,
+            threads=threads,
+            progress=progress.part(0.0, 0.6),
+        )
     )
     aligned = len(best.photos) if best else 0
     if aligned < count:
         other = _largest(
             progress.part(0.6, 1.0).during(
-                lambda: _global(database, folder, scratch / "global", seed, threads),
+                lambda: _global(database, folder, scratch / "global", seed=seed, threads=threads),
                 lambda passed: (
                     nearing_the_end(passed, _GLOBAL_SECONDS_PER_PHOTO * count),
                     f"{aligned} of {count} photos aligned one by one, trying all at once",
@@ -92,7 +100,7 @@ def _overlap_advice(aligned: int, count: int, needed: int) -> str:
 
 
 def _incremental(
-    database: Path, folder: Path, output: Path, count: int, seed: int, threads: int, progress: Progress
+    database: Path, folder: Path, output: Path, *, count: int, seed: int, threads: int, progress: Progress
 ) -> Iterable[Any]:
     options = pycolmap.IncrementalPipelineOptions()
     options.num_threads = threads
@@ -117,7 +125,7 @@ def _incremental(
     return found.values()
 
 
-def _global(database: Path, folder: Path, output: Path, seed: int, threads: int) -> Iterable[Any]:
+def _global(database: Path, folder: Path, output: Path, *, seed: int, threads: int) -> Iterable[Any]:
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads = threads
     options.random_seed = seed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Mask
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -23,15 +23,22 @@ class Mesh:
         owners = self.faces.ravel()
         repeated = np.repeat(face_normals, 3, axis=0)
         sums = [np.bincount(owners, repeated[:, axis], len(self.vertices)) for axis in range(3)]
-        normals = np.stack(sums, axis=1)
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
-        return normals
+        normals: Doubles = np.stack(sums, axis=1).astype(np.float64)
+        unit: Doubles = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
+        return unit
 
-    def with_faces(self, keep: np.typing.NDArray[np.bool_]) -> Mesh:
+    def with_faces(self, keep: Mask) -> Mesh:
         """Only the faces where `keep` (m,) is true, and only the vertices that they use."""
         faces = self.faces[keep]
         used, renumbered = np.unique(faces, return_inverse=True)
         return Mesh(self.vertices[used], renumbered.reshape(faces.shape).astype(np.int64))
+
+
+def whole_faces(mesh: Mesh, vertices: Mask) -> Mask:
+    """(m,): the faces all of whose three vertices are in `vertices` (n,)."""
+    first, second, third = mesh.faces.T
+    whole: Mask = vertices[first] & vertices[second] & vertices[third]
+    return whole
 
 
 def extents(points: Doubles) -> Doubles:

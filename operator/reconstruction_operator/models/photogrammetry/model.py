@@ -73,9 +73,9 @@ class PhotogrammetryModel:
         _limit_threads(work.threads)
         try:
             # Only here, in the process of the run: the native libraries take seconds and hundreds of megabytes.
-            from reconstruction_operator.models.photogrammetry import pipeline  # noqa: PLC0415
+            from reconstruction_operator.models.photogrammetry.pipeline import reconstruct  # noqa: PLC0415
 
-            return pipeline.reconstruct(work, settings, report)
+            return reconstruct(work, settings, report)
         except MemoryError as error:
             raise ModelFailure(
                 "OUT_OF_MEMORY",

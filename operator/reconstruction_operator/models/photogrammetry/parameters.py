@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reconstruction_operator.models.interface import ModelFailure
 
@@ -22,6 +23,7 @@ class Settings:
     faces: int  # triangles in model.glb, at most
     texture_faces: int  # triangles in model_textured.glb, at most (unwrapping is slower than linear)
     texture_size: int  # px: side of the square texture
+    crop: bool  # only what all the photos look at, if there is such a thing
     seed: int  # of everything that is drawn at random
 
 
@@ -37,6 +39,7 @@ QUALITIES: Mapping[str, Settings] = {
         faces=80_000,
         texture_faces=16_000,
         texture_size=2048,
+        crop=True,
         seed=0,
     ),
     "standard": Settings(
@@ -50,6 +53,7 @@ QUALITIES: Mapping[str, Settings] = {
         faces=200_000,
         texture_faces=30_000,
         texture_size=4096,
+        crop=True,
         seed=0,
     ),
 }
@@ -76,10 +80,24 @@ class WholeNumber:
         return isinstance(value, int) and not isinstance(value, bool) and self.lowest <= value <= self.highest
 
 
-NUMBERS: Mapping[str, WholeNumber] = {
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A yes-or-no parameter that overrides `setting` of the chosen quality."""
+
+    setting: str
+    help: str
+    allowed: str = "true or false"
+
+    def accepts(self, value: object) -> bool:
+        """Whether `value` may be used."""
+        return isinstance(value, bool)
+
+
+OVERRIDES: Mapping[str, WholeNumber | Switch] = {
     "maxImageSize": WholeNumber("max_image_size", 400, 4000, "longer side, in px, to which photos are reduced"),
     "textureSize": WholeNumber("texture_size", 256, 8192, "side of the texture in px"),
     "faces": WholeNumber("faces", 1_000, 1_000_000, "triangles of model.glb, at most"),
+    "crop": Switch("crop", "keep only what all the photos look at, without the far surroundings"),
     "seed": WholeNumber("seed", 0, 2**31 - 1, "start of the random numbers"),
 }
 
@@ -91,7 +109,7 @@ def check(given: Mapping[str, object]) -> dict[str, object]:
         ModelFailure: INVALID_PARAMETERS with the parameter, what was given and what is allowed.
 
     """
-    known = ["quality", *NUMBERS]
+    known = ["quality", *OVERRIDES]
     for name in given:
         if name not in known:
             raise ModelFailure("INVALID_PARAMETERS", f"unknown parameter {name!r}: known are {', '.join(known)}")
@@ -99,10 +117,10 @@ def check(given: Mapping[str, object]) -> dict[str, object]:
     if not isinstance(quality, str) or quality not in QUALITIES:
         raise _refused("quality", quality, f"one of {', '.join(QUALITIES)}")
     checked: dict[str, object] = {"quality": quality}
-    for name, number in NUMBERS.items():
-        value = given.get(name, getattr(QUALITIES[quality], number.setting))
-        if not number.accepts(value):
-            raise _refused(name, value, number.allowed)
+    for name, parameter in OVERRIDES.items():
+        value = given.get(name, getattr(QUALITIES[quality], parameter.setting))
+        if not parameter.accepts(value):
+            raise _refused(name, value, parameter.allowed)
         checked[name] = value
     return checked
 
@@ -110,14 +128,10 @@ def check(given: Mapping[str, object]) -> dict[str, object]:
 def settings(given: Mapping[str, object]) -> Settings:
     """The settings that `given` stands for; checks it first, so raises as `check` does."""
     checked = check(given)
-    overrides: dict[str, int] = {}
-    for name, number in NUMBERS.items():
-        value = checked[name]
-        if isinstance(value, int):
-            overrides[number.setting] = value
+    overrides: dict[str, Any] = {parameter.setting: checked[name] for name, parameter in OVERRIDES.items()}
     chosen = QUALITIES[str(checked["quality"])]
-    overrides["texture_faces"] = min(chosen.texture_faces, overrides["faces"])
-    return replace(chosen, **overrides)
+    overridden = replace(chosen, **overrides)
+    return replace(overridden, texture_faces=min(chosen.texture_faces, overridden.faces))
 
 
 def _refused(name: str, value: object, allowed: str) -> ModelFailure:

@@ -23,17 +23,17 @@ from reconstruction_operator.models.photogrammetry import (
     photos,
     planesweep,
     previews,
+    regions,
     surface,
     texture,
     views,
 )
-from reconstruction_operator.models.photogrammetry.meshes import Mesh, extents
+from reconstruction_operator.models.photogrammetry.meshes import Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.parameters import Settings
 from reconstruction_operator.models.photogrammetry.progress import Progress
 from reconstruction_operator.models.photogrammetry.raycast import Caster
 
 _SMOOTHING_ROUNDS = 3
-_REACH_CELLS = 3.0  # of the octree: how far from the nearest point a surface may be
 _FEWEST_FACES = 200
 
 
@@ -83,7 +83,9 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         progress=progress.part(0.5, 0.53),
     )
     cloud = _dense_cloud(seen, settings, work.threads, progress.part(0.53, 0.9))
-    cell_cloud, cell = surface.thin(surface.crop(cloud), settings.octree_depth)
+    cameras = [view.camera for view in seen]
+    ball = regions.of_interest(cameras, cloud.points) if settings.crop else None
+    cell_cloud, cell = surface.thin(surface.crop(cloud, ball), settings.octree_depth)
     rough = surface.poisson(
         cell_cloud,
         folders["surface"],
@@ -93,7 +95,10 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
 
     progress = Progress(report, Step.POSTPROCESS)
     progress(0.0, f"cleaning {len(rough.faces)} faces")
-    mesh = cleanup.without_islands(cleanup.without_inventions(rough, cell_cloud.points, _REACH_CELLS * cell))
+    mesh = cleanup.without_inventions(rough, cell_cloud.points, cell)
+    if ball is not None:
+        mesh = mesh.with_faces(whole_faces(mesh, ball.contains(mesh.vertices)))
+    mesh = cleanup.without_islands(mesh)
     if len(mesh.faces) < _FEWEST_FACES:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
@@ -101,13 +106,14 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         )
     mesh = cleanup.decimated(cleanup.smoothed(mesh, _SMOOTHING_ROUNDS), settings.faces)
     progress(0.15, f"{len(mesh.faces)} faces")
-    cameras = [view.camera for view in seen]
     frame = orientation.find(mesh.vertices, cameras, settings.seed)
     weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.15, 0.3))
     colours, _ = colour.vertex_colours(mesh, seen, weights, progress.part(0.3, 0.4))
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
     export.write_coloured(work.output_dir / "model.glb", model, colours)
-    textured, coverage = _texture(mesh, seen, frame, settings, folders["surface"], progress.part(0.4, 0.95))
+    textured, coverage = _texture(
+        mesh, seen, frame, settings=settings, scratch=folders["surface"], progress=progress.part(0.4, 0.95)
+    )
     export.write_textured(work.output_dir / "model_textured.glb", textured.mesh, textured.uv, textured.texture)
     progress(1.0, "models written")
 
@@ -150,7 +156,13 @@ def _dense_cloud(seen: list[views.View], settings: Settings, threads: int, progr
 
 
 def _texture(
-    mesh: Mesh, seen: list[views.View], frame: orientation.Frame, settings: Settings, scratch: Path, progress: Progress
+    mesh: Mesh,
+    seen: list[views.View],
+    frame: orientation.Frame,
+    *,
+    settings: Settings,
+    scratch: Path,
+    progress: Progress,
 ) -> tuple[previews.Textured, float]:
     """The textured model in its own coordinates, and the share of the texture that photos show."""
     reduced = cleanup.decimated(mesh, settings.texture_faces)
@@ -158,6 +170,8 @@ def _texture(
     atlas = texture.unwrap(reduced, settings.texture_size, scratch, progress.part(0.0, 0.4))
     weights = colour.view_weights(reduced, cameras, Caster(reduced), progress.part(0.4, 0.5))
     colours, _ = colour.vertex_colours(reduced, seen, weights, progress.part(0.5, 0.6))
-    picture, coverage = texture.bake(atlas, seen, weights, colours, settings.texture_size, progress.part(0.6, 1.0))
+    picture, coverage = texture.bake(
+        atlas, seen, weights, colours, size=settings.texture_size, progress=progress.part(0.6, 1.0)
+    )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
     return previews.Textured(model, atlas.uv, picture), coverage

@@ -63,13 +63,12 @@ def costs(reference: GreyView, sources: Sequence[GreyView], depths: Doubles) -> 
 
     `depths` are inverse. At least one source.
     """
-    centred = reference.grey - np.float32(0.5)
-    mean, variance = _moments(centred)
+    window = _window_of(reference.grey)
     height, width = reference.grey.shape
     planes = np.empty((len(depths), height, width), dtype=np.uint16)
     for plane, inverse_depth in enumerate(depths):
         best = second = None
-        for cost in _source_costs(reference, sources, float(inverse_depth), centred, mean, variance):
+        for cost in _source_costs(reference.camera, window, sources, float(inverse_depth)):
             if best is None or second is None:
                 best, second = cost, np.full_like(cost, 2.0) if len(sources) > 1 else cost
                 continue
@@ -78,42 +77,43 @@ def costs(reference: GreyView, sources: Sequence[GreyView], depths: Doubles) -> 
         if best is None or second is None:
             raise ValueError("a plane sweep needs at least one source")
         planes[plane] = (best + second) * np.float32(COST_SCALE / 2)
-    return np.ascontiguousarray(planes.transpose(1, 2, 0)), variance
+    return np.ascontiguousarray(planes.transpose(1, 2, 0)), window.variance
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Window:
+    """A photo less its middle grey (single precision lasts longer near 0), with the moments around each pixel."""
+
+    grey: Singles
+    mean: Singles
+    variance: Singles
+
+
+def _window_of(grey: Singles) -> _Window:
+    centred = grey - np.float32(0.5)
+    mean = _box(centred)
+    return _Window(centred, mean, np.maximum(_box(centred * centred) - mean * mean, 0))
 
 
 def _source_costs(
-    reference: GreyView,
-    sources: Sequence[GreyView],
-    inverse_depth: float,
-    centred: Singles,
-    mean: Singles,
-    variance: Singles,
+    camera: Camera, window: _Window, sources: Sequence[GreyView], inverse_depth: float
 ) -> Iterator[Singles]:
-    height, width = centred.shape
+    height, width = window.grey.shape
+    noise = np.float32(_NOISE_VARIANCE)
     for source in sources:
         warped = cv2.warpPerspective(
             source.grey,
-            plane_homography(reference.camera, source.camera, inverse_depth),
+            plane_homography(camera, source.camera, inverse_depth),
             (width, height),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=_OUTSIDE,
         )
-        outside = warped < 0
-        warped -= np.float32(0.5)
-        warped_mean, warped_variance = _moments(warped)
-        covariance = _box(centred * warped) - mean * warped_mean
-        noise = np.float32(_NOISE_VARIANCE)
-        cost = 1 - covariance / np.sqrt((variance + noise) * (warped_variance + noise))
-        cost[outside] = _UNSEEN_COST
+        other = _window_of(np.asarray(warped, dtype=np.float32))
+        covariance = _box(window.grey * other.grey) - window.mean * other.mean
+        cost = 1 - covariance / np.sqrt((window.variance + noise) * (other.variance + noise))
+        cost[warped < 0] = _UNSEEN_COST
         yield np.clip(cost, 0, 2)
-
-
-def _moments(image: Singles) -> tuple[Singles, Singles]:
-    """Mean and variance over the window around each pixel."""
-    mean = _box(image)
-    variance = np.maximum(_box(image * image) - mean * mean, 0)
-    return mean, variance
 
 
 def _box(image: Singles) -> Singles:

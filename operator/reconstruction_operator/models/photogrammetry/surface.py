@@ -13,20 +13,21 @@ from reconstruction_operator.models.photogrammetry.arrays import Integers
 from reconstruction_operator.models.photogrammetry.fusion import Cloud, voxel_downsample
 from reconstruction_operator.models.photogrammetry.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.regions import Ball
 
 FEWEST_POINTS = 2000
-_TRIM = 6.0  # drops surface that rests on few points; what is left is checked again by `cleanup`
+_TRIM = 0.0  # nothing is dropped here: `cleanup` knows better which surface is invented
 _THREADS = 1  # its OpenMP threads wait for each other by spinning: two take as long as one, and five times the CPU
 _SCENE_PERCENTILE = 97.0
-_SCENE_MARGIN = 1.15
+_SCENE_MARGIN = 1.1  # points a little outside steady the surface inside
 _VOXELS_ACROSS_RADIUS = {8: 160, 9: 260}  # by octree depth: about one point for each cell of the octree
 _VOXELS_OTHERWISE = 260
 _SECONDS_BY_DEPTH = {8: 3.0, 9: 10.0}  # for the progress display alone
 _SECONDS_OTHERWISE = 20.0
 
 
-def crop(cloud: Cloud) -> Cloud:
-    """Without the far background: stray points would make the cells of the octree coarse.
+def crop(cloud: Cloud, ball: Ball | None) -> Cloud:
+    """What is in `ball`; without one, all but the far background, whose stray points would make the octree coarse.
 
     Raises:
         ModelFailure: NO_DENSE_SURFACE.
@@ -38,10 +39,12 @@ def crop(cloud: Cloud) -> Cloud:
             f"only {len(cloud.points)} points of the surface agree between photos, at least {FEWEST_POINTS} are "
             "needed: shiny, transparent or plain surfaces give none; use even light, and more photos closer together",
         )
-    centre = np.median(cloud.points, axis=0)
-    distances = np.linalg.norm(cloud.points - centre, axis=1)
-    near = distances < np.percentile(distances, _SCENE_PERCENTILE) * _SCENE_MARGIN
-    return Cloud(cloud.points[near], cloud.normals[near])
+    if ball is None:
+        centre = np.median(cloud.points, axis=0)
+        far = float(np.percentile(np.linalg.norm(cloud.points - centre, axis=1), _SCENE_PERCENTILE))
+        ball = Ball(centre, far)
+    kept = ball.contains(cloud.points, _SCENE_MARGIN)
+    return Cloud(cloud.points[kept], cloud.normals[kept])
 
 
 def thin(cloud: Cloud, octree_depth: int) -> tuple[Cloud, float]:
@@ -64,12 +67,12 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: Progres
     beside.run(
         "reconstruction_operator.models.photogrammetry.poisson",
         [str(points_path), str(mesh_path), str(octree_depth), str(_TRIM), str(_THREADS)],
-        scratch / "poisson.log",
-        progress,
+        log=scratch / "poisson.log",
+        progress=progress,
         expected_seconds=_SECONDS_BY_DEPTH.get(octree_depth, _SECONDS_OTHERWISE),
         message=f"surface through {len(cloud.points)} points",
     )
-    loaded = trimesh.load(mesh_path, process=False, force="mesh")
+    loaded = trimesh.load_mesh(mesh_path, process=False)
     faces: Integers = np.asarray(loaded.faces, dtype=np.int64)
     if len(faces) == 0:
         raise ModelFailure(

@@ -56,8 +56,8 @@ def unwrap(mesh: Mesh, size: int, scratch: Path, progress: Progress) -> Atlas:
     beside.run(
         "reconstruction_operator.models.photogrammetry.unwrapping",
         [str(given), str(made), str(size)],
-        scratch / "unwrapping.log",
-        progress,
+        log=scratch / "unwrapping.log",
+        progress=progress,
         expected_seconds=_SECONDS_PER_FACE * len(mesh.faces),
         message=f"unwrapping {len(mesh.faces)} faces",
     )
@@ -72,8 +72,8 @@ def rasterise(atlas: Atlas, size: int) -> Texels:
     owner = np.full((size, size), -1, dtype=np.int32)
     corners = atlas.uv[atlas.mesh.faces] * size - 0.5  # texel centres at whole numbers
     fixed = np.rint(corners * (1 << _SUBTEXEL_BITS)).astype(np.int32)
-    for face, triangle in enumerate(fixed):
-        cv2.fillConvexPoly(owner, triangle, face, lineType=cv2.LINE_8, shift=_SUBTEXEL_BITS)
+    for number, triangle in enumerate(fixed):
+        cv2.fillConvexPoly(owner, triangle, number, lineType=cv2.LINE_8, shift=_SUBTEXEL_BITS)
     row, column = np.nonzero(owner >= 0)
     face = owner[row, column].astype(np.int64)
     weights = _barycentric(np.stack([column, row], axis=1).astype(np.float64), corners[face])
@@ -85,6 +85,7 @@ def bake(
     views: Sequence[View],
     weights: Singles,
     colours: Singles,
+    *,
     size: int,
     progress: Progress,
 ) -> tuple[Pixels, float]:
@@ -120,25 +121,25 @@ def bake(
 
 def fill_gaps(texture: Pixels, known: Pixels) -> Pixels:
     """Colours between the charts, so that smaller mip levels do not bleed black: from ever coarser averages."""
-    levels = [(texture.astype(np.float32) * known[:, :, None], known.astype(np.float32))]
+    levels: list[tuple[Singles, Singles]] = [(texture.astype(np.float32) * known[:, :, None], known.astype(np.float32))]
     while min(levels[-1][1].shape) > 1:
         colour, share = levels[-1]
         half = (max(colour.shape[1] // 2, 1), max(colour.shape[0] // 2, 1))
-        levels.append(
-            (
-                cv2.resize(colour, half, interpolation=cv2.INTER_AREA),
-                cv2.resize(share, half, interpolation=cv2.INTER_AREA),
-            )
-        )
+        levels.append((_resized(colour, half, cv2.INTER_AREA), _resized(share, half, cv2.INTER_AREA)))
     filled = _mean_colour(*levels.pop())
     for colour, share in reversed(levels):
-        larger = cv2.resize(filled, (share.shape[1], share.shape[0]), interpolation=cv2.INTER_LINEAR)
-        filled = np.where(share[:, :, None] > 0, _mean_colour(colour, share), larger)
+        larger = _resized(filled, (share.shape[1], share.shape[0]), cv2.INTER_LINEAR)
+        filled = np.asarray(np.where(share[:, :, None] > 0, _mean_colour(colour, share), larger), dtype=np.float32)
     return np.clip(np.rint(filled), 0, 255).astype(np.uint8)
 
 
 def _mean_colour(colour: Singles, share: Singles) -> Singles:
-    return colour / np.maximum(share, np.finfo(np.float32).tiny)[:, :, None]
+    mean: Singles = colour / np.maximum(share, np.finfo(np.float32).tiny)[:, :, None]
+    return mean
+
+
+def _resized(image: Singles, size: tuple[int, int], interpolation: int) -> Singles:
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.float32)
 
 
 def _barycentric(points: Doubles, triangles: Doubles) -> Doubles:
@@ -160,5 +161,6 @@ def _barycentric(points: Doubles, triangles: Doubles) -> Doubles:
         ],
         axis=1,
     )
-    weights = np.clip(weights, 0.0, None)
-    return weights / weights.sum(axis=1, keepdims=True)
+    inside: Doubles = np.clip(weights, 0.0, None)
+    inside /= inside.sum(axis=1, keepdims=True)
+    return inside
