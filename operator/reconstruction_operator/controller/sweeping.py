@@ -100,9 +100,9 @@ class Sweeper:
         """Sweep until cancelled."""
         while True:
             pause = self._periods.sweep_seconds
+            self._asked.clear()  # while another leads as well: a wish that stays would make this loop spin
             if self._leading():
                 cause, self._cause = self._cause, "period"
-                self._asked.clear()
                 try:
                     await self.sweep(cause)
                 except (RedisError, ApiError) as error:
