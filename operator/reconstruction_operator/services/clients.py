@@ -16,29 +16,48 @@ import redis.asyncio.retry
 import redis.asyncio.sentinel
 import redis.retry
 import redis.sentinel
-from redis.backoff import ConstantBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 
 from reconstruction_operator import config
 
 HEALTH_CHECK_SECONDS: Final = 15  # an idle connection that a firewall has dropped is found at its next use
 _RETRIES: Final = 1  # a pooled connection that Redis has closed meanwhile fails once; a second failure is an outage
 _RETRY_PAUSE_SECONDS: Final = 0.05
+_SENTINEL: Final = "sentinel://"
 _SENTINEL_PORT: Final = 26379
+
+
+class _BehindSentinel(redis.Redis):
+    """A client that owns the connections to its sentinels, too."""
+
+    def close(self) -> None:
+        """Close all of them."""
+        super().close()
+        cast("Any", self.connection_pool).sentinel_manager.close()
+
+
+class _AsyncBehindSentinel(redis.asyncio.Redis):
+    """The same on an event loop."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close all of them."""
+        await super().aclose(close_connection_pool)
+        await cast("Any", self.connection_pool).sentinel_manager.aclose()
 
 
 def state_client() -> redis.Redis:
     """A client of the job state (`config.REDIS_STATE_DB`)."""
     url = config.REDIS_STATE_DB
     options = _options(url) | {"retry": redis.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)}
-    if url.startswith("sentinel://"):
-        sentinels, credentials = _sentinels(url)
-        # redis-py's Sentinel is not annotated.
-        watch: Any = cast("Any", redis.sentinel.Sentinel)(
-            sentinels, sentinel_kwargs=_sentinel_options(), **options, **credentials
-        )
-        client: redis.Redis = watch.master_for(config.REDIS_SENTINEL_MASTER)
-        return client
-    return redis.Redis.from_url(_for_redis_py(url), **options)
+    if not url.startswith(_SENTINEL):
+        return redis.Redis.from_url(_for_redis_py(url), **options)
+    sentinels, credentials = _sentinels(url)
+    # redis-py has not annotated its Sentinel.
+    watch = cast("Any", redis.sentinel.Sentinel)(
+        sentinels, sentinel_kwargs=_sentinel_options(redis.retry.Retry(NoBackoff(), 0)), **options, **credentials
+    )
+    client: redis.Redis = watch.master_for(config.REDIS_SENTINEL_MASTER, redis_class=_BehindSentinel)
+    return client
 
 
 def async_state_client() -> redis.asyncio.Redis:
@@ -53,14 +72,17 @@ def async_results_client() -> redis.asyncio.Redis:
 
 def _async_client(url: str) -> redis.asyncio.Redis:
     options = _options(url) | {"retry": redis.asyncio.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)}
-    if url.startswith("sentinel://"):
-        sentinels, credentials = _sentinels(url)
-        watch: Any = cast("Any", redis.asyncio.sentinel.Sentinel)(
-            sentinels, sentinel_kwargs=_sentinel_options(), **options, **credentials
-        )
-        client: redis.asyncio.Redis = watch.master_for(config.REDIS_SENTINEL_MASTER)
-        return client
-    return redis.asyncio.Redis.from_url(_for_redis_py(url), **options)
+    if not url.startswith(_SENTINEL):
+        return redis.asyncio.Redis.from_url(_for_redis_py(url), **options)
+    sentinels, credentials = _sentinels(url)
+    watch = cast("Any", redis.asyncio.sentinel.Sentinel)(
+        sentinels,
+        sentinel_kwargs=_sentinel_options(redis.asyncio.retry.Retry(NoBackoff(), 0)),
+        **options,
+        **credentials,
+    )
+    client: redis.asyncio.Redis = watch.master_for(config.REDIS_SENTINEL_MASTER, redis_class=_AsyncBehindSentinel)
+    return client
 
 
 def is_socket(url: str) -> bool:
@@ -101,11 +123,12 @@ def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
     return [(one.hostname or "localhost", one.port or _SENTINEL_PORT) for one in parts], credentials
 
 
-def _sentinel_options() -> dict[str, Any]:
-    """For the connections to the sentinels themselves."""
+def _sentinel_options(retry: redis.retry.Retry | redis.asyncio.retry.Retry) -> dict[str, Any]:
+    """For the connections to the sentinels themselves. When one is down the next is asked at once."""
     options: dict[str, Any] = {
         "socket_timeout": config.REDIS_TIMEOUT_SECONDS,
         "socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "retry": retry,
     }
     if config.REDIS_SENTINEL_PASSWORD:
         options["password"] = config.REDIS_SENTINEL_PASSWORD
@@ -139,8 +162,9 @@ def _common(url: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if config.REDIS_KEY_PREFIX:
         options["global_keyprefix"] = config.REDIS_KEY_PREFIX
-    if url.startswith("sentinel://"):
-        options |= {"master_name": config.REDIS_SENTINEL_MASTER, "sentinel_kwargs": _sentinel_options()}
+    if url.startswith(_SENTINEL):
+        sentinel_options = _sentinel_options(redis.retry.Retry(NoBackoff(), 0))
+        options |= {"master_name": config.REDIS_SENTINEL_MASTER, "sentinel_kwargs": sentinel_options}
     return options
 
 

@@ -228,16 +228,21 @@ class Protocol(RuleBasedStateMachine):
         self.forgotten: set[str] = set()
         self.outputs: dict[str, str] = {}  # job -> token whose output was sealed
 
-    @initialize()
-    def start(self) -> None:
+    @initialize(scene=st.sampled_from(["running", "running", "emptied", "deleted"]))
+    def start(self, scene: str) -> None:
+        """With one job that runs and one whose message waits, more can happen from the first step on."""
         self.client.flushdb()
         self._lead(0)
-        # With one job that runs and one whose message waits, more can happen from the first step on.
         for job in JOBS[:2]:
             for _ in range(3):
                 self._turn(self.operators[0], job)
         self.before = self._snapshot()
         self._take(*self.messages.pop(0))
+        if scene == "emptied":
+            self._empty()
+        elif scene == "deleted":
+            self._stand_still(JOBS[0])
+            self.objects[JOBS[0]].deleted = True
 
     def teardown(self) -> None:
         shutil.rmtree(self.folders.root, ignore_errors=True)
@@ -290,8 +295,7 @@ class Protocol(RuleBasedStateMachine):
             case "the other operator takes over":
                 self._lead(1 - self.leader)
             case "the workers stand still":
-                # All who run it, for longer than the TTL of a heartbeat; they may go on later.
-                self.client.delete(*(self.keys.alive(task) for task in self._tasks(job)))
+                self._stand_still(job)
             case "Redis is emptied":
                 self._empty()
             case "somebody confirms by the job manager":
@@ -545,6 +549,10 @@ class Protocol(RuleBasedStateMachine):
             assert reply.verdict is FinishVerdict.RECORDED
             assert reply.end is not None
             assert reply.end.outcome is outcome
+
+    def _stand_still(self, job: str) -> None:
+        """All who run it, for longer than the TTL of a heartbeat; they may go on later."""
+        self.client.delete(*(self.keys.alive(task) for task in self._tasks(job)))
 
     def _empty(self) -> None:
         self.client.flushdb()

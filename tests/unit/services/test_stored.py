@@ -156,7 +156,22 @@ json_values = st.recursive(
 @given(
     data=st.fixed_dictionaries(
         {},
-        optional=dict.fromkeys(("outcome", "token", "owner", "at", "attempt", "message", "inputs", "outputs", "quality", "sent_at", "reason"), json_values),
+        optional=dict.fromkeys(
+            (
+                "outcome",
+                "token",
+                "owner",
+                "at",
+                "attempt",
+                "message",
+                "inputs",
+                "outputs",
+                "quality",
+                "sent_at",
+                "reason",
+            ),
+            json_values,
+        ),
     ),
     outcome=st.sampled_from(["Succeeded", "Failed", None]),
 )

@@ -1,0 +1,275 @@
+"""Every way to reach a Redis that the documentation promises, for the job state, the broker and the results."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis
+import redis.asyncio
+from celery import Celery
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from reconstruction_operator import config
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.services import celery_settings, clients, job_manager, results
+from reconstruction_operator.services.dispatch import Dispatcher, Message
+
+from devcluster import Redis, toolchain
+from devcluster.ports import free_ports
+from devcluster.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning"),  # Celery's own call of redis-py
+]
+
+PASSWORD = "p@ss/w:rd"
+DEADLINE_SECONDS = 60
+QUOTED = "p%40ss%2Fw%3Ard"
+
+
+@contextmanager
+def connected(monkeypatch: pytest.MonkeyPatch, *, state: str, broker: str) -> Iterator[None]:
+    monkeypatch.setattr(config, "REDIS_STATE_DB", state)
+    monkeypatch.setattr(config, "CELERY_BROKER_URL", broker)
+    monkeypatch.setattr(config, "CELERY_RESULT_BACKEND", broker)
+    job_manager.get_redis_client.cache_clear()
+    yield
+    job_manager.get_redis_client().close()
+    job_manager.get_redis_client.cache_clear()
+
+
+async def everything_works() -> None:
+    """The job state from both kinds of client, a message sent, and a result written and read."""
+    await asyncio.to_thread(_state_works)
+    async with clients.async_state_client() as state:
+        assert await state.get("cancel:test123") == "1"
+    await asyncio.to_thread(_broker_works)
+    async with clients.async_results_client() as backend:
+        assert (await results.read(backend, ["job-1"]))["job-1"].percent == 10
+
+
+def _state_works() -> None:
+    job_manager.request_cancellation("test123")
+    assert job_manager.confirm_cancellation("test123")
+
+
+def _broker_works() -> None:
+    dispatcher = Dispatcher()
+    dispatcher.send([Message("job", "job-1", "celery", "placeholder", Envelope())])
+    assert dispatcher.queue_lengths(["celery"]) == {"celery": 1}
+    dispatcher.close()
+    app = Celery("test", set_as_current=False)
+    app.conf.update(celery_settings.settings())
+    app.backend.store_result("job-1", {"progress": 10}, "PROGRESS")
+    app.backend.client.connection_pool.disconnect()
+
+
+async def test_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Redis(password=PASSWORD) as server, connected(monkeypatch, state=server.url(1), broker=server.url(0)):
+        await everything_works()
+
+
+async def test_a_user_of_an_acl(redis_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    with redis.Redis.from_url(redis_url) as admin:
+        admin.acl_setuser(
+            "worker", enabled=True, passwords=[f"+{PASSWORD}"], keys=["*"], channels=["*"], categories=["+@all"]
+        )
+        address = f"redis://worker:{QUOTED}@127.0.0.1:{redis_server.port}"
+        with connected(monkeypatch, state=f"{address}/1", broker=f"{address}/0"):
+            await everything_works()
+        admin.acl_deluser("worker")
+
+
+async def test_a_unix_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "redis.sock"
+    with (
+        Redis(configuration={"unixsocket": str(path)}),
+        connected(monkeypatch, state=f"unix://{path}?db=1", broker=f"redis+socket://{path}?virtual_host=0"),
+    ):
+        await everything_works()
+
+
+async def test_celerys_word_for_a_unix_socket_is_understood_for_the_job_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "redis.sock"
+    address = f"redis+socket://{path}?virtual_host="
+    with (
+        Redis(configuration={"unixsocket": str(path)}) as server,
+        connected(monkeypatch, state=f"{address}1", broker=f"{address}0"),
+    ):
+        await everything_works()
+        with redis.Redis.from_url(server.url(1), decode_responses=True) as client:
+            assert client.get("cancel:test123") == "1"
+
+
+# --- TLS, by a proxy in front of an ordinary Redis
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / "tls.crt", folder / "tls.key"
+    certificate_file.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_file, key_file
+
+
+@asynccontextmanager
+async def tls_in_front_of(port: int, certificate_file: Path, key_file: Path) -> AsyncIterator[int]:
+    """The port of a proxy on this event loop that speaks TLS and passes everything on to `port`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate_file, key_file)
+    serving: set[asyncio.Task[None]] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        finally:
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.ensure_future(serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for task in serving:
+        task.cancel()
+    await asyncio.gather(*serving, return_exceptions=True)
+
+
+async def test_tls_with_a_certificate_that_is_checked(
+    redis_url: str, redis_server: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate_file, key_file = certificate(tmp_path)
+    async with tls_in_front_of(redis_server.port, certificate_file, key_file) as port:
+        address = f"rediss://127.0.0.1:{port}"
+        for word in ("required", "CERT_REQUIRED"):
+            redis_server.flushall()
+            options = f"ssl_cert_reqs={word}&ssl_ca_certs={certificate_file}"
+            with connected(monkeypatch, state=f"{address}/1?{options}", broker=f"{address}/0?{options}"):
+                await everything_works()
+
+
+async def test_tls_checks_the_certificate_even_if_the_url_does_not_ask_for_it(
+    redis_url: str, redis_server: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate_file, key_file = certificate(tmp_path)
+    async with tls_in_front_of(redis_server.port, certificate_file, key_file) as port:
+        address = f"rediss://127.0.0.1:{port}"
+        with connected(monkeypatch, state=f"{address}/1", broker=f"{address}/0"):
+            with pytest.raises(redis.ConnectionError, match="certificate verify failed"):
+                await asyncio.to_thread(job_manager.cancel_pending, "test123")
+            with pytest.raises(Exception, match="certificate verify failed"):
+                await asyncio.to_thread(_broker_works)
+
+
+# --- Sentinel
+
+
+@contextmanager
+def sentinel_of(server: Redis, folder: Path) -> Iterator[int]:
+    """The port of a sentinel that watches the server under the name `meshes`."""
+    (port,) = free_ports(1)
+    lines = [f"port {port}", "bind 127.0.0.1", f"dir {folder}", f"sentinel monitor meshes 127.0.0.1 {server.port} 1"]
+    lines += [f'sentinel auth-pass meshes "{server.password}"', "requirepass watch"]
+    file = folder / "sentinel.conf"
+    file.write_text("\n".join(lines) + "\n")
+    process = subprocess.Popen([toolchain.redis_server(), file, "--sentinel"], stdout=subprocess.DEVNULL)
+    try:
+        with redis.Redis(port=port, password="watch") as client:
+            wait_until(
+                lambda: _knows(client),
+                "the sentinel to know its master",
+                timeout_seconds=DEADLINE_SECONDS,
+                seen=lambda: f"its exit code is {process.poll()}",
+            )
+        yield port
+    finally:
+        process.terminate()
+        process.wait(DEADLINE_SECONDS)
+
+
+def _knows(client: redis.Redis) -> bool:
+    try:
+        return client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "meshes") is not None
+    except redis.RedisError:
+        return False
+
+
+@pytest.mark.parametrize("addresses", [1, 2], ids=["one", "the-first-is-down"])
+async def test_sentinel_by_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
+    monkeypatch.setattr(config, "REDIS_SENTINEL_MASTER", "meshes")
+    monkeypatch.setattr(config, "REDIS_SENTINEL_PASSWORD", "watch")
+    with Redis(password=PASSWORD) as server, sentinel_of(server, tmp_path) as port:
+        ports = [1, port][-addresses:]
+
+        def url(db: int) -> str:
+            return ";".join(f"sentinel://:{QUOTED}@127.0.0.1:{one}/{db}" for one in ports)
+
+        with connected(monkeypatch, state=url(1), broker=url(0)):
+            await everything_works()
+            with redis.Redis.from_url(server.url(1), decode_responses=True) as client:
+                assert client.get("cancel:test123") == "1"
+
+
+# --- Deadlines
+
+
+def test_a_redis_that_hangs_is_given_up_within_seconds(
+    redis_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "REDIS_TIMEOUT_SECONDS", 0.5)
+    with connected(monkeypatch, state=redis_server.url(1), broker=redis_url):
+        job_manager.cancel_pending("test123")
+        redis_server.pause()
+        started = time.monotonic()
+        with pytest.raises(redis.TimeoutError):
+            job_manager.cancel_pending("test123")
+        assert time.monotonic() - started < 10
+        redis_server.resume()
+        assert job_manager.cancel_pending("test123") is False
+
+
+def test_a_redis_that_was_restarted_is_used_again_without_an_error(
+    redis_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connected(monkeypatch, state=redis_server.url(1), broker=redis_url):
+        job_manager.request_cancellation("test123")
+        redis_server.restart(keep_data=False)
+        assert job_manager.cancel_pending("test123") is False
