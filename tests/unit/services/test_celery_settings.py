@@ -42,13 +42,17 @@ def test_a_worker_consumes_the_queues_of_its_pools_by_priority(
         ("worker_prefetch_multiplier", 1),
         ("result_backend_always_retry", True),
         ("worker_soft_shutdown_timeout", config.DRAIN_SECONDS),
-        ("imports", ("reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup")),
     ],
 )
 def test_the_application_has_the_setting(name: str, value: object) -> None:
     from reconstruction_operator.celery_app import app  # noqa: PLC0415  # made from the settings when it is imported
 
     assert getattr(app.conf, name) == value
+
+
+def test_a_worker_imports_the_two_tasks_when_it_starts() -> None:
+    imports = celery_settings.settings()["imports"]
+    assert {"reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup"} <= set(imports)
 
 
 def test_without_a_prefix_none_is_given() -> None:
