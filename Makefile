@@ -4,7 +4,7 @@ PYTHON_BIN := .venv/bin/python
 SOURCES    := operator demo devcluster scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint unit test demo demo-stop cluster cluster-stop control-plane crd docs format lock clean
+.PHONY: help setup check lint unit test demo demo-stop cluster cluster-stop control-plane crd docs manifests format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -42,11 +42,17 @@ cluster: setup ## a control plane and a Redis that stay; prints the settings to 
 cluster-stop: setup ## stop them
 	@$(PYTHON_BIN) -m devcluster stop
 
-crd: setup ## write manifests/crd from the types in operator/reconstruction_operator/api
-	@$(PYTHON_BIN) -m reconstruction_operator.cli.main crd > manifests/crd/reconstructionjobs.yaml
+crd: setup ## write manifests/crd, and the chart's copy, from the types in operator/reconstruction_operator/api
+	@$(PYTHON_BIN) -m reconstruction_operator.api.crd > manifests/crd/reconstructionjobs.yaml.new
+	@mv manifests/crd/reconstructionjobs.yaml.new manifests/crd/reconstructionjobs.yaml
+	@$(PYTHON_BIN) scripts/write_chart.py
 
-docs: setup ## write the tables in docs/ from the code that they describe
+docs: setup ## write the tables in docs/ from the code that they describe, and the chart's from its values
 	@$(PYTHON_BIN) scripts/write_docs.py
+	@$(PYTHON_BIN) scripts/write_chart.py
+
+manifests: setup ## write manifests/install from the chart's defaults
+	@$(PYTHON_BIN) -m scripts.write_manifests
 
 format: setup ## let ruff mend what it can
 	@$(PYTHON_BIN) -m ruff check --fix $(SOURCES)

@@ -18,14 +18,14 @@
 {{/* What finds the pods again; it never changes. Takes {root, component}. */}}
 {{- define "recon.selector" -}}
 app.kubernetes.io/name: reconstruction-operator
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
 {{/* Takes {root, component}; component may be empty, for what belongs to all. */}}
 {{- define "recon.labels" -}}
 app.kubernetes.io/name: reconstruction-operator
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- with .component }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}

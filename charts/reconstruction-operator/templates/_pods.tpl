@@ -30,7 +30,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
@@ -49,7 +49,7 @@ priorityClassName: {{ . }}
 {{- if .Values.redis.enabled }}
 {{- $host := printf "%s-redis.%s.svc:6379" (include "recon.prefix" .) .Release.Namespace }}
 - name: REDIS_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ include "recon.redisSecret" . }}, key: {{ .Values.redis.auth.key }}}}
+  valueFrom: {secretKeyRef: {name: {{ include "recon.redisSecret" . | quote }}, key: {{ .Values.redis.auth.key | quote }}}}
 - name: CELERY_BROKER_URL
   value: redis://:$(REDIS_PASSWORD)@{{ $host }}/0
 - name: CELERY_RESULT_BACKEND
@@ -60,11 +60,15 @@ priorityClassName: {{ . }}
 {{- $secret := required "redis.enabled is false: redis.external.existingSecret must name the Secret with the addresses of your Redis" .Values.redis.external.existingSecret }}
 {{- with .Values.redis.external.keys }}
 - name: CELERY_BROKER_URL
-  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ .broker }}}}
+  valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ .broker | quote }}}}
 - name: CELERY_RESULT_BACKEND
-  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ .results }}}}
+  valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ .results | quote }}}}
 - name: REDIS_STATE_DB
-  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ .state }}}}
+  valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ .state | quote }}}}
+{{- with .sentinelPassword }}
+- name: REDIS_SENTINEL_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ . | quote }}}}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -89,9 +93,9 @@ priorityClassName: {{ . }}
 {{- with .Values.redis.external.ca }}
 - name: redis-ca
   secret:
-    secretName: {{ .existingSecret }}
+    secretName: {{ .existingSecret | quote }}
     items:
-      - {key: {{ .key }}, path: ca.crt}
+      - {key: {{ .key | quote }}, path: ca.crt}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -29,6 +29,11 @@
 {{- if lt $grace (add $drain 10) -}}
 {{- fail (printf "workers.%s.terminationGracePeriodSeconds is %d: a pod that drains for %d s needs at least %d, or jobs are killed before they are handed over" $name $grace $drain (add $drain 10)) -}}
 {{- end -}}
+{{- range $pool.queues -}}
+{{- if regexMatch "-(high|low)$" . -}}
+{{- fail (printf "workers.%s.queues: %s is a priority of the queue %s, which stands for all three" $name . (regexReplaceAll "-(high|low)$" . "")) -}}
+{{- end -}}
+{{- end -}}
 {{- $_ := set $pool "drainSeconds" $drain -}}
 {{- $_ := set $pool "terminationGracePeriodSeconds" $grace -}}
 {{- $_ := set $pools $name $pool -}}

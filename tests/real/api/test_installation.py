@@ -39,6 +39,7 @@ def test_the_installation_is_the_operator_and_its_rights_alone(cluster: Cluster)
         "ConfigMap",
         "Deployment",
         "Namespace",
+        "PodDisruptionBudget",
         "Role",
         "RoleBinding",
         "Secret",
@@ -109,7 +110,12 @@ def test_the_addresses_of_redis_come_from_the_secret(cluster: Cluster) -> None:
     (secret,) = of_kind(objects, "Secret").values()
     (container,) = of_kind(objects, "Deployment")["reconstruction-operator"]["spec"]["template"]["spec"]["containers"]
     assert set(secret["data"]) == {"CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_STATE_DB"}
-    assert {"secretRef": {"name": secret["metadata"]["name"]}} in container["envFrom"]
+    from_secret = {
+        variable["name"]: variable["valueFrom"]["secretKeyRef"]
+        for variable in container["env"]
+        if "secretKeyRef" in variable.get("valueFrom", {})
+    }
+    assert from_secret == {name: {"name": secret["metadata"]["name"], "key": name} for name in secret["data"]}
 
 
 @pytest.mark.parametrize("name", _INSTALLATIONS)

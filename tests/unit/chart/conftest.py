@@ -1,0 +1,76 @@
+"""What the chart makes of values, by a real helm and without any cluster."""
+
+from __future__ import annotations
+
+import functools
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from devcluster.helm import helm
+
+CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
+NAMESPACE = "recon"
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+"""Objects by kind and name."""
+
+Render = Callable[..., Objects]
+Refuse = Callable[..., str]
+
+
+@functools.cache
+def _templated(chart: Path, values: str, apis: tuple[str, ...], release: str) -> tuple[int, str, str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(values)
+        file.flush()
+        options = [f"--api-versions={api}" for api in apis]
+        done = helm("template", release, chart, "--namespace", NAMESPACE, "--values", file.name, *options, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def _objects(text: str) -> Objects:
+    found = [one for one in yaml.safe_load_all(text) if one]
+    by_name = {(one["kind"], one["metadata"]["name"]): one for one in found}
+    assert len(by_name) == len(found), "two objects have the same name"
+    return by_name
+
+
+@pytest.fixture(scope="session")
+def chart() -> Path:
+    return CHART
+
+
+@pytest.fixture(scope="session")
+def render() -> Render:
+    """Takes values, and perhaps `apis` that the cluster has, the `release`, another `chart`; gives the objects."""
+
+    def rendered(
+        values: Mapping[str, Any] | None = None,
+        *,
+        apis: tuple[str, ...] = (),
+        release: str = "reconstruction",
+        chart: Path = CHART,
+    ) -> Objects:
+        status, stdout, stderr = _templated(chart, json.dumps(values or {}), apis, release)
+        assert (status, stderr) == (0, "")
+        return _objects(stdout)
+
+    return rendered
+
+
+@pytest.fixture(scope="session")
+def refuse() -> Refuse:
+    """Takes values that must be refused; gives the message."""
+
+    def refused(values: Mapping[str, Any], *, apis: tuple[str, ...] = ()) -> str:
+        status, stdout, stderr = _templated(CHART, json.dumps(values), apis, "reconstruction")
+        assert status == 1, stdout
+        return stderr
+
+    return refused

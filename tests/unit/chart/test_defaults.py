@@ -1,0 +1,234 @@
+"""What `helm install` without any values brings, and what holds for all of it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+Objects = dict[tuple[str, str], dict[str, Any]]
+Render = Callable[..., Objects]
+
+ALL_PODS: dict[str, Any] = {"workers": {"gpu": {"enabled": True}}}
+
+
+def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The spec of every pod that would come of it."""
+    for (kind, name), one in objects.items():
+        if kind in ("Deployment", "StatefulSet"):
+            yield name, one["spec"]["template"]["spec"]
+        elif kind == "Pod":
+            yield name, one["spec"]
+
+
+def test_the_defaults_are_an_operator_a_worker_and_a_redis(render: Render) -> None:
+    assert sorted(render()) == [
+        ("ClusterRole", "reconstruction-editor"),
+        ("ClusterRole", "reconstruction-operator"),
+        ("ClusterRole", "reconstruction-viewer"),
+        ("ClusterRoleBinding", "reconstruction-operator"),
+        ("ConfigMap", "reconstruction-settings"),
+        ("CustomResourceDefinition", "reconstructionjobs.reconstruction.dev"),
+        ("Deployment", "reconstruction-operator"),
+        ("Deployment", "reconstruction-worker-cpu"),
+        ("PersistentVolumeClaim", "reconstruction-jobs"),
+        ("Pod", "reconstruction-test"),
+        ("PodDisruptionBudget", "reconstruction-operator"),
+        ("Role", "reconstruction-operator"),
+        ("Role", "reconstruction-test"),
+        ("RoleBinding", "reconstruction-operator"),
+        ("RoleBinding", "reconstruction-test"),
+        ("Secret", "reconstruction-redis"),
+        ("Service", "reconstruction-redis"),
+        ("ServiceAccount", "reconstruction-operator"),
+        ("ServiceAccount", "reconstruction-test"),
+        ("StatefulSet", "reconstruction-redis"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("release", "name"),
+    [
+        pytest.param("reconstruction", "reconstruction-operator", id="plain"),
+        pytest.param("reconstruction-operator", "reconstruction-operator", id="as the chart"),
+        pytest.param("team-a", "team-a-reconstruction-operator", id="something else"),
+        pytest.param("a" * 53, f"{'a' * 25}-reconstruction-operator", id="longest"),
+    ],
+)
+def test_names_follow_the_release(render: Render, release: str, name: str) -> None:
+    objects = render(release=release)
+
+    assert ("Deployment", name) in objects
+    assert all(len(name) <= 63 for _, name in objects)
+
+
+def test_a_prefix_of_ones_own_is_taken(render: Render) -> None:
+    assert ("Deployment", "lab-worker-cpu") in render({"namePrefix": "lab"})
+
+
+def test_versions_are_those_of_the_project(render: Render, chart: Path) -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
+    described = yaml.safe_load((chart / "Chart.yaml").read_text())
+
+    assert (described["version"], described["appVersion"]) == (project, project)
+    assert {
+        container["image"] for name, pod in pods(render()) if "redis" not in name for container in pod["containers"]
+    } == {f"reconstruction-operator:{project}", f"reconstruction-worker:{project}"}
+
+
+def test_the_crd_is_the_one_of_the_code_and_stays_after_an_uninstall(render: Render, chart: Path) -> None:
+    made = render()["CustomResourceDefinition", "reconstructionjobs.reconstruction.dev"]
+
+    assert made["spec"] == yaml.safe_load((chart / "files/crd/reconstructionjobs.yaml").read_text())["spec"]
+    assert made["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def test_the_crd_goes_with_the_release_if_told_so(render: Render) -> None:
+    made = render({"crds": {"keep": False}})["CustomResourceDefinition", "reconstructionjobs.reconstruction.dev"]
+
+    assert "annotations" not in made["metadata"]
+
+
+def test_the_crd_can_be_left_out(render: Render) -> None:
+    assert "CustomResourceDefinition" not in {kind for kind, _ in render({"crds": {"enabled": False}})}
+
+
+def test_every_pod_is_restricted_and_cannot_write_its_root(render: Render) -> None:
+    for name, pod in pods(render(ALL_PODS)):
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["securityContext"]["runAsUser"] > 0, name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, name
+
+
+def test_every_container_says_what_memory_it_needs(render: Render) -> None:
+    for name, pod in pods(render(ALL_PODS)):
+        for container in pod["containers"]:
+            assert "memory" in container["resources"]["requests"], name
+            assert "memory" in container["resources"]["limits"], name
+
+
+def test_only_the_operator_and_the_test_hold_a_token_of_the_cluster(render: Render) -> None:
+    with_token = {name for name, pod in pods(render(ALL_PODS)) if pod.get("automountServiceAccountToken", True)}
+
+    assert with_token == {"reconstruction-operator", "reconstruction-test"}
+
+
+def test_selectors_hold_nothing_that_an_upgrade_changes(render: Render) -> None:
+    for (kind, name), one in render(ALL_PODS).items():
+        if kind in ("Deployment", "StatefulSet"):
+            assert set(one["spec"]["selector"]["matchLabels"]) == {
+                "app.kubernetes.io/name",
+                "app.kubernetes.io/instance",
+                "app.kubernetes.io/component",
+            }, name
+            labels = one["spec"]["template"]["metadata"]["labels"]
+            assert one["spec"]["selector"]["matchLabels"].items() <= labels.items(), name
+
+
+def test_no_two_workloads_select_the_same_pods(render: Render) -> None:
+    selected = [
+        tuple(sorted(one["spec"]["selector"]["matchLabels"].items()))
+        for (kind, _), one in render(ALL_PODS).items()
+        if kind in ("Deployment", "StatefulSet")
+    ]
+
+    assert len(set(selected)) == len(selected) == 4
+
+
+def test_every_object_of_a_namespace_says_which_or_takes_the_releases(render: Render) -> None:
+    cluster_wide = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+
+    elsewhere = {
+        name
+        for (kind, name), one in render(ALL_PODS).items()
+        if kind not in cluster_wide and one["metadata"].get("namespace", "recon") != "recon"
+    }
+
+    assert elsewhere == set()
+
+
+def test_the_registry_stands_before_our_images_alone(render: Render) -> None:
+    images = {
+        container["image"]
+        for _, pod in pods(render({"image": {"registry": "registry.example.com/team/"}}))
+        for container in pod["containers"]
+    }
+
+    assert {image.rpartition(":")[0] for image in images} == {
+        "registry.example.com/team/reconstruction-operator",
+        "registry.example.com/team/reconstruction-worker",
+        "docker.io/library/redis",
+    }
+
+
+def test_credentials_of_the_registry_reach_every_pod(render: Render) -> None:
+    secrets = [{"name": "regcred"}]
+
+    assert all(
+        pod["imagePullSecrets"] == secrets for _, pod in pods(render({"image": {"pullSecrets": secrets}} | ALL_PODS))
+    )
+
+
+def test_a_changed_setting_changes_the_pods_that_read_it(render: Render) -> None:
+    def checksums(objects: Objects) -> set[str]:
+        return {
+            one["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
+            for (kind, _), one in objects.items()
+            if kind == "Deployment"
+        }
+
+    (before,) = checksums(render())
+    (after,) = checksums(render({"settings": {"LOG_LEVEL": "DEBUG"}}))
+    assert before != after
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param(8589934592, "8589934592", id="large number"),
+        pytest.param(0.5, "0.5", id="fraction"),
+        pytest.param("a,b", "a,b", id="text"),
+    ],
+)
+def test_a_setting_is_written_as_the_code_reads_it(render: Render, value: object, text: str) -> None:
+    objects = render({"settings": {"INPUT_MAX_BYTES": value}})
+
+    assert objects["ConfigMap", "reconstruction-settings"]["data"]["INPUT_MAX_BYTES"] == text
+
+
+def test_the_helm_test_asks_for_a_job_on_a_queue_that_a_pool_consumes(render: Render) -> None:
+    objects = render({"workers": {"cpu": None, "gpu": {"enabled": True}}})
+
+    assert objects["Pod", "reconstruction-test"]["spec"]["containers"][0]["command"] == [
+        "reconstruction-operator",
+        "selftest",
+        "--namespace=recon",
+        "--queue=gpu",
+        "--timeout-seconds=180",
+    ]
+    assert objects["Role", "reconstruction-test"]["rules"] == [
+        {"apiGroups": ["reconstruction.dev"], "resources": ["reconstructionjobs"], "verbs": ["create", "get", "delete"]}
+    ]
+
+
+def test_all_of_the_helm_test_goes_after_it(render: Render) -> None:
+    hooks = [one["metadata"]["annotations"] for (_, name), one in render().items() if name == "reconstruction-test"]
+
+    assert len(hooks) == 4
+    assert all(hook["helm.sh/hook"] == "test" for hook in hooks)
+    assert all(hook["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded" for hook in hooks)
+
+
+def test_the_helm_test_can_be_left_out(render: Render) -> None:
+    assert "Pod" not in {kind for kind, _ in render({"test": {"enabled": False}})}

@@ -1,0 +1,115 @@
+"""What other projects read: monitors, rules, dashboards. Only where the cluster knows their resources."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+Render = Callable[..., Objects]
+Refuse = Callable[..., str]
+
+APIS = tuple(f"monitoring.coreos.com/v1/{kind}" for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule"))
+ALERTS = """\
+groups:
+  - name: test
+    rules:
+      - alert: RedisDown
+        expr: reconstruction_redis_up == 0
+        annotations:
+          summary: "Redis does not answer {{ $labels.pod }}"
+"""
+
+
+@pytest.fixture(scope="session")
+def filled(chart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart with an alert and a dashboard of which the tests know what is in them."""
+    copy = tmp_path_factory.mktemp("chart") / "reconstruction-operator"
+    shutil.copytree(chart, copy)
+    shutil.rmtree(copy / "files" / "dashboards", ignore_errors=True)
+    (copy / "files" / "dashboards").mkdir()
+    (copy / "files" / "dashboards" / "Over_view.json").write_text('{"title": "{{queue}}", "uid": "one"}\n')
+    (copy / "files" / "alerts.yaml").write_text(ALERTS)
+    return copy
+
+
+def test_a_service_monitor_comes_with_a_service_that_it_selects(render: Render) -> None:
+    objects = render({"metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}}}, apis=APIS)
+
+    monitor = objects["ServiceMonitor", "reconstruction-operator"]
+    service = objects["Service", "reconstruction-operator-metrics"]
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
+    assert service["spec"]["ports"] == [{"name": "http", "port": 8080, "targetPort": "http"}]
+    operator = objects["Deployment", "reconstruction-operator"]["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= operator.items()
+
+
+def test_the_pod_monitor_selects_the_workers_of_all_pools(render: Render) -> None:
+    objects = render({"metrics": {"podMonitor": {"enabled": True}}, "workers": {"gpu": {"enabled": True}}}, apis=APIS)
+
+    selector = objects["PodMonitor", "reconstruction-workers"]["spec"]["selector"]
+    for pool in ("cpu", "gpu"):
+        labels = objects["Deployment", f"reconstruction-worker-{pool}"]["spec"]["template"]["metadata"]["labels"]
+        assert selector["matchLabels"].items() <= labels.items()
+        assert {one["key"] for one in selector["matchExpressions"]} <= labels.keys()
+
+
+def test_the_alerts_become_a_rule_with_their_own_templates_untouched(render: Render, filled: Path) -> None:
+    objects = render({"metrics": {"prometheusRule": {"enabled": True}}}, apis=APIS, chart=filled)
+
+    (group,) = objects["PrometheusRule", "reconstruction-operator"]["spec"]["groups"]
+    assert group["rules"][0]["annotations"]["summary"] == "Redis does not answer {{ $labels.pod }}"
+
+
+def test_each_dashboard_becomes_a_config_map_that_grafanas_sidecar_finds(render: Render, filled: Path) -> None:
+    objects = render({"metrics": {"dashboards": {"enabled": True, "annotations": {"folder": "3D"}}}}, chart=filled)
+
+    found = objects["ConfigMap", "reconstruction-dashboard-over-view"]
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert found["metadata"]["annotations"] == {"folder": "3D"}
+    assert json.loads(found["data"]["Over_view.json"]) == {"title": "{{queue}}", "uid": "one"}
+
+
+SWITCHES = [
+    pytest.param({"metrics": {"serviceMonitor": {"enabled": True}}}, "ServiceMonitor", id="service monitor"),
+    pytest.param({"metrics": {"podMonitor": {"enabled": True}}}, "PodMonitor", id="pod monitor"),
+    pytest.param({"metrics": {"prometheusRule": {"enabled": True}}}, "PrometheusRule", id="rule"),
+    pytest.param(
+        {"workers": {"cpu": {"autoscaling": {"enabled": True}}}, "keda": {"prometheusAddress": "http://p:9090"}},
+        "ScaledObject",
+        id="KEDA",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "kind"), SWITCHES)
+def test_a_resource_that_the_cluster_does_not_know_is_refused_by_name(
+    refuse: Refuse, values: dict[str, Any], kind: str
+) -> None:
+    message = refuse(values)
+
+    assert f"/{kind}, which this cluster does not have" in message
+    assert "set missingApis to skip or render" in message
+
+
+@pytest.mark.parametrize(("values", "kind"), SWITCHES)
+@pytest.mark.parametrize(("missing", "there"), [("skip", False), ("render", True)])
+def test_it_can_be_skipped_or_rendered_all_the_same(
+    render: Render, filled: Path, *, values: dict[str, Any], kind: str, missing: str, there: bool
+) -> None:
+    objects = render(values | {"missingApis": missing}, chart=filled)
+
+    assert (kind in {found for found, _ in objects}) is there
+
+
+def test_nothing_of_all_this_is_there_by_default(render: Render) -> None:
+    ours = {"apiextensions.k8s.io", "apps", "policy", "rbac.authorization.k8s.io", "v1"}
+
+    assert {one["apiVersion"].partition("/")[0] for one in render(apis=APIS).values()} == ours

@@ -1,0 +1,109 @@
+"""NetworkPolicies: off by default; each pod speaks to whom it must, and nobody else speaks to Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+Render = Callable[..., Objects]
+
+DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+API_SERVER = {"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]}
+
+
+def labels(component: str) -> dict[str, str]:
+    return {
+        "app.kubernetes.io/name": "reconstruction-operator",
+        "app.kubernetes.io/instance": "reconstruction",
+        "app.kubernetes.io/component": component,
+    }
+
+
+REDIS = {
+    "ports": [{"port": 6379, "protocol": "TCP"}],
+    "to": [{"podSelector": {"matchLabels": labels("redis")}}],
+}
+
+
+def policies(objects: Objects) -> dict[str, dict[str, Any]]:
+    return {
+        name.removeprefix("reconstruction-"): one["spec"]
+        for (kind, name), one in objects.items()
+        if kind == "NetworkPolicy"
+    }
+
+
+def enabled(render: Render, values: dict[str, Any] | None = None, **policy: Any) -> dict[str, dict[str, Any]]:
+    return policies(render((values or {}) | {"networkPolicy": {"enabled": True} | policy}))
+
+
+def test_there_are_none_by_default(render: Render) -> None:
+    assert policies(render()) == {}
+
+
+def test_the_operator_is_asked_by_all_and_speaks_to_the_api_server_and_redis(render: Render) -> None:
+    assert enabled(render)["operator"] == {
+        "podSelector": {"matchLabels": labels("operator")},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"ports": [{"port": "http", "protocol": "TCP"}]}],
+        "egress": [DNS, REDIS, API_SERVER],
+    }
+
+
+def test_a_worker_speaks_to_redis_alone(render: Render) -> None:
+    assert enabled(render)["worker-cpu"] == {
+        "podSelector": {"matchLabels": labels("worker-cpu")},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [],
+        "egress": [DNS, REDIS],
+    }
+
+
+def test_a_worker_speaks_to_storage_if_told_so(render: Render) -> None:
+    storage = {"ports": [{"port": 443, "protocol": "TCP"}]}
+
+    assert enabled(render, workerEgress=[storage])["worker-cpu"]["egress"] == [DNS, REDIS, storage]
+
+
+def test_redis_is_open_for_the_operator_and_the_workers_and_calls_nobody(render: Render) -> None:
+    assert enabled(render)["redis"] == {
+        "podSelector": {"matchLabels": labels("redis")},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [
+            {
+                "ports": [{"port": "redis", "protocol": "TCP"}],
+                "from": [
+                    {"podSelector": {"matchLabels": labels("operator")}},
+                    {
+                        "podSelector": {
+                            "matchLabels": {
+                                name: value for name, value in labels("").items() if not name.endswith("component")
+                            },
+                            "matchExpressions": [{"key": "reconstruction.dev/pool", "operator": "Exists"}],
+                        }
+                    },
+                ],
+            }
+        ],
+        "egress": [],
+    }
+
+
+def test_every_pod_has_a_policy(render: Render) -> None:
+    objects = render({"networkPolicy": {"enabled": True}, "workers": {"gpu": {"enabled": True}}})
+    selected = [policy["podSelector"]["matchLabels"].items() for policy in policies(objects).values()]
+
+    for (kind, name), one in objects.items():
+        if kind in ("Deployment", "StatefulSet", "Pod"):
+            metadata = one["metadata"] if kind == "Pod" else one["spec"]["template"]["metadata"]
+            assert sum(each <= metadata["labels"].items() for each in selected) == 1, name
+
+
+def test_an_external_redis_is_reached_on_its_port(render: Render) -> None:
+    redis = {"enabled": False, "external": {"existingSecret": "our-redis"}}
+
+    found = enabled(render, {"redis": redis}, redisPort=6380)
+
+    assert found.keys() == {"operator", "worker-cpu", "test"}
+    assert found["worker-cpu"]["egress"] == [DNS, {"ports": [{"port": 6380, "protocol": "TCP"}]}]

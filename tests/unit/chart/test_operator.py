@@ -1,0 +1,271 @@
+"""The operator: as the defaults have it, and then one value a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from devcluster.helm import helm
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+Render = Callable[..., Objects]
+
+SELECTOR = {
+    "app.kubernetes.io/name": "reconstruction-operator",
+    "app.kubernetes.io/instance": "reconstruction",
+    "app.kubernetes.io/component": "operator",
+}
+REDIS = "redis://:$(REDIS_PASSWORD)@reconstruction-redis.recon.svc:6379"
+
+
+def deployment(objects: Objects) -> dict[str, Any]:
+    return objects["Deployment", "reconstruction-operator"]
+
+
+def pod(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = deployment(objects)["spec"]["template"]["spec"]
+    return spec
+
+
+def container(objects: Objects) -> dict[str, Any]:
+    (only,) = pod(objects)["containers"]
+    return dict(only)
+
+
+def env(objects: Objects) -> dict[str, Any]:
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container(objects)["env"]}
+
+
+def test_the_deployment_as_a_whole(render: Render) -> None:
+    spec = deployment(render())["spec"]
+
+    assert spec["template"]["metadata"]["annotations"].keys() == {"checksum/settings"}
+    del spec["template"]["metadata"]["annotations"]
+    assert spec == {
+        "replicas": 2,
+        "selector": {"matchLabels": SELECTOR},
+        "template": {
+            "metadata": {"labels": SELECTOR},
+            "spec": {
+                "serviceAccountName": "reconstruction-operator",
+                "automountServiceAccountToken": True,
+                "enableServiceLinks": False,
+                "terminationGracePeriodSeconds": 30,
+                "topologySpreadConstraints": [
+                    {
+                        "maxSkew": 1,
+                        "topologyKey": "kubernetes.io/hostname",
+                        "whenUnsatisfiable": "ScheduleAnyway",
+                        "labelSelector": {"matchLabels": SELECTOR},
+                    }
+                ],
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 65532,
+                    "runAsGroup": 65532,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [
+                    {
+                        "name": "operator",
+                        "image": "reconstruction-operator:0.1.0",
+                        "imagePullPolicy": "IfNotPresent",
+                        "command": ["reconstruction-operator", "run"],
+                        "envFrom": [{"configMapRef": {"name": "reconstruction-settings"}}],
+                        "env": [
+                            {
+                                "name": "OPERATOR_NAMESPACE",
+                                "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
+                            },
+                            {"name": "LEASE_NAME", "value": "reconstruction-operator"},
+                            {
+                                "name": "REDIS_PASSWORD",
+                                "valueFrom": {"secretKeyRef": {"name": "reconstruction-redis", "key": "password"}},
+                            },
+                            {"name": "CELERY_BROKER_URL", "value": f"{REDIS}/0"},
+                            {"name": "CELERY_RESULT_BACKEND", "value": f"{REDIS}/0"},
+                            {"name": "REDIS_STATE_DB", "value": f"{REDIS}/1"},
+                        ],
+                        "ports": [{"name": "http", "containerPort": 8080}],
+                        "startupProbe": {
+                            "httpGet": {"path": "/healthz", "port": "http"},
+                            "periodSeconds": 2,
+                            "failureThreshold": 60,
+                        },
+                        "livenessProbe": {
+                            "httpGet": {"path": "/healthz", "port": "http"},
+                            "periodSeconds": 10,
+                            "timeoutSeconds": 5,
+                            "failureThreshold": 3,
+                        },
+                        "readinessProbe": {
+                            "httpGet": {"path": "/readyz", "port": "http"},
+                            "periodSeconds": 5,
+                            "timeoutSeconds": 5,
+                            "failureThreshold": 3,
+                        },
+                        "resources": {
+                            "requests": {"cpu": "100m", "memory": "128Mi"},
+                            "limits": {"memory": "512Mi"},
+                        },
+                        "securityContext": {
+                            "allowPrivilegeEscalation": False,
+                            "readOnlyRootFilesystem": True,
+                            "capabilities": {"drop": ["ALL"]},
+                        },
+                        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+                    }
+                ],
+                "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+            },
+        },
+    }
+
+
+PLACEMENT: dict[str, Any] = {
+    "nodeSelector": {"disk": "ssd"},
+    "tolerations": [{"key": "gpu", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
+    "priorityClassName": "important",
+    "topologySpreadConstraints": [
+        {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}
+    ],
+}
+
+
+@pytest.mark.parametrize("key", PLACEMENT)
+def test_a_pods_placement_is_taken_as_it_is(render: Render, key: str) -> None:
+    assert pod(render({"operator": {key: PLACEMENT[key]}}))[key] == PLACEMENT[key]
+
+
+def test_more_variables_and_volumes_come_after_ours(render: Render) -> None:
+    extra = {"name": "HTTPS_PROXY", "value": "http://proxy:3128"}
+    volume = {"name": "certificates", "configMap": {"name": "ca"}}
+    mount = {"name": "certificates", "mountPath": "/certificates"}
+
+    objects = render({"operator": {"extraEnv": [extra], "extraVolumes": [volume], "extraVolumeMounts": [mount]}})
+
+    assert container(objects)["env"][-1] == extra
+    assert container(objects)["volumeMounts"][-1] == mount
+    assert pod(objects)["volumes"][-1] == volume
+
+
+def test_labels_and_annotations_of_the_pods_are_added(render: Render) -> None:
+    objects = render({"operator": {"podLabels": {"team": "maps"}, "podAnnotations": {"scrape": "true"}}})
+
+    metadata = deployment(objects)["spec"]["template"]["metadata"]
+    assert metadata["labels"] == SELECTOR | {"team": "maps"}
+    assert metadata["annotations"]["scrape"] == "true"
+
+
+def test_a_digest_wins_over_the_tag(render: Render) -> None:
+    digest = "sha256:" + "0" * 64
+
+    objects = render({"operator": {"image": {"tag": "1.2.3", "digest": digest}}})
+
+    assert container(objects)["image"] == f"reconstruction-operator@{digest}"
+
+
+def test_one_replica_has_no_disruption_budget_so_that_its_node_can_be_drained(render: Render) -> None:
+    assert "PodDisruptionBudget" not in {kind for kind, _ in render({"operator": {"replicas": 1}})}
+
+
+def test_the_disruption_budget_keeps_one(render: Render) -> None:
+    assert render()["PodDisruptionBudget", "reconstruction-operator"]["spec"] == {
+        "minAvailable": 1,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        "selector": {"matchLabels": SELECTOR},
+    }
+
+
+# --- permissions
+
+
+def subjects(one: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = one["subjects"]
+    return found
+
+
+WORK = [
+    {
+        "apiGroups": ["reconstruction.dev"],
+        "resources": ["reconstructionjobs"],
+        "verbs": ["get", "list", "watch", "delete"],
+    },
+    {"apiGroups": ["reconstruction.dev"], "resources": ["reconstructionjobs/status"], "verbs": ["patch"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+]
+CLUSTER_ID = [{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}]
+ACCOUNT = [{"kind": "ServiceAccount", "name": "reconstruction-operator", "namespace": "recon"}]
+
+
+def test_the_operator_may_work_in_all_namespaces_and_hold_its_lease(render: Render) -> None:
+    objects = render()
+
+    assert objects["ClusterRole", "reconstruction-operator"]["rules"] == WORK + CLUSTER_ID
+    assert subjects(objects["ClusterRoleBinding", "reconstruction-operator"]) == ACCOUNT
+    assert objects["Role", "reconstruction-operator"]["rules"] == [
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": ["reconstruction-operator"],
+            "verbs": ["get", "update"],
+        },
+    ]
+
+
+def test_an_operator_of_one_namespace_may_work_in_that_alone(render: Render) -> None:
+    objects = render({"operator": {"watchNamespaces": ["museum"]}})
+
+    assert env(objects)["WATCH_NAMESPACES"] == "museum"
+    assert objects["ClusterRole", "reconstruction-operator"]["rules"] == WORK
+    assert objects["ClusterRole", "reconstruction-operator-cluster-id"]["rules"] == CLUSTER_ID
+    everywhere = objects["ClusterRoleBinding", "reconstruction-operator"]
+    assert everywhere["roleRef"]["name"] == "reconstruction-operator-cluster-id"
+    there = objects["RoleBinding", "reconstruction-operator-jobs"]
+    assert there["metadata"]["namespace"] == "museum"
+    assert there["roleRef"]["name"] == "reconstruction-operator"
+    assert subjects(everywhere) == subjects(there) == ACCOUNT
+
+
+def test_an_operator_of_several_namespaces_is_bound_in_each(chart: Path, render: Render) -> None:
+    text = helm("template", "reconstruction", chart, "--set", "operator.watchNamespaces={maps,museum}").stdout
+
+    bound = [
+        one["metadata"]["namespace"]
+        for one in yaml.safe_load_all(text)
+        if one and one["metadata"]["name"] == "reconstruction-operator-jobs"
+    ]
+    assert bound == ["maps", "museum"]
+
+
+def test_the_roles_for_people_are_part_of_view_edit_and_admin(render: Render) -> None:
+    objects = render()
+
+    def aggregated(role: str) -> set[str]:
+        labels = objects["ClusterRole", role]["metadata"]["labels"]
+        return {label.rpartition("-")[2] for label in labels if "aggregate-to" in label}
+
+    assert aggregated("reconstruction-viewer") == {"view", "edit", "admin"}
+    assert aggregated("reconstruction-editor") == {"edit", "admin"}
+
+
+def test_the_roles_for_people_can_stand_by_themselves(render: Render) -> None:
+    objects = render({"rbac": {"aggregate": False}})
+
+    assert not any("aggregate" in label for (kind, _), one in objects.items() for label in one["metadata"]["labels"])
+
+
+def test_a_canceller_comes_with_the_policy_that_holds_it(render: Render) -> None:
+    added = render({"rbac": {"canceller": {"enabled": True}}}).keys() - render().keys()
+
+    assert added == {
+        ("ClusterRole", "reconstruction-canceller"),
+        ("ValidatingAdmissionPolicy", "reconstruction-canceller"),
+        ("ValidatingAdmissionPolicyBinding", "reconstruction-canceller"),
+    }

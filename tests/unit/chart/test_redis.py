@@ -1,0 +1,197 @@
+"""Redis: the one for trying, and an external one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+Render = Callable[..., Objects]
+Refuse = Callable[..., str]
+
+SELECTOR = {
+    "app.kubernetes.io/name": "reconstruction-operator",
+    "app.kubernetes.io/instance": "reconstruction",
+    "app.kubernetes.io/component": "redis",
+}
+EXTERNAL: dict[str, Any] = {"enabled": False, "external": {"existingSecret": "our-redis"}}
+
+
+def stateful_set(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = objects["StatefulSet", "reconstruction-redis"]["spec"]
+    return spec
+
+
+def env_of_all(objects: Objects) -> list[dict[str, Any]]:
+    """The variables of the operator and of the worker."""
+    return [
+        {
+            one["name"]: one.get("value") or one["valueFrom"].get("secretKeyRef")
+            for one in objects["Deployment", name]["spec"]["template"]["spec"]["containers"][0]["env"]
+        }
+        for name in ("reconstruction-operator", "reconstruction-worker-cpu")
+    ]
+
+
+def test_the_stateful_set_as_a_whole(render: Render) -> None:
+    ping = {"command": ["sh", "-c", "redis-cli ping | grep -q PONG"]}
+
+    assert stateful_set(render()) == {
+        "serviceName": "reconstruction-redis",
+        "replicas": 1,
+        "selector": {"matchLabels": SELECTOR},
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+        "template": {
+            "metadata": {"labels": SELECTOR},
+            "spec": {
+                "automountServiceAccountToken": False,
+                "enableServiceLinks": False,
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 999,
+                    "runAsGroup": 999,
+                    "fsGroup": 999,
+                    "fsGroupChangePolicy": "OnRootMismatch",
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [
+                    {
+                        "name": "redis",
+                        "image": "docker.io/library/redis:7.4",
+                        "imagePullPolicy": "IfNotPresent",
+                        "command": ["redis-server"],
+                        "args": [
+                            "--dir",
+                            "/data",
+                            "--appendonly",
+                            "yes",
+                            "--maxmemory",
+                            "256mb",
+                            "--maxmemory-policy",
+                            "noeviction",
+                            "--requirepass",
+                            "$(REDISCLI_AUTH)",
+                        ],
+                        "env": [
+                            {
+                                "name": "REDISCLI_AUTH",
+                                "valueFrom": {"secretKeyRef": {"name": "reconstruction-redis", "key": "password"}},
+                            }
+                        ],
+                        "ports": [{"name": "redis", "containerPort": 6379}],
+                        "startupProbe": {
+                            "exec": ping,
+                            "periodSeconds": 2,
+                            "timeoutSeconds": 5,
+                            "failureThreshold": 150,
+                        },
+                        "readinessProbe": {"exec": ping, "periodSeconds": 10, "timeoutSeconds": 5},
+                        "livenessProbe": {"tcpSocket": {"port": "redis"}, "periodSeconds": 10, "timeoutSeconds": 5},
+                        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+                        "securityContext": {
+                            "allowPrivilegeEscalation": False,
+                            "readOnlyRootFilesystem": True,
+                            "capabilities": {"drop": ["ALL"]},
+                        },
+                        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+                    }
+                ],
+            },
+        },
+        "volumeClaimTemplates": [
+            {
+                "metadata": {"name": "data"},
+                "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+            }
+        ],
+    }
+
+
+def test_its_password_is_made_up_and_fits_into_an_address(render: Render) -> None:
+    password = base64.b64decode(render()["Secret", "reconstruction-redis"]["data"]["password"]).decode()
+
+    assert len(password) == 32
+    assert password.isalnum()
+
+
+def test_no_two_releases_have_the_same_password(render: Render) -> None:
+    passwords = {
+        one["data"]["password"]
+        for release in ("one", "two")
+        for (kind, _), one in render(release=release).items()
+        if kind == "Secret"
+    }
+
+    assert len(passwords) == 2
+
+
+def test_a_password_of_ones_own_is_read_from_its_secret_and_none_is_made(render: Render) -> None:
+    objects = render({"redis": {"auth": {"existingSecret": "ours", "key": "redis"}}})
+
+    assert "Secret" not in {kind for kind, _ in objects}
+    assert all(env["REDIS_PASSWORD"] == {"name": "ours", "key": "redis"} for env in env_of_all(objects))
+    (container,) = stateful_set(objects)["template"]["spec"]["containers"]
+    assert container["env"][0]["valueFrom"]["secretKeyRef"] == {"name": "ours", "key": "redis"}
+
+
+def test_without_persistence_the_data_lives_as_long_as_the_pod(render: Render) -> None:
+    spec = stateful_set(render({"redis": {"persistence": {"enabled": False}}}))
+
+    assert spec["template"]["spec"]["volumes"] == [{"name": "data", "emptyDir": {}}]
+    assert "volumeClaimTemplates" not in spec
+    assert "persistentVolumeClaimRetentionPolicy" not in spec
+
+
+def test_its_volume_can_go_with_the_release(render: Render) -> None:
+    spec = stateful_set(render({"redis": {"persistence": {"keep": False}}}))
+
+    assert spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete"
+
+
+def test_its_volume_can_be_one_without_a_class(render: Render) -> None:
+    (claim,) = stateful_set(render({"redis": {"persistence": {"storageClassName": "-"}}}))["volumeClaimTemplates"]
+
+    assert claim["spec"]["storageClassName"] == ""
+
+
+def test_an_external_one_is_reached_by_the_addresses_in_a_secret(render: Render) -> None:
+    objects = render({"redis": EXTERNAL})
+
+    assert not any("redis" in name for _, name in objects)
+    for env in env_of_all(objects):
+        assert {name: value for name, value in env.items() if "REDIS" in name or "CELERY" in name} == {
+            name: {"name": "our-redis", "key": name}
+            for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_STATE_DB")
+        }
+
+
+def test_the_keys_in_the_secret_can_be_others(render: Render) -> None:
+    keys = {"broker": "url-0", "results": "url-0", "state": "url-1", "sentinelPassword": "sentinel"}
+
+    objects = render({"redis": EXTERNAL | {"external": {"existingSecret": "our-redis", "keys": keys}}})
+
+    for env in env_of_all(objects):
+        assert env["CELERY_BROKER_URL"]["key"] == env["CELERY_RESULT_BACKEND"]["key"] == "url-0"
+        assert env["REDIS_STATE_DB"]["key"] == "url-1"
+        assert env["REDIS_SENTINEL_PASSWORD"] == {"name": "our-redis", "key": "sentinel"}
+
+
+@pytest.mark.parametrize("name", ["reconstruction-operator", "reconstruction-worker-cpu"])
+def test_the_certificate_of_a_private_authority_is_mounted_where_addresses_name_it(render: Render, name: str) -> None:
+    external = {"existingSecret": "our-redis", "ca": {"existingSecret": "our-ca", "key": "root.pem"}}
+
+    pod = render({"redis": {"enabled": False, "external": external}})["Deployment", name]["spec"]["template"]["spec"]
+
+    assert {
+        "name": "redis-ca",
+        "secret": {"secretName": "our-ca", "items": [{"key": "root.pem", "path": "ca.crt"}]},
+    } in pod["volumes"]
+    mount = {"name": "redis-ca", "mountPath": "/etc/redis-ca", "readOnly": True}
+    assert mount in pod["containers"][0]["volumeMounts"]
+
+
+def test_neither_one_nor_the_other_is_refused(refuse: Refuse) -> None:
+    assert "redis.external.existingSecret must name the Secret" in refuse({"redis": {"enabled": False}})

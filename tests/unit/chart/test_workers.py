@@ -1,0 +1,379 @@
+"""Pools of workers: as the defaults have the first, and then one value a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from reconstruction_operator.telemetry import metrics
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+Render = Callable[..., Objects]
+Refuse = Callable[..., str]
+
+SELECTOR = {
+    "app.kubernetes.io/name": "reconstruction-operator",
+    "app.kubernetes.io/instance": "reconstruction",
+    "app.kubernetes.io/component": "worker-cpu",
+}
+REDIS = "redis://:$(REDIS_PASSWORD)@reconstruction-redis.recon.svc:6379"
+
+
+def spec(objects: Objects, pool: str = "cpu") -> dict[str, Any]:
+    found: dict[str, Any] = objects["Deployment", f"reconstruction-worker-{pool}"]["spec"]
+    return found
+
+
+def pod(objects: Objects, pool: str = "cpu") -> dict[str, Any]:
+    found: dict[str, Any] = spec(objects, pool)["template"]["spec"]
+    return found
+
+
+def container(objects: Objects, pool: str = "cpu") -> dict[str, Any]:
+    (only,) = pod(objects, pool)["containers"]
+    return dict(only)
+
+
+def env(objects: Objects, pool: str = "cpu") -> dict[str, Any]:
+    return {one["name"]: one.get("value") for one in container(objects, pool)["env"]}
+
+
+def volume(objects: Objects, name: str) -> dict[str, Any]:
+    (found,) = (one for one in pod(objects)["volumes"] if one["name"] == name)
+    return {key: value for key, value in found.items() if key != "name"}
+
+
+def pools(objects: Objects) -> set[str]:
+    return {
+        name.removeprefix("reconstruction-worker-")
+        for kind, name in objects
+        if kind == "Deployment" and "worker" in name
+    }
+
+
+def test_the_deployment_as_a_whole(render: Render) -> None:
+    found = spec(render())
+
+    assert found["template"]["metadata"]["annotations"].keys() == {"checksum/settings"}
+    del found["template"]["metadata"]["annotations"]
+    assert found == {
+        "replicas": 1,
+        "strategy": {"type": "Recreate"},
+        "selector": {"matchLabels": SELECTOR},
+        "template": {
+            "metadata": {"labels": SELECTOR | {"reconstruction.dev/pool": "cpu"}},
+            "spec": {
+                "automountServiceAccountToken": False,
+                "enableServiceLinks": False,
+                "terminationGracePeriodSeconds": 60,
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 65532,
+                    "runAsGroup": 65532,
+                    "fsGroup": 65532,
+                    "fsGroupChangePolicy": "OnRootMismatch",
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [
+                    {
+                        "name": "worker",
+                        "image": "reconstruction-worker:0.1.0",
+                        "imagePullPolicy": "IfNotPresent",
+                        "command": [
+                            "celery",
+                            "--app=reconstruction_operator.celery_app",
+                            "worker",
+                            "--concurrency=1",
+                            "--loglevel=INFO",
+                        ],
+                        "envFrom": [{"configMapRef": {"name": "reconstruction-settings"}}],
+                        "env": [
+                            {"name": "WORKER_POOLS", "value": "celery"},
+                            {"name": "JOBS_DIR", "value": "/jobs"},
+                            {"name": "INPUT_ROOTS", "value": "/photos"},
+                            {"name": "DRAIN_SECONDS", "value": "20"},
+                            {
+                                "name": "REDIS_PASSWORD",
+                                "valueFrom": {"secretKeyRef": {"name": "reconstruction-redis", "key": "password"}},
+                            },
+                            {"name": "CELERY_BROKER_URL", "value": f"{REDIS}/0"},
+                            {"name": "CELERY_RESULT_BACKEND", "value": f"{REDIS}/0"},
+                            {"name": "REDIS_STATE_DB", "value": f"{REDIS}/1"},
+                        ],
+                        "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "8Gi"}},
+                        "securityContext": {
+                            "allowPrivilegeEscalation": False,
+                            "readOnlyRootFilesystem": True,
+                            "capabilities": {"drop": ["ALL"]},
+                        },
+                        "volumeMounts": [
+                            {"name": "jobs", "mountPath": "/jobs"},
+                            {"name": "tmp", "mountPath": "/tmp"},
+                        ],
+                    }
+                ],
+                "volumes": [
+                    {"name": "jobs", "persistentVolumeClaim": {"claimName": "reconstruction-jobs"}},
+                    {"name": "tmp", "emptyDir": {}},
+                ],
+            },
+        },
+    }
+
+
+def test_a_gpu_pool_is_switched_on_by_one_value(render: Render) -> None:
+    objects = render({"workers": {"gpu": {"enabled": True}}})
+
+    assert pools(objects) == {"cpu", "gpu"}
+    assert env(objects, "gpu")["WORKER_POOLS"] == "gpu"
+    assert pod(objects, "gpu")["runtimeClassName"] == "nvidia"
+    assert container(objects, "gpu")["resources"] == {
+        "requests": {"cpu": "1", "memory": "2Gi"},
+        "limits": {"memory": "8Gi", "nvidia.com/gpu": 1},
+    }
+
+
+def test_a_pool_of_ones_own_takes_what_it_does_not_say_from_the_defaults(render: Render) -> None:
+    objects = render(
+        {
+            "workerDefaults": {"concurrency": 3, "nodeSelector": {"disk": "ssd"}},
+            "workers": {"large": {"queues": ["large", "celery"], "resources": {"limits": {"memory": "64Gi"}}}},
+        }
+    )
+
+    assert pools(objects) == {"cpu", "large"}
+    assert env(objects, "large")["WORKER_POOLS"] == "large,celery"
+    assert "--concurrency=3" in container(objects, "large")["command"]
+    assert pod(objects, "large")["nodeSelector"] == {"disk": "ssd"}
+    assert container(objects, "large")["resources"] == {
+        "requests": {"cpu": "1", "memory": "2Gi"},
+        "limits": {"memory": "64Gi"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "left"),
+    [
+        pytest.param({"cpu": {"enabled": False}}, set(), id="switched off"),
+        pytest.param({"cpu": None}, set(), id="taken away"),
+        pytest.param({"cpu": {"replicas": 0}}, {"cpu"}, id="no replicas"),
+    ],
+)
+def test_a_pool_goes_when_it_is_told_to(render: Render, values: dict[str, Any], left: set[str]) -> None:
+    assert pools(render({"workers": values})) == left
+
+
+@pytest.mark.parametrize(
+    ("key", "default", "own"),
+    [
+        pytest.param("replicas", 4, 0, id="zero"),
+        pytest.param("terminationGracePeriodSeconds", 500, 0, id="zero seconds"),
+        pytest.param("runtimeClassName", "nvidia", "", id="empty text"),
+        pytest.param("tolerations", [{"operator": "Exists"}], [], id="empty list"),
+    ],
+)
+def test_a_pool_can_say_nothing_where_the_default_says_something(
+    render: Render, key: str, default: object, own: object
+) -> None:
+    plain = render()
+
+    overridden = render({"workerDefaults": {key: default}, "workers": {"cpu": {key: own}}})
+
+    expected = plain if key != "replicas" else render({"workers": {"cpu": {"replicas": 0}}})
+    assert spec(overridden) == spec(expected)
+
+
+def test_null_takes_a_default_away(render: Render) -> None:
+    objects = render({"workers": {"cpu": {"resources": {"requests": None}}}})
+
+    assert container(objects)["resources"] == {"limits": {"memory": "8Gi"}}
+
+
+def test_a_pools_image_can_come_from_elsewhere(render: Render) -> None:
+    image = {"registry": "registry.example.com", "repository": "reconviagen", "tag": "7"}
+
+    objects = render({"image": {"registry": "ours.example.com"}, "workers": {"gpu": {"enabled": True, "image": image}}})
+
+    assert container(objects, "gpu")["image"] == "registry.example.com/reconviagen:7"
+    assert container(objects)["image"] == "ours.example.com/reconstruction-worker:0.1.0"
+
+
+def test_a_pools_own_settings_win_over_the_common_ones(render: Render) -> None:
+    objects = render({"workers": {"cpu": {"settings": {"WORKER_THREADS": 4, "LOG_LEVEL": "DEBUG"}}}})
+
+    assert {"WORKER_THREADS": "4", "LOG_LEVEL": "DEBUG"}.items() <= env(objects).items()
+
+
+def test_celery_takes_more_options(render: Render) -> None:
+    assert container(render({"workers": {"cpu": {"extraArgs": ["--pool=threads"]}}}))["command"][-1] == "--pool=threads"
+
+
+# --- stopping
+
+
+def test_a_pod_is_killed_only_after_it_has_drained(render: Render) -> None:
+    objects = render({"workers": {"cpu": {"drainSeconds": 600}}})
+
+    assert env(objects)["DRAIN_SECONDS"] == "600"
+    assert pod(objects)["terminationGracePeriodSeconds"] == 640
+
+
+def test_a_grace_period_that_would_kill_a_draining_job_is_refused(refuse: Refuse) -> None:
+    message = refuse({"workers": {"cpu": {"drainSeconds": 600, "terminationGracePeriodSeconds": 600}}})
+
+    assert "workers.cpu.terminationGracePeriodSeconds is 600: a pod that drains for 600 s needs at least 610" in message
+
+
+@pytest.mark.parametrize(
+    ("modes", "strategy"),
+    [
+        pytest.param(["ReadWriteOnce"], {"type": "Recreate"}, id="one node"),
+        pytest.param(
+            ["ReadWriteMany"],
+            {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            id="several nodes",
+        ),
+    ],
+)
+def test_pods_are_replaced_as_their_volume_allows(
+    render: Render, modes: list[str], strategy: dict[str, object]
+) -> None:
+    assert spec(render({"jobs": {"accessModes": modes}}))["strategy"] == strategy
+
+
+def test_a_strategy_of_ones_own_is_taken(render: Render) -> None:
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
+
+    assert spec(render({"workers": {"cpu": {"strategy": strategy}}}))["strategy"] == strategy
+
+
+# --- volumes
+
+
+def test_the_claim_of_the_job_folders_stays_after_an_uninstall(render: Render) -> None:
+    claim = render()["PersistentVolumeClaim", "reconstruction-jobs"]
+
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert claim["spec"] == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        pytest.param("fast", "fast", id="a class"),
+        pytest.param("-", "", id="none"),
+        pytest.param("", None, id="the cluster's default"),
+    ],
+)
+def test_the_claim_asks_for_a_storage_class(render: Render, value: str, found: str | None) -> None:
+    claim = render({"jobs": {"storageClassName": value}})["PersistentVolumeClaim", "reconstruction-jobs"]
+
+    assert claim["spec"].get("storageClassName") == found
+
+
+def test_an_existing_claim_is_used_and_none_is_made(render: Render) -> None:
+    objects = render({"jobs": {"existingClaim": "nas"}})
+
+    assert volume(objects, "jobs") == {"persistentVolumeClaim": {"claimName": "nas"}}
+    assert "PersistentVolumeClaim" not in {kind for kind, _ in objects}
+
+
+def test_a_pool_can_have_a_claim_of_its_own(render: Render) -> None:
+    objects = render({"workers": {"gpu": {"enabled": True, "storage": {"existingClaim": "nvme"}}}})
+
+    claims = {
+        pool: next(one for one in pod(objects, pool)["volumes"] if one["name"] == "jobs") for pool in ("cpu", "gpu")
+    }
+    assert {pool: one["persistentVolumeClaim"]["claimName"] for pool, one in claims.items()} == {
+        "cpu": "reconstruction-jobs",
+        "gpu": "nvme",
+    }
+
+
+def test_tmp_and_shared_memory_have_the_sizes_that_are_asked_for(render: Render) -> None:
+    objects = render({"workers": {"cpu": {"storage": {"tmpSize": "10Gi", "shmSize": "1Gi"}}}})
+
+    assert volume(objects, "tmp") == {"emptyDir": {"sizeLimit": "10Gi"}}
+    assert volume(objects, "shm") == {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}
+    assert {"name": "shm", "mountPath": "/dev/shm"} in container(objects)["volumeMounts"]
+
+
+def test_photos_are_mounted_for_reading_alone(render: Render) -> None:
+    objects = render(
+        {
+            "photos": [
+                {"name": "archive", "mountPath": "/photos", "existingClaim": "photos", "subPath": "2026"},
+                {
+                    "name": "nas",
+                    "mountPath": "/photos/nas",
+                    "volume": {"nfs": {"server": "nas", "path": "/photos", "readOnly": True}},
+                },
+            ]
+        }
+    )
+
+    assert container(objects)["volumeMounts"][1:3] == [
+        {"name": "photos-archive", "mountPath": "/photos", "subPath": "2026", "readOnly": True},
+        {"name": "photos-nas", "mountPath": "/photos/nas", "readOnly": True},
+    ]
+    assert volume(objects, "photos-archive") == {"persistentVolumeClaim": {"claimName": "photos", "readOnly": True}}
+    assert volume(objects, "photos-nas") == {"nfs": {"server": "nas", "path": "/photos", "readOnly": True}}
+
+
+# --- KEDA
+
+KEDA = ("keda.sh/v1alpha1/ScaledObject",)
+SCALED: dict[str, Any] = {
+    "keda": {"prometheusAddress": "http://prometheus:9090"},
+    "workers": {"cpu": {"concurrency": 2, "queues": ["celery", "large"], "autoscaling": {"enabled": True}}},
+}
+
+
+def test_a_pool_is_scaled_by_the_jobs_that_wait_and_run(render: Render) -> None:
+    assert render(SCALED, apis=KEDA)["ScaledObject", "reconstruction-worker-cpu"]["spec"] == {
+        "scaleTargetRef": {"name": "reconstruction-worker-cpu"},
+        "pollingInterval": 15,
+        "cooldownPeriod": 300,
+        "minReplicaCount": 0,
+        "maxReplicaCount": 4,
+        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 300}}}},
+        "triggers": [
+            {
+                "type": "prometheus",
+                "metricType": "AverageValue",
+                "metadata": {
+                    "serverAddress": "http://prometheus:9090",
+                    "query": "sum(max by (queue, phase)"
+                    ' (reconstruction_queue_jobs{queue=~"(celery|large)(-high|-low)?"}))',
+                    "threshold": "2",
+                    "ignoreNullValues": "false",
+                },
+            }
+        ],
+    }
+
+
+def test_a_scaled_pool_leaves_its_replicas_alone_and_lets_the_longest_job_end(render: Render) -> None:
+    objects = render(SCALED, apis=KEDA)
+
+    assert "replicas" not in spec(objects)
+    assert env(objects)["DRAIN_SECONDS"] == "21600"
+    assert pod(objects)["terminationGracePeriodSeconds"] == 21640
+
+
+def test_the_metrics_of_several_operators_are_told_apart(render: Render) -> None:
+    values = SCALED | {"keda": SCALED["keda"] | {"selector": 'namespace="recon"', "authenticationRef": "prometheus"}}
+
+    (trigger,) = render(values, apis=KEDA)["ScaledObject", "reconstruction-worker-cpu"]["spec"]["triggers"]
+
+    assert '{namespace="recon",queue=~' in trigger["metadata"]["query"]
+    assert trigger["authenticationRef"] == {"name": "prometheus"}
+
+
+def test_the_metric_that_scales_is_one_of_the_operators(render: Render) -> None:
+    (trigger,) = render(SCALED, apis=KEDA)["ScaledObject", "reconstruction-worker-cpu"]["spec"]["triggers"]
+
+    (name,) = (metric.name for metric in metrics.QUEUE_JOBS.collect())
+    assert f"({name}{{" in trigger["metadata"]["query"]
+    assert metrics.QUEUE_JOBS._labelnames == ("queue", "phase")
