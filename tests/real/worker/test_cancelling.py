@@ -1,0 +1,86 @@
+"""A confirmed cancel, at each step and inside native code, in every pool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from devcluster import Redis, wait_until
+from devcluster.workers import Farm, is_gone
+
+pytestmark = pytest.mark.real
+
+STEPS = [
+    "Loading input files",
+    "Preprocessing images",
+    "Running reconstruction",
+    "Post-processing mesh",
+    "Generating previews",
+    "Finalizing output",
+]
+_TRIES = 3  # the machine may be busy with anything in one of them
+
+
+@pytest.fixture(scope="module")
+def farm(server: Redis) -> Iterator[Farm]:
+    with Farm(server) as running:
+        running.start()
+        yield running
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_cancel_at_each_step_ends_as_revoked_and_leaves_no_file(step: str, farm: Farm, job_id: str) -> None:
+    result = farm.send(job_id, "placeholder")
+    farm.wait_step(result, step)
+
+    farm.cancel(job_id)
+
+    farm.wait_state(result, "REVOKED")
+    assert not (farm.jobs_dir / job_id).exists()
+    assert farm.state.get(f"cancel:{job_id}") == "1"
+
+
+def test_revoked_stays_when_the_task_has_returned(farm: Farm, job_id: str) -> None:
+    result = farm.send(job_id, "placeholder")
+    farm.wait_step(result, STEPS[2])
+    farm.cancel(job_id)
+    farm.wait_state(result, "REVOKED")
+
+    farm.wait_state(farm.send(f"{job_id}-next", "placeholder"), "SUCCESS")
+
+    assert result.state == "REVOKED"
+
+
+def test_a_cancelled_job_that_still_waits_never_begins(farm: Farm, job_id: str) -> None:
+    farm.cancel(job_id)
+    farm.wait_state(farm.send(job_id, "placeholder"), "REVOKED")
+    assert not (farm.jobs_dir / job_id).exists()
+
+
+def test_a_request_alone_changes_nothing(farm: Farm, job_id: str) -> None:
+    farm.state.set(f"cancel_request:{job_id}", "pending", ex=3600)
+    farm.wait_state(farm.send(job_id, "placeholder"), "SUCCESS")
+    assert not farm.state.exists(f"cancel_request:{job_id}", f"cancel:{job_id}")
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_a_cancel_stops_native_code_within_two_seconds_in_every_pool(pool: str, own_farm: Farm, job_id: str) -> None:
+    own_farm.start(pool=pool, concurrency=2)
+    for model in ("rough-sleep", "rough-stubborn"):
+        needed = []
+        for number in range(_TRIES):
+            name = f"{job_id}-{model}-{number}"
+            own_farm.photo(name)
+            result = own_farm.send(name, model)
+            pid = own_farm.model_pid()
+            own_farm.cancel(name)
+            begun = time.monotonic()
+            wait_until(lambda pid=pid: is_gone(pid), f"{model} to be gone")  # type: ignore[misc]
+            needed.append(time.monotonic() - begun)
+            own_farm.wait_state(result, "REVOKED")
+            assert not (own_farm.jobs_dir / name).exists()
+            if needed[-1] < 2.0:
+                break
+        assert min(needed) < 2.0, (model, needed)

@@ -1,0 +1,140 @@
+"""Models and workers that die, and messages that come twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.api.outcomes import Outcome
+
+from devcluster import Redis, wait_until
+from devcluster.workers import Farm, is_gone
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def farm(server: Redis) -> Iterator[Farm]:
+    with Farm(server, MODEL_MEMORY_BYTES=str(200 << 20)) as running:
+        running.start("first", concurrency=2)
+        running.start("second", concurrency=2)
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("rough-segfault", "BACKEND_CRASHED"),
+        ("rough-exit", "BACKEND_CRASHED"),
+        ("rough-meshless", "BACKEND_CRASHED"),
+        ("rough-killed", "OUT_OF_MEMORY"),
+        ("rough-hungry", "OUT_OF_MEMORY"),
+        ("rough-failure", "NOT_ENOUGH_OVERLAP"),
+        ("rough-broken", "BACKEND_UNAVAILABLE"),
+    ],
+)
+def test_a_model_that_dies_is_a_clear_failure_and_no_dead_worker(
+    model: str, reason: str, farm: Farm, job_id: str
+) -> None:
+    farm.photo(job_id)
+    result = farm.send(job_id, model)
+
+    error = farm.wait_state(result, "FAILURE")
+
+    assert type(error).__name__ == "ReconstructionFailedError"
+    assert error.args[0] == reason
+    assert len(str(result.traceback)) < 2000
+    assert [path.name for path in (farm.jobs_dir / job_id).iterdir()] == ["input"]
+    assert all(process.alive for process in farm.processes)
+
+
+def test_a_good_isolated_model_publishes(farm: Farm, job_id: str) -> None:
+    farm.photo(job_id)
+    result = farm.wait_state(farm.send(job_id, "rough-good"), "SUCCESS")
+    assert result["simulated"] is False
+    assert result["quality"] == {"photos": "1", "error": "0.123457"}
+    assert (farm.jobs_dir / job_id / "output" / "model.glb").exists()
+
+
+def test_a_message_that_comes_twice_runs_once(farm: Farm, job_id: str) -> None:
+    task_id = f"{job_id}-1"
+    farm.put_record(job_id, 1)
+    envelope = Envelope(attempt=1, install_id="test").to_json()
+    results = [farm.send(job_id, "placeholder", envelope, task_id=task_id) for _ in range(3)]
+
+    farm.wait_state(results[0], "SUCCESS")
+
+    wait_until(
+        lambda: sum("is dropped: duplicate" in process.log.read_text() for process in farm.processes) >= 1,
+        "a duplicate to be dropped",
+    )
+    end = farm.seen(job_id, task_id).end
+    assert end is not None
+    assert end.outcome is Outcome.SUCCEEDED
+    assert results[0].state == "SUCCESS"
+
+
+def test_a_message_that_is_faster_than_its_record_comes_back(farm: Farm, job_id: str) -> None:
+    result = farm.send(job_id, "placeholder", Envelope(attempt=1).to_json(), task_id=f"{job_id}-1")
+    wait_until(lambda: result.state == "RETRY", "the message to be put back")
+
+    farm.put_record(job_id, 1)
+
+    assert farm.wait_state(result, "SUCCESS")["status"] == "completed"
+
+
+def test_an_order_to_clean_up_deletes_the_files(farm: Farm, job_id: str) -> None:
+    farm.put_record(job_id, 1)
+    result = farm.send(job_id, "placeholder", Envelope(attempt=1).to_json(), task_id=f"{job_id}-1")
+    farm.wait_state(result, "SUCCESS")
+
+    farm.app.send_task("reconstruction.cleanup", (job_id,))
+
+    wait_until(lambda: farm.seen(job_id, f"{job_id}-1").cleaned, "the worker to say that the files are gone")
+    assert not (farm.jobs_dir / job_id).exists()
+
+
+@pytest.mark.parametrize("model", ["rough-sleep", "rough-stubborn"])
+def test_a_killed_worker_leaves_no_model_behind(model: str, own_farm: Farm, job_id: str) -> None:
+    worker = own_farm.start(concurrency=1)
+    own_farm.photo(job_id)
+    own_farm.send(job_id, model)
+    pid = own_farm.model_pid()
+
+    worker.kill()
+
+    wait_until(lambda: is_gone(pid), "the model to be gone")
+
+
+def test_a_killed_child_of_the_pool_leaves_no_model_behind(own_farm: Farm, job_id: str) -> None:
+    worker = own_farm.start(concurrency=1)
+    own_farm.photo(job_id)
+    own_farm.send(job_id, "rough-sleep")
+    pid = own_farm.model_pid()
+    guard = psutil.Process(pid).parent()
+    assert guard is not None
+    child = guard.parent()
+    assert child is not None
+    assert child.pid != worker.pid
+
+    os.kill(child.pid, signal.SIGKILL)
+
+    wait_until(lambda: is_gone(pid), "the model to be gone")
+
+
+def test_a_model_whose_guard_is_killed_ends_and_its_job_fails(own_farm: Farm, job_id: str) -> None:
+    own_farm.start(concurrency=1)
+    own_farm.photo(job_id)
+    result = own_farm.send(job_id, "rough-sleep")
+    pid = own_farm.model_pid()
+    guard = psutil.Process(pid).parent()
+    assert guard is not None
+
+    os.kill(guard.pid, signal.SIGKILL)
+
+    wait_until(lambda: is_gone(pid), "the model to be gone")
+    own_farm.wait_state(result, "FAILURE")

@@ -1,0 +1,54 @@
+"""The contract in real time, as a user at a prompt sees it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from celery.result import AsyncResult
+
+from devcluster import Redis
+from devcluster.workers import Farm
+
+pytestmark = pytest.mark.real
+
+SIX_PAIRS = [
+    ("Loading input files", 10),
+    ("Preprocessing images", 20),
+    ("Running reconstruction", 60),
+    ("Post-processing mesh", 80),
+    ("Generating previews", 90),
+    ("Finalizing output", 100),
+]
+
+
+def test_delay_runs_a_job_of_six_steps_in_about_twelve_seconds(server: Redis) -> None:
+    with Farm(server, PLACEHOLDER_STEP_SECONDS="2", RECONSTRUCTION_SIMULATE="unavailable") as farm:
+        farm.start()
+        code = (
+            "from reconstruction_operator.tasks.reconstruction import process_reconstruction;"
+            'print(process_reconstruction.delay("test123", "reconviagen").id)'
+        )
+        sent = subprocess.run(
+            [sys.executable, "-c", code], env=farm.environment, capture_output=True, text=True, check=True, timeout=120
+        )
+        result = AsyncResult(sent.stdout.strip(), app=farm.app)
+        seen: list[tuple[str, int]] = []
+        started = ended = 0.0
+        while not result.ready():
+            state, meta = result.state, result.info
+            if state == "PROGRESS" and (meta["step"], meta["progress"]) not in seen:
+                seen.append((meta["step"], meta["progress"]))
+                started = started or meta["startedAt"]
+            ended = time.time()
+            time.sleep(0.02)  # the backend is polled, as a dashboard does it
+        assert seen == SIX_PAIRS
+        assert 11.5 <= ended - started <= 20.0
+        assert result.state == "SUCCESS"
+        output = farm.jobs_dir / "test123" / "output"
+        assert result.result["output_path"] == str(output)
+        assert json.loads((output / "manifest.json").read_text())["simulated"] is True
+        assert (output / "model.glb").read_bytes()[:4] == b"glTF"

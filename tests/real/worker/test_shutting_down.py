@@ -1,0 +1,109 @@
+"""Workers that come and go, and a Redis that does not answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.api.outcomes import Outcome
+from reconstruction_operator.services import protocol
+from reconstruction_operator.services.keys import Keys
+
+from devcluster import wait_until
+from devcluster.workers import Farm
+
+pytestmark = pytest.mark.real
+
+_AWAY_SECONDS = 10.0
+_SLOW = {"stepSeconds": 60}
+
+
+def test_a_worker_says_what_it_takes_and_goes_with_a_word(own_farm: Farm) -> None:
+    worker = own_farm.start(concurrency=3, WORKER_POOLS="gpu,celery", WORKER_TTL_SECONDS="600")
+    (said,) = protocol.run(own_farm.state, protocol.live_workers(Keys()))
+    assert said.node == "worker@test"
+    assert set(said.queues) == {"gpu-high", "gpu", "gpu-low", "celery-high", "celery", "celery-low"}
+    assert {"placeholder", "photogrammetry", "rough-good"} <= set(said.models)
+    assert not {"reconviagen", "rough-broken"} & set(said.models)
+    assert said.concurrency == 3
+    assert said.version
+
+    os.kill(worker.pid, signal.SIGTERM)
+
+    wait_until(lambda: not worker.alive, "the worker to end", seen=worker.log_end)
+    assert own_farm.nodes() == []
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_a_worker_that_shuts_down_gives_its_job_back(pool: str, own_farm: Farm, job_id: str) -> None:
+    worker = own_farm.start(pool=pool, concurrency=1, DRAIN_SECONDS="1")
+    own_farm.put_record(job_id, 1)
+    envelope = Envelope(attempt=1, parameters=_SLOW).to_json()
+    result = own_farm.send(job_id, "placeholder", envelope, task_id=f"{job_id}-1")
+    own_farm.wait_step(result, "Loading input files")
+
+    os.kill(worker.pid, signal.SIGTERM)
+
+    own_farm.wait_state(result, "REVOKED")
+    end = own_farm.seen(job_id, f"{job_id}-1").end
+    assert end is not None
+    assert (end.outcome, end.reason) == (Outcome.STOPPED, "DRAINED")
+    assert not (own_farm.jobs_dir / job_id).exists()
+    wait_until(lambda: not worker.alive, "the worker to end", seen=worker.log_end)
+
+
+def test_a_worker_that_shuts_down_lets_a_job_end_that_is_nearly_done(own_farm: Farm, job_id: str) -> None:
+    worker = own_farm.start(concurrency=1, DRAIN_SECONDS="60")
+    result = own_farm.send(job_id, "placeholder")
+    own_farm.wait_step(result, "Generating previews")
+
+    os.kill(worker.pid, signal.SIGTERM)
+
+    own_farm.wait_state(result, "SUCCESS")
+    wait_until(lambda: not worker.alive, "the worker to end", seen=worker.log_end)
+
+
+def test_a_worker_that_is_cut_off_from_redis_goes_on_and_says_its_end_later(own_farm: Farm, job_id: str) -> None:
+    worker = own_farm.start(concurrency=1, PLACEHOLDER_STEP_SECONDS="1", REDIS_TIMEOUT_SECONDS="1")
+    result = own_farm.send(job_id, "placeholder")
+    own_farm.wait_step(result, "Preprocessing images")
+    output = own_farm.jobs_dir / job_id / "output" / "manifest.json"
+
+    own_farm.server.pause()
+    threading.Event().wait(_AWAY_SECONDS)  # an outage lasts a time; there is nothing else to wait for
+    assert output.exists(), worker.log_end()
+    own_farm.server.resume()
+
+    assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
+
+
+def test_a_redis_that_forgets_everything_does_not_stop_a_job(own_farm: Farm, job_id: str) -> None:
+    own_farm.start(concurrency=1, PLACEHOLDER_STEP_SECONDS="1")
+    result = own_farm.send(job_id, "placeholder")
+    own_farm.wait_step(result, "Preprocessing images")
+
+    own_farm.server.flushall()
+
+    assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
+    wait_until(lambda: own_farm.nodes() == ["worker@test"], "the worker to register again")
+
+
+def test_an_attempt_that_is_overtaken_stops_and_publishes_nothing(own_farm: Farm, job_id: str) -> None:
+    own_farm.start(concurrency=2)
+    own_farm.put_record(job_id, 1)
+    slow = Envelope(attempt=1, parameters=_SLOW).to_json()
+    first = own_farm.send(job_id, "placeholder", slow, task_id=f"{job_id}-1")
+    own_farm.wait_step(first, "Loading input files")
+
+    own_farm.put_record(job_id, 2)
+    second = own_farm.send(job_id, "placeholder", Envelope(attempt=2).to_json(), task_id=f"{job_id}-2")
+
+    own_farm.wait_state(second, "SUCCESS")
+    wait_until(
+        lambda: not own_farm.seen(job_id, f"{job_id}-1").alive, "the first attempt to notice", timeout_seconds=30.0
+    )
+    assert own_farm.seen(job_id, f"{job_id}-1").end is None
+    assert [path.name for path in (own_farm.jobs_dir / job_id).iterdir()] == ["output"]
