@@ -160,7 +160,7 @@ class Election:
         self._sighting = self._sighting.updated(record, now) if self._sighting else leases.Sighting(record, now)
 
     def _win(self, transitions: int, started: float) -> None:
-        self._tenure = transitions
+        self._tenure = self._at_least = transitions
         self._trusted_until = started + self._duration_seconds * leases.HOLDER_MARGIN
         metrics.LEADER.set(1)
         metrics.LEADER_CHANGES.labels("taken").inc()

@@ -11,11 +11,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-HOLDER_MARGIN = (
-    0.8  # of the duration, in which the holder trusts a renewal: slow clocks and long requests fit in the rest
-)
+# Of the duration, in which the holder trusts a renewal: slow clocks and long requests fit in the rest.
+HOLDER_MARGIN: Final = 0.8
+_START: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,13 @@ class Sighting:
 
 
 def first_transitions(now: datetime) -> int:
-    """Where a new Lease starts counting: minutes since 1970.
+    """Where a new Lease starts counting: seconds since 2020, which fit the field's 31 bits until 2088.
 
     The count is the fence of all writes to Redis, which remembers the highest one. A Lease that somebody deleted must
-    not start below what its predecessor had reached, or its holder would be refused.
+    not start below what its predecessor had reached, or its holder would be refused; and Leases do not change hands
+    every second.
     """
-    return int(now.timestamp() // 60)
+    return max(0, int((now - _START).total_seconds()))
 
 
 def spec(

@@ -1,0 +1,32 @@
+"""Operators without workers: what is tested here is the operator's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from devcluster import Cluster, Redis
+from devcluster.jobs import Jobs
+from devcluster.replicas import Lease
+from devcluster.system import QUICK_SETTINGS, System
+
+
+@pytest.fixture
+def system(cluster: Cluster, redis_server: Redis, redis_url: str) -> Iterator[System]:
+    """The shipped manifests on the cluster, and no process yet. An earlier operator's Lease is gone."""
+    cluster.heal()
+    with System(cluster, redis_server, settings=QUICK_SETTINGS) as running:
+        running.install()
+        Lease(cluster).delete()
+        yield running
+
+
+@pytest.fixture
+def lease(cluster: Cluster) -> Lease:
+    return Lease(cluster)
+
+
+@pytest.fixture
+def jobs(system: System, namespace: str) -> Jobs:
+    return Jobs(system, namespace)

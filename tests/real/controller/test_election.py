@@ -1,0 +1,94 @@
+"""Two replicas: one works, the other takes over."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from devcluster.jobs import Jobs
+from devcluster.replicas import Lease, Replica
+from devcluster.system import System
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+TAKE_OVER_SECONDS = 15.0  # promised, with the default LEASE_SECONDS
+
+
+def _start_two(system: System, lease: Lease, **settings: str) -> str:
+    """Start two replicas, of which `first` leads; returns its identity."""
+    system.start_operator("first", **settings)
+    leader = lease.wait_held()
+    system.start_operator("second", **settings)
+    Replica(system, "second").wait_ready()
+    assert lease.holder == leader
+    return leader
+
+
+def test_after_a_kill_the_other_replica_leads_within_fifteen_seconds(system: System, lease: Lease, jobs: Jobs) -> None:
+    leader = _start_two(system, lease, LEASE_SECONDS="10")
+    transitions = lease.transitions
+
+    system.processes["first"].kill()
+    started = time.monotonic()
+    lease.wait_held(by_other_than=leader)
+    took_seconds = time.monotonic() - started
+
+    assert took_seconds <= TAKE_OVER_SECONDS
+    assert lease.transitions > transitions
+    jobs.wait_phase(jobs.create(), "Queued")
+
+
+def test_after_a_clean_stop_the_other_replica_leads_at_once(system: System, lease: Lease, jobs: Jobs) -> None:
+    leader = _start_two(system, lease, LEASE_SECONDS="60")
+
+    started = time.monotonic()
+    system.processes["first"].stop()
+    lease.wait_held(by_other_than=leader)
+    took_seconds = time.monotonic() - started
+
+    assert took_seconds <= 10.0  # of 60 that it would have waited for otherwise
+    jobs.wait_phase(jobs.create(), "Queued")
+
+
+def test_a_leader_that_stood_still_finds_itself_deposed(system: System, lease: Lease, jobs: Jobs) -> None:
+    leader = _start_two(system, lease)
+
+    system.processes["first"].pause()
+    other = lease.wait_held(by_other_than=leader)
+    system.processes["first"].resume()
+
+    Replica(system, "first").wait_metric("reconstruction_leader", 0)
+    jobs.wait_phase(jobs.create(), "Queued")
+    assert lease.holder == other
+    assert Replica(system, "second").metric("reconstruction_leader") == 1
+
+
+def test_a_lease_that_somebody_deleted_is_taken_again_and_redis_accepts_its_holder(
+    system: System, lease: Lease, jobs: Jobs
+) -> None:
+    system.start_operator()
+    leader = lease.wait_held()
+    jobs.wait_phase(jobs.create(), "Queued")
+    transitions = lease.transitions
+
+    lease.delete()
+
+    assert lease.wait_held() == leader
+    assert lease.transitions > transitions
+    jobs.wait_phase(jobs.create(), "Queued")
+
+
+def test_a_restarted_operator_goes_on_where_the_killed_one_was(system: System, lease: Lease, jobs: Jobs) -> None:
+    system.start_operator()
+    leader = lease.wait_held()
+    name = jobs.create()
+    jobs.wait_phase(name, "Queued")
+
+    system.processes["operator"].kill()
+    system.start_operator()
+    lease.wait_held(by_other_than=leader)
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+
+    assert jobs.wait_phase(name, "Cancelled")["status"]["attempt"] == 1
