@@ -28,9 +28,11 @@ def without_inventions(mesh: Mesh, points: Doubles, cell: float) -> Mesh:
     distances, _ = cKDTree(points).query(mesh.vertices, distance_upper_bound=_REACH_CELLS * cell)
     near = np.isfinite(distances)
     adjacency = _adjacency(mesh)
-    near = ~_grown(~_grown(near, adjacency, _NOTCH_RINGS), adjacency, _NOTCH_RINGS)
+    border = _on_border(mesh)
+    # Grown and shrunk again, notches are gone; shrinking begins at the border, too, or it would pull what is near there.
+    near |= ~_grown(~_grown(near, adjacency, _NOTCH_RINGS) | border, adjacency, _NOTCH_RINGS)
     near = _grown(~_grown(~near, adjacency, _SPIKE_RINGS), adjacency, _SPIKE_RINGS)
-    near |= _in_small_holes(mesh, near, adjacency)
+    near |= _in_small_holes(near, border, adjacency)
     return mesh.with_faces(whole_faces(mesh, near))
 
 
@@ -41,14 +43,14 @@ def _grown(mask: Mask, adjacency: sparse.csr_matrix, rings: int) -> Mask:
     return mask
 
 
-def _in_small_holes(mesh: Mesh, near: Mask, adjacency: sparse.csr_matrix) -> Mask:
-    """Vertices of the pieces that are not `near`, are small, and do not touch the border of the surface."""
+def _in_small_holes(near: Mask, border: Mask, adjacency: sparse.csr_matrix) -> Mask:
+    """Vertices of the pieces that are not `near`, are small, and do not touch the `border` of the surface."""
     far = np.flatnonzero(~near)
     if len(far) == 0:
         return np.zeros_like(near)
     count, labels = csgraph.connected_components(adjacency[far][:, far], directed=False)
     open_pieces = np.zeros(count, dtype=np.bool_)
-    open_pieces[labels[_on_border(mesh)[far]]] = True
+    open_pieces[labels[border[far]]] = True
     small = np.bincount(labels) <= _LARGEST_HOLE * len(near)
     result = np.zeros_like(near)
     result[far] = (small & ~open_pieces)[labels]

@@ -35,9 +35,9 @@ class PhotogrammetryModel:
     # Measured on the example photos, both qualities, two cores; see benchmarks/photogrammetry.py.
     step_shares: ClassVar[Mapping[Step, float]] = {
         Step.LOAD: 0.01,
-        Step.PREPROCESS: 0.22,
-        Step.RECONSTRUCT: 0.45,
-        Step.POSTPROCESS: 0.26,
+        Step.PREPROCESS: 0.18,
+        Step.RECONSTRUCT: 0.48,
+        Step.POSTPROCESS: 0.27,
         Step.PREVIEW: 0.05,
         Step.FINALIZE: 0.01,
     }

@@ -46,14 +46,14 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
     database = work.scratch_dir / "features.db"
 
     progress = Progress(report, Step.PREPROCESS)
-    prepared = photos.prepare(work.photos, folders["photos"], settings.max_image_size, progress.part(0.0, 0.3))
+    prepared = photos.prepare(work.photos, folders["photos"], settings.max_image_size, progress.part(0.0, 0.15))
     features.extract(
         prepared,
         folders["photos"],
         database,
         features=settings.features,
         threads=work.threads,
-        progress=progress.part(0.3, 1.0),
+        progress=progress.part(0.15, 1.0),
     )
 
     progress = Progress(report, Step.RECONSTRUCT)
@@ -63,7 +63,7 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         folders["pairs"],
         seed=settings.seed,
         threads=work.threads,
-        progress=progress.part(0.0, 0.4),
+        progress=progress.part(0.0, 0.36),
     )
     sparse = mapping.align(
         database,
@@ -72,7 +72,7 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         count=len(prepared),
         seed=settings.seed,
         threads=work.threads,
-        progress=progress.part(0.4, 0.5),
+        progress=progress.part(0.36, 0.44),
     )
     seen = views.make(
         sparse,
@@ -80,9 +80,9 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         folders["views"],
         sources=settings.depth_sources,
         threads=work.threads,
-        progress=progress.part(0.5, 0.53),
+        progress=progress.part(0.44, 0.48),
     )
-    cloud = _dense_cloud(seen, settings, work.threads, progress.part(0.53, 0.9))
+    cloud = _dense_cloud(seen, settings, work.threads, progress.part(0.48, 0.82))
     cameras = [view.camera for view in seen]
     ball = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell = surface.thin(surface.crop(cloud, ball), settings.octree_depth)
@@ -90,7 +90,7 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         cell_cloud,
         folders["surface"],
         octree_depth=settings.octree_depth,
-        progress=progress.part(0.9, 1.0),
+        progress=progress.part(0.82, 1.0),
     )
 
     progress = Progress(report, Step.POSTPROCESS)
@@ -112,7 +112,13 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
     export.write_coloured(work.output_dir / "model.glb", model, colours)
     textured, coverage = _texture(
-        mesh, seen, frame, settings=settings, scratch=folders["surface"], progress=progress.part(0.4, 0.95)
+        mesh,
+        seen,
+        frame,
+        settings=settings,
+        scratch=folders["surface"],
+        threads=work.threads,
+        progress=progress.part(0.4, 0.95),
     )
     export.write_textured(work.output_dir / "model_textured.glb", textured.mesh, textured.uv, textured.texture)
     progress(1.0, "models written")
@@ -162,6 +168,7 @@ def _texture(
     *,
     settings: Settings,
     scratch: Path,
+    threads: int,
     progress: Progress,
 ) -> tuple[previews.Textured, float]:
     """The textured model in its own coordinates, and the share of the texture that photos show."""
@@ -171,7 +178,7 @@ def _texture(
     weights = colour.view_weights(reduced, cameras, Caster(reduced), progress.part(0.4, 0.5))
     colours, _ = colour.vertex_colours(reduced, seen, weights, progress.part(0.5, 0.6))
     picture, coverage = texture.bake(
-        atlas, seen, weights, colours, size=settings.texture_size, progress=progress.part(0.6, 1.0)
+        atlas, seen, weights, colours, size=settings.texture_size, threads=threads, progress=progress.part(0.6, 1.0)
     )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
     return previews.Textured(model, atlas.uv, picture), coverage

@@ -20,10 +20,14 @@ _FOCAL = 1.6  # of the picture's size: a mild telephoto lens
 _MARGIN = 0.05  # of the picture's size, around the model
 _ELEVATION_DEG = (18.0, 50.0)  # the photographer's own, within these
 _ORBIT_GAP_DEG = 150.0  # photographers who leave out more than this did not walk around the object
-_ARC_MARGIN_DEG = 8.0  # pictures may be this far to the side of the outermost photo
+_ARC_MARGIN_DEG = 12.0  # pictures may be this far to the side of the outermost photo
 _BACKGROUND_TOP = np.array([250.0, 250.0, 252.0])
 _BACKGROUND_BOTTOM = np.array([214.0, 218.0, 224.0])
-_AMBIENT = 0.72  # photos bring their own light: a little shading is enough to show the shape
+_AMBIENT = 0.75  # photos bring their own light: a little shading is enough to show the shape
+_DIRECT = 0.4
+_BRIGHTEST = 235.0  # what nearly the brightest part of the model is raised to ...
+_BRIGHTEST_PERCENTILE = 97.0
+_STRONGEST_GAIN = 1.4  # ... but no dark thing is turned into a bright one
 _LIGHT = np.array([0.35, 0.8, 0.5]) / np.linalg.norm([0.35, 0.8, 0.5])  # to the right, above, towards the viewer
 
 
@@ -89,10 +93,16 @@ def render(model: Textured, caster: Caster, direction: Doubles) -> Pixels:
     height, width = model.texture.shape[:2]
     colours = sample(model.texture, uv * np.array([width, height]) - 0.5)
     normals = np.einsum("nc,ncx->nx", weights, model.mesh.normals()[corners])
-    picture[hit] = colours * _shade(normals, camera)[:, None]
+    picture[hit] = colours * (_gain(model.texture) * _shade(normals, camera))[:, None]
     square = picture.reshape(camera.height, camera.width, 3)
     small = cv2.resize(square, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA)
     return np.clip(np.rint(small), 0, 255).astype(np.uint8)
+
+
+def _gain(texture: Pixels) -> float:
+    """How much brighter to show a model whose photos were dim."""
+    bright = float(np.percentile(texture.max(axis=2), _BRIGHTEST_PERCENTILE))
+    return float(np.clip(_BRIGHTEST / max(bright, 1.0), 1.0, _STRONGEST_GAIN))
 
 
 def _shade(normals: Doubles, camera: Camera) -> Singles:
@@ -100,7 +110,7 @@ def _shade(normals: Doubles, camera: Camera) -> Singles:
     light = _LIGHT[0] * right - _LIGHT[1] * down - _LIGHT[2] * forward
     lengths = np.maximum(np.linalg.norm(normals, axis=1), np.finfo(float).tiny)
     lit = np.clip(normals @ light / lengths, 0.0, 1.0)
-    return np.asarray(_AMBIENT + (1.15 - _AMBIENT) * lit, dtype=np.float32)
+    return np.asarray(_AMBIENT + _DIRECT * lit, dtype=np.float32)
 
 
 def _background(height: int, width: int) -> Singles:

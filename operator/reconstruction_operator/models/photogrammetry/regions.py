@@ -11,6 +11,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.cameras import Camera
 
 _LEAST_CONVERGENCE = 0.05  # smallest eigenvalue of the mean of I - d d^T: below it the cameras look side by side
+_MARGIN = 1.15  # beyond what half of the photos show whole, for objects that just fill the picture
 _LEAST_SHARE = 0.25  # of the points: a ball that holds less is not what the photos are about
 
 
@@ -30,12 +31,12 @@ class Ball:
 def of_interest(cameras: Sequence[Camera], points: Doubles) -> Ball | None:
     """The ball that the photos are about, or None if there is no such thing (a facade, a flight, a panorama).
 
-    Its centre is nearest to all optical axes; half of the photos show it whole.
+    Its centre is nearest to all optical axes; half of the photos show it whole, or nearly.
     """
     centre = point_of_convergence(cameras)
     if centre is None:
         return None
-    radius = float(np.median([room_around(camera, centre) for camera in cameras]))
+    radius = _MARGIN * float(np.median([room_around(camera, centre) for camera in cameras]))
     if radius <= 0:
         return None
     ball = Ball(centre, radius)

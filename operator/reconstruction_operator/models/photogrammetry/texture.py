@@ -6,6 +6,7 @@ seam shows where one photo takes over from another.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry import beside
+from reconstruction_operator.models.photogrammetry import beside, parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.colour import sample
 from reconstruction_operator.models.photogrammetry.meshes import Mesh
@@ -22,6 +23,7 @@ from reconstruction_operator.models.photogrammetry.views import View
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _SECONDS_PER_FACE = 3e-4  # for the progress display alone
+_SMALLEST_SHARE = np.float32(1e-12)  # instead of 0, to divide by
 _UNDEFINED_AREA = 1e-12
 
 
@@ -87,6 +89,7 @@ def bake(
     colours: Singles,
     *,
     size: int,
+    threads: int,
     progress: Progress,
 ) -> tuple[Pixels, float]:
     """The texture (size, size, 3) RGB, and the share of its used texels that a photo shows.
@@ -100,15 +103,25 @@ def bake(
     original = atlas.original[corners]
     total = np.zeros(len(texels.face), dtype=np.float32)
     blended = np.zeros((len(texels.face), 3), dtype=np.float32)
-    for index, view in enumerate(views):
+    adding = threading.Lock()
+
+    def add_photo(index: int) -> None:
         here = np.flatnonzero(weights[:, index][original].any(axis=1))
         share = texels.weights[here].astype(np.float32)
         weight = (weights[:, index][original[here]] * share).sum(axis=1)
         points = np.einsum("tc,tcx->tx", texels.weights[here], atlas.mesh.vertices[corners[here]])
-        pixels, _ = view.camera.project(points)
-        blended[here] += sample(view.image(), pixels) * weight[:, None]
-        total[here] += weight
-        progress((index + 1) / len(views), f"texture from photo {index + 1}/{len(views)}")
+        pixels, _ = views[index].camera.project(points)
+        colour = sample(views[index].image(), pixels) * weight[:, None]
+        with adding:
+            blended[here] += colour
+            total[here] += weight
+
+    parallel.each(
+        add_photo,
+        range(len(views)),
+        threads,
+        lambda done, of: progress(done / of, f"texture from photo {done}/{of}"),
+    )
     covered = total > 0
     result = np.einsum("tc,tcx->tx", texels.weights.astype(np.float32), colours[original])
     result[covered] = blended[covered] / total[covered, None]
@@ -134,7 +147,7 @@ def fill_gaps(texture: Pixels, known: Pixels) -> Pixels:
 
 
 def _mean_colour(colour: Singles, share: Singles) -> Singles:
-    mean: Singles = colour / np.maximum(share, np.finfo(np.float32).tiny)[:, :, None]
+    mean: Singles = np.divide(colour, np.maximum(share, _SMALLEST_SHARE)[:, :, None], dtype=np.float32)
     return mean
 
 

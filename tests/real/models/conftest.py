@@ -1,0 +1,64 @@
+"""Real photos through the real engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from reconstruction_operator.models.interface import Photo, Result, Step, Work
+from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
+
+REPOSITORY = Path(__file__).parents[3]
+BANANA = REPOSITORY / "examples" / "photos" / "banana"
+BERLIN = REPOSITORY / "tests" / "data" / "photos" / "berlin"
+LUND = REPOSITORY / "tests" / "data" / "photos" / "lund"
+
+
+@dataclass
+class Run:
+    """One run: what it reported, what came out."""
+
+    output: Path
+    result: Result | None = None
+    reports: list[tuple[Step, float, str]] = field(default_factory=list)
+
+    def report(self, step: Step, fraction: float, message: str = "") -> None:
+        self.reports.append((step, fraction, message))
+
+    @property
+    def quality(self) -> dict[str, int | float | str]:
+        assert self.result is not None
+        return dict(self.result.quality)
+
+
+def reconstruct(photos: Iterable[Path], folder: Path, **parameters: object) -> Run:
+    """Runs the engine on `photos`, in this process; raises what it raises."""
+    given = []
+    for path in photos:
+        with Image.open(path) as image:
+            given.append(Photo(path, *image.size, path.stat().st_size))
+    model = PhotogrammetryModel()
+    run = Run(folder / "output")
+    run.output.mkdir(parents=True)
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    checked = model.check_parameters({"quality": "fast", **parameters})
+    work = Work(tuple(given), scratch, run.output, checked, threads=os.cpu_count() or 1)
+    run.result = model.run(work, run.report)
+    return run
+
+
+@pytest.fixture(scope="session")
+def banana(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The example photos, reconstructed once for all tests."""
+    return reconstruct(sorted(BANANA.glob("*.jpg")), tmp_path_factory.mktemp("banana"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[Iterable[Path]], Run]:
+    """A run of other photos in a folder of its own."""
+    return lambda photos: reconstruct(photos, tmp_path)

@@ -1,0 +1,89 @@
+"""The example photos: a bunch of bananas on a carpet, photographed all around."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+from reconstruction_operator.models.interface import Step
+
+if TYPE_CHECKING:
+    from conftest import Run
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]
+
+
+def test_nearly_all_photos_are_aligned_to_within_a_pixel(banana: Run) -> None:
+    assert banana.quality["images"] == 12
+    assert banana.quality["registered"] >= 11
+    assert 0 < banana.quality["reprojectionErrorPx"] < 1
+    assert banana.quality["sparsePoints"] > 1500
+
+
+def test_the_surface_is_dense_and_photos_show_nearly_all_of_it(banana: Run) -> None:
+    assert banana.quality["densePoints"] > 100_000
+    assert 40_000 < banana.quality["faces"] <= 80_000
+    assert banana.quality["textureCoverage"] > 0.85
+
+
+@pytest.mark.parametrize("name", ["model.glb", "model_textured.glb"])
+def test_the_model_loads_again_centred_and_in_the_proportions_of_bananas(banana: Run, name: str) -> None:
+    mesh = trimesh.load_mesh(banana.output / name)
+    width, height, depth = mesh.extents
+    assert max(width, depth) == pytest.approx(1.0, abs=0.02)
+    assert min(width, depth) > 0.8  # the carpet around them is cut to a disc
+    assert 0.3 < height < 0.7  # a bunch of bananas, lying, is about half as high as it is long
+    assert mesh.bounds.sum(axis=0) == pytest.approx([0.0, 0.0, 0.0], abs=0.05)
+
+
+def test_the_carpet_is_level_and_lies_below_the_bananas(banana: Run) -> None:
+    mesh = trimesh.load_mesh(banana.output / "model.glb")
+    rim = np.linalg.norm(mesh.vertices[:, [0, 2]], axis=1) > 0.42
+    lowest, median = np.percentile(mesh.vertices[rim, 1], [5, 50])  # above the rim there are tips of bananas
+    assert median - lowest < 0.03
+    assert median < -0.1
+
+
+def test_bananas_are_yellow_and_the_carpet_is_grey(banana: Run) -> None:
+    mesh = trimesh.load_mesh(banana.output / "model.glb", process=False)
+    red, green, blue = np.asarray(mesh.visual.vertex_colors)[:, :3].astype(float).T
+    high = mesh.vertices[:, 1] > 0
+    low = mesh.vertices[:, 1] < np.percentile(mesh.vertices[:, 1], 10)
+    assert np.median((red + green)[high] / 2 - blue[high]) > 50
+    assert abs(np.median((red + green)[low] / 2 - blue[low])) < 30
+
+
+def test_the_texture_is_square_and_in_use(banana: Run) -> None:
+    mesh = trimesh.load_mesh(banana.output / "model_textured.glb")
+    texture = mesh.visual.material.baseColorTexture
+    assert texture.size == (2048, 2048)
+    assert np.asarray(texture.convert("RGB")).std() > 15
+    assert 0 <= mesh.visual.uv.min() <= mesh.visual.uv.max() <= 1
+
+
+def test_the_previews_show_the_model_from_four_sides(banana: Run) -> None:
+    pictures = []
+    for index in range(4):
+        with Image.open(banana.output / f"preview_{index}.png") as image:
+            pictures.append(np.asarray(image.convert("RGB")).astype(float))
+    for picture in pictures:
+        assert picture.shape == (512, 512, 3)
+        yellow = (picture[:, :, :2].mean(axis=2) - picture[:, :, 2]) > 50
+        assert 0.05 < yellow.mean() < 0.6
+        rows, columns = np.nonzero(np.abs(picture - picture[:, :1]).max(axis=2) > 20)
+        assert max(np.ptp(rows), np.ptp(columns)) > 0.8 * 512  # fills the picture
+    assert min(np.abs(pictures[0] - other).mean() for other in pictures[1:]) > 5
+
+
+def test_progress_goes_through_the_steps_never_backwards_and_in_small_paces(banana: Run) -> None:
+    places = [(step, fraction) for step, fraction, _ in banana.reports]
+    assert places == sorted(places)
+    assert {step for step, _ in places} == {Step.PREPROCESS, Step.RECONSTRUCT, Step.POSTPROCESS, Step.PREVIEW}
+    for step in (Step.PREPROCESS, Step.RECONSTRUCT, Step.POSTPROCESS, Step.PREVIEW):
+        fractions = [0.0, *(fraction for at, fraction in places if at is step)]
+        assert fractions[-1] == pytest.approx(1.0)
+        assert max(np.diff(fractions)) < 0.5
+    assert all(message for _, _, message in banana.reports)

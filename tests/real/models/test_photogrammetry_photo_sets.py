@@ -1,0 +1,67 @@
+"""Sets that are small, mixed, or not good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import ExifTags, Image
+from reconstruction_operator.models.interface import ModelFailure
+
+if TYPE_CHECKING:
+    from conftest import Run
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+PHOTOS = Path(__file__).parents[2] / "data" / "photos"
+
+
+def test_three_photos_of_a_portal_are_enough(run: Callable[[Iterable[Path]], Run]) -> None:
+    done = run((PHOTOS / "berlin").glob("*.jpg"))
+    assert done.quality["registered"] == 3
+    assert done.quality["faces"] > 10_000
+    assert trimesh.load_mesh(done.output / "model.glb").extents[1] > 0.4  # it stands upright
+
+
+def test_photos_of_all_formats_and_turned_by_exif_go_together(
+    run: Callable[[Iterable[Path]], Run], tmp_path: Path
+) -> None:
+    lying = {ExifTags.Base.Orientation: 8}  # as a camera held upright writes it: to be turned by 90 degrees
+    mixed = []
+    for name, suffix, turned in (("01", "png", False), ("02", "webp", True), ("03", "tiff", False)):
+        with Image.open(PHOTOS / "berlin" / f"{name}.jpg") as photo:
+            exif = photo.getexif()
+            stored = photo.transpose(Image.Transpose.ROTATE_270) if turned else photo
+            exif.update(lying if turned else {})
+            stored.save(tmp_path / f"{name}.{suffix}", exif=exif, quality=95)
+        mixed.append(tmp_path / f"{name}.{suffix}")
+
+    done = run(mixed)
+
+    assert done.quality["registered"] == 3
+    assert done.quality["faces"] > 10_000
+
+
+def test_photos_that_overlap_too_little_fail_with_how_many_do(run: Callable[[Iterable[Path]], Run]) -> None:
+    with pytest.raises(ModelFailure) as failed:
+        run((PHOTOS / "lund").glob("*.jpg"))
+    assert failed.value.reason == "NOT_ENOUGH_OVERLAP"
+    aligned, of = failed.value.message.split(" photos overlap")[0].split(" of ")
+    assert int(aligned) < 9
+    assert of == "29"
+    assert "at least 9 are needed: take more, closer together" in failed.value.message
+
+
+def test_photos_of_a_white_wall_fail_for_want_of_texture(run: Callable[[Iterable[Path]], Run], tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    walls = []
+    for index in range(3):
+        shade = np.linspace(200, 210 + index, 640)[None, :, None] + random.normal(0, 1, (480, 640, 3))
+        Image.fromarray(shade.astype(np.uint8)).save(tmp_path / f"{index}.jpg")
+        walls.append(tmp_path / f"{index}.jpg")
+    with pytest.raises(ModelFailure, match=r"LOW_TEXTURE: half of the 3 photos show fewer than \d+ distinct points"):
+        run(walls)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.planesweep import plane_homography
+
+UP = np.array([0.0, 1.0, 0.0])
+
+
+def camera(eye: tuple[float, float, float], target: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Camera:
+    return looking_at(np.array(eye), np.array(target), UP, focal=500.0, size=401)
+
+
+def test_a_camera_stands_where_it_was_put_and_sees_its_target_in_the_middle() -> None:
+    one = camera((1.0, 2.0, 3.0), (0.5, 0.0, 0.0))
+    pixels, depth = one.project(np.array([[0.5, 0.0, 0.0]]))
+    assert one.centre == pytest.approx([1.0, 2.0, 3.0])
+    assert pixels[0] == pytest.approx([200.0, 200.0])
+    assert depth[0] == pytest.approx(np.linalg.norm([0.5, 2.0, 3.0]))
+
+
+def test_what_is_above_in_the_world_is_above_in_the_picture() -> None:
+    pixels, _ = camera((0.0, 0.0, 5.0)).project(np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]))
+    (x_above, y_above), (x_right, y_right) = pixels
+    assert (x_above, y_right) == pytest.approx((200.0, 200.0))
+    assert y_above < 200 < x_right
+
+
+def test_rays_lead_back_to_the_points_that_were_projected() -> None:
+    one = camera((2.0, 1.0, 4.0))
+    rays = one.rays().reshape(401, 401, 3)
+    pixels, depth = one.project(one.centre + 3.0 * rays[[10, 200], [390, 77]])
+    assert pixels == pytest.approx(np.array([[390.0, 10.0], [77.0, 200.0]]))
+    assert depth == pytest.approx([3.0, 3.0])
+
+
+def test_a_resized_camera_agrees_with_a_resized_picture() -> None:
+    # The corner of the picture (not the centre of its first pixel) stays where it is.
+    one = camera((0.0, 0.0, 5.0))
+    half = one.resized(200, 200)
+    points = np.array([[0.3, -0.4, 0.1], [0.0, 0.2, 1.0]])
+    large, _ = one.project(points)
+    small, _ = half.project(points)
+    assert (small + 0.5) / 200 == pytest.approx((large + 0.5) / 401)
+
+
+def test_the_homography_of_a_plane_moves_its_points_from_one_photo_to_the_other() -> None:
+    reference, source = camera((0.0, 0.0, 5.0)), camera((1.0, 0.5, 4.0))
+    pixels = np.array([[120.0, 150.0], [300.0, 210.0], [200.0, 200.0]])
+    rays = reference.rays().reshape(401, 401, 3)
+    points = np.stack([reference.centre + 4.2 * rays[int(y), int(x)] for x, y in pixels])
+
+    homography = plane_homography(reference, source, 1 / 4.2)
+
+    moved = cv2.perspectiveTransform(pixels[None], homography)[0]
+    expected, _ = source.project(points)
+    assert moved == pytest.approx(expected)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import importlib.util
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from reconstruction_operator.models.interface import Model, ModelFailure, Photo, Step, Work
+from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
+
+
+def work(folder: Path, photos: tuple[Photo, ...], parameters: dict[str, object] | None = None) -> Work:
+    scratch, output = folder / "scratch", folder / "output"
+    scratch.mkdir()
+    output.mkdir()
+    return Work(photos, scratch, output, parameters or {}, threads=1)
+
+
+def quiet(step: Step, fraction: float, message: str = "") -> None:
+    pass
+
+
+def test_it_keeps_the_interface() -> None:
+    model = PhotogrammetryModel()
+    assert isinstance(model, Model)
+    assert (model.name, model.isolated, model.min_photos, model.max_photos) == ("photogrammetry", True, 3, 200)
+    assert sum(model.step_shares.values()) == pytest.approx(1.0)
+
+
+def test_importing_it_loads_none_of_the_big_libraries() -> None:
+    program = (
+        "import sys, reconstruction_operator.models.photogrammetry as p; p.PhotogrammetryModel().unavailable(); "
+        "print(sorted({'numpy', 'cv2', 'pycolmap', 'scipy', 'trimesh', 'embreex', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_missing_packages_are_named_with_the_way_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in {"pycolmap", "cv2"} else there(name))
+    assert PhotogrammetryModel().unavailable() == (
+        "missing Python packages: opencv-python-headless, pycolmap "
+        "(pip install 'reconstruction-operator[photogrammetry]')"
+    )
+
+
+def test_too_few_photos_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    photo = Photo(tmp_path / "one.jpg", 100, 100, 1)
+    with pytest.raises(ModelFailure, match=r"TOO_FEW_IMAGES: 2 photos given, at least 3 are needed"):
+        PhotogrammetryModel().run(work(tmp_path, (photo, photo)), quiet)
+
+
+def test_a_broken_photo_is_a_clear_failure(tmp_path: Path) -> None:
+    broken = tmp_path / "holiday.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 this is no photo")
+    photo = Photo(broken, 100, 100, broken.stat().st_size)
+    with pytest.raises(ModelFailure, match=r"CORRUPT_IMAGE: holiday\.jpg cannot be read"):
+        PhotogrammetryModel().run(work(tmp_path, (photo,) * 3, {"quality": "fast"}), quiet)
+
+
+def test_a_lack_of_memory_is_a_clear_failure(tmp_path: Path) -> None:
+    photo = Photo(tmp_path / "one.jpg", 100, 100, 1)
+
+    def report(step: Step, fraction: float, message: str = "") -> None:
+        raise MemoryError
+
+    Path(photo.path).write_bytes(_png())
+    with pytest.raises(ModelFailure, match=r"OUT_OF_MEMORY: not enough memory for 3 photos at 1600 px"):
+        PhotogrammetryModel().run(work(tmp_path, (photo,) * 3, {"quality": "fast"}), report)
+
+
+def _png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_compression_works_in_a_process_that_has_loaded_pycolmap() -> None:
+    # pycolmap brings a zlib of its own; see photogrammetry/colmap.py.
+    program = (
+        "from reconstruction_operator.models.photogrammetry.colmap import pycolmap; "
+        "import gzip, io, zlib; from PIL import Image; import cv2, numpy; "
+        "assert zlib.decompress(zlib.compress(b'0' * 100000)) == gzip.decompress(gzip.compress(b'0' * 100000)); "
+        "Image.new('RGB', (64, 64)).save(io.BytesIO(), 'PNG'); "
+        "assert cv2.imencode('.png', numpy.zeros((64, 64), numpy.uint8))[0]; print('alive')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr

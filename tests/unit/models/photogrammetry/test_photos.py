@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
+from reconstruction_operator.models.interface import Photo, Step
+from reconstruction_operator.models.photogrammetry import photos
+from reconstruction_operator.models.photogrammetry.progress import Progress
+
+LENS = ExifTags.Base
+
+
+def nowhere(step: Step, fraction: float, message: str = "") -> None:
+    pass
+
+
+def prepared(path: Path, max_size: int = 1000) -> tuple[photos.PreparedPhoto, Image.Image]:
+    folder = path.parent / "prepared"
+    folder.mkdir()
+    (one,) = photos.prepare([Photo(path, 0, 0, 0)], folder, max_size, Progress(nowhere, Step.PREPROCESS))
+    with Image.open(folder / one.name) as image:
+        return one, image.copy()
+
+
+@pytest.mark.parametrize(
+    ("lens", "expected"),
+    [
+        pytest.param({LENS.FocalLengthIn35mmFilm: 36}, 1.0, id="35-mm-equivalent"),
+        pytest.param(
+            {LENS.FocalLength: 50.0, LENS.FocalPlaneXResolution: 1000.0, LENS.FocalPlaneResolutionUnit: 3},
+            50.0 / 40.0,
+            id="sensor-resolution-in-pixels-per-cm",
+        ),
+        pytest.param({LENS.FocalLength: 50.0}, None, id="focal-length-alone-says-nothing"),
+        pytest.param({LENS.FocalLengthIn35mmFilm: 0}, None, id="zero-means-unknown"),
+        pytest.param({LENS.FocalLengthIn35mmFilm: IFDRational(1, 0)}, None, id="a-denominator-of-zero"),
+        pytest.param({LENS.FocalLengthIn35mmFilm: "wide"}, None, id="text"),
+        pytest.param({LENS.FocalLengthIn35mmFilm: 9000}, None, id="implausible"),
+        pytest.param({}, None, id="nothing"),
+    ],
+)
+def test_the_focal_length_comes_from_exif(lens: dict[int, object], expected: float | None) -> None:
+    assert photos.relative_focal_length(lens, 4000) == expected
+
+
+def test_a_photo_lying_on_its_side_is_turned_upright(tmp_path: Path) -> None:
+    lying = Image.new("RGB", (60, 40), "white")
+    lying.paste("red", (0, 0, 10, 10))  # upper left as stored
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned clockwise
+    lying.save(tmp_path / "lying.png", exif=exif)
+
+    photo, upright = prepared(tmp_path / "lying.png")
+
+    assert (photo.width, photo.height) == upright.size == (40, 60)
+    red, green, _ = upright.getpixel((36, 4))  # now upper right
+    assert red > 200
+    assert green < 100
+
+
+def test_a_large_photo_is_reduced_and_its_focal_length_with_it(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 72
+    Image.new("RGB", (800, 600)).save(tmp_path / "large.jpg", exif=exif)
+
+    photo, reduced = prepared(tmp_path / "large.jpg", max_size=400)
+
+    assert reduced.size == (400, 300)
+    assert photo.focal_px == pytest.approx(800.0)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16", "CMYK"])
+def test_every_kind_of_pixel_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (30, 20)).save(tmp_path / "odd.tiff")
+    _, result = prepared(tmp_path / "odd.tiff")
+    assert result.mode == "RGB"
+
+
+def test_names_are_ordered_as_people_count() -> None:
+    names = ["IMG_10.jpg", "img_9.JPG", "IMG_1.jpg", "a.jpg"]
+    assert sorted(names, key=photos.natural_order) == ["a.jpg", "IMG_1.jpg", "img_9.JPG", "IMG_10.jpg"]
+
+
+def test_photos_of_one_camera_share_it_and_others_do_not(tmp_path: Path) -> None:
+    for name, size in (("a", (60, 40)), ("b", (60, 40)), ("c", (40, 60))):
+        Image.new("RGB", size).save(tmp_path / f"{name}.png")
+    folder = tmp_path / "prepared"
+    folder.mkdir()
+    given = [Photo(tmp_path / f"{name}.png", 0, 0, 0) for name in "cab"]
+    first, second, third = photos.prepare(given, folder, 1000, Progress(nowhere, Step.PREPROCESS))
+    assert first.camera == second.camera != third.camera
+    assert [first.source, second.source, third.source] == ["a.png", "b.png", "c.png"]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry import aggregation, depthmaps, planesweep
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
+from reconstruction_operator.models.photogrammetry.cameras import Camera
+from reconstruction_operator.models.photogrammetry.planesweep import COST_SCALE, GreyView
+
+INTRINSICS = np.array([[120.0, 0.0, 39.5], [0.0, 120.0, 29.5], [0.0, 0.0, 1.0]])
+WALL_DEPTH = 2.3
+
+
+def wall(x: Doubles, y: Doubles) -> Singles:
+    """A pattern without repetition on a wall at z = WALL_DEPTH."""
+    waves = np.sin(37 * x + 3 * y) + np.sin(23 * y - 5 * x + 1) + np.sin(61 * x * y + 11 * y) + np.sin(51 * y + 40 * x)
+    return (0.5 + waves / 10).astype(np.float32)
+
+
+def photo_of_the_wall(x: float, brightness: float = 0.0) -> GreyView:
+    """Taken at (x, 0, 0), looking along z."""
+    camera = Camera(INTRINSICS, np.eye(3), np.array([-x, 0.0, 0.0]), 80, 60)
+    points = camera.centre + camera.rays() * WALL_DEPTH
+    return GreyView(wall(points[:, 0], points[:, 1]).reshape(60, 80) + np.float32(brightness), camera)
+
+
+def test_planes_lie_evenly_in_inverse_depth_from_far_to_near() -> None:
+    assert 1 / planesweep.inverse_depths(1.0, 4.0, 4) == pytest.approx([4.0, 2.0, 4 / 3, 1.0])
+
+
+def test_a_wall_is_found_at_its_depth() -> None:
+    inverse = planesweep.inverse_depths(1.5, 4.0, 33)
+    sources = [photo_of_the_wall(-0.15), photo_of_the_wall(0.15, brightness=0.1)]
+    costs, variance = planesweep.costs(photo_of_the_wall(0.0), sources, inverse)
+    total = aggregation.aggregate(costs, photo_of_the_wall(0.0).grey, diagonals=True)
+
+    depths = depthmaps.choose_depths(costs, total, variance, inverse)
+
+    middle = depths[8:-8, 16:-16]
+    assert (middle > 0).mean() > 0.95
+    assert np.median(np.abs(middle[middle > 0] - WALL_DEPTH)) < 0.02
+
+
+def test_a_plane_out_of_sight_of_all_neighbours_costs_more_than_no_relation() -> None:
+    far_away = photo_of_the_wall(50.0)
+    costs, _ = planesweep.costs(photo_of_the_wall(0.0), [far_away, far_away], np.array([0.5]))
+    assert (costs > COST_SCALE).all()
+
+
+def test_one_occluded_neighbour_does_no_harm() -> None:
+    inverse = np.array([1 / WALL_DEPTH])
+    occluded = GreyView(np.zeros((60, 80), np.float32), photo_of_the_wall(0.0).camera)
+    good = [photo_of_the_wall(-0.1), photo_of_the_wall(0.1)]
+    alone, _ = planesweep.costs(photo_of_the_wall(0.0), good, inverse)
+    disturbed, _ = planesweep.costs(photo_of_the_wall(0.0), [*good, occluded], inverse)
+    assert (disturbed <= alone).all()
+
+
+def test_a_sweep_without_neighbours_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one source"):
+        planesweep.costs(photo_of_the_wall(0.0), [], np.array([0.5]))
+
+
+def test_a_flat_photo_has_no_depth() -> None:
+    flat = GreyView(np.full((60, 80), 0.4, np.float32), photo_of_the_wall(0.0).camera)
+    inverse = planesweep.inverse_depths(1.5, 4.0, 9)
+    costs, variance = planesweep.costs(flat, [photo_of_the_wall(0.1)], inverse)
+    assert not depthmaps.choose_depths(costs, costs, variance, inverse).any()
+
+
+@pytest.mark.parametrize("diagonals", [False, True])
+def test_aggregation_overrules_a_pixel_that_disagrees_with_all_around_it(diagonals: bool) -> None:
+    costs = np.full((9, 11, 8), 500, np.uint16)
+    costs[:, :, 3] = 100
+    costs[4, 5] = 500
+    costs[4, 5, 7] = 60  # noise
+    total = aggregation.aggregate(costs, np.zeros((9, 11), np.float32), diagonals=diagonals)
+    assert (total.argmin(axis=2) == 3).all()
+
+
+def test_aggregation_keeps_a_step_in_depth_that_the_photo_shows() -> None:
+    costs = np.full((10, 20, 8), 400, np.uint16)
+    costs[:, :10, 1] = 0
+    costs[:, 10:, 6] = 0
+    grey = np.zeros((10, 20), np.float32)
+    grey[:, 10:] = 1.0
+    best = aggregation.aggregate(costs, grey, diagonals=True).argmin(axis=2)
+    assert (best[:, :10] == 1).all()
+    assert (best[:, 10:] == 6).all()
+
+
+def test_aggregation_of_one_row_is_the_cheapest_way_along_it() -> None:
+    costs = np.array([[[10, 300, 300], [300, 20, 300]]], np.uint16)  # one row, two columns, three planes
+    total = aggregation.aggregate(costs, np.zeros((1, 2), np.float32), diagonals=False)
+    # Up and down there is nothing to add: twice the own cost. From the left, 20 + a small step (60) at plane 1; from the
+    # right, the first pixel starts there.
+    assert total[0, 1, 1] == 2 * 20 + 20 + (20 + 60)
+
+
+def test_the_depth_between_two_planes_comes_from_a_parabola() -> None:
+    inverse = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+    exact = 0.33
+    total = np.rint(40_000 * (inverse - exact) ** 2).astype(np.uint16).reshape(1, 1, 5)
+    depths = depthmaps.choose_depths(np.zeros_like(total), total, np.ones((1, 1), np.float32), inverse)
+    assert depths[0, 0] == pytest.approx(1 / exact, rel=1e-3)

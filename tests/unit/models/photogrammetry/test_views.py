@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from reconstruction_operator.models.interface import Step
+from reconstruction_operator.models.photogrammetry import views
+from reconstruction_operator.models.photogrammetry.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.progress import Progress
+
+UP = np.array([0.0, 1.0, 0.0])
+
+
+def nowhere(step: Step, fraction: float, message: str = "") -> None:
+    pass
+
+
+POINTS = np.random.default_rng(0).uniform(-0.5, 0.5, (200, 3))
+
+
+def at_angle(degrees: float) -> Camera:
+    eye = 5.0 * np.array([np.sin(np.radians(degrees)), 0.0, np.cos(np.radians(degrees))])
+    return looking_at(eye, np.zeros(3), UP, focal=500.0, size=400)
+
+
+def aligned(camera: Camera, name: str = "a.jpg", radial: float = 0.0, seen: int = 200) -> AlignedPhoto:
+    return AlignedPhoto(
+        name, camera.width, camera.height, 500.0, (199.5, 199.5), radial,
+        camera.rotation, camera.translation, np.arange(seen),
+    )  # fmt: skip
+
+
+def test_neighbours_at_a_few_degrees_are_preferred_to_those_too_near_and_too_far() -> None:
+    cameras = [at_angle(angle) for angle in (0, 1, 9, 60)]
+    model = SparseModel(tuple(aligned(camera) for camera in cameras), POINTS, 0.5)
+    assert views.choose_sources(model, cameras, 2)[0] == (2, 1)
+
+
+def test_photos_that_share_next_to_nothing_are_no_neighbours() -> None:
+    cameras = [at_angle(0), at_angle(9)]
+    model = SparseModel((aligned(cameras[0]), aligned(cameras[1], seen=9)), POINTS, 0.5)
+    assert views.choose_sources(model, cameras, 2) == [(), ()]
+
+
+def test_the_range_of_depths_holds_what_the_photo_sees() -> None:
+    near, far = views.depth_range(at_angle(0), POINTS)
+    assert near < 4.5
+    assert far > 5.5
+
+
+def test_undistorted_photos_are_those_of_a_pinhole_camera(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    radial = -0.15
+    distorted = np.full((400, 400, 3), 90, np.uint8)
+    x, y = 0.2, -0.24  # of the focal length
+    factor = 1 + radial * (x**2 + y**2)
+    spot = (round(500 * x * factor + 199.5), round(500 * y * factor + 199.5))
+    cv2.circle(distorted, spot, 4, (255, 255, 255), -1)
+    cv2.imwrite(str(tmp_path / "in" / "a.png"), distorted)
+    photo = aligned(at_angle(0), name="a.png", radial=radial)
+    model = SparseModel((photo,), POINTS, 0.5)
+
+    (view,) = views.make(
+        model, tmp_path / "in", tmp_path / "out", sources=1, threads=1,
+        progress=Progress(nowhere, Step.RECONSTRUCT),
+    )  # fmt: skip
+
+    rows, columns = np.nonzero(view.image()[:, :, 0] > 200)
+    found = np.array([columns.mean(), rows.mean(), 1.0])
+    assert np.linalg.inv(view.camera.intrinsics) @ found == pytest.approx([x, y, 1.0], abs=2e-3)
