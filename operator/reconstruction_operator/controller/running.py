@@ -244,15 +244,19 @@ async def _prepared(api: Api, view: health.View, probes: ProbeServer, stopping: 
         await operator.stop()
         await probes.close()  # before kopf looks for tasks that are left: an open connection is one
 
-    await watching.watch(
-        operator.store,
-        operator.watch_age,
-        kubernetes_client.connection,
-        namespaces=config.WATCH_NAMESPACES,
-        startup=operator.start,
-        cleanup=stop,
-        stopping=operator.supervisor.stopping,
-    )
+    try:
+        await watching.watch(
+            operator.store,
+            operator.watch_age,
+            kubernetes_client.connection,
+            namespaces=config.WATCH_NAMESPACES,
+            startup=operator.start,
+            cleanup=stop,
+            stopping=operator.supervisor.stopping,
+        )
+    except Exception as error:  # noqa: BLE001  # kopf's: the resource is gone, its version changed, or a defect
+        _log.critical("The watch cannot go on; the operator stops, to be restarted: %s", error, exc_info=error)
+        return 1
     if operator.supervisor.crashed:
         return 1
     _log.info("Stopped")

@@ -1,0 +1,98 @@
+"""How the process ends: cleanly on a signal, and with a reason when it cannot go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from devcluster import Cluster, Redis, ServerEndedError, wait_until
+from devcluster.jobs import Jobs
+from devcluster.processes import Process
+from devcluster.replicas import Replica
+from devcluster.system import QUICK_SETTINGS, System
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+CRD = "crd/reconstructionjobs.reconstruction.dev"
+
+
+def _status(process: Process) -> int | None:
+    """The exit status, once it has ended."""
+    wait_until(lambda: not process.alive, f"{process.name} to end", timeout_seconds=90, seen=process.log_end)
+    with pytest.raises(ServerEndedError) as ended:
+        process.check()
+    return ended.value.status
+
+
+def test_a_clean_stop_takes_a_few_seconds(system: System, jobs: Jobs) -> None:
+    process = system.start_operator()
+    jobs.wait_phase(jobs.create(), "Queued")
+
+    started = time.monotonic()
+    process.stop()
+    took_seconds = time.monotonic() - started
+    log = process.log.read_text()
+
+    assert took_seconds < 5.0  # after which it would have been killed
+    assert log.rstrip().endswith("Stopped")
+    assert "Traceback" not in log
+
+
+def test_a_clean_stop_works_while_redis_and_the_api_server_are_away(
+    system: System, jobs: Jobs, cluster: Cluster, redis_server: Redis
+) -> None:
+    process = system.start_operator()
+    jobs.wait_phase(jobs.create(), "Queued")
+
+    redis_server.kill()
+    cluster.kill_apiserver()
+    process.stop()
+
+    assert process.log_end().endswith("Stopped")
+
+
+@pytest.fixture
+def bare() -> Iterator[Cluster]:
+    """A cluster of this test's own, whose CRD may be deleted."""
+    with Cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def lonely(bare: Cluster, redis_server: Redis, redis_url: str) -> Iterator[System]:
+    with System(bare, redis_server, settings=QUICK_SETTINGS) as running:
+        running.install()
+        yield running
+
+
+def test_without_the_crd_it_says_what_to_install(lonely: System, bare: Cluster) -> None:
+    bare.kubectl("delete", CRD)
+
+    process = lonely.start_operator()
+
+    assert _status(process) == 1
+    assert "install the CRD first (kubectl apply -f manifests/crd)" in process.log_end()
+    assert "Traceback" not in process.log_end()
+
+
+def test_a_crd_that_goes_ends_the_process_so_that_it_is_restarted(lonely: System, bare: Cluster) -> None:
+    process = lonely.start_operator()
+    Replica(lonely).wait_ready()
+
+    bare.kubectl("delete", CRD)
+
+    assert _status(process) == 1
+    assert "The watch cannot go on" in process.log.read_text()
+
+
+def test_a_probe_port_that_is_taken_is_a_readable_error(system: System) -> None:
+    system.start_operator("first")
+    Replica(system, "first").wait_ready()
+
+    second = system.start_operator("second", PROBE_PORT=str(system.probe_ports["first"]))
+
+    assert _status(second) == 1
+    assert "address already in use" in second.log_end()
+    assert "Traceback" not in second.log_end()
