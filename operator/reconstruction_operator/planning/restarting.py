@@ -14,7 +14,7 @@ from reconstruction_operator.planning.times import whole
 def another(case: Case, counted: Status, *, due: datetime | None, cause: str) -> Decision:
     """The attempt after this one, at once or when it is `due`. `counted` is the status whose failures hold."""
     status = replace(
-        next_attempt(case, max(case.attempt, case.wanted) + 1),
+        next_attempt(case, case.attempt + 1),
         next_attempt_time=due,
         failures=counted.failures,
         failure=counted.failure,

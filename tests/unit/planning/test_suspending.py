@@ -97,6 +97,12 @@ def test_a_resumed_job_goes_on_with_the_next_attempt(look: Look, seen: Observati
     assert plan.actions == ()
 
 
+def test_a_newer_attempt_that_the_record_wants_goes_before_a_resume(look: Look) -> None:
+    status = look(Observation(record=replace(RECORD, attempt=3)), SUSPENDED).status
+
+    assert (status.phase, status.attempt) == (Phase.QUEUED, 3)
+
+
 def test_a_resumed_job_that_was_never_dispatched_begins_with_the_first(look: Look) -> None:
     seen = Observation(queue=Queue(workers=1))
     status = look(seen, suspend=True).status
