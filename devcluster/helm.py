@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from devcluster.errors import BuildError, CommandError
@@ -47,7 +46,7 @@ def helm(
     *arguments: str | Path,
     kubeconfig: Path | None = None,
     check: bool = True,
-    environment: Mapping[str, str] | None = None,
+    stdin: str | None = None,
     timeout_seconds: float = _HELM_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
     """Run helm; without a kubeconfig it finds no cluster at all, whatever the user's own is.
@@ -59,7 +58,8 @@ def helm(
     command = [str(part) for part in (helm_program(), *arguments)]
     done = subprocess.run(
         command,
-        env={**os.environ, "KUBECONFIG": str(kubeconfig or os.devnull), **(environment or {})},
+        input=stdin,
+        env=os.environ | {"KUBECONFIG": str(kubeconfig or os.devnull)},
         timeout=timeout_seconds,
         capture_output=True,
         text=True,

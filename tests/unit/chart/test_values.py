@@ -128,7 +128,7 @@ def test_scaling_needs_somebody_to_ask(refuse: Refuse) -> None:
 
 @pytest.mark.parametrize("values", ["", *sorted(path.name for path in (CHECKOUT / WRITER["CHART"] / "ci").iterdir())])
 def test_lint_has_nothing_to_say(chart: Path, values: str) -> None:
-    options = ["--values", chart / "ci" / values] if values else []
+    options: list[str | Path] = ["--values", chart / "ci" / values] if values else []
 
     done = helm("lint", "--strict", chart, *options)
 

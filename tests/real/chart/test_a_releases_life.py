@@ -1,0 +1,147 @@
+"""Install, upgrade, roll back, uninstall: what changes, what stays, and that nothing is stuck."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster.waiting import wait_until
+
+pytestmark = pytest.mark.real
+
+MANIFESTS = Path(__file__).resolve().parents[3] / "manifests"
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
+GONE_SECONDS = 60.0
+
+
+def password(release: Any) -> str:
+    secret = json.loads(release.kubectl("get", "secret", "reconstruction-redis", "-o", "json"))
+    return base64.b64decode(secret["data"]["password"]).decode()
+
+
+def replicas(release: Any) -> int:
+    found = json.loads(release.kubectl("get", "deployment", "reconstruction-operator", "-o", "json"))
+    return int(found["spec"]["replicas"])
+
+
+def jobs(release: Any) -> list[str]:
+    return sorted(release.kubectl("get", "recon", "-o", "name").split())
+
+
+def gone(release: Any, path: str) -> None:
+    wait_until(lambda: not release.cluster.api.is_there(path), f"{path} to be gone", timeout_seconds=GONE_SECONDS)
+
+
+def test_an_install_brings_everything_and_says_what_to_do_next(release: Any) -> None:
+    text = release.install()
+
+    assert "STATUS: deployed" in text
+    assert f"helm -n {release.namespace} test reconstruction --logs" in text
+    assert release.objects() == {
+        "configmap/reconstruction-settings",
+        "deployment.apps/reconstruction-operator",
+        "deployment.apps/reconstruction-worker-cpu",
+        "persistentvolumeclaim/reconstruction-jobs",
+        "poddisruptionbudget.policy/reconstruction-operator",
+        "role.rbac.authorization.k8s.io/reconstruction-operator",
+        "rolebinding.rbac.authorization.k8s.io/reconstruction-operator",
+        "secret/reconstruction-redis",
+        "service/reconstruction-redis",
+        "serviceaccount/reconstruction-operator",
+        "statefulset.apps/reconstruction-redis",
+    }
+
+
+def test_an_upgrade_changes_what_is_asked_for_and_keeps_the_password_and_the_jobs(release: Any) -> None:
+    release.install()
+    before = password(release)
+    release.create_job()
+
+    release.install(operator={"replicas": 3}, workers={"gpu": {"enabled": True}})
+
+    assert replicas(release) == 3
+    assert "deployment.apps/reconstruction-worker-gpu" in release.objects()
+    assert password(release) == before
+    assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
+
+
+def test_an_upgrade_without_any_change_restarts_no_pod(release: Any) -> None:
+    def generations() -> dict[str, int]:
+        found = json.loads(release.kubectl("get", "deployments,statefulsets", "-o", "json"))
+        return {one["metadata"]["name"]: one["metadata"]["generation"] for one in found["items"]}
+
+    release.install()
+    before = generations()
+
+    release.install()
+
+    assert generations() == before
+
+
+def test_a_rollback_is_an_upgrade_back_and_loses_no_job(release: Any) -> None:
+    release.install()
+    release.create_job()
+    before = password(release)
+    release.install(operator={"replicas": 3}, workers={"gpu": {"enabled": True}})
+
+    release.helm("rollback", "1")
+
+    assert replicas(release) == 2
+    assert "deployment.apps/reconstruction-worker-gpu" not in release.objects()
+    assert password(release) == before
+    assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
+
+
+def test_an_uninstall_leaves_the_jobs_and_their_results_and_nothing_else(release: Any) -> None:
+    release.install()
+    release.create_job()
+
+    release.helm("uninstall")
+
+    wait_until(
+        lambda: release.objects() == {"persistentvolumeclaim/reconstruction-jobs"},
+        "nothing but the claim to be left",
+        timeout_seconds=GONE_SECONDS,
+        seen=release.objects,
+    )
+    assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
+    everywhere = release.cluster.kubectl(
+        "get", "clusterroles,clusterrolebindings", "-l", "app.kubernetes.io/instance=reconstruction", "-o", "name"
+    )
+    assert everywhere.stdout == ""
+
+
+def test_an_install_after_that_takes_over_what_was_left(release: Any) -> None:
+    release.install()
+    release.create_job()
+    release.helm("uninstall")
+
+    text = release.install()
+
+    assert "STATUS: deployed" in text
+    assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
+
+
+def test_an_uninstall_that_keeps_nothing_takes_the_jobs_along_and_is_not_stuck(release: Any) -> None:
+    release.install(crds={"keep": False}, jobs={"keep": False})
+    release.create_job("one")
+    release.create_job("two", suspend=True)
+
+    release.helm("uninstall")
+
+    gone(release, CRD)
+    wait_until(lambda: release.objects() == set(), "everything to be gone", timeout_seconds=GONE_SECONDS)
+
+
+def test_a_release_without_the_crd_leaves_the_clusters_own_alone(release: Any) -> None:
+    release.cluster.kubectl("apply", "-f", MANIFESTS / "crd")
+    before = release.cluster.api.get(CRD)["metadata"]["uid"]
+
+    release.install(crds={"enabled": False})
+    release.helm("uninstall")
+
+    assert release.cluster.api.get(CRD)["metadata"]["uid"] == before
