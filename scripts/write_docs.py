@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from prometheus_client.metrics import MetricWrapperBase
@@ -13,7 +14,7 @@ from reconstruction_operator.api.crd import CATEGORY, PRINTER_COLUMNS, SELECTABL
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.api.outcomes import REASONS
 from reconstruction_operator.planning import reasons as conditions
-from reconstruction_operator.telemetry import metrics
+from reconstruction_operator.telemetry import metrics, worker_metrics
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIG = "operator/reconstruction_operator/config.py"
@@ -163,21 +164,40 @@ def metrics_page() -> str:
     parts = [
         "# Metrics",
         "",
-        "What the operator says at `/metrics`, beside the usual ones of Python and its process. This table is made from",
-        "`operator/reconstruction_operator/telemetry/metrics.py` by `make docs`.",
+        "One prefix, base units, and never a job's name as a label: the number of series does not grow with the number of",
+        "jobs. These tables are made from `operator/reconstruction_operator/telemetry` by `make docs`; what to do with them",
+        "is in [dashboards.md](dashboards.md).",
         "",
-        "| name | type | labels | meaning |",
-        "|---|---|---|---|",
+        "## The operator",
+        "",
+        "At `/metrics` of `PROBE_PORT`, beside the usual ones of Python and its process. Each replica says what it sees;",
+        "those that do not lead (`reconstruction_leader` is 0) count the jobs, and do nothing else.",
+        "",
+        *metrics_table(metrics),
+        "",
+        "## The workers",
+        "",
+        "At `/metrics` of `WORKER_METRICS_PORT`, which is off unless it is set, in the worker's main process, whatever the",
+        "pool. The processes of the pool send their numbers there as they come, so that what a process has counted stays",
+        "when it is killed.",
+        "",
+        *metrics_table(worker_metrics),
     ]
+    return "\n".join(parts) + "\n"
+
+
+def metrics_table(module: ModuleType) -> Iterator[str]:
+    """The metrics that a module defines, in its order."""
+    yield "| name | type | labels | meaning |"
+    yield "|---|---|---|---|"
     suffixes = {"counter": "_total", "info": "_info"}
-    for metric in vars(metrics).values():
+    for metric in vars(module).values():
         if not isinstance(metric, MetricWrapperBase):
             continue
         (described,) = metric.describe()
         labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001  # the library has no other way
         name = described.name + suffixes.get(described.type, "")
-        parts.append(f"| `{name}` | {described.type} | {labels} | {described.documentation} |")
-    return "\n".join(parts) + "\n"
+        yield f"| `{name}` | {described.type} | {labels} | {described.documentation} |"
 
 
 def pages() -> dict[str, str]:

@@ -16,6 +16,7 @@ TASK_MODULES: Final = (
     "reconstruction_operator.tasks.reconstruction",
     "reconstruction_operator.tasks.cleanup",
     "reconstruction_operator.tasks.registration",
+    "reconstruction_operator.tasks.exposition",
 )
 PROCESS_TASK: Final = "reconstruction.process"
 CLEANUP_TASK: Final = "reconstruction.cleanup"

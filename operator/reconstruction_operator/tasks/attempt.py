@@ -26,6 +26,7 @@ from reconstruction_operator.tasks import publishing, workspace
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import call_interruptibly
 from reconstruction_operator.tasks.loading import load_photos
+from reconstruction_operator.tasks.measuring import Measures
 from reconstruction_operator.tasks.model_process import run_isolated
 from reconstruction_operator.tasks.publishing import Manifest
 from reconstruction_operator.tasks.selection import Choice, choose
@@ -68,6 +69,7 @@ class Attempt:
         self._inputs: Inputs | None = None
         self._workspace: Workspace | None = None
         self._delivered = False
+        self._measures = Measures()
 
     @property
     def reached(self) -> Reached | None:
@@ -85,6 +87,7 @@ class Attempt:
         order = self._order
         self._heartbeat.check()
         choice = choose(order.model_type, {} if order.envelope is None else order.envelope.parameters)
+        self._measures.model = choice.model.name
         if self._output_uri:
             outputs.check_uri(self._output_uri)  # not only after an hour's work
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
@@ -97,7 +100,7 @@ class Attempt:
             shares=choice.model.step_shares,
             pace_seconds=choice.pace_seconds,
             heartbeat=self._heartbeat,
-            publish=lambda reached, keep: self._publish(reached, self._inputs, keep),
+            publish=self._tell,
         )
         photos = self._load(choice, steps, space)
         result = self._reconstruct(choice, steps, space, photos)
@@ -112,6 +115,7 @@ class Attempt:
 
     def clean_up(self, end: End | None) -> None:
         """To be called when its end is recorded, with the end that counts (None: the attempt was somebody else's)."""
+        self._measures.ended(end)
         if self._workspace is not None:
             self._workspace.discard()
         if self._delivered and end is not None and end.outcome is not Outcome.SUCCEEDED:
@@ -121,6 +125,10 @@ class Attempt:
     @property
     def _output_uri(self) -> str:
         return "" if self._order.envelope is None else self._order.envelope.output_uri
+
+    def _tell(self, reached: Reached, keep: bool) -> None:
+        self._measures.reached(reached.step)
+        self._publish(reached, self._inputs, keep)
 
     def _load(self, choice: Choice, steps: Steps, space: Workspace) -> tuple[Photo, ...]:
         steps.report(Step.LOAD, 0.0)
@@ -134,6 +142,7 @@ class Attempt:
         load = partial(load_photos, model=choice.model, workspace=space, limits=Limits.from_config(), advance=advance)
         photos = call_interruptibly(lambda: load(order.job_id, order.envelope), self._heartbeat.check)
         self._inputs = Inputs(images=len(photos), bytes=sum(photo.bytes for photo in photos))
+        self._measures.read(self._inputs)
         return photos
 
     def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, photos: tuple[Photo, ...]) -> Result:
@@ -153,6 +162,7 @@ class Attempt:
             check=self._heartbeat.check,
             memory_limit_bytes=config.MODEL_MEMORY_BYTES,
             title=choice.model.name,
+            used=self._measures.used,
         )
 
     def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:

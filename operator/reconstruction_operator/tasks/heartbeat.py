@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.services.protocol import BeatReply
 from reconstruction_operator.services.protocol.errors import ProtocolError
+from reconstruction_operator.tasks import measuring
 from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,11 @@ class Heartbeat:
         if self._interruption is None and self._drain_deadline is not None and time.monotonic() >= self._drain_deadline:
             return Interruption(Kind.DRAINED)
         return self._interruption
+
+    @property
+    def redis_is_away(self) -> bool:
+        """Whether the newest beat got no answer."""
+        return self._away_since is not None
 
     def check(self) -> None:
         """Raises InterruptedRunError if the run must end."""
@@ -140,6 +146,7 @@ class Heartbeat:
             self._heard.notify_all()
 
     def _say_that_redis_is_away(self, error: Exception) -> None:
+        measuring.heartbeat_failed()
         if self._away_since is None:
             self._away_since = time.monotonic()
             logger.warning("Redis does not answer; the run goes on without it: %s", error)

@@ -40,12 +40,19 @@ _SECRETS = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_STATE_DB")  # n
 
 
 def run_isolated(
-    request: Request, *, report: Report, check: Callable[[], None], memory_limit_bytes: int, title: str
+    request: Request,
+    *,
+    report: Report,
+    check: Callable[[], None],
+    memory_limit_bytes: int,
+    title: str,
+    used: Callable[[int], None] = lambda _: None,
 ) -> Result:
     """Runs the model in a process; gives back what it gave.
 
     Whatever `report` or `check` raises ends the process within `_GRACE_SECONDS`. `memory_limit_bytes`: resident memory
-    of all its processes together; 0: no limit. `title` says for people what was running ("photogrammetry").
+    of all its processes together; 0: no limit. `title` says for people what was running ("photogrammetry"). `used` is told
+    at the end, however it ends, how much memory they had at most, if that was seen.
 
     Raises:
         ModelFailure: the model's own, or OUT_OF_MEMORY or BACKEND_CRASHED if the process died.
@@ -56,15 +63,19 @@ def run_isolated(
         outcome: Message | None = None
         step = "its start"
         memory = _MemoryWatch(process.pid, memory_limit_bytes, title)
-        while not process.ended:
-            for message in process.listen(_LOOK_SECONDS):
-                if isinstance(message, Progress):
-                    step = message.step.name.lower()
-                    report(message.step, message.fraction, message.message)
-                elif not isinstance(message, Exit):
-                    outcome = message
-            check()
-            memory.check()
+        try:
+            while not process.ended:
+                for message in process.listen(_LOOK_SECONDS):
+                    if isinstance(message, Progress):
+                        step = message.step.name.lower()
+                        report(message.step, message.fraction, message.message)
+                    elif not isinstance(message, Exit):
+                        outcome = message
+                check()
+                memory.check()
+        finally:
+            if memory.peak_bytes:
+                used(memory.peak_bytes)
         return _verdict(outcome, process, f"{title} died during {step}", memory)
 
 
@@ -202,6 +213,7 @@ class _MemoryWatch:
         self._title = title
         self._looked_at = 0.0
         self.newest_bytes = 0
+        self.peak_bytes = 0
         self._leader: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._leader = psutil.Process(pid)
@@ -218,6 +230,7 @@ class _MemoryWatch:
                 with contextlib.suppress(psutil.Error):
                     used += one.memory_info().rss
         self.newest_bytes = used or self.newest_bytes
+        self.peak_bytes = max(self.peak_bytes, used)
         if self._limit_bytes and used > self._limit_bytes:
             raise ModelFailure(
                 "OUT_OF_MEMORY",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -96,11 +97,11 @@ class Steps:
             self._heartbeat.wait(self._begun_at + self._pace_seconds - time.monotonic())
 
     def _check_flag(self) -> None:
-        try:
-            if job_manager.is_job_cancelled(self._job_id):
-                self._heartbeat.hear_cancel()
-        except RedisError:
-            pass  # the heartbeat goes on asking, and says so in the log
+        # While Redis is away an answer would take seconds not to come; the heartbeat goes on asking, and says so in the log.
+        if not self._heartbeat.redis_is_away:
+            with contextlib.suppress(RedisError):
+                if job_manager.is_job_cancelled(self._job_id):
+                    self._heartbeat.hear_cancel()
         self._heartbeat.check()
 
     def _reach(self, step: Step, fraction: float, message: str, *, keep: bool) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import ModuleType
 
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
-from reconstruction_operator.telemetry import metrics
+from reconstruction_operator.telemetry import metrics, worker_metrics
 
-OURS = [one for one in vars(metrics).values() if isinstance(one, MetricWrapperBase)]
+ROOMS = {"operator": metrics, "worker": worker_metrics}
+OURS = [one for room in ROOMS.values() for one in vars(room).values() if isinstance(one, MetricWrapperBase)]
 
 
 @pytest.mark.parametrize("metric", OURS, ids=lambda metric: str(metric._name))
@@ -19,7 +21,14 @@ def test_a_metric_has_our_prefix_base_units_and_bounded_labels(metric: MetricWra
     assert metric._documentation.endswith(".")
 
 
-def test_every_metric_is_in_the_registry_that_is_served() -> None:
-    served = {family.name for family in metrics.REGISTRY.collect()}
+@pytest.mark.parametrize("room", ROOMS.values(), ids=list(ROOMS))
+def test_every_metric_is_in_the_registry_that_is_served(room: ModuleType) -> None:
+    served = {family.name for family in room.REGISTRY.collect()}
 
-    assert {metric._name for metric in OURS} <= served
+    assert {one._name for one in vars(room).values() if isinstance(one, MetricWrapperBase)} <= served
+
+
+def test_no_name_is_defined_twice() -> None:
+    names = [metric._name for metric in OURS]
+
+    assert sorted(set(names)) == sorted(names)

@@ -1,0 +1,71 @@
+"""Every metric of a worker, each defined here once. `docs/metrics.md` is checked against this module.
+
+As for the operator's: one prefix, base units, never a job's name as a label. What happens in the processes of a pool comes
+here by `relay`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram, Info
+
+REGISTRY: Final = CollectorRegistry()
+REGISTRY.register(PROCESS_COLLECTOR)  # of the worker's main process alone
+REGISTRY.register(PLATFORM_COLLECTOR)
+
+_PREFIX = "reconstruction_worker"
+_RUN_SECONDS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
+_MEBIBYTE = 1024**2
+_MEMORY_BYTES = tuple(megabytes * _MEBIBYTE for megabytes in (128, 256, 512, *(1024 * 2**power for power in range(8))))
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
+    return Counter(name, text, labels, namespace=_PREFIX, registry=REGISTRY)
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
+    return Gauge(name, text, labels, namespace=_PREFIX, registry=REGISTRY)
+
+
+def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
+    return Histogram(name, text, labels, namespace=_PREFIX, registry=REGISTRY, buckets=buckets)
+
+
+# --- What it does -----------------------------------------------------------------------------------------------------
+ATTEMPTS = _counter(
+    "attempts",
+    "Attempts that ended here, by model, outcome and the end's reason (empty without one).",
+    ("model", "outcome", "reason"),
+)
+ATTEMPT_TIME = _histogram(
+    "attempt_seconds", "From an attempt's claim to its end, by model and outcome.", ("model", "outcome"), _RUN_SECONDS
+)
+STEP_TIME = _histogram(
+    "step_seconds",
+    "Time that an attempt took for a step that it completed, by model and step.",
+    ("model", "step"),
+    _RUN_SECONDS,
+)
+IMAGES = _counter("images", "Photos that were read and checked, by model.", ("model",))
+INPUT = _counter("input_bytes", "Size of those photos, by model.", ("model",))
+OUTPUT = _counter("output_bytes", "Size of the results that were published, by model.", ("model",))
+PEAK_MEMORY = _histogram(
+    "model_peak_memory_bytes",
+    "Most resident memory that a model's processes had together in one run, looked at twice a second, by model.",
+    ("model",),
+    _MEMORY_BYTES,
+)
+HIGHEST_MEMORY = _gauge(
+    "model_highest_memory_bytes", "The highest of those since the worker's start, by model.", ("model",)
+)
+
+# --- How it is --------------------------------------------------------------------------------------------------------
+HEARTBEAT_FAILURES = _counter("heartbeat_failures", "Heartbeats of running attempts that Redis did not answer.")
+RUNNING = _gauge("running_attempts", "Tasks that run at this moment.")
+SLOTS = _gauge("slots", "Tasks that can run at the same time.")
+DRAINING = _gauge("draining", "1 once the worker was asked to stop and takes no more jobs.")
+MODEL_AVAILABLE = _gauge("model_available", "1 for each installed model that can run here, by model.", ("model",))
+REPORTS_DROPPED = _counter("reports_dropped", "Measurements of a pool's processes that found no room to be sent.")
+
+BUILD = Info("build", "Version of the worker.", namespace=_PREFIX, registry=REGISTRY)

@@ -1,0 +1,105 @@
+"""A worker's metrics as Prometheus reads them: whatever the pool, and whatever became of its processes."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from reconstruction_operator.api.steps import STEPS
+
+from devcluster import wait_until
+from devcluster.ports import free_ports
+from devcluster.workers import Farm
+
+pytestmark = pytest.mark.real
+
+
+@dataclass(frozen=True)
+class Scraped:
+    """The samples of one worker, read anew each time."""
+
+    port: int
+
+    def text(self) -> str:
+        address = f"http://127.0.0.1:{self.port}/metrics"
+        with urllib.request.urlopen(address, timeout=30) as answer:  # our own, on loopback
+            return str(answer.read().decode())
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return value_in(self.text(), f"reconstruction_worker_{name}", labels)
+
+    def wait_for(self, wanted: float, name: str, **labels: str) -> None:
+        wait_until(
+            lambda: self.value(name, **labels) == wanted,
+            f"{name}{labels} to be {wanted}",
+            timeout_seconds=120,
+            seen=self.text,
+        )
+
+
+def value_in(text: str, name: str, labels: Mapping[str, str]) -> float | None:
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return float(sample.value)
+    return None
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_a_job_is_counted_once_with_its_six_steps(pool: str, own_farm: Farm, job_id: str) -> None:
+    (port,) = free_ports(1)
+    own_farm.start(pool=pool, concurrency=1 if pool == "solo" else 2, WORKER_METRICS_PORT=str(port))
+    scraped = Scraped(port)
+    own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")
+
+    scraped.wait_for(1, "attempts_total", model="placeholder", outcome="Succeeded", reason="")
+    for step in STEPS:
+        assert (scraped.value("step_seconds_sum", model="placeholder", step=step.name) or 0) > 0.4
+    assert scraped.value("slots") == (1 if pool == "solo" else 2)
+    scraped.wait_for(0, "running_attempts")
+    scraped.wait_for(1, "model_available", model="placeholder")
+
+
+def test_an_isolated_model_tells_photos_bytes_and_memory(own_farm: Farm, job_id: str) -> None:
+    (port,) = free_ports(1)
+    own_farm.start(WORKER_METRICS_PORT=str(port))
+    own_farm.photo(job_id)
+    size = (own_farm.jobs_dir / job_id / "input" / "a.jpg").stat().st_size
+    scraped = Scraped(port)
+    own_farm.wait_state(own_farm.send(job_id, "rough-good"), "SUCCESS")
+
+    scraped.wait_for(1, "attempts_total", model="rough-good", outcome="Succeeded", reason="")
+    assert scraped.value("images_total", model="rough-good") == 1
+    assert scraped.value("input_bytes_total", model="rough-good") == size
+    assert (scraped.value("output_bytes_total", model="rough-good") or 0) > 0
+    assert (scraped.value("model_highest_memory_bytes", model="rough-good") or 0) > 1 << 20
+    assert scraped.value("model_peak_memory_bytes_count", model="rough-good") == 1
+
+
+def test_a_redis_that_is_away_is_seen_in_the_heartbeat_failures(own_farm: Farm, job_id: str) -> None:
+    (port,) = free_ports(1)
+    own_farm.start(WORKER_METRICS_PORT=str(port), PLACEHOLDER_STEP_SECONDS="600", BEAT_SECONDS="0.2")
+    scraped = Scraped(port)
+    own_farm.wait_step(own_farm.send(job_id, "placeholder"), "Loading input files")
+    scraped.wait_for(1, "running_attempts")
+    own_farm.server.kill()
+
+    wait_until(
+        lambda: (scraped.value("heartbeat_failures_total") or 0) > 0,
+        "heartbeats to fail",
+        timeout_seconds=120,
+        seen=scraped.text,
+    )
+
+
+def test_a_port_that_is_taken_costs_the_metrics_and_not_the_worker(own_farm: Farm, job_id: str) -> None:
+    (port,) = free_ports(1)
+    own_farm.start("first", WORKER_METRICS_PORT=str(port))
+    second = own_farm.start("second", WORKER_METRICS_PORT=str(port))
+
+    wait_until(lambda: "no metrics at" in second.log.read_text(), "the second one to say so", seen=second.log_end)
+    own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")
+    assert second.alive

@@ -1,0 +1,109 @@
+"""Measurements of a pool's processes reach the process that is asked, whole, and never hold anybody up."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+from reconstruction_operator.telemetry import relay
+from reconstruction_operator.telemetry import worker_metrics as metrics
+from reconstruction_operator.telemetry.relay import Relay
+
+from devcluster.waiting import wait_until
+
+
+@pytest.fixture(autouse=True)
+def _counted_from_zero() -> Iterator[None]:
+    yield
+    relay.install(None)
+    for metric in (metrics.ATTEMPTS, metrics.STEP_TIME, metrics.HIGHEST_MEMORY, metrics.IMAGES):
+        metric.clear()
+
+
+def value(name: str, **labels: str) -> float | None:
+    return metrics.REGISTRY.get_sample_value(f"reconstruction_worker_{name}", labels)
+
+
+def opened() -> Relay:
+    one = Relay()
+    relay.install(one)
+    one.start()
+    return one
+
+
+def test_a_counter_grows_a_histogram_observes_and_a_gauge_keeps_the_highest() -> None:
+    one = opened()
+    for seconds, memory in ((0.25, 700.0), (4.0, 300.0)):
+        relay.report(metrics.ATTEMPTS, 1, "placeholder", "Failed", "DISK_FULL")
+        relay.report(metrics.STEP_TIME, seconds, "placeholder", "Loading input files")
+        relay.report(metrics.HIGHEST_MEMORY, memory, "placeholder")
+    one.close()
+
+    step = {"model": "placeholder", "step": "Loading input files"}
+    assert value("attempts_total", model="placeholder", outcome="Failed", reason="DISK_FULL") == 2
+    assert (value("step_seconds_count", **step), value("step_seconds_sum", **step)) == (2, 4.25)
+    assert value("model_highest_memory_bytes", model="placeholder") == 700
+
+
+def test_what_a_forked_process_sent_counts_although_it_was_killed() -> None:
+    one = Relay()
+    relay.install(one)
+    child = os.fork()
+    if child == 0:
+        relay.report(metrics.IMAGES, 16, "photogrammetry")
+        os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    one.start()
+    one.close()
+
+    assert value("images_total", model="photogrammetry") == 16
+
+
+def test_many_senders_at_once_lose_nothing_without_saying_so() -> None:
+    one = opened()
+    dropped_before = value("reports_dropped_total") or 0
+
+    def send() -> None:
+        for _ in range(500):
+            relay.report(metrics.IMAGES, 1, "placeholder")
+
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    one.close()
+
+    dropped = (value("reports_dropped_total") or 0) - dropped_before + one.unsent
+    assert (value("images_total", model="placeholder") or 0) + dropped == 2_000
+
+
+def test_a_full_pipe_costs_the_measurement_and_no_time_and_is_told_later() -> None:
+    one = Relay()
+    relay.install(one)
+    dropped_before = value("reports_dropped_total") or 0
+    for _ in range(5_000):
+        relay.report(metrics.IMAGES, 1, "placeholder")
+    missing = one.unsent
+    one.start()
+    wait_until(
+        lambda: value("images_total", model="placeholder") == 5_000 - missing, "the pipe to be read", timeout_seconds=60
+    )
+    relay.report(metrics.IMAGES, 1, "placeholder")
+    one.close()
+
+    assert missing > 0
+    assert (value("reports_dropped_total") or 0) - dropped_before == missing
+
+
+def test_without_a_relay_a_measurement_is_forgotten() -> None:
+    relay.report(metrics.IMAGES, 1, "nowhere")
+
+    assert value("images_total", model="nowhere") is None
+
+
+def test_a_metric_that_cannot_be_sent_is_refused() -> None:
+    with pytest.raises(TypeError, match="Info cannot be reported"):
+        relay.apply(metrics.BUILD, 1.0, ())
