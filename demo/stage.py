@@ -154,16 +154,17 @@ def _settings(places: Places) -> dict[str, str]:
 def _start(system: System, places: Places, display: Display, who: str, **settings: str) -> None:
     for name in ("operator", "worker"):
         (system.folder / f"{name}.log").symlink_to(places.logs / f"{name}.log")
-    operator = system.start_operator(**settings)
+    # The worker first: an operator that finds none says so in the job's Events.
     worker = system.start_worker(concurrency=_WORKER_PROCESSES)
-    probe = f"http://127.0.0.1:{system.probe_ports['operator']}/readyz"
-    wait_until(lambda: _ready(operator, probe), "the operator to be ready", timeout_seconds=_READY_SECONDS)
-    display.say(f"reconstruction-operator run: process {operator.pid}, {who}")
     with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
         wait_until(lambda: _registered(worker, client), "the worker to register", timeout_seconds=_READY_SECONDS)
     display.say(
         f"celery -A reconstruction_operator.celery_app worker: process {worker.pid}; it knows nothing of Kubernetes"
     )
+    operator = system.start_operator(**settings)
+    probe = f"http://127.0.0.1:{system.probe_ports['operator']}/readyz"
+    wait_until(lambda: _ready(operator, probe), "the operator to be ready", timeout_seconds=_READY_SECONDS)
+    display.say(f"reconstruction-operator run: process {operator.pid}, {who}")
 
 
 def _ready(operator: Process, probe: str) -> bool:
