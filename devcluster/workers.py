@@ -45,8 +45,9 @@ class Farm:
         self.jobs_dir.mkdir()
         self.pids_dir.mkdir()
         self.state = redis.Redis.from_url(server.url(1), decode_responses=True)
-        self.app = Celery("user", broker=server.url(0), backend=server.url(0), set_as_current=False)
-        self.app.conf.update(broker_connection_retry_on_startup=True)
+        self.app = Celery("reader", broker=server.url(0), backend=server.url(0), set_as_current=False)
+        # Without a backend: what sends to one subscribes to the answer, and wants to unsubscribe when Redis is gone.
+        self._sender = Celery("sender", broker=server.url(0), set_as_current=False)
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +63,7 @@ class Farm:
                 process.resume()
             process.kill()
         self.state.close()
+        self._sender.close()
         self.app.close()
         self._run.close()
 
@@ -111,7 +113,12 @@ class Farm:
 
     def send(self, job_id: str, model: str, job: Mapping[str, Any] | None = None, **options: Any) -> AsyncResult:
         """A message to the default queue."""
-        return self.app.send_task("reconstruction.process", (job_id, model, job), **options)
+        sent = self._sender.send_task("reconstruction.process", (job_id, model, job), **options)
+        return AsyncResult(sent.id, app=self.app)
+
+    def order_cleanup(self, job_id: str) -> None:
+        """As the operator does it."""
+        self._sender.send_task("reconstruction.cleanup", (job_id,))
 
     def photo(self, job_id: str) -> None:
         """One photo in the job's own input folder, for models that want one."""

@@ -92,7 +92,7 @@ def test_an_order_to_clean_up_deletes_the_files(farm: Farm, job_id: str) -> None
     result = farm.send(job_id, "placeholder", Envelope(attempt=1).to_json(), task_id=f"{job_id}-1")
     farm.wait_state(result, "SUCCESS")
 
-    farm.app.send_task("reconstruction.cleanup", (job_id,))
+    farm.order_cleanup(job_id)
 
     wait_until(lambda: farm.seen(job_id, f"{job_id}-1").cleaned, "the worker to say that the files are gone")
     assert not (farm.jobs_dir / job_id).exists()

@@ -74,7 +74,7 @@ def test_a_worker_that_is_cut_off_from_redis_goes_on_and_says_its_end_later(own_
 
     own_farm.server.pause()
     threading.Event().wait(_AWAY_SECONDS)  # an outage lasts a time; there is nothing else to wait for
-    assert output.exists(), worker.log_end()
+    wait_until(output.exists, "the job to be done without Redis", seen=worker.log_end)
     own_farm.server.resume()
 
     assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
