@@ -23,7 +23,7 @@ def run(
     """Runs `python -P -m module arguments`; its output goes to the file `log`.
 
     Raises:
-        MemoryError: it was killed, which is what the kernel does when memory runs out.
+        MemoryError: it found no memory, or was killed, which is what the kernel does when memory runs out.
         RuntimeError: it failed, with the end of its output.
 
     """
@@ -41,6 +41,8 @@ def run(
         raise MemoryError(f"{module} was killed")
     if process.returncode != 0:
         said = log.read_text(errors="replace")[-_TAIL_CHARACTERS:]
+        if "MemoryError" in said or "bad_alloc" in said:
+            raise MemoryError(said)
         raise RuntimeError(f"{module} ended with status {process.returncode}: {said}")
     progress(1.0, message)
 

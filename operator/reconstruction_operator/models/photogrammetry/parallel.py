@@ -31,6 +31,10 @@ def each(
             future.result()
             done(finished, len(futures))
         return [future.result() for future in futures]
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(str(error)) from error
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         cv2.setNumThreads(threads)

@@ -40,13 +40,7 @@ def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: Prog
     prepared = []
     ordered = sorted(photos, key=lambda photo: natural_order(photo.path.name))
     for index, photo in enumerate(ordered):
-        try:
-            prepared.append(_prepare_one(photo.path, folder / f"{index:04d}.jpg", max_size))
-        # What Pillow's decoders raise on broken files; SyntaxError is its own for bad PNG chunks.
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ModelFailure(
-                "CORRUPT_IMAGE", f"{photo.path.name} cannot be read ({error}): remove it or export it again"
-            ) from error
+        prepared.append(_prepare_one(photo.path, folder / f"{index:04d}.jpg", max_size))
         progress((index + 1) / len(ordered), f"photo {index + 1}/{len(ordered)}")
     return prepared
 
@@ -57,19 +51,18 @@ def natural_order(name: str) -> list[tuple[int, int, str]]:
 
 
 def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
-    with Image.open(source) as image:
-        exif = image.getexif()
-        lens = exif.get_ifd(ExifTags.IFD.Exif)
-        full_size = image.size
-        image.draft("RGB", (max_size, max_size))  # lets the JPEG decoder skip detail that is thrown away below
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+    try:
+        upright, camera, relative = _read(source, max_size)
+    # What Pillow's decoders raise on broken files; SyntaxError is its own for bad PNG chunks.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ModelFailure(
+            "CORRUPT_IMAGE", f"{source.name} cannot be read ({error}): remove it or export it again"
+        ) from error
     scale = max_size / max(upright.size)
     if scale < 1.0:
         size = (round(upright.width * scale), round(upright.height * scale))
         upright = upright.resize(size, Image.Resampling.LANCZOS)
     upright.save(target, quality=_JPEG_QUALITY, subsampling=0)
-    relative = relative_focal_length(dict(lens), max(full_size))
-    maker, model = exif.get(ExifTags.Base.Make, ""), exif.get(ExifTags.Base.Model, "")
     focal = f"{relative:.4f}" if relative else "unknown"
     return PreparedPhoto(
         name=target.name,
@@ -77,8 +70,18 @@ def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
         width=upright.width,
         height=upright.height,
         focal_px=relative * max(upright.size) if relative else None,
-        camera=f"{maker}|{model}|{focal}|{upright.width}x{upright.height}",
+        camera=f"{camera}|{focal}|{upright.width}x{upright.height}",
     )
+
+
+def _read(source: Path, max_size: int) -> tuple[Image.Image, str, float | None]:
+    """The upright RGB photo, its camera's maker and model, and its relative focal length."""
+    with Image.open(source) as image:
+        exif = image.getexif()
+        relative = relative_focal_length(dict(exif.get_ifd(ExifTags.IFD.Exif)), max(image.size))
+        camera = f"{exif.get(ExifTags.Base.Make, '')}|{exif.get(ExifTags.Base.Model, '')}"
+        image.draft("RGB", (max_size, max_size))  # lets the JPEG decoder skip detail that is thrown away anyway
+        return ImageOps.exif_transpose(image).convert("RGB"), camera, relative
 
 
 def relative_focal_length(lens: dict[int, object], long_side_px: int) -> float | None:

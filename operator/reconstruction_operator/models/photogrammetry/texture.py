@@ -103,10 +103,11 @@ def bake(
     original = atlas.original[corners]
     total = np.zeros(len(texels.face), dtype=np.float32)
     blended = np.zeros((len(texels.face), 3), dtype=np.float32)
+    uses = weights[atlas.original[atlas.mesh.faces]].max(axis=1) > 0  # (faces, views)
     adding = threading.Lock()
 
     def add_photo(index: int) -> None:
-        here = np.flatnonzero(weights[:, index][original].any(axis=1))
+        here = np.flatnonzero(uses[texels.face, index])
         share = texels.weights[here].astype(np.float32)
         weight = (weights[:, index][original[here]] * share).sum(axis=1)
         points = np.einsum("tc,tcx->tx", texels.weights[here], atlas.mesh.vertices[corners[here]])

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import threading
+
+import cv2
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry import parallel
+
+
+def nowhere(done: int, of: int) -> None:
+    pass
+
+
+def test_results_come_in_the_order_of_the_items_and_each_is_reported() -> None:
+    reported: list[tuple[int, int]] = []
+    squares = parallel.each(lambda x: x * x, range(5), 3, lambda done, of: reported.append((done, of)))
+    assert squares == [0, 1, 4, 9, 16]
+    assert reported == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+
+
+def test_a_failure_is_raised_and_what_has_not_begun_is_dropped() -> None:
+    begun: list[int] = []
+    go_on = threading.Event()
+
+    def one(item: int) -> None:
+        begun.append(item)
+        if item == 0:
+            raise ZeroDivisionError
+        go_on.wait(60)
+
+    with pytest.raises(ZeroDivisionError):
+        parallel.each(one, range(100), 2, nowhere)
+    go_on.set()
+    assert len(begun) < 10
+
+
+def test_a_stop_while_reporting_is_raised() -> None:
+    def stop(done: int, of: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        parallel.each(abs, [1, 2], 1, stop)
+
+
+def test_the_number_of_opencv_threads_is_as_before_afterwards() -> None:
+    cv2.setNumThreads(2)
+    parallel.each(lambda x: cv2.blur(np.zeros((9, 9), np.float32), (x, x)), [3, 5], 2, nowhere)
+    assert cv2.getNumThreads() == 2
+
+
+def test_no_memory_for_opencv_is_a_lack_of_memory_as_any_other() -> None:
+    def too_large(side: int) -> object:
+        return cv2.resize(np.zeros((1, 1, 3), np.float64), (side, side))
+
+    with pytest.raises(MemoryError):
+        parallel.each(too_large, [3_000_000], 1, nowhere)
