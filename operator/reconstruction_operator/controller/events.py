@@ -24,7 +24,8 @@ _WAITING_AT_MOST: Final = 2_000
 _REMEMBERED: Final = 4_000  # Events that a repetition is counted on
 _SERIES_SECONDS: Final = 600.0  # a repetition within this time is counted on the first Event
 _NOTE_LIMIT: Final = 1_024  # characters; the API's own limit
-_PAUSE_SECONDS: Final = 0.05  # while statuses wait: they go first
+_PAUSE_SECONDS: Final = 0.05  # while ends and phases wait: they go first
+_YIELD_SECONDS: Final = 0.2  # after each Event while progress waits
 _RETRY_SECONDS: Final = 1.0
 _GONE: Final = 404
 
@@ -69,7 +70,7 @@ def event_body(told: Told, name: str, instance: str) -> dict[str, Any]:
 
 
 class EventPoster:
-    """Posts what it is told. Shares the writer's token bucket, and waits while statuses wait."""
+    """Posts what it is told. Shares the writer's token bucket, and lets statuses go first."""
 
     def __init__(
         self,
@@ -104,10 +105,12 @@ class EventPoster:
             while not self._waiting:  # again: who tells of no Events wakes us as well
                 self._wake.clear()
                 await self._wake.wait()
-            if not self._writer.idle or not self._writer.bucket.take(self._monotonic()):
+            if self._writer.urgent or not self._writer.bucket.take(self._monotonic()):
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             await self._post(self._waiting.popleft())
+            if not self._writer.idle:  # progress goes first as well, and yet must not keep every Event from being told
+                await asyncio.sleep(_YIELD_SECONDS)
 
     async def flush(self, timeout_seconds: float) -> None:
         """Post what waits (instead of `run`), for so long at most: the end of the process loses the rest."""

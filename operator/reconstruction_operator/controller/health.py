@@ -9,7 +9,7 @@ from reconstruction_operator.controller.probes import Check
 from reconstruction_operator.telemetry import metrics
 
 if TYPE_CHECKING:
-    from reconstruction_operator.controller.running import Operator
+    from reconstruction_operator.controller.operating import Operator
 
 _LAG_SECONDS: Final = 10.0  # an event loop that is later than that does nothing in time
 _ROUND_SECONDS: Final = (

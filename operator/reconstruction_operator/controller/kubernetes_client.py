@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,9 +22,13 @@ import yaml
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
+_log = logging.getLogger(__name__)
+
+JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 _USER_AGENT: Final = "reconstruction-operator"  # also who manages the fields that we write
 _TIMEOUT_SECONDS: Final = 10.0
+_REFRESH_SECONDS: Final = 10.0  # between two reads of refused credentials: a plugin may be slow, or ask a person
 _UNAUTHORIZED: Final = 401
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
@@ -94,10 +99,21 @@ async def connection(environ: Mapping[str, str] = os.environ) -> Connection:
 
 
 class Api:
-    """JSON in, JSON out. `last_answer` is the monotonic time of the newest answer, whatever it was."""
+    """JSON in, JSON out. `last_answer` is the monotonic time of the newest answer, whatever it was.
 
-    def __init__(self, where: Connection, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    `reconnect` finds the server and fresh credentials when the old ones are refused: tokens of plugins run out.
+    """
+
+    def __init__(
+        self,
+        where: Connection,
+        reconnect: Callable[[], Awaitable[Connection]],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._where = where
+        self._reconnect = reconnect
+        self._refused_at = -_REFRESH_SECONDS
         self._monotonic = monotonic
         self._session: aiohttp.ClientSession | None = None
         self.last_answer: float | None = None
@@ -116,7 +132,7 @@ class Api:
         method: str,
         path: str,
         *,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Any] | None = None,
         params: Mapping[str, str] | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
@@ -133,24 +149,36 @@ class Api:
                 connector=aiohttp.TCPConnector(ssl=self._where.ssl_context, limit=32),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=5.0),
             )
-        headers = {**await self._where.headers(), "Accept": accept, "User-Agent": _USER_AGENT}
-        data = None
-        if body is not None:
-            headers["Content-Type"] = content_type
-            data = json.dumps(body, separators=(",", ":")).encode()
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
-            async with (
-                asyncio.timeout(timeout_seconds),
-                self._session.request(
-                    method, self._where.server + path, data=data, params=params, headers=headers
-                ) as answer,
-            ):
-                text = await answer.read()
-                status, retry_after = answer.status, answer.headers.get("Retry-After")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            async with asyncio.timeout(timeout_seconds):
+                headers = {**await self._where.headers(), "Accept": accept, "User-Agent": _USER_AGENT}
+                if data is not None:
+                    headers["Content-Type"] = content_type
+                url = self._where.server + path
+                async with self._session.request(method, url, data=data, params=params, headers=headers) as answer:
+                    text = await answer.read()
+                    status, retry_after = answer.status, answer.headers.get("Retry-After")
+        except (aiohttp.ClientError, TimeoutError, OSError, kubernetes_config.ConfigException) as error:
             raise ApiError(0, type(error).__name__, str(error) or f"{method} {path}") from error
         self.last_answer = self._monotonic()
+        if status == _UNAUTHORIZED:
+            await self._refresh()
         return _parsed(status, text, retry_after)
+
+    async def _refresh(self) -> None:
+        """Read the credentials again; the request is the caller's to repeat."""
+        if self._monotonic() - self._refused_at < _REFRESH_SECONDS:
+            return
+        self._refused_at = self._monotonic()
+        try:
+            self._where = await self._reconnect()
+        except NoClusterError as error:
+            _log.warning("The API server refused our credentials, and there are no others: %s", error)
+            return
+        session, self._session = self._session, None  # its TLS context may hold an old client certificate
+        if session is not None:
+            await session.close()
 
 
 def _parsed(status: int, text: bytes, retry_after: str | None) -> dict[str, Any]:

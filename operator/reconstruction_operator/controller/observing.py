@@ -28,12 +28,13 @@ class Subject:
 class QueueFacts:
     """What was last read of the queues. `waiting` counts what was sent since."""
 
-    workers: Mapping[str, int] = field(default_factory=dict)
+    workers: Mapping[str, int] | None = None  # None: not read yet
     waiting: dict[str, int] = field(default_factory=dict)
 
     def of(self, queue: str) -> Queue:
-        """Of one queue."""
-        return Queue(workers=self.workers.get(queue, 0), waiting=self.waiting.get(queue, 0))
+        """Of one queue. Before the first reading somebody is taken to listen: nobody should be warned for nothing."""
+        workers = 1 if self.workers is None else self.workers.get(queue, 0)
+        return Queue(workers=workers, waiting=self.waiting.get(queue, 0))
 
     def sent(self, queue: str) -> None:
         """One more message waits, until the next reading says how many do."""

@@ -76,7 +76,7 @@ class QueueWatch:
         queues = waiting | self._more()
         workers = workers_by_queue(await protocol.arun(self._state, protocol.live_workers(self._keys)))
         lengths = await self._actor.queue_lengths(sorted(queues)) if queues else {}
-        turned = {queue for queue in queues if bool(workers.get(queue)) != bool(self._facts.workers.get(queue))}
+        turned = {queue for queue in queues if bool(workers.get(queue)) != bool(self._facts.of(queue).workers)}
         self._facts.workers = workers
         self._facts.waiting = dict(lengths)
         if turned:

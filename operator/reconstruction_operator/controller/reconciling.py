@@ -16,7 +16,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller import objects
 from reconstruction_operator.controller.acting import Actor, Order, Results
@@ -259,28 +259,3 @@ def _surprising(job: Job, seen: Observation) -> bool:
     if phase in (Phase.RUNNING, Phase.CANCELLING):
         return job.status.worker is not None and seen.claim is None and seen.end is None
     return phase is Phase.QUEUED and seen.record is None
-
-
-async def watch_heartbeats(
-    store: Store, observer: Observer, election: Election, contact: Contact, *, period_seconds: float
-) -> None:
-    """Look at the heartbeat of everything that runs; what has none is looked at closer. Until cancelled."""
-    while True:
-        await asyncio.sleep(period_seconds)
-        if election.fence is None:
-            continue
-        running = {
-            job.task: job.key
-            for job in store
-            if job.status.phase in (Phase.RUNNING, Phase.CANCELLING) and objects.ours(job)
-        }
-        tasks: list[TaskId] = list(running)
-        try:
-            for first in range(0, len(tasks), _HEARTBEATS):
-                for task in await observer.without_heartbeat(tasks[first : first + _HEARTBEATS]):
-                    store.mark(running[task])
-        except RedisError as error:
-            contact.failed(error)
-
-
-_HEARTBEATS: Final = 1_000  # in one read

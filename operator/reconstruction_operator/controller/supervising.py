@@ -18,8 +18,8 @@ _LAG_PERIOD_SECONDS: Final = 0.5
 class Supervisor:
     """Starts tasks and watches over them. `stopping` is set when the process should end."""
 
-    def __init__(self) -> None:
-        self.stopping = asyncio.Event()
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self.stopping = stopping
         self.crashed: dict[str, BaseException | None] = {}  # by the task's name; None: it just ended
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -29,13 +29,14 @@ class Supervisor:
         self._tasks.append(task)
         task.add_done_callback(self._ended)
 
-    async def stop(self) -> None:
-        """Cancel all, the newest first, and wait until they have ended."""
-        for task in reversed(self._tasks):
+    async def stop(self, *names: str) -> None:
+        """Cancel the tasks of these names, or all, and wait until they have ended."""
+        ending = [task for task in self._tasks if not names or task.get_name() in names]
+        for task in ending:
             task.remove_done_callback(self._ended)
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await asyncio.gather(*ending, return_exceptions=True)
+        self._tasks = [task for task in self._tasks if task not in ending]
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():

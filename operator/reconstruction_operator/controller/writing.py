@@ -8,19 +8,18 @@ looked at again with what the server has now.
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller import objects, patches
+from reconstruction_operator.controller.backlog import Backlog, Kind, Pending, kind_of
 from reconstruction_operator.controller.buckets import TokenBucket
-from reconstruction_operator.controller.kubernetes_client import MERGE_PATCH, ApiError
+from reconstruction_operator.controller.kubernetes_client import JSON_PATCH, ApiError
 from reconstruction_operator.controller.store import Store
 from reconstruction_operator.planning.types import Event, Job
 from reconstruction_operator.telemetry import metrics
@@ -40,83 +39,12 @@ _CONFLICT: Final = 409
 _INVALID: Final = 422
 
 
-class Kind(enum.IntEnum):
-    """What is written; lower goes first."""
-
-    FINISHED = 0
-    PHASE = 1
-    PROGRESS = 2
-
-
-@dataclass(slots=True)
-class Pending:
-    """The newest status that is wanted for a job."""
-
-    key: JobKey
-    status: Status
-    kind: Kind
-    events: tuple[Event, ...]
-    since: float  # monotonic, of the first wish that was not written
-
-
 class Transport(Protocol):
     """What the writer needs of the API client."""
 
     async def request(  # noqa: D102  # as Api.request
         self, method: str, path: str, *, body: Any, content_type: str, timeout_seconds: float
     ) -> dict[str, Any]: ...
-
-
-def kind_of(stored: Status, wanted: Status) -> Kind:
-    """How urgent a write is."""
-    if wanted.phase is not None and wanted.phase.finished:
-        return Kind.FINISHED
-    same = stored.phase is wanted.phase and stored.attempt == wanted.attempt
-    # A condition that turns is what somebody waits for; a message or a percentage is not.
-    turned = [one.status for one in stored.conditions] != [one.status for one in wanted.conditions]
-    seen = stored.observed_generation == wanted.observed_generation
-    return Kind.PROGRESS if same and not turned and seen else Kind.PHASE
-
-
-@dataclass
-class Backlog:
-    """What waits to be written, one entry a job, in the order of writing."""
-
-    _queues: tuple[dict[JobKey, Pending], ...] = field(default_factory=lambda: tuple({} for _ in Kind))
-
-    def __len__(self) -> int:
-        """How many jobs wait."""
-        return sum(len(queue) for queue in self._queues)
-
-    def put(self, pending: Pending) -> None:
-        """Replace what waits for the same job; it keeps its age, and its place unless its kind is another."""
-        old = self.find(pending.key)
-        if old is not None:
-            pending.since = min(pending.since, old.since)
-            if old.kind is not pending.kind:
-                del self._queues[old.kind][pending.key]
-        self._queues[pending.kind][pending.key] = pending
-
-    def find(self, key: JobKey) -> Pending | None:
-        """What waits for the job."""
-        return next((queue[key] for queue in self._queues if key in queue), None)
-
-    def drop(self, key: JobKey) -> None:
-        """Nothing is wanted any more."""
-        for queue in self._queues:
-            queue.pop(key, None)
-
-    def take(self, busy: set[JobKey]) -> Pending | None:
-        """The next to be written, but none of the jobs in `busy`."""
-        for queue in self._queues:
-            for key in queue:
-                if key not in busy:
-                    return queue.pop(key)
-        return None
-
-    def oldest(self) -> float | None:
-        """When the oldest was first wanted."""
-        return min((one.since for queue in self._queues for one in queue.values()), default=None)
 
 
 class StatusWriter:
@@ -169,6 +97,11 @@ class StatusWriter:
     def idle(self) -> bool:
         """Nothing waits and nothing is under way."""
         return not self._backlog and not self._busy
+
+    @property
+    def urgent(self) -> bool:
+        """An end or a change of phase waits."""
+        return self._backlog.urgent
 
     def lag_seconds(self) -> float:
         """Age of the oldest wish."""
@@ -237,7 +170,7 @@ class StatusWriter:
                 "PATCH",
                 f"{objects.path(job.key)}/status",
                 body=patch,
-                content_type=MERGE_PATCH,
+                content_type=JSON_PATCH,
                 timeout_seconds=_WRITE_TIMEOUT_SECONDS,
             )
         except ApiError as error:
@@ -260,7 +193,7 @@ class StatusWriter:
                 self._backlog.put(pending)
             log = _log.warning if self._failures == 1 else _log.debug
             log("The API server did not take a status write; tried again in %.1f s: %s", wait, error)
-        elif error.status in (_GONE, _CONFLICT):
+        elif error.status in (_GONE, _CONFLICT) or patches.UID_TEST_FAILED in error.message:
             _log.debug(
                 "%s/%s is gone or another object: its status is not written", pending.key.namespace, pending.key.name
             )

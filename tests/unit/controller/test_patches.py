@@ -1,4 +1,4 @@
-"""Merge patches of the status: only what differs, and null for what went."""
+"""Patches of the status: for one object alone, and only what differs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Cancel, Condition, Failure, Phase, Progress, Status
-from reconstruction_operator.controller.patches import merge_patch, status_patch
+from reconstruction_operator.controller.patches import status_patch
 
 KEY = JobKey("default", "banana", "uid-banana")
 RUNNING = Status(
@@ -23,95 +23,86 @@ RUNNING = Status(
 )
 
 
-def apply(document: Any, patch: Any) -> Any:
-    """RFC 7386, as the server does it."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(document) if isinstance(document, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = apply(result.get(name), value)
-    return result
+def apply(document: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, Any]:
+    """RFC 6902 as far as the patches go: the status after them."""
+    status = dict(document)
+    for change in patch:
+        match change, change["path"].split("/")[1:]:
+            case {"op": "add", "value": value}, ["status"]:
+                status = dict(value)
+            case {"op": "add", "value": value}, ["status", name]:
+                status[name] = value
+            case {"op": "remove"}, ["status", name]:
+                del status[name]
+            case {"op": "test"}, ["metadata", "uid"]:
+                pass
+            case _:
+                raise AssertionError(f"not expected: {change}")
+    return status
 
 
-def test_the_uid_is_a_precondition() -> None:
-    patch = status_patch(KEY, Status(), RUNNING, whole=False)
+def changes(stored: Status, wanted: Status, *, whole: bool = False) -> list[dict[str, Any]]:
+    """The patch without its test of the uid."""
+    patch = status_patch(KEY, stored, wanted, whole=whole)
+    assert patch is not None
+    return patch[1:]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_uid_is_tested_before_anything_is_written(whole: bool) -> None:
+    patch = status_patch(KEY, Status(), RUNNING, whole=whole)
 
     assert patch is not None
-    assert patch["metadata"] == {"uid": "uid-banana"}
+    assert patch[0] == {"op": "test", "path": "/metadata/uid", "value": "uid-banana"}
 
 
-def test_nothing_is_sent_if_nothing_differs() -> None:
-    assert status_patch(KEY, RUNNING, RUNNING, whole=True) is None
-    assert status_patch(KEY, RUNNING, RUNNING, whole=False) is None
+@pytest.mark.parametrize("whole", [True, False])
+def test_nothing_is_sent_if_nothing_differs(whole: bool) -> None:
+    assert status_patch(KEY, RUNNING, RUNNING, whole=whole) is None
 
 
-def test_progress_sends_the_percentage_and_nothing_else() -> None:
-    wanted = replace(RUNNING, progress=replace(RUNNING.progress or Progress(), percent=12))
+def test_progress_sends_the_progress_and_nothing_else() -> None:
+    wanted = replace(RUNNING, progress=Progress(percent=12, step="Preprocessing images", step_index=2))
 
-    patch = status_patch(KEY, RUNNING, wanted, whole=False)
-
-    assert patch == {"metadata": {"uid": "uid-banana"}, "status": {"progress": {"percent": 12}}}
+    assert changes(RUNNING, wanted) == [
+        {
+            "op": "add",
+            "path": "/status/progress",
+            "value": {"percent": 12, "step": "Preprocessing images", "stepIndex": 2, "stepCount": 6},
+        }
+    ]
 
 
 def test_a_field_that_went_is_removed_on_the_server() -> None:
-    wanted = replace(RUNNING, worker=None, progress=replace(RUNNING.progress or Progress(), eta_seconds=None))
-
-    patch = status_patch(KEY, RUNNING, wanted, whole=False)
-
-    assert patch is not None
-    assert patch["status"] == {"worker": None, "progress": {"etaSeconds": None}}
+    assert changes(RUNNING, replace(RUNNING, worker=None)) == [{"op": "remove", "path": "/status/worker"}]
 
 
-STALE = replace(
-    RUNNING,
-    failure=Failure("WORKER_LOST", "gone", retriable=True),
-    task_id="x-1",
-    cancel=Cancel(),
-    progress=replace(RUNNING.progress or Progress(), step_index=3, display="old"),
-)
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        pytest.param(Status(observed_generation=2, phase=Phase.PENDING, attempt=2), id="next attempt"),
-        pytest.param(replace(RUNNING, phase=Phase.SUCCEEDED, worker=None, progress=None), id="succeeded"),
-        pytest.param(replace(RUNNING, phase=Phase.FAILED, failure=Failure("TIMEOUT", "late")), id="failed"),
-    ],
-)
-@pytest.mark.parametrize("really_stored", [pytest.param(RUNNING, id="as known"), pytest.param(STALE, id="otherwise")])
-def test_a_whole_patch_leaves_nothing_stale_even_if_our_view_was_old(wanted: Status, really_stored: Status) -> None:
-    patch = status_patch(KEY, RUNNING, wanted, whole=True)
-
-    assert patch is not None
-    assert codec.decode(Status, apply(codec.encode(really_stored), patch["status"])) == wanted
-
-
-def test_lists_are_replaced_as_a_whole() -> None:
+def test_conditions_are_replaced_as_a_whole() -> None:
     wanted = replace(RUNNING, conditions=(Condition("Running", "False", "Ended"),))
 
-    patch = status_patch(KEY, RUNNING, wanted, whole=False)
-
-    assert patch is not None
-    assert patch["status"] == {"conditions": [{"type": "Running", "status": "False", "reason": "Ended"}]}
+    value = [{"type": "Running", "status": "False", "reason": "Ended"}]
+    assert changes(RUNNING, wanted) == [{"op": "add", "path": "/status/conditions", "value": value}]
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
-        pytest.param({}, {"a": 1}, {"a": 1}, id="added"),
-        pytest.param({"a": 1}, {}, {"a": None}, id="removed"),
-        pytest.param({"a": 1}, {"a": 2}, {"a": 2}, id="changed"),
-        pytest.param({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, {"a": {"c": 3}}, id="nested"),
-        pytest.param({"a": {"b": 1}}, {"a": {"b": 1}}, {}, id="nested and equal"),
-        pytest.param({"a": {"b": 1}}, {"a": 1}, {"a": 1}, id="a mapping becomes a number"),
-    ],
-)
-def test_merge_patch(before: dict[str, Any], after: dict[str, Any], expected: dict[str, Any]) -> None:
-    patch = merge_patch(before, after)
+WANTED = [
+    pytest.param(Status(observed_generation=2, phase=Phase.PENDING, attempt=2), id="next attempt"),
+    pytest.param(replace(RUNNING, phase=Phase.SUCCEEDED, worker=None, progress=None), id="succeeded"),
+    pytest.param(replace(RUNNING, phase=Phase.FAILED, failure=Failure("TIMEOUT", "late")), id="failed"),
+]
 
-    assert patch == expected
-    assert apply(before, patch) == after
+
+@pytest.mark.parametrize("wanted", WANTED)
+def test_what_differs_makes_the_wanted_status_of_the_stored_one(wanted: Status) -> None:
+    patched = apply(codec.encode(RUNNING), changes(RUNNING, wanted))
+
+    assert codec.decode(Status, patched) == wanted
+
+
+STALE = replace(RUNNING, failure=Failure("WORKER_LOST", "gone", retriable=True), task_id="x-1", cancel=Cancel())
+
+
+@pytest.mark.parametrize("wanted", WANTED)
+def test_a_whole_patch_leaves_nothing_stale_even_if_our_view_was_old(wanted: Status) -> None:
+    patched = apply(codec.encode(STALE), changes(RUNNING, wanted, whole=True))
+
+    assert codec.decode(Status, patched) == wanted

@@ -18,7 +18,7 @@ async def finish() -> None:
 
 
 async def test_a_crash_asks_for_the_end_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    supervisor = Supervisor()
+    supervisor = Supervisor(asyncio.Event())
     supervisor.start("reconciler", crash())
 
     await asyncio.wait_for(supervisor.stopping.wait(), 10)
@@ -29,7 +29,7 @@ async def test_a_crash_asks_for_the_end_and_is_logged(caplog: pytest.LogCaptureF
 
 
 async def test_a_task_that_just_ends_is_as_bad_as_a_crash() -> None:
-    supervisor = Supervisor()
+    supervisor = Supervisor(asyncio.Event())
     supervisor.start("sweeper", finish())
 
     await asyncio.wait_for(supervisor.stopping.wait(), 10)
@@ -46,11 +46,13 @@ async def test_a_stop_is_no_crash_and_waits_for_all() -> None:
         finally:
             ended.append(name)
 
-    supervisor = Supervisor()
+    supervisor = Supervisor(asyncio.Event())
     supervisor.start("first", work("first"))
     supervisor.start("second", work("second"))
     await asyncio.sleep(0)
 
+    await supervisor.stop("second")
+    assert ended == ["second"]
     await supervisor.stop()
 
     assert sorted(ended) == ["first", "second"]

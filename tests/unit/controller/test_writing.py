@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
+from reconstruction_operator.controller.backlog import Backlog, Kind, Pending, kind_of
 from reconstruction_operator.controller.kubernetes_client import ApiError
 from reconstruction_operator.controller.store import Store
-from reconstruction_operator.controller.writing import Backlog, Kind, Pending, StatusWriter, kind_of
+from reconstruction_operator.controller.writing import StatusWriter
 from reconstruction_operator.planning.types import Event, Job
 
 Body = Callable[..., dict[str, Any]]
@@ -128,9 +129,13 @@ class Server:
     async def request(
         self, method: str, path: str, *, body: Any, content_type: str, timeout_seconds: float
     ) -> dict[str, Any]:
-        assert (method, content_type) == ("PATCH", "application/merge-patch+json")
+        assert (method, content_type) == ("PATCH", "application/json-patch+json")
+        status = {}
+        for change in body[1:]:
+            name = change["path"].rpartition("/")[2]
+            status.update(change["value"] if name == "status" else {name: change["value"]})
         assert timeout_seconds < 10.0  # a hanging server must not hold a sender for long
-        self.patches.append((path.rsplit("/", 2)[1], body["status"]))
+        self.patches.append((path.rsplit("/", 2)[1], status))
         self.times.append(time.monotonic())
         self.asked.set()
         await asyncio.sleep(0)
@@ -139,7 +144,7 @@ class Server:
         self.version += 1
         name = path.rsplit("/", 2)[1]
         metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "resourceVersion": str(self.version)}
-        return {"metadata": metadata, "status": {"phase": body["status"].get("phase"), "attempt": 1}}
+        return {"metadata": metadata, "status": {"phase": status.get("phase"), "attempt": 1}}
 
     @property
     def names(self) -> list[str]:
@@ -283,7 +288,8 @@ async def test_a_newer_wish_replaces_the_one_that_failed(fixture: Fixture) -> No
     "error",
     [
         pytest.param(ApiError(404, "NotFound", "gone"), id="gone"),
-        pytest.param(ApiError(409, "Conflict", "uid"), id="another object"),
+        pytest.param(ApiError(422, "", "testing path /metadata/uid value failed"), id="another object"),
+        pytest.param(ApiError(409, "Conflict", "too many writers"), id="conflict"),
         pytest.param(ApiError(422, "Invalid", "a finished phase never changes"), id="refused by a rule"),
         pytest.param(ApiError(403, "Forbidden", "role"), id="refused by the role"),
     ],

@@ -1,0 +1,196 @@
+"""The parts of a running operator: put together, started, and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+import redis.asyncio
+
+from reconstruction_operator import config
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.controller import heartbeats, measuring, subscribing
+from reconstruction_operator.controller.acting import Actor
+from reconstruction_operator.controller.admitting import Admission
+from reconstruction_operator.controller.contact import Contact
+from reconstruction_operator.controller.election import Election
+from reconstruction_operator.controller.events import EventPoster
+from reconstruction_operator.controller.kubernetes_client import Api
+from reconstruction_operator.controller.liveness import LivenessTracker
+from reconstruction_operator.controller.observing import Observer
+from reconstruction_operator.controller.orphans import Orphans
+from reconstruction_operator.controller.queues import QueueWatch
+from reconstruction_operator.controller.reconciling import Parts, Reconciler
+from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.supervising import LoopLag, Supervisor
+from reconstruction_operator.controller.sweeping import Periods, Sweeper
+from reconstruction_operator.controller.timers import Timers
+from reconstruction_operator.controller.watching import WatchAge
+from reconstruction_operator.controller.writing import StatusWriter
+from reconstruction_operator.planning.types import Event, Job, Limits, Record
+from reconstruction_operator.services import clients, dispatch
+from reconstruction_operator.services.keys import Keys
+
+_log = logging.getLogger(__name__)
+
+_FLUSH_SECONDS: Final = 3.0  # for what is decided and not yet written, at a clean stop
+_EVENTS_SECONDS: Final = 1.0
+_HEARTBEAT_LOOKS: Final = 4.0  # in the time after which a silent worker is lost
+_GAP_SECONDS: Final = 5.0  # between two looks at a silent worker: more, and its silence is counted anew
+
+
+def limits() -> Limits:
+    """The settings that plans depend on."""
+    return Limits(
+        lost_after_seconds=config.LOST_AFTER_SECONDS,
+        epoch_grace_seconds=config.EPOCH_GRACE_SECONDS,
+        resend_seconds=config.RESEND_SECONDS,
+        backoff_seconds=config.BACKOFF_SECONDS,
+        backoff_max_seconds=config.BACKOFF_MAX_SECONDS,
+        cancel_ttl_seconds=config.CANCEL_TTL_SECONDS,
+        progress_seconds=config.PROGRESS_SECONDS,
+    )
+
+
+def identity() -> str:
+    """Who we are in the Lease: the pod's name, and what no restarted process shares with its predecessor."""
+    return f"{socket.gethostname()}_{uuid.uuid4()}"
+
+
+class Operator:
+    """All parts of one process, made from the settings."""
+
+    def __init__(self, api: Api, *, install_id: str, namespaces: Sequence[str], stopping: asyncio.Event) -> None:
+        self.api = api
+        self.state: redis.asyncio.Redis = clients.async_state_client()
+        self.result_backend: redis.asyncio.Redis = clients.async_results_client()
+        keys = Keys()
+        me = identity()
+        self.supervisor = Supervisor(stopping)
+        self.lag = LoopLag()
+        self.watch_age = WatchAge()
+        self.store = Store()
+        self.election = Election(
+            api,
+            namespace=config.OPERATOR_NAMESPACE,
+            name=config.LEASE_NAME,
+            identity=me,
+            duration_seconds=config.LEASE_SECONDS,
+        )
+        timers = Timers()
+        liveness = LivenessTracker(_GAP_SECONDS)
+        self.observer = Observer(self.state, self.result_backend, keys=keys, liveness=liveness)
+        self.actor = Actor(self.state, api, dispatch.Dispatcher(), keys=keys, install_id=install_id)
+        self.writer = StatusWriter(
+            api,
+            self.store,
+            writes_per_second=config.WRITES_PER_SECOND,
+            allowed=self.leading,
+            stored=self._stored,
+            again=lambda key, seconds: timers.wake(key, time.monotonic() + seconds),
+        )
+        self.poster = EventPoster(api, self.writer, instance=me)
+        self.admission = Admission(self.store, window=config.DISPATCH_WINDOW)
+        self.orphans = Orphans(
+            self.observer, self.actor, limits=limits(), ours=lambda record: _watched(record, install_id, namespaces)
+        )
+        self.sweeper = Sweeper(
+            api,
+            self.state,
+            self.store,
+            self.orphans,
+            keys=keys,
+            install_id=install_id,
+            namespaces=namespaces,
+            periods=Periods(config.SWEEP_SECONDS, config.LIST_SECONDS),
+            leading=self.leading,
+        )
+        self.contact = Contact(
+            self.state,
+            self.observer,
+            liveness,
+            self.election,
+            keys=keys,
+            install_id=install_id,
+            forgot=self.sweeper.ask,
+        )
+        self.queues = QueueWatch(
+            self.state,
+            self.actor,
+            self.observer.queues,
+            self.store,
+            keys=keys,
+            more=self.orphans.queues,
+            leading=self.leading,
+            room=self.store.changed.set,
+        )
+        self.reconciler = Reconciler(
+            Parts(
+                store=self.store,
+                observer=self.observer,
+                actor=self.actor,
+                writer=self.writer,
+                election=self.election,
+                contact=self.contact,
+                admission=self.admission,
+                orphans=self.orphans,
+                timers=timers,
+            ),
+            limits=limits(),
+            batch_seconds=config.BATCH_SECONDS,
+            sweep=self.sweeper.ask,
+        )
+
+    def leading(self) -> bool:
+        """Whether this replica works."""
+        return self.election.fence is not None
+
+    async def start(self) -> None:
+        """Start all tasks."""
+        start = self.supervisor.start
+        start("loop lag", self.lag.run())
+        start("status writer", self.writer.run())
+        start("events", self.poster.run())
+        start("contact with Redis", self.contact.run())
+        start("queues", self.queues.run())
+        start("subscription", subscribing.listen(self.result_backend, self.store, self.sweeper.ask))
+        start("reconciler", self.reconciler.run())
+        start("sweeper", self.sweeper.run())
+        beats = heartbeats.watch(
+            self.store,
+            self.observer,
+            self.election,
+            self.contact,
+            period_seconds=min(1.0, config.LOST_AFTER_SECONDS / _HEARTBEAT_LOOKS),
+        )
+        start("heartbeats", beats)
+        start("election", self.election.run())
+
+    async def stop(self) -> None:
+        """Write what is decided, release the Lease, and end all tasks: a few seconds at most."""
+        await self.supervisor.stop("reconciler", "sweeper")  # nothing new is decided from here on
+        leading = self.leading()
+        if leading and not self.supervisor.crashed and not await self.writer.flush(_FLUSH_SECONDS):
+            _log.warning("Some statuses were not written before the end; the next leader decides them again")
+        await self.supervisor.stop()
+        if leading:
+            await self.election.release()
+            await self.poster.flush(_EVENTS_SECONDS)
+        self.actor.close()
+        await self.state.aclose()
+        await self.result_backend.aclose()
+        self.supervisor.stopping.set()  # kopf waits for it in a task of its own, and at the end for that task
+
+    def _stored(self, job: Job, status: Status, events: tuple[Event, ...]) -> None:
+        self.admission.stored(job.key)
+        self.poster.tell(job.key, events)
+        measuring.stored(job, status)
+
+
+def _watched(record: Record, install_id: str, namespaces: Sequence[str]) -> bool:
+    return record.install_id == install_id and (not namespaces or record.namespace in namespaces)
