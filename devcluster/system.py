@@ -23,6 +23,7 @@ from devcluster.ports import free_ports
 from devcluster.processes import Process
 from devcluster.redis_server import Redis
 from devcluster.runs import Run
+from devcluster.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OPERATOR_NAMESPACE = "reconstruction-system"
@@ -86,7 +87,11 @@ class System:
     def install(self) -> None:
         """Apply the shipped manifests: the CRD, the namespace, and the operator's own account with its role."""
         self.cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
-        self.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
+        # Not `kubectl wait`: it gives up on a CRD that is so new that it has no conditions yet.
+        wait_until(
+            lambda: self.cluster.api.is_there("/apis/reconstruction.dev/v1alpha1"),
+            "the API server to serve ReconstructionJobs",
+        )
         self.cluster.kubectl("apply", "-k", REPOSITORY / "manifests" / "install")
         self._kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
 
