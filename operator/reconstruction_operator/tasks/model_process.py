@@ -15,18 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psutil
-
 from reconstruction_operator.models import exchange
 from reconstruction_operator.models.exchange import Defect, Exit, Failure, Message, Progress, Request
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
+from reconstruction_operator.tasks.memory import MemoryWatch, megabytes
 
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1  # between two looks at whether the run must end
 _BEAT_SECONDS = 1.0  # between two signs of life to the process
 _GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL: part of the contract
-_MEMORY_SECONDS = 0.5  # between two looks at the process's memory
 _LOG_TAIL_BYTES = 4_096
 _MESSAGE_TAIL_CHARS = 400
 _THREAD_VARIABLES = (
@@ -62,7 +60,7 @@ def run_isolated(
     with _ModelProcess(request) as process:
         outcome: Message | None = None
         step = "its start"
-        memory = _MemoryWatch(process.pid, memory_limit_bytes, title)
+        memory = MemoryWatch(process.pid, memory_limit_bytes, title)
         try:
             while not process.ended:
                 for message in process.listen(_LOOK_SECONDS):
@@ -205,40 +203,7 @@ class _ModelProcess:
             os.killpg(self._process.pid, number)
 
 
-class _MemoryWatch:
-    """Looks at the resident memory of a process and of all below it."""
-
-    def __init__(self, pid: int, limit_bytes: int, title: str) -> None:
-        self._limit_bytes = limit_bytes
-        self._title = title
-        self._looked_at = 0.0
-        self.newest_bytes = 0
-        self.peak_bytes = 0
-        self._leader: psutil.Process | None = None
-        with contextlib.suppress(psutil.Error):
-            self._leader = psutil.Process(pid)
-
-    def check(self) -> None:
-        """Raises ModelFailure if the limit is passed."""
-        now = time.monotonic()
-        if self._leader is None or now - self._looked_at < _MEMORY_SECONDS:
-            return
-        self._looked_at = now
-        used = 0
-        with contextlib.suppress(psutil.Error):
-            for one in (self._leader, *self._leader.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    used += one.memory_info().rss
-        self.newest_bytes = used or self.newest_bytes
-        self.peak_bytes = max(self.peak_bytes, used)
-        if self._limit_bytes and used > self._limit_bytes:
-            raise ModelFailure(
-                "OUT_OF_MEMORY",
-                f"{self._title} used {_megabytes(used)} of memory; this worker allows {_megabytes(self._limit_bytes)}",
-            )
-
-
-def _verdict(outcome: Message | None, process: _ModelProcess, what: str, memory: _MemoryWatch) -> Result:
+def _verdict(outcome: Message | None, process: _ModelProcess, what: str, memory: MemoryWatch) -> Result:
     match outcome:
         case Result():
             return outcome
@@ -251,7 +216,7 @@ def _verdict(outcome: Message | None, process: _ModelProcess, what: str, memory:
             raise _death(process, what, memory)
 
 
-def _death(process: _ModelProcess, what: str, memory: _MemoryWatch) -> ModelFailure:
+def _death(process: _ModelProcess, what: str, memory: MemoryWatch) -> ModelFailure:
     process.read_rest()
     log = process.log
     logger.error("%s (%s); the end of its output:\n%s", what, process.exit, log)
@@ -259,7 +224,7 @@ def _death(process: _ModelProcess, what: str, memory: _MemoryWatch) -> ModelFail
     number = None if ended is None else ended.signal
     if ended is None or number == signal.SIGKILL:
         # Nobody here sent that: on a machine of its own it is the kernel, when memory is short.
-        used = f"; it used {_megabytes(memory.newest_bytes)} when it was last seen" if memory.newest_bytes else ""
+        used = f"; it used {megabytes(memory.newest_bytes)} when it was last seen" if memory.newest_bytes else ""
         return ModelFailure("OUT_OF_MEMORY", f"{what}: killed from outside by SIGKILL, most likely for memory{used}")
     how = f"it exited with code {ended.code} and without a result" if number is None else f"killed by {_name(number)}"
     return ModelFailure("BACKEND_CRASHED", _with_tail(f"{what}: {how}", log))
@@ -281,7 +246,3 @@ def _environment(scratch: Path, threads: int) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in _SECRETS}
     limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
     return {**inherited, **limits, "PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch)}
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1024**2:.0f} MB"

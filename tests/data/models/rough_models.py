@@ -1,5 +1,5 @@
 """Models that misbehave, each in one way."""
-# ruff: noqa: ARG002  # each misbehaves in its own way, and few look at what they are given
+# ruff: noqa: ARG002, PLC0415  # imports in the order that matters; each misbehaves in its own way, and few look at what they are given
 
 from __future__ import annotations
 
@@ -177,6 +177,23 @@ class Daemon(Good):
             os.setsid()
             time.sleep(20)
             os._exit(0)
+
+
+class Compressing(Good):
+    """Compresses after pycolmap was loaded, which brings a zlib of its own."""
+
+    name = "rough-zlib"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        import gzip
+        import zlib
+
+        import pycolmap
+        from PIL import Image
+
+        assert pycolmap.__version__
+        assert zlib.decompress(zlib.compress(b"0" * 100_000)) == gzip.decompress(gzip.compress(b"0" * 100_000))
+        Image.new("RGB", (64, 64)).save(work.output_dir / "picture.png")
 
 
 class Meshless(Good):

@@ -113,6 +113,11 @@ def test_a_model_that_talks_without_end_holds_up_nothing(work: Work) -> None:
     assert result.quality["photos"] == 1
 
 
+def test_compression_works_beside_a_library_that_brings_its_own(work: Work) -> None:
+    assert run("rough-zlib", work).quality["photos"] == 1
+    assert (work.output_dir / "picture.png").stat().st_size > 0
+
+
 def test_a_process_that_left_the_group_does_not_hold_up_the_end(work: Work) -> None:
     begun = time.monotonic()
     run("rough-daemon", work)

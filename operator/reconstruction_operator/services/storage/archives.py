@@ -23,12 +23,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol, cast
 
 from reconstruction_operator.services.storage import names
+from reconstruction_operator.services.storage.budgets import Budget, CountingFile
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits, Tick
 
 _REFUSED = "INPUT_REFUSED"
 _CHUNK_BYTES = 1 << 20
-_LARGEST_READ_BYTES = 1 << 22  # tarfile reads extended headers in one piece, of any size that they say
 _DIRECTORY_ENTRY_BYTES = 1 << 10  # of a .zip: far more than a name needs
 _ENCRYPTED = 0x1  # in a .zip entry's flags
 _ZIP_END = struct.Struct("<4s4H2LH")
@@ -74,7 +74,7 @@ def unpack(archive: Path, shown: str, into: Path, limits: Limits, tick: Tick) ->
         StorageError: INPUT_REFUSED: no archive, damaged, encrypted, too large, or with entries that point elsewhere.
 
     """
-    budget = _Budget(shown, limits)
+    budget = Budget(shown, limits)
     result = Unpacked()
     try:
         with ExitStack() as stack:
@@ -97,26 +97,7 @@ def unpack(archive: Path, shown: str, into: Path, limits: Limits, tick: Tick) ->
     return result
 
 
-class _Budget:
-    """What may still be read of an archive."""
-
-    def __init__(self, shown: str, limits: Limits) -> None:
-        self._shown, self._limits = shown, limits
-        self._entries = self._bytes = 0
-
-    def count_entry(self) -> None:
-        self._entries += 1
-        if self._entries > self._limits.max_files:
-            raise StorageError(_REFUSED, f"archive {self._shown} holds more than {self._limits.max_files} files")
-
-    def count_bytes(self, count: int) -> None:
-        self._bytes += count
-        if self._bytes > self._limits.max_bytes:
-            allowed = self._limits.max_bytes / 1024**2
-            raise StorageError(_REFUSED, f"archive {self._shown} unpacks to more than {allowed:.0f} MB")
-
-
-def _entries(archive: Path, shown: str, limits: Limits, budget: _Budget, stack: ExitStack) -> Iterator[_Entry]:
+def _entries(archive: Path, shown: str, limits: Limits, budget: Budget, stack: ExitStack) -> Iterator[_Entry]:
     file = stack.enter_context(archive.open("rb"))
     magic = file.read(6)
     file.seek(0)
@@ -141,7 +122,7 @@ def _entries(archive: Path, shown: str, limits: Limits, budget: _Budget, stack: 
 # --- .zip -------------------------------------------------------------------------------------------------------------
 
 
-def _zip_entries(file: BinaryIO, shown: str, limits: Limits, budget: _Budget, stack: ExitStack) -> Iterator[_Entry]:
+def _zip_entries(file: BinaryIO, shown: str, limits: Limits, budget: Budget, stack: ExitStack) -> Iterator[_Entry]:
     size = _directory_bytes(file)
     if size > limits.max_files * _DIRECTORY_ENTRY_BYTES:  # zipfile would read all of it into memory
         raise StorageError(_REFUSED, f"archive {shown} holds more than {limits.max_files} files")
@@ -152,7 +133,7 @@ def _zip_entries(file: BinaryIO, shown: str, limits: Limits, budget: _Budget, st
         kind = stat.S_IFMT(info.external_attr >> 16)
 
         def reader(info: zipfile.ZipInfo = info) -> _Readable:
-            return _Counting(cast("BinaryIO", opened.open(info)), budget)
+            return CountingFile(cast("BinaryIO", opened.open(info)), budget)
 
         yield _Entry(info.filename, info.is_dir(), kind in (0, stat.S_IFREG), reader)
 
@@ -182,9 +163,9 @@ def _directory_bytes(file: BinaryIO) -> int:
 # --- .tar -------------------------------------------------------------------------------------------------------------
 
 
-def _tar_entries(plain: BinaryIO, budget: _Budget, stack: ExitStack) -> Iterator[_Entry]:
+def _tar_entries(plain: BinaryIO, budget: Budget, stack: ExitStack) -> Iterator[_Entry]:
     stack.callback(plain.close)
-    counting = _Counting(plain, budget)
+    counting = CountingFile(plain, budget)
     opened = stack.enter_context(tarfile.TarFile(fileobj=cast("IO[bytes]", counting), mode="r"))
     while (member := opened.next()) is not None:
         opened.members.clear()  # type: ignore[attr-defined]  # it would keep them all
@@ -192,53 +173,9 @@ def _tar_entries(plain: BinaryIO, budget: _Budget, stack: ExitStack) -> Iterator
         def reader(member: tarfile.TarInfo = member) -> _Readable | None:
             # Its data passes through `counting`; a sparse file's holes do not, and are counted on top.
             source = opened.extractfile(member)
-            return source if source is None or not member.issparse() else _Counting(cast("BinaryIO", source), budget)
+            return source if source is None or not member.issparse() else CountingFile(cast("BinaryIO", source), budget)
 
         yield _Entry(member.name, member.isdir(), member.isreg(), reader)
-
-
-class _Counting:
-    """A file whose every byte counts against the budget, also those that are passed over.
-
-    tarfile goes back by one byte before each header. A decompressor would begin anew for that, so what was read last is
-    kept and given again.
-    """
-
-    def __init__(self, plain: BinaryIO, budget: _Budget) -> None:
-        self._plain, self._budget = plain, budget
-        self._last = b""  # the newest piece of `plain`
-        self._behind = 0  # bytes of it that are still to be given again
-        self._end = 0  # position of `plain`
-
-    def read(self, size: int = -1, /) -> bytes:
-        if not 0 <= size <= _LARGEST_READ_BYTES:
-            raise tarfile.ReadError("it has a header of more than 4 MB")
-        again = self._last[len(self._last) - self._behind :][:size]
-        self._behind -= len(again)
-        if len(again) == size:
-            return again
-        data = self._plain.read(size - len(again))
-        self._budget.count_bytes(len(data))
-        self._end += len(data)
-        self._last = data or self._last
-        return again + data
-
-    def tell(self) -> int:
-        return self._end - self._behind
-
-    def seek(self, position: int, whence: int = os.SEEK_SET, /) -> int:
-        if whence != os.SEEK_SET or position < self._end - len(self._last):
-            raise tarfile.ReadError("it cannot be read in one go")
-        if position <= self._end:
-            self._behind = self._end - position
-        else:
-            self._behind = 0
-            while self._end < position and self.read(min(_CHUNK_BYTES, position - self._end)):
-                pass
-        return self.tell()
-
-    def close(self) -> None:
-        self._plain.close()
 
 
 # --- Both -------------------------------------------------------------------------------------------------------------

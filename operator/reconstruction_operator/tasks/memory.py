@@ -1,0 +1,50 @@
+"""How much memory a model's processes use, and the limit that a worker sets."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import psutil
+
+from reconstruction_operator.models.interface import ModelFailure
+
+_LOOK_SECONDS = 0.5  # between two looks
+
+
+class MemoryWatch:
+    """Looks at the resident memory of a process and of all below it."""
+
+    def __init__(self, pid: int, limit_bytes: int, title: str) -> None:
+        self._limit_bytes = limit_bytes
+        self._title = title
+        self._looked_at = 0.0
+        self.newest_bytes = 0
+        self.peak_bytes = 0
+        self._leader: psutil.Process | None = None
+        with contextlib.suppress(psutil.Error):
+            self._leader = psutil.Process(pid)
+
+    def check(self) -> None:
+        """Raises ModelFailure if the limit is passed."""
+        now = time.monotonic()
+        if self._leader is None or now - self._looked_at < _LOOK_SECONDS:
+            return
+        self._looked_at = now
+        used = 0
+        with contextlib.suppress(psutil.Error):
+            for one in (self._leader, *self._leader.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    used += one.memory_info().rss
+        self.newest_bytes = used or self.newest_bytes
+        self.peak_bytes = max(self.peak_bytes, used)
+        if self._limit_bytes and used > self._limit_bytes:
+            raise ModelFailure(
+                "OUT_OF_MEMORY",
+                f"{self._title} used {megabytes(used)} of memory; this worker allows {megabytes(self._limit_bytes)}",
+            )
+
+
+def megabytes(count: int) -> str:
+    """A number of bytes for people."""
+    return f"{count / 1024**2:.0f} MB"
