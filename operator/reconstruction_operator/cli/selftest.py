@@ -103,7 +103,7 @@ async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
         NoClusterError: nothing says where the API server is.
 
     """
-    api = Api(await kubernetes_client.connection())
+    api = Api(await kubernetes_client.connection(), kubernetes_client.connection)
     try:
         succeeded = await selftest(api, namespace=namespace, queue=queue, timeout_seconds=timeout_seconds, say=_say)
     except ApiError as error:

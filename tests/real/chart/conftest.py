@@ -13,11 +13,8 @@ import pytest
 
 from devcluster import Cluster
 from devcluster.helm import helm
-from devcluster.waiting import wait_until
 
 CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
-_DEADLINE_SECONDS = 120.0  # a namespace is gone in 6 s on an idle machine
 
 
 @dataclass(frozen=True)
@@ -85,17 +82,9 @@ def release(chart_cluster: Cluster) -> Iterator[Release]:
     chart_cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
     one = Release(chart_cluster, namespace)
     yield one
-    if (
-        "reconstruction"
-        in helm("list", "--namespace", namespace, "--short", kubeconfig=chart_cluster.kubeconfig).stdout
-    ):
+    installed = helm("list", "--namespace", namespace, "--short", kubeconfig=chart_cluster.kubeconfig).stdout.split()
+    if one.name in installed:
         one.helm("uninstall")
-    if chart_cluster.api.is_there(CRD):
-        chart_cluster.api.delete(CRD)
-    chart_cluster.api.delete(f"/api/v1/namespaces/{namespace}")
-    for path in (CRD, f"/api/v1/namespaces/{namespace}"):
-        wait_until(
-            lambda path=path: not chart_cluster.api.is_there(path),
-            f"{path} to be gone",
-            timeout_seconds=_DEADLINE_SECONDS,
-        )
+    # kubectl waits until they are gone.
+    chart_cluster.kubectl("delete", "crd", "reconstructionjobs.reconstruction.dev", "--ignore-not-found")
+    chart_cluster.kubectl("delete", "namespace", namespace)

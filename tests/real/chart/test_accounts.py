@@ -1,0 +1,126 @@
+"""The accounts that the chart makes may do what their programs must: real processes with their tokens."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from devcluster import Redis
+from devcluster.helm import helm
+from devcluster.system import QUICK_SETTINGS, System
+from devcluster.waiting import wait_until
+
+pytestmark = pytest.mark.real
+
+CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
+PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
+FINISHED_SECONDS = 120.0
+
+
+@pytest.fixture
+def system(release: Any) -> Iterator[System]:
+    """The release, whose operator works in its namespace alone, and processes in place of its pods."""
+    release.install(operator={"watchNamespaces": [release.namespace]}, crds={"keep": False})
+    with Redis() as redis, System(release.cluster, redis, settings=QUICK_SETTINGS) as running:
+        account = release.cluster.service_account_kubeconfig(release.namespace, "reconstruction-operator")
+        running.start_operator(
+            KUBECONFIG=str(account), OPERATOR_NAMESPACE=release.namespace, WATCH_NAMESPACES=release.namespace
+        )
+        running.start_worker()
+        yield running
+
+
+def hooks(release: Any) -> list[dict[str, Any]]:
+    """What `helm test` makes before its pod."""
+    text = helm("template", "reconstruction", CHART, "--namespace", release.namespace).stdout
+    return [
+        one
+        for one in yaml.safe_load_all(text)
+        if one and one["metadata"]["name"] == "reconstruction-test" and one["kind"] != "Pod"
+    ]
+
+
+def selftest(release: Any, *options: str) -> subprocess.CompletedProcess[str]:
+    """As the pod of `helm test` runs it, with its account."""
+    release.kubectl("apply", "-f", "-", text=yaml.safe_dump_all(hooks(release)))
+    account = release.cluster.service_account_kubeconfig(release.namespace, "reconstruction-test")
+    return subprocess.run(
+        [PROGRAM, "selftest", f"--namespace={release.namespace}", *options],
+        env={"KUBECONFIG": str(account), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+
+
+def test_helms_test_sees_a_job_succeed_and_leaves_nothing(system: System, release: Any) -> None:
+    done = selftest(release)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith(f"in namespace {release.namespace}, queue celery")
+    assert lines[-1] == "It works."
+    assert any(line.startswith("Succeeded, 100 %") for line in lines), done.stdout
+    assert release.kubectl("get", "recon", "-o", "name") == ""
+
+
+def test_helms_test_says_where_a_job_got_stuck_and_leaves_nothing(system: System, release: Any) -> None:
+    done = selftest(release, "--queue=nobody", "--timeout-seconds=5")
+
+    assert done.returncode == 1
+    assert "It is not finished in time. Last seen: Queued" in done.stdout
+    assert done.stdout.splitlines()[-1] == "It does not work."
+    assert release.kubectl("get", "recon", "-o", "name") == ""
+
+
+def test_helms_test_without_permission_says_so(release: Any) -> None:
+    release.install(crds={"keep": False})
+    account = release.cluster.service_account_kubeconfig(release.namespace, "default")
+
+    done = subprocess.run(
+        [PROGRAM, "selftest", f"--namespace={release.namespace}"],
+        env={"KUBECONFIG": str(account), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+
+    assert done.returncode == 1
+    assert "The API server refuses the test's job: 403 Forbidden" in done.stdout
+
+
+def test_an_operator_of_one_namespace_leaves_other_namespaces_alone(system: System, release: Any) -> None:
+    cluster = release.cluster
+    cluster.kubectl("-n", "default", "create", "-f", "-", input=yaml.safe_dump(job("elsewhere")))
+    release.kubectl("create", "-f", "-", text=yaml.safe_dump(job("here")))
+
+    wait_until(
+        lambda: phase(release, release.namespace, "here") == "Succeeded",
+        "the job in its namespace to succeed",
+        timeout_seconds=FINISHED_SECONDS,
+        seen=lambda: phase(release, release.namespace, "here"),
+    )
+
+    assert phase(release, "default", "elsewhere") == ""  # nobody has looked at it
+    cluster.kubectl("-n", "default", "delete", "recon", "elsewhere")
+
+
+def job(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "reconstruction.dev/v1alpha1",
+        "kind": "ReconstructionJob",
+        "metadata": {"name": name},
+        "spec": {"modelType": "placeholder", "input": {"uri": "file:///photos/banana"}},
+    }
+
+
+def phase(release: Any, namespace: str, name: str) -> str:
+    return str(release.cluster.kubectl("-n", namespace, "get", "recon", name, "-o", "jsonpath={.status.phase}").stdout)

@@ -1,0 +1,90 @@
+"""Every promised shape of the chart is taken by a real API server, without a warning, in a restricted namespace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from devcluster.helm import helm
+
+pytestmark = pytest.mark.real
+
+CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
+SHAPES = ["", *sorted(path.name for path in (CHART / "ci").iterdir())]
+
+
+def rendered(namespace: str, shape: str) -> list[dict[str, Any]]:
+    values: list[str | Path] = ["--values", CHART / "ci" / shape] if shape else []
+    text = helm("template", "reconstruction", CHART, "--namespace", namespace, *values).stdout
+    return [one for one in yaml.safe_load_all(text) if one]
+
+
+def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every pod that would come of it, as its controller would make it, but for accounts that are not there yet."""
+    for one in objects:
+        if one["kind"] not in ("Deployment", "StatefulSet", "Pod"):
+            continue
+        template = one if one["kind"] == "Pod" else one["spec"]["template"]
+        claims = [
+            {"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": "any"}}
+            for claim in one["spec"].get("volumeClaimTemplates", [])
+        ]
+        yield {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": one["metadata"]["name"], "labels": template["metadata"]["labels"]},
+            "spec": template["spec"]
+            | {"serviceAccountName": "default", "volumes": template["spec"].get("volumes", []) + claims},
+        }
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_shape_is_valid(release: Any, shape: str) -> None:
+    cluster = release.cluster
+    if not cluster.api.is_there("/api/v1/namespaces/chart-team"):  # which one of them watches
+        cluster.api.post("/api/v1/namespaces", {"metadata": {"name": "chart-team"}})
+    objects = rendered(release.namespace, shape)
+
+    done = cluster.kubectl(
+        "-n",
+        release.namespace,
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "--validate=strict",
+        "-f",
+        "-",
+        input=yaml.safe_dump_all(objects),
+    )
+
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == len(objects)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_pods_of_a_shape_meet_the_restricted_standard(release: Any, shape: str) -> None:
+    cluster = release.cluster
+    classes = "/apis/node.k8s.io/v1/runtimeclasses"
+    if not cluster.api.is_there(f"{classes}/nvidia"):  # which the cluster brings, not the chart
+        cluster.api.post(classes, {"metadata": {"name": "nvidia"}, "handler": "nvidia"})
+
+    for pod in pods(rendered(release.namespace, shape)):
+        text = json.dumps(pod)
+        done = cluster.kubectl("-n", release.namespace, "create", "--dry-run=server", "-f", "-", input=text)
+        assert done.stderr == "", pod["metadata"]["name"]
+
+
+def test_a_pod_that_may_gain_privileges_is_refused_there(release: Any) -> None:
+    pod = next(pods(rendered(release.namespace, "")))
+    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+
+    done = release.cluster.kubectl(
+        "-n", release.namespace, "create", "--dry-run=server", "-f", "-", input=json.dumps(pod), check=False
+    )
+
+    assert "allowPrivilegeEscalation != false" in done.stderr

@@ -1,0 +1,110 @@
+"""Who may cancel and nothing else: the role, and the admission policy that knows fields, on a real API server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from devcluster.waiting import wait_until
+
+pytestmark = pytest.mark.real
+
+USER = "carol"
+SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so
+
+
+def patch(release: Any, body: dict[str, Any], *, user: str = USER) -> subprocess.CompletedProcess[str]:
+    done: subprocess.CompletedProcess[str] = release.cluster.kubectl(
+        "-n",
+        release.namespace,
+        "patch",
+        "recon",
+        "job",
+        "--type=merge",
+        "-p",
+        json.dumps(body),
+        f"--as={user}",
+        check=False,
+    )
+    return done
+
+
+def bind(release: Any, user: str, role: str) -> None:
+    release.kubectl("create", "rolebinding", f"{user}-{role}", f"--clusterrole={role}", f"--user={user}")
+
+
+@pytest.fixture
+def guarded(release: Any) -> Any:
+    """A release with the policy in effect, a job, and carol, who may cancel."""
+    release.install(rbac={"canceller": {"enabled": True}})
+    release.create_job("job", parameters={"quality": "fast"}, activeDeadlineSeconds=600)
+    bind(release, USER, "reconstruction-canceller")
+    wait_until(
+        lambda: "you may change" in patch(release, {"metadata": {"labels": {"probe": "policy"}}}).stderr,
+        "the policy to be in effect",
+        timeout_seconds=SETTLE_SECONDS,
+    )
+    return release
+
+
+def test_a_canceller_cancels_in_two_steps(guarded: Any) -> None:
+    assert patch(guarded, {"spec": {"cancelRequested": True}}).returncode == 0
+    assert patch(guarded, {"spec": {"cancelConfirmed": True}}).returncode == 0
+
+
+def test_a_canceller_withdraws_a_request(guarded: Any) -> None:
+    assert patch(guarded, {"spec": {"cancelRequested": True}}).returncode == 0
+    assert patch(guarded, {"spec": {"cancelRequested": False}}).returncode == 0
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "another field": {"spec": {"suspend": True}},
+    "a new field": {"spec": {"ttlSecondsAfterFinished": 5}},
+    "another field beside a cancel": {"spec": {"cancelRequested": True, "backoffLimit": 9}},
+    "a field taken away": {"spec": {"activeDeadlineSeconds": None}},
+    "a label": {"metadata": {"labels": {"a": "b"}}},
+    "an annotation": {"metadata": {"annotations": {"a": "b"}}},
+    "a finalizer": {"metadata": {"finalizers": ["example.com/mine"]}},
+}
+
+
+def test_a_canceller_is_told_why_anything_else_is_refused(guarded: Any) -> None:
+    for what, body in REFUSED.items():
+        done = patch(guarded, body)
+        assert done.returncode == 1, what
+        assert "you may change spec.cancelRequested and spec.cancelConfirmed" in done.stderr, what
+
+
+def test_a_canceller_neither_makes_nor_deletes_jobs_nor_writes_their_status(guarded: Any) -> None:
+    for verb, part in (("create", ""), ("delete", ""), ("deletecollection", ""), ("patch", "status")):
+        done = guarded.cluster.kubectl(
+            "-n", guarded.namespace, "auth", "can-i", verb, "reconstructionjobs.reconstruction.dev",
+            f"--subresource={part}", f"--as={USER}", check=False,
+        )  # fmt: skip
+        assert done.stdout.strip() == "no", verb
+
+
+def test_an_editor_is_not_held_by_the_policy(guarded: Any) -> None:
+    bind(guarded, "erin", "reconstruction-editor")
+
+    assert patch(guarded, {"spec": {"suspend": True}}, user="erin").returncode == 0
+
+
+def test_who_is_a_canceller_and_an_editor_is_an_editor(guarded: Any) -> None:
+    bind(guarded, USER, "reconstruction-editor")
+
+    assert patch(guarded, {"spec": {"suspend": True}}).returncode == 0
+
+
+def test_an_administrator_is_not_held_by_the_policy(guarded: Any) -> None:
+    guarded.kubectl("label", "recon", "job", "team=maps")
+
+
+def test_a_role_of_ones_own_without_the_verb_cancel_is_not_held_by_the_policy(guarded: Any) -> None:
+    guarded.kubectl("create", "role", "bot", "--verb=get,patch", "--resource=reconstructionjobs.reconstruction.dev")
+    guarded.kubectl("create", "rolebinding", "bot", "--role=bot", "--user=bot")
+
+    assert patch(guarded, {"spec": {"suspend": True}}, user="bot").returncode == 0
