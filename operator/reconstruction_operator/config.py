@@ -91,7 +91,7 @@ IMAGE_MAX_PIXELS: int = _integer("IMAGE_MAX_PIXELS", 150_000_000, minimum=1)  # 
 IMAGE_MAX_SIDE: int = _integer("IMAGE_MAX_SIDE", 30_000, minimum=1)  # px, of one photo
 DOWNLOAD_TIMEOUT_SECONDS: float = _number("DOWNLOAD_TIMEOUT_SECONDS", 30.0, minimum=0.1)  # connect, and each read
 WORKER_METRICS_PORT: int = _integer("WORKER_METRICS_PORT", 0)  # of a worker's /metrics; 0: none
-WORKER_METRICS_HOST: str = _text("WORKER_METRICS_HOST", "0.0.0.0")  # noqa: S104  # Prometheus comes from outside the pod
+WORKER_METRICS_HOST: str = _text("WORKER_METRICS_HOST", "0.0.0.0")  # noqa: S104  # where it listens; Prometheus comes from outside the pod
 
 # --- The operator ---------------------------------------------------------------------------------------------------
 INSTALL_ID: str = _text("INSTALL_ID", "")  # empty: the uid of the kube-system namespace

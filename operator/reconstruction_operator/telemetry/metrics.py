@@ -18,6 +18,8 @@ from prometheus_client import (
     Info,
 )
 
+from reconstruction_operator.api.outcomes import REASONS
+
 REGISTRY: Final = CollectorRegistry()
 REGISTRY.register(PROCESS_COLLECTOR)
 REGISTRY.register(PLATFORM_COLLECTOR)
@@ -77,7 +79,7 @@ DIRTY = _gauge("dirty_jobs", "Jobs that may have changed and were not looked at 
 BATCH_TIME = _histogram("reconcile_seconds", "Observing, planning and acting of one batch.", (), _FAST_SECONDS)
 BATCH_JOBS = _histogram("reconcile_batch_jobs", "Jobs in one batch.", (), (1, 2, 5, 10, 20, 50, 100, 200, 500))
 RECONCILE_ERRORS = _counter(
-    "reconcile_errors", "What went wrong in the loop, by where (observe, plan, act); tried again.", ("stage",)
+    "reconcile_errors", "What went wrong in the loop, by where (redis, plan, act, loop); tried again.", ("stage",)
 )
 ORPHANS = _gauge("orphan_records", "Records in Redis whose object is gone and that are not cleaned up yet.")
 LOOP_LAG = _gauge("loop_lag_seconds", "How late the event loop was when it was last measured.")
@@ -110,5 +112,12 @@ REDIS_EPOCHS = _counter(
 RESYNCS = _counter("resyncs", "Times that the subscription to results was made again.")
 WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))
+
+# Series are there from the start where their labels are known: what an increase is counted from must have been seen before.
+for _outcome, _reasons in (("Succeeded", ("",)), ("Cancelled", ("",)), ("Failed", tuple(REASONS))):
+    for _reason in _reasons:
+        JOBS_FINISHED.labels(_outcome, _reason)
+for _stage in ("redis", "plan", "act", "loop"):
+    RECONCILE_ERRORS.labels(_stage)
 
 BUILD = Info("build", "Version of the operator.", namespace=_PREFIX, registry=REGISTRY)
