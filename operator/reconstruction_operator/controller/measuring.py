@@ -6,7 +6,6 @@ from datetime import datetime
 
 from prometheus_client import Histogram
 
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.api.steps import STEPS
 from reconstruction_operator.planning.types import Job, ProgressReport
@@ -37,26 +36,26 @@ class StepClock:
     """How long attempts stay in each step, from the reports that come by."""
 
     def __init__(self) -> None:
-        self._since: dict[TaskId, tuple[int, datetime]] = {}
+        self._since: dict[str, tuple[int, datetime]] = {}  # by job id: step, and when it began
 
-    def report(self, task: TaskId, report: ProgressReport | None, now: datetime) -> None:
-        """A look at the attempt; None where nothing of it runs (any more)."""
-        known = self._since.get(task)
+    def report(self, job_id: str, report: ProgressReport | None, now: datetime) -> None:
+        """A look at the job's attempt; None where nothing of it runs (any more)."""
+        known = self._since.get(job_id)
         if report is None or report.step_index not in _STEP_NAMES:
             if known is not None:
-                del self._since[task]
+                del self._since[job_id]
                 _observe(metrics.STEP_TIME.labels(_STEP_NAMES[known[0]]), known[1], now)
             return
         if known is not None and known[0] == report.step_index:
             return
         at = report.at or now
-        if known is not None:
+        if known is not None and known[0] < report.step_index:  # else a new attempt has begun from the first step
             _observe(metrics.STEP_TIME.labels(_STEP_NAMES[known[0]]), known[1], at)
-        self._since[task] = (report.step_index, at)
+        self._since[job_id] = (report.step_index, at)
 
-    def forget(self, task: TaskId) -> None:
+    def forget(self, job_id: str) -> None:
         """The job is gone."""
-        self._since.pop(task, None)
+        self._since.pop(job_id, None)
 
 
 def _observe(histogram: Histogram, start: datetime, end: datetime | None) -> None:

@@ -159,6 +159,7 @@ class Reconciler:
         gone = parts.store.take_gone()
         for key in gone:
             self._failures.pop(key, None)
+            self._steps.forget(key.job_id)
             parts.admission.gone(key)
             parts.timers.cancel(key)
         parts.orphans.add([key.job_id for key in gone], now)
@@ -212,7 +213,7 @@ class Reconciler:
                 continue
             self._parts.admission.wants(job.key, wants=made.wants_dispatch)
             running = one.claim is not None and one.end is None
-            self._steps.report(job.task, one.progress if running else None, seen.now)
+            self._steps.report(job.key.job_id, one.progress if running else None, seen.now)
             planned.append(_Planned(job, one, made))
         return planned
 

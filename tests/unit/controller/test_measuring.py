@@ -1,0 +1,95 @@
+"""What the metrics learn from the statuses and reports that come by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.status import Cancel, Failure, Phase, Progress, Status
+from reconstruction_operator.controller import measuring
+from reconstruction_operator.planning.types import Job, ProgressReport
+from reconstruction_operator.telemetry import metrics
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+JOB_ID = "uid-a"
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def sample(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def report(index: int, at: datetime) -> ProgressReport:
+    return ProgressReport(percent=0, step="", step_index=index, fraction=0.0, started_at=NOON, at=at)
+
+
+RUNNING = Status(phase=Phase.RUNNING, attempt=2, start_time=NOON, worker="w1", dispatch_time=NOON)
+
+
+@pytest.mark.parametrize(
+    ("phase", "failure", "reason"),
+    [
+        pytest.param(Phase.SUCCEEDED, Failure("WORKER_LOST", "of an earlier attempt"), "", id="succeeded"),
+        pytest.param(Phase.FAILED, Failure("TIMEOUT", "late"), "TIMEOUT", id="failed"),
+    ],
+)
+def test_an_end_is_counted_once_with_its_reason(
+    job: Callable[..., Job], phase: Phase, failure: Failure, reason: str
+) -> None:
+    ended = replace(RUNNING, phase=phase, completion_time=after(90), failure=failure)
+    counter = ("reconstruction_jobs_finished_total", {"outcome": phase.value, "reason": reason})
+    seconds = ("reconstruction_run_seconds_sum", {"outcome": phase.value})
+    before = sample(counter[0], **counter[1]), sample(seconds[0], **seconds[1])
+
+    measuring.stored(job(RUNNING), ended)
+    measuring.stored(job(ended), ended)
+
+    assert sample(counter[0], **counter[1]) == before[0] + 1
+    assert sample(seconds[0], **seconds[1]) == before[1] + 90
+
+
+def test_the_time_to_cancel_is_from_the_confirmation_to_the_end(job: Callable[..., Job]) -> None:
+    before = sample("reconstruction_cancel_seconds_sum")
+    cancel = Cancel(requested_at=NOON, confirmed_at=after(10), acknowledged_at=after(12))
+
+    measuring.stored(job(RUNNING), replace(RUNNING, phase=Phase.CANCELLED, cancel=cancel))
+
+    assert sample("reconstruction_cancel_seconds_sum") == before + 2
+
+
+def test_the_wait_in_the_queue_ends_when_a_worker_begins(job: Callable[..., Job]) -> None:
+    before = sample("reconstruction_queue_wait_seconds_sum", queue="celery")
+    queued = replace(RUNNING, phase=Phase.QUEUED, worker=None, start_time=None)
+
+    measuring.stored(job(queued), replace(RUNNING, progress=Progress(last_update_time=after(7))))
+
+    assert sample("reconstruction_queue_wait_seconds_sum", queue="celery") == before + 7
+
+
+def test_a_step_lasts_from_its_first_report_to_the_next_steps() -> None:
+    clock = measuring.StepClock()
+    names = ("Loading input files", "Running reconstruction")
+    before = [sample("reconstruction_step_seconds_sum", step=name) for name in names]
+
+    clock.report(JOB_ID, report(1, NOON), NOON)
+    clock.report(JOB_ID, report(1, after(3)), after(3))
+    clock.report(JOB_ID, report(3, after(5)), after(5))
+    clock.report(JOB_ID, None, after(25))
+
+    spent = [sample("reconstruction_step_seconds_sum", step=name) for name in names]
+    assert [now - then for now, then in zip(spent, before, strict=True)] == [5, 20]
+
+
+def test_a_report_without_a_step_is_left_out() -> None:
+    clock = measuring.StepClock()
+    before = sample("reconstruction_step_seconds_count", step="Loading input files")
+
+    clock.report(JOB_ID, report(0, NOON), NOON)
+    clock.report(JOB_ID, None, after(5))
+
+    assert sample("reconstruction_step_seconds_count", step="Loading input files") == before
