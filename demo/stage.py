@@ -97,7 +97,7 @@ def own(places: Places, display: Display) -> Iterator[Stage]:
         display.say(f"Redis runs on port {server.port}")
         kubectl = _kubectl(cluster.kubectl_program, str(cluster.kubeconfig), "default", places, display)
         display.output(kubectl.run("apply", "-f", "manifests/crd"))
-        kubectl.run("wait", "--for=condition=Established", _CRD)
+        _wait_served(kubectl)
         display.output(kubectl.run("apply", "-k", "manifests/install"))
         system = stack.enter_context(System(cluster, server, settings=_settings(places)))
         _start(
@@ -122,7 +122,7 @@ def theirs(kubeconfig: str, namespace: str, places: Places, display: Display) ->
         else:
             stack.callback(_remove, kubectl, display, "manifests/crd", "-f")
             display.output(kubectl.run("apply", "-f", "manifests/crd"))
-            kubectl.run("wait", "--for=condition=Established", _CRD)
+            _wait_served(kubectl)
         stack.callback(_remove, kubectl, display, namespace, "namespace")
         display.output(kubectl.run("create", "namespace", namespace))
         system = stack.enter_context(System(Cluster(), server, settings=_settings(places)))
@@ -165,6 +165,15 @@ def _start(system: System, places: Places, display: Display, who: str, **setting
     probe = f"http://127.0.0.1:{system.probe_ports['operator']}/readyz"
     wait_until(lambda: _ready(operator, probe), "the operator to be ready", timeout_seconds=_READY_SECONDS)
     display.say(f"reconstruction-operator run: process {operator.pid}, {who}")
+
+
+def _wait_served(kubectl: Kubectl) -> None:
+    # Not `kubectl wait`: it gives up on a CRD that is so new that it has no conditions yet.
+    wait_until(
+        lambda: kubectl.succeeds("get", "--raw", "/apis/reconstruction.dev/v1alpha1"),
+        "the API server to serve ReconstructionJobs",
+        timeout_seconds=_READY_SECONDS,
+    )
 
 
 def _ready(operator: Process, probe: str) -> bool:
