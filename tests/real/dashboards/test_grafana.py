@@ -1,0 +1,160 @@
+"""Every expression of the dashboard is asked of a real Prometheus that scraped a real run, and answers with data.
+
+The run: an operator and a worker, jobs that succeed, fail, are cancelled, and an isolated model.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import runpy
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster import Cluster, Redis, wait_until
+from devcluster.jobs import Jobs
+from devcluster.ports import free_ports
+from devcluster.prometheus import Prometheus, Target
+from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+
+pytestmark = pytest.mark.real
+
+WRITER = runpy.run_path(str(REPOSITORY / "scripts" / "write_dashboard.py"))
+DASHBOARD: dict[str, Any] = WRITER["dashboard"]()
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+EXPRESSIONS = [
+    pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
+    for panel in PANELS
+    for target in panel["targets"]
+]
+ALERTS = REPOSITORY / "charts" / "reconstruction-operator" / "files" / "alerts.yaml"
+ROUGH_MODELS = REPOSITORY / "tests" / "data" / "models"
+PHOTOS = f"file://{REPOSITORY}/tests/data/photos/berlin"
+
+
+@dataclass
+class Scraped:
+    """A Prometheus, and the time of the run that it scraped."""
+
+    prometheus: Prometheus
+    begin: float
+    end: float
+
+
+def at_grafana(expression: str) -> str:
+    """The expression with the variables as Grafana fills them in for "All"."""
+    return expression.replace("$__rate_interval", "20s").replace("$namespace", ".*").replace("$queue", ".*")
+
+
+def numbers(series: list[dict[str, Any]]) -> list[float]:
+    return [float(text) for one in series for _, text in one["values"] if not math.isnan(float(text))]
+
+
+@pytest.fixture(scope="module")
+def scraped(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    cluster.heal()
+    cluster.api.post("/api/v1/namespaces", {"metadata": {"name": "dashboards"}})
+    pids = tmp_path_factory.mktemp("pids")
+    (port,) = free_ports(1)
+    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as system:
+        system.install()
+        system.start_operator(BACKOFF_SECONDS="0.1")
+        system.start_worker(
+            WORKER_METRICS_PORT=str(port), PYTHONPATH=str(ROUGH_MODELS), ROUGH_MODELS_PIDS=str(pids), concurrency=4
+        )
+        targets = [
+            Target("reconstruction-operator", system.probe_ports["operator"], {"namespace": "reconstruction-system"}),
+            Target("reconstruction-workers", port, {"namespace": "reconstruction-system"}),
+        ]
+        with Prometheus(targets, rules=[ALERTS]) as prometheus:
+            begin = time.time()
+            wait_until(
+                lambda: {one["metric"]["job"] for one in prometheus.query("up == 1")} == {one.job for one in targets},
+                "both to be scraped",
+                timeout_seconds=120,
+                seen=lambda: [process.log_end() for process in system.processes.values()],
+            )
+            run_jobs(Jobs(system, "dashboards"))
+            ended = f"sum(reconstruction_worker_attempts_total) >= {ATTEMPTS} and sum(reconstruction_jobs_finished_total) >= {JOBS}"
+            wait_until(lambda: prometheus.query(ended), "all ends to be scraped", timeout_seconds=60)
+            time_of_last = time.time()
+            wait_until(lambda: time.time() > time_of_last + 3, "two scrapes more, so that counters have grown")
+            yield Scraped(prometheus, begin, time.time())
+    cluster.api.delete("/api/v1/namespaces/dashboards")
+
+
+JOBS = 5
+ATTEMPTS = 5
+
+
+def run_jobs(jobs: Jobs) -> None:
+    """Every outcome, each of them scraped while it happens."""
+    first = jobs.create("first")
+    jobs.wait_phase(first, "Succeeded")
+    names = {"second": "placeholder", "isolated": "rough-good", "failing": "rough-failure", "cancelled": "placeholder"}
+    for name, model in names.items():
+        parameters = {"parameters": {"stepSeconds": 20}} if name == "cancelled" else {}
+        jobs.create(name, modelType=model, input={"uri": PHOTOS}, **parameters)
+    jobs.wait_phase("cancelled", "Running")
+    jobs.request_cancel("cancelled")
+    jobs.confirm_cancel("cancelled")
+    for name, outcome in (("second", "Succeeded"), ("isolated", "Succeeded"), ("failing", "Failed")):
+        jobs.wait_phase(name, outcome)
+    jobs.wait_phase("cancelled", "Cancelled")
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_expression_answers_with_data_of_a_real_run(expression: str, scraped: Scraped) -> None:
+    series = scraped.prometheus.query_range(
+        at_grafana(expression), start=scraped.begin, end=scraped.end, step_seconds=1
+    )
+
+    assert numbers(series) != []
+
+
+@pytest.mark.parametrize(
+    ("title", "labels"),
+    [
+        ("Jobs finished per hour", [{"outcome": "Cancelled"}, {"outcome": "Failed"}, {"outcome": "Succeeded"}]),
+        ("Failed jobs per hour, by reason", [{"reason": "NOT_ENOUGH_OVERLAP"}]),
+        ("Most memory of a model", [{"model": "rough-failure"}, {"model": "rough-good"}]),
+    ],
+)
+def test_a_panel_shows_what_the_run_was(title: str, labels: list[dict[str, str]], scraped: Scraped) -> None:
+    (panel,) = [one for one in PANELS if one["title"] == title]
+    series = scraped.prometheus.query_range(
+        at_grafana(panel["targets"][0]["expr"]), start=scraped.begin, end=scraped.end, step_seconds=1
+    )
+
+    assert sorted((one["metric"] for one in series if max(numbers([one])) > 0), key=str) == labels
+
+
+def test_every_rule_is_evaluated_without_an_error_and_nothing_fires(scraped: Scraped) -> None:
+    rules = scraped.prometheus.rules()
+
+    assert {rule["health"] for rule in rules} == {"ok"}
+    assert [rule["name"] for rule in rules if rule["state"] == "firing"] == []
+
+
+def test_the_first_row_says_that_it_is_well(scraped: Scraped) -> None:
+    values = {}
+    for panel in PANELS[:5]:
+        (one,) = scraped.prometheus.query(at_grafana(panel["targets"][0]["expr"]))
+        values[panel["title"]] = float(one["value"][1])
+
+    assert values["Somebody leads"] == 1
+    assert values["Redis answers"] == 1
+    assert values["API server answered"] < 90
+    assert values["Status is late by"] < 10
+    assert values["Alerts"] == 0
+
+
+def test_a_dashboard_asks_for_no_metric_that_is_not_documented() -> None:
+    known = set(re.findall(r"`(reconstruction_\w+)`", Path(REPOSITORY / "docs" / "metrics.md").read_text()))
+    asked = {name for case in EXPRESSIONS for name in re.findall(r"\breconstruction_\w+", str(case.values[0]))}
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked} - known == set()

@@ -1,0 +1,59 @@
+"""The dashboard's file: made from its table, importable, and readable for somebody who sees it for the first time."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+WRITER = runpy.run_path(str(CHECKOUT / "scripts" / "write_dashboard.py"))
+DASHBOARD: dict[str, Any] = json.loads(WRITER["TARGET"].read_text())
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+
+
+def test_the_file_is_current() -> None:
+    assert WRITER["render"]() == WRITER["TARGET"].read_text(), "run `make docs`"
+
+
+def test_it_keeps_its_uid_and_asks_for_the_data_source() -> None:
+    assert DASHBOARD["uid"] == "reconstruction"
+    assert DASHBOARD["templating"]["list"][0] == {
+        "name": "datasource",
+        "label": "Data source",
+        "type": "datasource",
+        "query": "prometheus",
+        "refresh": 1,
+    }
+    assert {json.dumps(panel["datasource"]) for panel in PANELS} == {'{"type": "prometheus", "uid": "${datasource}"}'}
+
+
+def test_the_first_row_answers_whether_it_is_well() -> None:
+    assert next(panel["title"] for panel in DASHBOARD["panels"] if panel["type"] == "row") == "Is it well"
+    assert {panel["type"] for panel in PANELS[:8]} == {"stat"}
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: str(panel["title"]))
+def test_a_panel_has_a_description_a_unit_and_no_fixed_interval(panel: dict[str, Any]) -> None:
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    for target in panel["targets"]:
+        assert "rate(" not in target["expr"] or "$__rate_interval" in target["expr"]
+
+
+def test_panels_do_not_overlap_and_have_numbers_of_their_own() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        where = panel["gridPos"]
+        cells = {
+            (column, line)
+            for column in range(where["x"], where["x"] + where["w"])
+            for line in range(where["y"], where["y"] + where["h"])
+        }
+        assert not taken & cells, panel["title"]
+        assert where["x"] + where["w"] <= 24
+        taken |= cells
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
