@@ -33,6 +33,8 @@ FROM_OTHER_VALUES = frozenset(
         "LEASE_NAME",
         "PROBE_HOST",
         "PROBE_PORT",
+        "WORKER_METRICS_HOST",
+        "WORKER_METRICS_PORT",
     }
 )
 

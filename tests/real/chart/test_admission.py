@@ -48,11 +48,10 @@ def test_a_shape_is_valid(release: Any, shape: str) -> None:
     cluster = release.cluster
     if not cluster.api.is_there("/api/v1/namespaces/chart-team"):  # which one of them watches
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": "chart-team"}})
-    objects = rendered(release.namespace, shape)
+    # The pod of `helm test` names an account that comes just before it.
+    objects = [one for one in rendered(release.namespace, shape) if one["kind"] != "Pod"]
 
     done = cluster.kubectl(
-        "-n",
-        release.namespace,
         "apply",
         "--server-side",
         "--dry-run=server",

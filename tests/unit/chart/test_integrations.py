@@ -61,6 +61,17 @@ def test_the_pod_monitor_selects_the_workers_of_all_pools(render: Render) -> Non
         assert {one["key"] for one in selector["matchExpressions"]} <= labels.keys()
 
 
+def test_the_pod_monitor_reads_the_port_of_the_workers(render: Render, refuse: Refuse) -> None:
+    objects = render({"metrics": {"podMonitor": {"enabled": True}}}, apis=APIS)
+
+    (endpoint,) = objects["PodMonitor", "reconstruction-workers"]["spec"]["podMetricsEndpoints"]
+    (worker,) = objects["Deployment", "reconstruction-worker-cpu"]["spec"]["template"]["spec"]["containers"]
+    assert endpoint["port"] in {port["name"] for port in worker["ports"]}
+    assert "needs metrics.workerPort" in refuse(
+        {"metrics": {"podMonitor": {"enabled": True}, "workerPort": 0}}, apis=APIS
+    )
+
+
 def test_the_alerts_become_a_rule_with_their_own_templates_untouched(render: Render, filled: Path) -> None:
     objects = render({"metrics": {"prometheusRule": {"enabled": True}}}, apis=APIS, chart=filled)
 

@@ -51,13 +51,25 @@ def test_the_operator_is_asked_by_all_and_speaks_to_the_api_server_and_redis(ren
     }
 
 
-def test_a_worker_speaks_to_redis_alone(render: Render) -> None:
+def test_a_worker_tells_its_metrics_and_speaks_to_redis_alone(render: Render) -> None:
     assert enabled(render)["worker-cpu"] == {
         "podSelector": {"matchLabels": labels("worker-cpu")},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [],
+        "ingress": [{"ports": [{"port": "metrics", "protocol": "TCP"}]}],
         "egress": [DNS, REDIS],
     }
+
+
+def test_a_worker_without_metrics_listens_to_nobody(render: Render) -> None:
+    assert enabled(render, {"metrics": {"workerPort": 0}})["worker-cpu"]["ingress"] == []
+
+
+def test_metrics_are_for_those_alone_who_are_named(render: Render) -> None:
+    prometheus = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+
+    found = enabled(render, metricsFrom=prometheus)
+
+    assert found["operator"]["ingress"][0]["from"] == found["worker-cpu"]["ingress"][0]["from"] == prometheus
 
 
 def test_a_worker_speaks_to_storage_if_told_so(render: Render) -> None:

@@ -93,6 +93,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                             {"name": "JOBS_DIR", "value": "/jobs"},
                             {"name": "INPUT_ROOTS", "value": "/photos"},
                             {"name": "DRAIN_SECONDS", "value": "20"},
+                            {"name": "WORKER_METRICS_PORT", "value": "8080"},
                             {
                                 "name": "REDIS_PASSWORD",
                                 "valueFrom": {"secretKeyRef": {"name": "reconstruction-redis", "key": "password"}},
@@ -101,6 +102,8 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                             {"name": "CELERY_RESULT_BACKEND", "value": f"{REDIS}/0"},
                             {"name": "REDIS_STATE_DB", "value": f"{REDIS}/1"},
                         ],
+                        "ports": [{"name": "metrics", "containerPort": 8080}],
+                        "readinessProbe": {"tcpSocket": {"port": "metrics"}, "periodSeconds": 5, "timeoutSeconds": 5},
                         "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "8Gi"}},
                         "securityContext": {
                             "allowPrivilegeEscalation": False,
@@ -207,6 +210,13 @@ def test_a_pools_own_settings_win_over_the_common_ones(render: Render) -> None:
 
 def test_celery_takes_more_options(render: Render) -> None:
     assert container(render({"workers": {"cpu": {"extraArgs": ["--pool=threads"]}}}))["command"][-1] == "--pool=threads"
+
+
+def test_a_worker_without_metrics_has_no_port_and_nothing_waits_for_it(render: Render) -> None:
+    found = container(render({"metrics": {"workerPort": 0}}))
+
+    assert found.keys().isdisjoint({"ports", "readinessProbe"})
+    assert "WORKER_METRICS_PORT" not in {one["name"] for one in found["env"]}
 
 
 # --- stopping
