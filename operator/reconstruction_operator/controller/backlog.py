@@ -23,6 +23,7 @@ class Pending:
     """The newest status that is wanted for a job."""
 
     key: JobKey
+    base: Status  # the stored one that it was decided from: if another is stored, it is decided again
     status: Status
     kind: Kind
     events: tuple[Event, ...]

@@ -86,7 +86,7 @@ class StatusWriter:
             self._backlog.drop(job.key)
             return
         now = self._monotonic()
-        self._backlog.put(Pending(job.key, wanted, kind_of(job.status, wanted), events, now))
+        self._backlog.put(Pending(job.key, job.status, wanted, kind_of(job.status, wanted), events, now))
         self._wake.set()
 
     def forget(self) -> None:
@@ -159,7 +159,8 @@ class StatusWriter:
 
     async def _write(self, pending: Pending) -> None:
         job = self._store.get(pending.key)
-        if job is None:
+        if job is None or job.status != pending.base:
+            # Decided from what is stored no more, perhaps by our own last write. The news has made the job dirty.
             return
         patch = patches.status_patch(job.key, job.status, pending.status, whole=pending.kind is not Kind.PROGRESS)
         if patch is None:

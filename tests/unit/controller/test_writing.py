@@ -27,7 +27,7 @@ def key(name: str) -> JobKey:
 
 
 def pending(name: str, kind: Kind, since: float = 0.0, status: Status = RUNNING) -> Pending:
-    return Pending(key(name), status, kind, (), since)
+    return Pending(key(name), Status(), status, kind, (), since)
 
 
 @pytest.mark.parametrize(
@@ -315,6 +315,19 @@ async def test_a_job_that_is_gone_meanwhile_is_not_written(fixture: Fixture) -> 
         await fixture.written()
 
     assert fixture.server.patches == []
+
+
+async def test_what_was_decided_from_an_older_status_is_not_written(fixture: Fixture) -> None:
+    fixture.leading = False
+    async with fixture.running():
+        old = fixture.job("a", version=1)
+        fixture.job("a", version=2, phase="Succeeded")
+        fixture.writer.offer(old, RUNNING, ())
+        fixture.leading = True
+        await fixture.written()
+
+    assert fixture.server.patches == []
+    assert fixture.store.take_dirty(1) == [key("a")]
 
 
 async def test_writes_keep_to_the_rate(body: Body) -> None:
