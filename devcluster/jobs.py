@@ -14,6 +14,7 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.watch import Watch
+from urllib3.exceptions import HTTPError
 
 from devcluster.cluster import Cluster
 from devcluster.errors import RefusedError
@@ -204,7 +205,7 @@ def watch(cluster: Cluster, namespace: str) -> tuple[Seen, Callable[[], None]]:
                     versions = seen.versions.setdefault(name, [])
                     if not versions or versions[-1] != body:
                         versions.append(body)
-            except (ApiException, OSError):
+            except (ApiException, HTTPError, OSError):  # the server is away: a test does that on purpose
                 stopping.wait(0.2)
 
     thread = threading.Thread(target=collect, daemon=True)
