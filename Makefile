@@ -50,6 +50,7 @@ crd: setup ## write manifests/crd, and the chart's copy, from the types in opera
 docs: setup ## write the tables in docs/ from the code that they describe, and the chart's from its values
 	@$(PYTHON_BIN) scripts/write_docs.py
 	@$(PYTHON_BIN) scripts/write_dashboard.py
+	@$(PYTHON_BIN) scripts/write_integrations.py
 	@$(PYTHON_BIN) scripts/write_chart.py
 
 manifests: setup ## write manifests/install from the chart's defaults

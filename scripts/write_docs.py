@@ -17,7 +17,6 @@ from reconstruction_operator.planning import reasons as conditions
 from reconstruction_operator.telemetry import metrics, worker_metrics
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-ALERTS = "charts/reconstruction-operator/files/alerts.yaml"
 CONFIG = "operator/reconstruction_operator/config.py"
 _READERS = {"_text", "_number", "_integer", "_choice", "_names"}
 
@@ -201,21 +200,6 @@ def metrics_table(module: ModuleType) -> Iterator[str]:
         yield f"| `{name}` | {described.type} | {labels} | {described.documentation} |"
 
 
-def prometheus_rule() -> str:
-    """The alerts as a resource of the Prometheus operator, for those who do not use the chart."""
-    head = [
-        f"# Made from {ALERTS} by `make docs`: change it there.",
-        "apiVersion: monitoring.coreos.com/v1",
-        "kind: PrometheusRule",
-        "metadata:",
-        "  name: reconstruction-operator",
-        "  namespace: reconstruction-system",
-        "spec:",
-    ]
-    lines = (CHECKOUT / ALERTS).read_text().splitlines()
-    return "\n".join([*head, *(f"  {line}".rstrip() for line in lines)]) + "\n"
-
-
 def pages() -> dict[str, str]:
     """Path in the checkout -> content."""
     return {
@@ -224,7 +208,6 @@ def pages() -> dict[str, str]:
         "docs/metrics.md": metrics_page(),
         "docs/reasons.md": reasons_page(),
         "docs/settings.md": settings_page(),
-        "manifests/integrations/prometheus/prometheusrule.yaml": prometheus_rule(),
     }
 
 

@@ -1,0 +1,61 @@
+"""What Argo CD does with a resource customization: runs its Lua scripts on an object, in the version of Lua that it has (5.1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lupa import lua51
+
+_LIBRARIES_TAKEN = ("io", "os", "package", "require", "dofile", "loadfile", "debug")  # as Argo CD's sandbox
+
+
+class Customization:
+    """The scripts in one folder of `resource_customizations`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def health(self, obj: dict[str, Any]) -> dict[str, Any]:
+        """{"status", "message"} of the object."""
+        return _dictionary(_run(self._folder / "health.lua", obj))
+
+    def actions(self, obj: dict[str, Any]) -> dict[str, bool]:
+        """Each action's name, and whether it is enabled."""
+        found = _dictionary(_run(self._folder / "actions" / "discovery.lua", obj))
+        return {name: not options.get("disabled", False) for name, options in sorted(found.items())}
+
+    def act(self, action: str, obj: dict[str, Any]) -> dict[str, Any]:
+        """The object as the action leaves it; Argo CD sends the difference as a merge patch."""
+        return _dictionary(_run(self._folder / "actions" / action / "action.lua", obj))
+
+
+def _run(script: Path, obj: dict[str, Any]) -> Any:
+    lua = lua51.LuaRuntime(unpack_returned_tuples=True, register_eval=False, register_builtins=False)
+    for name in _LIBRARIES_TAKEN:
+        lua.globals()[name] = None
+    lua.globals()["obj"] = _table(lua, obj)
+    return lua.execute(script.read_text())
+
+
+def _table(lua: Any, value: Any) -> Any:
+    if isinstance(value, dict):
+        return lua.table_from({key: _table(lua, one) for key, one in value.items()})
+    if isinstance(value, list):
+        return lua.table_from([_table(lua, one) for one in value])
+    return value
+
+
+def _value(found: Any) -> Any:
+    if lua51.lua_type(found) != "table":
+        return found
+    if len(found):
+        return [_value(found[place]) for place in range(1, len(found) + 1)]
+    return {key: _value(one) for key, one in found.items()}
+
+
+def _dictionary(found: Any) -> dict[str, Any]:
+    value = _value(found)
+    if not isinstance(value, dict):
+        raise TypeError(f"the script returned {value!r}, not a table with names")
+    return value

@@ -1,0 +1,57 @@
+-- Health of a ReconstructionJob, from its conditions, as Argo CD has it for a Job of batch/v1.
+-- A cancelled job is healthy: somebody wanted that, twice. One that is left to another controller says so.
+
+local function condition(kind)
+  if obj.status ~= nil and obj.status.conditions ~= nil then
+    for _, one in ipairs(obj.status.conditions) do
+      if one.type == kind then
+        return one
+      end
+    end
+  end
+  return {}
+end
+
+local function holds(kind)
+  return condition(kind).status == "True"
+end
+
+local function text(fallback)
+  local said = obj.status ~= nil and obj.status.message or nil
+  if said == nil or said == "" then
+    return fallback
+  end
+  return said
+end
+
+local managed_by = obj.spec.managedBy
+if managed_by ~= nil and managed_by ~= "" and managed_by ~= "reconstruction.dev/operator" then
+  return { status = "Unknown", message = "left to " .. managed_by }
+end
+
+-- An end is final: a generation that the operator has not seen since changes nothing.
+if holds("Finished") then
+  if holds("Complete") then
+    if obj.status.simulated == true then
+      return { status = "Healthy", message = "simulated, not made from the photos" }
+    end
+    return { status = "Healthy", message = text("done") }
+  end
+  if holds("Cancelled") then
+    return { status = "Healthy", message = text("cancelled") }
+  end
+  local failure = obj.status.failure or {}
+  return { status = "Degraded", message = (failure.reason or "failed") .. ": " .. (failure.message or text("no message")) }
+end
+
+if obj.status == nil or obj.status.observedGeneration ~= obj.metadata.generation then
+  return { status = "Progressing", message = "waiting for the operator to see it" }
+end
+if holds("Suspended") then
+  return { status = "Suspended", message = text("suspended") }
+end
+local progress = obj.status.progress or {}
+if obj.status.phase == "Running" and progress.step ~= nil and progress.step ~= "" then
+  return { status = "Progressing", message = progress.step .. " (" .. (progress.percent or 0) .. "%)" }
+end
+return { status = "Progressing", message = text(obj.status.phase or "waiting") }

@@ -1,0 +1,70 @@
+"""Writes what other programs want in one file from the files that people edit: `make docs`. A test says when they are old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+CHECKOUT: Final = Path(__file__).resolve().parent.parent
+ALERTS: Final = "charts/reconstruction-operator/files/alerts.yaml"
+ARGOCD: Final = "manifests/integrations/argocd"
+CUSTOMIZATION: Final = f"{ARGOCD}/resource_customizations/reconstruction.dev/ReconstructionJob"
+ACTIONS: Final = ("suspend", "resume", "request-cancel", "withdraw-cancel", "confirm-cancel")  # as Argo CD lists them
+
+
+def prometheus_rule() -> str:
+    """The alerts as a resource of the Prometheus operator, for those who do not use the chart."""
+    head = [
+        f"# Made from {ALERTS} by `make docs`: change it there.",
+        "apiVersion: monitoring.coreos.com/v1",
+        "kind: PrometheusRule",
+        "metadata:",
+        "  name: reconstruction-operator",
+        "  namespace: reconstruction-system",
+        "spec:",
+    ]
+    return "\n".join([*head, *_indented(ALERTS, 2)]) + "\n"
+
+
+def argocd_settings() -> str:
+    """The health and the actions as keys of Argo CD's ConfigMap."""
+    key = "reconstruction.dev_ReconstructionJob"
+    lines = [
+        f"# Made from {CUSTOMIZATION} by `make docs`: change it there.",
+        "# Merge it into Argo CD's settings:",
+        f"#   kubectl -n argocd patch configmap argocd-cm --patch-file {ARGOCD}/argocd-cm.yaml",
+        "data:",
+        "  # What people do to a running job is no drift of the manifest, which says nothing of it.",
+        f"  resource.customizations.ignoreDifferences.{key}: |",
+        "    jsonPointers: [/spec/suspend, /spec/cancelRequested, /spec/cancelConfirmed]",
+        f"  resource.customizations.health.{key}: |",
+        *_indented(f"{CUSTOMIZATION}/health.lua", 4),
+        f"  resource.customizations.actions.{key}: |",
+        "    discovery.lua: |",
+        *_indented(f"{CUSTOMIZATION}/actions/discovery.lua", 6),
+        "    definitions:",
+    ]
+    for action in ACTIONS:
+        lines += [f"      - name: {action}", "        action.lua: |"]
+        lines += _indented(f"{CUSTOMIZATION}/actions/{action}/action.lua", 10)
+    return "\n".join(lines) + "\n"
+
+
+def _indented(name: str, columns: int) -> Iterator[str]:
+    for line in (CHECKOUT / name).read_text().splitlines():
+        yield f"{' ' * columns}{line}".rstrip()
+
+
+def pages() -> dict[str, str]:
+    """Path in the checkout -> content."""
+    return {
+        "manifests/integrations/prometheus/prometheusrule.yaml": prometheus_rule(),
+        f"{ARGOCD}/argocd-cm.yaml": argocd_settings(),
+    }
+
+
+if __name__ == "__main__":
+    for name, content in pages().items():
+        (CHECKOUT / name).write_text(content)
+        print(f"docs: wrote {name}")

@@ -1,0 +1,27 @@
+"""One system for the tests of this folder that work on jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from devcluster import Cluster, Redis
+from devcluster.jobs import Jobs
+from devcluster.system import QUICK_SETTINGS, System
+
+
+@pytest.fixture(scope="package")
+def system(cluster: Cluster) -> Iterator[System]:
+    """An operator, a quick worker, and on queue `slow` one that stays long enough in each step to be caught there."""
+    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
+        running.install()
+        running.start_operator()
+        running.start_worker("worker", concurrency=2)
+        running.start_worker("slow", concurrency=4, WORKER_POOLS="slow", PLACEHOLDER_STEP_SECONDS="20")
+        yield running
+
+
+@pytest.fixture
+def jobs(system: System, namespace: str) -> Jobs:
+    return Jobs(system, namespace)

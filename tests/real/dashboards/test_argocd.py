@@ -1,0 +1,66 @@
+"""Argo CD's view of real jobs: its scripts run in Lua on the objects, and what its actions change goes to the API server."""
+
+from __future__ import annotations
+
+import runpy
+
+import pytest
+
+from devcluster.argocd import Customization
+from devcluster.jobs import Jobs
+from devcluster.system import REPOSITORY
+
+pytestmark = pytest.mark.real
+
+FOLDER = REPOSITORY / runpy.run_path(str(REPOSITORY / "scripts" / "write_integrations.py"))["CUSTOMIZATION"]
+OURS = Customization(FOLDER)
+
+
+def click(jobs: Jobs, name: str, action: str) -> None:
+    """As somebody does in Argo CD: the action must be offered, and its difference is a merge patch."""
+    before = jobs.get(name)
+    assert OURS.actions(before)[action], f"{action} is not offered: {OURS.actions(before)}"
+    after = OURS.act(action, before)
+    jobs.patch(name, **{key: value for key, value in after["spec"].items() if before["spec"].get(key) != value})
+
+
+def health(jobs: Jobs, name: str) -> str:
+    return str(OURS.health(jobs.get(name))["status"])
+
+
+def test_a_job_is_suspended_and_resumed_by_actions(jobs: Jobs) -> None:
+    name = jobs.create(queue="slow")
+    jobs.wait_phase(name, "Running")
+    assert health(jobs, name) == "Progressing"
+
+    click(jobs, name, "suspend")
+    jobs.wait_phase(name, "Suspended")
+    assert health(jobs, name) == "Suspended"
+
+    click(jobs, name, "resume")
+    jobs.wait_phase(name, "Running")
+    assert health(jobs, name) == "Progressing"
+
+
+def test_a_job_is_cancelled_by_two_actions(jobs: Jobs) -> None:
+    name = jobs.create(queue="slow")
+    jobs.wait_phase(name, "Running")
+    assert not OURS.actions(jobs.get(name))["confirm-cancel"]
+
+    click(jobs, name, "request-cancel")
+    click(jobs, name, "withdraw-cancel")
+    click(jobs, name, "request-cancel")
+    click(jobs, name, "confirm-cancel")
+
+    jobs.wait_phase(name, "Cancelled")
+    assert health(jobs, name) == "Healthy"
+    assert not any(OURS.actions(jobs.get(name)).values())
+
+
+def test_an_end_is_healthy_or_degraded(jobs: Jobs) -> None:
+    good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    jobs.wait_finished(good)
+    jobs.wait_finished(bad)
+
+    assert (health(jobs, good), health(jobs, bad)) == ("Healthy", "Degraded")
+    assert OURS.health(jobs.get(bad))["message"].startswith("INPUT_")
