@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from reconstruction_operator.api.outcomes import Outcome, StopReason
-from reconstruction_operator.api.status import Phase
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.cleaning import order_is_due
 from reconstruction_operator.planning.times import after, earliest
@@ -44,7 +45,16 @@ def plan(case: Case) -> Plan:
         wake.append(after(case.now, pause))
     elif expired and not case.job.deleting:
         actions.append(DeleteObject())
-    return Plan(case.stored, tuple(actions), wake_at=earliest(wake, case.now))
+    return Plan(_seen_again(case), tuple(actions), wake_at=earliest(wake, case.now))
+
+
+def _seen_again(case: Case) -> Status:
+    """The end stays as it is; that a later edit of the spec was seen is said, or kstatus and Helm wait for ever."""
+    stored, generation = case.stored, case.job.generation
+    if stored.observed_generation >= generation:
+        return stored
+    conditions = tuple(replace(one, observed_generation=generation) for one in stored.conditions)
+    return replace(stored, observed_generation=generation, conditions=conditions)
 
 
 def _flags(case: Case) -> tuple[Action, ...]:

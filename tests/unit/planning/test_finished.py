@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.outcomes import Outcome, StopReason
-from reconstruction_operator.api.status import Failure, Phase, Status
+from reconstruction_operator.api.status import Condition, Failure, Phase, Status
 from reconstruction_operator.planning.types import (
     Claim,
     ClearFlags,
@@ -53,7 +53,18 @@ def ended(phase: Phase) -> Observation:
 
 @pytest.mark.parametrize("phase", list(ENDS))
 def test_nothing_is_left_to_do_and_nothing_is_written(look: Look, phase: Phase) -> None:
-    assert look(ended(phase), over(phase), generation=7, cancel_requested=True) == Plan(over(phase))
+    seen = over(phase, observed_generation=7)
+    assert look(ended(phase), seen, generation=7, cancel_requested=True) == Plan(seen)
+
+
+@pytest.mark.parametrize("phase", list(ENDS))
+def test_a_later_edit_of_the_spec_is_seen_and_changes_nothing_else(look: Look, phase: Phase) -> None:
+    before = Condition("Finished", "True", str(phase), observed_generation=6)
+
+    plan = look(ended(phase), over(phase, observed_generation=6, conditions=(before,)), generation=7)
+
+    after = replace(before, observed_generation=7)
+    assert plan == Plan(over(phase, observed_generation=7, conditions=(after,)))
 
 
 @pytest.mark.parametrize(
