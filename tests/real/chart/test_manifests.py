@@ -1,0 +1,50 @@
+"""`kubectl apply -k manifests/install` brings what the chart brings for the operator alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from devcluster import Cluster
+from devcluster.helm import helm
+
+pytestmark = pytest.mark.real
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+CHART = CHECKOUT / "charts" / "reconstruction-operator"
+NAMESPACE = "reconstruction-system"
+HELMS = {"helm.sh/chart", "app.kubernetes.io/managed-by", "checksum/settings"}
+
+
+def plain(node: Any) -> Any:
+    """Without what is Helm's or kustomize's own: their labels, and the hashes in the names of what kustomize made."""
+    if isinstance(node, dict):
+        cleaned = {key: plain(value) for key, value in node.items() if key not in HELMS}
+        return {key: value for key, value in cleaned.items() if (key, value) != ("annotations", {})}
+    if isinstance(node, list):
+        return [plain(item) for item in node]
+    if isinstance(node, str):
+        return re.sub(r"^(reconstruction-(?:settings|redis))-[a-z0-9]{10}$", r"\1", node)
+    return node
+
+
+def by_name(text: str) -> dict[tuple[str, str], Any]:
+    found = [plain(one) for one in yaml.safe_load_all(text) if one]
+    return {(one["kind"], one["metadata"]["name"]): one for one in found}
+
+
+def test_both_bring_the_same(chart_cluster: Cluster) -> None:
+    values = CHART / "ci" / "manifests-values.yaml"
+    by_helm = by_name(helm("template", "reconstruction", CHART, "--namespace", NAMESPACE, "--values", values).stdout)
+    by_kustomize = by_name(chart_cluster.kubectl("kustomize", CHECKOUT / "manifests" / "install").stdout)
+
+    # kustomize makes the settings from a file, which knows nothing of labels.
+    for made in (by_helm, by_kustomize):
+        del made["ConfigMap", "reconstruction-settings"]["metadata"]["labels"]
+    # What is written by hand: the namespace, and the addresses of Redis, which for the chart are the user's Secret.
+    assert by_kustomize.keys() - by_helm.keys() == {("Namespace", NAMESPACE), ("Secret", "reconstruction-redis")}
+    assert {name: one for name, one in by_kustomize.items() if name in by_helm} == by_helm
