@@ -9,7 +9,7 @@ this file) and run as plain processes on loopback ports: no Docker, no root. By 
 
 Rooms, from the outside in: `cli`, `standing` (the one cluster that is left running by hand); `cluster`, `redis_server`;
 `arguments`, `certificates`, `kubeconfigs`, `api` (what a server is started with, and asked); `processes`, `guard`, `runs`
-(a server's life, and what ends it when its launcher is gone); `programs`, `building`, `toolchain`, `wheels` (where the
+(a server's life, and what ends it when its launcher is gone); `programs`, `building`, `toolchain`, `wheels`, `helm` (where the
 programs come from).
 
 A development tool: nothing in the operator or the worker imports it, and no image holds it.
