@@ -1,0 +1,88 @@
+"""What kube-state-metrics and k9s are told about exists in the CRD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from reconstruction_operator.api.crd import PRINTER_COLUMNS, SHORT_NAMES, crd, schema
+from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION
+from reconstruction_operator.api.status import Phase
+
+INTEGRATIONS = Path(__file__).resolve().parents[3] / "manifests" / "integrations"
+(RESOURCE,) = yaml.safe_load((INTEGRATIONS / "kube-state-metrics" / "custom-resource-state.yaml").read_text())["spec"][
+    "resources"
+]
+PLUGINS = yaml.safe_load((INTEGRATIONS / "k9s" / "plugins.yaml").read_text())["plugins"]
+VIEWS = yaml.safe_load((INTEGRATIONS / "k9s" / "views.yaml").read_text())["views"]
+METADATA = ("name", "namespace", "creationTimestamp")  # the schema of metadata is the API server's own
+
+
+def field(path: list[str]) -> dict[str, Any]:
+    """The schema at a path; of a list, that of its items."""
+    node = schema()
+    for part in path:
+        node = node.get("items", node)["properties"][part]
+    return node.get("items", node)
+
+
+def exists(path: list[str]) -> bool:
+    if path[0] == "metadata":
+        return path[1] in METADATA
+    try:
+        field(path)
+    except KeyError:
+        return False
+    return True
+
+
+def paths() -> Iterator[list[str]]:
+    yield from RESOURCE["labelsFromPath"].values()
+    for metric in RESOURCE["metrics"]:
+        (body,) = (value for key, value in metric["each"].items() if key != "type")
+        base = body.get("path", [])
+        if base:
+            yield base
+        for more in body.get("labelsFromPath", {}).values():
+            yield [*base, *more]
+        if "valueFrom" in body:
+            yield [*base, *body["valueFrom"]]
+
+
+@pytest.mark.parametrize("path", list(paths()), ids=".".join)
+def test_kube_state_metrics_looks_at_a_field_that_exists(path: list[str]) -> None:
+    assert exists(path)
+
+
+def test_a_field_that_does_not_exist_is_noticed() -> None:
+    assert not exists(["status", "progress", "percentage"])
+
+
+def test_kube_state_metrics_is_told_of_our_kind_and_all_phases() -> None:
+    assert RESOURCE["groupVersionKind"] == {"group": GROUP, "version": VERSION, "kind": KIND}
+    (phases,) = [one["each"]["stateSet"]["list"] for one in RESOURCE["metrics"] if one["each"]["type"] == "StateSet"]
+    assert phases == [phase.value for phase in Phase]
+
+
+def test_the_columns_of_k9s_are_printer_columns_or_fields() -> None:
+    (columns,) = [view["columns"] for name, view in VIEWS.items() if name == f"{GROUP}/{VERSION}/{PLURAL}"]
+    printed = {column["name"].upper() for column in PRINTER_COLUMNS} | {"NAME", "NAMESPACE"}
+    for column in columns:
+        name, _, path = column.partition("|")[0].partition(":")
+        assert exists(path.lstrip(".").split(".")) if path else name in printed, column
+
+
+def test_k9s_finds_the_plugins_by_names_that_the_server_knows() -> None:
+    known = {PLURAL, KIND.lower(), *SHORT_NAMES}
+    assert {scope for plugin in PLUGINS.values() for scope in plugin["scopes"]} <= known
+    assert {plugin["args"][1] for plugin in PLUGINS.values()} == {crd()["metadata"]["name"]}
+
+
+def test_no_two_keys_are_the_same_and_a_cancel_asks_twice() -> None:
+    keys = [plugin["shortCut"] for plugin in PLUGINS.values()]
+    assert len(set(keys)) == len(keys)
+    for name in ("reconstruction-request-cancel", "reconstruction-confirm-cancel"):
+        assert PLUGINS[name]["confirm"] is True
