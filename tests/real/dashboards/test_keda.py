@@ -1,0 +1,65 @@
+"""The query of the chart's ScaledObject, on a real Prometheus: it counts what waits and what runs, of its own queues alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devcluster import wait_until
+from devcluster.helm import helm
+from devcluster.jobs import Jobs
+from devcluster.prometheus import Prometheus, Target
+from devcluster.system import REPOSITORY, System
+
+pytestmark = pytest.mark.real
+
+QUEUE = "scaled"
+
+
+@pytest.fixture
+def query(tmp_path: Path) -> str:
+    """As `helm template` renders it for a pool of the queue `scaled`."""
+    values = {
+        "keda": {"prometheusAddress": "http://prometheus:9090"},
+        "missingApis": "render",
+        "workers": {"cpu": {"queues": [QUEUE], "autoscaling": {"enabled": True}}},
+    }
+    file = tmp_path / "values.json"
+    file.write_text(json.dumps(values))
+    rendered = helm("template", "test", REPOSITORY / "charts" / "reconstruction-operator", "--values", file).stdout
+    (scaled,) = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] == "ScaledObject"]
+    return str(scaled["spec"]["triggers"][0]["metadata"]["query"])
+
+
+def test_it_counts_jobs_that_wait_or_run_and_no_others(query: str, system: System, jobs: Jobs) -> None:
+    operator = Target("reconstruction-operator", system.probe_ports["operator"])
+    with Prometheus([operator]) as prometheus:
+
+        def answer() -> float:
+            found = prometheus.query(query)
+            return float(found[0]["value"][1]) if found else 0.0
+
+        def wait_for(jobs_wanted: int) -> None:
+            wait_until(lambda: answer() == jobs_wanted, f"{jobs_wanted} jobs", timeout_seconds=120, seen=answer)
+
+        first = jobs.create(queue=QUEUE)
+        jobs.create(queue=QUEUE, priority="high")
+        jobs.create(queue=QUEUE, suspend=True)
+        jobs.create(queue="slow")
+        wait_for(2)
+
+        system.start_worker("scaled", WORKER_POOLS=QUEUE, PLACEHOLDER_STEP_SECONDS="20", concurrency=1)
+        wait_until(
+            lambda: prometheus.query(f'reconstruction_queue_jobs{{queue=~"{QUEUE}.*", phase="Running"}} > 0'),
+            "one of them to run",
+            timeout_seconds=120,
+        )
+        assert answer() == 2
+
+        jobs.request_cancel(first)
+        jobs.confirm_cancel(first)
+        jobs.wait_finished(first)
+        wait_for(1)
