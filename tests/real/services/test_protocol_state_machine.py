@@ -44,7 +44,7 @@ from reconstruction_operator.services.protocol import Call, ClaimVerdict, Finish
 
 pytestmark = pytest.mark.real
 
-EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", "150"))
 STEPS = 50  # of one example
 
 INSTALL = "install"
@@ -100,9 +100,11 @@ SCENES = (
     "running",
     "running",
     "emptied before the operator saw it run",
+    "emptied and begun by another",
     "emptied and given up",
     "silent and given up",
     "silent and deleted",
+    "silent, deleted and forgotten",
 )
 HAPPENINGS = [name for name, weight in WEIGHTS.items() for _ in range(weight)]
 
@@ -249,12 +251,23 @@ class Protocol(RuleBasedStateMachine):
             case "emptied before the operator saw it run":
                 self._empty()
                 self._turns(leader, job)
+            case "emptied and begun by another":
+                self._empty()
+                self._turns(leader, job)
+                self._take(*self.messages.pop())
             case "emptied and given up":
                 self._turns(leader, job)
                 self._empty()
                 self._turns(leader, job)
             case "silent and given up":
                 self._stand_still(job)
+                self._turns(leader, job)
+            case "silent, deleted and forgotten":
+                self._turns(leader, job)
+                self._stand_still(job)
+                self.objects[job].deleted = True
+                self._turns(leader, job)
+                self._take(job, 0)
                 self._turns(leader, job)
             case "silent and deleted":
                 self._turns(leader, job)
@@ -416,7 +429,7 @@ class Protocol(RuleBasedStateMachine):
             case planned.TakeClaim(task, outcome, reason, message):
                 self._order(operator, protocol.take_claim, task=task, end=End(outcome, reason, message))
             case planned.ForceEnd(task, outcome, reason, message):
-                self._order(operator, protocol.force_end, task=task, end=End(outcome, reason, message))
+                self._force_end(operator, task, End(outcome, reason, message))
             case planned.RequestStop(task, reason):
                 self._order(operator, protocol.request_stop, task=task, reason=reason)
             case planned.DeleteFiles():
@@ -425,6 +438,12 @@ class Protocol(RuleBasedStateMachine):
                 self._forget(operator, job, attempts)
             case planned.DeleteObject():
                 self.objects[job].deleted = True
+
+    def _force_end(self, operator: Operator, task: TaskId, end: End) -> None:
+        refused = operator.fence < self.fence_seen
+        alive = self._is_alive(str(task))
+        reply = self._order(operator, protocol.force_end, task=task, end=end)
+        assert refused or (reply is None) is alive, f"{task} was ended with {reply}, alive was {alive}"
 
     def _forget(self, operator: Operator, job: str, attempts: int) -> None:
         alive = [task for task in self._tasks(job) if self._is_alive(task)]
