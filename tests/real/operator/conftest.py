@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -21,9 +22,16 @@ def seen(jobs: Jobs) -> Iterator[Seen]:
 
 
 @pytest.fixture(scope="package")
-def system(cluster: Cluster) -> Iterator[System]:
+def photos_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder from which the workers take photos, for sets that a test makes."""
+    return tmp_path_factory.mktemp("photos")
+
+
+@pytest.fixture(scope="package")
+def system(cluster: Cluster, photos_root: Path) -> Iterator[System]:
     """One operator, a quick worker, and on queue `slow` one that stays long enough in each step to be caught there."""
-    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
+    settings = QUICK_SETTINGS | {"INPUT_ROOTS": f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}"}
+    with Redis() as server, System(cluster, server, settings=settings) as running:
         running.install()
         running.start_operator()
         running.start_worker("worker", concurrency=4)

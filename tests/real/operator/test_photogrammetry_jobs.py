@@ -58,9 +58,9 @@ def test_photos_that_hardly_overlap_fail_with_their_numbers_and_advice(jobs: Job
 
 
 @pytest.fixture
-def broken_among_good(jobs: Jobs) -> Path:
-    """A folder with good photos and one that was cut off, under an input root."""
-    folder = Path(jobs.system.folder / "photos" / jobs.namespace)
+def broken_among_good(photos_root: Path) -> Path:
+    """Good photos and one that was cut off."""
+    folder = photos_root / "broken-among-good"
     shutil.copytree(REPOSITORY / "tests" / "data" / "photos" / "berlin", folder)
     good = sorted(folder.glob("*.jpg"))
     data = good[0].read_bytes()
