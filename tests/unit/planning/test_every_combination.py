@@ -113,7 +113,8 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
         "a suspended job is sent": bool(spec.get("suspend")) and Dispatch in kinds,
     }
     if stored.phase is not None and stored.phase.finished:
-        found["a finished job is written"] = status != stored or bool(plan.events)
+        seen_again = replace(stored, observed_generation=1)  # the job's; nothing else may change after the end
+        found["a finished job is written"] = status != seen_again or bool(plan.events)
         found["an object goes without a time to live"] = DeleteObject in kinds
     else:
         found["a condition is missing"] = [one.type for one in status.conditions] != list(ConditionType)
