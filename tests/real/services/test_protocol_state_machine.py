@@ -44,7 +44,7 @@ from reconstruction_operator.services.protocol import Call, ClaimVerdict, Finish
 
 pytestmark = pytest.mark.real
 
-EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", "400"))
 STEPS = 50  # of one example
 
 INSTALL = "install"
