@@ -1,0 +1,105 @@
+# Images of the operator and of the workers: docs/images.md.
+#
+#   docker build --target operator -t reconstruction-operator:0.1.0 .
+#   docker build --target worker   -t reconstruction-worker:0.1.0 .
+#
+# BASE_IMAGE is any Debian or Ubuntu with Python 3.11 to 3.13; the last stage runs on the base that the first was built on,
+# since a virtual environment belongs to its Python.
+ARG BASE_IMAGE=docker.io/library/python:3.13-slim
+
+# --- The wheel of this project, by the pinned build backend ----------------------------------------------------------------
+FROM ${BASE_IMAGE} AS tools
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
+WORKDIR /build
+RUN python3 -m venv /tools
+COPY requirements/build.txt requirements/build.txt
+RUN /tools/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/build.txt
+
+FROM tools AS wheel
+COPY pyproject.toml README.md LICENSE ./
+COPY operator operator
+RUN /tools/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /wheels .
+
+# --- What the images share --------------------------------------------------------------------------------------------------
+# PYTHONSAFEPATH: nothing is imported from the folder where a command happens to run. The root may be read-only: all that is
+# written goes to /tmp, /jobs aside.
+FROM ${BASE_IMAGE} AS runtime
+ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
+    HOME=/tmp \
+    TMPDIR=/tmp \
+    LANG=C.UTF-8 \
+    PYTHONSAFEPATH=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+WORKDIR /tmp
+USER 65532:65532
+
+# --- One virtual environment for each image, without pip: the operator ----------------------------------------------------
+# The bytecode is made here and checked by content, never by date: the root is read-only where it runs, and a copied layer's
+# dates are not to be relied on. /venv/bin holds what the packages bring to the command line.
+FROM tools AS operator-packages
+COPY requirements/operator.txt requirements/operator.txt
+RUN python3 -m venv --without-pip /venv \
+    && /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --require-hashes --only-binary :all: -r requirements/operator.txt
+COPY --from=wheel /wheels /wheels
+# The synchronous half of the Kubernetes client is imported by name and never used: 45 MB of bytecode that nobody runs.
+RUN /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --no-deps --no-index /wheels/*.whl \
+    && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash \
+        -x 'site-packages/kubernetes/client/(models|api)/' /venv/lib
+
+FROM runtime AS operator
+LABEL org.opencontainers.image.title="reconstruction-operator" \
+      org.opencontainers.image.description="Kubernetes operator for 3D reconstruction: ReconstructionJob manifests, Celery workers"
+COPY --from=operator-packages /venv /venv
+EXPOSE 8080
+# For runtimes that look at it; Kubernetes has the chart's probes. Alive, also as a replica that stands by.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('PROBE_PORT') or 8080}/healthz\", timeout=4)"]
+ENTRYPOINT ["reconstruction-operator"]
+CMD ["run"]
+
+# --- The workers ------------------------------------------------------------------------------------------------------------
+FROM runtime AS worker-runtime
+# The port opens once the worker listens to its queues, so it is what the health check asks.
+ENV WORKER_METRICS_PORT=8080
+USER 0:0
+RUN install -d -o 65532 -g 65532 /jobs && install -d /photos
+USER 65532:65532
+EXPOSE 8080
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['WORKER_METRICS_PORT']}/metrics\", timeout=4)"]
+ENTRYPOINT ["celery", "--app=reconstruction_operator.celery_app"]
+CMD ["worker", "--concurrency=1", "--loglevel=INFO"]
+
+FROM tools AS worker-base-packages
+COPY requirements/worker-base.txt requirements/worker-base.txt
+RUN python3 -m venv --without-pip /venv \
+    && /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --require-hashes --only-binary :all: -r requirements/worker-base.txt
+COPY --from=wheel /wheels /wheels
+RUN /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --no-deps --no-index /wheels/*.whl \
+    && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib
+
+# The base for a worker with a model of your own: `FROM …/worker-base`, and install the model's package into /venv.
+FROM worker-runtime AS worker-base
+LABEL org.opencontainers.image.title="reconstruction-worker-base" \
+      org.opencontainers.image.description="Celery worker for 3D reconstruction jobs, without a model"
+COPY --from=worker-base-packages /venv /venv
+
+FROM tools AS worker-packages
+COPY requirements/worker.txt requirements/worker.txt
+RUN python3 -m venv --without-pip /venv \
+    && /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --require-hashes --only-binary :all: -r requirements/worker.txt
+COPY --from=wheel /wheels /wheels
+RUN /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --no-deps --no-index /wheels/*.whl \
+    && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib
+
+# With all its packages in one layer: on top of worker-base it would hold what they share twice.
+FROM worker-runtime AS worker
+LABEL org.opencontainers.image.title="reconstruction-worker" \
+      org.opencontainers.image.description="Celery worker for 3D reconstruction jobs, with photogrammetry on a CPU"
+COPY --from=worker-packages /venv /venv
