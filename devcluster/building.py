@@ -1,4 +1,4 @@
-"""Builds the control plane once into the cache: one program, with a link for each name that it acts by.
+"""Builds the control plane, and a node's programs, once into the cache: one program, with a link for each of its names.
 
 The folder's name is the hash of all that goes in: the module's files, the flags, the target. A build goes to a folder
 beside it and is renamed when it is complete; a lock file makes a second builder wait and then find it there.
@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster import toolchain
@@ -24,7 +25,20 @@ from devcluster.runs import locked
 MODULE = Path(__file__).parent
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")  # the names that main.go knows
 
-_PROGRAM = "control-plane"
+
+@dataclass(frozen=True)
+class GoProgram:
+    """A Go module that makes one program."""
+
+    name: str  # of the program
+    title: str  # for people who wait
+    module: Path
+    names: tuple[str, ...]  # by which it is called
+
+
+CONTROL_PLANE = GoProgram("control-plane", "the control plane", MODULE, PROGRAMS)
+NODE = GoProgram("node", "the node's programs", MODULE / "node", ("coredns", "kube-proxy", "kube-scheduler", "kubelet"))
+
 _KEY_LENGTH = 16  # of the hash, in a folder's name
 _ERROR_LINES = 40
 
@@ -69,43 +83,47 @@ def module_files(module: Path = MODULE) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in module.iterdir() if path.suffix in {".go", ".mod", ".sum"}}
 
 
-def built() -> Path:
+def built(program: GoProgram = CONTROL_PLANE) -> Path:
     """Return the folder with the programs, building them where that has not been done yet (minutes, once)."""
-    files = module_files()
+    files = module_files(program.module)
     flags = build_flags(kubernetes_version(files["go.mod"].decode()))
     key = cache_key(files, flags, f"{sys.platform}-{platform.machine()}")
-    folder = cache_folder() / _PROGRAM / key
+    folder = cache_folder() / program.name / key
     if folder.exists():
         return folder
     folder.parent.mkdir(exist_ok=True)
-    with Progress("Building the control plane (once; a few minutes)") as progress:
+    with Progress(f"Building {program.title} (once; a few minutes)") as progress:
         progress.detail = "waiting for another build"
         with locked(folder.with_name(f"{key}.lock")):
             if not folder.exists():
-                _build(toolchain.go(), flags, folder, progress)
+                _build(program, toolchain.go(), flags, folder, progress)
     return folder
 
 
-def _build(go: Path, flags: list[str], folder: Path, progress: Progress) -> None:
+def _build(program: GoProgram, go: Path, flags: list[str], folder: Path, progress: Progress) -> None:
     environment = os.environ | _ENVIRONMENT
     with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as temporary:
-        new = Path(temporary) / _PROGRAM
+        new = Path(temporary) / program.name
         new.mkdir()
         progress.detail = "downloading the Go modules"
-        packages = _run_go([go, "list", "-deps", "."], environment, progress)
+        packages = _run_go([go, "list", "-deps", "."], program.module, environment, progress)
         total = len(packages)
         # -v names each package as it is compiled, and leaves out those that Go has in its own cache.
-        _run_go([go, "build", "-v", *flags, "-o", new / _PROGRAM, "."], environment, progress, total)
-        for name in PROGRAMS:
-            (new / name).symlink_to(_PROGRAM)
+        _run_go(
+            [go, "build", "-v", *flags, "-o", new / program.name, "."], program.module, environment, progress, total
+        )
+        for name in program.names:
+            (new / name).symlink_to(program.name)
         new.replace(folder)
 
 
-def _run_go(command: list[str | Path], environment: dict[str, str], progress: Progress, total: int = 0) -> list[str]:
+def _run_go(
+    command: list[str | Path], module: Path, environment: dict[str, str], progress: Progress, total: int = 0
+) -> list[str]:
     """Run Go, show what it is at, and return the lines that it printed."""
     lines: list[str] = []
     with subprocess.Popen(
-        command, cwd=MODULE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=module, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         out = process.stdout
         assert out is not None  # noqa: S101 -- for the type checker: a pipe was asked for

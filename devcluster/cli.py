@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from devcluster import standing
 from devcluster.errors import DevclusterError
+from devcluster.node import cli as node_commands
 from devcluster.programs import programs
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
     build = commands.add_parser("build", help="build the programs where that has not been done, and say where they are")
     build.set_defaults(run=_build)
+    node_commands.add_commands(commands)
     return parser
 
 

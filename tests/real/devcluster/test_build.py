@@ -6,49 +6,48 @@ from pathlib import Path
 import pytest
 
 from devcluster import building
+from devcluster.building import GoProgram
 from devcluster.errors import BuildError
 from devcluster.progress import Progress
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module that is built in a second, in place of ours."""
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GoProgram:
+    """One that is built in a second, in place of ours."""
     folder = tmp_path / "module"
     folder.mkdir()
     (folder / "go.mod").write_text("module example.invalid/small\n\ngo 1.26\n")
     (folder / "main.go").write_text("package main\n\nfunc main() {}\n")
-    monkeypatch.setattr(building, "MODULE", folder)
-    monkeypatch.setattr(building, "module_files", lambda: {"go.mod": (folder / "go.mod").read_bytes()})
     monkeypatch.setattr(building, "kubernetes_version", lambda _: "v1.2.3")
     monkeypatch.setattr(building, "cache_folder", lambda: tmp_path)
-    return folder
+    return GoProgram("small", "a small program", folder, ("one", "other"))
 
 
-def test_one_program_gets_a_name_for_each_part(module: Path, tmp_path: Path) -> None:
-    folder = building.built()
-    assert {path.name for path in folder.iterdir()} == {"control-plane", *building.PROGRAMS}
-    assert {(folder / name).resolve().name for name in building.PROGRAMS} == {"control-plane"}
+def test_one_program_gets_a_name_for_each_part(program: GoProgram) -> None:
+    folder = building.built(program)
+    assert {path.name for path in folder.iterdir()} == {"small", "one", "other"}
+    assert {(folder / name).resolve().name for name in program.names} == {"small"}
 
 
-def test_two_that_need_it_build_it_once(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_need_it_build_it_once(program: GoProgram, monkeypatch: pytest.MonkeyPatch) -> None:
     builds: list[Path] = []
     really_build = building._build
 
-    def build(go: Path, flags: list[str], folder: Path, progress: Progress) -> None:
+    def build(what: GoProgram, go: Path, flags: list[str], folder: Path, progress: Progress) -> None:
         builds.append(folder)
-        really_build(go, flags, folder, progress)
+        really_build(what, go, flags, folder, progress)
 
     monkeypatch.setattr(building, "_build", build)
-    threads = [threading.Thread(target=building.built) for _ in range(2)]
+    threads = [threading.Thread(target=building.built, args=(program,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert builds == [building.built()]
+    assert builds == [building.built(program)]
 
 
-def test_a_failed_build_tells_what_the_compiler_said_and_leaves_nothing(module: Path, tmp_path: Path) -> None:
-    (module / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
+def test_a_failed_build_tells_what_the_compiler_said_and_leaves_nothing(program: GoProgram, tmp_path: Path) -> None:
+    (program.module / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
     with pytest.raises(BuildError, match="undefined: nonsense"):
-        building.built()
-    assert [path.suffix for path in (tmp_path / "control-plane").iterdir()] == [".lock"]
+        building.built(program)
+    assert [path.suffix for path in (tmp_path / "small").iterdir()] == [".lock"]

@@ -1,6 +1,7 @@
 """What is built, and when it is built again."""
 
 import platform
+import re
 import sys
 from pathlib import Path
 
@@ -48,8 +49,12 @@ def test_the_server_is_stamped_with_the_version_that_the_module_requires() -> No
     assert f"-X k8s.io/component-base/version.gitMinor={minor} " in flags[-1]
 
 
-def test_every_staging_module_is_of_the_same_release() -> None:
-    module = (building.MODULE / "go.mod").read_text()
+BOTH = pytest.mark.parametrize("program", [building.CONTROL_PLANE, building.NODE], ids=lambda program: program.name)
+
+
+@BOTH
+def test_every_staging_module_is_of_the_same_release(program: building.GoProgram) -> None:
+    module = (program.module / "go.mod").read_text()
     staging = kubernetes_version(module).replace("v1.", "v0.", 1)
     replaced = [line.split() for line in module.splitlines() if "=>" in line]
     assert [line for line in replaced if line != [line[0], "=>", line[0], staging]] == []
@@ -60,10 +65,22 @@ def test_a_module_without_kubernetes_is_an_error() -> None:
         kubernetes_version("module m\n")
 
 
-def test_the_launcher_and_the_program_know_the_same_names() -> None:
-    main = (building.MODULE / "main.go").read_text()
+def test_the_node_is_built_from_the_versions_of_the_control_plane() -> None:
+    versions = [
+        # v0.0.0 is what go.mod writes for a module that is replaced: see the test above.
+        dict(re.findall(r"^\s+(\S+) (v(?!0\.0\.0\s)\S+)", (program.module / "go.mod").read_text(), re.MULTILINE))
+        for program in (building.CONTROL_PLANE, building.NODE)
+    ]
+    shared = versions[0].keys() & versions[1].keys()
+    assert len(shared) > 100
+    assert {name: versions[0][name] for name in shared} == {name: versions[1][name] for name in shared}
+
+
+@BOTH
+def test_the_launcher_and_the_program_know_the_same_names(program: building.GoProgram) -> None:
+    main = (program.module / "main.go").read_text()
     table = main.partition("map[string]func(){")[2].partition("\n}")[0]
-    assert {line.split('"')[1] for line in table.splitlines() if '"' in line} == set(building.PROGRAMS)
+    assert {line.split('"')[1] for line in table.splitlines() if '"' in line} == set(program.names)
 
 
 def test_what_is_built_already_is_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

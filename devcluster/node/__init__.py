@@ -1,0 +1,17 @@
+"""A real node for a laptop and for `make e2e`: kubelet and containerd beside a control plane, in namespaces of their own.
+
+Root on Linux, and no Docker: what runs containers comes from Debian (`packages`), the node's programs are built once from
+released Go modules (`main.go` beside this file), images are built by buildah on a base that debootstrap makes (`images`).
+By hand: `python -m devcluster node start`.
+
+    with Node() as node:
+        node.load("localhost/reconstruction-operator:0.1.0")
+        node.kubectl("get", "nodes")
+
+Rooms: `node` (its life), `inside` (the first process of its namespaces, a program of its own), `configuration` and
+`arguments` (what the servers are told), `addresses`, `cgroups`, `images`, `packages`.
+"""
+
+from devcluster.node.node import Node
+
+__all__ = ["Node"]

@@ -1,0 +1,47 @@
+"""Where a node's network lies: a /24 of its own for each node of this machine, told apart by a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NUMBERS = range(1, 250)
+NODE_NAME = "node1"
+CLUSTER_DOMAIN = "cluster.local"
+API_PORT = 6443
+POD_RANGE = "10.244.0.0/24"  # the same in each node: they never meet
+SERVICE_RANGE = "10.96.0.0/16"
+API_SERVICE = "10.96.0.1"  # the first of the service range: `kubernetes.default`
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """What follows from a node's number."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Name of the link on the machine's side, and of the cgroups; at most 15 characters, as links want it."""
+        return f"recon-node{self.number}"
+
+    @property
+    def machine(self) -> str:
+        """The machine, as the node sees it."""
+        return f"10.100.{self.number}.1"
+
+    @property
+    def node(self) -> str:
+        """The node, as the machine sees it: API server, NodePorts."""
+        return f"10.100.{self.number}.2"
+
+    @property
+    def url(self) -> str:
+        """Address of the API server, from the machine and from the node."""
+        return f"https://{self.node}:{API_PORT}"
+
+    @property
+    def api_hosts(self) -> tuple[str, ...]:
+        """Every name by which the API server is called."""
+        service = ["kubernetes", "default", "svc", *CLUSTER_DOMAIN.split(".")]
+        names = [".".join(service[:length]) for length in (1, 2, 3, len(service))]
+        return (self.node, "127.0.0.1", API_SERVICE, "localhost", *names)

@@ -1,0 +1,45 @@
+"""The cgroups of a node: all that it leaves outside its namespaces, and so all that has to be removed by hand.
+
+Version 1 of cgroups, with a tree for each controller, is what was tried; version 2 is refused, and not guessed at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from devcluster.errors import MissingToolError
+from devcluster.waiting import wait_until
+
+CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd")
+
+_ROOT = Path("/sys/fs/cgroup")
+_END_SECONDS = 60.0  # from a node's end to that of its last process, on a loaded machine
+
+
+def check(root: Path = _ROOT) -> None:
+    """Raise where this machine's cgroups are not of the kind that a node can have."""
+    if (root / "cgroup.controllers").exists():
+        raise MissingToolError("the node needs cgroups of version 1; this machine has version 2, which was never tried")
+    absent = [name for name in CONTROLLERS if not (root / name).is_dir()]
+    if absent:
+        raise MissingToolError(f"the node needs the cgroup controllers {', '.join(absent)}, which {root} does not have")
+
+
+def remove(name: str, root: Path = _ROOT) -> None:
+    """Remove a node's cgroups once its processes have ended."""
+    wait_until(
+        lambda: _removed(name, root),
+        f"the end of all processes in the cgroups {name}",
+        timeout_seconds=_END_SECONDS,
+        seen=lambda: ", ".join(str(path) for path in root.glob(f"*/{name}")),
+    )
+
+
+def _removed(name: str, root: Path) -> bool:
+    for top in root.glob(f"*/{name}"):
+        folders = [top, *(path for path in top.rglob("*") if path.is_dir())]
+        for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+            with contextlib.suppress(OSError):  # a process in it is still ending, or the kernel was quicker
+                folder.rmdir()
+    return not any(root.glob(f"*/{name}"))

@@ -1,0 +1,95 @@
+"""The configuration files of a node's servers: pure functions of its addresses. JSON, which every YAML reader reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devcluster.node.addresses import CLUSTER_DOMAIN, NODE_NAME, POD_RANGE, Addresses
+from devcluster.node.images import PAUSE_IMAGE
+
+CNI_PROGRAMS = "/usr/lib/cni"  # where Debian puts them
+
+READY_PORTS = {"8181": "ready", "10248": "healthz", "10256": "healthz"}
+"""Where CoreDNS, the kubelet and kube-proxy say that they are ready: port on the loopback address -> path."""
+
+
+def kubelet(addresses: Addresses, conf: str) -> dict[str, Any]:
+    """All pods lie below one cgroup of the node; the machine's own limits and sysctls are left alone."""
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+        "failCgroupV1": False,
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{addresses.name}",
+        "enforceNodeAllocatable": [],
+        "oomScoreAdj": 0,
+        "failSwapOn": False,
+        "makeIPTablesUtilChains": False,
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": f"{conf}/ca.crt"},
+        },
+        "authorization": {"mode": "Webhook"},
+        "clusterDomain": CLUSTER_DOMAIN,
+        "clusterDNS": [addresses.node],
+        "resolvConf": "",  # names outside the cluster fail at once: pods have no way out
+        "imageGCHighThresholdPercent": 100,  # what was loaded by hand can be pulled from nowhere
+        "evictionHard": {"memory.available": "100Mi"},
+    }
+
+
+def kube_proxy(conf: str) -> dict[str, Any]:
+    """Services by nftables; the machine's conntrack limits are left alone."""
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "nftables",
+        "clientConnection": {"kubeconfig": f"{conf}/kube-proxy.kubeconfig"},
+        "hostnameOverride": NODE_NAME,
+        "clusterCIDR": POD_RANGE,
+        "oomScoreAdj": 0,
+        "conntrack": {"maxPerCore": 0, "min": 0},
+    }
+
+
+def cni() -> dict[str, Any]:
+    """A bridge for the pods."""
+    addresses = {
+        "type": "host-local",
+        "dataDir": "/run/cni",
+        "ranges": [[{"subnet": POD_RANGE}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
+    bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True, "hairpinMode": True}
+    ports = {"type": "portmap", "capabilities": {"portMappings": True}}
+    return {"cniVersion": "1.0.0", "name": "pods", "plugins": [{**bridge, "ipam": addresses}, ports]}
+
+
+def containerd(conf: str) -> str:
+    """containerd.toml. A container may not be made less likely to be killed than the machine's own processes."""
+    return f"""\
+version = 2
+oom_score = 0
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{PAUSE_IMAGE}"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{CNI_PROGRAMS}"
+    conf_dir = "{conf}/cni"
+"""
+
+
+def corefile(conf: str) -> str:
+    """Configure CoreDNS, which runs beside the kubelet and not in a pod: there is no image of it to pull."""
+    return f"""\
+.:53 {{
+ errors
+ ready 127.0.0.1:8181
+ cache 5
+ kubernetes {CLUSTER_DOMAIN} in-addr.arpa {{
+  kubeconfig {conf}/coredns.kubeconfig
+ }}
+}}
+"""

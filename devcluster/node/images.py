@@ -1,0 +1,156 @@
+"""Images without Docker and without a registry: a base by debootstrap, the rest by buildah, from the Dockerfile that ships.
+
+`--isolation chroot` needs no runtime and no network bridge, and changes nothing on the machine; `--format docker` keeps
+HEALTHCHECK, which an OCI image has no place for.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from devcluster.errors import CommandError, MissingToolError
+from devcluster.folders import cache_folder
+from devcluster.node.packages import IMAGE_NEEDS, ensure
+from devcluster.progress import Progress
+from devcluster.runs import locked
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DEBIAN_SUITE = "trixie"  # its Python is 3.13
+BASE_IMAGE = f"localhost/devcluster/python:3.13-{DEBIAN_SUITE}"
+VERSION = "0.1.0"  # as in pyproject.toml and the chart: the tag that it asks for
+TARGETS = {
+    "operator": f"localhost/reconstruction-operator:{VERSION}",
+    "worker": f"localhost/reconstruction-worker:{VERSION}",
+    "worker-base": f"localhost/reconstruction-worker-base:{VERSION}",
+}
+"""The Dockerfile's targets, and what their images are called here."""
+PAUSE_IMAGE = "localhost/devcluster/pause:1"
+REDIS_IMAGE = f"localhost/devcluster/redis:{DEBIAN_SUITE}"
+
+_BASE_PACKAGES = ("python3", "python3-venv", "ca-certificates")
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_BUILD_SECONDS = 1800.0  # a minute; the photogrammetry packages on a loaded machine take many times that
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_PAUSE = """\
+FROM scratch
+COPY catatonit /pause
+ENTRYPOINT ["/pause", "-P"]
+"""
+_REDIS = """\
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+RUN apt-get update -q && apt-get install -q -y --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/*
+ENTRYPOINT []
+CMD ["redis-server"]
+"""
+
+
+def has_image(tag: str) -> bool:
+    """Whether buildah's store has an image of this name."""
+    done = subprocess.run(["buildah", "inspect", "--type", "image", tag], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def base_image() -> str:
+    """Return the name of a Debian with Python, made by debootstrap where it is not there yet (a minute, once)."""
+    ensure(IMAGE_NEEDS)
+    with locked(cache_folder() / "base-image.lock"):
+        if not has_image(BASE_IMAGE):
+            with Progress(f"Making the base image of Debian {DEBIAN_SUITE} (once; a minute)"):
+                _bootstrap()
+    return BASE_IMAGE
+
+
+def build_image(
+    tag: str,
+    *,
+    target: str | None = None,
+    dockerfile: Path = CHECKOUT / "Dockerfile",
+    context: Path = CHECKOUT,
+    arguments: Mapping[str, str] | None = None,
+) -> str:
+    """Build one target of a Dockerfile on `base_image`, and return the name. Layers that are there are used again."""
+    base = base_image()
+    command = ["buildah", "build", "--isolation", "chroot", "--layers", "--force-rm", "--format", "docker"]
+    for name, value in {"BASE_IMAGE": base, **(arguments or {})}.items():
+        command += ["--build-arg", f"{name}={value}"]
+    if target is not None:
+        command += ["--target", target]
+    _run([*command, "--file", str(dockerfile), "--tag", tag, str(context)])
+    return tag
+
+
+def pause_image() -> str:
+    """Return the image of the container that holds a pod's namespaces: Debian's catatonit, 0.7 MB."""
+    program = shutil.which("catatonit")
+    if program is None:
+        raise MissingToolError("catatonit is not here: apt-get install catatonit")
+    return _build_text(PAUSE_IMAGE, _PAUSE, Path(program).parent)
+
+
+def redis_image() -> str:
+    """Return an image of Debian's Redis, for clusters that can pull none."""
+    with tempfile.TemporaryDirectory(prefix="redis-image-") as folder:
+        return _build_text(REDIS_IMAGE, _REDIS, Path(folder))
+
+
+def _build_text(tag: str, text: str, context: Path) -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="Dockerfile-") as file:
+        file.write(text)
+        file.flush()
+        return build_image(tag, dockerfile=Path(file.name), context=context)
+
+
+def _bootstrap() -> None:
+    container = _run(["buildah", "from", "scratch"]).stdout.strip()
+    try:
+        root = Path(_run(["buildah", "mount", container]).stdout.strip())
+        _run(
+            [
+                "debootstrap",
+                "--variant=minbase",
+                f"--include={','.join(_BASE_PACKAGES)}",
+                DEBIAN_SUITE,
+                str(root),
+                _mirror(),
+            ]
+        )
+        # With the machine's own authorities, so that pip and apt reach what the machine reaches.
+        shutil.copyfile(_CERTIFICATES, root / _CERTIFICATES.relative_to("/"))
+        (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
+        for leftover in [*root.glob("var/cache/apt/archives/*.deb"), *root.glob("var/lib/apt/lists/*")]:
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        _run(["buildah", "config", "--env", f"PATH={_PATH}", "--env", "LANG=C.UTF-8", "--cmd", "python3", container])
+        _run(["buildah", "commit", "--quiet", container, BASE_IMAGE])
+    finally:
+        _run(["buildah", "rm", container])
+
+
+def _mirror() -> str:
+    """Return the address that this machine's apt takes Debian from."""
+    options = ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main"]
+    addresses = [line for line in _run(["apt-get", *options]).stdout.splitlines() if "security" not in line]
+    if not addresses:
+        raise MissingToolError("apt-get knows no Debian mirror, which debootstrap needs: this works on Debian alone")
+    return addresses[0]
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_BUILD_SECONDS,
+        env=os.environ,
+    )
+    if done.returncode != 0:
+        raise CommandError(list(command), done.returncode, done.stdout[-4000:], done.stderr[-4000:])
+    return done

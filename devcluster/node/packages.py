@@ -1,0 +1,82 @@
+"""What a node needs of the machine: a few Debian packages, installed where that may be done, else named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from devcluster.errors import MissingToolError
+
+_APT_SECONDS = 900.0  # half a minute; a loaded machine with a slow mirror may need many times that
+
+
+@dataclass(frozen=True)
+class Need:
+    """A program, or a file, and the Debian package that brings it."""
+
+    program: str
+    package: str
+
+
+IMAGE_NEEDS = (
+    Need("buildah", "buildah"),  # builds images with neither a daemon nor a runtime
+    Need("debootstrap", "debootstrap"),  # the base image, where no registry can be reached
+    Need("runc", "runc"),  # runs one image without a cluster
+)
+NODE_NEEDS = (
+    *IMAGE_NEEDS,
+    Need("containerd", "containerd"),
+    Need("ctr", "containerd"),  # loads images
+    Need("/usr/lib/cni/bridge", "containernetworking-plugins"),
+    Need("nft", "nftables"),  # kube-proxy's rules
+    Need("iptables", "iptables"),  # the bridge plugin's masquerading, and the port mappings
+    Need("catatonit", "catatonit"),  # the pause container
+    Need("ip", "iproute2"),
+    Need("unshare", "util-linux"),
+    Need("nsenter", "util-linux"),
+)
+
+
+def missing(needs: tuple[Need, ...], path: str | None = None) -> list[str]:
+    """Return the packages that bring what is not there, each once. `path`: where programs are looked for."""
+    found = dict.fromkeys(
+        need.package
+        for need in needs
+        if not (Path(need.program).exists() if need.program.startswith("/") else shutil.which(need.program, path=path))
+    )
+    return list(found)
+
+
+def ensure(needs: tuple[Need, ...]) -> None:
+    """Install what is missing by apt-get.
+
+    Raises:
+        MissingToolError: it cannot be installed from here; the message says what is needed.
+
+    """
+    if sys.platform != "linux" or os.geteuid() != 0:
+        raise MissingToolError("a node, and the images for it, need root on Linux: namespaces, mounts and cgroups")
+    absent = missing(needs)
+    if not absent:
+        return
+    command = f"apt-get install --no-install-recommends {' '.join(absent)}"
+    if shutil.which("apt-get") is None:
+        raise MissingToolError(f"not here: {', '.join(absent)}. On Debian or Ubuntu: {command}")
+    print(f"devcluster: {command}", file=sys.stderr, flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *absent]):
+        done = subprocess.run(
+            ["apt-get", "-q", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_APT_SECONDS,
+            env=environment,
+        )
+        if done.returncode != 0:
+            raise MissingToolError(f"apt-get {arguments[0]} failed; {command} is needed.\n{done.stderr.strip()}")
