@@ -10,7 +10,7 @@ import redis
 
 from devcluster import Cluster, Redis
 from devcluster.jobs import Jobs, Seen, watch
-from devcluster.system import QUICK_SETTINGS, System
+from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
 
 
 @pytest.fixture
@@ -29,13 +29,14 @@ def photos_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def system(cluster: Cluster, photos_root: Path) -> Iterator[System]:
-    """One operator, a quick worker, and on queue `slow` one that stays long enough in each step to be caught there."""
+    """One operator, a quick worker, one that stays long in each step, and one whose models misbehave."""
     settings = QUICK_SETTINGS | {"INPUT_ROOTS": f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}"}
     with Redis() as server, System(cluster, server, settings=settings) as running:
         running.install()
         running.start_operator()
         running.start_worker("worker", concurrency=4)
         running.start_worker("slow", concurrency=8, WORKER_POOLS="slow", PLACEHOLDER_STEP_SECONDS="2")
+        running.start_worker("rough", concurrency=2, WORKER_POOLS="rough", PYTHONPATH=f"{REPOSITORY}/tests/data/models")
         yield running
 
 

@@ -53,6 +53,23 @@ def test_a_job_deleted_while_it_is_being_cancelled_leaves_nothing(jobs: Jobs, st
     _delete_and_expect_nothing_left(jobs, state, name)
 
 
+def test_a_job_deleted_after_its_cancel_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
+    name = jobs.create(queue="slow")
+    jobs.wait_phase(name, "Running")
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+    jobs.wait_phase(name, "Cancelled")
+
+    _delete_and_expect_nothing_left(jobs, state, name)
+
+
+def test_a_job_deleted_between_two_attempts_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
+    name = jobs.create(modelType="rough-segfault", queue="rough", backoffLimit=100)
+    jobs.wait(name, "waiting for another attempt", lambda job: "nextAttemptTime" in job.get("status", {}))
+
+    _delete_and_expect_nothing_left(jobs, state, name)
+
+
 def test_a_job_deleted_in_a_queue_without_workers_never_runs(jobs: Jobs, state: redis.Redis) -> None:
     name = jobs.create(queue="nobody")
     job = jobs.wait_phase(name, "Queued")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devcluster.jobs import Jobs, condition, is_true
+from devcluster.jobs import Jobs, Seen, condition, is_true
 
 pytestmark = pytest.mark.real
 
@@ -49,6 +49,39 @@ def test_parameters_are_checked_by_the_model(jobs: Jobs) -> None:
     assert failure["reason"] == "INVALID_PARAMETERS"
     assert "best" in failure["message"]
     assert "fast" in failure["message"]
+
+
+def test_a_failure_that_may_pass_is_tried_again_up_to_the_backoff_limit(jobs: Jobs, seen: Seen) -> None:
+    name = jobs.create(modelType="rough-segfault", queue="rough", backoffLimit=2)
+
+    job = jobs.wait_finished(name)
+
+    status = job["status"]
+    assert (status["phase"], status["attempt"], status["failures"]) == ("Failed", 3, 3)
+    assert status["failure"]["reason"] == "BACKEND_CRASHED"
+    waits = [one["status"]["nextAttemptTime"] for one in seen.of(name) if "nextAttemptTime" in one.get("status", {})]
+    assert len(set(waits)) == 2, f"two pauses were expected: {waits}"
+    seen.assert_never_backwards(name)
+    assert [reason for _, reason, _ in jobs.events(name)].count("AttemptFailed") == 2
+    assert not jobs.folder(name).exists() or not list((jobs.folder(name) / "attempts").glob("*"))
+
+
+def test_a_failure_that_will_not_pass_is_not_tried_again(jobs: Jobs) -> None:
+    name = jobs.create(modelType="rough-failure", queue="rough", backoffLimit=5)
+
+    assert jobs.wait_finished(name)["status"]["attempt"] == 1
+
+
+def test_a_cancel_beats_another_attempt(jobs: Jobs) -> None:
+    name = jobs.create(modelType="rough-segfault", queue="rough", backoffLimit=100)
+    jobs.wait(name, "between two attempts", lambda job: job.get("status", {}).get("attempt", 0) >= 2)
+
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+
+    job = jobs.wait_finished(name)
+    assert job["status"]["phase"] == "Cancelled"
+    assert not is_true(job, "Failed")
 
 
 def test_a_job_past_its_active_deadline_is_stopped_and_failed(jobs: Jobs) -> None:
