@@ -44,6 +44,13 @@ def _choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def _address(name: str, default: str) -> str:
+    value = _text(name, default)
+    if value and not value.startswith(("http://", "https://")):
+        raise InvalidSettingError(f"{name} must begin with http:// or https://")
+    return value
+
+
 def _names(name: str, default: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in _text(name, default).split(",") if item.strip())
 
@@ -58,6 +65,12 @@ REDIS_SENTINEL_PASSWORD: str = _text("REDIS_SENTINEL_PASSWORD", "")  # of the se
 REDIS_TIMEOUT_SECONDS: float = _number("REDIS_TIMEOUT_SECONDS", 3.0, minimum=0.1)  # connect, and each answer
 VISIBILITY_TIMEOUT_SECONDS: int = _integer("VISIBILITY_TIMEOUT_SECONDS", 86_400, minimum=60)  # above the longest job
 RESULT_EXPIRES_SECONDS: int = _integer("RESULT_EXPIRES_SECONDS", 86_400, minimum=60)  # Celery's results
+
+# --- Traces ---------------------------------------------------------------------------------------------------------
+OTEL_EXPORTER_OTLP_ENDPOINT: str = _address(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", ""
+)  # of a collector that takes OTLP over HTTP, http://collector:4318; empty: no traces
+OTEL_EXPORTER_OTLP_HEADERS: tuple[str, ...] = _names("OTEL_EXPORTER_OTLP_HEADERS", "")  # name=value, sent to it
 
 # --- The protocol ---------------------------------------------------------------------------------------------------
 CANCEL_TTL_SECONDS: Final = 3600  # of both cancel flags: part of the contract, not a setting

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Final
 
+_TRACES_SECONDS: Final = 2.0  # at the end, for what was emitted and not yet sent
 _SETTINGS: Final = (  # environment variable, metavar, what it is
     ("CELERY_BROKER_URL", "URL", "Redis for messages to the workers (DB 0)"),
     ("CELERY_RESULT_BACKEND", "URL", "Redis for Celery's results (DB 0)"),
@@ -94,7 +95,7 @@ def _run() -> int:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 2
     from reconstruction_operator.controller import installation, kubernetes_client, running  # noqa: PLC0415  # the same
-    from reconstruction_operator.telemetry import logs  # noqa: PLC0415  # the same
+    from reconstruction_operator.telemetry import logs, tracing  # noqa: PLC0415  # the same
 
     logs.configure(config.LOG_FORMAT, config.LOG_LEVEL)
     try:
@@ -102,6 +103,8 @@ def _run() -> int:
     except (kubernetes_client.NoClusterError, installation.NotInstalledError, OSError) as error:
         print(f"reconstruction-operator: {logs.redact(str(error))}", file=sys.stderr)
         return 1
+    finally:
+        tracing.flush(_TRACES_SECONDS)
 
 
 def _selftest(*, namespace: str, queue: str, timeout_seconds: float) -> int:

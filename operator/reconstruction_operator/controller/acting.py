@@ -23,7 +23,7 @@ from reconstruction_operator.controller.kubernetes_client import Api, ApiError
 from reconstruction_operator.planning import types as planned
 from reconstruction_operator.services import dispatch, protocol
 from reconstruction_operator.services.keys import Keys
-from reconstruction_operator.telemetry import metrics
+from reconstruction_operator.telemetry import metrics, tracing
 
 _log = logging.getLogger(__name__)
 
@@ -192,6 +192,7 @@ def message(order: Order, action: planned.Dispatch | planned.DeleteFiles, *, ins
         output_uri=spec.output.uri if spec.output else "",
         queue=spec.queue,
         parameters=spec.parameters,
+        traceparent=str(tracing.of_job(job_id)) if tracing.enabled() else "",
     )
     return dispatch.Message(job_id, str(action.task), action.queue, spec.model_type, envelope)
 

@@ -14,7 +14,7 @@ import redis.asyncio
 
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.controller import heartbeats, measuring, subscribing
+from reconstruction_operator.controller import heartbeats, measuring, subscribing, tracing
 from reconstruction_operator.controller.acting import Actor
 from reconstruction_operator.controller.admitting import Admission
 from reconstruction_operator.controller.contact import Contact
@@ -190,6 +190,7 @@ class Operator:
         self.admission.stored(job.key)
         self.poster.tell(job.key, events)
         measuring.stored(job, status)
+        tracing.stored(job, status)
 
 
 def _watched(record: Record, install_id: str, namespaces: Sequence[str]) -> bool:

@@ -46,7 +46,10 @@ def _task(message: Message) -> dict[str, Any]:
     if message.envelope is None:
         return where | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
     job = message.envelope.to_json()
-    return where | {"name": celery_settings.PROCESS_TASK, "args": (job_id, message.model_type), "kwargs": {"job": job}}
+    # The header as well: a worker of somebody else, or its instrumentation, looks there.
+    headers = {"headers": {"traceparent": message.envelope.traceparent}} if message.envelope.traceparent else {}
+    arguments = {"args": (job_id, message.model_type), "kwargs": {"job": job}}
+    return where | headers | {"name": celery_settings.PROCESS_TASK} | arguments
 
 
 class Dispatcher:

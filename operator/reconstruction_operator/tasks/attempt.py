@@ -32,6 +32,7 @@ from reconstruction_operator.tasks.publishing import Manifest
 from reconstruction_operator.tasks.selection import Choice, choose
 from reconstruction_operator.tasks.steps import Reached, Steps
 from reconstruction_operator.tasks.threads import usable_threads
+from reconstruction_operator.tasks.tracing import AttemptTrace
 from reconstruction_operator.tasks.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Order:
     model_type: str
     envelope: Envelope | None
     worker: str
+    traceparent: str = ""  # W3C Trace Context of who sent it
 
     @property
     def attempt(self) -> int | None:
@@ -70,6 +72,7 @@ class Attempt:
         self._workspace: Workspace | None = None
         self._delivered = False
         self._measures = Measures()
+        self._trace = AttemptTrace(order.job_id, order.task_id, order.worker, order.traceparent)
 
     @property
     def reached(self) -> Reached | None:
@@ -87,7 +90,7 @@ class Attempt:
         order = self._order
         self._heartbeat.check()
         choice = choose(order.model_type, {} if order.envelope is None else order.envelope.parameters)
-        self._measures.model = choice.model.name
+        self._measures.model = self._trace.model = choice.model.name
         if self._output_uri:
             outputs.check_uri(self._output_uri)  # not only after an hour's work
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
@@ -116,6 +119,7 @@ class Attempt:
     def clean_up(self, end: End | None) -> None:
         """To be called when its end is recorded, with the end that counts (None: the attempt was somebody else's)."""
         self._measures.ended(end)
+        self._trace.ended(end)
         if self._workspace is not None:
             self._workspace.discard()
         if self._delivered and end is not None and end.outcome is not Outcome.SUCCEEDED:
@@ -128,6 +132,7 @@ class Attempt:
 
     def _tell(self, reached: Reached, keep: bool) -> None:
         self._measures.reached(reached.step)
+        self._trace.reached(reached.step)
         self._publish(reached, self._inputs, keep)
 
     def _load(self, choice: Choice, steps: Steps, space: Workspace) -> tuple[Photo, ...]:

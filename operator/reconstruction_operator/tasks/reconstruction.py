@@ -91,7 +91,13 @@ def _order(task: Task, job_id: str, model_type: str, job: Mapping[str, Any] | No
         model_type=model_type,
         envelope=envelope,
         worker=task.request.hostname or f"direct@{platform.node()}",
+        traceparent=(envelope.traceparent if envelope is not None else "") or _header(task, "traceparent"),
     )
+
+
+def _header(task: Task, name: str) -> str:
+    """A header of the message, which somebody else's instrumentation may have set."""
+    return str(getattr(task.request, name, None) or (task.request.headers or {}).get(name) or "")
 
 
 def _in_worker(task: Task) -> bool:

@@ -1,0 +1,78 @@
+"""One trace a job, from its creation to its mesh: operator and worker write into the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from reconstruction_operator.api.steps import STEPS
+
+from devcluster import Cluster, Redis, wait_until
+from devcluster.collector import Collector, Received
+from devcluster.jobs import Jobs
+from devcluster.replicas import Lease
+from devcluster.system import QUICK_SETTINGS, System
+
+pytestmark = pytest.mark.real
+
+ROOT, WAIT = "ReconstructionJob", "wait for a worker"
+
+
+@dataclass
+class Traced:
+    """A system that sends traces, and what it sent."""
+
+    jobs: Jobs
+    collector: Collector
+
+    def trace(self, name: str, spans: set[str]) -> dict[str, Received]:
+        """The spans of a job by name, once these are there."""
+        trace_id = self.jobs.get(name)["metadata"]["uid"].replace("-", "")
+
+        def found() -> list[Received]:
+            return [span for span in self.collector.spans if span.trace_id == trace_id]
+
+        def names() -> list[str]:
+            return [span.name for span in found()]
+
+        wait_until(lambda: spans <= set(names()), f"{spans} of {name}", timeout_seconds=120, seen=names)
+        assert sorted(set(names())) == sorted(names()), "a span was sent twice"
+        return {span.name: span for span in found()}
+
+
+@pytest.fixture
+def traced(cluster: Cluster, namespace: str) -> Iterator[Traced]:
+    with Redis() as server, Collector() as collector:
+        settings = {**QUICK_SETTINGS, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+        with System(cluster, server, settings=settings) as running:
+            running.install()
+            Lease(cluster).delete()
+            running.start_operator()
+            running.start_worker(concurrency=2)
+            yield Traced(Jobs(running, namespace), collector)
+
+
+def test_a_job_is_one_trace_from_its_creation_to_its_result_or_its_failure(traced: Traced) -> None:
+    good = traced.jobs.create()
+    bad = traced.jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    traced.jobs.wait_phase(good, "Succeeded")
+    traced.jobs.wait_phase(bad, "Failed")
+
+    spans = traced.trace(good, {ROOT, WAIT, "attempt", *(step.name for step in STEPS)})
+    root, attempt = spans[ROOT], spans["attempt"]
+    assert root.parent_id == ""
+    assert {spans[WAIT].parent_id, attempt.parent_id} == {root.span_id}
+    assert {spans[step.name].parent_id for step in STEPS} == {attempt.span_id}
+    assert {span.service for span in spans.values()} == {"reconstruction-operator", "reconstruction-worker"}
+    # The root begins at a time in whole seconds, which lies before everything else.
+    assert all(root.start <= span.start <= span.end for span in spans.values())
+    assert [span.error for span in spans.values() if span.error] == []
+
+    # A failure within a moment may be stored before its start was: then it has no wait.
+    failed = traced.trace(bad, {ROOT, "attempt", STEPS[0].name})
+    assert {name for name, span in failed.items() if span.error.startswith("INPUT_")} == {
+        ROOT,
+        "attempt",
+        STEPS[0].name,
+    }

@@ -1,0 +1,25 @@
+"""Where a job's trace travels: in the envelope, and in Celery's headers for whoever else reads them."""
+
+from __future__ import annotations
+
+import pytest
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.services import dispatch
+from reconstruction_operator.telemetry import tracing
+
+UID = "0b7c4a9e-6a55-4f57-9d8e-1f2a3b4c5d6e"
+TRACEPARENT = str(tracing.of_job(UID))
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "headers"),
+    [
+        pytest.param(TRACEPARENT, {"traceparent": TRACEPARENT}, id="with traces"),
+        pytest.param("", None, id="without"),
+    ],
+)
+def test_a_message_has_the_header_where_there_is_a_trace(traceparent: str, headers: dict[str, str] | None) -> None:
+    message = dispatch.Message(UID, f"{UID}-1", "celery", "placeholder", Envelope(traceparent=traceparent))
+    task = dispatch._task(message)
+    assert task.get("headers") == headers
+    assert task["kwargs"]["job"].get("traceparent", "") == traceparent
