@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import aiohttp
 import kopf
@@ -121,6 +121,9 @@ async def watch(
         clusterwide=not namespaces,
         namespaces=list(namespaces),
         standalone=True,
+        # Of peering, which is off; else kopf asks for the user's name, and a container's user has none. A text to kopf,
+        # under a type that it does not export.
+        identity=cast(Any, GROUP),
         stop_flag=stopping,
     )
 
