@@ -4,7 +4,7 @@ PYTHON_BIN := .venv/bin/python
 SOURCES    := operator demo devcluster scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint unit test demo demo-stop cluster cluster-stop control-plane crd docs manifests format lock clean
+.PHONY: help setup check lint unit test demo demo-stop cluster cluster-stop control-plane images e2e crd docs manifests format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -44,6 +44,12 @@ cluster: setup ## a control plane and a Redis that stay; prints the settings to 
 
 cluster-stop: setup ## stop them
 	@$(PYTHON_BIN) -m devcluster stop
+
+images: setup ## build the operator's and the worker's images without Docker (root, Debian)
+	@$(PYTHON_BIN) -m devcluster images operator worker
+
+e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (root, Debian; installs containerd and others)
+	@$(PYTHON_BIN) -m pytest -x tests/e2e $(PYTEST_ARGS)
 
 crd: setup ## write manifests/crd, and the chart's copy, from the types in operator/reconstruction_operator/api
 	@$(PYTHON_BIN) -m reconstruction_operator.api.crd > manifests/crd/reconstructionjobs.yaml.new

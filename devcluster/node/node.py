@@ -68,6 +68,11 @@ class Node:
     ) -> None:
         self.stop()
 
+    @staticmethod
+    def build() -> None:
+        """Build the node's programs where that has not been done yet: minutes, once."""
+        built(NODE)
+
     def start(self) -> None:
         """Install and build what is missing, start everything, and wait until the node is ready for pods.
 

@@ -1,0 +1,116 @@
+"""One image as a container without a cluster: what its own configuration says, by runc, as strictly as the chart's pods run.
+
+The root is read-only, no capability is left, /tmp is the only place to write to, and the network is the machine's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from devcluster.errors import CommandError
+from devcluster.node.packages import IMAGE_NEEDS, ensure
+from devcluster.processes import Process
+from devcluster.runs import Run
+
+_COMMAND_SECONDS = 300.0
+_TMP = "/tmp"  # noqa: S108 -- inside, and the container's own
+
+
+class Bundle:
+    """An unpacked image that commands run in, until the end of the `with` block."""
+
+    def __init__(self, tag: str, *, mounts: Mapping[Path, str] | None = None) -> None:
+        """Unpack an image. `mounts`: folders and files of the machine, read-only -> where they are inside."""
+        ensure(IMAGE_NEEDS)
+        self._mounts = dict(mounts or {})
+        self.configuration: dict[str, Any] = json.loads(_run("buildah", "inspect", "--type", "image", tag))["Docker"][
+            "config"
+        ]
+        self._container = _run("buildah", "from", "--pull-never", tag).strip()
+        self.root = Path(_run("buildah", "mount", self._container).strip())
+        self._folder = Path(tempfile.mkdtemp(prefix="bundle-"))
+        self._names: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for name in self._names:
+            subprocess.run(["runc", "delete", "--force", name], capture_output=True, check=False)
+        _run("buildah", "rm", self._container)
+        shutil.rmtree(self._folder)
+
+    def run(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, whatever the entry point is."""
+        return subprocess.run(
+            self._prepared(command, environment or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_SECONDS,
+        )
+
+    def start(self, name: str, *arguments: str, run: Run, environment: Mapping[str, str] | None = None) -> Process:
+        """Start the entry point, with its own arguments unless others are given."""
+        command = [*(self.configuration["Entrypoint"] or []), *(arguments or self.configuration["Cmd"])]
+        return Process(name, self._prepared(command, environment or {}), run=run)
+
+    def _prepared(self, command: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+        name = f"recon-bundle-{secrets.token_hex(4)}"
+        folder = self._folder / name
+        folder.mkdir()
+        subprocess.run(["runc", "spec"], cwd=folder, check=True)
+        specification = json.loads((folder / "config.json").read_text())
+        self._adapt(specification, name, command, environment)
+        (folder / "config.json").write_text(json.dumps(specification))
+        self._names.append(name)
+        return ["runc", "run", "--bundle", str(folder), name]
+
+    def _adapt(self, specification: dict[str, Any], name: str, command: Sequence[str], more: Mapping[str, str]) -> None:
+        user, _, group = self.configuration["User"].partition(":")
+        specification["root"] = {"path": str(self.root), "readonly": True}
+        specification["hostname"] = name
+        specification["process"] |= {
+            "terminal": False,
+            "args": list(command),
+            "env": [*self.configuration["Env"], *(f"{key}={value}" for key, value in more.items())],
+            "cwd": self.configuration["WorkingDir"],
+            "user": {"uid": int(user), "gid": int(group)},
+            "capabilities": {},
+            "noNewPrivileges": True,
+        }
+        linux = specification["linux"]
+        linux["cgroupsPath"] = f"/{name}"
+        # The machine's own network, and so its own host name as well.
+        linux["namespaces"] = [each for each in linux["namespaces"] if each["type"] != "network"]
+        specification["mounts"].append(
+            {"destination": _TMP, "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "mode=1777"]}
+        )
+        for source, target in self._mounts.items():
+            specification["mounts"].append(
+                {"destination": target, "type": "bind", "source": str(source), "options": ["rbind", "ro"]}
+            )
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=os.environ
+    )
+    if done.returncode != 0:
+        raise CommandError(command, done.returncode, done.stdout, done.stderr)
+    return done.stdout
