@@ -1,12 +1,17 @@
 """Where each camera was: structure from motion, as a sparse cloud of points and one pose for each photo.
 
-Incremental first (Schoenberger and Frahm 2016, "Structure-from-motion revisited"); when it leaves photos out, global
-as well (Pan et al. 2024, "Global structure-from-motion revisited"), which bridges weak links that the incremental
+Incremental first (Schoenberger and Frahm 2016, "Structure-from-motion revisited"); when it leaves a few photos out,
+global as well (Pan et al. 2024, "Global structure-from-motion revisited"), which bridges weak links that the incremental
 way gives up at. The one that aligns more photos is kept.
+
+Global alone is not enough: on a walk straight ahead it aligns photos whose lines of sight hardly cross, and no surface
+can be made of those. Incremental wants two photos that see the same from clearly different sides to begin with, and
+so tells whether the photos overlap in the way that matters here.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +78,9 @@ def align(
         )
     )
     aligned = len(best.photos) if best else 0
+    needed = max(_FEWEST_CAMERAS, math.ceil(_FEWEST_SHARE * count))
+    if best is None or aligned < needed:
+        raise ModelFailure("NOT_ENOUGH_OVERLAP", _overlap_advice(aligned, count, needed))
     if aligned < count:
         other = _largest(
             progress.part(0.6, 1.0).during(
@@ -85,9 +93,6 @@ def align(
         )
         if other is not None and len(other.photos) > aligned:
             best, aligned = other, len(other.photos)
-    needed = max(_FEWEST_CAMERAS, int(np.ceil(_FEWEST_SHARE * count)))
-    if best is None or aligned < needed:
-        raise ModelFailure("NOT_ENOUGH_OVERLAP", _overlap_advice(aligned, count, needed))
     progress(1.0, f"{aligned} of {count} photos aligned")
     return best
 
@@ -95,7 +100,8 @@ def align(
 def _overlap_advice(aligned: int, count: int, needed: int) -> str:
     return (
         f"{aligned} of {count} photos overlap enough to be aligned, at least {needed} are needed: take more, closer "
-        "together, so that each part of the object is in three or more photos (10 to 15 degrees between neighbours)"
+        "together (10 to 15 degrees between neighbours), around the object and not straight towards it, so that each "
+        "part of it is in three or more photos"
     )
 
 
