@@ -1,0 +1,117 @@
+"""compose.yaml, without Docker: its commands and its environment, as processes of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import yaml
+
+from devcluster import wait_until
+from devcluster.ports import free_ports
+from devcluster.processes import Process
+from devcluster.runs import Run
+from devcluster.toolchain import redis_server
+
+pytestmark = pytest.mark.real
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
+SERVICES = COMPOSE["services"]
+
+
+def stage(name: str) -> str:
+    """The instructions of one stage of the Dockerfile, and of the stages that it begins from."""
+    text = (CHECKOUT / "Dockerfile").read_text()
+    found = re.search(rf"^FROM (\S+) AS {name}\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"the Dockerfile has no stage {name}"
+    return found[2] if found[1].startswith("$") else stage(found[1]) + found[2]
+
+
+def instruction(text: str, name: str) -> list[str]:
+    values: list[str] = json.loads(re.findall(rf"^{name} (\[.*\])$", text, re.MULTILINE)[-1])
+    return values
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    folder = Run.new("compose")
+    yield folder
+    folder.close()
+
+
+def test_the_commands_and_settings_of_compose_run_a_job(run: Run, tmp_path: Path) -> None:
+    port, metrics = free_ports(2)
+    (tmp_path / "jobs").mkdir()
+    stated = {name: str(value) for name, value in SERVICES["worker"]["environment"].items()}
+    here = {"redis://redis:6379": f"redis://127.0.0.1:{port}", "/jobs": f"{tmp_path}/jobs", "/photos": str(CHECKOUT)}
+    settings = {
+        name: next((value.replace(*each) for each in here.items() if each[0] in value), value)
+        for name, value in stated.items()
+    }
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "PLACEHOLDER_STEP_SECONDS": "0.1",
+        "WORKER_METRICS_PORT": str(metrics),
+        "WORKER_METRICS_HOST": "127.0.0.1",
+        **settings,
+    }
+    command = SERVICES["redis"]["command"]
+    assert command[0] == "redis-server"
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(run.folder)]
+    server = Process("redis", [redis_server(), *command[1:], *options], run=run)
+    client = redis.Redis(port=port)
+
+    def answers() -> bool:
+        server.check()
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+    wait_until(answers, "the Redis of compose.yaml", seen=server.log_end)
+    assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+    entry_point = instruction(stage("worker"), "ENTRYPOINT")
+    worker = Process("worker", [*entry_point, *SERVICES["worker"]["command"]], run=run, environment=environment)
+
+    # The line that the file itself tells the user to type.
+    (line,) = re.findall(
+        r"^#   docker compose exec worker (python -c .*)$", (CHECKOUT / "compose.yaml").read_text(), re.MULTILINE
+    )
+    done = subprocess.run(
+        shlex.split(line), env=environment, capture_output=True, text=True, check=False, timeout=200, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr + worker.log_end()
+    assert "'status': 'completed'" in done.stdout
+    assert (tmp_path / "jobs/test123/output/manifest.json").is_file()
+    worker.stop()
+    server.stop()
+    client.close()
+
+
+def test_the_worker_of_compose_is_built_from_a_stage_that_is_there() -> None:
+    build = SERVICES["worker"]["build"]
+    assert (CHECKOUT / build["context"]).resolve() == CHECKOUT
+    assert instruction(stage(build["target"]), "CMD") == SERVICES["worker"]["command"]
+
+
+def test_every_folder_that_compose_mounts_is_there_and_every_volume_is_declared() -> None:
+    sources = [volume.split(":")[0] for service in SERVICES.values() for volume in service["volumes"]]
+    assert {source for source in sources if not source.startswith(".")} == set(COMPOSE["volumes"])
+    assert [source for source in sources if source.startswith(".") and not (CHECKOUT / source).is_dir()] == []
+
+
+def test_the_grace_period_is_above_the_time_to_drain() -> None:
+    config = (CHECKOUT / "operator/reconstruction_operator/config.py").read_text()
+    (drain,) = re.findall(r'"DRAIN_SECONDS", ([\d.]+)', config)
+    assert float(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > float(drain) + 10
