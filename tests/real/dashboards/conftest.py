@@ -1,4 +1,4 @@
-"""One system for the tests of this folder that work on jobs."""
+"""A system for the tests of a file: some files have one of their own, and two operators on a cluster would share its Lease."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import pytest
 
 from devcluster import Cluster, Redis
 from devcluster.jobs import Jobs
+from devcluster.replicas import Lease
 from devcluster.system import QUICK_SETTINGS, System
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def system(cluster: Cluster) -> Iterator[System]:
     """An operator, a quick worker, and on queue `slow` one that stays long enough in each step to be caught there."""
     with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
         running.install()
+        Lease(cluster).delete()
         running.start_operator()
         running.start_worker("worker", concurrency=2)
         running.start_worker("slow", concurrency=4, WORKER_POOLS="slow", PLACEHOLDER_STEP_SECONDS="20")
