@@ -7,7 +7,7 @@ SOURCES    := operator demo devcluster scripts tests
 .PHONY: help setup check lint unit test demo demo-stop cluster cluster-stop control-plane images e2e crd docs manifests format lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 setup: ## make .venv with everything for development (done once, and again when the pins change)
 	@scripts/setup
