@@ -67,7 +67,7 @@ class Release:
         return set(self.kubectl("get", kinds, "-l", selector, "-o", "name").split())
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def chart_cluster(control_plane_programs: None) -> Iterator[Cluster]:
     # Claims are held by a finalizer that a controller of nodes' volumes takes away; without nodes there is none.
     with Cluster(apiserver_arguments=["--disable-admission-plugins=StorageObjectInUseProtection"]) as running:

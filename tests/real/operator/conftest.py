@@ -21,13 +21,20 @@ def seen(jobs: Jobs) -> Iterator[Seen]:
     stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
+def cluster(control_plane_programs: None) -> Iterator[Cluster]:
+    """A control plane for these tests alone: their operator stays, and would take the jobs of others on a shared one."""
+    with Cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def photos_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder from which the workers take photos, for sets that a test makes."""
     return tmp_path_factory.mktemp("photos")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def system(cluster: Cluster, photos_root: Path) -> Iterator[System]:
     """One operator, a quick worker, one that stays long in each step, and one whose models misbehave."""
     settings = QUICK_SETTINGS | {"INPUT_ROOTS": f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}"}
