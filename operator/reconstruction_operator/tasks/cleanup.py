@@ -9,11 +9,12 @@ from celery import shared_task
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.services import file_handler, job_manager, protocol
 from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.tasks import acknowledging
 
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name="reconstruction.cleanup", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name="reconstruction.cleanup", ignore_result=True, Request=acknowledging.REQUEST)  # type: ignore[untyped-decorator]
 def clean_up(job_id: str) -> None:
     """Deletes the job's folder, and says in Redis that it is gone. May be repeated.
 

@@ -25,7 +25,7 @@ from reconstruction_operator.api.steps import STEP_COUNT
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.services.protocol import BeatReply, ClaimReply, ClaimVerdict
-from reconstruction_operator.tasks import ending
+from reconstruction_operator.tasks import acknowledging, ending
 from reconstruction_operator.tasks.attempt import Attempt, Order, Publish
 from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.tasks.heartbeat import Heartbeat
@@ -45,7 +45,9 @@ _DIRECT_FLUSH_SECONDS: Final = 1.0  # a direct call may have no result backend a
 _Result: TypeAlias = dict[str, Any]
 
 
-@shared_task(bind=True, name="reconstruction.process", throws=(ReconstructionFailedError,))  # type: ignore[untyped-decorator]
+@shared_task(  # type: ignore[untyped-decorator]
+    bind=True, name="reconstruction.process", throws=(ReconstructionFailedError,), Request=acknowledging.REQUEST
+)
 def process_reconstruction(
     self: Task, job_id: str, model_type: str = "reconviagen", job: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""A message whose connection is closed before it can be acknowledged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from unittest import mock
+
+import pytest
+from celery.utils.imports import symbol_by_name
+from kombu.transport import redis as kombu_redis
+from reconstruction_operator.tasks.acknowledging import Request
+from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.tasks.reconstruction import process_reconstruction
+
+
+def closed_channel(*_: object, **__: object) -> None:
+    """What kombu does on a channel that it has closed: it looks for the address of a connection that is gone."""
+    channel = mock.Mock(spec=kombu_redis.Channel)
+    channel.connection = mock.Mock(client=None)
+    kombu_redis.Channel._connparams(channel)
+
+
+@pytest.fixture
+def request_of() -> Callable[..., Request]:
+    def make(on_ack: Callable[..., None]) -> Request:
+        request = Request.__new__(Request)
+        request._request_dict = {"id": "uid-1"}
+        request._connection_errors = (ConnectionError,)
+        request._on_ack = request._on_reject = on_ack
+        request.acknowledged = False
+        request.id = "uid-1"
+        return request
+
+    return make
+
+
+def test_kombu_still_fails_in_the_way_that_is_guarded_against() -> None:
+    with pytest.raises(AttributeError):
+        closed_channel()
+
+
+def test_a_closed_channel_does_not_end_the_worker(
+    request_of: Callable[..., Request], caplog: pytest.LogCaptureFixture
+) -> None:
+    request = request_of(closed_channel)
+
+    with caplog.at_level(logging.WARNING):
+        request.acknowledge()
+
+    assert request.acknowledged
+    assert "uid-1" in caplog.text
+
+
+def test_a_rejection_survives_it_as_well(request_of: Callable[..., Request]) -> None:
+    request = request_of(closed_channel)
+
+    request.reject()
+
+    assert request.acknowledged
+
+
+def test_an_open_channel_is_told_once(request_of: Callable[..., Request]) -> None:
+    on_ack = mock.Mock()
+    request = request_of(on_ack)
+
+    request.acknowledge()
+    request.acknowledge()
+
+    assert on_ack.call_count == 1
+
+
+def test_both_tasks_are_received_in_this_way() -> None:
+    assert [symbol_by_name(task.Request) for task in (process_reconstruction, clean_up)] == [Request, Request]
