@@ -93,16 +93,26 @@ def decimated(mesh: Mesh, faces: int) -> Mesh:
 
 
 def _adjacency(mesh: Mesh) -> sparse.csr_matrix:
-    count = len(mesh.vertices)
-    edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
-    edges = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
-    return sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    """(n, n): 1 for each two vertices that an edge joins."""
+    adjacency = _edge_counts(mesh)
+    adjacency = adjacency + adjacency.T
+    adjacency.data[:] = 1.0
+    return adjacency
 
 
 def _on_border(mesh: Mesh) -> Mask:
     """(n,): vertices of edges that belong to one face only."""
-    edges = np.sort(np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]), axis=1)
-    unique, counts = np.unique(edges, axis=0, return_counts=True)
+    edges = _edge_counts(mesh).tocoo()
+    single = edges.data == 1.0
     border = np.zeros(len(mesh.vertices), dtype=np.bool_)
-    border[unique[counts == 1].ravel()] = True
+    border[edges.row[single]] = True
+    border[edges.col[single]] = True
     return border
+
+
+def _edge_counts(mesh: Mesh) -> sparse.csr_matrix:
+    """(n, n), upper triangle: how many faces each edge belongs to."""
+    first, second = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]).T
+    ends = (np.minimum(first, second), np.maximum(first, second))
+    count = len(mesh.vertices)
+    return sparse.csr_matrix((np.ones(len(first)), ends), shape=(count, count))  # entries given twice are summed

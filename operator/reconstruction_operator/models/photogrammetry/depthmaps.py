@@ -21,20 +21,26 @@ def compute(
     views: Sequence[View], greys: Sequence[GreyView], settings: Settings, threads: int, progress: Progress
 ) -> list[Singles]:
     """For each view the depths (h, w), 0 where nothing is known; `greys` are the same views' small photos."""
+    swept = np.zeros(len(views))  # planes of each view
 
     def one(index: int) -> Singles:
         view = views[index]
         if not view.sources:
             return np.zeros_like(greys[index].grey)
+
+        def count(planes: int) -> None:
+            swept[index] = planes
+
         sources = [greys[source] for source in view.sources]
         inverse = planesweep.inverse_depths(view.near, view.far, settings.depth_planes)
-        costs, variance = planesweep.costs(greys[index], sources, inverse)
+        costs, variance = planesweep.costs(greys[index], sources, inverse, count)
         total = aggregation.aggregate(costs, greys[index].grey, diagonals=settings.diagonal_paths)
         return choose_depths(costs, total, variance, inverse)
 
-    return list(
-        parallel.each(one, range(len(views)), threads, lambda done, of: progress(done / of, f"depth map {done}/{of}"))
-    )
+    def done(finished: int, of: int) -> None:
+        progress(float(swept.mean()) / settings.depth_planes, f"depth map {finished}/{of}")
+
+    return list(parallel.each(one, range(len(views)), threads, done))
 
 
 def choose_depths(costs: Costs, total: Costs, variance: Singles, inverse: Doubles) -> Singles:

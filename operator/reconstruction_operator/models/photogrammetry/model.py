@@ -35,10 +35,10 @@ class PhotogrammetryModel:
     # Measured on the example photos, both qualities, two cores; see benchmarks/photogrammetry.py.
     step_shares: ClassVar[Mapping[Step, float]] = {
         Step.LOAD: 0.01,
-        Step.PREPROCESS: 0.18,
-        Step.RECONSTRUCT: 0.48,
-        Step.POSTPROCESS: 0.27,
-        Step.PREVIEW: 0.05,
+        Step.PREPROCESS: 0.16,
+        Step.RECONSTRUCT: 0.55,
+        Step.POSTPROCESS: 0.23,
+        Step.PREVIEW: 0.04,
         Step.FINALIZE: 0.01,
     }
     min_photos: ClassVar[int] = 3

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import cv2
+
+from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -18,7 +20,7 @@ def each(
     threads: int,
     done: Callable[[int, int], None],
 ) -> Sequence[_Result]:
-    """`function` of each item, in order; `done(finished, of)` is called in this thread after each.
+    """`function` of each item, in order; `done(finished, of)` is called in this thread, after each and every second.
 
     Both libraries release the interpreter lock, so threads do. OpenCV's own threads are off meanwhile: one level of
     parallelism is enough. An exception, also one of `done`, drops what has not begun and is raised.
@@ -27,9 +29,12 @@ def each(
     pool = ThreadPoolExecutor(threads)
     try:
         futures = [pool.submit(function, item) for item in items]
-        for finished, future in enumerate(as_completed(futures), start=1):
-            future.result()
-            done(finished, len(futures))
+        pending = set(futures)
+        while pending:
+            ended, pending = wait(pending, BEAT_SECONDS, FIRST_COMPLETED)
+            for future in ended:
+                future.result()
+            done(len(futures) - len(pending), len(futures))
         return [future.result() for future in futures]
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:

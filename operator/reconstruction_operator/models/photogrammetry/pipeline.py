@@ -28,10 +28,12 @@ from reconstruction_operator.models.photogrammetry import (
     texture,
     views,
 )
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.meshes import Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.parameters import Settings
 from reconstruction_operator.models.photogrammetry.progress import Progress
 from reconstruction_operator.models.photogrammetry.raycast import Caster
+from reconstruction_operator.models.photogrammetry.regions import Ball
 
 _SMOOTHING_ROUNDS = 3
 _FEWEST_FACES = 200
@@ -63,7 +65,7 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         folders["pairs"],
         seed=settings.seed,
         threads=work.threads,
-        progress=progress.part(0.0, 0.36),
+        progress=progress.part(0.0, 0.28),
     )
     sparse = mapping.align(
         database,
@@ -72,7 +74,7 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         count=len(prepared),
         seed=settings.seed,
         threads=work.threads,
-        progress=progress.part(0.36, 0.44),
+        progress=progress.part(0.28, 0.33),
     )
     seen = views.make(
         sparse,
@@ -80,9 +82,9 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         folders["views"],
         sources=settings.depth_sources,
         threads=work.threads,
-        progress=progress.part(0.44, 0.48),
+        progress=progress.part(0.33, 0.35),
     )
-    cloud = _dense_cloud(seen, settings, work.threads, progress.part(0.48, 0.82))
+    cloud = _dense_cloud(seen, settings, work.threads, progress.part(0.35, 0.8))
     cameras = [view.camera for view in seen]
     ball = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell = surface.thin(surface.crop(cloud, ball), settings.octree_depth)
@@ -90,22 +92,11 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         cell_cloud,
         folders["surface"],
         octree_depth=settings.octree_depth,
-        progress=progress.part(0.82, 1.0),
+        progress=progress.part(0.8, 1.0),
     )
 
     progress = Progress(report, Step.POSTPROCESS)
-    progress(0.0, f"cleaning {len(rough.faces)} faces")
-    mesh = cleanup.without_inventions(rough, cell_cloud.points, cell)
-    if ball is not None:
-        mesh = mesh.with_faces(whole_faces(mesh, ball.contains(mesh.vertices)))
-    mesh = cleanup.without_islands(mesh)
-    if len(mesh.faces) < _FEWEST_FACES:
-        raise ModelFailure(
-            "NO_DENSE_SURFACE",
-            f"only {len(mesh.faces)} faces of the surface rest on the photos: take more photos, closer together",
-        )
-    mesh = cleanup.decimated(cleanup.smoothed(mesh, _SMOOTHING_ROUNDS), settings.faces)
-    progress(0.15, f"{len(mesh.faces)} faces")
+    mesh = _cleaned(rough, cell_cloud.points, cell, ball, settings.faces, progress=progress.part(0.0, 0.15))
     frame = orientation.find(mesh.vertices, cameras, settings.seed)
     weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.15, 0.3))
     colours, _ = colour.vertex_colours(mesh, seen, weights, progress.part(0.3, 0.4))
@@ -159,6 +150,27 @@ def _dense_cloud(seen: list[views.View], settings: Settings, threads: int, progr
         threads,
         progress.part(0.9, 1.0),
     )
+
+
+def _cleaned(rough: Mesh, points: Doubles, cell: float, ball: Ball | None, faces: int, *, progress: Progress) -> Mesh:
+    """What of the surface `rough` rests on `points` and lies in `ball`, smooth, with at most `faces` faces."""
+    progress(0.0, f"cleaning {len(rough.faces)} faces")
+    mesh = cleanup.without_inventions(rough, points, cell)
+    progress(0.4, f"{len(mesh.faces)} faces rest on points")
+    if ball is not None:
+        mesh = mesh.with_faces(whole_faces(mesh, ball.contains(mesh.vertices)))
+    mesh = cleanup.without_islands(mesh)
+    progress(0.6, f"{len(mesh.faces)} faces without islands")
+    if len(mesh.faces) < _FEWEST_FACES:
+        raise ModelFailure(
+            "NO_DENSE_SURFACE",
+            f"only {len(mesh.faces)} faces of the surface rest on the photos: take more photos, closer together",
+        )
+    mesh = cleanup.smoothed(mesh, _SMOOTHING_ROUNDS)
+    progress(0.8, f"reducing {len(mesh.faces)} faces")
+    mesh = cleanup.decimated(mesh, faces)
+    progress(1.0, f"{len(mesh.faces)} faces")
+    return mesh
 
 
 def _texture(

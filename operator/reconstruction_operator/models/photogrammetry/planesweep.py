@@ -7,7 +7,7 @@ one that is occluded does no harm (Kang, Szeliski and Chai 2001, "Handling occlu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -58,10 +58,12 @@ def plane_homography(reference: Camera, source: Camera, inverse_depth: float) ->
     return homography
 
 
-def costs(reference: GreyView, sources: Sequence[GreyView], depths: Doubles) -> tuple[Costs, Singles]:
+def costs(
+    reference: GreyView, sources: Sequence[GreyView], depths: Doubles, swept: Callable[[int], None] = lambda _: None
+) -> tuple[Costs, Singles]:
     """The cost of each pixel and plane (h, w, planes), and how much texture a pixel's window has (h, w, variance).
 
-    `depths` are inverse. At least one source.
+    `depths` are inverse. At least one source. `swept` is told how many planes are done after each.
     """
     window = _window_of(reference.grey)
     height, width = reference.grey.shape
@@ -77,6 +79,7 @@ def costs(reference: GreyView, sources: Sequence[GreyView], depths: Doubles) -> 
         if best is None or second is None:
             raise ValueError("a plane sweep needs at least one source")
         planes[plane] = (best + second) * np.float32(COST_SCALE / 2)
+        swept(plane + 1)
     return np.ascontiguousarray(planes.transpose(1, 2, 0)), window.variance
 
 

@@ -103,3 +103,9 @@ def test_the_depth_between_two_planes_comes_from_a_parabola() -> None:
     total = np.rint(40_000 * (inverse - exact) ** 2).astype(np.uint16).reshape(1, 1, 5)
     depths = depthmaps.choose_depths(np.zeros_like(total), total, np.ones((1, 1), np.float32), inverse)
     assert depths[0, 0] == pytest.approx(1 / exact, rel=1e-3)
+
+
+def test_a_sweep_says_how_many_planes_are_done() -> None:
+    swept: list[int] = []
+    planesweep.costs(photo_of_the_wall(0.0), [photo_of_the_wall(0.1)], np.array([0.3, 0.4, 0.5]), swept.append)
+    assert swept == [1, 2, 3]
