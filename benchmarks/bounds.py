@@ -1,6 +1,6 @@
 """How long a cancel and a change of leader take on this machine, with the default settings.
 
-    python benchmarks/bounds.py [--runs 5]
+    python -m benchmarks.bounds [--runs 5]
 
 On a real control plane, a real Redis, and operators and workers as processes. Nothing is asserted: it prints, for each
 figure, the shortest, the middle and the longest run in seconds, beside the bound that is meant to hold.
