@@ -85,16 +85,6 @@ def test_all_conditions_are_there_from_the_first_visit_with_the_generation(jobs:
         assert all(one["lastTransitionTime"] and one["reason"] for one in found)
 
 
-def test_a_new_object_says_that_the_operator_has_not_seen_it(jobs: Jobs, seen: Seen) -> None:
-    name = jobs.create()
-
-    jobs.wait_finished(name)
-
-    first = seen.of(name)[0]
-    if "phase" not in first.get("status", {}):
-        assert first["status"]["observedGeneration"] == -1
-
-
 def test_exactly_one_outcome_is_true_when_it_succeeded(jobs: Jobs) -> None:
     job = jobs.wait_finished(jobs.create())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from reconstruction_operator.models import exchange
 from reconstruction_operator.models.exchange import Defect, Exit, Failure, Message, Progress, Request
@@ -53,8 +54,7 @@ def test_a_line_that_is_no_message_is_none(line: bytes) -> None:
 
 
 def test_numbers_of_other_kinds_become_plain_ones() -> None:
-    numpy = pytest.importorskip("numpy")
-    encoded = exchange.encode(Result(quality={"faces": numpy.int64(12), "share": numpy.float32(0.5)}))
+    encoded = exchange.encode(Result(quality={"faces": np.int64(12), "share": np.float32(0.5)}))
     assert exchange.decode(encoded) == Result(quality={"faces": 12, "share": 0.5})
 
 
