@@ -49,7 +49,7 @@ images: setup ## build the operator's and the worker's images without Docker (ro
 	@$(PYTHON_BIN) -m devcluster images operator worker
 
 e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (root, Debian; installs containerd and others)
-	@$(PYTHON_BIN) -m pytest -x tests/e2e $(PYTEST_ARGS)
+	@$(PYTHON_BIN) -m pytest -x tests/e2e $(PYTEST_ARGS) --numprocesses=0 # one step after the other, on one node
 
 crd: setup ## write manifests/crd, and the chart's copy, from the types in operator/reconstruction_operator/api
 	@$(PYTHON_BIN) -m reconstruction_operator.api.crd > manifests/crd/reconstructionjobs.yaml.new

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.errors import MissingToolError
+from devcluster.folders import cache_folder
+from devcluster.runs import locked
 
 _APT_SECONDS = 900.0  # half a minute; a loaded machine with a slow mirror may need many times that
 
@@ -60,8 +62,13 @@ def ensure(needs: tuple[Need, ...]) -> None:
     """
     if sys.platform != "linux" or os.geteuid() != 0:
         raise MissingToolError("a node, and the images for it, need root on Linux: namespaces, mounts and cgroups")
-    absent = missing(needs)
-    if not absent:
+    if missing(needs):
+        with locked(cache_folder() / "packages.lock"):  # apt-get itself refuses to run twice
+            _install(missing(needs))
+
+
+def _install(absent: list[str]) -> None:
+    if not absent:  # somebody else has done it
         return
     command = f"apt-get install --no-install-recommends {' '.join(absent)}"
     if shutil.which("apt-get") is None:

@@ -21,10 +21,18 @@ _DURATIONS: list[tuple[str, float]] = []
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build the programs before the first test: minutes, once, and a test's time limit is shorter."""
-    if not session.config.option.collectonly:
-        ensure(NODE_NEEDS)
-        programs()
-        Node.build()
+    if session.config.option.collectonly:
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():  # so that one sees the progress
+        for what, step in {
+            "Debian's packages": lambda: ensure(NODE_NEEDS),
+            "the control plane": programs,
+            "the node's programs": Node.build,
+        }.items():
+            started = time.monotonic()
+            step()
+            _DURATIONS.append((f"({what})", time.monotonic() - started))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
