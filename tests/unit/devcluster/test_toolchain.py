@@ -96,3 +96,19 @@ def test_where_nothing_can_be_downloaded_the_error_says_what_to_install(
     pin.write_text("# a tool\ntool==1.0 \\\n    --hash=sha256:00\n")
     with pytest.raises(error, match=r"tool==1\.0[^$]*Install the tool\."):
         unpacked(pin, instead="Install the tool.")
+
+
+@pytest.mark.parametrize(
+    ("says", "has_tls"),
+    [
+        pytest.param(
+            "# No tls-cert-file configured!\n# Failed to configure TLS. Check logs for more info.", True, id="with"
+        ),
+        pytest.param(
+            "# Missing implement of connection type tls\n# Failed finding TLS support.", False, id="7 without"
+        ),
+        pytest.param("Bad directive or wrong number of arguments", False, id="6 without"),
+    ],
+)
+def test_a_redis_with_tls_is_known_by_what_it_complains_of(says: str, has_tls: bool, tmp_path: Path) -> None:
+    assert toolchain._has_tls(program(tmp_path, "redis-server", says)) is has_tls
