@@ -57,8 +57,10 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self._app = Celery("reconstruction_operator.dispatch", set_as_current=False)
-        # Without a result backend: with one, every message sent would also subscribe to its result.
-        self._app.conf.update(celery_settings.settings(), result_backend=None, task_publish_retry=False)
+        self._app.conf.update(celery_settings.settings(), task_publish_retry=False)
+        # Without a result backend: with one, every message sent would also subscribe to its result. By the class, since
+        # Celery prefers the environment variable CELERY_RESULT_BACKEND to the setting.
+        self._app.backend_cls = "disabled"
         self._connection: Connection | None = None
         self._producer: Producer | None = None
 
