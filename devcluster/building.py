@@ -34,6 +34,8 @@ class GoProgram:
     title: str  # for people who wait
     module: Path
     names: tuple[str, ...]  # by which it is called
+    package: str = "."  # with its main function
+    kubernetes: bool = True  # whether it is to say which release of Kubernetes it is
 
 
 CONTROL_PLANE = GoProgram("control-plane", "the control plane", MODULE, PROGRAMS)
@@ -43,7 +45,7 @@ _KEY_LENGTH = 16  # of the hash, in a folder's name
 _ERROR_LINES = 40
 
 # GOFLAGS has to be said: an empty one would let the user's `go env -w` in. GOTOOLCHAIN: build with what was chosen.
-_ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
 def kubernetes_version(module_file: str) -> str:
@@ -54,11 +56,13 @@ def kubernetes_version(module_file: str) -> str:
     return found[1]
 
 
-def build_flags(version: str) -> list[str]:
-    """Return the flags of `go build`.
+def build_flags(version: str | None) -> list[str]:
+    """Return the flags of `go build`, for a program with or without Kubernetes in it.
 
     Without the version the server calls itself v0.0.0, and charts that ask for a Kubernetes version refuse it.
     """
+    if version is None:
+        return ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
     major, minor, _ = version.removeprefix("v").split(".")
     stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")  # servers and kubectl; user agents
@@ -86,7 +90,7 @@ def module_files(module: Path = MODULE) -> dict[str, bytes]:
 def built(program: GoProgram = CONTROL_PLANE) -> Path:
     """Return the folder with the programs, building them where that has not been done yet (minutes, once)."""
     files = module_files(program.module)
-    flags = build_flags(kubernetes_version(files["go.mod"].decode()))
+    flags = build_flags(kubernetes_version(files["go.mod"].decode()) if program.kubernetes else None)
     key = cache_key(files, flags, f"{sys.platform}-{platform.machine()}")
     folder = cache_folder() / program.name / key
     if folder.exists():
@@ -101,19 +105,24 @@ def built(program: GoProgram = CONTROL_PLANE) -> Path:
 
 
 def _build(program: GoProgram, go: Path, flags: list[str], folder: Path, progress: Progress) -> None:
-    environment = os.environ | _ENVIRONMENT
+    environment = os.environ | ENVIRONMENT
     with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as temporary:
         new = Path(temporary) / program.name
         new.mkdir()
         progress.detail = "downloading the Go modules"
-        packages = _run_go([go, "list", "-deps", "."], program.module, environment, progress)
+        packages = _run_go([go, "list", "-deps", program.package], program.module, environment, progress)
         total = len(packages)
         # -v names each package as it is compiled, and leaves out those that Go has in its own cache.
         _run_go(
-            [go, "build", "-v", *flags, "-o", new / program.name, "."], program.module, environment, progress, total
+            [go, "build", "-v", *flags, "-o", new / program.name, program.package],
+            program.module,
+            environment,
+            progress,
+            total,
         )
         for name in program.names:
-            (new / name).symlink_to(program.name)
+            if name != program.name:
+                (new / name).symlink_to(program.name)
         new.replace(folder)
 
 

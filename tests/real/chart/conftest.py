@@ -46,6 +46,11 @@ class Release:
         self.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
         return text
 
+    def manifest(self) -> str:
+        """All objects as they were installed."""
+        done = helm("get", "manifest", self.name, "--namespace", self.namespace, kubeconfig=self.cluster.kubeconfig)
+        return done.stdout
+
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
         """Run kubectl in its namespace; returns what it printed."""
         return self.cluster.kubectl("-n", self.namespace, *arguments, input=text).stdout

@@ -1,0 +1,63 @@
+"""From a release's OpenAPI document to the JSON schemas that kubeconform reads: pure functions, and one that writes files.
+
+Stricter than an API server where that finds mistakes: a key that a type does not have is refused, and so is `key: null`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
+"""How kubeconform is told to name the file of a kind: kind, first part of the group, version, in small letters."""
+
+_DEFINITIONS = "definitions.json"
+_KINDS = "x-kubernetes-group-version-kind"
+_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_TEXT_OR_NUMBER = {"oneOf": [{"type": "string"}, {"type": "number"}]}
+
+
+def strict(definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """The definitions as JSON schemas that take what is written in YAML, and no key that a type does not have."""
+    return {
+        name: _TEXT_OR_NUMBER if name == _QUANTITY else _schema(definition) for name, definition in definitions.items()
+    }
+
+
+def kinds(definitions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The kinds of object: name of the schema's file, name of the definition."""
+    for name, definition in definitions.items():
+        found = definition.get(_KINDS, [])
+        if len(found) != 1:  # none, or options that each group has
+            continue
+        kind = found[0]
+        group = kind["group"].partition(".")[0]
+        parts = [kind["kind"], *([group] if group else []), kind["version"]]
+        yield f"{'-'.join(parts).lower()}.json", name
+
+
+def write(openapi: Path, folder: Path) -> None:
+    """Write a file for each kind, and one with all definitions that they refer to."""
+    definitions = json.loads(openapi.read_text())["definitions"]
+    (folder / _DEFINITIONS).write_text(json.dumps({"definitions": strict(definitions)}))
+    for file, name in kinds(definitions):
+        (folder / file).write_text(json.dumps({"$ref": f"{_DEFINITIONS}#/definitions/{name}"}))
+
+
+def _schema(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_schema(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    if node.get("format") == "int-or-string":
+        return _TEXT_OR_NUMBER
+    schema = {
+        # What is called "format" below "properties" is a field of that name, and a schema.
+        key: {name: _schema(one) for name, one in value.items()} if key == "properties" else _schema(value)
+        for key, value in node.items()
+    }
+    if "properties" in node:
+        schema.setdefault("additionalProperties", False)
+    return schema

@@ -1,0 +1,75 @@
+"""What the chart and manifests/ make, held by kubeconform against the oldest and the newest release of Kubernetes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from devcluster.conformance import KUBERNETES_NEWEST, KUBERNETES_OLDEST, kubeconform
+from devcluster.conformance.released import Files
+from devcluster.helm import helm
+from devcluster.programs import programs
+
+# The first test builds kubeconform and downloads two modules: half a minute, once.
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+CHART = CHECKOUT / "charts" / "reconstruction-operator"
+SHAPES = ["values.yaml", *sorted(f"ci/{path.name}" for path in (CHART / "ci").glob("*.yaml"))]
+RELEASES = pytest.mark.parametrize(
+    "release", [KUBERNETES_OLDEST, KUBERNETES_NEWEST], ids=lambda release: release.module.version
+)
+
+
+def deployment(**pod: Any) -> str:
+    """A Deployment that is well, and whatever more its pods are given."""
+    labels = {"app": "one"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "one", "image": "one"}]} | pod}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    return json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "one"}, "spec": spec})
+
+
+@RELEASES
+@pytest.mark.parametrize("values", SHAPES)
+def test_a_release_knows_every_key_that_the_chart_makes(release: Files, values: str) -> None:
+    options = ["--namespace", "recon", "--kube-version", release.module.version]
+    made = helm("template", "reconstruction", CHART, "--values", CHART / values, *options).stdout
+
+    assert kubeconform(made, release) == []
+
+
+@RELEASES
+@pytest.mark.parametrize("folder", ["install", "complete"])
+def test_a_release_knows_every_key_of_the_manifests(release: Files, folder: str, control_plane_programs: None) -> None:
+    command = [str(programs().kubectl), "kustomize", str(CHECKOUT / "manifests" / folder)]
+    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert kubeconform(made, release) == []
+
+
+@RELEASES
+def test_it_refuses_what_no_release_knows(release: Files) -> None:
+    assert kubeconform(deployment(), release) == []
+    (message,) = kubeconform(deployment(nodeSelectors={}), release)
+    assert "additional properties 'nodeSelectors' not allowed" in message
+    (message,) = kubeconform(deployment().replace("Deployment", "Deploymint"), release)
+    assert message == "Deploymint one: could not find schema for Deploymint"
+
+
+def test_it_tells_the_releases_apart() -> None:
+    pod = {"resources": {"limits": {"memory": "1Gi"}}}  # of a whole pod: since 1.32
+
+    assert kubeconform(deployment(**pod), KUBERNETES_NEWEST) == []
+    (message,) = kubeconform(deployment(**pod), KUBERNETES_OLDEST)
+    assert "additional properties 'resources' not allowed" in message
+
+
+def test_the_oldest_release_is_the_oldest_that_the_chart_takes() -> None:
+    wanted = yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"]
+
+    assert wanted.removeprefix(">=").split(".")[:2] == KUBERNETES_OLDEST.module.version.removeprefix("v").split(".")[:2]

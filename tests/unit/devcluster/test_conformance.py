@@ -1,0 +1,74 @@
+"""From OpenAPI to schemas that refuse what a type does not have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from devcluster.conformance import schemas
+
+KIND = "x-kubernetes-group-version-kind"
+QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+EITHER = {"oneOf": [{"type": "string"}, {"type": "number"}]}
+
+
+@pytest.mark.parametrize(
+    ("definition", "schema"),
+    [
+        pytest.param(
+            {"type": "object", "properties": {"a": {"type": "string"}}},
+            {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False},
+            id="a type's keys are all that there are",
+        ),
+        pytest.param(
+            {"type": "object", "additionalProperties": {"type": "string"}},
+            {"type": "object", "additionalProperties": {"type": "string"}},
+            id="a map takes any key",
+        ),
+        pytest.param({"type": "object"}, {"type": "object"}, id="so does what says nothing of its keys"),
+        pytest.param({"type": "string", "format": "int-or-string"}, EITHER, id="a port has a name or a number"),
+        pytest.param(
+            {"properties": {"format": {"type": "string"}, "properties": {"type": "object"}}},
+            {
+                "properties": {"format": {"type": "string"}, "properties": {"type": "object"}},
+                "additionalProperties": False,
+            },
+            id="fields that are called like words of a schema",
+        ),
+        pytest.param(
+            {"properties": {"a": {"items": {"properties": {"b": {}}}}}},
+            {
+                "properties": {"a": {"items": {"properties": {"b": {}}, "additionalProperties": False}}},
+                "additionalProperties": False,
+            },
+            id="inside, too",
+        ),
+    ],
+)
+def test_a_definition_becomes_a_strict_schema(definition: object, schema: object) -> None:
+    assert schemas.strict({"a": definition}) == {"a": schema}
+
+
+def test_a_quantity_may_be_written_as_a_number() -> None:
+    assert schemas.strict({QUANTITY: {"type": "string"}}) == {QUANTITY: EITHER}
+
+
+def test_each_kind_has_a_file_that_is_named_as_kubeconform_asks_for_it() -> None:
+    definitions = {
+        "core.Pod": {KIND: [{"group": "", "version": "v1", "kind": "Pod"}]},
+        "rbac.Role": {KIND: [{"group": "rbac.authorization.k8s.io", "version": "v1", "kind": "Role"}]},
+        "meta.DeleteOptions": {KIND: [{"group": "", "version": "v1", "kind": "DeleteOptions"}] * 2},
+        "core.PodSpec": {},
+    }
+    assert list(schemas.kinds(definitions)) == [("pod-v1.json", "core.Pod"), ("role-rbac-v1.json", "rbac.Role")]
+
+
+def test_the_files_refer_to_one_with_all_definitions(tmp_path: Path) -> None:
+    openapi = tmp_path / "swagger.json"
+    pod = {"type": "object", KIND: [{"group": "", "version": "v1", "kind": "Pod"}]}
+    openapi.write_text(json.dumps({"definitions": {"core.Pod": pod}}))
+    schemas.write(openapi, tmp_path)
+    assert json.loads((tmp_path / "pod-v1.json").read_text()) == {"$ref": "definitions.json#/definitions/core.Pod"}
+    assert json.loads((tmp_path / "definitions.json").read_text()) == {"definitions": {"core.Pod": pod}}
