@@ -73,7 +73,7 @@ class Keys:
         return f"{self.prefix}worker:{_name('node', node)}"
 
     def draining(self, node: str) -> str:
-        """When a worker that shuts down gives up its jobs: ms since the epoch."""
+        """When a worker that shuts down gives up its jobs, and in which of its lives: JSON."""
         return f"{self.prefix}draining:{_name('node', node)}"
 
     def workers(self) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
+from typing import Final
 
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager, protocol
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import BeatReply, ClaimReply, FinishReply
+
+LIFE: Final = uuid.uuid4().hex  # of this worker process; made before its pool forks, so that all of the pool share it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Ownership:
             attempt=self.attempt,
             token=self.token,
             worker=self.worker,
+            life=LIFE,
         )
         return protocol.run(job_manager.get_redis_client(), call)
 

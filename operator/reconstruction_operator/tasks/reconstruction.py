@@ -131,9 +131,6 @@ def _put_back(task: Task, order: Order) -> None:
 def _run(
     task: Task, order: Order, ownership: Ownership, first: BeatReply
 ) -> tuple[End | None, ReconstructionFailedError | None]:
-    """Runs the attempt and records its end; that end (None: it is somebody else's), and the failure if it failed."""
-    begun = time.monotonic()
-    failure: ReconstructionFailedError | None = None
     heartbeat = Heartbeat(
         beat=ownership.beat,
         cancelled=ownership.cancelled,
@@ -142,26 +139,35 @@ def _run(
         first=first,
     )
     flush_seconds = _FLUSH_SECONDS if _in_worker(task) else _DIRECT_FLUSH_SECONDS
+    patience_seconds = config.VISIBILITY_TIMEOUT_SECONDS if _in_worker(task) else _DIRECT_PATIENCE_SECONDS
     with heartbeat, ProgressSender(_sender(task), flush_seconds=flush_seconds) as sender:
         attempt = Attempt(order, heartbeat, _publisher(order, sender))
-        end: End | None
+        return carry_out(order, attempt, ownership, heartbeat, patience_seconds=patience_seconds)
+
+
+def carry_out(
+    order: Order, attempt: Attempt, ownership: Ownership, heartbeat: Heartbeat, *, patience_seconds: float
+) -> tuple[End | None, ReconstructionFailedError | None]:
+    """Runs the attempt and records its end; that end (None: it is somebody else's), and the failure if it failed."""
+    begun = time.monotonic()
+    failure: ReconstructionFailedError | None = None
+    end: End | None
+    try:
         try:
-            try:
-                end = attempt.run()
-            except InterruptedRunError:
-                raise
-            except Exception as error:  # noqa: BLE001  # every failure becomes an end with a reason
-                attempt.explain_vanished_files()
-                heartbeat.check()
-                failure = failure_of(error, file_handler.job_dir(order.job_id))
-                end = ending.end_of_failure(failure, order.worker)
-        except InterruptedRunError as error:
-            where = ending.Where(attempt.reached, time.monotonic() - begun)
-            end = ending.end_of_interruption(error.interruption, where, order.worker)
-        if end is not None:
-            patience = config.VISIBILITY_TIMEOUT_SECONDS if _in_worker(task) else _DIRECT_PATIENCE_SECONDS
-            end = ending.settle(end, ownership, heartbeat, patience_seconds=patience)
-        attempt.clean_up(end)
+            end = attempt.run()
+        except InterruptedRunError:
+            raise
+        except Exception as error:  # noqa: BLE001  # every failure becomes an end with a reason
+            attempt.explain_vanished_files()
+            heartbeat.check()
+            failure = failure_of(error, file_handler.job_dir(order.job_id))
+            end = ending.end_of_failure(failure, order.worker)
+    except InterruptedRunError as error:
+        where = ending.Where(attempt.reached, time.monotonic() - begun)
+        end = ending.end_of_interruption(error.interruption, where, order.worker)
+    if end is not None:
+        end = ending.settle(end, ownership, heartbeat, patience_seconds=patience_seconds)
+    attempt.clean_up(end)
     return end, failure
 
 

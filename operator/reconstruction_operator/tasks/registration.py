@@ -19,6 +19,7 @@ from reconstruction_operator.models import registry
 from reconstruction_operator.services import clients, protocol
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol.errors import ProtocolError
+from reconstruction_operator.tasks.ownership import LIFE
 
 logger = logging.getLogger(__name__)
 
@@ -61,15 +62,13 @@ class Registration:
         self._thread.join(_JOIN_SECONDS)
 
     def _run(self) -> None:
-        # A worker of the same name may have died while it was draining: that is over.
-        self._say("unregister", protocol.unregister_worker(self._keys, self._node))
         said_draining = False
         while not self._gone.is_set():
             pause: float | None = min(_MAX_PERIOD_SECONDS, config.WORKER_TTL_SECONDS / 3)
             if not self._draining.is_set():
                 self._say("register", self._registration())
             elif not said_draining:
-                draining = protocol.start_draining(self._keys, self._node, config.DRAIN_SECONDS)
+                draining = protocol.start_draining(self._keys, self._node, LIFE, config.DRAIN_SECONDS)
                 said_draining = self._say("start draining", draining)
                 pause = None if said_draining else _AGAIN_SECONDS
             else:

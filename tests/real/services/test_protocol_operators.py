@@ -264,7 +264,7 @@ def test_a_job_that_still_runs_is_not_forgotten(do: Do) -> None:
     do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
     do(protocol.claim, **WORKER)
     assert do(protocol.forget, **LEADER, job_id="job", attempts=1) is False
-    assert do(protocol.beat, **WORKER).owned
+    assert do(protocol.beat, **WORKER, life="life").owned
 
 
 def test_a_job_with_thousands_of_attempts_can_be_forgotten(do: Do) -> None:

@@ -527,7 +527,7 @@ class Protocol(RuleBasedStateMachine):
 
     def _beat(self, run: Run) -> None:
         holder = self.before.claims.get(run.task)
-        reply = self._run(protocol.beat(self.keys, **run.names, worker=run.worker))
+        reply = self._run(protocol.beat(self.keys, **run.names, worker=run.worker, life=run.worker))
         wanted = self.before.wanted.get(run.job)
         ended = self.before.ends.get(run.task)
         mine = holder in (None, run.token) and (wanted is None or wanted <= run.attempt)

@@ -53,7 +53,7 @@ class Redis:
         return reply
 
     def beat(self, who: dict[str, Any] = FIRST) -> BeatReply:
-        reply: BeatReply = self.do(protocol.beat, **who, worker="w")
+        reply: BeatReply = self.do(protocol.beat, **who, worker="w", life="life")
         return reply
 
     def finish(self, who: dict[str, Any] = FIRST, end: End = SUCCESS) -> FinishReply:
@@ -149,12 +149,22 @@ def test_a_beat_prolongs_the_life_sign(running: Redis) -> None:
 def test_a_beat_hears_of_a_cancel_a_stop_and_a_shutdown(running: Redis) -> None:
     running.do(protocol.assert_cancelled, **LEADER, job_id="job")
     running.do(protocol.request_stop, **LEADER, task=TASK, reason=StopReason.SUSPEND)
-    running.do(protocol.start_draining, "w", 20.0)
+    running.do(protocol.start_draining, "w", "life", 20.0)
     reply = running.beat()
     now = running.do(protocol.observe, []).now
     assert (reply.owned, reply.cancelled, reply.stop) == (True, True, StopReason.SUSPEND)
     assert reply.drain_at is not None
     assert timedelta(seconds=10) < reply.drain_at - now <= timedelta(seconds=20)
+
+
+@pytest.mark.parametrize(
+    "said", ['{"life": "earlier", "at": 1}', "1", '{"life": "life"}', '{"life": "life", "at": []}']
+)
+def test_a_beat_does_not_hear_what_a_predecessor_of_the_same_name_said_of_its_shutdown(
+    running: Redis, said: str
+) -> None:
+    running.client.set("draining:w", said)
+    assert running.beat() == BeatReply(owned=True)
 
 
 def test_a_beat_with_another_token_is_not_owned_and_changes_nothing(running: Redis) -> None:
@@ -322,15 +332,27 @@ def test_a_worker_whose_registration_ran_out_is_gone(state: Redis) -> None:
 
 def test_a_worker_that_shuts_down_is_not_listed(state: Redis) -> None:
     state.do(protocol.register_worker, **worker("a"))
-    state.do(protocol.start_draining, "a", 20.0)
+    state.do(protocol.start_draining, "a", "life", 20.0)
     assert state.do(protocol.live_workers) == ()
 
 
 def test_the_first_word_on_a_shutdown_holds(state: Redis) -> None:
-    state.do(protocol.start_draining, "a", 20.0)
+    state.do(protocol.start_draining, "a", "life", 20.0)
     first = state.client.get("draining:a")
-    state.do(protocol.start_draining, "a", 90.0)
+    state.do(protocol.start_draining, "a", "life", 90.0)
     assert state.client.get("draining:a") == first
+
+
+def test_each_life_has_a_first_word_on_its_shutdown(state: Redis) -> None:
+    state.do(protocol.start_draining, "a", "earlier", 20.0)
+    state.do(protocol.start_draining, "a", "life", 20.0)
+    assert '"life":"life"' in str(state.client.get("draining:a"))
+
+
+def test_a_worker_is_listed_though_a_predecessor_of_its_name_died_while_it_shut_down(state: Redis) -> None:
+    state.do(protocol.start_draining, "a", "earlier", 20.0)
+    state.do(protocol.register_worker, **worker("a"))
+    assert state.do(protocol.live_workers) == (info("a"),)
 
 
 def test_the_list_of_workers_survives_what_others_wrote_there(state: Redis) -> None:

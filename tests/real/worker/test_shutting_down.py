@@ -107,3 +107,20 @@ def test_an_attempt_that_is_overtaken_stops_and_publishes_nothing(own_farm: Farm
     )
     assert own_farm.seen(job_id, f"{job_id}-1").end is None
     assert [path.name for path in (own_farm.jobs_dir / job_id).iterdir()] == ["output"]
+
+
+def test_a_worker_that_dies_while_it_shuts_down_has_a_successor_of_its_name_that_works(
+    own_farm: Farm, job_id: str
+) -> None:
+    worker = own_farm.start(concurrency=1, DRAIN_SECONDS="120")
+    own_farm.put_record(job_id, 1)
+    first = own_farm.send(job_id, "placeholder", Envelope(parameters=_SLOW).to_json(), task_id=f"{job_id}-1")
+    own_farm.wait_step(first, "Loading input files")
+    os.kill(worker.pid, signal.SIGTERM)
+    wait_until(lambda: not own_farm.nodes(), "the worker to say that it drains", seen=worker.log_end)
+    worker.kill()
+
+    own_farm.start(concurrency=1)
+
+    second = own_farm.send(f"{job_id}-b", "placeholder")
+    assert own_farm.wait_state(second, "SUCCESS")["status"] == "completed"

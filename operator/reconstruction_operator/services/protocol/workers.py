@@ -67,8 +67,10 @@ def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: 
     )
 
 
-def beat(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str) -> Call[BeatReply]:
-    """Say that the attempt lives, and ask whether it may go on.
+def beat(
+    keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str, life: str
+) -> Call[BeatReply]:
+    """Say that the attempt lives, and ask whether it may go on. `life` is as in `start_draining`.
 
     After an emptied Redis the claim is made again with this token, if nobody else has it and the record (which the
     operator puts back first) does not want a newer attempt.
@@ -92,7 +94,7 @@ def beat(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: s
             keys.stop(task_id),
             keys.draining(worker),
         ),
-        (_checked(token), worker, _text(attempt), *_ttls()),
+        (_checked(token), worker, life, _text(attempt), *_ttls()),
         read,
     )
 
@@ -137,7 +139,7 @@ def register_worker(
     said = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
     return Call(
         scripts.REGISTER_WORKER,
-        (keys.worker(node), keys.workers()),
+        (keys.worker(node), keys.workers(), keys.draining(node)),
         (node, milliseconds(config.WORKER_TTL_SECONDS), json.dumps(said)),
         _nothing,
     )
@@ -148,13 +150,16 @@ def unregister_worker(keys: Keys, node: str) -> Call[None]:
     return Call(scripts.UNREGISTER_WORKER, (keys.worker(node), keys.workers(), keys.draining(node)), (node,), _nothing)
 
 
-def start_draining(keys: Keys, node: str, seconds: float) -> Call[None]:
-    """Say that this worker takes no more messages, and gives up what still runs after `seconds`."""
+def start_draining(keys: Keys, node: str, life: str, seconds: float) -> Call[None]:
+    """Say that this worker takes no more messages, and gives up what still runs after `seconds`.
+
+    `life` tells this process from others that have had, or will have, the same node name.
+    """
     after_ms = milliseconds(seconds)
     return Call(
         scripts.START_DRAINING,
         (keys.draining(node),),
-        (after_ms, after_ms + milliseconds(config.WORKER_TTL_SECONDS)),
+        (life, after_ms, after_ms + milliseconds(config.WORKER_TTL_SECONDS)),
         _nothing,
     )
 

@@ -1,13 +1,17 @@
 -- A running attempt says that it lives, and asks whether it may go on. Answers {owned, cancelled, stop, drain_at}.
 local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key = unpack(KEYS)
-local token, worker, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
+local token, worker, life, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
+
+-- What a predecessor of the same name said of its own end is not about this worker.
+local draining = object_at(draining_key)
+local drain_at = draining and draining.life == life and tonumber(draining.at)
 
 local function answer(owned)
   return {
     owned and 1 or 0,
     is_set(cancel_key) and 1 or 0,
     text_at(stop_key) or '',
-    text_at(draining_key) or '',
+    drain_at and digits(drain_at) or '',
   }
 end
 

@@ -1,5 +1,5 @@
 -- A worker says that it takes messages, and from which queues. Answers nothing.
-local worker_key, workers_key = unpack(KEYS)
+local worker_key, workers_key, draining_key = unpack(KEYS)
 local node, ttl_ms, json = unpack(ARGV)
 
 if redis.call('TYPE', workers_key).ok ~= 'zset' then redis.call('DEL', workers_key) end
@@ -7,4 +7,5 @@ local now = now_ms()
 redis.call('SET', worker_key, json, 'PX', ttl_ms)
 redis.call('ZADD', workers_key, digits(now + tonumber(ttl_ms)), node)
 redis.call('ZREMRANGEBYSCORE', workers_key, '-inf', digits(now))  -- those that went without a word
+redis.call('DEL', draining_key)  -- of a predecessor of the same name, which died while it was draining
 return false
