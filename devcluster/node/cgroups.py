@@ -26,6 +26,11 @@ def check(root: Path = _ROOT) -> None:
         raise MissingToolError(f"the node needs the cgroup controllers {', '.join(absent)}, which {root} does not have")
 
 
+def exist(name: str, root: Path = _ROOT) -> bool:
+    """Whether a node of this name has cgroups, or left some."""
+    return any(root.glob(f"*/{name}"))
+
+
 def remove(name: str, root: Path = _ROOT) -> None:
     """Remove a node's cgroups once its processes have ended."""
     wait_until(
@@ -42,4 +47,4 @@ def _removed(name: str, root: Path) -> bool:
         for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
             with contextlib.suppress(OSError):  # a process in it is still ending, or the kernel was quicker
                 folder.rmdir()
-    return not any(root.glob(f"*/{name}"))
+    return not exist(name, root)

@@ -22,7 +22,9 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     start = actions.add_parser("start", help="start it, and hold it until Ctrl-C")
     start.add_argument("--detach", action="store_true", help="leave it running in the background")
     start.set_defaults(run=_start)
-    actions.add_parser("stop", help="stop what runs in the background").set_defaults(run=_stop)
+    actions.add_parser("stop", help="stop what runs in the background, and remove what killed ones left").set_defaults(
+        run=_stop
+    )
     actions.add_parser("status", help="say whether it runs, and the settings to use it with").set_defaults(run=_status)
     loading = actions.add_parser("load", help="copy images from buildah's store to it")
     loading.add_argument("tags", nargs="+", metavar="IMAGE")
@@ -48,7 +50,8 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _stop(_options: argparse.Namespace) -> int:
-    _tell("stopped the node" if standing.end() else "nothing was running")
+    for line in standing.end() or ["nothing was running"]:
+        _tell(line)
     return 0
 
 

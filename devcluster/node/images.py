@@ -31,6 +31,7 @@ TARGETS = {
 """The Dockerfile's targets, and what their images are called here."""
 PAUSE_IMAGE = "localhost/devcluster/pause:1"
 REDIS_IMAGE = f"localhost/devcluster/redis:{DEBIAN_SUITE}"
+PROMETHEUS_IMAGE = f"localhost/devcluster/prometheus:{DEBIAN_SUITE}"
 
 _BASE_PACKAGES = ("python3", "python3-venv", "ca-certificates")
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -42,12 +43,12 @@ FROM scratch
 COPY catatonit /pause
 ENTRYPOINT ["/pause", "-P"]
 """
-_REDIS = """\
+_PACKAGE = """\
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
-RUN apt-get update -q && apt-get install -q -y --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/*
+ARG PACKAGE
+RUN apt-get update -q && apt-get install -q -y --no-install-recommends ${PACKAGE} && rm -rf /var/lib/apt/lists/*
 ENTRYPOINT []
-CMD ["redis-server"]
 """
 
 
@@ -96,15 +97,25 @@ def pause_image() -> str:
 
 def redis_image() -> str:
     """Return an image of Debian's Redis, for clusters that can pull none."""
-    with tempfile.TemporaryDirectory(prefix="redis-image-") as folder:
-        return _build_text(REDIS_IMAGE, _REDIS, Path(folder))
+    return _package_image(REDIS_IMAGE, "redis-server")
 
 
-def _build_text(tag: str, text: str, context: Path) -> str:
+def prometheus_image() -> str:
+    """Return an image of Debian's Prometheus."""
+    return _package_image(PROMETHEUS_IMAGE, "prometheus")
+
+
+def _package_image(tag: str, package: str) -> str:
+    """Build an image of one of Debian's packages, without a command of its own."""
+    with tempfile.TemporaryDirectory(prefix="package-image-") as folder:
+        return _build_text(tag, _PACKAGE, Path(folder), {"PACKAGE": package})
+
+
+def _build_text(tag: str, text: str, context: Path, arguments: Mapping[str, str] | None = None) -> str:
     with tempfile.NamedTemporaryFile("w", prefix="Dockerfile-") as file:
         file.write(text)
         file.flush()
-        return build_image(tag, dockerfile=Path(file.name), context=context)
+        return build_image(tag, dockerfile=Path(file.name), context=context, arguments=arguments)
 
 
 def _bootstrap() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from devcluster import runs
 from devcluster.building import NODE, built
 from devcluster.certificates import Authority, signing_key
 from devcluster.errors import CommandError, DevclusterError
@@ -299,20 +300,41 @@ class _Started:
         return "\n".join(f"--- {name}:\n{end}" for name, end in ends.items())
 
 
+def sweep() -> list[str]:
+    """Clean up what nodes left whose launchers were killed, and say what that was."""
+    said = [str(folder) for folder in runs.sweep()]
+    for number in NUMBERS:
+        name = Addresses(number).name
+        if cgroups.exist(name):
+            with _held(number) as free:
+                if free:
+                    cgroups.remove(name)
+                    said.append(f"the cgroups {name}")
+    return said
+
+
 @contextlib.contextmanager
 def _number() -> Iterator[int]:
     """Hold a number that no other node of this machine has."""
     for number in NUMBERS:
-        with (runs_folder() / f"node-{number}.lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            if Path("/sys/class/net", Addresses(number).name).exists():  # held by somebody with another folder
-                continue
-            yield number
-            return
+        with _held(number) as free:
+            if free:
+                yield number
+                return
     raise DevclusterError(f"{len(NUMBERS)} nodes run on this machine already")
+
+
+@contextlib.contextmanager
+def _held(number: int) -> Iterator[bool]:
+    """Hold a number, if no node has it; says whether that is so."""
+    with (runs_folder() / f"node-{number}.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            # One that runs may be held by somebody with another folder.
+            yield not Path("/sys/class/net", Addresses(number).name).exists()
 
 
 def _command(

@@ -22,7 +22,7 @@ from devcluster.building import NODE, built
 from devcluster.errors import DevclusterError
 from devcluster.folders import runs_folder
 from devcluster.node import images
-from devcluster.node.node import Node
+from devcluster.node.node import Node, sweep
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.pids import start_mark
 from devcluster.private_files import write_private
@@ -119,19 +119,22 @@ def detach() -> StandingNode:
     return found
 
 
-def end() -> bool:
-    """Stop it; return whether one ran."""
+def end() -> list[str]:
+    """Stop it, and clean up after launchers that were killed; say what was done."""
+    said = []
     found = find()
-    if found is None:
-        return False
-    os.kill(found.pid, signal.SIGTERM)
-    wait_until(
-        lambda: start_mark(found.pid) != found.mark,
-        f"the end of the launcher {found.pid}",
-        timeout_seconds=_STOP_SECONDS,
-        seen=_log_end,
-    )
-    return True
+    if found is not None:
+        os.kill(found.pid, signal.SIGTERM)
+        wait_until(
+            lambda: start_mark(found.pid) != found.mark,
+            f"the end of the launcher {found.pid}",
+            timeout_seconds=_STOP_SECONDS,
+            seen=_log_end,
+        )
+        said.append(f"stopped the node of process {found.pid}")
+    _state_file().unlink(missing_ok=True)
+    said += [f"removed {what}, left by a launcher that was killed" for what in sweep()]
+    return said
 
 
 @contextlib.contextmanager

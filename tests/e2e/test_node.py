@@ -1,0 +1,79 @@
+"""A node that nobody stopped: what is left of it when its launcher was killed, and how that goes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devcluster import wait_until
+from devcluster.node import Node, cgroups, images
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def devcluster(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """`python -m devcluster`, with runs in a folder of their own: a node of the user's stays out of this."""
+    return subprocess.run(
+        [sys.executable, "-m", "devcluster", *arguments],
+        cwd=images.CHECKOUT,
+        env=os.environ | {"TMPDIR": str(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+def processes(network: Path) -> list[str]:
+    """The names of this machine's processes that are in a network namespace."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is none of ours
+            if (process / "ns/net").readlink() == network:
+                found.append((process / "comm").read_text().strip())
+    return found
+
+
+def test_a_killed_launcher_takes_its_node_along_and_stop_removes_the_rest(tmp_path: Path) -> None:
+    started = devcluster("node", "start", "--detach", folder=tmp_path)
+    assert started.returncode == 0, started.stderr
+    (state,) = tmp_path.glob("*/standing-node.json")
+    standing = json.loads(state.read_text())
+    plan = json.loads((Path(standing["folder"]) / "plan.json").read_text())
+    link = Path("/sys/class/net", plan["name"])
+    network = Path(f"/proc/{standing['inside_pid']}/ns/net").readlink()
+    assert {"etcd", "kube-apiserver", "kubelet", "containerd"} <= set(processes(network))
+    assert (link.exists(), cgroups.exist(plan["name"])) == (True, True)
+
+    os.kill(standing["pid"], signal.SIGKILL)
+    wait_until(
+        lambda: not processes(network),
+        "the end of every process of the node",
+        timeout_seconds=120,
+        seen=lambda: ", ".join(processes(network)),
+    )
+    wait_until(lambda: not link.exists(), "the end of its link", timeout_seconds=60)
+
+    stopped = devcluster("node", "stop", folder=tmp_path)
+    assert stopped.returncode == 0, stopped.stderr
+    assert f"removed the cgroups {plan['name']}, left by a launcher that was killed" in stopped.stderr
+    assert not cgroups.exist(plan["name"])
+    assert not Path(standing["folder"]).exists()
+    assert devcluster("node", "stop", folder=tmp_path).stderr == "nothing was running\n"
+
+
+def test_a_node_that_is_stopped_leaves_nothing() -> None:
+    with Node() as node:
+        name, folder = node.addresses.name, node.folder
+        assert cgroups.exist(name)
+    assert (cgroups.exist(name), folder.exists()) == (False, False)
+    # The kernel takes a network namespace apart some time after its last process.
+    wait_until(lambda: not Path("/sys/class/net", name).exists(), "the end of its link", timeout_seconds=60)
