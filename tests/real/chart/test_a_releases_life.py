@@ -14,6 +14,7 @@ from devcluster.waiting import wait_until
 pytestmark = pytest.mark.real
 
 MANIFESTS = Path(__file__).resolve().parents[3] / "manifests"
+(PREVIOUS,) = (Path(__file__).resolve().parents[2] / "data" / "charts").glob("reconstruction-operator-*.tgz")
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
 GONE_SECONDS = 60.0
 
@@ -94,6 +95,23 @@ def test_a_rollback_is_an_upgrade_back_and_loses_no_job(release: Any) -> None:
     assert "deployment.apps/reconstruction-worker-gpu" not in release.objects()
     assert password(release) == before
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
+
+
+def test_the_previous_version_of_the_chart_is_upgraded_and_rolled_back_to_without_losing_a_job(release: Any) -> None:
+    release.helm("upgrade", PREVIOUS, "--install")
+    release.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
+    release.create_job()
+    before = password(release)
+    uid = release.cluster.api.get(CRD)["metadata"]["uid"]
+
+    release.install()
+    assert release.cluster.api.get(CRD)["metadata"]["uid"] == uid
+    release.create_job("another")
+    release.helm("rollback", "1")
+
+    assert release.cluster.api.get(CRD)["metadata"]["uid"] == uid
+    assert password(release) == before
+    assert jobs(release) == [f"reconstructionjob.reconstruction.dev/{name}" for name in ("another", "job")]
 
 
 def test_an_uninstall_leaves_the_jobs_and_their_results_and_nothing_else(release: Any) -> None:

@@ -71,14 +71,19 @@ def test_a_prefix_of_ones_own_is_taken(render: Render) -> None:
     assert ("Deployment", "lab-worker-cpu") in render({"namePrefix": "lab"})
 
 
-def test_versions_are_those_of_the_project(render: Render, chart: Path) -> None:
+def test_the_images_are_those_of_the_projects_version(render: Render, chart: Path) -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
-    described = yaml.safe_load((chart / "Chart.yaml").read_text())
-
-    assert (described["version"], described["appVersion"]) == (project, project)
+    assert yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"] == project
     assert {
         container["image"] for name, pod in pods(render()) if "redis" not in name for container in pod["containers"]
     } == {f"reconstruction-operator:{project}", f"reconstruction-worker:{project}"}
+
+
+def test_a_changed_chart_has_another_version_than_the_previous_one(chart: Path) -> None:
+    name = f"reconstruction-operator-{yaml.safe_load((chart / 'Chart.yaml').read_text())['version']}.tgz"
+    previous = [package.name for package in (CHECKOUT / "tests/data/charts").iterdir()]
+    assert len(previous) == 1
+    assert name not in previous
 
 
 def test_the_crd_is_the_one_of_the_code_and_stays_after_an_uninstall(render: Render, chart: Path) -> None:
