@@ -87,3 +87,31 @@ def test_a_pod_that_may_gain_privileges_is_refused_there(release: Any) -> None:
     )
 
     assert "allowPrivilegeEscalation != false" in done.stderr
+
+
+CLAIM = {"spec": {"accessModes": ["ReadOnlyMany"], "resources": {"requests": {"storage": "1Gi"}}}}
+
+
+@pytest.mark.parametrize(
+    ("source", "refusal"),
+    [
+        pytest.param({"existingClaim": "photos"}, "", id="a claim"),
+        pytest.param({"volume": {"csi": {"driver": "nfs.csi.k8s.io"}}}, "", id="csi"),
+        pytest.param({"volume": {"ephemeral": {"volumeClaimTemplate": CLAIM}}}, "", id="ephemeral"),
+        pytest.param({"volume": {"hostPath": {"path": "/photos"}}}, 'restricted volume type "hostPath"', id="hostPath"),
+        pytest.param({"volume": {"nfs": {"server": "nas", "path": "/"}}}, 'restricted volume type "nfs"', id="nfs"),
+    ],
+)
+def test_photos_come_from_volumes_that_the_restricted_standard_allows(
+    release: Any, source: dict[str, Any], refusal: str
+) -> None:
+    values = json.dumps({"photos": [{"name": "archive", "mountPath": "/photos"} | source]})
+    made = helm("template", "reconstruction", CHART, "--namespace", release.namespace, "--values", "-", stdin=values)
+    objects = [one for one in yaml.safe_load_all(made.stdout) if one]
+    (worker,) = [pod for pod in pods(objects) if "worker" in pod["metadata"]["name"]]
+
+    command = ["-n", release.namespace, "create", "--dry-run=server", "-f", "-"]
+    done = release.cluster.kubectl(*command, input=json.dumps(worker), check=False)
+
+    assert (done.returncode == 0) is (refusal == "")
+    assert refusal in done.stderr
