@@ -1,10 +1,10 @@
 # One command for each thing that one wants to do with this checkout; `make` alone lists them.
 
 PYTHON_BIN := .venv/bin/python
-SOURCES    := operator demo devcluster scripts tests
+SOURCES    := operator demo devcluster chaos scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint unit test demo demo-stop cluster cluster-stop control-plane images e2e crd docs manifests format lock clean
+.PHONY: help setup check lint unit test demo demo-stop cluster cluster-stop control-plane images e2e chaos crd docs manifests format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ images: setup ## build the operator's and the worker's images without Docker (ro
 
 e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (root, Debian; installs containerd and others)
 	@$(PYTHON_BIN) -m pytest -x tests/e2e $(PYTEST_ARGS) --numprocesses=0 # one step after the other, on one node
+
+chaos: setup control-plane ## 30 minutes of faults over 50 jobs; CHAOS_ARGS='--minutes 5 --seed 7' for less (see --help there)
+	@$(PYTHON_BIN) -m chaos $(CHAOS_ARGS)
 
 crd: setup ## write manifests/crd, and the chart's copy, from the types in operator/reconstruction_operator/api
 	@$(PYTHON_BIN) -m reconstruction_operator.api.crd > manifests/crd/reconstructionjobs.yaml.new

@@ -117,10 +117,10 @@ class Cluster:
             raise CommandError(["kubectl", *command[1:]], done.returncode, done.stdout, done.stderr)
         return done
 
-    def service_account_kubeconfig(
+    def service_account_token(
         self, namespace: str, name: str, *, lifetime_seconds: int = _TOKEN_LIFETIME_SECONDS
-    ) -> Path:
-        """Return a kubeconfig with a token of a service account: it may do what RBAC grants to that, and no more."""
+    ) -> str:
+        """Return a token of a service account: it may do what RBAC grants to that, and no more."""
         account = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
         wait_until(
             lambda: self.api.is_there(account),
@@ -132,7 +132,13 @@ class Cluster:
             "kind": "TokenRequest",
             "spec": {"expirationSeconds": lifetime_seconds},
         }
-        token = self.api.post(f"{account}/token", wanted)["status"]["token"]
+        return str(self.api.post(f"{account}/token", wanted)["status"]["token"])
+
+    def service_account_kubeconfig(
+        self, namespace: str, name: str, *, lifetime_seconds: int = _TOKEN_LIFETIME_SECONDS
+    ) -> Path:
+        """Return a kubeconfig with a token of a service account."""
+        token = self.service_account_token(namespace, name, lifetime_seconds=lifetime_seconds)
         content = kubeconfig(url=self.url, ca=self.ca.read_bytes(), user=token_user(token), namespace=namespace)
         return write_kubeconfig(self.folder / f"{namespace}.{name}.kubeconfig", content)
 

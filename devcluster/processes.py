@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _GUARD = Path(guard.__file__)
 _LOG_LINES = 30  # in an error: enough for a Go panic's first stack
-_GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL; none of the servers here has anything to save
+GRACE_SECONDS = 5.0
+"""Between SIGTERM and SIGKILL; none of the servers here has anything to save."""
+
 _END_SECONDS = 20.0  # from SIGKILL to the end: a loaded machine frees hundreds of MB
 
 
@@ -39,7 +41,7 @@ class Process:
         *,
         run: Run,
         environment: Mapping[str, str] | None = None,
-        grace_seconds: float = _GRACE_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         self.name = name
         self._grace_seconds = grace_seconds

@@ -20,7 +20,7 @@ from typing import Self
 
 from devcluster.cluster import Cluster
 from devcluster.ports import free_ports
-from devcluster.processes import Process
+from devcluster.processes import GRACE_SECONDS, Process
 from devcluster.redis_server import Redis
 from devcluster.runs import Run
 from devcluster.waiting import wait_until
@@ -135,9 +135,10 @@ class System:
         pool: str = "prefork",
         concurrency: int = 2,
         arguments: Sequence[str] = (),
+        grace_seconds: float = GRACE_SECONDS,
         **settings: str,
     ) -> Process:
-        """One Celery worker."""
+        """One Celery worker, which is killed when it takes longer than `grace_seconds` to stop."""
         command: list[str | Path] = [
             sys.executable,
             "-m",
@@ -150,7 +151,7 @@ class System:
             "--loglevel=INFO",
             *arguments,
         ]
-        return self._start(name, command, self.environment(**settings))
+        return self._start(name, command, self.environment(**settings), grace_seconds=grace_seconds)
 
     def stop(self) -> None:
         """Stop every process, and remove the folder."""
@@ -160,6 +161,14 @@ class System:
             process.stop()
         self._run.close()
 
-    def _start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]) -> Process:
-        process = self.processes[name] = Process(name, command, run=self._run, environment=environment)
+    def _start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> Process:
+        process = Process(name, command, run=self._run, environment=environment, grace_seconds=grace_seconds)
+        self.processes[name] = process
         return process

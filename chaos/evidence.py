@@ -1,0 +1,145 @@
+"""What a run leaves behind to be judged: facts from the API server, Redis, the files, and the models' own journals.
+
+Nothing here was told by an operator's or a worker's own view of the world, except through what they wrote to these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaos import clock
+from chaos.journal import ModelRun
+from chaos.load import Job
+from chaos.watcher import History
+
+_MANIFEST = "manifest.json"
+_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A fault from its beginning to its end, and to when all jobs moved again. Seconds since boot."""
+
+    name: str
+    begin: float
+    end: float
+    cuts: bool = False
+    moving: float | None = None  # None: they did not within the time
+    waited: bool = True  # False: the next fault came before one could know
+
+    @property
+    def recovery_seconds(self) -> float | None:
+        """From its end to when all jobs moved again."""
+        return None if self.moving is None else self.moving - self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A published result as it lay there at some moment."""
+
+    at: float
+    attempt: int | None
+    digest: str  # of the manifest
+    signature: str  # which model process made it
+    problem: str = ""  # a file that the manifest names and that is not there in that size
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How long the status took to show a progress that Redis had, in a moment without faults."""
+
+    uid: str
+    at: float
+    seconds: float | None  # None: it did not within the time
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Something of a job that is left in Redis or among the files at the end."""
+
+    where: str
+    ttl_seconds: float | None = None  # None: for ever
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All of it."""
+
+    jobs: Sequence[Job] = ()
+    histories: Mapping[str, History] = field(default_factory=dict)  # by uid
+    runs: Mapping[str, Sequence[ModelRun]] = field(default_factory=dict)  # by uid, oldest first
+    outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict)  # by uid, distinct ones in order
+    windows: Sequence[Window] = ()
+    lags: Sequence[Lag] = ()
+    traces: Mapping[str, Sequence[Trace]] = field(default_factory=dict)  # by uid: of finished and deleted jobs
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by uid: cancel flags of jobs that are there
+    ended_at: float = 0.0  # when the last fault was over and every job had had its time
+    retention_seconds: float = 0.0
+
+
+class Outputs:
+    """Looks at the published results in a thread, and keeps every distinct state of each."""
+
+    def __init__(self, jobs_dir: Path) -> None:
+        self._jobs_dir = jobs_dir
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="outputs", daemon=True)
+        self.found: dict[str, list[Output]] = {}
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look once more, and then no more."""
+        self._stopping.set()
+        self._thread.join(timeout=30)
+
+    def _work(self) -> None:
+        while not self._stopping.wait(_LOOK_SECONDS):
+            self.look()
+        self.look()
+
+    def look(self) -> None:
+        """Note what is new."""
+        for manifest in self._jobs_dir.glob(f"*/output/{_MANIFEST}"):
+            output = _read_output(manifest)
+            known = self.found.setdefault(manifest.parent.parent.name, [])
+            if output is not None and (not known or known[-1].digest != output.digest):
+                known.append(output)
+
+
+def _read_output(manifest: Path) -> Output | None:
+    """None where it is deleted at this moment."""
+    try:
+        raw = manifest.read_bytes()
+        content = json.loads(raw)
+        sizes = {one["name"]: one["bytes"] for one in content["files"]}
+        wrong = [name for name, size in sizes.items() if (manifest.parent / name).stat().st_size != size]
+        signature = (manifest.parent / "made-by.txt").read_text()
+    except FileNotFoundError:
+        return None
+    return Output(
+        at=clock.now(),
+        attempt=content["attempt"],
+        digest=hashlib.sha256(raw).hexdigest(),
+        signature=signature,
+        problem=f"{wrong} have another size than the manifest says" if wrong else "",
+    )
+
+
+def wait_for(holds: Callable[[], bool], seconds: float, tend: Callable[[], object]) -> float | None:
+    """When `holds` became true, or None after that time; `tend` is called between two looks."""
+    begin = clock.now()
+    pause = threading.Event()
+    while clock.now() - begin < seconds:
+        if holds():
+            return clock.now()
+        tend()
+        pause.wait(0.1)
+    return None

@@ -1,0 +1,49 @@
+"""What the model processes really did, from the journals that they keep (`models/chaos_models.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRun:
+    """One model process. Times are seconds since boot."""
+
+    job_id: str
+    attempt: int
+    pid: int
+    start: float
+    last: float  # its newest line, of whatever kind
+    ended: bool  # it came to the end of its work
+
+    @property
+    def signature(self) -> str:
+        """What it leaves in `made-by.txt` of its result."""
+        return f"{self.job_id}.{self.attempt}.{self.pid}"
+
+
+def read(folder: Path) -> dict[str, list[ModelRun]]:
+    """For each job id its runs, oldest first. A process killed within a line leaves half of it, which is not read."""
+    runs: dict[str, list[ModelRun]] = {}
+    for file in folder.iterdir():
+        run = _read(file)
+        if run is not None:
+            runs.setdefault(run.job_id, []).append(run)
+    return {job_id: sorted(found, key=lambda run: run.start) for job_id, found in runs.items()}
+
+
+def _read(file: Path) -> ModelRun | None:
+    job_id, attempt, pid = file.name.rsplit(".", 2)
+    lines = [line.split() for line in file.read_text().split("\n")[:-1]]
+    entries = [(float(line[0]), line[1]) for line in lines]
+    if not entries:
+        return None
+    return ModelRun(
+        job_id=job_id,
+        attempt=int(attempt),
+        pid=int(pid),
+        start=entries[0][0],
+        last=entries[-1][0],
+        ended=entries[-1][1] == "end",
+    )

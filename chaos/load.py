@@ -1,0 +1,279 @@
+"""The users of a fault run: they keep many jobs under way, change their minds, and clean up behind themselves.
+
+They speak to the API server directly and are patient with it. What they did, and when it was acknowledged, is what
+the invariants are checked against.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chaos import clock
+from chaos.watcher import Watcher
+from devcluster.api import Api
+from devcluster.errors import RefusedError
+
+_GROUP = "/apis/reconstruction.dev/v1alpha1"
+_LOOK_SECONDS = 0.1
+_GONE = {403, 404, 422}  # deleted, its namespace is ending, or the rules say no: the user has come too late
+_MANY = 20  # of failures: what the faults do to an innocent job must not exhaust it
+_FEW = 2
+
+WEIGHTS: Mapping[str, int] = {
+    "steady": 40,
+    "cancel": 14,
+    "cancel at once": 6,
+    "withdraw": 10,
+    "suspend": 10,
+    "delete": 8,
+    "unusable": 6,
+    "poison": 6,
+}
+"""What users do with their jobs, in parts of a hundred."""
+
+
+@dataclass(slots=True)
+class Job:
+    """One job, as its user knows it. Times are when the API server acknowledged; None: it never did."""
+
+    uid: str
+    namespace: str
+    name: str
+    scenario: str
+    backoff_limit: int
+    created_at: float
+    actions: list[tuple[float, str]] = field(default_factory=list)  # due at, what; in order
+    requested_at: float | None = None
+    withdrawn_at: float | None = None
+    confirmed_at: float | None = None
+    ended_when_confirmed: bool = False  # the answer to the confirmation showed a finished job
+    deleted_at: float | None = None
+
+    @property
+    def path(self) -> str:
+        """Of the object."""
+        return f"{_GROUP}/namespaces/{self.namespace}/reconstructionjobs/{self.name}"
+
+
+class Load:
+    """Keeps `target` unfinished jobs there, in a thread, until `stop`."""
+
+    def __init__(
+        self, api: Api, watcher: Watcher, photos: Path, *, namespaces: Sequence[str], target: int, chance: random.Random
+    ) -> None:
+        self._api = api
+        self._watcher = watcher
+        self._photos = photos
+        self._namespaces = namespaces
+        self._target = target
+        self._chance = chance
+        self._number = 0
+        self._creating = threading.Event()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="users", daemon=True)
+        self._busy = threading.Lock()  # held while a user does something
+        self._lock = threading.Lock()  # of the list
+        self._jobs: dict[str, Job] = {}
+        self.defect: BaseException | None = None
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All jobs that were ever created."""
+        with self._lock:
+            return list(self._jobs.values())
+
+    @property
+    def under_way(self) -> list[Job]:
+        """Those that are there and have not been seen to end."""
+        return [job for job in self.jobs if not self._is_over(job)]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no user plans anything more with a job that has not ended."""
+        return not any(job.actions for job in self.jobs if not self._is_over(job))
+
+    def start(self) -> None:
+        """Create the first jobs."""
+        self._creating.set()
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Create no more; what was begun is still done."""
+        self._creating.clear()
+
+    def stop(self) -> None:
+        """The users go home."""
+        self._ending.set()
+        self._thread.join(timeout=60)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """All users rest within the `with` block; nothing of theirs is half done."""
+        with self._busy:
+            yield
+
+    def burst(self, namespace: str, count: int) -> None:
+        """Create that many more jobs at once, in that namespace."""
+        with self._busy:
+            for _ in range(count):
+                self._create(namespace)
+
+    def delete(self, jobs: list[Job]) -> None:
+        """Delete these at the next opportunity, as a user does."""
+        with self._lock:
+            for job in jobs:
+                job.actions = [(clock.now(), "delete")]
+
+    def mark_deleted(self, namespace: str | None = None) -> None:
+        """Somebody else deleted all jobs, or those of a namespace."""
+        now = clock.now()
+        for job in self.jobs:
+            if (namespace is None or job.namespace == namespace) and job.deleted_at is None:
+                job.deleted_at, job.actions = now, []
+
+    def _is_over(self, job: Job) -> bool:
+        history = self._watcher.of(job.uid)
+        return job.deleted_at is not None or (history is not None and (history.finished or history.gone_at is not None))
+
+    # -- the thread
+
+    def _work(self) -> None:
+        try:
+            while not self._ending.is_set():
+                with self._busy:
+                    wanted = self._creating.is_set() and len(self.under_way) < self._target
+                    if wanted:
+                        self._create(self._chance.choice(self._namespaces))
+                    self._act()
+                if not wanted:
+                    self._ending.wait(_LOOK_SECONDS)
+        except BaseException as error:
+            self.defect = error  # a user that stops would make a run look good
+            raise
+
+    def _create(self, namespace: str) -> None:
+        chance = self._chance
+        scenario = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        seconds = round(chance.uniform(1.5, 7.0), 1)
+        self._number += 1
+        name = f"job-{self._number:05}"
+        backoff_limit = _FEW if scenario == "poison" else _MANY
+        model = {"poison": "journal-poison", "unusable": "journal-unusable"}.get(scenario, "journal")
+        spec: dict[str, Any] = {
+            "modelType": model,
+            "input": {"uri": f"file://{self._photos}"},
+            "parameters": {"seconds": seconds},
+            "backoffLimit": backoff_limit,
+            "priority": chance.choice(["low", "normal", "normal", "high"]),
+        }
+        if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
+            spec["ttlSecondsAfterFinished"] = chance.randint(5, 20)
+        plan = _actions(scenario, chance)
+        body = {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": "ReconstructionJob",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        created = self._patiently("POST", f"{_GROUP}/namespaces/{namespace}/reconstructionjobs", body)
+        if created is None:
+            return
+        now = clock.now()
+        job = Job(
+            uid=created["metadata"]["uid"],
+            namespace=namespace,
+            name=name,
+            scenario=scenario,
+            backoff_limit=backoff_limit,
+            created_at=now,
+            actions=[(now + delay, verb) for delay, verb in plan],
+        )
+        with self._lock:
+            self._jobs[job.uid] = job
+
+    def _act(self) -> None:
+        for job in self.jobs:
+            if job.deleted_at is not None:
+                continue
+            history = self._watcher.of(job.uid)
+            if not job.actions and history is not None and history.finished and history.newest is not None:
+                # Two thirds of the users clean up soon; the objects of the others stay.
+                keep = random.Random(job.uid).uniform(2.0, 15.0)  # noqa: S311 -- no secret
+                if keep < 10.0 and clock.now() - history.newest.at > keep:  # noqa: PLR2004
+                    job.actions = [(clock.now(), "delete")]
+            while job.actions and job.actions[0][0] <= clock.now() and not self._ending.is_set():
+                self._do(job, job.actions.pop(0)[1])
+
+    def _do(self, job: Job, verb: str) -> None:
+        if verb == "delete":
+            self._patiently("DELETE", job.path, None)
+            job.deleted_at = clock.now()
+            job.actions = []
+            return
+        changed = self._patiently("PATCH", job.path, {"spec": _CHANGES[verb]})
+        if changed is None or changed["metadata"]["uid"] != job.uid:
+            job.actions = []
+            return
+        now = clock.now()
+        if verb == "request":
+            job.requested_at = now
+        elif verb == "withdraw":
+            job.withdrawn_at = now
+        elif verb == "confirm":
+            job.confirmed_at = now
+            conditions = changed.get("status", {}).get("conditions", [])
+            job.ended_when_confirmed = any(one["type"] == "Finished" and one["status"] == "True" for one in conditions)
+
+    def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The answer, however long it takes; None where the object cannot be had (any more)."""
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        while not self._ending.is_set():
+            try:
+                found: dict[str, Any] = self._api.request(method, path, body, content_type=kind)
+            except RefusedError as refusal:
+                if method == "POST" and refusal.status == 409 and body is not None:  # noqa: PLR2004 -- conflict
+                    # An earlier try succeeded, whose answer was lost.
+                    method, path, body = "GET", f"{path}/{body['metadata']['name']}", None
+                    continue
+                if refusal.status in _GONE:
+                    return None
+            except OSError:
+                pass
+            else:
+                return found
+            self._ending.wait(0.3)
+        return None
+
+
+_CHANGES: Mapping[str, Mapping[str, bool]] = {
+    "request": {"cancelRequested": True},
+    "withdraw": {"cancelRequested": False},
+    "confirm": {"cancelConfirmed": True},
+    "suspend": {"suspend": True},
+    "resume": {"suspend": False},
+}
+
+
+def _actions(scenario: str, chance: random.Random) -> list[tuple[float, str]]:
+    """(seconds after the creation, what) of a scenario."""
+    first = chance.uniform(0.0, 12.0)
+    second = first + chance.uniform(0.2, 6.0)
+    match scenario:
+        case "cancel":
+            return [(first, "request"), (second, "confirm")]
+        case "cancel at once":
+            return [(0.0, "request"), (0.1, "confirm")]
+        case "withdraw":
+            return [(first, "request"), (second, "withdraw")]
+        case "suspend":
+            return [(first, "suspend"), (second, "resume")]
+        case "delete":
+            return [(first, "delete")]
+        case _:
+            return []

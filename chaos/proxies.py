@@ -1,0 +1,336 @@
+"""Loopback proxies that spoil the network between the parts: one for TCP (Redis), one for the Kubernetes API.
+
+Both run on one event loop in a thread; their methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import ssl
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+from aiohttp import web
+
+_CHUNK_BYTES = 65_536
+_START_SECONDS = 30.0
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "content-length", "te", "trailer"}
+
+T = TypeVar("T")
+
+
+class Network:
+    """The thread of all proxies. They end with the `with` block."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
+        self._proxies: list[TcpProxy | ApiProxy] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for proxy in self._proxies:
+            self._call(proxy.close())
+        self._call(_finish_the_others())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=_START_SECONDS)
+        self._loop.close()
+
+    def tcp(self, port: int) -> TcpProxy:
+        """A proxy to that port of this machine."""
+        proxy = TcpProxy(self._loop, port)
+        self._call(proxy.open())
+        self._proxies.append(proxy)
+        return proxy
+
+    def api(self, url: str, ca: Path, chance: random.Random) -> ApiProxy:
+        """A proxy to that API server."""
+        proxy = ApiProxy(self._loop, url, ca, chance)
+        self._call(proxy.open())
+        self._proxies.append(proxy)
+        return proxy
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_START_SECONDS)
+
+
+class TcpProxy:
+    """Passes bytes on, late or not at all."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, target: int) -> None:
+        self._loop = loop
+        self._target = target
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._refuses = False
+        self._delay_seconds = 0.0
+        self.port = 0
+
+    # -- faults
+
+    def delay(self, seconds: float) -> None:
+        """Each piece of data, in either direction, comes that much later; 0: at once."""
+        self._loop.call_soon_threadsafe(setattr, self, "_delay_seconds", seconds)
+
+    def silence(self) -> None:
+        """Connections stay, new ones are taken, and nothing goes through: as behind a cable that was pulled."""
+        self._loop.call_soon_threadsafe(self._flows.clear)
+
+    def refuse(self) -> None:
+        """Cut all connections, and every new one."""
+        self._loop.call_soon_threadsafe(self._set_refuses, True)
+
+    def cut(self) -> None:
+        """Cut all connections; new ones are welcome."""
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def heal(self) -> None:
+        """Pass everything on again; what was held back goes first."""
+        self._loop.call_soon_threadsafe(self._heal)
+
+    # -- its life, on the loop
+
+    async def open(self) -> None:
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Cut everything, and listen no more."""
+        if self._server is not None:
+            self._server.close()
+        self._flows.set()
+        self._cut()
+
+    def _set_refuses(self, refuses: bool) -> None:
+        self._refuses = refuses
+        self._cut()
+
+    def _cut(self) -> None:
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    def _heal(self) -> None:
+        self._refuses = False
+        self._delay_seconds = 0.0
+        self._flows.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refuses:
+            writer.transport.abort()
+            return
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:  # the server is away: so is this connection
+            writer.transport.abort()
+            return
+        self._open |= {writer, back}
+        try:
+            await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        finally:
+            self._open -= {writer, back}
+            for one in (writer, back):
+                one.close()
+
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(_CHUNK_BYTES):
+                if self._delay_seconds:
+                    await asyncio.sleep(self._delay_seconds)
+                await self._flows.wait()
+                sink.write(data)
+                await sink.drain()
+        with contextlib.suppress(OSError):
+            sink.write_eof()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that the API server might give to any request, with its share of all requests."""
+
+    status: int
+    reason: str
+    share: float = 1.0
+    retry_after_seconds: int = 0
+    writes_only: bool = False
+
+
+class ApiProxy:
+    """Speaks HTTP to the operators and TLS to the API server; passes everything on, watches included."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, url: str, ca: Path, chance: random.Random) -> None:
+        self._loop = loop
+        self._url = url
+        self._tls = ssl.create_default_context(cafile=str(ca))
+        self._chance = chance
+        self._refusal: Refusal | None = None
+        self._delay_seconds = 0.0
+        self._watches_expire = False
+        self._watches: set[asyncio.Event] = set()
+        self._session: aiohttp.ClientSession | None = None
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    # -- faults
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Give that answer to a share of all requests, at random."""
+        self._loop.call_soon_threadsafe(setattr, self, "_refusal", refusal)
+
+    def delay(self, seconds: float) -> None:
+        """Every answer comes that much later."""
+        self._loop.call_soon_threadsafe(setattr, self, "_delay_seconds", seconds)
+
+    def expire_watches(self) -> None:
+        """Every watch, and every new one, is told that its resourceVersion is too old (410) until `heal`."""
+        self._loop.call_soon_threadsafe(self._expire)
+
+    def heal(self) -> None:
+        """Pass everything on again."""
+        self._loop.call_soon_threadsafe(self._heal)
+
+    # -- its life, on the loop
+
+    async def open(self) -> None:
+        """Listen on a free port."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls, limit=0),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5.0),
+            auto_decompress=False,
+        )
+        app = web.Application(client_max_size=16 << 20)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """Answer nobody any more."""
+        self._expire()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._session is not None:
+            await self._session.close()
+
+    def _expire(self) -> None:
+        self._watches_expire = True
+        for watch in self._watches:
+            watch.set()
+
+    def _heal(self) -> None:
+        self._refusal = None
+        self._delay_seconds = 0.0
+        self._watches_expire = False
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(self._delay_seconds)
+        watches = request.query.get("watch") in {"1", "true"}
+        refusal = self._refusal
+        if refusal is not None and not watches and self._hits(refusal, request.method):
+            headers = {"Retry-After": str(refusal.retry_after_seconds)} if refusal.retry_after_seconds else {}
+            return web.json_response(_status(refusal.status, refusal.reason), status=refusal.status, headers=headers)
+        try:
+            return await self._pass(request, watches=watches)
+        except (aiohttp.ClientError, OSError):
+            # The API server is away: so is this connection, without an answer.
+            if request.transport is not None:
+                request.transport.close()
+            return web.Response(status=502)
+
+    def _hits(self, refusal: Refusal, method: str) -> bool:
+        if refusal.writes_only and method == "GET":
+            return False
+        return self._chance.random() < refusal.share
+
+    async def _pass(self, request: web.Request, *, watches: bool) -> web.StreamResponse:
+        assert self._session is not None  # noqa: S101 -- for the type checker: it is open
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
+        headers["Accept-Encoding"] = "identity"
+        body = await request.read()
+        url = self._url + str(request.rel_url)
+        async with self._session.request(request.method, url, headers=headers, data=body or None) as answer:
+            response = web.StreamResponse(status=answer.status)
+            for name, value in answer.headers.items():
+                if name.lower() not in _HOP_BY_HOP:
+                    response.headers[name] = value
+            await response.prepare(request)
+            expired = asyncio.Event()
+            if watches:
+                self._watches.add(expired)
+                if self._watches_expire:
+                    expired.set()
+            try:
+                await self._stream(answer, response, expired)
+                if expired.is_set():
+                    event = {"type": "ERROR", "object": _status(410, "Expired")}
+                    await response.write(json.dumps(event).encode() + b"\n")
+            finally:
+                self._watches.discard(expired)
+            await response.write_eof()
+            return response
+
+    @staticmethod
+    async def _stream(answer: aiohttp.ClientResponse, response: web.StreamResponse, expired: asyncio.Event) -> None:
+        """All of the answer, or what has come of it when `expired` is set; never half an event of a watch."""
+        stop = asyncio.ensure_future(expired.wait())
+        rest = b""
+        try:
+            while True:
+                chunk = asyncio.ensure_future(answer.content.readany())
+                await asyncio.wait({chunk, stop}, return_when=asyncio.FIRST_COMPLETED)
+                if stop.done():
+                    chunk.cancel()
+                    return
+                data = chunk.result()
+                if not data:
+                    await response.write(rest)
+                    return
+                whole, newline, rest = (rest + data).rpartition(b"\n")
+                if newline:
+                    await response.write(whole + newline)
+        finally:
+            stop.cancel()
+
+
+def _status(code: int, reason: str) -> dict[str, Any]:
+    """As the API server says it."""
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "code": code,
+        "reason": reason,
+        "message": f"a fault run gives this answer: {reason}",
+    }
+
+
+async def _finish_the_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

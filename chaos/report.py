@@ -1,0 +1,140 @@
+"""What a run showed, as tables: faults x invariants, recovery times, and every violation with what it was seen in."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from chaos.evidence import Evidence
+from chaos.faults import all_faults
+from chaos.invariants import OVERTAKEN_SECONDS, TITLES, Verdict, overtaken_seconds
+from chaos.running import Outcome
+
+_MAX_SHOWN = 60
+
+
+def is_good(outcome: Outcome, verdicts: Sequence[Verdict]) -> bool:
+    """Whether nothing was broken, every fault was followed by movement, and the run itself had no defect."""
+    stuck = [one for one in outcome.evidence.windows if one.waited and one.moving is None]
+    return not stuck and not outcome.defects and not any(verdict.problem for verdict in verdicts)
+
+
+def render(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
+    """The whole report, in Markdown."""
+    parts = [
+        _summary(outcome, verdicts),
+        _fault_table(outcome.evidence, verdicts),
+        _legend(outcome),
+        _figures(outcome.evidence),
+        _violations(outcome, verdicts),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _summary(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
+    evidence = outcome.evidence
+    broken = sum(1 for verdict in verdicts if verdict.problem)
+    minutes = (evidence.ended_at - outcome.begun_at) / 60
+    attempts = sum(len(runs) for runs in evidence.runs.values())
+    return (
+        f"Seed {outcome.options.seed}: {len(evidence.windows)} faults in {outcome.options.seconds / 60:.0f} minutes "
+        f"({minutes:.0f} with the end), {len(evidence.jobs)} jobs, {outcome.options.target} of them under way at any "
+        f"moment, {attempts} model processes. {len(verdicts)} checks, {broken} broken."
+    )
+
+
+def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
+    """A row for each fault; a cell says in how many jobs that lived through it an invariant was checked."""
+    by_job: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_job.setdefault(verdict.uid, []).append(verdict)
+    head = ["fault", "times", *(f"{number}" for number in TITLES), "moving again: median, worst"]
+    rows = []
+    for fault in all_faults():
+        windows = [one for one in evidence.windows if one.name == fault.name]
+        if not windows:
+            continue
+        lived = {uid for one in windows for uid in _under_way(evidence, one.begin, one.moving or one.end)}
+        cells = [_cell(number, lived, by_job) for number in TITLES]
+        times = [one.recovery_seconds for one in windows if one.recovery_seconds is not None]
+        recovery = f"{statistics.median(times):.1f} s, {max(times):.1f} s" if times else "-"
+        rows.append([fault.name, str(len(windows)), *cells, recovery])
+    total = [_cell(number, set(by_job), by_job) for number in TITLES]
+    times = [one.recovery_seconds for one in evidence.windows if one.recovery_seconds is not None]
+    recovery = f"{statistics.median(times):.1f} s, {max(times):.1f} s" if times else "-"
+    rows.append(["**all**", str(len(evidence.windows)), *total, recovery])
+    return _table(head, rows)
+
+
+def _under_way(evidence: Evidence, begin: float, end: float) -> Iterable[str]:
+    for job in evidence.jobs:
+        history = evidence.histories.get(job.uid)
+        ends = [job.deleted_at, history.gone_at if history else None]
+        ends += [look.at for look in history.looks if look.finished][:1] if history else []
+        over = min((one for one in ends if one is not None), default=end)
+        if job.created_at <= end and over >= begin:
+            yield job.uid
+
+
+def _cell(number: int, uids: set[str], by_job: dict[str, list[Verdict]]) -> str:
+    mine = [verdict for uid in uids for verdict in by_job.get(uid, ()) if verdict.invariant == number]
+    broken = sum(1 for verdict in mine if verdict.problem)
+    return f"{len(mine)}, **{broken} broken**" if broken else str(len(mine))
+
+
+def _legend(outcome: Outcome) -> str:
+    lines = ["The numbers count checks in jobs that lived through the fault, of:", ""]
+    lines += [f"{number}. {title}" for number, title in TITLES.items()]
+    if outcome.left_out:
+        lines += ["", f"Not possible on this machine, and left out: {', '.join(outcome.left_out)}."]
+    return "\n".join(lines)
+
+
+def _figures(evidence: Evidence) -> str:
+    ends = Counter(
+        history.newest.phase if history.newest and history.finished else "deleted before its end"
+        for history in (evidence.histories.get(job.uid) for job in evidence.jobs)
+        if history is not None
+    )
+    scenarios = Counter(job.scenario for job in evidence.jobs)
+    overtaken = overtaken_seconds(evidence)
+    lags = [one.seconds for one in evidence.lags if one.seconds is not None]
+    rows = [
+        ["jobs by what their users did", ", ".join(f"{count} {name}" for name, count in scenarios.most_common())],
+        ["jobs by how they ended", ", ".join(f"{count} {name}" for name, count in ends.most_common())],
+        [
+            "an overtaken attempt ran on after it could know",
+            f"worst {max(overtaken):.1f} s of {len(overtaken)} (bound {OVERTAKEN_SECONDS:g} s)" if overtaken else "-",
+        ],
+        [
+            "status behind Redis, beyond the coalescing interval",
+            f"median {statistics.median(lags):.1f} s, worst {max(lags):.1f} s of {len(lags)}" if lags else "-",
+        ],
+    ]
+    return _table(["figure", "value"], rows)
+
+
+def _violations(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
+    jobs = {job.uid: job for job in outcome.evidence.jobs}
+    lines = [
+        f"- invariant {one.invariant}, {jobs[one.uid].namespace}/{jobs[one.uid].name} ({jobs[one.uid].scenario}, "
+        f"{one.uid}): {one.problem}"
+        for one in verdicts
+        if one.problem
+    ]
+    lines += [
+        f"- after {one.name} (at {one.end:.1f}) not all jobs moved again"
+        for one in outcome.evidence.windows
+        if one.waited and one.moving is None
+    ]
+    lines += [f"- the run itself: {defect}" for defect in outcome.defects]
+    if not lines:
+        return ""
+    more = [f"- ... and {len(lines) - _MAX_SHOWN} more"] if len(lines) > _MAX_SHOWN else []
+    return "\n".join(["Broken:", "", *lines[:_MAX_SHOWN], *more])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,368 @@
+"""The real parts of a fault run: a control plane, a Redis, two operators, three workers, and the network between them.
+
+Every part can be hurt; `heal` mends everything, and `tend` brings back what ended, as a kubelet would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+import redis
+from PIL import Image
+
+from chaos.proxies import ApiProxy, Network, TcpProxy
+from devcluster import Cluster, DevclusterError, Redis, debian_packages, wait_until
+from devcluster.kubeconfigs import kubeconfig, token_user, write_kubeconfig
+from devcluster.processes import Process
+from devcluster.replicas import Lease, Replica
+from devcluster.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
+
+OPERATORS = ("operator-a", "operator-b")
+WORKERS = ("worker-a", "worker-b", "worker-c")
+NAMESPACES = ("red", "green", "blue")
+"""Where the users work."""
+
+RETENTION_SECONDS = 3600
+"""How long the protocol remembers ends and claims: as short as the settings allow."""
+
+PROGRESS_SECONDS = 0.5
+"""The coalescing interval of status writes."""
+
+SETTINGS = {
+    "RECONSTRUCTION_SIMULATE": "never",
+    "BACKOFF_SECONDS": "0.5",
+    "BACKOFF_MAX_SECONDS": "3",
+    "SWEEP_SECONDS": "3",
+    "LIST_SECONDS": "10",
+    "ALIVE_TTL_SECONDS": "4",
+    "BEAT_SECONDS": "0.5",
+    "LOST_AFTER_SECONDS": "3",
+    "EPOCH_GRACE_SECONDS": "5",
+    "RESEND_SECONDS": "4",
+    "DRAIN_SECONDS": "2",
+    "LEASE_SECONDS": "5",
+    "WORKER_TTL_SECONDS": "6",
+    "REDIS_TIMEOUT_SECONDS": "2",
+    "DISPATCH_WINDOW": "20",
+    "PROGRESS_SECONDS": str(PROGRESS_SECONDS),
+    "PROTOCOL_RETENTION_SECONDS": str(RETENTION_SECONDS),
+    "RESULT_EXPIRES_SECONDS": str(RETENTION_SECONDS),
+    "VISIBILITY_TIMEOUT_SECONDS": "90",
+}
+"""What takes minutes in a cluster takes seconds; the order of the times among each other is that of the defaults."""
+
+_POOLS = {"worker-a": ("prefork", 5), "worker-b": ("prefork", 5), "worker-c": ("threads", 4)}
+_MODEL = "reconstruction_operator.models.child"
+_DISK_BYTES = 64 << 20
+_READY_SECONDS = 60.0
+_GRACE_SECONDS = 30.0
+
+
+class Scene:
+    """Everything that runs. It ends with the `with` block."""
+
+    def __init__(self, chance: random.Random, *, own_disk: bool) -> None:
+        self._chance = chance
+        self._stack = contextlib.ExitStack()
+        self.own_disk = own_disk
+        """The job folders lie on a file system of their own, which may be filled and made read-only."""
+        self.down: set[str] = set()  # processes that a fault keeps from coming back
+        self.skew_seconds: dict[str, int] = {}  # of the clocks of workers
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as starting:
+            self.cluster = starting.enter_context(Cluster())
+            self.redis = starting.enter_context(Redis(persistent=True))
+            network = starting.enter_context(Network())
+            self.system = starting.enter_context(System(self.cluster, self.redis, settings=SETTINGS))
+            self.api_proxy: ApiProxy = network.api(self.cluster.url, self.cluster.ca, self._chance)
+            self.redis_proxies: dict[str, TcpProxy] = {
+                name: network.tcp(self.redis.port) for name in ("operators", *WORKERS)
+            }
+            self.state = redis.Redis.from_url(self.redis.url(1), socket_timeout=5, decode_responses=True)
+            self.broker = redis.Redis.from_url(self.redis.url(0), socket_timeout=5)
+            starting.callback(self.state.close)
+            starting.callback(self.broker.close)
+            starting.callback(self._kill_all)  # nothing has to be handed over in order
+            self._prepare(starting)
+            for name in OPERATORS:
+                self._start_operator(name)
+            for name in WORKERS:
+                self._start_worker(name)
+            wait_until(self.leader, "an operator to lead", timeout_seconds=_READY_SECONDS, seen=self._log_ends)
+            self._stack = starting.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(DevclusterError, OSError):
+            self.heal()
+        self._stack.close()
+
+    # -- folders
+
+    @property
+    def jobs_dir(self) -> Path:
+        """The job folders of all workers."""
+        return self.system.jobs_dir
+
+    @property
+    def journal_dir(self) -> Path:
+        """The journals of the model processes."""
+        return self.system.folder / "journal"
+
+    @property
+    def photos(self) -> Path:
+        """The photos of all jobs: real ones, and small."""
+        return self.system.folder / "photos"
+
+    def logs(self) -> Iterator[Path]:
+        """The log of each part."""
+        yield from sorted(self.system.folder.glob("*.log"))
+        yield from sorted(self.cluster.folder.glob("*.log"))
+        yield from sorted(self.redis.folder.glob("*.log"))
+
+    def _log_ends(self) -> str:
+        return "\n".join(f"--- {name}:\n{process.log_end()}" for name, process in self.system.processes.items())
+
+    # -- processes
+
+    def leader(self) -> str | None:
+        """The operator that holds the Lease, if one says so of itself."""
+        return next((name for name in OPERATORS if self.leads(name)), None)
+
+    def leads(self, name: str) -> bool:
+        """Whether that operator says that it leads."""
+        process = self.system.processes.get(name)
+        if process is None or not process.alive:
+            return False
+        try:
+            return Replica(self.system, name).metric("reconstruction_leader") == 1.0
+        except OSError:
+            return False
+
+    def standby(self) -> str:
+        """An operator that does not lead."""
+        leader = self.leader()
+        return next(name for name in OPERATORS if name != leader)
+
+    @property
+    def lease(self) -> Lease:
+        """Who leads, as the API server says."""
+        return Lease(self.cluster)
+
+    def process(self, name: str) -> Process:
+        """The newest process of that name."""
+        return self.system.processes[name]
+
+    def children(self, worker: str) -> list[psutil.Process]:
+        """The prefork processes of a worker; empty for another pool, or where the worker is away."""
+        try:
+            found = psutil.Process(self.process(worker).pid).children()
+        except psutil.Error:
+            return []
+        return [one for one in found if not _is_model(one)]
+
+    def model_processes(self) -> list[psutil.Process]:
+        """The leaders (guards) of the process groups of all models."""
+        found: list[psutil.Process] = []
+        for worker in WORKERS:
+            with contextlib.suppress(psutil.Error):
+                below = psutil.Process(self.process(worker).pid).children(recursive=True)
+                found += [one for one in below if _is_model(one) and os.getpgid(one.pid) == one.pid]
+        return found
+
+    def start(self, name: str) -> None:
+        """Bring a process back."""
+        if name in OPERATORS:
+            self._start_operator(name)
+        else:
+            self._start_worker(name)
+
+    def tend(self) -> list[str]:
+        """Start again what has ended and no fault keeps down; return the names."""
+        ended = [name for name, one in self.system.processes.items() if not one.alive and name not in self.down]
+        for name in ended:
+            self.start(name)
+        return ended
+
+    def heal(self) -> None:
+        """Mend everything that a fault may have left; ended processes come back by `tend`."""
+        self.down.clear()
+        self.skew_seconds.clear()
+        self.api_proxy.heal()
+        for proxy in self.redis_proxies.values():
+            proxy.heal()
+        for process in self.system.processes.values():
+            if process.alive:
+                process.resume()
+        for model in self.model_processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(model.pid, signal.SIGCONT)
+        self.redis.heal()
+        self.resume_etcd()
+        self.cluster.heal()
+        with contextlib.suppress(redis.RedisError):
+            self.broker.replicaof("NO", "ONE")
+            self.broker.config_set("maxmemory", "0")
+        self.empty_disk()
+        self.make_writable()
+
+    # -- etcd, as slow as one likes
+
+    def pause_etcd(self) -> None:
+        """Stop etcd's clock."""
+        os.kill(self.cluster.pids["etcd"][1], signal.SIGSTOP)
+
+    def resume_etcd(self) -> None:
+        """Let it go on."""
+        os.kill(self.cluster.pids["etcd"][1], signal.SIGCONT)
+
+    # -- the disk
+
+    def fill_disk(self) -> None:
+        """Leave no byte on the job folders' file system."""
+        with contextlib.suppress(OSError), self._filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 20))
+        with contextlib.suppress(OSError), self._filler.open("ab", buffering=0) as file:
+            while True:
+                file.write(bytes(512))
+
+    def empty_disk(self) -> None:
+        """Take the filling away."""
+        if self.own_disk:
+            self._filler.unlink(missing_ok=True)
+
+    def make_read_only(self) -> bool:
+        """Let nobody write to the job folders; False where somebody writes at this very moment."""
+        done = subprocess.run(
+            ["mount", "-o", "remount,ro", self.jobs_dir], check=False, capture_output=True, timeout=_READY_SECONDS
+        )
+        return done.returncode == 0
+
+    def make_writable(self) -> None:
+        """Let everybody write again."""
+        if self.own_disk:
+            subprocess.run(
+                ["mount", "-o", "remount,rw", self.jobs_dir], check=True, capture_output=True, timeout=_READY_SECONDS
+            )
+
+    @property
+    def _filler(self) -> Path:
+        return self.jobs_dir / ".filler"
+
+    # -- starting
+
+    def _prepare(self, starting: contextlib.ExitStack) -> None:
+        self.journal_dir.mkdir()
+        self.photos.mkdir()
+        for source in sorted((REPOSITORY / "examples" / "photos" / "banana").glob("*.jpg"))[:2]:
+            with Image.open(source) as photo:
+                photo.reduce(16).save(self.photos / source.name)
+        if self.own_disk:
+            # In a mount namespace of this run: it ends with the run, however that ends.
+            subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "chaos-jobs", self.jobs_dir],
+                check=True,
+                timeout=_READY_SECONDS,
+            )
+            starting.callback(self._unmount)
+        self.system.install()
+        for namespace in NAMESPACES:
+            self.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+        token = self.cluster.service_account_token(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+        content = kubeconfig(url=self.api_proxy.url, ca=self.cluster.ca.read_bytes(), user=token_user(token))
+        self._kubeconfig = write_kubeconfig(self.system.folder / "through-the-proxy.kubeconfig", content)
+
+    def _kill_all(self) -> None:
+        for process in self.system.processes.values():
+            process.kill()
+
+    def _unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", self.jobs_dir], check=False, timeout=_READY_SECONDS)
+
+    def _addresses(self, proxy: str) -> dict[str, str]:
+        port = self.redis_proxies[proxy].port
+        return {
+            "CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0",
+            "CELERY_RESULT_BACKEND": f"redis://127.0.0.1:{port}/0",
+            "REDIS_STATE_DB": f"redis://127.0.0.1:{port}/1",
+        }
+
+    def _start_operator(self, name: str) -> None:
+        self.system.start_operator(name, KUBECONFIG=str(self._kubeconfig), **self._addresses("operators"))
+
+    def _start_worker(self, name: str) -> None:
+        pool, concurrency = _POOLS[name]
+        skew = self.skew_seconds.get(name)
+        self.system.start_worker(
+            name,
+            pool=pool,
+            concurrency=concurrency,
+            grace_seconds=_GRACE_SECONDS,
+            PYTHONPATH=str(REPOSITORY / "chaos" / "models"),
+            CHAOS_JOURNAL_DIR=str(self.journal_dir),
+            INPUT_ROOTS=str(self.photos),
+            **self._addresses(name),
+            **(_skewed_clock(skew) if skew else {}),
+        )
+
+
+def _is_model(process: psutil.Process) -> bool:
+    try:
+        return _MODEL in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def faketime_library() -> Path:
+    """The library that shifts the clock of a process.
+
+    Raises:
+        DevclusterError: it is not to be had on this machine; the message says what to install.
+
+    """
+    name = "faketime/libfaketimeMT.so.1"
+    found = sorted(Path("/usr/lib").glob(f"*/{name}"))
+    if not found:
+        package = debian_packages.unpacked("libfaketime", "On Debian or Ubuntu: sudo apt-get install faketime.")
+        found = sorted((package / "usr" / "lib").glob(f"*/{name}"))
+    return found[0]
+
+
+def _skewed_clock(seconds: int) -> dict[str, str]:
+    return {
+        "LD_PRELOAD": str(faketime_library()),
+        "FAKETIME": f"{seconds:+d}",
+        # Only the time of day is wrong. What is measured since boot stays right, as on a real machine.
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+def can_mount() -> bool:
+    """Whether this process may mount file systems that nobody else sees."""
+    return shutil.which("unshare") is not None and _succeeds([*MOUNTING, sys.executable, "-S", "-c", ""])
+
+
+MOUNTING = ["unshare", "--mount", "--propagation", "private"]
+"""Before a command: it may mount what nobody else sees, and what ends with it."""
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, check=False, capture_output=True, timeout=_READY_SECONDS).returncode == 0
