@@ -92,11 +92,11 @@ class Observer:
         """Those of these claimed attempts that have no heartbeat at this moment: look closer at them."""
         if not tasks:
             return []
-        values = await self._state.mget([self._keys.alive(str(task)) for task in tasks])
+        found = await protocol.arun(self._state, protocol.with_heartbeat(self._keys, tasks))
         now = self._monotonic()
         missing = []
-        for task, value in zip(tasks, values, strict=True):
-            if value is None:
+        for task, present in zip(tasks, found, strict=True):
+            if not present:
                 missing.append(task)
             else:
                 self._liveness.saw(task, alive=True, now=now)

@@ -93,6 +93,7 @@ def is_socket(url: str) -> bool:
 def _options(url: str) -> dict[str, Any]:
     options = {
         "decode_responses": True,
+        "encoding_errors": "replace",  # a value that is no text must not hide those that were read with it
         "socket_timeout": config.REDIS_TIMEOUT_SECONDS,
         "health_check_interval": HEALTH_CHECK_SECONDS,
     }

@@ -16,7 +16,8 @@ from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.api.steps import STEP_COUNT
 from reconstruction_operator.planning.types import ProgressReport
-from reconstruction_operator.services.protocol import stored
+from reconstruction_operator.services.protocol import scripts, stored
+from reconstruction_operator.services.protocol.calls import Call, arun
 
 _RESULT: Final = "celery-task-meta-"  # Celery's own prefix, of the key and of the channel
 _POLL_SECONDS: Final = 1.0  # in which a cancelled subscription ends, and silence is counted
@@ -49,7 +50,7 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
     if not task_ids:
         return {}
     keys = [result_key(one) for one in task_ids]
-    values = await client.mget(keys)
+    values = await arun(client, Call(scripts.RESULTS, tuple(keys), (stored.MAX_VALUE_BYTES,), tuple))
     found = {task_id: _report(key, value) for task_id, key, value in zip(task_ids, keys, values, strict=True) if value}
     return {task_id: report for task_id, report in found.items() if report is not None}
 
@@ -133,7 +134,7 @@ def _number(meta: Mapping[str, Any], name: str, most: float) -> float:
 
 def _text(meta: Mapping[str, Any], name: str, limit: int = stored.NAME_CHARS) -> str:
     value = meta.get(name)
-    return value[:limit] if isinstance(value, str) else ""
+    return stored.plain(value, limit) if isinstance(value, str) else ""
 
 
 def _time(meta: Mapping[str, Any], name: str) -> datetime | None:

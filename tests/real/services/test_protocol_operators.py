@@ -137,9 +137,9 @@ def test_sending_without_a_record_leaves_nothing(do: Do, client: redis.Redis) ->
 
 def test_names_of_any_language_survive(do: Do) -> None:
     record = do(
-        protocol.put_record, **LEADER, job_id="job", namespace='n/"\\', name="名前 ö\u2028", attempt=1, queue="celery"
+        protocol.put_record, **LEADER, job_id="job", namespace='n/"\\', name="名前 ö", attempt=1, queue="celery"
     )
-    assert (record.namespace, record.name) == ('n/"\\', "名前 ö\u2028")
+    assert (record.namespace, record.name) == ('n/"\\', "名前 ö")
 
 
 # --- Flags

@@ -87,6 +87,8 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         pytest.param(stored.parse_record, RECORD | {"attempt": 10**12}, id="record-attempt-huge"),
         pytest.param(stored.parse_record, RECORD | {"name": ["n"]}, id="record-name-list"),
         pytest.param(stored.parse_record, RECORD | {"sent_at": 1e30}, id="record-time-huge"),
+        pytest.param(stored.parse_record, RECORD | {"queue": "_kombu.binding.celery"}, id="record-queue-of-kombu"),
+        pytest.param(stored.parse_record, RECORD | {"queue": "\ud800"}, id="record-queue-half-a-character"),
         pytest.param(stored.parse_claim, CLAIM | {"token": ""}, id="claim-no-token"),
         pytest.param(stored.parse_claim, CLAIM | {"at": None}, id="claim-no-time"),
         pytest.param(stored.parse_claim, CLAIM | {"at": -1}, id="claim-time-negative"),
@@ -180,3 +182,25 @@ def test_no_json_object_whatsoever_raises(data: dict[str, Any], outcome: str | N
     for parse in (stored.parse_record, stored.parse_claim, stored.parse_end, stored.parse_stop, stored.parse_token):
         result: object = stored.load("key", text, parse)
         assert result is None or isinstance(result, Record | Claim | End | StopReason | str)
+
+
+HOSTILE = "a\x1b[2J\x00b\u202ec\ud800\nd"  # a terminal's command, a turned direction, half a character, a second line
+HARMLESS = "a\ufffd[2J\ufffdb\ufffdc\ufffd d"
+
+
+def test_texts_lose_what_terminals_obey_and_encoders_trip_over() -> None:
+    end = stored.parse_end(
+        END
+        | {
+            "reason": HOSTILE,
+            "message": HOSTILE,
+            "worker": HOSTILE,
+            "outputs": {"uri": HOSTILE, "files": [{"name": HOSTILE, "bytes": 1}]},
+            "quality": {HOSTILE: HOSTILE},
+        }
+    )
+    assert (end.reason, end.message, end.worker) == (HARMLESS, HARMLESS, HARMLESS)
+    assert end.outputs == Outputs(HARMLESS, 0, (OutputFile(HARMLESS, 1),))
+    assert end.quality == {HARMLESS: HARMLESS}
+    assert stored.parse_claim(CLAIM | {"owner": HOSTILE}).owner == HARMLESS
+    assert stored.parse_record(RECORD | {"name": HOSTILE}).name == HARMLESS

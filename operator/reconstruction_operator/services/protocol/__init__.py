@@ -22,7 +22,13 @@ from __future__ import annotations
 
 from reconstruction_operator.services.protocol.calls import Call, Script, arun, arun_all, run
 from reconstruction_operator.services.protocol.errors import DeposedError, ProtocolError, UnexpectedReplyError
-from reconstruction_operator.services.protocol.observing import OBSERVE_BATCH, list_records, live_workers, observe
+from reconstruction_operator.services.protocol.observing import (
+    OBSERVE_BATCH,
+    list_records,
+    live_workers,
+    observe,
+    with_heartbeat,
+)
 from reconstruction_operator.services.protocol.operators import (
     OPERATOR_TOKEN,
     assert_cancelled,
@@ -98,5 +104,6 @@ __all__ = [
     "start_draining",
     "take_claim",
     "unregister_worker",
+    "with_heartbeat",
     "withdraw_request",
 ]

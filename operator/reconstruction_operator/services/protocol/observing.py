@@ -83,24 +83,35 @@ def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:
         )
         return tuple(sorted((one for one in found if one is not None), key=lambda one: one.node))
 
-    return Call(scripts.LIVE_WORKERS, (keys.workers(),), (worker, draining, _MAX_WORKERS), read)
+    return Call(scripts.LIVE_WORKERS, (keys.workers(),), (worker, draining, _MAX_WORKERS, stored.MAX_VALUE_BYTES), read)
+
+
+def with_heartbeat(keys: Keys, tasks: Sequence[TaskId]) -> Call[tuple[bool, ...]]:
+    """Whether each of those attempts has a heartbeat, whosever it is."""
+
+    def read(reply: Any) -> tuple[bool, ...]:
+        if not isinstance(reply, list) or len(reply) != len(tasks):
+            raise UnexpectedReplyError("present", reply)
+        return tuple(one == 1 for one in reply)
+
+    return Call(scripts.PRESENT, tuple(keys.alive(str(task)) for task in tasks), (), read)
 
 
 def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:
     concurrency = data.get("concurrency")
     version = data.get("version")
     return WorkerInfo(
-        node=node[: stored.NAME_CHARS],
+        node=stored.plain(node),
         queues=_names(data.get("queues")),
         models=_names(data.get("models")),
-        version=version[: stored.NAME_CHARS] if isinstance(version, str) else "",
+        version=stored.plain(version) if isinstance(version, str) else "",
         concurrency=concurrency if type(concurrency) is int and concurrency > 0 else 1,
     )
 
 
 def _names(value: object) -> tuple[str, ...]:
     items = value if isinstance(value, list) else []
-    return tuple(one[: stored.NAME_CHARS] for one in items[:_MAX_NAMES] if isinstance(one, str))
+    return tuple(stored.plain(one) for one in items[:_MAX_NAMES] if isinstance(one, str))
 
 
 def _is_job_id(text: object) -> bool:

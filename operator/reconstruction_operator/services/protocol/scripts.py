@@ -45,5 +45,7 @@ OPEN_EPOCH: Final = _fenced("open_epoch")
 
 # Reads.
 OBSERVE: Final = _plain("observe")
+RESULTS: Final = _plain("results")
+PRESENT: Final = _plain("present")
 LIST_RECORDS: Final = _plain("list_records")
 LIVE_WORKERS: Final = _plain("live_workers")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ MAX_VALUE_BYTES: Final = 65_536  # of one value; ours stay below 20 kB
 _MAX_INT: Final = 2**53  # above it neither Lua nor JavaScript counts exactly
 _MAX_ATTEMPT: Final = 10**9  # as the envelope's
 _MAX_MS: Final = 253_402_300_799_000  # the end of the year 9999: datetime's own limit
+
+_QUEUE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # as in a spec, with its priority
 
 _logger = logging.getLogger(__name__)
 _logged: set[str] = set()  # keys whose values were malformed; once each, and not for ever many
@@ -74,11 +77,19 @@ def moment(value: object) -> datetime:
     return datetime.fromtimestamp(value / 1000, UTC)
 
 
+def plain(text: str, limit: int = NAME_CHARS) -> str:
+    """Cut, on one line, and without what terminals obey and encoders trip over: it becomes part of statuses and logs."""
+    cut = text[:limit]
+    if cut.isprintable():
+        return cut
+    return "".join(" " if one.isspace() else one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in cut)
+
+
 def _text(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:
     value = data.get(name, "")
     if not isinstance(value, str):
         raise MalformedError(f"{name} is no text")
-    return value[:limit]
+    return plain(value, limit)
 
 
 def count(value: object) -> int | None:
@@ -91,12 +102,15 @@ def parse_record(data: Mapping[str, Any]) -> Record:
     attempt = data.get("attempt")
     if isinstance(attempt, bool) or not isinstance(attempt, int | float) or not 1 <= attempt < _MAX_ATTEMPT:
         raise MalformedError(f"attempt {attempt!r:.40} is no whole number from 1")
+    queue = _text(data, "queue")
+    if queue and not _QUEUE.fullmatch(queue):
+        raise MalformedError(f"queue {queue!r:.60} is no queue of a job")
     return Record(
         install_id=_text(data, "install_id"),
         namespace=_text(data, "namespace"),
         name=_text(data, "name"),
         attempt=int(attempt),
-        queue=_text(data, "queue"),
+        queue=queue,
         sent_at=moment(data["sent_at"]) if data.get("sent_at") is not None else None,
     )
 
@@ -153,15 +167,15 @@ def cut_end(end: End) -> End:
     """The same within the limits of a status; numbers that no photo set has are left out."""
     return replace(
         end,
-        reason=end.reason[:NAME_CHARS],
-        message=end.message[:MESSAGE_CHARS],
-        worker=end.worker[:NAME_CHARS],
+        reason=plain(end.reason),
+        message=plain(end.message, MESSAGE_CHARS),
+        worker=plain(end.worker),
         inputs=end.inputs and Inputs(images=count(end.inputs.images), bytes=count(end.inputs.bytes)),
         outputs=end.outputs
         and Outputs(
-            uri=end.outputs.uri[:URI_CHARS],
+            uri=plain(end.outputs.uri, URI_CHARS),
             bytes=count(end.outputs.bytes) or 0,
-            files=tuple(OutputFile(one.name[:NAME_CHARS], count(one.bytes) or 0) for one in end.outputs.files[:FILES]),
+            files=tuple(OutputFile(plain(one.name), count(one.bytes) or 0) for one in end.outputs.files[:FILES]),
         ),
         quality=_quality(end.quality),
     )
@@ -169,7 +183,7 @@ def cut_end(end: End) -> End:
 
 def _quality(values: Mapping[Any, Any]) -> Mapping[str, str]:
     pairs = (
-        (name[:NAME_CHARS], str(value)[:NAME_CHARS])
+        (plain(name), plain(str(value)))
         for name, value in values.items()
         if isinstance(name, str) and isinstance(value, str | int | float)
     )

@@ -17,7 +17,7 @@ end
 
 local function object_at(key)
   local text = text_at(key)
-  if not text then return nil end
+  if not text or #text > 65536 then return nil end  -- ours stay below 20 kB; decoding more would hold up everybody
   local ok, value = pcall(cjson.decode, text)
   if ok and type(value) == 'table' then return value end
   return nil
