@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.controller import objects
 from reconstruction_operator.controller.acting import Actor, Order
 from reconstruction_operator.controller.observing import Observer, Subject
 from reconstruction_operator.planning import plan, types
@@ -31,6 +32,8 @@ class _Orphan:
     attempt: int = 1  # and the queue: as its record says, once that is known
     queue: str = ""
     pause_seconds: float = _FIRST_SECONDS
+    dispatched: JobKey | None = None  # it is known to have had a record, which only `Forget` may end
+    forgotten: bool = False
 
     def learn(self, record: types.Record) -> bool:
         """Whether the record tells that we asked for another attempt, or of another queue."""
@@ -70,6 +73,14 @@ class Orphans:
             self._orphans.setdefault(job_id, _Orphan(next_at=now))
         metrics.ORPHANS.set(len(self._orphans))
 
+    def add_deleted(self, jobs: Iterable[types.Job], now: float) -> None:
+        """These objects were there and are gone. A record that Redis has lost meanwhile is asserted, to clean up by it."""
+        for job in jobs:
+            orphan = self._orphans.setdefault(job.key.job_id, _Orphan(next_at=now))
+            if job.sent and objects.ours(job):
+                orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
+        metrics.ORPHANS.set(len(self._orphans))
+
     def clear(self) -> None:
         """Another leader cleans up."""
         self._orphans.clear()
@@ -95,6 +106,11 @@ class Orphans:
             seen |= fresh
         orders = [order for job_id, one in seen.items() if (order := self._order(job_id, one, at, now)) is not None]
         results = await self._actor.act(orders, fence)
+        for order in orders:
+            orphan = self._orphans.get(order.key.job_id)
+            forgets = any(isinstance(one, types.Forget) for one in order.actions)
+            if orphan is not None and forgets and order.key not in results.failed:
+                orphan.forgotten = True
         for key, why in results.failed.items():
             _log.warning(
                 "The record of %s/%s, which is gone, could not be cleaned up yet: %s", key.namespace, key.name, why
@@ -110,7 +126,15 @@ class Orphans:
 
     def _order(self, job_id: str, seen: types.Observation, at: datetime, now: float) -> Order | None:
         orphan, record = self._orphans[job_id], seen.record
-        if record is None or not self._ours(record):
+        lost = orphan.dispatched if record is None and not orphan.forgotten else None
+        if lost is not None:
+            orphan.next_at = now + _FIRST_SECONDS
+            return Order(lost, None, orphan.attempt, (types.PutRecord(orphan.attempt, orphan.queue),))
+        if record is None:
+            # Nothing of it was ever sent, or Redis has lost the record. What else there is goes, and its place in the index.
+            del self._orphans[job_id]
+            return Order(JobKey("", "", job_id), None, orphan.attempt, (types.Forget(orphan.attempt),))
+        if not self._ours(record):
             del self._orphans[job_id]
             return None
         runs = seen.claim is not None and not seen.claim.by_operator and seen.end is None

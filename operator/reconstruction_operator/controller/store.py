@@ -71,9 +71,10 @@ class Store:
 
     def remove(self, key: JobKey) -> None:
         """The object is gone."""
-        if key.uid in self._jobs:
+        last = self._jobs.get(key.uid)
+        if last is not None:
             self._replace(key, None)
-            self._gone[key.uid] = key
+            self._gone[key.uid] = last
             self.changed.set()
         self._buried[key.uid] = None
         while len(self._buried) > _REMEMBERED:
@@ -111,8 +112,8 @@ class Store:
             del self._dirty[key]
         return keys
 
-    def take_gone(self) -> list[JobKey]:
-        """The jobs that were deleted since the last call."""
+    def take_gone(self) -> list[Job]:
+        """The jobs that were deleted since the last call, as they were last seen."""
         gone = list(self._gone.values())
         self._gone.clear()
         return gone

@@ -52,6 +52,20 @@ def test_redis_comes_back_empty_while_jobs_run(jobs: Jobs, seen: Seen, server: R
     assert all(jobs.get(name)["status"].get("failures", 0) == 0 for name in names)
 
 
+def test_a_finished_job_that_is_deleted_right_after_redis_was_emptied_leaves_no_files(
+    jobs: Jobs, server: Redis, system: System
+) -> None:
+    name = jobs.create()
+    jobs.wait_finished(name)
+    folder = jobs.folder(name)
+    assert folder.is_dir()
+
+    server.flushall()
+    jobs.delete(name)
+
+    wait_until(lambda: not folder.exists(), "the job's folder to be gone", seen=system.processes["operator"].log_end)
+
+
 def test_redis_hangs_while_a_cancel_is_confirmed(jobs: Jobs, server: Redis) -> None:
     name = jobs.create()
     jobs.wait_phase(name, "Running")

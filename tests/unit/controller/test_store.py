@@ -73,7 +73,7 @@ def test_a_deleted_job_is_told_once_and_is_not_dirty(store: Store, body: Body) -
     store.put(body())
     store.remove(KEY)
 
-    assert store.take_gone() == [KEY]
+    assert [job.key for job in store.take_gone()] == [KEY]
     assert store.take_gone() == []
     assert store.take_dirty(10) == []
 
