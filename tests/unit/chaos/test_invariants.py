@@ -1,0 +1,216 @@
+"""The judge of the fault runs must be able to say no: for each invariant, evidence that breaks it, beside good evidence."""
+
+from dataclasses import replace
+
+import pytest
+
+from chaos.evidence import Evidence, Lag, Output, Trace, Window
+from chaos.invariants import judge
+from chaos.journal import ModelRun
+from chaos.load import Job
+from chaos.watcher import History, Look
+
+UID = "00000000-0000-0000-0000-000000000001"
+RETENTION = 3600.0
+
+SUCCEEDED = Look(20.0, "Succeeded", 1, 100, frozenset({"Complete", "Finished"}), "")
+CANCELLED = Look(20.0, "Cancelled", 1, 40, frozenset({"Cancelled", "Finished"}), "")
+FAILED = Look(20.0, "Failed", 1, 40, frozenset({"Failed", "Finished"}), "NotEnoughOverlap", failures=1)
+
+
+def job(scenario: str = "steady") -> Job:
+    return Job(uid=UID, namespace="red", name="job-1", scenario=scenario, backoff_limit=2, created_at=1.0)
+
+
+def running(at: float, percent: int, attempt: int = 1) -> Look:
+    return Look(at, "Running", attempt, percent, frozenset(), "")
+
+
+def run(attempt: int = 1, start: float = 5.0, last: float = 15.0, *, ended: bool = True, pid: int = 0) -> ModelRun:
+    return ModelRun(UID, attempt, pid or 100 + attempt, start, last, ended)
+
+
+def output(attempt: int = 1, at: float = 18.0, digest: str = "a") -> Output:
+    return Output(at, attempt, digest, f"{UID}.{attempt}.{100 + attempt}")
+
+
+def evidence(
+    its_job: Job | None = None,
+    *looks: Look,
+    runs: tuple[ModelRun, ...] = (run(),),
+    outputs: tuple[Output, ...] = (output(),),
+    windows: tuple[Window, ...] = (),
+    lags: tuple[Lag, ...] = (),
+    traces: tuple[Trace, ...] = (),
+    flags: tuple[str, ...] = (),
+    gone_at: float | None = None,
+) -> Evidence:
+    subject = its_job or job()
+    history = History(UID, "red", "job-1", list(looks or (running(6.0, 20), running(10.0, 60), SUCCEEDED)), gone_at)
+    return Evidence(
+        jobs=[subject],
+        histories={UID: history},
+        runs={UID: runs},
+        outputs={UID: outputs},
+        windows=windows,
+        lags=lags,
+        traces={UID: traces},
+        flags={UID: flags},
+        ended_at=100.0,
+        retention_seconds=RETENTION,
+    )
+
+
+def problems(found: Evidence) -> list[tuple[int, str]]:
+    return [(verdict.invariant, verdict.problem) for verdict in judge(found) if verdict.problem]
+
+
+def broken(found: Evidence) -> set[int]:
+    return {invariant for invariant, _ in problems(found)}
+
+
+def confirmed(at: float = 10.0) -> Job:
+    return replace(job("cancel"), requested_at=at - 1.0, confirmed_at=at)
+
+
+STOPPED = Window("worker with its children: SIGSTOP, SIGCONT", begin=8.0, end=14.0, cuts=True)
+LEADER = Window("operator, leader: SIGKILL", begin=8.0, end=14.0)
+
+
+def test_a_good_job_breaks_nothing_and_every_invariant_looked_at_it() -> None:
+    verdicts = judge(evidence(lags=(Lag(UID, 9.0, 0.2),)))
+
+    assert [verdict for verdict in verdicts if verdict.problem] == []
+    assert {verdict.invariant for verdict in verdicts} == {1, 2, 4, 5, 6}
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("it hangs", evidence(None, running(6.0, 20))),
+        ("it was reopened", evidence(None, SUCCEEDED, running(30.0, 100))),
+        ("it ended twice", evidence(None, SUCCEEDED, replace(CANCELLED, at=30.0, percent=100))),
+        ("conditions disagree", evidence(None, replace(SUCCEEDED, true_conditions=frozenset({"Finished"})))),
+        ("two conditions", evidence(None, replace(SUCCEEDED, true_conditions=frozenset({"Complete", "Failed"})))),
+        ("nobody cancelled it", evidence(None, CANCELLED, outputs=())),
+        ("an innocent job failed", evidence(None, FAILED, outputs=())),
+        ("a hopeless job succeeded", evidence(job("unusable"), SUCCEEDED)),
+        ("the wrong reason", evidence(job("unusable"), replace(FAILED, reason="WorkerError"), outputs=())),
+        ("poison was tried too often", evidence(job("poison"), replace(FAILED, failures=4), outputs=())),
+    ],
+)
+def test_an_end_that_is_none_or_not_one_or_not_the_right_one_breaks_the_first(what: str, found: Evidence) -> None:
+    assert 1 in broken(found), what
+
+
+def test_poison_that_fails_within_its_limit_is_as_it_should_be() -> None:
+    assert problems(evidence(job("poison"), replace(FAILED, failures=3, reason="WorkerLost"), outputs=())) == []
+
+
+TOGETHER = (run(1, 5.0, 12.0, ended=False), run(2, 10.0, 18.0))
+
+
+def test_attempts_that_run_together_without_a_cut_break_the_second() -> None:
+    assert 2 in broken(evidence(runs=TOGETHER, outputs=(output(2),)))
+    assert 2 in broken(evidence(runs=TOGETHER, outputs=(output(2),), windows=(LEADER,)))
+
+
+def test_an_attempt_whose_worker_was_stopped_may_be_overtaken_and_has_five_seconds_to_notice() -> None:
+    late = (run(1, 5.0, 20.0, ended=False), run(2, 10.0, 18.0))
+
+    assert problems(evidence(runs=TOGETHER, outputs=(output(2),), windows=(STOPPED,))) == []
+    assert 2 in broken(evidence(runs=late, outputs=(output(2),), windows=(STOPPED,)))
+
+
+def test_a_second_process_of_the_same_attempt_breaks_the_second_as_well() -> None:
+    assert 2 in broken(evidence(runs=(run(1, 5.0, 12.0, pid=7), run(1, 6.0, 15.0))))
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("the result was replaced", evidence(outputs=(output(), output(at=40.0, digest="b")))),
+        ("nobody knows who made it", evidence(outputs=(output(2),))),
+        ("who made it never ended", evidence(runs=(run(ended=False),))),
+        ("it is not complete", evidence(outputs=(replace(output(), problem="model.glb is short"),))),
+        ("there is none", evidence(outputs=())),
+        ("it came after the cancel", evidence(confirmed(), running(6.0, 20), CANCELLED, outputs=(output(at=40.0),))),
+    ],
+)
+def test_a_result_that_is_not_the_one_that_was_reported_breaks_the_second(what: str, found: Evidence) -> None:
+    assert 2 in broken(found), what
+
+
+def test_a_cancelled_job_stands_still() -> None:
+    its_run = run(last=11.0, ended=False)
+
+    assert problems(evidence(confirmed(), running(6.0, 20), CANCELLED, runs=(its_run,), outputs=())) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("it failed", evidence(confirmed(), FAILED, outputs=())),
+        ("it succeeded long after", evidence(confirmed(2.0), SUCCEEDED)),
+        ("it ran on", evidence(confirmed(), CANCELLED, runs=(run(last=30.0, ended=False),), outputs=())),
+        (
+            "another attempt began",
+            evidence(
+                confirmed(),
+                CANCELLED,
+                runs=(run(last=11.0, ended=False), run(2, 25.0, 26.0, ended=False)),
+                outputs=(),
+                windows=(replace(STOPPED, end=40.0),),
+            ),
+        ),
+        ("its files stayed", evidence(confirmed(), CANCELLED, outputs=(), traces=(Trace("/jobs/x"),))),
+    ],
+)
+def test_a_confirmed_cancel_that_comes_to_nothing_breaks_the_third(what: str, found: Evidence) -> None:
+    assert 3 in broken(found), what
+
+
+def test_a_job_that_ended_before_anybody_could_act_may_succeed_in_spite_of_a_confirmation() -> None:
+    assert 3 not in broken(evidence(confirmed(13.0), running(6.0, 20), SUCCEEDED))
+    assert 3 not in broken(evidence(confirmed(2.0), SUCCEEDED, windows=(Window("both operators", 1.0, 14.5),)))
+
+
+def test_a_flag_that_nobody_wants_breaks_the_fourth() -> None:
+    withdrawn = replace(job("withdraw"), requested_at=3.0, withdrawn_at=4.0)
+
+    assert broken(evidence(withdrawn, flags=(f"cancel_request:{UID}",))) == {4}
+    assert broken(evidence(flags=(f"cancel:{UID}",))) == {4}
+
+
+def test_what_stays_for_ever_of_a_deleted_job_breaks_the_fourth() -> None:
+    deleted = replace(job(), deleted_at=30.0)
+
+    assert broken(evidence(deleted, traces=(Trace("state: claim:x"),))) == {4}
+    assert broken(evidence(deleted, traces=(Trace("/jobs/x"),))) == {4}
+    assert broken(evidence(deleted, traces=(Trace("state: claim:x", RETENTION * 2),))) == {4}
+    assert problems(evidence(deleted, traces=(Trace("state: claim:x", 60.0),))) == []
+    assert problems(evidence(job(), traces=(Trace("state: job:x"), Trace("/jobs/x")))) == []
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        (running(6.0, 60), running(7.0, 20), SUCCEEDED),
+        (running(6.0, 20, attempt=2), replace(SUCCEEDED, percent=100)),
+    ],
+)
+def test_progress_or_attempt_that_falls_breaks_the_fifth(looks: tuple[Look, ...]) -> None:
+    assert broken(evidence(None, *looks)) == {5}
+
+
+def test_a_status_that_stays_behind_breaks_the_fifth() -> None:
+    assert broken(evidence(lags=(Lag(UID, 9.0, 20.0),))) == {5}
+    assert broken(evidence(lags=(Lag(UID, 9.0, None),))) == {5}
+
+
+def test_a_job_that_was_never_looked_after_breaks_the_sixth() -> None:
+    forgotten = evidence()
+    forgotten.histories = {}
+
+    assert {1, 6} <= broken(forgotten)
+    assert 6 in broken(evidence(None, running(6.0, 20)))
