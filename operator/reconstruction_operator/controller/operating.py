@@ -108,7 +108,7 @@ class Operator:
             install_id=install_id,
             namespaces=namespaces,
             periods=Periods(config.SWEEP_SECONDS, config.LIST_SECONDS),
-            leading=self.leading,
+            fence=lambda: self.election.fence,
         )
         self.contact = Contact(
             self.state,

@@ -61,7 +61,7 @@ class Periods:
 
 
 class Sweeper:
-    """Marks jobs, finds orphans, and compares the store with the API server. `leading` says whether it should."""
+    """Marks jobs, finds orphans, and compares the store with the API server; while there is a `fence`, as the leader."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Sweeper:
         install_id: str,
         namespaces: Sequence[str],
         periods: Periods,
-        leading: Callable[[], bool],
+        fence: Callable[[], int | None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
@@ -85,7 +85,7 @@ class Sweeper:
         self._install_id = install_id
         self._namespaces = namespaces
         self._periods = periods
-        self._leading = leading
+        self._fence = fence
         self._monotonic = monotonic
         self._asked = asyncio.Event()
         self._cause = "start"
@@ -101,11 +101,12 @@ class Sweeper:
         while True:
             pause = self._periods.sweep_seconds
             self._asked.clear()  # while another leads as well: a wish that stays would make this loop spin
-            if self._leading():
+            fence = self._fence()
+            if fence is not None:
                 cause, self._cause = self._cause, "period"
                 try:
-                    await self.sweep(cause)
-                except (RedisError, ApiError) as error:
+                    await self.sweep(cause, fence)
+                except (RedisError, ApiError, protocol.DeposedError) as error:
                     _log.warning("A sweep failed and is tried again: %s", error)
                     self._cause, pause = cause, _RETRY_SECONDS
             try:
@@ -114,11 +115,12 @@ class Sweeper:
             except TimeoutError:
                 continue
 
-    async def sweep(self, cause: str) -> None:
-        """Look at everything; raises RedisError and ApiError."""
+    async def sweep(self, cause: str, fence: int) -> None:
+        """Look at everything; raises RedisError, ApiError and DeposedError."""
         metrics.SWEEPS.labels(cause).inc()
         marked = self._store.mark_unfinished()
         recorded = await protocol.arun(self._state, protocol.list_records(self._keys, self._install_id))
+        await self._find_lost_records(frozenset(recorded), fence)
         known = self._store.ids()
         strange = [job_id for job_id in recorded if job_id not in known and job_id not in self._orphans]
         _log.debug(
@@ -126,6 +128,16 @@ class Sweeper:
         )
         if strange or self._monotonic() >= self._list_at:
             await self._compare(recorded)
+
+    async def _find_lost_records(self, recorded: frozenset[str], fence: int) -> None:
+        """Redis has lost them, or their places in the index. Who has none is looked at, also if it has ended: it gets one."""
+        lost = [job.key for job in self._store if job.sent and job.key.job_id not in recorded and objects.ours(job)]
+        for first in range(0, len(lost), _PAGE):
+            job_ids = [key.job_id for key in lost[first : first + _PAGE]]
+            call = protocol.index_records(self._keys, fence=fence, install_id=self._install_id, job_ids=job_ids)
+            await protocol.arun(self._state, call)
+        for key in lost:
+            self._store.mark(key)
 
     async def _compare(self, recorded: Sequence[str]) -> None:
         # Whatever the store knew before the list began and the list lacks is gone: uids never come back.

@@ -65,18 +65,19 @@ def _flags(case: Case) -> tuple[Action, ...]:
 
 
 def _closed_again(case: Case) -> tuple[Action, ...]:
-    """After Redis was emptied: the last attempt must not run again, and the record is what a deletion cleans up by."""
+    """What Redis has lost: the last attempt must not run again, and the record is what a deletion cleans up by."""
+    put = (PutRecord(case.attempt, case.job.queue),) if case.job.sent and not case.wanted else ()
     if case.stored.attempt == 0 or case.seen.end is not None:
-        return ()
+        return put
     if case.worker:
-        return () if case.seen.stop is not None else (RequestStop(case.task, StopReason.SUPERSEDED),)
-    if case.seen.record is not None or case.in_grace:
+        return put if case.seen.stop is not None else (*put, RequestStop(case.task, StopReason.SUPERSEDED))
+    if case.in_grace:
         return ()
     failure = case.stored.failure
     outcome = _OUTCOMES[case.stored.phase or Phase.FAILED]
     reason = failure.reason if failure else "CANCELLED" if outcome is Outcome.CANCELLED else ""
     closed = TakeClaim(case.task, outcome, reason, "The job was over before Redis forgot it.")
-    return (closed, PutRecord(case.attempt, case.job.queue))
+    return (closed, *put)
 
 
 def _files_must_go(case: Case, *, expired: bool) -> bool:

@@ -39,6 +39,7 @@ from reconstruction_operator.planning.types import (
     Limits,
     Observation,
     Plan,
+    PutRecord,
     RequestStop,
     TakeClaim,
 )
@@ -84,14 +85,24 @@ def plan(job: Job, seen: Observation, now: datetime, limits: Limits, *, admitted
         return Plan(job.status, _withdrawn_from_workers(case))
     decision = next((made for rule in _RULES if (made := rule(case)) is not None), None) or dispatching.decide(case)
     flags, flags_due = ((), None) if decision.stage.final else cancelling.flags(case)
+    actions = (*flags, *decision.actions)
     status = _status(case, decision)
     return Plan(
         status=status,
-        actions=(*flags, *decision.actions),
+        actions=(
+            *actions,
+            *_record_again(case, actions),
+        ),  # last: what ends an attempt comes before what lets one begin
         events=events(job.status, status, job.queue),
         wants_dispatch=decision.wants_dispatch,
         wake_at=earliest((flags_due, *decision.wake), now),
     )
+
+
+def _record_again(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    """Redis has lost the record of a job that something was sent of: without it, a deletion would leave what runs."""
+    told = any(isinstance(one, PutRecord) for one in actions)
+    return (PutRecord(case.attempt, case.job.queue),) if case.job.sent and not case.wanted and not told else ()
 
 
 def _withdrawn_from_workers(case: Case) -> tuple[Action, ...]:

@@ -40,6 +40,12 @@ class Job:
         """The task of that attempt."""
         return TaskId(self.key.job_id, self.attempt)
 
+    @property
+    def sent(self) -> bool:
+        """Whether a message of it was ever sent: then it has a record, by which it is cleaned up when it is deleted."""
+        status = self.status
+        return status.attempt > 1 or status.dispatch_time is not None or status.worker is not None
+
 
 # --- What was observed in Redis ---------------------------------------------------------------------------------------
 

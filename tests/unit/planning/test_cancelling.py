@@ -33,6 +33,7 @@ RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(second
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW - timedelta(seconds=3))
 RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=NOW - timedelta(seconds=2))
+PUT = PutRecord(1, "celery")
 TAKE = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker had it.")
 WAITING = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
 HELD = Observation(record=RECORD, claim=CLAIM, alive=True, queue=Queue(workers=1))
@@ -90,13 +91,13 @@ def test_a_withdrawn_request_leaves_no_time_behind(look: Look) -> None:
     [
         pytest.param(Status(), Observation(), (TAKE,), id="never-dispatched"),
         pytest.param(QUEUED, WAITING, (TAKE,), id="in-the-queue"),
-        pytest.param(QUEUED, Observation(), (TAKE,), id="in-a-queue-that-redis-forgot"),
+        pytest.param(QUEUED, Observation(), (TAKE, PUT), id="in-a-queue-that-redis-forgot"),
         pytest.param(RUNNING, HELD, (), id="a-worker-has-it-and-sees-the-flag"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping-anyway"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=9), (), id="a-worker-is-silent"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that had it is lost."),), id="a-worker-is-lost"),
-        pytest.param(RUNNING, Observation(epoch_age_seconds=1), (PutRecord(1, "celery"),), id="redis-just-forgot-who-has-it"),
-        pytest.param(RUNNING, Observation(epoch_age_seconds=16), (TAKE,), id="redis-forgot-who-had-it"),
+        pytest.param(RUNNING, Observation(epoch_age_seconds=1), (PUT,), id="redis-just-forgot-who-has-it"),
+        pytest.param(RUNNING, Observation(epoch_age_seconds=16), (TAKE, PUT), id="redis-forgot-who-had-it"),
         pytest.param(Status(phase=Phase.SUSPENDED, attempt=1), WAITING, (TAKE,), id="suspended"),
     ],
 )  # fmt: skip

@@ -69,7 +69,7 @@ def test_an_admitted_job_is_queued_with_its_task_and_the_time(look: Look) -> Non
 def test_a_second_attempt_is_not_sent_in_the_plan_that_decides_on_it(look: Look) -> None:
     lost = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1")
 
-    plan = look(Observation(), lost, admitted=True)
+    plan = look(Observation(record=record()), lost, admitted=True)
 
     assert (plan.status.attempt, plan.status.phase, plan.actions) == (2, Phase.PENDING, ())
 

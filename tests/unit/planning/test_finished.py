@@ -138,6 +138,24 @@ def test_what_redis_forgot_is_closed_again_so_that_a_deletion_finds_its_record(l
     assert plan.actions == (TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", message), PutRecord(1, "celery"))
 
 
+def test_an_attempt_is_closed_again_though_its_record_was_kept(look: Look) -> None:
+    plan = look(Observation(record=RECORD, queue=LISTENED), over(Phase.FAILED))
+
+    message = "The job was over before Redis forgot it."
+    assert plan.actions == (TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", message),)
+
+
+@pytest.mark.parametrize("phase", list(ENDS))
+def test_a_lost_record_is_put_back_so_that_a_deletion_finds_it(look: Look, phase: Phase) -> None:
+    assert look(replace(ended(phase), record=None), over(phase)).actions == (PutRecord(1, "celery"),)
+
+
+def test_a_job_of_which_nothing_was_ever_sent_needs_no_record(look: Look) -> None:
+    seen = replace(ended(Phase.CANCELLED), record=None)
+
+    assert look(seen, over(Phase.CANCELLED, worker=None)).actions == ()
+
+
 def test_nothing_is_closed_while_redis_is_young(look: Look) -> None:
     assert look(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED)).actions == ()
 

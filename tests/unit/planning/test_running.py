@@ -149,3 +149,7 @@ def test_an_object_that_is_being_deleted_is_stopped_and_not_written(look: Look) 
     plan = look(SEEN, RUNNING, deleting=True)
 
     assert plan == Plan(RUNNING, (RequestStop(TASK, StopReason.DELETED),))
+
+
+def test_a_lost_record_of_what_runs_is_put_back_so_that_a_deletion_stops_it(look: Look) -> None:
+    assert look(replace(SEEN, record=None), RUNNING).actions == (PutRecord(1, "celery"),)

@@ -55,7 +55,7 @@ LOST = ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 gave no si
         pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), Phase.RUNNING, (), id="stopping"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=11), Phase.RUNNING, (LOST,), id="lost"),
         pytest.param(RUNNING, Observation(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(1, "celery"),), id="redis-just-forgot-it"),
-        pytest.param(RUNNING, Observation(), Phase.QUEUED, (TAKE,), id="redis-forgot-it"),
+        pytest.param(RUNNING, Observation(), Phase.QUEUED, (TAKE, PutRecord(1, "celery")), id="redis-forgot-it"),
         pytest.param(RUNNING, replace(HELD, end=END), Phase.SUSPENDED, (), id="stopped"),
         pytest.param(SUSPENDED, replace(HELD, end=END), Phase.SUSPENDED, (), id="at-rest"),
         pytest.param(SUSPENDED, Observation(), Phase.SUSPENDED, (), id="at-rest-and-redis-forgot-it"),

@@ -7,7 +7,7 @@ raises DeposedError when it is carried out after a higher fence was seen: it has
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from reconstruction_operator import config
@@ -88,6 +88,17 @@ def put_record(
         (job_id, attempt, json.dumps(said)),
         fence=fence,
         read=read,
+    )
+
+
+def index_records(keys: Keys, *, fence: int, install_id: str, job_ids: Sequence[str]) -> Call[None]:
+    """Put the records of those jobs, as far as there are any, into the index that `list_records` reads."""
+    return _fenced(
+        scripts.INDEX_RECORDS,
+        (keys.fence(install_id), keys.records(install_id), *map(keys.record, job_ids)),
+        tuple(job_ids),
+        fence=fence,
+        read=_nothing,
     )
 
 

@@ -33,6 +33,7 @@ MARK_CLEANED: Final = _plain("mark_cleaned")
 
 # The operator's.
 PUT_RECORD: Final = _fenced("put_record")
+INDEX_RECORDS: Final = _fenced("index_records")
 MARK_SENT: Final = _fenced("mark_sent")
 REQUEST_CANCEL: Final = _fenced("request_cancel")
 ASSERT_CANCELLED: Final = _fenced("assert_cancelled")
