@@ -1,8 +1,12 @@
-"""The commands behind the keys of k9s, run as k9s runs them: with its variables filled in, and no shell."""
+"""The commands behind the keys of k9s, run as k9s runs them: with its variables filled in, its first line shown.
+
+tests/e2e/test_k9s.py presses the keys in k9s itself, whose build takes minutes.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import Any
 
@@ -20,45 +24,48 @@ PLUGINS: dict[str, Any] = yaml.safe_load((REPOSITORY / "manifests/integrations/k
 ]
 
 
-def press(jobs: Jobs, name: str, key: str) -> subprocess.CompletedProcess[str]:
-    """One key on one job."""
+def press(jobs: Jobs, name: str, key: str) -> str:
+    """One key on one job; what k9s then shows, which is nothing where the command itself fails."""
     (plugin,) = [one for one in PLUGINS.values() if one["shortCut"] == key]
     kubeconfig = jobs.system.cluster.kubeconfig
-    context = yaml.safe_load(kubeconfig.read_text())["current-context"]
-    arguments = [
-        one.replace("$NAMESPACE", jobs.namespace).replace("$NAME", name).replace("$CONTEXT", context)
-        for one in plugin["args"]
-    ]
-    assert plugin["command"] == "kubectl"
-    assert not [one for one in arguments if "$" in one]
-    return subprocess.run(
-        [programs().kubectl, *arguments],
-        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+    variables = {
+        "$KUBECONFIG": str(kubeconfig),
+        "$NAMESPACE": jobs.namespace,
+        "$NAME": name,
+        "$CONTEXT": yaml.safe_load(kubeconfig.read_text())["current-context"],
+    }
+    arguments = plugin["args"]
+    for variable, value in variables.items():
+        arguments = [one.replace(variable, value) for one in arguments]
+    assert not re.search(r"\$[\w{]", " ".join(arguments)), "a variable that k9s does not have"
+    done = subprocess.run(
+        [plugin["command"], *arguments],
+        env={"PATH": f"{programs().kubectl.parent}:{os.defpath}", "KUBECONFIG": "/nowhere"},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+    return done.stdout.partition("\n")[0] if done.returncode == 0 else ""
 
 
 def test_a_job_is_suspended_and_resumed(jobs: Jobs) -> None:
     name = jobs.create(queue="slow")
     jobs.wait_phase(name, "Running")
 
-    assert press(jobs, name, "Shift-S").returncode == 0
+    assert press(jobs, name, "Shift-S").endswith(f"{name} patched")
     jobs.wait_phase(name, "Suspended")
-    assert press(jobs, name, "Shift-R").returncode == 0
+    assert press(jobs, name, "Shift-R").endswith(f"{name} patched")
     jobs.wait_phase(name, "Running")
 
 
 def test_the_second_key_of_a_cancel_is_refused_before_the_first(jobs: Jobs) -> None:
     name = jobs.create(queue="slow")
 
-    refused = press(jobs, name, "Ctrl-X")
+    shown = press(jobs, name, "Ctrl-X")
 
-    assert refused.returncode != 0
-    assert "cancelConfirmed" in refused.stderr
-    assert "cancelConfirmed" not in jobs.get(name)["spec"] or not jobs.get(name)["spec"]["cancelConfirmed"]
+    assert "a cancel takes two steps" in shown
+    assert not jobs.get(name)["spec"]["cancelConfirmed"]
 
 
 def test_a_cancel_is_announced_withdrawn_announced_and_confirmed(jobs: Jobs) -> None:
@@ -66,7 +73,6 @@ def test_a_cancel_is_announced_withdrawn_announced_and_confirmed(jobs: Jobs) -> 
     jobs.wait_phase(name, "Running")
 
     for key in ("Shift-X", "Shift-W", "Shift-X", "Ctrl-X"):
-        done = press(jobs, name, key)
-        assert done.returncode == 0, done.stderr
+        assert press(jobs, name, key).endswith(f"{name} patched")
 
     jobs.wait_phase(name, "Cancelled")

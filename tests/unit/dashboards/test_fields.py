@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,14 +72,27 @@ def test_the_columns_of_k9s_are_printer_columns_or_fields() -> None:
     (columns,) = [view["columns"] for name, view in VIEWS.items() if name == f"{GROUP}/{VERSION}/{PLURAL}"]
     printed = {column["name"].upper() for column in PRINTER_COLUMNS} | {"NAME", "NAMESPACE"}
     for column in columns:
-        name, _, path = column.partition("|")[0].partition(":")
-        assert exists(path.lstrip(".").split(".")) if path else name in printed, column
+        name, _, value = column.partition(":")
+        path, *filters = value.split(" | ")
+        if filters:  # jq: .spec | [.cancelRequested, .cancelConfirmed] | …
+            names = re.findall(r"\.([a-z]\w*)", filters[0])
+            assert names, column
+            assert all(exists([path.lstrip("."), *name.split(".")]) for name in names), column
+        elif path:
+            assert exists(path.lstrip(".").split(".")), column
+        else:
+            assert name.partition("|")[0] in printed, column
 
 
 def test_k9s_finds_the_plugins_by_names_that_the_server_knows() -> None:
     known = {PLURAL, KIND.lower(), *SHORT_NAMES}
     assert {scope for plugin in PLUGINS.values() for scope in plugin["scopes"]} <= known
-    assert {plugin["args"][1] for plugin in PLUGINS.values()} == {crd()["metadata"]["name"]}
+    patched = {plugin["args"][plugin["args"].index("patch") + 1] for plugin in PLUGINS.values()}
+    assert patched == {crd()["metadata"]["name"]}
+
+
+def test_k9s_that_may_only_read_has_none_of_the_keys() -> None:
+    assert {plugin["dangerous"] for plugin in PLUGINS.values()} == {True}
 
 
 def test_no_two_keys_are_the_same_and_a_cancel_asks_twice() -> None:

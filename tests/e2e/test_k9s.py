@@ -1,0 +1,237 @@
+"""The keys and columns of k9s, in k9s itself: typed in a terminal, and looked at on its screen and on the API server.
+
+It needs no node: a control plane, a Redis, an operator and a worker, as in `tests/real`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from devcluster import Cluster, Redis, wait_until
+from devcluster.jobs import Jobs
+from devcluster.k9s import K9s, build
+from devcluster.programs import programs
+from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+
+pytestmark = pytest.mark.timeout(3600)  # the first test builds k9s, unless it is there
+
+NAMESPACE = "studio"
+FAULT = "202"  # orange-red: what k9s paints a row with that is not valid
+Open = Callable[..., K9s]
+
+
+@pytest.fixture(scope="module")
+def k9s() -> Path:
+    return build()
+
+
+@pytest.fixture(scope="module")
+def jobs() -> Iterator[Jobs]:
+    """Jobs on queue `slow` stay long enough in each step to be caught there."""
+    with Cluster() as cluster, Redis() as redis, System(cluster, redis, settings=QUICK_SETTINGS) as system:
+        system.install()
+        cluster.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        system.start_operator()
+        system.start_worker("worker")
+        system.start_worker("slow", pool="threads", concurrency=16, WORKER_POOLS="slow", PLACEHOLDER_STEP_SECONDS="60")
+        yield Jobs(system, NAMESPACE)
+
+
+@pytest.fixture
+def start(k9s: Path, jobs: Jobs) -> Iterator[Open]:
+    """k9s with the jobs on its screen; `view` is what one types after the colon."""
+    with ExitStack() as stack:
+
+        def started(view: str = "recon", *, readonly: bool = False) -> K9s:
+            screen = K9s(
+                k9s,
+                kubeconfig=jobs.system.cluster.kubeconfig,
+                namespace=NAMESPACE,
+                view=view,
+                files=REPOSITORY / "manifests" / "integrations" / "k9s",
+                kubectl=programs().kubectl,
+                readonly=readonly,
+            )
+            stack.enter_context(screen)
+            screen.wait_text(f"reconstructionjobs({NAMESPACE})")
+            return screen
+
+        yield started
+
+
+def select(screen: K9s, name: str) -> None:
+    """Make the table show one job alone, which is then the chosen one."""
+    screen.press("/")
+    screen.type(name)
+    screen.press("Enter")
+    screen.wait_for(f"{name} alone", lambda text: "(studio)[1]" in text and screen.row(name) != "")
+
+
+def answer(screen: K9s, title: str) -> str:
+    """Say OK to the question with that title, which must be there; what it asked."""
+    asked = screen.wait_text(f"<Confirm {title}>")
+    screen.press("Tab")
+    screen.press("Enter")
+    screen.wait_for("the question to go", lambda text: "<Confirm" not in text)
+    return asked
+
+
+def running(jobs: Jobs) -> str:
+    name = jobs.create(queue="slow")
+    jobs.wait_phase(name, "Running")
+    return name
+
+
+@pytest.mark.parametrize("view", ["recon", "rjob", "reconstructionjobs"])
+def test_it_takes_our_files_and_shows_the_jobs_by_any_of_their_names(view: str, start: Open, jobs: Jobs) -> None:
+    name = running(jobs)
+
+    screen = start(view)
+
+    text = screen.wait_for(name, lambda _: "Loading input files" in screen.row(name))
+    (header,) = [line for line in text.splitlines() if "PHASE" in line]
+    assert re.sub(r"[↑↓│]", "", header).split() == [
+        "NAME",
+        "PHASE",
+        "STEP",
+        "PROGRESS",
+        "ETA",
+        "CANCEL",
+        "QUEUE",
+        "MODEL",
+        "REASON",
+        "AGE",
+    ]
+    keys = ["<shift-x> Cancel (1 of 2)", "<ctrl-x>  Cancel (2 of 2)", "<shift-r> Resume", "<shift-s> Suspend"]
+    assert [key for key in [*keys, "<shift-w> Withdraw cancel"] if key not in text] == []
+    assert not re.search(r"validation failed|load failed|Unable to find custom column", screen.log.read_text())
+
+
+def test_the_newest_job_is_on_top(start: Open, jobs: Jobs) -> None:
+    older = running(jobs)
+    wait_until(lambda: jobs.get(older)["status"]["progress"]["percent"] >= 0, "the older one to be there")
+    first_second = jobs.get(older)["metadata"]["creationTimestamp"]
+    newer = jobs.create(queue="slow")
+    while jobs.get(newer)["metadata"]["creationTimestamp"] == first_second:
+        jobs.delete(newer)
+        newer = jobs.create(queue="slow")
+
+    text = start().wait_for("both", lambda screen: older in screen and newer in screen)
+
+    assert text.index(newer) < text.index(older)
+
+
+def test_a_job_is_suspended_and_resumed(start: Open, jobs: Jobs) -> None:
+    name = running(jobs)
+    screen = start()
+    select(screen, name)
+
+    screen.press("S")
+    assert "spec" in answer(screen, "Suspend")
+    jobs.wait_phase(name, "Suspended")
+    screen.wait_for("the phase", lambda _: "Suspended" in screen.row(name))
+
+    screen.press("R")
+    jobs.wait_phase(name, "Running")
+    screen.wait_for("the phase", lambda _: "Running" in screen.row(name))
+
+
+def test_the_second_key_alone_does_nothing_and_says_why(start: Open, jobs: Jobs) -> None:
+    name = running(jobs)
+    screen = start()
+    select(screen, name)
+
+    screen.press("C-x")
+    answer(screen, "Cancel (2 of 2)")
+
+    screen.wait_text("a cancel takes two steps: set cancelRequested: true first")
+    assert not jobs.get(name)["spec"]["cancelConfirmed"]
+
+
+def test_a_question_that_is_not_answered_with_ok_does_nothing(start: Open, jobs: Jobs) -> None:
+    name = running(jobs)
+    screen = start()
+    select(screen, name)
+
+    screen.press("X")
+    screen.wait_text("<Confirm Cancel (1 of 2)>")
+    screen.press("Enter")  # on Cancel, which is chosen at first
+
+    screen.wait_for("the question to go", lambda text: "<Confirm" not in text)
+    screen.press("W")  # its answer comes after that of an earlier command
+    screen.wait_text(f"{name} patched")
+    assert jobs.get(name)["metadata"]["generation"] == 1
+
+
+def test_a_cancel_is_announced_withdrawn_announced_and_confirmed(start: Open, jobs: Jobs) -> None:
+    name = running(jobs)
+    screen = start()
+    select(screen, name)
+
+    screen.press("X")
+    assert f"{name}" in answer(screen, "Cancel (1 of 2)")
+    screen.wait_text(f"{name} patched")
+    screen.wait_for("the request", lambda _: "requested" in screen.row(name))
+    assert jobs.get(name)["spec"]["cancelRequested"]
+
+    screen.press("W")
+    screen.wait_for("no request", lambda _: "requested" not in screen.row(name))
+    assert not jobs.get(name)["spec"]["cancelRequested"]
+
+    screen.press("X")
+    answer(screen, "Cancel (1 of 2)")
+    screen.wait_for("the request", lambda _: "requested" in screen.row(name))
+    screen.press("C-x")
+    answer(screen, "Cancel (2 of 2)")
+    jobs.wait_phase(name, "Cancelled")
+    screen.wait_for("the end", lambda _: "Cancelled" in screen.row(name) and "confirmed" in screen.row(name))
+
+
+def test_a_failed_job_has_a_colour_of_its_own_and_is_found_by_a_key(start: Open, jobs: Jobs) -> None:
+    good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    jobs.wait_phase(good, "Succeeded")
+    jobs.wait_phase(bad, "Failed")
+    screen = start()
+    screen.wait_for("both", lambda _: "Succeeded" in screen.row(good) and "INPUT_REFUSED" in screen.row(bad))
+
+    def colour(name: str) -> str:
+        """Of the letters; of the bar, where the row is the chosen one."""
+        found = re.search(rf"8;5;(\d+)m{name}", screen.row(name, colours=True))
+        return found[1] if found else ""
+
+    assert colour(bad) == FAULT
+    assert colour(good) not in ("", FAULT)
+    screen.press("C-z")
+    screen.wait_for("the failed ones alone", lambda _: screen.row(good) == "" and screen.row(bad) != "")
+
+
+def test_the_wide_view_says_who_works_on_it_and_what_goes_on(start: Open, jobs: Jobs) -> None:
+    name = jobs.create(queue="nobody")
+    jobs.wait_phase(name, "Queued")
+    screen = start()
+    select(screen, name)
+
+    screen.press("C-w")
+
+    text = screen.wait_text("no live worker listens to queue nobody")
+    (header,) = [line for line in text.splitlines() if "PHASE" in line]
+    assert [one for one in ("ATTEMPT", "WORKER", "IMAGES", "MESSAGE") if one not in header] == []
+
+
+def test_a_k9s_that_may_only_read_has_none_of_the_keys(start: Open, jobs: Jobs) -> None:
+    name = running(jobs)
+    screen = start(readonly=True)
+    select(screen, name)
+
+    screen.press("X")
+    screen.press("S")
+    screen.press("d")  # describes the job: what was typed before has been dealt with
+
+    text = screen.wait_text("Describe(")
+    assert "<Confirm" not in text
+    assert jobs.get(name)["metadata"]["generation"] == 1
