@@ -93,6 +93,14 @@ def test_a_second_delivery_is_a_duplicate(running: Redis) -> None:
     assert running.claim(SECOND) == ClaimReply(ClaimVerdict.DUPLICATE)
 
 
+@pytest.mark.parametrize("key", ["claim:job-1", "end:job-1"])
+@pytest.mark.parametrize("value", ["nonsense", "[]", "7", '"text"'])
+def test_nonsense_under_a_key_reads_as_absent(state: Redis, key: str, value: str) -> None:
+    state.want(1)
+    state.client.set(key, value)
+    assert state.claim().verdict is ClaimVerdict.CLAIMED
+
+
 def test_claiming_again_with_the_same_token_is_claimed(running: Redis) -> None:
     assert running.claim().verdict is ClaimVerdict.CLAIMED
 

@@ -18,6 +18,7 @@ end
 local function object_at(key)
   local text = text_at(key)
   if not text or #text > 65536 then return nil end  -- ours stay below 20 kB; decoding more would hold up everybody
+  if not string.find(text, '^%s*{') then return nil end  -- a list would be a table as well
   local ok, value = pcall(cjson.decode, text)
   if ok and type(value) == 'table' then return value end
   return nil
