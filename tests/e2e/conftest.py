@@ -6,16 +6,25 @@ failure ends the run. How long each took, and what was measured on the way, is p
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from devcluster import wait_until
+from devcluster.helm import helm
 from devcluster.node import Node, images
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs import programs
 
+HERE = Path(__file__).parent
+EXAMPLES = images.CHECKOUT / "manifests/examples"
 _DURATIONS: list[tuple[str, float]] = []
 
 
@@ -57,8 +66,12 @@ def measured() -> Callable[[str, float], None]:
 def built(measured: Callable[[str, float], None]) -> dict[str, str]:
     """The images, by target, from the checkout as it is."""
     tags = {}
-    steps = [("base image", images.base_image), ("image of a Redis", images.redis_image)]
-    for what, build in steps:
+    steps = {
+        "base image": images.base_image,
+        "image of a Redis": images.redis_image,
+        "image of a Prometheus": images.prometheus_image,
+    }
+    for what, build in steps.items():
         started = time.monotonic()
         build()
         measured(what, time.monotonic() - started)
@@ -74,8 +87,8 @@ def node(built: dict[str, str], measured: Callable[[str, float], None]) -> Itera
     """A node that has the images."""
     with Node() as running:
         started = time.monotonic()
-        running.load(built["operator"], built["worker"], images.REDIS_IMAGE)
-        measured("loading three images into the node", time.monotonic() - started)
+        running.load(built["operator"], built["worker"], images.REDIS_IMAGE, images.PROMETHEUS_IMAGE)
+        measured("loading four images into the node", time.monotonic() - started)
         yield running
 
 
@@ -87,3 +100,102 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
         (folder / name).chmod(0o777)
     return folder
+
+
+@pytest.fixture(scope="session")
+def volumes(node: Node, disk: Path) -> Path:
+    """The release's namespace, which enforces the restricted standard, and the volumes in it."""
+    node.kubectl("create", "namespace", "reconstruction-system")
+    node.kubectl("label", "namespace", "reconstruction-system", "pod-security.kubernetes.io/enforce=restricted")
+    text = (HERE / "volumes.yaml").read_text()
+    for word, folder in {"FOLDER": disk, "PHOTOS": images.CHECKOUT / "examples/photos"}.items():
+        text = text.replace(word, str(folder))
+    node.kubectl("apply", "-f", "-", input=text)
+    return disk
+
+
+@dataclass(frozen=True)
+class Release:
+    """The release `reconstruction` on the node, and the jobs that it works on, which are in the namespace `default`."""
+
+    node: Node
+    name: str = "reconstruction"
+    namespace: str = "reconstruction-system"
+
+    def helm(self, *arguments: str | Path) -> str:
+        """Run helm as it is; returns what it printed."""
+        return helm(*arguments, kubeconfig=self.node.kubeconfig, timeout_seconds=600).stdout
+
+    def upgrade(self, chart: Path = images.CHECKOUT / "charts/reconstruction-operator", *options: str | Path) -> str:
+        """`helm upgrade --install --wait`, with the values of this folder."""
+        values = ["--values", HERE / "values.yaml", *options]
+        return self.helm("upgrade", "--install", self.name, chart, *self.here, *values, "--wait", "--timeout=5m")
+
+    @property
+    def here(self) -> list[str]:
+        """Helm's options that say where the release is."""
+        return ["--namespace", self.namespace]
+
+    def get(self, what: str, *options: str) -> Any:
+        """Objects as kubectl has them."""
+        return json.loads(self.node.kubectl("get", what, *options, "-o", "json").stdout)
+
+    def job(self, name: str) -> dict[str, Any]:
+        """One job."""
+        found: dict[str, Any] = self.get(f"recon/{name}")
+        return found
+
+    def apply(self, example: str, name: str) -> None:
+        """Apply one of the shipped examples, under a name of its own."""
+        text = (EXAMPLES / f"{example}.yaml").read_text()
+        self.node.kubectl("apply", "-f", "-", input=text.replace(f"  name: {example}\n", f"  name: {name}\n"))
+
+    def running(self, name: str) -> dict[str, Any]:
+        """Apply a placeholder job, and wait until it runs; returns its status."""
+        self.apply("placeholder", name)
+        return self.until(name, lambda status: status.get("phase") == "Running", "running")
+
+    def until(self, name: str, holds: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """Wait until something is true of a job's status; returns it."""
+        seen: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            seen[:] = [self.job(name).get("status", {})]
+            return holds(seen[0])
+
+        wait_until(look, f"{name}: {what}", timeout_seconds=180, seen=lambda: json.dumps(seen, indent=1))
+        return seen[0]
+
+    def finished(self, name: str) -> dict[str, Any]:
+        """The status of a job once it has ended, as `kubectl wait` sees it."""
+        self.node.kubectl("wait", "--for=condition=Finished", f"recon/{name}", "--timeout=300s", timeout_seconds=360)
+        status: dict[str, Any] = self.job(name)["status"]
+        return status
+
+    def pods(self) -> dict[str, dict[str, Any]]:
+        """The pods of the release, by name."""
+        return {pod["metadata"]["name"]: pod for pod in self.get("pods", "-n", self.namespace)["items"]}
+
+    def restarts(self) -> int:
+        """How often a container was started again, of all that are there."""
+        return sum(one["restartCount"] for pod in self.pods().values() for one in pod["status"]["containerStatuses"])
+
+
+@pytest.fixture(scope="session")
+def release(node: Node) -> Release:
+    return Release(node)
+
+
+@pytest.fixture(scope="session")
+def readme() -> Callable[[str], list[list[str]]]:
+    """The commands below one of README.md's headings, as a shell would split them."""
+
+    def commands(heading: str) -> list[list[str]]:
+        text = (images.CHECKOUT / "README.md").read_text()
+        _, _, after = text.partition(f"# {heading}\n")
+        section = re.split(r"^#+ ", after, maxsplit=1, flags=re.MULTILINE)[0]
+        blocks = re.findall(r"(?:^ {4}.*\n)+", section, re.MULTILINE)
+        lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+        return [shlex.split(line, comments=True) for line in lines]
+
+    return commands

@@ -1,84 +1,38 @@
-"""A release's life on a real node, one step after the other: install, a mesh, a cancel, a drain, an upgrade, uninstall."""
+"""A release's life on a real node, one step after the other: install, a mesh, a cancel, a drain, an upgrade, uninstall.
+
+Installed and used by the lines of README.md, as they are; what is added to them is `--values`.
+"""
 
 from __future__ import annotations
 
 import json
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from devcluster import wait_until
-from devcluster.helm import helm
 from devcluster.node import Node, images
 
 HERE = Path(__file__).parent
-CHART = images.CHECKOUT / "charts/reconstruction-operator"
-EXAMPLES = images.CHECKOUT / "manifests/examples"
-RELEASE = "reconstruction"
-NAMESPACE = "reconstruction-system"
-OPERATOR = "deployment/reconstruction-operator"
+ALERTS = images.CHECKOUT / "charts/reconstruction-operator/files/alerts.yaml"
+PHOTOS = images.CHECKOUT / "examples/photos"
+SCRAPING = images.CHECKOUT / "manifests/integrations/prometheus"
 WORKERS = "deployment/reconstruction-worker-cpu"
+WORKED = '{namespace="reconstruction-system", pool="cpu", model="photogrammetry"}'
+
+Readme = Callable[[str], list[list[str]]]
 
 pytestmark = pytest.mark.timeout(900)  # a mesh takes a minute on a quiet machine
 
 
-def upgrade(node: Node, *options: str) -> str:
-    """`helm upgrade --install --wait`, with the values of this folder."""
-    command = ["upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, "--values", HERE / "values.yaml"]
-    return helm(*command, "--wait", "--timeout=5m", *options, kubeconfig=node.kubeconfig, timeout_seconds=600).stdout
-
-
-def get(node: Node, what: str, *options: str) -> Any:
-    return json.loads(node.kubectl("get", what, *options, "-o", "json").stdout)
-
-
-def job(node: Node, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = get(node, f"recon/{name}")
-    return found
-
-
-def apply(node: Node, example: str, name: str) -> None:
-    """Apply one of the shipped examples, under a name of its own."""
-    text = (EXAMPLES / f"{example}.yaml").read_text()
-    node.kubectl("apply", "-f", "-", input=text.replace(f"  name: {example}\n", f"  name: {name}\n"))
-
-
-def until(
-    node: Node, name: str, holds: Callable[[dict[str, Any]], bool], what: str, timeout_seconds: float = 180
-) -> Any:
-    """Wait until something is true of a job's status; returns the job."""
-    seen: list[dict[str, Any]] = []
-
-    def look() -> bool:
-        seen[:] = [job(node, name)]
-        return holds(seen[0].get("status", {}))
-
-    wait_until(look, f"{name}: {what}", timeout_seconds=timeout_seconds, seen=lambda: json.dumps(seen, indent=1))
-    return seen[0]
-
-
-def finished(node: Node, name: str, timeout_seconds: float = 300) -> dict[str, Any]:
-    """The status of a job that has ended, as `kubectl wait` sees it."""
-    node.kubectl(
-        "wait",
-        "--for=condition=Finished",
-        f"recon/{name}",
-        f"--timeout={timeout_seconds:.0f}s",
-        timeout_seconds=timeout_seconds + 60,
-    )
-    status: dict[str, Any] = job(node, name)["status"]
-    return status
-
-
-def pods(node: Node) -> dict[str, dict[str, Any]]:
-    """The pods of the release, by name."""
-    return {pod["metadata"]["name"]: pod for pod in get(node, "pods", "-n", NAMESPACE)["items"]}
-
-
-def restarts(node: Node) -> int:
-    return sum(each["restartCount"] for pod in pods(node).values() for each in pod["status"]["containerStatuses"])
+@pytest.fixture(autouse=True)
+def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As somebody is who follows the README."""
+    monkeypatch.chdir(images.CHECKOUT)
 
 
 def worker_pod(status: dict[str, Any]) -> str:
@@ -86,97 +40,158 @@ def worker_pod(status: dict[str, Any]) -> str:
     return str(status["worker"]).rpartition("@")[2].partition("/")[0]
 
 
-def test_the_chart_installs_into_a_namespace_that_enforces_the_restricted_standard(node: Node, disk: Path) -> None:
-    node.kubectl("create", "namespace", NAMESPACE)
-    node.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-    volumes = (HERE / "volumes.yaml").read_text()
-    for word, folder in {"FOLDER": disk, "PHOTOS": images.CHECKOUT / "examples/photos"}.items():
-        volumes = volumes.replace(word, str(folder))
-    node.kubectl("apply", "-f", "-", input=volumes)
-    said = upgrade(node)
+def asked(node: Node, path: str) -> Any:
+    """What Prometheus answers, by way of the API server."""
+    proxy = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1"
+    return json.loads(node.kubectl("get", "--raw", f"{proxy}/{path}").stdout)["data"]
+
+
+def value(node: Node, expression: str) -> float:
+    """The number that a PromQL expression has now; 0 where it has none."""
+    result = asked(node, f"query?{urllib.parse.urlencode({'query': expression})}")["result"]
+    return float(result[0]["value"][1]) if result else 0.0
+
+
+def shows(node: Node, expression: str, expected: float) -> None:
+    """Wait until Prometheus has a number: it looks every few seconds."""
+    wait_until(
+        lambda: value(node, expression) == expected,
+        f"{expression} to be {expected}",
+        timeout_seconds=60,
+        seen=lambda: str(value(node, expression)),
+    )
+
+
+def test_the_readmes_lines_install_the_chart_where_the_restricted_standard_is_enforced(
+    node: Node, release: Any, readme: Readme, volumes: Path
+) -> None:
+    install, test = [line for line in readme("Install it") if line[0] == "helm"]
+    said = release.helm(*install[1:], "--values", HERE / "values.yaml")
     assert "STATUS: deployed" in said
-    assert {pod["status"]["phase"] for pod in pods(node).values()} == {"Running"}
-    assert len(pods(node)) == 5  # two operators, two workers, a Redis
+    assert {pod["status"]["phase"] for pod in release.pods().values()} == {"Running"}
+    assert len(release.pods()) == 5  # two operators, two workers, a Redis
+    assert test[:3] == ["helm", "test", release.name]
 
 
-def test_helms_own_test_runs_a_job_to_its_end(node: Node) -> None:
-    done = helm("test", RELEASE, "--namespace", NAMESPACE, "--timeout=5m", kubeconfig=node.kubeconfig)
-    assert "Phase:          Succeeded" in done.stdout
+def test_a_prometheus_beside_it_finds_every_pod_and_may_see_nothing_else(node: Node) -> None:
+    configuration = {
+        "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
+        "rule_files": ["alerts.yaml"],
+        "scrape_configs": yaml.safe_load((SCRAPING / "scrape.yaml").read_text()),
+    }
+    files = {"prometheus.yml": yaml.safe_dump(configuration), "alerts.yaml": ALERTS.read_text()}
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prometheus"}, "data": files}
+    node.kubectl("apply", "-f", HERE / "prometheus.yaml")
+    node.kubectl("apply", "-f", SCRAPING / "role.yaml")
+    node.kubectl("apply", "-n", "monitoring", "-f", "-", input=json.dumps(settings))
+    node.kubectl("-n", "monitoring", "rollout", "status", "deployment/prometheus", "--timeout=180s")
+
+    shows(node, 'sum(up{job="reconstruction-operator"})', 2)
+    shows(node, 'sum(up{job="reconstruction-workers", pool="cpu"})', 2)
+    shows(node, "sum(reconstruction_leader)", 1)
+    account = "--as=system:serviceaccount:monitoring:prometheus"
+    refused = node.kubectl("auth", "can-i", "get", "secrets", "-n", "reconstruction-system", account, check=False)
+    assert refused.stdout == "no\n"
 
 
-def test_photos_become_a_mesh_in_a_worker_pod(node: Node, disk: Path) -> None:
-    node.kubectl("apply", "-f", EXAMPLES / "banana.yaml")
-    status = finished(node, "banana", timeout_seconds=800)
+def test_helms_own_test_runs_a_job_to_its_end(release: Any, readme: Readme) -> None:
+    _, test = [line for line in readme("Install it") if line[0] == "helm"]
+    assert "Phase:          Succeeded" in release.helm(*test[1:])
+
+
+def test_the_readmes_lines_make_a_mesh_of_photos_in_a_worker_pod(
+    node: Node, release: Any, readme: Readme, disk: Path
+) -> None:
+    apply, wait, where = [line[1:] for line in readme("Use it") if line[0] == "kubectl" and "--watch" not in line]
+    node.kubectl(*apply)
+    node.kubectl(*wait, timeout_seconds=800)
+    job = release.job("banana")
+    status = job["status"]
     assert (status["phase"], status.get("simulated", False), status["attempt"]) == ("Succeeded", False, 1)
     assert status["inputs"]["images"] == 12
-    uid = job(node, "banana")["metadata"]["uid"]
-    output = disk / "jobs" / uid / "output"
+    assert node.kubectl(*where).stdout == f"file:///jobs/{job['metadata']['uid']}/output"
+    output = disk / "jobs" / job["metadata"]["uid"] / "output"
     meshes = list(output.rglob("*.glb"))
     assert {mesh.read_bytes()[:4] for mesh in meshes} == {b"glTF"}
     assert max(mesh.stat().st_size for mesh in meshes) > 100_000
     assert (output / "manifest.json").is_file()
 
 
-def test_a_cancel_takes_two_steps(node: Node) -> None:
-    apply(node, "placeholder", "cancelled")
-    until(node, "cancelled", lambda status: status.get("phase") == "Running", "running")
-    confirm = ["patch", "recon", "cancelled", "--type=merge", "-p", '{"spec":{"cancelConfirmed":true}}']
+def test_prometheus_shows_the_mesh(node: Node) -> None:
+    photos = list((PHOTOS / "banana").glob("*.jpg"))
+    shows(node, 'sum(reconstruction_jobs_finished_total{outcome="Succeeded"})', 2)  # this one, and that of `helm test`
+    shows(node, f"sum(reconstruction_worker_attempts_total{WORKED})", 1)
+    shows(node, f"sum(reconstruction_worker_images_total{WORKED})", len(photos))
+    shows(node, f"sum(reconstruction_worker_input_bytes_total{WORKED})", sum(photo.stat().st_size for photo in photos))
+    shows(node, f"count(sum by (step) (reconstruction_worker_step_seconds_count{WORKED}) == 1)", 6)
+    shows(node, "max(reconstruction_workers and on (pod) reconstruction_leader == 1)", 2)
+    assert value(node, f"sum(reconstruction_worker_step_seconds_sum{WORKED})") > 1
+    assert value(node, f"sum(reconstruction_worker_output_bytes_total{WORKED})") > 100_000
+    assert value(node, f"max(reconstruction_worker_model_highest_memory_bytes{WORKED})") > 100_000_000
+
+
+def test_no_alert_fires(node: Node) -> None:
+    rules = [rule for group in asked(node, "rules")["groups"] for rule in group["rules"]]
+    assert len(rules) > 10
+    assert {rule["health"] for rule in rules} == {"ok"}
+    assert [rule["name"] for rule in rules if rule.get("state") == "firing"] == []
+
+
+def test_the_readmes_lines_cancel_a_job_in_two_steps(node: Node, release: Any, readme: Readme) -> None:
+    lines = [line[1:] for line in readme("Cancel a job") if line[0] == "kubectl"]
+    request, confirm = [[word.replace("banana", "cancelled") for word in line] for line in lines]
+    release.running("cancelled")
     assert node.kubectl(*confirm, check=False).returncode != 0
-    node.kubectl("patch", "recon", "cancelled", "--type=merge", "-p", '{"spec":{"cancelRequested":true}}')
-    until(node, "cancelled", lambda status: "requestedAt" in status.get("cancel", {}), "requested")
-    assert job(node, "cancelled")["status"]["phase"] == "Running"
+    node.kubectl(*request)
+    status = release.until("cancelled", lambda status: "requestedAt" in status.get("cancel", {}), "requested")
+    assert status["phase"] == "Running"
     node.kubectl(*confirm)
-    assert finished(node, "cancelled")["phase"] == "Cancelled"
+    assert release.finished("cancelled")["phase"] == "Cancelled"
 
 
-def test_a_job_whose_worker_is_drained_moves_and_counts_no_failure(node: Node) -> None:
-    apply(node, "placeholder", "drained")
-    before = until(node, "drained", lambda status: status.get("phase") == "Running", "running")["status"]
-    pod = worker_pod(before)
-    assert pod in pods(node)
+def test_a_job_whose_worker_is_drained_moves_and_counts_no_failure(node: Node, release: Any) -> None:
+    pod = worker_pod(release.running("drained"))
+    assert pod in release.pods()
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
-        "metadata": {"name": pod, "namespace": NAMESPACE},
+        "metadata": {"name": pod, "namespace": release.namespace},
     }
-    node.kubectl(
-        "create",
-        "--raw",
-        f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}/eviction",
-        "-f",
-        "-",
-        input=json.dumps(eviction),
-    )
-    status = finished(node, "drained")
+    path = f"/api/v1/namespaces/{release.namespace}/pods/{pod}/eviction"
+    node.kubectl("create", "--raw", path, "-f", "-", input=json.dumps(eviction))
+    status = release.finished("drained")
     assert (status["phase"], status["attempt"], status.get("failures", 0)) == ("Succeeded", 2, 0)
     assert worker_pod(status) != pod
 
 
-def test_a_job_survives_an_upgrade_that_replaces_every_pod(node: Node) -> None:
-    node.kubectl("-n", NAMESPACE, "rollout", "status", WORKERS, "--timeout=300s", timeout_seconds=360)
-    apply(node, "placeholder", "upgraded")
-    until(node, "upgraded", lambda status: status.get("phase") == "Running", "running")
-    old = {name for name in pods(node) if "redis" not in name}
-    upgrade(node, "--set", "settings.LOG_LEVEL=DEBUG")
-    status = finished(node, "upgraded")
+def test_a_job_survives_an_upgrade_that_replaces_every_pod(node: Node, release: Any) -> None:
+    node.kubectl("-n", release.namespace, "rollout", "status", WORKERS, "--timeout=300s", timeout_seconds=360)
+    release.running("upgraded")
+    old = {name for name in release.pods() if "redis" not in name}
+    release.upgrade(images.CHECKOUT / "charts/reconstruction-operator", "--set", "settings.LOG_LEVEL=DEBUG")
+    status = release.finished("upgraded")
     assert (status["phase"], status.get("failures", 0)) == ("Succeeded", 0)
-    wait_until(lambda: old.isdisjoint(pods(node)), "the end of the old pods", timeout_seconds=180)
+    wait_until(lambda: old.isdisjoint(release.pods()), "the end of the old pods", timeout_seconds=180)
 
 
-def test_a_rollback_brings_the_settings_back(node: Node) -> None:
-    helm("rollback", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout=5m", kubeconfig=node.kubeconfig)
-    settings = get(node, "configmap/reconstruction-settings", "-n", NAMESPACE)["data"]
+def test_a_rollback_brings_the_settings_back(release: Any) -> None:
+    release.helm("rollback", release.name, *release.here, "--wait", "--timeout=5m")
+    settings = release.get("configmap/reconstruction-settings", "-n", release.namespace)["data"]
     assert settings["LOG_LEVEL"] == "INFO"
 
 
-def test_no_container_had_to_be_restarted(node: Node) -> None:
-    assert restarts(node) == 0
+def test_prometheus_follows_the_pods_that_are_there_now(node: Node) -> None:
+    shows(node, 'sum(up{job="reconstruction-operator"})', 2)
+    shows(node, 'sum(up{job="reconstruction-workers"})', 2)
 
 
-def test_an_uninstall_keeps_jobs_and_results_and_leaves_nothing_stuck(node: Node, disk: Path) -> None:
-    helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout=5m", kubeconfig=node.kubeconfig)
-    wait_until(lambda: not pods(node), "the end of all pods", timeout_seconds=180, seen=lambda: list(pods(node)))
-    assert job(node, "banana")["status"]["phase"] == "Succeeded"
+def test_no_container_had_to_be_restarted(release: Any) -> None:
+    assert release.restarts() == 0
+
+
+def test_an_uninstall_keeps_jobs_and_results_and_leaves_nothing_stuck(node: Node, release: Any, disk: Path) -> None:
+    release.helm("uninstall", release.name, *release.here, "--wait", "--timeout=5m")
+    wait_until(lambda: not release.pods(), "the end of all pods", timeout_seconds=180, seen=release.pods)
+    assert release.job("banana")["status"]["phase"] == "Succeeded"
     assert list((disk / "jobs").glob("*/output/**/*.glb"))
-    node.kubectl("delete", "crd", "reconstructionjobs.reconstruction.dev", "--timeout=120s")
-    node.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
+    node.kubectl("delete", "namespace", "monitoring", "--timeout=120s")
