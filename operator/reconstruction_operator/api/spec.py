@@ -36,6 +36,11 @@ _OUTPUT_IS_NO_WEB_PAGE = Rule(
     message="results cannot be sent to https://: use file:///folder",
     field_path=".uri",
 )
+RESERVED_QUEUES = ("unacked",)  # keys that Celery's transport keeps other things in
+_QUEUE_NOT_RESERVED = Rule(
+    rule=f"!(self in {list(RESERVED_QUEUES)})",
+    message="choose another name for the queue: Celery keeps something else under this one",
+)
 _QUEUE_WITHOUT_PRIORITY = Rule(
     rule="!self.endsWith('-high') && !self.endsWith('-low')",
     message="leave -high and -low out of the queue's name, and set spec.priority to high or low instead",
@@ -116,7 +121,7 @@ class Spec:
                 "a queue's name has lower-case letters, digits and dashes, with a letter or digit at both ends, "
                 "such as celery or gpu-large"
             ),
-            rules=(_QUEUE_WITHOUT_PRIORITY,),
+            rules=(_QUEUE_WITHOUT_PRIORITY, _QUEUE_NOT_RESERVED),
         ),
     )
     priority: str = field(

@@ -117,11 +117,17 @@ class Actor:
             return
         messages = [message(order, action, install_id=self._install_id) for order, action in going]
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._dispatcher.send, messages)
+            refused = await asyncio.get_running_loop().run_in_executor(self._thread, self._dispatcher.send, messages)
         except dispatch.SendError as error:
             metrics.DISPATCH_ERRORS.inc()
             results.failed.update({order.key: str(error) for order, _ in going})
             return
+        if refused:
+            metrics.DISPATCH_ERRORS.inc(len(refused))
+            results.failed.update(
+                {order.key: refused[action.queue] for order, action in going if action.queue in refused}
+            )
+            going = [(order, action) for order, action in going if action.queue not in refused]
         # The record knows when its job's newest message went out, of either kind: that keeps repetitions apart.
         common: dict[str, Any] = {"fence": fence, "install_id": self._install_id}
         notes = [

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.spec import RESERVED_QUEUES, Spec
 
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 PARAMETERS_MAX_BYTES: Final = 16 * 1024  # of JSON: they travel in every message
@@ -41,6 +41,7 @@ def problems(spec: Spec) -> InvalidSpec | None:
         *_input(spec.input.uri),
         *(_output(spec.output.uri) if spec.output is not None else ()),
         *_parameters(spec.parameters),
+        *_queue(spec.queue),
     )
     return InvalidSpec(found) if found else None
 
@@ -131,6 +132,11 @@ def _parameters(parameters: Mapping[str, Any]) -> Iterator[str]:
             f"spec.parameters has {size} bytes of JSON, and {PARAMETERS_MAX_BYTES} are allowed; "
             "leave out what the model does not need."
         )
+
+
+def _queue(queue: str) -> Iterator[str]:
+    if queue in RESERVED_QUEUES:  # an older CRD lets it through
+        yield f"spec.queue: {queue} is a name under which Celery keeps something else; choose another."
 
 
 def _too_deep(value: Any) -> bool:

@@ -9,7 +9,7 @@ from kombu.entity import Exchange, Queue
 
 from reconstruction_operator import config
 from reconstruction_operator.api.spec import PRIORITIES, queue_name
-from reconstruction_operator.services import clients
+from reconstruction_operator.services import broker, clients
 
 DEFAULT_QUEUE: Final = "celery"  # so that `redis-cli LLEN celery` shows what waits
 TASK_MODULES: Final = (
@@ -35,6 +35,7 @@ def _queue(name: str) -> Queue:
 
 def settings() -> dict[str, Any]:
     """For `app.conf.update`, from `config` as it is now."""
+    broker.install()
     broker_tls = clients.tls_options(config.CELERY_BROKER_URL)
     result_tls = clients.tls_options(config.CELERY_RESULT_BACKEND)
     chosen: dict[str, Any] = {

@@ -47,7 +47,15 @@ class _AsyncBehindSentinel(redis.asyncio.Redis):
 
 def state_client() -> redis.Redis:
     """A client of the job state (`config.REDIS_STATE_DB`)."""
-    url = config.REDIS_STATE_DB
+    return _client(config.REDIS_STATE_DB)
+
+
+def broker_client() -> redis.Redis:
+    """A client of the broker (`config.CELERY_BROKER_URL`), beside kombu's own."""
+    return _client(config.CELERY_BROKER_URL)
+
+
+def _client(url: str) -> redis.Redis:
     options = _options(url) | {"retry": redis.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)}
     if not url.startswith(_SENTINEL):
         return redis.Redis.from_url(_for_redis_py(url), **options)

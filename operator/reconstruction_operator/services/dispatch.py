@@ -14,7 +14,7 @@ from kombu.messaging import Producer
 
 from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.services import celery_settings
+from reconstruction_operator.services import broker, celery_settings
 
 _BATCH: Final = 500  # messages in one round trip
 
@@ -64,17 +64,35 @@ class Dispatcher:
         self._connection: Connection | None = None
         self._producer: Producer | None = None
 
-    def send(self, messages: Sequence[Message]) -> None:
-        """Send the messages, in order.
+    def send(self, messages: Sequence[Message]) -> dict[str, str]:
+        """Send the messages, in order within each queue; the queues that Redis refused, and why.
+
+        Any user may name any queue. One whose key is of another type, or that the operator's user of Redis may not write
+        to, must not hold up the others.
 
         Raises:
             SendError: within a few seconds.
             ValueError: a job id that is none; nothing was sent.
 
         """
-        tasks = [_task(one) for one in messages]
-        if not tasks:
-            return
+        by_queue: dict[str, list[dict[str, Any]]] = {}
+        for one in messages:
+            by_queue.setdefault(one.queue, []).append(_task(one))
+        refused: dict[str, str] = {}
+        for queue, tasks in by_queue.items():
+            try:
+                refusal = self._send_batch(tasks)
+                if refusal is not None and broker.is_wrong_type(refusal) and broker.repair([queue]):
+                    refusal = self._send_batch(tasks)
+            except _FAILURES as error:
+                self.close()
+                raise SendError(f"the broker was not reached: {error}") from error
+            if refusal is not None:
+                refused[queue] = f"Redis refuses messages to the queue {queue}: {refusal}"
+        return refused
+
+    def _send_batch(self, tasks: Sequence[dict[str, Any]]) -> redis.ResponseError | None:
+        """What Redis answered if it was reached and refused."""
         try:
             producer = self._ready()
             with producer.batch(_BATCH):  # type: ignore[no-untyped-call]  # kombu has not annotated it
@@ -82,7 +100,11 @@ class Dispatcher:
                     self._app.send_task(producer=producer, **task)
         except _FAILURES as error:
             self.close()
-            raise SendError(f"the broker was not reached: {error}") from error
+            for one in (error, error.__cause__):  # kombu wraps some of them
+                if isinstance(one, redis.ResponseError):
+                    return one
+            raise
+        return None
 
     def queue_lengths(self, queues: Iterable[str]) -> dict[str, int]:
         """How many messages wait in each of the queues.

@@ -131,6 +131,10 @@ def test_parameters_are_limited(parameters: dict[str, Any], wrong: str) -> None:
     assert (wrong in message) if wrong else message == ""
 
 
+def test_a_queue_in_which_celery_keeps_something_else_is_refused_where_an_older_crd_lets_it_through() -> None:
+    assert said(queue="unacked").startswith("spec.queue: unacked is a name under which Celery keeps something else")
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     found = problems(Spec(input=Location("s3://a/b"), output=Location("s3://c/d"), parameters=nested(9)))
 
