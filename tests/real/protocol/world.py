@@ -1,0 +1,146 @@
+"""The world around the protocol, as simple as can be: users' objects, operators, and workers that run the real task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final
+
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.planning.types import End, Job
+from reconstruction_operator.services.protocol import BeatReply, ClaimVerdict, ObservedJob
+from reconstruction_operator.tasks.attempt import Attempt, Order
+from reconstruction_operator.tasks.heartbeat import Heartbeat
+from reconstruction_operator.tasks.ownership import Ownership
+from reconstruction_operator.tasks.reconstruction import carry_out
+from reconstruction_operator.tasks.selection import Choice
+
+from tests.real.protocol.fibers import Fiber
+
+BORN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+PATIENCE_SECONDS: Final = 1e9
+
+
+@dataclass
+class Object:
+    """A job in the API server."""
+
+    key: JobKey
+    spec: Spec = field(default_factory=lambda: Spec(model_type="placeholder", input=Location("file:///photos/set")))
+    status: Status = field(default_factory=Status)
+    deleted: bool = False
+
+    @property
+    def job(self) -> Job:
+        return Job(self.key, 1, BORN, self.spec, self.status)
+
+    @property
+    def finished(self) -> bool:
+        return self.status.phase is not None and self.status.phase.finished
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status.phase is Phase.SUCCEEDED
+
+    @property
+    def over(self) -> bool:
+        return self.deleted or self.finished
+
+    def write(self, status: Status) -> None:
+        """As the CRD's rules: an attempt never falls, and what is over stays over."""
+        if not self.over and status.attempt >= self.status.attempt:
+            self.status = status
+
+
+@dataclass
+class Operator:
+    """An operator that may have been deposed. `seen` is what it last saw of each job: it acts on that."""
+
+    fence: int = 0
+    seen: dict[str, tuple[Job, ObservedJob, datetime]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Message:
+    """What lies in the queue. Attempt 0 is the order to delete the job's files."""
+
+    job: str
+    attempt: int
+    tries: int = 0
+
+    @property
+    def task(self) -> str:
+        return str(TaskId(self.job, self.attempt))
+
+
+class Run:
+    """A delivery in a worker: the real code of the task, standing still somewhere."""
+
+    def __init__(self, message: Message, *, token: str, worker: str, fails: bool, put_back: Callable[[], None]) -> None:
+        self.message = message
+        self.ownership = Ownership(message.job, message.task, message.attempt, token, worker)
+        self.heartbeat: Heartbeat | None = None  # once it has its claim
+        self.end: End | None = None
+        self._fails = fails
+        self._put_back = put_back
+        self.fiber = Fiber(self._deliver)
+
+    def __repr__(self) -> str:
+        return f"{self.message.task} in {self.ownership.worker} before {self.fiber.point!r}"
+
+    @property
+    def token(self) -> str:
+        return self.ownership.token
+
+    def _deliver(self) -> None:
+        claim = self.ownership.claim()
+        if claim.verdict is ClaimVerdict.NO_RECORD:
+            self._put_back()
+        if claim.verdict is not ClaimVerdict.CLAIMED:
+            return
+        self.heartbeat = Heartbeat(
+            beat=self.ownership.beat,
+            cancelled=self.ownership.cancelled,
+            every_seconds=PATIENCE_SECONDS,  # the machine beats, between two points
+            drain_seconds=0.0,
+            first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
+        )
+        envelope = Envelope(attempt=self.message.attempt, parameters={"token": self.token, "fails": self._fails})
+        order = Order(self.message.job, self.message.task, "plain", envelope, self.ownership.worker)
+        attempt = Attempt(order, self.heartbeat, lambda *_: None)
+        self.end, _ = carry_out(order, attempt, self.ownership, self.heartbeat, patience_seconds=PATIENCE_SECONDS)
+
+
+class PlainModel:
+    """Writes who has run it."""
+
+    name: ClassVar[str] = "plain"
+    isolated: ClassVar[bool] = False
+    step_shares: ClassVar[Mapping[Step, float]] = {Step.RECONSTRUCT: 1.0}
+    min_photos: ClassVar[int] = 1
+    max_photos: ClassVar[int] = 1
+
+    def unavailable(self) -> str | None:
+        return None
+
+    def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        return parameters
+
+    def run(self, work: Work, report: Report) -> Result:
+        report(Step.RECONSTRUCT, 0.0)
+        Fiber.stand_still("the model runs")
+        report(Step.RECONSTRUCT, 0.5)
+        if work.parameters["fails"]:
+            raise ModelFailure("BACKEND_CRASHED", "as it was told")
+        (work.output_dir / "model.glb").write_text(str(work.parameters["token"]))
+        return Result()
+
+
+def choose(_model_type: str, parameters: Mapping[str, Any]) -> Choice:
+    """As `tasks.selection.choose`, of a worker that has this one model."""
+    return Choice(PlainModel(), {**parameters, "stepSeconds": 0.0}, simulated=True)
