@@ -18,7 +18,7 @@ from reconstruction_operator.telemetry import metrics, worker_metrics
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIG = "operator/reconstruction_operator/config.py"
-_READERS = {"_text", "_number", "_integer", "_choice", "_address", "_names"}
+_READERS = {"_text", "_number", "_integer", "_choice", "_address", "_names", "_grants"}
 
 
 class Setting(NamedTuple):

@@ -6,6 +6,7 @@ Both sides read this module: the operator and the worker. Tests set the attribut
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 
@@ -55,6 +56,27 @@ def _names(name: str, default: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in _text(name, default).split(",") if item.strip())
 
 
+_NAMESPACE = re.compile(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_FOLDER = re.compile(r"/[^\x00-\x1f\x7f]+")
+_FOLDER_ON_A_SERVER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\x00-\x20\x7f?#]*)?")
+
+
+def _grants(name: str, default: str, *, https: bool = False) -> tuple[tuple[str, str], ...]:
+    entries = []
+    for entry in _names(name, default):
+        namespace, _, prefix = entry.partition("=")
+        plain = prefix.replace("{namespace}", "x")
+        if not _NAMESPACE.fullmatch(namespace):
+            raise InvalidSettingError(f"{name}: {entry!r} does not begin with a namespace, or *, and =")
+        if not (_FOLDER.fullmatch(plain) or (https and _FOLDER_ON_A_SERVER.fullmatch(plain))):
+            places = "a folder (/photos/maps) or an address (https://host/maps)" if https else "a folder (/meshes/maps)"
+            raise InvalidSettingError(f"{name}: {entry!r} does not end in {places}")
+        if ".." in plain.split("/") or "{" in plain or "}" in plain:
+            raise InvalidSettingError(f"{name}: {entry!r} holds '..', or braces that are not {{namespace}}")
+        entries.append((namespace, prefix))
+    return tuple(entries)
+
+
 # --- Redis: broker and results in DB 0, job state in DB 1 -----------------------------------------------------------
 CELERY_BROKER_URL: str = _text("CELERY_BROKER_URL", "redis://localhost:6379/0")  # where tasks wait
 CELERY_RESULT_BACKEND: str = _text("CELERY_RESULT_BACKEND", "redis://localhost:6379/0")  # where workers report
@@ -98,6 +120,12 @@ OUTPUT_ROOTS: tuple[str, ...] = _names("OUTPUT_ROOTS", "")  # file:// outputs li
 INPUT_HTTPS_HOSTS: tuple[str, ...] = _names(
     "INPUT_HTTPS_HOSTS", ""
 )  # allowed hosts of https:// inputs; empty: all public
+NAMESPACE_INPUTS: tuple[tuple[str, str], ...] = _grants(
+    "NAMESPACE_INPUTS", "", https=True
+)  # namespace=folder or namespace=https://host/folder; * for all, {namespace} in it; empty: no limit by namespace
+NAMESPACE_OUTPUTS: tuple[tuple[str, str], ...] = _grants(
+    "NAMESPACE_OUTPUTS", ""
+)  # namespace=folder, as NAMESPACE_INPUTS
 INPUT_MAX_BYTES: int = _integer("INPUT_MAX_BYTES", 8 * 1024**3, minimum=1)  # of one input, also once unpacked
 INPUT_MAX_FILES: int = _integer("INPUT_MAX_FILES", 2_000, minimum=1)  # entries of one folder or archive
 IMAGE_MAX_PIXELS: int = _integer("IMAGE_MAX_PIXELS", 150_000_000, minimum=1)  # of one photo

@@ -17,6 +17,7 @@ TASK_MODULES: Final = (
     "reconstruction_operator.tasks.cleanup",
     "reconstruction_operator.tasks.registration",
     "reconstruction_operator.tasks.exposition",
+    "reconstruction_operator.tasks.roots",
 )
 PROCESS_TASK: Final = "reconstruction.process"
 CLEANUP_TASK: Final = "reconstruction.cleanup"

@@ -92,7 +92,7 @@ class Attempt:
         choice = choose(order.model_type, {} if order.envelope is None else order.envelope.parameters)
         self._measures.model = self._trace.model = choice.model.name
         if self._output_uri:
-            outputs.check_uri(self._output_uri)  # not only after an hour's work
+            outputs.check_uri(self._output_uri, namespace=self._namespace)  # not only after an hour's work
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
         sealed = None if order.envelope is None else publishing.read_sealed(order.job_id)
         if sealed is not None:
@@ -124,11 +124,15 @@ class Attempt:
             self._workspace.discard()
         if self._delivered and end is not None and end.outcome is not Outcome.SUCCEEDED:
             with contextlib.suppress(OSError, StorageError):
-                outputs.withdraw(self._output_uri, self._order.job_id)
+                outputs.withdraw(self._output_uri, self._order.job_id, namespace=self._namespace)
 
     @property
     def _output_uri(self) -> str:
         return "" if self._order.envelope is None else self._order.envelope.output_uri
+
+    @property
+    def _namespace(self) -> str:
+        return "" if self._order.envelope is None else self._order.envelope.namespace
 
     def _tell(self, reached: Reached, keep: bool) -> None:
         self._measures.reached(reached.step)
@@ -144,7 +148,8 @@ class Attempt:
             steps.report(Step.LOAD, fraction, message)
 
         order = self._order
-        load = partial(load_photos, model=choice.model, workspace=space, limits=Limits.from_config(), advance=advance)
+        limits = Limits.from_config(self._namespace)
+        load = partial(load_photos, model=choice.model, workspace=space, limits=limits, advance=advance)
         photos = call_interruptibly(lambda: load(order.job_id, order.envelope), self._heartbeat.check)
         self._inputs = Inputs(images=len(photos), bytes=sum(photo.bytes for photo in photos))
         self._measures.read(self._inputs)
@@ -177,7 +182,8 @@ class Attempt:
         manifest = call_interruptibly(lambda: self._seal(space, result, check), check)
         if uri:
             self._delivered = True
-            call_interruptibly(lambda: outputs.deliver(space.output, uri, order.job_id, order.task_id, check), check)
+            deliver = partial(outputs.deliver, space.output, uri, order.job_id, order.task_id, check)
+            call_interruptibly(lambda: deliver(namespace=self._namespace), check)
         steps.complete()
         faster = publishing.publish(space, order.job_id, replace=order.envelope is None)
         return end_of(faster or manifest, order.worker)

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urljoin
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from reconstruction_operator.services.storage import addresses, uris
+from reconstruction_operator.services.storage import addresses, tenancy, uris
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits, Tick
 
@@ -101,6 +101,8 @@ def _host_and_port(parts: SplitResult, limits: Limits) -> tuple[str, int]:
         raise StorageError(
             _REFUSED, f"{shown}: a user or a password in the URI could be read by everyone who sees the job"
         )
+    if limits.granted is not None and not tenancy.covers(limits.granted, parts):
+        raise StorageError(_REFUSED, f"{shown} is not left to namespace {limits.namespace or '(none)'} by this worker")
     host = (parts.hostname or "").rstrip(".")
     if not host:
         raise StorageError(_REFUSED, f"{shown} names no host")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconstruction_operator.services.storage import archives, downloads, names, uris
+from reconstruction_operator.services.storage import archives, downloads, names, tenancy, uris
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits, Tick
 
@@ -77,7 +78,8 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
     for index, (name, flat) in enumerate(zip(photos, names.flattened(photos), strict=True), start=1):
         tick(done / max(1, total), f"photo {index}/{len(photos)}")
         try:
-            done += _copy(folder / name, into / flat, limits.max_bytes - done, tick, done / max(1, total))
+            left_bytes = limits.max_bytes - done
+            done += _copy(folder / name, into / flat, left_bytes, tick, done / max(1, total), inside=folder)
         except (FileNotFoundError, PermissionError) as error:
             if error.filename not in (folder / name, str(folder / name)):
                 raise
@@ -94,12 +96,22 @@ def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
     if not uris.lies_below(path, limits.roots) or other_jobs:
         roots = ", ".join(str(root) for root in limits.roots)
         raise StorageError(_REFUSED, f"{path} does not lie in a folder that this worker may read ({roots})")
+    if limits.granted is not None and not uris.lies_below(
+        path, tuple(limits.located(one) for one in tenancy.folders(limits.granted))
+    ):
+        raise StorageError(
+            _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {path}: {_allowed(limits.granted)}"
+        )
     real = path.resolve()
     if real.is_file():
         return _unpack(real, str(path), into, limits, tick)
     if not real.exists():
         raise StorageError("INPUT_NOT_FOUND", f"there is no {path} on this worker")
     return take_folder(real, into, limits, tick)
+
+
+def _allowed(granted: tuple[str, ...]) -> str:
+    return f"this worker leaves it {', '.join(granted)}" if granted else "this worker leaves it nothing"
 
 
 def _unpack(archive: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
@@ -133,10 +145,15 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(folder).as_posix(), path
 
 
-def _copy(source: Path, target: Path, left_bytes: int, tick: Tick, fraction: float) -> int:
+def _copy(source: Path, target: Path, left_bytes: int, tick: Tick, fraction: float, *, inside: Path) -> int:
     """Bytes copied; it may have grown since it was listed."""
     copied = 0
-    with source.open("rb") as reader, target.open("xb") as writer:
+    # What is opened is what was meant: somebody may have put a link, or a pipe, in its place since it was listed.
+    descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as reader, target.open("xb") as writer:
+        opened = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if not opened.is_relative_to(inside.resolve()) or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StorageError(_REFUSED, f"{source} was exchanged while it was read")
         while chunk := reader.read(_CHUNK_BYTES):
             copied += len(chunk)
             if copied > left_bytes:

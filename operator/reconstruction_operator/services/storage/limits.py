@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator import config
+from reconstruction_operator.services.storage import tenancy
 
 Tick = Callable[[float, str], None]
 """Called often while something takes long: takes the fraction that is done (0.0 to 1.0) and a short message for people.
@@ -26,6 +27,8 @@ class Limits:
     max_pixels: int  # of one photo
     max_side: int  # px, of one photo
     timeout_seconds: float  # to connect, and for each read
+    namespace: str = ""  # of the job
+    granted: tuple[str, ...] | None = None  # folders and addresses that are left to it; None: no limit by namespace
     aliases: tuple[tuple[Path, Path], ...] = ()  # (as URIs name a folder, where it lies on this worker)
 
     def located(self, path: Path) -> Path:
@@ -37,12 +40,14 @@ class Limits:
         return path
 
     @classmethod
-    def from_config(cls) -> Limits:
-        """As this process is set."""
+    def from_config(cls, namespace: str = "") -> Limits:
+        """As this process is set, for a job of that namespace."""
         roots = [_root(entry) for entry in config.INPUT_ROOTS]
         return cls(
             roots=tuple(real for _, real in roots),
             aliases=tuple((named, real) for named, real in roots if named != real),
+            namespace=namespace,
+            granted=tenancy.granted(config.NAMESPACE_INPUTS, namespace),
             jobs_dir=Path(config.JOBS_DIR),
             https_hosts=tuple(host.lower() for host in config.INPUT_HTTPS_HOSTS),
             max_bytes=config.INPUT_MAX_BYTES,
@@ -51,6 +56,19 @@ class Limits:
             max_side=config.IMAGE_MAX_SIDE,
             timeout_seconds=config.DOWNLOAD_TIMEOUT_SECONDS,
         )
+
+
+def overlap_with_jobs_dir() -> str:
+    """What is wrong with the settings if jobs could reach the folders of others by them; empty: nothing."""
+    jobs = Path(config.JOBS_DIR).resolve()
+    inputs = [("INPUT_ROOTS", real) for _, real in map(_root, config.INPUT_ROOTS)]
+    for name, root in (*inputs, *(("OUTPUT_ROOTS", Path(one)) for one in config.OUTPUT_ROOTS)):
+        real = root.resolve()
+        if real.is_relative_to(jobs) or jobs.is_relative_to(real):
+            return (
+                f"{name} holds {root}, and JOBS_DIR is {config.JOBS_DIR}: neither may lie in the other, by links either"
+            )
+    return ""
 
 
 def _root(entry: str) -> tuple[Path, Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconstruction_operator import config
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.services.storage import uris
+from reconstruction_operator.services.storage import tenancy, uris
 from reconstruction_operator.services.storage.errors import StorageError
 
 _REFUSED = "OUTPUT_REFUSED"
@@ -21,14 +21,16 @@ _CHUNK_BYTES = 1 << 20
 _MANIFEST = "manifest.json"
 
 
-def deliver(source: Path, uri: str, job_id: str, task_id: str, check: Callable[[], None]) -> None:
+def deliver(
+    source: Path, uri: str, job_id: str, task_id: str, check: Callable[[], None], *, namespace: str = ""
+) -> None:
     """Copies all files of the folder `source` to the folder `uri`; `check` is called often and may raise.
 
     Raises:
         StorageError: OUTPUT_REFUSED.
 
     """
-    target = _target(uri)
+    target = _target(uri, namespace)
     target.parent.mkdir(parents=True, exist_ok=True)
     if not _is_free(target) and not _is_of(target, job_id):
         raise StorageError(_REFUSED, f"{target} is not empty, and holds no result of this job")
@@ -46,24 +48,24 @@ def deliver(source: Path, uri: str, job_id: str, task_id: str, check: Callable[[
         file_handler.delete_tree(previous)
 
 
-def withdraw(uri: str, job_id: str) -> None:
+def withdraw(uri: str, job_id: str, *, namespace: str = "") -> None:
     """Deletes what was delivered, if it is this job's.
 
     Raises:
         StorageError, OSError: it could not be deleted.
 
     """
-    target = _target(uri)
+    target = _target(uri, namespace)
     if _is_of(target, job_id):
         file_handler.delete_tree(target)
 
 
-def check_uri(uri: str) -> None:
+def check_uri(uri: str, *, namespace: str = "") -> None:
     """Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there."""
-    _target(uri)
+    _target(uri, namespace)
 
 
-def _target(uri: str) -> Path:
+def _target(uri: str, namespace: str) -> Path:
     parts = uris.split(uri, _REFUSED)
     if parts.scheme != "file":
         raise StorageError(_REFUSED, f"{parts.scheme}:// is not written by this worker; it takes file://")
@@ -74,6 +76,12 @@ def _target(uri: str) -> Path:
     if not inside or uris.lies_below(path, (Path(config.JOBS_DIR),)):
         allowed = ", ".join(config.OUTPUT_ROOTS) or "none"
         raise StorageError(_REFUSED, f"{path} does not lie below a folder that this worker may write to ({allowed})")
+    granted = tenancy.granted(config.NAMESPACE_OUTPUTS, namespace)
+    if granted is not None and not uris.lies_below(path, tenancy.folders(granted)):
+        left = ", ".join(granted) or "nothing"
+        raise StorageError(
+            _REFUSED, f"namespace {namespace or '(none)'} may not write to {path}: this worker leaves it {left}"
+        )
     return real
 
 

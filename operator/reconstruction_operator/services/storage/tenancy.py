@@ -1,0 +1,45 @@
+"""What is left to each namespace: the settings NAMESPACE_INPUTS and NAMESPACE_OUTPUTS.
+
+Without entries every namespace may use all that the other settings allow. With any, a namespace may use what an entry for it,
+or for all (`*`), names, and nothing else. It narrows the other settings and never widens them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_PLACEHOLDER: Final = "{namespace}"
+_HTTPS_PORT: Final = 443
+
+
+def granted(entries: Iterable[tuple[str, str]], namespace: str) -> tuple[str, ...] | None:
+    """The folders and addresses that the namespace may use; None: no limit. Whoever names no namespace has none of them."""
+    pairs = tuple(entries)
+    if not pairs:
+        return None
+    if not _NAMESPACE.fullmatch(namespace):  # it becomes a part of paths
+        return ()
+    return tuple(prefix.replace(_PLACEHOLDER, namespace) for name, prefix in pairs if name in ("*", namespace))
+
+
+def folders(prefixes: Iterable[str]) -> tuple[Path, ...]:
+    """Those of them that are folders."""
+    return tuple(Path(one) for one in prefixes if one.startswith("/"))
+
+
+def covers(prefixes: Iterable[str], address: SplitResult) -> bool:
+    """Whether one of them is that https:// address, or a folder above it."""
+    path = unquote(address.path) or "/"
+    if ".." in path.split("/"):  # the server decides what it means
+        return False
+    return any(
+        (prefix.hostname, prefix.port or _HTTPS_PORT) == (address.hostname, address.port or _HTTPS_PORT)
+        and f"{path}/".startswith(f"{unquote(prefix.path).rstrip('/')}/")
+        for prefix in map(urlsplit, prefixes)
+        if prefix.scheme == "https"
+    )
