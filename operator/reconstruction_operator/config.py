@@ -135,7 +135,7 @@ WORKER_METRICS_PORT: int = _integer("WORKER_METRICS_PORT", 0)  # of a worker's /
 WORKER_METRICS_HOST: str = _text("WORKER_METRICS_HOST", "0.0.0.0")  # noqa: S104  # where it listens; Prometheus comes from outside the pod
 
 # --- The operator ---------------------------------------------------------------------------------------------------
-INSTALL_ID: str = _text("INSTALL_ID", "")  # empty: the uid of the kube-system namespace
+INSTALL_ID: str = _text("INSTALL_ID", "")  # of our records in Redis; empty: made from the cluster and the Lease
 OPERATOR_NAMESPACE: str = _text("OPERATOR_NAMESPACE", "reconstruction-system")  # of the Lease
 WATCH_NAMESPACES: tuple[str, ...] = _names("WATCH_NAMESPACES", "")  # empty: all
 LEASE_NAME: str = _text("LEASE_NAME", "reconstruction-operator")  # which replica works

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from typing import Final
 
 from reconstruction_operator.api.identity import GROUP, PLURAL
@@ -15,6 +16,7 @@ _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS: Final = 30.0  # an installer applies the CRD and the Deployment at once
 _PAUSE_SECONDS: Final = 1.0
 _FORBIDDEN: Final = 403
+_USUAL_LEASE: Final = ("reconstruction-system", "reconstruction-operator")
 _NOT_FOUND: Final = 404
 
 
@@ -52,8 +54,20 @@ async def wait_for_resource(api: Api, *, patience_seconds: float = _PATIENCE_SEC
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def install_id(api: Api, configured: str, *, patience_seconds: float = _PATIENCE_SECONDS / 3) -> str:
-    """The id of this installation: as configured, or the uid of the namespace kube-system.
+def default_install_id(cluster_uid: str, lease: tuple[str, str]) -> str:
+    """The id of the installation with that Lease (namespace, name): fences count one Lease's transitions, not a cluster's.
+
+    Where the Lease is at its usual place it is the cluster's own uid.
+    """
+    if lease == _USUAL_LEASE:
+        return cluster_uid
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join((cluster_uid, *lease))))
+
+
+async def install_id(
+    api: Api, configured: str, lease: tuple[str, str], *, patience_seconds: float = _PATIENCE_SECONDS / 3
+) -> str:
+    """The id of this installation: as configured, or made from the uid of the namespace kube-system and our Lease.
 
     Raises:
         NotInstalledError: the role does not allow reading it.
@@ -76,4 +90,4 @@ async def install_id(api: Api, configured: str, *, patience_seconds: float = _PA
             _log.warning("Waiting for the namespace kube-system: %s", error)
             await asyncio.sleep(_PAUSE_SECONDS)
         else:
-            return str(namespace["metadata"]["uid"])
+            return default_install_id(str(namespace["metadata"]["uid"]), lease)

@@ -80,6 +80,7 @@ async def _prepared(api: Api, view: health.View, probes: ProbeServer, stopping: 
 
 async def _prepare(api: Api, stopping: asyncio.Event) -> Operator:
     await installation.wait_for_resource(api)
-    install_id = await installation.install_id(api, config.INSTALL_ID)
+    lease = (config.OPERATOR_NAMESPACE, config.LEASE_NAME)
+    install_id = await installation.install_id(api, config.INSTALL_ID, lease)
     _log.info("Install id %s", install_id)
     return Operator(api, install_id=install_id, namespaces=config.WATCH_NAMESPACES, stopping=stopping)
