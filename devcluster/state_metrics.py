@@ -1,6 +1,8 @@
 """What kube-state-metrics makes of an object by its custom-resource-state configuration: enough of it for our file.
 
-Gauges, state sets and infos; values as it converts them: numbers, booleans, words for booleans, times.
+Gauges, state sets and infos; values as it converts them: numbers, booleans, words for booleans, times in whole seconds.
+Written after its source (pkg/customresourcestate), since it is not to be had as a Go module everywhere; what our file does not
+use (labelFromKey, stars, lookups in lists, CEL) is left out.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ class Sample:
 
 def samples(resource: Mapping[str, Any], obj: Mapping[str, Any]) -> Iterator[Sample]:
     """The series of an object, by one entry of `spec.resources`."""
-    common = _labels(resource.get("labelsFromPath", {}), obj)
+    kind = {f"customresource_{name}": value for name, value in resource["groupVersionKind"].items()}
+    common = {**kind, **_labels(resource.get("labelsFromPath", {}), obj)}
     for metric in resource["metrics"]:
         name = f"{resource['metricNamePrefix']}_{metric['name']}"
         match metric["each"]:
@@ -36,9 +39,9 @@ def samples(resource: Mapping[str, Any], obj: Mapping[str, Any]) -> Iterator[Sam
                     for state in states["list"]:
                         yield Sample(name, {**common, states["labelName"]: state}, float(state == found))
             case {"type": "Info", "info": info}:
-                found = _at(obj, info.get("path", []))
-                if found is not None:
-                    yield Sample(name, {**common, **_labels(info.get("labelsFromPath", {}), found)}, 1.0)
+                labels = _labels(info.get("labelsFromPath", {}), _at(obj, info.get("path", [])))
+                if labels:
+                    yield Sample(name, {**common, **labels}, 1.0)
             case other:
                 raise ValueError(f"{name}: {other} is nothing that kube-state-metrics knows")
 
@@ -73,7 +76,7 @@ def _number(value: object) -> float:
         try:
             return float(value)
         except ValueError:
-            return datetime.fromisoformat(value).timestamp()
+            return float(int(datetime.fromisoformat(value).timestamp()))
     if isinstance(value, int | float):
         return float(value)
     raise TypeError(f"{value!r} is no number")

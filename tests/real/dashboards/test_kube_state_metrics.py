@@ -45,7 +45,7 @@ def test_a_job_that_succeeded_and_one_that_failed_have_all_series_together(jobs:
     assert value(succeeded, "status_progress_percent") == 100
     assert value(succeeded, "status_completion_time") >= value(succeeded, "status_start_time")
     assert value(failed, "status_condition", condition="Failed") == 1
-    assert [one.labels["reason"] for one in failed if one.name.endswith("_status_failure")] == [
+    assert [one.labels["reason"] for one in failed if one.name.endswith("_status_failure_info")] == [
         jobs.get(bad)["status"]["failure"]["reason"]
     ]
 

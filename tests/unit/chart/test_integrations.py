@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 Objects = dict[tuple[str, str], dict[str, Any]]
 Render = Callable[..., Objects]
 Refuse = Callable[..., str]
@@ -77,6 +78,28 @@ def test_the_alerts_become_a_rule_with_their_own_templates_untouched(render: Ren
 
     (group,) = objects["PrometheusRule", "reconstruction-operator"]["spec"]["groups"]
     assert group["rules"][0]["annotations"]["summary"] == "Redis does not answer {{ $labels.pod }}"
+
+
+def runbooks(objects: Objects) -> set[str]:
+    groups = objects["PrometheusRule", "reconstruction-operator"]["spec"]["groups"]
+    return {rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]}
+
+
+def test_an_alert_leads_to_its_page_in_the_repository_unless_told_where_that_can_be_read(render: Render) -> None:
+    pages = sorted(path.name for path in (REPOSITORY / "docs" / "runbooks").glob("Reconstruction*.md"))
+    asked = {"enabled": True, "runbookBaseUrl": "https://git.example.com/docs/runbooks/"}
+
+    as_is = render({"metrics": {"prometheusRule": {"enabled": True}}}, apis=APIS)
+    told = render({"metrics": {"prometheusRule": asked}}, apis=APIS)
+
+    assert sorted(runbooks(as_is)) == [f"docs/runbooks/{page}" for page in pages]
+    assert sorted(runbooks(told)) == [f"https://git.example.com/docs/runbooks/{page}" for page in pages]
+
+
+@pytest.mark.parametrize("address", ["", "https://a b", 'https://a"', "https://a/#x"])
+def test_an_address_of_runbooks_that_would_spoil_the_rule_is_refused(address: str, refuse: Refuse) -> None:
+    refused = refuse({"metrics": {"prometheusRule": {"enabled": True, "runbookBaseUrl": address}}}, apis=APIS)
+    assert "runbookBaseUrl" in refused
 
 
 def test_each_dashboard_becomes_a_config_map_that_grafanas_sidecar_finds(render: Render, filled: Path) -> None:
