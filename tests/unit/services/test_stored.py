@@ -94,7 +94,7 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         pytest.param(stored.parse_claim, CLAIM | {"at": -1}, id="claim-time-negative"),
         pytest.param(stored.parse_end, END | {"outcome": "Great"}, id="end-outcome-unknown"),
         pytest.param(stored.parse_end, END | {"outcome": 1}, id="end-outcome-number"),
-        pytest.param(stored.parse_end, END | {"message": {}}, id="end-message-mapping"),
+        pytest.param(stored.parse_end, END | {"at": "now"}, id="end-time-text"),
         pytest.param(stored.parse_stop, {"reason": "Because"}, id="stop-reason-unknown"),
         pytest.param(stored.parse_stop, {}, id="stop-empty"),
     ],
@@ -132,6 +132,8 @@ def test_wrong_parts_of_an_end_do_not_hide_its_outcome() -> None:
         END
         | {
             "simulated": "yes",
+            "message": {},
+            "worker": 7,
             "inputs": {"images": -3, "bytes": "many"},
             "outputs": {"uri": 7, "bytes": 2**60, "files": ["x"]},
             "quality": {"a": 1, "b": [2], "c": 0.5},

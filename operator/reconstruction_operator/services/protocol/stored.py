@@ -92,6 +92,11 @@ def _text(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:
     return plain(value, limit)
 
 
+def _any_text(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:
+    value = data.get(name)
+    return plain(value, limit) if isinstance(value, str) else ""
+
+
 def count(value: object) -> int | None:
     """A number of photos or bytes, or None for what cannot be one."""
     return value if type(value) is int and 0 <= value <= _MAX_INT else None
@@ -122,7 +127,7 @@ def parse_claim(data: Mapping[str, Any]) -> Claim:
         raise MalformedError("no token")
     return Claim(
         token=token,
-        owner=_text(data, "owner"),
+        owner=_any_text(data, "owner"),
         by_operator=data.get("by_operator") is True,
         at=moment(data.get("at")),
     )
@@ -151,10 +156,11 @@ def parse_end(data: Mapping[str, Any]) -> End:
     quality = data.get("quality")
     end = End(
         outcome=Outcome(_text(data, "outcome")),
-        reason=_text(data, "reason"),
-        message=_text(data, "message", MESSAGE_CHARS),
+        # The scripts take it for an end by its outcome and time alone, and so must this.
+        reason=_any_text(data, "reason"),
+        message=_any_text(data, "message", MESSAGE_CHARS),
         at=moment(data.get("at")),
-        worker=_text(data, "worker"),
+        worker=_any_text(data, "worker"),
         simulated=data.get("simulated") is True,
         inputs=codec.decode(Inputs, inputs) if isinstance(inputs, Mapping) else None,
         outputs=codec.decode(Outputs, outputs) if isinstance(outputs, Mapping) else None,

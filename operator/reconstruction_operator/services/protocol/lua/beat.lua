@@ -22,12 +22,12 @@ local function overtaken()
   return answer(false)
 end
 
-local ended = object_at(end_key)
+local ended = end_at(end_key)
 if ended then
   -- A beat that comes after the attempt's own end is harmless, and must not bring it back to life.
   return answer(ended.token == token)
 end
-local claim = object_at(claim_key)
+local claim = claim_at(claim_key)
 if claim and claim.token ~= token then return overtaken() end
 
 local record = nil

@@ -2,8 +2,8 @@
 local claim_key, alive_key, end_key, record_key, cancel_key, stop_key = unpack(KEYS)
 local token, worker, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 
-if object_at(end_key) then return {'duplicate'} end
-local claim = object_at(claim_key)
+if end_at(end_key) then return {'duplicate'} end
+local claim = claim_at(claim_key)
 if claim and claim.token ~= token then return {'duplicate'} end
 
 if attempt ~= '' then

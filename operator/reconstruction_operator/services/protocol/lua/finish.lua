@@ -2,11 +2,11 @@
 local claim_key, alive_key, end_key, record_key, cancel_key, request_key = unpack(KEYS)
 local token, worker, attempt, retention_ms, outcome, json = unpack(ARGV)
 
-local ended = object_at(end_key)
+local ended = end_at(end_key)
 if ended then
   return {ended.token == token and 'already' or 'overtaken', text_at(end_key)}
 end
-local claim = object_at(claim_key)
+local claim = claim_at(claim_key)
 if claim and claim.token ~= token then return {'overtaken', ''} end
 if attempt ~= '' then
   local want = wanted(object_at(record_key))

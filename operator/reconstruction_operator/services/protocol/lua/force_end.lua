@@ -5,8 +5,8 @@ local fence, token, owner, retention_ms, json = unpack(ARGV)
 local refused = deposed(fence_key, fence)
 if refused then return refused end
 
-if object_at(end_key) then return {'ok', text_at(end_key)} end
-local claim = object_at(claim_key)
+if end_at(end_key) then return {'ok', text_at(end_key)} end
+local claim = claim_at(claim_key)
 local alive = object_at(alive_key)
 if claim and alive and alive.token == claim.token then return {'ok', ''} end
 

@@ -8,9 +8,9 @@ local refused = deposed(fence_key, fence)
 if refused then return refused end
 
 for index = first, #KEYS, 4 do
-  local claim = object_at(KEYS[index])
+  local claim = claim_at(KEYS[index])
   local alive = object_at(KEYS[index + 1])
-  if claim and alive and alive.token == claim.token and not object_at(KEYS[index + 2]) then return {'ok', 0} end
+  if claim and alive and alive.token == claim.token and not end_at(KEYS[index + 2]) then return {'ok', 0} end
 end
 for index = 3, #KEYS do redis.call('DEL', KEYS[index]) end
 redis.pcall('SREM', records_key, job_id)

@@ -24,13 +24,37 @@ local function object_at(key)
   return nil
 end
 
+-- What a key says, or nil where the operator could not read it either (`stored`): a value that the one takes for an end and
+-- the other for nothing would leave a job between them for ever.
+local function is_time(value)
+  return type(value) == 'number' and value >= 0 and value <= 253402300799000
+end
+
+local OUTCOMES = {Succeeded = true, Failed = true, Cancelled = true, Stopped = true}
+local function end_at(key)
+  local value = object_at(key)
+  return value and OUTCOMES[value.outcome] and is_time(value.at) and value or nil
+end
+
+local function claim_at(key)
+  local value = object_at(key)
+  return value and type(value.token) == 'string' and value.token ~= '' and is_time(value.at) and value or nil
+end
+
+local STOPS = {Suspend = true, Deadline = true, Deleted = true, Superseded = true}
+local function stop_at(key)
+  local value = object_at(key)
+  return value and STOPS[value.reason] and value or nil
+end
+
 local function is_set(key)
   return redis.call('EXISTS', key) == 1
 end
 
 -- The attempt that a record wants, or nil without a record.
 local function wanted(record)
-  return record and tonumber(record.attempt) or nil
+  local attempt = record and record.attempt
+  return type(attempt) == 'number' and attempt >= 1 and attempt < 1e9 and attempt or nil
 end
 
 -- A JSON object's text with the time in front; the object must not be empty. Never decoded and encoded again here,

@@ -5,7 +5,7 @@ local fence, retention_ms, json = unpack(ARGV)
 local refused = deposed(fence_key, fence)
 if refused then return refused end
 
-if not object_at(end_key) and not object_at(stop_key) then
+if not end_at(end_key) and not stop_at(stop_key) then
   redis.call('SET', stop_key, stamped(json, now_ms()), 'PX', retention_ms)
 end
 return {'ok'}

@@ -5,9 +5,9 @@ local fence, token, owner, retention_ms, json = unpack(ARGV)
 local refused = deposed(fence_key, fence)
 if refused then return refused end
 
-local ended = object_at(end_key)
+local ended = end_at(end_key)
 if ended then return {'ok', ended.token == token and 1 or 0} end
-local claim = object_at(claim_key)
+local claim = claim_at(claim_key)
 if claim and claim.token ~= token then return {'ok', 0} end
 
 local at = now_ms()

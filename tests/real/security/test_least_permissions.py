@@ -1,0 +1,165 @@
+"""The whole system over TLS, each side as a user of Redis who may do what manifests/integrations/redis says and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import redis
+
+from devcluster import Cluster, Redis
+from devcluster.jobs import Jobs
+from devcluster.system import QUICK_SETTINGS, System
+from devcluster.waiting import wait_until
+from tests.real.security.redis_users import addresses, user
+
+pytestmark = pytest.mark.real
+
+PASSWORDS = {"operator": secrets.token_urlsafe(12), "worker": secrets.token_urlsafe(12)}
+REFUSED = r"permission|The user executing the script can't"
+ADMIN = secrets.token_urlsafe(12)
+
+
+@dataclass(frozen=True)
+class Secured:
+    """A system, and the administrator of its Redis."""
+
+    system: System
+    admin: redis.Redis
+
+    def refusals(self) -> list[str]:
+        """What was refused since the last time: user, and what for."""
+        found = [f"{one['username']}: {one['reason']} {one['object']}" for one in self.admin.acl_log()]
+        self.admin.acl_log_reset()
+        return found
+
+    def as_user(self, side: str) -> redis.Redis:
+        """A client with that side's rights."""
+        url = self.system.redis.url(1, user=f"reconstruction-{side}", password=PASSWORDS[side])
+        return redis.Redis.from_url(url, decode_responses=True)
+
+
+def message_for_later(task_id: str) -> str:
+    """Of a bare task, not before the year 2099."""
+    body = base64.b64encode(json.dumps([["later", "placeholder"], {}, {}]).encode()).decode()
+    return json.dumps(
+        {
+            "body": body,
+            "content-type": "application/json",
+            "content-encoding": "utf-8",
+            "headers": {"task": "reconstruction.process", "id": task_id, "eta": "2099-01-01T00:00:00+00:00"},
+            "properties": {
+                "delivery_tag": task_id,
+                "body_encoding": "base64",
+                "delivery_info": {"exchange": "celery", "routing_key": "celery"},
+            },
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def secured(cluster: Cluster) -> Iterator[Secured]:
+    users = [user(side, password) for side, password in PASSWORDS.items()]
+    with (
+        Redis(tls=True, password=ADMIN, users=users) as server,
+        System(cluster, server, settings=QUICK_SETTINGS) as system,
+        redis.Redis.from_url(server.url(), decode_responses=True) as admin,
+    ):
+        system.install()
+        system.start_operator(**addresses(server, "operator", PASSWORDS["operator"]))
+        for name in ("worker", "other"):
+            system.start_worker(name, concurrency=1, **addresses(server, "worker", PASSWORDS["worker"]))
+        yield Secured(system, admin)
+
+
+def test_jobs_cancels_suspensions_losses_and_deletions_need_no_more(secured: Secured, namespace: str) -> None:
+    jobs = Jobs(secured.system, namespace)
+    for name in ("whole", "cancelled"):
+        jobs.create(name)
+    jobs.wait_phase("cancelled", "Running")
+    jobs.request_cancel("cancelled")
+    jobs.confirm_cancel("cancelled")
+    assert [jobs.wait_finished(one)["status"]["phase"] for one in ("whole", "cancelled")] == ["Succeeded", "Cancelled"]
+    folder = jobs.folder("whole")
+    jobs.create("suspended")
+    jobs.wait_phase("suspended", "Running")
+    jobs.patch("suspended", suspend=True)
+    jobs.wait_phase("suspended", "Suspended")
+    for name in ("whole", "suspended"):
+        jobs.delete(name)
+    wait_until(lambda: not folder.exists(), "the deleted job's files to be gone", timeout_seconds=60)
+    jobs.create("orphaned")
+    jobs.wait_phase("orphaned", "Running")
+    secured.system.processes["worker"].kill()
+    assert jobs.wait_finished("orphaned")["status"]["phase"] == "Succeeded"
+    # A message that a worker holds and gives back when it stops.
+    tag = str(uuid.uuid4())
+    secured.admin.lpush("celery", message_for_later(tag))
+    wait_until(lambda: secured.admin.hexists("unacked", tag), "the worker to hold the message", timeout_seconds=60)
+    secured.system.processes["other"].stop()
+    assert secured.admin.llen("celery") == 1
+
+    assert secured.refusals() == []
+
+
+OUT_OF_BOUNDS = [
+    pytest.param(("FLUSHALL",), id="empty-it"),
+    pytest.param(("CONFIG", "GET", "*"), id="read-its-settings"),
+    pytest.param(("CONFIG", "SET", "dir", "/tmp"), id="change-its-settings"),
+    pytest.param(("KEYS", "*"), id="list-keys"),
+    pytest.param(("SCAN", "0"), id="scan-keys"),
+    pytest.param(("MONITOR",), id="listen-to-everything"),
+    pytest.param(("CLIENT", "LIST"), id="see-who-is-there"),
+    pytest.param(("ACL", "LIST"), id="read-the-users"),
+    pytest.param(("ACL", "SETUSER", "me", "on", "nopass", "+@all"), id="make-a-user"),
+    pytest.param(("SHUTDOWN", "NOSAVE"), id="stop-it"),
+    pytest.param(("REPLICAOF", "127.0.0.1", "1"), id="make-it-a-replica"),
+    pytest.param(("MODULE", "LIST"), id="load-modules"),
+    pytest.param(("SCRIPT", "FLUSH"), id="forget-scripts"),
+    pytest.param(("GET", "somebody:else"), id="read-another-application"),
+    pytest.param(("SET", "somebody:else", "x"), id="write-another-application"),
+    pytest.param(("EVAL", "return redis.call('FLUSHALL')", "0"), id="empty-it-by-a-script"),
+    pytest.param(("EVAL", "return redis.call('GET', 'somebody:else')", "0"), id="read-by-a-script"),
+    pytest.param(("PUBLISH", "somebody", "x"), id="speak-elsewhere"),
+    pytest.param(("PSUBSCRIBE", "*"), id="hear-everything"),
+]
+
+
+@pytest.mark.parametrize("command", OUT_OF_BOUNDS)
+@pytest.mark.parametrize("side", ["operator", "worker"])
+def test_neither_side_can(side: str, command: tuple[str, ...], secured: Secured) -> None:
+    with secured.as_user(side) as client, pytest.raises(redis.ResponseError, match=REFUSED):
+        client.execute_command(*command)
+
+
+@pytest.mark.parametrize(
+    ("side", "command"),
+    [
+        pytest.param("operator", ("BRPOP", "celery", "1"), id="the-operator-takes-no-messages"),
+        pytest.param("operator", ("SETEX", "celery-task-meta-x", "1", "{}"), id="the-operator-reports-no-progress"),
+        pytest.param("operator", ("PUBLISH", "celery-task-meta-x", "{}"), id="the-operator-publishes-no-progress"),
+        pytest.param("operator", ("SADD", "unacked", "x"), id="the-operator-touches-no-message-that-is-taken"),
+        pytest.param("worker", ("SMEMBERS", "records:x"), id="a-worker-lists-no-jobs"),
+        pytest.param("worker", ("SET", "fence:x", "9"), id="a-worker-deposes-no-operator"),
+        pytest.param("worker", ("SET", "epoch", "{}"), id="a-worker-begins-no-epoch"),
+        pytest.param("worker", ("INFO",), id="a-worker-reads-nothing-of-the-server"),
+    ],
+)
+def test_one_side_cannot_do_what_is_the_others(side: str, command: tuple[str, ...], secured: Secured) -> None:
+    with secured.as_user(side) as client, pytest.raises(redis.ResponseError, match=REFUSED):
+        client.execute_command(*command)
+
+
+def test_nobody_gets_in_without_a_password_or_with_the_others(secured: Secured) -> None:
+    server = secured.system.redis
+    for url in (
+        server.url(user="reconstruction-operator", password=PASSWORDS["worker"]),
+        server.url(user="stranger", password="x"),
+    ):
+        with redis.Redis.from_url(url) as client, pytest.raises(redis.AuthenticationError):
+            client.ping()

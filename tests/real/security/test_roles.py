@@ -1,0 +1,163 @@
+"""Viewers, editors and cancellers of one namespace, with the chart's roles, on a real API server: by what they try, not by what they ask."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster import Cluster
+from devcluster.helm import helm
+from devcluster.waiting import wait_until
+
+pytestmark = pytest.mark.real
+
+CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
+CRD = Path(__file__).resolve().parents[3] / "manifests" / "crd"
+ROLES = ("viewer", "editor", "canceller")
+SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so
+
+
+@dataclass(frozen=True)
+class Tenants:
+    """Two namespaces with a job each. `NAME-of-mine` has a role in `mine` and none in `theirs`."""
+
+    cluster: Cluster
+    mine: str
+    theirs: str
+
+    def tries(self, who: str, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        done: subprocess.CompletedProcess[str] = self.cluster.kubectl(
+            *arguments, f"--as={who}-of-mine", check=False, input=text
+        )
+        return done
+
+
+def job(name: str, namespace: str) -> str:
+    spec = {"modelType": "placeholder", "input": {"uri": "file:///photos/banana"}}
+    metadata = {"name": name, "namespace": namespace}
+    return json.dumps(
+        {"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob", "metadata": metadata, "spec": spec}
+    )
+
+
+@pytest.fixture(scope="module")
+def tenants(cluster: Cluster) -> Iterator[Tenants]:
+    cluster.kubectl("apply", "-f", CRD)
+    wait_until(
+        lambda: cluster.api.is_there("/apis/reconstruction.dev/v1alpha1"), "the API server to serve ReconstructionJobs"
+    )
+    shown = [f"--show-only=templates/people/{one}.yaml" for one in ("roles", "canceller")]
+    people = helm(
+        "template", "people", CHART, *shown, "--set=rbac.canceller.enabled=true,rbac.aggregate=false,namePrefix=people"
+    ).stdout
+    cluster.kubectl("apply", "-f", "-", input=people)
+    names = [f"tenant-{secrets.token_hex(3)}" for _ in range(2)]
+    for name in names:
+        cluster.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
+        cluster.kubectl("create", "-f", "-", input=job("job", name))
+    one = Tenants(cluster, *names)
+    for role in ROLES:
+        cluster.kubectl(
+            "-n", one.mine, "create", "rolebinding", role, f"--clusterrole=people-{role}", f"--user={role}-of-mine"
+        )
+    wait_until(
+        lambda: "you may change" in one.tries("canceller", "-n", one.mine, "label", "recon", "job", "a=b").stderr,
+        "the policy to be in effect",
+        timeout_seconds=SETTLE_SECONDS,
+    )
+    yield one
+    cluster.kubectl("delete", "-f", "-", input=people)
+    cluster.kubectl("delete", "namespace", *names, "--wait=false")
+
+
+def patch(namespace: str, body: dict[str, Any], *more: str) -> list[str]:
+    return ["-n", namespace, "patch", "recon", "job", "--type=merge", "-p", json.dumps(body), *more]
+
+
+@pytest.mark.parametrize("who", ROLES)
+def test_each_sees_the_jobs_of_its_namespace_and_of_no_other(who: str, tenants: Tenants) -> None:
+    assert "job" in tenants.tries(who, "-n", tenants.mine, "get", "recon").stdout
+    for where in (["-n", tenants.theirs], ["--all-namespaces"]):
+        assert "(Forbidden)" in tenants.tries(who, "get", "recon", *where).stderr
+
+
+@pytest.mark.parametrize("who", ROLES)
+def test_none_of_them_touches_a_job_of_another_namespace(who: str, tenants: Tenants) -> None:
+    theirs = tenants.theirs
+    before = tenants.cluster.kubectl("-n", theirs, "get", "recon", "job", "-o", "yaml").stdout
+    attempts = [
+        (patch(theirs, {"spec": {"cancelRequested": True}}), None),
+        (patch(theirs, {"spec": {"suspend": True}}), None),
+        (["-n", theirs, "delete", "recon", "job"], None),
+        (["-n", theirs, "create", "-f", "-"], job("another", theirs)),
+        (["apply", "--server-side", "-f", "-"], job("job", theirs)),
+    ]
+    for arguments, text in attempts:
+        done = tenants.tries(who, *arguments, text=text)
+        assert done.returncode == 1, arguments
+        assert "orbidden" in done.stderr, done.stderr
+    assert tenants.cluster.kubectl("-n", theirs, "get", "recon", "job", "-o", "yaml").stdout == before
+
+
+@pytest.mark.parametrize("who", ROLES)
+def test_none_of_them_writes_a_status(who: str, tenants: Tenants) -> None:
+    body = {"status": {"phase": "Succeeded"}}
+    done = tenants.tries(who, *patch(tenants.mine, body, "--subresource=status"))
+    assert "orbidden" in done.stderr
+    tenants.tries(who, *patch(tenants.mine, body))  # taken or not: the main resource has no status
+    assert (
+        tenants.cluster.api.get(f"/apis/reconstruction.dev/v1alpha1/namespaces/{tenants.mine}/reconstructionjobs/job")
+        .get("status", {})
+        .get("phase")
+        != "Succeeded"
+    )
+
+
+def test_a_viewer_changes_nothing(tenants: Tenants) -> None:
+    for arguments in (patch(tenants.mine, {"spec": {"suspend": True}}), ["-n", tenants.mine, "delete", "recon", "job"]):
+        assert "orbidden" in tenants.tries("viewer", *arguments).stderr
+
+
+def test_an_editor_makes_changes_and_deletes_jobs(tenants: Tenants) -> None:
+    assert tenants.tries("editor", "create", "-f", "-", text=job("new", tenants.mine)).returncode == 0
+    assert tenants.tries("editor", "-n", tenants.mine, "label", "recon", "new", "a=b").returncode == 0
+    assert tenants.tries("editor", "-n", tenants.mine, "delete", "recon", "new").returncode == 0
+
+
+def test_a_canceller_changes_the_two_fields_by_no_way_more(tenants: Tenants) -> None:
+    mine = tenants.mine
+    current = json.loads(tenants.cluster.kubectl("-n", mine, "get", "recon", "job", "-o", "json").stdout)
+    more = current | {"spec": current["spec"] | {"suspend": True, "cancelRequested": True}}
+    applied = json.loads(job("job", mine)) | {"spec": {"suspend": True, "input": {"uri": "file:///photos/banana"}}}
+    attempts = [
+        (["replace", "-f", "-"], json.dumps(more)),
+        (["apply", "--server-side", "--force-conflicts", "-f", "-"], json.dumps(applied)),
+        (
+            [
+                "-n",
+                mine,
+                "patch",
+                "recon",
+                "job",
+                "--type=json",
+                "-p",
+                '[{"op":"add","path":"/spec/suspend","value":true}]',
+            ],
+            None,
+        ),
+        (["create", "-f", "-"], job("another", mine)),
+        (["-n", mine, "delete", "recon", "job"], None),
+    ]
+    for arguments, text in attempts:
+        done = tenants.tries("canceller", *arguments, text=text)
+        assert done.returncode == 1, arguments
+        assert "orbidden" in done.stderr, done.stderr
+    assert tenants.tries("canceller", *patch(mine, {"spec": {"cancelRequested": True}})).returncode == 0
+    assert tenants.tries("canceller", *patch(mine, {"spec": {"cancelRequested": False}})).returncode == 0

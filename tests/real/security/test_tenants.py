@@ -1,0 +1,83 @@
+"""One tenant's jobs and another's photos, with limits by namespace, through an operator and a worker."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devcluster import Cluster, Redis
+from devcluster.jobs import Jobs
+from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.waiting import wait_until
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("photos")
+
+
+@pytest.fixture(scope="module")
+def system(cluster: Cluster, photos: Path) -> Iterator[System]:
+    """A worker that leaves to each namespace the folder of its name."""
+    limits = {"INPUT_ROOTS": str(photos), "NAMESPACE_INPUTS": f"*={photos}/{{namespace}}"}
+    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS | limits) as running:
+        running.install()
+        running.start_operator()
+        running.start_worker(concurrency=2)
+        yield running
+
+
+@pytest.fixture
+def jobs(system: System, namespace: str) -> Jobs:
+    return Jobs(system, namespace)
+
+
+def test_a_job_reads_no_photos_of_another_namespace_and_says_why(jobs: Jobs, photos: Path) -> None:
+    theirs = photos / "theirs"
+    shutil.copytree(REPOSITORY / "tests" / "data" / "photos" / "berlin", theirs, dirs_exist_ok=True)
+    (photos / jobs.namespace).mkdir()
+    (photos / jobs.namespace / "link").symlink_to(theirs)
+    spec = {"modelType": "photogrammetry", "parameters": {"quality": "fast"}}
+
+    for uri in (f"file://{theirs}", f"file://{photos}/{jobs.namespace}/link"):
+        failure = jobs.wait_finished(jobs.create(input={"uri": uri}, **spec))["status"]["failure"]
+        assert failure["reason"] == "INPUT_REFUSED"
+        assert failure["message"].startswith(f"namespace {jobs.namespace} may not read ")
+        assert f"this worker leaves it {photos}/{jobs.namespace}" in failure["message"]
+
+
+def test_a_job_reads_no_results_of_another_job(jobs: Jobs) -> None:
+    first = jobs.create()
+    jobs.wait_finished(first)
+
+    job = jobs.wait_finished(
+        jobs.create(modelType="photogrammetry", input={"uri": f"file://{jobs.folder(first)}/output"})
+    )
+
+    assert job["status"]["failure"]["reason"] == "INPUT_REFUSED"
+
+
+def test_a_job_of_the_same_name_in_another_namespace_is_another_job(jobs: Jobs, system: System) -> None:
+    system.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": f"{jobs.namespace}-2"}})
+    other = Jobs(system, f"{jobs.namespace}-2")
+    for one in (jobs, other):
+        one.create("same")
+    jobs.wait_phase("same", "Running")
+    jobs.request_cancel("same")
+    jobs.confirm_cancel("same")
+
+    assert jobs.wait_finished("same")["status"]["phase"] == "Cancelled"
+    assert other.wait_finished("same")["status"]["phase"] == "Succeeded"
+    system.cluster.api.delete(f"/api/v1/namespaces/{other.namespace}")
+
+
+def test_a_worker_whose_root_holds_the_job_folders_does_not_start(system: System) -> None:
+    worker = system.start_worker("wrong", INPUT_ROOTS=str(system.folder))
+    wait_until(lambda: not worker.alive, "the worker to end", timeout_seconds=60)
+
+    assert "This worker does not start: INPUT_ROOTS holds" in worker.log_end()
