@@ -83,12 +83,13 @@ SOMETIMES: Final = {
     "an answer is lost": 2,
     "heartbeats run out": 4,
     "half of all time passes": 1,
-    "a key is lost": 3,
+    "a run loses a key": 5,
+    "a key is lost": 2,
     "some keys are lost": 1,
     "a key holds nonsense": 1,
     "Redis is emptied": 1,
 }
-LOSSES: Final = frozenset({"a key is lost", "some keys are lost", "a key holds nonsense", "Redis is emptied"})
+LOSSES: Final = frozenset({"a key is lost", "some keys are lost", "a key holds nonsense"})
 SCENES: Final = ("fresh", "running", "emptied", "silent", "silent and given up", "silent and deleted", "published")
 
 T = TypeVar("T")
@@ -125,7 +126,7 @@ class Protocol(RuleBasedStateMachine):
         self.client.flushdb()
         protocol.run = self._checked  # type: ignore[assignment]  # the fixture puts it back
 
-    @initialize(faults=st.sets(st.sampled_from(sorted(SOMETIMES))), scene=st.sampled_from(SCENES))
+    @initialize(faults=st.sets(st.sampled_from(sorted(SOMETIMES)), min_size=8), scene=st.sampled_from(SCENES))
     def start(self, faults: set[str], scene: str) -> None:
         """With the faults of this run; and, in most, far enough on its way that more can happen from the first step on."""
         weights = ALWAYS | {name: SOMETIMES[name] for name in faults}
@@ -231,6 +232,8 @@ class Protocol(RuleBasedStateMachine):
                 self._silence(job)
             case "Redis is emptied":
                 self._empty()
+            case "a run loses a key":
+                self._lose_of_a_run(data)
             case _ if what in LOSSES:
                 self._lose(data, what)
             case _ if what.startswith("somebody"):
@@ -292,11 +295,32 @@ class Protocol(RuleBasedStateMachine):
             gone = [data.draw(st.sampled_from(there))]
         note(f"lost: {gone}")
         for key in gone:
-            self.client.delete(key)
+            self._drop(key)
             if what == "a key holds nonsense":
                 self.client.set(key, data.draw(st.sampled_from(["nonsense", "[]", "7", "x" * 70_000])), px=3_600_000)
-            self.damaged |= {job for job in JOBS if job in key} or set(JOBS)
-            self.granted.pop(key.removeprefix("claim:"), None)
+
+    def _lose_of_a_run(self, data: st.DataObject) -> None:
+        """And it is the first that notices."""
+        if not self.runs:
+            return
+        run = self.runs[data.draw(st.sampled_from(sorted(self.runs)))]
+        task, job, keys = run.message.task, run.message.job, self.keys
+        its = [keys.claim(task), keys.record(job), keys.end(task), keys.alive(task), keys.stop(task), keys.cancel(job)]
+        there = [key for key in its if key in self._now().values]
+        if not there:
+            return
+        for key in data.draw(st.sampled_from([*([key] for key in there), there[:2]])):
+            self._drop(key)
+        if data.draw(st.booleans()):
+            self._beat(run)
+        else:
+            self._advance(run, data.draw(st.sampled_from([1, 5, 100])))
+
+    def _drop(self, key: str) -> None:
+        self.client.delete(key)
+        self.state = None
+        self.damaged |= {job for job in JOBS if job in key} or set(JOBS)
+        self.granted.pop(key.removeprefix("claim:"), None)
 
     # --- Users
 

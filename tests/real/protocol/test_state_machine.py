@@ -25,7 +25,7 @@ from tests.real.protocol.machine import Protocol
 
 pytestmark = pytest.mark.real
 
-_EXAMPLES = 250
+_EXAMPLES = 200
 EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", _EXAMPLES))
 STEPS = int(os.environ.get("PROTOCOL_STEPS", "50"))  # of one example
 
