@@ -6,7 +6,7 @@ The caller is sure that the object is gone: its deletion was watched, or a consi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -79,6 +79,14 @@ class Orphans:
             orphan = self._orphans.setdefault(job.key.job_id, _Orphan(next_at=now))
             if job.sent and objects.ours(job):
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
+        metrics.ORPHANS.set(len(self._orphans))
+
+    def add_reported(self, found: Mapping[str, types.Record], now: float) -> None:
+        """There are files of these, whose objects are gone, and Redis has forgotten them."""
+        for job_id, its in found.items():
+            orphan = self._orphans.setdefault(job_id, _Orphan(next_at=now))
+            orphan.attempt, orphan.queue = its.attempt, its.queue
+            orphan.dispatched = JobKey(its.namespace, its.name, job_id)
         metrics.ORPHANS.set(len(self._orphans))
 
     def clear(self) -> None:

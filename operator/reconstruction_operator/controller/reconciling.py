@@ -157,11 +157,11 @@ class Reconciler:
         for key in parts.timers.due(now):
             parts.store.mark(key)
         gone = parts.store.take_gone()
-        for job in gone:
-            self._failures.pop(job.key, None)
-            self._steps.forget(job.key.job_id)
-            parts.admission.gone(job.key)
-            parts.timers.cancel(job.key)
+        for key in (job.key for job in gone):
+            self._failures.pop(key, None)
+            self._steps.forget(key.job_id)
+            parts.admission.gone(key)
+            parts.timers.cancel(key)
         parts.orphans.add_deleted(gone, now)
         await parts.orphans.round(fence, now)
         for key in parts.admission.admit(parts.observer.queues.waiting, now):

@@ -24,7 +24,7 @@ class Store:
         self._jobs: dict[str, Job] = {}  # by uid
         self._versions: dict[str, int] = {}  # resource version by uid
         self._dirty: dict[JobKey, None] = {}  # in order of becoming dirty
-        self._gone: dict[str, JobKey] = {}  # deleted, and not yet taken for cleaning up
+        self._gone: dict[str, Job] = {}  # deleted, and not yet taken for cleaning up
         self._buried: dict[str, None] = {}  # uids of deleted objects; one never comes back
         self.changed = asyncio.Event()  # something became dirty, or a job is gone
         self._phases: Counter[Phase] = Counter()

@@ -128,6 +128,28 @@ class Sweeper:
         )
         if strange or self._monotonic() >= self._list_at:
             await self._compare(recorded)
+        await self._look_at_folders(fence)
+
+    async def _look_at_folders(self, fence: int) -> None:
+        """What workers found after Redis had forgotten things. A folder without an object is an orphan without a record."""
+        while reported := await protocol.arun(self._state, protocol.list_folders(self._keys, self._install_id)):
+            known = self._store.ids()
+            strange = {
+                job_id: record
+                for job_id, record in reported.items()
+                if record.install_id == self._install_id and job_id not in known and job_id not in self._orphans
+            }
+            if strange:
+                listed = {key.uid for key in await list_keys(self._api, self._namespaces)}
+                gone = {job_id: record for job_id, record in strange.items() if job_id not in listed}
+                _log.info("%d job folders are left of jobs that Redis forgot and that are gone", len(gone))
+                self._orphans.add_reported(gone, self._monotonic())
+            dropped = protocol.drop_folders(
+                self._keys, fence=fence, install_id=self._install_id, job_ids=tuple(reported)
+            )
+            await protocol.arun(self._state, dropped)
+            if len(reported) < protocol.FOLDERS_BATCH:
+                return
 
     async def _find_lost_records(self, recorded: frozenset[str], fence: int) -> None:
         """Redis has lost them, or their places in the index. Who has none is looked at, also if it has ended: it gets one."""

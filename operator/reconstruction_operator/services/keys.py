@@ -64,6 +64,10 @@ class Keys:
         """Set of the job ids that have a record of this install."""
         return f"{self.prefix}records:{_name('install id', install_id)}"
 
+    def folders(self, install_id: str) -> str:
+        """Hash of the job folders that workers found after Redis had forgotten things: job id to JSON (as a record)."""
+        return f"{self.prefix}folders:{_name('install id', install_id)}"
+
     def fence(self, install_id: str) -> str:
         """The highest transition count of the Lease that was seen: digits."""
         return f"{self.prefix}fence:{_name('install id', install_id)}"

@@ -17,7 +17,8 @@ from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
 from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, Request
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import file_handler
+from reconstruction_operator.services import file_handler, folders
+from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.protocol.errors import ProtocolError
 from reconstruction_operator.services.storage import outputs
 from reconstruction_operator.services.storage.errors import StorageError
@@ -94,6 +95,8 @@ class Attempt:
         if self._output_uri:
             outputs.check_uri(self._output_uri, namespace=self._namespace)  # not only after an hour's work
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
+        if order.envelope is not None:
+            folders.note(space.root, Owner.of(order.job_id, order.envelope))
         sealed = None if order.envelope is None else publishing.read_sealed(order.job_id)
         if sealed is not None:
             logger.info("job %s has a sealed output of %s already", order.job_id, sealed.task_id)
@@ -200,6 +203,7 @@ class Attempt:
             input_bytes=None if self._inputs is None else self._inputs.bytes,
             quality=_texts(result.quality),
             uri=self._output_uri,
+            owner=None if order.envelope is None else Owner.of(order.job_id, order.envelope),
             files=publishing.describe_files(space.output, check),
         )
         publishing.seal(space.output, manifest)

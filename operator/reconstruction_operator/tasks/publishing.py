@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from reconstruction_operator.services import file_handler
+from reconstruction_operator.services.folders import MANIFEST, Owner
 from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind
 from reconstruction_operator.tasks.workspace import Workspace
 
-MANIFEST = "manifest.json"
 _MANIFEST_VERSION = 1
 _CHUNK_BYTES = 1 << 20
 _MAX_MANIFEST_BYTES = 1 << 20
@@ -42,6 +42,7 @@ class Manifest:
     input_bytes: int | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
     uri: str = ""  # where a copy was delivered; empty: nowhere
+    owner: Owner | None = None  # the operator's job; None: a bare task's
     files: tuple[SealedFile, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -56,6 +57,7 @@ class Manifest:
             "inputs": {"images": self.images, "bytes": self.input_bytes},
             "quality": dict(self.quality),
             "uri": self.uri,
+            "owner": None if self.owner is None else self.owner.to_json(),
             "files": [{"name": one.name, "bytes": one.bytes, "sha256": one.sha256} for one in self.files],
         }
 

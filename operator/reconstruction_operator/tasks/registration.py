@@ -19,6 +19,7 @@ from reconstruction_operator.models import registry
 from reconstruction_operator.services import clients, protocol
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol.errors import ProtocolError
+from reconstruction_operator.tasks.inventory import Inventory
 from reconstruction_operator.tasks.ownership import LIFE
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Registration:
         self._node = str(consumer.hostname)
         self._keys = Keys()
         self._client = clients.state_client()  # its own: the tasks' client must not be in use while a pool forks
+        self._inventory = Inventory(self._client, self._keys)
         self._draining = threading.Event()
         self._gone = threading.Event()
         self._wake = threading.Event()
@@ -66,7 +68,7 @@ class Registration:
         while not self._gone.is_set():
             pause: float | None = min(_MAX_PERIOD_SECONDS, config.WORKER_TTL_SECONDS / 3)
             if not self._draining.is_set():
-                self._say("register", self._registration())
+                self._register()
             elif not said_draining:
                 draining = protocol.start_draining(self._keys, self._node, LIFE, config.DRAIN_SECONDS)
                 said_draining = self._say("start draining", draining)
@@ -78,7 +80,15 @@ class Registration:
         self._say("unregister", protocol.unregister_worker(self._keys, self._node))
         self._client.close()
 
-    def _registration(self) -> protocol.Call[None]:
+    def _register(self) -> None:
+        try:
+            epoch = protocol.run(self._client, self._registration())
+        except (RedisError, ProtocolError) as error:
+            logger.warning("worker %s could not register: %s", self._node, error)
+        else:
+            self._inventory.epoch_is(epoch)
+
+    def _registration(self) -> protocol.Call[str]:
         pool = getattr(self._consumer, "pool", None)
         return protocol.register_worker(
             self._keys,

@@ -66,6 +66,31 @@ def test_a_finished_job_that_is_deleted_right_after_redis_was_emptied_leaves_no_
     wait_until(lambda: not folder.exists(), "the job's folder to be gone", seen=system.processes["operator"].log_end)
 
 
+def test_jobs_that_are_deleted_while_no_operator_runs_and_redis_is_emptied_leave_no_files(
+    jobs: Jobs, server: Redis, system: System
+) -> None:
+    gone = [jobs.create() for _ in range(3)]
+    stays = jobs.create()
+    for name in (*gone, stays):
+        jobs.wait_finished(name)
+    folders = [jobs.folder(name) for name in gone]
+    result = jobs.folder(stays) / "output" / "model.glb"
+    assert all(folder.is_dir() for folder in folders)
+
+    system.processes["operator"].kill()
+    for name in gone:
+        jobs.delete(name)
+    server.flushall()
+    system.start_operator()
+
+    wait_until(
+        lambda: not any(folder.exists() for folder in folders),
+        "the folders of the deleted jobs to be gone",
+        seen=system.processes["operator"].log_end,
+    )
+    assert result.is_file()
+
+
 def test_redis_hangs_while_a_cancel_is_confirmed(jobs: Jobs, server: Redis) -> None:
     name = jobs.create()
     jobs.wait_phase(name, "Running")

@@ -12,6 +12,7 @@ Every change of state is one Lua script that checks what it relies on, with Redi
 | `cancel_request:{job_id}`, `cancel:{job_id}` | operator, or the job manager | the two steps of a cancel |
 | `end:{task_id}` | worker or operator | how the attempt ended. Written once |
 | `fence:{install_id}` | operator | the newest leader's number: older ones are refused |
+| `folders:{install_id}` | workers | job folders that they found after Redis had forgotten things |
 | `epoch` | operator | missing or of another run: Redis may have forgotten things |
 
     from reconstruction_operator.services import protocol
@@ -23,7 +24,9 @@ from __future__ import annotations
 from reconstruction_operator.services.protocol.calls import Call, Script, arun, arun_all, run
 from reconstruction_operator.services.protocol.errors import DeposedError, ProtocolError, UnexpectedReplyError
 from reconstruction_operator.services.protocol.observing import (
+    FOLDERS_BATCH,
     OBSERVE_BATCH,
+    list_folders,
     list_records,
     live_workers,
     observe,
@@ -33,6 +36,7 @@ from reconstruction_operator.services.protocol.operators import (
     OPERATOR_TOKEN,
     assert_cancelled,
     clear_flags,
+    drop_folders,
     force_end,
     forget,
     index_records,
@@ -61,11 +65,13 @@ from reconstruction_operator.services.protocol.workers import (
     finish,
     mark_cleaned,
     register_worker,
+    report_folders,
     start_draining,
     unregister_worker,
 )
 
 __all__ = [
+    "FOLDERS_BATCH",
     "OBSERVE_BATCH",
     "OPERATOR_TOKEN",
     "BeatReply",
@@ -88,10 +94,12 @@ __all__ = [
     "beat",
     "claim",
     "clear_flags",
+    "drop_folders",
     "finish",
     "force_end",
     "forget",
     "index_records",
+    "list_folders",
     "list_records",
     "live_workers",
     "mark_cleaned",
@@ -100,6 +108,7 @@ __all__ = [
     "open_epoch",
     "put_record",
     "register_worker",
+    "report_folders",
     "request_cancel",
     "request_stop",
     "run",

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import TaskId, check_job_id
+from reconstruction_operator.planning.types import Record
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import scripts, stored
 from reconstruction_operator.services.protocol.calls import Call
 from reconstruction_operator.services.protocol.errors import UnexpectedReplyError
 from reconstruction_operator.services.protocol.replies import Observed, ObservedJob, WorkerInfo
 
+FOLDERS_BATCH: Final = 1_000
 OBSERVE_BATCH: Final = 500  # jobs in one `observe`: about 5 ms in which Redis answers nobody else
 _MAX_WORKERS: Final = 10_000
 _MAX_NAMES: Final = 100  # queues, or models, of one worker
@@ -69,6 +71,24 @@ def list_records(keys: Keys, install_id: str) -> Call[tuple[str, ...]]:
         return tuple(sorted(one for one in reply if _is_job_id(one)))
 
     return Call(scripts.LIST_RECORDS, (keys.records(install_id),), (), read)
+
+
+def list_folders(keys: Keys, install_id: str) -> Call[Mapping[str, Record]]:
+    """Some of the job folders that workers have reported, by job id, as the records that they might have.
+
+    A report that cannot be understood is there, too, as a record of no install: it is nobody's, and to be dropped.
+    """
+    key = keys.folders(install_id)
+    nobody = Record("", "", "", 1, "")
+
+    def read(reply: Any) -> Mapping[str, Record]:
+        pairs = zip(reply[::2], reply[1::2], strict=True)
+        return {
+            job_id: (stored.load(key, text, stored.parse_record) if _is_job_id(job_id) else None) or nobody
+            for job_id, text in pairs
+        }
+
+    return Call(scripts.LIST_FOLDERS, (key,), (FOLDERS_BATCH,), read)
 
 
 def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:

@@ -102,6 +102,17 @@ def index_records(keys: Keys, *, fence: int, install_id: str, job_ids: Sequence[
     )
 
 
+def drop_folders(keys: Keys, *, fence: int, install_id: str, job_ids: Sequence[str]) -> Call[None]:
+    """These reported job folders are looked after."""
+    return _fenced(
+        scripts.DROP_FOLDERS,
+        (keys.fence(install_id), keys.folders(install_id)),
+        tuple(job_ids),
+        fence=fence,
+        read=_nothing,
+    )
+
+
 def mark_sent(keys: Keys, *, fence: int, install_id: str, job_id: str, attempt: int) -> Call[None]:
     """Note that the attempt's message was sent now; nothing if the record wants another."""
     return _fenced(

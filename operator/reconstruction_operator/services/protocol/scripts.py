@@ -30,6 +30,7 @@ REGISTER_WORKER: Final = _plain("register_worker")
 UNREGISTER_WORKER: Final = _plain("unregister_worker")
 START_DRAINING: Final = _plain("start_draining")
 MARK_CLEANED: Final = _plain("mark_cleaned")
+REPORT_FOLDERS: Final = _plain("report_folders")
 
 # The operator's.
 PUT_RECORD: Final = _fenced("put_record")
@@ -43,10 +44,12 @@ REQUEST_STOP: Final = _fenced("request_stop")
 FORCE_END: Final = _fenced("force_end")
 FORGET: Final = _fenced("forget")
 OPEN_EPOCH: Final = _fenced("open_epoch")
+DROP_FOLDERS: Final = _fenced("drop_folders")
 
 # Reads.
 OBSERVE: Final = _plain("observe")
 RESULTS: Final = _plain("results")
 PRESENT: Final = _plain("present")
 LIST_RECORDS: Final = _plain("list_records")
+LIST_FOLDERS: Final = _plain("list_folders")
 LIVE_WORKERS: Final = _plain("live_workers")

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from reconstruction_operator import config
 from reconstruction_operator.api.outcomes import StopReason
 from reconstruction_operator.planning.types import End
+from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import scripts, stored
 from reconstruction_operator.services.protocol.calls import Call
@@ -25,6 +27,8 @@ from reconstruction_operator.services.protocol.replies import (
     FinishVerdict,
 )
 from reconstruction_operator.services.protocol.units import milliseconds
+
+_REPORT_SECONDS: Final = 86_400  # a report that no operator has asked for; the next epoch brings another
 
 
 def _checked(token: str) -> str:
@@ -134,13 +138,41 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
 
 def register_worker(
     keys: Keys, *, node: str, queues: tuple[str, ...], models: tuple[str, ...], version: str, concurrency: int
-) -> Call[None]:
-    """Say that this worker takes messages of those queues; to be repeated within `config.WORKER_TTL_SECONDS`."""
+) -> Call[str]:
+    """Say that this worker takes messages of those queues; to be repeated within `config.WORKER_TTL_SECONDS`.
+
+    The answer is another one when Redis may have forgotten things meanwhile; empty until an operator has noticed.
+    """
     said = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
     return Call(
         scripts.REGISTER_WORKER,
-        (keys.worker(node), keys.workers(), keys.draining(node)),
+        (keys.worker(node), keys.workers(), keys.draining(node), keys.epoch()),
         (node, milliseconds(config.WORKER_TTL_SECONDS), json.dumps(said)),
+        lambda reply: reply if isinstance(reply, str) else "",
+    )
+
+
+def report_folders(keys: Keys, install_id: str, owners: Sequence[Owner]) -> Call[None]:
+    """Say that there are these job folders of that install."""
+    said = [
+        (
+            owner.job_id,
+            json.dumps(
+                {
+                    "install_id": owner.install_id,
+                    "namespace": owner.namespace,
+                    "name": owner.name,
+                    "attempt": owner.attempt,
+                    "queue": owner.queue,
+                }
+            ),
+        )
+        for owner in owners
+    ]
+    return Call(
+        scripts.REPORT_FOLDERS,
+        (keys.folders(install_id),),
+        (milliseconds(_REPORT_SECONDS), *(text for pair in said for text in pair)),
         _nothing,
     )
 

@@ -1,5 +1,5 @@
--- A worker says that it takes messages, and from which queues. Answers nothing.
-local worker_key, workers_key, draining_key = unpack(KEYS)
+-- A worker says that it takes messages, and from which queues. Answers the sentinel, or an empty text.
+local worker_key, workers_key, draining_key, epoch_key = unpack(KEYS)
 local node, ttl_ms, json = unpack(ARGV)
 
 if redis.call('TYPE', workers_key).ok ~= 'zset' then redis.call('DEL', workers_key) end
@@ -8,4 +8,4 @@ redis.call('SET', worker_key, json, 'PX', ttl_ms)
 redis.call('ZADD', workers_key, digits(now + tonumber(ttl_ms)), node)
 redis.call('ZREMRANGEBYSCORE', workers_key, '-inf', digits(now))  -- those that went without a word
 redis.call('DEL', draining_key)  -- of a predecessor of the same name, which died while it was draining
-return false
+return text_at(epoch_key) or ''

@@ -1,0 +1,98 @@
+"""Whose the job folders are, as they say themselves: what is left to clean up by when Redis has forgotten a job.
+
+An attempt's folder says it in `owner.json`, a published result in the `owner` of its `manifest.json`. The folder of a bare
+`delay()` says nothing, and is nobody's to delete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconstruction_operator import config
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.api.identity import check_job_id
+
+OWNER = "owner.json"
+MANIFEST = "manifest.json"
+_MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The operator's job that a folder belongs to; `attempt` is the newest that was begun in it."""
+
+    job_id: str
+    install_id: str
+    namespace: str
+    name: str
+    queue: str
+    attempt: int
+
+    @classmethod
+    def of(cls, job_id: str, envelope: Envelope) -> Owner:
+        """The owner of what an attempt writes."""
+        return cls(
+            job_id, envelope.install_id, envelope.namespace, envelope.name, envelope.queue, attempt=envelope.attempt
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As it lies in the file."""
+        return {
+            "jobId": self.job_id,
+            "installId": self.install_id,
+            "namespace": self.namespace,
+            "name": self.name,
+            "queue": self.queue,
+            "attempt": self.attempt,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Owner:
+        """The owner of that content.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+
+        """
+        job_id, *texts = [data[name] for name in ("jobId", "installId", "namespace", "name", "queue")]
+        attempt = data["attempt"]
+        if not all(isinstance(text, str) for text in texts) or type(attempt) is not int or attempt < 1:
+            raise ValueError("not an owner")
+        install_id, namespace, name, queue = texts
+        return cls(check_job_id(job_id), install_id, namespace, name, queue, attempt)
+
+
+def note(root: Path, owner: Owner) -> None:
+    """Write into an attempt's folder whose it is."""
+    (root / OWNER).write_text(json.dumps(owner.to_json()) + "\n")
+
+
+def owners() -> Iterator[Owner]:
+    """The owner of each job folder that says one. Folders may come and go meanwhile.
+
+    Raises:
+        OSError: the job folders cannot be listed.
+
+    """
+    for folder in Path(config.JOBS_DIR).iterdir():
+        owner = _owner(folder)
+        if owner is not None and owner.job_id == folder.name:
+            yield owner
+
+
+def _owner(folder: Path) -> Owner | None:
+    found = [_read(file, "") for file in folder.glob(f"attempts/*/{OWNER}")]
+    found.append(_read(folder / "output" / MANIFEST, "owner"))
+    return max((one for one in found if one is not None), key=lambda one: one.attempt, default=None)
+
+
+def _read(file: Path, field: str) -> Owner | None:
+    with contextlib.suppress(OSError, KeyError, TypeError, ValueError), file.open("rb") as opened:
+        data = json.loads(opened.read(_MAX_BYTES))
+        return Owner.from_json(data[field] if field else data)
+    return None
