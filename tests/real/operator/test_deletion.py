@@ -63,6 +63,18 @@ def test_a_job_deleted_after_its_cancel_leaves_nothing(jobs: Jobs, state: redis.
     _delete_and_expect_nothing_left(jobs, state, name)
 
 
+def test_a_job_cancelled_before_anything_was_sent_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
+    name = jobs.create(suspend=True)
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+    uid = jobs.wait_phase(name, "Cancelled")["metadata"]["uid"]
+    assert {state.ttl(key) > 0 for key in state.keys(f"*{uid}*")} == {True}
+
+    jobs.delete(name)
+
+    wait_until(lambda: not state.keys(f"*{uid}*"), f"all keys of {name} to go", timeout_seconds=_DEADLINE_SECONDS)
+
+
 def test_a_job_deleted_between_two_attempts_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
     name = jobs.create(modelType="rough-segfault", queue="rough", backoffLimit=100)
     jobs.wait(name, "waiting for another attempt", lambda job: "nextAttemptTime" in job.get("status", {}))
