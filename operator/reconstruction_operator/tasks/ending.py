@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -86,6 +87,9 @@ def settle(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
     deadline = time.monotonic() + patience_seconds
     while True:
         if end.outcome is Outcome.CANCELLED:
+            if _is_overtaken(heartbeat):
+                logger.warning("attempt %s has been overtaken: what it was told of a cancel is old", ownership.task_id)
+                return None
             delete_files(ownership.job_id)
         reply = _finish(end, ownership, heartbeat, deadline)
         match reply.verdict:
@@ -106,6 +110,14 @@ def delete_files(job_id: str) -> None:
         file_handler.delete_job_files(job_id)
     except OSError as error:
         logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the text says it all
+
+
+def _is_overtaken(heartbeat: Heartbeat) -> bool:
+    """Asked just before files are deleted: whoever stood still meanwhile would delete another attempt's result."""
+    with contextlib.suppress(RedisError, ProtocolError):  # without Redis, what was heard last holds
+        heartbeat.ask_now()
+    interruption = heartbeat.interruption
+    return interruption is not None and interruption.kind is Kind.OVERTAKEN
 
 
 def _done(end: End) -> str:

@@ -112,6 +112,22 @@ def test_a_cancel_beats_every_other_end_and_the_files_go_first(
     assert list(jobs_dir.iterdir()) == []
 
 
+def test_a_cancel_that_an_overtaken_run_has_heard_deletes_nothing(
+    redis_server: fakeredis.FakeServer, jobs_dir: Path
+) -> None:
+    ownership = owned()
+    ownership.claim()
+    beating = heartbeat(ownership)
+    job_manager.get_redis_client().flushall()  # it stands still, the cancel is forgotten, and another run succeeds
+    owned("theirs").claim()
+    (jobs_dir / "job" / "output").mkdir(parents=True)
+
+    cancelled = End(Outcome.CANCELLED, "CANCELLED")
+
+    assert ending.settle(cancelled, ownership, beating, patience_seconds=1.0) is None
+    assert (jobs_dir / "job" / "output").exists()
+
+
 def test_files_that_cannot_be_deleted_do_not_keep_a_cancelled_job_alive(
     redis_server: fakeredis.FakeServer, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
