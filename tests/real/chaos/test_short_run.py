@@ -1,0 +1,32 @@
+"""The short form of `make chaos`, with a fixed seed: about three minutes of combined faults over 50 jobs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+SEED = 11
+
+
+@pytest.mark.timeout(900)
+def test_nothing_is_broken_by_combined_faults_over_fifty_jobs(control_plane_programs: None, tmp_path: Path) -> None:
+    report = tmp_path / "report.md"
+
+    done = subprocess.run(
+        [sys.executable, "-m", "chaos", "--short", "--seed", str(SEED), "--report", report],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=800,
+    )
+
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
+    total = re.search(r"^\| \*\*all\*\* \| (\d+) \|(.*)\|", report.read_text(), re.MULTILINE)
+    assert total is not None
+    faults, *checks = [int(one) for one in re.findall(r"\d+", total[0])][:7]
+    assert faults >= 10
+    assert all(count > 0 for count in checks), "each invariant looked at something"
