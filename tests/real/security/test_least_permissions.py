@@ -146,7 +146,6 @@ def test_neither_side_can(side: str, command: tuple[str, ...], secured: Secured)
         pytest.param("operator", ("SADD", "unacked", "x"), id="the-operator-touches-no-message-that-is-taken"),
         pytest.param("worker", ("SMEMBERS", "records:x"), id="a-worker-lists-no-jobs"),
         pytest.param("worker", ("SET", "fence:x", "9"), id="a-worker-deposes-no-operator"),
-        pytest.param("worker", ("SET", "epoch", "{}"), id="a-worker-begins-no-epoch"),
         pytest.param("worker", ("INFO",), id="a-worker-reads-nothing-of-the-server"),
     ],
 )
