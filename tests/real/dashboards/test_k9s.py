@@ -40,7 +40,11 @@ def press(jobs: Jobs, name: str, key: str) -> str:
     assert not re.search(r"\$[\w{]", " ".join(arguments)), "a variable that k9s does not have"
     done = subprocess.run(
         [plugin["command"], *arguments],
-        env={"PATH": f"{programs().kubectl.parent}:{os.defpath}", "KUBECONFIG": "/nowhere"},
+        env={
+            "PATH": f"{programs().kubectl.parent}:{os.defpath}",
+            "KUBECONFIG": "/nowhere",
+            "HOME": str(jobs.system.folder),  # where kubectl keeps its cache
+        },
         capture_output=True,
         text=True,
         check=False,
