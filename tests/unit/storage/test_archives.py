@@ -67,6 +67,17 @@ def zip_that_lies_about_its_size() -> bytes:
     return bytes(data)
 
 
+def zip_that_says_one_terabyte() -> bytes:
+    """In the extra field of ZIP64, which is there for sizes like that."""
+    extra = struct.pack("<HHQ", 1, 8, 1 << 40)
+    info = zipfile.ZipInfo("a.jpg")
+    info.extra = extra
+    data = bytearray(zipped((info, b"\0" * MB)))
+    at = data.index(b"PK\x01\x02")
+    data[at + 24 : at + 28] = b"\xff\xff\xff\xff"
+    return bytes(data)
+
+
 def zip_with_a_huge_directory() -> bytes:
     data = bytearray(zipped(("a.jpg", b"x")))
     at = data.rindex(b"PK\x05\x06")
@@ -149,7 +160,11 @@ def test_long_names_and_folders_come_out_of_a_tar(tmp_path: Path, into: Path, li
         pytest.param(zipped((zip_member("a.jpg", stat.S_IFLNK | 0o777), b"/etc/passwd")), "a link", id="zip: a link"),
         pytest.param(zipped((zip_member("a.jpg", stat.S_IFIFO | 0o666), b"")), "a device", id="zip: a pipe"),
         pytest.param(zipped(*((f"{n}.txt", b"") for n in range(21))), "more than 20 files", id="zip: too many entries"),
+        pytest.param(
+            zipped(*((f"{n}.jpg", b"") for n in range(10_000))), "more than 20 files", id="zip: 10,000 entries"
+        ),
         pytest.param(zipped(("a.jpg", b"\0" * (2 * MB))), "more than 1 MB", id="zip: a bomb"),
+        pytest.param(zip_that_says_one_terabyte(), "archive set", id="zip: a bomb of 1 TB, as it says"),
         pytest.param(zip_that_lies_about_its_size(), "archive set", id="zip: a bomb that lies"),
         pytest.param(zip_with_a_huge_directory(), "more than 20 files", id="zip: a huge directory"),
         pytest.param(encrypted_zip(), "password", id="zip: encrypted"),

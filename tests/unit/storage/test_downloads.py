@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from reconstruction_operator.services.storage import downloads
+from reconstruction_operator.services.storage import addresses, downloads
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits
 
@@ -214,6 +214,44 @@ def test_without_a_list_of_hosts_a_private_address_is_not_even_connected_to(
         )
     assert asked == ["localhost"]
     assert server.hosts == []
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
+    server: Server, tmp_path: Path, limits: Limits
+) -> None:
+    server.pages["/a.zip"] = body(b"content")
+    answers = [["127.0.0.1"]]  # a name server that says something else the next time
+
+    downloads.download(
+        server.url("/a.zip"),
+        tmp_path / "a",
+        limits,
+        lambda *_: None,
+        resolve=lambda *_: answers.pop(),
+        tls=server.tls,
+    )
+
+    assert (tmp_path / "a").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("second", ["10.96.0.1", "169.254.169.254", "127.0.0.53"])
+def test_a_redirection_is_resolved_and_checked_anew(
+    second: str, server: Server, tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first answer counts as public, so that the test's own server can give it.
+    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
+    answers = [["127.0.0.1"], [second]]
+    server.pages["/1"] = to("/2")
+
+    with pytest.raises(StorageError, match=f"INPUT_REFUSED: host localhost is at {second}, which is not a public"):
+        downloads.download(
+            server.url("/1"),
+            tmp_path / "a",
+            replace(limits, https_hosts=()),
+            lambda *_: None,
+            resolve=lambda *_: answers.pop(0),
+            tls=server.tls,
+        )
 
 
 def test_whoever_waits_can_end_a_download(server: Server, tmp_path: Path, limits: Limits) -> None:

@@ -53,6 +53,14 @@ def test_a_jpeg_with_more_pictures_behind_it_is_taken(into: Path, limits: Limits
     assert [one.path.name for one in check(into, limits)] == ["a.jpg"]
 
 
+def test_a_polyglot_is_the_photo_that_it_begins_as_and_nothing_else(
+    into: Path, limits: Limits, make_photo: MakePhoto
+) -> None:
+    (into / "a.jpg").write_bytes(make_photo("JPEG") + b"PK\x03\x04 an archive <script>of sorts</script>")
+
+    assert [(one.path.name, one.width, one.height) for one in check(into, limits)] == [("a.jpg", 64, 48)]
+
+
 def test_a_photo_with_the_suffix_of_another_kind_gets_its_own(
     into: Path, limits: Limits, make_photo: MakePhoto
 ) -> None:
@@ -92,6 +100,9 @@ def bad_photos(make_photo: MakePhoto) -> dict[str, tuple[bytes, str, str]]:
         "too many pixels": (make_photo(size=(300, 300)), "IMAGE_TOO_LARGE", "0 megapixels; at most 0"),
         "too long a side": (make_photo(size=(401, 2)), "IMAGE_TOO_LARGE", "401 x 2 px; at most 400"),
         "a decompression bomb": (png_of_size(60_000, 60_000), "IMAGE_TOO_LARGE", "60000 x 60000 px"),
+        "a line of 100,000 pixels": (png_of_size(100_000, 1), "IMAGE_TOO_LARGE", "100000 x 1 px; at most 400"),
+        "a script with a picture's name": (b"#!/bin/sh\nexit 0\n", "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+        "an archive before a JPEG": (b"PK\x03\x04" + jpeg, "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
         "a PNG that lacks most of its rows": (png_of_size(150, 150), "CORRUPT_IMAGE", "bad.jpg"),
     }
 
