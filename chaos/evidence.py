@@ -56,6 +56,7 @@ class Lag:
     uid: str
     at: float
     seconds: float | None  # None: it did not within the time
+    wanted: str = ""  # what it was to show, and what it showed at last
 
 
 @dataclass(frozen=True, slots=True)

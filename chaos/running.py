@@ -23,7 +23,7 @@ from chaos.watcher import Watcher
 JOBS_UNDER_WAY = 50
 _MOVING_SECONDS = 90.0
 _DRAIN_SECONDS = 300.0
-_LAG_SECONDS = 15.0
+_LAG_SECONDS = 35.0
 _ACTIVE = {"Running", "Cancelling"}
 _MAX_COMBINED = 3
 _ORDER = ("objects", "messages", "operators", "workers", "models", "disk", "network", "redis", "kubernetes")
@@ -204,9 +204,11 @@ class Run:
             return len(caught_up) == len(expected)
 
         wait_for(all_there, _LAG_SECONDS, self._tend)
-        for uid in expected:
-            late = caught_up.get(uid)
-            self._lags.append(Lag(uid, seen_at, None if late is None else max(0.0, late - PROGRESS_SECONDS)))
+        for uid, position in expected.items():
+            late, history = caught_up.get(uid), self._watcher.of(uid)
+            shown = history.newest if history is not None else None
+            seconds = None if late is None else max(0.0, late - PROGRESS_SECONDS)
+            self._lags.append(Lag(uid, seen_at, seconds, f"{position} was wanted, and at last there was {shown}"))
 
     def _shows(self, uid: str, position: tuple[int, int]) -> bool:
         history = self._watcher.of(uid)

@@ -58,6 +58,7 @@ class Journal:
             self.on_the_way(work, passed / seconds)
             time.sleep(_BEAT_SECONDS)
             pages.write("beat")
+        self.on_the_way(work, 1.0)  # also for one that stood still for the rest of its time
         report(Step.PREVIEW, 1.0)
         (work.output_dir / "model.glb").write_bytes(b"glTF" + pages.signature.encode())
         for number in range(2):

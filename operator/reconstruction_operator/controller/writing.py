@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 _SENDERS: Final = 8  # writes under way at once: enough to hide the round trip, few enough to stay fair
 _BURST_SECONDS: Final = 0.5  # of the rate
 _BACKOFF_SECONDS: Final = 0.25  # after a failed write; doubles
-_BACKOFF_MAX_SECONDS: Final = 5.0
+_BACKOFF_MAX_SECONDS: Final = 1.0  # a server that is well again is noticed within this time
 _WRITE_TIMEOUT_SECONDS: Final = 5.0
 _CONFLICT_PAUSE_SECONDS: Final = 1.0
 _REFUSED_PAUSE_SECONDS: Final = 10.0
@@ -73,7 +73,8 @@ class StatusWriter:
         self._monotonic = monotonic
         self._backlog = Backlog()
         self._busy: set[JobKey] = set()
-        self._failures = 0  # writes that failed in a row, whichever they were: it is the server that is unwell
+        self._failures = 0  # in a row, whichever writes they were: it is the server that is unwell
+        self._failed_at = -1.0
         self._blocked_until = 0.0
         self._wake = asyncio.Event()
         self.bucket = TokenBucket(
@@ -166,6 +167,7 @@ class StatusWriter:
         if patch is None:
             return
         kind = pending.kind.name.lower()
+        begun = self._monotonic()
         try:
             body = await self._api.request(
                 "PATCH",
@@ -176,7 +178,7 @@ class StatusWriter:
             )
         except ApiError as error:
             metrics.API_WRITES.labels(kind, _result(error)).inc()
-            self._refused(pending, error)
+            self._refused(pending, error, begun)
             return
         self._failures = 0
         metrics.API_WRITES.labels(kind, "ok").inc()
@@ -184,9 +186,12 @@ class StatusWriter:
         self._store.put(body)
         self._stored(job, pending.status, pending.events)
 
-    def _refused(self, pending: Pending, error: ApiError) -> None:
+    def _refused(self, pending: Pending, error: ApiError, begun: float) -> None:
         if error.transient:
-            self._failures += 1
+            # Those that were under way together fail together: that is one failure, and no reason to wait for longer.
+            if begun >= self._failed_at:
+                self._failures += 1
+                self._failed_at = self._monotonic()
             backoff = min(_BACKOFF_MAX_SECONDS, _BACKOFF_SECONDS * 2.0 ** min(self._failures - 1, 8))
             wait = max(error.retry_after_seconds or 0.0, backoff * random.uniform(0.75, 1.25))  # noqa: S311  # no secret
             self._blocked_until = max(self._blocked_until, self._monotonic() + wait)

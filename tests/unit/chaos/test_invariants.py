@@ -204,7 +204,7 @@ def test_progress_or_attempt_that_falls_breaks_the_fifth(looks: tuple[Look, ...]
 
 
 def test_a_status_that_stays_behind_breaks_the_fifth() -> None:
-    assert broken(evidence(lags=(Lag(UID, 9.0, 20.0),))) == {5}
+    assert broken(evidence(lags=(Lag(UID, 9.0, 40.0),))) == {5}
     assert broken(evidence(lags=(Lag(UID, 9.0, None),))) == {5}
 
 

@@ -261,6 +261,23 @@ async def test_what_the_server_could_not_take_is_tried_again(fixture: Fixture, e
     assert [name for name, _ in fixture.stored] == ["a"]
 
 
+async def test_writes_that_fail_together_are_one_failure_and_no_reason_to_wait_for_longer(fixture: Fixture) -> None:
+    fixture.server.answers = [ApiError(503, "ServiceUnavailable", "starting") for _ in range(8)]
+    fixture.leading = False
+    async with fixture.running():
+        for name in "abcdefgh":
+            fixture.writer.offer(fixture.job(name), RUNNING, ())
+        fixture.leading = True
+        await fixture.server.asked.wait()
+        while fixture.server.answers:  # noqa: ASYNC110  # the stand-in tells of its first question only
+            await asyncio.sleep(0)
+        failures = fixture.writer._failures
+        await fixture.written()
+
+    assert failures == 1
+    assert sorted(name for name, _ in fixture.stored) == list("abcdefgh")
+
+
 async def test_the_server_says_when_to_come_again(fixture: Fixture) -> None:
     fixture.server.answers = [ApiError(429, "TooManyRequests", "slow down", retry_after_seconds=1.0)]
     async with fixture.running():
