@@ -68,7 +68,13 @@ def tenants(cluster: Cluster) -> Iterator[Tenants]:
             "-n", one.mine, "create", "rolebinding", role, f"--clusterrole=people-{role}", f"--user={role}-of-mine"
         )
     wait_until(
-        lambda: "you may change" in one.tries("canceller", "-n", one.mine, "label", "recon", "job", "a=b").stderr,
+        # Another value each time: before the policy is in effect, the label is taken, and the same again would be no change.
+        lambda: (
+            "you may change"
+            in one.tries(
+                *("canceller", "-n", one.mine, "label", "--overwrite", "recon", "job", f"a={secrets.token_hex(3)}")
+            ).stderr
+        ),
         "the policy to be in effect",
         timeout_seconds=SETTLE_SECONDS,
     )
