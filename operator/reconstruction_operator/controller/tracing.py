@@ -24,8 +24,8 @@ def stored(job: Job, status: Status, emit: Emit = tracing.emit) -> None:
             attributes: dict[str, str | int] = {"job.attempt": status.attempt, "job.queue": job.queue}
             emit(Span(tracing.OPERATOR, name, place, root, start, end, attributes))
 
-    started = status.worker is not None and (before.worker is None or before.attempt != status.attempt)
-    if started and status.progress is not None:
+    # A worker may be known before its first progress, or with it: the wait is told once both are there.
+    if status.progress is not None and _begun(status) and not (_begun(before) and before.attempt == status.attempt):
         begun = status.progress.last_update_time or status.start_time
         span("wait for a worker", status.dispatch_time, begun)
     if status.phase is None or not status.phase.finished or before.phase is status.phase:
@@ -53,3 +53,7 @@ def stored(job: Job, status: Status, emit: Emit = tracing.emit) -> None:
             error="" if failed is None else f"{failed.reason}: {failed.message}",
         )
     )
+
+
+def _begun(status: Status) -> bool:
+    return status.worker is not None and status.progress is not None
