@@ -89,7 +89,7 @@ def _nothing() -> None:
 # --- Operators --------------------------------------------------------------------------------------------------------
 
 
-def _end_operator(context: Context, name: str, number: signal.Signals) -> Heal:
+def _end_process(context: Context, name: str, number: signal.Signals) -> Heal:
     process = context.scene.process(name)
     if process.alive:
         context.scene.down.add(name)
@@ -111,12 +111,12 @@ def _leader(context: Context) -> str:
 
 @_fault("operator, leader: SIGKILL", on="operators")
 def _leader_killed(context: Context) -> Heal:
-    return _end_operator(context, _leader(context), signal.SIGKILL)
+    return _end_process(context, _leader(context), signal.SIGKILL)
 
 
 @_fault("operator, leader: SIGTERM", on="operators")
 def _leader_terminated(context: Context) -> Heal:
-    return _end_operator(context, _leader(context), signal.SIGTERM)
+    return _end_process(context, _leader(context), signal.SIGTERM)
 
 
 @_fault("operator, leader: SIGSTOP, SIGCONT", on="operators", hold=(2.0, 12.0))
@@ -126,12 +126,12 @@ def _leader_stopped(context: Context) -> Heal:
 
 @_fault("operator, standby: SIGKILL", on="operators")
 def _standby_killed(context: Context) -> Heal:
-    return _end_operator(context, context.scene.standby(), signal.SIGKILL)
+    return _end_process(context, context.scene.standby(), signal.SIGKILL)
 
 
 @_fault("operator, standby: SIGTERM", on="operators")
 def _standby_terminated(context: Context) -> Heal:
-    return _end_operator(context, context.scene.standby(), signal.SIGTERM)
+    return _end_process(context, context.scene.standby(), signal.SIGTERM)
 
 
 @_fault("operator, standby: SIGSTOP, SIGCONT", on="operators", hold=(2.0, 8.0))
@@ -141,7 +141,7 @@ def _standby_stopped(context: Context) -> Heal:
 
 @_fault("jobs deleted while no operator runs", on="operators", hold=(2.0, 5.0))
 def _deleted_while_down(context: Context) -> Heal:
-    heals = [_end_operator(context, name, signal.SIGKILL) for name in OPERATORS]
+    heals = [_end_process(context, name, signal.SIGKILL) for name in OPERATORS]
     victims = [job for job in context.load.under_way if job.scenario == "steady"]
     context.load.delete(context.chance.sample(victims, min(5, len(victims))))
 
@@ -168,12 +168,12 @@ def _rolled(context: Context) -> Heal:
 
 @_fault("worker: SIGKILL", on="workers")
 def _worker_killed(context: Context) -> Heal:
-    return _end_operator(context, context.chance.choice(WORKERS), signal.SIGKILL)
+    return _end_process(context, context.chance.choice(WORKERS), signal.SIGKILL)
 
 
 @_fault("worker: SIGTERM", on="workers", hold=(3.0, 5.0))
 def _worker_terminated(context: Context) -> Heal:
-    return _end_operator(context, context.chance.choice(WORKERS), signal.SIGTERM)
+    return _end_process(context, context.chance.choice(WORKERS), signal.SIGTERM)
 
 
 @_fault("worker with its children: SIGSTOP, SIGCONT", on="workers", hold=(1.0, 15.0), cuts=True)

@@ -25,7 +25,7 @@ from chaos.proxies import ApiProxy, Network, TcpProxy
 from devcluster import Cluster, DevclusterError, Redis, debian_packages, wait_until
 from devcluster.kubeconfigs import kubeconfig, token_user, write_kubeconfig
 from devcluster.processes import Process
-from devcluster.replicas import Lease, Replica
+from devcluster.replicas import Replica
 from devcluster.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
 
 OPERATORS = ("operator-a", "operator-b")
@@ -160,11 +160,6 @@ class Scene:
         """An operator that does not lead."""
         leader = self.leader()
         return next(name for name in OPERATORS if name != leader)
-
-    @property
-    def lease(self) -> Lease:
-        """Who leads, as the API server says."""
-        return Lease(self.cluster)
 
     def process(self, name: str) -> Process:
         """The newest process of that name."""
