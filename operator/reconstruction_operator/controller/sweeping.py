@@ -142,7 +142,10 @@ class Sweeper:
             if strange:
                 listed = {key.uid for key in await list_keys(self._api, self._namespaces)}
                 gone = {job_id: record for job_id, record in strange.items() if job_id not in listed}
-                _log.info("%d job folders are left of jobs that Redis forgot and that are gone", len(gone))
+                if gone:
+                    _log.info(
+                        "%d job folders are left of deleted jobs that Redis forgot: they are cleaned up", len(gone)
+                    )
                 self._orphans.add_reported(gone, self._monotonic())
             dropped = protocol.drop_folders(
                 self._keys, fence=fence, install_id=self._install_id, job_ids=tuple(reported)
