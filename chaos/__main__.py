@@ -65,7 +65,7 @@ def _perform(options: argparse.Namespace, *, own_disk: bool) -> int:
         outcome = run.perform()
         verdicts = invariants.judge(outcome.evidence)
         good = report.is_good(outcome, verdicts)
-        if not good:
+        if not good or options.keep_logs:
             say(f"the logs are in {_keep_logs(run, seed)}")
     text = report.render(outcome, verdicts)
     print(f"\n{text}")
@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=JOBS_UNDER_WAY, help="under way at any moment (default: %(default)s)"
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report there as well")
+    parser.add_argument("--keep-logs", action="store_true", help="also where nothing was broken")
     parser.add_argument("--list", action="store_true", help="the names of all faults, and nothing else")
     return parser
 

@@ -24,6 +24,7 @@ JOBS_UNDER_WAY = 50
 _MOVING_SECONDS = 90.0
 _DRAIN_SECONDS = 300.0
 _LAG_SECONDS = 35.0
+LATE_SECONDS = 1.0  # beyond the coalescing interval: a status that is behind for longer is worth a line
 _ACTIVE = {"Running", "Cancelling"}
 _MAX_COMBINED = 3
 _ORDER = ("objects", "messages", "operators", "workers", "models", "disk", "network", "redis", "kubernetes")
@@ -208,7 +209,11 @@ class Run:
             late, history = caught_up.get(uid), self._watcher.of(uid)
             shown = history.newest if history is not None else None
             seconds = None if late is None else max(0.0, late - PROGRESS_SECONDS)
-            self._lags.append(Lag(uid, seen_at, seconds, f"{position} was wanted, and at last there was {shown}"))
+            lag = Lag(uid, seen_at, seconds, f"{position} was wanted, and at last there was {shown}")
+            self._lags.append(lag)
+            if seconds is None or seconds > LATE_SECONDS:
+                took = "too long" if seconds is None else f"{seconds:.1f} s"
+                self._say(f"     the status of {uid} was behind at {seen_at:.1f} for {took}: {lag.wanted}")
 
     def _shows(self, uid: str, position: tuple[int, int]) -> bool:
         history = self._watcher.of(uid)
