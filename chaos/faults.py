@@ -86,6 +86,10 @@ def _nothing() -> None:
     """What needs no mending but that ended processes come back."""
 
 
+NO_FAULT = Fault("none, to compare with", on="nothing", inject=lambda _: _nothing, hold=(0.5, 3.0))
+"""How long it takes until every job has changed where nothing is broken. It is not among `all_faults`."""
+
+
 # --- Operators --------------------------------------------------------------------------------------------------------
 
 

@@ -6,8 +6,8 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from chaos.evidence import Evidence
-from chaos.faults import all_faults
+from chaos.evidence import Evidence, Window
+from chaos.faults import NO_FAULT, all_faults
 from chaos.invariants import OVERTAKEN_SECONDS, TITLES, Verdict, overtaken_seconds
 from chaos.running import Outcome
 
@@ -38,7 +38,7 @@ def _summary(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
     minutes = (evidence.ended_at - outcome.begun_at) / 60
     attempts = sum(len(runs) for runs in evidence.runs.values())
     return (
-        f"Seed {outcome.options.seed}: {len(evidence.windows)} faults in {outcome.options.seconds / 60:.0f} minutes "
+        f"Seed {outcome.options.seed}: {len(_faults(evidence))} faults in {outcome.options.seconds / 60:.0f} minutes "
         f"({minutes:.0f} with the end), {len(evidence.jobs)} jobs, {outcome.options.target} of them under way at any "
         f"moment, {attempts} model processes. {len(verdicts)} checks, {broken} broken."
     )
@@ -51,20 +51,25 @@ def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
         by_job.setdefault(verdict.uid, []).append(verdict)
     head = ["fault", "times", *(f"{number}" for number in TITLES), "moving again: median, worst"]
     rows = []
-    for fault in all_faults():
+    for fault in (NO_FAULT, *all_faults()):
         windows = [one for one in evidence.windows if one.name == fault.name]
         if not windows:
             continue
         lived = {uid for one in windows for uid in _under_way(evidence, one.begin, one.moving or one.end)}
         cells = [_cell(number, lived, by_job) for number in TITLES]
-        times = [one.recovery_seconds for one in windows if one.recovery_seconds is not None]
-        recovery = f"{statistics.median(times):.1f} s, {max(times):.1f} s" if times else "-"
-        rows.append([fault.name, str(len(windows)), *cells, recovery])
+        rows.append([fault.name, str(len(windows)), *cells, _recovery(windows)])
     total = [_cell(number, set(by_job), by_job) for number in TITLES]
-    times = [one.recovery_seconds for one in evidence.windows if one.recovery_seconds is not None]
-    recovery = f"{statistics.median(times):.1f} s, {max(times):.1f} s" if times else "-"
-    rows.append(["**all**", str(len(evidence.windows)), *total, recovery])
+    rows.append(["**all**", str(len(_faults(evidence))), *total, _recovery(_faults(evidence))])
     return _table(head, rows)
+
+
+def _faults(evidence: Evidence) -> list[Window]:
+    return [one for one in evidence.windows if one.name != NO_FAULT.name]
+
+
+def _recovery(windows: Sequence[Window]) -> str:
+    times = [one.recovery_seconds for one in windows if one.recovery_seconds is not None]
+    return f"{statistics.median(times):.1f} s, {max(times):.1f} s" if times else "-"
 
 
 def _under_way(evidence: Evidence, begin: float, end: float) -> Iterable[str]:

@@ -15,7 +15,7 @@ import redis
 
 from chaos import clock, journal
 from chaos.evidence import Evidence, Lag, Outputs, Trace, Window, wait_for
-from chaos.faults import Context, Fault, all_faults
+from chaos.faults import NO_FAULT, Context, Fault, all_faults
 from chaos.load import Load
 from chaos.scene import NAMESPACES, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
 from chaos.watcher import Watcher
@@ -279,7 +279,7 @@ class Run:
 
 
 class _Deal:
-    """Which faults come next: a shuffled deck of all, dealt again and again."""
+    """Which faults come next: a shuffled deck of all, dealt again and again, each time after a round without any."""
 
     def __init__(self, faults: Sequence[Fault], chance: random.Random, *, alone_first: bool) -> None:
         self._faults = list(faults)
@@ -291,6 +291,7 @@ class _Deal:
         """One fault, or some on different things, in the order in which they can be done."""
         if not self._deck:
             self._deck = self._chance.sample(self._faults, len(self._faults))
+            return [NO_FAULT]
         if self._alone:
             self._alone -= 1
             return [self._deck.pop()]

@@ -14,8 +14,6 @@ from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
 
 REPOSITORY = Path(__file__).parents[3]
 BANANA = REPOSITORY / "examples" / "photos" / "banana"
-BERLIN = REPOSITORY / "tests" / "data" / "photos" / "berlin"
-LUND = REPOSITORY / "tests" / "data" / "photos" / "lund"
 
 
 @dataclass

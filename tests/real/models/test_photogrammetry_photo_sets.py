@@ -20,14 +20,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 PHOTOS = Path(__file__).parents[2] / "data" / "photos"
 
 
-def test_three_photos_of_a_portal_are_enough(run: Callable[[Iterable[Path]], Run]) -> None:
-    done = run((PHOTOS / "berlin").glob("*.jpg"))
-    assert done.quality["registered"] == 3
-    assert done.quality["faces"] > 10_000
-    assert trimesh.load_mesh(done.output / "model.glb").extents[1] > 0.4  # it stands upright
-
-
-def test_photos_of_all_formats_and_turned_by_exif_go_together(
+def test_three_photos_are_enough_in_any_format_and_turned_by_exif(
     run: Callable[[Iterable[Path]], Run], tmp_path: Path
 ) -> None:
     lying = {ExifTags.Base.Orientation: 8}  # as a camera held upright writes it: to be turned by 90 degrees
@@ -44,16 +37,7 @@ def test_photos_of_all_formats_and_turned_by_exif_go_together(
 
     assert done.quality["registered"] == 3
     assert done.quality["faces"] > 10_000
-
-
-def test_photos_that_overlap_too_little_fail_with_how_many_do(run: Callable[[Iterable[Path]], Run]) -> None:
-    with pytest.raises(ModelFailure) as failed:
-        run((PHOTOS / "lund").glob("*.jpg"))
-    assert failed.value.reason == "NOT_ENOUGH_OVERLAP"
-    aligned, of = failed.value.message.split(" photos overlap")[0].split(" of ")
-    assert int(aligned) < 9
-    assert of == "29"
-    assert "at least 9 are needed: take more, closer together" in failed.value.message
+    assert trimesh.load_mesh(done.output / "model.glb").extents[1] > 0.4  # the portal stands upright
 
 
 def test_photos_of_a_white_wall_fail_for_want_of_texture(run: Callable[[Iterable[Path]], Run], tmp_path: Path) -> None:
