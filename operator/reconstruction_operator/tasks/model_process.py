@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from reconstruction_operator import config
 from reconstruction_operator.models import exchange
 from reconstruction_operator.models.exchange import Defect, Exit, Failure, Message, Progress, Request
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
@@ -34,7 +35,9 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-_SECRETS = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_STATE_DB")  # no model talks to Redis
+# A model needs none of our settings, and some are secrets: it gets none, so that a new secret cannot be forgotten here.
+_SETTINGS = frozenset(name for name in vars(config) if name.isupper())  # each has the name of its variable
+_CELERYS_OWN = "CELERY_"  # it takes addresses with passwords from further variables, such as CELERY_BROKER_READ_URL
 
 
 def run_isolated(
@@ -243,6 +246,10 @@ def _with_tail(text: str, log: str) -> str:
 
 
 def _environment(scratch: Path, threads: int) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _SETTINGS and not name.startswith(_CELERYS_OWN)
+    }
     limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
     return {**inherited, **limits, "PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch)}

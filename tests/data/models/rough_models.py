@@ -45,7 +45,7 @@ class Good:
             f"photos={','.join(photo.path.name for photo in work.photos)}",
             f"threads={work.threads}",
             f"omp={os.environ.get('OMP_NUM_THREADS')}",
-            f"broker={os.environ.get('CELERY_BROKER_URL')}",
+            f"secrets={sorted(name for name, value in os.environ.items() if 'secret' in value)}",
             f"zlib={'zlib' in sys.modules}",
         ]
         (work.output_dir / "seen.txt").write_text("\n".join(seen))
@@ -122,6 +122,27 @@ class Killed(Good):
 
     def misbehave(self, work: Work, report: Report) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Patient(Good):
+    """Works until a test says that it may finish."""
+
+    name = "rough-patient"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        wait_for_sign("finish")
+
+
+class Poison(Good):
+    """Kills the process of the worker in which its task runs, each time that a test says so."""
+
+    name = "rough-poison"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        wait_for_sign("kill").unlink()  # each sign is for one kill
+        guard = Path(f"/proc/{os.getppid()}/stat").read_text()
+        os.kill(int(guard.rpartition(")")[2].split()[1]), signal.SIGKILL)  # field 4: the guard's parent is the task
+        time.sleep(60)
 
 
 class Error(Good):
@@ -206,3 +227,11 @@ class Meshless(Good):
 def leave_pid(work: Work) -> None:
     """For tests that look whether it is gone: beside the attempt's folders, which are deleted."""
     Path(os.environ["ROUGH_MODELS_PIDS"], f"{os.getpid()}.pid").touch()
+
+
+def wait_for_sign(name: str) -> Path:
+    """A file that a test makes, in a folder of its own."""
+    sign = Path(os.environ["ROUGH_MODELS_SIGNS"], name)
+    while not sign.exists():
+        time.sleep(0.05)
+    return sign

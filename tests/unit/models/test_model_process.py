@@ -12,9 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from reconstruction_operator import config
 from reconstruction_operator.models.exchange import Request
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.tasks.model_process import run_isolated
+
+from scripts import write_docs
 
 _PATIENCE_SECONDS = 60.0  # a process of Python starts in 0.3 s on a quiet machine
 _SILENCE_SECONDS = 2.0
@@ -67,11 +70,16 @@ def test_a_good_model_gives_its_result_and_its_reports(work: Work) -> None:
     assert pids_of(work.scratch_dir) == []
 
 
-def test_a_model_knows_its_threads_and_no_secrets(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CELERY_BROKER_URL", "redis://:secret@host/0")
+def test_a_model_knows_its_threads_and_none_of_our_settings(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = [setting.name for setting in write_docs.settings(Path(config.__file__).read_text())]
+    assert {"REDIS_STATE_DB", "REDIS_SENTINEL_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"} <= set(settings)
+    for name in (*settings, "CELERY_BROKER_READ_URL", "SOMEBODY_ELSES"):
+        monkeypatch.setenv(name, "a secret")
+
     run("rough-good", work)
+
     seen = (work.output_dir / "seen.txt").read_text().splitlines()
-    assert seen == ["photos=a.jpg", "threads=1", "omp=1", "broker=None", "zlib=True"]
+    assert seen == ["photos=a.jpg", "threads=1", "omp=1", "secrets=['SOMEBODY_ELSES']", "zlib=True"]
 
 
 @pytest.mark.parametrize(
