@@ -1,0 +1,121 @@
+"""A job that kills its worker each time ends Failed, and those that ran beside it end well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster import Cluster, Redis, wait_until
+from devcluster.jobs import Jobs, phase
+from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+_BACKOFF_LIMIT = 2
+_POISON = "a-poison"  # of the jobs of one second the first by its name is sent first
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the models wait for (tests/data/models)."""
+
+    folder: Path
+
+    def kill(self) -> None:
+        """The poison kills once."""
+        (self.folder / "kill").touch()
+
+    def finish(self) -> None:
+        """The others may finish."""
+        (self.folder / "finish").touch()
+
+
+@pytest.fixture
+def signs(tmp_path: Path) -> Signs:
+    return Signs(tmp_path)
+
+
+@pytest.fixture
+def system(cluster: Cluster, server: Redis) -> Iterator[System]:
+    """An operator alone: each test starts the worker that it is about."""
+    with System(cluster, server, settings=QUICK_SETTINGS) as running:
+        running.install()
+        running.start_operator()
+        yield running
+
+
+@pytest.fixture
+def start(system: System, signs: Signs) -> Callable[[str, int], None]:
+    """Starts the one worker, which is called the same each time, as the container of a pod is."""
+
+    def go(pool: str, concurrency: int) -> None:
+        models = f"{REPOSITORY}/tests/data/models"
+        system.start_worker(pool=pool, concurrency=concurrency, PYTHONPATH=models, ROUGH_MODELS_SIGNS=str(signs.folder))
+
+    return go
+
+
+def _poison(jobs: Jobs) -> str:
+    return jobs.create(_POISON, modelType="rough-poison", backoffLimit=_BACKOFF_LIMIT)
+
+
+def _innocents(jobs: Jobs) -> list[str]:
+    return [jobs.create(f"innocent-{n}", modelType="rough-patient", backoffLimit=_BACKOFF_LIMIT) for n in range(5)]
+
+
+def _wait_runs(jobs: Jobs, name: str, attempt: int) -> None:
+    def runs(job: dict[str, Any]) -> bool:
+        return phase(job) == "Running" and job["status"]["attempt"] == attempt
+
+    jobs.wait(name, f"in attempt {attempt}", runs)
+
+
+def _ended(jobs: Jobs, name: str) -> tuple[str, int, int]:
+    """Phase, attempt, failures."""
+    status = jobs.wait_finished(name, timeout_seconds=120)["status"]
+    return status["phase"], status["attempt"], status.get("failures", 0)
+
+
+def _wait_gone(system: System) -> None:
+    wait_until(lambda: not system.processes["worker"].alive, "the whole worker to be killed")
+
+
+def test_those_beside_a_poison_in_a_prefork_worker_notice_nothing(
+    jobs: Jobs, signs: Signs, start: Callable[[str, int], None]
+) -> None:
+    start("prefork", 6)
+    poison, innocents = _poison(jobs), _innocents(jobs)
+    for name in innocents:
+        _wait_runs(jobs, name, 1)
+
+    for attempt in (1, 2, 3):
+        _wait_runs(jobs, poison, attempt)
+        signs.kill()
+    assert _ended(jobs, poison) == ("Failed", 3, 3)
+    assert {phase(jobs.get(name)) for name in innocents} == {"Running"}
+    signs.finish()
+
+    assert [_ended(jobs, name) for name in innocents] == [("Succeeded", 1, 0)] * len(innocents)
+
+
+def test_those_behind_a_poison_in_a_solo_worker_only_wait_for_its_return(
+    jobs: Jobs, signs: Signs, system: System, start: Callable[[str, int], None]
+) -> None:
+    start("solo", 1)
+    signs.finish()  # at once: nothing runs beside the poison
+    poison = _poison(jobs)
+    _wait_runs(jobs, poison, 1)
+    innocents = _innocents(jobs)
+
+    for attempt in (1, 2, 3):
+        _wait_runs(jobs, poison, attempt)
+        signs.kill()
+        _wait_gone(system)
+        start("solo", 1)
+
+    assert _ended(jobs, poison) == ("Failed", 3, 3)
+    assert [_ended(jobs, name) for name in innocents] == [("Succeeded", 1, 0)] * len(innocents)
