@@ -1,7 +1,9 @@
 """kombu's Redis transport, so that it survives what it may find in Redis.
 
 Of its own, it lets a message that is no JSON, or a key of another type, end the whole worker. Here such a message is dropped
-with a word in the log, and such a key is removed: what was lost with either, the operator sends again.
+with a word in the log, and such a key is removed: what was lost with either, the operator sends again. It also ends the
+worker when a task that began before a break of the connection is acknowledged after it; here that is a failed connection
+as any other, which Celery logs: a second delivery of the message finds the attempt's claim, and ends.
 """
 
 from __future__ import annotations
@@ -84,6 +86,11 @@ class _Surviving(kombus.Channel):
             self._failed = True
             logger.error("%s cannot be understood and is dropped: %s: %.200s", what, type(error).__name__, error)  # noqa: TRY400  # a stack says nothing of who sent it
             return True
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        if self.connection is None or self.connection.client is None:
+            raise redis.ConnectionError("the connection that this channel belongs to was closed")
+        return super()._connparams(asynchronous=asynchronous)  # type: ignore[no-untyped-call]
 
     def _repair(self) -> bool:
         return repair(
