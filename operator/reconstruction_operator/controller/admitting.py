@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.store import IN_FLIGHT, Store
 from reconstruction_operator.planning import scheduling
 from reconstruction_operator.telemetry import metrics
 
@@ -69,19 +69,30 @@ class Admission:
         if not with_room:
             return ()
         sent = Counter(self._sent.values())
+        tried = {*self._store.tried(), *self._about_to_be_tried()}
         candidates = [
             scheduling.Candidate(
                 key=job.key,
                 queue=job.queue,
                 created=job.created,
                 namespace_in_flight=self._store.in_flight(job.key.namespace) + sent[job.key.namespace],
+                # Who is in flight already has had its turn: its message is to be sent again.
+                suspicion=None if job.status.phase in IN_FLIGHT else scheduling.suspicion(job.queue, job.status),
             )
             for job in jobs
             if job.queue in with_room
         ]
-        let = scheduling.admit(candidates, waiting_by_queue, self._window)
+        let = scheduling.admit(candidates, waiting_by_queue, self._window, tried)
         self._admitted.update(let)
         return let
+
+    def _about_to_be_tried(self) -> Iterator[scheduling.Suspicion]:
+        """Of those that were let or sent, and whose status does not say so yet."""
+        for key in (*self._admitted, *self._sent):
+            job = self._store.get(key)
+            its = scheduling.suspicion(job.queue, job.status) if job is not None else None
+            if its is not None:
+                yield its
 
     def _measure(self, waiting: Mapping[str, int]) -> None:
         metrics.WAITING_FOR_ROOM.clear()

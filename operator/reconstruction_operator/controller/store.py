@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller import objects
+from reconstruction_operator.planning.scheduling import Suspicion, suspicion
 from reconstruction_operator.planning.types import Job
 
-_IN_FLIGHT = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
-_WANTED = _IN_FLIGHT | {Phase.PENDING}
+IN_FLIGHT: Final = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
+_WANTED = IN_FLIGHT | {Phase.PENDING}
 _REMEMBERED = 10_000  # uids of deleted objects: an answer to a patch may come after the news of the deletion
 
 
@@ -29,6 +30,7 @@ class Store:
         self.changed = asyncio.Event()  # something became dirty, or a job is gone
         self._phases: Counter[Phase] = Counter()
         self._in_flight: Counter[str] = Counter()  # by namespace
+        self._tried: Counter[Suspicion] = Counter()  # jobs in flight
         self._wanted: Counter[tuple[str, Phase]] = Counter()  # jobs of ours that want a worker, by queue and phase
 
     def __len__(self) -> int:
@@ -126,6 +128,10 @@ class Store:
         """How many of the namespace's jobs a worker has, or is about to have."""
         return self._in_flight[namespace]
 
+    def tried(self) -> Collection[Suspicion]:
+        """Of what a job in flight is suspected."""
+        return self._tried.keys()
+
     def wanted(self) -> Mapping[tuple[str, Phase], int]:
         """How many jobs wait for a worker or have one, by queue and phase; a pair that was ever seen stays, at 0."""
         return self._wanted
@@ -136,9 +142,18 @@ class Store:
             if one is not None:
                 phase = one.status.phase or Phase.PENDING
                 self._phases[phase] += step
-                if phase in _IN_FLIGHT:
+                if phase in IN_FLIGHT:
                     self._in_flight[one.key.namespace] += step
+                    self._try(one, step)
                 if phase in _WANTED and objects.ours(one):
                     self._wanted[one.queue, phase] += step
         if job is not None:
             self._jobs[key.uid] = job
+
+    def _try(self, job: Job, step: int) -> None:
+        its = suspicion(job.queue, job.status)
+        if its is None or not objects.ours(job):
+            return
+        self._tried[its] += step
+        if not self._tried[its]:
+            del self._tried[its]  # they name workers, which come and go

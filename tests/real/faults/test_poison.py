@@ -119,3 +119,27 @@ def test_those_behind_a_poison_in_a_solo_worker_only_wait_for_its_return(
 
     assert _ended(jobs, poison) == ("Failed", 3, 3)
     assert [_ended(jobs, name) for name in innocents] == [("Succeeded", 1, 0)] * len(innocents)
+
+
+def test_those_that_lost_a_worker_twice_with_a_poison_are_tried_without_it(
+    jobs: Jobs, signs: Signs, system: System, start: Callable[[str, int], None]
+) -> None:
+    start("threads", 6)
+    poison, innocents = _poison(jobs), _innocents(jobs)
+
+    for attempt in (1, 2):
+        for name in (poison, *innocents):
+            _wait_runs(jobs, name, attempt)
+        signs.kill()
+        _wait_gone(system)
+        start("threads", 6)
+    _wait_runs(jobs, poison, 3)
+    for name in innocents:
+        jobs.wait(name, "waiting for its turn", lambda job: "one after another" in job["status"]["message"])
+    signs.kill()
+    _wait_gone(system)
+    start("threads", 6)
+
+    assert _ended(jobs, poison) == ("Failed", 3, 3)
+    signs.finish()
+    assert [_ended(jobs, name) for name in innocents] == [("Succeeded", 3, 2)] * len(innocents)
