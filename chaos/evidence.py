@@ -23,14 +23,18 @@ _LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A fault from its beginning to its end, and to when all jobs moved again. Seconds since boot."""
+    """A fault from its beginning to its end, and to when all jobs moved again. Seconds since boot; the rest as in `Fault`."""
 
     name: str
     begin: float
     end: float
     cuts: bool = False
+    deafens: bool = False
+    harms: bool = False
+    victims: frozenset[str] = frozenset()  # workers, and process ids of models, that it hit; empty: perhaps all
+    hit: bool = True  # False: there was nothing that it could hurt
     moving: float | None = None  # None: they did not within the time
-    waited: bool = True  # False: the next fault came before one could know
+    waited: bool = True  # False: the next fault came before one could know, or nothing was there to move
 
     @property
     def recovery_seconds(self) -> float | None:
@@ -46,6 +50,7 @@ class Output:
     attempt: int | None
     digest: str  # of the manifest
     signature: str  # which model process made it
+    bytes: int = 0  # of all files that the manifest names
     problem: str = ""  # a file that the manifest names and that is not there in that size
 
 
@@ -65,6 +70,7 @@ class Trace:
 
     where: str
     ttl_seconds: float | None = None  # None: for ever
+    fades: bool = True  # False: its time did not get shorter between two looks, so somebody prolongs it
 
 
 @dataclass(slots=True)
@@ -75,6 +81,9 @@ class Evidence:
     histories: Mapping[str, History] = field(default_factory=dict)  # by uid
     runs: Mapping[str, Sequence[ModelRun]] = field(default_factory=dict)  # by uid, oldest first
     outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict)  # by uid, distinct ones in order
+    final: Mapping[str, Output] = field(default_factory=dict)  # by uid: what lies there at the end
+    successes: Mapping[str, int] = field(default_factory=dict)  # by uid: attempts whose end in Redis is a success
+    prefork: frozenset[str] = frozenset()  # workers whose attempts have a process each
     windows: Sequence[Window] = ()
     lags: Sequence[Lag] = ()
     traces: Mapping[str, Sequence[Trace]] = field(default_factory=dict)  # by uid: of finished and deleted jobs
@@ -108,11 +117,15 @@ class Outputs:
 
     def look(self) -> None:
         """Note what is new."""
-        for manifest in self._jobs_dir.glob(f"*/output/{_MANIFEST}"):
-            output = _read_output(manifest)
-            known = self.found.setdefault(manifest.parent.parent.name, [])
-            if output is not None and (not known or known[-1].digest != output.digest):
+        for uid, output in self.there().items():
+            known = self.found.setdefault(uid, [])
+            if not known or known[-1].digest != output.digest:
                 known.append(output)
+
+    def there(self) -> dict[str, Output]:
+        """What lies there at this moment, by job id."""
+        read = {path.parent.parent.name: _read_output(path) for path in self._jobs_dir.glob(f"*/output/{_MANIFEST}")}
+        return {uid: output for uid, output in read.items() if output is not None}
 
 
 def _read_output(manifest: Path) -> Output | None:
@@ -130,6 +143,7 @@ def _read_output(manifest: Path) -> Output | None:
         attempt=content["attempt"],
         digest=hashlib.sha256(raw).hexdigest(),
         signature=signature,
+        bytes=sum(sizes.values()),
         problem=f"{wrong} have another size than the manifest says" if wrong else "",
     )
 

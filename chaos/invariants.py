@@ -9,20 +9,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from chaos.evidence import Evidence, Window
+from chaos.evidence import Evidence
+from chaos.excuses import OVERTAKEN_SECONDS, could_know, hearing_seconds, may_fail
 from chaos.journal import ModelRun
 from chaos.load import Job
 from chaos.watcher import OUTCOMES, History, Look
 
-OVERTAKEN_SECONDS = 5.0
-"""An attempt that was overtaken stops within this time of being able to know."""
-
 ACTING_SECONDS = 5.0
 """What a confirmation needs to reach a worker when all is well; a job that ends within it had finished before."""
 
-LAG_SECONDS = 30.0
+LAG_SECONDS = 10.0
 """Beyond the coalescing interval, before it counts as broken: a guard, since a busy machine is late with everything. The
 report has the times themselves."""
+
+TTL_SLACK_SECONDS = 2.0
+"""Times in a status are whole seconds, and what one sees of an end comes later than it was."""
 
 TITLES: Mapping[int, str] = {
     1: "ends once, and the conditions agree",
@@ -49,6 +50,7 @@ _EXPECTED: Mapping[str, frozenset[str]] = {
     "cancel at once": frozenset({"Cancelled", "Succeeded"}),
     "delete": OUTCOMES,
 }
+_GUILTY = {"unusable", "poison"}
 _UNUSABLE_REASON = "NotEnoughOverlap"
 
 
@@ -95,10 +97,6 @@ class _Case:
     def is_gone(self) -> bool:
         return self.job.deleted_at is not None or self.history.gone_at is not None
 
-    def windows(self, begin: float, end: float) -> list[Window]:
-        """Faults that were on at some moment between these."""
-        return [one for one in self.evidence.windows if one.begin <= end and one.end >= begin]
-
 
 Check = Callable[[_Case], Iterator[str]]
 """Yields one text for each time that it looked: empty, or what is wrong."""
@@ -110,6 +108,8 @@ Check = Callable[[_Case], Iterator[str]]
 def _ends_once(case: _Case) -> Iterator[str]:
     looks = case.history.looks
     ended = [look for look in looks if look.finished]
+    early = [look for look in looks if not look.finished and look.true_conditions]
+    yield f"a condition says that it has ended, and the phase does not: {early[0]}" if early else ""
     if not ended:
         if not case.is_gone:
             newest = looks[-1] if looks else None
@@ -118,7 +118,9 @@ def _ends_once(case: _Case) -> Iterator[str]:
     yield "" if all(look.finished for look in looks[looks.index(ended[0]) :]) else f"it was reopened: {looks[-5:]}"
     outcomes = {look.phase for look in ended}
     yield "" if len(outcomes) == 1 else f"it ended in more than one way: {sorted(outcomes)}"
-    wrong = [look for look in ended if look.true_conditions != _TRUTHS_OF[look.phase]]
+    wrong = [
+        look for look in ended if look.true_conditions != _TRUTHS_OF[look.phase] or look.finished_reason != look.phase
+    ]
     yield f"phase and conditions disagree: {wrong[0]}" if wrong else ""
     yield _as_expected(case, ended[0])
 
@@ -136,6 +138,16 @@ def _as_expected(case: _Case, end: Look) -> str:
     return ""
 
 
+def _suffers_for_nobody(case: _Case) -> Iterator[str]:
+    """An attempt with a process of its own fails by its own fault, or by a fault of the run: never by another job's."""
+    end = case.end
+    if end is None or case.job.scenario in _GUILTY or not case.runs:
+        return
+    alone = all(run.worker in case.evidence.prefork for run in case.runs)
+    if alone and not may_fail(case.runs, end.at, case.evidence.windows):
+        yield f"{end.failures} of its attempts failed, and nothing had harmed them" if end.failures else ""
+
+
 # --- 2: at most one attempt publishes, reports or deletes -------------------------------------------------------------
 
 
@@ -145,12 +157,11 @@ def _runs_alone(case: _Case) -> Iterator[str]:
             yield ""
             continue
         # Somebody was stopped, or cut off, while the older one ran: it may have been overtaken and not know.
-        excuses = [one for one in case.windows(older.start, older.last) if one.cuts]
-        if not excuses:
+        knows = could_know(older, newer.start, case.evidence.windows)
+        if knows is None:
             yield f"attempts {_name(older)} and {_name(newer)} ran together, and nobody was stopped or cut off"
             continue
-        could_know = max(newer.start, *(one.end for one in excuses))
-        late = older.last - could_know
+        late = older.last - knows
         yield (
             ""
             if late <= OVERTAKEN_SECONDS
@@ -175,10 +186,40 @@ def _publishes_once(case: _Case) -> Iterator[str]:
     before = [output for output in outputs if output.at <= end.at + 1.0]
     if end.phase == "Succeeded":
         yield "its result was replaced after it had been reported" if before and after else ""
-        stays = not case.is_gone
-        yield "it succeeded, and there is no result" if stays and not outputs else ""
     else:
         yield f"a result appeared after it had ended {end.phase}" if after else ""
+
+
+def _keeps_its_result(case: _Case) -> Iterator[str]:
+    """Nobody deletes it, nobody puts another in its place, and it is the one that was reported."""
+    end = case.end
+    if end is None or case.is_gone or end.phase != "Succeeded":
+        return
+    final = case.evidence.final.get(case.job.uid)
+    if final is None:
+        yield "it succeeded, and there is no result"
+        return
+    yield final.problem
+    seen = case.evidence.outputs.get(case.job.uid, ())
+    yield (
+        "another result lies there than the one that was published" if seen and seen[-1].digest != final.digest else ""
+    )
+    yield (
+        f"the result of attempt {final.attempt} lies there, and the status says attempt {end.attempt}"
+        if final.attempt is not None and final.attempt > end.attempt
+        else ""
+    )
+    yield (
+        f"its result has {final.bytes} bytes, and the status says {end.output_bytes}"
+        if end.output_bytes != final.bytes
+        else ""
+    )
+
+
+def _reports_once(case: _Case) -> Iterator[str]:
+    if not case.is_gone:
+        successes = case.evidence.successes.get(case.job.uid, 0)
+        yield f"{successes} attempts of it have succeeded, as Redis says" if successes > 1 else ""
 
 
 # --- 3: a confirmed cancel --------------------------------------------------------------------------------------------
@@ -194,31 +235,24 @@ def _cancels(case: _Case) -> Iterator[str]:
     if end.phase != "Cancelled":
         yield f"a cancel was confirmed, and it ended {end.phase}"
         return
-    allowed = max([end.at, *(one.end + OVERTAKEN_SECONDS for one in case.windows(job.created_at, end.at) if one.cuts)])
-    late = [run for run in case.runs if run.last > allowed]
-    yield f"{_name(late[0])} ran {late[0].last - end.at:.1f} s after it was reported as cancelled" if late else ""
-    started = [run for run in case.runs if run.start > end.at]
-    yield f"{_name(started[0])} started after it was reported as cancelled" if started else ""
+    for run in case.runs:
+        if run.start > end.at:
+            yield f"{_name(run)} started after it was reported as cancelled"
+        elif run.last > end.at:
+            knows = could_know(run, end.at, case.evidence.windows)
+            late = run.last - (end.at if knows is None else knows + OVERTAKEN_SECONDS)
+            yield f"{_name(run)} ran on for {late:.1f} s after it was reported as cancelled" if late > 0.0 else ""
     left = [one.where for one in case.evidence.traces.get(job.uid, ()) if one.where.startswith("/")]
     yield f"its files are left: {left}" if left else ""
 
 
 def _had_finished(case: _Case, confirmed_at: float) -> str:
     """Nobody could tell the worker in time: the work was done, or faults kept the operators from telling."""
-    done = min((run.last for run in case.runs if run.ended), default=None)
+    made = {output.signature for output in case.evidence.outputs.get(case.job.uid, ())}
+    done = max((run.last for run in case.runs if run.ended and run.signature in made), default=None)
     if done is None:
         return "a cancel was confirmed, and it ended Succeeded without a model that ended"
-    hindered = sum(
-        min(one.end, done) - max(one.begin, confirmed_at)
-        for one in case.windows(confirmed_at, done)
-        if one.begin < done and one.end > confirmed_at
-    )
-    recovering = max(
-        (one.moving or one.end for one in case.windows(confirmed_at - 30.0, done) if one.begin <= done),
-        default=confirmed_at,
-    )
-    free = done - max(confirmed_at + hindered, min(recovering, done))
-    if free > ACTING_SECONDS:
+    if hearing_seconds(confirmed_at, done, case.evidence.windows) > ACTING_SECONDS:
         return f"a cancel was confirmed {done - confirmed_at:.1f} s before its work was done, and it ended Succeeded"
     return ""
 
@@ -235,9 +269,11 @@ def _leaves_nothing(case: _Case) -> Iterator[str]:
         too_long = [
             one.where
             for one in case.evidence.traces.get(job.uid, ())
-            if one.ttl_seconds is None or one.ttl_seconds > case.evidence.retention_seconds
+            if one.ttl_seconds is None or one.ttl_seconds > case.evidence.retention_seconds or not one.fades
         ]
         yield f"it is deleted, and these are left for ever: {too_long}" if too_long else ""
+    alive = [one.where for one in case.evidence.traces.get(job.uid, ()) if "alive:" in one.where]
+    yield f"it is over, and something of it says that it lives: {alive}" if alive else ""
 
 
 # --- 5: forward only, and not behind ----------------------------------------------------------------------------------
@@ -267,17 +303,32 @@ def _is_not_behind(case: _Case) -> Iterator[str]:
 
 def _is_not_lost(case: _Case) -> Iterator[str]:
     looks = case.history.looks
-    if case.is_gone:
-        if looks or case.job.deleted_at is not None:
-            yield ""
+    if case.job.deleted_at is not None:
+        yield ""
+        return
+    if case.history.gone_at is not None:
+        yield _expired(case, case.history.gone_at)
         return
     yield "" if looks and looks[-1].finished else f"it never came to an end: {looks[-1] if looks else 'no status'}"
 
 
+def _expired(case: _Case, gone_at: float) -> str:
+    """Its object is gone, and nobody deleted it: its own time has to be over."""
+    end, seconds = case.end, case.job.ttl_seconds
+    if end is None:
+        return "it vanished before it had ended, and nobody had deleted it"
+    if seconds is None or gone_at < end.at + seconds - TTL_SLACK_SECONDS:
+        return f"it vanished {gone_at - end.at:.1f} s after its end, and ttlSecondsAfterFinished is {seconds}"
+    return ""
+
+
 _CHECKS: tuple[tuple[int, Check], ...] = (
     (1, _ends_once),
+    (1, _suffers_for_nobody),
     (2, _runs_alone),
     (2, _publishes_once),
+    (2, _keeps_its_result),
+    (2, _reports_once),
     (3, _cancels),
     (4, _leaves_nothing),
     (5, _goes_forward),
@@ -288,14 +339,23 @@ _CHECKS: tuple[tuple[int, Check], ...] = (
 
 def overtaken_seconds(evidence: Evidence) -> list[float]:
     """For each attempt that was overtaken while it ran: how long it went on after it could know."""
-    found = []
-    for job in evidence.jobs:
-        case = _Case(evidence, job)
-        for older, newer in combinations(case.runs, 2):
-            if older.last > newer.start:
-                ends = [one.end for one in case.windows(older.start, older.last) if one.cuts]
-                found.append(max(0.0, older.last - max([newer.start, *ends])))
-    return found
+    return [
+        max(0.0, older.last - (could_know(older, newer.start, evidence.windows) or newer.start))
+        for runs in evidence.runs.values()
+        for older, newer in combinations(runs, 2)
+        if older.last > newer.start
+    ]
+
+
+def confirmed_while_it_ran(evidence: Evidence) -> tuple[int, int]:
+    """How many cancels were confirmed while a model of the job ran, and how many of these jobs ended Succeeded."""
+    cases = [_Case(evidence, job) for job in evidence.jobs]
+    ran = [
+        case
+        for case in cases
+        if (at := case.job.confirmed_at) is not None and any(run.start <= at <= run.last for run in case.runs)
+    ]
+    return len(ran), sum(1 for case in ran if case.end is not None and case.end.phase == "Succeeded")
 
 
 def _name(run: ModelRun) -> str:

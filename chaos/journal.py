@@ -16,6 +16,7 @@ class ModelRun:
     start: float
     last: float  # its newest line, of whatever kind
     ended: bool  # it came to the end of its work
+    worker: str = ""
 
     @property
     def signature(self) -> str:
@@ -46,4 +47,5 @@ def _read(file: Path) -> ModelRun | None:
         start=entries[0][0],
         last=entries[-1][0],
         ended=entries[-1][1] == "end",
+        worker=lines[0][2],
     )

@@ -24,6 +24,10 @@ _LOOK_SECONDS = 0.1
 _GONE = {403, 404, 422}  # deleted, its namespace is ending, or the rules say no: the user has come too late
 _MANY = 20  # of failures: what the faults do to an innocent job must not exhaust it
 _FEW = 2
+_SHORT_SECONDS = (1.5, 7.0)
+_LONG_SECONDS = (20.0, 35.0)
+_LONG_SHARE = 0.1
+_MAY_BE_LONG = {"steady", "cancel", "withdraw"}
 
 WEIGHTS: Mapping[str, int] = {
     "steady": 40,
@@ -54,6 +58,7 @@ class Job:
     confirmed_at: float | None = None
     ended_when_confirmed: bool = False  # the answer to the confirmation showed a finished job
     deleted_at: float | None = None
+    ttl_seconds: int | None = None  # ttlSecondsAfterFinished
 
     @property
     def path(self) -> str:
@@ -62,17 +67,17 @@ class Job:
 
 
 class Load:
-    """Keeps `target` unfinished jobs there, in a thread, until `stop`."""
+    """Keeps `target` unfinished jobs there, in a thread, until `stop`. What the user of the n-th job does follows from seed and n."""
 
     def __init__(
-        self, api: Api, watcher: Watcher, photos: Path, *, namespaces: Sequence[str], target: int, chance: random.Random
+        self, api: Api, watcher: Watcher, photos: Path, *, namespaces: Sequence[str], target: int, seed: int
     ) -> None:
         self._api = api
         self._watcher = watcher
         self._photos = photos
         self._namespaces = namespaces
         self._target = target
-        self._chance = chance
+        self._seed = seed
         self._number = 0
         self._creating = threading.Event()
         self._ending = threading.Event()
@@ -119,10 +124,15 @@ class Load:
             yield
 
     def burst(self, namespace: str, count: int) -> None:
-        """Create that many more jobs at once, in that namespace."""
+        """Create that many more jobs at once, in that namespace, urgent ones."""
         with self._busy:
             for _ in range(count):
-                self._create(namespace)
+                self._create(namespace, priority="high")
+
+    def runs_in(self, namespace: str) -> bool:
+        """Whether a worker has one of the namespace's jobs."""
+        histories = [self._watcher.of(job.uid) for job in self.jobs if job.namespace == namespace]
+        return any(one.newest is not None and one.newest.phase == "Running" for one in histories if one is not None)
 
     def delete(self, jobs: list[Job]) -> None:
         """Delete these at the next opportunity, as a user does."""
@@ -149,7 +159,7 @@ class Load:
                 with self._busy:
                     wanted = self._creating.is_set() and len(self.under_way) < self._target
                     if wanted:
-                        self._create(self._chance.choice(self._namespaces))
+                        self._create()
                     self._act()
                 if not wanted:
                     self._ending.wait(_LOOK_SECONDS)
@@ -157,11 +167,14 @@ class Load:
             self.defect = error  # a user that stops would make a run look good
             raise
 
-    def _create(self, namespace: str) -> None:
-        chance = self._chance
-        scenario = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        seconds = round(chance.uniform(1.5, 7.0), 1)
+    def _create(self, namespace: str | None = None, priority: str | None = None) -> None:
         self._number += 1
+        chance = random.Random(f"{self._seed}/job/{self._number}")  # noqa: S311 -- reproducible on purpose
+        usual_namespace = chance.choice(self._namespaces)
+        scenario = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        # Some work for long enough to be overtaken, or to be cancelled well before they are done.
+        long = chance.random() < _LONG_SHARE and scenario in _MAY_BE_LONG
+        seconds = round(chance.uniform(*(_LONG_SECONDS if long else _SHORT_SECONDS)), 1)
         name = f"job-{self._number:05}"
         backoff_limit = _FEW if scenario == "poison" else _MANY
         model = {"poison": "journal-poison", "unusable": "journal-unusable"}.get(scenario, "journal")
@@ -170,7 +183,7 @@ class Load:
             "input": {"uri": f"file://{self._photos}"},
             "parameters": {"seconds": seconds},
             "backoffLimit": backoff_limit,
-            "priority": chance.choice(["low", "normal", "normal", "high"]),
+            "priority": priority or chance.choice(["low", "normal", "normal", "high"]),
         }
         if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
             spec["ttlSecondsAfterFinished"] = chance.randint(5, 20)
@@ -181,6 +194,7 @@ class Load:
             "metadata": {"name": name},
             "spec": spec,
         }
+        namespace = namespace or usual_namespace
         created = self._patiently("POST", f"{_GROUP}/namespaces/{namespace}/reconstructionjobs", body)
         if created is None:
             return
@@ -192,6 +206,7 @@ class Load:
             scenario=scenario,
             backoff_limit=backoff_limit,
             created_at=now,
+            ttl_seconds=spec.get("ttlSecondsAfterFinished"),
             actions=[(now + delay, verb) for delay, verb in plan],
         )
         with self._lock:

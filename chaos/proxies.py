@@ -98,10 +98,6 @@ class TcpProxy:
         """Cut all connections, and every new one."""
         self._loop.call_soon_threadsafe(self._set_refuses, True)
 
-    def cut(self) -> None:
-        """Cut all connections; new ones are welcome."""
-        self._loop.call_soon_threadsafe(self._cut)
-
     def heal(self) -> None:
         """Pass everything on again; what was held back goes first."""
         self._loop.call_soon_threadsafe(self._heal)
@@ -182,7 +178,8 @@ class ApiProxy:
         self._tls = ssl.create_default_context(cafile=str(ca))
         self._chance = chance
         self._refusal: Refusal | None = None
-        self._delay_seconds = 0.0
+        self._flows = asyncio.Event()
+        self._flows.set()
         self._watches_expire = False
         self._watches: set[asyncio.Event] = set()
         self._session: aiohttp.ClientSession | None = None
@@ -200,9 +197,9 @@ class ApiProxy:
         """Give that answer to a share of all requests, at random."""
         self._loop.call_soon_threadsafe(setattr, self, "_refusal", refusal)
 
-    def delay(self, seconds: float) -> None:
-        """Every answer comes that much later."""
-        self._loop.call_soon_threadsafe(setattr, self, "_delay_seconds", seconds)
+    def silence(self) -> None:
+        """Nobody is answered, and watches bring nothing: as behind a cable that was pulled."""
+        self._loop.call_soon_threadsafe(self._flows.clear)
 
     def expire_watches(self) -> None:
         """Every watch, and every new one, is told that its resourceVersion is too old (410) until `heal`."""
@@ -244,11 +241,11 @@ class ApiProxy:
 
     def _heal(self) -> None:
         self._refusal = None
-        self._delay_seconds = 0.0
         self._watches_expire = False
+        self._flows.set()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(self._delay_seconds)
+        await self._flows.wait()
         watches = request.query.get("watch") in {"1", "true"}
         refusal = self._refusal
         if refusal is not None and not watches and self._hits(refusal, request.method):
@@ -294,8 +291,9 @@ class ApiProxy:
             await response.write_eof()
             return response
 
-    @staticmethod
-    async def _stream(answer: aiohttp.ClientResponse, response: web.StreamResponse, expired: asyncio.Event) -> None:
+    async def _stream(
+        self, answer: aiohttp.ClientResponse, response: web.StreamResponse, expired: asyncio.Event
+    ) -> None:
         """All of the answer, or what has come of it when `expired` is set; never half an event of a watch."""
         stop = asyncio.ensure_future(expired.wait())
         rest = b""
@@ -307,6 +305,7 @@ class ApiProxy:
                     chunk.cancel()
                     return
                 data = chunk.result()
+                await self._flows.wait()
                 if not data:
                     await response.write(rest)
                     return

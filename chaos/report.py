@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from chaos.evidence import Evidence, Window
-from chaos.faults import NO_FAULT, all_faults
-from chaos.invariants import OVERTAKEN_SECONDS, TITLES, Verdict, overtaken_seconds
+from chaos.excuses import OVERTAKEN_SECONDS
+from chaos.faults import all_faults
+from chaos.faults.table import NO_FAULT
+from chaos.invariants import TITLES, Verdict, confirmed_while_it_ran, overtaken_seconds
 from chaos.running import Outcome
 
 _MAX_SHOWN = 60
@@ -57,7 +59,9 @@ def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
             continue
         lived = {uid for one in windows for uid in _under_way(evidence, one.begin, one.moving or one.end)}
         cells = [_cell(number, lived, by_job) for number in TITLES]
-        rows.append([fault.name, str(len(windows)), *cells, _recovery(windows)])
+        missed = sum(1 for one in windows if not one.hit)
+        times = f"{len(windows)} ({missed} found nothing to hurt)" if missed else str(len(windows))
+        rows.append([fault.name, times, *cells, _recovery(windows)])
     total = [_cell(number, set(by_job), by_job) for number in TITLES]
     rows.append(["**all**", str(len(_faults(evidence))), *total, _recovery(_faults(evidence))])
     return _table(head, rows)
@@ -104,11 +108,16 @@ def _figures(evidence: Evidence) -> str:
     )
     scenarios = Counter(job.scenario for job in evidence.jobs)
     overtaken = overtaken_seconds(evidence)
+    ran, succeeded = confirmed_while_it_ran(evidence)
     lags = [one.seconds for one in evidence.lags if one.seconds is not None]
     on_time = sum(1 for one in lags if one == 0.0)
     rows = [
         ["jobs by what their users did", ", ".join(f"{count} {name}" for name, count in scenarios.most_common())],
         ["jobs by how they ended", ", ".join(f"{count} {name}" for name, count in ends.most_common())],
+        [
+            "cancels that were confirmed while a model ran",
+            f"{ran}, of which {succeeded} had no time to be heard and ended Succeeded",
+        ],
         [
             "an overtaken attempt ran on after it could know",
             f"worst {max(overtaken):.1f} s of {len(overtaken)} (bound {OVERTAKEN_SECONDS:g} s)" if overtaken else "-",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import random
 import traceback
@@ -13,11 +14,13 @@ from typing import Self
 
 import redis
 
-from chaos import clock, journal
-from chaos.evidence import Evidence, Lag, Outputs, Trace, Window, wait_for
-from chaos.faults import NO_FAULT, Context, Fault, all_faults
-from chaos.load import Load
-from chaos.scene import NAMESPACES, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
+from chaos import clock, journal, remains
+from chaos.evidence import Evidence, Lag, Outputs, Window, wait_for
+from chaos.faults import all_faults
+from chaos.faults.table import Context, Fault
+from chaos.load import Job, Load
+from chaos.plan import Round, rounds
+from chaos.scene import NAMESPACES, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
 from chaos.watcher import Watcher
 
 JOBS_UNDER_WAY = 50
@@ -26,9 +29,10 @@ _DRAIN_SECONDS = 300.0
 _LAG_SECONDS = 35.0
 LATE_SECONDS = 1.0  # beyond the coalescing interval: a status that is behind for longer is worth a line
 _ACTIVE = {"Running", "Cancelling"}
-_MAX_COMBINED = 3
-_ORDER = ("objects", "messages", "operators", "workers", "models", "disk", "network", "redis", "kubernetes")
-"""Faults that need the API server or Redis themselves come before those that take it away."""
+_STOPPING = {"Cancelling", "Suspended"}  # their progress is not shown any more
+_WAITING = {None, "Pending", "Queued"}
+_ASK_SECONDS = 0.5
+_FADING_SECONDS = 8.0  # between two looks at what is left: more than two sweeps
 
 Say = Callable[[str], None]
 
@@ -61,8 +65,8 @@ class Run:
     def __init__(self, options: Options, *, own_disk: bool, say: Say) -> None:
         self._options = options
         self._say = say
-        self._chance = random.Random(options.seed)  # noqa: S311 -- reproducible on purpose
-        self._scene = Scene(random.Random(options.seed + 1), own_disk=own_disk)  # noqa: S311
+        # Reproducible on purpose: which requests of an operator the spoilt network refuses.
+        self._scene = Scene(random.Random(options.seed), own_disk=own_disk)  # noqa: S311
         self._stack = contextlib.ExitStack()
         self._windows: list[Window] = []
         self._lags: list[Lag] = []
@@ -83,7 +87,7 @@ class Run:
                 self._scene.photos,
                 namespaces=NAMESPACES,
                 target=self._options.target,
-                chance=random.Random(self._options.seed + 2),  # noqa: S311
+                seed=self._options.seed,
             )
             starting.callback(self._load.stop)
             self._stack = starting.pop_all()
@@ -112,11 +116,14 @@ class Run:
         self._load.start()
         self._say(f"waiting for {self._options.target} jobs under way")
         wait_for(lambda: len(self._load.under_way) >= self._options.target, _MOVING_SECONDS, self._tend)
-        context = Context(self._scene, self._load, self._chance)
-        deal = _Deal(possible, self._chance, alone_first=self._options.alone_first)
+        plan = rounds(self._options.seed, possible, alone_first=self._options.alone_first)
+        first = next(plan)
+        context = Context(self._scene, self._load, first.chance)
         faults_begun_at = clock.now()
-        while clock.now() - faults_begun_at < self._options.seconds:
-            self._round(context, deal.next())
+        for one in itertools.chain([first], plan):
+            self._round(context, one)
+            if clock.now() - faults_begun_at >= self._options.seconds:
+                break
         self._drain()
         return Outcome(
             options=self._options,
@@ -126,28 +133,47 @@ class Run:
             defects=self._defects,
         )
 
-    def _round(self, context: Context, faults: Sequence[Fault]) -> None:
+    def _round(self, context: Context, now: Round) -> None:
         begin = clock.now()
-        hold = max(self._chance.uniform(*one.hold) for one in faults)
+        context.chance = now.chance
         heals: list[Callable[[], object]] = []
-        names = " + ".join(one.name for one in faults)
+        broken: list[tuple[Fault, frozenset[str], bool]] = []
+        names = " + ".join(one.name for one in now.faults)
         try:
-            for one in faults:
-                heals.append(one.inject(context))  # noqa: PERF401 -- what was begun before a failure is to be mended
-            wait_for(lambda: False, hold, self._tend)
+            for one in now.faults:
+                context.victims, context.missed = set(), False
+                heals.append(one.inject(context))  # what was begun before a failure is to be mended
+                broken.append((one, frozenset(context.victims), not context.missed))
+            wait_for(lambda: False, now.hold_seconds, self._tend)
             for heal in reversed(heals):
                 heal()
         except Exception:  # noqa: BLE001 -- a defect of the run, to be reported; what was broken is mended all the same
             self._defects.append(f"{names}: {traceback.format_exc()}")
         self._mend()
         end = clock.now()
-        waits = self._chance.random() < 0.8  # noqa: PLR2004 -- else the next fault comes while they still recover
-        moving = self._wait_moving(end) if waits else None
-        for one in faults:
-            self._windows.append(Window(one.name, begin, end, cuts=one.cuts, moving=moving, waited=waits))
-        recovery = "" if not waits else "not moving" if moving is None else f"moving after {moving - end:.1f} s"
-        self._say(f"{len(self._windows):4} {names}: {end - begin:.1f} s; {recovery or 'no pause'}")
-        if moving is not None and self._chance.random() < 0.3:  # noqa: PLR2004 -- a sample
+        active = self._active() if now.waits else []
+        moving = self._wait_moving(active, end) if active else None
+        for one, victims, hit in broken:
+            self._windows.append(
+                Window(
+                    one.name,
+                    begin,
+                    end,
+                    cuts=one.cuts,
+                    deafens=one.deafens,
+                    harms=one.harms,
+                    victims=victims,
+                    hit=hit,
+                    moving=moving,
+                    waited=bool(active),
+                )
+            )
+        recovery = (
+            "no pause" if not active else "not moving" if moving is None else f"moving after {moving - end:.1f} s"
+        )
+        missed = "".join(f"; nothing to hurt: {one.name}" for one, _, hit in broken if not hit)
+        self._say(f"{now.number:4} {names}: {end - begin:.1f} s; {recovery}{missed}")
+        if moving is not None and now.measures:
             self._measure_lag()
 
     def _mend(self) -> None:
@@ -167,42 +193,50 @@ class Run:
         if self._load.defect is not None:
             raise self._load.defect
 
-    def _wait_moving(self, since: float) -> float | None:
-        """When each job that was active then had changed; None if one did not within the time."""
-        active = [
-            job
-            for job in self._load.under_way
-            if (history := self._watcher.of(job.uid)) is not None
-            and history.newest is not None
-            and history.newest.phase in _ACTIVE
-        ]
+    def _active(self) -> list[Job]:
+        """Jobs that somebody works on, as the API says."""
+        return [job for job in self._load.under_way if self._phase(job) in _ACTIVE]
+
+    def _phase(self, job: Job) -> str | None:
+        history = self._watcher.of(job.uid)
+        return history.newest.phase if history is not None and history.newest is not None else None
+
+    def _wait_moving(self, active: Sequence[Job], since: float) -> float | None:
+        """When each of these had changed, and one that waited had gone on; None if they did not within the time."""
+        waiting = [job for job in self._load.under_way if self._phase(job) in _WAITING]
 
         def moved() -> bool:
-            for job in active:
-                history = self._watcher.of(job.uid)
-                if history is None or history.gone_at is not None or job.deleted_at is not None:
-                    continue
-                if history.newest is None or history.newest.at <= since:
-                    return False
-            return True
+            return all(self._has_moved(job, since) for job in active) and (
+                not waiting or any(self._has_moved(job, since) for job in waiting)
+            )
 
         return wait_for(moved, _MOVING_SECONDS, self._tend)
+
+    def _has_moved(self, job: Job, since: float) -> bool:
+        history = self._watcher.of(job.uid)
+        if history is None or history.gone_at is not None or job.deleted_at is not None:
+            return True
+        return history.newest is not None and history.newest.at > since
 
     def _measure_lag(self) -> None:
         """How long the status takes to show what Redis says of the jobs that run now."""
         seen_at = clock.now()
-        try:
-            wanted = _progress(self._scene.broker)
-        except redis.RedisError:
-            return
+        wanted = self._reported()
         expected = {job.uid: wanted[job.uid] for job in self._load.under_way if job.uid in wanted}
         caught_up: dict[str, float] = {}
+        asked_at = seen_at
 
         def all_there() -> bool:
+            nonlocal asked_at
             for uid, position in expected.items():
                 if uid not in caught_up and self._shows(uid, position):
                     caught_up[uid] = clock.now() - seen_at
-            return len(caught_up) == len(expected)
+            if len(caught_up) < len(expected) and clock.now() - asked_at > _ASK_SECONDS:
+                # Who died meanwhile says nothing any more, and there is nothing to show.
+                said, asked_at = self._reported(), clock.now()
+                for uid in [uid for uid in expected if uid not in caught_up and uid not in said]:
+                    del expected[uid]
+            return len(caught_up) >= len(expected)
 
         wait_for(all_there, _LAG_SECONDS, self._tend)
         for uid, position in expected.items():
@@ -215,14 +249,19 @@ class Run:
                 took = "too long" if seconds is None else f"{seconds:.1f} s"
                 self._say(f"     the status of {uid} was behind at {seen_at:.1f} for {took}: {lag.wanted}")
 
+    def _reported(self) -> dict[str, tuple[int, int]]:
+        try:
+            return _progress(self._scene.broker)
+        except redis.RedisError:
+            return {}
+
     def _shows(self, uid: str, position: tuple[int, int]) -> bool:
         history = self._watcher.of(uid)
         if history is None or history.newest is None:
             return False
         newest = history.newest
-        return (
-            newest.finished or history.gone_at is not None or newest.position >= position or newest.phase != "Running"
-        )
+        over = newest.finished or history.gone_at is not None or newest.phase in _STOPPING
+        return over or newest.position >= position
 
     # -- the end
 
@@ -232,11 +271,12 @@ class Run:
         done = wait_for(lambda: not self._load.under_way and self._load.is_idle, _DRAIN_SECONDS, self._tend)
         left = self._load.under_way
         self._say("all have ended" if done else f"{len(left)} have not ended: {[job.name for job in left][:10]}")
-        wait_for(self._files_are_gone, _MOVING_SECONDS, self._tend)
+        wait_for(lambda: not self._is_left(), _MOVING_SECONDS, self._tend)
 
-    def _files_are_gone(self) -> bool:
+    def _is_left(self) -> bool:
+        """Whether something without an end of its time is left of a deleted job: it may take a moment."""
         gone = {job.uid for job in self._load.jobs if job.deleted_at is not None}
-        return not any(folder.name in gone for folder in self._scene.jobs_dir.iterdir())
+        return any(one.ttl_seconds is None for found in remains.look(self._scene, gone).values() for one in found)
 
     def _gather(self) -> Evidence:
         self._load.stop()
@@ -244,64 +284,26 @@ class Run:
         listed_before = clock.now()
         wait_for(lambda: self._watcher.listed_at > listed_before, _MOVING_SECONDS, self._tend)
         jobs = self._load.jobs
+        uids = {job.uid for job in jobs}
         here = {job.uid for job in jobs if job.deleted_at is None}
+        earlier = remains.look(self._scene, uids)
+        wait_for(lambda: False, _FADING_SECONDS, self._tend)
+        self._defects += remains.refusals(self._scene)
         return Evidence(
             jobs=jobs,
             histories={history.uid: history for history in self._watcher.histories},
             runs=journal.read(self._scene.journal_dir),
             outputs=self._outputs.found,
+            final=self._outputs.there(),
+            successes=remains.successes(self._scene, here),
+            prefork=PREFORK,
             windows=self._windows,
             lags=self._lags,
-            traces=self._traces({job.uid for job in jobs}),
-            flags={uid: self._flags(uid) for uid in here},
+            traces=remains.compared(earlier, remains.look(self._scene, uids), _FADING_SECONDS),
+            flags=remains.flags(self._scene, here),
             ended_at=clock.now(),
             retention_seconds=RETENTION_SECONDS,
         )
-
-    def _flags(self, uid: str) -> list[str]:
-        keys = (f"cancel_request:{uid}", f"cancel:{uid}")
-        return [key for key in keys if self._scene.state.exists(key)]
-
-    def _traces(self, uids: set[str]) -> dict[str, list[Trace]]:
-        """What Redis and the files still hold of each job."""
-        found: dict[str, list[Trace]] = {}
-        for client, where in ((self._scene.state, "state"), (self._scene.broker, "results")):
-            for raw in client.scan_iter(count=1000):
-                key = raw.decode() if isinstance(raw, bytes) else raw
-                for uid in _uids_in(key, uids):
-                    ttl = client.pttl(raw)
-                    if ttl != -2:  # noqa: PLR2004 -- PTTL of a key that has just gone
-                        found.setdefault(uid, []).append(Trace(f"{where}: {key}", None if ttl == -1 else ttl / 1000))
-        for folder in self._scene.jobs_dir.iterdir():
-            for uid in _uids_in(folder.name, uids):
-                found.setdefault(uid, []).append(Trace(str(folder)))
-        return found
-
-
-class _Deal:
-    """Which faults come next: a shuffled deck of all, dealt again and again, each time after a round without any."""
-
-    def __init__(self, faults: Sequence[Fault], chance: random.Random, *, alone_first: bool) -> None:
-        self._faults = list(faults)
-        self._chance = chance
-        self._alone = len(faults) if alone_first else 0
-        self._deck: list[Fault] = []
-
-    def next(self) -> list[Fault]:
-        """One fault, or some on different things, in the order in which they can be done."""
-        if not self._deck:
-            self._deck = self._chance.sample(self._faults, len(self._faults))
-            return [NO_FAULT]
-        if self._alone:
-            self._alone -= 1
-            return [self._deck.pop()]
-        count = self._chance.choice(range(1, _MAX_COMBINED + 1))
-        chosen = [self._deck.pop()]
-        for one in list(reversed(self._deck)):
-            if len(chosen) < count and all(one.on != other.on for other in chosen):
-                chosen.append(one)
-                self._deck.remove(one)
-        return sorted(chosen, key=lambda one: _ORDER.index(one.on))
 
 
 def _is_wanted(fault: Fault, only: tuple[str, ...]) -> bool:
@@ -319,11 +321,3 @@ def _progress(broker: redis.Redis) -> dict[str, tuple[int, int]]:
             position = int(attempt), int(result["result"]["progress"])
             found[uid] = max(position, found.get(uid, (0, 0)))
     return found
-
-
-_UID_LENGTH = 36
-
-
-def _uids_in(text: str, uids: set[str]) -> list[str]:
-    starts = range(max(0, len(text) - _UID_LENGTH + 1))
-    return [piece for start in starts if (piece := text[start : start + _UID_LENGTH]) in uids]

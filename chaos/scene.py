@@ -22,7 +22,7 @@ import redis
 from PIL import Image
 
 from chaos.proxies import ApiProxy, Network, TcpProxy
-from devcluster import Cluster, DevclusterError, Redis, debian_packages, wait_until
+from devcluster import Cluster, DevclusterError, Redis, wait_until
 from devcluster.kubeconfigs import kubeconfig, token_user, write_kubeconfig
 from devcluster.processes import Process
 from devcluster.replicas import Replica
@@ -63,6 +63,10 @@ SETTINGS = {
 """What takes minutes in a cluster takes seconds; the order of the times among each other is that of the defaults."""
 
 _POOLS = {"worker-a": ("prefork", 5), "worker-b": ("prefork", 5), "worker-c": ("threads", 4)}
+PREFORK = frozenset(name for name, (pool, _) in _POOLS.items() if pool == "prefork")
+"""Workers whose attempts have a process each."""
+
+CHAOS = Path(__file__).parent
 _MODEL = "reconstruction_operator.models.child"
 _DISK_BYTES = 64 << 20
 _READY_SECONDS = 60.0
@@ -86,9 +90,11 @@ class Scene:
             self.redis = starting.enter_context(Redis(persistent=True))
             network = starting.enter_context(Network())
             self.system = starting.enter_context(System(self.cluster, self.redis, settings=SETTINGS))
-            self.api_proxy: ApiProxy = network.api(self.cluster.url, self.cluster.ca, self._chance)
+            self.api_proxies: dict[str, ApiProxy] = {
+                name: network.api(self.cluster.url, self.cluster.ca, self._chance) for name in OPERATORS
+            }
             self.redis_proxies: dict[str, TcpProxy] = {
-                name: network.tcp(self.redis.port) for name in ("operators", *WORKERS)
+                name: network.tcp(self.redis.port) for name in (*OPERATORS, *WORKERS)
             }
             self.state = redis.Redis.from_url(self.redis.url(1), socket_timeout=5, decode_responses=True)
             self.broker = redis.Redis.from_url(self.redis.url(0), socket_timeout=5)
@@ -200,7 +206,8 @@ class Scene:
         """Mend everything that a fault may have left; ended processes come back by `tend`."""
         self.down.clear()
         self.skew_seconds.clear()
-        self.api_proxy.heal()
+        for api in self.api_proxies.values():
+            api.heal()
         for proxy in self.redis_proxies.values():
             proxy.heal()
         for process in self.system.processes.values():
@@ -282,8 +289,10 @@ class Scene:
         for namespace in NAMESPACES:
             self.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
         token = self.cluster.service_account_token(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
-        content = kubeconfig(url=self.api_proxy.url, ca=self.cluster.ca.read_bytes(), user=token_user(token))
-        self._kubeconfig = write_kubeconfig(self.system.folder / "through-the-proxy.kubeconfig", content)
+        self._kubeconfigs: dict[str, Path] = {}
+        for name, proxy in self.api_proxies.items():
+            content = kubeconfig(url=proxy.url, ca=self.cluster.ca.read_bytes(), user=token_user(token))
+            self._kubeconfigs[name] = write_kubeconfig(self.system.folder / f"{name}.kubeconfig", content)
 
     def _kill_all(self) -> None:
         for process in self.system.processes.values():
@@ -301,21 +310,23 @@ class Scene:
         }
 
     def _start_operator(self, name: str) -> None:
-        self.system.start_operator(name, KUBECONFIG=str(self._kubeconfig), **self._addresses("operators"))
+        self.system.start_operator(name, KUBECONFIG=str(self._kubeconfigs[name]), **self._addresses(name))
 
     def _start_worker(self, name: str) -> None:
         pool, concurrency = _POOLS[name]
-        skew = self.skew_seconds.get(name)
+        skew = self.skew_seconds.get(name, 0)
+        path = [CHAOS / "skew", CHAOS / "models"] if skew else [CHAOS / "models"]
         self.system.start_worker(
             name,
             pool=pool,
             concurrency=concurrency,
             grace_seconds=_GRACE_SECONDS,
-            PYTHONPATH=str(REPOSITORY / "chaos" / "models"),
+            PYTHONPATH=os.pathsep.join(map(str, path)),
+            CHAOS_SKEW_SECONDS=str(skew),
+            CHAOS_WORKER=name,
             CHAOS_JOURNAL_DIR=str(self.journal_dir),
             INPUT_ROOTS=str(self.photos),
             **self._addresses(name),
-            **(_skewed_clock(skew) if skew else {}),
         )
 
 
@@ -324,30 +335,6 @@ def _is_model(process: psutil.Process) -> bool:
         return _MODEL in process.cmdline()
     except psutil.Error:
         return False
-
-
-def faketime_library() -> Path:
-    """The library that shifts the clock of a process.
-
-    Raises:
-        DevclusterError: it is not to be had on this machine; the message says what to install.
-
-    """
-    name = "faketime/libfaketimeMT.so.1"
-    found = sorted(Path("/usr/lib").glob(f"*/{name}"))
-    if not found:
-        package = debian_packages.unpacked("libfaketime", "On Debian or Ubuntu: sudo apt-get install faketime.")
-        found = sorted((package / "usr" / "lib").glob(f"*/{name}"))
-    return found[0]
-
-
-def _skewed_clock(seconds: int) -> dict[str, str]:
-    return {
-        "LD_PRELOAD": str(faketime_library()),
-        "FAKETIME": f"{seconds:+d}",
-        # Only the time of day is wrong. What is measured since boot stays right, as on a real machine.
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
 
 
 def can_mount() -> bool:

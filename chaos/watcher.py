@@ -36,6 +36,8 @@ class Look:
     reason: str  # of the condition Failed
     failures: int = 0
     confirmed: bool = False  # the spec says cancelConfirmed
+    finished_reason: str = ""  # of the condition Finished
+    output_bytes: int | None = None  # as the status says
 
     @property
     def finished(self) -> bool:
@@ -167,6 +169,8 @@ def _look(body: Mapping[str, Any], at: float) -> Look | None:
         reason=conditions.get("Failed", {}).get("reason", ""),
         failures=status.get("failures", 0),
         confirmed=body.get("spec", {}).get("cancelConfirmed", False),
+        finished_reason=conditions.get("Finished", {}).get("reason", ""),
+        output_bytes=status.get("outputs", {}).get("bytes"),
     )
 
 

@@ -1,6 +1,7 @@
 """Models of the fault runs. Each process keeps a journal of what it really did, whatever the others believe of it.
 
-A line is `<seconds since boot> <what>`; what is `start`, `beat` or `end`. A file is `<job id>.<attempt>.<pid>`, in the
+A line is `<seconds since boot> <what>`; what is `start`, `beat` or `end`, and the first names the worker as well (its
+CHAOS_WORKER). A file is `<job id>.<attempt>.<pid>`, in the
 folder CHAOS_JOURNAL_DIR. It is opened for each line anew, so that a journal holds nothing that a later line could
 overwrite, and so that a full disk of the job folders does not matter to it.
 """
@@ -49,7 +50,7 @@ class Journal:
     def run(self, work: Work, report: Report) -> Result:
         """Writes a mesh and previews that say who made them."""
         pages = _Pages(work)
-        pages.write("start")
+        pages.write(f"start {os.environ['CHAOS_WORKER']}")
         seconds = float(str(work.parameters["seconds"]))
         begun = _now()
         while (passed := _now() - begun) < seconds:

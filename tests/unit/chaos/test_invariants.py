@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chaos.evidence import Evidence, Lag, Output, Trace, Window
-from chaos.invariants import judge
+from chaos.invariants import confirmed_while_it_ran, judge
 from chaos.journal import ModelRun
 from chaos.load import Job
 from chaos.watcher import History, Look
@@ -13,9 +13,13 @@ from chaos.watcher import History, Look
 UID = "00000000-0000-0000-0000-000000000001"
 RETENTION = 3600.0
 
-SUCCEEDED = Look(20.0, "Succeeded", 1, 100, frozenset({"Complete", "Finished"}), "")
-CANCELLED = Look(20.0, "Cancelled", 1, 40, frozenset({"Cancelled", "Finished"}), "")
-FAILED = Look(20.0, "Failed", 1, 40, frozenset({"Failed", "Finished"}), "NotEnoughOverlap", failures=1)
+SUCCEEDED = Look(
+    20.0, "Succeeded", 1, 100, frozenset({"Complete", "Finished"}), "", finished_reason="Succeeded", output_bytes=9
+)
+CANCELLED = Look(20.0, "Cancelled", 1, 40, frozenset({"Cancelled", "Finished"}), "", finished_reason="Cancelled")
+FAILED = Look(
+    20.0, "Failed", 1, 40, frozenset({"Failed", "Finished"}), "NotEnoughOverlap", failures=1, finished_reason="Failed"
+)
 
 
 def job(scenario: str = "steady") -> Job:
@@ -26,12 +30,14 @@ def running(at: float, percent: int, attempt: int = 1) -> Look:
     return Look(at, "Running", attempt, percent, frozenset(), "")
 
 
-def run(attempt: int = 1, start: float = 5.0, last: float = 15.0, *, ended: bool = True, pid: int = 0) -> ModelRun:
-    return ModelRun(UID, attempt, pid or 100 + attempt, start, last, ended)
+def run(
+    attempt: int = 1, start: float = 5.0, last: float = 15.0, *, ended: bool = True, pid: int = 0, worker: str = "a"
+) -> ModelRun:
+    return ModelRun(UID, attempt, pid or 100 + attempt, start, last, ended, worker)
 
 
 def output(attempt: int = 1, at: float = 18.0, digest: str = "a") -> Output:
-    return Output(at, attempt, digest, f"{UID}.{attempt}.{100 + attempt}")
+    return Output(at, attempt, digest, f"{UID}.{attempt}.{100 + attempt}", bytes=9)
 
 
 def evidence(
@@ -39,6 +45,8 @@ def evidence(
     *looks: Look,
     runs: tuple[ModelRun, ...] = (run(),),
     outputs: tuple[Output, ...] = (output(),),
+    final: Output | None = None,
+    successes: int = 1,
     windows: tuple[Window, ...] = (),
     lags: tuple[Lag, ...] = (),
     traces: tuple[Trace, ...] = (),
@@ -52,6 +60,9 @@ def evidence(
         histories={UID: history},
         runs={UID: runs},
         outputs={UID: outputs},
+        final=dict.fromkeys([UID], last) if (last := final or next(reversed(outputs), None)) is not None else {},
+        successes={UID: successes},
+        prefork=frozenset({"a"}),
         windows=windows,
         lags=lags,
         traces={UID: traces},
@@ -73,8 +84,9 @@ def confirmed(at: float = 10.0) -> Job:
     return replace(job("cancel"), requested_at=at - 1.0, confirmed_at=at)
 
 
-STOPPED = Window("worker with its children: SIGSTOP, SIGCONT", begin=8.0, end=14.0, cuts=True)
-LEADER = Window("operator, leader: SIGKILL", begin=8.0, end=14.0)
+STOPPED = Window("worker with its children: SIGSTOP, SIGCONT", begin=8.0, end=14.0, cuts=True, harms=True)
+LEADER = Window("operator, leader: SIGKILL", begin=8.0, end=14.0, deafens=True)
+STANDBY = Window("operator, standby: SIGKILL", begin=0.0, end=100.0)
 
 
 def test_a_good_job_breaks_nothing_and_every_invariant_looked_at_it() -> None:
@@ -97,29 +109,61 @@ def test_a_good_job_breaks_nothing_and_every_invariant_looked_at_it() -> None:
         ("a hopeless job succeeded", evidence(job("unusable"), SUCCEEDED)),
         ("the wrong reason", evidence(job("unusable"), replace(FAILED, reason="WorkerError"), outputs=())),
         ("poison was tried too often", evidence(job("poison"), replace(FAILED, failures=4), outputs=())),
+        ("the reason says otherwise", evidence(None, replace(SUCCEEDED, finished_reason="Failed"))),
+        ("over before its end", evidence(None, replace(running(6.0, 20), true_conditions=frozenset({"Finished"})))),
+        ("another's fault", evidence(None, replace(SUCCEEDED, failures=1), windows=(LEADER,))),
     ],
 )
 def test_an_end_that_is_none_or_not_one_or_not_the_right_one_breaks_the_first(what: str, found: Evidence) -> None:
     assert 1 in broken(found), what
 
 
+def test_an_attempt_may_fail_by_a_fault_that_harms_or_beside_others_in_one_process() -> None:
+    failed_once = replace(SUCCEEDED, failures=1)
+
+    assert problems(evidence(None, failed_once, windows=(STOPPED,))) == []
+    assert problems(evidence(None, failed_once, runs=(run(worker="threads"),))) == []
+
+
 def test_poison_that_fails_within_its_limit_is_as_it_should_be() -> None:
     assert problems(evidence(job("poison"), replace(FAILED, failures=3, reason="WorkerLost"), outputs=())) == []
 
 
+SECOND = (running(6.0, 20), replace(SUCCEEDED, attempt=2))
 TOGETHER = (run(1, 5.0, 12.0, ended=False), run(2, 10.0, 18.0))
 
 
 def test_attempts_that_run_together_without_a_cut_break_the_second() -> None:
-    assert 2 in broken(evidence(runs=TOGETHER, outputs=(output(2),)))
-    assert 2 in broken(evidence(runs=TOGETHER, outputs=(output(2),), windows=(LEADER,)))
+    assert 2 in broken(evidence(None, *SECOND, runs=TOGETHER, outputs=(output(2),)))
+    assert 2 in broken(evidence(None, *SECOND, runs=TOGETHER, outputs=(output(2),), windows=(LEADER,)))
 
 
 def test_an_attempt_whose_worker_was_stopped_may_be_overtaken_and_has_five_seconds_to_notice() -> None:
     late = (run(1, 5.0, 20.0, ended=False), run(2, 10.0, 18.0))
 
-    assert problems(evidence(runs=TOGETHER, outputs=(output(2),), windows=(STOPPED,))) == []
-    assert 2 in broken(evidence(runs=late, outputs=(output(2),), windows=(STOPPED,)))
+    assert problems(evidence(None, *SECOND, runs=TOGETHER, outputs=(output(2),), windows=(STOPPED,))) == []
+    assert 2 in broken(evidence(None, *SECOND, runs=late, outputs=(output(2),), windows=(STOPPED,)))
+    # What is cut off later excuses nothing, unless it comes before it had to stop.
+    much_later = replace(STOPPED, begin=19.5, end=19.9)
+    soon = replace(STOPPED, begin=18.0, end=19.0)
+    assert 2 in broken(evidence(None, *SECOND, runs=late, outputs=(output(2),), windows=(STOPPED, much_later)))
+    assert problems(evidence(None, *SECOND, runs=late, outputs=(output(2),), windows=(STOPPED, soon))) == []
+
+
+def test_only_those_whom_a_cut_hits_may_be_overtaken() -> None:
+    of_the_worker = replace(STOPPED, victims=frozenset({"a"}))
+    of_the_model = replace(STOPPED, victims=frozenset({"101", "100"}))
+    of_another = replace(STOPPED, victims=frozenset({"b", "7"}))
+
+    assert problems(evidence(None, *SECOND, runs=TOGETHER, outputs=(output(2),), windows=(of_the_worker,))) == []
+    assert problems(evidence(None, *SECOND, runs=TOGETHER, outputs=(output(2),), windows=(of_the_model,))) == []
+    assert 2 in broken(evidence(None, *SECOND, runs=TOGETHER, outputs=(output(2),), windows=(of_another,)))
+
+
+def test_a_cut_that_was_over_long_before_is_no_excuse() -> None:
+    runs = (run(1, 5.0, 52.0, ended=False), run(2, 50.0, 60.0))
+
+    assert 2 in broken(evidence(runs=runs, outputs=(output(2),), windows=(STOPPED,)))
 
 
 def test_a_second_process_of_the_same_attempt_breaks_the_second_as_well() -> None:
@@ -134,6 +178,11 @@ def test_a_second_process_of_the_same_attempt_breaks_the_second_as_well() -> Non
         ("who made it never ended", evidence(runs=(run(ended=False),))),
         ("it is not complete", evidence(outputs=(replace(output(), problem="model.glb is short"),))),
         ("there is none", evidence(outputs=())),
+        ("another one lies there at the end", evidence(final=output(digest="b"))),
+        ("it is damaged at the end", evidence(final=replace(output(), problem="model.glb is short"))),
+        ("it is of a later attempt", evidence(runs=(run(2),), outputs=(output(2),))),
+        ("the status has another size", evidence(None, replace(SUCCEEDED, output_bytes=8))),
+        ("two attempts succeeded", evidence(successes=2)),
         ("it came after the cancel", evidence(confirmed(), running(6.0, 20), CANCELLED, outputs=(output(at=40.0),))),
     ],
 )
@@ -152,6 +201,8 @@ def test_a_cancelled_job_stands_still() -> None:
     [
         ("it failed", evidence(confirmed(), FAILED, outputs=())),
         ("it succeeded long after", evidence(confirmed(2.0), SUCCEEDED)),
+        ("a fault that keeps nobody from hearing", evidence(confirmed(2.0), SUCCEEDED, windows=(STANDBY,))),
+        ("a fault that came too late", evidence(confirmed(2.0), SUCCEEDED, windows=(LEADER,))),
         ("it ran on", evidence(confirmed(), CANCELLED, runs=(run(last=30.0, ended=False),), outputs=())),
         (
             "another attempt began",
@@ -172,7 +223,7 @@ def test_a_confirmed_cancel_that_comes_to_nothing_breaks_the_third(what: str, fo
 
 def test_a_job_that_ended_before_anybody_could_act_may_succeed_in_spite_of_a_confirmation() -> None:
     assert 3 not in broken(evidence(confirmed(13.0), running(6.0, 20), SUCCEEDED))
-    assert 3 not in broken(evidence(confirmed(2.0), SUCCEEDED, windows=(Window("both operators", 1.0, 14.5),)))
+    assert 3 not in broken(evidence(confirmed(2.0), SUCCEEDED, windows=(replace(LEADER, begin=1.0, end=2.0),)))
 
 
 def test_a_flag_that_nobody_wants_breaks_the_fourth() -> None:
@@ -188,6 +239,7 @@ def test_what_stays_for_ever_of_a_deleted_job_breaks_the_fourth() -> None:
     assert broken(evidence(deleted, traces=(Trace("state: claim:x"),))) == {4}
     assert broken(evidence(deleted, traces=(Trace("/jobs/x"),))) == {4}
     assert broken(evidence(deleted, traces=(Trace("state: claim:x", RETENTION * 2),))) == {4}
+    assert broken(evidence(deleted, traces=(Trace("state: cancel:x", 60.0, fades=False),))) == {4}
     assert problems(evidence(deleted, traces=(Trace("state: claim:x", 60.0),))) == []
     assert problems(evidence(job(), traces=(Trace("state: job:x"), Trace("/jobs/x")))) == []
 
@@ -214,3 +266,22 @@ def test_a_job_that_was_never_looked_after_breaks_the_sixth() -> None:
 
     assert {1, 6} <= broken(forgotten)
     assert 6 in broken(evidence(None, running(6.0, 20)))
+
+
+def test_what_says_that_it_lives_after_its_end_breaks_the_fourth() -> None:
+    assert broken(evidence(traces=(Trace("state: alive:x", 2.0),))) == {4}
+
+
+def test_an_object_that_vanishes_breaks_the_sixth() -> None:
+    kept = replace(job(), ttl_seconds=10)
+
+    assert 6 in broken(evidence(None, running(6.0, 20), gone_at=9.0))
+    assert broken(evidence(None, running(6.0, 20), SUCCEEDED, gone_at=40.0)) == {6}
+    assert broken(evidence(kept, running(6.0, 20), SUCCEEDED, gone_at=23.0)) == {6}
+    assert problems(evidence(kept, running(6.0, 20), SUCCEEDED, gone_at=31.0)) == []
+
+
+def test_cancels_that_were_confirmed_while_a_model_ran_are_counted() -> None:
+    assert confirmed_while_it_ran(evidence(confirmed(10.0), CANCELLED, outputs=())) == (1, 0)
+    assert confirmed_while_it_ran(evidence(confirmed(14.0), SUCCEEDED)) == (1, 1)
+    assert confirmed_while_it_ran(evidence(confirmed(1.0), SUCCEEDED)) == (0, 0)

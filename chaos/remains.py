@@ -1,0 +1,98 @@
+"""What is left in Redis, among the files and in the logs, of jobs that are over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import redis
+
+from chaos.evidence import Trace
+from chaos.scene import OPERATORS, Scene
+
+_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NO_KEY = -2  # PTTL of one that has just gone
+_SLACK_SECONDS = 1.0
+_REFUSED = "The API server refused the status of"
+_SUCCESS = '"outcome":"Succeeded"'
+
+
+def look(scene: Scene, uids: set[str]) -> dict[str, list[Trace]]:
+    """By job: keys that name it, what names it inside of keys that have no time of their own, and its folder."""
+    found: dict[str, list[Trace]] = {}
+
+    def note(text: str, trace: Trace) -> None:
+        for uid in set(_UID.findall(text)) & uids:
+            found.setdefault(uid, []).append(trace)
+
+    for client, where in ((scene.state, "state"), (scene.broker, "broker")):
+        for raw in client.scan_iter(count=1000):
+            key = _text(raw)
+            ttl = client.pttl(raw)
+            if ttl != _NO_KEY:
+                note(key, Trace(f"{where}: {key}", None if ttl < 0 else ttl / 1000))
+            if not set(_UID.findall(key)) & uids:
+                for member in _members(client, key):
+                    note(member, Trace(f"{where}: in {key}"))
+    for folder in scene.jobs_dir.iterdir():
+        note(folder.name, Trace(str(folder)))
+    return found
+
+
+def compared(
+    earlier: Mapping[str, Sequence[Trace]], later: Mapping[str, Sequence[Trace]], seconds: float
+) -> dict[str, list[Trace]]:
+    """The later look; what lives for as long as it did so many seconds before does not fade."""
+    before = {(uid, one.where): one.ttl_seconds for uid, traces in earlier.items() for one in traces}
+
+    def fades(uid: str, one: Trace) -> bool:
+        old = before.get((uid, one.where))
+        return old is None or one.ttl_seconds is None or one.ttl_seconds <= old - seconds + _SLACK_SECONDS
+
+    return {
+        uid: [Trace(one.where, one.ttl_seconds, fades=fades(uid, one)) for one in traces]
+        for uid, traces in later.items()
+    }
+
+
+def flags(scene: Scene, uids: Iterable[str]) -> dict[str, list[str]]:
+    """The cancel flags of each of these jobs."""
+    kinds = ("cancel_request", "cancel")
+    return {uid: [f"{kind}:{uid}" for kind in kinds if scene.state.exists(f"{kind}:{uid}")] for uid in uids}
+
+
+def successes(scene: Scene, uids: set[str]) -> dict[str, int]:
+    """How many attempts of each of these jobs have succeeded, by their ends in Redis."""
+    found = dict.fromkeys(uids, 0)
+    for key in scene.state.scan_iter("end:*", count=1000):
+        uid = str(key).removeprefix("end:").rpartition("-")[0]
+        if uid in found and _SUCCESS in str(scene.state.get(key)).replace(" ", ""):
+            found[uid] += 1
+    return found
+
+
+def refusals(scene: Scene) -> list[str]:
+    """Statuses of the operators that the API server's own rules refused: a reopened end, an attempt that falls."""
+    return [
+        f"{name}: {line}"
+        for name in OPERATORS
+        for line in scene.process(name).log.read_text(errors="replace").splitlines()
+        if _REFUSED in line
+    ]
+
+
+def _members(client: redis.Redis, key: str) -> Iterator[str]:
+    """What is in a key that is not of one job: indexes, folders, queues, messages that somebody has."""
+    kind = _text(client.type(key))
+    read: Any = {
+        "set": client.smembers,
+        "hash": lambda name: [*client.hkeys(name), *client.hvals(name)],
+        "list": lambda name: client.lrange(name, 0, -1),
+    }.get(kind)
+    for member in read(key) if read is not None else ():
+        yield _text(member)
+
+
+def _text(raw: object) -> str:
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
