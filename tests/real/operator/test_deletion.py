@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import redis
 
@@ -19,13 +21,17 @@ def _delete_and_expect_nothing_left(jobs: Jobs, state: redis.Redis, name: str) -
     jobs.delete(name)
 
     jobs.wait_gone(name, timeout_seconds=5)  # no finalizer: at once
+    _expect_nothing_left(state, folder, uid)
+
+
+def _expect_nothing_left(state: redis.Redis, folder: Path, uid: str) -> None:
     wait_until(lambda: not folder.exists(), f"{folder} to be deleted", timeout_seconds=_DEADLINE_SECONDS)
     wait_until(
         lambda: not state.exists(f"job:{uid}"),
-        f"the record of {name} to be forgotten",
+        f"the record of {uid} to be forgotten",
         timeout_seconds=_DEADLINE_SECONDS,
     )
-    assert not state.keys(f"*{uid}-*"), "keys of its attempts are left"
+    assert not state.keys(f"*{uid}*"), "flags of the job, or keys of its attempts, are left"
 
 
 @pytest.mark.parametrize(
@@ -94,11 +100,31 @@ def test_a_job_deleted_in_a_queue_without_workers_never_runs(jobs: Jobs, state: 
     assert "operator" in claim
 
 
-def test_a_namespace_with_jobs_in_it_is_deleted_without_hanging(jobs: Jobs) -> None:
-    names = [jobs.create(queue="slow"), jobs.create(), jobs.create(suspend=True)]
+def test_a_namespace_with_jobs_in_it_is_deleted_without_hanging_and_leaves_nothing(
+    jobs: Jobs, state: redis.Redis
+) -> None:
+    running = jobs.create(queue="slow", parameters={"stepSeconds": 30})
+    names = [running, jobs.create(), jobs.create(suspend=True)]
     for name in names:
         jobs.wait(name, "seen", lambda job: bool(job.get("status", {}).get("phase")))
+    jobs.wait_phase(running, "Running")
+    jobs.request_cancel(running)
+    uids = {name: str(jobs.get(name)["metadata"]["uid"]) for name in names}
+    folders = {name: jobs.folder(name) for name in names}
+    uid = uids[running]
+    wait_until(folders[running].is_dir, f"{folders[running]} to be there")
+    wait_until(
+        lambda: set(state.keys(f"*{uid}*")) >= _keys_of_a_running_job(uid),
+        f"record, flag, claim and heartbeat of {running} to be there",
+        seen=lambda: state.keys(f"*{uid}*"),
+    )
 
     jobs.system.cluster.kubectl("delete", "namespace", jobs.namespace, "--timeout=90s")
 
     assert not jobs.system.cluster.api.is_there(f"/api/v1/namespaces/{jobs.namespace}")
+    for name in names:
+        _expect_nothing_left(state, folders[name], uids[name])
+
+
+def _keys_of_a_running_job(uid: str) -> set[str]:
+    return {f"job:{uid}", f"cancel_request:{uid}", f"claim:{uid}-1", f"alive:{uid}-1"}
