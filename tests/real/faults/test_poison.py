@@ -136,6 +136,9 @@ def test_those_that_lost_a_worker_twice_with_a_poison_are_tried_without_it(
     _wait_runs(jobs, poison, 3)
     for name in innocents:
         jobs.wait(name, "waiting for its turn", lambda job: "one after another" in job["status"]["message"])
+    system.processes["operator"].kill()
+    system.start_operator()
+    jobs.wait_finished(jobs.create())  # the new one has sent what it lets in
     signs.kill()
     _wait_gone(system)
     start("threads", 6)

@@ -27,9 +27,13 @@ def admission(store: Store) -> Admission:
 def suspect(store: Store, admission: Admission, body: Callable[..., dict[str, Any]]) -> Suspect:
     """A job that lost its worker for the second time. It waits, unless it is in another phase."""
 
-    def put(name: str, phase: str = "Pending", version: int = 1, worker: str = "worker-1") -> JobKey:
+    def put(
+        name: str, phase: str = "Pending", version: int = 1, worker: str = "worker-1", managed_by: str | None = None
+    ) -> JobKey:
         failure = {"reason": "WORKER_LOST", "message": f"Worker {worker} is silent", "retriable": True}
-        store.put(body(name, version=version, phase=phase, attempt=3, failures=2, failure=failure))
+        made = body(name, version=version, phase=phase, attempt=3, failures=2, failure=failure)
+        made["spec"] |= {"managedBy": managed_by}
+        store.put(made)
         key = JobKey("default", name, f"uid-{name}")
         admission.wants(key, wants=phase == "Pending")
         return key
@@ -69,6 +73,13 @@ def test_nobody_waits_for_one_that_was_deleted(admission: Admission, suspect: Su
 
 def test_nobody_waits_for_one_that_lost_another_worker(admission: Admission, suspect: Suspect) -> None:
     suspect("first", "Running", worker="worker-2")
+    second = suspect("second")
+
+    assert admission.admit({}, now=0.0) == (second,)
+
+
+def test_nobody_waits_for_one_that_another_controller_has(admission: Admission, suspect: Suspect) -> None:
+    suspect("first", "Running", managed_by="example.com/other")
     second = suspect("second")
 
     assert admission.admit({}, now=0.0) == (second,)
