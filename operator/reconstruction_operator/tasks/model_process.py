@@ -247,9 +247,7 @@ def _with_tail(text: str, log: str) -> str:
 
 def _environment(scratch: Path, threads: int) -> dict[str, str]:
     inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _SETTINGS and not name.startswith(_CELERYS_OWN)
+        name: value for name, value in os.environ.items() if name not in _SETTINGS and not name.startswith(_CELERYS_OWN)
     }
     limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
     return {**inherited, **limits, "PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch)}
