@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from chaos.evidence import Evidence
+from chaos.evidence import Evidence, Output
 from chaos.excuses import OVERTAKEN_SECONDS, could_know, hearing_seconds, may_fail
 from chaos.journal import ModelRun
 from chaos.load import Job
@@ -187,7 +187,15 @@ def _publishes_once(case: _Case) -> Iterator[str]:
     if end.phase == "Succeeded":
         yield "its result was replaced after it had been reported" if before and after else ""
     else:
-        yield f"a result appeared after it had ended {end.phase}" if after else ""
+        late = [output for output in after if not _could_not_know(case, output, end)]
+        yield f"a result appeared after it had ended {end.phase}" if late else ""
+
+
+def _could_not_know(case: _Case, output: Output, end: Look) -> bool:
+    """Whether the attempt that made it was stopped or cut off when the job ended, and had no time since to hear of it."""
+    maker = next((run for run in case.runs if run.signature == output.signature), None)
+    knows = None if maker is None else could_know(maker, end.at, case.evidence.windows)
+    return knows is not None and output.at <= knows + OVERTAKEN_SECONDS
 
 
 def _keeps_its_result(case: _Case) -> Iterator[str]:

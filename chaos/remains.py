@@ -19,7 +19,10 @@ _SUCCESS = '"outcome":"Succeeded"'
 
 
 def look(scene: Scene, uids: set[str]) -> dict[str, list[Trace]]:
-    """By job: keys that name it, what names it inside of keys that have no time of their own, and its folder."""
+    """By job: keys that name it, what names it in the indexes, and its folder.
+
+    Not its messages: one whose job has no record is put back a few times, for a minute or two, and then dropped.
+    """
     found: dict[str, list[Trace]] = {}
 
     def note(text: str, trace: Trace) -> None:
@@ -32,7 +35,7 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Trace]]:
             ttl = client.pttl(raw)
             if ttl != _NO_KEY:
                 note(key, Trace(f"{where}: {key}", None if ttl < 0 else ttl / 1000))
-            if not set(_UID.findall(key)) & uids:
+            if client is scene.state and not set(_UID.findall(key)) & uids:
                 for member in _members(client, key):
                     note(member, Trace(f"{where}: in {key}"))
     for folder in scene.jobs_dir.iterdir():
@@ -83,12 +86,11 @@ def refusals(scene: Scene) -> list[str]:
 
 
 def _members(client: redis.Redis, key: str) -> Iterator[str]:
-    """What is in a key that is not of one job: indexes, folders, queues, messages that somebody has."""
+    """What is in a key that is not of one job: the indexes of records and of folders."""
     kind = _text(client.type(key))
     read: Any = {
         "set": client.smembers,
-        "hash": lambda name: [*client.hkeys(name), *client.hvals(name)],
-        "list": lambda name: client.lrange(name, 0, -1),
+        "hash": client.hkeys,
     }.get(kind)
     for member in read(key) if read is not None else ():
         yield _text(member)

@@ -276,7 +276,8 @@ class Run:
     def _is_left(self) -> bool:
         """Whether something without an end of its time is left of a deleted job: it may take a moment."""
         gone = {job.uid for job in self._load.jobs if job.deleted_at is not None}
-        return any(one.ttl_seconds is None for found in remains.look(self._scene, gone).values() for one in found)
+        left = [one for found in remains.look(self._scene, gone).values() for one in found]
+        return any(one.ttl_seconds is None for one in left)
 
     def _gather(self) -> Evidence:
         self._load.stop()

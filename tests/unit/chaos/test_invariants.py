@@ -190,6 +190,16 @@ def test_a_result_that_is_not_the_one_that_was_reported_breaks_the_second(what: 
     assert 2 in broken(found), what
 
 
+def test_a_result_of_a_worker_that_was_cut_off_when_its_job_was_cancelled_may_lie_there_for_a_moment() -> None:
+    cut = replace(STOPPED, begin=8.0, end=24.0)
+
+    def found(at: float) -> Evidence:
+        return evidence(confirmed(), running(6.0, 20), CANCELLED, outputs=(output(at=at),), windows=(cut,))
+
+    assert problems(found(25.0)) == []
+    assert 2 in broken(found(40.0))
+
+
 def test_a_cancelled_job_stands_still() -> None:
     its_run = run(last=11.0, ended=False)
 
