@@ -119,7 +119,7 @@ INPUT_ROOTS: tuple[str, ...] = _names(
 OUTPUT_ROOTS: tuple[str, ...] = _names("OUTPUT_ROOTS", "")  # file:// outputs lie under one of these; none by default
 INPUT_HTTPS_HOSTS: tuple[str, ...] = _names(
     "INPUT_HTTPS_HOSTS", ""
-)  # allowed hosts of https:// inputs; empty: all public
+)  # allowed hosts of https:// inputs, at public or private addresses; empty: all that are at public ones
 NAMESPACE_INPUTS: tuple[tuple[str, str], ...] = _grants(
     "NAMESPACE_INPUTS", "", https=True
 )  # namespace=folder or namespace=https://host/folder; * for all, {namespace} in it; empty: no limit by namespace

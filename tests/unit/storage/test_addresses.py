@@ -49,9 +49,33 @@ def test_one_private_address_among_public_ones_refuses_the_host() -> None:
         )
 
 
-def test_a_host_that_the_settings_name_may_be_private() -> None:
-    found = addresses.checked_addresses("nas", 443, private_allowed=True, resolve=lambda *_: ["10.0.0.1"])
-    assert found == ["10.0.0.1"]
+@pytest.mark.parametrize("address", ["93.184.215.14", "10.0.0.1", "192.168.1.1", "127.0.0.1", "::1", "fd00::1"])
+def test_a_host_that_the_settings_name_may_be_private(address: str) -> None:
+    found = addresses.checked_addresses("nas", 443, private_allowed=True, resolve=lambda *_: [address])
+    assert found == [address]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("169.254.169.254", id="metadata of a cloud"),
+        pytest.param("fd00:ec2::254", id="metadata of a cloud, IPv6"),
+        pytest.param("fe80::1%eth0", id="link-local with a zone"),
+        pytest.param("::ffff:169.254.169.254", id="metadata inside IPv6"),
+        pytest.param("64:ff9b::a9fe:a9fe", id="metadata behind NAT64"),
+        pytest.param("2002:a9fe:a9fe::", id="metadata behind 6to4"),
+        pytest.param("0.0.0.0", id="unspecified"),  # noqa: S104  # nothing is bound here
+        pytest.param("::", id="unspecified IPv6"),
+        pytest.param("::ffff:0.0.0.0", id="unspecified inside IPv6"),
+        pytest.param("224.0.0.1", id="multicast"),
+        pytest.param("ff02::1", id="multicast IPv6"),
+        pytest.param("255.255.255.255", id="broadcast"),
+        pytest.param("not an address", id="text"),
+    ],
+)
+def test_a_host_that_the_settings_name_is_never_where_no_server_of_archives_can_be(address: str) -> None:
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: host nas is at .*, which is not an address of a server"):
+        addresses.checked_addresses("nas", 443, private_allowed=True, resolve=lambda *_: ["10.0.0.1", address])
 
 
 def test_a_host_without_an_address_is_unreachable() -> None:

@@ -216,6 +216,21 @@ def test_without_a_list_of_hosts_a_private_address_is_not_even_connected_to(
     assert server.hosts == []
 
 
+def test_a_listed_host_that_a_name_server_puts_at_the_clouds_metadata_is_not_connected_to(
+    server: Server, tmp_path: Path, limits: Limits
+) -> None:
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: host localhost is at 169\.254\.169\.254, which is not an"):
+        downloads.download(
+            server.url("/"),
+            tmp_path / "a",
+            limits,
+            lambda *_: None,
+            resolve=lambda *_: ["127.0.0.1", "169.254.169.254"],
+            tls=server.tls,
+        )
+    assert server.hosts == []
+
+
 def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
     server: Server, tmp_path: Path, limits: Limits
 ) -> None:

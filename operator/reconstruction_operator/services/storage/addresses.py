@@ -1,4 +1,8 @@
-"""Which addresses a download may connect to: public ones, so that a job cannot look into the cluster's own network."""
+"""Which addresses a download may connect to: public ones, so that a job cannot look into the cluster's own network.
+
+A host that the settings name may be inside that network, too, and never where no server of archives can be: at a link-local
+address (a cloud gives credentials to whoever asks 169.254.169.254), an unspecified one, multicast or broadcast.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ Resolve = Callable[[str, int], list[str]]
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+_METADATA_6 = ipaddress.IPv6Network("fd00:ec2::/32")  # as 169.254.169.254; unique local, and still no server of ours
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -24,15 +30,18 @@ def resolve(host: str, port: int) -> list[str]:
 
 def is_public(text: str) -> bool:
     """Whether the address is reachable from everywhere; an IPv4 address inside an IPv6 one counts as what it is."""
-    try:
-        address: Address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    return all(one.is_global and not one.is_multicast for one in (address, *_inner(address)))
+    found = _parts(text)
+    return bool(found) and all(one.is_global and not one.is_multicast for one in found)
+
+
+def is_of_a_server(text: str) -> bool:
+    """Whether a host that the settings name may have it: public, private or loopback."""
+    found = _parts(text)
+    return bool(found) and not any(_serves_nobody(one) for one in found)
 
 
 def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve) -> list[str]:
-    """Addresses to connect to. One that is not public refuses them all: a name server could mix them on purpose.
+    """Addresses to connect to. One that is not allowed refuses them all: a name server could mix them on purpose.
 
     Raises:
         StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if there is none.
@@ -44,10 +53,30 @@ def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: R
         raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address: {error}") from None
     if not found:
         raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address")
-    refused = [address for address in found if not private_allowed and not is_public(address)]
+    allowed, wanted = (is_of_a_server, "an address of a server") if private_allowed else (is_public, "a public address")
+    refused = [address for address in found if not allowed(address)]
     if refused:
-        raise StorageError("INPUT_REFUSED", f"host {host} is at {refused[0]}, which is not a public address")
+        raise StorageError("INPUT_REFUSED", f"host {host} is at {refused[0]}, which is not {wanted}")
     return found
+
+
+def _parts(text: str) -> tuple[Address, ...]:
+    """The address, and the IPv4 addresses inside it; none if it is no address."""
+    try:
+        address: Address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return ()
+    return (address, *_inner(address))
+
+
+def _serves_nobody(address: Address) -> bool:
+    return (
+        address.is_link_local
+        or address.is_unspecified
+        or address.is_multicast
+        or address == _BROADCAST
+        or address in _METADATA_6
+    )
 
 
 def _inner(address: Address) -> tuple[Address, ...]:
