@@ -18,8 +18,9 @@ demo: setup ## photos to a mesh on a real control plane; KEEP=1 leaves it runnin
 demo-stop: setup ## stop what `make demo KEEP=1` left running
 	@$(PYTHON_BIN) -m demo --stop
 
-# Two processes, each with servers of its own: most tests wait. A file stays in one of them, with what its tests share.
-PYTEST_ARGS ?= --numprocesses=2 --dist=loadfile
+# Three processes, each with servers of its own: most tests wait. A file stays in one of them, with what its tests share;
+# the long ones come first (tests/conftest.py).
+PYTEST_ARGS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 test: setup lint control-plane ## everything: what `check` does, then all tests, on a real control plane, Redis and workers
 	@$(PYTHON_BIN) -m pytest $(PYTEST_ARGS)

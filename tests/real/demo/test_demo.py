@@ -17,6 +17,8 @@ from devcluster import wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 MESH_SECONDS = 900  # a minute on an idle machine
+pytestmark = pytest.mark.long
+
 MARK = "DEMO_TEST_MARK"  # in the environment of everything that the demo starts
 
 

@@ -13,7 +13,7 @@ from devcluster import Cluster, Redis, wait_until
 from devcluster.jobs import Jobs, phase
 from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(600)]
 
 _BACKOFF_LIMIT = 2
 _POISON = "a-poison"  # of the jobs of one second the first by its name is sent first

@@ -15,7 +15,7 @@ from reconstruction_operator.models.interface import ModelFailure
 if TYPE_CHECKING:
     from conftest import Run
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
 
 PHOTOS = Path(__file__).parents[2] / "data" / "photos"
 

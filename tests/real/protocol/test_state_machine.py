@@ -23,7 +23,7 @@ from tests.real.protocol import world
 from tests.real.protocol.fibers import Fiber
 from tests.real.protocol.machine import Protocol
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 
 _EXAMPLES = 200
 EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", _EXAMPLES))

@@ -17,6 +17,8 @@ from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
 
 OLD = str(REPOSITORY / "tests" / "data" / "versions" / "reconstruction_operator-8f86b5e.zip")
 NEW = str(REPOSITORY / "operator")
+pytestmark = pytest.mark.long
+
 SLOW = {"stepSeconds": 3}
 
 
