@@ -10,8 +10,11 @@ import stat
 import struct
 import tarfile
 import time
+import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,7 +63,7 @@ def encrypted_zip() -> bytes:
 
 
 def zip_that_lies_about_its_size() -> bytes:
-    """The directory says 10 bytes; 2 MB come out."""
+    """The directory says 10 bytes; there are 2 MB."""
     data = bytearray(zipped(("a.jpg", b"\0" * (2 * MB))))
     at = data.index(b"PK\x01\x02")
     data[at + 24 : at + 28] = struct.pack("<I", 10)
@@ -68,11 +71,11 @@ def zip_that_lies_about_its_size() -> bytes:
 
 
 def zip_that_says_one_terabyte() -> bytes:
-    """In the extra field of ZIP64, which is there for sizes like that."""
+    """In the extra field of ZIP64, which is there for sizes like that; there are 2 MB."""
     extra = struct.pack("<HHQ", 1, 8, 1 << 40)
     info = zipfile.ZipInfo("a.jpg")
     info.extra = extra
-    data = bytearray(zipped((info, b"\0" * MB)))
+    data = bytearray(zipped((info, b"\0" * (2 * MB))))
     at = data.index(b"PK\x01\x02")
     data[at + 24 : at + 28] = b"\xff\xff\xff\xff"
     return bytes(data)
@@ -124,13 +127,17 @@ PHOTOS = (
     [
         pytest.param(zipped(*PHOTOS), id="zip"),
         pytest.param(zipped(*PHOTOS, method=zipfile.ZIP_STORED), id="zip, stored"),
-        pytest.param(zipped(*PHOTOS, method=zipfile.ZIP_LZMA), id="zip, lzma"),
         pytest.param(tarred(*PHOTOS), id="tar"),
         pytest.param(tarred(*PHOTOS, form=tarfile.GNU_FORMAT), id="tar of GNU"),
         pytest.param(tarred(*PHOTOS, form=tarfile.USTAR_FORMAT), id="tar of 1988"),
         pytest.param(gzip.compress(tarred(*PHOTOS)), id="tar.gz"),
         pytest.param(bz2.compress(tarred(*PHOTOS)), id="tar.bz2"),
         pytest.param(lzma.compress(tarred(*PHOTOS)), id="tar.xz"),
+        pytest.param(lzma.compress(tarred(*PHOTOS), preset=9), id="tar.xz, level 9"),
+        pytest.param(
+            lzma.compress(tarred(*PHOTOS)[:700]) + b"\0" * 8 + lzma.compress(tarred(*PHOTOS)[700:]) + b"\0" * 70_000,
+            id="tar.xz in two streams",
+        ),
     ],
 )
 def test_photos_come_out_of_archives_of_all_kinds(content: bytes, tmp_path: Path, into: Path, limits: Limits) -> None:
@@ -164,8 +171,12 @@ def test_long_names_and_folders_come_out_of_a_tar(tmp_path: Path, into: Path, li
             zipped(*((f"{n}.jpg", b"") for n in range(10_000))), "more than 20 files", id="zip: 10,000 entries"
         ),
         pytest.param(zipped(("a.jpg", b"\0" * (2 * MB))), "more than 1 MB", id="zip: a bomb"),
-        pytest.param(zip_that_says_one_terabyte(), "archive set", id="zip: a bomb of 1 TB, as it says"),
-        pytest.param(zip_that_lies_about_its_size(), "archive set", id="zip: a bomb that lies"),
+        pytest.param(zip_that_says_one_terabyte(), "more than 1 MB", id="zip: 1 TB, as it says"),
+        pytest.param(
+            zip_that_lies_about_its_size(), "damaged: Bad CRC-32 for file 'a.jpg'", id="zip: less, as it says"
+        ),
+        pytest.param(zipped(("a.jpg", b"x"), method=zipfile.ZIP_BZIP2), "method 12", id="zip: bzip2"),
+        pytest.param(zipped(("a.jpg", b"x"), method=zipfile.ZIP_LZMA), "method 14", id="zip: lzma"),
         pytest.param(zip_with_a_huge_directory(), "more than 20 files", id="zip: a huge directory"),
         pytest.param(encrypted_zip(), "password", id="zip: encrypted"),
         pytest.param(zipped(("a.jpg", b"x" * 5000))[:-30], "damaged", id="zip: cut off"),
@@ -187,6 +198,9 @@ def test_long_names_and_folders_come_out_of_a_tar(tmp_path: Path, into: Path, li
         pytest.param(tarred(("a.jpg", b"x" * 5000))[:2000], "damaged", id="tar: cut off"),
         pytest.param(gzip.compress(b"no tar at all" * 100), "damaged", id="gzip of something else"),
         pytest.param(b"\xfd7zXZ\x00" + b"x" * 100, "damaged", id="xz: only its magic"),
+        pytest.param(
+            lzma.compress(tarred(("a.jpg", b"x" * 5000)))[:100], "damaged: it is cut off", id="tar.xz: cut off"
+        ),
         pytest.param(b"Rar!\x1a\x07\x00", "neither a folder nor an archive", id="another kind of archive"),
         pytest.param(b"", "neither a folder nor an archive", id="an empty file"),
     ],
@@ -199,6 +213,55 @@ def test_a_hostile_or_broken_archive_is_refused(
     assert caught.value.reason == "INPUT_REFUSED"
     assert text in caught.value.message
     assert not (tmp_path.parent / "a.jpg").exists()
+
+
+def tar_bomb_of_one_terabyte() -> bytes:
+    """2 MB: one photo of zeros, in streams of 81 bytes that are 45 MB each."""
+    header = tarfile.TarInfo("a.jpg")
+    header.size = 1 << 40
+    stream_bytes = 45 * MB
+    streams = -(-header.size // stream_bytes)
+    return bz2.compress(header.tobuf(tarfile.GNU_FORMAT)) + bz2.compress(bytes(stream_bytes)) * streams
+
+
+def zip_bomb_in_one_read() -> bytes:
+    """300 bytes: zipfile would decompress all of its 45 MB in one piece, whatever it is asked for."""
+    return zipped(("a.jpg", bytes(45 * MB)), method=zipfile.ZIP_BZIP2)
+
+
+def xz_with_a_dictionary_of_gigabytes() -> bytes:
+    """10 kB that unpack to 60 MB, and a header that lets the decompressor keep up to 1.5 GB of what it has seen."""
+    data = bytearray(lzma.compress(tarred(("a.jpg", bytes(60 * MB))), preset=0))
+    header = data[12 : 12 + 4 * (data[12] + 1)]
+    header[header.index(b"\x21\x01") + 2] = 37  # of the filter LZMA2: 2 ** 30 + 2 ** 29
+    header[-4:] = struct.pack("<I", zlib.crc32(header[:-4]))
+    data[12 : 12 + len(header)] = header
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        pytest.param(xz_with_a_dictionary_of_gigabytes, "needs more than 128 MB of memory", id="tar.xz, dictionary"),
+        pytest.param(tar_bomb_of_one_terabyte, "unpacks to more than 64 MB", id="tar.bz2 of 1 TB"),
+        pytest.param(zip_bomb_in_one_read, "method 12", id="zip in one read"),
+    ],
+)
+def test_a_bomb_is_refused_in_little_time_and_little_memory(
+    make: Callable[[], bytes], text: str, tmp_path: Path, into: Path, limits: Limits
+) -> None:
+    content = make()
+    assert len(content) < 2 * MB
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        with pytest.raises(StorageError, match=f"INPUT_REFUSED: .*{text}"):
+            unpack(content, tmp_path, into, replace(limits, max_bytes=64 * MB))
+        assert time.process_time() - begun < 10.0
+        assert tracemalloc.get_traced_memory()[1] < 32 * MB
+    finally:
+        tracemalloc.stop()
+    assert sum(path.stat().st_size for path in into.iterdir()) <= 64 * MB
 
 
 def test_a_compressed_tar_is_read_in_one_go(tmp_path: Path, into: Path, limits: Limits) -> None:

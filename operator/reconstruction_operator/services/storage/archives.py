@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol, cast
 
-from reconstruction_operator.services.storage import names
+from reconstruction_operator.services.storage import names, xz
 from reconstruction_operator.services.storage.budgets import Budget, CountingFile
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits, Tick
@@ -31,6 +31,8 @@ _REFUSED = "INPUT_REFUSED"
 _CHUNK_BYTES = 1 << 20
 _DIRECTORY_ENTRY_BYTES = 1 << 10  # of a .zip: far more than a name needs
 _ENCRYPTED = 0x1  # in a .zip entry's flags
+# zipfile decompresses the other methods in pieces of any size: 4 kB of bzip2 become gigabytes of memory at once.
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_END = struct.Struct("<4s4H2LH")
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _DAMAGED = (
@@ -108,7 +110,7 @@ def _entries(archive: Path, shown: str, limits: Limits, budget: Budget, stack: E
     if magic.startswith(b"BZh"):
         return _tar_entries(cast("BinaryIO", bz2.BZ2File(file)), budget, stack)
     if magic.startswith(b"\xfd7zXZ\x00"):
-        return _tar_entries(cast("BinaryIO", lzma.LZMAFile(file)), budget, stack)
+        return _tar_entries(xz.opened(file, shown), budget, stack)
     file.seek(257)
     is_tar = file.read(5) == b"ustar"
     file.seek(0)
@@ -130,6 +132,11 @@ def _zip_entries(file: BinaryIO, shown: str, limits: Limits, budget: Budget, sta
     for info in opened.infolist():
         if info.flag_bits & _ENCRYPTED:
             raise StorageError(_REFUSED, f"archive {shown} is protected by a password")
+        if info.compress_type not in _ZIP_METHODS:
+            raise StorageError(
+                _REFUSED,
+                f"archive {shown} is packed by method {info.compress_type}; this worker reads deflate and stored",
+            )
         kind = stat.S_IFMT(info.external_attr >> 16)
 
         def reader(info: zipfile.ZipInfo = info) -> _Readable:
