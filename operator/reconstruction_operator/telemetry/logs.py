@@ -1,4 +1,8 @@
-"""Logs: one line each, as JSON for machines or as text for eyes, and never a password."""
+"""Logs: one line each, as JSON for machines or as text for eyes, and never a password or a signature.
+
+The operator's are ours from end to end (`configure`). A worker's are Celery's, in the form and at the level that its options
+say; what they write is made safe on its way out (`redact_handlers`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,16 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-_URL_CREDENTIALS: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^/\s@'\"]*@", re.IGNORECASE)
+# No pattern looks at a character more than a few times, however hostile the text is.
+_SCHEME: Final = r"\b[a-z][a-z0-9+.-]{0,31}://"
+_URL_CREDENTIALS: Final = re.compile(rf"(?P<scheme>{_SCHEME})[^/\s@'\"]*@", re.IGNORECASE)
+# To the end of the word, or of the text in quotes; JSON may write its & as \u0026, and a log shows that as \\u0026.
+_QUERY: Final = r"""(?:[^\s"'<>\\]|\\+u[0-9a-f]{4})+"""
+_URL_QUERY: Final = re.compile(
+    rf"""(?P<address>{_SCHEME}(?:[^\s"'<>\\?#:]|:(?!//))*)(?P<mark>[?#]){_QUERY}""", re.IGNORECASE
+)
+# Clients of HTTP log the path alone: GET /a.zip?X-Amz-Signature=…
+_BARE_QUERY: Final = re.compile(rf"""\?(?=[^\s"'<>\\?=]{{1,256}}=){_QUERY}""", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?P<word>bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -25,8 +38,11 @@ _QUIET: Final = {
 
 
 def redact(text: str) -> str:
-    """`text` without the user names and passwords of URLs and without bearer tokens."""
-    return _BEARER.sub(r"\g<word>***", _URL_CREDENTIALS.sub(r"\g<scheme>***@", text))
+    """`text` without the user names, passwords and queries of URLs (a query may be a signature) and without bearer tokens."""
+    text = _URL_CREDENTIALS.sub(r"\g<scheme>***@", text)
+    text = _URL_QUERY.sub(r"\g<address>\g<mark>***", text)
+    text = _BARE_QUERY.sub("?***", text)
+    return _BEARER.sub(r"\g<word>***", text)
 
 
 class TextFormatter(logging.Formatter):
@@ -57,6 +73,25 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return redact(json.dumps(line, default=str, ensure_ascii=False))
+
+
+class RedactingFormatter(logging.Formatter):
+    """What another formatter makes, without secrets."""
+
+    def __init__(self, inner: logging.Formatter | None) -> None:
+        super().__init__()
+        self._inner = inner or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As the other, without secrets."""
+        return redact(self._inner.format(record))
+
+
+def redact_handlers(logger: logging.Logger) -> None:
+    """Let all handlers of `logger` write without secrets. May be called again for the same."""
+    for handler in logger.handlers:
+        if not isinstance(handler.formatter, RedactingFormatter):
+            handler.setFormatter(RedactingFormatter(handler.formatter))
 
 
 def configure(log_format: str, level: str, stream: TextIO | None = None) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -34,12 +37,60 @@ def _root_as_it_was() -> Iterator[None]:
         ),
         ("redis://redis:6379/0", "redis://redis:6379/0"),
         ("Authorization: Bearer eyJhbGciOi.J9-x_y", "Authorization: Bearer ***"),
+        ("https://s3/a.zip?X-Amz-Signature=5ec&b=c is gone", "https://s3/a.zip?*** is gone"),
+        ("https://me:pw@s3/a.zip?sig=5ec#5ec", "https://***@s3/a.zip?***"),
+        ("https://s3/a.zip#5ec", "https://s3/a.zip#***"),
+        ("https://s3/a.zip?5ec", "https://s3/a.zip?***"),
+        ('{"uri": "https://s3/a.zip?a=b&sig=5ec", "x": 1}', '{"uri": "https://s3/a.zip?***", "x": 1}'),
+        (r'{"uri": "https://s3/a.zip?a=b\u0026sig=5ec"}', '{"uri": "https://s3/a.zip?***"}'),
+        (r"b'{\"uri\": \"https://s3/a.zip?a=b\\u0026sig=5ec\"}'", r"b'{\"uri\": \"https://s3/a.zip?***\"}'"),
+        ('"GET /a.zip?X-Amz-Signature=5ec HTTP/1.1" 200', '"GET /a.zip?*** HTTP/1.1" 200'),
+        ("redis://redis:6379/0?password=5ec", "redis://redis:6379/0?***"),
+        ("is it there? a=b", "is it there? a=b"),
+        ("what?! no", "what?! no"),
         ("mail me@example.com", "mail me@example.com"),
         ("https://example.com/a@b", "https://example.com/a@b"),
     ],
 )
 def test_credentials_are_left_out(text: str, expected: str) -> None:
     assert logs.redact(text) == expected
+
+
+@pytest.mark.parametrize("piece", ["a.", "a://", "?", "?a", "?a=", "/", "#", "x://a?", "\\u0026", "\\"])
+def test_a_long_hostile_text_takes_no_long_time(piece: str) -> None:
+    begun = time.process_time()
+    logs.redact(piece * 20_000)
+    assert time.process_time() - begun < 5.0
+
+
+def test_handlers_of_others_keep_their_form_and_lose_their_secrets() -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("[%(name)s] %(message)s"))
+    logger = logging.getLogger("theirs")
+    logger.handlers = [handler, logging.StreamHandler(stream)]
+    for _ in range(2):  # Celery says twice that it has set up the same
+        logs.redact_handlers(logger)
+
+    logger.error("%s is away", "redis://:s3cret@host/0", exc_info=ValueError("https://s3/a?sig=s3cret"))
+
+    text = stream.getvalue()
+    assert text.splitlines()[0] == "[theirs] redis://***@host/0 is away"
+    assert text.count("ValueError: https://s3/a?***") == 2
+    assert "s3cret" not in text
+
+
+@pytest.mark.parametrize("name", ["", "celery.task", "multiprocessing"])
+def test_every_logger_that_a_worker_sets_up_keeps_secrets(name: str) -> None:
+    code = (
+        "import logging\n"
+        "from reconstruction_operator.celery_app import app\n"
+        "app.log.setup('DEBUG')\n"
+        f"logging.getLogger({name!r}).error('redis://:s3cret@host/0')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "redis://***@host/0" in done.stderr
+    assert "s3cret" not in done.stderr + done.stdout
 
 
 def test_json_has_time_level_logger_message_and_what_was_given_beside() -> None:
