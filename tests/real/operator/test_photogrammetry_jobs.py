@@ -49,10 +49,10 @@ def test_photos_that_hardly_overlap_fail_with_their_numbers_and_advice(jobs: Job
 
     failure = job["status"]["failure"]
     assert failure["reason"] == "NOT_ENOUGH_OVERLAP"
-    told = re.match(r"(\d+) of 29 photos overlap", failure["message"])
+    told = re.match(r"(\d+) of 10 photos overlap", failure["message"])
     assert told is not None, failure
-    assert int(told[1]) < 9
-    assert "at least 9 are needed: take more, closer together" in failure["message"]
+    assert int(told[1]) < 3
+    assert "at least 3 are needed: take more, closer together" in failure["message"]
     assert is_true(job, "Failed")
     assert job["status"]["attempt"] == 1  # trying again would change nothing
 
