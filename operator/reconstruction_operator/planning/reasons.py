@@ -37,7 +37,10 @@ _TABLE = (
         _T.DISPATCHED, "NoWorker", "True", "The message waits in its queue, and no live worker listens to that queue."
     ),
     ConditionReason(
-        _T.DISPATCHED, "Waiting", "False", "The attempt waits for its turn: enough messages wait in its queue already."
+        _T.DISPATCHED,
+        "Waiting",
+        "False",
+        "The attempt waits for its turn: its queue is full, or jobs that lost the same worker are tried one by one.",
     ),
     ConditionReason(_T.DISPATCHED, "BackingOff", "False", "The next attempt waits for status.nextAttemptTime."),
     ConditionReason(_T.DISPATCHED, "Suspended", "False", "Nothing is sent while spec.suspend is true."),
