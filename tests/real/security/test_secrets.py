@@ -1,17 +1,27 @@
-"""Passwords are in no log, Event, status, metric or command line, whatever goes wrong. All under a prefix in Redis, too."""
+"""Passwords and signatures are in no log, Event, status, metric or command line, whatever goes wrong. All under a prefix in Redis, too."""
 
 from __future__ import annotations
 
+import contextlib
+import http.server
+import io
 import json
 import secrets
+import ssl
+import threading
 import urllib.request
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from devcluster import Cluster, Redis
+from devcluster.certificates import Authority
 from devcluster.jobs import Jobs
-from devcluster.system import QUICK_SETTINGS, System
+from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
 from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
 
@@ -22,9 +32,31 @@ OPERATOR, WORKER, WRONG, HEADER = (f"Secret-{secrets.token_hex(8)}" for _ in ran
 
 
 def command_lines(system: System) -> str:
-    """Of the guards and of the servers."""
-    pids = [pid for process in system.processes.values() if process.alive for pid in process.pids]
-    return "\n".join(Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ") for pid in pids)
+    """Of the guards, of the servers and of all that they have started, models too."""
+    found = [
+        one
+        for process in system.processes.values()
+        if process.alive
+        for pid in process.pids
+        for one in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+    ]
+    lines = []
+    for one in found:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            lines.append(" ".join(one.cmdline()))
+    return "\n".join(lines)
+
+
+def shown_by(system: System, jobs: Jobs, names: Sequence[str]) -> dict[str, str]:
+    """All that somebody can look at, by where."""
+    shown = {name: process.log.read_text(errors="replace") for name, process in system.processes.items()}
+    shown["statuses"] = json.dumps([jobs.get(name)["status"] for name in names])
+    shown["events"] = json.dumps(system.cluster.api.get(f"/api/v1/namespaces/{jobs.namespace}/events"))
+    with urllib.request.urlopen(f"http://127.0.0.1:{system.probe_ports['operator']}/metrics") as answer:  # our own
+        shown["metrics"] = answer.read().decode()
+    shown["command lines"] = command_lines(system)
+    assert all(len(text) > 100 for text in shown.values()), {name: len(text) for name, text in shown.items()}
+    return shown
 
 
 def test_no_secret_is_shown_anywhere(cluster: Cluster, namespace: str) -> None:
@@ -63,13 +95,82 @@ def test_no_secret_is_shown_anywhere(cluster: Cluster, namespace: str) -> None:
             )
         assert [jobs.wait_finished(name)["status"]["phase"] for name in names] == ["Succeeded"] * 2
 
-        shown = {name: process.log.read_text(errors="replace") for name, process in system.processes.items()}
-        shown["jobs"] = json.dumps([jobs.get(name) for name in names])
-        shown["events"] = json.dumps(cluster.api.get(f"/api/v1/namespaces/{namespace}/events"))
-        with urllib.request.urlopen(f"http://127.0.0.1:{system.probe_ports['operator']}/metrics") as answer:  # our own
-            shown["metrics"] = answer.read().decode()
-        shown["command lines"] = command_lines(system)
+        shown = shown_by(system, jobs, names)
 
-    assert all(len(text) > 100 for text in shown.values()), {name: len(text) for name, text in shown.items()}
     places = [name for name, text in shown.items() for secret in (OPERATOR, WORKER, WRONG, HEADER) if secret in text]
     assert places == []
+
+
+@contextmanager
+def photo_server(folder: Path, asked: list[str]) -> Iterator[int]:
+    """Serves `/set.zip` over TLS with the certificate in `folder`, whatever the query; `asked` collects what is asked for."""
+    photos = io.BytesIO()
+    with zipfile.ZipFile(photos, "w") as file:
+        for path in (REPOSITORY / "tests" / "data" / "photos" / "berlin").glob("*.jpg"):
+            file.write(path, path.name)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if self.path.partition("?")[0] != "/set.zip":
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(photos.getvalue())))
+            self.end_headers()
+            self.wfile.write(photos.getvalue())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pair = Authority.new(folder).issue("photos", user="photos", hosts=["localhost"])
+    context.load_cert_chain(pair.certificate, pair.key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def test_no_signature_of_an_inputs_address_is_shown_anywhere(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    signature = secrets.token_hex(16)
+    asked: list[str] = []
+    with (
+        photo_server(tmp_path, asked) as port,
+        Redis() as server,
+        System(cluster, server, settings=QUICK_SETTINGS | {"LOG_LEVEL": "DEBUG"}) as system,
+    ):
+        system.install()
+        system.start_operator()
+        system.start_worker(
+            arguments=["--loglevel=DEBUG"],
+            INPUT_HTTPS_HOSTS="localhost",
+            SSL_CERT_FILE=str(tmp_path / "ca.crt"),
+            PYTHONPATH=str(REPOSITORY / "tests" / "data" / "models"),
+            ROUGH_MODELS_PIDS=str(tmp_path),
+        )
+        jobs = Jobs(system, namespace)
+        query = f"X-Amz-Expires=60&X-Amz-Signature={signature}"
+        running, missing = (
+            jobs.create(modelType="rough-sleep", input={"uri": f"https://localhost:{port}/{name}.zip?{query}"})
+            for name in ("set", "missing")
+        )
+        assert jobs.wait_finished(missing)["status"]["failure"]["reason"] == "INPUT_NOT_FOUND"
+        wait_until(lambda: any(tmp_path.glob("*.pid")), "the model to run", timeout_seconds=60)
+        shown = shown_by(system, jobs, [running, missing])
+        jobs.request_cancel(running)
+        jobs.confirm_cancel(running)
+        assert jobs.wait_finished(running)["status"]["phase"] == "Cancelled"
+        shown["worker"] = system.processes["worker"].log.read_text()
+
+    assert set(asked) == {f"/set.zip?{query}", f"/missing.zip?{query}"}
+    assert "models.child" in shown["command lines"]
+    for hidden in (
+        '"GET /set.zip?*** HTTP/1.1" 200',
+        f"https://localhost:{port}/set.zip?***",
+    ):  # urllib3's and Celery's
+        assert hidden in shown["worker"]
+    assert [name for name, text in shown.items() if signature in text] == []
