@@ -59,6 +59,7 @@ def _perform(options: argparse.Namespace, *, own_disk: bool) -> int:
         only=tuple(options.only),
         alone_first=not options.short and not options.only,
         target=options.jobs,
+        patience=options.patience,
     )
     say(f"seed {seed}: a control plane, a Redis, two operators, three workers")
     with Run(wanted, own_disk=own_disk, say=say) as run:
@@ -96,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="faults with this in their name")
     parser.add_argument(
         "--jobs", type=int, default=JOBS_UNDER_WAY, help="under way at any moment (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--patience", type=float, default=1.0, help="a factor for what counts as too long, on a machine that is busy"
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report there as well")
     parser.add_argument("--keep-logs", action="store_true", help="also where nothing was broken")

@@ -9,7 +9,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from chaos import clock
@@ -73,6 +73,29 @@ class Trace:
     fades: bool = True  # False: its time did not get shorter between two looks, so somebody prolongs it
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What counts as too long, in seconds, beside a fault and without one."""
+
+    overtaken: float = 5.0
+    """An attempt that was overtaken stops within this time of being able to know."""
+    acting: float = 5.0
+    """What a confirmation needs to reach a worker when all is well; a job that ends within it had finished before."""
+    behind: float = 10.0
+    """A status, beyond the coalescing interval: a guard, since a busy machine is late with everything."""
+    cause: float = 20.0
+    """A cut that ended longer ago has nothing to do with an attempt being called lost: its heartbeat has long been back."""
+    deaf: float = 15.0
+    """After a fault of the operators, of Redis or of the API server, until a user's word has certainly reached Redis:
+    another operator leads (LEASE_SECONDS), or the old one was started again, and everything was looked at once."""
+    loss: float = 20.0
+    """After a fault that harms attempts, until the last of them has been called lost and tried again."""
+
+    def times(self, patience: float) -> Bounds:
+        """For a machine that does other things beside the run."""
+        return Bounds(*(patience * getattr(self, one.name) for one in fields(self)))
+
+
 @dataclass(slots=True)
 class Evidence:
     """All of it."""
@@ -90,6 +113,7 @@ class Evidence:
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by uid: cancel flags of jobs that are there
     ended_at: float = 0.0  # when the last fault was over and every job had had its time
     retention_seconds: float = 0.0
+    bounds: Bounds = Bounds()
 
 
 class Outputs:

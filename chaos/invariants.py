@@ -10,17 +10,10 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from chaos.evidence import Evidence, Output
-from chaos.excuses import OVERTAKEN_SECONDS, could_know, hearing_seconds, may_fail
+from chaos.excuses import could_know, hearing_seconds, may_fail
 from chaos.journal import ModelRun
 from chaos.load import Job
 from chaos.watcher import OUTCOMES, History, Look
-
-ACTING_SECONDS = 5.0
-"""What a confirmation needs to reach a worker when all is well; a job that ends within it had finished before."""
-
-LAG_SECONDS = 10.0
-"""Beyond the coalescing interval, before it counts as broken: a guard, since a busy machine is late with everything. The
-report has the times themselves."""
 
 TTL_SLACK_SECONDS = 2.0
 """Times in a status are whole seconds, and what one sees of an end comes later than it was."""
@@ -144,7 +137,7 @@ def _suffers_for_nobody(case: _Case) -> Iterator[str]:
     if end is None or case.job.scenario in _GUILTY or not case.runs:
         return
     alone = all(run.worker in case.evidence.prefork for run in case.runs)
-    if alone and not may_fail(case.runs, end.at, case.evidence.windows):
+    if alone and not may_fail(case.runs, end.at, case.evidence):
         yield f"{end.failures} of its attempts failed, and nothing had harmed them" if end.failures else ""
 
 
@@ -157,14 +150,14 @@ def _runs_alone(case: _Case) -> Iterator[str]:
             yield ""
             continue
         # Somebody was stopped, or cut off, while the older one ran: it may have been overtaken and not know.
-        knows = could_know(older, newer.start, case.evidence.windows)
+        knows = could_know(older, newer.start, case.evidence)
         if knows is None:
             yield f"attempts {_name(older)} and {_name(newer)} ran together, and nobody was stopped or cut off"
             continue
         late = older.last - knows
         yield (
             ""
-            if late <= OVERTAKEN_SECONDS
+            if late <= case.evidence.bounds.overtaken
             else f"attempt {_name(older)} ran on for {late:.1f} s after it could know that {_name(newer)} had overtaken it"
         )
 
@@ -194,8 +187,8 @@ def _publishes_once(case: _Case) -> Iterator[str]:
 def _could_not_know(case: _Case, output: Output, end: Look) -> bool:
     """Whether the attempt that made it was stopped or cut off when the job ended, and had no time since to hear of it."""
     maker = next((run for run in case.runs if run.signature == output.signature), None)
-    knows = None if maker is None else could_know(maker, end.at, case.evidence.windows)
-    return knows is not None and output.at <= knows + OVERTAKEN_SECONDS
+    knows = None if maker is None else could_know(maker, end.at, case.evidence)
+    return knows is not None and output.at <= knows + case.evidence.bounds.overtaken
 
 
 def _keeps_its_result(case: _Case) -> Iterator[str]:
@@ -247,8 +240,8 @@ def _cancels(case: _Case) -> Iterator[str]:
         if run.start > end.at:
             yield f"{_name(run)} started after it was reported as cancelled"
         elif run.last > end.at:
-            knows = could_know(run, end.at, case.evidence.windows)
-            late = run.last - (end.at if knows is None else knows + OVERTAKEN_SECONDS)
+            knows = could_know(run, end.at, case.evidence)
+            late = run.last - (end.at if knows is None else knows + case.evidence.bounds.overtaken)
             yield f"{_name(run)} ran on for {late:.1f} s after it was reported as cancelled" if late > 0.0 else ""
     left = [one.where for one in case.evidence.traces.get(job.uid, ()) if one.where.startswith("/")]
     yield f"its files are left: {left}" if left else ""
@@ -260,7 +253,7 @@ def _had_finished(case: _Case, confirmed_at: float) -> str:
     done = max((run.last for run in case.runs if run.ended and run.signature in made), default=None)
     if done is None:
         return "a cancel was confirmed, and it ended Succeeded without a model that ended"
-    if hearing_seconds(confirmed_at, done, case.evidence.windows) > ACTING_SECONDS:
+    if hearing_seconds(confirmed_at, done, case.evidence) > case.evidence.bounds.acting:
         return f"a cancel was confirmed {done - confirmed_at:.1f} s before its work was done, and it ended Succeeded"
     return ""
 
@@ -298,7 +291,7 @@ def _goes_forward(case: _Case) -> Iterator[str]:
 def _is_not_behind(case: _Case) -> Iterator[str]:
     for lag in case.evidence.lags:
         if lag.uid == case.job.uid:
-            late = lag.seconds is None or lag.seconds > LAG_SECONDS
+            late = lag.seconds is None or lag.seconds > case.evidence.bounds.behind
             yield (
                 f"its status was behind for {lag.seconds or 'too many'} s while nothing was broken: {lag.wanted}"
                 if late
@@ -348,7 +341,7 @@ _CHECKS: tuple[tuple[int, Check], ...] = (
 def overtaken_seconds(evidence: Evidence) -> list[float]:
     """For each attempt that was overtaken while it ran: how long it went on after it could know."""
     return [
-        max(0.0, older.last - (could_know(older, newer.start, evidence.windows) or newer.start))
+        max(0.0, older.last - (could_know(older, newer.start, evidence) or newer.start))
         for runs in evidence.runs.values()
         for older, newer in combinations(runs, 2)
         if older.last > newer.start

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from chaos.evidence import Evidence, Window
-from chaos.excuses import OVERTAKEN_SECONDS
 from chaos.faults import all_faults
 from chaos.faults.table import NO_FAULT
 from chaos.invariants import TITLES, Verdict, confirmed_while_it_ran, overtaken_seconds
@@ -120,7 +119,9 @@ def _figures(evidence: Evidence) -> str:
         ],
         [
             "an overtaken attempt ran on after it could know",
-            f"worst {max(overtaken):.1f} s of {len(overtaken)} (bound {OVERTAKEN_SECONDS:g} s)" if overtaken else "-",
+            f"worst {max(overtaken):.1f} s of {len(overtaken)} (bound {evidence.bounds.overtaken:g} s)"
+            if overtaken
+            else "-",
         ],
         [
             "status behind Redis, beyond the coalescing interval",

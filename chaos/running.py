@@ -15,7 +15,7 @@ from typing import Self
 import redis
 
 from chaos import clock, journal, remains
-from chaos.evidence import Evidence, Lag, Outputs, Window, wait_for
+from chaos.evidence import Bounds, Evidence, Lag, Outputs, Window, wait_for
 from chaos.faults import all_faults
 from chaos.faults.table import Context, Fault
 from chaos.load import Job, Load
@@ -46,6 +46,7 @@ class Options:
     only: tuple[str, ...] = ()  # faults with one of these texts in their names; empty: all
     alone_first: bool = True  # each fault once by itself, before they are combined
     target: int = JOBS_UNDER_WAY
+    patience: float = 1.0  # what counts as too long is longer by this factor
 
 
 @dataclass(slots=True)
@@ -304,6 +305,7 @@ class Run:
             flags=remains.flags(self._scene, here),
             ended_at=clock.now(),
             retention_seconds=RETENTION_SECONDS,
+            bounds=Bounds().times(self._options.patience),
         )
 
 

@@ -11,6 +11,7 @@ from chaos.scene import can_mount
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 SEED = 11
+PATIENCE = 4  # other tests run beside it; `make chaos` has the bounds themselves
 
 pytestmark = pytest.mark.long
 
@@ -20,7 +21,18 @@ def test_nothing_is_broken_by_combined_faults_over_fifty_jobs(control_plane_prog
     report = tmp_path / "report.md"
 
     done = subprocess.run(
-        [sys.executable, "-m", "chaos", "--short", "--seed", str(SEED), "--report", report],
+        [
+            sys.executable,
+            "-m",
+            "chaos",
+            "--short",
+            "--seed",
+            str(SEED),
+            "--patience",
+            str(PATIENCE),
+            "--report",
+            report,
+        ],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.evidence import Evidence, Lag, Output, Trace, Window
+from chaos.evidence import Bounds, Evidence, Lag, Output, Trace, Window
 from chaos.invariants import confirmed_while_it_ran, judge
 from chaos.journal import ModelRun
 from chaos.load import Job
@@ -276,6 +276,15 @@ def test_a_job_that_was_never_looked_after_breaks_the_sixth() -> None:
 
     assert {1, 6} <= broken(forgotten)
     assert 6 in broken(evidence(None, running(6.0, 20)))
+
+
+def test_a_busy_machine_may_be_given_more_time() -> None:
+    late = evidence(None, *SECOND, runs=(run(1, 5.0, 20.0, ended=False), run(2, 10.0, 18.0)), outputs=(output(2),))
+    late.windows = (STOPPED,)
+
+    assert 2 in broken(late)
+    late.bounds = Bounds().times(2.0)
+    assert problems(late) == []
 
 
 def test_what_says_that_it_lives_after_its_end_breaks_the_fourth() -> None:
