@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import redis
 from devcluster import Cluster, Redis
 from devcluster.jobs import Jobs
 from devcluster.system import QUICK_SETTINGS, System
+from devcluster.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -75,25 +77,45 @@ HOSTILE_ENDS: dict[str, str | bytes] = {
 }
 
 
+MALFORMED_ENDS = ("no text", "another's outcome", "too big")
+
+
 def test_hostile_results_and_ends_harm_nobody_else(
     system: System, jobs: Jobs, broker: redis.Redis, state: redis.Redis
 ) -> None:
-    victims = [jobs.create() for _ in range(6)]
+    # Nobody else ends their jobs so early, and a failure is not tried again: what a job ends with is what was written.
+    spec = {"parameters": {"stepSeconds": 3}, "backoffLimit": 0}
+    victims = {name: jobs.create(**spec) for name in HOSTILE_ENDS}
+    ids = {name: jobs.wait_phase(job, "Running")["metadata"]["uid"] for name, job in victims.items()}
+    for name, end in HOSTILE_ENDS.items():
+        state.set(f"end:{ids[name]}-1", end)
     others = [jobs.create() for _ in range(4)]
-    ids = [jobs.wait_phase(name, "Running", "Queued", "Succeeded")["metadata"]["uid"] for name in victims]
-    for job_id in ids:
-        for value in HOSTILE_RESULTS.values():
-            broker.set(f"celery-task-meta-{job_id}-1", value)
-            broker.publish(f"celery-task-meta-{job_id}-1", value[:100_000])
-    for job_id, result, end in zip(ids, list(HOSTILE_RESULTS.values())[-6:], HOSTILE_ENDS.values(), strict=True):
-        broker.set(f"celery-task-meta-{job_id}-1", result)
-        state.set(f"end:{job_id}-1", end)
+    malformed = [ids[name] for name in MALFORMED_ENDS]  # these go on
+    for number, value in enumerate(HOSTILE_RESULTS.values()):
+        key = f"celery-task-meta-{malformed[number % len(malformed)]}-1"
+        broker.set(key, value)
+        broker.publish(key, value[:100_000])
 
-    assert [jobs.wait_finished(name)["status"]["phase"] for name in others] == ["Succeeded"] * 4
-    for name in victims:
-        status = jobs.wait_finished(name)["status"]
+    said = system.processes["operator"].log
+    for job_id in malformed:
+        wait_until(
+            lambda text=f"Redis key end:{job_id}-1 is malformed": text in said.read_text(),  # type: ignore[misc]
+            f"the operator to say that the end of {job_id} is malformed",
+            timeout_seconds=60,
+        )
+    ends = {name: jobs.wait_finished(job)["status"] for name, job in victims.items()}
+    long, half, other = (ends[name] for name in ("long", "half a character", "wrong types"))
+    assert long["phase"] == half["phase"] == "Failed"
+    assert re.fullmatch(r"m{1024}\. See the worker's log: .*", long["failure"]["message"])
+    assert re.fullmatch(r"r{10,256}…?", long["failure"]["reason"])
+    assert half["failure"]["message"].startswith("\N{REPLACEMENT CHARACTER}<b>\N{REPLACEMENT CHARACTER}[2J.")
+    # It has an outcome and a time, so it is an end; nothing else of it is kept.
+    assert (other["phase"], other["completionTime"], "outputs" in other) == ("Succeeded", "1970-01-01T00:00:00Z", False)
+    assert [ends[name]["phase"] for name in MALFORMED_ENDS] == ["Succeeded"] * 3  # by their own work
+    for status in ends.values():
         assert len(json.dumps(status)) < 20_000
         assert "\x1b" not in json.dumps(status, ensure_ascii=False)
+    assert [jobs.wait_finished(name)["status"]["phase"] for name in others] == ["Succeeded"] * 4
     assert all(process.alive for process in system.processes.values())
 
 
