@@ -32,6 +32,14 @@ class Secured:
     system: System
     admin: redis.Redis
 
+    def start_operator(self) -> None:
+        """As its user."""
+        self.system.start_operator(**addresses(self.system.redis, "operator", PASSWORDS["operator"]))
+
+    def start_worker(self, name: str) -> None:
+        """As its user."""
+        self.system.start_worker(name, concurrency=1, **addresses(self.system.redis, "worker", PASSWORDS["worker"]))
+
     def refusals(self) -> list[str]:
         """What was refused since the last time: user, and what for."""
         found = [f"{one['username']}: {one['reason']} {one['object']}" for one in self.admin.acl_log()]
@@ -71,22 +79,24 @@ def secured(cluster: Cluster) -> Iterator[Secured]:
         redis.Redis.from_url(server.url(), decode_responses=True) as admin,
     ):
         system.install()
-        system.start_operator(**addresses(server, "operator", PASSWORDS["operator"]))
+        secured = Secured(system, admin)
+        secured.start_operator()
         for name in ("worker", "other"):
-            system.start_worker(name, concurrency=1, **addresses(server, "worker", PASSWORDS["worker"]))
-        yield Secured(system, admin)
+            secured.start_worker(name)
+        yield secured
 
 
 def test_jobs_cancels_suspensions_losses_and_deletions_need_no_more(secured: Secured, namespace: str) -> None:
     jobs = Jobs(secured.system, namespace)
-    for name in ("whole", "cancelled"):
-        jobs.create(name)
+    long = {"parameters": {"stepSeconds": 10}}  # it must not have ended before it is cancelled
+    jobs.create("whole")
+    jobs.create("cancelled", **long)
     jobs.wait_phase("cancelled", "Running")
     jobs.request_cancel("cancelled")
     jobs.confirm_cancel("cancelled")
     assert [jobs.wait_finished(one)["status"]["phase"] for one in ("whole", "cancelled")] == ["Succeeded", "Cancelled"]
     folder = jobs.folder("whole")
-    jobs.create("suspended")
+    jobs.create("suspended", **long)
     jobs.wait_phase("suspended", "Running")
     jobs.patch("suspended", suspend=True)
     jobs.wait_phase("suspended", "Suspended")
@@ -104,6 +114,28 @@ def test_jobs_cancels_suspensions_losses_and_deletions_need_no_more(secured: Sec
     secured.system.processes["other"].stop()
     assert secured.admin.llen("celery") == 1
 
+    assert secured.refusals() == []
+
+
+def test_files_of_a_job_that_is_deleted_while_redis_is_emptied_need_no_more(secured: Secured, namespace: str) -> None:
+    """The worker reports the folders that it finds, the operator reads that, and drops it when they are gone."""
+    jobs = Jobs(secured.system, namespace)
+    if not secured.system.processes["worker"].alive:  # the test above has ended it
+        secured.start_worker("worker")
+    jobs.create("forgotten")
+    jobs.wait_finished("forgotten")
+    folder = jobs.folder("forgotten")
+    secured.admin.acl_log_reset()
+    operator = secured.system.processes["operator"]
+    operator.stop()  # it must not see the deletion, and must not tell Redis of the job again
+    secured.admin.flushall()
+    jobs.delete("forgotten")
+    jobs.wait_gone("forgotten")
+    secured.start_operator()
+
+    wait_until(lambda: not folder.exists(), "the deleted job's files to be gone", timeout_seconds=90)
+    with redis.Redis.from_url(secured.system.redis.url(1), decode_responses=True) as state:
+        wait_until(lambda: not list(state.keys("folders:*")), "the reported folders to be dropped", timeout_seconds=60)
     assert secured.refusals() == []
 
 
