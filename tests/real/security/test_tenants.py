@@ -22,9 +22,19 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def system(cluster: Cluster, photos: Path) -> Iterator[System]:
-    """A worker that leaves to each namespace the folder of its name."""
-    limits = {"INPUT_ROOTS": str(photos), "NAMESPACE_INPUTS": f"*={photos}/{{namespace}}"}
+def meshes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("meshes")
+
+
+@pytest.fixture(scope="module")
+def system(cluster: Cluster, photos: Path, meshes: Path) -> Iterator[System]:
+    """A worker that leaves to each namespace the folders of its name."""
+    limits = {
+        "INPUT_ROOTS": str(photos),
+        "NAMESPACE_INPUTS": f"*={photos}/{{namespace}}",
+        "OUTPUT_ROOTS": str(meshes),
+        "NAMESPACE_OUTPUTS": f"*={meshes}/{{namespace}}",
+    }
     with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS | limits) as running:
         running.install()
         running.start_operator()
@@ -49,6 +59,24 @@ def test_a_job_reads_no_photos_of_another_namespace_and_says_why(jobs: Jobs, pho
         assert failure["reason"] == "INPUT_REFUSED"
         assert failure["message"].startswith(f"namespace {jobs.namespace} may not read ")
         assert f"this worker leaves it {photos}/{jobs.namespace}" in failure["message"]
+
+
+def test_a_job_writes_to_its_own_namespaces_folder_and_to_no_other(jobs: Jobs, meshes: Path) -> None:
+    mine, theirs = meshes / jobs.namespace, meshes / "theirs"
+    theirs.mkdir(exist_ok=True)
+    mine.mkdir()
+    (mine / "link").symlink_to(theirs)
+    good = jobs.create(output={"uri": f"file://{mine}/mesh"})
+    bad = [jobs.create(output={"uri": f"file://{uri}/mesh"}) for uri in (theirs, mine / "link")]
+
+    for name in bad:
+        failure = jobs.wait_finished(name)["status"]["failure"]
+        assert failure["reason"] == "OUTPUT_REFUSED"
+        assert failure["message"].startswith(f"namespace {jobs.namespace} may not write to ")
+        assert f"this worker leaves it {mine}" in failure["message"]
+    assert jobs.wait_finished(good)["status"]["phase"] == "Succeeded"
+    assert (mine / "mesh" / "model.glb").exists()
+    assert list(theirs.iterdir()) == []
 
 
 def test_a_job_reads_no_results_of_another_job(jobs: Jobs) -> None:
