@@ -66,9 +66,16 @@ def delete_job_files(job_id: str) -> bool:
     folder = job_dir(job_id)
     existed = set_aside(folder, f"{_CONDEMNED}{job_id}-") is not None
     for left in folder.parent.glob(f"{_CONDEMNED}{job_id}-*"):  # also what a worker left that died here
-        if len(left.name) == len(_CONDEMNED) + len(job_id) + 1 + len(uuid.uuid4().hex):  # not of job `<job id>-…`
+        if is_condemned(left, job_id):
             delete_tree(left)
     return existed
+
+
+def is_condemned(folder: Path, job_id: str) -> bool:
+    """Whether it was the folder of that job until its deletion began."""
+    prefix = f"{_CONDEMNED}{job_id}-"
+    # By its length as well: not of the job `<job id>-…`.
+    return folder.name.startswith(prefix) and len(folder.name) == len(prefix) + len(uuid.uuid4().hex)
 
 
 def set_aside(path: Path, prefix: str) -> Path | None:

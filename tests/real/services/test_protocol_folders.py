@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from reconstruction_operator import config
 from reconstruction_operator.planning.types import Record
-from reconstruction_operator.services import protocol
+from reconstruction_operator.services import file_handler, folders, protocol
 from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import DeposedError
+from reconstruction_operator.tasks import inventory
 
 pytestmark = pytest.mark.real
 
@@ -29,6 +32,12 @@ def do(client: redis.Redis, keys: Keys) -> Do:
         return protocol.run(client, make(keys, *args, **kwargs))
 
     return carry_out
+
+
+@pytest.fixture
+def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(config, "JOBS_DIR", str(tmp_path))
+    return tmp_path
 
 
 def owner(job_id: str, *, attempt: int = 2) -> Owner:
@@ -141,3 +150,29 @@ def test_reports_under_a_key_of_another_type_read_as_none_and_are_replaced(
     do(protocol.drop_folders, **LEADER, job_ids=["a"])
     do(protocol.report_folders, "install", [owner("a")])
     assert set(do(protocol.list_folders, "install")) == {"a"}
+
+
+@pytest.mark.parametrize("condemned", [False, True], ids=["whole", "about-to-be-deleted"])
+def test_a_result_is_reported_also_where_a_worker_died_as_it_began_to_delete_it(
+    client: redis.Redis, keys: Keys, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch, condemned: bool
+) -> None:
+    output = file_handler.output_dir("job")
+    output.mkdir(parents=True)
+    (output / folders.MANIFEST).write_text(json.dumps({"owner": owner("job").to_json()}))
+    if condemned:
+        with monkeypatch.context() as dying:
+            dying.setattr(file_handler, "delete_tree", lambda _: None)
+            file_handler.delete_job_files("job")
+        assert not output.exists()
+    assert inventory.report(client, keys, folders.owners()) == 1
+    assert set(protocol.run(client, protocol.list_folders(keys, "install"))) == {"job"}
+    file_handler.delete_job_files("job")
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_folder_that_bears_another_jobs_name_is_not_reported(client: redis.Redis, keys: Keys, jobs_dir: Path) -> None:
+    for name in ("other", f".deleted-job-1-{'0' * 32}", ".deleted-job-"):
+        output = jobs_dir / name / "output"
+        output.mkdir(parents=True)
+        (output / folders.MANIFEST).write_text(json.dumps({"owner": owner("job").to_json()}))
+    assert inventory.report(client, keys, folders.owners()) == 0
