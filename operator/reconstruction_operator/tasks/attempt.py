@@ -23,7 +23,7 @@ from reconstruction_operator.services.protocol.errors import ProtocolError
 from reconstruction_operator.services.storage import outputs
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits
-from reconstruction_operator.tasks import publishing, workspace
+from reconstruction_operator.tasks import ending, publishing, workspace
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import call_interruptibly
 from reconstruction_operator.tasks.loading import load_photos
@@ -72,6 +72,7 @@ class Attempt:
         self._inputs: Inputs | None = None
         self._workspace: Workspace | None = None
         self._delivered = False
+        self._published = False
         self._measures = Measures()
         self._trace = AttemptTrace(order.job_id, order.task_id, order.worker, order.traceparent)
 
@@ -125,6 +126,9 @@ class Attempt:
         self._trace.ended(end)
         if self._workspace is not None:
             self._workspace.discard()
+        if self._published and end is None and self._order.envelope is not None:
+            # Its result lies there and nobody may know: the job may be gone from Redis, and from the API server as well.
+            ending.report_folder(Owner.of(self._order.job_id, self._order.envelope))
         if self._delivered and end is not None and end.outcome is not Outcome.SUCCEEDED:
             with contextlib.suppress(OSError, StorageError):
                 outputs.withdraw(self._output_uri, self._order.job_id, namespace=self._namespace)
@@ -189,6 +193,7 @@ class Attempt:
             call_interruptibly(lambda: deliver(namespace=self._namespace), check)
         steps.complete()
         faster = publishing.publish(space, order.job_id, replace=order.envelope is None)
+        self._published = faster is None
         return end_of(faster or manifest, order.worker)
 
     def _seal(self, space: Workspace, result: Result, check: Callable[[], None]) -> Manifest:

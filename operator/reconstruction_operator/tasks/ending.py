@@ -12,7 +12,9 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import file_handler
+from reconstruction_operator.services import file_handler, job_manager, protocol
+from reconstruction_operator.services.folders import Owner
+from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import FinishReply, FinishVerdict
 from reconstruction_operator.services.protocol.errors import ProtocolError
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
@@ -110,6 +112,16 @@ def delete_files(job_id: str) -> None:
         file_handler.delete_job_files(job_id)
     except OSError as error:
         logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the text says it all
+
+
+def report_folder(owner: Owner) -> None:
+    """Says that the job has files, so that the operator orders their deletion if the job's object is gone."""
+    if not owner.install_id:
+        return
+    try:
+        protocol.run(job_manager.get_redis_client(), protocol.report_folders(Keys(), owner.install_id, [owner]))
+    except (RedisError, ProtocolError) as error:  # the next worker that starts says it
+        logger.warning("the files of job %s could not be reported: %s", owner.job_id, error)
 
 
 def _is_overtaken(heartbeat: Heartbeat) -> bool:

@@ -27,6 +27,7 @@ class Fiber:
         self._body = body
         self._go, self._stands = threading.Semaphore(0), threading.Semaphore(0)
         self._killed = False
+        self._fault: Exception | None = None
         self._error: BaseException | None = None
         self.point = "begun"
         self.over = False
@@ -50,6 +51,11 @@ class Fiber:
             error, self._error = self._error, None
             raise error
 
+    def fail(self, fault: Exception) -> None:
+        """Run on, but what it stands before raises `fault` instead of being done."""
+        self._fault = fault
+        self.go_on()
+
     def kill(self) -> None:
         """End it where it stands."""
         if not self.over:
@@ -64,6 +70,9 @@ class Fiber:
         self._go.acquire()
         if self._killed:
             raise KilledError
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
 
     def _run(self) -> None:
         self._go.acquire()

@@ -20,6 +20,7 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
   local kind, value = redis.call('TYPE', key).ok, ''
   if kind == 'string' then value = redis.call('GET', key) end
   if kind == 'set' then value = redis.call('SMEMBERS', key) end
+  if kind == 'hash' then value = redis.call('HGETALL', key) end
   if kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
   found[#found + 1] = {key, kind, value, redis.call('PTTL', key)}
 end
@@ -66,6 +67,10 @@ class State:
             match kind:
                 case "set":
                     state.values[key] = set(value)
+                case "hash":
+                    state.values[key] = {
+                        name: decoded(text) for name, text in zip(value[::2], value[1::2], strict=True)
+                    }
                 case "zset":
                     state.values[key] = {
                         node: float(score) for node, score in zip(value[::2], value[1::2], strict=True)
@@ -201,7 +206,7 @@ def _beat(state: State, keys: list[str], args: list[Any]) -> Any:
 
 @_rule("finish")
 def _finish(state: State, keys: list[str], args: list[Any]) -> Any:
-    claim, alive, end, record, cancel, request = keys
+    claim, alive, end, record, cancel, request, cleaned = keys
     token, worker, attempt, retention, outcome, text = args
     held, wanted, ended = state.object(claim), state.object(record), state.object(end)
     if ended:
@@ -214,7 +219,7 @@ def _finish(state: State, keys: list[str], args: list[Any]) -> Any:
     recorded = {"at": NOW, **json.loads(text)}
     state.put(end, recorded, retention)
     state.put(claim, held or _claimed(token, worker, by_operator=False), retention)
-    state.drop(alive)
+    state.drop(alive, cleaned)
     if outcome == "Succeeded":
         state.drop(cancel, request)
     return ["recorded", recorded]
@@ -256,6 +261,14 @@ def _mark_cleaned(state: State, keys: list[str], args: list[Any]) -> Any:
         state.put(cleaned, {"at": NOW}, args[0])
 
 
+@_rule("report_folders")
+def _report_folders(state: State, keys: list[str], args: list[Any]) -> Any:
+    ttl_ms, *said = args
+    pairs = zip(said[::2], said[1::2], strict=True)
+    known = state.object(keys[0]) or {}
+    state.put(keys[0], {**known, **{job_id: decoded(text) for job_id, text in pairs}}, ttl_ms)
+
+
 # --- The operator's ----------------------------------------------------------------------------------------------------
 
 
@@ -289,6 +302,17 @@ def _index_records(state: State, keys: list[str], args: list[Any]) -> Any:
     state.put(records, kept, None)
     if not kept:
         state.drop(records)
+    return ["ok"]
+
+
+@_fenced("drop_folders")
+def _drop_folders(state: State, keys: list[str], args: list[Any]) -> Any:
+    known = state.object(keys[1])
+    if known:
+        left = {job_id: said for job_id, said in known.items() if job_id not in args}
+        state.put(keys[1], left, state.ttls[keys[1]])
+        if not left:
+            state.drop(keys[1])
     return ["ok"]
 
 
@@ -450,6 +474,23 @@ class _Unordered:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, list) and sorted(other) == sorted(self.items)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@_rule("list_folders")
+def _list_folders(state: State, keys: list[str], args: list[Any]) -> Any:
+    return _Pairs(state.object(keys[0]) or {})
+
+
+@dataclass
+class _Pairs:
+    """Names and values in turns, the pairs in any order."""
+
+    items: dict[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, list) and dict(zip(other[::2], other[1::2], strict=True)) == self.items
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
@@ -11,9 +12,13 @@ from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.controller.orphans import Orphans
+from reconstruction_operator.controller.sweeping import Sweeper
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
-from reconstruction_operator.planning.types import End, Job
+from reconstruction_operator.planning.types import End, Job, Observation
+from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.protocol import BeatReply, ClaimVerdict, ObservedJob
+from reconstruction_operator.tasks import cleanup
 from reconstruction_operator.tasks.attempt import Attempt, Order
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.ownership import Ownership
@@ -22,6 +27,8 @@ from reconstruction_operator.tasks.selection import Choice
 
 from tests.real.protocol.fibers import Fiber
 
+INSTALL: Final = "install"
+NAMESPACE: Final = "namespace"
 BORN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE_SECONDS: Final = 1e9
 
@@ -57,12 +64,50 @@ class Object:
             self.status = status
 
 
+class Listing:
+    """The API server as far as the sweeper asks it: which jobs there are."""
+
+    def __init__(self, objects: Mapping[str, Object]) -> None:
+        self._objects = objects
+
+    async def get(self, _path: str, **_how: str) -> dict[str, Any]:
+        keys = [thing.key for thing in self._objects.values() if not thing.deleted]
+        return {"items": [{"metadata": {"namespace": key.namespace, "name": key.name, "uid": key.uid}} for key in keys]}
+
+
+class Watched:
+    """What a leader has seen of the API server: all of it, and at once. Jobs are looked at in any case."""
+
+    def __init__(self, objects: Mapping[str, Object]) -> None:
+        self._objects = objects
+
+    def __iter__(self) -> Iterator[Job]:
+        return (thing.job for thing in self._objects.values() if not thing.deleted)
+
+    def ids(self) -> frozenset[str]:
+        return frozenset(job.key.job_id for job in self)
+
+    def get(self, key: JobKey) -> Job | None:
+        return next((job for job in self if job.key == key), None)
+
+    def mark(self, key: JobKey) -> None:
+        pass
+
+    def mark_unfinished(self) -> int:
+        return 0
+
+
 @dataclass
 class Operator:
     """An operator that may have been deposed. `seen` is what it last saw of each job: it acts on that."""
 
     fence: int = 0
     seen: dict[str, tuple[Job, ObservedJob, datetime]] = field(default_factory=dict)
+    looked: dict[TaskId, Observation] = field(default_factory=dict)  # the same of jobs whose objects are gone
+    gone: list[Job] = field(default_factory=list)  # jobs whose deletion it saw, and has not thought of yet
+    monotonic: float = 0.0  # so late that whatever waits for a time is due
+    orphans: Orphans = field(init=False)  # the real ones
+    sweeper: Sweeper = field(init=False)
 
 
 @dataclass(frozen=True)
@@ -88,7 +133,7 @@ class Run:
         self.end: End | None = None
         self._fails = fails
         self._put_back = put_back
-        self.fiber = Fiber(self._deliver)
+        self.fiber = Fiber(self._deliver if message.attempt else self._clean_up)
 
     def __repr__(self) -> str:
         return f"{self.message.task} in {self.ownership.worker} before {self.fiber.point!r}"
@@ -96,6 +141,10 @@ class Run:
     @property
     def token(self) -> str:
         return self.ownership.token
+
+    def _clean_up(self) -> None:
+        with contextlib.suppress(OSError):  # the operator orders it again
+            cleanup.clean_up.run(self.message.job)
 
     def _deliver(self) -> None:
         claim = self.ownership.claim()
@@ -110,10 +159,24 @@ class Run:
             drain_seconds=0.0,
             first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
         )
-        envelope = Envelope(attempt=self.message.attempt, parameters={"token": self.token, "fails": self._fails})
+        envelope = Envelope(
+            install_id=INSTALL,
+            namespace=NAMESPACE,
+            name=self.message.job,
+            attempt=self.message.attempt,
+            parameters={"token": self.token, "fails": self._fails},
+        )
         order = Order(self.message.job, self.message.task, "plain", envelope, self.ownership.worker)
         attempt = Attempt(order, self.heartbeat, lambda *_: None)
         self.end, _ = carry_out(order, attempt, self.ownership, self.heartbeat, patience_seconds=PATIENCE_SECONDS)
+
+
+@dataclass
+class Worker:
+    """A worker's main process, as `tasks.registration` and `tasks.inventory`."""
+
+    reported: str = ""  # the epoch in which it has said which job folders there are
+    found: tuple[str, list[Owner]] | None = None  # which it is about to say, and the epoch in which it found them
 
 
 class PlainModel:

@@ -123,6 +123,7 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
             keys.record(job_id),
             keys.cancel(job_id),
             keys.cancel_request(job_id),
+            keys.cleaned(job_id),
         ),
         (
             _checked(token),

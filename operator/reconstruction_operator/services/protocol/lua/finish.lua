@@ -1,5 +1,5 @@
 -- The one point where success, failure and cancel are decided. Answers {verdict, end}.
-local claim_key, alive_key, end_key, record_key, cancel_key, request_key = unpack(KEYS)
+local claim_key, alive_key, end_key, record_key, cancel_key, request_key, cleaned_key = unpack(KEYS)
 local token, worker, attempt, retention_ms, outcome, json = unpack(ARGV)
 
 local ended = end_at(end_key)
@@ -24,6 +24,7 @@ if claim then
 else
   redis.call('SET', claim_key, claim_text(token, worker, false, at), 'PX', retention_ms)
 end
-redis.call('DEL', alive_key)
+-- That files were deleted before says nothing of what this attempt has left.
+redis.call('DEL', alive_key, cleaned_key)
 if outcome == 'Succeeded' then redis.call('DEL', cancel_key, request_key) end
 return {'recorded', text}

@@ -1,0 +1,74 @@
+"""Redis, and a worker that can stand still at each of its points."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import redis
+from reconstruction_operator import config
+from reconstruction_operator.services import file_handler, job_manager, protocol
+from reconstruction_operator.tasks import attempt, ending
+
+from tests.real.protocol import world
+from tests.real.protocol.fibers import Fiber
+
+T = TypeVar("T")
+
+
+def _at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, before which a run may stand still."""
+
+    def stopping(*args: Any, **kwargs: Any) -> Any:
+        Fiber.stand_still(name)
+        return function(*args, **kwargs)
+
+    return stopping
+
+
+def _torn(write_text: Callable[..., int]) -> Callable[..., int]:
+    """The same for a write: half of it is there when it fails."""
+
+    def stopping(path: Path, text: str, *args: Any, **kwargs: Any) -> int:
+        try:
+            Fiber.stand_still("write")
+        except OSError:
+            write_text(path, text[: len(text) // 2], *args, **kwargs)
+            raise
+        return write_text(path, text, *args, **kwargs)
+
+    return stopping
+
+
+def _at_once(function: Callable[[], T], check: Callable[[], None]) -> T:
+    """As `call_interruptibly`, in the run's own thread: there it has points. How it leaves a thread behind is tested elsewhere."""
+    check()
+    return function()
+
+
+@pytest.fixture
+def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """Redis; and a worker whose times are short, and which stands still before each change on the disk."""
+    monkeypatch.setattr(config, "REDIS_STATE_DB", redis_state_url)
+    monkeypatch.setattr(config, "JOBS_DIR", config.JOBS_DIR)
+    monkeypatch.setattr(config, "ALIVE_TTL_SECONDS", 3_600.0)  # it runs out only when the machine says so
+    monkeypatch.setattr(config, "WORKER_TTL_SECONDS", 3_600.0)
+    monkeypatch.setattr(protocol, "run", protocol.run)
+    monkeypatch.setattr(protocol, "arun", protocol.arun)
+    monkeypatch.setattr(attempt, "choose", world.choose)
+    monkeypatch.setattr(attempt, "call_interruptibly", _at_once)
+    for name in ("_FIRST_PAUSE_SECONDS", "_LAST_PAUSE_SECONDS", "_FORGOTTEN_SECONDS"):
+        monkeypatch.setattr(ending, name, 0.0)
+    for method in ("rename", "mkdir"):
+        monkeypatch.setattr(Path, method, _at_a_point(method, getattr(Path, method)))
+    monkeypatch.setattr(Path, "write_text", _torn(Path.write_text))
+    monkeypatch.setattr(file_handler, "delete_tree", _at_a_point("delete", file_handler.delete_tree))
+    logging.disable(logging.CRITICAL)  # of all that goes wrong here on purpose
+    job_manager.get_redis_client.cache_clear()
+    yield job_manager.get_redis_client()
+    logging.disable(logging.NOTSET)
+    job_manager.get_redis_client().close()
+    job_manager.get_redis_client.cache_clear()

@@ -1,0 +1,484 @@
+"""An installation at work: two operators, three workers, a broker, a Redis, job folders, and users.
+
+Nothing is chosen here, and nothing judged: this is what anybody can do, well or badly. Everybody acts on what they saw last,
+however old. The operators decide by the real plan, sweep by the real sweeper, and the workers run the real task.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import redis
+from reconstruction_operator import config
+from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.controller import acting
+from reconstruction_operator.controller.observing import Seen, Subject
+from reconstruction_operator.controller.orphans import Orphans
+from reconstruction_operator.controller.sweeping import Periods, Sweeper
+from reconstruction_operator.planning import types as planned
+from reconstruction_operator.planning.plan import plan
+from reconstruction_operator.planning.types import End, Job, Limits, Observation, Queue
+from reconstruction_operator.services import file_handler, folders, job_manager, protocol
+from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.services.protocol import Call, ObservedJob, calls
+from reconstruction_operator.tasks import inventory, publishing
+
+from tests.real.protocol import model
+from tests.real.protocol.fibers import Fiber
+from tests.real.protocol.model import State
+from tests.real.protocol.world import INSTALL, NAMESPACE, Listing, Message, Object, Operator, Run, Watched, Worker
+
+WORKERS: Final = ("worker-1", "worker-2", "worker-3")
+LONG_SECONDS: Final = 1e9
+# Whatever the operator may do after a while, it may do at once.
+LIMITS: Final = Limits(
+    lost_after_seconds=0.0,
+    epoch_grace_seconds=0.0,
+    resend_seconds=0.0,
+    backoff_seconds=0.0,
+    backoff_max_seconds=0.0,
+    cancel_ttl_seconds=config.CANCEL_TTL_SECONDS,
+    progress_seconds=0.0,
+)
+TRIES: Final = 4  # of a message whose job has no record
+NONSENSE_MS: Final = 3_600_000  # how long it stays
+
+T = TypeVar("T")
+
+
+class Installation:
+    """With these jobs. `compared`: each script's answer and effect are held against the model."""
+
+    def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
+        self.client = client
+        self.keys = Keys(prefix="")
+        self.jobs = tuple(jobs)
+        self.objects = {job: Object(JobKey(NAMESPACE, job, job)) for job in jobs}
+        self.operators = [self._operator(), self._operator()]
+        self.leader = 0  # index; the other one may still believe that it is
+        self.messages: list[Message] = []
+        self.runs: dict[str, Run] = {}
+        self.workers = {node: Worker() for node in WORKERS}
+        self.root = Path(tempfile.mkdtemp(prefix="protocol-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+        config.JOBS_DIR = str(self.root)  # the fixture puts it back
+        self.deliveries = 0
+        self.run_id = 1
+        self.last: Call[Any] | None = None  # since which nobody else has changed anything
+        self.state: State | None = None
+        self.visited: set[str] = set()
+        # What has happened, as far as it decides what may come of it.
+        self.dropped: set[str] = set()  # keys that Redis has lost, one by one
+        self.emptied = False
+        self.asked: set[str] = set()  # jobs of which the job manager requested a cancel, perhaps after it was confirmed
+        self.cleared: set[str] = set()  # jobs of which the job manager took back a cancel, perhaps a confirmed one
+        self.vanished: set[str] = set()  # jobs of which a folder has vanished
+        self.unwritable: set[str] = set()  # jobs of which a file could not be written, moved or deleted
+        self.granted: dict[str, str] = {}  # task -> token that was given the claim
+        self._compared = compared
+        self._budget: int | None = None  # how many actions an operator has left until it dies
+        client.flushdb()
+        protocol.run = self.said  # type: ignore[assignment]  # the fixture puts it back
+        protocol.arun = self._said_by_sweeper  # type: ignore[assignment]
+
+    def close(self) -> None:
+        """End what runs, and leave nothing on the disk."""
+        for run in self.runs.values():
+            run.fiber.kill()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    # --- Words to Redis
+
+    def now(self) -> State:
+        """What is in Redis; read again only after somebody has been there."""
+        if self.state is None:
+            self.state = State.of(self.client)
+        return self.state
+
+    def said(self, client: redis.Redis, call: Call[T]) -> T:
+        """As `protocol.run`, which it stands for: a point of whoever says it, and a check of what it does."""
+        name = call.script.name
+        Fiber.stand_still(name)
+        if not self._compared:
+            self.state = None
+            return calls.run(client, call)
+        before = self.now()
+        expected_reply, expected = model.expected(before, call)
+        answers: list[Any] = []
+        calls.run(client, replace(call, read=answers.append))
+        reply, self.state = model.normal(answers[0]), None
+        after = self.now()
+        assert expected_reply == reply, f"{name}{call.keys}{call.args} answered {reply}, not {expected_reply}"
+        wrong = list(after.differences(expected))
+        assert not wrong, f"{name}{call.keys}{call.args}: " + "; ".join(wrong)
+        self.visited.add(f"{name} {str(reply)[:14] if name != 'observe' else ''}")
+        self.last = call
+        return call.read(answers[0])
+
+    async def _said_by_sweeper(self, client: redis.Redis, call: Call[T]) -> T:
+        return self.said(client, call)
+
+    def order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
+        """An operator's change; None if it was deposed."""
+        try:
+            return protocol.run(self.client, make(self.keys, fence=operator.fence, install_id=INSTALL, **what))
+        except protocol.DeposedError as error:
+            self._hear_of_another(operator, error)
+            return None
+
+    def _hear_of_another(self, operator: Operator, error: protocol.DeposedError) -> None:
+        if operator is self.operators[self.leader]:  # nobody else leads: its next tenure is above what Redis holds
+            operator.fence = error.seen + 1
+
+    def say_it_again(self) -> None:
+        """The answer to the newest word was lost on its way, and redis-py says it again."""
+        if self.last is None:
+            return
+        before = self.now()
+        try:
+            protocol.run(self.client, self.last)
+        except protocol.ProtocolError:
+            return
+        after = self.now()
+        assert after.values.keys() == before.values.keys(), f"{self.last.script.name} does more the second time"
+
+    # --- What befalls Redis
+
+    def age(self) -> None:
+        """What nobody prolongs runs out sooner or later; here it comes halfway."""
+        state = self.now()
+        for key, ttl_ms in state.ttls.items():
+            if ttl_ms is not None:
+                self.client.pexpire(key, ttl_ms // 2)
+
+    def silence(self, job: str) -> None:
+        """All who run it stand still for longer than the TTL of a heartbeat; they may go on later."""
+        for key in self.now().values:
+            if key.startswith(f"alive:{job}-"):
+                self.client.delete(key)
+        self.state, self.last = None, None
+
+    def empty(self) -> None:
+        """All of it is forgotten, and another server's run begins."""
+        self.client.flushdb()
+        self.state, self.last = None, None
+        self.run_id += 1
+        self.emptied = True
+        self.granted.clear()
+
+    def drop(self, key: str, nonsense: str | None = None) -> None:
+        """The key is lost, or holds what nobody has written there."""
+        self.client.delete(key)
+        if nonsense is not None:
+            self.client.set(key, nonsense, px=NONSENSE_MS)
+        self.state, self.last = None, None
+        self.dropped.add(key)
+        self.granted.pop(key.removeprefix("claim:"), None)
+
+    def has_lost(self, job: str, *kinds: str) -> bool:
+        """Whether Redis has lost such a key of the job, or of all of them, alone or with everything else."""
+        others = [one for one in self.jobs if one != job]
+        return self.emptied or any(
+            key.startswith(kinds) and not any(one in key for one in others) for key in self.dropped
+        )
+
+    # --- Users
+
+    def wish(self, thing: Object, what: str) -> None:
+        """As far as the API server lets them."""
+        if thing.over:
+            return
+        spec = thing.spec
+        match what:
+            case "a user requests a cancel":
+                thing.spec = replace(spec, cancel_requested=True)
+            case "a user cancels in two steps":
+                thing.spec = replace(spec, cancel_requested=True, cancel_confirmed=True)
+            case "a user confirms the cancel":
+                thing.spec = replace(spec, cancel_confirmed=spec.cancel_requested)
+            case "a user withdraws the request":
+                thing.spec = replace(spec, cancel_requested=spec.cancel_confirmed)
+            case "a user suspends or resumes":
+                thing.spec = replace(spec, suspend=not spec.suspend)
+            case "a user deletes":
+                self.delete(thing)
+
+    def delete(self, thing: Object) -> None:
+        """Whoever believes to lead sees it."""
+        if thing.deleted:
+            return
+        thing.deleted = True
+        for operator in self.operators:
+            operator.gone.append(thing.job)
+
+    def use_the_job_manager(self, job: str, what: str) -> None:
+        """As somebody at a prompt."""
+        self.last = None
+        requested, confirmed = job_manager.cancel_pending(job), job_manager.is_job_cancelled(job)
+        match what.split()[1]:
+            case "requests":
+                job_manager.request_cancellation(job)
+                self.asked.add(job)
+                assert job_manager.cancel_pending(job)
+            case "confirms":
+                assert job_manager.confirm_cancellation(job) is requested
+                assert job_manager.is_job_cancelled(job) is (requested or confirmed)
+                assert not job_manager.cancel_pending(job)
+            case "clears":
+                job_manager.clear_cancellation(job)
+                self.cleared.add(job)
+                assert (job_manager.cancel_pending(job), job_manager.is_job_cancelled(job)) == (False, False)
+
+    # --- Operators: each acts on what it saw at its last turn, and looks again
+
+    def _operator(self) -> Operator:
+        """One with the real sweeper, and the real memory of what was deleted."""
+        operator = Operator()
+
+        async def observe(subjects: Sequence[Subject]) -> Seen:
+            looks = [self._look(one.task) for one in subjects]
+            seen = [operator.looked.get(one.task, new) for one, (new, _) in zip(subjects, looks, strict=True)]
+            operator.looked |= {one.task: new for one, (new, _) in zip(subjects, looks, strict=True)}
+            return Seen(looks[-1][1], tuple(seen))
+
+        async def act(orders: Sequence[acting.Order], _fence: int) -> acting.Results:
+            for one in orders:
+                for action in one.actions:
+                    self._carry_out(operator, one.key, action)
+            return acting.Results()
+
+        operator.orphans = Orphans(
+            cast("Any", _With(observe=observe)),
+            cast("Any", _With(act=act)),
+            limits=LIMITS,
+            ours=lambda record: record.install_id == INSTALL,
+        )
+        operator.sweeper = Sweeper(
+            cast("Any", Listing(self.objects)),
+            cast("Any", self.client),
+            cast("Any", Watched(self.objects)),
+            operator.orphans,
+            keys=self.keys,
+            install_id=INSTALL,
+            namespaces=(),
+            periods=Periods(0.0, 0.0),
+            fence=lambda: operator.fence,
+            monotonic=lambda: operator.monotonic,
+        )
+        return operator
+
+    def lead(self, index: int) -> None:
+        """This one leads from now on; the other one may not know it."""
+        operator = self.operators[index]
+        operator.fence = max(one.fence for one in self.operators) + 1
+        self._forget_all(operator)
+        self.leader = index
+        self.order(operator, protocol.open_epoch, run_id=f"run-{self.run_id}")
+
+    def _forget_all(self, operator: Operator) -> None:
+        operator.seen.clear()
+        operator.looked.clear()
+        operator.gone.clear()
+        operator.orphans.clear()
+
+    def sweep(self, operator: Operator) -> None:
+        """Look at all records, and at the folders that workers have reported."""
+        try:
+            at_once(operator.sweeper.sweep("period", operator.fence))
+        except protocol.DeposedError as error:
+            self._hear_of_another(operator, error)
+
+    def turn(self, operator: Operator, job: str, *, actions: int | None = None) -> None:
+        """Act on the last look at the job, and look again. After so many `actions` it dies, and another process begins."""
+        self._budget = actions
+        if self.objects[job].deleted:
+            operator.orphans.add_deleted(operator.gone, operator.monotonic)
+            operator.gone.clear()
+            operator.monotonic += LONG_SECONDS
+            at_once(operator.orphans.round(operator.fence, operator.monotonic))
+        else:
+            if job in operator.seen:
+                self._act(operator, *operator.seen.pop(job))
+            self._see(operator, job)
+        if actions is not None:
+            self._forget_all(operator)
+        self._budget = None
+
+    def _see(self, operator: Operator, job: str) -> None:
+        thing = self.objects[job]
+        observed = protocol.run(self.client, protocol.observe(self.keys, [(job, thing.job.task)]))
+        operator.seen[job] = (thing.job, observed.jobs[0], observed.now)
+
+    def _look(self, task: TaskId) -> tuple[Observation, datetime]:
+        observed = protocol.run(self.client, protocol.observe(self.keys, [(task.job_id, task)]))
+        return _observation(observed.jobs[0]), observed.now
+
+    def _act(self, operator: Operator, job: Job, seen: ObservedJob, now: datetime) -> None:
+        """On what it saw last: that may be long ago, and another operator may lead since."""
+        thing = self.objects[job.key.job_id]
+        made = plan(job, _observation(seen), now, LIMITS, admitted=True)
+        for action in made.actions:
+            self._carry_out(operator, job.key, action)
+        if self._budget is None and not thing.deleted:
+            thing.write(made.status)
+
+    def _carry_out(self, operator: Operator, key: JobKey, action: planned.Action) -> None:
+        if self._budget is not None:
+            if self._budget == 0:
+                return  # it is dead
+            self._budget -= 1
+        job = key.job_id
+        match action:
+            case planned.PutRecord(attempt, queue):
+                place = {"namespace": key.namespace, "name": key.name, "queue": queue}
+                self.order(operator, protocol.put_record, job_id=job, attempt=attempt, **place)
+            case planned.Dispatch(task):
+                self.messages.append(Message(job, task.attempt))  # the broker knows no fences
+                self.order(operator, protocol.mark_sent, job_id=job, attempt=task.attempt)
+            case planned.RequestCancel():
+                self.order(operator, protocol.request_cancel, job_id=job)
+            case planned.WithdrawRequest():
+                self.order(operator, protocol.withdraw_request, job_id=job)
+            case planned.AssertCancelled():
+                self.order(operator, protocol.assert_cancelled, job_id=job)
+            case planned.ClearFlags():
+                self.order(operator, protocol.clear_flags, job_id=job)
+            case planned.TakeClaim(task, outcome, reason, message):
+                self.order(operator, protocol.take_claim, task=task, end=End(outcome, reason, message))
+            case planned.ForceEnd(task, outcome, reason, message):
+                self.order(operator, protocol.force_end, task=task, end=End(outcome, reason, message))
+            case planned.RequestStop(task, reason):
+                self.order(operator, protocol.request_stop, task=task, reason=reason)
+            case planned.DeleteFiles():
+                self.messages.append(Message(job, 0))
+            case planned.Forget(attempts):
+                if self.order(operator, protocol.forget, job_id=job, attempts=attempts):
+                    self.granted = {one: token for one, token in self.granted.items() if not one.startswith(f"{job}-")}
+            case planned.DeleteObject():
+                self.delete(self.objects[job])
+
+    # --- Workers
+
+    def register(self, node: str, *, at_once: bool = True) -> None:
+        """A worker says that it is there; and which folders it found, now or (found as early as this) at the next time."""
+        said = {"queues": ("celery",), "models": ("plain",), "version": "1", "concurrency": 1}
+        epoch = protocol.run(self.client, protocol.register_worker(self.keys, node=node, **said))  # type: ignore[arg-type]
+        worker = self.workers[node]
+        if epoch in ("", worker.reported):
+            return
+        if worker.found is None:
+            worker.found = (epoch, list(folders.owners()))
+        if at_once:
+            seen_in, owners = worker.found
+            inventory.report(self.client, self.keys, owners)
+            worker.reported, worker.found = seen_in, None
+
+    def take(self, message: Message, *, fails: bool) -> Run:
+        """A worker gets the message, and goes to its first point."""
+        self.deliveries += 1
+        worker = next(name for name in WORKERS if name not in self.runs)
+
+        def put_back() -> None:
+            if message.tries < TRIES:
+                self.messages.append(replace(message, tries=message.tries + 1))
+
+        run = Run(message, token=f"token-{self.deliveries}", worker=worker, fails=fails, put_back=put_back)
+        self.runs[worker] = run
+        self.advance(run, 1)
+        return run
+
+    def beat(self, run: Run) -> None:
+        """Its other thread, while it stands still."""
+        if run.heartbeat is not None:
+            run.heartbeat.ask_now()
+            held = self.now().object(self.keys.claim(run.message.task))
+            if held and held["token"] == run.token:
+                self.granted[run.message.task] = run.token  # it may have registered again
+
+    def advance(self, run: Run, points: int) -> None:
+        """To its next points, or to its end."""
+        for _ in range(points):
+            self._step(run, run.fiber.go_on)
+            if run.fiber.over:
+                return
+
+    def fail(self, run: Run, fault: OSError) -> None:
+        """What it is about to do to a file cannot be done."""
+        self.unwritable.add(run.message.job)
+        self.visited.add(f"{fault.strerror} at {run.fiber.point}")
+        self._step(run, lambda: run.fiber.fail(fault))
+
+    def kill(self, run: Run) -> None:
+        """Its process is gone. What it had started is not undone."""
+        run.fiber.kill()
+        del self.runs[run.ownership.worker]
+        self.workers[run.ownership.worker] = Worker()  # the next one of that name begins anew
+
+    def _step(self, run: Run, move: Callable[[], None]) -> None:
+        claimed_before = run.heartbeat is not None
+        move()
+        self.visited.add(run.fiber.point)
+        if not claimed_before and run.heartbeat is not None:
+            self.begun(run)
+        self.moved(run)
+        if run.fiber.over:
+            del self.runs[run.ownership.worker]
+
+    def begun(self, run: Run) -> None:
+        """A run has got its claim."""
+
+    def moved(self, run: Run) -> None:
+        """A run has come to its next point."""
+
+    # --- Folders
+
+    def sealed(self, job: str) -> str | None:
+        """Whose output lies there, complete."""
+        manifest = publishing.read_sealed(job)
+        return None if manifest is None else (file_handler.output_dir(job) / "model.glb").read_text()
+
+    def files_of(self, job: str) -> list[Path]:
+        """What could vanish of a job."""
+        folder = file_handler.job_dir(job)
+        output = folder / "output"
+        return [
+            one for one in (output, output / "model.glb", *sorted(folder.glob("attempts/*")), folder) if one.exists()
+        ]
+
+    def vanish(self, job: str, path: Path) -> None:
+        """Somebody deletes what is not theirs."""
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        self.vanished.add(job)
+        self.visited.add(f"{path.name if path.parent.name == job else path.parent.name} vanished")
+
+
+class _With:
+    """A part of the operator that can do these things."""
+
+    def __init__(self, **doings: Callable[..., Any]) -> None:
+        self.__dict__.update(doings)
+
+
+def _observation(seen: ObservedJob) -> Observation:
+    return Observation(
+        **{one.name: getattr(seen, one.name) for one in fields(seen)},
+        silent_seconds=0.0 if seen.alive else LONG_SECONDS,
+        queue=Queue(workers=1),
+    )
+
+
+def at_once(doing: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that waits for nothing."""
+    try:
+        doing.send(None)
+    except StopIteration as done:
+        return cast("T", done.value)
+    raise AssertionError("it waits")

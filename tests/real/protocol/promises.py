@@ -1,0 +1,226 @@
+"""What must hold after every step, and what must come about once nothing goes wrong any more."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+from reconstruction_operator.api.outcomes import Outcome
+from reconstruction_operator.api.outcomes import reason as reason_of
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.services import file_handler, protocol
+from reconstruction_operator.services.folders import MANIFEST, OWNER
+
+from tests.real.protocol.installation import WORKERS, Installation
+from tests.real.protocol.model import State
+from tests.real.protocol.world import INSTALL, Run, Worker
+
+ROUNDS: Final = 40  # in which every job ends, once nothing goes wrong any more
+FOR_EVER: Final = ("job:", "records:", "fence:", "epoch", "workers")  # the only keys without a time to live
+
+
+class Promises(Installation):
+    """An installation that is watched from outside."""
+
+    def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
+        super().__init__(client, jobs, compared=compared)
+        self.outputs: dict[str, str] = {}  # job -> token whose output was sealed
+        self.succeeded: dict[str, str] = {}  # job -> the same, once the status said so
+        self.asserted: set[str] = set()  # jobs whose cancel a leader has confirmed in Redis, before any end
+
+    # --- Whenever a run moves
+
+    def begun(self, run: Run) -> None:
+        """An attempt is given once, and none begins of a job that is over."""
+        task, job = run.message.task, run.message.job
+        assert task not in self.granted, f"{task} was given to {self.granted[task]}, and then to {run.token}"
+        self.granted[task] = run.token
+        thing = self.objects[job]
+        # Redis says that a job is over by the end of the newest attempt, and by the record that older ones do not match.
+        assert self.has_lost(job, "claim:", "end:", "job:") or not thing.finished, (
+            f"{task} begins, but its job has ended as {thing.status.phase}"
+        )
+
+    def moved(self, run: Run) -> None:
+        """What a run did to its job's output: nobody but who may touches it."""
+        job = run.message.job
+        token = self.sealed(job)
+        if token is None and job in self.outputs:
+            gone = self.outputs.pop(job)
+            heard = run.heartbeat is not None and run.heartbeat.interruption is not None
+            cancelled = heard or self.keys.cancel(job) in self.now().values
+            ordered = run.message.attempt == 0
+            assert ordered or cancelled or job in self.vanished, f"{run} took away the output of {gone}"
+        elif token is not None:
+            assert self.outputs.setdefault(job, token) == token, f"{run} replaced the output of {self.outputs[job]}"
+            self._is_whole(job)
+
+    def _is_whole(self, job: str) -> None:
+        output = file_handler.output_dir(job)
+        for said in json.loads((output / MANIFEST).read_text())["files"]:
+            digest = hashlib.sha256((output / said["name"]).read_bytes()).hexdigest()
+            assert digest == said["sha256"], f"{said['name']} of {job} is not what was sealed"
+
+    # --- After every step
+
+    def hold(self) -> None:
+        """Whatever has happened, and to whom."""
+        self.state = None
+        state = self.now()
+        for key, ttl_ms in state.ttls.items():
+            assert ttl_ms is not None or key.startswith(FOR_EVER), f"{key} stays for ever"
+        for job in self.jobs:
+            ends = self._ends(state, job)
+            self._an_end_is_of_who_held_the_claim(state, ends)
+            requested, confirmed = (key in state.values for key in (f"cancel_request:{job}", f"cancel:{job}"))
+            assert job in self.asked or not (requested and confirmed), f"{job} is requested and confirmed"
+            self._what_ended_stays_so(job, ends)
+            self._a_confirmed_cancel_is_no_success(state, job, ends)
+            self._a_success_has_its_output(job)
+
+    def _ends(self, state: State, job: str) -> dict[str, dict[str, Any]]:
+        found = ((key.removeprefix("end:"), state.object(key)) for key in state.values if key.startswith(f"end:{job}-"))
+        return {task: end for task, end in found if end is not None}
+
+    def _an_end_is_of_who_held_the_claim(self, state: State, ends: dict[str, dict[str, Any]]) -> None:
+        for task, end in ends.items():
+            key = self.keys.claim(task)
+            claim = state.object(key)
+            if claim is not None:
+                assert end["token"] in (claim["token"], protocol.OPERATOR_TOKEN), (
+                    f"{task} is {claim}'s, its end is {end}"
+                )
+            else:
+                assert key in self.dropped, f"{task} ended without a claim"
+
+    def _what_ended_stays_so(self, job: str, ends: dict[str, dict[str, Any]]) -> None:
+        if self.has_lost(job, "end:", "claim:", "job:"):  # which say that a job is over, or that an attempt is
+            return
+        counts = [task for task, end in ends.items() if end["outcome"] == Outcome.SUCCEEDED]
+        assert len(counts) <= 1, f"{counts} all succeeded"
+        final = [task for task, end in ends.items() if end["outcome"] in (Outcome.SUCCEEDED, Outcome.CANCELLED)]
+        later = [task for task in self.granted if task.startswith(f"{job}-") and task > max(final, default="~")]
+        assert not later, f"{later} began after {final}"
+
+    def _a_confirmed_cancel_is_no_success(self, state: State, job: str, ends: dict[str, dict[str, Any]]) -> None:
+        """The flag alone decides. It is lost with everything else as well; but then nothing ends before it is back."""
+        flag = self.keys.cancel(job)
+        if flag in self.dropped or job in self.cleared or self.objects[job].deleted:
+            self.asserted.discard(job)  # of a deleted job nobody sets it again, and nobody asks how it ends
+            return
+        counts = [task for task, end in ends.items() if end["outcome"] == Outcome.SUCCEEDED]
+        if self.objects[job].spec.cancel_confirmed and flag in state.values and not counts:
+            self.asserted.add(job)
+        assert not (job in self.asserted and counts), f"{counts} succeeded though the cancel was confirmed"
+
+    def _a_success_has_its_output(self, job: str) -> None:
+        thing = self.objects[job]
+        if not thing.succeeded or thing.deleted or job in self.vanished:
+            self.succeeded.pop(job, None)
+            return
+        token = self.sealed(job)
+        assert token is not None, f"{job} has succeeded, and its output is gone"
+        assert self.succeeded.setdefault(job, token) == token, f"the output of {job} changed after its end"
+
+    # --- Once nothing goes wrong any more
+
+    def everything_ends(self, *, with_another_leader: bool) -> None:
+        """Every job ends, as it must; and once it is deleted, nothing is left of it."""
+        for thing in self.objects.values():
+            if thing.spec.suspend:
+                self.wish(thing, "a user suspends or resumes")
+        if with_another_leader:
+            self.lead(1 - self.leader)
+        self._see_all()
+        cancelled = self._must_be_cancelled()
+        self._until("every job has ended", lambda: all(thing.over for thing in self.objects.values()))
+        for job in cancelled:
+            thing = self.objects[job]
+            assert thing.deleted or thing.status.phase is Phase.CANCELLED, (
+                f"the cancel of {job} was confirmed, and it is {thing.status.phase}"
+            )
+        self._round()  # of those that have just ended
+        self._round()
+        self._until("every cleanup is done", lambda: not self.messages and not self.runs)
+        state = self.now()
+        for job, thing in self.objects.items():
+            # That of a job that was never sent and is deleted unseen goes by itself.
+            left = not thing.deleted and f"cancel_request:{job}" in state.values
+            assert not left, f"a request is left of {job}, {thing.status.phase}"
+            self.delete(thing)
+        if self.keys.records(INSTALL) in self.dropped:  # what was deleted meanwhile is found when a worker starts
+            self.workers = {node: Worker() for node in WORKERS}
+        self._until("nothing is left of the jobs", self._nothing_is_left)
+
+    def _see_all(self) -> None:
+        """The leader has seen everything, and done once what follows: flags are there again."""
+        leader = self.operators[self.leader]
+        self.sweep(leader)
+        for job in (*self.jobs, *self.jobs):
+            self.turn(leader, job)
+
+    def _must_be_cancelled(self) -> list[str]:
+        """Jobs whose cancel is confirmed, and that had not finished before."""
+        state, found = self.now(), []
+        for job, thing in self.objects.items():
+            if not thing.spec.cancel_confirmed or thing.over:
+                continue
+            ends = [(Outcome(end["outcome"]), str(end.get("reason"))) for end in self._ends(state, job).values()]
+            if not any(_is_final(outcome, reason) for outcome, reason in ends):
+                found.append(job)
+        return found
+
+    def _nothing_is_left(self) -> bool:
+        # A record can be found by the index alone: whoever leads next misses it where that was lost before it was cleaned up.
+        found = [job for job in self.jobs if self.keys.records(INSTALL) not in self.dropped]
+        left = [key for key in self.client.keys("*") if any(job in key for job in found) and self.client.pttl(key) < 0]
+        recorded = self.client.smembers(self.keys.records(INSTALL))
+        folders = [one for one in self.root.iterdir() if not self._is_nobodys(one)]
+        return not (left or recorded or folders or self.messages or self.runs)
+
+    def _is_nobodys(self, folder: Path) -> bool:
+        """A folder of a worker that was killed before it could note whose it is, and a job whose record was lost as well."""
+        empty = all(one.is_dir() or one.name == OWNER for one in folder.rglob("*"))
+        return empty and any(job in folder.name and self.has_lost(job, "job:", "records:") for job in self.jobs)
+
+    def _until(self, what: str, holds: Callable[[], bool]) -> None:
+        """Fair turns for everybody until it holds."""
+        for _ in range(ROUNDS):
+            if holds():
+                return
+            self._round()
+        seen = {job: (thing.status.phase, thing.deleted) for job, thing in self.objects.items()}
+        files = [str(path.relative_to(self.root)) for path in self.root.rglob("*")]
+        raise AssertionError(
+            f"not within {ROUNDS} rounds: {what}; {seen}, {self.runs}, {self.messages}, {self.now().values}, {files}"
+        )
+
+    def _round(self) -> None:
+        leader = self.operators[self.leader]
+        tokens = {run.token for run in self.runs.values()}
+        for key, value in self.now().values.items():
+            if key.startswith("alive:") and (not isinstance(value, dict) or value["token"] not in tokens):
+                self.client.delete(key)  # of a worker that was killed
+        self.state = None
+        for node, worker in self.workers.items():
+            if node == WORKERS[0] or worker.found is not None:  # one has seen all that the others would see
+                self.register(node)
+        self.sweep(leader)
+        for job in self.jobs:
+            self.turn(leader, job)
+        for message in list(dict.fromkeys(self.messages)):
+            if len(self.runs) < len(WORKERS):
+                self.messages.remove(message)
+                self.take(message, fails=False)
+        for run in list(self.runs.values()):
+            self.beat(run)
+            self.advance(run, 60)
+        self.hold()
+
+
+def _is_final(outcome: Outcome, reason: str) -> bool:
+    return outcome is Outcome.SUCCEEDED or (outcome is Outcome.FAILED and not reason_of(reason).retriable)
