@@ -17,6 +17,7 @@ TASK_MODULES: Final = (
     "reconstruction_operator.tasks.cleanup",
     "reconstruction_operator.tasks.registration",
     "reconstruction_operator.tasks.exposition",
+    "reconstruction_operator.tasks.last_resort",
     "reconstruction_operator.tasks.roots",
 )
 PROCESS_TASK: Final = "reconstruction.process"
@@ -45,6 +46,9 @@ def settings() -> dict[str, Any]:
         "broker_connection_timeout": config.REDIS_TIMEOUT_SECONDS,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a worker waits for Redis for as long as it takes
+        # A Redis that refuses (it is full, or read-only after a fail-over) is as one that is away: else it ends the worker,
+        # or leaves one that takes nothing any more, while it waits for its pool.
+        "broker_channel_error_retry": True,
         "result_backend": config.CELERY_RESULT_BACKEND,
         "result_backend_transport_options": clients.result_transport_options(),
         "result_backend_always_retry": True,  # else a report raises at once while Redis is away

@@ -6,11 +6,13 @@ import os
 import signal
 import threading
 
+import psutil
 import pytest
 from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.outcomes import Outcome
 from reconstruction_operator.services import protocol
 from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.tasks.last_resort import GRACE_SECONDS
 
 from devcluster import wait_until
 from devcluster.workers import Farm
@@ -124,3 +126,16 @@ def test_a_worker_that_dies_while_it_shuts_down_has_a_successor_of_its_name_that
 
     second = own_farm.send(f"{job_id}-b", "placeholder")
     assert own_farm.wait_state(second, "SUCCESS")["status"] == "completed"
+
+
+def test_a_worker_whose_pool_does_not_end_is_killed_with_all_of_it(own_farm: Farm) -> None:
+    worker = own_farm.start(concurrency=2, DRAIN_SECONDS="1")
+    below = psutil.Process(worker.pid).children(recursive=True)
+    below[0].suspend()  # Celery waits for it without an end
+
+    os.kill(worker.pid, signal.SIGTERM)
+
+    patience_seconds = 1.0 + GRACE_SECONDS + 60.0
+    wait_until(lambda: not worker.alive, "its end", timeout_seconds=patience_seconds, seen=worker.log_end)
+    assert "does not: it is killed" in worker.log_end()
+    wait_until(lambda: not any(one.is_running() for one in below), "the end of its pool")

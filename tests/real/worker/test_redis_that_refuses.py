@@ -1,0 +1,60 @@
+"""A Redis that refuses every write for a while: it is full, or has become somebody's replica. No worker ends of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from devcluster import wait_until
+from devcluster.processes import Process
+from devcluster.workers import Farm
+
+pytestmark = pytest.mark.real
+
+_JOBS = 12
+_LATER = 6
+_ENOUGH = 8  # refusals, of whatever: a message that is taken or acknowledged, a heartbeat, a report
+
+Change = Callable[[redis.Redis], object]
+
+
+def _times_refused(worker: Process) -> int:
+    log = worker.log.read_text()
+    return log.count("used memory > 'maxmemory'") + log.count("read only replica")
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        pytest.param(
+            lambda client: client.config_set("maxmemory", "1"),
+            lambda client: client.config_set("maxmemory", "0"),
+            id="full",
+        ),
+        pytest.param(
+            lambda client: client.replicaof("127.0.0.1", "1"),
+            lambda client: client.replicaof("NO", "ONE"),
+            id="replica",
+        ),
+    ],
+)
+def test_a_worker_goes_on_after_redis_refused_all_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:
+    worker = own_farm.start(pool=pool, concurrency=3, PLACEHOLDER_STEP_SECONDS="0.1")
+    jobs = [own_farm.send(f"job-{number}", "placeholder") for number in range(_JOBS)]
+    with redis.Redis.from_url(own_farm.server.url(0)) as client:
+        own_farm.wait_state(jobs[0], "SUCCESS")
+        begin(client)
+        wait_until(
+            lambda: _times_refused(worker) > _ENOUGH, "writes to be refused", timeout_seconds=60, seen=worker.log_end
+        )
+        end(client)
+
+    # One whose result was refused may say FAILURE, but all end; and every place of the worker's is free again.
+    wait_until(lambda: all(one.ready() for one in jobs), "all to end", timeout_seconds=120, seen=worker.log_end)
+    for one in [own_farm.send(f"later-{number}", "placeholder") for number in range(_LATER)]:
+        own_farm.wait_state(one, "SUCCESS")
+    assert worker.alive
+    assert "Unrecoverable" not in worker.log.read_text()
