@@ -6,8 +6,6 @@ settings of a run (`scene.SETTINGS`) give to notice that it is over (`evidence.B
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from chaos.evidence import Evidence, Window
 from chaos.journal import ModelRun
 
@@ -42,10 +40,10 @@ def hearing_seconds(begin: float, end: float, evidence: Evidence) -> float:
     return heard + max(0.0, end - at)
 
 
-def may_fail(runs: Sequence[ModelRun], end: float, evidence: Evidence) -> bool:
-    """Whether some fault may have cost an attempt of that job, which ended then."""
-    begin = min((run.start for run in runs), default=end) - evidence.bounds.loss
-    return any(one.harms and one.begin <= end and one.end >= begin for one in evidence.windows)
+def may_fail(begin: float, end: float, evidence: Evidence) -> bool:
+    """Whether some fault may have cost an attempt of a job that was there in this time."""
+    loss = evidence.bounds.loss
+    return any(one.harms and one.begin <= end and one.end >= begin - loss for one in evidence.windows)
 
 
 def _hits(window: Window, run: ModelRun) -> bool:

@@ -16,7 +16,7 @@ from chaos.load import Job
 from chaos.watcher import OUTCOMES, History, Look
 
 TTL_SLACK_SECONDS = 2.0
-"""Times in a status are whole seconds, and what one sees of an end comes later than it was."""
+"""Times in a status are whole seconds."""
 
 TITLES: Mapping[int, str] = {
     1: "ends once, and the conditions agree",
@@ -133,11 +133,13 @@ def _as_expected(case: _Case, end: Look) -> str:
 
 def _suffers_for_nobody(case: _Case) -> Iterator[str]:
     """An attempt with a process of its own fails by its own fault, or by a fault of the run: never by another job's."""
-    end = case.end
-    if end is None or case.job.scenario in _GUILTY or not case.runs:
+    end, runs = case.end, case.runs
+    if end is None or case.job.scenario in _GUILTY:
         return
-    alone = all(run.worker in case.evidence.prefork for run in case.runs)
-    if alone and not may_fail(case.runs, end.at, case.evidence):
+    # Of an attempt that never came to its model nobody knows on which worker it was.
+    known = {run.attempt for run in runs} == set(range(1, end.attempt + 1))
+    alone = known and all(run.worker in case.evidence.prefork for run in runs)
+    if alone and not may_fail(case.job.created_at, end.at, case.evidence):
         yield f"{end.failures} of its attempts failed, and nothing had harmed them" if end.failures else ""
 
 
@@ -318,8 +320,9 @@ def _expired(case: _Case, gone_at: float) -> str:
     end, seconds = case.end, case.job.ttl_seconds
     if end is None:
         return "it vanished before it had ended, and nobody had deleted it"
-    if seconds is None or gone_at < end.at + seconds - TTL_SLACK_SECONDS:
-        return f"it vanished {gone_at - end.at:.1f} s after its end, and ttlSecondsAfterFinished is {seconds}"
+    if seconds is None or gone_at < end.completed_at + seconds - TTL_SLACK_SECONDS:
+        passed = gone_at - end.completed_at
+        return f"it vanished {passed:.1f} s after its completionTime, and ttlSecondsAfterFinished is {seconds}"
     return ""
 
 

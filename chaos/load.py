@@ -26,7 +26,7 @@ _MANY = 20  # of failures: what the faults do to an innocent job must not exhaus
 _FEW = 2
 _SHORT_SECONDS = (1.5, 7.0)
 _LONG_SECONDS = (20.0, 35.0)
-_LONG_SHARE = 0.1
+_LONG_SHARE = 0.15
 _MAY_BE_LONG = {"steady", "cancel", "withdraw"}
 
 WEIGHTS: Mapping[str, int] = {

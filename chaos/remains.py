@@ -46,12 +46,17 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Trace]]:
 def compared(
     earlier: Mapping[str, Sequence[Trace]], later: Mapping[str, Sequence[Trace]], seconds: float
 ) -> dict[str, list[Trace]]:
-    """The later look; what lives for as long as it did so many seconds before does not fade."""
+    """The later look; what lives for as long as it did so many seconds before does not fade.
+
+    Results do: a message that is put back writes its own anew, a few times.
+    """
     before = {(uid, one.where): one.ttl_seconds for uid, traces in earlier.items() for one in traces}
 
     def fades(uid: str, one: Trace) -> bool:
         old = before.get((uid, one.where))
-        return old is None or one.ttl_seconds is None or one.ttl_seconds <= old - seconds + _SLACK_SECONDS
+        if old is None or one.ttl_seconds is None or not one.where.startswith("state: "):
+            return True
+        return one.ttl_seconds <= old - seconds + _SLACK_SECONDS
 
     return {
         uid: [Trace(one.where, one.ttl_seconds, fades=fades(uid, one)) for one in traces]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from kubernetes import client, config
@@ -38,6 +40,7 @@ class Look:
     confirmed: bool = False  # the spec says cancelConfirmed
     finished_reason: str = ""  # of the condition Finished
     output_bytes: int | None = None  # as the status says
+    completed_at: float = 0.0  # status.completionTime, as seconds since boot
 
     @property
     def finished(self) -> bool:
@@ -171,7 +174,14 @@ def _look(body: Mapping[str, Any], at: float) -> Look | None:
         confirmed=body.get("spec", {}).get("cancelConfirmed", False),
         finished_reason=conditions.get("Finished", {}).get("reason", ""),
         output_bytes=status.get("outputs", {}).get("bytes"),
+        completed_at=_since_boot(status.get("completionTime")),
     )
+
+
+def _since_boot(text: str | None) -> float:
+    if text is None:
+        return 0.0
+    return datetime.fromisoformat(text).timestamp() - time.time() + clock.now()
 
 
 def _content(look: Look) -> tuple[object, ...]:

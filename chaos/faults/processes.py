@@ -106,7 +106,7 @@ def _worker_terminated(context: Context) -> Heal:
     return _end_process(context, context.chance.choice(WORKERS), signal.SIGTERM)
 
 
-@fault("worker with its children: SIGSTOP, SIGCONT", on="workers", hold=(1.0, 15.0), cuts=True, harms=True)
+@fault("worker with its children: SIGSTOP, SIGCONT", on="workers", hold=(1.0, 20.0), cuts=True, harms=True)
 def _worker_stopped(context: Context) -> Heal:
     return _pause_process(context, context.chance.choice(WORKERS))
 
@@ -147,7 +147,7 @@ def _child_terminated(context: Context) -> Heal:
     return nothing
 
 
-@fault("worker, a child: SIGSTOP, SIGCONT", on="workers", hold=(1.0, 12.0), cuts=True, harms=True)
+@fault("worker, a child: SIGSTOP, SIGCONT", on="workers", hold=(1.0, 20.0), cuts=True, harms=True)
 def _child_stopped(context: Context) -> Heal:
     child = _signal_child(context, signal.SIGSTOP)
 

@@ -109,7 +109,7 @@ def _leader_without_api(context: Context) -> Heal:
     return proxy.heal
 
 
-@fault("network: a worker cut off from Redis", on="network", hold=(1.0, 15.0), cuts=True, harms=True)
+@fault("network: a worker cut off from Redis", on="network", hold=(1.0, 20.0), cuts=True, harms=True)
 def _worker_cut_off(context: Context) -> Heal:
     name = context.chance.choice(WORKERS)
     context.victims.add(name)

@@ -14,7 +14,17 @@ UID = "00000000-0000-0000-0000-000000000001"
 RETENTION = 3600.0
 
 SUCCEEDED = Look(
-    20.0, "Succeeded", 1, 100, frozenset({"Complete", "Finished"}), "", finished_reason="Succeeded", output_bytes=9
+    20.0,
+    "Succeeded",
+    1,
+    100,
+    frozenset({"Complete", "Finished"}),
+    "",
+    0,
+    False,
+    "Succeeded",
+    output_bytes=9,
+    completed_at=19.0,
 )
 CANCELLED = Look(20.0, "Cancelled", 1, 40, frozenset({"Cancelled", "Finished"}), "", finished_reason="Cancelled")
 FAILED = Look(
@@ -123,6 +133,7 @@ def test_an_attempt_may_fail_by_a_fault_that_harms_or_beside_others_in_one_proce
 
     assert problems(evidence(None, failed_once, windows=(STOPPED,))) == []
     assert problems(evidence(None, failed_once, runs=(run(worker="threads"),))) == []
+    assert problems(evidence(None, replace(failed_once, attempt=2))) == []  # where the first was, nobody knows
 
 
 def test_poison_that_fails_within_its_limit_is_as_it_should_be() -> None:
@@ -297,7 +308,7 @@ def test_an_object_that_vanishes_breaks_the_sixth() -> None:
     assert 6 in broken(evidence(None, running(6.0, 20), gone_at=9.0))
     assert broken(evidence(None, running(6.0, 20), SUCCEEDED, gone_at=40.0)) == {6}
     assert broken(evidence(kept, running(6.0, 20), SUCCEEDED, gone_at=23.0)) == {6}
-    assert problems(evidence(kept, running(6.0, 20), SUCCEEDED, gone_at=31.0)) == []
+    assert problems(evidence(kept, running(6.0, 20), SUCCEEDED, gone_at=29.0)) == []
 
 
 def test_cancels_that_were_confirmed_while_a_model_ran_are_counted() -> None:
