@@ -25,7 +25,7 @@ def _times_refused(worker: Process) -> int:
     return log.count("used memory > 'maxmemory'") + log.count("read only replica")
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+@pytest.mark.parametrize("pool", ["prefork", "solo"])
 @pytest.mark.parametrize(
     ("begin", "end"),
     [
