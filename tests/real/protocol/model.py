@@ -497,12 +497,13 @@ class _Pairs:
 
 @_rule("live_workers")
 def _live_workers(state: State, keys: list[str], args: list[Any]) -> Any:
-    worker, draining, *_ = args
+    worker, draining, _, most_bytes = args
     registered = state.object(keys[0]) or {}
     found: list[Any] = []
     for node, until in sorted(registered.items(), key=lambda pair: (pair[1], pair[0])):
         text = state.values.get(worker + node)
-        if until > 1.0 and text is not None and draining + node not in state.values:
+        oversized = isinstance(text, str) and len(text) > most_bytes
+        if until > 1.0 and text is not None and not oversized and draining + node not in state.values:
             found += [node, text]
     return found
 
