@@ -235,8 +235,9 @@ class Run:
             if len(caught_up) < len(expected) and clock.now() - asked_at > _ASK_SECONDS:
                 # Who died meanwhile says nothing any more, and there is nothing to show.
                 said, asked_at = self._reported(), clock.now()
-                for uid in [uid for uid in expected if uid not in caught_up and uid not in said]:
-                    del expected[uid]
+                for uid in [one for one, position in expected.items() if said.get(one, (0, 0)) < position]:
+                    if uid not in caught_up:
+                        del expected[uid]
             return len(caught_up) >= len(expected)
 
         wait_for(all_there, _LAG_SECONDS, self._tend)
