@@ -1,8 +1,9 @@
 """Status patches: what differs, as a JSON patch (RFC 6902) that holds for one object alone.
 
-Its first operation tests `metadata.uid`, so that a new object of the same name is never written by mistake. A merge
-patch that carries the uid would not do: the server takes metadata of a status write from the stored object and does not
-compare it (seen on 1.36).
+Its first operations test `metadata.uid`, so that a new object of the same name is never written by mistake, and
+`metadata.resourceVersion`, so that nothing is written over what we have not seen: a leader that stood still in the middle of
+a write would else, when it wakes up, put its old progress over its successor's. A merge patch that carries the uid would not
+do: the server takes metadata of a status write from the stored object and does not compare it (seen on 1.36).
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ from reconstruction_operator.api.status import Status
 
 Operation = dict[str, Any]
 
-UID_TEST_FAILED: Final = "testing path /metadata/uid"  # in the server's message when the object is another one
+TEST_FAILED: Final = "testing path /metadata/"  # in the server's message when it is another object, or a newer version
 
 
-def status_patch(key: JobKey, stored: Status, wanted: Status, *, whole: bool) -> list[Operation] | None:
-    """The body of a PATCH of /status, or None if nothing differs.
+def same(stored: Status, wanted: Status) -> bool:
+    """Whether there is nothing to write."""
+    return bool(codec.encode(stored) == codec.encode(wanted))
+
+
+def status_patch(key: JobKey, version: int, stored: Status, wanted: Status, *, whole: bool) -> list[Operation] | None:
+    """The body of a PATCH of /status of the object in that version, or None if nothing differs.
 
     `whole` replaces the status: for changes of phase, after which nothing stale may be left even if our view of what is
     stored was old. Otherwise only the fields that differ are sent.
@@ -28,7 +34,11 @@ def status_patch(key: JobKey, stored: Status, wanted: Status, *, whole: bool) ->
     if before == after:
         return None
     changes = [{"op": "add", "path": "/status", "value": after}] if whole else _differences(before, after)
-    return [{"op": "test", "path": "/metadata/uid", "value": key.uid}, *changes]
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": key.uid},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": str(version)},
+        *changes,
+    ]
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[Operation]:

@@ -83,7 +83,7 @@ class StatusWriter:
 
     def offer(self, job: Job, wanted: Status, events: tuple[Event, ...]) -> None:
         """Have `wanted` stored; replaces what was wanted before. A status that is stored already takes the wish back."""
-        if patches.status_patch(job.key, job.status, wanted, whole=False) is None:
+        if patches.same(job.status, wanted):
             self._backlog.drop(job.key)
             return
         now = self._monotonic()
@@ -163,7 +163,10 @@ class StatusWriter:
         if job is None or job.status != pending.base:
             # Decided from what is stored no more, perhaps by our own last write. The news has made the job dirty.
             return
-        patch = patches.status_patch(job.key, job.status, pending.status, whole=pending.kind is not Kind.PROGRESS)
+        version = self._store.version(job.key)
+        patch = patches.status_patch(
+            job.key, version, job.status, pending.status, whole=pending.kind is not Kind.PROGRESS
+        )
         if patch is None:
             return
         kind = pending.kind.name.lower()
@@ -199,9 +202,11 @@ class StatusWriter:
                 self._backlog.put(pending)
             log = _log.warning if self._failures == 1 else _log.debug
             log("The API server did not take a status write; tried again in %.1f s: %s", wait, error)
-        elif error.status in (_GONE, _CONFLICT) or patches.UID_TEST_FAILED in error.message:
+        elif error.status in (_GONE, _CONFLICT) or patches.TEST_FAILED in error.message:
             _log.debug(
-                "%s/%s is gone or another object: its status is not written", pending.key.namespace, pending.key.name
+                "%s/%s is gone, another object, or newer than we knew: its status is not written",
+                pending.key.namespace,
+                pending.key.name,
             )
             self._again(pending.key, _CONFLICT_PAUSE_SECONDS)
         else:

@@ -131,6 +131,21 @@ async def test_a_new_object_of_the_same_name_is_never_written(desk: Desk) -> Non
     assert (desk.stored, desk.again) == ([], ["a"])
 
 
+async def test_nothing_is_written_over_what_was_not_seen(desk: Desk) -> None:
+    """As by a leader that stood still while another one went on."""
+    old = desk.load(desk.jobs.create("a"))
+    successor = Desk(desk.api, desk.jobs)
+    task = asyncio.create_task(successor.writer.run())
+    newer = replace(RUNNING, progress=Progress(percent=83, step="Post-processing mesh", step_index=4))
+    await successor.write(successor.load("a"), newer)
+    task.cancel()
+
+    await desk.write(old, RUNNING)
+
+    assert desk.status("a")["progress"]["percent"] == 83
+    assert (desk.stored, desk.again) == ([], ["a"])
+
+
 async def test_a_job_that_is_gone_is_no_trouble(desk: Desk) -> None:
     old = desk.load(desk.jobs.create("a"))
     desk.jobs.delete("a")

@@ -42,23 +42,26 @@ def apply(document: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, An
 
 
 def changes(stored: Status, wanted: Status, *, whole: bool = False) -> list[dict[str, Any]]:
-    """The patch without its test of the uid."""
-    patch = status_patch(KEY, stored, wanted, whole=whole)
+    """The patch without its tests of uid and version."""
+    patch = status_patch(KEY, 7, stored, wanted, whole=whole)
     assert patch is not None
-    return patch[1:]
+    return patch[2:]
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_the_uid_is_tested_before_anything_is_written(whole: bool) -> None:
-    patch = status_patch(KEY, Status(), RUNNING, whole=whole)
+def test_uid_and_version_are_tested_before_anything_is_written(whole: bool) -> None:
+    patch = status_patch(KEY, 7, Status(), RUNNING, whole=whole)
 
     assert patch is not None
-    assert patch[0] == {"op": "test", "path": "/metadata/uid", "value": "uid-banana"}
+    assert patch[:2] == [
+        {"op": "test", "path": "/metadata/uid", "value": "uid-banana"},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+    ]
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_nothing_is_sent_if_nothing_differs(whole: bool) -> None:
-    assert status_patch(KEY, RUNNING, RUNNING, whole=whole) is None
+    assert status_patch(KEY, 7, RUNNING, RUNNING, whole=whole) is None
 
 
 def test_progress_sends_the_progress_and_nothing_else() -> None:
