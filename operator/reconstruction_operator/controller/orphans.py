@@ -86,7 +86,7 @@ class Orphans:
         for job_id, its in found.items():
             orphan = self._orphans.setdefault(job_id, _Orphan(next_at=now))
             orphan.attempt, orphan.queue = its.attempt, its.queue
-            orphan.dispatched = JobKey(its.namespace, its.name, job_id)
+            orphan.dispatched, orphan.forgotten = JobKey(its.namespace, its.name, job_id), False
         metrics.ORPHANS.set(len(self._orphans))
 
     def clear(self) -> None:

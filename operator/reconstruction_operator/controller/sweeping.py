@@ -137,7 +137,7 @@ class Sweeper:
             strange = {
                 job_id: record
                 for job_id, record in reported.items()
-                if record.install_id == self._install_id and job_id not in known and job_id not in self._orphans
+                if record.install_id == self._install_id and job_id not in known
             }
             if strange:
                 listed = {key.uid for key in await list_keys(self._api, self._namespaces)}
