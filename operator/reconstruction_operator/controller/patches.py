@@ -16,7 +16,9 @@ from reconstruction_operator.api.status import Status
 
 Operation = dict[str, Any]
 
-TEST_FAILED: Final = "testing path /metadata/"  # in the server's message when it is another object, or a newer version
+# The server's message where a patch does not fit the object: another one, or a newer version. It says no more (seen on 1.36),
+# and what its rules and the schema refuse has a message of its own.
+DOES_NOT_FIT: Final = "the server rejected our request due to an error in our request"
 
 
 def same(stored: Status, wanted: Status) -> bool:

@@ -202,7 +202,7 @@ class StatusWriter:
                 self._backlog.put(pending)
             log = _log.warning if self._failures == 1 else _log.debug
             log("The API server did not take a status write; tried again in %.1f s: %s", wait, error)
-        elif error.status in (_GONE, _CONFLICT) or patches.TEST_FAILED in error.message:
+        elif error.status in (_GONE, _CONFLICT) or patches.DOES_NOT_FIT in error.message:
             _log.debug(
                 "%s/%s is gone, another object, or newer than we knew: its status is not written",
                 pending.key.namespace,

@@ -131,7 +131,7 @@ async def test_a_new_object_of_the_same_name_is_never_written(desk: Desk) -> Non
     assert (desk.stored, desk.again) == ([], ["a"])
 
 
-async def test_nothing_is_written_over_what_was_not_seen(desk: Desk) -> None:
+async def test_nothing_is_written_over_what_was_not_seen(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     """As by a leader that stood still while another one went on."""
     old = desk.load(desk.jobs.create("a"))
     successor = Desk(desk.api, desk.jobs)
@@ -144,6 +144,7 @@ async def test_nothing_is_written_over_what_was_not_seen(desk: Desk) -> None:
 
     assert desk.status("a")["progress"]["percent"] == 83
     assert (desk.stored, desk.again) == ([], ["a"])
+    assert "refused" not in caplog.text, "it is a conflict as any other, and no rule was broken"
 
 
 async def test_a_job_that_is_gone_is_no_trouble(desk: Desk) -> None:
