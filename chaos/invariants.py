@@ -220,9 +220,12 @@ def _keeps_its_result(case: _Case) -> Iterator[str]:
 
 
 def _reports_once(case: _Case) -> Iterator[str]:
+    """A later attempt may report a result that lies there already, and nothing else: never one of its own beside it."""
     if not case.is_gone:
         successes = case.evidence.successes.get(case.job.uid, 0)
-        yield f"{successes} attempts of it have succeeded, as Redis says" if successes > 1 else ""
+        results = {output.digest for output in case.evidence.outputs.get(case.job.uid, ())}
+        twice = successes > 1 and len(results) > 1
+        yield f"{successes} attempts of it have succeeded, as Redis says, with {len(results)} results" if twice else ""
 
 
 # --- 3: a confirmed cancel --------------------------------------------------------------------------------------------

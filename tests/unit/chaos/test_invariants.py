@@ -193,12 +193,16 @@ def test_a_second_process_of_the_same_attempt_breaks_the_second_as_well() -> Non
         ("it is damaged at the end", evidence(final=replace(output(), problem="model.glb is short"))),
         ("it is of a later attempt", evidence(runs=(run(2),), outputs=(output(2),))),
         ("the status has another size", evidence(None, replace(SUCCEEDED, output_bytes=8))),
-        ("two attempts succeeded", evidence(successes=2)),
+        ("two attempts succeeded", evidence(successes=2, outputs=(output(), output(digest="b")))),
         ("it came after the cancel", evidence(confirmed(), running(6.0, 20), CANCELLED, outputs=(output(at=40.0),))),
     ],
 )
 def test_a_result_that_is_not_the_one_that_was_reported_breaks_the_second(what: str, found: Evidence) -> None:
     assert 2 in broken(found), what
+
+
+def test_a_later_attempt_may_report_the_result_that_lies_there() -> None:
+    assert problems(evidence(successes=2)) == []
 
 
 def test_a_result_of_a_worker_that_was_cut_off_when_its_job_was_cancelled_may_lie_there_for_a_moment() -> None:
