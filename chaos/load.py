@@ -18,8 +18,8 @@ from chaos import clock
 from chaos.watcher import Watcher
 from devcluster.api import Api
 from devcluster.errors import RefusedError
+from devcluster.system import GROUP
 
-_GROUP = "/apis/reconstruction.dev/v1alpha1"
 _LOOK_SECONDS = 0.1
 _GONE = {403, 404, 422}  # deleted, its namespace is ending, or the rules say no: the user has come too late
 _MANY = 20  # of failures: what the faults do to an innocent job must not exhaust it
@@ -63,7 +63,7 @@ class Job:
     @property
     def path(self) -> str:
         """Of the object."""
-        return f"{_GROUP}/namespaces/{self.namespace}/reconstructionjobs/{self.name}"
+        return f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs/{self.name}"
 
 
 class Load:
@@ -195,7 +195,7 @@ class Load:
             "spec": spec,
         }
         namespace = namespace or usual_namespace
-        created = self._patiently("POST", f"{_GROUP}/namespaces/{namespace}/reconstructionjobs", body)
+        created = self._patiently("POST", f"{GROUP}/namespaces/{namespace}/reconstructionjobs", body)
         if created is None:
             return
         now = clock.now()

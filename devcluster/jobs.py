@@ -18,9 +18,8 @@ from urllib3.exceptions import HTTPError
 
 from devcluster.cluster import Cluster
 from devcluster.errors import RefusedError
-from devcluster.system import REPOSITORY, System
+from devcluster.system import GROUP, REPOSITORY, System
 
-_GROUP = "/apis/reconstruction.dev/v1alpha1"
 _DEADLINE_SECONDS = 90.0  # generous: a guard against hanging, on a machine that others use
 
 
@@ -49,7 +48,7 @@ class Jobs:
 
     @property
     def _path(self) -> str:
-        return f"{_GROUP}/namespaces/{self.namespace}/reconstructionjobs"
+        return f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs"
 
     def create(self, name: str | None = None, **spec: Any) -> str:
         """A job; placeholder unless told otherwise. Returns its name."""

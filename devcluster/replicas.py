@@ -11,11 +11,10 @@ from typing import Any
 
 from devcluster.cluster import Cluster
 from devcluster.errors import RefusedError
-from devcluster.system import OPERATOR_NAMESPACE, System
+from devcluster.system import LEASE, System
 from devcluster.waiting import wait_until
 
 _TIMEOUT_SECONDS = 10.0
-_LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}/leases"
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,11 @@ class Lease:
     """Who leads, as anybody sees it."""
 
     cluster: Cluster
-    name: str = "reconstruction-operator"
 
     def spec(self) -> dict[str, Any]:
         """The Lease's spec; empty if there is none."""
         try:
-            found: dict[str, Any] = self.cluster.api.get(f"{_LEASES}/{self.name}")["spec"]
+            found: dict[str, Any] = self.cluster.api.get(LEASE)["spec"]
         except RefusedError:
             return {}
         return found
@@ -97,7 +95,7 @@ class Lease:
     def delete(self) -> None:
         """Delete it; nothing to do if there is none."""
         if self.spec():
-            self.cluster.api.delete(f"{_LEASES}/{self.name}")
+            self.cluster.api.delete(LEASE)
 
     def wait_held(self, *, timeout_seconds: float = 60.0, by_other_than: str = "") -> str:
         """The holder, once there is one, and another than that."""

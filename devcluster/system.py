@@ -14,11 +14,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from devcluster.cluster import Cluster
+from devcluster.errors import RefusedError
 from devcluster.ports import free_ports
 from devcluster.processes import GRACE_SECONDS, Process
 from devcluster.redis_server import Redis
@@ -28,6 +30,9 @@ from devcluster.waiting import wait_until
 REPOSITORY = Path(__file__).resolve().parent.parent
 OPERATOR_NAMESPACE = "reconstruction-system"
 OPERATOR_ACCOUNT = "reconstruction-operator"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}/leases/reconstruction-operator"
+GROUP = "/apis/reconstruction.dev/v1alpha1"
+JOBS = f"{GROUP}/reconstructionjobs"
 _INHERITED_PREFIXES = ("CELERY_", "REDIS_", "RECONSTRUCTION_", "KUBECONFIG")  # the caller's own must not leak in
 
 QUICK_SETTINGS = {
@@ -85,15 +90,35 @@ class System:
         return folder
 
     def install(self) -> None:
-        """Apply the shipped manifests: the CRD, the namespace, and the operator's own account with its role."""
+        """Apply the shipped manifests: the CRD, the namespace, and the operator's own account with its role.
+
+        What an earlier system left on the cluster goes: its Lease, which would have to expire first, and its jobs, which
+        this one's operator would take.
+        """
         self.cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
         # Not `kubectl wait`: it gives up on a CRD that is so new that it has no conditions yet.
         wait_until(
-            lambda: self.cluster.api.is_there("/apis/reconstruction.dev/v1alpha1"),
+            lambda: self.cluster.api.is_there(JOBS),
             "the API server to serve ReconstructionJobs",
         )
         self.cluster.kubectl("apply", "-k", REPOSITORY / "manifests" / "install")
+        self._remove_earlier()
         self._kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+
+    def _remove_earlier(self) -> None:
+        api = self.cluster.api
+        self._delete(LEASE)
+        for job in api.get(JOBS)["items"]:
+            path = f"{GROUP}/namespaces/{job['metadata']['namespace']}/reconstructionjobs/{job['metadata']['name']}"
+            self._delete(path)
+        wait_until(lambda: api.get(JOBS)["items"] == [], "the jobs of an earlier system to go")
+
+    def _delete(self, path: str) -> None:
+        try:
+            self.cluster.api.delete(path)
+        except RefusedError as refusal:
+            if refusal.status != HTTPStatus.NOT_FOUND:
+                raise
 
     def environment(self, **settings: str) -> dict[str, str]:
         """What every process of the system sees: this machine's environment, the addresses, and the settings."""

@@ -10,7 +10,7 @@ from chaos.faults.table import PATIENCE_SECONDS, Context, Heal, fault, nothing
 from chaos.proxies import Refusal
 from devcluster import wait_until
 from devcluster.errors import RefusedError
-from devcluster.system import REPOSITORY
+from devcluster.system import JOBS, REPOSITORY
 
 _NAMESPACES = "/api/v1/namespaces"
 _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
@@ -48,7 +48,7 @@ def _crd_deleted(context: Context) -> Heal:
         context.load.mark_deleted()
         cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
         wait_until(
-            lambda: cluster.api.is_there("/apis/reconstruction.dev/v1alpha1/reconstructionjobs"),
+            lambda: cluster.api.is_there(JOBS),
             "the API server to serve ReconstructionJobs again",
             timeout_seconds=PATIENCE_SECONDS,
         )

@@ -14,11 +14,10 @@ from devcluster.system import QUICK_SETTINGS, System
 
 @pytest.fixture
 def system(cluster: Cluster, redis_server: Redis, redis_url: str) -> Iterator[System]:
-    """The shipped manifests on the cluster, and no process yet. An earlier operator's Lease is gone."""
+    """The shipped manifests on the cluster, and no process yet."""
     cluster.heal()
     with System(cluster, redis_server, settings=QUICK_SETTINGS) as running:
         running.install()
-        Lease(cluster).delete()
         yield running
 
 

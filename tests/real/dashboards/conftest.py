@@ -8,7 +8,6 @@ import pytest
 
 from devcluster import Cluster, Redis
 from devcluster.jobs import Jobs
-from devcluster.replicas import Lease
 from devcluster.system import QUICK_SETTINGS, System
 
 
@@ -17,7 +16,6 @@ def system(cluster: Cluster) -> Iterator[System]:
     """An operator, a quick worker, and on queue `slow` one that stays long enough in each step to be caught there."""
     with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
         running.install()
-        Lease(cluster).delete()
         running.start_operator()
         running.start_worker("worker", concurrency=2)
         running.start_worker("slow", concurrency=4, WORKER_POOLS="slow", PLACEHOLDER_STEP_SECONDS="20")

@@ -20,7 +20,6 @@ from devcluster import Cluster, Redis, wait_until
 from devcluster.jobs import Jobs
 from devcluster.ports import free_ports
 from devcluster.prometheus import Prometheus, Target
-from devcluster.replicas import Lease
 from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
 
 pytestmark = pytest.mark.real
@@ -64,7 +63,6 @@ def scraped(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
     (port,) = free_ports(1)
     with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as system:
         system.install()
-        Lease(cluster).delete()
         system.start_operator(BACKOFF_SECONDS="0.1")
         system.start_worker(
             WORKER_METRICS_PORT=str(port), PYTHONPATH=str(ROUGH_MODELS), ROUGH_MODELS_PIDS=str(pids), concurrency=4

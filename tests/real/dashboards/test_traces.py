@@ -11,7 +11,6 @@ from reconstruction_operator.api.steps import STEPS
 from devcluster import Cluster, Redis, wait_until
 from devcluster.collector import Collector, Received
 from devcluster.jobs import Jobs
-from devcluster.replicas import Lease
 from devcluster.system import QUICK_SETTINGS, System
 
 pytestmark = pytest.mark.real
@@ -47,7 +46,6 @@ def traced(cluster: Cluster, namespace: str) -> Iterator[Traced]:
         settings = {**QUICK_SETTINGS, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
         with System(cluster, server, settings=settings) as running:
             running.install()
-            Lease(cluster).delete()
             running.start_operator()
             running.start_worker(concurrency=2)
             yield Traced(Jobs(running, namespace), collector)
