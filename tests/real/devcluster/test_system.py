@@ -1,0 +1,26 @@
+"""Where one system follows another on a cluster."""
+
+from __future__ import annotations
+
+from devcluster import Cluster, Redis
+from devcluster.jobs import Jobs
+from devcluster.replicas import Lease
+from devcluster.system import QUICK_SETTINGS, System
+
+
+def test_neither_the_jobs_nor_the_lease_of_an_earlier_system_stay(
+    cluster: Cluster, redis_server: Redis, redis_url: str, namespace: str
+) -> None:
+    with System(cluster, redis_server, settings=QUICK_SETTINGS) as earlier:
+        earlier.install()
+        earlier.start_operator()
+        jobs = Jobs(earlier, namespace)
+        name = jobs.create()
+        jobs.wait_phase(name, "Queued")
+        assert Lease(cluster).holder
+
+    with System(cluster, redis_server, settings=QUICK_SETTINGS) as later:
+        later.install()
+
+        assert Lease(cluster).spec() == {}
+        jobs.wait_gone(name)
