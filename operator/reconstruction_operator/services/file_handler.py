@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from reconstruction_operator import config
@@ -65,17 +66,17 @@ def delete_job_files(job_id: str) -> bool:
     """
     folder = job_dir(job_id)
     existed = set_aside(folder, f"{_CONDEMNED}{job_id}-") is not None
-    for left in folder.parent.glob(f"{_CONDEMNED}{job_id}-*"):  # also what a worker left that died here
-        if is_condemned(left, job_id):
+    prefix = f"{_CONDEMNED}{job_id}-"
+    for left in condemned():  # also what a worker left that died here
+        # By its length as well: not of the job `<job id>-…`.
+        if left.name.startswith(prefix) and len(left.name) == len(prefix) + len(uuid.uuid4().hex):
             delete_tree(left)
     return existed
 
 
-def is_condemned(folder: Path, job_id: str) -> bool:
-    """Whether it was the folder of that job until its deletion began."""
-    prefix = f"{_CONDEMNED}{job_id}-"
-    # By its length as well: not of the job `<job id>-…`.
-    return folder.name.startswith(prefix) and len(folder.name) == len(prefix) + len(uuid.uuid4().hex)
+def condemned() -> Iterator[Path]:
+    """The folders that were a job's until their deletion began. Others may be deleting them just now."""
+    return Path(config.JOBS_DIR).glob(f"{_CONDEMNED}*")
 
 
 def set_aside(path: Path, prefix: str) -> Path | None:

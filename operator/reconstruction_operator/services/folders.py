@@ -16,7 +16,6 @@ from typing import Any
 from reconstruction_operator import config
 from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.services.file_handler import is_condemned
 
 OWNER = "owner.json"
 MANIFEST = "manifest.json"
@@ -76,15 +75,13 @@ def note(root: Path, owner: Owner) -> None:
 def owners() -> Iterator[Owner]:
     """The owner of each job folder that says one. Folders may come and go meanwhile.
 
-    Also of one that a worker was about to delete when it died: where Redis has forgotten the order, nobody gives it again.
-
     Raises:
         OSError: the job folders cannot be listed.
 
     """
     for folder in Path(config.JOBS_DIR).iterdir():
         owner = _owner(folder)
-        if owner is not None and (owner.job_id == folder.name or is_condemned(folder, owner.job_id)):
+        if owner is not None and owner.job_id == folder.name:
             yield owner
 
 

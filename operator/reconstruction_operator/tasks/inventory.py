@@ -1,6 +1,7 @@
-"""After Redis was emptied: the worker tells it which job folders there are, so that nothing of a deleted job stays.
+"""The worker tells Redis which job folders there are, so that nothing of a deleted job stays, whatever Redis forgot.
 
-Nothing is deleted for that. The operator compares with the objects, and orders the deletion of what has none.
+Nothing is deleted for that. The operator compares with the objects, and orders the deletion of what has none. Only a
+deletion that a worker began, and in which it died, is carried on: its order may be lost, and the owner's name with it.
 """
 
 from __future__ import annotations
@@ -8,32 +9,38 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
 
 import redis
 from redis.exceptions import RedisError
 
-from reconstruction_operator.services import folders, protocol
+from reconstruction_operator.services import file_handler, folders, protocol
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol.errors import ProtocolError
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 200
+_BATCH: Final = 200
+_PERIOD_SECONDS: Final = 3600.0
 
 
 class Inventory:
-    """Reports once for each epoch of Redis, and once for each life of the worker, in a thread of its own."""
+    """Reports once for each epoch of Redis, each life of the worker and each hour, in a thread of its own."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._keys = keys
+        self._monotonic = monotonic
         self._reported = ""
+        self._due_at = 0.0
         self._thread: threading.Thread | None = None
 
     def epoch_is(self, epoch: str) -> None:
-        """Report if this is another epoch than the last one that was reported in. Returns at once."""
-        if epoch in ("", self._reported) or (self._thread is not None and self._thread.is_alive()):
+        """Report if this is another epoch than the last one that was reported in, or that was long ago. Returns at once."""
+        done = epoch == self._reported and self._monotonic() < self._due_at
+        if not epoch or done or (self._thread is not None and self._thread.is_alive()):
             return
         self._thread = threading.Thread(target=self._run, args=(epoch,), name="inventory", daemon=True)
         self._thread.start()
@@ -44,8 +51,10 @@ class Inventory:
         except (RedisError, ProtocolError, OSError) as error:  # the next registration tries again
             logger.warning("the job folders could not be reported: %s", error)
             return
-        self._reported = epoch
-        logger.info("Redis began anew: %d job folders are reported to it", count)
+        if epoch != self._reported:
+            logger.info("Redis began anew: %d job folders are reported to it", count)
+        self._reported, self._due_at = epoch, self._monotonic() + _PERIOD_SECONDS
+        finish_deletions()
 
 
 def report(client: redis.Redis, keys: Keys, owners: Iterable[folders.Owner]) -> int:
@@ -65,3 +74,12 @@ def report(client: redis.Redis, keys: Keys, owners: Iterable[folders.Owner]) -> 
             protocol.run(client, protocol.report_folders(keys, install_id, mine[first : first + _BATCH]))
         count += len(mine)
     return count
+
+
+def finish_deletions() -> None:
+    """Delete what other deletions have left; what cannot be deleted stays until the next time."""
+    for folder in file_handler.condemned():
+        try:
+            file_handler.delete_tree(folder)
+        except OSError as error:
+            logger.warning("what a deletion has left could not be deleted: %s", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -126,7 +127,8 @@ def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | N
     except FileNotFoundError:
         raise InterruptedRunError(Interruption(Kind.OVERTAKEN)) from None
     if previous is not None:
-        file_handler.delete_tree(previous)
+        with contextlib.suppress(OSError):  # it is out of the way, and goes with the job's folder
+            file_handler.delete_tree(previous)
     _sync(target.parent)
     return None
 

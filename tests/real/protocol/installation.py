@@ -376,6 +376,7 @@ class Installation:
         if at_once:
             seen_in, owners = worker.found
             inventory.report(self.client, self.keys, owners)
+            inventory.finish_deletions()
             worker.reported, worker.found = seen_in, None
 
     def take(self, message: Message, *, fails: bool) -> Run:

@@ -152,7 +152,7 @@ class Promises(Installation):
             left = not thing.deleted and f"cancel_request:{job}" in state.values
             assert not left, f"a request is left of {job}, {thing.status.phase}"
             self.delete(thing)
-        if self.keys.records(INSTALL) in self.dropped:  # what was deleted meanwhile is found when a worker starts
+        if self.keys.records(INSTALL) in self.dropped:  # what was deleted meanwhile is found within an hour
             self.workers = {node: Worker() for node in WORKERS}
         self._until("nothing is left of the jobs", self._nothing_is_left)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,22 +153,70 @@ def test_reports_under_a_key_of_another_type_read_as_none_and_are_replaced(
     assert set(do(protocol.list_folders, "install")) == {"a"}
 
 
-@pytest.mark.parametrize("condemned", [False, True], ids=["whole", "about-to-be-deleted"])
-def test_a_result_is_reported_also_where_a_worker_died_as_it_began_to_delete_it(
-    client: redis.Redis, keys: Keys, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch, condemned: bool
-) -> None:
-    output = file_handler.output_dir("job")
+def published(job_id: str) -> Path:
+    """The output folder of a job of `install`, with a manifest."""
+    output = file_handler.output_dir(job_id)
     output.mkdir(parents=True)
-    (output / folders.MANIFEST).write_text(json.dumps({"owner": owner("job").to_json()}))
-    if condemned:
-        with monkeypatch.context() as dying:
-            dying.setattr(file_handler, "delete_tree", lambda _: None)
-            file_handler.delete_job_files("job")
-        assert not output.exists()
+    (output / folders.MANIFEST).write_text(json.dumps({"owner": owner(job_id).to_json()}))
+    return output
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_a_result_is_reported(client: redis.Redis, keys: Keys) -> None:
+    published("job")
     assert inventory.report(client, keys, folders.owners()) == 1
     assert set(protocol.run(client, protocol.list_folders(keys, "install"))) == {"job"}
-    file_handler.delete_job_files("job")
-    assert list(jobs_dir.iterdir()) == []
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_folders_are_reported_once_an_epoch_and_again_after_an_hour(client: redis.Redis, keys: Keys, do: Do) -> None:
+    now = 100.0
+    of_a_worker = inventory.Inventory(client, keys, monotonic=lambda: now)
+    published("job")
+
+    def said(epoch: str) -> set[str]:
+        """What a registration in that epoch makes the worker say."""
+        of_a_worker.epoch_is(epoch)
+        for thread in threading.enumerate():
+            if thread.name == "inventory":
+                thread.join()
+        listed = set(do(protocol.list_folders, "install"))
+        do(protocol.drop_folders, **LEADER, job_ids=listed)
+        return listed
+
+    assert [said(epoch) for epoch in ("", "one", "one", "two", "two")] == [set(), {"job"}, set(), {"job"}, set()]
+    now += 3599
+    assert said("two") == set()
+    now += 2
+    assert said("two") == {"job"}
+    assert said("two") == set()
+
+
+def test_what_is_left_of_a_deletion_in_which_a_worker_died_is_deleted(
+    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = published("whole")
+    for job_id in ("stays", "goes"):
+        (published(job_id) / folders.MANIFEST).unlink()  # the owner's name may be among what is gone
+        with monkeypatch.context() as dying:
+            dying.setattr(file_handler, "delete_tree", lambda _: None)
+            file_handler.delete_job_files(job_id)
+
+    def refuse(folder: Path) -> None:
+        if "stays" in folder.name:
+            raise PermissionError(f"not {folder.name}")
+        delete_tree(folder)
+
+    delete_tree = file_handler.delete_tree
+    with monkeypatch.context() as refusing:
+        refusing.setattr(file_handler, "delete_tree", refuse)
+        inventory.finish_deletions()
+    left = [one.name for one in jobs_dir.iterdir() if one != whole.parent]
+    assert [name.partition("-")[2].partition("-")[0] for name in left] == ["stays"]
+    assert f"could not be deleted: not {left[0]}" in caplog.text
+
+    inventory.finish_deletions()
+    assert list(jobs_dir.iterdir()) == [whole.parent]
 
 
 def test_a_folder_that_bears_another_jobs_name_is_not_reported(client: redis.Redis, keys: Keys, jobs_dir: Path) -> None:

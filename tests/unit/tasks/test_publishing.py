@@ -1,0 +1,32 @@
+"""One rename makes an attempt's output the job's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.services import file_handler
+from reconstruction_operator.tasks.publishing import publish
+from reconstruction_operator.tasks.workspace import prepare
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_an_earlier_result_that_cannot_be_deleted_does_not_spoil_the_one_that_replaced_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def publish_of(attempt: int) -> None:
+        workspace = prepare("job", f"job-{attempt}", attempt)
+        (workspace.output / "model.glb").write_text(f"of {attempt}")
+        assert publish(workspace, "job", replace=True) is None
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(path)
+
+    publish_of(1)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(file_handler, "delete_tree", refuse)
+        publish_of(2)
+
+    assert (file_handler.output_dir("job") / "model.glb").read_text() == "of 2"
+    assert file_handler.delete_job_files("job")
+    assert not file_handler.job_dir("job").exists()
