@@ -25,13 +25,17 @@ def _end_process(context: Context, name: str, number: signal.Signals) -> Heal:
     return lambda: context.scene.down.discard(name)
 
 
-def _pause_process(context: Context, name: str) -> Heal:
+def _pause_process(context: Context, name: str, *, alone: bool = False) -> Heal:
+    """With its children, unless `alone`."""
     process = context.scene.process(name)
     context.victims.add(name)
     context.missed = not process.alive
     if not process.alive:
         return nothing
-    process.pause()
+    if alone:
+        os.kill(process.pid, signal.SIGSTOP)
+    else:
+        process.pause()
     return lambda: process.resume() if process.alive else None
 
 
@@ -113,14 +117,7 @@ def _worker_stopped(context: Context) -> Heal:
 
 @fault("worker, the parent alone: SIGSTOP, SIGCONT", on="workers", hold=(1.0, 12.0), cuts=True, harms=True)
 def _worker_parent_stopped(context: Context) -> Heal:
-    name = context.chance.choice(WORKERS)
-    process = context.scene.process(name)
-    context.victims.add(name)
-    context.missed = not process.alive
-    if not process.alive:
-        return nothing
-    os.kill(process.pid, signal.SIGSTOP)
-    return lambda: process.resume() if process.alive else None
+    return _pause_process(context, context.chance.choice(WORKERS), alone=True)
 
 
 def _signal_child(context: Context, number: signal.Signals) -> psutil.Process | None:
