@@ -20,7 +20,7 @@ from chaos.faults import all_faults
 from chaos.faults.table import Context, Fault
 from chaos.load import Job, Load
 from chaos.plan import Round, rounds
-from chaos.scene import NAMESPACES, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
+from chaos.scene import NAMESPACES, OPERATORS, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
 from chaos.watcher import Watcher
 
 JOBS_UNDER_WAY = 50
@@ -291,7 +291,9 @@ class Run:
         here = {job.uid for job in jobs if job.deleted_at is None}
         earlier = remains.look(self._scene, uids)
         wait_for(lambda: False, _FADING_SECONDS, self._tend)
-        self._defects += remains.refusals(self._scene)
+        for name in OPERATORS:
+            log = self._scene.process(name).log.read_text(errors="replace")
+            self._defects += [f"{name}: {line}" for line in remains.refusals(log)]
         return Evidence(
             jobs=jobs,
             histories={history.uid: history for history in self._watcher.histories},

@@ -19,6 +19,8 @@ from reconstruction_operator.controller.store import Store
 from reconstruction_operator.controller.writing import StatusWriter
 from reconstruction_operator.planning.types import Event, Job
 
+from chaos import remains
+
 Body = Callable[..., dict[str, Any]]
 RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))
 
@@ -323,6 +325,24 @@ async def test_what_the_server_refused_is_dropped_and_looked_at_later(
     assert fixture.server.names == ["a"]
     assert fixture.stored == []
     assert fixture.again == [("a", pause_seconds)]
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (ApiError(422, "Invalid", "a finished phase never changes"), True),
+        (ApiError(403, "Forbidden", "a server that has just started knows no role"), False),
+    ],
+)
+async def test_fault_runs_find_in_the_log_what_a_rule_refused(
+    fixture: Fixture, error: ApiError, found: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    fixture.server.answers = [error]
+    async with fixture.running():
+        fixture.writer.offer(fixture.job("a"), RUNNING, ())
+        await fixture.written()
+
+    assert [error.message in line for line in remains.refusals(caplog.text)] == [True] * found
 
 
 async def test_a_job_that_is_gone_meanwhile_is_not_written(fixture: Fixture) -> None:
