@@ -96,9 +96,9 @@ class Unusable(Journal):
 
 class _Pages:
     def __init__(self, work: Work) -> None:
-        # <jobs>/<job id>/attempts/<attempt>/scratch
-        attempt = work.scratch_dir.parent
-        self.signature = f"{attempt.parent.parent.name}.{attempt.name}.{os.getpid()}"
+        # <jobs>/<job id>/attempts/<attempt>-<run>/scratch
+        run = work.scratch_dir.parent
+        self.signature = f"{run.parent.parent.name}.{run.name.partition('-')[0]}.{os.getpid()}"
         self._path = Path(os.environ["CHAOS_JOURNAL_DIR"]) / self.signature
 
     def write(self, what: str) -> None:

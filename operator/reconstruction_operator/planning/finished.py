@@ -81,18 +81,15 @@ def _closed_again(case: Case) -> tuple[Action, ...]:
 
 
 def _files_must_go(case: Case, *, expired: bool) -> bool:
-    if case.seen.cleaned or not _has_files(case):
+    if case.seen.cleaned:
         return False
     if expired:
-        return True
-    # A worker that ends a cancelled attempt deletes the job's files itself; the operator has none to delete with.
+        # Whether a worker is known to have begun an attempt. Otherwise the object need not wait: its record is cleaned up.
+        return case.stored.attempt > 1 or case.stored.worker is not None
+    # A worker that ends a cancelled attempt deletes the job's files itself; the operator has none to delete with. Also
+    # where nobody is known to have begun: it may have ended while no operator looked, before Redis forgot it.
     end = case.seen.end
-    return case.stored.phase is Phase.CANCELLED and end is not None and not end.worker
-
-
-def _has_files(case: Case) -> bool:
-    """Whether a worker has ever begun an attempt: only then is there a folder."""
-    return case.stored.attempt > 1 or case.stored.worker is not None
+    return case.stored.phase is Phase.CANCELLED and case.job.sent and end is not None and not end.worker
 
 
 def _expiry(case: Case) -> datetime | None:

@@ -1,8 +1,10 @@
 """The folders of a job, and their end.
 
-    <JOBS_DIR>/<job id>/input          photos that somebody put there for a bare `delay()`
-    <JOBS_DIR>/<job id>/attempts/<n>   all that attempt n writes while it runs
-    <JOBS_DIR>/<job id>/output         the result; appears by one rename, sealed by its manifest.json
+    <JOBS_DIR>/<job id>/input                photos that somebody put there for a bare `delay()`
+    <JOBS_DIR>/<job id>/attempts/<n>-<run>   all that one run of attempt n writes
+    <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its manifest.json
+
+There are two runs of one attempt where Redis has forgotten that the first had begun.
 
 A job id is checked before it becomes a path: everything here raises ValueError for one that is not safe.
 """
@@ -10,9 +12,11 @@ A job id is checked before it becomes a path: everything here raises ValueError 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +25,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import check_job_id
 
 _CONDEMNED = ".deleted-"  # no job id begins with a dot
-_DELETE_TRIES = 20  # somebody who still writes there can spoil a few of them
+_DELETE_SECONDS = 10.0  # somebody who still writes there can spoil many tries
 
 
 def job_dir(job_id: str) -> Path:
@@ -44,14 +48,14 @@ def attempts_dir(job_id: str) -> Path:
     return job_dir(job_id) / "attempts"
 
 
-def attempt_dir(job_id: str, attempt: int) -> Path:
-    """The folder that attempt works in."""
-    return attempts_dir(job_id) / str(attempt)
+def attempt_prefix(attempt: int) -> str:
+    """How the names of the folders begin in which runs of that attempt work."""
+    return f"{attempt}-"
 
 
-def bare_dir(job_id: str, task_id: str) -> Path:
-    """The folder that a task without an attempt number works in; any text can be a Celery task id."""
-    return attempts_dir(job_id) / f"task-{hashlib.sha256(task_id.encode()).hexdigest()[:32]}"
+def bare_prefix(task_id: str) -> str:
+    """The same for a task without an attempt number; any text can be a Celery task id."""
+    return f"task-{hashlib.sha256(task_id.encode()).hexdigest()[:32]}-"
 
 
 def delete_job_files(job_id: str) -> bool:
@@ -96,14 +100,17 @@ def delete_tree(path: Path) -> None:
         OSError: something could not be deleted.
 
     """
-    for _ in range(_DELETE_TRIES):
-        if path.is_symlink() or not path.is_dir():
-            path.unlink(missing_ok=True)
-            return
-        # Whoever deletes or adds something at the same time spoils one file of one try.
-        shutil.rmtree(path, ignore_errors=True)
-    if path.is_dir():
-        shutil.rmtree(path)  # says what is in the way
+    deadline = time.monotonic() + _DELETE_SECONDS
+    while path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)  # all that can be deleted, whatever is in the way of the rest
+        try:
+            shutil.rmtree(path)  # says what is in the way
+        except FileNotFoundError:
+            continue  # others delete it as well
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
+                raise
+    path.unlink(missing_ok=True)
 
 
 def free_bytes(path: Path) -> int | None:

@@ -1,9 +1,10 @@
-"""The folder that one attempt works in, and what earlier attempts left."""
+"""The folder that one run of an attempt works in, and what earlier ones left."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from reconstruction_operator.services import file_handler
 logger = logging.getLogger(__name__)
 
 _GONE = ".gone-"
+_RUN_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """`root` is the attempt's own; everything that it writes lies below."""
+    """`root` is the run's own; everything that it writes lies below."""
 
     root: Path
 
@@ -47,10 +49,11 @@ class Workspace:
 
 
 def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
-    """A fresh folder for that attempt.
+    """A fresh folder for a run of that attempt.
 
-    The folders of all other attempts are renamed away first, and then deleted: one that still runs, because its worker
-    cannot hear that it was overtaken, fails in its last rename. A bare task disturbs nobody.
+    The folders of all other runs are renamed away first, and then deleted: one that still goes on, because its worker
+    cannot hear that it was overtaken, fails in its last rename. No two have the same name, so that it neither writes into
+    its successor's nor deletes that. A bare task disturbs nobody but an earlier run of its own.
 
     Raises:
         OSError: the job folders cannot be written.
@@ -58,12 +61,12 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     """
     attempts = file_handler.attempts_dir(job_id)
     attempts.mkdir(parents=True, exist_ok=True)
-    root = file_handler.bare_dir(job_id, task_id) if attempt is None else file_handler.attempt_dir(job_id, attempt)
-    stale = [one for one in attempts.iterdir() if one == root or (attempt is not None and one.name.isdigit())]
-    for one in stale:
-        file_handler.set_aside(one, _GONE)
-    workspace = Workspace(root)
-    for folder in (root, workspace.photos, workspace.scratch, workspace.output):
+    prefix = file_handler.bare_prefix(task_id) if attempt is None else file_handler.attempt_prefix(attempt)
+    for one in list(attempts.iterdir()):
+        if one.name.startswith(prefix) or (attempt is not None and one.name[:1].isdigit()):
+            file_handler.set_aside(one, _GONE)
+    workspace = Workspace(attempts / f"{prefix}{uuid.uuid4().hex[:_RUN_LENGTH]}")
+    for folder in (workspace.root, workspace.photos, workspace.scratch, workspace.output):
         folder.mkdir()
     for one in attempts.glob(f"{_GONE}*"):
         try:

@@ -122,13 +122,26 @@ def test_an_order_is_repeated_only_when_it_was_lost(look: Look, sent: datetime |
     assert plan.wake_at is not None
 
 
-def test_files_of_earlier_attempts_go_when_the_operator_itself_cancelled(look: Look) -> None:
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_files_go_when_the_operator_itself_cancelled(look: Look, attempt: int) -> None:
+    """Of the first attempt as well: a worker may have done it while no operator looked, and Redis may have forgotten."""
     end = End(Outcome.CANCELLED, at=ENDED)
     operators = Claim("operator", "operator", by_operator=True, at=ENDED)
-    seen = Observation(record=replace(RECORD, attempt=2), claim=operators, end=end, queue=LISTENED)
+    seen = Observation(record=replace(RECORD, attempt=attempt), claim=operators, end=end, queue=LISTENED)
+    status = over(Phase.CANCELLED, attempt=attempt, worker=None, dispatch_time=ENDED)
 
-    assert look(seen, over(Phase.CANCELLED, attempt=2, worker=None)).actions == (DeleteFiles("celery"),)
-    assert look(replace(seen, cleaned=True), over(Phase.CANCELLED, attempt=2, worker=None)).actions == ()
+    assert look(seen, status).actions == (DeleteFiles("celery"),)
+    assert look(replace(seen, cleaned=True), status).actions == ()
+
+
+def test_an_object_whose_time_is_over_does_not_wait_for_the_files_of_an_attempt_that_nobody_is_known_to_have_begun(
+    look: Look,
+) -> None:
+    operators = Claim("operator", "operator", by_operator=True, at=ENDED)
+    seen = Observation(record=RECORD, claim=operators, end=End(Outcome.CANCELLED, at=ENDED), queue=Queue(workers=0))
+    status = over(Phase.CANCELLED, attempt=1, worker=None, dispatch_time=ENDED)
+
+    assert look(seen, status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
 
 
 def test_what_redis_forgot_is_closed_again_so_that_a_deletion_finds_its_record(look: Look) -> None:

@@ -214,8 +214,8 @@ def test_parameters_are_checked_before_anything_is_read(client: redis.Redis, job
 
 
 def test_a_later_attempt_takes_the_folders_of_earlier_ones_away(client: redis.Redis, jobs_dir: Path) -> None:
-    earlier = jobs_dir / JOB / "attempts" / "1" / "output"
-    earlier.mkdir(parents=True)
+    for name in ("1", "1-01234567", "2-01234567", ".gone-1"):
+        (jobs_dir / JOB / "attempts" / name / "output").mkdir(parents=True)
     want(client, 2)
     assert run(2)["status"] == "completed"
     assert sorted(path.name for path in (jobs_dir / JOB).iterdir()) == ["output"]
@@ -225,10 +225,10 @@ def test_an_attempt_that_was_overtaken_publishes_nothing_and_says_nothing(
     client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config, "BEAT_SECONDS", 60.0)  # it has not heard of it
-    folder = jobs_dir / JOB / "attempts" / "1"
 
     def overtake() -> None:
         want(client, 2)
+        (folder,) = (jobs_dir / JOB / "attempts").iterdir()
         folder.rename(folder.with_name(".gone-1"))
 
     at_step(6, overtake, monkeypatch)

@@ -21,7 +21,7 @@ def test_the_layout_is_the_contracts(jobs_dir: Path) -> None:
     assert file_handler.job_dir("test123") == jobs_dir / "test123"
     assert file_handler.input_dir("test123") == jobs_dir / "test123" / "input"
     assert file_handler.output_dir("test123") == jobs_dir / "test123" / "output"
-    assert file_handler.attempt_dir("test123", 2) == jobs_dir / "test123" / "attempts" / "2"
+    assert file_handler.attempts_dir("test123") == jobs_dir / "test123" / "attempts"
 
 
 def test_deleting_takes_everything_of_the_job_and_nothing_else(jobs_dir: Path) -> None:

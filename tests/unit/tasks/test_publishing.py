@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.services import file_handler
+from reconstruction_operator.tasks.interruption import InterruptedRunError
 from reconstruction_operator.tasks.publishing import publish
 from reconstruction_operator.tasks.workspace import prepare
 
@@ -30,3 +31,20 @@ def test_an_earlier_result_that_cannot_be_deleted_does_not_spoil_the_one_that_re
     assert (file_handler.output_dir("job") / "model.glb").read_text() == "of 2"
     assert file_handler.delete_job_files("job")
     assert not file_handler.job_dir("job").exists()
+
+
+@pytest.mark.usefixtures("jobs_dir")
+@pytest.mark.parametrize("attempt", [1, None], ids=["an attempt", "a bare task"])
+def test_of_two_runs_of_one_attempt_the_first_neither_publishes_nor_harms_the_second(attempt: int | None) -> None:
+    first = prepare("job", "job-1", attempt)
+    second = prepare("job", "job-1", attempt)
+
+    with pytest.raises(FileNotFoundError):
+        (first.output / "model.glb").write_text("of the first")
+    with pytest.raises(InterruptedRunError):
+        publish(first, "job", replace=attempt is None)
+    first.discard()
+
+    (second.output / "model.glb").write_text("of the second")
+    assert publish(second, "job", replace=attempt is None) is None
+    assert (file_handler.output_dir("job") / "model.glb").read_text() == "of the second"
