@@ -146,6 +146,7 @@ class Promises(Installation):
         self._round()  # of those that have just ended
         self._round()
         self._until("every cleanup is done", lambda: not self.messages and not self.runs)
+        self._until("no cancelled job has files", lambda: not any(self._has_files(job) for job in self._cancelled()))
         state = self.now()
         for job, thing in self.objects.items():
             # That of a job that was never sent and is deleted unseen goes by itself.
@@ -173,6 +174,18 @@ class Promises(Installation):
             if not any(_is_final(outcome, reason) for outcome, reason in ends):
                 found.append(job)
         return found
+
+    def _cancelled(self) -> list[str]:
+        """Jobs that ended so. Not those of which a worker could not delete a file: it says so in its log."""
+        return [
+            job
+            for job, thing in self.objects.items()
+            if thing.status.phase is Phase.CANCELLED and not thing.deleted and job not in self.unwritable
+        ]
+
+    def _has_files(self, job: str) -> bool:
+        folder = file_handler.job_dir(job)
+        return folder.exists() and not self._is_nobodys(folder)
 
     def _nothing_is_left(self) -> bool:
         # A record can be found by the index alone: whoever leads next misses it where that was lost before it was cleaned up.
