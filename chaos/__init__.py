@@ -9,6 +9,7 @@ rounds. Then it checks the invariants of `invariants.py` for each job, from the 
     watcher          what the API showed
     faults           what is broken, and how it is mended
     running          rounds of faults, and what is gathered
+    deliveries       what lies where `spec.output` says
     evidence         the facts that are judged
     invariants       the judgement: pure
     report           the tables

@@ -31,7 +31,8 @@ class Window:
     cuts: bool = False
     deafens: bool = False
     harms: bool = False
-    victims: frozenset[str] = frozenset()  # workers, and process ids of models, that it hit; empty: perhaps all
+    forgets: bool = False
+    victims: frozenset[str] = frozenset()  # as in `Context`; empty: all
     hit: bool = True  # False: there was nothing that it could hurt
     moving: float | None = None  # None: they did not within the time
     waited: bool = True  # False: the next fault came before one could know, or nothing was there to move
@@ -55,6 +56,16 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """What lies in the folder of a job's `spec.output`, as it was at some moment."""
+
+    at: float
+    job_id: str  # as its manifest says
+    digest: str  # of the manifest
+    problem: str = ""  # a file that the manifest names and that is not there with that content
+
+
+@dataclass(frozen=True, slots=True)
 class Lag:
     """How long the status took to show a progress that Redis had, in a moment without faults."""
 
@@ -75,7 +86,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What counts as too long, in seconds, beside a fault and without one."""
+    """What counts as too long, in seconds, where no fault is an excuse. A busy machine is given more."""
 
     overtaken: float = 5.0
     """An attempt that was overtaken stops within this time of being able to know."""
@@ -83,17 +94,37 @@ class Bounds:
     """What a confirmation needs to reach a worker when all is well; a job that ends within it had finished before."""
     behind: float = 10.0
     """A status, beyond the coalescing interval: a guard, since a busy machine is late with everything."""
-    cause: float = 20.0
-    """A cut that ended longer ago has nothing to do with an attempt being called lost: its heartbeat has long been back."""
-    deaf: float = 15.0
-    """After a fault of the operators, of Redis or of the API server, until a user's word has certainly reached Redis:
-    another operator leads (LEASE_SECONDS), or the old one was started again, and everything was looked at once."""
-    loss: float = 20.0
-    """After a fault that harms attempts, until the last of them has been called lost and tried again."""
+    cancelling: float = 20.0
+    """From a confirmed cancel to Cancelled: a worker that is silent is called lost (ALIVE_TTL_SECONDS and
+    LOST_AFTER_SECONDS, and EPOCH_GRACE_SECONDS where Redis has forgotten things), and a word that was missed is made up for
+    by the next sweep (SWEEP_SECONDS); `acting` for the rest."""
 
     def times(self, patience: float) -> Bounds:
         """For a machine that does other things beside the run."""
         return Bounds(*(patience * getattr(self, one.name) for one in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """For how long after its end a fault is still an excuse, in seconds. It follows from the settings, and no patience
+    makes it a multiple: else everything would be excused by the fault before.
+    """
+
+    cause: float = 10.0
+    """Of an attempt that is called lost: its heartbeat was missed (ALIVE_TTL_SECONDS), and its silence was counted
+    (LOST_AFTER_SECONDS) until the next sweep (SWEEP_SECONDS)."""
+    deaf: float = 15.0
+    """Of the operators, of Redis or of the API server, until a user's word has certainly reached Redis: another operator
+    leads (LEASE_SECONDS), or the old one was started again, and everything was looked at once (LIST_SECONDS)."""
+    loss: float = 10.0
+    """Of an attempt that fails, before and after its model: as `cause`."""
+    forgotten: float = 6.0
+    """Of a Redis that has lost its claims: an operator notices (SWEEP_SECONDS) and puts the records back, each attempt says
+    at its next beat (BEAT_SECONDS) that it is still there; one that was given away before that starts its model."""
+
+    def plus(self, seconds: float) -> Slack:
+        """On a machine that does other things beside the run, each is noticed that much later."""
+        return Slack(*(getattr(self, one.name) + seconds for one in fields(self)))
 
 
 @dataclass(slots=True)
@@ -111,9 +142,17 @@ class Evidence:
     lags: Sequence[Lag] = ()
     traces: Mapping[str, Sequence[Trace]] = field(default_factory=dict)  # by uid: of finished and deleted jobs
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by uid: cancel flags of jobs that are there
+    deliveries: Mapping[str, Sequence[Delivery]] = field(default_factory=dict)  # by uid, distinct ones in order
+    delivered: Mapping[str, Delivery] = field(default_factory=dict)  # by uid: what lies in its folder at the end
+    hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by uid: leftovers beside that folder
+    with_files: frozenset[str] = frozenset()  # jobs that have a job folder at the end
+    messages: Mapping[str, Sequence[str]] | None = None  # by uid: where in the broker; None: there was no time to see
+    faults_begun_at: float = 0.0
+    faults_ended_at: float = 0.0
     ended_at: float = 0.0  # when the last fault was over and every job had had its time
     retention_seconds: float = 0.0
     bounds: Bounds = Bounds()
+    slack: Slack = Slack()
 
 
 class Outputs:

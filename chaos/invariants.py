@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from chaos.evidence import Evidence, Output
-from chaos.excuses import could_know, hearing_seconds, may_fail
+from chaos.excuses import could_know, hearing_seconds, was_forgotten, was_harmed
 from chaos.journal import ModelRun
 from chaos.load import Job
 from chaos.watcher import OUTCOMES, History, Look
@@ -133,14 +133,24 @@ def _as_expected(case: _Case, end: Look) -> str:
 
 def _suffers_for_nobody(case: _Case) -> Iterator[str]:
     """An attempt with a process of its own fails by its own fault, or by a fault of the run: never by another job's."""
-    end, runs = case.end, case.runs
+    end = case.end
     if end is None or case.job.scenario in _GUILTY:
         return
-    # Of an attempt that never came to its model nobody knows on which worker it was.
-    known = {run.attempt for run in runs} == set(range(1, end.attempt + 1))
-    alone = known and all(run.worker in case.evidence.prefork for run in runs)
-    if alone and not may_fail(case.job.created_at, end.at, case.evidence):
-        yield f"{end.failures} of its attempts failed, and nothing had harmed them" if end.failures else ""
+    last = end.attempt - 1 if end.phase == "Succeeded" else end.attempt
+    may_have_failed = [number for number in range(1, last + 1) if not _was_well(case, number)]
+    yield (
+        f"{end.failures} of its attempts failed, and only these had been harmed: {may_have_failed}"
+        if end.failures > len(may_have_failed)
+        else ""
+    )
+
+
+def _was_well(case: _Case, attempt: int) -> bool:
+    """Of an attempt that never came to its model nobody knows on which worker it was."""
+    runs = [run for run in case.runs if run.attempt == attempt]
+    return bool(runs) and all(
+        run.worker in case.evidence.prefork and not was_harmed(run, case.evidence) for run in runs
+    )
 
 
 # --- 2: at most one attempt publishes, reports or deletes -------------------------------------------------------------
@@ -153,6 +163,8 @@ def _runs_alone(case: _Case) -> Iterator[str]:
             continue
         # Somebody was stopped, or cut off, while the older one ran: it may have been overtaken and not know.
         knows = could_know(older, newer.start, case.evidence)
+        if knows is None and older.attempt == newer.attempt and was_forgotten(newer.start, case.evidence):
+            knows = newer.start  # the claim was given away between two beats of the older one: the next one says so
         if knows is None:
             yield f"attempts {_name(older)} and {_name(newer)} ran together, and nobody was stopped or cut off"
             continue
@@ -228,6 +240,28 @@ def _reports_once(case: _Case) -> Iterator[str]:
         yield f"{successes} attempts of it have succeeded, as Redis says, with {len(results)} results" if twice else ""
 
 
+def _delivers_what_it_reports(case: _Case) -> Iterator[str]:
+    """The copy for `spec.output` is the result that was reported, and stays when the job's object is gone."""
+    job, end = case.job, case.end
+    if not job.output_uri or end is None or end.phase != "Succeeded":
+        return
+    yield (
+        ""
+        if end.output_uri == job.output_uri
+        else f"its output is wanted at {job.output_uri}, and the status says {end.output_uri}"
+    )
+    there = case.evidence.delivered.get(job.uid)
+    if there is None:
+        yield "it succeeded, and its result was not delivered, or does not lie there any more"
+        return
+    yield there.problem
+    reported = [output.digest for output in case.evidence.outputs.get(job.uid, ())][-1:]
+    yield "another result was delivered than the one that was reported" if reported not in ([], [there.digest]) else ""
+    yield "" if there.job_id == job.uid else f"the result of job {there.job_id} was delivered"
+    seen = {one.digest for one in case.evidence.deliveries.get(job.uid, ()) if one.at > end.at + 1.0}
+    yield "what was delivered was replaced after it had been reported" if seen - {there.digest} else ""
+
+
 # --- 3: a confirmed cancel --------------------------------------------------------------------------------------------
 
 
@@ -241,15 +275,27 @@ def _cancels(case: _Case) -> Iterator[str]:
     if end.phase != "Cancelled":
         yield f"a cancel was confirmed, and it ended {end.phase}"
         return
+    bounds = case.evidence.bounds
+    waited = hearing_seconds(job.confirmed_at, end.at, case.evidence, case.runs)
+    yield (
+        f"it was reported as cancelled {waited:.1f} s after the confirmation could be heard"
+        if waited > bounds.cancelling
+        else ""
+    )
     for run in case.runs:
+        heard = hearing_seconds(job.confirmed_at, run.start, case.evidence, [run])
         if run.start > end.at:
             yield f"{_name(run)} started after it was reported as cancelled"
+        elif run.start > job.confirmed_at and heard > bounds.acting:
+            yield f"{_name(run)} started {heard:.1f} s after the confirmation could be heard"
         elif run.last > end.at:
             knows = could_know(run, end.at, case.evidence)
-            late = run.last - (end.at if knows is None else knows + case.evidence.bounds.overtaken)
+            late = run.last - (end.at if knows is None else knows + bounds.overtaken)
             yield f"{_name(run)} ran on for {late:.1f} s after it was reported as cancelled" if late > 0.0 else ""
     left = [one.where for one in case.evidence.traces.get(job.uid, ()) if one.where.startswith("/")]
     yield f"its files are left: {left}" if left else ""
+    if job.output_uri:
+        yield "its result was delivered" if job.uid in case.evidence.delivered else ""
 
 
 def _had_finished(case: _Case, confirmed_at: float) -> str:
@@ -280,6 +326,19 @@ def _leaves_nothing(case: _Case) -> Iterator[str]:
         yield f"it is deleted, and these are left for ever: {too_long}" if too_long else ""
     alive = [one.where for one in case.evidence.traces.get(job.uid, ()) if "alive:" in one.where]
     yield f"it is over, and something of it says that it lives: {alive}" if alive else ""
+    if case.evidence.messages is not None and (case.end is not None or case.is_gone):
+        messages = case.evidence.messages.get(job.uid, ())
+        yield f"it is over, and messages of it are left in {sorted(set(messages))}" if messages else ""
+
+
+def _leaves_no_copy_behind(case: _Case) -> Iterator[str]:
+    """What was begun or replaced where `spec.output` says goes with the job's files, or when it has succeeded."""
+    job, end = case.job, case.end
+    if not job.output_uri or (end is None and not case.is_gone):
+        return
+    if (end is not None and end.phase == "Succeeded") or job.uid not in case.evidence.with_files:
+        hidden = case.evidence.hidden.get(job.uid, ())
+        yield f"beside its output these are left: {sorted(hidden)}" if hidden else ""
 
 
 # --- 5: forward only, and not behind ----------------------------------------------------------------------------------
@@ -336,8 +395,10 @@ _CHECKS: tuple[tuple[int, Check], ...] = (
     (2, _publishes_once),
     (2, _keeps_its_result),
     (2, _reports_once),
+    (2, _delivers_what_it_reports),
     (3, _cancels),
     (4, _leaves_nothing),
+    (4, _leaves_no_copy_behind),
     (5, _goes_forward),
     (5, _is_not_behind),
     (6, _is_not_lost),
@@ -351,6 +412,16 @@ def overtaken_seconds(evidence: Evidence) -> list[float]:
         for runs in evidence.runs.values()
         for older, newer in combinations(runs, 2)
         if older.last > newer.start
+    ]
+
+
+def cancelling_seconds(evidence: Evidence) -> list[float]:
+    """For each cancelled job: how long after its confirmation it was reported, without the time that faults excuse."""
+    cases = [_Case(evidence, job) for job in evidence.jobs]
+    return [
+        hearing_seconds(case.job.confirmed_at, case.end.at, evidence, case.runs)
+        for case in cases
+        if case.job.confirmed_at is not None and case.end is not None and case.end.phase == "Cancelled"
     ]
 
 

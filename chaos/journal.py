@@ -17,6 +17,7 @@ class ModelRun:
     last: float  # its newest line, of whatever kind
     ended: bool  # it came to the end of its work
     worker: str = ""
+    task_pid: int = 0  # the process of the worker in which its task ran
 
     @property
     def signature(self) -> str:
@@ -48,4 +49,5 @@ def _read(file: Path) -> ModelRun | None:
         last=entries[-1][0],
         ended=entries[-1][1] == "end",
         worker=lines[0][2],
+        task_pid=int(lines[0][3]),
     )

@@ -28,6 +28,8 @@ _SHORT_SECONDS = (1.5, 7.0)
 _LONG_SECONDS = (20.0, 35.0)
 _LONG_SHARE = 0.15
 _MAY_BE_LONG = {"steady", "cancel", "withdraw"}
+_DELIVERED_SHARE = 0.25
+_MAY_BE_DELIVERED = {"steady", "cancel", "withdraw", "suspend", "delete", "poison"}
 
 WEIGHTS: Mapping[str, int] = {
     "steady": 40,
@@ -59,6 +61,7 @@ class Job:
     ended_when_confirmed: bool = False  # the answer to the confirmation showed a finished job
     deleted_at: float | None = None
     ttl_seconds: int | None = None  # ttlSecondsAfterFinished
+    output_uri: str = ""  # where a copy of the result is wanted; empty: nowhere
 
     @property
     def path(self) -> str:
@@ -70,11 +73,20 @@ class Load:
     """Keeps `target` unfinished jobs there, in a thread, until `stop`. What the user of the n-th job does follows from seed and n."""
 
     def __init__(
-        self, api: Api, watcher: Watcher, photos: Path, *, namespaces: Sequence[str], target: int, seed: int
+        self,
+        api: Api,
+        watcher: Watcher,
+        *,
+        photos: Path,
+        delivered: Path,
+        namespaces: Sequence[str],
+        target: int,
+        seed: int,
     ) -> None:
         self._api = api
         self._watcher = watcher
         self._photos = photos
+        self._delivered = delivered
         self._namespaces = namespaces
         self._target = target
         self._seed = seed
@@ -188,13 +200,17 @@ class Load:
         if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
             spec["ttlSecondsAfterFinished"] = chance.randint(5, 20)
         plan = _actions(scenario, chance)
+        namespace = namespace or usual_namespace
+        wants_copy = chance.random() < _DELIVERED_SHARE and scenario in _MAY_BE_DELIVERED
+        output_uri = f"file://{self._delivered / namespace / name}" if wants_copy else ""
+        if output_uri:
+            spec["output"] = {"uri": output_uri}
         body = {
             "apiVersion": "reconstruction.dev/v1alpha1",
             "kind": "ReconstructionJob",
             "metadata": {"name": name},
             "spec": spec,
         }
-        namespace = namespace or usual_namespace
         created = self._patiently("POST", f"{GROUP}/namespaces/{namespace}/reconstructionjobs", body)
         if created is None:
             return
@@ -207,6 +223,7 @@ class Load:
             backoff_limit=backoff_limit,
             created_at=now,
             ttl_seconds=spec.get("ttlSecondsAfterFinished"),
+            output_uri=output_uri,
             actions=[(now + delay, verb) for delay, verb in plan],
         )
         with self._lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -20,10 +22,7 @@ _SUCCESS = '"outcome":"Succeeded"'
 
 
 def look(scene: Scene, uids: set[str]) -> dict[str, list[Trace]]:
-    """By job: keys that name it, what names it in the indexes, and its folder.
-
-    Not its messages: one whose job has no record is put back a few times, for a minute or two, and then dropped.
-    """
+    """By job: keys that name it, what names it in the indexes, and its folder. Its messages: `messages`."""
     found: dict[str, list[Trace]] = {}
 
     def note(text: str, trace: Trace) -> None:
@@ -42,6 +41,29 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Trace]]:
     for folder in scene.jobs_dir.iterdir():
         note(folder.name, Trace(str(folder)))
     return found
+
+
+def messages(broker: redis.Redis) -> dict[str, list[str]]:
+    """By job: the queues that hold a message of it, and `unacked` where a worker has taken one and not acknowledged it."""
+    found: dict[str, list[str]] = {}
+
+    def note(raw: object, where: str) -> None:
+        for uid in set(_UID.findall(_text(raw))):
+            found.setdefault(uid, []).append(where)
+
+    for raw in broker.scan_iter(count=1000, _type="list"):
+        for message in broker.lrange(raw, 0, -1):
+            note(_decoded(json.loads(message)), f"the queue {_text(raw)}")
+    taken = broker.hgetall("unacked")
+    for entry in taken.values():
+        note(_decoded(json.loads(entry)[0]), "unacked")
+    return found
+
+
+def untaken(broker: redis.Redis) -> list[str]:
+    """What the broker's index of taken messages names, and what is not there."""
+    index = {_text(tag) for tag in broker.zrange("unacked_index", 0, -1)}
+    return sorted(index - {_text(tag) for tag in broker.hkeys("unacked")})
 
 
 def compared(
@@ -95,6 +117,12 @@ def _members(client: redis.Redis, key: str) -> Iterator[str]:
     }.get(kind)
     for member in read(key) if read is not None else ():
         yield _text(member)
+
+
+def _decoded(message: dict[str, Any]) -> str:
+    """The task id is a header; the arguments stand in the body."""
+    body = base64.b64decode(message["body"]).decode()
+    return f"{message['headers']} {body}"
 
 
 def _text(raw: object) -> str:

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from chaos.evidence import Evidence, Window
 from chaos.faults import all_faults
 from chaos.faults.table import NO_FAULT
-from chaos.invariants import TITLES, Verdict, confirmed_while_it_ran, overtaken_seconds
+from chaos.invariants import TITLES, Verdict, cancelling_seconds, confirmed_while_it_ran, overtaken_seconds
+from chaos.load import Job
 from chaos.running import Outcome
 
 _MAX_SHOWN = 60
+_SAMPLE_SECONDS = 0.5
 
 
 def is_good(outcome: Outcome, verdicts: Sequence[Verdict]) -> bool:
@@ -38,11 +40,23 @@ def _summary(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
     broken = sum(1 for verdict in verdicts if verdict.problem)
     minutes = (evidence.ended_at - outcome.begun_at) / 60
     attempts = sum(len(runs) for runs in evidence.runs.values())
+    counts = under_way_counts(evidence)
+    at_once = (
+        f"{statistics.median(counts):.0f} of them under way at a time (at least {min(counts)}), " if counts else ""
+    )
     return (
         f"Seed {outcome.options.seed}: {len(_faults(evidence))} faults in {outcome.options.seconds / 60:.0f} minutes "
-        f"({minutes:.0f} with the end), {len(evidence.jobs)} jobs, {outcome.options.target} of them under way at any "
-        f"moment, {attempts} model processes. {len(verdicts)} checks, {broken} broken."
+        f"({minutes:.0f} with the end), {len(evidence.jobs)} jobs, {at_once}{attempts} model processes. "
+        f"{len(verdicts)} checks, {broken} broken."
     )
+
+
+def under_way_counts(evidence: Evidence) -> list[int]:
+    """How many jobs were under way, every half second while faults went on, as somebody saw who watched the API."""
+    seconds = evidence.faults_ended_at - evidence.faults_begun_at
+    spans = [(job.created_at, _over_at(evidence, job)) for job in evidence.jobs]
+    times = [evidence.faults_begun_at + number * _SAMPLE_SECONDS for number in range(int(seconds / _SAMPLE_SECONDS))]
+    return [sum(1 for begin, end in spans if begin <= at and (end is None or at < end)) for at in times]
 
 
 def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
@@ -77,12 +91,16 @@ def _recovery(windows: Sequence[Window]) -> str:
 
 def _under_way(evidence: Evidence, begin: float, end: float) -> Iterable[str]:
     for job in evidence.jobs:
-        history = evidence.histories.get(job.uid)
-        ends = [job.deleted_at, history.gone_at if history else None]
-        ends += [look.at for look in history.looks if look.finished][:1] if history else []
-        over = min((one for one in ends if one is not None), default=end)
-        if job.created_at <= end and over >= begin:
+        over = _over_at(evidence, job)
+        if job.created_at <= end and (over is None or over >= begin):
             yield job.uid
+
+
+def _over_at(evidence: Evidence, job: Job) -> float | None:
+    history = evidence.histories.get(job.uid)
+    ends = [job.deleted_at, history.gone_at if history else None]
+    ends += [look.at for look in history.looks if look.finished][:1] if history else []
+    return min((one for one in ends if one is not None), default=None)
 
 
 def _cell(number: int, uids: set[str], by_job: dict[str, list[Verdict]]) -> str:
@@ -106,7 +124,9 @@ def _figures(evidence: Evidence) -> str:
         if history is not None
     )
     scenarios = Counter(job.scenario for job in evidence.jobs)
+    bounds = evidence.bounds
     overtaken = overtaken_seconds(evidence)
+    cancelled = cancelling_seconds(evidence)
     ran, succeeded = confirmed_while_it_ran(evidence)
     lags = [one.seconds for one in evidence.lags if one.seconds is not None]
     on_time = sum(1 for one in lags if one == 0.0)
@@ -118,10 +138,15 @@ def _figures(evidence: Evidence) -> str:
             f"{ran}, of which {succeeded} had no time to be heard and ended Succeeded",
         ],
         [
-            "an overtaken attempt ran on after it could know",
-            f"worst {max(overtaken):.1f} s of {len(overtaken)} (bound {evidence.bounds.overtaken:g} s)"
-            if overtaken
+            "from a confirmed cancel to Cancelled, while users could be heard",
+            f"median {statistics.median(cancelled):.1f} s, worst {max(cancelled):.1f} s (bound {bounds.cancelling:g} s)"
+            if cancelled
             else "-",
+        ],
+        ["results with a copy where spec.output says", f"{len(evidence.delivered)} at the end"],
+        [
+            "an overtaken attempt ran on after it could know",
+            f"worst {max(overtaken):.1f} s of {len(overtaken)} (bound {bounds.overtaken:g} s)" if overtaken else "-",
         ],
         [
             "status behind Redis, beyond the coalescing interval",

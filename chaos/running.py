@@ -7,26 +7,32 @@ import itertools
 import json
 import random
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
 import redis
 
 from chaos import clock, journal, remains
-from chaos.evidence import Bounds, Evidence, Lag, Outputs, Window, wait_for
+from chaos.deliveries import Deliveries
+from chaos.evidence import Bounds, Evidence, Lag, Outputs, Slack, Window, wait_for
 from chaos.faults import all_faults
 from chaos.faults.table import Context, Fault
 from chaos.load import Job, Load
 from chaos.plan import Round, rounds
 from chaos.scene import NAMESPACES, OPERATORS, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
-from chaos.watcher import Watcher
+from chaos.watcher import Look, Watcher
 
 JOBS_UNDER_WAY = 50
 _MOVING_SECONDS = 90.0
 _DRAIN_SECONDS = 300.0
-_LAG_SECONDS = 35.0
+_LAG_SECONDS = 5.0  # beyond what counts as too late
+_FIRST_JOBS = 3  # of those that come after all were taken away: they are begun, so everything moves again
+_EMPTYING_SECONDS = (
+    120.0  # for messages whose worker is gone, or whose job is: VISIBILITY_TIMEOUT_SECONDS since, and put back
+)
+_BUSY_SECONDS = 2.0  # for each unit of patience beyond the first, everything is noticed that much later
 LATE_SECONDS = 1.0  # beyond the coalescing interval: a status that is behind for longer is worth a line
 _ACTIVE = {"Running", "Cancelling"}
 _STOPPING = {"Cancelling", "Suspended"}  # their progress is not shown any more
@@ -47,6 +53,7 @@ class Options:
     alone_first: bool = True  # each fault once by itself, before they are combined
     target: int = JOBS_UNDER_WAY
     patience: float = 1.0  # what counts as too long is longer by this factor
+    empties: bool = True  # waits at the end until the broker may hold no message any more, and looks
 
 
 @dataclass(slots=True)
@@ -72,6 +79,8 @@ class Run:
         self._windows: list[Window] = []
         self._lags: list[Lag] = []
         self._defects: list[str] = []
+        self._bounds = Bounds().times(options.patience)
+        self._slack = Slack().plus(_BUSY_SECONDS * max(0.0, options.patience - 1.0))
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as starting:
@@ -82,10 +91,14 @@ class Run:
             self._outputs = Outputs(self._scene.jobs_dir)
             self._outputs.start()
             starting.callback(self._outputs.stop)
+            self._deliveries = Deliveries(self._scene.delivered)
+            self._deliveries.start()
+            starting.callback(self._deliveries.stop)
             self._load = Load(
                 self._scene.cluster.api,
                 self._watcher,
-                self._scene.photos,
+                photos=self._scene.photos,
+                delivered=self._scene.delivered,
                 namespaces=NAMESPACES,
                 target=self._options.target,
                 seed=self._options.seed,
@@ -116,7 +129,9 @@ class Run:
         possible = [one for one in faults if self._scene.own_disk or not one.needs_disk]
         self._load.start()
         self._say(f"waiting for {self._options.target} jobs under way")
-        wait_for(lambda: len(self._load.under_way) >= self._options.target, _MOVING_SECONDS, self._tend)
+        enough = wait_for(lambda: len(self._load.under_way) >= self._options.target, _MOVING_SECONDS, self._tend)
+        if enough is None:
+            self._defects.append(f"only {len(self._load.under_way)} jobs were under way when the faults began")
         plan = rounds(self._options.seed, possible, alone_first=self._options.alone_first)
         first = next(plan)
         context = Context(self._scene, self._load, first.chance)
@@ -125,10 +140,15 @@ class Run:
             self._round(context, one)
             if clock.now() - faults_begun_at >= self._options.seconds:
                 break
+        faults_ended_at = clock.now()
         self._drain()
+        messages = self._messages() if self._options.empties else None
+        evidence = self._gather()
+        evidence.faults_begun_at, evidence.faults_ended_at = faults_begun_at, faults_ended_at
+        evidence.messages = messages
         return Outcome(
             options=self._options,
-            evidence=self._gather(),
+            evidence=evidence,
             left_out=tuple(one.name for one in faults if one not in possible),
             begun_at=begun_at,
             defects=self._defects,
@@ -138,13 +158,14 @@ class Run:
         begin = clock.now()
         context.chance = now.chance
         heals: list[Callable[[], object]] = []
-        broken: list[tuple[Fault, frozenset[str], bool]] = []
+        broken: list[Window] = []
         names = " + ".join(one.name for one in now.faults)
         try:
             for one in now.faults:
                 context.victims, context.missed = set(), False
+                window = _window(one, clock.now())
                 heals.append(one.inject(context))  # what was begun before a failure is to be mended
-                broken.append((one, frozenset(context.victims), not context.missed))
+                broken.append(replace(window, victims=frozenset(context.victims), hit=not context.missed))
             wait_for(lambda: False, now.hold_seconds, self._tend)
             for heal in reversed(heals):
                 heal()
@@ -152,27 +173,12 @@ class Run:
             self._defects.append(f"{names}: {traceback.format_exc()}")
         self._mend()
         end = clock.now()
-        active = self._active() if now.waits else []
-        moving = self._wait_moving(active, end) if active else None
-        for one, victims, hit in broken:
-            self._windows.append(
-                Window(
-                    one.name,
-                    begin,
-                    end,
-                    cuts=one.cuts,
-                    deafens=one.deafens,
-                    harms=one.harms,
-                    victims=victims,
-                    hit=hit,
-                    moving=moving,
-                    waited=bool(active),
-                )
-            )
+        moving = self._wait_moving(end) if now.waits else None
+        self._windows += [replace(one, end=end, moving=moving, waited=now.waits) for one in broken]
         recovery = (
-            "no pause" if not active else "not moving" if moving is None else f"moving after {moving - end:.1f} s"
+            "no pause" if not now.waits else "not moving" if moving is None else f"moving after {moving - end:.1f} s"
         )
-        missed = "".join(f"; nothing to hurt: {one.name}" for one, _, hit in broken if not hit)
+        missed = "".join(f"; nothing to hurt: {one.name}" for one in broken if not one.hit)
         self._say(f"{now.number:4} {names}: {end - begin:.1f} s; {recovery}{missed}")
         if moving is not None and now.measures:
             self._measure_lag()
@@ -202,8 +208,16 @@ class Run:
         history = self._watcher.of(job.uid)
         return history.newest.phase if history is not None and history.newest is not None else None
 
-    def _wait_moving(self, active: Sequence[Job], since: float) -> float | None:
-        """When each of these had changed, and one that waited had gone on; None if they did not within the time."""
+    def _wait_moving(self, since: float) -> float | None:
+        """When each job that was active had changed, and one that waited had gone on; None: not within the time.
+
+        Where none was active, since a fault took all jobs away, it is when the first of those that came after it had been
+        begun.
+        """
+        active = self._active()
+        if not active:
+            before, first = self._begun(), min(_FIRST_JOBS, self._options.target)
+            return wait_for(lambda: len(self._begun() - before) >= first, _MOVING_SECONDS, self._tend)
         waiting = [job for job in self._load.under_way if self._phase(job) in _WAITING]
 
         def moved() -> bool:
@@ -212,6 +226,10 @@ class Run:
             )
 
         return wait_for(moved, _MOVING_SECONDS, self._tend)
+
+    def _begun(self) -> set[str]:
+        """The jobs that have been seen to run, or to have ended."""
+        return {one.uid for one in self._watcher.histories if any(_has_begun(look) for look in one.looks)}
 
     def _has_moved(self, job: Job, since: float) -> bool:
         history = self._watcher.of(job.uid)
@@ -240,7 +258,7 @@ class Run:
                         del expected[uid]
             return len(caught_up) >= len(expected)
 
-        wait_for(all_there, _LAG_SECONDS, self._tend)
+        wait_for(all_there, self._bounds.behind + PROGRESS_SECONDS + _LAG_SECONDS, self._tend)
         for uid, position in expected.items():
             late, history = caught_up.get(uid), self._watcher.of(uid)
             shown = history.newest if history is not None else None
@@ -281,6 +299,21 @@ class Run:
         left = [one for found in remains.look(self._scene, gone).values() for one in found]
         return any(one.ttl_seconds is None for one in left)
 
+    def _messages(self) -> dict[str, list[str]]:
+        """What the broker holds when its time is over, for each job."""
+        begin, broker = clock.now(), self._scene.broker
+        emptied = wait_for(
+            lambda: not remains.messages(broker) and not remains.untaken(broker),
+            _EMPTYING_SECONDS,
+            self._tend,
+        )
+        messages, untaken = remains.messages(broker), remains.untaken(broker)
+        left = f"messages of {len(messages)} jobs are left" if emptied is None else "the broker is empty"
+        self._say(f"{left} after {clock.now() - begin:.1f} s")
+        if untaken:
+            self._defects.append(f"unacked_index names {len(untaken)} messages that are not in unacked: {untaken[:10]}")
+        return messages
+
     def _gather(self) -> Evidence:
         self._load.stop()
         self._outputs.look()
@@ -306,10 +339,24 @@ class Run:
             lags=self._lags,
             traces=remains.compared(earlier, remains.look(self._scene, uids), _FADING_SECONDS),
             flags=remains.flags(self._scene, here),
+            deliveries=self._deliveries.found(jobs),
+            delivered=self._deliveries.there(jobs),
+            hidden=self._deliveries.hidden(jobs),
+            with_files=frozenset(folder.name for folder in self._scene.jobs_dir.iterdir()),
             ended_at=clock.now(),
             retention_seconds=RETENTION_SECONDS,
-            bounds=Bounds().times(self._options.patience),
+            bounds=self._bounds,
+            slack=self._slack,
         )
+
+
+def _has_begun(look: Look) -> bool:
+    return look.phase in _ACTIVE or look.finished
+
+
+def _window(one: Fault, begin: float) -> Window:
+    """Of a fault that begins; its end is not known yet."""
+    return Window(one.name, begin, begin, cuts=one.cuts, deafens=one.deafens, harms=one.harms, forgets=one.forgets)
 
 
 def _is_wanted(fault: Fault, only: tuple[str, ...]) -> bool:

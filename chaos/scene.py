@@ -137,6 +137,11 @@ class Scene:
         """The photos of all jobs: real ones, and small."""
         return self.system.folder / "photos"
 
+    @property
+    def delivered(self) -> Path:
+        """Where copies of results go: on another disk than the job folders, which faults do not touch."""
+        return self.system.folder / "delivered"
+
     def logs(self) -> Iterator[Path]:
         """The log of each part."""
         yield from sorted(self.system.folder.glob("*.log"))
@@ -274,6 +279,7 @@ class Scene:
     def _prepare(self, starting: contextlib.ExitStack) -> None:
         self.journal_dir.mkdir()
         self.photos.mkdir()
+        self.delivered.mkdir()
         for source in sorted((REPOSITORY / "examples" / "photos" / "banana").glob("*.jpg"))[:2]:
             with Image.open(source) as photo:
                 photo.reduce(16).save(self.photos / source.name)
@@ -326,6 +332,7 @@ class Scene:
             CHAOS_WORKER=name,
             CHAOS_JOURNAL_DIR=str(self.journal_dir),
             INPUT_ROOTS=str(self.photos),
+            OUTPUT_ROOTS=str(self.delivered),
             **self._addresses(name),
         )
 

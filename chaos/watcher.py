@@ -40,6 +40,7 @@ class Look:
     confirmed: bool = False  # the spec says cancelConfirmed
     finished_reason: str = ""  # of the condition Finished
     output_bytes: int | None = None  # as the status says
+    output_uri: str = ""  # the same
     completed_at: float = 0.0  # status.completionTime, as seconds since boot
 
     @property
@@ -174,6 +175,7 @@ def _look(body: Mapping[str, Any], at: float) -> Look | None:
         confirmed=body.get("spec", {}).get("cancelConfirmed", False),
         finished_reason=conditions.get("Finished", {}).get("reason", ""),
         output_bytes=status.get("outputs", {}).get("bytes"),
+        output_uri=status.get("outputs", {}).get("uri", ""),
         completed_at=_since_boot(status.get("completionTime")),
     )
 

@@ -75,7 +75,9 @@ def _standby_stopped(context: Context) -> Heal:
 
 @fault("jobs deleted while no operator runs", on="operators", hold=(2.0, 5.0), deafens=True)
 def _deleted_while_down(context: Context) -> Heal:
+    ran = [name for name in OPERATORS if context.scene.process(name).alive]
     heals = [_end_process(context, name, signal.SIGKILL) for name in OPERATORS]
+    context.missed = not ran
     victims = [job for job in context.load.under_way if job.scenario == "steady"]
     context.load.delete(context.chance.sample(victims, min(5, len(victims))))
 
@@ -121,12 +123,12 @@ def _worker_parent_stopped(context: Context) -> Heal:
 
 
 def _signal_child(context: Context, number: signal.Signals) -> psutil.Process | None:
-    children = [(worker, child) for worker in WORKERS for child in context.scene.children(worker)]
+    children = [child for worker in WORKERS for child in context.scene.children(worker)]
     context.missed = not children
     if not children:
         return None
-    worker, child = context.chance.choice(children)
-    context.victims.add(worker)
+    child = context.chance.choice(children)
+    context.victims.add(str(child.pid))
     with contextlib.suppress(psutil.Error):
         child.send_signal(number)
     return child

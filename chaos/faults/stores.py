@@ -26,13 +26,21 @@ def _redis_killed(context: Context) -> Heal:
     return context.scene.redis.heal
 
 
-@fault("Redis: killed, back without its data", on="redis", hold=(0.5, 6.0), cuts=True, deafens=True, harms=True)
+@fault(
+    "Redis: killed, back without its data",
+    on="redis",
+    hold=(0.5, 6.0),
+    cuts=True,
+    deafens=True,
+    harms=True,
+    forgets=True,
+)
 def _redis_emptied(context: Context) -> Heal:
     context.scene.redis.kill()
     return lambda: context.scene.redis.restart(keep_data=False)
 
 
-@fault("Redis: FLUSHALL", on="redis", cuts=True, deafens=True)
+@fault("Redis: FLUSHALL", on="redis", deafens=True, forgets=True)
 def _redis_flushed(context: Context) -> Heal:
     context.scene.redis.flushall()
     return nothing
@@ -44,7 +52,7 @@ def _redis_paused(context: Context) -> Heal:
     return context.scene.redis.resume
 
 
-@fault("Redis: slow", on="redis", hold=(4.0, 10.0), cuts=True, deafens=True, harms=True)
+@fault("Redis: slow", on="redis", hold=(4.0, 10.0), deafens=True)
 def _redis_slow(context: Context) -> Heal:
     seconds = context.chance.uniform(0.05, 0.4)
     for proxy in context.scene.redis_proxies.values():
@@ -59,16 +67,20 @@ def _redis_slow(context: Context) -> Heal:
 
 @fault("Redis: all connections cut (CLIENT KILL)", on="redis", hold=(0.0, 1.0), deafens=True)
 def _redis_clients_killed(context: Context) -> Heal:
+    killed = 0
     with contextlib.suppress(redis.RedisError):
         for kind in ("normal", "pubsub"):
-            context.scene.broker.client_kill_filter(_type=kind, skipme=True)
+            killed += int(context.scene.broker.client_kill_filter(_type=kind, skipme=True))
+    context.missed = killed == 0
     return nothing
 
 
 @fault("Redis: out of memory", on="redis", hold=(1.0, 8.0), cuts=True, deafens=True, harms=True)
 def _redis_full(context: Context) -> Heal:
-    with contextlib.suppress(redis.RedisError):
+    try:
         context.scene.broker.config_set("maxmemory", "1")
+    except redis.RedisError:  # as below
+        context.missed = True
 
     def heal() -> None:
         context.scene.broker.config_set("maxmemory", "0")

@@ -23,7 +23,7 @@ class Context:
     messages: list[tuple[str, bytes]] = field(default_factory=list)  # raw ones that were seen, with their queues
     counter: int = 0
     victims: set[str] = field(default_factory=set)
-    """Workers, and process ids of models, that this fault hits; empty: it may be all of them."""
+    """Workers, and process ids of models and of the workers' children, that this fault hits; empty: all of them."""
     missed: bool = False
     """There was nothing that this fault could hurt."""
 
@@ -38,7 +38,8 @@ class Fault:
 
     `on`: what it hurts; faults on the same thing are not combined. `hold`: shortest and longest time in seconds before it
     is mended. `cuts`: it stops a process or keeps it from Redis, so that an attempt may be overtaken without knowing.
-    `deafens`: what users say may not reach Redis. `harms`: it may make an attempt fail.
+    `forgets`: Redis loses what it knows, claims as well. `deafens`: what users say may not reach Redis. `harms`: it may
+    make an attempt fail.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Fault:
     deafens: bool = False
     harms: bool = False
     needs_disk: bool = False
+    forgets: bool = False
 
 
 _TABLE: list[Fault] = []
@@ -63,11 +65,24 @@ def fault(
     deafens: bool = False,
     harms: bool = False,
     needs_disk: bool = False,
+    forgets: bool = False,
 ) -> Callable[[Inject], Inject]:
     """Enter a function into the table: it hurts the scene, and gives back what mends it."""
 
     def enter(inject: Inject) -> Inject:
-        _TABLE.append(Fault(name, on, inject, hold, cuts=cuts, deafens=deafens, harms=harms, needs_disk=needs_disk))
+        _TABLE.append(
+            Fault(
+                name,
+                on,
+                inject,
+                hold,
+                cuts=cuts,
+                deafens=deafens,
+                harms=harms,
+                needs_disk=needs_disk,
+                forgets=forgets,
+            )
+        )
         return inject
 
     return enter

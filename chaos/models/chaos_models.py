@@ -1,7 +1,7 @@
 """Models of the fault runs. Each process keeps a journal of what it really did, whatever the others believe of it.
 
 A line is `<seconds since boot> <what>`; what is `start`, `beat` or `end`, and the first names the worker as well (its
-CHAOS_WORKER). A file is `<job id>.<attempt>.<pid>`, in the
+CHAOS_WORKER) and the process of the worker in which the task runs. A file is `<job id>.<attempt>.<pid>`, in the
 folder CHAOS_JOURNAL_DIR. It is opened for each line anew, so that a journal holds nothing that a later line could
 overwrite, and so that a full disk of the job folders does not matter to it.
 """
@@ -50,7 +50,7 @@ class Journal:
     def run(self, work: Work, report: Report) -> Result:
         """Writes a mesh and previews that say who made them."""
         pages = _Pages(work)
-        pages.write(f"start {os.environ['CHAOS_WORKER']}")
+        pages.write(f"start {os.environ['CHAOS_WORKER']} {_task_process()}")
         seconds = float(str(work.parameters["seconds"]))
         begun = _now()
         while (passed := _now() - begun) < seconds:
@@ -78,9 +78,9 @@ class Poison(Journal):
     name = "journal-poison"
 
     def on_the_way(self, work: Work, fraction: float) -> None:  # noqa: ARG002 -- it looks at nothing
-        """SIGKILL to the parent of this process's guard, which is the task's own process."""
+        """SIGKILL to the process in which its task runs."""
         if fraction > 0.5:  # noqa: PLR2004 -- in the middle
-            os.kill(_parent_of(os.getppid()), signal.SIGKILL)
+            os.kill(_task_process(), signal.SIGKILL)
 
 
 class Unusable(Journal):
@@ -110,6 +110,6 @@ def _now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _parent_of(pid: int) -> int:
-    """Field 4 of proc(5)'s stat, after the name, which may hold anything."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+def _task_process() -> int:
+    """The parent of this process's guard: field 4 of proc(5)'s stat, after the name, which may hold anything."""
+    return int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.evidence import Bounds, Evidence, Lag, Output, Trace, Window
-from chaos.invariants import confirmed_while_it_ran, judge
+from chaos.evidence import Bounds, Delivery, Evidence, Lag, Output, Slack, Trace, Window
+from chaos.invariants import cancelling_seconds, confirmed_while_it_ran, judge
 from chaos.journal import ModelRun
 from chaos.load import Job
 from chaos.watcher import History, Look
@@ -43,7 +43,7 @@ def running(at: float, percent: int, attempt: int = 1) -> Look:
 def run(
     attempt: int = 1, start: float = 5.0, last: float = 15.0, *, ended: bool = True, pid: int = 0, worker: str = "a"
 ) -> ModelRun:
-    return ModelRun(UID, attempt, pid or 100 + attempt, start, last, ended, worker)
+    return ModelRun(UID, attempt, pid or 100 + attempt, start, last, ended, worker, task_pid=900)
 
 
 def output(attempt: int = 1, at: float = 18.0, digest: str = "a") -> Output:
@@ -97,6 +97,38 @@ def confirmed(at: float = 10.0) -> Job:
 STOPPED = Window("worker with its children: SIGSTOP, SIGCONT", begin=8.0, end=14.0, cuts=True, harms=True)
 LEADER = Window("operator, leader: SIGKILL", begin=8.0, end=14.0, deafens=True)
 STANDBY = Window("operator, standby: SIGKILL", begin=0.0, end=100.0)
+FLUSHED = Window("Redis: FLUSHALL", begin=8.0, end=9.0, deafens=True, forgets=True)
+FIRST = run(1, 5.0, 8.0, ended=False)
+
+
+def tried_twice(
+    *, failures: int = 1, runs: tuple[ModelRun, ...] = (FIRST, run(2, 11.0, 17.0)), windows: tuple[Window, ...] = ()
+) -> Evidence:
+    end = replace(SUCCEEDED, attempt=2, failures=failures)
+    return evidence(None, running(6.0, 20), end, runs=runs, outputs=(output(2),), windows=windows)
+
+
+PLACE = "file:///delivered/red/job-1"
+REPORTED = replace(SUCCEEDED, output_uri=PLACE)
+COPY = Delivery(17.0, UID, "a")
+POISONED = replace(FAILED, failures=3, reason="WorkerLost")
+
+
+def delivered(
+    its_job: Job | None = None,
+    *looks: Look,
+    there: Delivery | None = COPY,
+    earlier: tuple[Delivery, ...] = (COPY,),
+    hidden: tuple[str, ...] = (),
+    outputs: tuple[Output, ...] = (output(),),
+    gone_at: float | None = None,
+) -> Evidence:
+    wanted = replace(its_job or job(), output_uri=PLACE)
+    found = evidence(wanted, *(looks or (running(6.0, 20), REPORTED)), outputs=outputs, gone_at=gone_at)
+    found.delivered = {} if there is None else {UID: there}
+    found.deliveries = {UID: earlier}
+    found.hidden = {UID: hidden}
+    return found
 
 
 def test_a_good_job_breaks_nothing_and_every_invariant_looked_at_it() -> None:
@@ -129,11 +161,43 @@ def test_an_end_that_is_none_or_not_one_or_not_the_right_one_breaks_the_first(wh
 
 
 def test_an_attempt_may_fail_by_a_fault_that_harms_or_beside_others_in_one_process() -> None:
-    failed_once = replace(SUCCEEDED, failures=1)
+    assert problems(tried_twice(windows=(STOPPED,))) == []
+    assert problems(tried_twice(runs=(replace(FIRST, worker="threads"), run(2, 11.0, 17.0)))) == []
+    assert problems(tried_twice(runs=(run(2),))) == []  # where the first was, nobody knows
 
-    assert problems(evidence(None, failed_once, windows=(STOPPED,))) == []
-    assert problems(evidence(None, failed_once, runs=(run(worker="threads"),))) == []
-    assert problems(evidence(None, replace(failed_once, attempt=2))) == []  # where the first was, nobody knows
+
+@pytest.mark.parametrize(
+    ("what", "windows"),
+    [
+        ("nothing was broken", ()),
+        ("a fault that harms nobody", (LEADER,)),
+        ("a fault that hit another worker", (replace(STOPPED, victims=frozenset({"b"})),)),
+        ("a fault that hit another child", (replace(STOPPED, victims=frozenset({"901"})),)),
+        ("a fault that hit another model", (replace(STOPPED, victims=frozenset({"102"})),)),
+        ("a fault that found nothing to hurt", (replace(STOPPED, hit=False),)),
+        ("a fault that was over long before", (replace(STOPPED, begin=-30.0, end=-20.0),)),
+        ("a fault that came long after", (replace(STOPPED, begin=18.0 + Slack().loss, end=40.0),)),
+    ],
+)
+def test_an_attempt_that_fails_though_no_fault_had_hit_it_breaks_the_first(
+    what: str, windows: tuple[Window, ...]
+) -> None:
+    assert broken(tried_twice(windows=windows)) == {1}, what
+
+
+@pytest.mark.parametrize("victim", ["a", "101", "900"])
+def test_a_fault_hits_a_worker_or_a_process_of_it_or_a_model(victim: str) -> None:
+    assert problems(tried_twice(windows=(replace(STOPPED, victims=frozenset({victim})),))) == []
+
+
+def test_each_failure_needs_an_attempt_that_was_harmed() -> None:
+    assert 1 in broken(tried_twice(failures=2, windows=(STOPPED,)))
+
+
+def test_patience_prolongs_bounds_and_no_excuse() -> None:
+    assert Bounds().times(4.0).overtaken == 4 * Bounds().overtaken
+    assert Slack().plus(6.0).cause == Slack().cause + 6.0
+    assert not {"cause", "deaf", "loss", "forgotten"} & set(Bounds.__slots__)
 
 
 def test_poison_that_fails_within_its_limit_is_as_it_should_be() -> None:
@@ -171,6 +235,34 @@ def test_only_those_whom_a_cut_hits_may_be_overtaken() -> None:
     assert 2 in broken(evidence(None, *SECOND, runs=TOGETHER, outputs=(output(2),), windows=(of_another,)))
 
 
+def test_a_fault_that_found_nothing_to_hurt_excuses_nobody() -> None:
+    nobody = replace(STOPPED, hit=False)
+    deafened = replace(LEADER, begin=1.0, end=2.0, hit=False)
+
+    assert 2 in broken(evidence(None, *SECOND, runs=TOGETHER, outputs=(output(2),), windows=(nobody,)))
+    assert 3 in broken(evidence(confirmed(2.0), SUCCEEDED, windows=(deafened,)))
+    assert 2 in broken(evidence(runs=AGAIN, windows=(replace(FLUSHED, hit=False),)))
+
+
+AGAIN = (run(1, 5.0, 12.0, ended=False, pid=7), run(1, 10.0, 15.0))
+
+
+def test_an_attempt_that_redis_forgot_may_be_given_away_once_more_until_it_says_that_it_is_there() -> None:
+    late = (run(1, 5.0, 15.5, ended=False, pid=7), run(1, 10.0, 16.0))
+    much_later = (run(1, 5.0, 28.0, ended=False, pid=7), run(1, 26.0, 30.0))
+    led_by_none = replace(LEADER, begin=9.0, end=15.0)
+
+    assert problems(evidence(runs=AGAIN, windows=(FLUSHED,))) == []
+    assert 2 in broken(evidence(runs=AGAIN))
+    assert 2 in broken(evidence(runs=late, windows=(FLUSHED,)))
+    assert 2 in broken(evidence(runs=much_later, windows=(FLUSHED,)))
+    assert 2 not in broken(evidence(runs=much_later, windows=(FLUSHED, led_by_none)))
+
+
+def test_what_redis_forgot_is_no_excuse_for_another_attempt_beside() -> None:
+    assert 2 in broken(evidence(None, *SECOND, runs=TOGETHER, outputs=(output(2),), windows=(FLUSHED,)))
+
+
 def test_a_cut_that_was_over_long_before_is_no_excuse() -> None:
     runs = (run(1, 5.0, 52.0, ended=False), run(2, 50.0, 60.0))
 
@@ -199,6 +291,31 @@ def test_a_second_process_of_the_same_attempt_breaks_the_second_as_well() -> Non
 )
 def test_a_result_that_is_not_the_one_that_was_reported_breaks_the_second(what: str, found: Evidence) -> None:
     assert 2 in broken(found), what
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("it is not there", delivered(there=None)),
+        ("it does not stay when the object is deleted", delivered(replace(job(), deleted_at=30.0), there=None)),
+        ("it does not stay when the object's time is over", delivered(there=None, gone_at=50.0)),
+        ("it is damaged", delivered(there=replace(COPY, problem="model.glb is short"))),
+        ("it is another result", delivered(there=replace(COPY, digest="b"))),
+        ("it is another job's", delivered(there=replace(COPY, job_id="another"))),
+        ("it was replaced and put back", delivered(earlier=(COPY, replace(COPY, at=30.0, digest="b")))),
+        ("the status says another place", delivered(None, replace(REPORTED, output_uri="file:///jobs/x"))),
+    ],
+)
+def test_a_copy_that_is_not_the_reported_result_for_good_breaks_the_second(what: str, found: Evidence) -> None:
+    assert 2 in broken(found), what
+
+
+def test_a_delivered_copy_breaks_nothing() -> None:
+    overtaken = replace(COPY, at=15.0, digest="b")  # of an attempt that did not come to publish its result
+
+    assert problems(delivered()) == []
+    assert problems(delivered(earlier=(overtaken, COPY))) == []
+    assert problems(delivered(replace(job(), deleted_at=30.0), outputs=())) == []  # it went too soon to be looked at
 
 
 def test_a_later_attempt_may_report_the_result_that_lies_there() -> None:
@@ -240,10 +357,45 @@ def test_a_cancelled_job_stands_still() -> None:
             ),
         ),
         ("its files stayed", evidence(confirmed(), CANCELLED, outputs=(), traces=(Trace("/jobs/x"),))),
+        ("it took too long", evidence(confirmed(), replace(CANCELLED, at=31.0), outputs=(), runs=())),
+        (
+            "a fault that found nothing to hurt",
+            evidence(
+                confirmed(), replace(CANCELLED, at=31.0), outputs=(), runs=(), windows=(replace(LEADER, hit=False),)
+            ),
+        ),
+        (
+            "an attempt began that could have known",
+            evidence(confirmed(), CANCELLED, runs=(run(start=15.5, last=16.0, ended=False),), outputs=()),
+        ),
+        (
+            "an attempt began that could have known, and another was stopped",
+            evidence(
+                confirmed(),
+                CANCELLED,
+                runs=(run(start=15.5, last=16.0, ended=False),),
+                outputs=(),
+                windows=(replace(STOPPED, victims=frozenset({"b"})),),
+            ),
+        ),
+        ("its result was delivered", delivered(confirmed(), CANCELLED, outputs=())),
     ],
 )
 def test_a_confirmed_cancel_that_comes_to_nothing_breaks_the_third(what: str, found: Evidence) -> None:
     assert 3 in broken(found), what
+
+
+def test_a_confirmed_cancel_has_its_time_and_that_of_the_faults() -> None:
+    at_once = replace(run(start=11.0, last=12.0, ended=False))
+    later = replace(run(start=15.5, last=16.0, ended=False))
+    late = replace(CANCELLED, at=31.0)
+
+    assert problems(evidence(confirmed(), CANCELLED, runs=(at_once,), outputs=())) == []
+    assert problems(evidence(confirmed(), CANCELLED, runs=(later,), outputs=(), windows=(LEADER,))) == []
+    assert problems(evidence(confirmed(), CANCELLED, runs=(later,), outputs=(), windows=(STOPPED,))) == []
+    assert problems(evidence(confirmed(), late, runs=(), outputs=(), windows=(LEADER,))) == []
+    assert cancelling_seconds(evidence(confirmed(), late, runs=(), outputs=())) == [21.0]
+    assert cancelling_seconds(evidence(confirmed(), late, runs=(), outputs=(), windows=(LEADER,))) == [2.0]
 
 
 def test_a_job_that_ended_before_anybody_could_act_may_succeed_in_spite_of_a_confirmation() -> None:
@@ -278,6 +430,40 @@ def test_what_stays_for_ever_of_a_deleted_job_breaks_the_fourth() -> None:
 )
 def test_progress_or_attempt_that_falls_breaks_the_fifth(looks: tuple[Look, ...]) -> None:
     assert broken(evidence(None, *looks)) == {5}
+
+
+def test_a_message_of_a_job_that_is_over_breaks_the_fourth() -> None:
+    assert broken(with_messages(evidence())) == {4}
+    assert broken(with_messages(evidence(replace(job(), deleted_at=30.0), running(6.0, 20)))) == {4}
+    assert 4 not in broken(with_messages(evidence(None, running(6.0, 20))))
+
+
+def with_messages(found: Evidence) -> Evidence:
+    found.messages = {UID: ["unacked"]}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("half of a copy", delivered(hidden=(".job-1.x-1.partial",))),
+        ("what was replaced", delivered(hidden=(".job-1.replaced-0",))),
+        (
+            "of a deleted job",
+            delivered(replace(job(), deleted_at=9.0), running(6.0, 20), hidden=(".job-1.x-1.partial",)),
+        ),
+        ("of a failed job", delivered(job("poison"), POISONED, outputs=(), hidden=(".job-1.x-1.partial",))),
+    ],
+)
+def test_what_is_left_beside_a_delivered_copy_breaks_the_fourth(what: str, found: Evidence) -> None:
+    assert broken(found) == {4}, what
+
+
+def test_what_is_left_beside_a_delivered_copy_goes_with_the_files_of_a_job_that_has_not_succeeded() -> None:
+    found = delivered(job("poison"), POISONED, outputs=(), hidden=(".job-1.x-1.partial",))
+    found.with_files = frozenset({UID})
+
+    assert problems(found) == []
 
 
 def test_a_status_that_stays_behind_breaks_the_fifth() -> None:

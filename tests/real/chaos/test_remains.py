@@ -1,0 +1,35 @@
+"""What the fault runs find in a broker: real messages, as the operator sends them and as a worker takes them."""
+
+import uuid
+
+import pytest
+import redis
+from kombu import Connection, Queue
+from reconstruction_operator import config
+from reconstruction_operator.services.dispatch import Dispatcher, cleanup_message
+
+from chaos import remains
+
+pytestmark = pytest.mark.real
+
+
+def test_messages_are_found_by_their_jobs_while_they_wait_and_until_they_are_acknowledged(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "CELERY_BROKER_URL", redis_url)
+    waits, taken = str(uuid.uuid4()), str(uuid.uuid4())
+    broker = redis.Redis.from_url(redis_url)
+    sender = Dispatcher()
+    sender.send([cleanup_message(taken, queue="celery")])
+    sender.send([cleanup_message(waits, queue="celery-low")])
+
+    with Connection(redis_url) as connection:
+        message = Queue("celery", channel=connection.channel()).get()
+        assert message is not None
+        assert remains.messages(broker) == {waits: ["the queue celery-low"], taken: ["unacked"]}
+        assert remains.untaken(broker) == []
+
+        broker.delete("unacked")
+        assert len(remains.untaken(broker)) == 1
+    sender.close()
+    broker.close()

@@ -1,0 +1,87 @@
+"""What lies where `spec.output` says is read from the folders themselves."""
+
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+
+from chaos.deliveries import Deliveries
+from chaos.load import Job
+
+UID = "00000000-0000-0000-0000-000000000001"
+
+
+def job(folder: Path, name: str = "job-1") -> Job:
+    uri = f"file://{folder / 'red' / name}"
+    return Job(uid=UID, namespace="red", name=name, scenario="steady", backoff_limit=2, created_at=1.0, output_uri=uri)
+
+
+def deliver(folder: Path, name: str = "job-1", mesh: bytes = b"glTF") -> Path:
+    target = folder / "red" / name
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "model.glb").write_bytes(mesh)
+    files = [{"name": "model.glb", "bytes": len(mesh), "sha256": hashlib.sha256(mesh).hexdigest()}]
+    (target / "manifest.json").write_text(json.dumps({"jobId": UID, "files": files}))
+    return target
+
+
+def test_a_whole_copy_has_the_digest_of_its_manifest_and_no_problem(tmp_path: Path) -> None:
+    manifest = deliver(tmp_path) / "manifest.json"
+
+    (there,) = Deliveries(tmp_path).there([job(tmp_path)]).values()
+
+    assert (there.job_id, there.problem) == (UID, "")
+    assert there.digest == hashlib.sha256(manifest.read_bytes()).hexdigest()
+
+
+def test_a_file_that_is_damaged_or_missing_or_too_many_is_a_problem_and_so_is_a_missing_manifest(
+    tmp_path: Path,
+) -> None:
+    for name in ("damaged", "missing", "more", "unsealed", "empty"):
+        deliver(tmp_path, name)
+    (tmp_path / "red" / "damaged" / "model.glb").write_bytes(b"GLtf")
+    (tmp_path / "red" / "missing" / "model.glb").unlink()
+    (tmp_path / "red" / "more" / "core").write_bytes(b"")
+    (tmp_path / "red" / "unsealed" / "manifest.json").unlink()
+    shutil.rmtree(tmp_path / "red" / "empty")
+
+    def problem(name: str) -> str | None:
+        there = Deliveries(tmp_path).there([job(tmp_path, name)]).get(UID)
+        return None if there is None else there.problem
+
+    assert problem("damaged") == "['model.glb'] are not there as the manifest says"
+    assert problem("missing") == "['model.glb'] are not there as the manifest says"
+    assert problem("more") == "['core'] are there, and the manifest says nothing of them"
+    assert problem("unsealed") == "it has no manifest"
+    assert problem("empty") is None
+
+
+def test_hidden_leftovers_are_those_of_the_job_alone(tmp_path: Path) -> None:
+    deliver(tmp_path)
+    for name in (".job-1.x-1.partial", ".job-1.replaced-0", ".job-10.x-1.partial"):
+        (tmp_path / "red" / name).mkdir()
+
+    (hidden,) = Deliveries(tmp_path).hidden([job(tmp_path)]).values()
+
+    assert sorted(hidden) == [".job-1.replaced-0", ".job-1.x-1.partial"]
+
+
+def test_every_state_is_kept_in_order(tmp_path: Path) -> None:
+    watched, its_job = Deliveries(tmp_path), job(tmp_path)
+
+    def wait_for(count: int) -> None:
+        deadline = time.monotonic() + 20
+        while len(watched.found([its_job])[UID]) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    deliver(tmp_path)
+    watched.start()
+    wait_for(1)
+    deliver(tmp_path, mesh=b"another")
+    wait_for(2)
+    watched.stop()
+
+    found = watched.found([its_job])[UID]
+    assert len({one.digest for one in found}) == 2
+    assert found[-1].digest == watched.there([its_job])[UID].digest
