@@ -14,13 +14,15 @@ from pathlib import Path
 
 from chaos import invariants, report
 from chaos.faults import all_faults
+from chaos.load import LONG_SECONDS
 from chaos.running import JOBS_UNDER_WAY, Options, Run
 from chaos.scene import MOUNTING, can_mount
 from devcluster import DevclusterError
 
 _INSIDE = "CHAOS_MAY_MOUNT"
 _INTERRUPTED = 130
-_SHORT_SECONDS = 130.0  # three minutes, with the beginning and the end
+_SHORT_SECONDS = 95.0  # three minutes, with the beginning and the end
+_SHORT_LONG_SECONDS = (10.0, 16.0)  # so that it is over soon after the last fault
 _LONG_MINUTES = 30.0
 
 
@@ -60,6 +62,7 @@ def _perform(options: argparse.Namespace, *, own_disk: bool) -> int:
         alone_first=not options.short and not options.only,
         target=options.jobs,
         patience=options.patience,
+        long_seconds=_SHORT_LONG_SECONDS if options.short else LONG_SECONDS,
         empties=not options.short,
     )
     say(f"seed {seed}: a control plane, a Redis, two operators, three workers")

@@ -32,6 +32,7 @@ class Window:
     deafens: bool = False
     harms: bool = False
     forgets: bool = False
+    deposes: bool = False
     victims: frozenset[str] = frozenset()  # as in `Context`; empty: all
     hit: bool = True  # False: there was nothing that it could hurt
     moving: float | None = None  # None: they did not within the time
@@ -113,9 +114,12 @@ class Slack:
     cause: float = 10.0
     """Of an attempt that is called lost: its heartbeat was missed (ALIVE_TTL_SECONDS), and its silence was counted
     (LOST_AFTER_SECONDS) until the next sweep (SWEEP_SECONDS)."""
-    deaf: float = 15.0
-    """Of the operators, of Redis or of the API server, until a user's word has certainly reached Redis: another operator
-    leads (LEASE_SECONDS), or the old one was started again, and everything was looked at once (LIST_SECONDS)."""
+    deaf: float = 8.0
+    """Of Redis, or of the way to it, until a user's word has certainly reached it: an operator has connected anew
+    (REDIS_TIMEOUT_SECONDS, twice), and has looked at everything (SWEEP_SECONDS)."""
+    deposed: float = 15.0
+    """Of the operators or of the API server, until the same: another operator leads (LEASE_SECONDS), or the old one was
+    started again, and everything was looked at once (LIST_SECONDS)."""
     loss: float = 10.0
     """Of an attempt that fails, before and after its model: as `cause`."""
     forgotten: float = 6.0

@@ -45,7 +45,7 @@ def was_forgotten(at: float, evidence: Evidence) -> bool:
 
 def hearing_seconds(begin: float, end: float, evidence: Evidence, runs: Iterable[ModelRun] = ()) -> float:
     """For how much of that time a user's word could reach Redis, and from there all these runs."""
-    cuts = [(one.begin, one.end + evidence.bounds.overtaken) for run in runs for one in _cuts(run, evidence)]
+    cuts = [(one.begin, one.end + evidence.slack.cause) for run in runs for one in _cuts(run, evidence)]
     return _seconds_outside([*_deaf(evidence), *cuts], begin, end)
 
 
@@ -62,7 +62,7 @@ def was_harmed(run: ModelRun, evidence: Evidence) -> bool:
 def _deaf(evidence: Evidence, but_for: Callable[[Window], bool] = lambda _: False) -> list[tuple[float, float]]:
     """When users were not heard."""
     return [
-        (one.begin, one.end + evidence.slack.deaf)
+        (one.begin, one.end + (evidence.slack.deposed if one.deposes else evidence.slack.deaf))
         for one in evidence.windows
         if one.hit and one.deafens and not but_for(one)
     ]

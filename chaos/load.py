@@ -10,6 +10,7 @@ import contextlib
 import random
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,18 @@ from devcluster.errors import RefusedError
 from devcluster.system import GROUP
 
 _LOOK_SECONDS = 0.1
+_USERS = 6  # who speak to the API server at a time: on a busy machine an answer takes a while
 _GONE = {403, 404, 422}  # deleted, its namespace is ending, or the rules say no: the user has come too late
 _MANY = 20  # of failures: what the faults do to an innocent job must not exhaust it
 _FEW = 2
 _SHORT_SECONDS = (1.5, 7.0)
-_LONG_SECONDS = (20.0, 35.0)
 _LONG_SHARE = 0.15
 _MAY_BE_LONG = {"steady", "cancel", "withdraw"}
 _DELIVERED_SHARE = 0.25
 _MAY_BE_DELIVERED = {"steady", "cancel", "withdraw", "suspend", "delete", "poison"}
+
+LONG_SECONDS = (20.0, 35.0)
+"""How long those work that may be overtaken, or cancelled well before they are done."""
 
 WEIGHTS: Mapping[str, int] = {
     "steady": 40,
@@ -82,6 +86,7 @@ class Load:
         namespaces: Sequence[str],
         target: int,
         seed: int,
+        long_seconds: tuple[float, float] = LONG_SECONDS,
     ) -> None:
         self._api = api
         self._watcher = watcher
@@ -90,6 +95,7 @@ class Load:
         self._namespaces = namespaces
         self._target = target
         self._seed = seed
+        self._long_seconds = long_seconds
         self._number = 0
         self._creating = threading.Event()
         self._ending = threading.Event()
@@ -139,7 +145,7 @@ class Load:
         """Create that many more jobs at once, in that namespace, urgent ones."""
         with self._busy:
             for _ in range(count):
-                self._create(namespace, priority="high")
+                self._create(self._next_number(), namespace, priority="high")
 
     def runs_in(self, namespace: str) -> bool:
         """Whether a worker has one of the namespace's jobs."""
@@ -167,27 +173,28 @@ class Load:
 
     def _work(self) -> None:
         try:
-            while not self._ending.is_set():
-                with self._busy:
-                    wanted = self._creating.is_set() and len(self.under_way) < self._target
-                    if wanted:
-                        self._create()
-                    self._act()
-                if not wanted:
+            with ThreadPoolExecutor(_USERS, thread_name_prefix="user") as users:
+                while not self._ending.is_set():
+                    with self._busy:
+                        missing = self._target - len(self.under_way) if self._creating.is_set() else 0
+                        list(users.map(self._create, [self._next_number() for _ in range(missing)]))
+                        list(users.map(self._act, [job for job in self.jobs if self._has_plans(job)]))
                     self._ending.wait(_LOOK_SECONDS)
         except BaseException as error:
             self.defect = error  # a user that stops would make a run look good
             raise
 
-    def _create(self, namespace: str | None = None, priority: str | None = None) -> None:
+    def _next_number(self) -> int:
         self._number += 1
-        chance = random.Random(f"{self._seed}/job/{self._number}")  # noqa: S311 -- reproducible on purpose
+        return self._number
+
+    def _create(self, number: int, namespace: str | None = None, priority: str | None = None) -> None:
+        chance = random.Random(f"{self._seed}/job/{number}")  # noqa: S311 -- reproducible on purpose
         usual_namespace = chance.choice(self._namespaces)
         scenario = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        # Some work for long enough to be overtaken, or to be cancelled well before they are done.
         long = chance.random() < _LONG_SHARE and scenario in _MAY_BE_LONG
-        seconds = round(chance.uniform(*(_LONG_SECONDS if long else _SHORT_SECONDS)), 1)
-        name = f"job-{self._number:05}"
+        seconds = round(chance.uniform(*(self._long_seconds if long else _SHORT_SECONDS)), 1)
+        name = f"job-{number:05}"
         backoff_limit = _FEW if scenario == "poison" else _MANY
         model = {"poison": "journal-poison", "unusable": "journal-unusable"}.get(scenario, "journal")
         spec: dict[str, Any] = {
@@ -229,18 +236,21 @@ class Load:
         with self._lock:
             self._jobs[job.uid] = job
 
-    def _act(self) -> None:
-        for job in self.jobs:
-            if job.deleted_at is not None:
-                continue
-            history = self._watcher.of(job.uid)
-            if not job.actions and history is not None and history.finished and history.newest is not None:
-                # Two thirds of the users clean up soon; the objects of the others stay.
-                keep = random.Random(job.uid).uniform(2.0, 15.0)  # noqa: S311 -- no secret
-                if keep < 10.0 and clock.now() - history.newest.at > keep:  # noqa: PLR2004
-                    job.actions = [(clock.now(), "delete")]
-            while job.actions and job.actions[0][0] <= clock.now() and not self._ending.is_set():
-                self._do(job, job.actions.pop(0)[1])
+    def _has_plans(self, job: Job) -> bool:
+        """Whether its user does something with it now."""
+        if job.deleted_at is not None:
+            return False
+        history = self._watcher.of(job.uid)
+        if not job.actions and history is not None and history.finished and history.newest is not None:
+            # Two thirds of the users clean up soon; the objects of the others stay.
+            keep = random.Random(job.uid).uniform(2.0, 15.0)  # noqa: S311 -- no secret
+            if keep < 10.0 and clock.now() - history.newest.at > keep:  # noqa: PLR2004
+                job.actions = [(clock.now(), "delete")]
+        return bool(job.actions) and job.actions[0][0] <= clock.now()
+
+    def _act(self, job: Job) -> None:
+        while job.actions and job.actions[0][0] <= clock.now() and not self._ending.is_set():
+            self._do(job, job.actions.pop(0)[1])
 
     def _do(self, job: Job, verb: str) -> None:
         if verb == "delete":

@@ -19,7 +19,7 @@ from chaos.deliveries import Deliveries
 from chaos.evidence import Bounds, Evidence, Lag, Outputs, Slack, Window, wait_for
 from chaos.faults import all_faults
 from chaos.faults.table import Context, Fault
-from chaos.load import Job, Load
+from chaos.load import LONG_SECONDS, Job, Load
 from chaos.plan import Round, rounds
 from chaos.scene import NAMESPACES, OPERATORS, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
 from chaos.watcher import Look, Watcher
@@ -53,6 +53,7 @@ class Options:
     alone_first: bool = True  # each fault once by itself, before they are combined
     target: int = JOBS_UNDER_WAY
     patience: float = 1.0  # what counts as too long is longer by this factor
+    long_seconds: tuple[float, float] = LONG_SECONDS  # of jobs
     empties: bool = True  # waits at the end until the broker may hold no message any more, and looks
 
 
@@ -102,6 +103,7 @@ class Run:
                 namespaces=NAMESPACES,
                 target=self._options.target,
                 seed=self._options.seed,
+                long_seconds=self._options.long_seconds,
             )
             starting.callback(self._load.stop)
             self._stack = starting.pop_all()
@@ -356,7 +358,16 @@ def _has_begun(look: Look) -> bool:
 
 def _window(one: Fault, begin: float) -> Window:
     """Of a fault that begins; its end is not known yet."""
-    return Window(one.name, begin, begin, cuts=one.cuts, deafens=one.deafens, harms=one.harms, forgets=one.forgets)
+    return Window(
+        one.name,
+        begin,
+        begin,
+        cuts=one.cuts,
+        deafens=one.deafens,
+        harms=one.harms,
+        forgets=one.forgets,
+        deposes=one.deposes,
+    )
 
 
 def _is_wanted(fault: Fault, only: tuple[str, ...]) -> bool:

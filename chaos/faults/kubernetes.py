@@ -38,7 +38,7 @@ def _namespace_deleted(context: Context) -> Heal:
     )
 
 
-@fault("CRD deleted and applied again", on="objects", hold=(0.0, 0.0), deafens=True)
+@fault("CRD deleted and applied again", on="objects", hold=(0.0, 0.0), deposes=True)
 def _crd_deleted(context: Context) -> Heal:
     cluster = context.scene.cluster
     with context.load.paused():
@@ -55,34 +55,34 @@ def _crd_deleted(context: Context) -> Heal:
     return nothing
 
 
-@fault("API server: killed", on="kubernetes", hold=(0.5, 6.0), deafens=True)
+@fault("API server: killed", on="kubernetes", hold=(0.5, 6.0), deposes=True)
 def _api_killed(context: Context) -> Heal:
     context.scene.cluster.kill_apiserver()
     return context.scene.cluster.heal
 
 
-@fault("API server: paused", on="kubernetes", hold=(1.0, 10.0), deafens=True)
+@fault("API server: paused", on="kubernetes", hold=(1.0, 10.0), deposes=True)
 def _api_paused(context: Context) -> Heal:
     context.scene.cluster.pause_apiserver()
     return context.scene.cluster.heal
 
 
-@fault("API server: 409 to writes", on="kubernetes", hold=(3.0, 8.0), deafens=True)
+@fault("API server: 409 to writes", on="kubernetes", hold=(3.0, 8.0), deposes=True)
 def _api_conflicts(context: Context) -> Heal:
     return _refuse(context, Refusal(409, "Conflict", share=0.7, writes_only=True))
 
 
-@fault("API server: 429 with Retry-After", on="kubernetes", hold=(3.0, 8.0), deafens=True)
+@fault("API server: 429 with Retry-After", on="kubernetes", hold=(3.0, 8.0), deposes=True)
 def _api_throttles(context: Context) -> Heal:
     return _refuse(context, Refusal(429, "TooManyRequests", share=0.7, retry_after_seconds=1))
 
 
-@fault("API server: 500", on="kubernetes", hold=(3.0, 8.0), deafens=True)
+@fault("API server: 500", on="kubernetes", hold=(3.0, 8.0), deposes=True)
 def _api_fails(context: Context) -> Heal:
     return _refuse(context, Refusal(500, "InternalError", share=0.7))
 
 
-@fault("API server: watches expired (410)", on="kubernetes", hold=(1.0, 6.0), deafens=True)
+@fault("API server: watches expired (410)", on="kubernetes", hold=(1.0, 6.0), deposes=True)
 def _api_expires(context: Context) -> Heal:
     for proxy in context.scene.api_proxies.values():
         proxy.expire_watches()
@@ -103,7 +103,7 @@ def _healer(context: Context) -> Heal:
     return heal
 
 
-@fault("API server: slow etcd", on="kubernetes", hold=(5.0, 10.0), deafens=True)
+@fault("API server: slow etcd", on="kubernetes", hold=(5.0, 10.0), deposes=True)
 def _etcd_slow(context: Context) -> Heal:
     over = threading.Event()
 

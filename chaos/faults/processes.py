@@ -43,17 +43,17 @@ def _leader(context: Context) -> str:
     return context.scene.leader() or context.chance.choice(OPERATORS)
 
 
-@fault("operator, leader: SIGKILL", on="operators", deafens=True)
+@fault("operator, leader: SIGKILL", on="operators", deposes=True)
 def _leader_killed(context: Context) -> Heal:
     return _end_process(context, _leader(context), signal.SIGKILL)
 
 
-@fault("operator, leader: SIGTERM", on="operators", deafens=True)
+@fault("operator, leader: SIGTERM", on="operators", deposes=True)
 def _leader_terminated(context: Context) -> Heal:
     return _end_process(context, _leader(context), signal.SIGTERM)
 
 
-@fault("operator, leader: SIGSTOP, SIGCONT", on="operators", hold=(2.0, 12.0), deafens=True)
+@fault("operator, leader: SIGSTOP, SIGCONT", on="operators", hold=(2.0, 12.0), deposes=True)
 def _leader_stopped(context: Context) -> Heal:
     return _pause_process(context, _leader(context))
 
@@ -73,7 +73,7 @@ def _standby_stopped(context: Context) -> Heal:
     return _pause_process(context, context.scene.standby())
 
 
-@fault("jobs deleted while no operator runs", on="operators", hold=(2.0, 5.0), deafens=True)
+@fault("jobs deleted while no operator runs", on="operators", hold=(2.0, 5.0), deposes=True)
 def _deleted_while_down(context: Context) -> Heal:
     ran = [name for name in OPERATORS if context.scene.process(name).alive]
     heals = [_end_process(context, name, signal.SIGKILL) for name in OPERATORS]
@@ -88,7 +88,7 @@ def _deleted_while_down(context: Context) -> Heal:
     return heal
 
 
-@fault("operators and workers restarted one after another", on="operators", hold=(0.0, 0.5), deafens=True)
+@fault("operators and workers restarted one after another", on="operators", hold=(0.0, 0.5), deposes=True)
 def _rolled(context: Context) -> Heal:
     for name in (*OPERATORS, *WORKERS):
         process = context.scene.process(name)

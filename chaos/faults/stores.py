@@ -114,7 +114,7 @@ def _leader_cut_off(context: Context) -> Heal:
     return _cut_off(context, context.scene.redis_proxies[leader or OPERATORS[0]])
 
 
-@fault("network: the leader alone cut off from the API server", on="network", hold=(2.0, 10.0), deafens=True)
+@fault("network: the leader alone cut off from the API server", on="network", hold=(2.0, 10.0), deposes=True)
 def _leader_without_api(context: Context) -> Heal:
     """It goes on to reach Redis, and another takes the Lease meanwhile."""
     leader = context.scene.leader()

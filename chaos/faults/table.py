@@ -38,8 +38,8 @@ class Fault:
 
     `on`: what it hurts; faults on the same thing are not combined. `hold`: shortest and longest time in seconds before it
     is mended. `cuts`: it stops a process or keeps it from Redis, so that an attempt may be overtaken without knowing.
-    `forgets`: Redis loses what it knows, claims as well. `deafens`: what users say may not reach Redis. `harms`: it may
-    make an attempt fail.
+    `forgets`: Redis loses what it knows, claims as well. `deafens`: what users say may not reach Redis; `deposes`: and then
+    another operator may have to lead. `harms`: it may make an attempt fail.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Fault:
     harms: bool = False
     needs_disk: bool = False
     forgets: bool = False
+    deposes: bool = False
 
 
 _TABLE: list[Fault] = []
@@ -66,6 +67,7 @@ def fault(
     harms: bool = False,
     needs_disk: bool = False,
     forgets: bool = False,
+    deposes: bool = False,
 ) -> Callable[[Inject], Inject]:
     """Enter a function into the table: it hurts the scene, and gives back what mends it."""
 
@@ -77,10 +79,11 @@ def fault(
                 inject,
                 hold,
                 cuts=cuts,
-                deafens=deafens,
+                deafens=deafens or deposes,
                 harms=harms,
                 needs_disk=needs_disk,
                 forgets=forgets,
+                deposes=deposes,
             )
         )
         return inject

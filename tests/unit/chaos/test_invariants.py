@@ -95,7 +95,8 @@ def confirmed(at: float = 10.0) -> Job:
 
 
 STOPPED = Window("worker with its children: SIGSTOP, SIGCONT", begin=8.0, end=14.0, cuts=True, harms=True)
-LEADER = Window("operator, leader: SIGKILL", begin=8.0, end=14.0, deafens=True)
+LEADER = Window("operator, leader: SIGKILL", begin=8.0, end=14.0, deafens=True, deposes=True)
+PAUSED = Window("Redis: paused", begin=8.0, end=14.0, deafens=True)
 STANDBY = Window("operator, standby: SIGKILL", begin=0.0, end=100.0)
 FLUSHED = Window("Redis: FLUSHALL", begin=8.0, end=9.0, deafens=True, forgets=True)
 FIRST = run(1, 5.0, 8.0, ended=False)
@@ -197,7 +198,7 @@ def test_each_failure_needs_an_attempt_that_was_harmed() -> None:
 def test_patience_prolongs_bounds_and_no_excuse() -> None:
     assert Bounds().times(4.0).overtaken == 4 * Bounds().overtaken
     assert Slack().plus(6.0).cause == Slack().cause + 6.0
-    assert not {"cause", "deaf", "loss", "forgotten"} & set(Bounds.__slots__)
+    assert not {"cause", "deaf", "loss", "deposed", "forgotten"} & set(Bounds.__slots__)
 
 
 def test_poison_that_fails_within_its_limit_is_as_it_should_be() -> None:
@@ -396,6 +397,7 @@ def test_a_confirmed_cancel_has_its_time_and_that_of_the_faults() -> None:
     assert problems(evidence(confirmed(), late, runs=(), outputs=(), windows=(LEADER,))) == []
     assert cancelling_seconds(evidence(confirmed(), late, runs=(), outputs=())) == [21.0]
     assert cancelling_seconds(evidence(confirmed(), late, runs=(), outputs=(), windows=(LEADER,))) == [2.0]
+    assert cancelling_seconds(evidence(confirmed(), late, runs=(), outputs=(), windows=(PAUSED,))) == [9.0]
 
 
 def test_a_job_that_ended_before_anybody_could_act_may_succeed_in_spite_of_a_confirmation() -> None:
