@@ -58,7 +58,7 @@ SETTINGS = {
     "PROGRESS_SECONDS": str(PROGRESS_SECONDS),
     "PROTOCOL_RETENTION_SECONDS": str(RETENTION_SECONDS),
     "RESULT_EXPIRES_SECONDS": str(RETENTION_SECONDS),
-    "VISIBILITY_TIMEOUT_SECONDS": "90",
+    "VISIBILITY_TIMEOUT_SECONDS": "60",
 }
 """What takes minutes in a cluster takes seconds; the order of the times among each other is that of the defaults."""
 
