@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
@@ -16,6 +17,7 @@ from chaos.scene import Scene
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NO_KEY = -2  # PTTL of one that has just gone
 _SLACK_SECONDS = 1.0
+_LONGEST_PAUSE = timedelta(seconds=30)  # a message without a record comes back after 20 s at most
 # By its rules and its schema. One that has just started may not know the roles yet, and says 403 for a moment.
 _REFUSED = re.compile(r"The API server refused the status of \S+: 422 ")
 _SUCCESS = '"outcome":"Succeeded"'
@@ -44,19 +46,22 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Trace]]:
 
 
 def messages(broker: redis.Redis) -> dict[str, list[str]]:
-    """By job: the queues that hold a message of it, and `unacked` where a worker has taken one and not acknowledged it."""
+    """By job: the queues that hold a message of it, and `unacked` where a worker has taken one and not acknowledged it.
+
+    Not those that a worker whose clock was fast has put back: they wait for as long as it was wrong.
+    """
     found: dict[str, list[str]] = {}
 
-    def note(raw: object, where: str) -> None:
-        for uid in set(_UID.findall(_text(raw))):
+    def note(message: dict[str, Any], where: str) -> None:
+        for uid in set() if _waits_for_a_wrong_clock(message) else set(_UID.findall(_decoded(message))):
             found.setdefault(uid, []).append(where)
 
     for raw in broker.scan_iter(count=1000, _type="list"):
         for message in broker.lrange(raw, 0, -1):
-            note(_decoded(json.loads(message)), f"the queue {_text(raw)}")
+            note(json.loads(message), f"the queue {_text(raw)}")
     taken = broker.hgetall("unacked")
     for entry in taken.values():
-        note(_decoded(json.loads(entry)[0]), "unacked")
+        note(json.loads(entry)[0], "unacked")
     return found
 
 
@@ -117,6 +122,12 @@ def _members(client: redis.Redis, key: str) -> Iterator[str]:
     }.get(kind)
     for member in read(key) if read is not None else ():
         yield _text(member)
+
+
+def _waits_for_a_wrong_clock(message: dict[str, Any]) -> bool:
+    """No worker puts a message back for as long as that by a clock that is right."""
+    eta = message["headers"].get("eta")
+    return eta is not None and datetime.fromisoformat(eta) - datetime.now(UTC) > _LONGEST_PAUSE
 
 
 def _decoded(message: dict[str, Any]) -> str:

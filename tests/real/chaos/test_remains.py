@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 import redis
+from celery import Celery
 from kombu import Connection, Queue
 from reconstruction_operator import config
 from reconstruction_operator.services.dispatch import Dispatcher, cleanup_message
@@ -33,3 +34,17 @@ def test_messages_are_found_by_their_jobs_while_they_wait_and_until_they_are_ack
         assert len(remains.untaken(broker)) == 1
     sender.close()
     broker.close()
+
+
+def test_a_message_that_waits_for_a_clock_that_was_fast_is_not_counted_and_one_that_waits_its_time_is(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "CELERY_BROKER_URL", redis_url)
+    soon, late = str(uuid.uuid4()), str(uuid.uuid4())
+    app = Celery(broker=redis_url, set_as_current=False)
+    with redis.Redis.from_url(redis_url) as broker:
+        app.send_task("reconstruction.process", args=(soon,), task_id=f"{soon}-1", countdown=20)
+        app.send_task("reconstruction.process", args=(late,), task_id=f"{late}-1", countdown=200)
+
+        assert remains.messages(broker) == {soon: ["the queue celery"]}
+    app.close()
