@@ -16,8 +16,15 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
 """Takes a host and a port, gives its addresses; raises OSError if it has none."""
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+_IPV4_INSIDE = (  # in the last 32 bits
+    ipaddress.IPv6Network("::/96"),  # IPv4-compatible, RFC 4291
+    ipaddress.IPv6Network("::ffff:0:0/96"),  # IPv4-mapped, RFC 4291
+    ipaddress.IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated, RFC 2765
+    ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
+)
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; where in it the IPv4 address is differs
+_ISATAP = 0x0200_5EFE  # RFC 5214: what stands before the IPv4 address, or 0x0000_5EFE
+_PUBLIC_6 = (ipaddress.IPv6Network("2000::/3"), *_IPV4_INSIDE)  # the rest of unicast is of a site, or nobody's
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 _METADATA_6 = ipaddress.IPv6Network("fd00:ec2::/32")  # as 169.254.169.254; unique local, and still no server of ours
 
@@ -31,7 +38,7 @@ def resolve(host: str, port: int) -> list[str]:
 def is_public(text: str) -> bool:
     """Whether the address is reachable from everywhere; an IPv4 address inside an IPv6 one counts as what it is."""
     found = _parts(text)
-    return bool(found) and all(one.is_global and not one.is_multicast for one in found)
+    return bool(found) and all(_is_reached_from_everywhere(one) for one in found)
 
 
 def is_of_a_server(text: str) -> bool:
@@ -69,6 +76,11 @@ def _parts(text: str) -> tuple[Address, ...]:
     return (address, *_inner(address))
 
 
+def _is_reached_from_everywhere(address: Address) -> bool:
+    known = isinstance(address, ipaddress.IPv4Address) or any(address in network for network in _PUBLIC_6)
+    return known and address.is_global and not address.is_multicast
+
+
 def _serves_nobody(address: Address) -> bool:
     return (
         address.is_link_local
@@ -76,13 +88,15 @@ def _serves_nobody(address: Address) -> bool:
         or address.is_multicast
         or address == _BROADCAST
         or address in _METADATA_6
+        or address in _LOCAL_NAT64
     )
 
 
 def _inner(address: Address) -> tuple[Address, ...]:
     if isinstance(address, ipaddress.IPv4Address):
         return ()
-    inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64 or address in _IPV4_COMPATIBLE:
+    inner = [address.sixtofour, *(address.teredo or ())]
+    is_isatap = int(address) >> 32 & 0xFFFFFFFF | 0x0200_0000 == _ISATAP
+    if is_isatap or any(address in network for network in _IPV4_INSIDE):
         inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return tuple(one for one in inner if one is not None)
