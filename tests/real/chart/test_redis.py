@@ -1,10 +1,13 @@
-"""The Redis of the chart: its arguments, given to a real server."""
+"""The Redis of the chart: its command and its probe, on a real server."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -17,39 +20,97 @@ from devcluster.waiting import wait_until
 pytestmark = pytest.mark.real
 
 CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
-PASSWORD = "abcXYZ123"
+PASSWORD = """ "a" 'b' \\c \\" $HOME $(id) `id` #d %s é
+EOF
+protected-mode no """
+START_SECONDS = 60
 
 
-def arguments(folder: Path) -> list[str]:
-    """As the kubelet would give them, with a folder of this machine."""
+@dataclass(frozen=True)
+class Server:
+    """A server that was started as the kubelet starts the chart's."""
+
+    process: subprocess.Popen[bytes]
+    socket: Path
+    container: dict[str, Any]
+
+
+def container() -> dict[str, Any]:
     made = yaml.safe_load(
         helm("template", "r", CHART, "--show-only", "templates/redis/redis.yaml").stdout.split("---\n")[-1]
     )
-    (container,) = made["spec"]["template"]["spec"]["containers"]
-    return [one.replace("$(REDISCLI_AUTH)", PASSWORD).replace("/data", str(folder)) for one in container["args"]]
+    (one,) = made["spec"]["template"]["spec"]["containers"]
+    return dict(one)
+
+
+def command(made: dict[str, Any], folder: Path) -> list[str]:
+    """As the kubelet would give it, with a folder of this machine."""
+    whole = [*made["command"], *made["args"]]
+    return [one.replace("$(REDISCLI_AUTH)", PASSWORD).replace("/data", str(folder)) for one in whole]
+
+
+def environment(password: str, *folders: Path) -> dict[str, str]:
+    path = os.pathsep.join([*map(str, folders), str(redis_server().parent), os.environ["PATH"]])
+    return os.environ | {"PATH": path, "REDISCLI_AUTH": password}
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[redis.Redis]:
-    path = tmp_path / "redis.sock"
-    process = subprocess.Popen([redis_server(), *arguments(tmp_path), "--port", "0", "--unixsocket", path])
+def server(tmp_path: Path) -> Iterator[Server]:
+    made, path = container(), tmp_path / "redis.sock"
+    # It would write another command line over its own, after a moment in which everybody could have read that.
+    options = ["--port", "0", "--unixsocket", str(path), "--set-proc-title", "no"]
+    process = subprocess.Popen([*command(made, tmp_path), *options], env=environment(PASSWORD))
     try:
-        wait_until(path.is_socket, "the server to listen")
-        with redis.Redis(unix_socket_path=str(path), password=PASSWORD, decode_responses=True) as one:
-            yield one
+        wait_until(lambda: process.poll() is not None or path.is_socket(), "the server to listen")
+        yield Server(process, path, made)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(START_SECONDS)
 
 
-def test_it_asks_for_the_password(client: redis.Redis, tmp_path: Path) -> None:
-    with (
-        redis.Redis(unix_socket_path=str(tmp_path / "redis.sock")) as stranger,
-        pytest.raises(redis.AuthenticationError),
-    ):
+@pytest.fixture
+def client(server: Server) -> Iterator[redis.Redis]:
+    with redis.Redis(unix_socket_path=str(server.socket), password=PASSWORD, decode_responses=True) as one:
+        yield one
+
+
+def test_it_asks_for_the_password_whatever_is_in_it(server: Server, client: redis.Redis) -> None:
+    with redis.Redis(unix_socket_path=str(server.socket)) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
 
     assert client.ping()
+    assert client.config_get("requirepass") == {"requirepass": PASSWORD}
+
+
+def test_its_password_is_in_no_argument(server: Server) -> None:
+    line = Path(f"/proc/{server.process.pid}/cmdline").read_bytes().decode()
+
+    assert line.startswith("redis-server\0")  # the shell is gone: signals reach the server
+    assert "noeviction" in line
+    assert PASSWORD not in line
+    assert "requirepass" not in line
+
+
+@pytest.mark.parametrize(("password", "ready"), [(PASSWORD, True), ("another", False)])
+def test_its_probe_shows_the_password(server: Server, tmp_path: Path, password: str, ready: bool) -> None:
+    there = tmp_path / "redis-cli"
+    there.write_text(f'#!/bin/sh\nexec "{redis_server().parent / "redis-cli"}" -s "{server.socket}" "$@"\n')
+    there.chmod(0o755)
+
+    done = subprocess.run(
+        server.container["readinessProbe"]["exec"]["command"], env=environment(password, tmp_path), check=False
+    )
+
+    assert (done.returncode == 0) is ready
+
+
+def test_it_does_not_start_without_a_password(tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(container(), tmp_path), env=environment(""), capture_output=True, check=False, timeout=START_SECONDS
+    )
+
+    assert done.returncode != 0
+    assert b"there is none" in done.stderr
 
 
 def test_it_keeps_everything(client: redis.Redis) -> None:

@@ -17,6 +17,13 @@ SELECTOR = {
     "app.kubernetes.io/instance": "reconstruction",
     "app.kubernetes.io/component": "redis",
 }
+START = """\
+password=$(printf %s "$REDISCLI_AUTH" | od -An -v -tx1 | tr -d ' \\n' | sed 's/../\\\\x&/g')
+: "${password:?there is none}"
+exec redis-server "$@" - <<EOF
+requirepass "$password"
+EOF
+"""
 EXTERNAL: dict[str, Any] = {"enabled": False, "external": {"existingSecret": "our-redis"}}
 
 
@@ -62,7 +69,7 @@ def test_the_stateful_set_as_a_whole(render: Render) -> None:
                         "name": "redis",
                         "image": "docker.io/library/redis:7.4",
                         "imagePullPolicy": "IfNotPresent",
-                        "command": ["redis-server"],
+                        "command": ["sh", "-c", START, "redis-server"],
                         "args": [
                             "--dir",
                             "/data",
@@ -72,8 +79,6 @@ def test_the_stateful_set_as_a_whole(render: Render) -> None:
                             "256mb",
                             "--maxmemory-policy",
                             "noeviction",
-                            "--requirepass",
-                            "$(REDISCLI_AUTH)",
                         ],
                         "env": [
                             {
@@ -115,6 +120,27 @@ def test_its_password_is_made_up_and_fits_into_an_address(render: Render) -> Non
 
     assert len(password) == 32
     assert password.isalnum()
+
+
+@pytest.mark.parametrize("values", [{}, {"redis": EXTERNAL}], ids=["its-own", "external"])
+def test_no_secret_is_an_argument_of_any_process(render: Render, values: dict[str, Any]) -> None:
+    objects = render(values)
+    secrets = {
+        base64.b64decode(value).decode()
+        for (kind, _), one in objects.items()
+        if kind == "Secret"
+        for value in one["data"].values()
+    }
+
+    for (kind, name), one in objects.items():
+        if kind not in ("Deployment", "StatefulSet"):
+            continue
+        for container in one["spec"]["template"]["spec"]["containers"]:
+            given = " ".join([*container.get("command", []), *container.get("args", [])])
+            names = {each["name"] for each in container["env"] if "secretKeyRef" in each.get("valueFrom", {})}
+            assert names, f"{name} gets no secret: this test looks for them in the wrong place"
+            assert not any(secret in given for secret in secrets), name
+            assert not any(f"$({each})" in given for each in names), name  # the kubelet would fill it in
 
 
 def test_no_two_releases_have_the_same_password(render: Render) -> None:
