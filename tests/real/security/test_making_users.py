@@ -1,0 +1,65 @@
+"""The command by which docs/security.md makes the users of Redis."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+from pathlib import Path
+
+import pytest
+import redis
+
+from devcluster import Redis
+from devcluster.system import REPOSITORY
+from devcluster.toolchain import redis_server
+from tests.real.security.redis_users import rules
+
+pytestmark = pytest.mark.real
+
+ADMIN = secrets.token_urlsafe(12)
+PASSWORDS = {"operator": """ "a" 'b' \\c \\" $HOME $(id) `id` #d ~* é""", "worker": secrets.token_urlsafe(12)}
+
+
+def documented() -> str:
+    """The one block of commands in that page that makes users."""
+    blocks = re.findall(r"(?:^ {4}.*\n)+", (REPOSITORY / "docs" / "security.md").read_text(), re.MULTILINE)
+    (found,) = [one for one in blocks if "ACL SETUSER" in one]
+    return str(found)
+
+
+def noting_redis_cli(server: Redis, notes: Path) -> str:
+    """A script that notes its arguments, and speaks to that server."""
+    program = redis_server().parent / "redis-cli"
+    return f'#!/bin/sh\nprintf \'%s\\n\' "called" "$@" >>"{notes}"\nexec "{program}" -p {server.port} "$@"\n'
+
+
+def test_it_gives_each_its_rights_and_its_password_and_shows_that_to_nobody(tmp_path: Path) -> None:
+    (tmp_path / "manifests").symlink_to(REPOSITORY / "manifests")
+    for side, password in PASSWORDS.items():
+        (tmp_path / f"{side}.password").write_text(f"{password}\n")
+    notes, programs = tmp_path / "notes", tmp_path / "programs"
+    programs.mkdir()
+    with Redis(password=ADMIN) as server:
+        (programs / "redis-cli").write_text(noting_redis_cli(server, notes))
+        (programs / "redis-cli").chmod(0o755)
+
+        done = subprocess.run(
+            ["sh", "-c", documented()],
+            cwd=tmp_path,
+            env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": ADMIN},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+        assert done.stdout.split() == ["OK", "OK"]
+        assert notes.read_text().split() == ["called", "called"]  # and with no argument at all
+        with redis.Redis.from_url(server.url(), decode_responses=True) as admin:
+            for side, password in PASSWORDS.items():
+                expected = f"expected-{side}"
+                admin.execute_command("ACL", "SETUSER", expected, "on", f">{password}", *rules(side))
+                assert admin.acl_getuser(f"reconstruction-{side}") == admin.acl_getuser(expected)
+                with redis.Redis.from_url(server.url(user=f"reconstruction-{side}", password=password)) as client:
+                    assert client.ping()
