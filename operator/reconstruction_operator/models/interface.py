@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+"""What photos may be, as Pillow calls it. A model names them when it opens one: Pillow would ask its other readers, too, and
+one file can be a picture of two kinds, of which the task has checked the first alone."""
+
 
 class Step(enum.IntEnum):
     """The six steps of every job, in order. The task itself does LOAD and FINALIZE; the model does what is between."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Report, Result, Step, Work
 
 _MODULES = ("torch", "trellis", "spconv", "nvdiffrast", "PIL")
 _WEIGHTS = "Stable-X/trellis-vggt-v0-2"
@@ -98,7 +98,7 @@ def _reconstruct(work: Work, report: Report) -> Result:
     pipeline.cuda()
     images: list[Any] = []
     for count, photo in enumerate(work.photos, start=1):
-        with image_class.open(photo.path) as image:
+        with image_class.open(photo.path, formats=PHOTO_FORMATS) as image:
             images.append(pipeline.preprocess_image(image.convert("RGBA")))
         report(Step.PREPROCESS, 0.5 + 0.5 * count / len(work.photos), f"background {count}/{len(work.photos)}")
 

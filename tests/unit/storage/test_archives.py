@@ -202,6 +202,9 @@ def test_long_names_and_folders_come_out_of_a_tar(tmp_path: Path, into: Path, li
             lzma.compress(tarred(("a.jpg", b"x" * 5000)))[:100], "damaged: it is cut off", id="tar.xz: cut off"
         ),
         pytest.param(b"Rar!\x1a\x07\x00", "neither a folder nor an archive", id="another kind of archive"),
+        pytest.param(
+            b"\xff\xd8\xff\xe0" + zipped(("a.jpg", b"x")), "neither a folder nor an archive", id="one behind a photo"
+        ),
         pytest.param(b"", "neither a folder nor an archive", id="an empty file"),
     ],
 )

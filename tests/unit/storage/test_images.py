@@ -53,12 +53,16 @@ def test_a_jpeg_with_more_pictures_behind_it_is_taken(into: Path, limits: Limits
     assert [one.path.name for one in check(into, limits)] == ["a.jpg"]
 
 
+@pytest.mark.parametrize(("kind", "name"), [("JPEG", "a.jpg"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("TIFF", "a.tif")])
 def test_a_polyglot_is_the_photo_that_it_begins_as_and_nothing_else(
-    into: Path, limits: Limits, make_photo: MakePhoto
+    kind: str, name: str, into: Path, limits: Limits, make_photo: MakePhoto
 ) -> None:
-    (into / "a.jpg").write_bytes(make_photo("JPEG") + b"PK\x03\x04 an archive <script>of sorts</script>")
+    content = make_photo(kind) + b"PK\x03\x04 an archive <script>of sorts</script>"
+    (into / name).write_bytes(content)
 
-    assert [(one.path.name, one.width, one.height) for one in check(into, limits)] == [("a.jpg", 64, 48)]
+    assert check(into, limits) == (images.CheckedImage(into / name, 64, 48, len(content)),)
+
+    assert [(path.name, path.read_bytes()) for path in into.iterdir()] == [(name, content)]  # as it came
 
 
 def test_a_photo_with_the_suffix_of_another_kind_gets_its_own(

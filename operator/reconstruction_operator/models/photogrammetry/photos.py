@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, ImageOps
 
-from reconstruction_operator.models.interface import ModelFailure, Photo
+from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Photo
 from reconstruction_operator.models.photogrammetry.progress import Progress
 
 _JPEG_QUALITY = 95
@@ -76,7 +76,7 @@ def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
 
 def _read(source: Path, max_size: int) -> tuple[Image.Image, str, float | None]:
     """The upright RGB photo, its camera's maker and model, and its relative focal length."""
-    with Image.open(source) as image:
+    with Image.open(source, formats=PHOTO_FORMATS) as image:
         exif = image.getexif()
         relative = relative_focal_length(dict(exif.get_ifd(ExifTags.IFD.Exif)), max(image.size))
         camera = f"{exif.get(ExifTags.Base.Make, '')}|{exif.get(ExifTags.Base.Model, '')}"
