@@ -86,10 +86,11 @@ def _files_must_go(case: Case, *, expired: bool) -> bool:
     if expired:
         # Whether a worker is known to have begun an attempt. Otherwise the object need not wait: its record is cleaned up.
         return case.stored.attempt > 1 or case.stored.worker is not None
-    # A worker that ends a cancelled attempt deletes the job's files itself; the operator has none to delete with. Also
-    # where nobody is known to have begun: it may have ended while no operator looked, before Redis forgot it.
+    # A worker that ends a cancelled attempt deletes the job's files itself, if it can; the operator has none to delete
+    # with. Also where nobody is known to have begun: it may have ended while no operator looked, before Redis forgot it.
     end = case.seen.end
-    return case.stored.phase is Phase.CANCELLED and case.job.sent and end is not None and not end.worker
+    undone = end is not None and (end.files_left or not end.worker)
+    return case.stored.phase is Phase.CANCELLED and case.job.sent and undone
 
 
 def _expiry(case: Case) -> datetime | None:

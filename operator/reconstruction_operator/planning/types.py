@@ -85,6 +85,7 @@ class End:
     inputs: Inputs | None = None
     outputs: Outputs | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
+    files_left: bool = False  # of a cancelled job: the worker could not delete them
 
 
 @dataclass(frozen=True, slots=True)

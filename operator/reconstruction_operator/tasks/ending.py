@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redis.exceptions import RedisError
 
@@ -80,7 +80,8 @@ def settle(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
     """Has `end` recorded; gives back the end that counts, or None if the attempt is somebody else's.
 
     A confirmed cancel beats any other end: then the job's files are deleted first, so that Cancelled is never said of a
-    job that still has something lying about. While Redis is away this goes on trying.
+    job that still has something lying about, unless that cannot be deleted: the end says so, and the operator orders the
+    deletion until it succeeds. While Redis is away this goes on trying.
 
     Raises:
         RedisAwayTooLongError: for `patience_seconds`.
@@ -92,7 +93,7 @@ def settle(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
             if _is_overtaken(heartbeat):
                 logger.warning("attempt %s has been overtaken: what it was told of a cancel is old", ownership.task_id)
                 return None
-            delete_files(ownership.job_id)
+            end = replace(end, files_left=not _delete_files(ownership.job_id))
         reply = _finish(end, ownership, heartbeat, deadline)
         match reply.verdict:
             case FinishVerdict.RECORDED | FinishVerdict.ALREADY:
@@ -106,12 +107,14 @@ def settle(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
                 end = End(Outcome.CANCELLED, "CANCELLED", f"cancelled when it was {_done(end)}", worker=end.worker)
 
 
-def delete_files(job_id: str) -> None:
-    """Deletes the job's files. What cannot be deleted is said in the log: it must not keep a cancelled job alive."""
+def _delete_files(job_id: str) -> bool:
+    """Whether the job's files are deleted. What cannot be is said in the log: it must not keep a cancelled job alive."""
     try:
         file_handler.delete_job_files(job_id)
     except OSError as error:
         logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the text says it all
+        return False
+    return True
 
 
 def report_folder(owner: Owner) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from reconstruction_operator.tasks.workspace import Workspace
 _MANIFEST_VERSION = 1
 _CHUNK_BYTES = 1 << 20
 _MAX_MANIFEST_BYTES = 1 << 20
+_OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}  # what rename(2) says of a target that is in the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,31 +113,53 @@ def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | N
     """Renames the attempt's output to the job's; None if it did.
 
     With `replace` an earlier result makes way. Without, a sealed one stands, and is given back: another attempt of this
-    job was faster.
+    job was faster. At no moment is it out of its place, unless what lay there was none: whoever was overtaken may stand
+    still anywhere in here, and go on when its successor's result has been reported.
 
     Raises:
         InterruptedRunError: a later attempt has taken over, or the job's files were deleted.
 
     """
     target = file_handler.output_dir(job_id)
-    standing = None if replace else read_sealed(job_id)
-    if standing is not None:
-        return standing
-    previous = file_handler.set_aside(target, ".replaced-")
-    try:
-        workspace.output.rename(target)
-    except FileNotFoundError:
-        raise InterruptedRunError(Interruption(Kind.OVERTAKEN)) from None
-    if previous is not None:
-        with contextlib.suppress(OSError):  # it is out of the way, and goes with the job's folder
-            file_handler.delete_tree(previous)
+    while not _take_place(workspace.output, target):
+        standing = None if replace else read_sealed(job_id)
+        if standing is not None:
+            return standing
+        _clear(target, job_id, replace=replace)
     _sync(target.parent)
     return None
 
 
+def _take_place(output: Path, target: Path) -> bool:
+    """Renames it there unless something is there; says whether it did."""
+    try:
+        output.rename(target)
+    except FileNotFoundError:
+        raise InterruptedRunError(Interruption(Kind.OVERTAKEN)) from None
+    except OSError as error:
+        if error.errno not in _OCCUPIED:
+            raise
+        return False
+    return True
+
+
+def _clear(target: Path, job_id: str, *, replace: bool) -> None:
+    """Moves away what lies there, and deletes it; a result that somebody has just put there goes back to its place."""
+    previous = file_handler.set_aside(target, ".replaced-")
+    if previous is None:
+        return
+    with contextlib.suppress(OSError):  # it is out of the way, and goes with the job's folder
+        if not replace and _sealed(previous, job_id) is not None:
+            previous.rename(target)
+        file_handler.delete_tree(previous)
+
+
 def read_sealed(job_id: str) -> Manifest | None:
     """The manifest of the job's output, if all its files are there in full size; else None."""
-    folder = file_handler.output_dir(job_id)
+    return _sealed(file_handler.output_dir(job_id), job_id)
+
+
+def _sealed(folder: Path, job_id: str) -> Manifest | None:
     try:
         with (folder / MANIFEST).open("rb") as file:
             manifest = Manifest.from_json(json.loads(file.read(_MAX_MANIFEST_BYTES)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator.services import file_handler
+from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -51,22 +52,28 @@ class Workspace:
 def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     """A fresh folder for a run of that attempt.
 
-    The folders of all other runs are renamed away first, and then deleted: one that still goes on, because its worker
-    cannot hear that it was overtaken, fails in its last rename. No two have the same name, so that it neither writes into
-    its successor's nor deletes that. A bare task disturbs nobody but an earlier run of its own.
+    The folders of earlier attempts are renamed away, and then deleted: one that still goes on, because its worker cannot
+    hear that it was overtaken, fails in its last rename. No two runs have the same name, so that it neither writes into
+    its successor's folder nor deletes that. A bare task disturbs nobody but an earlier run of its own.
 
     Raises:
+        InterruptedRunError: a later attempt is there already.
         OSError: the job folders cannot be written.
 
     """
     attempts = file_handler.attempts_dir(job_id)
-    attempts.mkdir(parents=True, exist_ok=True)
     prefix = file_handler.bare_prefix(task_id) if attempt is None else file_handler.attempt_prefix(attempt)
-    for one in list(attempts.iterdir()):
-        if one.name.startswith(prefix) or (attempt is not None and one.name[:1].isdigit()):
-            file_handler.set_aside(one, _GONE)
     workspace = Workspace(attempts / f"{prefix}{uuid.uuid4().hex[:_RUN_LENGTH]}")
-    for folder in (workspace.root, workspace.photos, workspace.scratch, workspace.output):
+    # Its own first, and then a look at the others: of two that do so at once, the later attempt's is always seen.
+    _make(workspace.root)
+    others = [one for one in attempts.iterdir() if one != workspace.root]
+    if attempt is not None and any(_number(one) > attempt for one in others):
+        workspace.discard()
+        raise InterruptedRunError(Interruption(Kind.OVERTAKEN))
+    for one in others:
+        if one.name.startswith(prefix) or (attempt is not None and _number(one) > 0):
+            file_handler.set_aside(one, _GONE)
+    for folder in (workspace.photos, workspace.scratch, workspace.output):
         folder.mkdir()
     for one in attempts.glob(f"{_GONE}*"):
         try:
@@ -74,3 +81,19 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
         except OSError as error:
             logger.warning("could not delete %s, which an earlier attempt left: %s", one, error)
     return workspace
+
+
+def _make(folder: Path) -> None:
+    while True:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileNotFoundError:
+            continue  # an attempt that was over has just discarded its own, and the empty folders above it
+        return
+
+
+def _number(folder: Path) -> int:
+    """Of the attempt whose run works there; 0 for anything else."""
+    digits = folder.name.partition("-")[0]
+    return int(digits) if digits.isdecimal() else 0

@@ -78,7 +78,6 @@ class Installation:
         self.asked: set[str] = set()  # jobs of which the job manager requested a cancel, perhaps after it was confirmed
         self.cleared: set[str] = set()  # jobs of which the job manager took back a cancel, perhaps a confirmed one
         self.vanished: set[str] = set()  # jobs of which a folder has vanished
-        self.unwritable: set[str] = set()  # jobs of which a file could not be written, moved or deleted
         self.granted: dict[str, str] = {}  # task -> token that was given the claim
         self._compared = compared
         self._budget: int | None = None  # how many actions an operator has left until it dies
@@ -410,7 +409,6 @@ class Installation:
 
     def fail(self, run: Run, fault: OSError) -> None:
         """What it is about to do to a file cannot be done."""
-        self.unwritable.add(run.message.job)
         self.visited.add(f"{fault.strerror} at {run.fiber.point}")
         self._step(run, lambda: run.fiber.fail(fault))
 

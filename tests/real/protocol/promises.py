@@ -29,6 +29,7 @@ class Promises(Installation):
     def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
         super().__init__(client, jobs, compared=compared)
         self.outputs: dict[str, str] = {}  # job -> token whose output was sealed
+        self.rooms: dict[str, set[str]] = {}  # job -> the folders that its attempts work in
         self.succeeded: dict[str, str] = {}  # job -> the same, once the status said so
         self.asserted: set[str] = set()  # jobs whose cancel a leader has confirmed in Redis, before any end
 
@@ -46,18 +47,25 @@ class Promises(Installation):
         )
 
     def moved(self, run: Run) -> None:
-        """What a run did to its job's output: nobody but who may touches it."""
+        """What a run did to its job's files: nobody but who may touches them."""
         job = run.message.job
         token = self.sealed(job)
         if token is None and job in self.outputs:
             gone = self.outputs.pop(job)
-            heard = run.heartbeat is not None and run.heartbeat.interruption is not None
-            cancelled = heard or self.keys.cancel(job) in self.now().values
-            ordered = run.message.attempt == 0
-            assert ordered or cancelled or job in self.vanished, f"{run} took away the output of {gone}"
+            assert self._may_delete(run), f"{run} took away the output of {gone}"
         elif token is not None:
             assert self.outputs.setdefault(job, token) == token, f"{run} replaced the output of {self.outputs[job]}"
             self._is_whole(job)
+        rooms = {one.name for one in file_handler.attempts_dir(job).glob("[1-9]*")}
+        for name in self.rooms.get(job, set()) - rooms:
+            earlier = int(name.partition("-")[0]) <= run.message.attempt
+            assert earlier or self._may_delete(run), f"{run} took away the folder of a later attempt, {name}"
+        self.rooms[job] = rooms
+
+    def _may_delete(self, run: Run) -> bool:
+        heard = run.heartbeat is not None and run.heartbeat.interruption is not None
+        cancelled = heard or self.keys.cancel(run.message.job) in self.now().values
+        return cancelled or run.message.attempt == 0 or run.message.job in self.vanished
 
     def _is_whole(self, job: str) -> None:
         output = file_handler.output_dir(job)
@@ -176,12 +184,9 @@ class Promises(Installation):
         return found
 
     def _cancelled(self) -> list[str]:
-        """Jobs that ended so. Not those of which a worker could not delete a file: it says so in its log."""
-        return [
-            job
-            for job, thing in self.objects.items()
-            if thing.status.phase is Phase.CANCELLED and not thing.deleted and job not in self.unwritable
-        ]
+        """Jobs that ended so, and whose objects are there."""
+        found = self.objects.items()
+        return [job for job, thing in found if thing.status.phase is Phase.CANCELLED and not thing.deleted]
 
     def _has_files(self, job: str) -> bool:
         folder = file_handler.job_dir(job)

@@ -134,6 +134,15 @@ def test_files_go_when_the_operator_itself_cancelled(look: Look, attempt: int) -
     assert look(replace(seen, cleaned=True), status).actions == ()
 
 
+def test_files_go_when_the_worker_that_cancelled_could_not_delete_them(look: Look) -> None:
+    seen = ended(Phase.CANCELLED)
+    left = replace(seen, end=replace(ENDS[Phase.CANCELLED], files_left=True))
+
+    assert look(left, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == (DeleteFiles("celery"),)
+    assert look(replace(left, cleaned=True), over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
+    assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
+
+
 def test_an_object_whose_time_is_over_does_not_wait_for_the_files_of_an_attempt_that_nobody_is_known_to_have_begun(
     look: Look,
 ) -> None:

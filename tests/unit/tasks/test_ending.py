@@ -109,6 +109,7 @@ def test_a_cancel_beats_every_other_end_and_the_files_go_first(
     end = ending.settle(End(outcome, "X"), ownership, beating, patience_seconds=1.0)
     assert end is not None
     assert end.outcome is Outcome.CANCELLED
+    assert not end.files_left
     assert list(jobs_dir.iterdir()) == []
 
 
@@ -139,7 +140,9 @@ def test_files_that_cannot_be_deleted_do_not_keep_a_cancelled_job_alive(
     ownership = owned()
     ownership.claim()
     cancelled = End(Outcome.CANCELLED, "CANCELLED")
-    assert ending.settle(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0) is not None
+    end = ending.settle(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0)
+    assert end is not None
+    assert end.files_left
 
 
 @pytest.mark.parametrize(

@@ -48,3 +48,28 @@ def test_of_two_runs_of_one_attempt_the_first_neither_publishes_nor_harms_the_se
     (second.output / "model.glb").write_text("of the second")
     assert publish(second, "job", replace=attempt is None) is None
     assert (file_handler.output_dir("job") / "model.glb").read_text() == "of the second"
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_a_later_attempt_that_is_there_already_is_not_disturbed() -> None:
+    second = prepare("job", "job-2", 2)
+
+    with pytest.raises(InterruptedRunError):
+        prepare("job", "job-1", 1)
+
+    assert [one.name for one in second.root.parent.iterdir()] == [second.root.name]
+    (second.output / "model.glb").write_text("of the second")
+    assert publish(second, "job", replace=False) is None
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_what_is_in_the_way_of_a_result_and_is_none_makes_way() -> None:
+    file_handler.job_dir("job").mkdir(parents=True)
+    file_handler.output_dir("job").write_text("no folder")
+    workspace = prepare("job", "job-1", 1)
+    (workspace.output / "model.glb").write_text("a mesh")
+
+    assert publish(workspace, "job", replace=False) is None
+
+    assert (file_handler.output_dir("job") / "model.glb").read_text() == "a mesh"
+    assert sorted(one.name for one in file_handler.job_dir("job").iterdir()) == ["attempts", "output"]

@@ -165,6 +165,7 @@ def parse_end(data: Mapping[str, Any]) -> End:
         inputs=codec.decode(Inputs, inputs) if isinstance(inputs, Mapping) else None,
         outputs=codec.decode(Outputs, outputs) if isinstance(outputs, Mapping) else None,
         quality=quality if isinstance(quality, Mapping) else {},
+        files_left=data.get("filesLeft") is True,
     )
     return cut_end(end)
 
