@@ -79,7 +79,14 @@ def scraped(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 timeout_seconds=120,
                 seen=lambda: [process.log_end() for process in system.processes.values()],
             )
-            run_jobs(Jobs(system, "dashboards"))
+            jobs = Jobs(system, "dashboards")
+            jobs.wait_phase(jobs.create("first"), "Succeeded")
+            wait_until(
+                lambda: prometheus.query("reconstruction_queue_wait_seconds_count > 0"),
+                "its wait to be scraped, so that a later one is seen to be added",
+                timeout_seconds=60,
+            )
+            run_jobs(jobs)
             ended = f"sum(reconstruction_worker_attempts_total) >= {ATTEMPTS} and sum(reconstruction_jobs_finished_total) >= {JOBS}"
             wait_until(lambda: prometheus.query(ended), "all ends to be scraped", timeout_seconds=60)
             time_of_last = time.time()
@@ -93,9 +100,7 @@ ATTEMPTS = 5
 
 
 def run_jobs(jobs: Jobs) -> None:
-    """Every outcome, each of them scraped while it happens."""
-    first = jobs.create("first")
-    jobs.wait_phase(first, "Succeeded")
+    """Every outcome."""
     names = {"second": "placeholder", "isolated": "rough-good", "failing": "rough-failure", "cancelled": "placeholder"}
     for name, model in names.items():
         parameters = {"parameters": {"stepSeconds": 20}} if name == "cancelled" else {}
