@@ -16,9 +16,9 @@ from tests.real.protocol.machine import Protocol
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 
-_EXAMPLES = 130  # that each key may be lost at each point is seen beside this, without chance
+_EXAMPLES = 160  # that each key may be lost at each point is seen beside this, without chance
 EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", _EXAMPLES))
-STEPS = int(os.environ.get("PROTOCOL_STEPS", "50"))  # of one example
+STEPS = int(os.environ.get("PROTOCOL_STEPS", "80"))  # of one example
 
 
 @pytest.mark.timeout(7200)
