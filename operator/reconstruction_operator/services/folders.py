@@ -1,7 +1,7 @@
 """Whose the job folders are, as they say themselves: what is left to clean up by when Redis has forgotten a job.
 
-An attempt's folder says it in `owner.json`, a published result in the `owner` of its `manifest.json`. The folder of a bare
-`delay()` says nothing, and is nobody's to delete.
+An attempt's folder says it in `owner.json`, a published result in the `owner` of its `manifest.json`. Both say as well where a
+copy of the result goes, or went. The folder of a bare `delay()` says nothing, and is nobody's to delete.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from reconstruction_operator import config
 from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.services import file_handler
 
 OWNER = "owner.json"
 MANIFEST = "manifest.json"
@@ -67,9 +68,37 @@ class Owner:
         return cls(check_job_id(job_id), install_id, namespace, name, queue, attempt)
 
 
-def note(root: Path, owner: Owner) -> None:
-    """Write into an attempt's folder whose it is."""
-    (root / OWNER).write_text(json.dumps(owner.to_json()) + "\n")
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where a copy of a job's result may lie, and the namespace whose limits hold for it."""
+
+    uri: str
+    namespace: str
+    published: bool  # the result became the job's, and may have been reported
+
+
+def note(root: Path, owner: Owner, output_uri: str) -> None:
+    """Write into an attempt's folder whose it is, and where it delivers (empty: nowhere)."""
+    (root / OWNER).write_text(json.dumps({**owner.to_json(), "outputUri": output_uri}) + "\n")
+
+
+def deliveries(job_id: str) -> tuple[Delivery, ...]:
+    """What the job's folder says of copies; of a place that two notes name, the published one."""
+    folder = file_handler.job_dir(job_id)
+    found: dict[str, Delivery] = {}
+    for file in file_handler.attempts_dir(job_id).glob(f"*/{OWNER}"):
+        data = _load(file)
+        _add(found, data.get("outputUri"), data.get("namespace"), published=False)
+    manifest = _load(folder / "output" / MANIFEST)
+    owner = manifest.get("owner")
+    if isinstance(owner, dict):
+        _add(found, manifest.get("uri"), owner.get("namespace"), published=True)
+    return tuple(found.values())
+
+
+def _add(found: dict[str, Delivery], uri: object, namespace: object, *, published: bool) -> None:
+    if isinstance(uri, str) and uri and isinstance(namespace, str):
+        found[uri] = Delivery(uri, namespace, published)
 
 
 def owners() -> Iterator[Owner]:
@@ -92,7 +121,15 @@ def _owner(folder: Path) -> Owner | None:
 
 
 def _read(file: Path, field: str) -> Owner | None:
-    with contextlib.suppress(OSError, KeyError, TypeError, ValueError), file.open("rb") as opened:
-        data = json.loads(opened.read(_MAX_BYTES))
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        data = _load(file)
         return Owner.from_json(data[field] if field else data)
     return None
+
+
+def _load(file: Path) -> dict[str, Any]:
+    """The object in the file; empty if there is none, or half of one."""
+    with contextlib.suppress(OSError, ValueError), file.open("rb") as opened:
+        data = json.loads(opened.read(_MAX_BYTES))
+        return data if isinstance(data, dict) else {}
+    return {}

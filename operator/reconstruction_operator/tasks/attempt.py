@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from redis.exceptions import RedisError
 
@@ -25,7 +26,7 @@ from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits
 from reconstruction_operator.tasks import ending, publishing, workspace
 from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.interruption import call_interruptibly
+from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind, call_interruptibly
 from reconstruction_operator.tasks.loading import load_photos
 from reconstruction_operator.tasks.measuring import Measures
 from reconstruction_operator.tasks.model_process import run_isolated
@@ -71,7 +72,6 @@ class Attempt:
         self._steps: Steps | None = None
         self._inputs: Inputs | None = None
         self._workspace: Workspace | None = None
-        self._delivered = False
         self._published = False
         self._measures = Measures()
         self._trace = AttemptTrace(order.job_id, order.task_id, order.worker, order.traceparent)
@@ -97,10 +97,11 @@ class Attempt:
             outputs.check_uri(self._output_uri, namespace=self._namespace)  # not only after an hour's work
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
         if order.envelope is not None:
-            folders.note(space.root, Owner.of(order.job_id, order.envelope))
+            folders.note(space.root, Owner.of(order.job_id, order.envelope), self._output_uri)
         sealed = None if order.envelope is None else publishing.read_sealed(order.job_id)
         if sealed is not None:
             logger.info("job %s has a sealed output of %s already", order.job_id, sealed.task_id)
+            self._deliver(file_handler.output_dir(order.job_id), sealed.uri)  # its copy may be gone
             return end_of(sealed, order.worker)
         self._steps = steps = Steps(
             job_id=order.job_id,
@@ -124,14 +125,36 @@ class Attempt:
         """To be called when its end is recorded, with the end that counts (None: the attempt was somebody else's)."""
         self._measures.ended(end)
         self._trace.ended(end)
-        if self._workspace is not None:
+        if self._withdraw(end) and self._workspace is not None:
             self._workspace.discard()
         if self._published and end is None and self._order.envelope is not None:
             # Its result lies there and nobody may know: the job may be gone from Redis, and from the API server as well.
             ending.report_folder(Owner.of(self._order.job_id, self._order.envelope))
-        if self._delivered and end is not None and end.outcome is not Outcome.SUCCEEDED:
-            with contextlib.suppress(OSError, StorageError):
-                outputs.withdraw(self._output_uri, self._order.job_id, namespace=self._namespace)
+
+    def _withdraw(self, end: End | None) -> bool:
+        """Takes back what was delivered of a result that does not count; False: it has to be done yet, and the note stays."""
+        order, space = self._order, self._workspace
+        if not self._output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
+            return True
+        if end is not None and end.outcome is Outcome.CANCELLED:
+            folder = None  # it is deleted by now; and no other attempt begins
+        elif space is None or publishing.read_sealed(order.job_id) is not None:
+            return True  # a published result is there to be reported, by another attempt if not by this one
+        else:
+            folder = space.root
+        try:
+            outputs.withdraw(self._output_uri, self._run(folder), namespace=self._namespace)
+        except outputs.OvertakenError:
+            return True
+        except StorageError as error:
+            logger.warning("what was delivered of job %s may not be deleted: %s", order.job_id, error)
+        except OSError as error:
+            logger.error("could not delete what was delivered of job %s: %s", order.job_id, error)  # noqa: TRY400
+            return False
+        return True
+
+    def _run(self, folder: Path | None) -> outputs.Run:
+        return outputs.Run(self._order.job_id, self._order.attempt or 0, folder)
 
     @property
     def _output_uri(self) -> str:
@@ -183,18 +206,25 @@ class Attempt:
         )
 
     def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:
-        order, uri, check = self._order, self._output_uri, self._heartbeat.check
+        order, check = self._order, self._heartbeat.check
         if not (space.output / "model.glb").is_file():
             raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh (model.glb)")
         manifest = call_interruptibly(lambda: self._seal(space, result, check), check)
-        if uri:
-            self._delivered = True
-            deliver = partial(outputs.deliver, space.output, uri, order.job_id, order.task_id, check)
-            call_interruptibly(lambda: deliver(namespace=self._namespace), check)
+        self._deliver(space.output, self._output_uri)
         steps.complete()
         faster = publishing.publish(space, order.job_id, replace=order.envelope is None)
         self._published = faster is None
         return end_of(faster or manifest, order.worker)
+
+    def _deliver(self, source: Path, uri: str) -> None:
+        if not uri or self._workspace is None:
+            return
+        run, check = self._run(self._workspace.root), self._heartbeat.check
+        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._namespace)
+        try:
+            call_interruptibly(deliver, check)
+        except outputs.OvertakenError:
+            raise InterruptedRunError(Interruption(Kind.OVERTAKEN)) from None
 
     def _seal(self, space: Workspace, result: Result, check: Callable[[], None]) -> Manifest:
         order = self._order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,26 @@ def result(tmp_path: Path) -> Path:
     (folder / "textures").mkdir(parents=True)
     (folder / "model.glb").write_bytes(b"mesh")
     (folder / "textures" / "a.png").write_bytes(b"picture")
-    (folder / "manifest.json").write_text(json.dumps({"jobId": "job1"}))
+    seal(folder)
     return folder
 
 
-def deliver(result: Path, uri: str, task_id: str = "job1-1") -> None:
-    outputs.deliver(result, uri, "job1", task_id, lambda: None)
+def seal(folder: Path, attempt: int = 1) -> None:
+    """As an attempt does: the manifest names all files."""
+    files = [
+        {"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size}
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    ]
+    (folder / "manifest.json").write_text(json.dumps({"jobId": "job1", "attempt": attempt, "files": files}))
+
+
+def run_of(attempt: int, job_id: str = "job1") -> outputs.Run:
+    return outputs.Run(job_id, attempt, folder=None)
+
+
+def deliver(result: Path, uri: str, attempt: int = 1) -> None:
+    outputs.deliver(result, uri, run_of(attempt), lambda: None)
 
 
 def names(folder: Path) -> list[str]:
@@ -52,7 +67,8 @@ def test_all_files_are_copied_and_nothing_else_is_left(root: Path, result: Path)
 def test_an_earlier_result_of_the_same_job_is_replaced(root: Path, result: Path) -> None:
     deliver(result, f"file://{root}/a/banana")
     (result / "model.glb").write_bytes(b"better")
-    deliver(result, f"file://{root}/a/banana", "job1-2")
+    seal(result, attempt=2)
+    deliver(result, f"file://{root}/a/banana", 2)
     assert (root / "a" / "banana" / "model.glb").read_bytes() == b"better"
     assert names(root / "a") == ["banana", *(f"banana/{name}" for name in names(result))]
 
@@ -74,6 +90,8 @@ def test_an_empty_folder_is_filled(root: Path, result: Path) -> None:
         pytest.param("file:///jobs/other/output", id="another job's folder"),
         pytest.param("s3://bucket/x", id="a scheme that is not written"),
         pytest.param("banana", id="no URI"),
+        pytest.param("file://{root}/.job2.1.0123456789abcdef0123456789abcdef.partial", id="a delivery under way"),
+        pytest.param("file://{root}/.job2.1.0123456789abcdef0123456789abcdef.partial/x", id="inside of one"),
     ],
 )
 def test_anything_else_is_refused_and_left_alone(uri: str, root: Path, result: Path) -> None:
@@ -94,12 +112,97 @@ def test_without_roots_nothing_is_delivered(root: Path, result: Path, monkeypatc
         deliver(result, f"file://{root}/banana")
 
 
+def test_a_copy_that_is_there_and_whole_is_left_alone_and_any_other_is_made_again(root: Path, result: Path) -> None:
+    mesh = root / "banana" / "model.glb"
+    deliver(result, f"file://{root}/banana")
+    before = mesh.stat().st_ino
+    deliver(result, f"file://{root}/banana", 2)
+    assert mesh.stat().st_ino == before
+    mesh.unlink()
+    deliver(result, f"file://{root}/banana", 2)
+    assert mesh.read_bytes() == b"mesh"
+    assert names(root / "banana") == names(result)
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "model.glb", ""])
+def test_of_a_result_that_is_not_whole_any_more_nothing_is_delivered(root: Path, result: Path, lost: str) -> None:
+    if lost:
+        (result / lost).unlink()
+    else:
+        shutil.rmtree(result)
+    with pytest.raises(outputs.OvertakenError):
+        deliver(result, f"file://{root}/banana")
+    assert names(root) == []
+
+
+@pytest.mark.parametrize("left", ["banana", f".job1.2.{'0' * 32}.partial"])
+def test_who_finds_something_of_a_later_attempt_was_overtaken(root: Path, result: Path, left: str) -> None:
+    shutil.copytree(result, root / left)
+    seal(root / left, attempt=2)
+    before = names(root)
+    with pytest.raises(outputs.OvertakenError):
+        deliver(result, f"file://{root}/banana")
+    outputs.withdraw(f"file://{root}/banana", run_of(1))
+    assert names(root) == before
+
+
+def test_who_finds_that_its_folder_is_gone_was_overtaken(root: Path, result: Path, tmp_path: Path) -> None:
+    deliver(result, f"file://{root}/banana")
+    before = names(root)
+    run = outputs.Run("job1", 1, folder=tmp_path / "gone")
+    with pytest.raises(outputs.OvertakenError):
+        outputs.deliver(result, f"file://{root}/banana", run, lambda: None)
+    with pytest.raises(outputs.OvertakenError):
+        outputs.withdraw(f"file://{root}/banana", run)
+    assert names(root) == before
+
+
+@pytest.mark.parametrize("theirs", ["job2", "job1.1", "xjob1"])
+def test_what_other_jobs_have_under_way_is_left_alone(root: Path, result: Path, theirs: str) -> None:
+    other = root / f".{theirs}.1.{'0' * 32}.partial"
+    other.mkdir()
+    deliver(result, f"file://{root}/banana")
+    outputs.withdraw(f"file://{root}/banana", run_of(1))
+    assert names(root) == [other.name]
+
+
 def test_what_was_delivered_can_be_withdrawn_and_nothing_else(root: Path, result: Path) -> None:
     deliver(result, f"file://{root}/banana")
-    outputs.withdraw(f"file://{root}/banana", "job2")
+    outputs.withdraw(f"file://{root}/banana", run_of(1, "job2"))
+    outputs.withdraw(f"file://{root}/banana", run_of(1), copy=False)
     assert (root / "banana").exists()
-    outputs.withdraw(f"file://{root}/banana", "job1")
+    outputs.withdraw(f"file://{root}/banana", run_of(1))
     assert names(root) == []
+    outputs.withdraw(f"file://{root}/nowhere/banana", run_of(1))
+    assert names(root) == []
+
+
+@pytest.mark.parametrize(
+    ("moved", "error"),
+    [
+        pytest.param("banana", StorageError, id="before the earlier result is moved"),
+        pytest.param("copy", OSError, id="before the new one is"),
+    ],
+)
+def test_a_folder_that_somebody_puts_there_in_the_last_moment_stays(
+    moved: str, error: type[Exception], *, root: Path, result: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def put_there_and_rename(path: Path, to: Path) -> Path:
+        if path.name == moved:
+            shutil.rmtree(root / "banana", ignore_errors=True)
+            (root / "banana").mkdir()
+            (root / "banana" / "thesis.txt").write_text("years of work")
+        return rename(path, to)
+
+    deliver(result, f"file://{root}/banana")
+    seal(result, attempt=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", put_there_and_rename)
+        with pytest.raises(error):
+            deliver(result, f"file://{root}/banana", 2)
+    assert names(root) == ["banana", "banana/thesis.txt"]
 
 
 def test_an_interrupted_copy_leaves_nothing(root: Path, result: Path) -> None:
@@ -107,5 +210,5 @@ def test_an_interrupted_copy_leaves_nothing(root: Path, result: Path) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        outputs.deliver(result, f"file://{root}/banana", "job1", "job1-1", check)
+        outputs.deliver(result, f"file://{root}/banana", run_of(1), check)
     assert names(root) == []

@@ -15,8 +15,9 @@ from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import job_manager, protocol
+from reconstruction_operator.services import file_handler, job_manager, protocol
 from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.tasks import publishing
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
@@ -271,12 +272,42 @@ def test_an_output_that_is_not_sealed_is_made_again(
     assert all((output / one["name"]).stat().st_size == one["bytes"] for one in manifest["files"])
 
 
-def test_a_copy_goes_to_the_output_location_as_well(
-    client: redis.Redis, jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    meshes = tmp_path / "meshes"
-    meshes.mkdir()
-    monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(meshes),))
+@pytest.fixture
+def meshes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "meshes"
+    folder.mkdir()
+    monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(folder),))
+    return folder
+
+
+class KilledError(BaseException):
+    """SIGKILL leaves no time for anything else."""
+
+
+def kill_before_publishing(meshes: Path) -> None:
+    """A worker dies when its result has been delivered, and not published."""
+
+    def die(*_args: object, **_kwargs: object) -> None:
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(publishing, "publish", die)
+        with pytest.raises(KilledError):
+            run(output_uri=f"file://{meshes}/banana")
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def end_by_the_operator(client: redis.Redis, attempt: int, outcome: Outcome, reason: str) -> None:
+    """Its worker is silent, or nobody has begun it."""
+    task, gone = TaskId(JOB, attempt), End(outcome, reason)
+    client.delete(Keys().alive(str(task)))
+    taken = protocol.run(client, protocol.take_claim(Keys(), fence=1, install_id="test", task=task, end=gone))
+    if not taken:
+        protocol.run(client, protocol.force_end(Keys(), fence=1, install_id="test", task=task, end=gone))
+    assert end(client, attempt).outcome is outcome
+
+
+def test_a_copy_goes_to_the_output_location_as_well(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
     run(output_uri=f"file://{meshes}/banana")
     outputs = end(client).outputs
     assert outputs is not None
@@ -286,6 +317,136 @@ def test_a_copy_goes_to_the_output_location_as_well(
         for folder in (jobs_dir / JOB / "output", meshes / "banana")
     )
     assert here == there
+    assert [path.name for path in meshes.iterdir()] == ["banana"]
+
+
+@pytest.mark.parametrize("ended_by", ["the operator", "an attempt that had not begun"])
+def test_what_a_killed_worker_delivered_goes_when_the_job_is_cancelled(
+    ended_by: str, client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    kill_before_publishing(meshes)
+    attempt = 1
+    if ended_by != "the operator":
+        end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+        attempt = 2
+        want(client, attempt)
+    job_manager.assert_cancelled(JOB)
+    end_by_the_operator(client, attempt, Outcome.CANCELLED, "CANCELLED")
+    clean_up(JOB)
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_what_a_killed_worker_delivered_goes_when_the_next_attempt_is_cancelled_early(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    kill_before_publishing(meshes)
+    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+    want(client, 2)
+    job_manager.assert_cancelled(JOB)
+    assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_what_a_killed_worker_delivered_goes_when_the_next_attempt_fails(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    kill_before_publishing(meshes)
+    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+    want(client, 2)
+    with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
+        run(2, model="photogrammetry", input_uri="file:///etc", output_uri=f"file://{meshes}/banana")
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_an_attempt_that_was_overtaken_before_it_published_takes_its_copy_back(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "BEAT_SECONDS", 0.02)
+    publish = publishing.publish
+
+    def overtake(*args: Any, **kwargs: Any) -> Any:
+        want(client, 2)
+        (folder,) = (jobs_dir / JOB / "attempts").glob("1-*/output")
+        file_handler.delete_tree(folder)
+        return publish(*args, **kwargs)
+
+    monkeypatch.setattr(publishing, "publish", overtake)
+    with pytest.raises(Ignore):
+        run(1, output_uri=f"file://{meshes}/banana")
+    assert list(meshes.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["is there", "has expired"])
+def test_the_published_copy_of_a_cancelled_job_goes_with_its_files_and_that_of_another_stays(
+    flag: str, client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == []
+    assert (meshes / "banana" / "model.glb").is_file()
+
+    client.flushall()
+    want(client, 1)
+    run(output_uri=f"file://{meshes}/banana")
+    client.delete(Keys().end(f"{JOB}-1"), Keys().claim(f"{JOB}-1"))  # it had published, and was killed then
+    end_by_the_operator(client, 1, Outcome.CANCELLED, "CANCELLED")
+    if flag == "is there":
+        job_manager.assert_cancelled(JOB)
+    clean_up(JOB)
+    assert list(meshes.iterdir()) == []
+
+
+def test_a_copy_that_may_not_be_deleted_any_more_does_not_keep_the_job_folder(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_before_publishing(meshes)
+    monkeypatch.setattr(config, "OUTPUT_ROOTS", ())
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == []
+    assert (meshes / "banana").is_dir()
+
+
+def test_a_copy_that_cannot_be_deleted_is_deleted_by_the_next_order(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise PermissionError
+
+    kill_before_publishing(meshes)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "mkdir", refuse)
+        with pytest.raises(PermissionError):
+            clean_up(JOB)
+    (seen,) = protocol.run(client, protocol.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
+    assert not seen.cleaned
+    clean_up(JOB)
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_copy_that_is_gone_is_made_again_when_an_attempt_finds_the_sealed_output(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    file_handler.delete_tree(meshes / "banana")
+    want(client, 2)
+    run(2, output_uri=f"file://{meshes}/banana")
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def test_a_reported_copy_stays_when_a_late_run_of_the_same_attempt_is_stopped(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    client.flushall()  # it has forgotten that the attempt ended
+    want(client, 1)
+    stop(client, 1, StopReason.SUPERSEDED)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "stopped"
+    assert (meshes / "banana" / "model.glb").is_file()
 
 
 def test_an_output_location_that_is_not_allowed_fails_and_leaves_nothing(client: redis.Redis, jobs_dir: Path) -> None:
@@ -295,11 +456,8 @@ def test_an_output_location_that_is_not_allowed_fails_and_leaves_nothing(client:
 
 
 def test_a_copy_of_a_job_that_is_cancelled_in_the_last_moment_goes_too(
-    client: redis.Redis, jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meshes = tmp_path / "meshes"
-    meshes.mkdir()
-    monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(meshes),))
     monkeypatch.setattr(config, "PLACEHOLDER_STEP_SECONDS", 0.3)
     monkeypatch.setattr(config, "BEAT_SECONDS", 0.02)
     watch = protocol.run

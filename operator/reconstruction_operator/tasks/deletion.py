@@ -1,0 +1,37 @@
+"""All files of a job go: its folder, and what it has left where it delivers."""
+
+from __future__ import annotations
+
+import logging
+
+from reconstruction_operator.services import file_handler, folders
+from reconstruction_operator.services.storage import outputs
+from reconstruction_operator.services.storage.errors import StorageError
+
+logger = logging.getLogger(__name__)
+
+_GONE = ".gone-"  # as those that an attempt takes away from its predecessors
+
+
+def delete(job_id: str, *, cancelled: bool) -> bool:
+    """Deletes the job's files; says whether there were any. May be repeated, and carried on after it was cut off.
+
+    A copy that was delivered stays if its result was published, and may have been reported; not if the job is `cancelled`.
+
+    Raises:
+        ValueError: the job id is not safe.
+        OSError, OvertakenError: something could not be deleted. The folder still says what.
+
+    """
+    attempts = file_handler.attempts_dir(job_id)
+    # Runs that still go on find that out before they deliver. Their notes stay until all that they name is gone.
+    for folder in list(attempts.iterdir()) if attempts.is_dir() else ():
+        if not folder.name.startswith(_GONE):
+            file_handler.set_aside(folder, _GONE)
+    run = outputs.Run(job_id, outputs.EVERY_ATTEMPT, folder=None)
+    for one in folders.deliveries(job_id):
+        try:
+            outputs.withdraw(one.uri, run, namespace=one.namespace, copy=cancelled or not one.published)
+        except StorageError as error:  # the settings were others when it was delivered
+            logger.warning("what was delivered of job %s may not be deleted: %s", job_id, error)
+    return file_handler.delete_job_files(job_id)

@@ -1,0 +1,236 @@
+"""A delivery that stands still, or is cut off, at any point: what counts stays whole, and nothing is left behind.
+
+Each story is told once for each point at which its first run can stand: before every look at the disk and every change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reconstruction_operator import config
+from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.services import file_handler, folders
+from reconstruction_operator.services.folders import Owner
+from reconstruction_operator.services.storage import outputs
+from reconstruction_operator.tasks import deletion, workspace
+
+from tests.real.protocol.fibers import Fiber
+
+JOB = "0b7c4a9e-job"
+LOOKS = ("exists", "iterdir", "read_text", "read_bytes")
+CHANGES = ("rename", "mkdir", "open")
+
+
+def at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def stopping(*args: Any, **kwargs: Any) -> Any:
+        Fiber.stand_still(name)
+        return function(*args, **kwargs)
+
+    return stopping
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for method in (*LOOKS, *CHANGES):
+        monkeypatch.setattr(Path, method, at_a_point(method, getattr(Path, method)))
+    monkeypatch.setattr(file_handler, "delete_tree", at_a_point("delete", file_handler.delete_tree))
+    folder = tmp_path / "meshes"
+    monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(folder),))
+    monkeypatch.setattr(config, "JOBS_DIR", str(tmp_path / "jobs"))
+    return folder
+
+
+class Attempt:
+    """One run of an attempt: it has its folder, with a sealed result."""
+
+    def __init__(self, root: Path, number: int) -> None:
+        self._uri = f"file://{root}/banana"
+        self.space = workspace.prepare(JOB, f"{JOB}-{number}", number)
+        self.text = f"of {self.space.root.name}"
+        envelope = Envelope(install_id="test", namespace="default", name="banana", attempt=number)
+        folders.note(self.space.root, Owner.of(JOB, envelope), self._uri)
+        self.run = outputs.Run(JOB, number, self.space.root)
+        self.overtaken = False
+        (self.space.output / "textures").mkdir()
+        names = ("model.glb", "textures/a.png")
+        for name in names:
+            (self.space.output / name).write_text(self.text)
+        files = [{"name": name, "bytes": len(self.text)} for name in names]
+        manifest = {"jobId": JOB, "attempt": number, "run": self.text, "files": files}
+        (self.space.output / "manifest.json").write_text(json.dumps(manifest))
+
+    def deliver(self) -> None:
+        try:
+            outputs.deliver(self.space.output, self._uri, self.run, lambda: None)
+        except outputs.OvertakenError:
+            self.overtaken = True
+
+    def withdraw(self) -> None:
+        try:
+            outputs.withdraw(self._uri, self.run)
+        except outputs.OvertakenError:
+            self.overtaken = True
+
+
+def stopped_at_each_point(begin: Callable[[], Callable[[], None]]) -> Iterator[Fiber]:
+    """What `begin` gives, standing at its first point, then anew at its second, and so on to its last."""
+    number = 0
+    while True:
+        number += 1
+        fiber = Fiber(begin())
+        for _ in range(number):
+            fiber.go_on()
+            if fiber.over:
+                break
+        if fiber.over:
+            break
+        yield fiber
+        to_the_end(fiber)
+    assert number > 10, "it has hardly any points"
+
+
+def to_the_end(fiber: Fiber) -> None:
+    while not fiber.over:
+        fiber.go_on()
+
+
+def holds_whole(root: Path, attempt: Attempt) -> bool:
+    """And nothing else lies beside it."""
+    files = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
+    manifest = (attempt.space.output / "manifest.json").read_text()
+    return [path.name for path in root.iterdir()] == ["banana"] and files == {
+        "banana/model.glb": attempt.text,
+        "banana/textures/a.png": attempt.text,
+        "banana/manifest.json": manifest,
+    }
+
+
+def begin_anew(root: Path, before: str, number: int = 2) -> Attempt:
+    """With what may lie there already."""
+    deletion.delete(JOB, cancelled=True)
+    file_handler.delete_tree(root)
+    root.mkdir()
+    match before:
+        case "an earlier result":
+            Attempt(root, 1).deliver()
+        case "an empty folder":
+            (root / "banana").mkdir()
+    return Attempt(root, number)
+
+
+BEFORE = pytest.mark.parametrize("before", ["nothing", "an empty folder", "an earlier result"])
+SUCCESSOR = pytest.mark.parametrize("successor", [2, 3], ids=["another run of it", "the next attempt"])
+
+
+@BEFORE
+@SUCCESSOR
+def test_one_that_stood_still_harms_no_successor(root: Path, before: str, successor: int) -> None:
+    for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
+        second = Attempt(root, successor)
+        second.deliver()
+        assert not second.overtaken
+        to_the_end(stopped)
+        assert holds_whole(root, second), f"it went on before {stopped.point}"
+
+
+@BEFORE
+@SUCCESSOR
+def test_one_that_stood_still_delivers_nothing_once_its_successor_withdrew(
+    root: Path, before: str, successor: int
+) -> None:
+    for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
+        Attempt(root, successor).withdraw()
+        to_the_end(stopped)
+        assert [path for path in root.iterdir() if path.name != "banana" or any(path.iterdir())] == []
+
+
+@SUCCESSOR
+def test_a_withdrawal_that_stood_still_harms_no_successor(root: Path, successor: int) -> None:
+    def begin() -> Callable[[], None]:
+        first = begin_anew(root, "nothing")
+        first.deliver()
+        return first.withdraw
+
+    for stopped in stopped_at_each_point(begin):
+        second = Attempt(root, successor)
+        second.deliver()
+        to_the_end(stopped)
+        assert holds_whole(root, second), f"it went on before {stopped.point}"
+
+
+@BEFORE
+def test_whatever_one_that_was_killed_has_left_goes_with_the_next_delivery(root: Path, before: str) -> None:
+    for killed in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
+        killed.kill()
+        second = Attempt(root, 3)
+        second.deliver()
+        assert holds_whole(root, second)
+
+
+@BEFORE
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_whatever_one_that_was_cut_off_has_left_goes_with_the_jobs_files(
+    root: Path, before: str, *, is_killed: bool
+) -> None:
+    for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
+        if is_killed:
+            stopped.kill()
+        deletion.delete(JOB, cancelled=False)
+        to_the_end(stopped)
+        assert [path for path in root.iterdir() if path.name != "banana" or any(path.iterdir())] == []
+        assert not file_handler.job_dir(JOB).exists()
+
+
+def test_a_deletion_that_was_killed_is_carried_on_by_the_next(root: Path) -> None:
+    def begin() -> Callable[[], None]:
+        first = Fiber(begin_anew(root, "nothing").deliver)
+        while first.point != "open":
+            first.go_on()
+        first.kill()
+        (root / "banana").mkdir()
+        for file in ("model.glb", "manifest.json"):
+            (root / "banana" / file).write_text(json.dumps({"jobId": JOB, "attempt": 1}))
+        return lambda: bool(deletion.delete(JOB, cancelled=True)) and None
+
+    for killed in stopped_at_each_point(begin):
+        killed.kill()
+        deletion.delete(JOB, cancelled=True)
+        assert list(root.iterdir()) == []
+        assert not file_handler.job_dir(JOB).exists()
+
+
+def to_the_next_change(fiber: Fiber) -> None:
+    if not fiber.over:
+        fiber.go_on()
+    while not fiber.over and fiber.point in LOOKS:
+        fiber.go_on()
+
+
+@SUCCESSOR
+def test_wherever_both_stand_still_the_later_one_delivers(root: Path, successor: int) -> None:
+    """First the one stands still, then the other; then they go on to their ends in the same order."""
+    reached, first_changes = True, 0
+    while reached:
+        first_changes += 1
+        later_changes, reached = 0, False
+        while True:
+            later_changes += 1
+            first = Fiber(begin_anew(root, "an earlier result").deliver)
+            for _ in range(first_changes):
+                to_the_next_change(first)
+            reached = reached or not first.over
+            second = Attempt(root, successor)
+            later = Fiber(second.deliver)
+            for _ in range(later_changes):
+                to_the_next_change(later)
+            is_last = later.over
+            to_the_end(first)
+            to_the_end(later)
+            assert holds_whole(root, second) or (second.overtaken and successor == 2)
+            if is_last:
+                break
+    assert first_changes > 10
