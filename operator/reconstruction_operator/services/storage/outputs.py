@@ -97,6 +97,7 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
             target.rename(previous)
             if not _is_earlier(previous, run):  # it was replaced just now
                 previous.rename(target)
+        file_handler.delete_tree(place)  # says what cannot be deleted
 
 
 def check_uri(uri: str, *, namespace: str = "") -> None:
