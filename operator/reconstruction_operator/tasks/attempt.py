@@ -98,6 +98,7 @@ class Attempt:
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
         if order.envelope is not None:
             folders.note(space.root, Owner.of(order.job_id, order.envelope), self._output_uri)
+        workspace.delete_predecessors(order.job_id)
         sealed = None if order.envelope is None else publishing.read_sealed(order.job_id)
         if sealed is not None:
             logger.info("job %s has a sealed output of %s already", order.job_id, sealed.task_id)

@@ -12,11 +12,13 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import file_handler, job_manager, protocol
+from reconstruction_operator.services import job_manager, protocol
 from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import FinishReply, FinishVerdict
 from reconstruction_operator.services.protocol.errors import ProtocolError
+from reconstruction_operator.services.storage.outputs import OvertakenError
+from reconstruction_operator.tasks import deletion
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import Interruption, Kind
@@ -110,8 +112,8 @@ def settle(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
 def _delete_files(job_id: str) -> bool:
     """Whether the job's files are deleted. What cannot be is said in the log: it must not keep a cancelled job alive."""
     try:
-        file_handler.delete_job_files(job_id)
-    except OSError as error:
+        deletion.delete(job_id, cancelled=True)
+    except (OSError, OvertakenError) as error:
         logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the text says it all
         return False
     return True

@@ -52,9 +52,9 @@ class Workspace:
 def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     """A fresh folder for a run of that attempt.
 
-    The folders of earlier attempts are renamed away, and then deleted: one that still goes on, because its worker cannot
-    hear that it was overtaken, fails in its last rename. No two runs have the same name, so that it neither writes into
-    its successor's folder nor deletes that. A bare task disturbs nobody but an earlier run of its own.
+    The folders of earlier attempts are renamed away, to be deleted by `delete_predecessors`: one that still goes on, because
+    its worker cannot hear that it was overtaken, fails in its last rename. No two runs have the same name, so that it neither
+    writes into its successor's folder nor deletes that. A bare task disturbs nobody but an earlier run of its own.
 
     Raises:
         InterruptedRunError: a later attempt is there already.
@@ -75,12 +75,16 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
             file_handler.set_aside(one, _GONE)
     for folder in (workspace.photos, workspace.scratch, workspace.output):
         folder.mkdir()
-    for one in attempts.glob(f"{_GONE}*"):
+    return workspace
+
+
+def delete_predecessors(job_id: str) -> None:
+    """Deletes what was renamed away, once a note says again where earlier runs may have delivered."""
+    for one in file_handler.attempts_dir(job_id).glob(f"{_GONE}*"):
         try:
             file_handler.delete_tree(one)
         except OSError as error:
             logger.warning("could not delete %s, which an earlier attempt left: %s", one, error)
-    return workspace
 
 
 def _make(folder: Path) -> None:

@@ -15,7 +15,7 @@ from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import file_handler, job_manager, protocol
+from reconstruction_operator.services import file_handler, folders, job_manager, protocol
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.tasks import publishing
 from reconstruction_operator.tasks.cleanup import clean_up
@@ -345,6 +345,41 @@ def test_what_a_killed_worker_delivered_goes_when_the_next_attempt_is_cancelled_
     want(client, 2)
     job_manager.assert_cancelled(JOB)
     assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_copy_is_gone_before_it_is_said_that_the_job_is_cancelled(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    finish = protocol.finish
+
+    def look_and_finish(*args: Any, **kwargs: Any) -> Any:
+        if kwargs["end"].outcome is Outcome.CANCELLED:
+            seen.append((meshes / "banana").exists())
+        else:
+            job_manager.assert_cancelled(JOB)
+        return finish(*args, **kwargs)
+
+    monkeypatch.setattr(protocol, "finish", look_and_finish)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    assert seen == [False]
+
+
+def test_the_notes_of_earlier_runs_stay_until_the_next_has_its_own(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_args: object, **_kwargs: object) -> None:
+        raise KilledError
+
+    kill_before_publishing(meshes)
+    want(client, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(folders, "note", die)
+        with pytest.raises(KilledError):
+            run(2, output_uri=f"file://{meshes}/banana")
+    clean_up(JOB)
     assert list(meshes.iterdir()) == []
     assert list(jobs_dir.iterdir()) == []
 
