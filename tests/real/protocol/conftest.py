@@ -54,6 +54,7 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     """Redis; and a worker whose times are short, and which stands still before each change on the disk."""
     monkeypatch.setattr(config, "REDIS_STATE_DB", redis_state_url)
     monkeypatch.setattr(config, "JOBS_DIR", config.JOBS_DIR)
+    monkeypatch.setattr(config, "OUTPUT_ROOTS", config.OUTPUT_ROOTS)
     monkeypatch.setattr(config, "ALIVE_TTL_SECONDS", 3_600.0)  # it runs out only when the machine says so
     monkeypatch.setattr(config, "WORKER_TTL_SECONDS", 3_600.0)
     monkeypatch.setattr(protocol, "run", protocol.run)

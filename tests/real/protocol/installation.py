@@ -66,7 +66,8 @@ class Installation:
         self.runs: dict[str, Run] = {}
         self.workers = {node: Worker() for node in WORKERS}
         self.root = Path(tempfile.mkdtemp(prefix="protocol-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-        config.JOBS_DIR = str(self.root)  # the fixture puts it back
+        self.meshes = Path(tempfile.mkdtemp(prefix="meshes-", dir=self.root.parent))  # where the jobs' outputs go
+        config.JOBS_DIR, config.OUTPUT_ROOTS = str(self.root), (str(self.meshes),)  # the fixture puts them back
         self.deliveries = 0
         self.run_id = 1
         self.last: Call[Any] | None = None  # since which nobody else has changed anything
@@ -89,7 +90,8 @@ class Installation:
         """End what runs, and leave nothing on the disk."""
         for run in self.runs.values():
             run.fiber.kill()
-        shutil.rmtree(self.root, ignore_errors=True)
+        for folder in (self.root, self.meshes):
+            shutil.rmtree(folder, ignore_errors=True)
 
     # --- Words to Redis
 
@@ -387,7 +389,14 @@ class Installation:
             if message.tries < TRIES:
                 self.messages.append(replace(message, tries=message.tries + 1))
 
-        run = Run(message, token=f"token-{self.deliveries}", worker=worker, fails=fails, put_back=put_back)
+        run = Run(
+            message,
+            token=f"token-{self.deliveries}",
+            worker=worker,
+            fails=fails,
+            output_uri=f"file://{self.meshes / message.job}",
+            put_back=put_back,
+        )
         self.runs[worker] = run
         self.advance(run, 1)
         return run
@@ -440,6 +449,11 @@ class Installation:
         """Whose output lies there, complete."""
         manifest = publishing.read_sealed(job)
         return None if manifest is None else (file_handler.output_dir(job) / "model.glb").read_text()
+
+    def delivered(self, job: str) -> str | None:
+        """Whose copy lies where the job wants it."""
+        copy = self.meshes / job
+        return (copy / "model.glb").read_text() if copy.exists() else None
 
     def files_of(self, job: str) -> list[Path]:
         """What could vanish of a job."""

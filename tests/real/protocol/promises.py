@@ -29,6 +29,7 @@ class Promises(Installation):
     def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
         super().__init__(client, jobs, compared=compared)
         self.outputs: dict[str, str] = {}  # job -> token whose output was sealed
+        self.published: set[str] = set()  # jobs whose output was sealed once
         self.rooms: dict[str, set[str]] = {}  # job -> the folders that its attempts work in
         self.succeeded: dict[str, str] = {}  # job -> the same, once the status said so
         self.asserted: set[str] = set()  # jobs whose cancel a leader has confirmed in Redis, before any end
@@ -55,7 +56,10 @@ class Promises(Installation):
             assert self._may_delete(run), f"{run} took away the output of {gone}"
         elif token is not None:
             assert self.outputs.setdefault(job, token) == token, f"{run} replaced the output of {self.outputs[job]}"
-            self._is_whole(job)
+            self._is_whole(job, file_handler.output_dir(job))
+            self.published.add(job)
+        if self.delivered(job) is not None:
+            self._is_whole(job, self.meshes / job)
         rooms = {one.name for one in file_handler.attempts_dir(job).glob("[1-9]*")}
         for name in self.rooms.get(job, set()) - rooms:
             earlier = int(name.partition("-")[0]) <= run.message.attempt
@@ -67,11 +71,10 @@ class Promises(Installation):
         cancelled = heard or self.keys.cancel(run.message.job) in self.now().values
         return cancelled or run.message.attempt == 0 or run.message.job in self.vanished
 
-    def _is_whole(self, job: str) -> None:
-        output = file_handler.output_dir(job)
-        for said in json.loads((output / MANIFEST).read_text())["files"]:
-            digest = hashlib.sha256((output / said["name"]).read_bytes()).hexdigest()
-            assert digest == said["sha256"], f"{said['name']} of {job} is not what was sealed"
+    def _is_whole(self, job: str, folder: Path) -> None:
+        for said in json.loads((folder / MANIFEST).read_text())["files"]:
+            digest = hashlib.sha256((folder / said["name"]).read_bytes()).hexdigest()
+            assert digest == said["sha256"], f"{said['name']} of {job} in {folder} is not what was sealed"
 
     # --- After every step
 
@@ -133,6 +136,7 @@ class Promises(Installation):
         token = self.sealed(job)
         assert token is not None, f"{job} has succeeded, and its output is gone"
         assert self.succeeded.setdefault(job, token) == token, f"the output of {job} changed after its end"
+        assert self.delivered(job) == token, f"{job} has succeeded, and its copy is of {self.delivered(job)}"
 
     # --- Once nothing goes wrong any more
 
@@ -155,6 +159,7 @@ class Promises(Installation):
         self._round()
         self._until("every cleanup is done", lambda: not self.messages and not self.runs)
         self._until("no cancelled job has files", lambda: not any(self._has_files(job) for job in self._cancelled()))
+        copied = {job: self.delivered(job) for job in self.succeeded}
         state = self.now()
         for job, thing in self.objects.items():
             # That of a job that was never sent and is deleted unseen goes by itself.
@@ -164,6 +169,14 @@ class Promises(Installation):
         if self.keys.records(INSTALL) in self.dropped:  # what was deleted meanwhile is found within an hour
             self.workers = {node: Worker() for node in WORKERS}
         self._until("nothing is left of the jobs", self._nothing_is_left)
+        for job, token in copied.items():
+            # Once Redis has forgotten how it ended, the job manager's flag makes a cancelled job of it.
+            assert self.delivered(job) == token or job in self.asked, f"the copy of {job} went with its files"
+        # A result that was published may have been reported, if only to the object that is gone. With the folder, the note may go.
+        may_stay = {job for job in self.published if self.objects[job].status.phase is not Phase.CANCELLED}
+        left = [path.name for path in self.meshes.iterdir() if path.name not in may_stay]
+        left = [name for name in left if not any(job in name for job in self.vanished)]
+        assert not left, f"{left} is left where the jobs delivered"
 
     def _see_all(self) -> None:
         """The leader has seen everything, and done once what follows: flags are there again."""
@@ -190,7 +203,8 @@ class Promises(Installation):
 
     def _has_files(self, job: str) -> bool:
         folder = file_handler.job_dir(job)
-        return folder.exists() and not self._is_nobodys(folder)
+        delivered = job not in self.vanished and any(job in path.name for path in self.meshes.iterdir())
+        return delivered or (folder.exists() and not self._is_nobodys(folder))
 
     def _nothing_is_left(self) -> bool:
         # A record can be found by the index alone: whoever leads next misses it where that was lost before it was cleaned up.

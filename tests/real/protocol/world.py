@@ -18,6 +18,7 @@ from reconstruction_operator.models.interface import ModelFailure, Report, Resul
 from reconstruction_operator.planning.types import End, Job, Observation
 from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.protocol import BeatReply, ClaimVerdict, ObservedJob
+from reconstruction_operator.services.storage.outputs import OvertakenError
 from reconstruction_operator.tasks import cleanup
 from reconstruction_operator.tasks.attempt import Attempt, Order
 from reconstruction_operator.tasks.heartbeat import Heartbeat
@@ -126,12 +127,22 @@ class Message:
 class Run:
     """A delivery in a worker: the real code of the task, standing still somewhere."""
 
-    def __init__(self, message: Message, *, token: str, worker: str, fails: bool, put_back: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        message: Message,
+        *,
+        token: str,
+        worker: str,
+        fails: bool,
+        output_uri: str,
+        put_back: Callable[[], None],
+    ) -> None:
         self.message = message
         self.ownership = Ownership(message.job, message.task, message.attempt, token, worker)
         self.heartbeat: Heartbeat | None = None  # once it has its claim
         self.end: End | None = None
         self._fails = fails
+        self._output_uri = output_uri
         self._put_back = put_back
         self.fiber = Fiber(self._deliver if message.attempt else self._clean_up)
 
@@ -143,7 +154,7 @@ class Run:
         return self.ownership.token
 
     def _clean_up(self) -> None:
-        with contextlib.suppress(OSError):  # the operator orders it again
+        with contextlib.suppress(OSError, OvertakenError):  # the operator orders it again
             cleanup.clean_up.run(self.message.job)
 
     def _deliver(self) -> None:
@@ -164,6 +175,7 @@ class Run:
             namespace=NAMESPACE,
             name=self.message.job,
             attempt=self.message.attempt,
+            output_uri=self._output_uri,
             parameters={"token": self.token, "fails": self._fails},
         )
         order = Order(self.message.job, self.message.task, "plain", envelope, self.ownership.worker)
