@@ -86,11 +86,19 @@ def _files_must_go(case: Case, *, expired: bool) -> bool:
     if expired:
         # Whether a worker is known to have begun an attempt. Otherwise the object need not wait: its record is cleaned up.
         return case.stored.attempt > 1 or case.stored.worker is not None
-    # A worker that ends a cancelled attempt deletes the job's files itself, if it can; the operator has none to delete
-    # with. Also where nobody is known to have begun: it may have ended while no operator looked, before Redis forgot it.
+    return case.stored.phase is Phase.CANCELLED and case.job.sent and not _has_deleted(case)
+
+
+def _has_deleted(case: Case) -> bool:
+    """Whether a worker has deleted a cancelled job's files, as it does where it ends such an attempt, or is still to end it.
+
+    Nobody has where the operator ended it, which has none to delete with; nor where the attempt ended otherwise: Redis may
+    have forgotten what it knew of the cancel, or that the attempt had begun, and another run of it may have come to an end.
+    """
     end = case.seen.end
-    undone = end is not None and (end.files_left or not end.worker)
-    return case.stored.phase is Phase.CANCELLED and case.job.sent and undone
+    if end is None:
+        return case.in_grace or (bool(case.worker) and not case.lost)
+    return end.outcome is Outcome.CANCELLED and bool(end.worker) and not end.files_left
 
 
 def _expiry(case: Case) -> datetime | None:

@@ -143,6 +143,28 @@ def test_files_go_when_the_worker_that_cancelled_could_not_delete_them(look: Loo
     assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
 
 
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        pytest.param(
+            {"end": End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")}, True, id="another-run-came-to-its-end"
+        ),
+        pytest.param({"end": End(Outcome.STOPPED, "SUPERSEDED", at=NOW, worker="worker-2")}, True, id="or-was-stopped"),
+        pytest.param({"end": None}, True, id="its-end-is-lost-and-its-worker-too"),
+        pytest.param({"end": None, "alive": True}, False, id="another-run-will-come-to-its-end"),
+        pytest.param({"end": None, "claim": None, "epoch_age_seconds": 1}, False, id="redis-is-young"),
+    ],
+)
+def test_files_go_of_a_cancelled_job_whose_cancel_redis_forgot(
+    look: Look, changes: dict[str, object], due: bool
+) -> None:
+    seen = replace(ended(Phase.CANCELLED), silent_seconds=3600.0, **changes)  # type: ignore[arg-type]
+
+    actions = look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions
+
+    assert (DeleteFiles("celery") in actions) is due
+
+
 def test_an_object_whose_time_is_over_does_not_wait_for_the_files_of_an_attempt_that_nobody_is_known_to_have_begun(
     look: Look,
 ) -> None:
