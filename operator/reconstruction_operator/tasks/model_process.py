@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -113,7 +114,10 @@ class _ModelProcess:
         self._stdin, self._stderr = self._process.stdin.fileno(), self._process.stderr.fileno()
         for descriptor in (self._messages, self._stdin, self._stderr):
             os.set_blocking(descriptor, False)
-        self._beaten_at = time.monotonic()
+        self._over = threading.Event()
+        # Not by whoever listens: he reports, and asks Redis, which may take longer to answer than the process bears silence.
+        self._beating = threading.Thread(target=self._beat, name="signs of life", daemon=True)
+        self._beating.start()
 
     @property
     def pid(self) -> int:
@@ -142,6 +146,8 @@ class _ModelProcess:
         # The leader is dead or about to be, and not reaped: its pid still names this group and no other.
         self._signal(signal.SIGKILL)
         self._process.wait()
+        self._over.set()
+        self._beating.join()  # it writes where others may soon have a file
         os.close(self._messages)
         for pipe in (self._process.stdin, self._process.stderr):
             with contextlib.suppress(OSError):
@@ -149,8 +155,7 @@ class _ModelProcess:
                     pipe.close()
 
     def listen(self, seconds: float) -> list[Message]:
-        """What it said within that time; says at least each second that the task is alive."""
-        self._beat()
+        """What it said within that time."""
         open_ones = [self._stderr] if self.ended else [self._messages, self._stderr]
         readable, _, _ = select.select(open_ones, [], [], seconds)
         if self._stderr in readable and not self._read_log():
@@ -191,9 +196,7 @@ class _ModelProcess:
         return messages
 
     def _beat(self) -> None:
-        now = time.monotonic()
-        if now - self._beaten_at >= _BEAT_SECONDS:
-            self._beaten_at = now
+        while not self._over.wait(_BEAT_SECONDS):
             with contextlib.suppress(OSError):  # gone, or has not read for long: either shows elsewhere
                 os.write(self._stdin, b".")
 

@@ -14,6 +14,7 @@ from reconstruction_operator.api.steps import STEPS, StepInfo, percent_at
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.heartbeat import Heartbeat
+from reconstruction_operator.tasks.interruption import call_interruptibly
 
 _MAX_MESSAGE_CHARS = 200
 
@@ -100,7 +101,7 @@ class Steps:
         # While Redis is away an answer would take seconds not to come; the heartbeat goes on asking, and says so in the log.
         if not self._heartbeat.redis_is_away:
             with contextlib.suppress(RedisError):
-                if job_manager.is_job_cancelled(self._job_id):
+                if call_interruptibly(lambda: job_manager.is_job_cancelled(self._job_id), self._heartbeat.check):
                     self._heartbeat.hear_cancel()
         self._heartbeat.check()
 

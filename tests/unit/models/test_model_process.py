@@ -134,6 +134,19 @@ def test_a_process_that_left_the_group_does_not_hold_up_the_end(work: Work) -> N
         os.kill(pid, signal.SIGKILL)
 
 
+def test_a_model_lives_on_while_its_task_waits_for_redis(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
+
+    def report(step: Step, _fraction: float, _message: str) -> None:
+        if step is Step.RECONSTRUCT:
+            time.sleep(2.5 * _SILENCE_SECONDS)
+            (tmp_path / "finish").touch()
+
+    assert run("rough-patient", work, report=report).quality["photos"] == 1
+
+
 class _StopError(Exception):
     pass
 
