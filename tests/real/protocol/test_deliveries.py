@@ -20,6 +20,8 @@ from reconstruction_operator.tasks import deletion, workspace
 
 from tests.real.protocol.fibers import Fiber
 
+pytestmark = pytest.mark.real  # a minute of disk, if of no server
+
 JOB = "0b7c4a9e-job"
 LOOKS = ("exists", "iterdir", "read_text", "read_bytes")
 CHANGES = ("rename", "mkdir", "open")
