@@ -12,6 +12,7 @@ from reconstruction_operator.planning.cleaning import order_is_due
 from reconstruction_operator.planning.times import after, earliest
 from reconstruction_operator.planning.types import (
     Action,
+    AssertCancelled,
     ClearFlags,
     DeleteFiles,
     DeleteObject,
@@ -40,6 +41,8 @@ def plan(case: Case) -> Plan:
     if _files_must_go(case, expired=expired):
         since = expiry if expired and expiry else case.stored.completion_time or case.now
         if order_is_due(case.seen.record, case.seen.queue, since, case.now, case.limits):
+            if case.stored.phase is Phase.CANCELLED and not case.seen.confirmed:
+                actions.append(AssertCancelled())  # by which the worker knows that no copy of a result may stay
             actions.append(DeleteFiles(case.job.queue))
         pause = _LOOK_AGAIN_SECONDS if case.seen.queue.workers else _LOOK_SELDOM_SECONDS
         wake.append(after(case.now, pause))

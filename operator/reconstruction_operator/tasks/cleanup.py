@@ -33,15 +33,15 @@ def clean_up(job_id: str) -> None:
 
 
 def _is_cancelled(job_id: str) -> bool:
-    """By the flag or, once that has expired, by how the newest attempt ended. One that succeeded is not, whatever came later."""
+    """By the flag, which the operator sets again before it gives this order; or by how the newest attempt ended."""
+    if job_manager.is_job_cancelled(job_id):
+        return True
     keys = Keys()
     key = keys.record(job_id)
     record = stored.load(key, _text(key), stored.parse_record)
     key = keys.end(str(TaskId(job_id, record.attempt if record else 1)))
     end = stored.load(key, _text(key), stored.parse_end)
-    if end is not None and end.outcome in (Outcome.CANCELLED, Outcome.SUCCEEDED):
-        return end.outcome is Outcome.CANCELLED
-    return job_manager.is_job_cancelled(job_id)
+    return end is not None and end.outcome is Outcome.CANCELLED
 
 
 def _text(key: str) -> str | None:

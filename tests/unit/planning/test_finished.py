@@ -11,6 +11,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.status import Condition, Failure, Phase, Status
 from reconstruction_operator.planning.types import (
+    AssertCancelled,
     Claim,
     ClearFlags,
     DeleteFiles,
@@ -130,7 +131,8 @@ def test_files_go_when_the_operator_itself_cancelled(look: Look, attempt: int) -
     seen = Observation(record=replace(RECORD, attempt=attempt), claim=operators, end=end, queue=LISTENED)
     status = over(Phase.CANCELLED, attempt=attempt, worker=None, dispatch_time=ENDED)
 
-    assert look(seen, status).actions == (DeleteFiles("celery"),)
+    assert look(seen, status).actions == (AssertCancelled(), DeleteFiles("celery"))
+    assert look(replace(seen, confirmed=True), status).actions == (DeleteFiles("celery"),)
     assert look(replace(seen, cleaned=True), status).actions == ()
 
 
@@ -138,7 +140,8 @@ def test_files_go_when_the_worker_that_cancelled_could_not_delete_them(look: Loo
     seen = ended(Phase.CANCELLED)
     left = replace(seen, end=replace(ENDS[Phase.CANCELLED], files_left=True))
 
-    assert look(left, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == (DeleteFiles("celery"),)
+    ordered = (AssertCancelled(), DeleteFiles("celery"))
+    assert look(left, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ordered
     assert look(replace(left, cleaned=True), over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
     assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
 
