@@ -35,7 +35,9 @@ def test_the_protocol_keeps_its_promises_whatever_happens(client: redis.Redis) -
             deadline=None,
             derandomize=EXAMPLES == _EXAMPLES,  # in `make test` the same each time
             database=None,
-            phases=[one for one in Phase if one is not Phase.shrink or EXAMPLES != _EXAMPLES],  # that takes half an hour
+            phases=[
+                one for one in Phase if one is not Phase.shrink or EXAMPLES != _EXAMPLES
+            ],  # that takes half an hour
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),
