@@ -80,7 +80,8 @@ def scraped(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 seen=lambda: [process.log_end() for process in system.processes.values()],
             )
             jobs = Jobs(system, "dashboards")
-            jobs.wait_phase(jobs.create("first"), "Succeeded")
+            # So long that the operator sees it run: it measures no wait of one that was over at once.
+            jobs.wait_phase(jobs.create("first", parameters={"stepSeconds": 1}), "Succeeded")
             wait_until(
                 lambda: prometheus.query("reconstruction_queue_wait_seconds_count > 0"),
                 "its wait to be scraped, so that a later one is seen to be added",

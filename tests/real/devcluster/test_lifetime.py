@@ -20,8 +20,9 @@ _ROOT = Path(devcluster.__file__).parent.parent
 _DEADLINE_SECONDS = 180.0  # each of the servers may take 25 s to be killed on a loaded machine
 
 _LAUNCHER = """
-import json, sys
+import json, signal, sys
 import devcluster
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in the background
 with devcluster.Cluster() as cluster, devcluster.Redis() as redis:
     pids = [pid for each in [*cluster.pids.values(), redis.pids] for pid in each]
     print(json.dumps({"pids": pids, "folders": [str(cluster.folder), str(redis.folder)]}), flush=True)
