@@ -44,9 +44,9 @@ class Deliveries:
         return {uid: delivery for uid, delivery in read.items() if delivery is not None}
 
     def hidden(self, jobs: Iterable[Job]) -> dict[str, list[str]]:
-        """By uid: what lies beside a job's folder and was to be gone, copies that were begun or were replaced."""
+        """By uid: what lies beside a job's folder and was to be gone, named by its uid: copies that were begun or replaced."""
         return {
-            job.uid: [path.name for path in (self._folder / job.namespace).glob(f".{job.name}.*")]
+            job.uid: [path.name for path in (self._folder / job.namespace).glob(f".{job.uid}.*")]
             for job in jobs
             if job.output_uri
         }

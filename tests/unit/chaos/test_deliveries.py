@@ -4,7 +4,12 @@ import hashlib
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
+from reconstruction_operator import config
+from reconstruction_operator.services.storage import outputs
 
 from chaos.deliveries import Deliveries
 from chaos.load import Job
@@ -57,14 +62,21 @@ def test_a_file_that_is_damaged_or_missing_or_too_many_is_a_problem_and_so_is_a_
     assert problem("empty") is None
 
 
-def test_hidden_leftovers_are_those_of_the_job_alone(tmp_path: Path) -> None:
-    deliver(tmp_path)
-    for name in (".job-1.x-1.partial", ".job-1.replaced-0", ".job-10.x-1.partial"):
-        (tmp_path / "red" / name).mkdir()
+def test_hidden_leftovers_are_what_a_worker_has_beside_the_job_while_it_delivers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(tmp_path),))
+    source = deliver(tmp_path, "source")
+    mine, another = job(tmp_path), replace(job(tmp_path), uid=UID.replace("1", "2"))
+    seen: list[dict[str, list[str]]] = []
 
-    (hidden,) = Deliveries(tmp_path).hidden([job(tmp_path)]).values()
+    def look() -> None:
+        seen.append(Deliveries(tmp_path).hidden([mine, another]))
 
-    assert sorted(hidden) == [".job-1.replaced-0", ".job-1.x-1.partial"]
+    outputs.deliver(source, mine.output_uri, outputs.Run(UID, 1, source), look)
+
+    assert [len(names) for names in seen[0].values()] == [1, 0]
+    assert Deliveries(tmp_path).hidden([mine, another]) == {UID: [], another.uid: []}
 
 
 def test_every_state_is_kept_in_order(tmp_path: Path) -> None:
