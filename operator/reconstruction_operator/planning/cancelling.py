@@ -13,6 +13,8 @@ from reconstruction_operator.planning.types import (
     Action,
     AssertCancelled,
     ForceEnd,
+    Limits,
+    Observation,
     RequestCancel,
     TakeClaim,
     WithdrawRequest,
@@ -25,9 +27,9 @@ def flags(case: Case) -> tuple[tuple[Action, ...], datetime | None]:
     """What makes the flags follow the spec, and when they must be looked at again."""
     spec, seen = case.job.spec, case.seen
     if spec.cancel_confirmed:
-        return _kept(case, seen.confirmed, AssertCancelled())
+        return kept(AssertCancelled(), seen, case.now, case.limits, is_set=seen.confirmed)
     if spec.cancel_requested:
-        return _kept(case, seen.requested, RequestCancel())
+        return kept(RequestCancel(), seen, case.now, case.limits, is_set=seen.requested)
     return ((WithdrawRequest(),) if seen.requested else ()), None
 
 
@@ -47,9 +49,12 @@ def decide(case: Case) -> Decision | None:
     return Decision(Stage.CANCELLING, with_attempt(case), closing(case, taken))
 
 
-def _kept(case: Case, is_set: bool, action: Action) -> tuple[tuple[Action, ...], datetime]:
-    used_up = case.limits.cancel_ttl_seconds * _PROLONGED_AT_SHARE
-    left = case.seen.flag_ttl_seconds if is_set else None
+def kept(
+    action: Action, seen: Observation, now: datetime, limits: Limits, *, is_set: bool
+) -> tuple[tuple[Action, ...], datetime]:
+    """The action that sets a flag where it is not set, or will soon have expired; and when to look again."""
+    used_up = limits.cancel_ttl_seconds * _PROLONGED_AT_SHARE
+    left = seen.flag_ttl_seconds if is_set else None
     if left is None or left <= used_up:
-        return (action,), after(case.now, used_up)
-    return (), after(case.now, left - used_up)
+        return (action,), after(now, used_up)
+    return (), after(now, left - used_up)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.planning.cancelling import kept
 from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.cleaning import order_is_due
 from reconstruction_operator.planning.times import after, earliest
@@ -40,9 +41,11 @@ def plan(case: Case) -> Plan:
     wake = [expiry]
     if _files_must_go(case, expired=expired):
         since = expiry if expired and expiry else case.stored.completion_time or case.now
+        if case.stored.phase is Phase.CANCELLED:
+            # By the flag the worker knows that no copy of a result may stay, however long the order waits for one.
+            prolonged, _ = kept(AssertCancelled(), case.seen, case.now, case.limits, is_set=case.seen.confirmed)
+            actions += prolonged
         if order_is_due(case.seen.record, case.seen.queue, since, case.now, case.limits):
-            if case.stored.phase is Phase.CANCELLED and not case.seen.confirmed:
-                actions.append(AssertCancelled())  # by which the worker knows that no copy of a result may stay
             actions.append(DeleteFiles(case.job.queue))
         pause = _LOOK_AGAIN_SECONDS if case.seen.queue.workers else _LOOK_SELDOM_SECONDS
         wake.append(after(case.now, pause))

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.planning.cancelling import kept
 from reconstruction_operator.planning.cleaning import order_is_due
 from reconstruction_operator.planning.types import (
     Action,
+    AssertCancelled,
     ClearFlags,
     DeleteFiles,
     ForceEnd,
@@ -31,11 +33,14 @@ def plan_orphan(job_id: str, record: Record, seen: Observation, now: datetime, l
     task = TaskId(job_id, record.attempt)
     if seen.end is None:
         return _stop(task, seen, limits)
-    flags: tuple[Action, ...] = ()
-    if (seen.requested or seen.confirmed) and seen.end.outcome is not Outcome.CANCELLED:
-        flags = (ClearFlags(),)
     if seen.cleaned:
-        return (*flags, Forget(record.attempt))
+        return (Forget(record.attempt),)
+    flags: tuple[Action, ...] = ()
+    if seen.end.outcome is Outcome.SUCCEEDED:
+        flags = (ClearFlags(),) if seen.requested or seen.confirmed else ()
+    elif seen.confirmed:
+        # Its last attempt may have ended otherwise; by the flag the worker knows that no copy of a result may stay.
+        flags, _ = kept(AssertCancelled(), seen, now, limits, is_set=True)
     if order_is_due(record, seen.queue, seen.end.at or now, now, limits):
         return (*flags, DeleteFiles(record.queue))
     return flags

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler, folders
 from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.protocol.errors import ProtocolError
-from reconstruction_operator.services.storage import outputs
+from reconstruction_operator.services.storage import outputs, uris
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits
 from reconstruction_operator.tasks import ending, publishing, workspace
@@ -95,6 +94,8 @@ class Attempt:
         self._measures.model = self._trace.model = choice.model.name
         if self._output_uri:
             outputs.check_uri(self._output_uri, namespace=self._namespace)  # not only after an hour's work
+        self._is_owned()  # who stood still since it began must not take away the folder of another run of this attempt
+        self._heartbeat.check()
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
         if order.envelope is not None:
             folders.note(space.root, Owner.of(order.job_id, order.envelope), self._output_uri)
@@ -119,8 +120,7 @@ class Attempt:
     def explain_vanished_files(self) -> None:
         """To be called after a failure. Somebody may have deleted the files because the run is not wanted: asks Redis."""
         if self._workspace is not None and not self._workspace.root.exists():
-            with contextlib.suppress(RedisError, ProtocolError):
-                self._heartbeat.ask_now()
+            self._is_owned()
 
     def clean_up(self, end: End | None) -> None:
         """To be called when its end is recorded, with the end that counts (None: the attempt was somebody else's)."""
@@ -225,7 +225,19 @@ class Attempt:
         try:
             call_interruptibly(deliver, check)
         except outputs.OvertakenError:
+            owned = self._is_owned()
+            check()
+            if owned:
+                shown = uris.redacted(uri)
+                raise OSError(f"what was copied to {shown} vanished at once: see who else deletes there") from None
             raise InterruptedRunError(Interruption(Kind.OVERTAKEN)) from None
+
+    def _is_owned(self) -> bool:
+        """Asks Redis whether this run still has the attempt; the heartbeat hears the answer too. Without Redis: False."""
+        try:
+            return self._heartbeat.ask_now().owned
+        except (RedisError, ProtocolError):
+            return False
 
     def _seal(self, space: Workspace, result: Result, check: Callable[[], None]) -> Manifest:
         order = self._order

@@ -33,7 +33,7 @@ def clean_up(job_id: str) -> None:
 
 
 def _is_cancelled(job_id: str) -> bool:
-    """By the flag, which the operator sets again before it gives this order; or by how the newest attempt ended."""
+    """By the flag, which the operator keeps until the files are gone; or by the end of the attempt that the record wants."""
     if job_manager.is_job_cancelled(job_id):
         return True
     keys = Keys()

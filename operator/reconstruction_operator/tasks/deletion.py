@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from reconstruction_operator.services import file_handler, folders
 from reconstruction_operator.services.storage import outputs
@@ -23,9 +24,8 @@ def delete(job_id: str, *, cancelled: bool) -> bool:
         OSError, OvertakenError: something could not be deleted. The folder still says what.
 
     """
-    attempts = file_handler.attempts_dir(job_id)
     # Runs that still go on find that out before they deliver. Their notes stay until all that they name is gone.
-    for folder in list(attempts.iterdir()) if attempts.is_dir() else ():
+    for folder in _folders(file_handler.attempts_dir(job_id)):
         if not folder.name.startswith(_GONE):
             file_handler.set_aside(folder, _GONE)
     run = outputs.Run(job_id, outputs.EVERY_ATTEMPT, folder=None)
@@ -35,3 +35,10 @@ def delete(job_id: str, *, cancelled: bool) -> bool:
         except StorageError as error:  # the settings were others when it was delivered
             logger.warning("what was delivered of job %s may not be deleted: %s", job_id, error)
     return file_handler.delete_job_files(job_id)
+
+
+def _folders(attempts: Path) -> list[Path]:
+    try:
+        return list(attempts.iterdir())
+    except FileNotFoundError:  # there were none, or another deletion was faster
+        return []

@@ -21,7 +21,7 @@ from reconstruction_operator.services.storage.outputs import OvertakenError
 from reconstruction_operator.tasks import deletion
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
 from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.interruption import Interruption, Kind
+from reconstruction_operator.tasks.interruption import Interruption, Kind, call_interruptibly
 from reconstruction_operator.tasks.ownership import Ownership
 from reconstruction_operator.tasks.steps import Reached
 
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LAST_PAUSE_SECONDS = 5.0
+_DELETE_SECONDS = 60.0
 _FORGOTTEN_SECONDS = 600.0  # Redis knows neither claim nor record: this long for the operator to put the record back
 
 _STOPPED = {
@@ -104,15 +105,26 @@ def settle(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
                 logger.warning(
                     "attempt %s has been overtaken: its end (%s) does not count", ownership.task_id, end.outcome
                 )
+                if reply.end is not None and reply.end.outcome is Outcome.CANCELLED:
+                    _delete_files(ownership.job_id)  # others have done so, but perhaps before this one began to write
                 return None
             case FinishVerdict.CANCELLED:
                 end = End(Outcome.CANCELLED, "CANCELLED", f"cancelled when it was {_done(end)}", worker=end.worker)
 
 
 def _delete_files(job_id: str) -> bool:
-    """Whether the job's files are deleted. What cannot be is said in the log: it must not keep a cancelled job alive."""
+    """Whether the job's files are deleted. What cannot be is said in the log: it must not keep a cancelled job alive.
+
+    Nor must a dead mount: after `_DELETE_SECONDS` the deletion is left behind.
+    """
+    deadline = time.monotonic() + _DELETE_SECONDS
+
+    def check() -> None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {_DELETE_SECONDS:.0f} s")
+
     try:
-        deletion.delete(job_id, cancelled=True)
+        call_interruptibly(lambda: deletion.delete(job_id, cancelled=True), check)
     except (OSError, OvertakenError) as error:
         logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the text says it all
         return False

@@ -23,7 +23,7 @@ from tests.real.protocol.fibers import Fiber
 pytestmark = pytest.mark.real  # a minute of disk, if of no server
 
 JOB = "0b7c4a9e-job"
-LOOKS = ("exists", "iterdir", "read_text", "read_bytes")
+LOOKS = ("exists", "iterdir", "read_bytes", "read_manifest")
 CHANGES = ("rename", "mkdir", "open")
 
 
@@ -37,8 +37,9 @@ def at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for method in (*LOOKS, *CHANGES):
+    for method in (*LOOKS[:-1], *CHANGES):
         monkeypatch.setattr(Path, method, at_a_point(method, getattr(Path, method)))
+    monkeypatch.setattr(outputs, "_read_manifest", at_a_point("read_manifest", outputs._read_manifest))
     monkeypatch.setattr(file_handler, "delete_tree", at_a_point("delete", file_handler.delete_tree))
     folder = tmp_path / "meshes"
     monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(folder),))
@@ -203,6 +204,31 @@ def test_a_deletion_that_was_killed_is_carried_on_by_the_next(root: Path) -> Non
         deletion.delete(JOB, cancelled=True)
         assert list(root.iterdir()) == []
         assert not file_handler.job_dir(JOB).exists()
+
+
+def test_a_delivery_that_ends_while_the_files_of_its_cancelled_job_are_deleted_leaves_nothing(root: Path) -> None:
+    """Wherever the delivery stood when the deletion began, and wherever that stands when the delivery goes on."""
+    changes, reached = 0, True
+    while reached:
+        changes += 1
+        reached, points, is_over = False, 0, False
+        while not is_over:
+            points += 1
+            delivery = Fiber(begin_anew(root, "nothing").deliver)
+            for _ in range(changes):
+                to_the_next_change(delivery)
+            reached = reached or not delivery.over
+            cancel = Fiber(lambda: bool(deletion.delete(JOB, cancelled=True)) and None)
+            for _ in range(points):
+                cancel.go_on()
+                if cancel.over:
+                    break
+            is_over = cancel.over
+            to_the_end(delivery)
+            to_the_end(cancel)
+            assert list(root.iterdir()) == [], f"{delivery.point}, {cancel.point}"
+            assert not file_handler.job_dir(JOB).exists()
+    assert changes > 5
 
 
 def to_the_next_change(fiber: Fiber) -> None:

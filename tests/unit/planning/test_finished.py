@@ -132,8 +132,29 @@ def test_files_go_when_the_operator_itself_cancelled(look: Look, attempt: int) -
     status = over(Phase.CANCELLED, attempt=attempt, worker=None, dispatch_time=ENDED)
 
     assert look(seen, status).actions == (AssertCancelled(), DeleteFiles("celery"))
-    assert look(replace(seen, confirmed=True), status).actions == (DeleteFiles("celery"),)
+    assert look(replace(seen, confirmed=True, flag_ttl_seconds=3600), status).actions == (DeleteFiles("celery"),)
     assert look(replace(seen, cleaned=True), status).actions == ()
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "left_seconds", "actions"),
+    [
+        pytest.param(False, None, (AssertCancelled(),), id="expired"),
+        pytest.param(True, 1799, (AssertCancelled(),), id="half of it is over"),
+        pytest.param(True, 1801, (), id="it lasts"),
+    ],
+)
+def test_a_cancelled_jobs_flag_lasts_until_its_files_are_gone(
+    look: Look, confirmed: bool, left_seconds: float | None, actions: tuple[object, ...]
+) -> None:
+    """Nobody listens to the queue for an hour, and then a worker takes the order."""
+    record = replace(RECORD, sent_at=NOW - timedelta(seconds=50))  # the order
+    end = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
+    seen = Observation(record=record, end=end, queue=Queue(workers=0, waiting=1))
+    seen = replace(seen, confirmed=confirmed, flag_ttl_seconds=left_seconds)
+
+    assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == actions
+    assert look(replace(seen, cleaned=True), over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
 
 
 def test_files_go_when_the_worker_that_cancelled_could_not_delete_them(look: Look) -> None:

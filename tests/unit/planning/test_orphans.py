@@ -10,6 +10,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.orphans import plan_orphan
 from reconstruction_operator.planning.types import (
+    AssertCancelled,
     Claim,
     ClearFlags,
     DeleteFiles,
@@ -31,6 +32,7 @@ CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds
 HELD = Observation(claim=CLAIM, alive=True)
 STOPPED = Observation(claim=CLAIM, end=End(Outcome.STOPPED, "DELETED", at=NOW - timedelta(seconds=20)))
 CANCELLED = Observation(claim=CLAIM, end=End(Outcome.CANCELLED, at=NOW - timedelta(seconds=20)))
+SUCCEEDED = Observation(claim=CLAIM, end=End(Outcome.SUCCEEDED, at=NOW - timedelta(seconds=20)))
 GONE = "The job's object was deleted."
 ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
 
@@ -48,7 +50,11 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
         pytest.param(RECORD, STOPPED, (DeleteFiles("gpu"),), id="stopped"),
         pytest.param(ORDERED, STOPPED, (), id="the-order-is-under-way"),
         pytest.param(ORDERED, replace(STOPPED, cleaned=True), (Forget(2),), id="the-files-are-gone"),
-        pytest.param(ORDERED, replace(STOPPED, cleaned=True, requested=True), (ClearFlags(), Forget(2)), id="a-request-was-pending"),
+        pytest.param(ORDERED, replace(STOPPED, cleaned=True, requested=True), (Forget(2),), id="a-request-was-pending"),
+        pytest.param(RECORD, replace(STOPPED, confirmed=True, flag_ttl_seconds=1801), (DeleteFiles("gpu"),), id="cancelled-after-its-last-attempt"),
+        pytest.param(ORDERED, replace(STOPPED, confirmed=True, flag_ttl_seconds=1799), (AssertCancelled(),), id="the-order-is-under-way-for-longer-than-the-flag-lasts"),
+        pytest.param(RECORD, replace(SUCCEEDED, confirmed=True, flag_ttl_seconds=9), (ClearFlags(), DeleteFiles("gpu")), id="cancelled-too-late"),
+        pytest.param(RECORD, replace(SUCCEEDED, requested=True), (ClearFlags(), DeleteFiles("gpu")), id="a-request-of-one-that-succeeded"),
         pytest.param(ORDERED, replace(CANCELLED, cleaned=True, confirmed=True), (Forget(2),), id="a-cancels-own-flag-stays"),
         pytest.param(replace(RECORD, sent_at=None), STOPPED, (DeleteFiles("gpu"),), id="nothing-was-ever-sent"),
         pytest.param(ORDERED, replace(STOPPED, queue=Queue(1, 7)), (), id="the-order-waits"),

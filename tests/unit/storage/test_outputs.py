@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -90,20 +92,41 @@ def test_an_empty_folder_is_filled(root: Path, result: Path) -> None:
         pytest.param("file:///jobs/other/output", id="another job's folder"),
         pytest.param("s3://bucket/x", id="a scheme that is not written"),
         pytest.param("banana", id="no URI"),
+        pytest.param("file://{root}/a-file/x", id="below a file"),
+        pytest.param("file://{root}/a-file", id="a file"),
+        pytest.param("file://{root}/circle/x", id="below a link to itself"),
+        pytest.param("file://{root}/" + "x" * 256, id="a name that is too long"),
+        pytest.param("file://{root}/" + "x" * 256 + "/x", id="below a name that is too long"),
+        pytest.param("file://{root}/nested", id="a manifest that is nested too deep"),
+        pytest.param("file://{root}/huge", id="a manifest that is too large"),
+        pytest.param("file://{root}/pipe", id="a manifest that is a pipe"),
         pytest.param("file://{root}/.job2.1.0123456789abcdef0123456789abcdef.partial", id="a delivery under way"),
         pytest.param("file://{root}/.job2.1.0123456789abcdef0123456789abcdef.partial/x", id="inside of one"),
     ],
 )
 def test_anything_else_is_refused_and_left_alone(uri: str, root: Path, result: Path) -> None:
+    put_anything_there(root)
+    before = names(root)
+    with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
+        deliver(result, uri.format(root=root))
+    with contextlib.suppress(StorageError):
+        outputs.withdraw(uri.format(root=root), run_of(outputs.EVERY_ATTEMPT))
+    assert names(root) == before
+
+
+def put_anything_there(root: Path) -> None:
     (root / "link").symlink_to(root.parent)
+    (root / "circle").symlink_to(root / "circle")
+    (root / "a-file").write_text("no folder")
+    for name in ("nested", "huge", "pipe"):
+        (root / name).mkdir()
+    (root / "nested" / "manifest.json").write_text("[" * 200_000)
+    (root / "huge" / "manifest.json").write_text(json.dumps({"jobId": "job1", "attempt": 1, "x": " " * (1 << 20)}))
+    os.mkfifo(root / "pipe" / "manifest.json")
     (root / "theirs").mkdir()
     (root / "theirs" / "thesis.txt").write_text("years of work")
     (root / "other").mkdir()
     (root / "other" / "manifest.json").write_text(json.dumps({"jobId": "job2"}))
-    before = names(root)
-    with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
-        deliver(result, uri.format(root=root))
-    assert names(root) == before
 
 
 def test_without_roots_nothing_is_delivered(root: Path, result: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,11 @@ from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler, folders, job_manager, protocol
 from reconstruction_operator.services.keys import Keys
-from reconstruction_operator.tasks import publishing
+from reconstruction_operator.services.storage import outputs
+from reconstruction_operator.tasks import publishing, workspace
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
+from reconstruction_operator.tasks.ownership import Ownership
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 
 JOB = "0b7c4a9e-job"
@@ -309,9 +311,9 @@ def end_by_the_operator(client: redis.Redis, attempt: int, outcome: Outcome, rea
 
 def test_a_copy_goes_to_the_output_location_as_well(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
     run(output_uri=f"file://{meshes}/banana")
-    outputs = end(client).outputs
-    assert outputs is not None
-    assert outputs.uri == f"file://{meshes}/banana"
+    reported = end(client).outputs
+    assert reported is not None
+    assert reported.uri == f"file://{meshes}/banana"
     here, there = (
         {path.name: path.read_bytes() for path in folder.iterdir()}
         for folder in (jobs_dir / JOB / "output", meshes / "banana")
@@ -482,6 +484,38 @@ def test_a_reported_copy_stays_when_a_late_run_of_the_same_attempt_is_stopped(
     stop(client, 1, StopReason.SUPERSEDED)
     assert run(output_uri=f"file://{meshes}/banana")["status"] == "stopped"
     assert (meshes / "banana" / "model.glb").is_file()
+
+
+def test_a_copy_that_somebody_else_deletes_at_once_is_a_failure(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has overtaken it, and so nobody else will say what has become of it."""
+
+    def find_it_gone(*_args: object, **_kwargs: object) -> None:
+        raise outputs.OvertakenError
+
+    monkeypatch.setattr(outputs, "deliver", find_it_gone)
+    with pytest.raises(ReconstructionFailedError, match="see who else deletes there"):
+        run(output_uri=f"file://{meshes}/banana")
+    assert (end(client).outcome, end(client).reason) == (Outcome.FAILED, "WORKER_ERROR")
+
+
+def test_a_run_that_stood_still_before_it_had_a_folder_leaves_that_of_another_run_alone(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same attempt: Redis has forgotten the first one."""
+    begun: list[Path] = []
+
+    def stand_still(*_args: object, **_kwargs: object) -> None:
+        client.flushall()
+        want(client, 1)
+        Ownership(JOB, f"{JOB}-1", 1, "theirs", "w").claim()
+        begun.append(workspace.prepare(JOB, f"{JOB}-1", 1).root)
+
+    monkeypatch.setattr(outputs, "check_uri", stand_still)
+    with pytest.raises(Ignore):
+        run(output_uri=f"file://{meshes}/banana")
+    assert list((jobs_dir / JOB / "attempts").iterdir()) == begun
 
 
 def test_an_output_location_that_is_not_allowed_fails_and_leaves_nothing(client: redis.Redis, jobs_dir: Path) -> None:

@@ -8,15 +8,18 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fakeredis
 import pytest
 import redis
+from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.steps import STEPS
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import job_manager
+from reconstruction_operator.services import job_manager, protocol
+from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.tasks import ending
 from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of
@@ -143,6 +146,44 @@ def test_files_that_cannot_be_deleted_do_not_keep_a_cancelled_job_alive(
     end = ending.settle(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0)
     assert end is not None
     assert end.files_left
+
+
+def test_files_on_a_dead_mount_do_not_keep_a_cancelled_job_alive(
+    redis_server: fakeredis.FakeServer, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over = threading.Event()
+    monkeypatch.setattr(ending, "_DELETE_SECONDS", 0.2)
+    monkeypatch.setattr(os, "rename", lambda *_: is_over.wait())
+    (jobs_dir / "job").mkdir()
+    ownership = owned()
+    ownership.claim()
+    cancelled = End(Outcome.CANCELLED, "CANCELLED")
+    end = ending.settle(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0)
+    is_over.set()
+    assert end is not None
+    assert end.files_left
+
+
+@pytest.mark.parametrize(
+    ("outcome", "stays"), [pytest.param(Outcome.CANCELLED, False), pytest.param(Outcome.FAILED, True)]
+)
+def test_what_one_has_published_that_was_away_while_the_operator_ended_it(
+    outcome: Outcome, stays: bool, redis_server: fakeredis.FakeServer, jobs_dir: Path
+) -> None:
+    """Of a cancelled job it goes: its files were deleted before that. Otherwise it stays for the next attempt to report."""
+    task, client = TaskId("job", 1), job_manager.get_redis_client()
+    common: dict[str, Any] = {"fence": 1, "install_id": "test"}
+    wanted = protocol.put_record(Keys(), **common, job_id="job", namespace="n", name="n", attempt=1, queue="celery")
+    protocol.run(client, wanted)
+    ownership = Ownership("job", str(task), 1, "mine", "w")
+    ownership.claim()
+    beating = heartbeat(ownership)
+    client.delete(Keys().alive(str(task)))
+    assert protocol.run(client, protocol.force_end(Keys(), **common, task=task, end=End(outcome, "X")))
+    (jobs_dir / "job" / "output").mkdir(parents=True)
+
+    assert ending.settle(SUCCESS, ownership, beating, patience_seconds=1.0) is None
+    assert (jobs_dir / "job" / "output").exists() is stays
 
 
 @pytest.mark.parametrize(

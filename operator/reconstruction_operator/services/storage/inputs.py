@@ -91,6 +91,7 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
 
 
 def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
+    real = uris.resolved(path, _REFUSED)
     # Neither in the job folders nor around them: other jobs' photos and meshes lie there.
     other_jobs = uris.lies_below(path, (limits.jobs_dir,)) or uris.lies_below(limits.jobs_dir, (path,))
     if not uris.lies_below(path, limits.roots) or other_jobs:
@@ -102,7 +103,6 @@ def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
         raise StorageError(
             _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {path}: {_allowed(limits.granted)}"
         )
-    real = path.resolve()
     if real.is_file():
         return _unpack(real, str(path), into, limits, tick)
     if not real.exists():

@@ -12,10 +12,13 @@ afterwards finds that its run's folder is gone: a later attempt renames that awa
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
+import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,6 +36,7 @@ EVERY_ATTEMPT = 2**31 - 1  # more than any has
 _REFUSED = "OUTPUT_REFUSED"
 _CHUNK_BYTES = 1 << 20
 _MANIFEST = "manifest.json"
+_MAX_MANIFEST_BYTES = 1 << 20
 _PLACE = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.partial")
 
 
@@ -87,8 +91,9 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
 
     """
     target = _target(uri, namespace)
-    delivered = copy and _is_earlier(target, run)
-    if not delivered and not any(attempt <= run.attempt for _, attempt in _places(target.parent, run.job_id)):
+    # In this order: a delivery that has no place any more lies at the target, unless it came too late for both.
+    under_way = any(attempt <= run.attempt for _, attempt in _places(target.parent, run.job_id))
+    if not under_way and not (copy and _is_earlier(target, run)):
         return
     with _place(target, run) as place:
         _take_away_others(place, run, at_most=run.attempt)
@@ -111,7 +116,7 @@ def _target(uri: str, namespace: str) -> Path:
         raise StorageError(_REFUSED, f"{parts.scheme}:// is not written by this worker; it takes file://")
     path = uris.local_path(parts, _REFUSED)
     roots = tuple(Path(root) for root in config.OUTPUT_ROOTS)
-    real = path.resolve()
+    real = uris.resolved(path, _REFUSED)
     inside = uris.lies_below(path, roots) and real not in {root.resolve() for root in roots}
     if not inside or uris.lies_below(path, (Path(config.JOBS_DIR),)):
         allowed = ", ".join(config.OUTPUT_ROOTS) or "none"
@@ -124,6 +129,9 @@ def _target(uri: str, namespace: str) -> Path:
         )
     if any(_PLACE.fullmatch(part) for part in real.parts):
         raise StorageError(_REFUSED, f"{path} is named like a delivery that is under way")
+    above = next(one for one in real.parents if one.exists())
+    if not above.is_dir():
+        raise StorageError(_REFUSED, f"{path} cannot be a folder: {above} is none")
     return real
 
 
@@ -134,13 +142,21 @@ def _is_free(target: Path) -> bool:
 def _attempt_of(folder: Path, job_id: str) -> int | None:
     """The attempt whose result lies there; None: it holds no result of this job."""
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text())
-    except (OSError, ValueError):
+        manifest = json.loads(_read_manifest(folder))
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(manifest, dict) or manifest.get("jobId") != job_id:
         return None
     attempt = manifest.get("attempt")
     return attempt if isinstance(attempt, int) else 0
+
+
+def _read_manifest(folder: Path) -> bytes:
+    """Whatever others have put there: a pipe is not waited for, and of a file no more is read than a manifest has."""
+    with open(folder / _MANIFEST, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FileNotFoundError(errno.ENOENT, "no regular file", str(folder / _MANIFEST))
+        return file.read(_MAX_MANIFEST_BYTES)
 
 
 def _is_earlier(folder: Path, run: Run) -> bool:
@@ -162,7 +178,7 @@ def _holds(folder: Path, source: Path) -> bool:
     """Whether it has the manifest of `source`, and all files that this names in full size."""
     try:
         sealed = (source / _MANIFEST).read_bytes()
-        return (folder / _MANIFEST).read_bytes() == sealed and all(
+        return _read_manifest(folder) == sealed and all(
             (folder / one["name"]).stat().st_size == one["bytes"] for one in json.loads(sealed)["files"]
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -197,7 +213,7 @@ def _places(folder: Path, job_id: str) -> Iterator[tuple[Path, int]]:
     """Those of the job in that folder, with their attempts."""
     try:
         found = list(folder.iterdir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for path in found:
         match = _PLACE.fullmatch(path.name)

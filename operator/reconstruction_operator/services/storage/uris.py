@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -56,6 +58,26 @@ def local_path(parts: SplitResult, reason: str) -> Path:
     if parts.query or parts.fragment:
         raise StorageError(reason, f"{shown} holds ? or #: write %3F or %23 for these characters in a name")
     return Path(path)
+
+
+def resolved(path: Path, reason: str) -> Path:
+    """`path`, which need not exist, with all links followed.
+
+    Raises:
+        StorageError: `reason`; it can be nowhere: its links lead in a circle, or a name is too long.
+
+    """
+    try:
+        real = path.resolve()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            real.stat()  # `resolve` does not say that a name is too long
+    except RuntimeError:  # in Python before 3.13
+        raise StorageError(reason, f"{path} cannot be looked up: its links lead in a circle") from None
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        raise StorageError(reason, f"{path} cannot be looked up: {error.strerror}") from None
+    return real
 
 
 def lies_below(path: Path, roots: tuple[Path, ...]) -> bool:
