@@ -60,7 +60,8 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     monkeypatch.setattr(protocol, "run", protocol.run)
     monkeypatch.setattr(protocol, "arun", protocol.arun)
     monkeypatch.setattr(attempt, "choose", world.choose)
-    monkeypatch.setattr(attempt, "call_interruptibly", _at_once)
+    for module in (attempt, ending):
+        monkeypatch.setattr(module, "call_interruptibly", _at_once)
     for name in ("_FIRST_PAUSE_SECONDS", "_LAST_PAUSE_SECONDS", "_FORGOTTEN_SECONDS"):
         monkeypatch.setattr(ending, name, 0.0)
     for method in ("rename", "mkdir"):
