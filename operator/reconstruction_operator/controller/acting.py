@@ -27,7 +27,7 @@ from reconstruction_operator.telemetry import metrics, tracing
 
 _log = logging.getLogger(__name__)
 
-_GONE = (404, 409)  # of a DELETE with a uid: there is no such object any more
+_GONE = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Results:
 
     failed: dict[JobKey, str] = field(default_factory=dict)  # why; all of it is to be tried again
     changed: set[JobKey] = field(default_factory=set)  # look again at once: an action's answer decides what is next
-    sent: dict[JobKey, str] = field(default_factory=dict)  # whose message went out, and to which queue
+    sent: dict[JobKey, str] = field(default_factory=dict)  # whose attempt's message went out, and to which queue
+    ordered: list[str] = field(default_factory=list)  # queues to which an order to delete files went out
 
 
 class Actor:
@@ -98,7 +99,7 @@ class Actor:
         ]
         replies = await protocol.arun_all(self._state, [call for _, _, call in pairs])
         for (order, action, call), reply in zip(pairs, replies, strict=True):
-            if isinstance(reply, RedisError):
+            if isinstance(reply, RedisError | protocol.ProtocolError):
                 results.failed[order.key] = f"{call.script.name}: {reply}"
             elif isinstance(action, planned.TakeClaim | planned.ForceEnd):
                 results.changed.add(order.key)
@@ -134,12 +135,14 @@ class Actor:
             protocol.mark_sent(self._keys, **common, job_id=order.key.job_id, attempt=order.attempt)
             for order, _ in going
         ]
-        replies: list[RedisError | None] = await protocol.arun_all(self._state, notes)
+        replies: list[RedisError | protocol.ProtocolError | None] = await protocol.arun_all(self._state, notes)
         for (order, action), reply in zip(going, replies, strict=True):
             if isinstance(action, planned.Dispatch):
                 metrics.DISPATCHED.labels(action.queue, str(action.again).lower()).inc()
                 results.sent[order.key] = action.queue
-            if isinstance(reply, RedisError):
+            else:
+                results.ordered.append(action.queue)
+            if isinstance(reply, RedisError | protocol.ProtocolError):
                 results.failed[order.key] = f"mark_sent: {reply}"
 
     async def _delete(self, key: JobKey, results: Results) -> None:
@@ -147,8 +150,8 @@ class Actor:
         try:
             await self._api.request("DELETE", objects.path(key), body=options)
         except ApiError as error:
-            metrics.API_WRITES.labels("delete", "gone" if error.status in _GONE else "refused").inc()
-            if error.status not in _GONE:
+            metrics.API_WRITES.labels("delete", "gone" if error.status == _GONE else "refused").inc()
+            if error.status != _GONE:  # also a conflict: a server that is troubled answers so, and ours may be there
                 results.failed[key] = f"the object could not be deleted: {error}"
         else:
             metrics.API_WRITES.labels("delete", "ok").inc()

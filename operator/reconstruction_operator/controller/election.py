@@ -23,6 +23,7 @@ _POLL_SECONDS: Final = 1.0  # of a standby; a released Lease is taken this fast
 _RENEWALS_PER_DURATION: Final = 5.0
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_MAX_FENCE: Final = 2_000_000_000  # above it fence.lua believes none; a Lease's transitions are an int32
 
 
 class Election:
@@ -77,7 +78,8 @@ class Election:
         _log.warning(
             "Redis refused our fence %s (it has seen %s): contending again", self._tenure, seen or "a higher one"
         )
-        self._at_least = max(self._at_least, seen if seen is not None else (self._tenure or 0) + 1)
+        known = min(seen, _MAX_FENCE) if seen is not None else (self._tenure or 0) + 1
+        self._at_least = max(self._at_least, known)
         self._lose("deposed")
 
     async def run(self) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller import objects
 from reconstruction_operator.controller.acting import Actor, Order
 from reconstruction_operator.controller.observing import Observer, Subject
@@ -33,6 +34,7 @@ class _Orphan:
     queue: str = ""
     pause_seconds: float = _FIRST_SECONDS
     dispatched: JobKey | None = None  # it is known to have had a record, which only `Forget` may end
+    cancelled: bool = False  # it was confirmed, and the job did not succeed before
     forgotten: bool = False
 
     def learn(self, record: types.Record) -> bool:
@@ -79,6 +81,7 @@ class Orphans:
             orphan = self._orphans.setdefault(job.key.job_id, _Orphan(next_at=now))
             if job.sent and objects.ours(job):
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
+                orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
         metrics.ORPHANS.set(len(self._orphans))
 
     def add_reported(self, found: Mapping[str, types.Record], now: float) -> None:
@@ -112,7 +115,7 @@ class Orphans:
         if stale:
             fresh, at = await self._observe(stale)
             seen |= fresh
-        orders = [order for job_id, one in seen.items() if (order := self._order(job_id, one, at, now)) is not None]
+        orders = self._orders(seen, at, now)
         results = await self._actor.act(orders, fence)
         for order in orders:
             orphan = self._orphans.get(order.key.job_id)
@@ -132,12 +135,27 @@ class Orphans:
         )
         return dict(zip(job_ids, seen.observations, strict=True)), seen.now
 
+    def _orders(self, seen: Mapping[str, types.Observation], at: datetime, now: float) -> list[Order]:
+        orders = []
+        for job_id, one in seen.items():
+            try:
+                order = self._order(job_id, one, at, now)
+            except Exception:  # noqa: BLE001  # one bad record never stops the others
+                metrics.RECONCILE_ERRORS.labels("plan").inc()
+                _log.exception("The record of %s, which is gone, could not be planned", job_id)
+                self._orphans[job_id].next_at = now + _LAST_SECONDS
+            else:
+                orders += [] if order is None else [order]
+        return orders
+
     def _order(self, job_id: str, seen: types.Observation, at: datetime, now: float) -> Order | None:
         orphan, record = self._orphans[job_id], seen.record
         lost = orphan.dispatched if record is None and not orphan.forgotten else None
         if lost is not None:
             orphan.next_at = now + _FIRST_SECONDS
-            return Order(lost, None, orphan.attempt, (types.PutRecord(orphan.attempt, orphan.queue),))
+            # The flag first: without a record no order to delete files is carried out, and by the flag all of them go.
+            flag = (types.AssertCancelled(),) if orphan.cancelled else ()
+            return Order(lost, None, orphan.attempt, (*flag, types.PutRecord(orphan.attempt, orphan.queue)))
         if record is None:
             # Nothing of it was ever sent, or Redis has lost the record. What else there is goes, and its place in the index.
             del self._orphans[job_id]

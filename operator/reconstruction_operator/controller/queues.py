@@ -73,7 +73,8 @@ class QueueWatch:
     async def read(self) -> None:
         """Read once. Jobs whose queue got or lost its workers are looked at: they say so in their status."""
         waiting = {job.queue for job in self._store if job.status.phase in _WAITING and objects.ours(job)}
-        queues = waiting | self._more()
+        ordered = {queue for queue, messages in self._facts.waiting.items() if messages}  # orders to delete files, too
+        queues = waiting | ordered | self._more()
         workers = workers_by_queue(await protocol.arun(self._state, protocol.live_workers(self._keys)))
         lengths = await self._actor.queue_lengths(sorted(queues)) if queues else {}
         turned = {queue for queue in queues if bool(workers.get(queue)) != bool(self._facts.of(queue).workers)}

@@ -176,11 +176,27 @@ class Reconciler:
         try:
             with metrics.BATCH_TIME.time():
                 await self._batch(jobs, fence)
-        except BaseException:
-            for job in jobs:
-                parts.store.mark(job.key)
+        except (RedisError, protocol.DeposedError, asyncio.CancelledError):
+            self._mark(jobs)
             raise
+        except Exception:  # noqa: BLE001  # one bad job never stops the others
+            metrics.RECONCILE_ERRORS.labels("loop").inc()
+            _log.exception("A batch of %d jobs failed; they are done one at a time", len(jobs))
+            await self._one_at_a_time(jobs, fence)
         metrics.BATCH_JOBS.observe(len(jobs))
+
+    async def _one_at_a_time(self, jobs: Sequence[Job], fence: int) -> None:
+        for index, job in enumerate(jobs):
+            self.last_round = self._monotonic()
+            try:
+                await self._batch([job], fence)
+            except (RedisError, protocol.DeposedError, asyncio.CancelledError):
+                self._mark(jobs[index:])
+                raise
+            except Exception:  # noqa: BLE001  # as in a round
+                metrics.RECONCILE_ERRORS.labels("loop").inc()
+                _log.exception("%s/%s could not be looked at", job.key.namespace, job.key.name)
+                self.again(job.key, self._backoff(job.key))
 
     async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
         seen = await self._parts.observer.observe([Subject(job.task, job.queue) for job in jobs])
@@ -196,6 +212,8 @@ class Reconciler:
             return
         orders = [Order(one.job.key, one.job, one.job.attempt, one.plan.actions) for one in planned if one.plan.actions]
         results = await self._parts.actor.act(orders, fence)
+        for queue in results.ordered:
+            self._parts.observer.queues.sent(queue)  # so that they are waited for, and not repeated
         for one in planned:
             self._follow(one, results, seen.now)
         self._report(results)

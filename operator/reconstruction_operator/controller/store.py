@@ -142,7 +142,7 @@ class Store:
             if one is not None:
                 phase = one.status.phase or Phase.PENDING
                 self._phases[phase] += step
-                if phase in IN_FLIGHT:
+                if phase in IN_FLIGHT and not one.deleting:  # such a one stays as it is, for somebody's finalizer
                     self._in_flight[one.key.namespace] += step
                     self._try(one, step)
                 if phase in _WANTED and objects.ours(one):

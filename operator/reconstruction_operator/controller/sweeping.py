@@ -30,6 +30,7 @@ _PAGE: Final = 500
 _NAMES_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _EXPIRED: Final = 410
 _RETRY_SECONDS: Final = 2.0
+_FOLDER_BATCHES: Final = 100  # in one sweep, whoever fills them again meanwhile
 
 
 async def list_keys(api: Api, namespaces: Sequence[str]) -> set[JobKey]:
@@ -106,7 +107,7 @@ class Sweeper:
                 cause, self._cause = self._cause, "period"
                 try:
                     await self.sweep(cause, fence)
-                except (RedisError, ApiError, protocol.DeposedError) as error:
+                except (RedisError, ApiError, protocol.ProtocolError) as error:
                     _log.warning("A sweep failed and is tried again: %s", error)
                     self._cause, pause = cause, _RETRY_SECONDS
             try:
@@ -132,7 +133,10 @@ class Sweeper:
 
     async def _look_at_folders(self, fence: int) -> None:
         """What workers found after Redis had forgotten things. A folder without an object is an orphan without a record."""
-        while reported := await protocol.arun(self._state, protocol.list_folders(self._keys, self._install_id)):
+        for _ in range(_FOLDER_BATCHES):
+            reported = await protocol.arun(self._state, protocol.list_folders(self._keys, self._install_id))
+            if not reported:
+                return
             known = self._store.ids()
             strange = {
                 job_id: record

@@ -117,7 +117,7 @@ def decode(line: bytes) -> Message | None:
     try:
         document = json.loads(line)
         return _decode(document) if isinstance(document, Mapping) else None
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

@@ -35,22 +35,20 @@ _LOOK_SELDOM_SECONDS = 60.0  # the same, where no worker listens to the queue
 
 def plan(case: Case) -> Plan:
     """Flags go, except a cancel's own; what Redis has forgotten is closed again; files go when a cancel or the time says."""
-    actions = [*_flags(case), *_closed_again(case)]
     expiry = _expiry(case)
     expired = expiry is not None and expiry <= case.now
+    files_must_go = _files_must_go(case, expired=expired)
+    actions = [*_flags(case, files_must_go=files_must_go), *_closed_again(case)]
     wake = [expiry]
-    if _files_must_go(case, expired=expired):
+    if files_must_go:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
-        if case.stored.phase is Phase.CANCELLED:
-            # By the flag the worker knows that no copy of a result may stay, however long the order waits for one.
-            prolonged, _ = kept(AssertCancelled(), case.seen, case.now, case.limits, is_set=case.seen.confirmed)
-            actions += prolonged
         if order_is_due(case.seen.record, case.seen.queue, since, case.now, case.limits):
             actions.append(DeleteFiles(case.job.queue))
         pause = _LOOK_AGAIN_SECONDS if case.seen.queue.workers else _LOOK_SELDOM_SECONDS
         wake.append(after(case.now, pause))
     elif expired and not case.job.deleting:
         actions.append(DeleteObject())
+        wake.append(after(case.now, _LOOK_SELDOM_SECONDS))  # unless the watch says that it is gone
     return Plan(_seen_again(case), tuple(actions), wake_at=earliest(wake, case.now))
 
 
@@ -63,16 +61,27 @@ def _seen_again(case: Case) -> Status:
     return replace(stored, observed_generation=generation, conditions=conditions)
 
 
-def _flags(case: Case) -> tuple[Action, ...]:
+def _flags(case: Case, *, files_must_go: bool) -> tuple[Action, ...]:
     seen = case.seen
-    if case.stored.phase is Phase.CANCELLED:  # the confirmed flag stays until its time is over: a late duplicate stops
-        return (WithdrawRequest(),) if seen.requested else ()
-    return (ClearFlags(),) if seen.requested or seen.confirmed else ()
+    if case.stored.phase is not Phase.CANCELLED:
+        return (ClearFlags(),) if seen.requested or seen.confirmed else ()
+    # The confirmed flag stays until its time is over: a late duplicate stops.
+    withdrawn = (WithdrawRequest(),) if seen.requested else ()
+    if not files_must_go and not _record_is_lost(case):
+        return withdrawn
+    # By the flag the worker knows that no copy of a result may stay, however long the order waits for one. It is there
+    # before the record is again, without which no order is carried out.
+    prolonged, _ = kept(AssertCancelled(), seen, case.now, case.limits, is_set=seen.confirmed)
+    return (*withdrawn, *prolonged)
+
+
+def _record_is_lost(case: Case) -> bool:
+    return case.job.sent and not case.wanted
 
 
 def _closed_again(case: Case) -> tuple[Action, ...]:
     """What Redis has lost: the last attempt must not run again, and the record is what a deletion cleans up by."""
-    put = (PutRecord(case.attempt, case.job.queue),) if case.job.sent and not case.wanted else ()
+    put = (PutRecord(case.attempt, case.job.queue),) if _record_is_lost(case) else ()
     if case.stored.attempt == 0 or case.seen.end is not None:
         return put
     if case.worker:

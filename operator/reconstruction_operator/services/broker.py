@@ -16,6 +16,7 @@ from typing import Any, Final
 import redis
 from kombu import transport
 from kombu.transport import redis as kombus
+from kombu.transport import virtual
 
 from reconstruction_operator import config
 from reconstruction_operator.services import clients
@@ -55,8 +56,33 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
     return repaired
 
 
+class _Freeing(kombus.QoS):
+    """An acknowledgement that fails frees the worker's place nevertheless: the message comes again, and finds its claim.
+
+    kombu keeps the place, and a worker whose places are all taken asks for nothing any more, for ever.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """As kombu's."""
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        except BaseException:
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
+            raise
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """As kombu's."""
+        try:
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
+        except BaseException:
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
+            raise
+
+
 class _Surviving(kombus.Channel):
     """A channel that goes on after a message that cannot be understood, and after a key of another type."""
+
+    QoS = _Freeing
 
     def _brpop_read(self, **options: Any) -> Any:
         before = self._newest_tag()

@@ -105,8 +105,9 @@ def delete_tree(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)  # all that can be deleted, whatever is in the way of the rest
         try:
             shutil.rmtree(path)  # says what is in the way
-        except FileNotFoundError:
-            continue  # others delete it as well
+        except FileNotFoundError:  # others delete it as well
+            if time.monotonic() > deadline:  # or a directory names what is not there
+                raise
         except OSError as error:
             if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
                 raise

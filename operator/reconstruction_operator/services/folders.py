@@ -83,7 +83,12 @@ def note(root: Path, owner: Owner, output_uri: str) -> None:
 
 
 def deliveries(job_id: str) -> tuple[Delivery, ...]:
-    """What the job's folder says of copies; of a place that two notes name, the published one."""
+    """What the job's folder says of copies; of a place that two notes name, the published one.
+
+    Raises:
+        OSError: a note could not be read. Nothing else knows of its copy, so the folder must not be deleted yet.
+
+    """
     folder = file_handler.job_dir(job_id)
     found: dict[str, Delivery] = {}
     for file in file_handler.attempts_dir(job_id).glob(f"*/{OWNER}"):
@@ -121,15 +126,18 @@ def _owner(folder: Path) -> Owner | None:
 
 
 def _read(file: Path, field: str) -> Owner | None:
-    with contextlib.suppress(KeyError, TypeError, ValueError):
+    with contextlib.suppress(OSError, KeyError, TypeError, ValueError):
         data = _load(file)
         return Owner.from_json(data[field] if field else data)
     return None
 
 
 def _load(file: Path) -> dict[str, Any]:
-    """The object in the file; empty if there is none, or half of one."""
-    with contextlib.suppress(OSError, ValueError), file.open("rb") as opened:
+    """The object in the file; empty if there is none, or half of one. Raises OSError."""
+    with (
+        contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, RecursionError),
+        file.open("rb") as opened,
+    ):
         data = json.loads(opened.read(_MAX_BYTES))
         return data if isinstance(data, dict) else {}
     return {}

@@ -104,7 +104,7 @@ async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | Re
 
 
 def _report(key: str, text: object) -> ProgressReport | None:
-    return stored.load(key, text, _parse)
+    return stored.load(key, text, _parse, judged=False)
 
 
 def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
@@ -129,7 +129,7 @@ def _number(meta: Mapping[str, Any], name: str, most: float) -> float:
     value = meta.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:  # not NaN either
         return 0.0
-    return min(float(value), most)
+    return float(min(value, most))  # in this order: there are whole numbers that no float holds
 
 
 def _text(meta: Mapping[str, Any], name: str, limit: int = stored.NAME_CHARS) -> str:

@@ -23,9 +23,15 @@ from reconstruction_operator.services.protocol.errors import ProtocolError
 from reconstruction_operator.services.storage import outputs, uris
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits
-from reconstruction_operator.tasks import ending, publishing, workspace
+from reconstruction_operator.tasks import deletion, ending, publishing, workspace
 from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind, call_interruptibly
+from reconstruction_operator.tasks.interruption import (
+    InterruptedRunError,
+    Interruption,
+    Kind,
+    call_interruptibly,
+    call_within,
+)
 from reconstruction_operator.tasks.loading import load_photos
 from reconstruction_operator.tasks.measuring import Measures
 from reconstruction_operator.tasks.model_process import run_isolated
@@ -92,15 +98,7 @@ class Attempt:
         self._heartbeat.check()
         choice = choose(order.model_type, {} if order.envelope is None else order.envelope.parameters)
         self._measures.model = self._trace.model = choice.model.name
-        if self._output_uri:
-            outputs.check_uri(self._output_uri, namespace=self._namespace)  # not only after an hour's work
-        self._is_owned()  # who stood still since it began must not take away the folder of another run of this attempt
-        self._heartbeat.check()
-        self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
-        if order.envelope is not None:
-            folders.note(space.root, Owner.of(order.job_id, order.envelope), self._output_uri)
-        workspace.delete_predecessors(order.job_id)
-        sealed = None if order.envelope is None else publishing.read_sealed(order.job_id)
+        space, sealed = call_interruptibly(self._begin, self._heartbeat.check)
         if sealed is not None:
             logger.info("job %s has a sealed output of %s already", order.job_id, sealed.task_id)
             self._deliver(file_handler.output_dir(order.job_id), sealed.uri)  # its copy may be gone
@@ -116,6 +114,24 @@ class Attempt:
         result = self._reconstruct(choice, steps, space, photos)
         steps.report(Step.FINALIZE, 0.0)
         return self._finalize(choice, steps, space, result)
+
+    def _begin(self) -> tuple[Workspace, Manifest | None]:
+        """The folder that it works in, and the result that an earlier attempt has published."""
+        order, check = self._order, self._heartbeat.check
+        if self._output_uri:
+            outputs.check_uri(self._output_uri, namespace=self._namespace)  # not only after an hour's work
+        self._is_owned()  # who stood still since it began must not take away the folder of another run of this attempt
+        check()
+        self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
+        try:
+            if order.envelope is not None:
+                folders.note(space.root, Owner.of(order.job_id, order.envelope), self._output_uri)
+            check()  # who was left behind on a dead mount leaves nothing when that is back
+        except InterruptedRunError:
+            space.discard()
+            raise
+        workspace.delete_predecessors(order.job_id)
+        return space, None if order.envelope is None else publishing.read_sealed(order.job_id)
 
     def explain_vanished_files(self) -> None:
         """To be called after a failure. Somebody may have deleted the files because the run is not wanted: asks Redis."""
@@ -143,8 +159,9 @@ class Attempt:
             return True  # a published result is there to be reported, by another attempt if not by this one
         else:
             folder = space.root
+        withdraw = partial(outputs.withdraw, self._output_uri, self._run(folder), namespace=self._namespace)
         try:
-            outputs.withdraw(self._output_uri, self._run(folder), namespace=self._namespace)
+            call_within(deletion.DELETE_SECONDS, withdraw)
         except outputs.OvertakenError:
             return True
         except StorageError as error:

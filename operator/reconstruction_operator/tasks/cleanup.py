@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-import redis
 from celery import shared_task
 
 from reconstruction_operator.api.identity import TaskId, check_job_id
@@ -21,31 +20,39 @@ logger = logging.getLogger(__name__)
 def clean_up(job_id: str) -> None:
     """Deletes the job's folder and what must not stay where it delivers, and says in Redis that it is gone. May be repeated.
 
+    Nothing is deleted where Redis has forgotten the job: who knows how it ended orders it again.
+
     Raises:
         ValueError: the job id is not safe.
         OSError, OvertakenError: something could not be deleted; the operator orders it again.
         RedisError: it could not be said; the same.
 
     """
-    existed = deletion.delete(check_job_id(job_id), cancelled=_is_cancelled(job_id))
+    cancelled = _is_cancelled(check_job_id(job_id))
+    if cancelled is None:
+        logger.warning("Redis has forgotten job %s: its files stay until they are ordered to be deleted again", job_id)
+        return
+    existed = deletion.delete(job_id, cancelled=cancelled)
     protocol.run(job_manager.get_redis_client(), protocol.mark_cleaned(Keys(), job_id))
     logger.info("files of job %s are deleted%s", job_id, "" if existed else " (there were none)")
 
 
-def _is_cancelled(job_id: str) -> bool:
-    """By the flag, which the operator keeps until the files are gone; or by the end of the attempt that the record wants."""
-    if job_manager.is_job_cancelled(job_id):
-        return True
-    keys = Keys()
-    key = keys.record(job_id)
-    record = stored.load(key, _text(key), stored.parse_record)
-    key = keys.end(str(TaskId(job_id, record.attempt if record else 1)))
-    end = stored.load(key, _text(key), stored.parse_end)
-    return end is not None and end.outcome is Outcome.CANCELLED
+def _is_cancelled(job_id: str) -> bool | None:
+    """By the flag, which the operator keeps until the files are gone; or by the end of the attempt that the record wants.
 
-
-def _text(key: str) -> str | None:
-    try:
-        return job_manager.get_redis_client().get(key)  # type: ignore[return-value]  # no awaitable: the client is not async
-    except redis.ResponseError:  # of another type: it says nothing
-        return None
+    None: there is no record. The operator puts the flag there again before it, and then orders again.
+    """
+    keys, attempt = Keys(), 1
+    while True:
+        names = keys.record(job_id), keys.end(str(TaskId(job_id, attempt))), keys.cancel(job_id)
+        with job_manager.get_redis_client().pipeline(transaction=True) as moment:
+            for name in names:
+                moment.get(name)
+            texts = moment.execute(raise_on_error=False)  # of another type, it says nothing
+        record = stored.load(names[0], texts[0], stored.parse_record)
+        if record is None:
+            return None
+        if record.attempt == attempt:
+            end = stored.load(names[1], texts[1], stored.parse_end)
+            return texts[2] is not None or (end is not None and end.outcome is Outcome.CANCELLED)
+        attempt = record.attempt

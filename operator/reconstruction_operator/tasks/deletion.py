@@ -8,8 +8,11 @@ from pathlib import Path
 from reconstruction_operator.services import file_handler, folders
 from reconstruction_operator.services.storage import outputs
 from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.tasks.interruption import call_within
 
 logger = logging.getLogger(__name__)
+
+DELETE_SECONDS = 60.0
 
 _GONE = ".gone-"  # as those that an attempt takes away from its predecessors
 
@@ -17,13 +20,19 @@ _GONE = ".gone-"  # as those that an attempt takes away from its predecessors
 def delete(job_id: str, *, cancelled: bool) -> bool:
     """Deletes the job's files; says whether there were any. May be repeated, and carried on after it was cut off.
 
+    Where a mount is dead it is left behind after a minute: neither a cancelled job nor a worker waits for that.
+
     A copy that was delivered stays if its result was published, and may have been reported; not if the job is `cancelled`.
 
     Raises:
         ValueError: the job id is not safe.
-        OSError, OvertakenError: something could not be deleted. The folder still says what.
+        OSError, OvertakenError: something could not be deleted, or not in time. The folder still says what.
 
     """
+    return call_within(DELETE_SECONDS, lambda: _delete(job_id, cancelled=cancelled))
+
+
+def _delete(job_id: str, *, cancelled: bool) -> bool:
     # Runs that still go on find that out before they deliver. Their notes stay until all that they name is gone.
     for folder in _folders(file_handler.attempts_dir(job_id)):
         if not folder.name.startswith(_GONE):

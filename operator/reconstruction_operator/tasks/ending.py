@@ -21,7 +21,7 @@ from reconstruction_operator.services.storage.outputs import OvertakenError
 from reconstruction_operator.tasks import deletion
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
 from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.interruption import Interruption, Kind, call_interruptibly
+from reconstruction_operator.tasks.interruption import Interruption, Kind
 from reconstruction_operator.tasks.ownership import Ownership
 from reconstruction_operator.tasks.steps import Reached
 
@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LAST_PAUSE_SECONDS = 5.0
-_DELETE_SECONDS = 60.0
 _FORGOTTEN_SECONDS = 600.0  # Redis knows neither claim nor record: this long for the operator to put the record back
 
 _STOPPED = {
@@ -113,18 +112,9 @@ def settle(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
 
 
 def _delete_files(job_id: str) -> bool:
-    """Whether the job's files are deleted. What cannot be is said in the log: it must not keep a cancelled job alive.
-
-    Nor must a dead mount: after `_DELETE_SECONDS` the deletion is left behind.
-    """
-    deadline = time.monotonic() + _DELETE_SECONDS
-
-    def check() -> None:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {_DELETE_SECONDS:.0f} s")
-
+    """Whether the job's files are deleted. What cannot be is said in the log: it must not keep a cancelled job alive."""
     try:
-        call_interruptibly(lambda: deletion.delete(job_id, cancelled=True), check)
+        deletion.delete(job_id, cancelled=True)
     except (OSError, OvertakenError) as error:
         logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the text says it all
         return False

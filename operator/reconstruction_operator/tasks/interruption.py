@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -39,6 +40,22 @@ class InterruptedRunError(Exception):
     def __init__(self, interruption: Interruption) -> None:
         super().__init__(interruption.kind.value)
         self.interruption = interruption
+
+
+def call_within(seconds: float, function: Callable[[], T]) -> T:
+    """The result of `function`, which is left behind after so many seconds.
+
+    Raises:
+        TimeoutError: it is.
+
+    """
+    deadline = time.monotonic() + seconds
+
+    def check() -> None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds:.0f} s: see whether the disk answers")
+
+    return call_interruptibly(function, check)
 
 
 def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> T:

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1  # between two looks at whether the run must end
 _BEAT_SECONDS = 1.0  # between two signs of life to the process
+_KILL_SECONDS = 10.0
 _GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL: part of the contract
 _LOG_TAIL_BYTES = 4_096
 _MESSAGE_TAIL_CHARS = 400
@@ -87,6 +88,9 @@ class _ModelProcess:
     def __init__(self, request: Request) -> None:
         self.exit: Exit | None = None
         self.ended = False
+        self._stood_still = False
+        self._last_beat = time.monotonic()
+        self._silence_seconds = request.silence_seconds
         self._lines = bytearray()
         self._log = bytearray()
         file = request.work.scratch_dir / "request.json"
@@ -125,6 +129,16 @@ class _ModelProcess:
         return self._process.pid
 
     @property
+    def stood_still(self) -> bool:
+        """Whether the worker was without a sign of life for longer than the process bears."""
+        return self._stood_still or time.monotonic() - self._last_beat > self._silence_seconds
+
+    @property
+    def silence(self) -> str:
+        """How long the process hears nothing before it ends itself."""
+        return f"{self._silence_seconds:g} s"
+
+    @property
     def log(self) -> str:
         """The end of what it wrote to stderr and stdout."""
         return bytes(self._log).decode(errors="replace").strip()
@@ -145,7 +159,10 @@ class _ModelProcess:
                 self.listen(0.02)
         # The leader is dead or about to be, and not reaped: its pid still names this group and no other.
         self._signal(signal.SIGKILL)
-        self._process.wait()
+        try:
+            self._process.wait(timeout=_KILL_SECONDS)
+        except subprocess.TimeoutExpired:  # it waits for a disk that does not answer, and ends when that does
+            logger.error("process %d does not end though it was killed: it is left behind", self.pid)  # noqa: TRY400
         self._over.set()
         self._beating.join()  # it writes where others may soon have a file
         os.close(self._messages)
@@ -197,6 +214,8 @@ class _ModelProcess:
 
     def _beat(self) -> None:
         while not self._over.wait(_BEAT_SECONDS):
+            self._stood_still = self.stood_still
+            self._last_beat = time.monotonic()
             with contextlib.suppress(OSError):  # gone, or has not read for long: either shows elsewhere
                 os.write(self._stdin, b".")
 
@@ -228,6 +247,10 @@ def _death(process: _ModelProcess, what: str, memory: MemoryWatch) -> ModelFailu
     logger.error("%s (%s); the end of its output:\n%s", what, process.exit, log)
     ended = process.exit
     number = None if ended is None else ended.signal
+    if process.stood_still:
+        return ModelFailure(
+            "WORKER_ERROR", f"{what}: its worker stood still for longer than {process.silence}, and it ended itself"
+        )
     if ended is None or number == signal.SIGKILL:
         # Nobody here sent that: on a machine of its own it is the kernel, when memory is short.
         used = f"; it used {megabytes(memory.newest_bytes)} when it was last seen" if memory.newest_bytes else ""

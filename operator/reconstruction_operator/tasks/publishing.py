@@ -164,7 +164,7 @@ def _sealed(folder: Path, job_id: str) -> Manifest | None:
         with (folder / MANIFEST).open("rb") as file:
             manifest = Manifest.from_json(json.loads(file.read(_MAX_MANIFEST_BYTES)))
         complete = all((folder / one.name).stat().st_size == one.bytes for one in manifest.files)
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError, RecursionError):
         return None
     return manifest if complete and manifest.job_id == job_id else None
 

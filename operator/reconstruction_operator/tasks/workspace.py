@@ -66,16 +66,23 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     workspace = Workspace(attempts / f"{prefix}{uuid.uuid4().hex[:_RUN_LENGTH]}")
     # Its own first, and then a look at the others: of two that do so at once, the later attempt's is always seen.
     _make(workspace.root)
+    try:
+        _take_over(workspace, attempts, prefix, attempt)
+    except BaseException:
+        workspace.discard()
+        raise
+    return workspace
+
+
+def _take_over(workspace: Workspace, attempts: Path, prefix: str, attempt: int | None) -> None:
     others = [one for one in attempts.iterdir() if one != workspace.root]
     if attempt is not None and any(_number(one) > attempt for one in others):
-        workspace.discard()
         raise InterruptedRunError(Interruption(Kind.OVERTAKEN))
     for one in others:
         if one.name.startswith(prefix) or (attempt is not None and _number(one) > 0):
             file_handler.set_aside(one, _GONE)
     for folder in (workspace.photos, workspace.scratch, workspace.output):
         folder.mkdir()
-    return workspace
 
 
 def delete_predecessors(job_id: str) -> None:

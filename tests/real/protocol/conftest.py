@@ -11,7 +11,7 @@ import pytest
 import redis
 from reconstruction_operator import config
 from reconstruction_operator.services import file_handler, job_manager, protocol
-from reconstruction_operator.tasks import attempt, ending
+from reconstruction_operator.tasks import attempt, deletion, ending
 
 from tests.real.protocol import world
 from tests.real.protocol.fibers import Fiber
@@ -60,8 +60,9 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     monkeypatch.setattr(protocol, "run", protocol.run)
     monkeypatch.setattr(protocol, "arun", protocol.arun)
     monkeypatch.setattr(attempt, "choose", world.choose)
-    for module in (attempt, ending):
-        monkeypatch.setattr(module, "call_interruptibly", _at_once)
+    monkeypatch.setattr(attempt, "call_interruptibly", _at_once)
+    for module in (attempt, deletion):
+        monkeypatch.setattr(module, "call_within", lambda _, function: function())
     for name in ("_FIRST_PAUSE_SECONDS", "_LAST_PAUSE_SECONDS", "_FORGOTTEN_SECONDS"):
         monkeypatch.setattr(ending, name, 0.0)
     for method in ("rename", "mkdir"):

@@ -71,13 +71,14 @@ HOSTILE_ENDS: dict[str, str | bytes] = {
     "no text": b"\xff",
     "wrong types": json.dumps({"outcome": "Succeeded", "at": 1, "outputs": [], "inputs": 7, "quality": "x"}),
     "another's outcome": json.dumps({"outcome": "Deleted", "at": 1, "token": "x"}),
-    "half a character": '{"outcome": "Failed", "at": 1, "reason": "\\ud800", "message": "\\udfff<b>\\u001b[2J"}',
+    "half a character": '{"outcome": "Failed", "at": 1, "reason": "\\ud800", "message": "\\udfff"}',  # the scripts take none
+    "a terminal's command": json.dumps({"outcome": "Failed", "at": 1, "reason": "\x07", "message": "\x00<b>\x1b[2J"}),
     "long": json.dumps({"outcome": "Failed", "at": 1, "reason": "r" * 30_000, "message": "m" * 30_000}),
     "too big": FIFTY_MB,
 }
 
 
-MALFORMED_ENDS = ("no text", "another's outcome", "too big")
+MALFORMED_ENDS = ("no text", "another's outcome", "half a character", "too big")
 
 
 def test_hostile_results_and_ends_harm_nobody_else(
@@ -104,14 +105,14 @@ def test_hostile_results_and_ends_harm_nobody_else(
             timeout_seconds=60,
         )
     ends = {name: jobs.wait_finished(job)["status"] for name, job in victims.items()}
-    long, half, other = (ends[name] for name in ("long", "half a character", "wrong types"))
-    assert long["phase"] == half["phase"] == "Failed"
+    long, command, other = (ends[name] for name in ("long", "a terminal's command", "wrong types"))
+    assert long["phase"] == command["phase"] == "Failed"
     assert re.fullmatch(r"m{1024}\. See the worker's log: .*", long["failure"]["message"])
     assert re.fullmatch(r"r{10,256}…?", long["failure"]["reason"])
-    assert half["failure"]["message"].startswith("\N{REPLACEMENT CHARACTER}<b>\N{REPLACEMENT CHARACTER}[2J.")
+    assert command["failure"]["message"].startswith("\N{REPLACEMENT CHARACTER}<b>\N{REPLACEMENT CHARACTER}[2J.")
     # It has an outcome and a time, so it is an end; nothing else of it is kept.
     assert (other["phase"], other["completionTime"], "outputs" in other) == ("Succeeded", "1970-01-01T00:00:00Z", False)
-    assert [ends[name]["phase"] for name in MALFORMED_ENDS] == ["Succeeded"] * 3  # by their own work
+    assert [ends[name]["phase"] for name in MALFORMED_ENDS] == ["Succeeded"] * 4  # by their own work
     for status in ends.values():
         assert len(json.dumps(status)) < 20_000
         assert "\x1b" not in json.dumps(status, ensure_ascii=False)

@@ -1,5 +1,12 @@
+from collections.abc import Sequence
+from typing import Any, cast
+
+import fakeredis
 from reconstruction_operator.controller.observing import QueueFacts
+from reconstruction_operator.controller.queues import QueueWatch
+from reconstruction_operator.controller.store import Store
 from reconstruction_operator.planning.types import Queue
+from reconstruction_operator.services.keys import Keys
 
 
 def test_before_the_first_reading_nobody_is_warned_that_no_worker_listens() -> None:
@@ -16,3 +23,39 @@ def test_what_was_sent_waits_until_the_next_reading() -> None:
     facts.sent("celery")
     facts.sent("celery")
     assert facts.of("celery").waiting == 2
+
+
+class _Broker:
+    """What an Actor says of the queues."""
+
+    def __init__(self, **lengths: int) -> None:
+        self.lengths = lengths
+
+    async def queue_lengths(self, queues: Sequence[str]) -> dict[str, int]:
+        return {queue: self.lengths.get(queue, 0) for queue in queues}
+
+
+async def test_an_order_to_delete_files_is_counted_where_no_job_waits_until_it_is_taken() -> None:
+    """Or it would be taken for lost, and sent again and again."""
+    facts, broker = QueueFacts(), _Broker(celery=3)
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
+        watch = QueueWatch(
+            state,
+            cast("Any", broker),
+            facts,
+            Store(),
+            keys=Keys(),
+            more=set,
+            leading=lambda: True,
+            room=lambda: None,
+        )
+        await watch.read()
+        assert facts.of("celery").waiting == 0  # nobody asks
+        facts.sent("celery")
+        for taken in range(3):
+            broker.lengths["celery"] = 3 - taken
+            await watch.read()
+            assert facts.of("celery").waiting == 3 - taken
+        broker.lengths.clear()
+        await watch.read()
+    assert facts.waiting == {"celery": 0}

@@ -109,3 +109,18 @@ def test_one_whose_message_redis_has_forgotten_does_not_wait_for_itself(admissio
     admission.wants(first, wants=True)
 
     assert admission.admit({}, now=0.0) == (first,)
+
+
+def test_nobody_waits_for_one_that_is_being_deleted(
+    admission: Admission, suspect: Suspect, store: Store, body: Callable[..., dict[str, Any]]
+) -> None:
+    """Its status stays as it is for as long as somebody's finalizer does."""
+    key = suspect("first", "Running")
+    second = suspect("second")
+    held = body("first", version=2, phase="Running", attempt=3, failures=2)
+    held["status"]["failure"] = {"reason": "WORKER_LOST", "message": "Worker worker-1 is silent", "retriable": True}
+    held["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
+    store.put(held)
+
+    assert admission.admit({}, now=0.0) == (second,)
+    assert store.in_flight(key.namespace) == 0

@@ -147,6 +147,13 @@ def test_a_model_lives_on_while_its_task_waits_for_redis(
     assert run("rough-patient", work, report=report).quality["photos"] == 1
 
 
+def test_a_model_whose_task_stood_still_says_so(work: Work) -> None:
+    """It ends itself by SIGKILL, and memory has nothing to do with it."""
+    request = Request("rough-sleep", work, 0.2)  # less than there is between two signs of life
+    with pytest.raises(ModelFailure, match=r"WORKER_ERROR.*stood still for longer than 0\.2 s"):
+        run_isolated(request, report=lambda *_: None, check=lambda: None, memory_limit_bytes=0, title="rough-sleep")
+
+
 class _StopError(Exception):
     pass
 

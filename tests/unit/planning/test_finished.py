@@ -97,6 +97,14 @@ def test_the_time_is_not_over(look: Look) -> None:
     assert (plan.actions, plan.wake_at) == ((), NOW + timedelta(seconds=1))
 
 
+def test_an_object_that_is_there_after_its_deletion_is_deleted_again(look: Look) -> None:
+    status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
+
+    plan = look(Observation(), status, ttl_seconds_after_finished=0)
+
+    assert plan.wake_at == NOW + timedelta(seconds=60)
+
+
 def test_a_job_that_no_worker_began_has_no_files(look: Look) -> None:
     status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
 
@@ -215,7 +223,9 @@ def test_an_attempt_is_closed_again_though_its_record_was_kept(look: Look) -> No
 
 @pytest.mark.parametrize("phase", list(ENDS))
 def test_a_lost_record_is_put_back_so_that_a_deletion_finds_it(look: Look, phase: Phase) -> None:
-    assert look(replace(ended(phase), record=None), over(phase)).actions == (PutRecord(1, "celery"),)
+    flag = (AssertCancelled(),) if phase is Phase.CANCELLED else ()  # first: an old order may be carried out at once
+
+    assert look(replace(ended(phase), record=None), over(phase)).actions == (*flag, PutRecord(1, "celery"))
 
 
 def test_a_job_of_which_nothing_was_ever_sent_needs_no_record(look: Look) -> None:

@@ -94,7 +94,42 @@ def tar_with_a_huge_pax_header() -> bytes:
     return gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + b"\0" * (8 * MB))
 
 
-def sparse_tar() -> bytes:
+def zip_with_a_huge_directory_of_64_bits() -> bytes:
+    """zipfile takes the 64-bit record whatever the one of 32 bits says, and from where it should be."""
+    data = zipped(("a.jpg", b"x"))
+    at = data.rindex(b"PK\x05\x06")
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, 500 * MB, 0)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    return data[:at] + record + locator + data[at:]
+
+
+def zip_with_entries_before_it() -> bytes:
+    data = bytearray(zipped(("a.jpg", b"x")))
+    at = data.rindex(b"PK\x05\x06")
+    data[at + 16 : at + 20] = struct.pack("<I", 5000)  # where the directory is said to begin
+    return bytes(data)
+
+
+def zip_with_entries_behind_it() -> bytes:
+    data = bytearray(zipped(("a.jpg", b"x")))
+    at = data.index(b"PK\x01\x02")
+    data[at + 42 : at + 46] = struct.pack("<I", 0xFFFFFFF0)
+    return bytes(data)
+
+
+def pax_tar(*records: tuple[str, str], kind: bytes = tarfile.XHDTYPE, raw: bytes = b"") -> bytes:
+    """A pax header, with nothing behind it."""
+    for key, value in records:
+        text = f" {key}={value}\n".encode()
+        length = len(text) + len(str(len(text)))
+        length = len(text) + len(str(length))
+        raw += str(length).encode() + text
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = kind, len(raw)
+    return header.tobuf(tarfile.USTAR_FORMAT) + raw + bytes(-len(raw) % 512)
+
+
+def sparse_tar(*, more: bool = False) -> bytes:
     """A GNU sparse file: 8 GB of holes in an archive of 1 kB."""
     info = tarfile.TarInfo("a.jpg")
     info.size = 0
@@ -103,15 +138,17 @@ def sparse_tar() -> bytes:
     block[386:398] = b"00000000000\0"  # offset of the first piece
     block[398:410] = b"00000000000\0"  # its size
     block[483:495] = b"77777777777\0"  # the file's real size
+    block[482] = more  # whether blocks follow that say more
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block) + b"\0" * 1024
+    return bytes(block) + (b"" if more else b"\0" * 1024)
 
 
 def unpack(content: bytes, tmp_path: Path, into: Path, limits: Limits) -> archives.Unpacked:
     archive = tmp_path / "archive"
     archive.write_bytes(content)
-    return archives.unpack(archive, "set", into, limits, lambda *_: None)
+    with archive.open("rb") as file:
+        return archives.unpack(file, "set", into, limits, lambda *_: None)
 
 
 PHOTOS = (
@@ -147,6 +184,15 @@ def test_photos_come_out_of_archives_of_all_kinds(content: bytes, tmp_path: Path
         "set/sub/b.png": b"second",
     }
     assert found.ignored == ["set/LICENSE", "__MACOSX/._a.jpg"]
+
+
+def test_headers_for_one_file_and_for_all_are_heeded(tmp_path: Path, into: Path, limits: Limits) -> None:
+    content = b"x" * 700
+    plain = tarred(("short", b""))[:512]  # says that it has no content
+    one = pax_tar(("path", "größe.jpg"), ("size", "700"), ("mtime", "1.5")) + plain + content + bytes(324)
+    several = pax_tar(("comment", "of git"), kind=tarfile.XGLTYPE) + one + tarred(("b.jpg", b"y"))
+    found = unpack(several, tmp_path, into, limits)
+    assert {name: path.read_bytes() for name, path in found.photos.items()} == {"größe.jpg": content, "b.jpg": b"y"}
 
 
 def test_long_names_and_folders_come_out_of_a_tar(tmp_path: Path, into: Path, limits: Limits) -> None:
@@ -192,8 +238,36 @@ def test_long_names_and_folders_come_out_of_a_tar(tmp_path: Path, into: Path, li
         pytest.param(
             gzip.compress(tarred(("a.txt", b"\0" * (2 * MB)))), "more than 1 MB", id="tar: a bomb that is no photo"
         ),
-        pytest.param(tar_with_a_huge_pax_header(), "header of more than", id="tar: a huge header"),
-        pytest.param(sparse_tar(), "more than 1 MB", id="tar: holes"),
+        pytest.param(tar_with_a_huge_pax_header(), "headers of more than 256 kB", id="tar: a huge header"),
+        pytest.param(sparse_tar(), "with holes", id="tar: holes"),
+        pytest.param(sparse_tar(more=True), "with holes", id="tar: a chain of holes that is cut off"),
+        pytest.param(pax_tar(("GNU.sparse.map", "0,1,5")), "with holes", id="tar: a map of holes, 0.1"),
+        pytest.param(pax_tar(("GNU.sparse.size", "many")), "with holes", id="tar: a map of holes, 0.0"),
+        pytest.param(pax_tar(("GNU.sparse.realsize", "many")), "with holes", id="tar: only the size with holes"),
+        pytest.param(
+            pax_tar(("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0")), "with holes", id="tar: a map of holes, 1.0"
+        ),
+        pytest.param(
+            pax_tar(("GNU.sparse.map", "0,1"), kind=tarfile.XGLTYPE), "with holes", id="tar: a map of holes for all"
+        ),
+        pytest.param(pax_tar(("path", "n" * 4097)), "name of more than 4096 characters", id="tar: a long name"),
+        pytest.param(pax_tar(("linkpath", "n" * 4097)), "name of more than 4096", id="tar: a long name of a target"),
+        pytest.param(pax_tar(("size", "1" * 5000)), "damaged", id="tar: a size of 5000 digits"),
+        pytest.param(pax_tar(("size", "-1")), "damaged", id="tar: a size below zero"),
+        pytest.param(pax_tar(("comment", "x" * 300_000)), "headers of more than 256 kB", id="tar: a large header"),
+        pytest.param(pax_tar(("comment", "x")) * 9, "or 8 pieces", id="tar: many headers"),
+        pytest.param(pax_tar(raw=b"9 path=a\n"), "damaged", id="tar: a record with a wrong length"),
+        pytest.param(pax_tar(raw=b"\xff" * 20), "damaged", id="tar: a header that is none"),
+        pytest.param(pax_tar(("path", "a.jpg"))[:-512], "damaged", id="tar: a header that is cut off"),
+        pytest.param(
+            tarred(("n" * 4097 + ".jpg", b"x"), form=tarfile.GNU_FORMAT), "name of more than 4096", id="tar: GNU name"
+        ),
+        pytest.param(tarred(("a/" * 65 + "a.jpg", b"x")), "more than 64 deep", id="tar: folders in folders"),
+        pytest.param(zipped(("n" * 4097, b"x")), "name of more than 4096", id="zip: a long name"),
+        pytest.param(zip_with_a_huge_directory_of_64_bits(), "more than 20 files", id="zip: a huge directory, 64 bits"),
+        pytest.param(zip_with_entries_before_it(), "damaged: an entry lies outside", id="zip: entries before it"),
+        pytest.param(zip_with_entries_behind_it(), "damaged: an entry lies outside", id="zip: entries behind it"),
+        pytest.param(b"BZh9" + b"x" * 100, "damaged: Invalid data stream", id="bz2: only its magic"),
         pytest.param(gzip.compress(tarred(("a.jpg", b"x" * 5000)))[:-30], "damaged", id="tar.gz: cut off"),
         pytest.param(tarred(("a.jpg", b"x" * 5000))[:2000], "damaged", id="tar: cut off"),
         pytest.param(gzip.compress(b"no tar at all" * 100), "damaged", id="gzip of something else"),
@@ -242,12 +316,25 @@ def xz_with_a_dictionary_of_gigabytes() -> bytes:
     return bytes(data)
 
 
+def tar_with_records_in_records() -> bytes:
+    """tarfile of Python 3.11.7 would find 130,000 keys of up to 260 kB in it."""
+    return pax_tar(raw=b"2 " * 130_000 + b"x=\n")
+
+
+def tar_with_a_chain_of_holes() -> bytes:
+    """60 MB of holes, which tarfile would keep one by one."""
+    block = b"".join(b"%011d\0%011d\0" % (1, 1) for _ in range(21)) + b"\1" + bytes(7)
+    return gzip.compress(sparse_tar(more=True) + block * (60 * MB // 512), 1)
+
+
 @pytest.mark.parametrize(
     ("make", "text"),
     [
         pytest.param(xz_with_a_dictionary_of_gigabytes, "needs more than 128 MB of memory", id="tar.xz, dictionary"),
         pytest.param(tar_bomb_of_one_terabyte, "unpacks to more than 64 MB", id="tar.bz2 of 1 TB"),
         pytest.param(zip_bomb_in_one_read, "method 12", id="zip in one read"),
+        pytest.param(tar_with_records_in_records, "damaged", id="tar, records in records"),
+        pytest.param(tar_with_a_chain_of_holes, "with holes", id="tar.gz, holes"),
     ],
 )
 def test_a_bomb_is_refused_in_little_time_and_little_memory(
@@ -265,6 +352,48 @@ def test_a_bomb_is_refused_in_little_time_and_little_memory(
     finally:
         tracemalloc.stop()
     assert sum(path.stat().st_size for path in into.iterdir()) <= 64 * MB
+
+
+class EnoughError(Exception):
+    pass
+
+
+def zip_of_empty_blocks() -> bytes:
+    """One photo of 30 MB of deflate that nothing comes out of."""
+    data = bytearray(zipped(("a.jpg", b""), method=zipfile.ZIP_DEFLATED))
+    packed = b"\0\0\0\xff\xff" * 6_000_000 + b"\1\0\0\xff\xff"
+    at = data.index(b"PK\x01\x02")
+    local, directory, end = data[:35], data[at : data.index(b"PK\x05\x06")], data[data.index(b"PK\x05\x06") :]
+    directory[20:28] = struct.pack("<II", len(packed), 1)  # it says that one byte comes
+    end[16:20] = struct.pack("<I", 35 + len(packed))
+    return bytes(local + packed + directory + end)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(gzip.compress(b"") * 100_000, id="gzip: empty pieces"),
+        pytest.param(bz2.compress(b"") * 100_000, id="bz2: empty pieces"),
+        pytest.param(lzma.compress(b"") * 20_000, id="xz: empty pieces"),
+        pytest.param(lzma.compress(tarred(("a.txt", b"x"))[:512]) + bytes(2_000_000), id="xz: zeros behind it"),
+        pytest.param(tarred(("a.txt", bytes(50 * MB))), id="tar: a file that is no photo"),
+        pytest.param(zip_of_empty_blocks(), id="zip: empty blocks"),
+    ],
+)
+def test_whoever_waits_can_end_what_nothing_comes_out_of(
+    content: bytes, tmp_path: Path, into: Path, limits: Limits
+) -> None:
+    ticks = 0
+
+    def tick(_fraction: float, text: str) -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 25:
+            raise EnoughError(text)
+
+    (tmp_path / "archive").write_bytes(content)
+    with (tmp_path / "archive").open("rb") as file, pytest.raises(EnoughError, match="0 photos unpacked"):
+        archives.unpack(file, "set", into, replace(limits, max_bytes=64 * MB), tick)
 
 
 def test_a_compressed_tar_is_read_in_one_go(tmp_path: Path, into: Path, limits: Limits) -> None:

@@ -7,6 +7,7 @@ import datetime as dt
 import http.server
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,11 +25,15 @@ Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
 def certificate(folder: Path) -> Path:
-    """A self-signed one for localhost and nas.example, with its key."""
+    """A self-signed one for localhost, nas.example and bücher.example, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
-    names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.DNSName("nas.example")]
+    names: list[x509.GeneralName] = [
+        x509.DNSName("localhost"),
+        x509.DNSName("nas.example"),
+        x509.DNSName("xn--bcher-kva.example"),
+    ]
     signed = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -89,7 +94,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     thread.join()
 
 
-def body(content: bytes, *, said: int | None = None) -> Handle:
+def body(content: bytes, *, said: int | str | None = None) -> Handle:
     def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(content) if said is None else said))
@@ -105,6 +110,19 @@ def endless(handler: http.server.BaseHTTPRequestHandler) -> None:
     with contextlib.suppress(OSError):  # the client has had enough
         while True:
             handler.wfile.write(b"x" * 65_536)
+
+
+def slowly(prefix: bytes, piece: bytes) -> Handle:
+    """A byte or two now and then, for as long as somebody listens."""
+
+    def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
+        with contextlib.suppress(OSError):
+            handler.wfile.write(prefix)
+            while True:
+                handler.wfile.write(piece)
+                time.sleep(0.02)
+
+    return handle
 
 
 def to(location: str, status: int = 302) -> Handle:
@@ -154,6 +172,11 @@ def test_a_server_that_nobody_vouches_for_is_refused(server: Server, tmp_path: P
         get(server, server.url("/a.zip"), tmp_path, limits)
 
 
+def test_a_length_that_is_no_number_to_python_is_none(server: Server, tmp_path: Path, limits: Limits) -> None:
+    server.pages["/a.zip"] = body(b"content", said="9" * 5000)
+    assert get(server, server.url("/a.zip"), tmp_path, limits) == b"content"
+
+
 def test_redirections_are_followed(server: Server, tmp_path: Path, limits: Limits) -> None:
     server.pages |= {"/1": to("/2"), "/2": to(server.url("/a.zip"), 307), "/a.zip": body(b"content")}
     assert get(server, server.url("/1"), tmp_path, limits) == b"content"
@@ -175,6 +198,9 @@ def test_redirections_are_followed(server: Server, tmp_path: Path, limits: Limit
         pytest.param("/large", "INPUT_REFUSED", "has 9.5 MB; this worker takes 1.0 MB", id="too large, as it says"),
         pytest.param("/endless", "INPUT_REFUSED", "has more than 1.0 MB", id="too large without saying so"),
         pytest.param("/short", "INPUT_UNREACHABLE", "broke off", id="broken off"),
+        pytest.param("/to-half", "INPUT_REFUSED", "which is not a URI", id="to half an address"),
+        pytest.param("/to-blank", "INPUT_REFUSED", "names a host that can be none", id="to a host with a blank"),
+        pytest.param("/to-dots", "INPUT_REFUSED", "names a host that can be none", id="to a host with an empty part"),
     ],
 )
 def test_what_a_server_may_do_wrong_has_its_reason(
@@ -191,6 +217,9 @@ def test_what_a_server_may_do_wrong_has_its_reason(
         "/large": body(b"x", said=10_000_000),
         "/endless": endless,
         "/short": body(b"x" * 10, said=1000),
+        "/to-half": to("https://[::1"),
+        "/to-blank": to("https://local host/"),
+        "/to-dots": to("https://.localhost/"),
     }
     with pytest.raises(StorageError) as caught:
         get(server, server.url(path), tmp_path, limits)
@@ -279,3 +308,90 @@ def test_whoever_waits_can_end_a_download(server: Server, tmp_path: Path, limits
         downloads.download(
             server.url("/endless"), tmp_path / "a", limits, tick, resolve=lambda *_: ["127.0.0.1"], tls=server.tls
         )
+
+
+@pytest.mark.parametrize(
+    ("sent", "piece", "text"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: ", b"x", "has not answered within", id="a header without an end"),
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", "has not answered within", id="answers before the answer"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", b"x", "sent no more than 0.0 MB within", id="content"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+            b"x",
+            "sent no more than 0.0 MB within",
+            id="what stands before a chunk",
+        ),
+    ],
+)
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
+    sent: bytes,
+    piece: bytes,
+    text: str,
+    *,
+    server: Server,
+    tmp_path: Path,
+    limits: Limits,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(downloads, "_SPAN_SECONDS", 0.5)
+    server.pages["/slow"] = slowly(sent, piece)
+    with pytest.raises(StorageError, match=f"INPUT_UNREACHABLE: .*{text}"):
+        get(server, server.url("/slow"), tmp_path, limits)
+
+
+def test_a_server_that_is_slow_but_not_too_slow_is_waited_for(
+    server: Server, tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_SPAN_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "_SPAN_BYTES", 2)
+
+    def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        for _ in range(40):
+            handler.wfile.write(b"x")
+            time.sleep(0.02)
+
+    server.pages["/slow"] = handle
+    assert get(server, server.url("/slow"), tmp_path, limits) == b"x" * 40
+
+
+def test_each_piece_of_a_slow_server_is_a_sign_of_life(server: Server, tmp_path: Path, limits: Limits) -> None:
+    server.pages["/slow"] = slowly(b"HTTP/1.1 200 OK\r\n\r\n", b"x")
+    seen: list[str] = []
+
+    def tick(_fraction: float, text: str) -> None:
+        seen.append(text)
+        if len(seen) == 5:
+            raise InterruptedError("enough")
+
+    with pytest.raises(InterruptedError, match="enough"):
+        downloads.download(
+            server.url("/slow"), tmp_path / "a", limits, tick, resolve=lambda *_: ["127.0.0.1"], tls=server.tls
+        )
+    assert seen == ["connecting", *["0.0 MB downloaded"] * 4]
+
+
+@pytest.mark.parametrize("listed", ["bücher.example", "xn--bcher-kva.example"])
+def test_a_host_in_another_script_is_called_by_its_name_in_the_network(
+    listed: str, server: Server, tmp_path: Path, limits: Limits
+) -> None:
+    server.pages["/a.zip"] = body(b"content")
+    named = replace(limits, https_hosts=(listed,))
+    assert get(server, server.url("/a.zip", "bücher.example"), tmp_path, named) == b"content"
+    assert server.hosts == [f"xn--bcher-kva.example:{server.port}"]
+
+
+def test_not_all_addresses_of_a_host_with_very_many_are_tried(server: Server, tmp_path: Path, limits: Limits) -> None:
+    tried: list[str] = []
+    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be reached"):
+        downloads.download(
+            "https://localhost:1/a.zip",
+            tmp_path / "a",
+            limits,
+            lambda _, text: tried.append(text),
+            resolve=lambda *_: [f"127.0.1.{n}" for n in range(1, 200)],
+            tls=server.tls,
+        )
+    assert tried == ["connecting"] * 8

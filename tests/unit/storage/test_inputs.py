@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +61,74 @@ def test_a_pipe_among_the_photos_is_passed_over(into: Path, limits: Limits) -> N
     folder = fill(limits.roots[0] / "set", a_jpg=b"1")
     os.mkfifo(folder / "b.jpg")
     assert [path.name for path in fetch(f"file://{folder}", into, limits).photos] == ["a.jpg"]
+
+
+def test_a_folder_that_is_exchanged_for_a_link_while_it_is_read_is_refused(
+    tmp_path: Path, into: Path, limits: Limits
+) -> None:
+    secret = fill(tmp_path / "secret", a_jpg=b"secret")
+    folder = fill(limits.roots[0] / "set", a_jpg=b"1")
+
+    def exchange(_fraction: float, _text: str) -> None:
+        if not folder.is_symlink():
+            folder.rename(tmp_path / "set-before")
+            folder.symlink_to(secret)
+
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .*/set/a\.jpg was exchanged while it was read"):
+        inputs.fetch(f"file://{folder}", into, limits, exchange)
+    assert all(path.read_bytes() == b"" for path in into.iterdir())
+
+
+def test_a_link_that_leads_elsewhere_only_while_it_is_looked_up_is_refused(
+    tmp_path: Path, into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(limits.roots[0] / "set", a_jpg=b"1")
+    link = limits.roots[0] / "link"
+    link.symlink_to(fill(tmp_path / "secret", a_jpg=b"secret"))
+
+    def resolved(path: Path, _reason: str) -> Path:
+        real = path.resolve()
+        link.unlink()
+        link.symlink_to(limits.roots[0] / "set")
+        return real
+
+    monkeypatch.setattr(uris, "resolved", resolved)
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* does not lie in a folder"):
+        fetch(f"file://{link}", into, limits)
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a link", "a folder that is a link", "nothing"])
+def test_an_archive_that_is_exchanged_after_it_was_checked_is_not_read(
+    what: str, tmp_path: Path, into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = fill(tmp_path / "secret", set_zip=b"secret")
+    archive = fill(limits.roots[0] / "mine", set_zip=b"PK") / "set.zip"
+    looked_up = inputs._lies_below
+
+    def exchange(real: Path, folders: Iterable[Path]) -> bool:
+        found = looked_up(real, folders)
+        archive.unlink()
+        if what == "a pipe":
+            os.mkfifo(archive)
+            monkeypatch.setattr(Path, "is_file", lambda _: True)
+        elif what == "a link":
+            archive.symlink_to(secret / "set.zip")
+        elif what == "a folder that is a link":
+            archive.parent.rmdir()
+            archive.parent.symlink_to(secret)
+        else:
+            monkeypatch.setattr(Path, "is_file", lambda _: True)
+        return found
+
+    monkeypatch.setattr(inputs, "_lies_below", exchange)
+    with pytest.raises(StorageError) as caught:
+        fetch(f"file://{archive}", into, limits)
+    expected = (
+        ("INPUT_NOT_FOUND", f"archive {archive} cannot be read: No such file or directory")
+        if what == "nothing"
+        else ("INPUT_REFUSED", f"{archive} was exchanged while it was read")
+    )
+    assert (caught.value.reason, caught.value.message) == expected
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,27 @@ def test_photos_are_in_the_order_in_which_people_count() -> None:
 
 
 @pytest.mark.parametrize(
+    "expected",
+    [
+        pytest.param(["a1.jpg", "a1b.jpg", "a2.jpg", "a.jpg", "ab.jpg"], id="numbers before letters"),
+        pytest.param(["1-9.jpg", "1-10.jpg", "2-1.jpg", "10-1.jpg"], id="two numbers"),
+        pytest.param(["a0.jpg", "a007.jpg", "a10.jpg"], id="zeros in front"),
+        pytest.param([f"{'9' * 4999}.jpg", f"1{'0' * 4999}.jpg"], id="more digits than Python makes a number of"),
+        pytest.param(["1.jpg", f"{'9' * 60_000}.jpg"], id="more digits than are counted"),
+    ],
+)
+def test_numbers_of_any_length_are_in_order(expected: list[str]) -> None:
+    given = expected[::-1]
+    assert sorted(given, key=names.natural) == expected
+
+
+@pytest.mark.parametrize(
     ("given", "expected"),
     [
         pytest.param([], "", id="none"),
         pytest.param(["LICENSE"], "1 other file ignored: 1 without suffix", id="one"),
         pytest.param(["a.heic", "b.HEIC", "c.txt"], "3 other files ignored: 2 .heic, 1 .txt", id="counted by kind"),
+        pytest.param(["a.\udcff\n"], "1 other file ignored: 1 .��", id="bytes that are no text"),
         pytest.param([".DS_Store", "__MACOSX/a.jpg"], "", id="junk is not worth a word"),
     ],
 )

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from unittest import mock
 
 import pytest
+import redis
 from celery.utils.imports import symbol_by_name
 from kombu.transport import redis as kombu_redis
+from reconstruction_operator.services import broker
 from reconstruction_operator.tasks.acknowledging import Request
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
@@ -72,3 +74,19 @@ def test_an_open_channel_is_told_once(request_of: Callable[..., Request]) -> Non
 
 def test_both_tasks_are_received_in_this_way() -> None:
     assert [symbol_by_name(task.Request) for task in (process_reconstruction, clean_up)] == [Request, Request]
+
+
+@pytest.mark.parametrize("answer", ["ack", "reject"])
+def test_an_acknowledgement_that_fails_frees_the_workers_place(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise redis.ReadOnlyError("you can't write against a read only replica")
+
+    qos = broker.Transport.Channel.QoS(mock.Mock(), prefetch_count=1)
+    monkeypatch.setattr(qos, "_remove_from_indices", refuse)
+    qos._delivered["tag"] = mock.Mock()
+    assert not qos.can_consume()
+
+    with pytest.raises(redis.ReadOnlyError):
+        getattr(qos, answer)("tag")
+
+    assert qos.can_consume()

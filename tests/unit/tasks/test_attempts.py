@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -549,3 +550,73 @@ def test_cleaning_up_deletes_the_files_and_says_so_and_may_be_repeated(client: r
         (seen,) = protocol.run(client, protocol.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
         assert seen.cleaned
         assert list(jobs_dir.iterdir()) == []
+
+
+def test_nothing_is_deleted_where_redis_has_forgotten_how_the_job_ended(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    """An order was on its way. Without the flag, which comes back before the record, a cancelled job's copy would stay."""
+    run(output_uri=f"file://{meshes}/banana")
+    client.flushall()
+    clean_up(JOB)
+    assert (jobs_dir / JOB / "output").exists()
+    assert client.keys() == []
+    job_manager.assert_cancelled(JOB)
+    want(client, 1)
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
+
+
+def test_a_cancel_does_not_wait_for_a_dead_mount_and_nothing_is_left_when_that_is_back(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "BEAT_SECONDS", 0.02)
+    back, done = threading.Event(), threading.Event()
+    prepare = workspace.prepare
+
+    def wait(*args: Any) -> workspace.Workspace:
+        job_manager.assert_cancelled(JOB)
+        back.wait()
+        return prepare(*args)
+
+    def discard(space: workspace.Workspace) -> None:
+        discarding(space)
+        done.set()
+
+    discarding = workspace.Workspace.discard
+    monkeypatch.setattr(workspace, "prepare", wait)
+    monkeypatch.setattr(workspace.Workspace, "discard", discard)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    back.set()
+    assert done.wait(60)
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_an_attempt_that_could_not_take_over_leaves_no_folder(
+    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = workspace.prepare(JOB, f"{JOB}-1", 1).root
+
+    def refuse(*_args: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(file_handler, "set_aside", refuse)
+    with pytest.raises(ReconstructionFailedError, match="WORKER_ERROR"):
+        run()
+    assert list((jobs_dir / JOB / "attempts").iterdir()) == [before]
+
+
+def test_a_note_that_cannot_be_read_keeps_its_folder(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
+    """It alone knows where a copy may lie."""
+    kill_before_publishing(meshes)
+    (note,) = (jobs_dir / JOB / "attempts").glob("1-*/owner.json")
+    text = note.read_text()
+    note.unlink()
+    note.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        clean_up(JOB)
+    (kept,) = (jobs_dir / JOB / "attempts").glob("*/owner.json")
+    kept.rmdir()
+    kept.write_text(text)
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []

@@ -21,7 +21,7 @@ from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager, protocol
 from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.tasks import ending
+from reconstruction_operator.tasks import deletion, ending
 from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import Interruption, Kind
@@ -152,7 +152,7 @@ def test_files_on_a_dead_mount_do_not_keep_a_cancelled_job_alive(
     redis_server: fakeredis.FakeServer, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_over = threading.Event()
-    monkeypatch.setattr(ending, "_DELETE_SECONDS", 0.2)
+    monkeypatch.setattr(deletion, "DELETE_SECONDS", 0.2)
     monkeypatch.setattr(os, "rename", lambda *_: is_over.wait())
     (jobs_dir / "job").mkdir()
     ownership = owned()

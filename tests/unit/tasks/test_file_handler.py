@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -128,3 +129,16 @@ def test_somebody_who_still_writes_does_not_keep_the_folder_alive(jobs_dir: Path
         thread.join()
         os.close(inside)
     assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_folder_that_names_what_is_not_there_is_not_tried_for_ever(
+    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_nothing(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise FileNotFoundError(path)
+
+    monkeypatch.setattr(file_handler, "_DELETE_SECONDS", 0.05)
+    monkeypatch.setattr(shutil, "rmtree", find_nothing)
+    with pytest.raises(FileNotFoundError):
+        file_handler.delete_tree(jobs_dir)

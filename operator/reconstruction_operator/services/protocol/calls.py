@@ -15,6 +15,8 @@ import redis
 import redis.asyncio
 from redis.exceptions import NoScriptError, RedisError
 
+from reconstruction_operator.services.protocol.errors import DeposedError, ProtocolError
+
 T = TypeVar("T")
 
 
@@ -74,7 +76,7 @@ async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
     return call.read(reply)
 
 
-async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> list[T | RedisError]:
+async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> list[T | RedisError | ProtocolError]:
     """All of them in one round trip, in order; an error of one is its result and does not stop the others.
 
     Raises:
@@ -95,6 +97,15 @@ async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> lis
             pipeline.eval(*call._by_text)  # noqa: SLF001
             sent.add(call.script.sha)
     replies = await pipeline.execute(raise_on_error=False)
-    return [
-        reply if isinstance(reply, RedisError) else call.read(reply) for call, reply in zip(calls, replies, strict=True)
-    ]
+    return [_read(call, reply) for call, reply in zip(calls, replies, strict=True)]
+
+
+def _read(call: Call[Any], reply: Any) -> Any:
+    if isinstance(reply, RedisError):
+        return reply
+    try:
+        return call.read(reply)
+    except DeposedError:
+        raise
+    except ProtocolError as error:
+        return error

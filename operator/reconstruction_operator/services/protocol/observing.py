@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import TaskId, check_job_id
@@ -16,6 +18,7 @@ from reconstruction_operator.services.protocol.replies import Observed, Observed
 FOLDERS_BATCH: Final = 1_000
 OBSERVE_BATCH: Final = 500  # jobs in one `observe`: about 5 ms in which Redis answers nobody else
 _MAX_WORKERS: Final = 10_000
+_SKEW: Final = timedelta(days=1)  # by which a time may be ahead of Redis's clock, which may have been set back
 _MAX_NAMES: Final = 100  # queues, or models, of one worker
 
 
@@ -38,7 +41,14 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
     def read(reply: Any) -> Observed:
         match reply:
             case [str() as now, *values] if len(values) == len(names):
-                return Observed(stored.moment(int(now)), tuple(_job(*pair) for pair in zip(names, values, strict=True)))
+                at = stored.moment(int(now))
+                return Observed(
+                    at,
+                    tuple(
+                        _job(keys_of_job, said, task.attempt, at)
+                        for keys_of_job, said, (_, task) in zip(names, values, jobs, strict=True)
+                    ),
+                )
             case _:
                 raise UnexpectedReplyError("observe", reply)
 
@@ -46,15 +56,17 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
     return Call(scripts.OBSERVE, flat, (stored.MAX_VALUE_BYTES,), read)
 
 
-def _job(names: tuple[str, ...], values: list[Any]) -> ObservedJob:
+def _job(names: tuple[str, ...], values: list[Any], attempt: int, now: datetime) -> ObservedJob:
     record, claim, alive, end, stop, requested, confirmed, cleaned, ttl_ms = values
     claimed = stored.load(names[1], claim, stored.parse_claim)
     token = stored.load(names[2], alive, stored.parse_token)
+    ended = stored.load(names[3], end, stored.parse_end)
     return ObservedJob(
-        record=stored.load(names[0], record, stored.parse_record),
-        claim=claimed,
+        record=_believed(stored.load(names[0], record, stored.parse_record), attempt, now),
+        # What has happened has happened by now.
+        claim=claimed and replace(claimed, at=min(claimed.at, now)),
         alive=claimed is not None and token == claimed.token,
-        end=stored.load(names[3], end, stored.parse_end),
+        end=ended and replace(ended, at=min(ended.at or now, now)),
         stop=stored.load(names[4], stop, stored.parse_stop),
         # As the job manager and the scripts see it: a flag is set if its key is there, whatever it holds.
         requested=requested is not None,
@@ -62,6 +74,15 @@ def _job(names: tuple[str, ...], values: list[Any]) -> ObservedJob:
         flag_ttl_seconds=ttl_ms / 1000 if ttl_ms >= 0 else None,
         cleaned=cleaned is not None,
     )
+
+
+def _believed(record: Record | None, attempt: int, now: datetime) -> Record | None:
+    """The record as `put_record` takes it: none that is absurdly far ahead, and no message that is still to be sent."""
+    if record is None or record.attempt > attempt + stored.MAX_AHEAD:
+        return None
+    if record.sent_at is not None and record.sent_at > now + _SKEW:
+        return replace(record, sent_at=None)
+    return record
 
 
 def list_records(keys: Keys, install_id: str) -> Call[tuple[str, ...]]:
@@ -88,7 +109,7 @@ def list_folders(keys: Keys, install_id: str) -> Call[Mapping[str, Record]]:
             for job_id, text in pairs
         }
 
-    return Call(scripts.LIST_FOLDERS, (key,), (FOLDERS_BATCH,), read)
+    return Call(scripts.LIST_FOLDERS, (key,), (FOLDERS_BATCH, stored.MAX_VALUE_BYTES), read)
 
 
 def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:

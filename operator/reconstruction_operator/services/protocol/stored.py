@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,8 +28,13 @@ URI_CHARS: Final = 2_048
 MAX_VALUE_BYTES: Final = 65_536  # of one value; ours stay below 20 kB
 _MAX_INT: Final = 2**53  # above it neither Lua nor JavaScript counts exactly
 _MAX_ATTEMPT: Final = 10**9  # as the envelope's
-_MAX_MS: Final = 253_402_300_799_000  # the end of the year 9999: datetime's own limit
+MAX_AHEAD: Final = 10**6  # attempts by which a record may be ahead of the job's status; as in put_record.lua
+_MAX_MS: Final = 7_258_118_400_000  # the year 2200, as in prelude.lua: what is added to a time stays one
+_MAX_DIGITS: Final = 40  # of a number, with its sign and all
+_MAX_BRACKETS: Final = 100  # opening ones; ours have no more than 25
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _QUEUE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # as in a spec, with its priority
 
 _logger = logging.getLogger(__name__)
@@ -42,18 +48,64 @@ class MalformedError(ValueError):
     """A value that is not what its key should hold."""
 
 
-def load(key: str, text: object, parse: Callable[[Mapping[str, Any]], T]) -> T | None:
-    """What the value `text` of `key` says, or None if it is absent ("" and None) or malformed."""
+def load(key: str, text: object, parse: Callable[[Mapping[str, Any]], T], *, judged: bool = True) -> T | None:
+    """What the value `text` of `key` says, or None if it is absent ("" and None) or malformed.
+
+    `judged`: by the scripts as well, which read it with cjson. It must be what both of them take then.
+    """
     if text is None or text == "":
         return None
     try:
-        data = json.loads(text) if isinstance(text, str) else None
-        if not isinstance(data, Mapping):
-            raise MalformedError("no JSON object")
-        return parse(data)
-    except (ValueError, TypeError, RecursionError) as error:
+        return parse(_object(text, judged=judged))
+    except Exception as error:  # noqa: BLE001  # whatever a value has made of it, one value never stops the others
         _log_once(key, error)
         return None
+
+
+def _object(text: object, *, judged: bool) -> Mapping[str, Any]:
+    if not isinstance(text, str):
+        raise MalformedError("no text")
+    data = _decode_as_the_scripts(text) if judged else json.loads(text)
+    if not isinstance(data, Mapping):
+        raise MalformedError("no JSON object")
+    return data
+
+
+def _decode_as_the_scripts(text: str) -> Any:
+    """JSON that prelude.lua's `object_at` takes, too.
+
+    Raises:
+        ValueError: it is none, or has what the two would read differently.
+
+    """
+    if _CONTROL.search(text):
+        raise MalformedError("a control character")
+    data = _DECODER.decode(text)
+    if "\\u" in text:
+        json.dumps(data, ensure_ascii=False).encode()  # half a character, which cjson refuses, cannot be encoded
+    if sum(map(text.count, "[{")) > _MAX_BRACKETS and sum(map(_QUOTED.sub("", text).count, "[{")) > _MAX_BRACKETS:
+        raise MalformedError("too many values within each other")
+    return data
+
+
+def _int(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise MalformedError("a number with too many digits")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if len(digits) > _MAX_DIGITS or not math.isfinite(value):
+        raise MalformedError("a number with too many digits")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise MalformedError(f"{name} is no JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_int=_int, parse_float=_float, parse_constant=_no_constant)
 
 
 def _log_once(key: str, error: Exception) -> None:
@@ -105,7 +157,12 @@ def count(value: object) -> int | None:
 def parse_record(data: Mapping[str, Any]) -> Record:
     """Of `job:{job_id}`."""
     attempt = data.get("attempt")
-    if isinstance(attempt, bool) or not isinstance(attempt, int | float) or not 1 <= attempt < _MAX_ATTEMPT:
+    if (
+        isinstance(attempt, bool)
+        or not isinstance(attempt, int | float)
+        or not 1 <= attempt < _MAX_ATTEMPT
+        or attempt % 1
+    ):
         raise MalformedError(f"attempt {attempt!r:.40} is no whole number from 1")
     queue = _text(data, "queue")
     if queue and not _QUEUE.fullmatch(queue):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+from collections.abc import Callable
 from typing import BinaryIO
 
 from reconstruction_operator.services.storage.errors import StorageError
@@ -15,24 +16,53 @@ _LARGEST_READ_BYTES = 1 << 22  # tarfile reads extended headers in one piece, of
 
 
 class Budget:
-    """What may still be read of the archive that is called `shown` in messages."""
+    """What may still be read of the archive that is called `shown` in messages. Whatever is counted calls `tick`."""
 
-    def __init__(self, shown: str, limits: Limits) -> None:
-        self._shown, self._limits = shown, limits
+    def __init__(self, shown: str, limits: Limits, tick: Callable[[], None]) -> None:
+        self._shown, self._limits, self._tick = shown, limits, tick
         self._entries = self._bytes = 0
 
     def count_entry(self) -> None:
         """One entry more; raises StorageError (INPUT_REFUSED) if it is one too many."""
+        self._tick()
         self._entries += 1
         if self._entries > self._limits.max_files:
             raise StorageError(_REFUSED, f"archive {self._shown} holds more than {self._limits.max_files} files")
 
     def count_bytes(self, count: int) -> None:
         """So many bytes more; raises StorageError (INPUT_REFUSED) if they are too many."""
+        self._tick()
         self._bytes += count
         if self._bytes > self._limits.max_bytes:
             allowed = self._limits.max_bytes / 1024**2
             raise StorageError(_REFUSED, f"archive {self._shown} unpacks to more than {allowed:.0f} MB")
+
+
+class TickingFile:
+    """The packed file, which calls `tick` for each read: a decompressor can read gigabytes that nothing comes out of."""
+
+    def __init__(self, packed: BinaryIO, tick: Callable[[], None]) -> None:
+        self._packed, self._tick = packed, tick
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes."""
+        self._tick()
+        return self._packed.read(size)
+
+    def tell(self) -> int:
+        """The position."""
+        return self._packed.tell()
+
+    def seek(self, position: int, whence: int = os.SEEK_SET, /) -> int:
+        """To a position; returns it."""
+        return self._packed.seek(position, whence)
+
+    def seekable(self) -> bool:
+        """That it can."""
+        return True
+
+    def close(self) -> None:
+        """Nothing: whoever opened the file closes it."""
 
 
 class CountingFile:

@@ -2,27 +2,78 @@
 
 from __future__ import annotations
 
+import re
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin
 
 import urllib3
 from urllib3.exceptions import HTTPError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 from reconstruction_operator.services.storage import addresses, tenancy, uris
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits, Tick
 
 _REFUSED, _UNREACHABLE = "INPUT_REFUSED", "INPUT_UNREACHABLE"
-_CHUNK_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 16
+_SPAN_SECONDS = 120.0  # in which a server has answered, redirections included, and then sends so many bytes each time
+_SPAN_BYTES = 1 << 20
 _MAX_REDIRECTS = 5
+_MAX_ADDRESSES = 8  # of one host
+_MAX_LENGTH_DIGITS = 4000  # Python makes no number of more than 4300
+_HOST = re.compile(r"[a-z0-9._:-]+", re.IGNORECASE)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MISSING = (404, 410)
 _FORBIDDEN = (401, 403, 407)
 _HTTPS_PORT = 443
 _OK = 200
+
+
+class _Patience:
+    """How long a server may take. A time limit for each read alone would let it send a byte now and then for days."""
+
+    def __init__(self, uri: str) -> None:
+        self._shown = uris.redacted(uri)
+        self._since = time.monotonic()
+        self._bytes = 0
+        self._has_answered = False
+
+    def answered(self) -> None:
+        """From here on its content counts."""
+        self._has_answered, self._since = True, time.monotonic()
+
+    def received(self, count: int) -> None:
+        """So many bytes of content more."""
+        self._bytes += count
+
+    def check(self) -> None:
+        """Raises StorageError (INPUT_UNREACHABLE) if it takes longer than it may."""
+        if time.monotonic() - self._since < _SPAN_SECONDS:
+            return
+        if not self._has_answered:
+            raise StorageError(_UNREACHABLE, f"{self._shown} has not answered within {_SPAN_SECONDS:.0f} s")
+        if self._bytes < _SPAN_BYTES:
+            text = f"{self._shown} sent no more than {_mb(self._bytes)} within {_SPAN_SECONDS:.0f} s"
+            raise StorageError(_UNREACHABLE, text)
+        self._since, self._bytes = time.monotonic(), 0
+
+
+def _checking_sockets(patience: _Patience) -> type[ssl.SSLSocket]:
+    """Sockets that look before each piece: one line of a header, or between chunks, can come byte by byte."""
+
+    class Socket(ssl.SSLSocket):
+        def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
+            patience.check()
+            return super().recv_into(buffer, nbytes, flags)
+
+    return Socket
 
 
 def download(
@@ -41,24 +92,41 @@ def download(
 
     """
     context = tls or ssl.create_default_context()
+    patience = _Patience(uri)
+    context.sslsocket_class = _checking_sockets(patience)
+
+    def attempt() -> None:
+        tick(0.0, "connecting")
+        patience.check()
+
     for _ in range(_MAX_REDIRECTS + 1):
-        with _get(uri, limits, resolve, context) as response:
+        with _get(uri, limits, resolve, context, attempt) as response:
             if response.status not in _REDIRECTS:
                 _check_status(response.status, uri)
-                return _save(response, uri, target, limits, tick)
-            uri = urljoin(uri, response.headers.get("Location", ""))
+                patience.answered()
+                return _save(response, uri, target, limits, tick, patience=patience)
+            uri = _redirected(uri, response.headers.get("Location", ""))
     raise StorageError(_REFUSED, f"{uris.redacted(uri)}: more than {_MAX_REDIRECTS} redirections")
+
+
+def _redirected(uri: str, location: str) -> str:
+    try:
+        return urljoin(uri, location)
+    except ValueError as error:
+        text = f"{uris.redacted(uri)} leads to {uris.redacted(location)}, which is not a URI: {error}"
+        raise StorageError(_REFUSED, text) from None
 
 
 @contextmanager
 def _get(
-    uri: str, limits: Limits, resolve: addresses.Resolve, context: ssl.SSLContext
+    uri: str, limits: Limits, resolve: addresses.Resolve, context: ssl.SSLContext, attempt: Callable[[], None]
 ) -> Iterator[urllib3.BaseHTTPResponse]:
     parts = uris.split(uri, _REFUSED)
     host, port = _host_and_port(parts, limits)
     found = addresses.checked_addresses(host, port, private_allowed=bool(limits.https_hosts), resolve=resolve)
     failure: HTTPError | None = None
-    for address in found:
+    for address in found[:_MAX_ADDRESSES]:
+        attempt()
         pool = urllib3.HTTPSConnectionPool(
             address,
             port,
@@ -106,9 +174,15 @@ def _host_and_port(parts: SplitResult, limits: Limits) -> tuple[str, int]:
     host = (parts.hostname or "").rstrip(".")
     if not host:
         raise StorageError(_REFUSED, f"{shown} names no host")
-    if limits.https_hosts and host not in limits.https_hosts:
+    try:
+        ascii_host = host.encode("idna").decode("ascii")  # as name servers and certificates have it
+    except UnicodeError as error:
+        raise StorageError(_REFUSED, f"{shown} names a host that can be none: {error}") from None
+    if not _HOST.fullmatch(ascii_host):
+        raise StorageError(_REFUSED, f"{shown} names a host that can be none")
+    if limits.https_hosts and not {host, ascii_host} & set(limits.https_hosts):
         raise StorageError(_REFUSED, f"host {host} is not among those that this worker may download from")
-    return host, parts.port or _HTTPS_PORT
+    return ascii_host, parts.port or _HTTPS_PORT
 
 
 def _check_status(status: int, uri: str) -> None:
@@ -121,9 +195,11 @@ def _check_status(status: int, uri: str) -> None:
         raise StorageError(_UNREACHABLE, f"{shown} answered HTTP {status}")
 
 
-def _save(response: urllib3.BaseHTTPResponse, uri: str, target: Path, limits: Limits, tick: Tick) -> int:
+def _save(
+    response: urllib3.BaseHTTPResponse, uri: str, target: Path, limits: Limits, tick: Tick, *, patience: _Patience
+) -> int:
     said = response.headers.get("Content-Length", "")
-    expected = int(said) if said.isdecimal() else None
+    expected = int(said) if said.isdecimal() and len(said) <= _MAX_LENGTH_DIGITS else None
     if expected is not None and expected > limits.max_bytes:
         raise StorageError(
             _REFUSED, f"{uris.redacted(uri)} has {_mb(expected)}; this worker takes {_mb(limits.max_bytes)}"
@@ -131,8 +207,9 @@ def _save(response: urllib3.BaseHTTPResponse, uri: str, target: Path, limits: Li
     done = 0
     try:
         with target.open("xb") as file:
-            for chunk in response.stream(_CHUNK_BYTES, decode_content=False):
+            while chunk := response.read1(_CHUNK_BYTES, decode_content=False):  # whatever has come, were it one byte
                 done += len(chunk)
+                patience.received(len(chunk))
                 if done > limits.max_bytes:
                     raise StorageError(
                         _REFUSED,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from reconstruction_operator.services.storage import archives, downloads, names, tenancy, uris
 from reconstruction_operator.services.storage.errors import StorageError
@@ -48,7 +49,8 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
                 tick(_DOWNLOAD_SHARE + (1 - _DOWNLOAD_SHARE) * fraction, message)
 
             downloads.download(uri, archive, limits, downloading)
-            fetched = _unpack(archive, uris.redacted(uri), into, limits, unpacking)
+            with archive.open("rb") as file:
+                fetched = _unpack(file, uris.redacted(uri), into, limits, unpacking)
             archive.unlink()
             return fetched
         case scheme:
@@ -62,6 +64,11 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
         StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
 
     """
+    return _take_folder(folder.resolve(), into, limits, tick)
+
+
+def _take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
+    """As `take_folder`, of a path that was looked up, and perhaps checked: links that it has since led elsewhere."""
     if not folder.is_dir():
         raise StorageError("INPUT_NOT_FOUND", f"there is no folder {folder} on this worker")
     try:
@@ -91,30 +98,39 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
 
 
 def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    real = uris.resolved(path, _REFUSED)
+    real = uris.resolved(path, _REFUSED)  # once: what is checked is what is read, whatever its links say later
+    jobs = limits.jobs_dir.resolve()
     # Neither in the job folders nor around them: other jobs' photos and meshes lie there.
-    other_jobs = uris.lies_below(path, (limits.jobs_dir,)) or uris.lies_below(limits.jobs_dir, (path,))
-    if not uris.lies_below(path, limits.roots) or other_jobs:
+    other_jobs = real.is_relative_to(jobs) or jobs.is_relative_to(real)
+    if not _lies_below(real, limits.roots) or other_jobs:
         roots = ", ".join(str(root) for root in limits.roots)
         raise StorageError(_REFUSED, f"{path} does not lie in a folder that this worker may read ({roots})")
-    if limits.granted is not None and not uris.lies_below(
-        path, tuple(limits.located(one) for one in tenancy.folders(limits.granted))
-    ):
+    if limits.granted is not None and not _lies_below(real, map(limits.located, tenancy.folders(limits.granted))):
         raise StorageError(
             _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {path}: {_allowed(limits.granted)}"
         )
     if real.is_file():
-        return _unpack(real, str(path), into, limits, tick)
+        try:
+            archive = _opened(real, inside=real)
+        except (FileNotFoundError, PermissionError) as error:
+            raise StorageError("INPUT_NOT_FOUND", f"archive {path} cannot be read: {error.strerror}") from None
+        with archive:
+            return _unpack(archive, str(path), into, limits, tick)
     if not real.exists():
         raise StorageError("INPUT_NOT_FOUND", f"there is no {path} on this worker")
-    return take_folder(real, into, limits, tick)
+    return _take_folder(real, into, limits, tick)
+
+
+def _lies_below(real: Path, folders: Iterable[Path]) -> bool:
+    """Whether `real`, which is not looked up again, is one of the folders or below one."""
+    return any(real.is_relative_to(one.resolve()) for one in folders)
 
 
 def _allowed(granted: tuple[str, ...]) -> str:
     return f"this worker leaves it {', '.join(granted)}" if granted else "this worker leaves it nothing"
 
 
-def _unpack(archive: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+def _unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     found = archives.unpack(archive, shown, into, limits, tick)
     photos = sorted(found.photos, key=names.natural)
     result = []
@@ -129,7 +145,7 @@ def _list(folder: Path, limits: Limits) -> dict[str, int]:
     for entries, (name, path) in enumerate(_walk(folder), start=1):
         if entries > limits.max_files:
             raise StorageError(_REFUSED, f"{folder} holds more than {limits.max_files} files")
-        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+        if path.is_file() and path.resolve().is_relative_to(folder):
             found[name] = path.stat().st_size
     return found
 
@@ -148,12 +164,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
 def _copy(source: Path, target: Path, left_bytes: int, tick: Tick, fraction: float, *, inside: Path) -> int:
     """Bytes copied; it may have grown since it was listed."""
     copied = 0
-    # What is opened is what was meant: somebody may have put a link, or a pipe, in its place since it was listed.
-    descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as reader, target.open("xb") as writer:
-        opened = Path(f"/proc/self/fd/{descriptor}").readlink()
-        if not opened.is_relative_to(inside.resolve()) or not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise StorageError(_REFUSED, f"{source} was exchanged while it was read")
+    with _opened(source, inside=inside) as reader, target.open("xb") as writer:
         while chunk := reader.read(_CHUNK_BYTES):
             copied += len(chunk)
             if copied > left_bytes:
@@ -161,6 +172,19 @@ def _copy(source: Path, target: Path, left_bytes: int, tick: Tick, fraction: flo
             writer.write(chunk)
             tick(fraction, "")
     return copied
+
+
+def _opened(source: Path, *, inside: Path) -> BinaryIO:
+    """The regular file `source`, which is `inside` or lies below it; that is not looked up again.
+
+    Somebody may have put a link, or a pipe, in its place, or in that of a folder above it, since it was checked.
+    """
+    file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    real = Path(f"/proc/self/fd/{file.fileno()}").readlink()
+    if not real.is_relative_to(inside) or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise StorageError(_REFUSED, f"{source} was exchanged while it was read")
+    return file
 
 
 def _mb(count: int) -> str:

@@ -9,7 +9,9 @@ from pathlib import PurePosixPath
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 _JUNK_FOLDERS = ("__MACOSX", "@eaDir", ".AppleDouble", ".Trashes", ".Spotlight-V100")
+MAX_NAME_CHARS = 4096  # of a path in an archive, as of one on Linux
 _MAX_NAME_BYTES = 200  # of 255 that a file system takes: room for what makes it unique
+_MAX_DIGITS = 0xD7FF  # of which the count is one character
 _MAX_KINDS = 4  # in a message
 _UNSAFE = re.compile(r"[^\w.() +,=@-]")
 
@@ -25,10 +27,15 @@ def is_photo(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES and not is_junk(name)
 
 
-def natural(name: str) -> tuple[object, ...]:
+def natural(name: str) -> str:
     """Sort key under which `IMG_9` comes before `IMG_10`."""
-    pieces = re.split(r"(\d+)", name.lower())
-    return tuple((0, int(one), "") if one.isdecimal() else (1, 0, one) for one in pieces)
+    return re.sub(r"\d+", _comparable, name.lower())
+
+
+def _comparable(digits: re.Match[str]) -> str:
+    """Of two numbers the longer one is larger. As text: Python makes no number of more than 4300 digits."""
+    number = digits[0].lstrip("0")
+    return f"\0{chr(min(len(number), _MAX_DIGITS))}{number}"
 
 
 def flattened(names: Sequence[str]) -> list[str]:
@@ -57,9 +64,14 @@ def flattened(names: Sequence[str]) -> list[str]:
 
 def ignored_text(names: Iterable[str]) -> str:
     """What was left out, for a message: "3 other files ignored: 2 .heic, 1 .txt"; empty for none."""
-    kinds = Counter(PurePosixPath(name).suffix.lower()[:12] or "without suffix" for name in names if not is_junk(name))
+    kinds = Counter(_printable(PurePosixPath(name).suffix.lower()[:12]) for name in names if not is_junk(name))
     if not kinds:
         return ""
     total = kinds.total()
-    shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(_MAX_KINDS))
+    shown = ", ".join(f"{count} {kind or 'without suffix'}" for kind, count in kinds.most_common(_MAX_KINDS))
     return f"{total} other {'file' if total == 1 else 'files'} ignored: {shown}"
+
+
+def _printable(text: str) -> str:
+    """As people see it: a name of bytes that are no text could not even be sent to them."""
+    return "".join(char if char.isprintable() else "�" for char in text)

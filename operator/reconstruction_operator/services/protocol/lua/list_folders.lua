@@ -1,4 +1,18 @@
 -- Answers some of the reported job folders: a job id and what its folder says, in turns.
-local found = redis.pcall('HRANDFIELD', KEYS[1], tonumber(ARGV[1]), 'WITHVALUES')
+-- What is no job id (as `check_job_id`) goes at once: no reader could name it again if it is no text. It is said all the
+-- same, so that the caller knows how many there were.
+local folders_key = unpack(KEYS)
+local most, limit_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+local found = redis.pcall('HRANDFIELD', folders_key, most, 'WITHVALUES')
 if found.err then return {} end
+for index = 1, #found, 2 do
+  local id, text = found[index], found[index + 1]
+  local good = #id <= 128 and string.find(id, '^%w[%w._-]*$') and string.find(id, '%w$')
+  if not good or string.find(id, '..', 1, true) then
+    redis.call('HDEL', folders_key, id)
+    found[index] = string.sub(id, 1, 129)  -- still none
+  end
+  if #text > limit_bytes then found[index + 1] = 'oversized' end
+end
 return found

@@ -7,7 +7,7 @@ local refused = deposed(fence_key, fence)
 if refused then return refused end
 
 local now = now_ms()
-local epoch = object_at(epoch_key)
+local epoch = epoch_at(epoch_key)
 if not epoch or epoch.run_id ~= run_id then
   redis.call('SET', epoch_key, cjson.encode({
     id = digits(now) .. '-' .. string.sub(run_id, 1, 8),

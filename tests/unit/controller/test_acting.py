@@ -1,0 +1,38 @@
+"""What becomes of orders that the API server does not carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+from unittest import mock
+
+import fakeredis
+import pytest
+from reconstruction_operator.controller.acting import Actor, Order
+from reconstruction_operator.controller.kubernetes_client import ApiError
+from reconstruction_operator.planning.types import DeleteObject, Job
+from reconstruction_operator.services.keys import Keys
+
+
+@pytest.mark.parametrize(
+    ("status", "is_gone"),
+    [
+        pytest.param(404, True, id="no-such-object"),
+        pytest.param(409, False, id="a-conflict-of-whatever-kind"),
+        pytest.param(403, False, id="a-webhook-refuses"),
+        pytest.param(500, False, id="a-server-in-trouble"),
+    ],
+)
+async def test_an_object_that_could_not_be_deleted_is_tried_again(
+    status: int, is_gone: bool, job: Callable[..., Job]
+) -> None:
+    api = mock.Mock()
+    api.request = mock.AsyncMock(side_effect=ApiError(status, "Reason", "why"))
+    one = job()
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
+        actor = Actor(state, api, cast("Any", mock.Mock()), keys=Keys(), install_id="test")
+        results = await actor.act([Order(one.key, one, 1, (DeleteObject(),))], fence=1)
+        actor.close()
+
+    assert (one.key not in results.failed) is is_gone
+    assert api.request.call_count == 1

@@ -1,0 +1,195 @@
+"""What somebody else has written into the job state: read as absent, written anew, and never in the way of other jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import fakeredis
+import pytest
+import redis
+import redis.asyncio
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.services import protocol, results
+from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.services.protocol import stored
+
+LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
+PLACE: dict[str, Any] = {"namespace": "ns", "name": "n", "queue": "celery"}
+RECORD: dict[str, Any] = {"install_id": "install", **PLACE, "attempt": 1}
+RUN: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "t", "worker": "w"}
+SERVER = fakeredis.FakeServer()
+KEYS = Keys(prefix="")
+
+Do = Callable[..., Any]
+
+
+@pytest.fixture
+def client() -> Iterator[redis.Redis]:
+    with fakeredis.FakeRedis(server=SERVER, decode_responses=True, encoding_errors="replace") as opened:
+        opened.flushall()
+        yield opened
+
+
+@pytest.fixture
+async def async_client(client: redis.Redis) -> AsyncIterator[redis.asyncio.Redis]:
+    async with fakeredis.FakeAsyncRedis(server=SERVER, decode_responses=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def do(client: redis.Redis) -> Do:
+    def carry_out(make: Callable[..., protocol.Call[Any]], *args: Any, **kwargs: Any) -> Any:
+        return protocol.run(client, make(KEYS, *args, **kwargs))
+
+    return carry_out
+
+
+def observe(do: Do) -> protocol.ObservedJob:
+    (job,) = do(protocol.observe, [("job", TaskId("job", 1))]).jobs
+    assert isinstance(job, protocol.ObservedJob)
+    return job
+
+
+def now_ms(client: redis.Redis, *, days: int = 0) -> int:
+    seconds, micros = client.time()
+    return seconds * 1000 + micros // 1000 + days * 86_400_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sent_at": "x"},
+        {"sent_at": 253_402_300_799_000},
+        {"queue": "Not A Queue"},
+        {"queue": "q" * 51},
+        {"queue": "-q"},
+        {"queue": "q-"},
+        {"queue": None},
+        {"name": ["n"]},
+        {"attempt": 1.5},
+        {"attempt": 10**9},
+        {"attempt": 999_999_999},
+        {"attempt": "1"},
+        {"attempt": True},
+    ],
+    ids=str,
+)
+def test_a_record_that_cannot_be_believed_is_replaced_and_the_job_goes_on(
+    do: Do, client: redis.Redis, change: dict[str, Any]
+) -> None:
+    client.set("job:job", json.dumps(RECORD | change))
+    assert observe(do).record is None
+
+    assert do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=1).attempt == 1
+    do(protocol.mark_sent, **LEADER, job_id="job", attempt=1)
+    record = observe(do).record
+    assert record is not None
+    assert record.sent_at is not None
+    assert do(protocol.claim, **RUN).verdict is protocol.ClaimVerdict.CLAIMED
+
+
+def test_the_highest_attempt_that_is_adopted_can_be_followed_by_another(do: Do, client: redis.Redis) -> None:
+    highest = 1 + stored.MAX_AHEAD
+    client.set("job:job", json.dumps(RECORD | {"attempt": highest}))
+    record = observe(do).record
+    assert record is not None
+    assert record.attempt == highest
+    assert do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=1).attempt == highest
+    assert do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=highest + 1).attempt == highest + 1
+
+
+def test_a_message_that_is_still_to_be_sent_was_not_sent(do: Do, client: redis.Redis) -> None:
+    client.set("job:job", json.dumps(RECORD | {"sent_at": now_ms(client, days=2)}))
+    before = observe(do).record
+    assert before is not None
+    assert before.sent_at is None
+
+    assert do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=1).sent_at is None
+    do(protocol.mark_sent, **LEADER, job_id="job", attempt=1)
+    after = observe(do).record
+    assert after is not None
+    assert after.sent_at is not None
+    assert after.sent_at < datetime.now(UTC) + timedelta(hours=1)
+
+
+def test_no_claim_or_end_lies_in_the_future(do: Do, client: redis.Redis) -> None:
+    at = now_ms(client, days=9)
+    client.set("claim:job-1", json.dumps({"token": "t", "at": at}))
+    client.set("end:job-1", json.dumps({"outcome": "Failed", "at": at}))
+    seen = do(protocol.observe, [("job", TaskId("job", 1))])
+    (job,) = seen.jobs
+    assert (job.claim.at, job.end.at) == (seen.now, seen.now)
+
+
+@pytest.mark.parametrize("fence", ["2000000001", "3000000000", "999999999999999"])
+def test_a_fence_that_no_lease_can_reach_deposes_nobody(do: Do, client: redis.Redis, fence: str) -> None:
+    client.set("fence:install", fence)
+    do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=1)
+    assert client.get("fence:install") == "5"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"id": 7}, {"id": None}, {"id": "x" * 65}, {"started_at": "x"}, {"started_at": 7_000_000_000_000}],
+    ids=str,
+)
+def test_a_sentinel_that_nobody_can_have_set_is_renewed(do: Do, client: redis.Redis, change: dict[str, Any]) -> None:
+    client.set("epoch", json.dumps({"id": "one", "run_id": "run", "started_at": 1} | change))
+    opened = do(protocol.open_epoch, **LEADER, run_id="run")
+    assert opened.id.endswith("-run")
+    assert opened.started_at <= opened.now
+    assert do(protocol.open_epoch, **LEADER, run_id="run").id == opened.id
+
+
+def test_reports_under_what_is_no_job_id_go_at_once(do: Do, client: redis.Redis) -> None:
+    said = json.dumps(RECORD)
+    bad: list[bytes | str] = [b"\xff\xfe", "", "../x", "a..b", "-a", "a-", "x" * 129, "a b"]
+    client.hset("folders:install", mapping=dict.fromkeys(bad, said))  # type: ignore[arg-type]
+    client.hset("folders:install", mapping={"job": said, "big": "x" * 70_000})
+
+    listed = do(protocol.list_folders, "install")
+
+    assert len(listed) == len(bad) + 2
+    assert {job_id for job_id, record in listed.items() if record.install_id} == {"job"}
+    assert set(client.hkeys("folders:install")) == {"job", "big"}
+
+
+async def test_an_answer_that_cannot_be_read_stops_no_other_call(async_client: redis.asyncio.Redis) -> None:
+    def refuse(reply: Any) -> None:
+        raise protocol.UnexpectedReplyError("put_record", reply)
+
+    put = protocol.put_record(KEYS, **LEADER, job_id="job", **PLACE, attempt=1)
+    bad = protocol.Call(put.script, put.keys, put.args, refuse)
+
+    first, second, third = await protocol.arun_all(async_client, [put, bad, put])
+
+    assert isinstance(second, protocol.UnexpectedReplyError)
+    assert first == third == stored.parse_record(RECORD)
+
+
+@pytest.mark.parametrize(
+    ("meta", "percent", "fraction"),
+    [
+        pytest.param('"progress": 1' + "0" * 400 + ', "fraction": 1' + "0" * 400, 100, 1.0, id="more than any float"),
+        pytest.param('"progress": Infinity, "fraction": 1e999', 100, 1.0, id="infinite"),
+        pytest.param('"progress": NaN, "fraction": -1', 0, 0.0, id="no number"),
+        pytest.param('"progress": 41.5, "fraction": 0.5, "startedAt": 1' + "0" * 400, 41, 0.5, id="a time without end"),
+    ],
+)
+async def test_numbers_of_any_size_are_cut(
+    async_client: redis.asyncio.Redis, meta: str, percent: int, fraction: float
+) -> None:
+    await async_client.set(results.result_key("job-1"), f'{{"status": "PROGRESS", "result": {{{meta}}}}}')
+    report = (await results.read(async_client, ["job-1"]))["job-1"]
+    assert (report.percent, report.fraction, report.started_at) == (percent, fraction, None)
+
+
+@pytest.mark.parametrize("error", [OverflowError(), KeyError("x"), AttributeError(), RecursionError()], ids=repr)
+def test_whatever_a_parser_stumbles_over_reads_as_absent(error: Exception) -> None:
+    def parse(_data: object) -> None:
+        raise error
+
+    assert stored.load("key", "{}", parse) is None
