@@ -17,10 +17,9 @@ _STEP_NAMES = {step.index: step.name for step in STEPS}
 def stored(job: Job, status: Status) -> None:
     """Count what `status` says that `job.status` did not."""
     before = job.status
-    started = status.worker is not None and (before.worker is None or before.attempt != status.attempt)
-    if started and status.dispatch_time is not None and status.progress is not None:
-        at = status.progress.last_update_time or status.start_time
-        _observe(metrics.QUEUE_WAIT.labels(job.queue), status.dispatch_time, at)
+    is_known = before.attempt == status.attempt and _began(before) is not None
+    if status.dispatch_time is not None and not is_known:
+        _observe(metrics.QUEUE_WAIT.labels(job.queue), status.dispatch_time, _began(status))
     if status.phase is None or not status.phase.finished or before.phase is status.phase:
         return
     reason = status.failure.reason if status.failure and status.phase == "Failed" else ""
@@ -30,6 +29,16 @@ def stored(job: Job, status: Status) -> None:
         _observe(metrics.RUN_TIME.labels(status.phase.value), status.start_time, status.completion_time)
     if status.cancel is not None and status.cancel.confirmed_at is not None:
         _observe(metrics.CANCEL_TIME, status.cancel.confirmed_at, status.cancel.acknowledged_at)
+
+
+def _began(status: Status) -> datetime | None:
+    """When a worker took the attempt, as far as the status says: of a later one by its first report."""
+    if status.worker is None or status.dispatch_time is None:
+        return None
+    if status.attempt <= 1:
+        return status.start_time
+    at = status.progress.last_update_time if status.progress else None
+    return at if at is not None and at >= status.dispatch_time else None
 
 
 class StepClock:

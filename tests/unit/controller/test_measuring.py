@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from reconstruction_operator.api.status import Cancel, Failure, Phase, Progress, Status
@@ -62,13 +63,38 @@ def test_the_time_to_cancel_is_from_the_confirmation_to_the_end(job: Callable[..
     assert sample("reconstruction_cancel_seconds_sum") == before + 2
 
 
-def test_the_wait_in_the_queue_ends_when_a_worker_begins(job: Callable[..., Job]) -> None:
-    before = sample("reconstruction_queue_wait_seconds_sum", queue="celery")
-    queued = replace(RUNNING, phase=Phase.QUEUED, worker=None, start_time=None)
+QUEUED = replace(RUNNING, phase=Phase.QUEUED, worker=None, start_time=None)
+FIRST = replace(RUNNING, attempt=1, start_time=after(7))
 
-    measuring.stored(job(queued), replace(RUNNING, progress=Progress(last_update_time=after(7))))
 
-    assert sample("reconstruction_queue_wait_seconds_sum", queue="celery") == before + 7
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        pytest.param((QUEUED, RUNNING, replace(RUNNING, progress=Progress(last_update_time=after(7)))), id="reported"),
+        pytest.param((replace(QUEUED, attempt=1), FIRST), id="the first attempt, before its first report"),
+        pytest.param(
+            (replace(QUEUED, attempt=1), FIRST, replace(FIRST, progress=Progress(last_update_time=after(30)))),
+            id="the first attempt, which reports later",
+        ),
+        pytest.param(
+            (
+                replace(QUEUED, progress=Progress(last_update_time=after(-60))),
+                replace(RUNNING, progress=Progress(last_update_time=after(-60))),
+                replace(RUNNING, progress=Progress(last_update_time=after(7))),
+                replace(RUNNING, progress=Progress(last_update_time=after(9))),
+            ),
+            id="another attempt, with the last one's progress",
+        ),
+    ],
+)
+def test_the_wait_in_the_queue_ends_when_a_worker_begins(job: Callable[..., Job], statuses: tuple[Status, ...]) -> None:
+    of, by = "reconstruction_queue_wait_seconds", {"queue": "celery"}
+    before, times = sample(f"{of}_sum", **by), sample(f"{of}_count", **by)
+
+    for old, new in pairwise(statuses):
+        measuring.stored(job(old), new)
+
+    assert (sample(f"{of}_sum", **by), sample(f"{of}_count", **by)) == (before + 7, times + 1)
 
 
 def test_a_step_lasts_from_its_first_report_to_the_next_steps() -> None:
