@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1  # between two looks at whether the run must end
 _BEAT_SECONDS = 1.0  # between two signs of life to the process
-_KILL_SECONDS = 10.0
+_KILL_SECONDS = 10.0  # after SIGKILL: one that waits for a dead disk is left behind
 _GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL: part of the contract
 _LOG_TAIL_BYTES = 4_096
 _MESSAGE_TAIL_CHARS = 400

@@ -10,7 +10,7 @@ import fakeredis
 import pytest
 from reconstruction_operator.controller.acting import Actor, Order
 from reconstruction_operator.controller.kubernetes_client import ApiError
-from reconstruction_operator.planning.types import DeleteObject, Job
+from reconstruction_operator.planning.types import DeleteFiles, DeleteObject, Job
 from reconstruction_operator.services.keys import Keys
 
 
@@ -36,3 +36,14 @@ async def test_an_object_that_could_not_be_deleted_is_tried_again(
 
     assert (one.key not in results.failed) is is_gone
     assert api.request.call_count == 1
+
+
+async def test_orders_to_delete_files_are_told_apart_from_attempts(job: Callable[..., Job]) -> None:
+    """Their queues are counted, so that an order that waits is not taken for lost; the job is not dispatched by it."""
+    one, dispatcher = job(), mock.Mock(send=mock.Mock(return_value={}))
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
+        actor = Actor(state, mock.Mock(), dispatcher, keys=Keys(), install_id="test")
+        results = await actor.act([Order(one.key, one, 1, (DeleteFiles("gpu"),))], fence=1)
+        actor.close()
+
+    assert (results.ordered, results.sent, results.failed) == (["gpu"], {}, {})

@@ -13,7 +13,7 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller import reconciling, sweeping
 from reconstruction_operator.controller.acting import Order, Results
 from reconstruction_operator.controller.election import Election
-from reconstruction_operator.controller.observing import Seen, Subject
+from reconstruction_operator.controller.observing import QueueFacts, Seen, Subject
 from reconstruction_operator.controller.orphans import Orphans
 from reconstruction_operator.controller.store import Store
 from reconstruction_operator.controller.timers import Timers
@@ -42,7 +42,7 @@ class Actor:
 
     async def act(self, orders: Sequence[Order], _fence: int) -> Results:
         self.acted += [order.key.job_id for order in orders]
-        return Results()
+        return Results(ordered=["gpu"])
 
 
 class Observer:
@@ -51,7 +51,7 @@ class Observer:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.seen: list[str] = []
-        self.queues = SimpleNamespace(waiting={}, sent=lambda _queue: None)
+        self.queues = QueueFacts()
 
     async def observe(self, subjects: Sequence[Subject]) -> Seen:
         job_ids = [one.task.job_id for one in subjects]
@@ -104,6 +104,7 @@ async def test_a_batch_that_fails_is_done_one_at_a_time(body: Callable[..., dict
     await loop.round()
 
     assert loop.observer.seen == ["uid-first", "uid-last"]
+    assert loop.observer.queues.of("gpu").waiting == 2  # what was ordered for the good ones is counted
     assert loop.store.dirty == 0
     assert loop.timers.due(100.5) == []
     assert key("bad") in loop.timers.due(101.0)  # the bad one waits for its backoff

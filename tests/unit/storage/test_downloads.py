@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import http.server
+import itertools
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -310,6 +312,11 @@ def test_whoever_waits_can_end_a_download(server: Server, tmp_path: Path, limits
         )
 
 
+def ten_seconds_pass_with_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the clock of the download alone: how quick the machine is makes no difference."""
+    monkeypatch.setattr(downloads, "time", SimpleNamespace(monotonic=itertools.count(step=10).__next__))
+
+
 @pytest.mark.parametrize(
     ("sent", "piece", "text"),
     [
@@ -334,7 +341,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
     limits: Limits,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(downloads, "_SPAN_SECONDS", 0.5)
+    ten_seconds_pass_with_each_look(monkeypatch)
     server.pages["/slow"] = slowly(sent, piece)
     with pytest.raises(StorageError, match=f"INPUT_UNREACHABLE: .*{text}"):
         get(server, server.url("/slow"), tmp_path, limits)
@@ -343,7 +350,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
 def test_a_server_that_is_slow_but_not_too_slow_is_waited_for(
     server: Server, tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "_SPAN_SECONDS", 0.2)
+    ten_seconds_pass_with_each_look(monkeypatch)
     monkeypatch.setattr(downloads, "_SPAN_BYTES", 2)
 
     def handle(handler: http.server.BaseHTTPRequestHandler) -> None:

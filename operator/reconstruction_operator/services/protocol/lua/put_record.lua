@@ -1,4 +1,5 @@
--- Say which attempt is wanted; it never falls, unless it is too far ahead to be ours (`stored.MAX_AHEAD`). Answers {'ok', the record that holds}.
+-- Say which attempt is wanted; it never falls, unless it is too far ahead to be ours (`stored.MAX_AHEAD`).
+-- Answers {'ok', the record that holds}.
 local fence_key, record_key, records_key, epoch_key = unpack(KEYS)
 local fence, job_id, attempt, json = unpack(ARGV)
 
