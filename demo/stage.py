@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import protocol
-from reconstruction_operator.services.keys import Keys
 
 from demo.display import Display
 from demo.kubectl import Kubectl, KubectlError

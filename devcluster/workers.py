@@ -18,8 +18,8 @@ from celery import Celery
 from celery.result import AsyncResult
 from PIL import Image
 from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import ObservedJob
 
 from devcluster.processes import Process

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from prometheus_client.metrics import MetricWrapperBase
 from reconstruction_operator.api.crd import CATEGORY, PRINTER_COLUMNS, SELECTABLE_FIELDS, SHORT_NAMES, schema
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION
-from reconstruction_operator.api.outcomes import REASONS
+from reconstruction_operator.contract.outcomes import REASONS
 from reconstruction_operator.planning import reasons as conditions
 from reconstruction_operator.telemetry import metrics, worker_metrics
 
@@ -77,7 +77,7 @@ def reasons_page() -> str:
         "",
         "`.status.failure.reason` is one of these; the message beside it has the numbers. *Tried again*: another attempt",
         "follows, as long as `spec.backoffLimit` allows; *counts*: against that limit. This table is made from",
-        "`operator/reconstruction_operator/api/outcomes.py` by `make docs`.",
+        "`operator/reconstruction_operator/contract/outcomes.py` by `make docs`.",
         "",
         "| reason | tried again | counts | what to do |",
         "|---|---|---|---|",

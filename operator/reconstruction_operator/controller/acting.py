@@ -16,13 +16,13 @@ from typing import Any, assert_never
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import objects
 from reconstruction_operator.controller.kubernetes_client import Api, ApiError
 from reconstruction_operator.planning import types as planned
 from reconstruction_operator.services import dispatch, protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.telemetry import metrics, tracing
 
 _log = logging.getLogger(__name__)

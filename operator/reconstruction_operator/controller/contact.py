@@ -11,11 +11,11 @@ from typing import Final
 import redis.asyncio
 from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004  # redis-py names them so
 
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.election import Election
 from reconstruction_operator.controller.liveness import LivenessTracker
 from reconstruction_operator.controller.observing import Observer
 from reconstruction_operator.services import protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from datetime import datetime
 from prometheus_client import Histogram
 
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.api.steps import STEPS
+from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.types import Job, ProgressReport
 from reconstruction_operator.telemetry import metrics
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import redis.asyncio
 
 from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.liveness import LivenessTracker
 from reconstruction_operator.planning.types import Observation, ProgressReport, Queue
 from reconstruction_operator.services import protocol, results
-from reconstruction_operator.services.keys import Keys
 
 
 @dataclass(frozen=True, slots=True)

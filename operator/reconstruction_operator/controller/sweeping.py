@@ -16,12 +16,12 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import objects
 from reconstruction_operator.controller.kubernetes_client import Api, ApiError
 from reconstruction_operator.controller.orphans import Orphans
 from reconstruction_operator.controller.store import Store
 from reconstruction_operator.services import protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconstruction_operator.api.outcomes import Outcome
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.details import claimed, closing, with_attempt
 from reconstruction_operator.planning.running import regain, watch

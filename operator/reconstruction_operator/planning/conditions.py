@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from reconstruction_operator.api.outcomes import reason
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
+from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.planning.case import Stage
 from reconstruction_operator.planning.reasons import CONDITION_REASONS, ConditionReason
 from reconstruction_operator.planning.times import whole

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconstruction_operator.api.outcomes import reason
 from reconstruction_operator.api.status import Failure, Inputs, Status
+from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.planning.case import Case, Stage
 from reconstruction_operator.planning.progress import halted
 from reconstruction_operator.planning.times import whole

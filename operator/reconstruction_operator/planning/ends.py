@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.api.outcomes import Outcome, Reason, reason
 from reconstruction_operator.api.status import Failure, Progress, Status
+from reconstruction_operator.contract.outcomes import Outcome, Reason, reason
 from reconstruction_operator.planning import restarting
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.details import at_rest, failure_of, read_inputs, with_attempt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconstruction_operator.api.status import ConditionType, Phase, Status
-from reconstruction_operator.api.steps import STEP_COUNT, STEPS
+from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.planning.types import Event
 
 _T = ConditionType

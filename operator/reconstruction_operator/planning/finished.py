@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.cancelling import kept
 from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.cleaning import order_is_due

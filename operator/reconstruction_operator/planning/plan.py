@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Final
 
 from reconstruction_operator.api.fitting import fit
-from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.status import Cancel, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning import (
     cancelling,
     deadlines,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from reconstruction_operator.api.outcomes import REASONS
 from reconstruction_operator.api.status import ConditionType
+from reconstruction_operator.contract.outcomes import REASONS
 
 _T = ConditionType
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning import restarting
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.deadlines import active_deadline

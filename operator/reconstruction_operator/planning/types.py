@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconstruction_operator.api.identity import JobKey, TaskId
-from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.spec import Spec, queue_name
 from reconstruction_operator.api.status import Inputs, Outputs, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
 # --- The job, as the API server last showed it -----------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from kombu.messaging import Producer
 
-from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.services import broker, celery_settings
 
 _BATCH: Final = 500  # messages in one round trip

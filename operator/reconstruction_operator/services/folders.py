@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from reconstruction_operator import config
-from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.services import file_handler
 
 OWNER = "owner.json"

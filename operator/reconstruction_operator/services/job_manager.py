@@ -15,8 +15,8 @@ from typing import Final
 import redis
 
 from reconstruction_operator import config
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import clients
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol.calls import Call, Script, run
 
 _PENDING: Final = "pending"

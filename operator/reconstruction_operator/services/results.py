@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
-from reconstruction_operator.api.steps import STEP_COUNT
+from reconstruction_operator.contract.steps import STEP_COUNT
 from reconstruction_operator.planning.types import ProgressReport
 from reconstruction_operator.services.protocol import scripts, stored
 from reconstruction_operator.services.protocol.calls import Call, arun

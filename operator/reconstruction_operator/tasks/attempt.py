@@ -11,9 +11,9 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
-from reconstruction_operator.api.envelope import Envelope
-from reconstruction_operator.api.outcomes import Outcome
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, Request
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.planning.types import End

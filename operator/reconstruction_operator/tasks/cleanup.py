@@ -7,9 +7,9 @@ import logging
 from celery import shared_task
 
 from reconstruction_operator.api.identity import TaskId, check_job_id
-from reconstruction_operator.api.outcomes import Outcome
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import job_manager, protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import stored
 from reconstruction_operator.tasks import acknowledging, deletion
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager, protocol
 from reconstruction_operator.services.folders import Owner
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import FinishReply, FinishVerdict
 from reconstruction_operator.services.protocol.errors import ProtocolError
 from reconstruction_operator.services.storage.outputs import OvertakenError

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reconstruction_operator.api.outcomes import StopReason
+from reconstruction_operator.contract.outcomes import StopReason
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ from typing import Final
 import redis
 from redis.exceptions import RedisError
 
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import file_handler, folders, protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol.errors import ProtocolError
 
 logger = logging.getLogger(__name__)

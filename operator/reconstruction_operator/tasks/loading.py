@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.services.storage import images, inputs

@@ -6,9 +6,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Final
 
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager, protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import BeatReply, ClaimReply, FinishReply
 
 LIFE: Final = uuid.uuid4().hex  # of this worker process; made before its pool forks, so that all of the pool share it

@@ -17,11 +17,11 @@ from reconstruction_operator import (
     celery_app,  # noqa: F401  # makes the application the one that `delay()` uses
     config,
 )
-from reconstruction_operator.api.envelope import Envelope, EnvelopeError
 from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.api.outcomes import Outcome
 from reconstruction_operator.api.status import Inputs
-from reconstruction_operator.api.steps import STEP_COUNT
+from reconstruction_operator.contract.envelope import Envelope, EnvelopeError
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.steps import STEP_COUNT
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.services.protocol import BeatReply, ClaimReply, ClaimVerdict

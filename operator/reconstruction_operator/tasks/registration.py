@@ -15,9 +15,9 @@ from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.models import registry
 from reconstruction_operator.services import clients, protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol.errors import ProtocolError
 from reconstruction_operator.tasks.inventory import Inventory
 from reconstruction_operator.tasks.ownership import LIFE

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.steps import STEPS, StepInfo, percent_at
+from reconstruction_operator.contract.steps import STEPS, StepInfo, percent_at
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.heartbeat import Heartbeat

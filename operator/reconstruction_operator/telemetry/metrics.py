@@ -18,7 +18,7 @@ from prometheus_client import (
     Info,
 )
 
-from reconstruction_operator.api.outcomes import REASONS
+from reconstruction_operator.contract.outcomes import REASONS
 
 REGISTRY: Final = CollectorRegistry()
 REGISTRY.register(PROCESS_COLLECTOR)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from reconstruction_operator.api.steps import STEPS
+from reconstruction_operator.contract.steps import STEPS
 
 from devcluster import Cluster, Redis, wait_until
 from devcluster.collector import Collector, Received

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar, cast
 import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import acting
 from reconstruction_operator.controller.observing import Seen, Subject
 from reconstruction_operator.controller.orphans import Orphans
@@ -25,7 +26,6 @@ from reconstruction_operator.planning import types as planned
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import End, Job, Limits, Observation, Queue
 from reconstruction_operator.services import file_handler, folders, job_manager, protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import Call, ObservedJob, calls
 from reconstruction_operator.tasks import inventory, publishing
 

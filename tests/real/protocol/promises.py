@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import redis
-from reconstruction_operator.api.outcomes import Outcome
-from reconstruction_operator.api.outcomes import reason as reason_of
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.outcomes import reason as reason_of
 from reconstruction_operator.services import file_handler, protocol
 from reconstruction_operator.services.folders import MANIFEST, OWNER
 

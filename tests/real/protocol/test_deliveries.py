@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.services import file_handler, folders
 from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.storage import outputs

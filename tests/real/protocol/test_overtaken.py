@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 import redis
-from reconstruction_operator.api.outcomes import Outcome
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import file_handler
 
 from tests.real.protocol.machine import CHANGES

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
-from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.controller.orphans import Orphans
 from reconstruction_operator.controller.sweeping import Sweeper
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work

@@ -8,8 +8,8 @@ import pytest
 import redis
 import redis.asyncio
 from reconstruction_operator import config
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import clients, job_manager
-from reconstruction_operator.services.keys import Keys
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import Call, DeposedError, Script, UnexpectedReplyError
 
 pytestmark = pytest.mark.real

@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from reconstruction_operator import config
-from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.services import celery_settings, clients, job_manager, results
 from reconstruction_operator.services.dispatch import Dispatcher, Message
 

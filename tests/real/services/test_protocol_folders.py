@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator import config
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.planning.types import Record
 from reconstruction_operator.services import file_handler, folders, protocol
 from reconstruction_operator.services.folders import Owner
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import DeposedError
 from reconstruction_operator.tasks import inventory
 

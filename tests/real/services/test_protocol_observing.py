@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import ObservedJob, stored
 
 pytestmark = pytest.mark.real

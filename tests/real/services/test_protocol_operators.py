@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End, Record
 from reconstruction_operator.services import protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import ClaimVerdict, DeposedError, ObservedJob
 
 pytestmark = pytest.mark.real

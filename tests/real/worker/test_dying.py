@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from reconstruction_operator.api.envelope import Envelope
-from reconstruction_operator.api.outcomes import Outcome
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.outcomes import Outcome
 
 from devcluster import Redis, wait_until
 from devcluster.workers import Farm, is_gone

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from reconstruction_operator.api.steps import STEPS
+from reconstruction_operator.contract.steps import STEPS
 
 from devcluster import wait_until
 from devcluster.ports import free_ports

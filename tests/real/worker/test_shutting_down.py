@@ -8,10 +8,10 @@ import threading
 
 import psutil
 import pytest
-from reconstruction_operator.api.envelope import Envelope
-from reconstruction_operator.api.outcomes import Outcome
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.tasks.last_resort import GRACE_SECONDS
 
 from devcluster import wait_until

@@ -5,8 +5,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstruction_operator.api.envelope import ENVELOPE_VERSION, Envelope, EnvelopeError
 from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.envelope import ENVELOPE_VERSION, Envelope, EnvelopeError
 
 _TEXT = st.text(max_size=20)
 _JSON = st.recursive(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from reconstruction_operator.api.outcomes import REASONS, Reason, StopReason, reason
+from reconstruction_operator.contract.outcomes import REASONS, Reason, StopReason, reason
 
 _ALL = [pytest.param(one, id=one.code) for one in REASONS.values()]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import reconciling, sweeping
 from reconstruction_operator.controller.acting import Order, Results
 from reconstruction_operator.controller.election import Election
@@ -20,7 +21,6 @@ from reconstruction_operator.controller.timers import Timers
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Limits, Observation, Record
 from reconstruction_operator.services import protocol
-from reconstruction_operator.services.keys import Keys
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = Limits(

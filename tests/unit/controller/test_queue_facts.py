@@ -2,11 +2,11 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import fakeredis
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.observing import QueueFacts
 from reconstruction_operator.controller.queues import QueueWatch
 from reconstruction_operator.controller.store import Store
 from reconstruction_operator.planning.types import Queue
-from reconstruction_operator.services.keys import Keys
 
 
 def test_before_the_first_reading_nobody_is_warned_that_no_worker_listens() -> None:

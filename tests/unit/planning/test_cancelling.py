@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.spec import Location
 from reconstruction_operator.api.status import Cancel, ConditionType, Phase, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import (
     AssertCancelled,
     Claim,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from reconstruction_operator.api.outcomes import Outcome
 from reconstruction_operator.api.status import (
     Cancel,
     Failure,
@@ -18,6 +17,7 @@ from reconstruction_operator.api.status import (
     Progress,
     Status,
 )
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.planning.ends import backoff_seconds
 from reconstruction_operator.planning.types import Claim, End, Limits, Observation, Plan, Record
 

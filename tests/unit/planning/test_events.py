@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from reconstruction_operator.api.outcomes import Outcome
 from reconstruction_operator.api.spec import Location
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.api.steps import STEPS
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.events import events
 from reconstruction_operator.planning.types import Claim, End, Event, Observation, Plan, ProgressReport, Queue, Record
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.status import ConditionType, Failure, Phase, Progress, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.orphans import plan_orphan
 from reconstruction_operator.planning.types import (
     Claim,

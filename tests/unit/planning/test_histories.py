@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.outcomes import Outcome, StopReason, reason
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
-from reconstruction_operator.api.steps import STEPS
+from reconstruction_operator.contract.outcomes import Outcome, StopReason, reason
+from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning import types as t
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.reasons import CONDITION_REASONS

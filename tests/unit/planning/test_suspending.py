@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.status import ConditionType, Phase, Progress, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import (
     Claim,
     Dispatch,

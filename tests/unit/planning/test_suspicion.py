@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.outcomes import Outcome
 from reconstruction_operator.api.status import Failure, Phase, Status
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.planning.scheduling import Candidate, Suspicion, admit, suspicion
 from reconstruction_operator.planning.types import Claim, End, Observation, Plan, Queue, Record
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.services import folders
 from reconstruction_operator.services.folders import Delivery, Owner
 

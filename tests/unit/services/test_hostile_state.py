@@ -12,8 +12,8 @@ import pytest
 import redis
 import redis.asyncio
 from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import protocol, results
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import stored
 
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.services.keys import Keys
+from reconstruction_operator.contract.keys import Keys
 
 
 def test_the_names_are_those_of_the_protocol() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.api.envelope import Envelope
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.services import dispatch
 from reconstruction_operator.telemetry import tracing
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstruction_operator.api.outcomes import Outcome, StopReason
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import Claim, End, Record
 from reconstruction_operator.services.protocol import stored
 

@@ -12,12 +12,12 @@ import pytest
 import redis
 from celery.exceptions import Ignore
 from reconstruction_operator import config
-from reconstruction_operator.api.envelope import Envelope
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler, folders, job_manager, protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.storage import outputs
 from reconstruction_operator.tasks import publishing, workspace
 from reconstruction_operator.tasks.cleanup import clean_up

@@ -14,12 +14,12 @@ import fakeredis
 import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.outcomes import Outcome, StopReason
-from reconstruction_operator.api.steps import STEPS
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager, protocol
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.tasks import deletion, ending
 from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from reconstruction_operator.api.outcomes import StopReason
+from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.services.protocol import BeatReply
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind

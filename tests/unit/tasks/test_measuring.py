@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 from reconstruction_operator import config
-from reconstruction_operator.api.outcomes import Outcome
 from reconstruction_operator.api.status import Inputs, Outputs
-from reconstruction_operator.api.steps import STEPS
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.tasks.measuring import Measures
 from reconstruction_operator.tasks.reconstruction import process_reconstruction

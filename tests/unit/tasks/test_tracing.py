@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 from reconstruction_operator import config
-from reconstruction_operator.api.outcomes import Outcome
-from reconstruction_operator.api.steps import STEPS
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.tasks.tracing import AttemptTrace

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import TaskId, check_job_id
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.planning.types import Record
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import scripts, stored
 from reconstruction_operator.services.protocol.calls import Call
 from reconstruction_operator.services.protocol.errors import UnexpectedReplyError

@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar
 
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.outcomes import StopReason
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.planning.types import End, Record
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import scripts, stored
 from reconstruction_operator.services.protocol.calls import Call, Script
 from reconstruction_operator.services.protocol.errors import DeposedError, UnexpectedReplyError

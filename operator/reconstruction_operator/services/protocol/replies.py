@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconstruction_operator.api.outcomes import StopReason
+from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.planning.types import Claim, End, Record
 
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconstruction_operator import config
-from reconstruction_operator.api.outcomes import StopReason
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services.folders import Owner
-from reconstruction_operator.services.keys import Keys
 from reconstruction_operator.services.protocol import scripts, stored
 from reconstruction_operator.services.protocol.calls import Call
 from reconstruction_operator.services.protocol.errors import UnexpectedReplyError
