@@ -16,7 +16,7 @@ from pathlib import Path
 
 import redis
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.services import protocol
+from reconstruction_operator.state import calls, reads
 
 from demo.display import Display
 from demo.kubectl import Kubectl, KubectlError
@@ -187,7 +187,7 @@ def _ready(operator: Process, probe: str) -> bool:
 
 def _registered(worker: Process, client: redis.Redis) -> bool:
     worker.check()
-    return bool(protocol.run(client, protocol.live_workers(Keys())))
+    return bool(calls.run(client, reads.live_workers(Keys())))
 
 
 def _check_suitable(kubectl: Kubectl, kubeconfig: str) -> None:

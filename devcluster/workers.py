@@ -19,8 +19,8 @@ from celery.result import AsyncResult
 from PIL import Image
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.services import protocol
-from reconstruction_operator.services.protocol import ObservedJob
+from reconstruction_operator.state import calls, operator_calls, reads
+from reconstruction_operator.state.replies import ObservedJob
 
 from devcluster.processes import Process
 from devcluster.redis_server import Redis
@@ -109,7 +109,7 @@ class Farm:
 
     def nodes(self) -> list[str]:
         """Workers that say that they are there."""
-        return [worker.node for worker in protocol.run(self.state, protocol.live_workers(Keys()))]
+        return [worker.node for worker in calls.run(self.state, reads.live_workers(Keys()))]
 
     def send(self, job_id: str, model: str, job: Mapping[str, Any] | None = None, **options: Any) -> AsyncResult:
         """A message to the default queue."""
@@ -137,12 +137,12 @@ class Farm:
         task = TaskId.parse(task_id)
         if task is None:
             raise ValueError(f"{task_id!r} is no attempt")
-        (seen,) = protocol.run(self.state, protocol.observe(Keys(), [(job_id, task)])).jobs
+        (seen,) = calls.run(self.state, reads.observe(Keys(), [(job_id, task)])).jobs
         return seen
 
     def put_record(self, job_id: str, attempt: int) -> None:
         """The operator's wish."""
-        call = protocol.put_record(
+        call = operator_calls.put_record(
             Keys(),
             fence=1,
             install_id="test",
@@ -152,7 +152,7 @@ class Farm:
             attempt=attempt,
             queue="celery",
         )
-        protocol.run(self.state, call)
+        calls.run(self.state, call)
 
     def model_pid(self) -> int:
         """Pid of a rough model that has got to its misbehaviour."""

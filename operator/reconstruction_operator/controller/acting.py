@@ -22,7 +22,8 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import objects
 from reconstruction_operator.controller.kubernetes_client import Api, ApiError
 from reconstruction_operator.planning import types as planned
-from reconstruction_operator.services import dispatch, protocol
+from reconstruction_operator.services import dispatch
+from reconstruction_operator.state import calls, errors, operator_calls
 from reconstruction_operator.telemetry import metrics, tracing
 
 _log = logging.getLogger(__name__)
@@ -97,9 +98,9 @@ class Actor:
             for action in order.actions
             if (call := self._call(order, action, fence)) is not None
         ]
-        replies = await protocol.arun_all(self._state, [call for _, _, call in pairs])
+        replies = await calls.arun_all(self._state, [call for _, _, call in pairs])
         for (order, action, call), reply in zip(pairs, replies, strict=True):
-            if isinstance(reply, RedisError | protocol.ProtocolError):
+            if isinstance(reply, RedisError | errors.ProtocolError):
                 results.failed[order.key] = f"{call.script.name}: {reply}"
             elif isinstance(action, planned.TakeClaim | planned.ForceEnd):
                 results.changed.add(order.key)
@@ -132,17 +133,17 @@ class Actor:
         # The record knows when its job's newest message went out, of either kind: that keeps repetitions apart.
         common: dict[str, Any] = {"fence": fence, "install_id": self._install_id}
         notes = [
-            protocol.mark_sent(self._keys, **common, job_id=order.key.job_id, attempt=order.attempt)
+            operator_calls.mark_sent(self._keys, **common, job_id=order.key.job_id, attempt=order.attempt)
             for order, _ in going
         ]
-        replies: list[RedisError | protocol.ProtocolError | None] = await protocol.arun_all(self._state, notes)
+        replies: list[RedisError | errors.ProtocolError | None] = await calls.arun_all(self._state, notes)
         for (order, action), reply in zip(going, replies, strict=True):
             if isinstance(action, planned.Dispatch):
                 metrics.DISPATCHED.labels(action.queue, str(action.again).lower()).inc()
                 results.sent[order.key] = action.queue
             else:
                 results.ordered.append(action.queue)
-            if isinstance(reply, RedisError | protocol.ProtocolError):
+            if isinstance(reply, RedisError | errors.ProtocolError):
                 results.failed[order.key] = f"mark_sent: {reply}"
 
     async def _delete(self, key: JobKey, results: Results) -> None:
@@ -156,29 +157,29 @@ class Actor:
         else:
             metrics.API_WRITES.labels("delete", "ok").inc()
 
-    def _call(self, order: Order, action: planned.Action, fence: int) -> protocol.Call[Any] | None:
+    def _call(self, order: Order, action: planned.Action, fence: int) -> calls.Call[Any] | None:
         common: dict[str, Any] = {"fence": fence, "install_id": self._install_id}
         job_id = order.key.job_id
         match action:
             case planned.PutRecord(attempt=attempt, queue=queue):
                 common |= {"namespace": order.key.namespace, "name": order.key.name}
-                return protocol.put_record(self._keys, **common, job_id=job_id, attempt=attempt, queue=queue)
+                return operator_calls.put_record(self._keys, **common, job_id=job_id, attempt=attempt, queue=queue)
             case planned.RequestCancel():
-                return protocol.request_cancel(self._keys, **common, job_id=job_id)
+                return operator_calls.request_cancel(self._keys, **common, job_id=job_id)
             case planned.WithdrawRequest():
-                return protocol.withdraw_request(self._keys, **common, job_id=job_id)
+                return operator_calls.withdraw_request(self._keys, **common, job_id=job_id)
             case planned.AssertCancelled():
-                return protocol.assert_cancelled(self._keys, **common, job_id=job_id)
+                return operator_calls.assert_cancelled(self._keys, **common, job_id=job_id)
             case planned.ClearFlags():
-                return protocol.clear_flags(self._keys, **common, job_id=job_id)
+                return operator_calls.clear_flags(self._keys, **common, job_id=job_id)
             case planned.TakeClaim(task=task):
-                return protocol.take_claim(self._keys, **common, task=task, end=_end(action))
+                return operator_calls.take_claim(self._keys, **common, task=task, end=_end(action))
             case planned.ForceEnd(task=task):
-                return protocol.force_end(self._keys, **common, task=task, end=_end(action))
+                return operator_calls.force_end(self._keys, **common, task=task, end=_end(action))
             case planned.RequestStop(task=task, reason=reason):
-                return protocol.request_stop(self._keys, **common, task=task, reason=reason)
+                return operator_calls.request_stop(self._keys, **common, task=task, reason=reason)
             case planned.Forget(attempts=attempts):
-                return protocol.forget(self._keys, **common, job_id=job_id, attempts=attempts)
+                return operator_calls.forget(self._keys, **common, job_id=job_id, attempts=attempts)
             case planned.Dispatch() | planned.DeleteFiles() | planned.DeleteObject():
                 return None
         assert_never(action)

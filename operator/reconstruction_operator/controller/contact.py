@@ -15,7 +15,7 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.election import Election
 from reconstruction_operator.controller.liveness import LivenessTracker
 from reconstruction_operator.controller.observing import Observer
-from reconstruction_operator.services import protocol
+from reconstruction_operator.state import calls, errors, operator_calls
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -67,9 +67,9 @@ class Contact:
         while True:
             try:
                 await self.check(self._election.fence)
-            except protocol.DeposedError as error:
+            except errors.DeposedError as error:
                 self._election.deposed(error.seen)
-            except (RedisError, OSError, protocol.ProtocolError) as error:
+            except (RedisError, OSError, errors.ProtocolError) as error:
                 self._lost(error)
             await asyncio.sleep(_PERIOD_SECONDS)
 
@@ -85,8 +85,8 @@ class Contact:
         forgot = False
         if fence is not None:
             run_id = str(info.get("run_id", ""))
-            call = protocol.open_epoch(self._keys, fence=fence, install_id=self._install_id, run_id=run_id)
-            epoch = await protocol.arun(self._state, call)
+            call = operator_calls.open_epoch(self._keys, fence=fence, install_id=self._install_id, run_id=run_id)
+            epoch = await calls.arun(self._state, call)
             self._observer.epoch_started_at = epoch.started_at
             forgot = self._epoch not in (None, epoch.id)
             self._epoch = epoch.id

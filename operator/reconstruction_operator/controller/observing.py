@@ -13,7 +13,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.liveness import LivenessTracker
 from reconstruction_operator.planning.types import Observation, ProgressReport, Queue
-from reconstruction_operator.services import protocol, results
+from reconstruction_operator.state import calls, reads, replies, results
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Observer:
         if not subjects:
             return Seen(datetime.now(UTC), ())
         pairs = [(subject.task.job_id, subject.task) for subject in subjects]
-        observed = await protocol.arun(self._state, protocol.observe(self._keys, pairs))
+        observed = await calls.arun(self._state, reads.observe(self._keys, pairs))
         # Celery's results are a view of what runs: of an attempt that ended, `end` says all.
         running = [
             str(subject.task)
@@ -92,7 +92,7 @@ class Observer:
         """Those of these claimed attempts that have no heartbeat at this moment: look closer at them."""
         if not tasks:
             return []
-        found = await protocol.arun(self._state, protocol.with_heartbeat(self._keys, tasks))
+        found = await calls.arun(self._state, reads.with_heartbeat(self._keys, tasks))
         now = self._monotonic()
         missing = []
         for task, present in zip(tasks, found, strict=True):
@@ -103,7 +103,7 @@ class Observer:
         return missing
 
     def _observation(
-        self, subject: Subject, job: protocol.ObservedJob, report: ProgressReport | None, now: datetime
+        self, subject: Subject, job: replies.ObservedJob, report: ProgressReport | None, now: datetime
     ) -> Observation:
         runs = job.claim is not None and not job.claim.by_operator and job.end is None
         silent_seconds = self._liveness.saw(subject.task, alive=job.alive or not runs, now=self._monotonic())

@@ -34,7 +34,8 @@ from reconstruction_operator.controller.timers import Timers
 from reconstruction_operator.controller.watching import WatchAge
 from reconstruction_operator.controller.writing import StatusWriter
 from reconstruction_operator.planning.types import Event, Job, Limits, Record
-from reconstruction_operator.services import clients, dispatch
+from reconstruction_operator.services import dispatch
+from reconstruction_operator.state import connections
 
 _log = logging.getLogger(__name__)
 
@@ -67,8 +68,8 @@ class Operator:
 
     def __init__(self, api: Api, *, install_id: str, namespaces: Sequence[str], stopping: asyncio.Event) -> None:
         self.api = api
-        self.state: redis.asyncio.Redis = clients.async_state_client()
-        self.result_backend: redis.asyncio.Redis = clients.async_results_client()
+        self.state: redis.asyncio.Redis = connections.async_state_client()
+        self.result_backend: redis.asyncio.Redis = connections.async_results_client()
         keys = Keys()
         me = identity()
         self.supervisor = Supervisor(stopping)

@@ -17,8 +17,8 @@ from reconstruction_operator.controller import objects
 from reconstruction_operator.controller.acting import Actor
 from reconstruction_operator.controller.observing import QueueFacts
 from reconstruction_operator.controller.store import Store
-from reconstruction_operator.services import protocol
 from reconstruction_operator.services.dispatch import SendError
+from reconstruction_operator.state import calls, reads, replies
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _PERIOD_SECONDS: Final = 1.0
 _WAITING: Final = (None, Phase.PENDING, Phase.QUEUED)
 
 
-def workers_by_queue(workers: tuple[protocol.WorkerInfo, ...]) -> dict[str, int]:
+def workers_by_queue(workers: tuple[replies.WorkerInfo, ...]) -> dict[str, int]:
     """How many workers listen to each queue."""
     return dict(Counter(queue for worker in workers for queue in set(worker.queues)))
 
@@ -75,7 +75,7 @@ class QueueWatch:
         waiting = {job.queue for job in self._store if job.status.phase in _WAITING and objects.ours(job)}
         ordered = {queue for queue, messages in self._facts.waiting.items() if messages}  # orders to delete files, too
         queues = waiting | ordered | self._more()
-        workers = workers_by_queue(await protocol.arun(self._state, protocol.live_workers(self._keys)))
+        workers = workers_by_queue(await calls.arun(self._state, reads.live_workers(self._keys)))
         lengths = await self._actor.queue_lengths(sorted(queues)) if queues else {}
         turned = {queue for queue in queues if bool(workers.get(queue)) != bool(self._facts.of(queue).workers)}
         self._facts.workers = workers

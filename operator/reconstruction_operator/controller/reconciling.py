@@ -31,7 +31,7 @@ from reconstruction_operator.controller.timers import Timers
 from reconstruction_operator.controller.writing import StatusWriter
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Job, Limits, Observation, Plan
-from reconstruction_operator.services import protocol
+from reconstruction_operator.state import errors
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Reconciler:
                     await self._begin(fence)
                 await self._wait()
                 await self._round(fence)
-            except protocol.DeposedError as error:
+            except errors.DeposedError as error:
                 self._parts.election.deposed(error.seen)
             except RedisError as error:
                 metrics.RECONCILE_ERRORS.labels("redis").inc()
@@ -176,7 +176,7 @@ class Reconciler:
         try:
             with metrics.BATCH_TIME.time():
                 await self._batch(jobs, fence)
-        except (RedisError, protocol.DeposedError, asyncio.CancelledError):
+        except (RedisError, errors.DeposedError, asyncio.CancelledError):
             self._mark(jobs)
             raise
         except Exception:  # noqa: BLE001  # one bad job never stops the others
@@ -190,7 +190,7 @@ class Reconciler:
             self.last_round = self._monotonic()
             try:
                 await self._batch([job], fence)
-            except (RedisError, protocol.DeposedError, asyncio.CancelledError):
+            except (RedisError, errors.DeposedError, asyncio.CancelledError):
                 self._mark(jobs[index:])
                 raise
             except Exception:  # noqa: BLE001  # as in a round

@@ -8,7 +8,7 @@ import redis.asyncio
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.controller.store import Store
-from reconstruction_operator.services import results
+from reconstruction_operator.state import results
 from reconstruction_operator.telemetry import metrics
 
 

@@ -21,7 +21,7 @@ from reconstruction_operator.controller import objects
 from reconstruction_operator.controller.kubernetes_client import Api, ApiError
 from reconstruction_operator.controller.orphans import Orphans
 from reconstruction_operator.controller.store import Store
-from reconstruction_operator.services import protocol
+from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Sweeper:
                 cause, self._cause = self._cause, "period"
                 try:
                     await self.sweep(cause, fence)
-                except (RedisError, ApiError, protocol.ProtocolError) as error:
+                except (RedisError, ApiError, errors.ProtocolError) as error:
                     _log.warning("A sweep failed and is tried again: %s", error)
                     self._cause, pause = cause, _RETRY_SECONDS
             try:
@@ -120,7 +120,7 @@ class Sweeper:
         """Look at everything; raises RedisError, ApiError and DeposedError."""
         metrics.SWEEPS.labels(cause).inc()
         marked = self._store.mark_unfinished()
-        recorded = await protocol.arun(self._state, protocol.list_records(self._keys, self._install_id))
+        recorded = await calls.arun(self._state, reads.list_records(self._keys, self._install_id))
         await self._find_lost_records(frozenset(recorded), fence)
         known = self._store.ids()
         strange = [job_id for job_id in recorded if job_id not in known and job_id not in self._orphans]
@@ -134,7 +134,7 @@ class Sweeper:
     async def _look_at_folders(self, fence: int) -> None:
         """What workers found after Redis had forgotten things. A folder without an object is an orphan without a record."""
         for _ in range(_FOLDER_BATCHES):
-            reported = await protocol.arun(self._state, protocol.list_folders(self._keys, self._install_id))
+            reported = await calls.arun(self._state, reads.list_folders(self._keys, self._install_id))
             if not reported:
                 return
             known = self._store.ids()
@@ -151,11 +151,11 @@ class Sweeper:
                         "%d job folders are left of deleted jobs that Redis forgot: they are cleaned up", len(gone)
                     )
                 self._orphans.add_reported(gone, self._monotonic())
-            dropped = protocol.drop_folders(
+            dropped = operator_calls.drop_folders(
                 self._keys, fence=fence, install_id=self._install_id, job_ids=tuple(reported)
             )
-            await protocol.arun(self._state, dropped)
-            if len(reported) < protocol.FOLDERS_BATCH:
+            await calls.arun(self._state, dropped)
+            if len(reported) < reads.FOLDERS_BATCH:
                 return
 
     async def _find_lost_records(self, recorded: frozenset[str], fence: int) -> None:
@@ -163,8 +163,8 @@ class Sweeper:
         lost = [job.key for job in self._store if job.sent and job.key.job_id not in recorded and objects.ours(job)]
         for first in range(0, len(lost), _PAGE):
             job_ids = [key.job_id for key in lost[first : first + _PAGE]]
-            call = protocol.index_records(self._keys, fence=fence, install_id=self._install_id, job_ids=job_ids)
-            await protocol.arun(self._state, call)
+            call = operator_calls.index_records(self._keys, fence=fence, install_id=self._install_id, job_ids=job_ids)
+            await calls.arun(self._state, call)
         for key in lost:
             self._store.mark(key)
 

@@ -19,7 +19,7 @@ from kombu.transport import redis as kombus
 from kombu.transport import virtual
 
 from reconstruction_operator import config
-from reconstruction_operator.services import clients
+from reconstruction_operator.state import connections
 
 _WRONG_TYPE: Final = "WRONGTYPE"
 _UNTYPED: Final = ("none",)  # a key that is not there
@@ -45,7 +45,7 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
     wanted = dict.fromkeys(names, "list") | {f"_kombu.binding.{name}": "set" for name in names}
     wanted |= {f"_kombu.binding_permanent.{name}": "set" for name in names} | dict(others or {})
     repaired = False
-    with clients.broker_client() as client:
+    with connections.broker_client() as client:
         for name, kind in wanted.items():
             key = f"{config.REDIS_KEY_PREFIX}{name}"
             found = str(client.type(key))

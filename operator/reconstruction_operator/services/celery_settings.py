@@ -9,7 +9,8 @@ from kombu.entity import Exchange, Queue
 
 from reconstruction_operator import config
 from reconstruction_operator.api.spec import PRIORITIES, queue_name
-from reconstruction_operator.services import broker, clients
+from reconstruction_operator.services import broker
+from reconstruction_operator.state import connections
 
 DEFAULT_QUEUE: Final = "celery"  # so that `redis-cli LLEN celery` shows what waits
 TASK_MODULES: Final = (
@@ -38,11 +39,11 @@ def _queue(name: str) -> Queue:
 def settings() -> dict[str, Any]:
     """For `app.conf.update`, from `config` as it is now."""
     broker.install()
-    broker_tls = clients.tls_options(config.CELERY_BROKER_URL)
-    result_tls = clients.tls_options(config.CELERY_RESULT_BACKEND)
+    broker_tls = connections.tls_options(config.CELERY_BROKER_URL)
+    result_tls = connections.tls_options(config.CELERY_RESULT_BACKEND)
     chosen: dict[str, Any] = {
         "broker_url": config.CELERY_BROKER_URL,
-        "broker_transport_options": clients.broker_transport_options(),
+        "broker_transport_options": connections.broker_transport_options(),
         "broker_connection_timeout": config.REDIS_TIMEOUT_SECONDS,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a worker waits for Redis for as long as it takes
@@ -50,12 +51,12 @@ def settings() -> dict[str, Any]:
         # or leaves one that takes nothing any more, while it waits for its pool.
         "broker_channel_error_retry": True,
         "result_backend": config.CELERY_RESULT_BACKEND,
-        "result_backend_transport_options": clients.result_transport_options(),
+        "result_backend_transport_options": connections.result_transport_options(),
         "result_backend_always_retry": True,  # else a report raises at once while Redis is away
         "result_expires": config.RESULT_EXPIRES_SECONDS,
         "redis_socket_timeout": config.REDIS_TIMEOUT_SECONDS,
         "redis_socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS,
-        "redis_backend_health_check_interval": clients.HEALTH_CHECK_SECONDS,
+        "redis_backend_health_check_interval": connections.HEALTH_CHECK_SECONDS,
         # Nothing but JSON is ever read or written: a message can hold no code.
         "task_serializer": "json",
         "result_serializer": "json",
@@ -71,7 +72,7 @@ def settings() -> dict[str, Any]:
         "worker_soft_shutdown_timeout": config.DRAIN_SECONDS,
         "imports": TASK_MODULES,
     }
-    if not clients.is_socket(config.CELERY_RESULT_BACKEND):
+    if not connections.is_socket(config.CELERY_RESULT_BACKEND):
         chosen["redis_socket_keepalive"] = True
     if broker_tls:
         chosen["broker_use_ssl"] = broker_tls

@@ -16,8 +16,8 @@ import redis
 
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.services import clients
-from reconstruction_operator.services.protocol.calls import Call, Script, run
+from reconstruction_operator.state import connections
+from reconstruction_operator.state.calls import Call, Script, run
 
 _PENDING: Final = "pending"
 _CONFIRMED: Final = "1"
@@ -38,7 +38,7 @@ return 1
 @functools.cache
 def get_redis_client() -> redis.Redis:
     """The client of the job state, made from `config.REDIS_STATE_DB` at the first call. `cache_clear()` forgets it."""
-    return clients.state_client()
+    return connections.state_client()
 
 
 def request_cancellation(job_id: str) -> bool:

@@ -19,10 +19,10 @@ from reconstruction_operator.models.interface import ModelFailure, Photo, Result
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler, folders
 from reconstruction_operator.services.folders import Owner
-from reconstruction_operator.services.protocol.errors import ProtocolError
 from reconstruction_operator.services.storage import outputs, uris
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.tasks import deletion, ending, publishing, workspace
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import (

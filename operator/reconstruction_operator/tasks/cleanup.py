@@ -9,8 +9,8 @@ from celery import shared_task
 from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.services import job_manager, protocol
-from reconstruction_operator.services.protocol import stored
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.state import calls, stored, worker_calls
 from reconstruction_operator.tasks import acknowledging, deletion
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def clean_up(job_id: str) -> None:
         logger.warning("Redis has forgotten job %s: its files stay until they are ordered to be deleted again", job_id)
         return
     existed = deletion.delete(job_id, cancelled=cancelled)
-    protocol.run(job_manager.get_redis_client(), protocol.mark_cleaned(Keys(), job_id))
+    calls.run(job_manager.get_redis_client(), worker_calls.mark_cleaned(Keys(), job_id))
     logger.info("files of job %s are deleted%s", job_id, "" if existed else " (there were none)")
 
 

@@ -13,11 +13,12 @@ from redis.exceptions import RedisError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import job_manager, protocol
+from reconstruction_operator.services import job_manager
 from reconstruction_operator.services.folders import Owner
-from reconstruction_operator.services.protocol import FinishReply, FinishVerdict
-from reconstruction_operator.services.protocol.errors import ProtocolError
 from reconstruction_operator.services.storage.outputs import OvertakenError
+from reconstruction_operator.state import calls, worker_calls
+from reconstruction_operator.state.errors import ProtocolError
+from reconstruction_operator.state.replies import FinishReply, FinishVerdict
 from reconstruction_operator.tasks import deletion
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
 from reconstruction_operator.tasks.heartbeat import Heartbeat
@@ -126,7 +127,7 @@ def report_folder(owner: Owner) -> None:
     if not owner.install_id:
         return
     try:
-        protocol.run(job_manager.get_redis_client(), protocol.report_folders(Keys(), owner.install_id, [owner]))
+        calls.run(job_manager.get_redis_client(), worker_calls.report_folders(Keys(), owner.install_id, [owner]))
     except (RedisError, ProtocolError) as error:  # the next worker that starts says it
         logger.warning("the files of job %s could not be reported: %s", owner.job_id, error)
 

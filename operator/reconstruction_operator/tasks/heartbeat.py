@@ -12,8 +12,8 @@ from typing import Self
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.services.protocol import BeatReply
-from reconstruction_operator.services.protocol.errors import ProtocolError
+from reconstruction_operator.state.errors import ProtocolError
+from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.tasks import measuring
 from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind
 

@@ -17,8 +17,9 @@ import redis
 from redis.exceptions import RedisError
 
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.services import file_handler, folders, protocol
-from reconstruction_operator.services.protocol.errors import ProtocolError
+from reconstruction_operator.services import file_handler, folders
+from reconstruction_operator.state import calls, worker_calls
+from reconstruction_operator.state.errors import ProtocolError
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def report(client: redis.Redis, keys: Keys, owners: Iterable[folders.Owner]) -> 
             continue
         mine = list(its)
         for first in range(0, len(mine), _BATCH):
-            protocol.run(client, protocol.report_folders(keys, install_id, mine[first : first + _BATCH]))
+            calls.run(client, worker_calls.report_folders(keys, install_id, mine[first : first + _BATCH]))
         count += len(mine)
     return count
 

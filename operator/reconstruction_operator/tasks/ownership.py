@@ -8,8 +8,9 @@ from typing import Final
 
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import job_manager, protocol
-from reconstruction_operator.services.protocol import BeatReply, ClaimReply, FinishReply
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.state import calls, worker_calls
+from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishReply
 
 LIFE: Final = uuid.uuid4().hex  # of this worker process; made before its pool forks, so that all of the pool share it
 
@@ -27,7 +28,7 @@ class Ownership:
 
     def claim(self) -> ClaimReply:
         """Take the attempt."""
-        call = protocol.claim(
+        call = worker_calls.claim(
             self.keys,
             task_id=self.task_id,
             job_id=self.job_id,
@@ -35,11 +36,11 @@ class Ownership:
             token=self.token,
             worker=self.worker,
         )
-        return protocol.run(job_manager.get_redis_client(), call)
+        return calls.run(job_manager.get_redis_client(), call)
 
     def beat(self) -> BeatReply:
         """Say that the run is alive, and hear what is wanted of it."""
-        call = protocol.beat(
+        call = worker_calls.beat(
             self.keys,
             task_id=self.task_id,
             job_id=self.job_id,
@@ -48,7 +49,7 @@ class Ownership:
             worker=self.worker,
             life=LIFE,
         )
-        return protocol.run(job_manager.get_redis_client(), call)
+        return calls.run(job_manager.get_redis_client(), call)
 
     def cancelled(self) -> bool:
         """Whether the job's cancel is confirmed: cheaper than a beat."""
@@ -56,7 +57,7 @@ class Ownership:
 
     def finish(self, end: End) -> FinishReply:
         """Have that end recorded."""
-        call = protocol.finish(
+        call = worker_calls.finish(
             self.keys,
             task_id=self.task_id,
             job_id=self.job_id,
@@ -64,4 +65,4 @@ class Ownership:
             token=self.token,
             end=end,
         )
-        return protocol.run(job_manager.get_redis_client(), call)
+        return calls.run(job_manager.get_redis_client(), call)

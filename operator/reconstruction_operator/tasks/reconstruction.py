@@ -24,7 +24,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.steps import STEP_COUNT
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.services.protocol import BeatReply, ClaimReply, ClaimVerdict
+from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
 from reconstruction_operator.tasks import acknowledging, ending
 from reconstruction_operator.tasks.attempt import Attempt, Order, Publish
 from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of

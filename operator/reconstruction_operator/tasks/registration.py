@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.models import registry
-from reconstruction_operator.services import clients, protocol
-from reconstruction_operator.services.protocol.errors import ProtocolError
+from reconstruction_operator.state import calls, connections, worker_calls
+from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.tasks.inventory import Inventory
 from reconstruction_operator.tasks.ownership import LIFE
 
@@ -36,7 +36,7 @@ class Registration:
         self._consumer = consumer
         self._node = str(consumer.hostname)
         self._keys = Keys()
-        self._client = clients.state_client()  # its own: the tasks' client must not be in use while a pool forks
+        self._client = connections.state_client()  # its own: the tasks' client must not be in use while a pool forks
         self._inventory = Inventory(self._client, self._keys)
         self._draining = threading.Event()
         self._gone = threading.Event()
@@ -70,27 +70,27 @@ class Registration:
             if not self._draining.is_set():
                 self._register()
             elif not said_draining:
-                draining = protocol.start_draining(self._keys, self._node, LIFE, config.DRAIN_SECONDS)
+                draining = worker_calls.start_draining(self._keys, self._node, LIFE, config.DRAIN_SECONDS)
                 said_draining = self._say("start draining", draining)
                 pause = None if said_draining else _AGAIN_SECONDS
             else:
                 pause = None
             self._wake.wait(pause)
             self._wake.clear()
-        self._say("unregister", protocol.unregister_worker(self._keys, self._node))
+        self._say("unregister", worker_calls.unregister_worker(self._keys, self._node))
         self._client.close()
 
     def _register(self) -> None:
         try:
-            epoch = protocol.run(self._client, self._registration())
+            epoch = calls.run(self._client, self._registration())
         except (RedisError, ProtocolError) as error:
             logger.warning("worker %s could not register: %s", self._node, error)
         else:
             self._inventory.epoch_is(epoch)
 
-    def _registration(self) -> protocol.Call[str]:
+    def _registration(self) -> calls.Call[str]:
         pool = getattr(self._consumer, "pool", None)
-        return protocol.register_worker(
+        return worker_calls.register_worker(
             self._keys,
             node=self._node,
             queues=tuple(self._consumer.app.amqp.queues.consume_from),  # may change by remote control
@@ -99,9 +99,9 @@ class Registration:
             concurrency=int(getattr(pool, "num_processes", None) or getattr(pool, "limit", None) or 1),
         )
 
-    def _say(self, what: str, call: protocol.Call[None]) -> bool:
+    def _say(self, what: str, call: calls.Call[None]) -> bool:
         try:
-            protocol.run(self._client, call)
+            calls.run(self._client, call)
         except (RedisError, ProtocolError) as error:
             logger.warning("worker %s could not %s: %s", self._node, what, error)
             return False

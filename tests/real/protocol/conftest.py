@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import pytest
 import redis
 from reconstruction_operator import config
-from reconstruction_operator.services import file_handler, job_manager, protocol
+from reconstruction_operator.services import file_handler, job_manager
+from reconstruction_operator.state import calls
 from reconstruction_operator.tasks import attempt, deletion, ending
 
 from tests.real.protocol import world
@@ -57,8 +58,8 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     monkeypatch.setattr(config, "OUTPUT_ROOTS", config.OUTPUT_ROOTS)
     monkeypatch.setattr(config, "ALIVE_TTL_SECONDS", 3_600.0)  # it runs out only when the machine says so
     monkeypatch.setattr(config, "WORKER_TTL_SECONDS", 3_600.0)
-    monkeypatch.setattr(protocol, "run", protocol.run)
-    monkeypatch.setattr(protocol, "arun", protocol.arun)
+    monkeypatch.setattr(protocol, "run", calls.run)
+    monkeypatch.setattr(protocol, "arun", calls.arun)
     monkeypatch.setattr(attempt, "choose", world.choose)
     monkeypatch.setattr(attempt, "call_interruptibly", _at_once)
     for module in (attempt, deletion):

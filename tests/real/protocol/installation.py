@@ -25,8 +25,10 @@ from reconstruction_operator.controller.sweeping import Periods, Sweeper
 from reconstruction_operator.planning import types as planned
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import End, Job, Limits, Observation, Queue
-from reconstruction_operator.services import file_handler, folders, job_manager, protocol
-from reconstruction_operator.services.protocol import Call, ObservedJob, calls
+from reconstruction_operator.services import file_handler, folders, job_manager
+from reconstruction_operator.state import calls, errors, operator_calls, reads, worker_calls
+from reconstruction_operator.state.calls import Call
+from reconstruction_operator.state.replies import ObservedJob
 from reconstruction_operator.tasks import inventory, publishing
 
 from tests.real.protocol import model
@@ -83,8 +85,8 @@ class Installation:
         self._compared = compared
         self._budget: int | None = None  # how many actions an operator has left until it dies
         client.flushdb()
-        protocol.run = self.said  # type: ignore[assignment]  # the fixture puts it back
-        protocol.arun = self._said_by_sweeper  # type: ignore[assignment]
+        calls.run = self.said  # type: ignore[assignment]  # the fixture puts it back
+        calls.arun = self._said_by_sweeper  # type: ignore[assignment]
 
     def close(self) -> None:
         """End what runs, and leave nothing on the disk."""
@@ -127,12 +129,12 @@ class Installation:
     def order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
         """An operator's change; None if it was deposed."""
         try:
-            return protocol.run(self.client, make(self.keys, fence=operator.fence, install_id=INSTALL, **what))
-        except protocol.DeposedError as error:
+            return calls.run(self.client, make(self.keys, fence=operator.fence, install_id=INSTALL, **what))
+        except errors.DeposedError as error:
             self._hear_of_another(operator, error)
             return None
 
-    def _hear_of_another(self, operator: Operator, error: protocol.DeposedError) -> None:
+    def _hear_of_another(self, operator: Operator, error: errors.DeposedError) -> None:
         if operator is self.operators[self.leader]:  # nobody else leads: its next tenure is above what Redis holds
             operator.fence = error.seen + 1
 
@@ -142,8 +144,8 @@ class Installation:
             return
         before = self.now()
         try:
-            protocol.run(self.client, self.last)
-        except protocol.ProtocolError:
+            calls.run(self.client, self.last)
+        except errors.ProtocolError:
             return
         after = self.now()
         assert after.values.keys() == before.values.keys(), f"{self.last.script.name} does more the second time"
@@ -279,7 +281,7 @@ class Installation:
         operator.fence = max(one.fence for one in self.operators) + 1
         self._forget_all(operator)
         self.leader = index
-        self.order(operator, protocol.open_epoch, run_id=f"run-{self.run_id}")
+        self.order(operator, operator_calls.open_epoch, run_id=f"run-{self.run_id}")
 
     def _forget_all(self, operator: Operator) -> None:
         operator.seen.clear()
@@ -291,7 +293,7 @@ class Installation:
         """Look at all records, and at the folders that workers have reported."""
         try:
             at_once(operator.sweeper.sweep("period", operator.fence))
-        except protocol.DeposedError as error:
+        except errors.DeposedError as error:
             self._hear_of_another(operator, error)
 
     def turn(self, operator: Operator, job: str, *, actions: int | None = None) -> None:
@@ -312,11 +314,11 @@ class Installation:
 
     def _see(self, operator: Operator, job: str) -> None:
         thing = self.objects[job]
-        observed = protocol.run(self.client, protocol.observe(self.keys, [(job, thing.job.task)]))
+        observed = calls.run(self.client, reads.observe(self.keys, [(job, thing.job.task)]))
         operator.seen[job] = (thing.job, observed.jobs[0], observed.now)
 
     def _look(self, task: TaskId) -> tuple[Observation, datetime]:
-        observed = protocol.run(self.client, protocol.observe(self.keys, [(task.job_id, task)]))
+        observed = calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
         return _observation(observed.jobs[0]), observed.now
 
     def _act(self, operator: Operator, job: Job, seen: ObservedJob, now: datetime) -> None:
@@ -337,28 +339,28 @@ class Installation:
         match action:
             case planned.PutRecord(attempt, queue):
                 place = {"namespace": key.namespace, "name": key.name, "queue": queue}
-                self.order(operator, protocol.put_record, job_id=job, attempt=attempt, **place)
+                self.order(operator, operator_calls.put_record, job_id=job, attempt=attempt, **place)
             case planned.Dispatch(task):
                 self.messages.append(Message(job, task.attempt))  # the broker knows no fences
-                self.order(operator, protocol.mark_sent, job_id=job, attempt=task.attempt)
+                self.order(operator, operator_calls.mark_sent, job_id=job, attempt=task.attempt)
             case planned.RequestCancel():
-                self.order(operator, protocol.request_cancel, job_id=job)
+                self.order(operator, operator_calls.request_cancel, job_id=job)
             case planned.WithdrawRequest():
-                self.order(operator, protocol.withdraw_request, job_id=job)
+                self.order(operator, operator_calls.withdraw_request, job_id=job)
             case planned.AssertCancelled():
-                self.order(operator, protocol.assert_cancelled, job_id=job)
+                self.order(operator, operator_calls.assert_cancelled, job_id=job)
             case planned.ClearFlags():
-                self.order(operator, protocol.clear_flags, job_id=job)
+                self.order(operator, operator_calls.clear_flags, job_id=job)
             case planned.TakeClaim(task, outcome, reason, message):
-                self.order(operator, protocol.take_claim, task=task, end=End(outcome, reason, message))
+                self.order(operator, operator_calls.take_claim, task=task, end=End(outcome, reason, message))
             case planned.ForceEnd(task, outcome, reason, message):
-                self.order(operator, protocol.force_end, task=task, end=End(outcome, reason, message))
+                self.order(operator, operator_calls.force_end, task=task, end=End(outcome, reason, message))
             case planned.RequestStop(task, reason):
-                self.order(operator, protocol.request_stop, task=task, reason=reason)
+                self.order(operator, operator_calls.request_stop, task=task, reason=reason)
             case planned.DeleteFiles():
                 self.messages.append(Message(job, 0))
             case planned.Forget(attempts):
-                if self.order(operator, protocol.forget, job_id=job, attempts=attempts):
+                if self.order(operator, operator_calls.forget, job_id=job, attempts=attempts):
                     self.granted = {one: token for one, token in self.granted.items() if not one.startswith(f"{job}-")}
             case planned.DeleteObject():
                 self.delete(self.objects[job])
@@ -368,7 +370,7 @@ class Installation:
     def register(self, node: str, *, at_once: bool = True) -> None:
         """A worker says that it is there; and which folders it found, now or (found as early as this) at the next time."""
         said = {"queues": ("celery",), "models": ("plain",), "version": "1", "concurrency": 1}
-        epoch = protocol.run(self.client, protocol.register_worker(self.keys, node=node, **said))  # type: ignore[arg-type]
+        epoch = calls.run(self.client, worker_calls.register_worker(self.keys, node=node, **said))  # type: ignore[arg-type]
         worker = self.workers[node]
         if epoch in ("", worker.reported):
             return

@@ -16,7 +16,7 @@ import redis
 from hypothesis import event, note, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from reconstruction_operator.services import protocol
+from reconstruction_operator.state import calls, reads, worker_calls
 from reconstruction_operator.tasks.ownership import LIFE
 
 from tests.real.protocol.installation import WORKERS
@@ -251,12 +251,12 @@ class Protocol(Promises, RuleBasedStateMachine):
             case "a worker registers":
                 self.register(node, at_once=data.draw(st.booleans()))
             case "a worker goes":
-                protocol.run(self.client, protocol.unregister_worker(self.keys, node))
+                calls.run(self.client, worker_calls.unregister_worker(self.keys, node))
                 return
             case "a worker drains":
                 life = data.draw(st.sampled_from([LIFE, LIFE, "earlier"]))
-                protocol.run(self.client, protocol.start_draining(self.keys, node, life, 0.0))
-        protocol.run(self.client, protocol.live_workers(self.keys))
+                calls.run(self.client, worker_calls.start_draining(self.keys, node, life, 0.0))
+        calls.run(self.client, reads.live_workers(self.keys))
 
     def _move(self, data: st.DataObject, what: str) -> None:
         if not self.runs:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import redis
-from reconstruction_operator.services.protocol import Call
+from reconstruction_operator.state.calls import Call
 
 _TOLERANCE_MS: Final = 120_000  # how much of a time to live may pass between a call and the look at it
 _DUMP: Final = """

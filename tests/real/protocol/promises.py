@@ -12,8 +12,9 @@ import redis
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.outcomes import reason as reason_of
-from reconstruction_operator.services import file_handler, protocol
+from reconstruction_operator.services import file_handler
 from reconstruction_operator.services.folders import MANIFEST, OWNER
+from reconstruction_operator.state import operator_calls
 
 from tests.real.protocol.installation import WORKERS, Installation
 from tests.real.protocol.model import State
@@ -102,7 +103,7 @@ class Promises(Installation):
             key = self.keys.claim(task)
             claim = state.object(key)
             if claim is not None:
-                assert end["token"] in (claim["token"], protocol.OPERATOR_TOKEN), (
+                assert end["token"] in (claim["token"], operator_calls.OPERATOR_TOKEN), (
                     f"{task} is {claim}'s, its end is {end}"
                 )
             else:

@@ -9,7 +9,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reconstruction_operator.services.protocol import scripts, stored
+from reconstruction_operator.state import scripts, stored
 
 pytestmark = pytest.mark.real
 

@@ -17,8 +17,8 @@ from reconstruction_operator.controller.sweeping import Sweeper
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.planning.types import End, Job, Observation
 from reconstruction_operator.services.folders import Owner
-from reconstruction_operator.services.protocol import BeatReply, ClaimVerdict, ObservedJob
 from reconstruction_operator.services.storage.outputs import OvertakenError
+from reconstruction_operator.state.replies import BeatReply, ClaimVerdict, ObservedJob
 from reconstruction_operator.tasks import cleanup
 from reconstruction_operator.tasks.attempt import Attempt, Order
 from reconstruction_operator.tasks.heartbeat import Heartbeat

@@ -9,7 +9,8 @@ import redis
 import redis.asyncio
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.services import clients, job_manager
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.state import connections
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def client(redis_settings: None) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 async def async_client(redis_settings: None) -> AsyncIterator[redis.asyncio.Redis]:
-    async with clients.async_state_client() as opened:
+    async with connections.async_state_client() as opened:
         yield opened
 
 

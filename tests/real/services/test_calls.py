@@ -8,8 +8,9 @@ import pytest
 import redis
 import redis.asyncio
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.services import protocol
-from reconstruction_operator.services.protocol import Call, DeposedError, Script, UnexpectedReplyError
+from reconstruction_operator.state import calls, operator_calls
+from reconstruction_operator.state.calls import Call, Script
+from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
 
 pytestmark = pytest.mark.real
 
@@ -18,18 +19,18 @@ LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
 
 def put(keys: Keys, attempt: int, *, fence: int = 1) -> Call[Any]:
     place = {"job_id": "job", "namespace": "ns", "name": "n", "queue": "celery"}
-    return protocol.put_record(keys, fence=fence, install_id="install", attempt=attempt, **place)
+    return operator_calls.put_record(keys, fence=fence, install_id="install", attempt=attempt, **place)
 
 
 def test_a_script_that_redis_does_not_know_is_sent_in_full(client: redis.Redis, keys: Keys) -> None:
     client.script_flush()
-    assert protocol.run(client, put(keys, 1)).attempt == 1
+    assert calls.run(client, put(keys, 1)).attempt == 1
     assert client.script_exists(put(keys, 1).script.sha) == [True]
 
 
 async def test_the_same_on_an_event_loop(async_client: redis.asyncio.Redis, keys: Keys) -> None:
     await async_client.script_flush()
-    assert (await protocol.arun(async_client, put(keys, 1))).attempt == 1
+    assert (await calls.arun(async_client, put(keys, 1))).attempt == 1
 
 
 async def test_a_batch_is_carried_out_in_its_order_even_by_a_redis_that_knows_no_script(
@@ -38,13 +39,13 @@ async def test_a_batch_is_carried_out_in_its_order_even_by_a_redis_that_knows_no
     await async_client.script_flush()
     calls: list[Call[Any]] = [
         put(keys, 1),
-        protocol.mark_sent(keys, **LEADER, job_id="job", attempt=1),
+        operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1),
         put(keys, 1),
         put(keys, 2),
-        protocol.mark_sent(keys, **LEADER, job_id="job", attempt=1),
+        operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1),
         put(keys, 2),
     ]
-    replies: list[Any] = await protocol.arun_all(async_client, calls)
+    replies: list[Any] = await calls.arun_all(async_client, calls)
     assert [reply and (reply.attempt, reply.sent_at is not None) for reply in replies] == [
         (1, False),
         None,
@@ -56,25 +57,25 @@ async def test_a_batch_is_carried_out_in_its_order_even_by_a_redis_that_knows_no
 
 
 async def test_an_empty_batch_needs_no_redis(keys: Keys) -> None:
-    assert await protocol.arun_all(redis.asyncio.Redis(port=1), []) == []
+    assert await calls.arun_all(redis.asyncio.Redis(port=1), []) == []
 
 
 async def test_an_error_of_one_call_does_not_stop_the_others(async_client: redis.asyncio.Redis, keys: Keys) -> None:
     broken: Call[Any] = Call(Script.of("broken", "return redis.call('NOSUCHCOMMAND')"), (), (), lambda reply: reply)
-    first, second, third = await protocol.arun_all(async_client, [put(keys, 1), broken, put(keys, 2)])
+    first, second, third = await calls.arun_all(async_client, [put(keys, 1), broken, put(keys, 2)])
     assert isinstance(second, redis.ResponseError)
     assert (first.attempt, third.attempt) == (1, 2)
 
 
 async def test_a_batch_of_a_deposed_operator_raises(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    await protocol.arun(async_client, put(keys, 1, fence=2))
+    await calls.arun(async_client, put(keys, 1, fence=2))
     with pytest.raises(DeposedError):
-        await protocol.arun_all(async_client, [put(keys, 5), put(keys, 6)])
-    assert (await protocol.arun(async_client, put(keys, 1, fence=2))).attempt == 1
+        await calls.arun_all(async_client, [put(keys, 5), put(keys, 6)])
+    assert (await calls.arun(async_client, put(keys, 1, fence=2))).attempt == 1
 
 
 def test_an_answer_that_this_version_does_not_know_is_an_error(client: redis.Redis, keys: Keys) -> None:
     call = put(keys, 1)
     foreign = Call(Script.of("put_record", "return {'perhaps'}"), call.keys, call.args, call.read)
     with pytest.raises(UnexpectedReplyError, match="put_record answered"):
-        protocol.run(client, foreign)
+        calls.run(client, foreign)

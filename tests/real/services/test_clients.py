@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from reconstruction_operator import config
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.services import celery_settings, clients, job_manager, results
+from reconstruction_operator.services import celery_settings, job_manager
 from reconstruction_operator.services.dispatch import Dispatcher, Message
+from reconstruction_operator.state import connections, results
 
 from devcluster import Redis, toolchain
 from devcluster.ports import free_ports
@@ -52,10 +53,10 @@ def connected(monkeypatch: pytest.MonkeyPatch, *, state: str, broker: str) -> It
 async def everything_works() -> None:
     """The job state from both kinds of client, a message sent, and a result written and read."""
     await asyncio.to_thread(_state_works)
-    async with clients.async_state_client() as state:
+    async with connections.async_state_client() as state:
         assert await state.get("cancel:test123") == "1"
     await asyncio.to_thread(_broker_works)
-    async with clients.async_results_client() as backend:
+    async with connections.async_results_client() as backend:
         assert (await results.read(backend, ["job-1"]))["job-1"].percent == 10
 
 

@@ -13,9 +13,10 @@ import redis
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.planning.types import Record
-from reconstruction_operator.services import file_handler, folders, protocol
+from reconstruction_operator.services import file_handler, folders
 from reconstruction_operator.services.folders import Owner
-from reconstruction_operator.services.protocol import DeposedError
+from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
+from reconstruction_operator.state.errors import DeposedError
 from reconstruction_operator.tasks import inventory
 
 pytestmark = pytest.mark.real
@@ -29,8 +30,8 @@ Do = Callable[..., Any]
 
 @pytest.fixture
 def do(client: redis.Redis, keys: Keys) -> Do:
-    def carry_out(make: Callable[..., protocol.Call[Any]], *args: Any, **kwargs: Any) -> Any:
-        return protocol.run(client, make(keys, *args, **kwargs))
+    def carry_out(make: Callable[..., calls.Call[Any]], *args: Any, **kwargs: Any) -> Any:
+        return calls.run(client, make(keys, *args, **kwargs))
 
     return carry_out
 
@@ -46,72 +47,72 @@ def owner(job_id: str, *, attempt: int = 2) -> Owner:
 
 
 def test_what_is_reported_is_listed_as_the_record_that_the_job_might_have(do: Do) -> None:
-    do(protocol.report_folders, "install", [owner("a"), owner("b", attempt=7)])
+    do(worker_calls.report_folders, "install", [owner("a"), owner("b", attempt=7)])
     expected = {job: Record("install", "ns", "a-name", attempt, "celery-high") for job, attempt in [("a", 2), ("b", 7)]}
-    assert do(protocol.list_folders, "install") == expected
+    assert do(reads.list_folders, "install") == expected
 
 
 def test_without_a_report_nothing_is_listed(do: Do) -> None:
-    assert do(protocol.list_folders, "install") == {}
+    assert do(reads.list_folders, "install") == {}
 
 
 def test_a_later_report_of_the_same_folder_counts_and_others_stay(do: Do) -> None:
-    do(protocol.report_folders, "install", [owner("a"), owner("b")])
-    do(protocol.report_folders, "install", [owner("a", attempt=3)])
-    listed = do(protocol.list_folders, "install")
+    do(worker_calls.report_folders, "install", [owner("a"), owner("b")])
+    do(worker_calls.report_folders, "install", [owner("a", attempt=3)])
+    listed = do(reads.list_folders, "install")
     assert {job: record.attempt for job, record in listed.items()} == {"a": 3, "b": 2}
 
 
 def test_names_of_any_language_survive_a_report(do: Do) -> None:
-    do(protocol.report_folders, "install", [Owner("job", "install", 'n/"\\', "名前 ö", "celery", 1)])
-    assert do(protocol.list_folders, "install") == {"job": Record("install", 'n/"\\', "名前 ö", 1, "celery")}
+    do(worker_calls.report_folders, "install", [Owner("job", "install", 'n/"\\', "名前 ö", "celery", 1)])
+    assert do(reads.list_folders, "install") == {"job": Record("install", 'n/"\\', "名前 ö", 1, "celery")}
 
 
 def test_a_report_that_nobody_asks_for_goes_by_itself(do: Do, client: redis.Redis) -> None:
-    do(protocol.report_folders, "install", [owner("a")])
+    do(worker_calls.report_folders, "install", [owner("a")])
     assert 86_000 < client.ttl("folders:install") <= 86_400
 
 
 def test_reports_of_different_installs_do_not_meet(do: Do) -> None:
-    do(protocol.report_folders, "other", [owner("a")])
-    assert do(protocol.list_folders, "install") == {}
-    do(protocol.drop_folders, **LEADER, job_ids=["a"])
-    assert set(do(protocol.list_folders, "other")) == {"a"}
+    do(worker_calls.report_folders, "other", [owner("a")])
+    assert do(reads.list_folders, "install") == {}
+    do(operator_calls.drop_folders, **LEADER, job_ids=["a"])
+    assert set(do(reads.list_folders, "other")) == {"a"}
 
 
 def test_what_is_looked_after_is_dropped_and_the_rest_stays(do: Do) -> None:
-    do(protocol.report_folders, "install", [owner("a"), owner("b"), owner("c")])
-    do(protocol.drop_folders, **LEADER, job_ids=["a", "c", "never-reported"])
-    assert set(do(protocol.list_folders, "install")) == {"b"}
+    do(worker_calls.report_folders, "install", [owner("a"), owner("b"), owner("c")])
+    do(operator_calls.drop_folders, **LEADER, job_ids=["a", "c", "never-reported"])
+    assert set(do(reads.list_folders, "install")) == {"b"}
 
 
 def test_nothing_is_left_once_all_is_dropped(do: Do, client: redis.Redis) -> None:
-    do(protocol.report_folders, "install", [owner("a")])
-    do(protocol.drop_folders, **LEADER, job_ids=["a"])
+    do(worker_calls.report_folders, "install", [owner("a")])
+    do(operator_calls.drop_folders, **LEADER, job_ids=["a"])
     assert client.keys("*") == ["fence:install"]
 
 
 def test_a_deposed_operator_drops_no_reports(do: Do) -> None:
-    do(protocol.open_epoch, fence=9, install_id="install", run_id="run")
-    do(protocol.report_folders, "install", [owner("a")])
+    do(operator_calls.open_epoch, fence=9, install_id="install", run_id="run")
+    do(worker_calls.report_folders, "install", [owner("a")])
     with pytest.raises(DeposedError, match="fence is 5, but 9 was seen"):
-        do(protocol.drop_folders, **LEADER, job_ids=["a"])
-    assert set(do(protocol.list_folders, "install")) == {"a"}
+        do(operator_calls.drop_folders, **LEADER, job_ids=["a"])
+    assert set(do(reads.list_folders, "install")) == {"a"}
 
 
 def test_dropping_lifts_the_fence_of_a_new_leader(do: Do, client: redis.Redis) -> None:
-    do(protocol.drop_folders, **LEADER, job_ids=["a"])
+    do(operator_calls.drop_folders, **LEADER, job_ids=["a"])
     assert client.get("fence:install") == "5"
 
 
 def test_thousands_of_reports_are_listed_in_batches(do: Do) -> None:
-    many = [owner(f"job-{number}") for number in range(protocol.FOLDERS_BATCH + 500)]
-    do(protocol.report_folders, "install", many)
+    many = [owner(f"job-{number}") for number in range(reads.FOLDERS_BATCH + 500)]
+    do(worker_calls.report_folders, "install", many)
     seen: set[str] = set()
-    for expected in (protocol.FOLDERS_BATCH, 500, 0):
-        listed = do(protocol.list_folders, "install")
+    for expected in (reads.FOLDERS_BATCH, 500, 0):
+        listed = do(reads.list_folders, "install")
         assert len(listed) == expected
-        do(protocol.drop_folders, **LEADER, job_ids=tuple(listed))
+        do(operator_calls.drop_folders, **LEADER, job_ids=tuple(listed))
         seen |= set(listed)
     assert seen == {one.job_id for one in many}
 
@@ -131,9 +132,9 @@ def test_a_report_that_cannot_be_understood_is_nobodys_and_can_be_dropped(
     do: Do, client: redis.Redis, job_id: str, text: str
 ) -> None:
     client.hset("folders:install", job_id, text)
-    assert do(protocol.list_folders, "install") == {job_id: NOBODY}
-    do(protocol.drop_folders, **LEADER, job_ids=[job_id])
-    assert do(protocol.list_folders, "install") == {}
+    assert do(reads.list_folders, "install") == {job_id: NOBODY}
+    do(operator_calls.drop_folders, **LEADER, job_ids=[job_id])
+    assert do(reads.list_folders, "install") == {}
 
 
 @pytest.mark.parametrize("kind", ["string", "list", "set"])
@@ -147,10 +148,10 @@ def test_reports_under_a_key_of_another_type_read_as_none_and_are_replaced(
             client.rpush("folders:install", "x")
         case _:
             client.sadd("folders:install", "x")
-    assert do(protocol.list_folders, "install") == {}
-    do(protocol.drop_folders, **LEADER, job_ids=["a"])
-    do(protocol.report_folders, "install", [owner("a")])
-    assert set(do(protocol.list_folders, "install")) == {"a"}
+    assert do(reads.list_folders, "install") == {}
+    do(operator_calls.drop_folders, **LEADER, job_ids=["a"])
+    do(worker_calls.report_folders, "install", [owner("a")])
+    assert set(do(reads.list_folders, "install")) == {"a"}
 
 
 def published(job_id: str) -> Path:
@@ -165,7 +166,7 @@ def published(job_id: str) -> Path:
 def test_a_result_is_reported(client: redis.Redis, keys: Keys) -> None:
     published("job")
     assert inventory.report(client, keys, folders.owners()) == 1
-    assert set(protocol.run(client, protocol.list_folders(keys, "install"))) == {"job"}
+    assert set(calls.run(client, reads.list_folders(keys, "install"))) == {"job"}
 
 
 @pytest.mark.usefixtures("jobs_dir")
@@ -180,8 +181,8 @@ def test_folders_are_reported_once_an_epoch_and_again_after_an_hour(client: redi
         for thread in threading.enumerate():
             if thread.name == "inventory":
                 thread.join()
-        listed = set(do(protocol.list_folders, "install"))
-        do(protocol.drop_folders, **LEADER, job_ids=listed)
+        listed = set(do(reads.list_folders, "install"))
+        do(operator_calls.drop_folders, **LEADER, job_ids=listed)
         return listed
 
     assert [said(epoch) for epoch in ("", "one", "one", "two", "two")] == [set(), {"job"}, set(), {"job"}, set()]

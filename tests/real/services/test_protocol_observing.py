@@ -8,8 +8,8 @@ import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.services import protocol
-from reconstruction_operator.services.protocol import ObservedJob, stored
+from reconstruction_operator.state import calls, operator_calls, reads, replies, stored, worker_calls
+from reconstruction_operator.state.replies import ObservedJob
 
 pytestmark = pytest.mark.real
 
@@ -21,7 +21,7 @@ OF_A_JOB = ("job:job", "claim:job-1", "alive:job-1", "end:job-1", "stop:job-1")
 
 
 def observe(client: redis.Redis, keys: Keys, *job_ids: str) -> tuple[ObservedJob, ...]:
-    return protocol.run(client, protocol.observe(keys, [(one, TaskId(one, 1)) for one in job_ids])).jobs
+    return calls.run(client, reads.observe(keys, [(one, TaskId(one, 1)) for one in job_ids])).jobs
 
 
 def test_nothing_is_seen_of_an_unknown_job(client: redis.Redis, keys: Keys) -> None:
@@ -29,13 +29,13 @@ def test_nothing_is_seen_of_an_unknown_job(client: redis.Redis, keys: Keys) -> N
 
 
 def test_an_empty_batch_tells_the_time(client: redis.Redis, keys: Keys) -> None:
-    assert protocol.run(client, protocol.observe(keys, [])).jobs == ()
+    assert calls.run(client, reads.observe(keys, [])).jobs == ()
 
 
 def test_a_full_batch_comes_in_its_order(client: redis.Redis, keys: Keys) -> None:
-    ids = [f"job-{index}" for index in range(protocol.OBSERVE_BATCH)]
+    ids = [f"job-{index}" for index in range(reads.OBSERVE_BATCH)]
     for one in ids[::7]:
-        protocol.run(client, protocol.put_record(keys, **LEADER, job_id=one, **(PLACE | {"name": one})))
+        calls.run(client, operator_calls.put_record(keys, **LEADER, job_id=one, **(PLACE | {"name": one})))
     names = [job.record.name if job.record else None for job in observe(client, keys, *ids)]
     assert names == [one if index % 7 == 0 else None for index, one in enumerate(ids)]
 
@@ -65,8 +65,8 @@ def test_a_flag_without_a_ttl_has_none(client: redis.Redis, keys: Keys) -> None:
 
 
 def test_a_heartbeat_of_another_token_is_none_of_the_claimants(client: redis.Redis, keys: Keys) -> None:
-    protocol.run(client, protocol.put_record(keys, **LEADER, job_id="job", **PLACE))
-    protocol.run(client, protocol.claim(keys, **WORKER))
+    calls.run(client, operator_calls.put_record(keys, **LEADER, job_id="job", **PLACE))
+    calls.run(client, worker_calls.claim(keys, **WORKER))
     client.set("alive:job-1", '{"token": "other"}')
     assert observe(client, keys, "job")[0].alive is False
 
@@ -90,7 +90,7 @@ def test_nonsense_under_every_key_reads_as_absent_and_is_replaced(client: redis.
     for key in OF_A_JOB:
         client.set(key, junk)
     assert observe(client, keys, "job") == (ObservedJob(),)
-    protocol.run(client, protocol.put_record(keys, **LEADER, job_id="job", **PLACE))
+    calls.run(client, operator_calls.put_record(keys, **LEADER, job_id="job", **PLACE))
     assert observe(client, keys, "job")[0].record is not None
 
 
@@ -104,12 +104,12 @@ def test_keys_of_another_type_read_as_absent_and_are_replaced(client: redis.Redi
         else:
             client.hset(key, "x", "y")
     assert observe(client, keys, "job") == (ObservedJob(),)
-    protocol.run(client, protocol.open_epoch(keys, **LEADER, run_id="run"))
-    protocol.run(client, protocol.put_record(keys, **LEADER, job_id="job", **PLACE))
-    assert protocol.run(client, protocol.claim(keys, **WORKER)).verdict is protocol.ClaimVerdict.CLAIMED
+    calls.run(client, operator_calls.open_epoch(keys, **LEADER, run_id="run"))
+    calls.run(client, operator_calls.put_record(keys, **LEADER, job_id="job", **PLACE))
+    assert calls.run(client, worker_calls.claim(keys, **WORKER)).verdict is replies.ClaimVerdict.CLAIMED
     seen = observe(client, keys, "job")[0]
     assert (seen.record is not None, seen.claim is not None, seen.alive) == (True, True, True)
-    assert "job" in protocol.run(client, protocol.list_records(keys, "install"))
+    assert "job" in calls.run(client, reads.list_records(keys, "install"))
 
 
 def test_a_value_that_is_far_too_big_is_not_even_sent(client: redis.Redis, keys: Keys) -> None:
@@ -119,14 +119,14 @@ def test_a_value_that_is_far_too_big_is_not_even_sent(client: redis.Redis, keys:
 
 def test_ids_in_the_index_that_are_none_are_left_out(client: redis.Redis, keys: Keys) -> None:
     client.sadd("records:install", "good-1", "../bad", "", "good-0")
-    assert protocol.run(client, protocol.list_records(keys, "install")) == ("good-0", "good-1")
+    assert calls.run(client, reads.list_records(keys, "install")) == ("good-0", "good-1")
 
 
 def test_everything_lies_under_the_prefix(client: redis.Redis) -> None:
     keys = Keys(prefix="team-a:")
-    protocol.run(client, protocol.open_epoch(keys, **LEADER, run_id="run"))
-    protocol.run(client, protocol.put_record(keys, **LEADER, job_id="job", **PLACE))
-    protocol.run(client, protocol.claim(keys, **WORKER))
-    protocol.run(client, protocol.register_worker(keys, node="w", queues=(), models=(), version="1", concurrency=1))
-    assert [one.node for one in protocol.run(client, protocol.live_workers(keys))] == ["w"]
+    calls.run(client, operator_calls.open_epoch(keys, **LEADER, run_id="run"))
+    calls.run(client, operator_calls.put_record(keys, **LEADER, job_id="job", **PLACE))
+    calls.run(client, worker_calls.claim(keys, **WORKER))
+    calls.run(client, worker_calls.register_worker(keys, node="w", queues=(), models=(), version="1", concurrency=1))
+    assert [one.node for one in calls.run(client, reads.live_workers(keys))] == ["w"]
     assert [key for key in client.keys("*") if not key.startswith("team-a:")] == []

@@ -11,8 +11,9 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End, Record
-from reconstruction_operator.services import protocol
-from reconstruction_operator.services.protocol import ClaimVerdict, DeposedError, ObservedJob
+from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
+from reconstruction_operator.state.errors import DeposedError
+from reconstruction_operator.state.replies import ClaimVerdict, ObservedJob
 
 pytestmark = pytest.mark.real
 
@@ -28,39 +29,39 @@ Do = Callable[..., Any]
 
 @pytest.fixture
 def do(client: redis.Redis, keys: Keys) -> Do:
-    def carry_out(make: Callable[..., protocol.Call[Any]], *args: Any, **kwargs: Any) -> Any:
-        return protocol.run(client, make(keys, *args, **kwargs))
+    def carry_out(make: Callable[..., calls.Call[Any]], *args: Any, **kwargs: Any) -> Any:
+        return calls.run(client, make(keys, *args, **kwargs))
 
     return carry_out
 
 
 def seen(do: Do) -> ObservedJob:
-    job: ObservedJob = do(protocol.observe, [("job", TASK)]).jobs[0]
+    job: ObservedJob = do(reads.observe, [("job", TASK)]).jobs[0]
     return job
 
 
 # --- Fences
 
-ORDERS: list[tuple[Callable[..., protocol.Call[Any]], dict[str, Any]]] = [
-    (protocol.put_record, {**PLACE, "attempt": 1, "queue": "celery"}),
-    (protocol.mark_sent, {"job_id": "job", "attempt": 1}),
-    (protocol.request_cancel, {"job_id": "job"}),
-    (protocol.assert_cancelled, {"job_id": "job"}),
-    (protocol.withdraw_request, {"job_id": "job"}),
-    (protocol.clear_flags, {"job_id": "job"}),
-    (protocol.take_claim, {"task": TASK, "end": TAKEN}),
-    (protocol.request_stop, {"task": TASK, "reason": StopReason.SUSPEND}),
-    (protocol.force_end, {"task": TASK, "end": LOST}),
-    (protocol.forget, {"job_id": "job", "attempts": 2}),
-    (protocol.open_epoch, {"run_id": "run"}),
+ORDERS: list[tuple[Callable[..., calls.Call[Any]], dict[str, Any]]] = [
+    (operator_calls.put_record, {**PLACE, "attempt": 1, "queue": "celery"}),
+    (operator_calls.mark_sent, {"job_id": "job", "attempt": 1}),
+    (operator_calls.request_cancel, {"job_id": "job"}),
+    (operator_calls.assert_cancelled, {"job_id": "job"}),
+    (operator_calls.withdraw_request, {"job_id": "job"}),
+    (operator_calls.clear_flags, {"job_id": "job"}),
+    (operator_calls.take_claim, {"task": TASK, "end": TAKEN}),
+    (operator_calls.request_stop, {"task": TASK, "reason": StopReason.SUSPEND}),
+    (operator_calls.force_end, {"task": TASK, "end": LOST}),
+    (operator_calls.forget, {"job_id": "job", "attempts": 2}),
+    (operator_calls.open_epoch, {"run_id": "run"}),
 ]
 
 
 @pytest.mark.parametrize(("make", "what"), ORDERS, ids=[make.__name__ for make, _ in ORDERS])
 def test_a_deposed_operator_is_refused_and_changes_nothing(
-    do: Do, client: redis.Redis, make: Callable[..., protocol.Call[Any]], what: dict[str, Any]
+    do: Do, client: redis.Redis, make: Callable[..., calls.Call[Any]], what: dict[str, Any]
 ) -> None:
-    do(protocol.open_epoch, fence=9, install_id="install", run_id="run-of-the-new-one")
+    do(operator_calls.open_epoch, fence=9, install_id="install", run_id="run-of-the-new-one")
     client.set("cancel_request:job", "pending")
     before = {key: client.get(key) for key in client.keys("*")}
     with pytest.raises(DeposedError, match="fence is 5, but 9 was seen"):
@@ -70,7 +71,7 @@ def test_a_deposed_operator_is_refused_and_changes_nothing(
 
 @pytest.mark.parametrize(("make", "what"), ORDERS, ids=[make.__name__ for make, _ in ORDERS])
 def test_every_order_of_a_new_leader_lifts_the_fence(
-    do: Do, client: redis.Redis, make: Callable[..., protocol.Call[Any]], what: dict[str, Any]
+    do: Do, client: redis.Redis, make: Callable[..., calls.Call[Any]], what: dict[str, Any]
 ) -> None:
     do(make, fence=5, install_id="install", **what)
     do(make, fence=6, install_id="install", **what)
@@ -80,64 +81,64 @@ def test_every_order_of_a_new_leader_lifts_the_fence(
 @pytest.mark.parametrize("junk", ["many", "", "-3", "1e9", "inf", "nan", "0x20", "9" * 40])
 def test_a_fence_that_is_no_number_is_replaced(do: Do, client: redis.Redis, junk: str) -> None:
     client.set("fence:install", junk)
-    do(protocol.open_epoch, **LEADER, run_id="run")
+    do(operator_calls.open_epoch, **LEADER, run_id="run")
     assert client.get("fence:install") == "5"
 
 
 def test_fences_of_different_installs_do_not_meet(do: Do) -> None:
-    do(protocol.open_epoch, fence=9, install_id="other", run_id="run")
-    do(protocol.open_epoch, fence=1, install_id="install", run_id="run")
+    do(operator_calls.open_epoch, fence=9, install_id="other", run_id="run")
+    do(operator_calls.open_epoch, fence=1, install_id="install", run_id="run")
 
 
 # --- Records
 
 
 def test_a_record_is_put_and_listed(do: Do, client: redis.Redis) -> None:
-    record = do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery-high")
+    record = do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery-high")
     assert record == Record("install", "ns", "a-name", 1, "celery-high")
     assert seen(do).record == record
-    assert do(protocol.list_records, "install") == ("job",)
+    assert do(reads.list_records, "install") == ("job",)
     assert client.ttl("job:job") == -1
 
 
 def test_a_record_names_the_epoch_in_which_it_was_put(do: Do, client: redis.Redis) -> None:
-    epoch = do(protocol.open_epoch, **LEADER, run_id="run")
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
+    epoch = do(operator_calls.open_epoch, **LEADER, run_id="run")
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
     assert f'"epoch":"{epoch.id}"' in client.get("job:job")
 
 
 def test_the_wanted_attempt_never_falls(do: Do) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=3, queue="celery")
-    assert do(protocol.put_record, **LEADER, **PLACE, attempt=2, queue="other").attempt == 3
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=3, queue="celery")
+    assert do(operator_calls.put_record, **LEADER, **PLACE, attempt=2, queue="other").attempt == 3
     assert seen(do).record == Record("install", "ns", "a-name", 3, "celery")
 
 
 def test_sending_is_noted_and_kept_when_the_record_is_put_again(do: Do) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
-    do(protocol.mark_sent, **LEADER, job_id="job", attempt=1)
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
+    do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=1)
     sent_at = seen(do).record.sent_at  # type: ignore[union-attr]  # it was just put
     assert sent_at is not None
-    assert do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery").sent_at == sent_at
-    assert do(protocol.put_record, **LEADER, **PLACE, attempt=2, queue="celery").sent_at is None
+    assert do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery").sent_at == sent_at
+    assert do(operator_calls.put_record, **LEADER, **PLACE, attempt=2, queue="celery").sent_at is None
 
 
 @pytest.mark.parametrize("attempt", [1, 3])
 def test_sending_another_attempt_than_the_wanted_one_is_not_noted(do: Do, attempt: int) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=2, queue="celery")
-    do(protocol.mark_sent, **LEADER, job_id="job", attempt=attempt)
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=2, queue="celery")
+    do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=attempt)
     record = seen(do).record
     assert record is not None
     assert record.sent_at is None
 
 
 def test_sending_without_a_record_leaves_nothing(do: Do, client: redis.Redis) -> None:
-    do(protocol.mark_sent, **LEADER, job_id="job", attempt=1)
+    do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=1)
     assert client.keys("*") == ["fence:install"]
 
 
 def test_names_of_any_language_survive(do: Do) -> None:
     record = do(
-        protocol.put_record, **LEADER, job_id="job", namespace='n/"\\', name="名前 ö", attempt=1, queue="celery"
+        operator_calls.put_record, **LEADER, job_id="job", namespace='n/"\\', name="名前 ö", attempt=1, queue="celery"
     )
     assert (record.namespace, record.name) == ('n/"\\', "名前 ö")
 
@@ -146,31 +147,31 @@ def test_names_of_any_language_survive(do: Do) -> None:
 
 
 def test_a_request_after_the_confirmation_changes_nothing(do: Do, client: redis.Redis) -> None:
-    do(protocol.assert_cancelled, **LEADER, job_id="job")
-    do(protocol.request_cancel, **LEADER, job_id="job")
+    do(operator_calls.assert_cancelled, **LEADER, job_id="job")
+    do(operator_calls.request_cancel, **LEADER, job_id="job")
     assert not client.exists("cancel_request:job")
 
 
 def test_a_request_and_a_confirmation_are_prolonged(do: Do, client: redis.Redis) -> None:
     client.set("cancel_request:job", "pending", ex=5)
-    do(protocol.request_cancel, **LEADER, job_id="job")
+    do(operator_calls.request_cancel, **LEADER, job_id="job")
     assert (client.get("cancel_request:job"), client.ttl("cancel_request:job")) == ("pending", 3600)
     client.set("cancel:job", "1", ex=5)
-    do(protocol.assert_cancelled, **LEADER, job_id="job")
+    do(operator_calls.assert_cancelled, **LEADER, job_id="job")
     assert (client.get("cancel:job"), client.ttl("cancel:job")) == ("1", 3600)
     assert not client.exists("cancel_request:job")
 
 
 def test_a_withdrawal_never_touches_a_confirmation(do: Do, client: redis.Redis) -> None:
-    do(protocol.assert_cancelled, **LEADER, job_id="job")
-    do(protocol.withdraw_request, **LEADER, job_id="job")
+    do(operator_calls.assert_cancelled, **LEADER, job_id="job")
+    do(operator_calls.withdraw_request, **LEADER, job_id="job")
     assert client.get("cancel:job") == "1"
 
 
 def test_clearing_deletes_both_flags(do: Do, client: redis.Redis) -> None:
     client.set("cancel:job", "1")
     client.set("cancel_request:job", "pending")
-    do(protocol.clear_flags, **LEADER, job_id="job")
+    do(operator_calls.clear_flags, **LEADER, job_id="job")
     assert not client.exists("cancel:job", "cancel_request:job")
 
 
@@ -178,69 +179,69 @@ def test_clearing_deletes_both_flags(do: Do, client: redis.Redis) -> None:
 
 
 def test_a_claim_that_nobody_has_is_taken_with_its_end(do: Do) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
-    assert do(protocol.take_claim, **LEADER, task=TASK, end=TAKEN) is True
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
+    assert do(operator_calls.take_claim, **LEADER, task=TASK, end=TAKEN) is True
     now = seen(do)
     assert now.claim is not None
     assert (now.claim.by_operator, now.claim.owner, now.alive) == (True, "operator: cancelled", False)
     assert now.end is not None
     assert (now.end.outcome, now.end.message) == (Outcome.CANCELLED, TAKEN.message)
-    assert do(protocol.claim, **WORKER).verdict is ClaimVerdict.DUPLICATE
+    assert do(worker_calls.claim, **WORKER).verdict is ClaimVerdict.DUPLICATE
 
 
 def test_taking_a_claim_again_is_true_and_keeps_the_first_end(do: Do) -> None:
-    do(protocol.take_claim, **LEADER, task=TASK, end=TAKEN)
+    do(operator_calls.take_claim, **LEADER, task=TASK, end=TAKEN)
     first = seen(do).end
-    assert do(protocol.take_claim, **LEADER, task=TASK, end=LOST) is True
+    assert do(operator_calls.take_claim, **LEADER, task=TASK, end=LOST) is True
     assert seen(do).end == first
 
 
 def test_a_claim_that_a_worker_has_is_not_taken(do: Do) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
-    do(protocol.claim, **WORKER)
-    assert do(protocol.take_claim, **LEADER, task=TASK, end=TAKEN) is False
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
+    do(worker_calls.claim, **WORKER)
+    assert do(operator_calls.take_claim, **LEADER, task=TASK, end=TAKEN) is False
     assert seen(do).end is None
 
 
 def test_an_end_is_forced_on_a_silent_attempt(do: Do, client: redis.Redis) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
-    do(protocol.claim, **WORKER)
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
+    do(worker_calls.claim, **WORKER)
     client.delete("alive:job-1")
-    end = do(protocol.force_end, **LEADER, task=TASK, end=LOST)
+    end = do(operator_calls.force_end, **LEADER, task=TASK, end=LOST)
     assert (end.outcome, end.reason, end.message) == (Outcome.FAILED, "WORKER_LOST", LOST.message)
     assert seen(do).end == end
 
 
 def test_no_end_is_forced_on_an_attempt_that_is_alive_after_all(do: Do) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
-    do(protocol.claim, **WORKER)
-    assert do(protocol.force_end, **LEADER, task=TASK, end=LOST) is None
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
+    do(worker_calls.claim, **WORKER)
+    assert do(operator_calls.force_end, **LEADER, task=TASK, end=LOST) is None
     assert seen(do).end is None
 
 
 def test_an_end_that_the_worker_recorded_first_counts(do: Do) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
-    do(protocol.claim, **WORKER)
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
+    do(worker_calls.claim, **WORKER)
     names = {name: value for name, value in WORKER.items() if name != "worker"}
-    mine = do(protocol.finish, **names, end=End(Outcome.SUCCEEDED)).end
-    assert do(protocol.force_end, **LEADER, task=TASK, end=LOST) == mine
+    mine = do(worker_calls.finish, **names, end=End(Outcome.SUCCEEDED)).end
+    assert do(operator_calls.force_end, **LEADER, task=TASK, end=LOST) == mine
 
 
 def test_an_end_forced_on_an_unclaimed_attempt_takes_the_claim(do: Do) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
-    do(protocol.force_end, **LEADER, task=TASK, end=LOST)
-    assert do(protocol.claim, **WORKER).verdict is ClaimVerdict.DUPLICATE
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
+    do(operator_calls.force_end, **LEADER, task=TASK, end=LOST)
+    assert do(worker_calls.claim, **WORKER).verdict is ClaimVerdict.DUPLICATE
 
 
 def test_the_first_reason_of_a_stop_holds(do: Do) -> None:
-    do(protocol.request_stop, **LEADER, task=TASK, reason=StopReason.SUSPEND)
-    do(protocol.request_stop, **LEADER, task=TASK, reason=StopReason.DELETED)
+    do(operator_calls.request_stop, **LEADER, task=TASK, reason=StopReason.SUSPEND)
+    do(operator_calls.request_stop, **LEADER, task=TASK, reason=StopReason.DELETED)
     assert seen(do).stop is StopReason.SUSPEND
 
 
 def test_an_attempt_that_has_ended_is_not_stopped(do: Do) -> None:
-    do(protocol.take_claim, **LEADER, task=TASK, end=TAKEN)
-    do(protocol.request_stop, **LEADER, task=TASK, reason=StopReason.SUSPEND)
+    do(operator_calls.take_claim, **LEADER, task=TASK, end=TAKEN)
+    do(operator_calls.request_stop, **LEADER, task=TASK, reason=StopReason.SUSPEND)
     assert seen(do).stop is None
 
 
@@ -250,26 +251,26 @@ def test_an_attempt_that_has_ended_is_not_stopped(do: Do) -> None:
 def test_a_forgotten_job_leaves_nothing_but_the_fence(do: Do, client: redis.Redis) -> None:
     for attempt in (1, 2, 3):
         task = TaskId("job", attempt)
-        do(protocol.put_record, **LEADER, **PLACE, attempt=attempt, queue="celery")
-        do(protocol.request_stop, **LEADER, task=task, reason=StopReason.SUSPEND)
-        do(protocol.take_claim, **LEADER, task=task, end=TAKEN)
+        do(operator_calls.put_record, **LEADER, **PLACE, attempt=attempt, queue="celery")
+        do(operator_calls.request_stop, **LEADER, task=task, reason=StopReason.SUSPEND)
+        do(operator_calls.take_claim, **LEADER, task=task, end=TAKEN)
     client.set("cancel:job", "1")
     client.set("cancel_request:job", "pending")
-    do(protocol.mark_cleaned, "job")
-    assert do(protocol.forget, **LEADER, job_id="job", attempts=3) is True
+    do(worker_calls.mark_cleaned, "job")
+    assert do(operator_calls.forget, **LEADER, job_id="job", attempts=3) is True
     assert client.keys("*") == ["fence:install"]
 
 
 def test_a_job_that_still_runs_is_not_forgotten(do: Do) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
-    do(protocol.claim, **WORKER)
-    assert do(protocol.forget, **LEADER, job_id="job", attempts=1) is False
-    assert do(protocol.beat, **WORKER, life="life").owned
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
+    do(worker_calls.claim, **WORKER)
+    assert do(operator_calls.forget, **LEADER, job_id="job", attempts=1) is False
+    assert do(worker_calls.beat, **WORKER, life="life").owned
 
 
 def test_a_job_with_thousands_of_attempts_can_be_forgotten(do: Do) -> None:
-    do(protocol.put_record, **LEADER, **PLACE, attempt=1_000_000, queue="celery")
-    assert do(protocol.forget, **LEADER, job_id="job", attempts=1_000_000) is True
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=1_000_000, queue="celery")
+    assert do(operator_calls.forget, **LEADER, job_id="job", attempts=1_000_000) is True
     assert seen(do).record is None
 
 
@@ -277,19 +278,19 @@ def test_a_job_with_thousands_of_attempts_can_be_forgotten(do: Do) -> None:
 
 
 def test_the_epoch_stays_while_the_server_runs(do: Do) -> None:
-    first = do(protocol.open_epoch, **LEADER, run_id="run-1")
-    assert do(protocol.open_epoch, **LEADER, run_id="run-1").id == first.id
+    first = do(operator_calls.open_epoch, **LEADER, run_id="run-1")
+    assert do(operator_calls.open_epoch, **LEADER, run_id="run-1").id == first.id
     assert first.started_at <= first.now
 
 
 @pytest.mark.parametrize("change", ["restarted", "emptied", "malformed"])
 def test_a_new_epoch_begins_when_redis_may_have_forgotten_things(do: Do, client: redis.Redis, change: str) -> None:
-    do(protocol.open_epoch, **LEADER, run_id="run-1")
+    do(operator_calls.open_epoch, **LEADER, run_id="run-1")
     client.set("epoch", '{"id": "old", "run_id": "run-1", "started_at": 1}')
     if change == "emptied":
         client.flushdb()
     elif change == "malformed":
         client.set("epoch", "{")
-    epoch = do(protocol.open_epoch, **LEADER, run_id="run-2" if change == "restarted" else "run-1")
+    epoch = do(operator_calls.open_epoch, **LEADER, run_id="run-2" if change == "restarted" else "run-1")
     assert epoch.id != "old"
     assert epoch.started_at == epoch.now

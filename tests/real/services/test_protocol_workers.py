@@ -13,8 +13,8 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import protocol
-from reconstruction_operator.services.protocol import (
+from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
+from reconstruction_operator.state.replies import (
     BeatReply,
     ClaimReply,
     ClaimVerdict,
@@ -42,26 +42,28 @@ class Redis:
         self.client = client
         self.keys = keys
 
-    def do(self, make: Callable[..., protocol.Call[Any]], *args: Any, **kwargs: Any) -> Any:
-        return protocol.run(self.client, make(self.keys, *args, **kwargs))
+    def do(self, make: Callable[..., calls.Call[Any]], *args: Any, **kwargs: Any) -> Any:
+        return calls.run(self.client, make(self.keys, *args, **kwargs))
 
     def want(self, attempt: int) -> None:
-        self.do(protocol.put_record, **LEADER, job_id="job", namespace="ns", name="n", attempt=attempt, queue="celery")
+        self.do(
+            operator_calls.put_record, **LEADER, job_id="job", namespace="ns", name="n", attempt=attempt, queue="celery"
+        )
 
     def claim(self, who: dict[str, Any] = FIRST) -> ClaimReply:
-        reply: ClaimReply = self.do(protocol.claim, **who, worker="w")
+        reply: ClaimReply = self.do(worker_calls.claim, **who, worker="w")
         return reply
 
     def beat(self, who: dict[str, Any] = FIRST) -> BeatReply:
-        reply: BeatReply = self.do(protocol.beat, **who, worker="w", life="life")
+        reply: BeatReply = self.do(worker_calls.beat, **who, worker="w", life="life")
         return reply
 
     def finish(self, who: dict[str, Any] = FIRST, end: End = SUCCESS) -> FinishReply:
-        reply: FinishReply = self.do(protocol.finish, **who, end=end)
+        reply: FinishReply = self.do(worker_calls.finish, **who, end=end)
         return reply
 
     def seen(self) -> ObservedJob:
-        job: ObservedJob = self.do(protocol.observe, [("job", TASK)]).jobs[0]
+        job: ObservedJob = self.do(reads.observe, [("job", TASK)]).jobs[0]
         return job
 
 
@@ -129,8 +131,8 @@ def test_a_bare_task_needs_no_record(state: Redis) -> None:
 
 def test_a_claim_says_that_the_job_is_cancelled_or_to_be_stopped(state: Redis) -> None:
     state.want(1)
-    state.do(protocol.assert_cancelled, **LEADER, job_id="job")
-    state.do(protocol.request_stop, **LEADER, task=TASK, reason=StopReason.DEADLINE)
+    state.do(operator_calls.assert_cancelled, **LEADER, job_id="job")
+    state.do(operator_calls.request_stop, **LEADER, task=TASK, reason=StopReason.DEADLINE)
     assert state.claim() == ClaimReply(ClaimVerdict.CLAIMED, cancelled=True, stop=StopReason.DEADLINE)
 
 
@@ -139,10 +141,10 @@ def test_a_claim_outlives_every_message(running: Redis) -> None:
     assert 5_000 < running.client.pttl("alive:job-1") <= config.ALIVE_TTL_SECONDS * 1000
 
 
-@pytest.mark.parametrize("token", ["", protocol.OPERATOR_TOKEN, "x" * 257])
+@pytest.mark.parametrize("token", ["", operator_calls.OPERATOR_TOKEN, "x" * 257])
 def test_a_token_that_cannot_be_a_workers_is_refused(keys: Keys, token: str) -> None:
     with pytest.raises(ValueError, match="token"):
-        protocol.claim(keys, **(FIRST | {"token": token}), worker="w")
+        worker_calls.claim(keys, **(FIRST | {"token": token}), worker="w")
 
 
 # --- Heartbeats
@@ -155,11 +157,11 @@ def test_a_beat_prolongs_the_life_sign(running: Redis) -> None:
 
 
 def test_a_beat_hears_of_a_cancel_a_stop_and_a_shutdown(running: Redis) -> None:
-    running.do(protocol.assert_cancelled, **LEADER, job_id="job")
-    running.do(protocol.request_stop, **LEADER, task=TASK, reason=StopReason.SUSPEND)
-    running.do(protocol.start_draining, "w", "life", 20.0)
+    running.do(operator_calls.assert_cancelled, **LEADER, job_id="job")
+    running.do(operator_calls.request_stop, **LEADER, task=TASK, reason=StopReason.SUSPEND)
+    running.do(worker_calls.start_draining, "w", "life", 20.0)
     reply = running.beat()
-    now = running.do(protocol.observe, []).now
+    now = running.do(reads.observe, []).now
     assert (reply.owned, reply.cancelled, reply.stop) == (True, True, StopReason.SUSPEND)
     assert reply.drain_at is not None
     assert timedelta(seconds=10) < reply.drain_at - now <= timedelta(seconds=20)
@@ -189,7 +191,7 @@ def test_a_newer_wanted_attempt_overtakes_and_the_life_sign_goes(running: Redis)
 
 def test_an_attempt_that_the_operator_ended_is_not_owned(running: Redis) -> None:
     running.client.delete("alive:job-1")
-    running.do(protocol.force_end, **LEADER, task=TASK, end=End(Outcome.FAILED, "WORKER_LOST"))
+    running.do(operator_calls.force_end, **LEADER, task=TASK, end=End(Outcome.FAILED, "WORKER_LOST"))
     assert not running.beat().owned
 
 
@@ -225,12 +227,12 @@ def test_after_an_emptied_redis_a_bare_task_registers_at_once(state: Redis) -> N
 
 def test_a_forgotten_job_does_not_come_back_by_a_late_beat_or_finish(running: Redis) -> None:
     running.client.delete("alive:job-1")
-    running.do(protocol.force_end, **LEADER, task=TASK, end=End(Outcome.STOPPED, "DELETED"))
-    assert running.do(protocol.forget, **LEADER, job_id="job", attempts=1)
+    running.do(operator_calls.force_end, **LEADER, task=TASK, end=End(Outcome.STOPPED, "DELETED"))
+    assert running.do(operator_calls.forget, **LEADER, job_id="job", attempts=1)
     left = set(running.client.keys("*"))
     running.beat()
     assert running.finish().verdict is FinishVerdict.OVERTAKEN
-    running.do(protocol.mark_cleaned, "job")
+    running.do(worker_calls.mark_cleaned, "job")
     assert set(running.client.keys("*")) == left == {"fence:install"}
 
 
@@ -247,26 +249,26 @@ def test_success_is_recorded_with_all_that_belongs_to_it(running: Redis) -> None
 
 
 def test_success_clears_both_flags(running: Redis) -> None:
-    running.do(protocol.request_cancel, **LEADER, job_id="job")
+    running.do(operator_calls.request_cancel, **LEADER, job_id="job")
     running.finish()
     assert not running.client.exists("cancel_request:job", "cancel:job")
 
 
 def test_a_failure_leaves_the_request(running: Redis) -> None:
-    running.do(protocol.request_cancel, **LEADER, job_id="job")
+    running.do(operator_calls.request_cancel, **LEADER, job_id="job")
     running.finish(end=End(Outcome.FAILED, "WORKER_ERROR"))
     assert running.client.get("cancel_request:job") == "pending"
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
 def test_with_a_confirmed_cancel_nothing_else_is_recorded(running: Redis, outcome: Outcome) -> None:
-    running.do(protocol.assert_cancelled, **LEADER, job_id="job")
+    running.do(operator_calls.assert_cancelled, **LEADER, job_id="job")
     assert running.finish(end=End(outcome)) == FinishReply(FinishVerdict.CANCELLED)
     assert running.seen().end is None
 
 
 def test_a_cancelled_end_is_recorded_and_leaves_the_flag_until_its_ttl(running: Redis) -> None:
-    running.do(protocol.assert_cancelled, **LEADER, job_id="job")
+    running.do(operator_calls.assert_cancelled, **LEADER, job_id="job")
     assert running.finish(end=CANCELLED).verdict is FinishVerdict.RECORDED
     assert running.client.get("cancel:job") == "1"
     assert 3590 < running.client.ttl("cancel:job") <= 3600
@@ -290,7 +292,7 @@ def test_an_unwanted_attempt_cannot_finish(running: Redis) -> None:
 
 def test_who_was_declared_lost_learns_which_end_counts(running: Redis) -> None:
     running.client.delete("alive:job-1")
-    forced = running.do(protocol.force_end, **LEADER, task=TASK, end=End(Outcome.FAILED, "WORKER_LOST"))
+    forced = running.do(operator_calls.force_end, **LEADER, task=TASK, end=End(Outcome.FAILED, "WORKER_LOST"))
     assert running.finish() == FinishReply(FinishVerdict.OVERTAKEN, forced)
 
 
@@ -322,51 +324,51 @@ def info(node: str) -> WorkerInfo:
 
 
 def test_registered_workers_are_listed_until_they_go(state: Redis) -> None:
-    state.do(protocol.register_worker, **worker("b"))
-    state.do(protocol.register_worker, **worker("a"))
-    assert state.do(protocol.live_workers) == (info("a"), info("b"))
-    state.do(protocol.unregister_worker, "a")
-    assert state.do(protocol.live_workers) == (info("b"),)
+    state.do(worker_calls.register_worker, **worker("b"))
+    state.do(worker_calls.register_worker, **worker("a"))
+    assert state.do(reads.live_workers) == (info("a"), info("b"))
+    state.do(worker_calls.unregister_worker, "a")
+    assert state.do(reads.live_workers) == (info("b"),)
     assert set(state.client.keys("*")) == {"worker:b", "workers"}
 
 
 def test_a_worker_whose_registration_ran_out_is_gone(state: Redis) -> None:
-    state.do(protocol.register_worker, **worker("a"))
+    state.do(worker_calls.register_worker, **worker("a"))
     state.client.zadd("workers", {"a": 1})
-    assert state.do(protocol.live_workers) == ()
-    state.do(protocol.register_worker, **worker("b"))
+    assert state.do(reads.live_workers) == ()
+    state.do(worker_calls.register_worker, **worker("b"))
     assert state.client.zrange("workers", 0, -1) == ["b"]
 
 
 def test_a_worker_that_shuts_down_is_not_listed(state: Redis) -> None:
-    state.do(protocol.register_worker, **worker("a"))
-    state.do(protocol.start_draining, "a", "life", 20.0)
-    assert state.do(protocol.live_workers) == ()
+    state.do(worker_calls.register_worker, **worker("a"))
+    state.do(worker_calls.start_draining, "a", "life", 20.0)
+    assert state.do(reads.live_workers) == ()
 
 
 def test_the_first_word_on_a_shutdown_holds(state: Redis) -> None:
-    state.do(protocol.start_draining, "a", "life", 20.0)
+    state.do(worker_calls.start_draining, "a", "life", 20.0)
     first = state.client.get("draining:a")
-    state.do(protocol.start_draining, "a", "life", 90.0)
+    state.do(worker_calls.start_draining, "a", "life", 90.0)
     assert state.client.get("draining:a") == first
 
 
 def test_each_life_has_a_first_word_on_its_shutdown(state: Redis) -> None:
-    state.do(protocol.start_draining, "a", "earlier", 20.0)
-    state.do(protocol.start_draining, "a", "life", 20.0)
+    state.do(worker_calls.start_draining, "a", "earlier", 20.0)
+    state.do(worker_calls.start_draining, "a", "life", 20.0)
     assert '"life":"life"' in str(state.client.get("draining:a"))
 
 
 def test_a_worker_is_listed_though_a_predecessor_of_its_name_died_while_it_shut_down(state: Redis) -> None:
-    state.do(protocol.start_draining, "a", "earlier", 20.0)
-    state.do(protocol.register_worker, **worker("a"))
-    assert state.do(protocol.live_workers) == (info("a"),)
+    state.do(worker_calls.start_draining, "a", "earlier", 20.0)
+    state.do(worker_calls.register_worker, **worker("a"))
+    assert state.do(reads.live_workers) == (info("a"),)
 
 
 def test_the_list_of_workers_survives_what_others_wrote_there(state: Redis) -> None:
     state.client.set("workers", "nonsense")
-    assert state.do(protocol.live_workers) == ()
-    state.do(protocol.register_worker, **worker("a"))
-    state.do(protocol.register_worker, **worker("b"))
+    assert state.do(reads.live_workers) == ()
+    state.do(worker_calls.register_worker, **worker("a"))
+    state.do(worker_calls.register_worker, **worker("b"))
     state.client.set("worker:b", '{"queues": "celery", "models": [1, "m"], "concurrency": -1, "version": 3}')
-    assert state.do(protocol.live_workers) == (info("a"), WorkerInfo("b", (), ("m",), "", 1))
+    assert state.do(reads.live_workers) == (info("a"), WorkerInfo("b", (), ("m",), "", 1))

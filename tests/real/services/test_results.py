@@ -14,7 +14,8 @@ from celery import Celery
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.planning.types import ProgressReport
-from reconstruction_operator.services import celery_settings, clients, results
+from reconstruction_operator.services import celery_settings
+from reconstruction_operator.state import connections, results
 
 from devcluster import Redis
 
@@ -42,7 +43,7 @@ META: dict[str, Any] = {
 
 @pytest.fixture
 async def client(redis_settings: None) -> AsyncIterator[redis.asyncio.Redis]:
-    async with clients.async_results_client() as opened:
+    async with connections.async_results_client() as opened:
         yield opened
 
 

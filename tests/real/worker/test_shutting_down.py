@@ -11,7 +11,7 @@ import pytest
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.services import protocol
+from reconstruction_operator.state import calls, reads
 from reconstruction_operator.tasks.last_resort import GRACE_SECONDS
 
 from devcluster import wait_until
@@ -25,7 +25,7 @@ _SLOW = {"stepSeconds": 60}
 
 def test_a_worker_says_what_it_takes_and_goes_with_a_word(own_farm: Farm) -> None:
     worker = own_farm.start(concurrency=3, WORKER_POOLS="gpu,celery", WORKER_TTL_SECONDS="600")
-    (said,) = protocol.run(own_farm.state, protocol.live_workers(Keys()))
+    (said,) = calls.run(own_farm.state, reads.live_workers(Keys()))
     assert said.node == "worker@test"
     assert set(said.queues) == {"gpu-high", "gpu", "gpu-low", "celery-high", "celery", "celery-low"}
     assert {"placeholder", "photogrammetry", "rough-good"} <= set(said.models)

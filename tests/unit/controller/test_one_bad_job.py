@@ -20,7 +20,7 @@ from reconstruction_operator.controller.store import Store
 from reconstruction_operator.controller.timers import Timers
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Limits, Observation, Record
-from reconstruction_operator.services import protocol
+from reconstruction_operator.state import calls, errors
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = Limits(
@@ -97,7 +97,7 @@ class Loop:
         await self.reconciler._round(1)
 
 
-@pytest.mark.parametrize("error", [OverflowError("x"), protocol.UnexpectedReplyError("observe", 7)], ids=repr)
+@pytest.mark.parametrize("error", [OverflowError("x"), errors.UnexpectedReplyError("observe", 7)], ids=repr)
 async def test_a_batch_that_fails_is_done_one_at_a_time(body: Callable[..., dict[str, Any]], error: Exception) -> None:
     loop = Loop(body, error)
 
@@ -111,7 +111,7 @@ async def test_a_batch_that_fails_is_done_one_at_a_time(body: Callable[..., dict
 
 
 @pytest.mark.parametrize(
-    "error", [redis.ConnectionError(), protocol.DeposedError(fence=1, seen=2)], ids=lambda one: type(one).__name__
+    "error", [redis.ConnectionError(), errors.DeposedError(fence=1, seen=2)], ids=lambda one: type(one).__name__
 )
 async def test_without_redis_or_leadership_all_of_the_batch_is_kept(
     body: Callable[..., dict[str, Any]], error: Exception
@@ -159,7 +159,7 @@ async def test_folders_that_never_go_do_not_hold_up_the_sweep(monkeypatch: pytes
     monkeypatch.setattr(protocol, "FOLDERS_BATCH", 1)
     asked: list[str] = []
 
-    async def answer(_client: object, call: protocol.Call[Any]) -> Any:
+    async def answer(_client: object, call: calls.Call[Any]) -> Any:
         asked.append(call.script.name)
         return {"job": Record("", "", "", 1, "")} if call.script.name == "list_folders" else None
 

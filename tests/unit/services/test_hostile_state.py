@@ -13,8 +13,7 @@ import redis
 import redis.asyncio
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.services import protocol, results
-from reconstruction_operator.services.protocol import stored
+from reconstruction_operator.state import calls, errors, operator_calls, reads, replies, results, stored, worker_calls
 
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
 PLACE: dict[str, Any] = {"namespace": "ns", "name": "n", "queue": "celery"}
@@ -41,15 +40,15 @@ async def async_client(client: redis.Redis) -> AsyncIterator[redis.asyncio.Redis
 
 @pytest.fixture
 def do(client: redis.Redis) -> Do:
-    def carry_out(make: Callable[..., protocol.Call[Any]], *args: Any, **kwargs: Any) -> Any:
-        return protocol.run(client, make(KEYS, *args, **kwargs))
+    def carry_out(make: Callable[..., calls.Call[Any]], *args: Any, **kwargs: Any) -> Any:
+        return calls.run(client, make(KEYS, *args, **kwargs))
 
     return carry_out
 
 
-def observe(do: Do) -> protocol.ObservedJob:
-    (job,) = do(protocol.observe, [("job", TaskId("job", 1))]).jobs
-    assert isinstance(job, protocol.ObservedJob)
+def observe(do: Do) -> replies.ObservedJob:
+    (job,) = do(reads.observe, [("job", TaskId("job", 1))]).jobs
+    assert isinstance(job, replies.ObservedJob)
     return job
 
 
@@ -83,12 +82,12 @@ def test_a_record_that_cannot_be_believed_is_replaced_and_the_job_goes_on(
     client.set("job:job", json.dumps(RECORD | change))
     assert observe(do).record is None
 
-    assert do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=1).attempt == 1
-    do(protocol.mark_sent, **LEADER, job_id="job", attempt=1)
+    assert do(operator_calls.put_record, **LEADER, job_id="job", **PLACE, attempt=1).attempt == 1
+    do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=1)
     record = observe(do).record
     assert record is not None
     assert record.sent_at is not None
-    assert do(protocol.claim, **RUN).verdict is protocol.ClaimVerdict.CLAIMED
+    assert do(worker_calls.claim, **RUN).verdict is replies.ClaimVerdict.CLAIMED
 
 
 def test_the_highest_attempt_that_is_adopted_can_be_followed_by_another(do: Do, client: redis.Redis) -> None:
@@ -97,8 +96,8 @@ def test_the_highest_attempt_that_is_adopted_can_be_followed_by_another(do: Do, 
     record = observe(do).record
     assert record is not None
     assert record.attempt == highest
-    assert do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=1).attempt == highest
-    assert do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=highest + 1).attempt == highest + 1
+    assert do(operator_calls.put_record, **LEADER, job_id="job", **PLACE, attempt=1).attempt == highest
+    assert do(operator_calls.put_record, **LEADER, job_id="job", **PLACE, attempt=highest + 1).attempt == highest + 1
 
 
 def test_a_message_that_is_still_to_be_sent_was_not_sent(do: Do, client: redis.Redis) -> None:
@@ -107,8 +106,8 @@ def test_a_message_that_is_still_to_be_sent_was_not_sent(do: Do, client: redis.R
     assert before is not None
     assert before.sent_at is None
 
-    assert do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=1).sent_at is None
-    do(protocol.mark_sent, **LEADER, job_id="job", attempt=1)
+    assert do(operator_calls.put_record, **LEADER, job_id="job", **PLACE, attempt=1).sent_at is None
+    do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=1)
     after = observe(do).record
     assert after is not None
     assert after.sent_at is not None
@@ -119,7 +118,7 @@ def test_no_claim_or_end_lies_in_the_future(do: Do, client: redis.Redis) -> None
     at = now_ms(client, days=9)
     client.set("claim:job-1", json.dumps({"token": "t", "at": at}))
     client.set("end:job-1", json.dumps({"outcome": "Failed", "at": at}))
-    seen = do(protocol.observe, [("job", TaskId("job", 1))])
+    seen = do(reads.observe, [("job", TaskId("job", 1))])
     (job,) = seen.jobs
     assert (job.claim.at, job.end.at) == (seen.now, seen.now)
 
@@ -127,7 +126,7 @@ def test_no_claim_or_end_lies_in_the_future(do: Do, client: redis.Redis) -> None
 @pytest.mark.parametrize("fence", ["2000000001", "3000000000", "999999999999999"])
 def test_a_fence_that_no_lease_can_reach_deposes_nobody(do: Do, client: redis.Redis, fence: str) -> None:
     client.set("fence:install", fence)
-    do(protocol.put_record, **LEADER, job_id="job", **PLACE, attempt=1)
+    do(operator_calls.put_record, **LEADER, job_id="job", **PLACE, attempt=1)
     assert client.get("fence:install") == "5"
 
 
@@ -138,10 +137,10 @@ def test_a_fence_that_no_lease_can_reach_deposes_nobody(do: Do, client: redis.Re
 )
 def test_a_sentinel_that_nobody_can_have_set_is_renewed(do: Do, client: redis.Redis, change: dict[str, Any]) -> None:
     client.set("epoch", json.dumps({"id": "one", "run_id": "run", "started_at": 1} | change))
-    opened = do(protocol.open_epoch, **LEADER, run_id="run")
+    opened = do(operator_calls.open_epoch, **LEADER, run_id="run")
     assert opened.id.endswith("-run")
     assert opened.started_at <= opened.now
-    assert do(protocol.open_epoch, **LEADER, run_id="run").id == opened.id
+    assert do(operator_calls.open_epoch, **LEADER, run_id="run").id == opened.id
 
 
 def test_reports_under_what_is_no_job_id_go_at_once(do: Do, client: redis.Redis) -> None:
@@ -150,7 +149,7 @@ def test_reports_under_what_is_no_job_id_go_at_once(do: Do, client: redis.Redis)
     client.hset("folders:install", mapping=dict.fromkeys(bad, said))  # type: ignore[arg-type]
     client.hset("folders:install", mapping={"job": said, "big": "x" * 70_000})
 
-    listed = do(protocol.list_folders, "install")
+    listed = do(reads.list_folders, "install")
 
     assert len(listed) == len(bad) + 2
     assert {job_id for job_id, record in listed.items() if record.install_id} == {"job"}
@@ -159,14 +158,14 @@ def test_reports_under_what_is_no_job_id_go_at_once(do: Do, client: redis.Redis)
 
 async def test_an_answer_that_cannot_be_read_stops_no_other_call(async_client: redis.asyncio.Redis) -> None:
     def refuse(reply: Any) -> None:
-        raise protocol.UnexpectedReplyError("put_record", reply)
+        raise errors.UnexpectedReplyError("put_record", reply)
 
-    put = protocol.put_record(KEYS, **LEADER, job_id="job", **PLACE, attempt=1)
-    bad = protocol.Call(put.script, put.keys, put.args, refuse)
+    put = operator_calls.put_record(KEYS, **LEADER, job_id="job", **PLACE, attempt=1)
+    bad = calls.Call(put.script, put.keys, put.args, refuse)
 
-    first, second, third = await protocol.arun_all(async_client, [put, bad, put])
+    first, second, third = await calls.arun_all(async_client, [put, bad, put])
 
-    assert isinstance(second, protocol.UnexpectedReplyError)
+    assert isinstance(second, errors.UnexpectedReplyError)
     assert first == third == stored.parse_record(RECORD)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import Claim, End, Record
-from reconstruction_operator.services.protocol import stored
+from reconstruction_operator.state import stored
 
 AT_MS = 1_700_000_000_123
 AT = datetime(2023, 11, 14, 22, 13, 20, 123000, tzinfo=UTC)

@@ -17,8 +17,9 @@ from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import file_handler, folders, job_manager, protocol
+from reconstruction_operator.services import file_handler, folders, job_manager
 from reconstruction_operator.services.storage import outputs
+from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.tasks import publishing, workspace
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
@@ -30,7 +31,7 @@ JOB = "0b7c4a9e-job"
 
 def want(client: redis.Redis, attempt: int) -> None:
     """The operator's record."""
-    call = protocol.put_record(
+    call = operator_calls.put_record(
         Keys(),
         fence=1,
         install_id="test",
@@ -40,12 +41,12 @@ def want(client: redis.Redis, attempt: int) -> None:
         attempt=attempt,
         queue="celery",
     )
-    protocol.run(client, call)
+    calls.run(client, call)
 
 
 def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:
-    call = protocol.request_stop(Keys(), fence=1, install_id="test", task=TaskId(JOB, attempt), reason=reason)
-    protocol.run(client, call)
+    call = operator_calls.request_stop(Keys(), fence=1, install_id="test", task=TaskId(JOB, attempt), reason=reason)
+    calls.run(client, call)
 
 
 def run(attempt: int = 1, model: str = "placeholder", **envelope: Any) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def run(attempt: int = 1, model: str = "placeholder", **envelope: Any) -> dict[s
 
 
 def end(client: redis.Redis, attempt: int = 1) -> End:
-    (seen,) = protocol.run(client, protocol.observe(Keys(), [(JOB, TaskId(JOB, attempt))])).jobs
+    (seen,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, attempt))])).jobs
     assert seen.end is not None
     return seen.end
 
@@ -239,7 +240,7 @@ def test_an_attempt_that_was_overtaken_publishes_nothing_and_says_nothing(
     with pytest.raises(Ignore):
         run(1)
     assert not (jobs_dir / JOB / "output").exists()
-    (seen,) = protocol.run(client, protocol.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
+    (seen,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
     assert seen.end is None
 
 
@@ -304,9 +305,9 @@ def end_by_the_operator(client: redis.Redis, attempt: int, outcome: Outcome, rea
     """Its worker is silent, or nobody has begun it."""
     task, gone = TaskId(JOB, attempt), End(outcome, reason)
     client.delete(Keys().alive(str(task)))
-    taken = protocol.run(client, protocol.take_claim(Keys(), fence=1, install_id="test", task=task, end=gone))
+    taken = calls.run(client, operator_calls.take_claim(Keys(), fence=1, install_id="test", task=task, end=gone))
     if not taken:
-        protocol.run(client, protocol.force_end(Keys(), fence=1, install_id="test", task=task, end=gone))
+        calls.run(client, operator_calls.force_end(Keys(), fence=1, install_id="test", task=task, end=gone))
     assert end(client, attempt).outcome is outcome
 
 
@@ -356,7 +357,7 @@ def test_a_copy_is_gone_before_it_is_said_that_the_job_is_cancelled(
     client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[bool] = []
-    finish = protocol.finish
+    finish = worker_calls.finish
 
     def look_and_finish(*args: Any, **kwargs: Any) -> Any:
         if kwargs["end"].outcome is Outcome.CANCELLED:
@@ -458,7 +459,7 @@ def test_a_copy_that_cannot_be_deleted_is_deleted_by_the_next_order(
         patched.setattr(Path, "mkdir", refuse)
         with pytest.raises(PermissionError):
             clean_up(JOB)
-    (seen,) = protocol.run(client, protocol.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
+    (seen,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
     assert not seen.cleaned
     clean_up(JOB)
     assert list(meshes.iterdir()) == []
@@ -530,7 +531,7 @@ def test_a_copy_of_a_job_that_is_cancelled_in_the_last_moment_goes_too(
 ) -> None:
     monkeypatch.setattr(config, "PLACEHOLDER_STEP_SECONDS", 0.3)
     monkeypatch.setattr(config, "BEAT_SECONDS", 0.02)
-    watch = protocol.run
+    watch = calls.run
 
     def run_and_watch(redis_client: redis.Redis, call: Any) -> Any:
         if (meshes / "banana").exists():
@@ -547,7 +548,7 @@ def test_cleaning_up_deletes_the_files_and_says_so_and_may_be_repeated(client: r
     run()
     for _ in range(2):
         clean_up(JOB)
-        (seen,) = protocol.run(client, protocol.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
+        (seen,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
         assert seen.cleaned
         assert list(jobs_dir.iterdir()) == []
 

@@ -19,8 +19,9 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import job_manager, protocol
+from reconstruction_operator.services import job_manager
 from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.tasks import deletion, ending
 from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.tasks.heartbeat import Heartbeat
@@ -173,13 +174,15 @@ def test_what_one_has_published_that_was_away_while_the_operator_ended_it(
     """Of a cancelled job it goes: its files were deleted before that. Otherwise it stays for the next attempt to report."""
     task, client = TaskId("job", 1), job_manager.get_redis_client()
     common: dict[str, Any] = {"fence": 1, "install_id": "test"}
-    wanted = protocol.put_record(Keys(), **common, job_id="job", namespace="n", name="n", attempt=1, queue="celery")
-    protocol.run(client, wanted)
+    wanted = operator_calls.put_record(
+        Keys(), **common, job_id="job", namespace="n", name="n", attempt=1, queue="celery"
+    )
+    calls.run(client, wanted)
     ownership = Ownership("job", str(task), 1, "mine", "w")
     ownership.claim()
     beating = heartbeat(ownership)
     client.delete(Keys().alive(str(task)))
-    assert protocol.run(client, protocol.force_end(Keys(), **common, task=task, end=End(outcome, "X")))
+    assert calls.run(client, operator_calls.force_end(Keys(), **common, task=task, end=End(outcome, "X")))
     (jobs_dir / "job" / "output").mkdir(parents=True)
 
     assert ending.settle(SUCCESS, ownership, beating, patience_seconds=1.0) is None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from reconstruction_operator.contract.outcomes import StopReason
-from reconstruction_operator.services.protocol import BeatReply
+from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind
 from redis.exceptions import ConnectionError as RedisConnectionError

@@ -8,7 +8,7 @@ import time
 import pytest
 import redis
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.services.protocol import BeatReply
+from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.steps import Reached, Steps
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import Final
 
-from reconstruction_operator.services.protocol.calls import Script
+from reconstruction_operator.state.calls import Script
 
 _FOLDER: Final = resources.files("reconstruction_operator.services.protocol") / "lua"
 

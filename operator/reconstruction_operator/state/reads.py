@@ -10,10 +10,10 @@ from typing import Any, Final
 from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.planning.types import Record
-from reconstruction_operator.services.protocol import scripts, stored
-from reconstruction_operator.services.protocol.calls import Call
-from reconstruction_operator.services.protocol.errors import UnexpectedReplyError
-from reconstruction_operator.services.protocol.replies import Observed, ObservedJob, WorkerInfo
+from reconstruction_operator.state import scripts, stored
+from reconstruction_operator.state.calls import Call
+from reconstruction_operator.state.errors import UnexpectedReplyError
+from reconstruction_operator.state.replies import Observed, ObservedJob, WorkerInfo
 
 FOLDERS_BATCH: Final = 1_000
 OBSERVE_BATCH: Final = 500  # jobs in one `observe`: about 5 ms in which Redis answers nobody else

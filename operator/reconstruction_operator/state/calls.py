@@ -15,7 +15,7 @@ import redis
 import redis.asyncio
 from redis.exceptions import NoScriptError, RedisError
 
-from reconstruction_operator.services.protocol.errors import DeposedError, ProtocolError
+from reconstruction_operator.state.errors import DeposedError, ProtocolError
 
 T = TypeVar("T")
 

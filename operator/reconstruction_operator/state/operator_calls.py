@@ -15,11 +15,11 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.planning.types import End, Record
-from reconstruction_operator.services.protocol import scripts, stored
-from reconstruction_operator.services.protocol.calls import Call, Script
-from reconstruction_operator.services.protocol.errors import DeposedError, UnexpectedReplyError
-from reconstruction_operator.services.protocol.replies import Epoch
-from reconstruction_operator.services.protocol.units import milliseconds
+from reconstruction_operator.state import scripts, stored
+from reconstruction_operator.state.calls import Call, Script
+from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
+from reconstruction_operator.state.replies import Epoch
+from reconstruction_operator.state.units import milliseconds
 
 OPERATOR_TOKEN: Final = "operator"  # noqa: S105  # no secret: it marks the operator's own claims and ends
 FORGET_MAX_ATTEMPTS: Final = 1_000  # the newest; keys of older ones have a TTL and are long gone

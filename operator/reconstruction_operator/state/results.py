@@ -16,8 +16,8 @@ from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract.steps import STEP_COUNT
 from reconstruction_operator.planning.types import ProgressReport
-from reconstruction_operator.services.protocol import scripts, stored
-from reconstruction_operator.services.protocol.calls import Call, arun
+from reconstruction_operator.state import scripts, stored
+from reconstruction_operator.state.calls import Call, arun
 
 _RESULT: Final = "celery-task-meta-"  # Celery's own prefix, of the key and of the channel
 _POLL_SECONDS: Final = 1.0  # in which a cancelled subscription ends, and silence is counted

@@ -15,18 +15,12 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services.folders import Owner
-from reconstruction_operator.services.protocol import scripts, stored
-from reconstruction_operator.services.protocol.calls import Call
-from reconstruction_operator.services.protocol.errors import UnexpectedReplyError
-from reconstruction_operator.services.protocol.operators import OPERATOR_TOKEN
-from reconstruction_operator.services.protocol.replies import (
-    BeatReply,
-    ClaimReply,
-    ClaimVerdict,
-    FinishReply,
-    FinishVerdict,
-)
-from reconstruction_operator.services.protocol.units import milliseconds
+from reconstruction_operator.state import scripts, stored
+from reconstruction_operator.state.calls import Call
+from reconstruction_operator.state.errors import UnexpectedReplyError
+from reconstruction_operator.state.operator_calls import OPERATOR_TOKEN
+from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict, FinishReply, FinishVerdict
+from reconstruction_operator.state.units import milliseconds
 
 _REPORT_SECONDS: Final = 86_400  # a report that no operator has asked for; the next epoch brings another
 

@@ -21,18 +21,9 @@ Every change of state is one Lua script that checks what it relies on, with Redi
 
 from __future__ import annotations
 
-from reconstruction_operator.services.protocol.calls import Call, Script, arun, arun_all, run
-from reconstruction_operator.services.protocol.errors import DeposedError, ProtocolError, UnexpectedReplyError
-from reconstruction_operator.services.protocol.observing import (
-    FOLDERS_BATCH,
-    OBSERVE_BATCH,
-    list_folders,
-    list_records,
-    live_workers,
-    observe,
-    with_heartbeat,
-)
-from reconstruction_operator.services.protocol.operators import (
+from reconstruction_operator.state.calls import Call, Script, arun, arun_all, run
+from reconstruction_operator.state.errors import DeposedError, ProtocolError, UnexpectedReplyError
+from reconstruction_operator.state.operator_calls import (
     OPERATOR_TOKEN,
     assert_cancelled,
     clear_flags,
@@ -48,7 +39,16 @@ from reconstruction_operator.services.protocol.operators import (
     take_claim,
     withdraw_request,
 )
-from reconstruction_operator.services.protocol.replies import (
+from reconstruction_operator.state.reads import (
+    FOLDERS_BATCH,
+    OBSERVE_BATCH,
+    list_folders,
+    list_records,
+    live_workers,
+    observe,
+    with_heartbeat,
+)
+from reconstruction_operator.state.replies import (
     BeatReply,
     ClaimReply,
     ClaimVerdict,
@@ -59,7 +59,7 @@ from reconstruction_operator.services.protocol.replies import (
     ObservedJob,
     WorkerInfo,
 )
-from reconstruction_operator.services.protocol.workers import (
+from reconstruction_operator.state.worker_calls import (
     beat,
     claim,
     finish,
