@@ -1,7 +1,7 @@
 """The protocol between operator, Redis and workers: the heart of the system.
 
 Every change of state is one Lua script that checks what it relies on, with Redis's own clock. A change is a value
-(`Call`), made by the functions of `workers` and `operators`, and carried out by `run`, `arun` or `arun_all`.
+(`Call`), made by the functions of `worker_calls` and `operator_calls`, and carried out by `run`, `arun` or `arun_all`.
 
 | key | who writes it | what it says |
 |---|---|---|
@@ -15,106 +15,6 @@ Every change of state is one Lua script that checks what it relies on, with Redi
 | `folders:{install_id}` | workers | job folders that they found after Redis had forgotten things |
 | `epoch` | operator | missing or of another run: Redis may have forgotten things |
 
-    from reconstruction_operator.services import protocol
-    reply = protocol.run(client, protocol.claim(Keys(), task_id=…, job_id=…, attempt=1, token=…, worker=…))
+    from reconstruction_operator.state import calls, worker_calls
+    reply = calls.run(client, worker_calls.claim(Keys(), task_id=…, job_id=…, attempt=1, token=…, worker=…))
 """
-
-from __future__ import annotations
-
-from reconstruction_operator.state.calls import Call, Script, arun, arun_all, run
-from reconstruction_operator.state.errors import DeposedError, ProtocolError, UnexpectedReplyError
-from reconstruction_operator.state.operator_calls import (
-    OPERATOR_TOKEN,
-    assert_cancelled,
-    clear_flags,
-    drop_folders,
-    force_end,
-    forget,
-    index_records,
-    mark_sent,
-    open_epoch,
-    put_record,
-    request_cancel,
-    request_stop,
-    take_claim,
-    withdraw_request,
-)
-from reconstruction_operator.state.reads import (
-    FOLDERS_BATCH,
-    OBSERVE_BATCH,
-    list_folders,
-    list_records,
-    live_workers,
-    observe,
-    with_heartbeat,
-)
-from reconstruction_operator.state.replies import (
-    BeatReply,
-    ClaimReply,
-    ClaimVerdict,
-    Epoch,
-    FinishReply,
-    FinishVerdict,
-    Observed,
-    ObservedJob,
-    WorkerInfo,
-)
-from reconstruction_operator.state.worker_calls import (
-    beat,
-    claim,
-    finish,
-    mark_cleaned,
-    register_worker,
-    report_folders,
-    start_draining,
-    unregister_worker,
-)
-
-__all__ = [
-    "FOLDERS_BATCH",
-    "OBSERVE_BATCH",
-    "OPERATOR_TOKEN",
-    "BeatReply",
-    "Call",
-    "ClaimReply",
-    "ClaimVerdict",
-    "DeposedError",
-    "Epoch",
-    "FinishReply",
-    "FinishVerdict",
-    "Observed",
-    "ObservedJob",
-    "ProtocolError",
-    "Script",
-    "UnexpectedReplyError",
-    "WorkerInfo",
-    "arun",
-    "arun_all",
-    "assert_cancelled",
-    "beat",
-    "claim",
-    "clear_flags",
-    "drop_folders",
-    "finish",
-    "force_end",
-    "forget",
-    "index_records",
-    "list_folders",
-    "list_records",
-    "live_workers",
-    "mark_cleaned",
-    "mark_sent",
-    "observe",
-    "open_epoch",
-    "put_record",
-    "register_worker",
-    "report_folders",
-    "request_cancel",
-    "request_stop",
-    "run",
-    "start_draining",
-    "take_claim",
-    "unregister_worker",
-    "with_heartbeat",
-    "withdraw_request",
-]
