@@ -13,7 +13,7 @@ from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger
 from celery.utils.log import get_multiprocessing_logger
 
-from reconstruction_operator.services import celery_settings
+from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.telemetry import logs
 
 app = Celery("reconstruction_operator")

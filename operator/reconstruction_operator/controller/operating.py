@@ -14,6 +14,7 @@ import redis.asyncio
 
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Status
+from reconstruction_operator.broker import dispatch
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import heartbeats, measuring, subscribing, tracing
 from reconstruction_operator.controller.acting import Actor
@@ -34,7 +35,6 @@ from reconstruction_operator.controller.timers import Timers
 from reconstruction_operator.controller.watching import WatchAge
 from reconstruction_operator.controller.writing import StatusWriter
 from reconstruction_operator.planning.types import Event, Job, Limits, Record
-from reconstruction_operator.services import dispatch
 from reconstruction_operator.state import connections
 
 _log = logging.getLogger(__name__)

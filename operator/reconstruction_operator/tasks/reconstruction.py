@@ -19,13 +19,14 @@ from reconstruction_operator import (
 )
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.broker import acknowledging
 from reconstruction_operator.contract.envelope import Envelope, EnvelopeError
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.steps import STEP_COUNT
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
-from reconstruction_operator.tasks import acknowledging, ending
+from reconstruction_operator.tasks import ending
 from reconstruction_operator.tasks.attempt import Attempt, Order, Publish
 from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.tasks.heartbeat import Heartbeat

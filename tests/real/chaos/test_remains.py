@@ -7,7 +7,7 @@ import redis
 from celery import Celery
 from kombu import Connection, Queue
 from reconstruction_operator import config
-from reconstruction_operator.services.dispatch import Dispatcher, cleanup_message
+from reconstruction_operator.broker.dispatch import Dispatcher, cleanup_message
 
 from chaos import remains
 

@@ -2,7 +2,7 @@
 
 import pytest
 from kombu import Connection, Queue
-from reconstruction_operator.services import broker
+from reconstruction_operator.broker import transport
 
 pytestmark = pytest.mark.real
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.real
 def test_a_message_of_a_closed_connection_that_is_acknowledged_late_is_an_error_of_the_connection(
     redis_url: str,
 ) -> None:
-    broker.install()
+    transport.install()
     connection = Connection(redis_url)
     with connection.channel() as channel:
         queue = Queue("late", channel=channel)

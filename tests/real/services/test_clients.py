@@ -20,9 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from reconstruction_operator import config
+from reconstruction_operator.broker import celery_settings
+from reconstruction_operator.broker.dispatch import Dispatcher, Message
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.services import celery_settings, job_manager
-from reconstruction_operator.services.dispatch import Dispatcher, Message
+from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import connections, results
 
 from devcluster import Redis, toolchain

@@ -17,9 +17,9 @@ import redis
 from celery import Celery
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.broker import celery_settings, dispatch
+from reconstruction_operator.broker.dispatch import Dispatcher, Message, SendError
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.services import celery_settings, dispatch
-from reconstruction_operator.services.dispatch import Dispatcher, Message, SendError
 
 from devcluster import Redis
 

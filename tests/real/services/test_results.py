@@ -13,8 +13,8 @@ import redis.asyncio
 from celery import Celery
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.planning.types import ProgressReport
-from reconstruction_operator.services import celery_settings
 from reconstruction_operator.state import connections, results
 
 from devcluster import Redis

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.services import celery_settings
+from reconstruction_operator.broker import celery_settings
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 import redis
 from celery.utils.imports import symbol_by_name
 from kombu.transport import redis as kombu_redis
-from reconstruction_operator.services import broker
-from reconstruction_operator.tasks.acknowledging import Request
+from reconstruction_operator.broker import transport
+from reconstruction_operator.broker.acknowledging import Request
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 
@@ -81,7 +81,7 @@ def test_an_acknowledgement_that_fails_frees_the_workers_place(answer: str, monk
     def refuse(*_: object, **__: object) -> None:
         raise redis.ReadOnlyError("you can't write against a read only replica")
 
-    qos = broker.Transport.Channel.QoS(mock.Mock(), prefetch_count=1)
+    qos = transport.Transport.Channel.QoS(mock.Mock(), prefetch_count=1)
     monkeypatch.setattr(qos, "_remove_from_indices", refuse)
     qos._delivered["tag"] = mock.Mock()
     assert not qos.can_consume()

@@ -9,7 +9,7 @@ from kombu.entity import Exchange, Queue
 
 from reconstruction_operator import config
 from reconstruction_operator.api.spec import PRIORITIES, queue_name
-from reconstruction_operator.services import broker
+from reconstruction_operator.broker import transport
 from reconstruction_operator.state import connections
 
 DEFAULT_QUEUE: Final = "celery"  # so that `redis-cli LLEN celery` shows what waits
@@ -38,7 +38,7 @@ def _queue(name: str) -> Queue:
 
 def settings() -> dict[str, Any]:
     """For `app.conf.update`, from `config` as it is now."""
-    broker.install()
+    transport.install()
     broker_tls = connections.tls_options(config.CELERY_BROKER_URL)
     result_tls = connections.tls_options(config.CELERY_RESULT_BACKEND)
     chosen: dict[str, Any] = {

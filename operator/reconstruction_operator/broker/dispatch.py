@@ -13,8 +13,8 @@ from kombu.exceptions import KombuError
 from kombu.messaging import Producer
 
 from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.broker import celery_settings, transport
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.services import broker, celery_settings
 
 _BATCH: Final = 500  # messages in one round trip
 
@@ -82,7 +82,7 @@ class Dispatcher:
         for queue, tasks in by_queue.items():
             try:
                 refusal = self._send_batch(tasks)
-                if refusal is not None and broker.is_wrong_type(refusal) and broker.repair([queue]):
+                if refusal is not None and transport.is_wrong_type(refusal) and transport.repair([queue]):
                     refusal = self._send_batch(tasks)
             except _FAILURES as error:
                 self.close()

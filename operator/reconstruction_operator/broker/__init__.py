@@ -1,0 +1,1 @@
+"""Celery: its settings, the hardened transport, dispatch and acknowledgement."""
