@@ -13,8 +13,8 @@ from typing import Any, Final
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
+from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.state import scripts, stored
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import UnexpectedReplyError

@@ -14,16 +14,19 @@ from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.jobfiles import deletion, notes, publishing, workspace
+from reconstruction_operator.jobfiles.notes import Owner
+from reconstruction_operator.jobfiles.publishing import Manifest
+from reconstruction_operator.jobfiles.workspace import Workspace
 from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, Request
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import file_handler, folders
-from reconstruction_operator.services.folders import Owner
+from reconstruction_operator.services import file_handler
 from reconstruction_operator.services.storage import outputs, uris
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits
 from reconstruction_operator.state.errors import ProtocolError
-from reconstruction_operator.tasks import deletion, ending, publishing, workspace
+from reconstruction_operator.tasks import ending
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import (
     InterruptedRunError,
@@ -35,12 +38,10 @@ from reconstruction_operator.tasks.interruption import (
 from reconstruction_operator.tasks.loading import load_photos
 from reconstruction_operator.tasks.measuring import Measures
 from reconstruction_operator.tasks.model_process import run_isolated
-from reconstruction_operator.tasks.publishing import Manifest
 from reconstruction_operator.tasks.selection import Choice, choose
 from reconstruction_operator.tasks.steps import Reached, Steps
 from reconstruction_operator.tasks.threads import usable_threads
 from reconstruction_operator.tasks.tracing import AttemptTrace
-from reconstruction_operator.tasks.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class Attempt:
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
         try:
             if order.envelope is not None:
-                folders.note(space.root, Owner.of(order.job_id, order.envelope), self._output_uri)
+                notes.note(space.root, Owner.of(order.job_id, order.envelope), self._output_uri)
             check()  # who was left behind on a dead mount leaves nothing when that is back
         except InterruptedRunError:
             space.discard()

@@ -12,14 +12,14 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.jobfiles import deletion
+from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.storage.outputs import OvertakenError
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
-from reconstruction_operator.tasks import deletion
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import Interruption, Kind

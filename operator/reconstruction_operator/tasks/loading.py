@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.jobfiles.workspace import Workspace
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.services.storage import images, inputs
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.services.storage.limits import Limits
-from reconstruction_operator.tasks.workspace import Workspace
 
 _FETCH_SHARE = 0.5  # of the step; the rest is for decoding
 

@@ -16,10 +16,10 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.models import registry
 from reconstruction_operator.state import calls, connections, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
-from reconstruction_operator.tasks.inventory import Inventory
 from reconstruction_operator.tasks.ownership import LIFE
 
 logger = logging.getLogger(__name__)

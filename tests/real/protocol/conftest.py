@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import pytest
 import redis
 from reconstruction_operator import config
+from reconstruction_operator.jobfiles import deletion
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls
-from reconstruction_operator.tasks import attempt, deletion, ending
+from reconstruction_operator.tasks import attempt, ending
 
 from tests.real.protocol import world
 from tests.real.protocol.fibers import Fiber

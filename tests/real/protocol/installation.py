@@ -22,14 +22,14 @@ from reconstruction_operator.controller import acting
 from reconstruction_operator.controller.observing import Seen, Subject
 from reconstruction_operator.controller.orphans import Orphans
 from reconstruction_operator.controller.sweeping import Periods, Sweeper
+from reconstruction_operator.jobfiles import inventory, notes, publishing
 from reconstruction_operator.planning import types as planned
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import End, Job, Limits, Observation, Queue
-from reconstruction_operator.services import file_handler, folders, job_manager
+from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, errors, operator_calls, reads, worker_calls
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.replies import ObservedJob
-from reconstruction_operator.tasks import inventory, publishing
 
 from tests.real.protocol import model
 from tests.real.protocol.fibers import Fiber
@@ -375,7 +375,7 @@ class Installation:
         if epoch in ("", worker.reported):
             return
         if worker.found is None:
-            worker.found = (epoch, list(folders.owners()))
+            worker.found = (epoch, list(notes.owners()))
         if at_once:
             seen_in, owners = worker.found
             inventory.report(self.client, self.keys, owners)

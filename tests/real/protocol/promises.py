@@ -12,8 +12,8 @@ import redis
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.outcomes import reason as reason_of
+from reconstruction_operator.jobfiles.notes import MANIFEST, OWNER
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.services.folders import MANIFEST, OWNER
 from reconstruction_operator.state import operator_calls
 
 from tests.real.protocol.installation import WORKERS, Installation

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from reconstruction_operator import config
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.services import file_handler, folders
-from reconstruction_operator.services.folders import Owner
+from reconstruction_operator.jobfiles import deletion, notes, workspace
+from reconstruction_operator.jobfiles.notes import Owner
+from reconstruction_operator.services import file_handler
 from reconstruction_operator.services.storage import outputs
-from reconstruction_operator.tasks import deletion, workspace
 
 from tests.real.protocol.fibers import Fiber
 
@@ -56,7 +56,7 @@ class Attempt:
         self.space = workspace.prepare(JOB, f"{JOB}-{number}", number)
         self.text = f"of {self.space.root.name}"
         envelope = Envelope(install_id="test", namespace="default", name="banana", attempt=number)
-        folders.note(self.space.root, Owner.of(JOB, envelope), self._uri)
+        notes.note(self.space.root, Owner.of(JOB, envelope), self._uri)
         self.run = outputs.Run(JOB, number, self.space.root)
         self.overtaken = False
         (self.space.output / "textures").mkdir()

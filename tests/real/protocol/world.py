@@ -14,9 +14,9 @@ from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.controller.orphans import Orphans
 from reconstruction_operator.controller.sweeping import Sweeper
+from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.planning.types import End, Job, Observation
-from reconstruction_operator.services.folders import Owner
 from reconstruction_operator.services.storage.outputs import OvertakenError
 from reconstruction_operator.state.replies import BeatReply, ClaimVerdict, ObservedJob
 from reconstruction_operator.tasks import cleanup

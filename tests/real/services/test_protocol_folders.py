@@ -12,12 +12,12 @@ import pytest
 import redis
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.jobfiles import inventory, notes
+from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.planning.types import Record
-from reconstruction_operator.services import file_handler, folders
-from reconstruction_operator.services.folders import Owner
+from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.errors import DeposedError
-from reconstruction_operator.tasks import inventory
 
 pytestmark = pytest.mark.real
 
@@ -158,14 +158,14 @@ def published(job_id: str) -> Path:
     """The output folder of a job of `install`, with a manifest."""
     output = file_handler.output_dir(job_id)
     output.mkdir(parents=True)
-    (output / folders.MANIFEST).write_text(json.dumps({"owner": owner(job_id).to_json()}))
+    (output / notes.MANIFEST).write_text(json.dumps({"owner": owner(job_id).to_json()}))
     return output
 
 
 @pytest.mark.usefixtures("jobs_dir")
 def test_a_result_is_reported(client: redis.Redis, keys: Keys) -> None:
     published("job")
-    assert inventory.report(client, keys, folders.owners()) == 1
+    assert inventory.report(client, keys, notes.owners()) == 1
     assert set(calls.run(client, reads.list_folders(keys, "install"))) == {"job"}
 
 
@@ -198,7 +198,7 @@ def test_what_is_left_of_a_deletion_in_which_a_worker_died_is_deleted(
 ) -> None:
     whole = published("whole")
     for job_id in ("stays", "goes"):
-        (published(job_id) / folders.MANIFEST).unlink()  # the owner's name may be among what is gone
+        (published(job_id) / notes.MANIFEST).unlink()  # the owner's name may be among what is gone
         with monkeypatch.context() as dying:
             dying.setattr(file_handler, "delete_tree", lambda _: None)
             file_handler.delete_job_files(job_id)
@@ -224,5 +224,5 @@ def test_a_folder_that_bears_another_jobs_name_is_not_reported(client: redis.Red
     for name in ("other", f".deleted-job-1-{'0' * 32}", ".deleted-job-"):
         output = jobs_dir / name / "output"
         output.mkdir(parents=True)
-        (output / folders.MANIFEST).write_text(json.dumps({"owner": owner("job").to_json()}))
-    assert inventory.report(client, keys, folders.owners()) == 0
+        (output / notes.MANIFEST).write_text(json.dumps({"owner": owner("job").to_json()}))
+    assert inventory.report(client, keys, notes.owners()) == 0

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from reconstruction_operator import config
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.services import folders
-from reconstruction_operator.services.folders import Delivery, Owner
+from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.jobfiles.notes import Delivery, Owner
 
 ENVELOPE = Envelope(install_id="mine", namespace="red", name="banana", attempt=2, queue="gpu")
 
@@ -25,41 +25,41 @@ def attempt(jobs_dir: Path, job_id: str, number: int) -> Path:
 
 
 def test_an_attempts_folder_says_whose_it_is(jobs_dir: Path) -> None:
-    folders.note(attempt(jobs_dir, "uid-1", 2), Owner.of("uid-1", ENVELOPE), "")
+    notes.note(attempt(jobs_dir, "uid-1", 2), Owner.of("uid-1", ENVELOPE), "")
 
-    assert list(folders.owners()) == [Owner("uid-1", "mine", "red", "banana", "gpu", 2)]
+    assert list(notes.owners()) == [Owner("uid-1", "mine", "red", "banana", "gpu", 2)]
 
 
 def test_a_result_says_it_in_its_manifest_and_the_newest_attempt_counts(jobs_dir: Path) -> None:
     output = jobs_dir / "uid-1" / "output"
     output.mkdir(parents=True)
     (output / "manifest.json").write_text(json.dumps({"owner": Owner.of("uid-1", ENVELOPE).to_json()}))
-    assert [owner.attempt for owner in folders.owners()] == [2]
+    assert [owner.attempt for owner in notes.owners()] == [2]
 
     newer = Envelope(install_id="mine", namespace="red", name="banana", attempt=3)
-    folders.note(attempt(jobs_dir, "uid-1", 3), Owner.of("uid-1", newer), "")
-    assert [owner.attempt for owner in folders.owners()] == [3]
+    notes.note(attempt(jobs_dir, "uid-1", 3), Owner.of("uid-1", newer), "")
+    assert [owner.attempt for owner in notes.owners()] == [3]
 
 
 def test_notes_and_results_say_where_copies_go(jobs_dir: Path) -> None:
     owner = Owner.of("uid-1", ENVELOPE)
-    folders.note(attempt(jobs_dir, "uid-1", 1), owner, "file:///meshes/a")
-    folders.note(attempt(jobs_dir, "uid-1", 2), owner, "")
-    assert folders.deliveries("uid-1") == (Delivery("file:///meshes/a", "red", published=False),)
+    notes.note(attempt(jobs_dir, "uid-1", 1), owner, "file:///meshes/a")
+    notes.note(attempt(jobs_dir, "uid-1", 2), owner, "")
+    assert notes.deliveries("uid-1") == (Delivery("file:///meshes/a", "red", published=False),)
 
     output = jobs_dir / "uid-1" / "output"
     output.mkdir()
     manifest = {"uri": "file:///meshes/a", "owner": owner.to_json()}
     (output / "manifest.json").write_text(json.dumps(manifest))
-    assert folders.deliveries("uid-1") == (Delivery("file:///meshes/a", "red", published=True),)
+    assert notes.deliveries("uid-1") == (Delivery("file:///meshes/a", "red", published=True),)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"outputUri": 7, "namespace": "red"}), "\x00" * 100])
 def test_nonsense_says_nothing_of_copies(jobs_dir: Path, content: str) -> None:
-    (attempt(jobs_dir, "uid-1", 1) / folders.OWNER).write_text(content)
+    (attempt(jobs_dir, "uid-1", 1) / notes.OWNER).write_text(content)
     (jobs_dir / "uid-1" / "output").mkdir()
     (jobs_dir / "uid-1" / "output" / "manifest.json").write_text(content)
-    assert folders.deliveries("uid-1") == ()
+    assert notes.deliveries("uid-1") == ()
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_nonsense_says_nothing_of_copies(jobs_dir: Path, content: str) -> None:
     ],
 )
 def test_nonsense_is_nobodys(jobs_dir: Path, content: str) -> None:
-    (attempt(jobs_dir, "uid-1", 1) / folders.OWNER).write_text(content)
+    (attempt(jobs_dir, "uid-1", 1) / notes.OWNER).write_text(content)
 
-    assert list(folders.owners()) == []
+    assert list(notes.owners()) == []
 
 
 def test_bare_tasks_and_strange_things_say_nothing(jobs_dir: Path) -> None:
@@ -89,4 +89,4 @@ def test_bare_tasks_and_strange_things_say_nothing(jobs_dir: Path) -> None:
     (jobs_dir / "a-file").write_text("")
     (jobs_dir / "input-only" / "input").mkdir(parents=True)
 
-    assert list(folders.owners()) == []
+    assert list(notes.owners()) == []

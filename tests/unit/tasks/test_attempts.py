@@ -16,11 +16,11 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.jobfiles import notes, publishing, workspace
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.services import file_handler, folders, job_manager
+from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.services.storage import outputs
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
-from reconstruction_operator.tasks import publishing, workspace
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
 from reconstruction_operator.tasks.ownership import Ownership
@@ -380,7 +380,7 @@ def test_the_notes_of_earlier_runs_stay_until_the_next_has_its_own(
     kill_before_publishing(meshes)
     want(client, 2)
     with monkeypatch.context() as patched:
-        patched.setattr(folders, "note", die)
+        patched.setattr(notes, "note", die)
         with pytest.raises(KilledError):
             run(2, output_uri=f"file://{meshes}/banana")
     clean_up(JOB)

@@ -17,12 +17,13 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.steps import STEPS
+from reconstruction_operator.jobfiles import deletion
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.state import calls, operator_calls
-from reconstruction_operator.tasks import deletion, ending
+from reconstruction_operator.tasks import ending
 from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import Interruption, Kind

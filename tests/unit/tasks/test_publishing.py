@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.jobfiles.publishing import publish
+from reconstruction_operator.jobfiles.workspace import prepare
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.tasks.interruption import InterruptedRunError
-from reconstruction_operator.tasks.publishing import publish
-from reconstruction_operator.tasks.workspace import prepare
 
 
 @pytest.mark.usefixtures("jobs_dir")

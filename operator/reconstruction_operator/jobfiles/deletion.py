@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from reconstruction_operator.services import file_handler, folders
+from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.services import file_handler
 from reconstruction_operator.services.storage import outputs
 from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.tasks.interruption import call_within
@@ -38,7 +39,7 @@ def _delete(job_id: str, *, cancelled: bool) -> bool:
         if not folder.name.startswith(_GONE):
             file_handler.set_aside(folder, _GONE)
     run = outputs.Run(job_id, outputs.EVERY_ATTEMPT, folder=None)
-    for one in folders.deliveries(job_id):
+    for one in notes.deliveries(job_id):
         try:
             outputs.withdraw(one.uri, run, namespace=one.namespace, copy=cancelled or not one.published)
         except StorageError as error:  # the settings were others when it was delivered

@@ -17,7 +17,8 @@ import redis
 from redis.exceptions import RedisError
 
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.services import file_handler, folders
+from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 
@@ -48,7 +49,7 @@ class Inventory:
 
     def _run(self, epoch: str) -> None:
         try:
-            count = report(self._client, self._keys, folders.owners())
+            count = report(self._client, self._keys, notes.owners())
         except (RedisError, ProtocolError, OSError) as error:  # the next registration tries again
             logger.warning("the job folders could not be reported: %s", error)
             return
@@ -58,7 +59,7 @@ class Inventory:
         finish_deletions()
 
 
-def report(client: redis.Redis, keys: Keys, owners: Iterable[folders.Owner]) -> int:
+def report(client: redis.Redis, keys: Keys, owners: Iterable[notes.Owner]) -> int:
     """Say whose folders there are; returns how many.
 
     Raises:
