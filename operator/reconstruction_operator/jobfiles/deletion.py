@@ -7,9 +7,9 @@ from pathlib import Path
 
 from reconstruction_operator.jobfiles import notes
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.services.storage import outputs
-from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.tasks.interruption import call_within
+from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.errors import StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +38,10 @@ def _delete(job_id: str, *, cancelled: bool) -> bool:
     for folder in _folders(file_handler.attempts_dir(job_id)):
         if not folder.name.startswith(_GONE):
             file_handler.set_aside(folder, _GONE)
-    run = outputs.Run(job_id, outputs.EVERY_ATTEMPT, folder=None)
+    run = delivery.Run(job_id, delivery.EVERY_ATTEMPT, folder=None)
     for one in notes.deliveries(job_id):
         try:
-            outputs.withdraw(one.uri, run, namespace=one.namespace, copy=cancelled or not one.published)
+            delivery.withdraw(one.uri, run, namespace=one.namespace, copy=cancelled or not one.published)
         except StorageError as error:  # the settings were others when it was delivered
             logger.warning("what was delivered of job %s may not be deleted: %s", job_id, error)
     return file_handler.delete_job_files(job_id)

@@ -22,9 +22,6 @@ from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, Request
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.services.storage import outputs, uris
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.tasks import ending
 from reconstruction_operator.tasks.heartbeat import Heartbeat
@@ -42,6 +39,9 @@ from reconstruction_operator.tasks.selection import Choice, choose
 from reconstruction_operator.tasks.steps import Reached, Steps
 from reconstruction_operator.tasks.threads import usable_threads
 from reconstruction_operator.tasks.tracing import AttemptTrace
+from reconstruction_operator.transfer import delivery, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class Attempt:
         """The folder that it works in, and the result that an earlier attempt has published."""
         order, check = self._order, self._heartbeat.check
         if self._output_uri:
-            outputs.check_uri(self._output_uri, namespace=self._namespace)  # not only after an hour's work
+            delivery.check_uri(self._output_uri, namespace=self._namespace)  # not only after an hour's work
         self._is_owned()  # who stood still since it began must not take away the folder of another run of this attempt
         check()
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
@@ -160,10 +160,10 @@ class Attempt:
             return True  # a published result is there to be reported, by another attempt if not by this one
         else:
             folder = space.root
-        withdraw = partial(outputs.withdraw, self._output_uri, self._run(folder), namespace=self._namespace)
+        withdraw = partial(delivery.withdraw, self._output_uri, self._run(folder), namespace=self._namespace)
         try:
             call_within(deletion.DELETE_SECONDS, withdraw)
-        except outputs.OvertakenError:
+        except delivery.OvertakenError:
             return True
         except StorageError as error:
             logger.warning("what was delivered of job %s may not be deleted: %s", order.job_id, error)
@@ -172,8 +172,8 @@ class Attempt:
             return False
         return True
 
-    def _run(self, folder: Path | None) -> outputs.Run:
-        return outputs.Run(self._order.job_id, self._order.attempt or 0, folder)
+    def _run(self, folder: Path | None) -> delivery.Run:
+        return delivery.Run(self._order.job_id, self._order.attempt or 0, folder)
 
     @property
     def _output_uri(self) -> str:
@@ -239,10 +239,10 @@ class Attempt:
         if not uri or self._workspace is None:
             return
         run, check = self._run(self._workspace.root), self._heartbeat.check
-        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._namespace)
+        deliver = partial(delivery.deliver, source, uri, run, check, namespace=self._namespace)
         try:
             call_interruptibly(deliver, check)
-        except outputs.OvertakenError:
+        except delivery.OvertakenError:
             owned = self._is_owned()
             check()
             if owned:

@@ -16,7 +16,6 @@ from reconstruction_operator.jobfiles import deletion
 from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.services.storage.outputs import OvertakenError
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
@@ -25,6 +24,7 @@ from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import Interruption, Kind
 from reconstruction_operator.tasks.ownership import Ownership
 from reconstruction_operator.tasks.steps import Reached
+from reconstruction_operator.transfer.delivery import OvertakenError
 
 logger = logging.getLogger(__name__)
 

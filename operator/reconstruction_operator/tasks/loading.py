@@ -8,9 +8,9 @@ from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.jobfiles.workspace import Workspace
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.services.storage import images, inputs
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.transfer import fetch, photos
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
 
 _FETCH_SHARE = 0.5  # of the step; the rest is for decoding
 
@@ -35,12 +35,12 @@ def load_photos(
         advance(_FETCH_SHARE + (1 - _FETCH_SHARE) * fraction, message)
 
     if envelope is None:
-        fetched = inputs.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
+        fetched = fetch.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
     else:
-        fetched = inputs.fetch(envelope.input_uri, workspace.photos, limits, fetching)
+        fetched = fetch.fetch(envelope.input_uri, workspace.photos, limits, fetching)
     _check_count(len(fetched.photos), model, fetched.ignored_text)
     return tuple(
-        Photo(one.path, one.width, one.height, one.bytes) for one in images.check_all(fetched.photos, limits, checking)
+        Photo(one.path, one.width, one.height, one.bytes) for one in photos.check_all(fetched.photos, limits, checking)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from celery.signals import worker_init
 
-from reconstruction_operator.services.storage import limits
+from reconstruction_operator.transfer import limits
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

@@ -16,7 +16,7 @@ from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.jobfiles import deletion, notes, workspace
 from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.services.storage import outputs
+from reconstruction_operator.transfer import delivery as outputs
 
 from tests.real.protocol.fibers import Fiber
 

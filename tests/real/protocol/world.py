@@ -17,7 +17,6 @@ from reconstruction_operator.controller.sweeping import Sweeper
 from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.planning.types import End, Job, Observation
-from reconstruction_operator.services.storage.outputs import OvertakenError
 from reconstruction_operator.state.replies import BeatReply, ClaimVerdict, ObservedJob
 from reconstruction_operator.tasks import cleanup
 from reconstruction_operator.tasks.attempt import Attempt, Order
@@ -25,6 +24,7 @@ from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.ownership import Ownership
 from reconstruction_operator.tasks.reconstruction import carry_out
 from reconstruction_operator.tasks.selection import Choice
+from reconstruction_operator.transfer.delivery import OvertakenError
 
 from tests.real.protocol.fibers import Fiber
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.services.storage import outputs
+from reconstruction_operator.transfer import delivery
 
 from chaos.deliveries import Deliveries
 from chaos.load import Job
@@ -73,7 +73,7 @@ def test_hidden_leftovers_are_what_a_worker_has_beside_the_job_while_it_delivers
     def look() -> None:
         seen.append(Deliveries(tmp_path).hidden([mine, another]))
 
-    outputs.deliver(source, mine.output_uri, outputs.Run(UID, 1, source), look)
+    delivery.deliver(source, mine.output_uri, delivery.Run(UID, 1, source), look)
 
     assert [len(names) for names in seen[0].values()] == [1, 0]
     assert Deliveries(tmp_path).hidden([mine, another]) == {UID: [], another.uid: []}

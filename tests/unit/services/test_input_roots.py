@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.services.storage import inputs
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.transfer import fetch
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def nas(tmp_path: Path) -> Path:
 def fetched(uri: str, tmp_path: Path) -> list[bytes]:
     into = tmp_path / "into"
     into.mkdir()
-    return [photo.read_bytes() for photo in inputs.fetch(uri, into, Limits.from_config(), lambda *_: None).photos]
+    return [photo.read_bytes() for photo in fetch.fetch(uri, into, Limits.from_config(), lambda *_: None).photos]
 
 
 def test_a_root_may_have_a_name_of_its_own_in_manifests(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.transfer.limits import Limits
 
 MakePhoto = Callable[..., bytes]
 

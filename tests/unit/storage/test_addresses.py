@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.services.storage import addresses
-from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.transfer import addresses
+from reconstruction_operator.transfer.errors import StorageError
 
 
 @pytest.mark.parametrize(

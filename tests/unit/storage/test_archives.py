@@ -18,9 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.services.storage import archives, inputs
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.transfer import archive as archives
+from reconstruction_operator.transfer import fetch
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
 
 MB = 1 << 20
 
@@ -410,7 +411,7 @@ def test_an_archive_in_an_input_root_becomes_one_flat_folder(
 ) -> None:
     archive = limits.roots[0] / "set.zip"
     archive.write_bytes(zipped(("set/1/a.jpg", make_photo()), ("set/2/a.jpg", make_photo()), ("set/x.heic", b"")))
-    fetched = inputs.fetch(f"file://{archive}", into, limits, lambda *_: None)
+    fetched = fetch.fetch(f"file://{archive}", into, limits, lambda *_: None)
     assert [path.relative_to(into).as_posix() for path in fetched.photos] == ["1_a.jpg", "2_a.jpg"]
     assert fetched.ignored_text == "1 other file ignored: 1 .heic"
     assert sorted(path.name for path in into.iterdir()) == ["1_a.jpg", "2_a.jpg"]

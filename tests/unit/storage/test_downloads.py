@@ -19,9 +19,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from reconstruction_operator.services.storage import addresses, downloads
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.transfer import addresses, download
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
 
 Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
 
@@ -143,7 +143,7 @@ def status(code: int) -> Handle:
 
 def get(server: Server, uri: str, tmp_path: Path, limits: Limits) -> bytes:
     target = tmp_path / "download"
-    downloads.download(uri, target, limits, lambda *_: None, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
+    download.download(uri, target, limits, lambda *_: None, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
     return target.read_bytes()
 
 
@@ -240,7 +240,7 @@ def test_without_a_list_of_hosts_a_private_address_is_not_even_connected_to(
         return ["10.0.0.1"]
 
     with pytest.raises(StorageError, match=r"INPUT_REFUSED: host localhost is at 10\.0\.0\.1, which is not a public"):
-        downloads.download(
+        download.download(
             server.url("/"), tmp_path / "a", open_to_all, lambda *_: None, resolve=resolve, tls=server.tls
         )
     assert asked == ["localhost"]
@@ -251,7 +251,7 @@ def test_a_listed_host_that_a_name_server_puts_at_the_clouds_metadata_is_not_con
     server: Server, tmp_path: Path, limits: Limits
 ) -> None:
     with pytest.raises(StorageError, match=r"INPUT_REFUSED: host localhost is at 169\.254\.169\.254, which is not an"):
-        downloads.download(
+        download.download(
             server.url("/"),
             tmp_path / "a",
             limits,
@@ -268,7 +268,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
     server.pages["/a.zip"] = body(b"content")
     answers = [["127.0.0.1"]]  # a name server that says something else the next time
 
-    downloads.download(
+    download.download(
         server.url("/a.zip"),
         tmp_path / "a",
         limits,
@@ -290,7 +290,7 @@ def test_a_redirection_is_resolved_and_checked_anew(
     server.pages["/1"] = to("/2")
 
     with pytest.raises(StorageError, match=f"INPUT_REFUSED: host localhost is at {second}, which is not a public"):
-        downloads.download(
+        download.download(
             server.url("/1"),
             tmp_path / "a",
             replace(limits, https_hosts=()),
@@ -307,14 +307,14 @@ def test_whoever_waits_can_end_a_download(server: Server, tmp_path: Path, limits
         raise InterruptedError("enough")
 
     with pytest.raises(InterruptedError, match="enough"):
-        downloads.download(
+        download.download(
             server.url("/endless"), tmp_path / "a", limits, tick, resolve=lambda *_: ["127.0.0.1"], tls=server.tls
         )
 
 
 def ten_seconds_pass_with_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the clock of the download alone: how quick the machine is makes no difference."""
-    monkeypatch.setattr(downloads, "time", SimpleNamespace(monotonic=itertools.count(step=10).__next__))
+    monkeypatch.setattr(download, "time", SimpleNamespace(monotonic=itertools.count(step=10).__next__))
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_a_server_that_is_slow_but_not_too_slow_is_waited_for(
     server: Server, tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ten_seconds_pass_with_each_look(monkeypatch)
-    monkeypatch.setattr(downloads, "_SPAN_BYTES", 2)
+    monkeypatch.setattr(download, "_SPAN_BYTES", 2)
 
     def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -374,7 +374,7 @@ def test_each_piece_of_a_slow_server_is_a_sign_of_life(server: Server, tmp_path:
             raise InterruptedError("enough")
 
     with pytest.raises(InterruptedError, match="enough"):
-        downloads.download(
+        download.download(
             server.url("/slow"), tmp_path / "a", limits, tick, resolve=lambda *_: ["127.0.0.1"], tls=server.tls
         )
     assert seen == ["connecting", *["0.0 MB downloaded"] * 4]
@@ -393,7 +393,7 @@ def test_a_host_in_another_script_is_called_by_its_name_in_the_network(
 def test_not_all_addresses_of_a_host_with_very_many_are_tried(server: Server, tmp_path: Path, limits: Limits) -> None:
     tried: list[str] = []
     with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be reached"):
-        downloads.download(
+        download.download(
             "https://localhost:1/a.zip",
             tmp_path / "a",
             limits,

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from reconstruction_operator.services.storage import images
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.transfer import photos
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
 
 MakePhoto = Callable[..., bytes]
 
 
-def check(folder: Path, limits: Limits) -> tuple[images.CheckedImage, ...]:
-    return images.check_all(sorted(folder.iterdir()), limits, lambda *_: None)
+def check(folder: Path, limits: Limits) -> tuple[photos.CheckedImage, ...]:
+    return photos.check_all(sorted(folder.iterdir()), limits, lambda *_: None)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_photos_of_all_kinds_are_taken(
 ) -> None:
     path = into / f"a{suffix}"
     path.write_bytes(make_photo(kind))
-    assert check(into, limits) == (images.CheckedImage(path, 64, 48, path.stat().st_size),)
+    assert check(into, limits) == (photos.CheckedImage(path, 64, 48, path.stat().st_size),)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_polyglot_is_the_photo_that_it_begins_as_and_nothing_else(
     content = make_photo(kind) + b"PK\x03\x04 an archive <script>of sorts</script>"
     (into / name).write_bytes(content)
 
-    assert check(into, limits) == (images.CheckedImage(into / name, 64, 48, len(content)),)
+    assert check(into, limits) == (photos.CheckedImage(into / name, 64, 48, len(content)),)
 
     assert [(path.name, path.read_bytes()) for path in into.iterdir()] == [(name, content)]  # as it came
 
@@ -132,5 +132,5 @@ def test_whoever_waits_is_told_before_each_photo(into: Path, limits: Limits, mak
     for name in ("a.jpg", "b.jpg"):
         (into / name).write_bytes(make_photo())
     heard: list[tuple[float, str]] = []
-    images.check_all(sorted(into.iterdir()), limits, lambda fraction, text: heard.append((fraction, text)))
+    photos.check_all(sorted(into.iterdir()), limits, lambda fraction, text: heard.append((fraction, text)))
     assert heard == [(0.0, "photo 1/2"), (0.5, "photo 2/2")]

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.services.storage import inputs, uris
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.transfer import fetch as inputs
+from reconstruction_operator.transfer import uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
 
 
 def fetch(uri: str, into: Path, limits: Limits) -> inputs.Fetched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.services.storage import names
+from reconstruction_operator.transfer import names
 
 
 @pytest.mark.parametrize(

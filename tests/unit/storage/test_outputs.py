@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.services.storage import outputs
-from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.errors import StorageError
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def seal(folder: Path, attempt: int = 1) -> None:
     (folder / "manifest.json").write_text(json.dumps({"jobId": "job1", "attempt": attempt, "files": files}))
 
 
-def run_of(attempt: int, job_id: str = "job1") -> outputs.Run:
-    return outputs.Run(job_id, attempt, folder=None)
+def run_of(attempt: int, job_id: str = "job1") -> delivery.Run:
+    return delivery.Run(job_id, attempt, folder=None)
 
 
 def deliver(result: Path, uri: str, attempt: int = 1) -> None:
-    outputs.deliver(result, uri, run_of(attempt), lambda: None)
+    delivery.deliver(result, uri, run_of(attempt), lambda: None)
 
 
 def names(folder: Path) -> list[str]:
@@ -110,7 +110,7 @@ def test_anything_else_is_refused_and_left_alone(uri: str, root: Path, result: P
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
         deliver(result, uri.format(root=root))
     with contextlib.suppress(StorageError):
-        outputs.withdraw(uri.format(root=root), run_of(outputs.EVERY_ATTEMPT))
+        delivery.withdraw(uri.format(root=root), run_of(delivery.EVERY_ATTEMPT))
     assert names(root) == before
 
 
@@ -153,7 +153,7 @@ def test_of_a_result_that_is_not_whole_any_more_nothing_is_delivered(root: Path,
         (result / lost).unlink()
     else:
         shutil.rmtree(result)
-    with pytest.raises(outputs.OvertakenError):
+    with pytest.raises(delivery.OvertakenError):
         deliver(result, f"file://{root}/banana")
     assert names(root) == []
 
@@ -163,20 +163,20 @@ def test_who_finds_something_of_a_later_attempt_was_overtaken(root: Path, result
     shutil.copytree(result, root / left)
     seal(root / left, attempt=2)
     before = names(root)
-    with pytest.raises(outputs.OvertakenError):
+    with pytest.raises(delivery.OvertakenError):
         deliver(result, f"file://{root}/banana")
-    outputs.withdraw(f"file://{root}/banana", run_of(1))
+    delivery.withdraw(f"file://{root}/banana", run_of(1))
     assert names(root) == before
 
 
 def test_who_finds_that_its_folder_is_gone_was_overtaken(root: Path, result: Path, tmp_path: Path) -> None:
     deliver(result, f"file://{root}/banana")
     before = names(root)
-    run = outputs.Run("job1", 1, folder=tmp_path / "gone")
-    with pytest.raises(outputs.OvertakenError):
-        outputs.deliver(result, f"file://{root}/banana", run, lambda: None)
-    with pytest.raises(outputs.OvertakenError):
-        outputs.withdraw(f"file://{root}/banana", run)
+    run = delivery.Run("job1", 1, folder=tmp_path / "gone")
+    with pytest.raises(delivery.OvertakenError):
+        delivery.deliver(result, f"file://{root}/banana", run, lambda: None)
+    with pytest.raises(delivery.OvertakenError):
+        delivery.withdraw(f"file://{root}/banana", run)
     assert names(root) == before
 
 
@@ -185,18 +185,18 @@ def test_what_other_jobs_have_under_way_is_left_alone(root: Path, result: Path, 
     other = root / f".{theirs}.1.{'0' * 32}.partial"
     other.mkdir()
     deliver(result, f"file://{root}/banana")
-    outputs.withdraw(f"file://{root}/banana", run_of(1))
+    delivery.withdraw(f"file://{root}/banana", run_of(1))
     assert names(root) == [other.name]
 
 
 def test_what_was_delivered_can_be_withdrawn_and_nothing_else(root: Path, result: Path) -> None:
     deliver(result, f"file://{root}/banana")
-    outputs.withdraw(f"file://{root}/banana", run_of(1, "job2"))
-    outputs.withdraw(f"file://{root}/banana", run_of(1), copy=False)
+    delivery.withdraw(f"file://{root}/banana", run_of(1, "job2"))
+    delivery.withdraw(f"file://{root}/banana", run_of(1), copy=False)
     assert (root / "banana").exists()
-    outputs.withdraw(f"file://{root}/banana", run_of(1))
+    delivery.withdraw(f"file://{root}/banana", run_of(1))
     assert names(root) == []
-    outputs.withdraw(f"file://{root}/nowhere/banana", run_of(1))
+    delivery.withdraw(f"file://{root}/nowhere/banana", run_of(1))
     assert names(root) == []
 
 
@@ -233,5 +233,5 @@ def test_an_interrupted_copy_leaves_nothing(root: Path, result: Path) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        outputs.deliver(result, f"file://{root}/banana", run_of(1), check)
+        delivery.deliver(result, f"file://{root}/banana", run_of(1), check)
     assert names(root) == []

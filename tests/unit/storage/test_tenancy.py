@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.services.storage import downloads, inputs, outputs, tenancy
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits, overlap_with_jobs_dir
+from reconstruction_operator.transfer import delivery, download, tenancy
+from reconstruction_operator.transfer import fetch as inputs
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits, overlap_with_jobs_dir
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_an_address_is_compared_by_host_port_and_folders(
         raise OSError("asked for the address: it may")
 
     with pytest.raises(StorageError) as refusal:
-        downloads.download(uri, tmp_path / "download", mine, lambda *_: None, resolve=resolve)
+        download.download(uri, tmp_path / "download", mine, lambda *_: None, resolve=resolve)
     assert ("it may" in str(refusal.value)) is allowed, str(refusal.value)
 
 
@@ -109,9 +110,9 @@ def test_results_go_where_is_left_to_the_namespace(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(root),))
     monkeypatch.setattr(config, "NAMESPACE_OUTPUTS", (("*", f"{root}/{{namespace}}"),))
 
-    outputs.check_uri(f"file://{root}/maps/banana", namespace="maps")
+    delivery.check_uri(f"file://{root}/maps/banana", namespace="maps")
     with pytest.raises(StorageError, match=f"namespace maps may not write to {root}/parks/banana") as refusal:
-        outputs.check_uri(f"file://{root}/parks/banana", namespace="maps")
+        delivery.check_uri(f"file://{root}/parks/banana", namespace="maps")
 
     assert refusal.value.reason == "OUTPUT_REFUSED"
 

@@ -19,12 +19,12 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.jobfiles import notes, publishing, workspace
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler, job_manager
-from reconstruction_operator.services.storage import outputs
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.failures import ReconstructionFailedError
 from reconstruction_operator.tasks.ownership import Ownership
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
+from reconstruction_operator.transfer import delivery
 
 JOB = "0b7c4a9e-job"
 
@@ -494,9 +494,9 @@ def test_a_copy_that_somebody_else_deletes_at_once_is_a_failure(
     """Nobody has overtaken it, and so nobody else will say what has become of it."""
 
     def find_it_gone(*_args: object, **_kwargs: object) -> None:
-        raise outputs.OvertakenError
+        raise delivery.OvertakenError
 
-    monkeypatch.setattr(outputs, "deliver", find_it_gone)
+    monkeypatch.setattr(delivery, "deliver", find_it_gone)
     with pytest.raises(ReconstructionFailedError, match="see who else deletes there"):
         run(output_uri=f"file://{meshes}/banana")
     assert (end(client).outcome, end(client).reason) == (Outcome.FAILED, "WORKER_ERROR")
@@ -514,7 +514,7 @@ def test_a_run_that_stood_still_before_it_had_a_folder_leaves_that_of_another_ru
         Ownership(JOB, f"{JOB}-1", 1, "theirs", "w").claim()
         begun.append(workspace.prepare(JOB, f"{JOB}-1", 1).root)
 
-    monkeypatch.setattr(outputs, "check_uri", stand_still)
+    monkeypatch.setattr(delivery, "check_uri", stand_still)
     with pytest.raises(Ignore):
         run(output_uri=f"file://{meshes}/banana")
     assert list((jobs_dir / JOB / "attempts").iterdir()) == begun

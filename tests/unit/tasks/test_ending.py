@@ -21,7 +21,6 @@ from reconstruction_operator.jobfiles import deletion
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.services.storage.errors import StorageError
 from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.tasks import ending
 from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of
@@ -29,6 +28,7 @@ from reconstruction_operator.tasks.heartbeat import Heartbeat
 from reconstruction_operator.tasks.interruption import Interruption, Kind
 from reconstruction_operator.tasks.ownership import Ownership
 from reconstruction_operator.tasks.steps import Reached
+from reconstruction_operator.transfer.errors import StorageError
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
 WHERE = ending.Where(Reached(STEPS[2], 41, 0.5), 12.3)

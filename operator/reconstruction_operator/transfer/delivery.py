@@ -26,8 +26,8 @@ from pathlib import Path
 
 from reconstruction_operator import config
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.services.storage import tenancy, uris
-from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.transfer import tenancy, uris
+from reconstruction_operator.transfer.errors import StorageError
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from urllib3.exceptions import HTTPError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-from reconstruction_operator.services.storage import addresses, tenancy, uris
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits, Tick
+from reconstruction_operator.transfer import addresses, tenancy, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits, Tick
 
 _REFUSED, _UNREACHABLE = "INPUT_REFUSED", "INPUT_UNREACHABLE"
 _CHUNK_BYTES = 1 << 16

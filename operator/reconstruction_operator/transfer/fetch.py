@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from reconstruction_operator.services.storage import archives, downloads, names, tenancy, uris
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits, Tick
+from reconstruction_operator.transfer import archive as archives
+from reconstruction_operator.transfer import download, names, tenancy, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits, Tick
 
 _CHUNK_BYTES = 1 << 20
 _REFUSED = "INPUT_REFUSED"
@@ -48,7 +49,7 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
             def unpacking(fraction: float, message: str) -> None:
                 tick(_DOWNLOAD_SHARE + (1 - _DOWNLOAD_SHARE) * fraction, message)
 
-            downloads.download(uri, archive, limits, downloading)
+            download.download(uri, archive, limits, downloading)
             with archive.open("rb") as file:
                 fetched = _unpack(file, uris.redacted(uri), into, limits, unpacking)
             archive.unlink()

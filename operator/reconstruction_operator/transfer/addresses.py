@@ -10,7 +10,7 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
-from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.transfer.errors import StorageError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]

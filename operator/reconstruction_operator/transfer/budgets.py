@@ -7,8 +7,8 @@ import tarfile
 from collections.abc import Callable
 from typing import BinaryIO
 
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
 
 _REFUSED = "INPUT_REFUSED"
 _CHUNK_BYTES = 1 << 20

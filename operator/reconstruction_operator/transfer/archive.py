@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
-from reconstruction_operator.services.storage import names, tars, xz
-from reconstruction_operator.services.storage.budgets import Budget, CountingFile, TickingFile
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.limits import Limits, Tick
+from reconstruction_operator.transfer import names, tars, xz
+from reconstruction_operator.transfer.budgets import Budget, CountingFile, TickingFile
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits, Tick
 
 _REFUSED = "INPUT_REFUSED"
 _CHUNK_BYTES = 1 << 20

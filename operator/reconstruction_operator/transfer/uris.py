@@ -7,7 +7,7 @@ import errno
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.transfer.errors import StorageError
 
 _MAX_SHOWN_CHARS = 200
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-from reconstruction_operator.services.storage.errors import StorageError
+from reconstruction_operator.transfer.errors import StorageError
 
 _MEMORY_BYTES = 128 << 20  # `xz -9` needs 65 MB
 _CHUNK_BYTES = 1 << 16

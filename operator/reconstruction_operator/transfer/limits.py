@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator import config
-from reconstruction_operator.services.storage import tenancy
+from reconstruction_operator.transfer import tenancy
 
 Tick = Callable[[float, str], None]
 """Called often while something takes long: takes the fraction that is done (0.0 to 1.0) and a short message for people.

@@ -6,9 +6,9 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO, cast
 
-from reconstruction_operator.services.storage.budgets import CountingFile
-from reconstruction_operator.services.storage.errors import StorageError
-from reconstruction_operator.services.storage.names import MAX_NAME_CHARS
+from reconstruction_operator.transfer.budgets import CountingFile
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.names import MAX_NAME_CHARS
 
 _REFUSED = "INPUT_REFUSED"
 _BLOCK_BYTES = 512

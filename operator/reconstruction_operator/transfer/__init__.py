@@ -1,0 +1,1 @@
+"""Photos in, results out: folders, downloads, archives, photo checks, limits, tenancy and delivery."""
