@@ -94,13 +94,14 @@ def _run() -> int:
     except ValueError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 2
-    from reconstruction_operator.controller import installation, kubernetes_client, running  # noqa: PLC0415  # the same
+    from reconstruction_operator.controller import process  # noqa: PLC0415  # the same
+    from reconstruction_operator.controller.kube import client, installation  # noqa: PLC0415  # the same
     from reconstruction_operator.telemetry import logs, tracing  # noqa: PLC0415  # the same
 
     logs.configure(config.LOG_FORMAT, config.LOG_LEVEL)
     try:
-        return asyncio.run(running.run())
-    except (kubernetes_client.NoClusterError, installation.NotInstalledError, OSError) as error:
+        return asyncio.run(process.run())
+    except (client.NoClusterError, installation.NotInstalledError, OSError) as error:
         print(f"reconstruction-operator: {logs.redact(str(error))}", file=sys.stderr)
         return 1
     finally:
@@ -109,11 +110,11 @@ def _run() -> int:
 
 def _selftest(*, namespace: str, queue: str, timeout_seconds: float) -> int:
     from reconstruction_operator.cli import selftest  # noqa: PLC0415  # `run` must not read the settings too early
-    from reconstruction_operator.controller import kubernetes_client  # noqa: PLC0415  # the same
+    from reconstruction_operator.controller.kube import client  # noqa: PLC0415  # the same
 
     try:
         return asyncio.run(selftest.run(namespace=namespace, queue=queue, timeout_seconds=timeout_seconds))
-    except kubernetes_client.NoClusterError as error:
+    except client.NoClusterError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 1
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.controller import kubernetes_client, objects
-from reconstruction_operator.controller.kubernetes_client import Api, ApiError
+from reconstruction_operator.controller.kube import client, objects
+from reconstruction_operator.controller.kube.client import Api, ApiError
 
 _PERIOD_SECONDS: Final = 1.0
 
@@ -103,7 +103,7 @@ async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
         NoClusterError: nothing says where the API server is.
 
     """
-    api = Api(await kubernetes_client.connection(), kubernetes_client.connection)
+    api = Api(await client.connection(), client.connection)
     try:
         succeeded = await selftest(api, namespace=namespace, queue=queue, timeout_seconds=timeout_seconds, say=_say)
     except ApiError as error:

@@ -16,24 +16,25 @@ from reconstruction_operator import config
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller import heartbeats, measuring, subscribing, tracing
-from reconstruction_operator.controller.acting import Actor
-from reconstruction_operator.controller.admitting import Admission
-from reconstruction_operator.controller.contact import Contact
-from reconstruction_operator.controller.election import Election
-from reconstruction_operator.controller.events import EventPoster
-from reconstruction_operator.controller.kubernetes_client import Api
-from reconstruction_operator.controller.liveness import LivenessTracker
-from reconstruction_operator.controller.observing import Observer
-from reconstruction_operator.controller.orphans import Orphans
-from reconstruction_operator.controller.queues import QueueWatch
-from reconstruction_operator.controller.reconciling import Parts, Reconciler
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller import measuring, tracing
+from reconstruction_operator.controller.kube.client import Api
+from reconstruction_operator.controller.kube.election import Election
+from reconstruction_operator.controller.kube.event_recorder import EventPoster
+from reconstruction_operator.controller.kube.status_writer import StatusWriter
+from reconstruction_operator.controller.kube.watch import WatchAge
+from reconstruction_operator.controller.loop.actor import Actor
+from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.reconciler import Parts, Reconciler
+from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
+from reconstruction_operator.controller.loop.timers import Timers
+from reconstruction_operator.controller.redis_view import heartbeats, subscription
+from reconstruction_operator.controller.redis_view.connection import Contact
+from reconstruction_operator.controller.redis_view.liveness import LivenessTracker
+from reconstruction_operator.controller.redis_view.observer import Observer
+from reconstruction_operator.controller.redis_view.queues import QueueWatch
 from reconstruction_operator.controller.supervising import LoopLag, Supervisor
-from reconstruction_operator.controller.sweeping import Periods, Sweeper
-from reconstruction_operator.controller.timers import Timers
-from reconstruction_operator.controller.watching import WatchAge
-from reconstruction_operator.controller.writing import StatusWriter
 from reconstruction_operator.planning.types import Event, Job, Limits, Record
 from reconstruction_operator.state import connections
 
@@ -159,7 +160,7 @@ class Operator:
         start("events", self.poster.run())
         start("contact with Redis", self.contact.run())
         start("queues", self.queues.run())
-        start("subscription", subscribing.listen(self.result_backend, self.store, self.sweeper.ask))
+        start("subscription", subscription.listen(self.result_backend, self.store, self.sweeper.ask))
         start("reconciler", self.reconciler.run())
         start("sweeper", self.sweeper.run())
         beats = heartbeats.watch(

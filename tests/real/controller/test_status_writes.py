@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Failure, Phase, Progress, Status
-from reconstruction_operator.controller import kubernetes_client, objects
-from reconstruction_operator.controller.events import EventPoster
-from reconstruction_operator.controller.kubernetes_client import Api, ApiError
-from reconstruction_operator.controller.store import Store
-from reconstruction_operator.controller.sweeping import list_keys
-from reconstruction_operator.controller.writing import StatusWriter
+from reconstruction_operator.controller.kube import client as kubernetes_client
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.controller.kube.event_recorder import EventPoster
+from reconstruction_operator.controller.kube.status_writer import StatusWriter
+from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.loop.sweeper import list_keys
 from reconstruction_operator.planning.types import Event, Job
 
 from devcluster import Cluster
@@ -195,7 +196,7 @@ async def test_a_repeated_event_is_counted_on_the_first(desk: Desk, api: Api) ->
 
 
 async def test_a_list_is_paged_and_complete(desk: Desk, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconstruction_operator.controller.sweeping._PAGE", 3)
+    monkeypatch.setattr("reconstruction_operator.controller.loop.sweeper._PAGE", 3)
     names = {desk.jobs.create() for _ in range(8)}
 
     found = await list_keys(api, [desk.jobs.namespace])

@@ -18,10 +18,10 @@ import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller import acting
-from reconstruction_operator.controller.observing import Seen, Subject
-from reconstruction_operator.controller.orphans import Orphans
-from reconstruction_operator.controller.sweeping import Periods, Sweeper
+from reconstruction_operator.controller.loop import actor
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
+from reconstruction_operator.controller.redis_view.observer import Seen, Subject
 from reconstruction_operator.jobfiles import inventory, notes, publishing
 from reconstruction_operator.planning import types as planned
 from reconstruction_operator.planning.plan import plan
@@ -249,11 +249,11 @@ class Installation:
             operator.looked |= {one.task: new for one, (new, _) in zip(subjects, looks, strict=True)}
             return Seen(looks[-1][1], tuple(seen))
 
-        async def act(orders: Sequence[acting.Order], _fence: int) -> acting.Results:
+        async def act(orders: Sequence[actor.Order], _fence: int) -> actor.Results:
             for one in orders:
                 for action in one.actions:
                     self._carry_out(operator, one.key, action)
-            return acting.Results()
+            return actor.Results()
 
         operator.orphans = Orphans(
             cast("Any", _With(observe=observe)),

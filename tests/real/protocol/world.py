@@ -12,8 +12,8 @@ from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.controller.orphans import Orphans
-from reconstruction_operator.controller.sweeping import Sweeper
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.planning.types import End, Job, Observation

@@ -9,8 +9,8 @@ from unittest import mock
 import fakeredis
 import pytest
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller.acting import Actor, Order
-from reconstruction_operator.controller.kubernetes_client import ApiError
+from reconstruction_operator.controller.kube.client import ApiError
+from reconstruction_operator.controller.loop.actor import Actor, Order
 from reconstruction_operator.planning.types import DeleteFiles, DeleteObject, Job
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.controller.buckets import TokenBucket
+from reconstruction_operator.controller.kube.buckets import TokenBucket
 
 
 def test_a_full_bucket_gives_its_burst_and_then_one_token_each_interval() -> None:

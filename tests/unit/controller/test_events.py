@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.events import Told, event_body
+from reconstruction_operator.controller.kube.event_recorder import Told, event_body
 from reconstruction_operator.planning.types import Event
 
 KEY = JobKey("default", "banana", "uid-1")

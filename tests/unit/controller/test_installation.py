@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconstruction_operator import config
-from reconstruction_operator.controller.installation import default_install_id
+from reconstruction_operator.controller.kube.installation import default_install_id
 
 CLUSTER = "7b7c6c2e-0000-4000-8000-000000000001"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.controller.kubernetes_client import ApiError, NoClusterError, connection
+from reconstruction_operator.controller.kube.client import ApiError, NoClusterError, connection
 
 
 @pytest.mark.parametrize(

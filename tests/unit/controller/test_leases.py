@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from reconstruction_operator.controller import leases
-from reconstruction_operator.controller.leases import Record, Sighting
+from reconstruction_operator.controller.kube import leases
+from reconstruction_operator.controller.kube.leases import Record, Sighting
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.controller.liveness import LivenessTracker
+from reconstruction_operator.controller.redis_view.liveness import LivenessTracker
 
 TASK, OTHER = TaskId("uid-a", 1), TaskId("uid-b", 1)
 

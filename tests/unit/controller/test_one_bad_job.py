@@ -11,13 +11,14 @@ import pytest
 import redis
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller import reconciling, sweeping
-from reconstruction_operator.controller.acting import Order, Results
-from reconstruction_operator.controller.election import Election
-from reconstruction_operator.controller.observing import QueueFacts, Seen, Subject
-from reconstruction_operator.controller.orphans import Orphans
-from reconstruction_operator.controller.store import Store
-from reconstruction_operator.controller.timers import Timers
+from reconstruction_operator.controller.kube.election import Election
+from reconstruction_operator.controller.loop import reconciler
+from reconstruction_operator.controller.loop import sweeper as sweeping
+from reconstruction_operator.controller.loop.actor import Order, Results
+from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.timers import Timers
+from reconstruction_operator.controller.redis_view.observer import QueueFacts, Seen, Subject
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Limits, Observation, Record
 from reconstruction_operator.state import calls, errors
@@ -89,7 +90,7 @@ class Loop:
             orphans=orphans,
             timers=self.timers,
         )
-        self.reconciler = reconciling.Reconciler(
+        self.reconciler = reconciler.Reconciler(
             parts, limits=LIMITS, batch_seconds=0.0, sweep=lambda _: None, monotonic=lambda: 100.0
         )
 

@@ -10,8 +10,8 @@ from unittest import mock
 import pytest
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.controller.acting import Order, Results
-from reconstruction_operator.controller.orphans import Orphans
+from reconstruction_operator.controller.loop.actor import Order, Results
+from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.planning.types import Action, AssertCancelled, Job, Observation, PutRecord
 
 

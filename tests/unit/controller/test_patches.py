@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Cancel, Condition, Failure, Phase, Progress, Status
-from reconstruction_operator.controller.patches import status_patch
+from reconstruction_operator.controller.kube.patches import status_patch
 
 KEY = JobKey("default", "banana", "uid-banana")
 RUNNING = Status(

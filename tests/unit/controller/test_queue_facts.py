@@ -3,9 +3,9 @@ from typing import Any, cast
 
 import fakeredis
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller.observing import QueueFacts
-from reconstruction_operator.controller.queues import QueueWatch
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.redis_view.observer import QueueFacts
+from reconstruction_operator.controller.redis_view.queues import QueueWatch
 from reconstruction_operator.planning.types import Queue
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.loop.cache import Store
 
 Body = Callable[..., dict[str, Any]]
 KEY = JobKey("default", "banana", "uid-banana")

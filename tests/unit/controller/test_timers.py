@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.timers import Timers
+from reconstruction_operator.controller.loop.timers import Timers
 
 A, B = JobKey("default", "a", "uid-a"), JobKey("default", "b", "uid-b")
 

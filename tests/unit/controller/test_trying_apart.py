@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.admitting import Admission
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.cache import Store
 
 Suspect = Callable[..., JobKey]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.loop.cache import Store
 
 
 def body(name: str, phase: str | None = None, *, version: int = 1, **spec: Any) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
-from reconstruction_operator.controller import patches
-from reconstruction_operator.controller.backlog import Backlog, Kind, Pending, kind_of
-from reconstruction_operator.controller.kubernetes_client import ApiError
-from reconstruction_operator.controller.store import Store
-from reconstruction_operator.controller.writing import StatusWriter
+from reconstruction_operator.controller.kube import patches
+from reconstruction_operator.controller.kube.backlog import Backlog, Kind, Pending, kind_of
+from reconstruction_operator.controller.kube.client import ApiError
+from reconstruction_operator.controller.kube.status_writer import StatusWriter
+from reconstruction_operator.controller.loop.cache import Store
 from reconstruction_operator.planning.types import Event, Job
 
 from chaos import remains

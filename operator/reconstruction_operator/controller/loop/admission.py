@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.store import IN_FLIGHT, Store
+from reconstruction_operator.controller.loop.cache import IN_FLIGHT, Store
 from reconstruction_operator.planning import scheduling
 from reconstruction_operator.telemetry import metrics
 

@@ -12,9 +12,9 @@ import redis.asyncio
 from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004  # redis-py names them so
 
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller.election import Election
-from reconstruction_operator.controller.liveness import LivenessTracker
-from reconstruction_operator.controller.observing import Observer
+from reconstruction_operator.controller.kube.election import Election
+from reconstruction_operator.controller.redis_view.liveness import LivenessTracker
+from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.state import calls, errors, operator_calls
 from reconstruction_operator.telemetry import metrics
 

@@ -9,11 +9,11 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller import objects
-from reconstruction_operator.controller.contact import Contact
-from reconstruction_operator.controller.election import Election
-from reconstruction_operator.controller.observing import Observer
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.election import Election
+from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.redis_view.connection import Contact
+from reconstruction_operator.controller.redis_view.observer import Observer
 
 _BATCH: Final = 1_000  # heartbeats in one read
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import redis.asyncio
 
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.loop.cache import Store
 from reconstruction_operator.state import results
 from reconstruction_operator.telemetry import metrics
 

@@ -14,10 +14,10 @@ from redis.exceptions import RedisError
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.broker.dispatch import SendError
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller import objects
-from reconstruction_operator.controller.acting import Actor
-from reconstruction_operator.controller.observing import QueueFacts
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.loop.actor import Actor
+from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.redis_view.observer import QueueFacts
 from reconstruction_operator.state import calls, reads, replies
 from reconstruction_operator.telemetry import metrics
 

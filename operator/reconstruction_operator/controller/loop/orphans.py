@@ -13,9 +13,9 @@ from typing import Final
 
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller import objects
-from reconstruction_operator.controller.acting import Actor, Order
-from reconstruction_operator.controller.observing import Observer, Subject
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.loop.actor import Actor, Order
+from reconstruction_operator.controller.redis_view.observer import Observer, Subject
 from reconstruction_operator.planning import plan, types
 from reconstruction_operator.telemetry import metrics
 

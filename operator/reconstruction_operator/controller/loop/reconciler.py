@@ -18,17 +18,17 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller import objects
-from reconstruction_operator.controller.acting import Actor, Order, Results
-from reconstruction_operator.controller.admitting import Admission
-from reconstruction_operator.controller.contact import Contact
-from reconstruction_operator.controller.election import Election
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.election import Election
+from reconstruction_operator.controller.kube.status_writer import StatusWriter
+from reconstruction_operator.controller.loop.actor import Actor, Order, Results
+from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.timers import Timers
 from reconstruction_operator.controller.measuring import StepClock
-from reconstruction_operator.controller.observing import Observer, Seen, Subject
-from reconstruction_operator.controller.orphans import Orphans
-from reconstruction_operator.controller.store import Store
-from reconstruction_operator.controller.timers import Timers
-from reconstruction_operator.controller.writing import StatusWriter
+from reconstruction_operator.controller.redis_view.connection import Contact
+from reconstruction_operator.controller.redis_view.observer import Observer, Seen, Subject
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Job, Limits, Observation, Plan
 from reconstruction_operator.state import errors

@@ -20,8 +20,8 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller import objects
-from reconstruction_operator.controller.kubernetes_client import Api, ApiError
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.planning import types as planned
 from reconstruction_operator.state import calls, errors, operator_calls
 from reconstruction_operator.telemetry import metrics, tracing

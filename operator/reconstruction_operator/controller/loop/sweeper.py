@@ -17,10 +17,10 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller import objects
-from reconstruction_operator.controller.kubernetes_client import Api, ApiError
-from reconstruction_operator.controller.orphans import Orphans
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.telemetry import metrics
 

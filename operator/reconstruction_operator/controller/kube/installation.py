@@ -8,8 +8,8 @@ import uuid
 from typing import Final
 
 from reconstruction_operator.api.identity import GROUP, PLURAL
-from reconstruction_operator.controller import objects
-from reconstruction_operator.controller.kubernetes_client import Api, ApiError
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.client import Api, ApiError
 
 _log = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ import signal
 from importlib import metadata
 
 from reconstruction_operator import config
-from reconstruction_operator.controller import health, installation, kubernetes_client, watching
-from reconstruction_operator.controller.kubernetes_client import Api
+from reconstruction_operator.controller import health
+from reconstruction_operator.controller.kube import client, installation, watch
+from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.operating import Operator
 from reconstruction_operator.controller.probes import ProbeServer, application
 from reconstruction_operator.telemetry import metrics
@@ -25,8 +26,8 @@ async def run() -> int:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     version = metadata.version("reconstruction-operator")
     metrics.BUILD.info({"version": version})
-    where = await kubernetes_client.connection()
-    api = Api(where, kubernetes_client.connection)
+    where = await client.connection()
+    api = Api(where, client.connection)
     _log.info("Starting version %s, process %d, API server %s", version, os.getpid(), where.server)
     try:
         view = health.View()
@@ -60,10 +61,10 @@ async def _prepared(api: Api, view: health.View, probes: ProbeServer, stopping: 
         await probes.close()  # before kopf looks for tasks that are left: an open connection is one
 
     try:
-        await watching.watch(
+        await watch.watch(
             operator.store,
             operator.watch_age,
-            kubernetes_client.connection,
+            client.connection,
             namespaces=config.WATCH_NAMESPACES,
             startup=operator.start,
             cleanup=stop,

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
-from reconstruction_operator.controller.kubernetes_client import MERGE_PATCH, ApiError
-from reconstruction_operator.controller.objects import OUR_NAME
-from reconstruction_operator.controller.writing import StatusWriter, Transport
+from reconstruction_operator.controller.kube.client import MERGE_PATCH, ApiError
+from reconstruction_operator.controller.kube.objects import OUR_NAME
+from reconstruction_operator.controller.kube.status_writer import StatusWriter, Transport
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller import objects
+from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.planning.scheduling import Suspicion, suspicion
 from reconstruction_operator.planning.types import Job
 

@@ -16,11 +16,11 @@ from typing import Any, Final, Protocol
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.controller import objects, patches
-from reconstruction_operator.controller.backlog import Backlog, Kind, Pending, kind_of
-from reconstruction_operator.controller.buckets import TokenBucket
-from reconstruction_operator.controller.kubernetes_client import JSON_PATCH, ApiError
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.kube import objects, patches
+from reconstruction_operator.controller.kube.backlog import Backlog, Kind, Pending, kind_of
+from reconstruction_operator.controller.kube.buckets import TokenBucket
+from reconstruction_operator.controller.kube.client import JSON_PATCH, ApiError
+from reconstruction_operator.controller.loop.cache import Store
 from reconstruction_operator.planning.types import Event, Job
 from reconstruction_operator.telemetry import metrics
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from reconstruction_operator.controller import leases
-from reconstruction_operator.controller.kubernetes_client import Api, ApiError
+from reconstruction_operator.controller.kube import leases
+from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)

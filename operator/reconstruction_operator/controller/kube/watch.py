@@ -18,9 +18,9 @@ import aiohttp
 import kopf
 
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
-from reconstruction_operator.controller import objects
-from reconstruction_operator.controller.kubernetes_client import Connection
-from reconstruction_operator.controller.store import Store
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.client import Connection
+from reconstruction_operator.controller.loop.cache import Store
 
 _log = logging.getLogger(__name__)
 

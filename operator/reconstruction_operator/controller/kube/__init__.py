@@ -1,0 +1,1 @@
+"""Kubernetes: client, watch, leader election, status writes and Events."""

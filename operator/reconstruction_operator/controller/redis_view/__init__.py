@@ -1,0 +1,1 @@
+"""What the operator knows from Redis: observations, liveness, epochs, queues."""
