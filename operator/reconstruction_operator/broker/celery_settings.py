@@ -16,10 +16,10 @@ DEFAULT_QUEUE: Final = "celery"  # so that `redis-cli LLEN celery` shows what wa
 TASK_MODULES: Final = (
     "reconstruction_operator.tasks.reconstruction",
     "reconstruction_operator.tasks.cleanup",
-    "reconstruction_operator.tasks.registration",
-    "reconstruction_operator.tasks.exposition",
-    "reconstruction_operator.tasks.last_resort",
-    "reconstruction_operator.tasks.roots",
+    "reconstruction_operator.worker.lifecycle.registration",
+    "reconstruction_operator.worker.lifecycle.metrics_server",
+    "reconstruction_operator.worker.lifecycle.watchdog",
+    "reconstruction_operator.worker.lifecycle.startup_checks",
 )
 PROCESS_TASK: Final = "reconstruction.process"
 CLEANUP_TASK: Final = "reconstruction.cleanup"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from reconstruction_operator.jobfiles import notes
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.tasks.interruption import call_within
 from reconstruction_operator.transfer import delivery
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.worker.attempt.interruption import call_within
 
 logger = logging.getLogger(__name__)
 

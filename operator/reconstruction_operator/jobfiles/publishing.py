@@ -15,7 +15,7 @@ from typing import Any
 from reconstruction_operator.jobfiles.notes import MANIFEST, Owner
 from reconstruction_operator.jobfiles.workspace import Workspace
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind
+from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, Kind
 
 _MANIFEST_VERSION = 1
 _CHUNK_BYTES = 1 << 20

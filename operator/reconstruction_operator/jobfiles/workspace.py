@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind
+from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, Kind
 
 logger = logging.getLogger(__name__)
 

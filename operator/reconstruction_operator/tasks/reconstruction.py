@@ -26,14 +26,14 @@ from reconstruction_operator.contract.steps import STEP_COUNT
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
-from reconstruction_operator.tasks import ending
-from reconstruction_operator.tasks.attempt import Attempt, Order, Publish
-from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of
-from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.interruption import InterruptedRunError
-from reconstruction_operator.tasks.ownership import Ownership
-from reconstruction_operator.tasks.progress import ProgressSender
-from reconstruction_operator.tasks.steps import Reached
+from reconstruction_operator.worker.attempt import ending
+from reconstruction_operator.worker.attempt.driver import Attempt, Order, Publish
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
+from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.interruption import InterruptedRunError
+from reconstruction_operator.worker.attempt.ownership import Ownership
+from reconstruction_operator.worker.attempt.progress import ProgressSender
+from reconstruction_operator.worker.attempt.steps import Reached
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from reconstruction_operator import config
 from reconstruction_operator.jobfiles import deletion
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls
-from reconstruction_operator.tasks import attempt, ending
+from reconstruction_operator.worker.attempt import driver, ending
 
 from tests.real.protocol import world
 from tests.real.protocol.fibers import Fiber
@@ -61,9 +61,9 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     monkeypatch.setattr(config, "WORKER_TTL_SECONDS", 3_600.0)
     monkeypatch.setattr(protocol, "run", calls.run)
     monkeypatch.setattr(protocol, "arun", calls.arun)
-    monkeypatch.setattr(attempt, "choose", world.choose)
-    monkeypatch.setattr(attempt, "call_interruptibly", _at_once)
-    for module in (attempt, deletion):
+    monkeypatch.setattr(driver, "choose", world.choose)
+    monkeypatch.setattr(driver, "call_interruptibly", _at_once)
+    for module in (driver, deletion):
         monkeypatch.setattr(module, "call_within", lambda _, function: function())
     for name in ("_FIRST_PAUSE_SECONDS", "_LAST_PAUSE_SECONDS", "_FORGOTTEN_SECONDS"):
         monkeypatch.setattr(ending, name, 0.0)

@@ -17,7 +17,7 @@ from hypothesis import event, note, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from reconstruction_operator.state import calls, reads, worker_calls
-from reconstruction_operator.tasks.ownership import LIFE
+from reconstruction_operator.worker.attempt.ownership import LIFE
 
 from tests.real.protocol.installation import WORKERS
 from tests.real.protocol.promises import Promises

@@ -19,12 +19,12 @@ from reconstruction_operator.models.interface import ModelFailure, Report, Resul
 from reconstruction_operator.planning.types import End, Job, Observation
 from reconstruction_operator.state.replies import BeatReply, ClaimVerdict, ObservedJob
 from reconstruction_operator.tasks import cleanup
-from reconstruction_operator.tasks.attempt import Attempt, Order
-from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.ownership import Ownership
 from reconstruction_operator.tasks.reconstruction import carry_out
-from reconstruction_operator.tasks.selection import Choice
 from reconstruction_operator.transfer.delivery import OvertakenError
+from reconstruction_operator.worker.attempt.driver import Attempt, Order
+from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.ownership import Ownership
+from reconstruction_operator.worker.model.selection import Choice
 
 from tests.real.protocol.fibers import Fiber
 

@@ -12,7 +12,7 @@ from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.state import calls, reads
-from reconstruction_operator.tasks.last_resort import GRACE_SECONDS
+from reconstruction_operator.worker.lifecycle.watchdog import GRACE_SECONDS
 
 from devcluster import wait_until
 from devcluster.workers import Farm

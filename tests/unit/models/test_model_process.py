@@ -15,7 +15,7 @@ import pytest
 from reconstruction_operator import config
 from reconstruction_operator.models.exchange import Request
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
-from reconstruction_operator.tasks.model_process import run_isolated
+from reconstruction_operator.worker.model.process import run_isolated
 
 from scripts import write_docs
 
@@ -179,7 +179,7 @@ import sys, json
 from pathlib import Path
 from reconstruction_operator.models.exchange import Request
 from reconstruction_operator.models.interface import Work
-from reconstruction_operator.tasks.model_process import run_isolated
+from reconstruction_operator.worker.model.process import run_isolated
 folder = Path(sys.argv[1])
 work = Work((), folder / "scratch", folder / "output", {}, 1)
 run_isolated(Request(sys.argv[2], work, float(sys.argv[3])), report=print, check=lambda: None,

@@ -21,10 +21,10 @@ from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.tasks.cleanup import clean_up
-from reconstruction_operator.tasks.failures import ReconstructionFailedError
-from reconstruction_operator.tasks.ownership import Ownership
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.transfer import delivery
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from reconstruction_operator.worker.attempt.ownership import Ownership
 
 JOB = "0b7c4a9e-job"
 

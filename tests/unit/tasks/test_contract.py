@@ -11,8 +11,8 @@ import pytest
 import redis
 from reconstruction_operator import config
 from reconstruction_operator.services import file_handler, job_manager
-from reconstruction_operator.tasks.failures import ReconstructionFailedError
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 SIX_PAIRS = [
     ("Loading input files", 10),

@@ -22,13 +22,13 @@ from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, operator_calls
-from reconstruction_operator.tasks import ending
-from reconstruction_operator.tasks.failures import ReconstructionFailedError, failure_of
-from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.interruption import Interruption, Kind
-from reconstruction_operator.tasks.ownership import Ownership
-from reconstruction_operator.tasks.steps import Reached
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.worker.attempt import ending
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
+from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.interruption import Interruption, Kind
+from reconstruction_operator.worker.attempt.ownership import Ownership
+from reconstruction_operator.worker.attempt.steps import Reached
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
 WHERE = ending.Where(Reached(STEPS[2], 41, 0.5), 12.3)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state.replies import BeatReply
-from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind
+from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, Kind
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 FINE = BeatReply(owned=True)

@@ -2,7 +2,7 @@
 
 import threading
 
-from reconstruction_operator.tasks.last_resort import LastResort
+from reconstruction_operator.worker.lifecycle.watchdog import LastResort
 
 _GUARD_SECONDS = 30.0  # against hanging
 

@@ -12,11 +12,11 @@ from reconstruction_operator.api.status import Inputs, Outputs
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.types import End
-from reconstruction_operator.tasks.measuring import Measures
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.telemetry import relay
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.relay import Relay
+from reconstruction_operator.worker.attempt.measuring import Measures
 
 Value = Callable[..., float | None]
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from reconstruction_operator.tasks.progress import ProgressSender
+from reconstruction_operator.worker.attempt.progress import ProgressSender
 
 _PATIENCE_SECONDS = 30.0
 

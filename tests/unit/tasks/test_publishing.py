@@ -8,7 +8,7 @@ import pytest
 from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import prepare
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.tasks.interruption import InterruptedRunError
+from reconstruction_operator.worker.attempt.interruption import InterruptedRunError
 
 
 @pytest.mark.usefixtures("jobs_dir")

@@ -9,8 +9,8 @@ import pytest
 import redis
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.state.replies import BeatReply
-from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.steps import Reached, Steps
+from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.steps import Reached, Steps
 
 SHARES = {
     Step.LOAD: 0.1,

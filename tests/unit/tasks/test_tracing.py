@@ -12,9 +12,9 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
-from reconstruction_operator.tasks.tracing import AttemptTrace
 from reconstruction_operator.telemetry import tracing
 from reconstruction_operator.telemetry.tracing import Span
+from reconstruction_operator.worker.attempt.tracing import AttemptTrace
 
 from devcluster.collector import Collector
 

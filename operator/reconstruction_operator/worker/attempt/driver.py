@@ -23,25 +23,25 @@ from reconstruction_operator.models.interface import ModelFailure, Photo, Result
 from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.errors import ProtocolError
-from reconstruction_operator.tasks import ending
-from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.interruption import (
+from reconstruction_operator.transfer import delivery, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.worker.attempt import ending
+from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.interruption import (
     InterruptedRunError,
     Interruption,
     Kind,
     call_interruptibly,
     call_within,
 )
-from reconstruction_operator.tasks.loading import load_photos
-from reconstruction_operator.tasks.measuring import Measures
-from reconstruction_operator.tasks.model_process import run_isolated
-from reconstruction_operator.tasks.selection import Choice, choose
-from reconstruction_operator.tasks.steps import Reached, Steps
-from reconstruction_operator.tasks.threads import usable_threads
-from reconstruction_operator.tasks.tracing import AttemptTrace
-from reconstruction_operator.transfer import delivery, uris
-from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.worker.attempt.loading import load_photos
+from reconstruction_operator.worker.attempt.measuring import Measures
+from reconstruction_operator.worker.attempt.steps import Reached, Steps
+from reconstruction_operator.worker.attempt.tracing import AttemptTrace
+from reconstruction_operator.worker.model.process import run_isolated
+from reconstruction_operator.worker.model.selection import Choice, choose
+from reconstruction_operator.worker.model.threads import usable_threads
 
 logger = logging.getLogger(__name__)
 

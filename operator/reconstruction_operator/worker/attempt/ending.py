@@ -19,12 +19,12 @@ from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
-from reconstruction_operator.tasks.failures import ReconstructionFailedError
-from reconstruction_operator.tasks.heartbeat import Heartbeat
-from reconstruction_operator.tasks.interruption import Interruption, Kind
-from reconstruction_operator.tasks.ownership import Ownership
-from reconstruction_operator.tasks.steps import Reached
 from reconstruction_operator.transfer.delivery import OvertakenError
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.interruption import Interruption, Kind
+from reconstruction_operator.worker.attempt.ownership import Ownership
+from reconstruction_operator.worker.attempt.steps import Reached
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
-from reconstruction_operator.tasks import measuring
-from reconstruction_operator.tasks.interruption import InterruptedRunError, Interruption, Kind
+from reconstruction_operator.worker.attempt import measuring
+from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, Kind
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.models import registry
 from reconstruction_operator.state import calls, connections, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
-from reconstruction_operator.tasks.ownership import LIFE
+from reconstruction_operator.worker.attempt.ownership import LIFE
 
 logger = logging.getLogger(__name__)
 

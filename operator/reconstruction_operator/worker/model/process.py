@@ -20,7 +20,7 @@ from reconstruction_operator import config
 from reconstruction_operator.models import exchange
 from reconstruction_operator.models.exchange import Defect, Exit, Failure, Message, Progress, Request
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
-from reconstruction_operator.tasks.memory import MemoryWatch, megabytes
+from reconstruction_operator.worker.model.memory import MemoryWatch, megabytes
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""The Celery worker's lifecycle: registration, metrics server, watchdog, start-up checks."""

@@ -1,0 +1,1 @@
+"""The model: choice, process, memory and threads."""
