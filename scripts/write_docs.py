@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from reconstruction_operator.api.crd import CATEGORY, PRINTER_COLUMNS, SELECTABLE_FIELDS, SHORT_NAMES, schema
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.contract.outcomes import REASONS
-from reconstruction_operator.planning import reasons as conditions
+from reconstruction_operator.planning.status import reasons as conditions
 from reconstruction_operator.telemetry import metrics, worker_metrics
 
 CHECKOUT = Path(__file__).resolve().parent.parent

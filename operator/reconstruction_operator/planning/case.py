@@ -8,7 +8,7 @@ from datetime import datetime
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.planning.times import whole
+from reconstruction_operator.planning.status.times import whole
 from reconstruction_operator.planning.types import Action, Job, Limits, Observation
 
 

@@ -15,7 +15,9 @@ from typing import Final
 from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Cancel, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning import (
+from reconstruction_operator.planning import validation
+from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.rules import (
     cancelling,
     deadlines,
     dispatching,
@@ -24,14 +26,12 @@ from reconstruction_operator.planning import (
     restarting,
     running,
     suspending,
-    validation,
 )
-from reconstruction_operator.planning.case import Case, Decision, Stage
-from reconstruction_operator.planning.conditions import Facts, conditions
-from reconstruction_operator.planning.events import events
-from reconstruction_operator.planning.messages import sentence
-from reconstruction_operator.planning.orphans import plan_orphan
-from reconstruction_operator.planning.times import earliest, whole
+from reconstruction_operator.planning.rules.orphans import plan_orphan
+from reconstruction_operator.planning.status.conditions import Facts, conditions
+from reconstruction_operator.planning.status.events import events
+from reconstruction_operator.planning.status.messages import sentence
+from reconstruction_operator.planning.status.times import earliest, whole
 from reconstruction_operator.planning.types import (
     Action,
     ForceEnd,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
 from reconstruction_operator.planning.case import Stage
-from reconstruction_operator.planning.conditions import Facts, conditions
-from reconstruction_operator.planning.reasons import CONDITION_REASONS, markdown
+from reconstruction_operator.planning.status.conditions import Facts, conditions
+from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, markdown
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -138,5 +138,5 @@ def test_a_reason_means_one_thing() -> None:
 def test_the_document_shows_the_table() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == markdown(), (
         "docs/conditions.md is not current: python -c "
-        "'from reconstruction_operator.planning.reasons import markdown; print(markdown(), end=\"\")' > docs/conditions.md"
+        "'from reconstruction_operator.planning.status.reasons import markdown; print(markdown(), end=\"\")' > docs/conditions.md"
     )

@@ -18,7 +18,7 @@ from reconstruction_operator.api.status import (
     Status,
 )
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.planning.ends import backoff_seconds
+from reconstruction_operator.planning.rules.ends import backoff_seconds
 from reconstruction_operator.planning.types import Claim, End, Limits, Observation, Plan, Record
 
 Look = Callable[..., Plan]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstruction_operator.planning.eta import eta_seconds
+from reconstruction_operator.planning.status.eta import eta_seconds
 from reconstruction_operator.planning.types import ProgressReport
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from reconstruction_operator.api.spec import Location
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.steps import STEPS
-from reconstruction_operator.planning.events import events
+from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.types import Claim, End, Event, Observation, Plan, ProgressReport, Queue, Record
 
 Look = Callable[..., Plan]

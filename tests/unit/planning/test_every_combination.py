@@ -12,7 +12,7 @@ import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import ConditionType, Failure, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.orphans import plan_orphan
+from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.types import (
     Claim,
     ClearFlags,

@@ -23,7 +23,7 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason, reaso
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning import types as t
 from reconstruction_operator.planning.plan import plan
-from reconstruction_operator.planning.reasons import CONDITION_REASONS
+from reconstruction_operator.planning.status.reasons import CONDITION_REASONS
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LIMITS = t.Limits(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.orphans import plan_orphan
+from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.types import (
     AssertCancelled,
     Claim,

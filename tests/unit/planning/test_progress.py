@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
-from reconstruction_operator.planning.progress import Advance, advance, done, halted
+from reconstruction_operator.planning.status.progress import Advance, advance, done, halted
 from reconstruction_operator.planning.types import Limits, ProgressReport
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

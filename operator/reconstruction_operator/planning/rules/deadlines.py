@@ -7,8 +7,8 @@ from datetime import datetime
 from reconstruction_operator.api.status import ConditionType
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.planning.case import Case, Decision
-from reconstruction_operator.planning.details import closing, resting_stage, with_attempt
-from reconstruction_operator.planning.times import after
+from reconstruction_operator.planning.status.details import closing, resting_stage, with_attempt
+from reconstruction_operator.planning.status.times import after
 from reconstruction_operator.planning.types import TakeClaim
 
 

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
 from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.planning.case import Stage
-from reconstruction_operator.planning.reasons import CONDITION_REASONS, ConditionReason
-from reconstruction_operator.planning.times import whole
+from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, ConditionReason
+from reconstruction_operator.planning.status.times import whole
 
 _T = ConditionType
 

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from reconstruction_operator.api.status import Failure, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, Reason, reason
-from reconstruction_operator.planning import restarting
 from reconstruction_operator.planning.case import Case, Decision, Stage
-from reconstruction_operator.planning.details import at_rest, failure_of, read_inputs, with_attempt
-from reconstruction_operator.planning.progress import advance, done, halted
-from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.rules import restarting
+from reconstruction_operator.planning.status.details import at_rest, failure_of, read_inputs, with_attempt
+from reconstruction_operator.planning.status.progress import advance, done, halted
+from reconstruction_operator.planning.status.times import after, whole
 from reconstruction_operator.planning.types import End, Limits
 
 _AT_ONCE = frozenset({"WORKER_LOST"})  # the worker has been silent for long enough: no further pause

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.cancelling import kept
-from reconstruction_operator.planning.cleaning import order_is_due
+from reconstruction_operator.planning.rules.cancelling import kept
+from reconstruction_operator.planning.rules.cleaning import order_is_due
 from reconstruction_operator.planning.types import (
     Action,
     AssertCancelled,

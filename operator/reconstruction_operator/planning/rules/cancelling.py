@@ -6,9 +6,9 @@ from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.planning.case import Case, Decision, Stage
-from reconstruction_operator.planning.details import claimed, closing, with_attempt
-from reconstruction_operator.planning.running import regain, watch
-from reconstruction_operator.planning.times import after
+from reconstruction_operator.planning.rules.running import regain, watch
+from reconstruction_operator.planning.status.details import claimed, closing, with_attempt
+from reconstruction_operator.planning.status.times import after
 from reconstruction_operator.planning.types import (
     Action,
     AssertCancelled,

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconstruction_operator.planning.case import Case, Decision, Stage
-from reconstruction_operator.planning.deadlines import active_deadline, queue_deadline
-from reconstruction_operator.planning.details import resting_stage, with_attempt
-from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.rules.deadlines import active_deadline, queue_deadline
+from reconstruction_operator.planning.status.details import resting_stage, with_attempt
+from reconstruction_operator.planning.status.times import after, whole
 from reconstruction_operator.planning.types import Dispatch, Limits, PutRecord, Queue
 
 RESEND_ANYWAY_SECONDS = 900.0  # a message that waits this long in a queue that is never empty may be lost as well

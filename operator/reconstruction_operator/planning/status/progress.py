@@ -8,8 +8,8 @@ from datetime import datetime
 from reconstruction_operator.api.display import duration_text, percent_text
 from reconstruction_operator.api.status import ConditionType, Progress, Status
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
-from reconstruction_operator.planning.eta import eta_seconds
-from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.status.eta import eta_seconds
+from reconstruction_operator.planning.status.times import after, whole
 from reconstruction_operator.planning.types import Limits, ProgressReport
 
 _ETA_CHANGE_SECONDS = 5  # a change below this is not worth a write

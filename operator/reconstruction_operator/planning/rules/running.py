@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning import restarting
 from reconstruction_operator.planning.case import Case, Decision, Stage
-from reconstruction_operator.planning.deadlines import active_deadline
-from reconstruction_operator.planning.details import claimed, resting_stage, with_attempt
-from reconstruction_operator.planning.progress import advance
-from reconstruction_operator.planning.times import after
+from reconstruction_operator.planning.rules import restarting
+from reconstruction_operator.planning.rules.deadlines import active_deadline
+from reconstruction_operator.planning.status.details import claimed, resting_stage, with_attempt
+from reconstruction_operator.planning.status.progress import advance
+from reconstruction_operator.planning.status.times import after
 from reconstruction_operator.planning.types import Action, ForceEnd, PutRecord, RequestStop
 
 _STOPPING = {

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.cancelling import kept
 from reconstruction_operator.planning.case import Case
-from reconstruction_operator.planning.cleaning import order_is_due
-from reconstruction_operator.planning.times import after, earliest
+from reconstruction_operator.planning.rules.cancelling import kept
+from reconstruction_operator.planning.rules.cleaning import order_is_due
+from reconstruction_operator.planning.status.times import after, earliest
 from reconstruction_operator.planning.types import (
     Action,
     AssertCancelled,

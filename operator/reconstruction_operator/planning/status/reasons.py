@@ -108,7 +108,7 @@ def markdown() -> str:
     lines = [
         "# Conditions of a ReconstructionJob",
         "",
-        "Made from the table in `planning/reasons.py`. All eleven are there from the operator's first visit, each with",
+        "Made from the table in `planning/status/reasons.py`. All eleven are there from the operator's first visit, each with",
         "`observedGeneration`. `Finished` is true however the job ended. A suspended job is not reconciling, and a",
         "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
         "CamelCase.",

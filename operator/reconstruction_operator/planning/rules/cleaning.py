@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconstruction_operator.planning.dispatching import resend_time
+from reconstruction_operator.planning.rules.dispatching import resend_time
 from reconstruction_operator.planning.types import Limits, Queue, Record
 
 

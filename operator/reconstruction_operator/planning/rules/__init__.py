@@ -1,0 +1,1 @@
+"""Rules: what to do with a job, one module for each situation."""

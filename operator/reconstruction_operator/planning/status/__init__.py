@@ -1,0 +1,1 @@
+"""Status: what to report of a job."""
