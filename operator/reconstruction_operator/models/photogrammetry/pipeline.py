@@ -9,31 +9,18 @@ import numpy as np
 from PIL import Image
 
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
-from reconstruction_operator.models.photogrammetry import (
-    cleanup,
-    colour,
-    depthmaps,
-    export,
-    features,
-    fusion,
-    mapping,
-    matching,
-    orientation,
-    pairs,
-    photos,
-    planesweep,
-    previews,
-    regions,
-    surface,
-    texture,
-    views,
-)
+from reconstruction_operator.models.photogrammetry import photos
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
-from reconstruction_operator.models.photogrammetry.meshes import Mesh, extents, whole_faces
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, planesweep, views
+from reconstruction_operator.models.photogrammetry.output import export, previews
 from reconstruction_operator.models.photogrammetry.parameters import Settings
 from reconstruction_operator.models.photogrammetry.progress import Progress
-from reconstruction_operator.models.photogrammetry.raycast import Caster
-from reconstruction_operator.models.photogrammetry.regions import Ball
+from reconstruction_operator.models.photogrammetry.sparse import features, mapping, matching, orientation, pairs
+from reconstruction_operator.models.photogrammetry.surface.surface import cleanup, regions, surface
+from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh, extents, whole_faces
+from reconstruction_operator.models.photogrammetry.surface.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.surface.regions import Ball
+from reconstruction_operator.models.photogrammetry.texture.texture import colour, texture
 
 _SMOOTHING_ROUNDS = 3
 _FEWEST_FACES = 200

@@ -3,8 +3,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from reconstruction_operator.models.photogrammetry.cameras import Camera, looking_at
-from reconstruction_operator.models.photogrammetry.planesweep import plane_homography
+from reconstruction_operator.models.photogrammetry.dense.planesweep import plane_homography
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 
 UP = np.array([0.0, 1.0, 0.0])
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import trimesh
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry import colour, export, previews, texture
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
-from reconstruction_operator.models.photogrammetry.cameras import Camera, looking_at
-from reconstruction_operator.models.photogrammetry.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.output import export, previews
 from reconstruction_operator.models.photogrammetry.progress import Progress
-from reconstruction_operator.models.photogrammetry.raycast import Caster
-from reconstruction_operator.models.photogrammetry.texture import Atlas
-from reconstruction_operator.models.photogrammetry.views import View
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.texture.texture import colour, texture
+from reconstruction_operator.models.photogrammetry.texture.texture.texture import Atlas
 
 UP = np.array([0.0, 1.0, 0.0])
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.photogrammetry import fusion
 from reconstruction_operator.models.photogrammetry.arrays import Singles
-from reconstruction_operator.models.photogrammetry.cameras import Camera
-from reconstruction_operator.models.photogrammetry.fusion import Cloud
+from reconstruction_operator.models.photogrammetry.dense import fusion
+from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 INTRINSICS = np.array([[100.0, 0.0, 39.5], [0.0, 100.0, 29.5], [0.0, 0.0, 1.0]])
 

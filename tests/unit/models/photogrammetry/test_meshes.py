@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
-from reconstruction_operator.models.photogrammetry import cleanup, orientation
-from reconstruction_operator.models.photogrammetry.cameras import looking_at
-from reconstruction_operator.models.photogrammetry.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.sparse import orientation
+from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
+from reconstruction_operator.models.photogrammetry.surface.surface import cleanup
+from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh
 
 
 def sphere(subdivisions: int = 4, radius: float = 1.0) -> Mesh:

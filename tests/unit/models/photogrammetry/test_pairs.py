@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.models.photogrammetry import pairs
+from reconstruction_operator.models.photogrammetry.sparse import pairs
 
 
 def names(count: int) -> list[str]:

@@ -82,7 +82,7 @@ def _png() -> bytes:
 def test_compression_works_in_a_process_that_has_loaded_pycolmap() -> None:
     # pycolmap brings a zlib of its own; see photogrammetry/colmap.py.
     program = (
-        "from reconstruction_operator.models.photogrammetry.colmap import pycolmap; "
+        "from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap; "
         "import gzip, io, zlib; from PIL import Image; import cv2, numpy; "
         "assert zlib.decompress(zlib.compress(b'0' * 100000)) == gzip.decompress(gzip.compress(b'0' * 100000)); "
         "Image.new('RGB', (64, 64)).save(io.BytesIO(), 'PNG'); "

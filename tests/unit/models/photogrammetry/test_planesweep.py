@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.photogrammetry import aggregation, depthmaps, planesweep
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.cameras import Camera
-from reconstruction_operator.models.photogrammetry.planesweep import COST_SCALE, GreyView
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, planesweep
+from reconstruction_operator.models.photogrammetry.dense.planesweep import COST_SCALE, GreyView
+from reconstruction_operator.models.photogrammetry.sparse import aggregation
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 INTRINSICS = np.array([[120.0, 0.0, 39.5], [0.0, 120.0, 29.5], [0.0, 0.0, 1.0]])
 WALL_DEPTH = 2.3

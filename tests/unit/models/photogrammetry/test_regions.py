@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.photogrammetry import regions
-from reconstruction_operator.models.photogrammetry.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.surface.surface import regions
 
 UP = np.array([0.0, 1.0, 0.0])
 

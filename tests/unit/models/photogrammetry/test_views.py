@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry import views
-from reconstruction_operator.models.photogrammetry.cameras import Camera, looking_at
-from reconstruction_operator.models.photogrammetry.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.dense import views
 from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 UP = np.array([0.0, 1.0, 0.0])
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.cameras import Camera
 from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _SAME_DEPTH = 0.01  # relative difference up to which two views mean the same surface
 _VIEWS_FOR_TWO_WITNESSES = 5  # in smaller sets one agreeing view has to do

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from reconstruction_operator.models.photogrammetry.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 
 def main(points: str, mesh: str, depth: str, trim: str, threads: str) -> None:

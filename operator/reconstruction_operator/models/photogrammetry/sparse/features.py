@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry.colmap import CPU, pycolmap
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
 _FEWEST_FEATURES = 150  # below this as the median there is nothing to match
 _SMALL_PHOTO_PX = 1300  # up to here photos are doubled in size first, which finds more but takes four times as long

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry import aggregation, parallel, planesweep
+from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Singles
+from reconstruction_operator.models.photogrammetry.dense import planesweep
+from reconstruction_operator.models.photogrammetry.dense.planesweep import GreyView
+from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.parameters import Settings
-from reconstruction_operator.models.photogrammetry.planesweep import GreyView
 from reconstruction_operator.models.photogrammetry.progress import Progress
-from reconstruction_operator.models.photogrammetry.views import View
+from reconstruction_operator.models.photogrammetry.sparse import aggregation
 
 _WORST_COST = 0.6 * planesweep.COST_SCALE  # 1 - correlation of the pixel's own window
 _FLATTEST_VARIANCE = 2e-5  # of grey levels 0 to 1

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 COST_SCALE = 1000  # cost units for a correlation that is 1 lower; the worst, -1, costs 2000
 _UNSEEN_COST = 1.1  # 1 - correlation where a neighbour does not see the point: a little worse than no relation

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
-from reconstruction_operator.models.photogrammetry.cameras import Camera
-from reconstruction_operator.models.photogrammetry.meshes import extents
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.surface.surface.meshes import extents
 
 _PLANE_TRIALS = 300
 _PLANE_SAMPLE = 20_000  # points that vote; more do not change the outcome

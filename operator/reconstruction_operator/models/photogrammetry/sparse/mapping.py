@@ -21,8 +21,8 @@ import numpy as np
 
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
-from reconstruction_operator.models.photogrammetry.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.progress import Progress, nearing_the_end
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 _FEWEST_CAMERAS = 3
 _FEWEST_SHARE = 0.3  # of the photos: a smaller part would be a surprise to the user, not a reconstruction

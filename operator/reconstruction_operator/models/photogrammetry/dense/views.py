@@ -11,9 +11,9 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels
-from reconstruction_operator.models.photogrammetry.cameras import Camera
-from reconstruction_operator.models.photogrammetry.mapping import AlignedPhoto, SparseModel
 from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 _BEST_ANGLE_DEG = 8.0  # between two lines of sight: enough for depth, not too much for the look of a patch
 _SIGMA_BELOW_DEG = 4.0

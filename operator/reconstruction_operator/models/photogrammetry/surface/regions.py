@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
-from reconstruction_operator.models.photogrammetry.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _LEAST_CONVERGENCE = 0.05  # smallest eigenvalue of the mean of I - d d^T: below it the cameras look side by side
 _MARGIN = 1.15  # beyond what half of the photos show whole, for objects that just fill the picture

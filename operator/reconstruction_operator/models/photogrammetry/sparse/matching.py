@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconstruction_operator.models.photogrammetry.colmap import CPU, pycolmap
 from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
 
 def match(

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.cameras import Camera, looking_at
-from reconstruction_operator.models.photogrammetry.colour import sample
-from reconstruction_operator.models.photogrammetry.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.raycast import Caster
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.texture.texture.colour import sample
 
 SIZE_PX = 512
 COUNT = 4

@@ -1,0 +1,1 @@
+"""Dense reconstruction: depth maps and their fusion."""

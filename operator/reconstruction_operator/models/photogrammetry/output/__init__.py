@@ -1,0 +1,1 @@
+"""Output: the GLB file and previews."""

@@ -1,0 +1,1 @@
+"""Sparse reconstruction: features, matches, camera poses, orientation."""

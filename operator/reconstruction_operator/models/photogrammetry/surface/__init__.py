@@ -1,0 +1,1 @@
+"""Surface: Poisson reconstruction and mesh clean-up."""

@@ -1,0 +1,1 @@
+"""Texture: UV atlas, colours, baking."""
