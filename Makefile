@@ -35,7 +35,7 @@ lint: setup
 	@.venv/bin/lint-imports
 
 unit: setup
-	@$(PYTHON_BIN) -m pytest tests/unit $(PYTEST_ARGS)
+	@$(PYTHON_BIN) -m pytest tests/unit tests/behaviour -m "not real" $(PYTEST_ARGS)
 
 control-plane: setup
 	@$(PYTHON_BIN) -m devcluster build >/dev/null

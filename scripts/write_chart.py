@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from reconstruction_operator import config
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CHART = "charts/reconstruction-operator"
-_WRITE_DOCS = runpy.run_path(str(CHECKOUT / "scripts" / "write_docs.py"))
 
 # What the chart sets from other values: an entry in `settings` would be overruled in silence.
 FROM_OTHER_VALUES = frozenset(
@@ -107,10 +106,9 @@ def readme() -> str:
 def schema() -> str:
     """values.schema.json with the names of today's settings."""
     content = json.loads((CHECKOUT / CHART / "values.schema.json").read_text())
-    source = (CHECKOUT / _WRITE_DOCS["CONFIG"]).read_text()
     content["definitions"]["settings"]["properties"] = {
         setting.name: {"type": ["string", "number", "boolean", "null"], "description": setting.meaning}
-        for setting in _WRITE_DOCS["settings"](source)
+        for setting in config.TABLE
         if setting.name not in FROM_OTHER_VALUES
     }
     return json.dumps(content, indent=2) + "\n"

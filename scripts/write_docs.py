@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
+from reconstruction_operator import config
 from reconstruction_operator.api.crd import CATEGORY, PRINTER_COLUMNS, SELECTABLE_FIELDS, SHORT_NAMES, schema
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.contract.outcomes import REASONS
@@ -18,37 +17,6 @@ from reconstruction_operator.telemetry import metrics, worker_metrics
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIG = "operator/reconstruction_operator/config.py"
-_READERS = {"_text", "_number", "_integer", "_choice", "_address", "_names", "_grants"}
-
-
-class Setting(NamedTuple):
-    """One environment variable."""
-
-    section: str
-    name: str
-    default: str  # as the code has it
-    choices: str
-    meaning: str
-
-
-def settings(source: str) -> Iterator[Setting]:
-    """The settings in the source of `config.py`: each an assignment, with a comment at its end that says what it is."""
-    lines = source.splitlines()
-    headings = {number: line.strip("# -") for number, line in enumerate(lines, 1) if line.startswith("# ---")}
-    for statement in ast.parse(source).body:
-        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.value, ast.Call):
-            continue
-        call = statement.value
-        if not isinstance(call.func, ast.Name) or call.func.id not in _READERS:
-            continue
-        comment = re.search(r"#(?! noqa) (.*)", lines[(statement.end_lineno or 0) - 1].replace("  # noqa: S104", ""))
-        yield Setting(
-            section=headings[max(number for number in headings if number < statement.lineno)],
-            name=ast.literal_eval(call.args[0]),
-            default=ast.unparse(call.args[1]).strip("'"),
-            choices=", ".join(f"`{each}`" for each in ast.literal_eval(call.args[2])) if len(call.args) > 2 else "",  # noqa: PLR2004  # _choice's third
-            meaning=comment[1] if comment else "",
-        )
 
 
 def settings_page() -> str:
@@ -59,14 +27,14 @@ def settings_page() -> str:
         f"Every setting is an environment variable. This table is made from `{CONFIG}` by `make docs`.",
     ]
     section = ""
-    for setting in settings((CHECKOUT / CONFIG).read_text()):
+    for setting in config.TABLE:
         if setting.section != section:
             section = setting.section
-            parts += ["", f"## {section}", "", "| variable | default | meaning |", "|---|---|---|"]
+            parts += ["", f"## {section}", "", "| variable | default | unit | meaning |", "|---|---|---|---|"]
         default = f"`{setting.default}`" if setting.default else "(empty)"
-        choices = f"{setting.choices}: " if setting.choices else ""
+        choices = "".join(f"`{each}`, " for each in setting.choices).removesuffix(", ")
         meaning = setting.meaning.replace("<", "&lt;")  # or a reader of Markdown takes it for a tag
-        parts.append(f"| `{setting.name}` | {default} | {choices}{meaning} |")
+        parts.append(f"| `{setting.name}` | {default} | {choices or setting.unit.lower()} | {meaning} |")
     return "\n".join(parts) + "\n"
 
 

@@ -1,6 +1,6 @@
 """The Celery application: `celery -A reconstruction_operator.celery_app worker`.
 
-A plain worker consumes `<pool>-high`, `<pool>` and `<pool>-low` of the pools in `config.WORKER_POOLS`, in that order. The
+A plain worker consumes `<pool>-high`, `<pool>` and `<pool>-low` of the pools in `config.settings.WORKER_POOLS`, in that order. The
 tasks are imported by the worker when it starts, so that the operator's image can import this module without them.
 """
 

@@ -39,23 +39,23 @@ def _queue(name: str) -> Queue:
 def settings() -> dict[str, Any]:
     """For `app.conf.update`, from `config` as it is now."""
     transport.install()
-    broker_tls = connections.tls_options(config.CELERY_BROKER_URL)
-    result_tls = connections.tls_options(config.CELERY_RESULT_BACKEND)
+    broker_tls = connections.tls_options(config.settings.CELERY_BROKER_URL)
+    result_tls = connections.tls_options(config.settings.CELERY_RESULT_BACKEND)
     chosen: dict[str, Any] = {
-        "broker_url": config.CELERY_BROKER_URL,
+        "broker_url": config.settings.CELERY_BROKER_URL,
         "broker_transport_options": connections.broker_transport_options(),
-        "broker_connection_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "broker_connection_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a worker waits for Redis for as long as it takes
         # A Redis that refuses (it is full, or read-only after a fail-over) is as one that is away: else it ends the worker,
         # or leaves one that takes nothing any more, while it waits for its pool.
         "broker_channel_error_retry": True,
-        "result_backend": config.CELERY_RESULT_BACKEND,
+        "result_backend": config.settings.CELERY_RESULT_BACKEND,
         "result_backend_transport_options": connections.result_transport_options(),
         "result_backend_always_retry": True,  # else a report raises at once while Redis is away
-        "result_expires": config.RESULT_EXPIRES_SECONDS,
-        "redis_socket_timeout": config.REDIS_TIMEOUT_SECONDS,
-        "redis_socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "result_expires": config.settings.RESULT_EXPIRES_SECONDS,
+        "redis_socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
+        "redis_socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "redis_backend_health_check_interval": connections.HEALTH_CHECK_SECONDS,
         # Nothing but JSON is ever read or written: a message can hold no code.
         "task_serializer": "json",
@@ -63,16 +63,16 @@ def settings() -> dict[str, Any]:
         "accept_content": ["json"],
         "result_accept_content": ["json"],
         "task_default_queue": DEFAULT_QUEUE,
-        "task_queues": tuple(_queue(name) for name in pool_queues(config.WORKER_POOLS)),
+        "task_queues": tuple(_queue(name) for name in pool_queues(config.settings.WORKER_POOLS)),
         # A message is acknowledged when its task is over, and no worker holds one that another could run. What comes
         # twice finds the claim; what never comes is sent again by the operator.
         "task_acks_late": True,
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that is cut off goes on
-        "worker_soft_shutdown_timeout": config.DRAIN_SECONDS,
+        "worker_soft_shutdown_timeout": config.settings.DRAIN_SECONDS,
         "imports": TASK_MODULES,
     }
-    if not connections.is_socket(config.CELERY_RESULT_BACKEND):
+    if not connections.is_socket(config.settings.CELERY_RESULT_BACKEND):
         chosen["redis_socket_keepalive"] = True
     if broker_tls:
         chosen["broker_use_ssl"] = broker_tls

@@ -47,7 +47,7 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
     repaired = False
     with connections.broker_client() as client:
         for name, kind in wanted.items():
-            key = f"{config.REDIS_KEY_PREFIX}{name}"
+            key = f"{config.settings.REDIS_KEY_PREFIX}{name}"
             found = str(client.type(key))
             if found not in (kind, *_UNTYPED):
                 logger.error("the Redis key %s is a %s where a %s belongs: it is removed", key, found, kind)

@@ -20,7 +20,7 @@ def _name(kind: str, value: str) -> str:
 class Keys:
     """Key names under one prefix. Each method raises ValueError for an id that must not become a key."""
 
-    prefix: str = field(default_factory=lambda: config.REDIS_KEY_PREFIX)
+    prefix: str = field(default_factory=lambda: config.settings.REDIS_KEY_PREFIX)
 
     def _of_job(self, kind: str, job_id: str) -> str:
         return f"{self.prefix}{kind}:{check_job_id(job_id)}"
@@ -29,7 +29,7 @@ class Keys:
         return f"{self.prefix}{kind}:{_name('task id', task_id)}"
 
     def record(self, job_id: str) -> str:
-        """The operator's wish for the job: JSON (`planning.types.Record`), no TTL."""
+        """The operator's wish for the job: JSON (`contract.records.Record`), no TTL."""
         return self._of_job("job", job_id)
 
     def cancel_request(self, job_id: str) -> str:
@@ -45,7 +45,7 @@ class Keys:
         return self._of_job("cleaned", job_id)
 
     def claim(self, task_id: str) -> str:
-        """Who has begun the attempt: JSON (`planning.types.Claim`), given once."""
+        """Who has begun the attempt: JSON (`contract.records.Claim`), given once."""
         return self._of_task("claim", task_id)
 
     def alive(self, task_id: str) -> str:
@@ -57,7 +57,7 @@ class Keys:
         return self._of_task("stop", task_id)
 
     def end(self, task_id: str) -> str:
-        """How the attempt ended: JSON (`planning.types.End`), written once."""
+        """How the attempt ended: JSON (`contract.records.End`), written once."""
         return self._of_task("end", task_id)
 
     def records(self, install_id: str) -> str:

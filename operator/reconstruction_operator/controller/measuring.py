@@ -7,8 +7,9 @@ from datetime import datetime
 from prometheus_client import Histogram
 
 from reconstruction_operator.api.status import Status
+from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.contract.steps import STEPS
-from reconstruction_operator.planning.types import Job, ProgressReport
+from reconstruction_operator.planning.types import Job
 from reconstruction_operator.telemetry import metrics
 
 _STEP_NAMES = {step.index: step.name for step in STEPS}

@@ -16,6 +16,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller import measuring, tracing
 from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.election import Election
@@ -35,7 +36,7 @@ from reconstruction_operator.controller.redis_view.liveness import LivenessTrack
 from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.controller.redis_view.queues import QueueWatch
 from reconstruction_operator.controller.supervising import LoopLag, Supervisor
-from reconstruction_operator.planning.types import Event, Job, Limits, Record
+from reconstruction_operator.planning.types import Event, Job, Limits
 from reconstruction_operator.state import connections
 
 _log = logging.getLogger(__name__)
@@ -49,13 +50,13 @@ _GAP_SECONDS: Final = 5.0  # between two looks at a silent worker: more, and its
 def limits() -> Limits:
     """The settings that plans depend on."""
     return Limits(
-        lost_after_seconds=config.LOST_AFTER_SECONDS,
-        epoch_grace_seconds=config.EPOCH_GRACE_SECONDS,
-        resend_seconds=config.RESEND_SECONDS,
-        backoff_seconds=config.BACKOFF_SECONDS,
-        backoff_max_seconds=config.BACKOFF_MAX_SECONDS,
+        lost_after_seconds=config.settings.LOST_AFTER_SECONDS,
+        epoch_grace_seconds=config.settings.EPOCH_GRACE_SECONDS,
+        resend_seconds=config.settings.RESEND_SECONDS,
+        backoff_seconds=config.settings.BACKOFF_SECONDS,
+        backoff_max_seconds=config.settings.BACKOFF_MAX_SECONDS,
         cancel_ttl_seconds=config.CANCEL_TTL_SECONDS,
-        progress_seconds=config.PROGRESS_SECONDS,
+        progress_seconds=config.settings.PROGRESS_SECONDS,
     )
 
 
@@ -79,10 +80,10 @@ class Operator:
         self.store = Store()
         self.election = Election(
             api,
-            namespace=config.OPERATOR_NAMESPACE,
-            name=config.LEASE_NAME,
+            namespace=config.settings.OPERATOR_NAMESPACE,
+            name=config.settings.LEASE_NAME,
             identity=me,
-            duration_seconds=config.LEASE_SECONDS,
+            duration_seconds=config.settings.LEASE_SECONDS,
         )
         timers = Timers()
         liveness = LivenessTracker(_GAP_SECONDS)
@@ -91,13 +92,13 @@ class Operator:
         self.writer = StatusWriter(
             api,
             self.store,
-            writes_per_second=config.WRITES_PER_SECOND,
+            writes_per_second=config.settings.WRITES_PER_SECOND,
             allowed=self.leading,
             stored=self._stored,
             again=lambda key, seconds: timers.wake(key, time.monotonic() + seconds),
         )
         self.poster = EventPoster(api, self.writer, instance=me)
-        self.admission = Admission(self.store, window=config.DISPATCH_WINDOW)
+        self.admission = Admission(self.store, window=config.settings.DISPATCH_WINDOW)
         self.orphans = Orphans(
             self.observer, self.actor, limits=limits(), ours=lambda record: _watched(record, install_id, namespaces)
         )
@@ -109,7 +110,7 @@ class Operator:
             keys=keys,
             install_id=install_id,
             namespaces=namespaces,
-            periods=Periods(config.SWEEP_SECONDS, config.LIST_SECONDS),
+            periods=Periods(config.settings.SWEEP_SECONDS, config.settings.LIST_SECONDS),
             fence=lambda: self.election.fence,
         )
         self.contact = Contact(
@@ -144,7 +145,7 @@ class Operator:
                 timers=timers,
             ),
             limits=limits(),
-            batch_seconds=config.BATCH_SECONDS,
+            batch_seconds=config.settings.BATCH_SECONDS,
             sweep=self.sweeper.ask,
         )
 
@@ -168,7 +169,7 @@ class Operator:
             self.observer,
             self.election,
             self.contact,
-            period_seconds=min(1.0, config.LOST_AFTER_SECONDS / _HEARTBEAT_LOOKS),
+            period_seconds=min(1.0, config.settings.LOST_AFTER_SECONDS / _HEARTBEAT_LOOKS),
         )
         start("heartbeats", beats)
         start("election", self.election.run())

@@ -33,8 +33,8 @@ async def run() -> int:
         view = health.View()
         probes = ProbeServer(
             application(health=view.health, readiness=view.readiness, measure=view.measure),
-            host=config.PROBE_HOST,
-            port=config.PROBE_PORT,
+            host=config.settings.PROBE_HOST,
+            port=config.settings.PROBE_PORT,
         )
         _log.info("Probes and metrics on port %d", await probes.start())
         try:
@@ -65,7 +65,7 @@ async def _prepared(api: Api, view: health.View, probes: ProbeServer, stopping: 
             operator.store,
             operator.watch_age,
             client.connection,
-            namespaces=config.WATCH_NAMESPACES,
+            namespaces=config.settings.WATCH_NAMESPACES,
             startup=operator.start,
             cleanup=stop,
             stopping=stopping,
@@ -81,7 +81,7 @@ async def _prepared(api: Api, view: health.View, probes: ProbeServer, stopping: 
 
 async def _prepare(api: Api, stopping: asyncio.Event) -> Operator:
     await installation.wait_for_resource(api)
-    lease = (config.OPERATOR_NAMESPACE, config.LEASE_NAME)
-    install_id = await installation.install_id(api, config.INSTALL_ID, lease)
+    lease = (config.settings.OPERATOR_NAMESPACE, config.settings.LEASE_NAME)
+    install_id = await installation.install_id(api, config.settings.INSTALL_ID, lease)
     _log.info("Install id %s", install_id)
-    return Operator(api, install_id=install_id, namespaces=config.WATCH_NAMESPACES, stopping=stopping)
+    return Operator(api, install_id=install_id, namespaces=config.settings.WATCH_NAMESPACES, stopping=stopping)

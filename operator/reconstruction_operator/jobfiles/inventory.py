@@ -17,6 +17,7 @@ import redis
 from redis.exceptions import RedisError
 
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import calls, worker_calls
@@ -59,7 +60,7 @@ class Inventory:
         finish_deletions()
 
 
-def report(client: redis.Redis, keys: Keys, owners: Iterable[notes.Owner]) -> int:
+def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:
     """Say whose folders there are; returns how many.
 
     Raises:

@@ -8,64 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.services import file_handler
 
 OWNER = "owner.json"
 MANIFEST = "manifest.json"
 _MAX_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The operator's job that a folder belongs to; `attempt` is the newest that was begun in it."""
-
-    job_id: str
-    install_id: str
-    namespace: str
-    name: str
-    queue: str
-    attempt: int
-
-    @classmethod
-    def of(cls, job_id: str, envelope: Envelope) -> Owner:
-        """The owner of what an attempt writes."""
-        return cls(
-            job_id, envelope.install_id, envelope.namespace, envelope.name, envelope.queue, attempt=envelope.attempt
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """As it lies in the file."""
-        return {
-            "jobId": self.job_id,
-            "installId": self.install_id,
-            "namespace": self.namespace,
-            "name": self.name,
-            "queue": self.queue,
-            "attempt": self.attempt,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Owner:
-        """The owner of that content.
-
-        Raises:
-            KeyError, TypeError, ValueError: it is none.
-
-        """
-        job_id, *texts = [data[name] for name in ("jobId", "installId", "namespace", "name", "queue")]
-        attempt = data["attempt"]
-        if not all(isinstance(text, str) for text in texts) or type(attempt) is not int or attempt < 1:
-            raise ValueError("not an owner")
-        install_id, namespace, name, queue = texts
-        return cls(check_job_id(job_id), install_id, namespace, name, queue, attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +67,7 @@ def owners() -> Iterator[Owner]:
         OSError: the job folders cannot be listed.
 
     """
-    for folder in Path(config.JOBS_DIR).iterdir():
+    for folder in Path(config.settings.JOBS_DIR).iterdir():
         owner = _owner(folder)
         if owner is not None and owner.job_id == folder.name:
             yield owner

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconstruction_operator.jobfiles.notes import MANIFEST, Owner
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles.notes import MANIFEST
 from reconstruction_operator.jobfiles.workspace import Workspace
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, Kind

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Spec, queue_name
-from reconstruction_operator.api.status import Inputs, Outputs, Status
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 
 # --- The job, as the API server last showed it -----------------------------------------------------------------------
 
@@ -48,59 +48,6 @@ class Job:
 
 
 # --- What was observed in Redis ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """`job:{job_id}`: the attempt that the operator wants, and when its message was sent."""
-
-    install_id: str
-    namespace: str
-    name: str
-    attempt: int
-    queue: str
-    sent_at: datetime | None = None  # of that attempt's newest message; None: not sent yet
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """`claim:{task_id}`: who has begun the attempt."""
-
-    token: str
-    owner: str  # a worker's node name, or "operator: …"
-    by_operator: bool
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """`end:{task_id}`: how the attempt ended; the one truth about it."""
-
-    outcome: Outcome
-    reason: str = ""  # a code of api.outcomes; empty for success
-    message: str = ""
-    at: datetime | None = None
-    worker: str = ""
-    simulated: bool = False
-    inputs: Inputs | None = None
-    outputs: Outputs | None = None
-    quality: Mapping[str, str] = field(default_factory=dict)
-    files_left: bool = False  # of a cancelled job: the worker could not delete them
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressReport:
-    """The newest PROGRESS meta of the attempt. A view: no decision about an end rests on it."""
-
-    percent: int
-    step: str
-    step_index: int
-    fraction: float  # of the whole run's time, 0.0 to 1.0, as the model's step shares say
-    started_at: datetime | None
-    at: datetime | None
-    message: str = ""
-    worker: str = ""
-    inputs: Inputs | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _DELETE_SECONDS = 10.0  # somebody who still writes there can spoil many tries
 
 def job_dir(job_id: str) -> Path:
     """All of the job."""
-    return Path(config.JOBS_DIR) / check_job_id(job_id)
+    return Path(config.settings.JOBS_DIR) / check_job_id(job_id)
 
 
 def input_dir(job_id: str) -> Path:
@@ -80,7 +80,7 @@ def delete_job_files(job_id: str) -> bool:
 
 def condemned() -> Iterator[Path]:
     """The folders that were a job's until their deletion began. Others may be deleting them just now."""
-    return Path(config.JOBS_DIR).glob(f"{_CONDEMNED}*")
+    return Path(config.settings.JOBS_DIR).glob(f"{_CONDEMNED}*")
 
 
 def set_aside(path: Path, prefix: str) -> Path | None:

@@ -37,7 +37,7 @@ return 1
 
 @functools.cache
 def get_redis_client() -> redis.Redis:
-    """The client of the job state, made from `config.REDIS_STATE_DB` at the first call. `cache_clear()` forgets it."""
+    """The client of the job state, made from `config.settings.REDIS_STATE_DB` at the first call. `cache_clear()` forgets it."""
     return connections.state_client()
 
 

@@ -46,13 +46,13 @@ class _AsyncBehindSentinel(redis.asyncio.Redis):
 
 
 def state_client() -> redis.Redis:
-    """A client of the job state (`config.REDIS_STATE_DB`)."""
-    return _client(config.REDIS_STATE_DB)
+    """A client of the job state (`config.settings.REDIS_STATE_DB`)."""
+    return _client(config.settings.REDIS_STATE_DB)
 
 
 def broker_client() -> redis.Redis:
-    """A client of the broker (`config.CELERY_BROKER_URL`), beside kombu's own."""
-    return _client(config.CELERY_BROKER_URL)
+    """A client of the broker (`config.settings.CELERY_BROKER_URL`), beside kombu's own."""
+    return _client(config.settings.CELERY_BROKER_URL)
 
 
 def _client(url: str) -> redis.Redis:
@@ -64,18 +64,18 @@ def _client(url: str) -> redis.Redis:
     watch = cast("Any", redis.sentinel.Sentinel)(
         sentinels, sentinel_kwargs=_sentinel_options(redis.retry.Retry(NoBackoff(), 0)), **options, **credentials
     )
-    client: redis.Redis = watch.master_for(config.REDIS_SENTINEL_MASTER, redis_class=_BehindSentinel)
+    client: redis.Redis = watch.master_for(config.settings.REDIS_SENTINEL_MASTER, redis_class=_BehindSentinel)
     return client
 
 
 def async_state_client() -> redis.asyncio.Redis:
     """The same on an event loop."""
-    return _async_client(config.REDIS_STATE_DB)
+    return _async_client(config.settings.REDIS_STATE_DB)
 
 
 def async_results_client() -> redis.asyncio.Redis:
-    """A client of Celery's results (`config.CELERY_RESULT_BACKEND`)."""
-    return _async_client(config.CELERY_RESULT_BACKEND)
+    """A client of Celery's results (`config.settings.CELERY_RESULT_BACKEND`)."""
+    return _async_client(config.settings.CELERY_RESULT_BACKEND)
 
 
 def _async_client(url: str) -> redis.asyncio.Redis:
@@ -89,7 +89,9 @@ def _async_client(url: str) -> redis.asyncio.Redis:
         **options,
         **credentials,
     )
-    client: redis.asyncio.Redis = watch.master_for(config.REDIS_SENTINEL_MASTER, redis_class=_AsyncBehindSentinel)
+    client: redis.asyncio.Redis = watch.master_for(
+        config.settings.REDIS_SENTINEL_MASTER, redis_class=_AsyncBehindSentinel
+    )
     return client
 
 
@@ -102,11 +104,11 @@ def _options(url: str) -> dict[str, Any]:
     options = {
         "decode_responses": True,
         "encoding_errors": "replace",  # a value that is no text must not hide those that were read with it
-        "socket_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "health_check_interval": HEALTH_CHECK_SECONDS,
     }
     if not is_socket(url):
-        options |= {"socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS, "socket_keepalive": True}
+        options |= {"socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS, "socket_keepalive": True}
     return options
 
 
@@ -135,22 +137,22 @@ def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
 def _sentinel_options(retry: redis.retry.Retry | redis.asyncio.retry.Retry) -> dict[str, Any]:
     """For the connections to the sentinels themselves. When one is down the next is asked at once."""
     options: dict[str, Any] = {
-        "socket_timeout": config.REDIS_TIMEOUT_SECONDS,
-        "socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
+        "socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "retry": retry,
     }
-    if config.REDIS_SENTINEL_PASSWORD:
-        options["password"] = config.REDIS_SENTINEL_PASSWORD
+    if config.settings.REDIS_SENTINEL_PASSWORD:
+        options["password"] = config.settings.REDIS_SENTINEL_PASSWORD
     return options
 
 
 def broker_transport_options() -> dict[str, Any]:
     """Options for kombu: an untuned broker connection may block for 19 s, or for ever, while Redis is away."""
     options: dict[str, Any] = {
-        "visibility_timeout": config.VISIBILITY_TIMEOUT_SECONDS,
+        "visibility_timeout": config.settings.VISIBILITY_TIMEOUT_SECONDS,
         "queue_order_strategy": "priority",  # in the order of the queues: high before normal before low
-        "socket_timeout": config.REDIS_TIMEOUT_SECONDS,
-        "socket_connect_timeout": config.REDIS_TIMEOUT_SECONDS,
+        "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
+        "socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "socket_keepalive": True,
         "health_check_interval": HEALTH_CHECK_SECONDS,
         # Publishing, and connecting for it: one try more, at once.
@@ -159,21 +161,21 @@ def broker_transport_options() -> dict[str, Any]:
         "interval_step": 0.2,
         "interval_max": 0.2,
     }
-    return options | _common(config.CELERY_BROKER_URL)
+    return options | _common(config.settings.CELERY_BROKER_URL)
 
 
 def result_transport_options() -> dict[str, Any]:
     """Celery's options for the result backend."""
-    return _common(config.CELERY_RESULT_BACKEND)
+    return _common(config.settings.CELERY_RESULT_BACKEND)
 
 
 def _common(url: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if config.REDIS_KEY_PREFIX:
-        options["global_keyprefix"] = config.REDIS_KEY_PREFIX
+    if config.settings.REDIS_KEY_PREFIX:
+        options["global_keyprefix"] = config.settings.REDIS_KEY_PREFIX
     if url.startswith(_SENTINEL):
         sentinel_options = _sentinel_options(redis.retry.Retry(NoBackoff(), 0))
-        options |= {"master_name": config.REDIS_SENTINEL_MASTER, "sentinel_kwargs": sentinel_options}
+        options |= {"master_name": config.settings.REDIS_SENTINEL_MASTER, "sentinel_kwargs": sentinel_options}
     return options
 
 

@@ -14,7 +14,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
-from reconstruction_operator.planning.types import End, Record
+from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.state import scripts, stored
 from reconstruction_operator.state.calls import Call, Script
 from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
@@ -54,7 +54,7 @@ def _nothing(_rest: list[Any]) -> None:
 
 
 def _retention() -> int:
-    return milliseconds(config.PROTOCOL_RETENTION_SECONDS)
+    return milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS)
 
 
 def _owner(end: End) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.planning.types import Record
+from reconstruction_operator.contract.records import Record
 from reconstruction_operator.state import scripts, stored
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import UnexpectedReplyError

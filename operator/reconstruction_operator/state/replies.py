@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import StopReason
-from reconstruction_operator.planning.types import Claim, End, Record
+from reconstruction_operator.contract.records import Claim, End, Record
 
 
 class ClaimVerdict(enum.StrEnum):

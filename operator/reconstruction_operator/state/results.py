@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.contract.steps import STEP_COUNT
-from reconstruction_operator.planning.types import ProgressReport
 from reconstruction_operator.state import scripts, stored
 from reconstruction_operator.state.calls import Call, arun
 
@@ -34,7 +34,7 @@ class Resync:
 
 def result_key(task_id: str) -> str:
     """The key under which, and the channel on which, Celery publishes a task's state."""
-    prefix = config.REDIS_KEY_PREFIX
+    prefix = config.settings.REDIS_KEY_PREFIX
     if prefix and prefix[-1] not in ":_-.":
         prefix += "_"  # as Celery's result backend does, other than kombu
     return f"{prefix}{_RESULT}{task_id}"

@@ -7,7 +7,7 @@ from typing import Final
 
 from reconstruction_operator.state.calls import Script
 
-_FOLDER: Final = resources.files("reconstruction_operator.services.protocol") / "lua"
+_FOLDER: Final = resources.files("reconstruction_operator.state") / "lua"
 
 
 def _text(name: str) -> str:

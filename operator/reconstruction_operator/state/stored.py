@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.types import Claim, End, Record
+from reconstruction_operator.contract.records import Claim, End, Record
 
 MESSAGE_CHARS: Final = 1_024
 FILES: Final = 16

@@ -13,8 +13,7 @@ from typing import Any, Final
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
-from reconstruction_operator.jobfiles.notes import Owner
-from reconstruction_operator.planning.types import End
+from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.state import scripts, stored
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import UnexpectedReplyError
@@ -123,7 +122,7 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
             _checked(token),
             end.worker,
             _text(attempt),
-            milliseconds(config.PROTOCOL_RETENTION_SECONDS),
+            milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS),
             end.outcome.value,
             stored.dump_end(token, end),
         ),
@@ -134,7 +133,7 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
 def register_worker(
     keys: Keys, *, node: str, queues: tuple[str, ...], models: tuple[str, ...], version: str, concurrency: int
 ) -> Call[str]:
-    """Say that this worker takes messages of those queues; to be repeated within `config.WORKER_TTL_SECONDS`.
+    """Say that this worker takes messages of those queues; to be repeated within `config.settings.WORKER_TTL_SECONDS`.
 
     The answer is another one when Redis may have forgotten things meanwhile; empty until an operator has noticed.
     """
@@ -142,7 +141,7 @@ def register_worker(
     return Call(
         scripts.REGISTER_WORKER,
         (keys.worker(node), keys.workers(), keys.draining(node), keys.epoch()),
-        (node, milliseconds(config.WORKER_TTL_SECONDS), json.dumps(said)),
+        (node, milliseconds(config.settings.WORKER_TTL_SECONDS), json.dumps(said)),
         lambda reply: reply if isinstance(reply, str) else "",
     )
 
@@ -186,7 +185,7 @@ def start_draining(keys: Keys, node: str, life: str, seconds: float) -> Call[Non
     return Call(
         scripts.START_DRAINING,
         (keys.draining(node),),
-        (life, after_ms, after_ms + milliseconds(config.WORKER_TTL_SECONDS)),
+        (life, after_ms, after_ms + milliseconds(config.settings.WORKER_TTL_SECONDS)),
         _nothing,
     )
 
@@ -196,7 +195,7 @@ def mark_cleaned(keys: Keys, job_id: str) -> Call[None]:
     return Call(
         scripts.MARK_CLEANED,
         (keys.cleaned(job_id), keys.record(job_id)),
-        (milliseconds(config.PROTOCOL_RETENTION_SECONDS),),
+        (milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS),),
         _nothing,
     )
 
@@ -206,7 +205,7 @@ def _nothing(_reply: Any) -> None:
 
 
 def _ttls() -> tuple[int, int]:
-    return milliseconds(config.PROTOCOL_RETENTION_SECONDS), milliseconds(config.ALIVE_TTL_SECONDS)
+    return milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS), milliseconds(config.settings.ALIVE_TTL_SECONDS)
 
 
 def _text(attempt: int | None) -> str:

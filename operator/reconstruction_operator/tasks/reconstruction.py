@@ -22,8 +22,8 @@ from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.broker import acknowledging
 from reconstruction_operator.contract.envelope import Envelope, EnvelopeError
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEP_COUNT
-from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
 from reconstruction_operator.worker.attempt import ending
@@ -135,12 +135,12 @@ def _run(
     heartbeat = Heartbeat(
         beat=ownership.beat,
         cancelled=ownership.cancelled,
-        every_seconds=config.BEAT_SECONDS,
-        drain_seconds=config.DRAIN_SECONDS,
+        every_seconds=config.settings.BEAT_SECONDS,
+        drain_seconds=config.settings.DRAIN_SECONDS,
         first=first,
     )
     flush_seconds = _FLUSH_SECONDS if _in_worker(task) else _DIRECT_FLUSH_SECONDS
-    patience_seconds = config.VISIBILITY_TIMEOUT_SECONDS if _in_worker(task) else _DIRECT_PATIENCE_SECONDS
+    patience_seconds = config.settings.VISIBILITY_TIMEOUT_SECONDS if _in_worker(task) else _DIRECT_PATIENCE_SECONDS
     with heartbeat, ProgressSender(_sender(task), flush_seconds=flush_seconds) as sender:
         attempt = Attempt(order, heartbeat, _publisher(order, sender))
         return carry_out(order, attempt, ownership, heartbeat, patience_seconds=patience_seconds)

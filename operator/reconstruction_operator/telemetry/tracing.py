@@ -91,7 +91,7 @@ def of_job(job_id: str) -> Place:
 
 def enabled() -> bool:
     """Whether there is somebody to send traces to."""
-    return bool(config.OTEL_EXPORTER_OTLP_ENDPOINT)
+    return bool(config.settings.OTEL_EXPORTER_OTLP_ENDPOINT)
 
 
 def emit(span: Span) -> None:
@@ -179,8 +179,8 @@ _exporters: dict[int, Exporter] = {}  # by process: threads do not survive a for
 def _exporter() -> Exporter:
     found = _exporters.get(os.getpid())
     if found is None:
-        headers = dict(one.split("=", 1) for one in config.OTEL_EXPORTER_OTLP_HEADERS if "=" in one)
-        found = _exporters[os.getpid()] = Exporter(config.OTEL_EXPORTER_OTLP_ENDPOINT, headers)
+        headers = dict(one.split("=", 1) for one in config.settings.OTEL_EXPORTER_OTLP_HEADERS if "=" in one)
+        found = _exporters[os.getpid()] = Exporter(config.settings.OTEL_EXPORTER_OTLP_ENDPOINT, headers)
     return found
 
 

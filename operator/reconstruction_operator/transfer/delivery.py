@@ -115,13 +115,13 @@ def _target(uri: str, namespace: str) -> Path:
     if parts.scheme != "file":
         raise StorageError(_REFUSED, f"{parts.scheme}:// is not written by this worker; it takes file://")
     path = uris.local_path(parts, _REFUSED)
-    roots = tuple(Path(root) for root in config.OUTPUT_ROOTS)
+    roots = tuple(Path(root) for root in config.settings.OUTPUT_ROOTS)
     real = uris.resolved(path, _REFUSED)
     inside = uris.lies_below(path, roots) and real not in {root.resolve() for root in roots}
-    if not inside or uris.lies_below(path, (Path(config.JOBS_DIR),)):
-        allowed = ", ".join(config.OUTPUT_ROOTS) or "none"
+    if not inside or uris.lies_below(path, (Path(config.settings.JOBS_DIR),)):
+        allowed = ", ".join(config.settings.OUTPUT_ROOTS) or "none"
         raise StorageError(_REFUSED, f"{path} does not lie below a folder that this worker may write to ({allowed})")
-    granted = tenancy.granted(config.NAMESPACE_OUTPUTS, namespace)
+    granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, namespace)
     if granted is not None and not uris.lies_below(path, tenancy.folders(granted)):
         left = ", ".join(granted) or "nothing"
         raise StorageError(

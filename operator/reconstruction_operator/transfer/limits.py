@@ -42,32 +42,30 @@ class Limits:
     @classmethod
     def from_config(cls, namespace: str = "") -> Limits:
         """As this process is set, for a job of that namespace."""
-        roots = [_root(entry) for entry in config.INPUT_ROOTS]
+        roots = [_root(entry) for entry in config.settings.INPUT_ROOTS]
         return cls(
             roots=tuple(real for _, real in roots),
             aliases=tuple((named, real) for named, real in roots if named != real),
             namespace=namespace,
-            granted=tenancy.granted(config.NAMESPACE_INPUTS, namespace),
-            jobs_dir=Path(config.JOBS_DIR),
-            https_hosts=tuple(host.lower() for host in config.INPUT_HTTPS_HOSTS),
-            max_bytes=config.INPUT_MAX_BYTES,
-            max_files=config.INPUT_MAX_FILES,
-            max_pixels=config.IMAGE_MAX_PIXELS,
-            max_side=config.IMAGE_MAX_SIDE,
-            timeout_seconds=config.DOWNLOAD_TIMEOUT_SECONDS,
+            granted=tenancy.granted(config.settings.NAMESPACE_INPUTS, namespace),
+            jobs_dir=Path(config.settings.JOBS_DIR),
+            https_hosts=tuple(host.lower() for host in config.settings.INPUT_HTTPS_HOSTS),
+            max_bytes=config.settings.INPUT_MAX_BYTES,
+            max_files=config.settings.INPUT_MAX_FILES,
+            max_pixels=config.settings.IMAGE_MAX_PIXELS,
+            max_side=config.settings.IMAGE_MAX_SIDE,
+            timeout_seconds=config.settings.DOWNLOAD_TIMEOUT_SECONDS,
         )
 
 
 def overlap_with_jobs_dir() -> str:
     """What is wrong with the settings if jobs could reach the folders of others by them; empty: nothing."""
-    jobs = Path(config.JOBS_DIR).resolve()
-    inputs = [("INPUT_ROOTS", real) for _, real in map(_root, config.INPUT_ROOTS)]
-    for name, root in (*inputs, *(("OUTPUT_ROOTS", Path(one)) for one in config.OUTPUT_ROOTS)):
+    jobs = Path(config.settings.JOBS_DIR).resolve()
+    inputs = [("INPUT_ROOTS", real) for _, real in map(_root, config.settings.INPUT_ROOTS)]
+    for name, root in (*inputs, *(("OUTPUT_ROOTS", Path(one)) for one in config.settings.OUTPUT_ROOTS)):
         real = root.resolve()
         if real.is_relative_to(jobs) or jobs.is_relative_to(real):
-            return (
-                f"{name} holds {root}, and JOBS_DIR is {config.JOBS_DIR}: neither may lie in the other, by links either"
-            )
+            return f"{name} holds {root}, and JOBS_DIR is {config.settings.JOBS_DIR}: neither may lie in the other, by links either"
     return ""
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from devcluster import Cluster, wait_until
 from devcluster.kubectl import Kubectl
+from tests.support.paths import CHECKOUT
 
 _NAMESPACE = "test-api"
 _DISCOVERY_SECONDS = 60.0
-_MANIFESTS = Path(__file__).parents[3] / "manifests"
+_MANIFESTS = CHECKOUT / "manifests"
 
 
 @pytest.fixture(scope="session")

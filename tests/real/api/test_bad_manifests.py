@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
 
 from devcluster.kubectl import Kubectl
+from tests.support.paths import DATA
 
 pytestmark = pytest.mark.real
 
-_TABLE = yaml.safe_load((Path(__file__).parents[2] / "data" / "bad_manifests.yaml").read_text(encoding="utf-8"))
+_TABLE = yaml.safe_load((DATA / "bad_manifests.yaml").read_text(encoding="utf-8"))
 _LEAST = 30
 
 

@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from devcluster.kubectl import Kubectl
+from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real
 
-_FOLDER = Path(__file__).parents[3] / "manifests" / "examples"
+_FOLDER = CHECKOUT / "manifests" / "examples"
 _EXAMPLES = [pytest.param(path, id=path.stem) for path in sorted(_FOLDER.glob("*.yaml"))]
 
 

@@ -11,10 +11,11 @@ import yaml
 from reconstruction_operator import config
 
 from devcluster import Cluster
+from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real
 
-_MANIFESTS = Path(__file__).parents[3] / "manifests"
+_MANIFESTS = CHECKOUT / "manifests"
 _HOME = "reconstruction-system"
 _INSTALLATIONS = ["install", "complete"]
 
@@ -99,7 +100,7 @@ def test_two_replicas_are_probed_where_the_operator_answers(cluster: Cluster) ->
     (container,) = spec["template"]["spec"]["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert spec["replicas"] == 2
-    assert ports == {"http": config.PROBE_PORT}
+    assert ports == {"http": config.settings.PROBE_PORT}
     assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
@@ -132,8 +133,8 @@ def test_every_setting_that_is_named_exists(cluster: Cluster, name: str) -> None
 def test_the_lease_that_it_may_hold_is_the_one_of_the_settings(cluster: Cluster) -> None:
     role = of_kind(build(cluster, "install"), "Role")["reconstruction-operator"]
 
-    assert {name for rule in role["rules"] for name in rule.get("resourceNames", [])} == {config.LEASE_NAME}
-    assert role["metadata"]["namespace"] == config.OPERATOR_NAMESPACE
+    assert {name for rule in role["rules"] for name in rule.get("resourceNames", [])} == {config.settings.LEASE_NAME}
+    assert role["metadata"]["namespace"] == config.settings.OPERATOR_NAMESPACE
 
 
 def test_no_worker_and_no_redis_holds_a_token_of_the_cluster(cluster: Cluster) -> None:

@@ -6,10 +6,10 @@ import pytest
 import redis
 from celery import Celery
 from kombu import Connection, Queue
-from reconstruction_operator import config
 from reconstruction_operator.broker.dispatch import Dispatcher, cleanup_message
 
 from chaos import remains
+from tests.support.settings import configure
 
 pytestmark = pytest.mark.real
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 def test_messages_are_found_by_their_jobs_while_they_wait_and_until_they_are_acknowledged(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "CELERY_BROKER_URL", redis_url)
+    configure(monkeypatch, CELERY_BROKER_URL=redis_url)
     waits, taken = str(uuid.uuid4()), str(uuid.uuid4())
     broker = redis.Redis.from_url(redis_url)
     sender = Dispatcher()
@@ -39,7 +39,7 @@ def test_messages_are_found_by_their_jobs_while_they_wait_and_until_they_are_ack
 def test_a_message_that_waits_for_a_clock_that_was_fast_is_not_counted_and_one_that_waits_its_time_is(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "CELERY_BROKER_URL", redis_url)
+    configure(monkeypatch, CELERY_BROKER_URL=redis_url)
     soon, late = str(uuid.uuid4()), str(uuid.uuid4())
     app = Celery(broker=redis_url, set_as_current=False)
     with redis.Redis.from_url(redis_url) as broker:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chaos.scene import can_mount
+from tests.support.paths import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 SEED = 11
 PATIENCE = 4  # other tests run beside it; `make chaos` has the bounds themselves
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devcluster.waiting import wait_until
+from tests.support.paths import CHECKOUT, DATA
 
 pytestmark = pytest.mark.real
 
-MANIFESTS = Path(__file__).resolve().parents[3] / "manifests"
-(PREVIOUS,) = (Path(__file__).resolve().parents[2] / "data" / "charts").glob("reconstruction-operator-*.tgz")
+MANIFESTS = CHECKOUT / "manifests"
+(PREVIOUS,) = (DATA / "charts").glob("reconstruction-operator-*.tgz")
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
 GONE_SECONDS = 60.0
 

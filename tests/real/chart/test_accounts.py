@@ -15,10 +15,11 @@ from devcluster import Redis
 from devcluster.helm import helm
 from devcluster.system import QUICK_SETTINGS, System
 from devcluster.waiting import wait_until
+from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real
 
-CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
+CHART = CHECKOUT / "charts" / "reconstruction-operator"
 PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 FINISHED_SECONDS = 120.0
 

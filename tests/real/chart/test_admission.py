@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from devcluster.helm import helm
+from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real
 
-CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
+CHART = CHECKOUT / "charts" / "reconstruction-operator"
 SHAPES = ["", *sorted(path.name for path in (CHART / "ci").iterdir())]
 
 

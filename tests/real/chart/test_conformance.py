@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +13,11 @@ from devcluster.conformance import KUBERNETES_NEWEST, KUBERNETES_OLDEST, kubecon
 from devcluster.conformance.released import Files
 from devcluster.helm import helm
 from devcluster.programs import programs
+from tests.support.paths import CHECKOUT
 
 # The first test builds kubeconform and downloads two modules: half a minute, once.
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 CHART = CHECKOUT / "charts" / "reconstruction-operator"
 SHAPES = ["values.yaml", *sorted(f"ci/{path.name}" for path in (CHART / "ci").glob("*.yaml"))]
 RELEASES = pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,10 @@ import yaml
 
 from devcluster import Cluster
 from devcluster.helm import helm
+from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 CHART = CHECKOUT / "charts" / "reconstruction-operator"
 NAMESPACE = "reconstruction-system"
 HELMS = {"helm.sh/chart", "app.kubernetes.io/managed-by", "checksum/settings"}

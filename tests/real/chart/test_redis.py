@@ -16,10 +16,11 @@ import yaml
 from devcluster.helm import helm
 from devcluster.toolchain import redis_server
 from devcluster.waiting import wait_until
+from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real
 
-CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
+CHART = CHECKOUT / "charts" / "reconstruction-operator"
 PASSWORD = """ "a" 'b' \\c \\" $HOME $(id) `id` #d %s é
 EOF
 protected-mode no """

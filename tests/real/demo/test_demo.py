@@ -14,8 +14,8 @@ import pytest
 
 import devcluster
 from devcluster import wait_until
+from tests.support.paths import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 MESH_SECONDS = 900  # a minute on an idle machine
 pytestmark = pytest.mark.long
 

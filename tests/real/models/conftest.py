@@ -12,7 +12,9 @@ from PIL import Image
 from reconstruction_operator.models.interface import Photo, Result, Step, Work
 from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
 
-REPOSITORY = Path(__file__).parents[3]
+from tests.support.paths import CHECKOUT
+
+REPOSITORY = CHECKOUT
 BANANA = REPOSITORY / "examples" / "photos" / "banana"
 
 

@@ -12,12 +12,14 @@ import trimesh
 from PIL import ExifTags, Image
 from reconstruction_operator.models.interface import ModelFailure
 
+from tests.support.paths import DATA
+
 if TYPE_CHECKING:
     from conftest import Run
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
 
-PHOTOS = Path(__file__).parents[2] / "data" / "photos"
+PHOTOS = DATA / "photos"
 
 
 def test_three_photos_are_enough_in_any_format_and_turned_by_exif(

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import pytest
 import redis
-from reconstruction_operator import config
 from reconstruction_operator.jobfiles import deletion
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls
@@ -17,6 +16,7 @@ from reconstruction_operator.worker.attempt import driver, ending
 
 from tests.real.protocol import world
 from tests.real.protocol.fibers import Fiber
+from tests.support.settings import configure
 
 T = TypeVar("T")
 
@@ -54,13 +54,10 @@ def _at_once(function: Callable[[], T], check: Callable[[], None]) -> T:
 @pytest.fixture
 def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
     """Redis; and a worker whose times are short, and which stands still before each change on the disk."""
-    monkeypatch.setattr(config, "REDIS_STATE_DB", redis_state_url)
-    monkeypatch.setattr(config, "JOBS_DIR", config.JOBS_DIR)
-    monkeypatch.setattr(config, "OUTPUT_ROOTS", config.OUTPUT_ROOTS)
-    monkeypatch.setattr(config, "ALIVE_TTL_SECONDS", 3_600.0)  # it runs out only when the machine says so
-    monkeypatch.setattr(config, "WORKER_TTL_SECONDS", 3_600.0)
-    monkeypatch.setattr(protocol, "run", calls.run)
-    monkeypatch.setattr(protocol, "arun", calls.arun)
+    # Heartbeats and registrations expire only when the state machine says so.
+    configure(monkeypatch, REDIS_STATE_DB=redis_state_url, ALIVE_TTL_SECONDS=3_600.0, WORKER_TTL_SECONDS=3_600.0)
+    monkeypatch.setattr(calls, "run", calls.run)
+    monkeypatch.setattr(calls, "arun", calls.arun)
     monkeypatch.setattr(driver, "choose", world.choose)
     monkeypatch.setattr(driver, "call_interruptibly", _at_once)
     for module in (driver, deletion):

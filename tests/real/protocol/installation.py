@@ -18,6 +18,7 @@ import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
@@ -25,10 +26,10 @@ from reconstruction_operator.controller.redis_view.observer import Seen, Subject
 from reconstruction_operator.jobfiles import inventory, notes, publishing
 from reconstruction_operator.planning import types as planned
 from reconstruction_operator.planning.plan import plan
-from reconstruction_operator.planning.types import End, Job, Limits, Observation, Queue
+from reconstruction_operator.planning.types import Job, Limits, Observation, Queue
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, errors, operator_calls, reads, worker_calls
-from reconstruction_operator.state.calls import Call
+from reconstruction_operator.state.calls import Call, run
 from reconstruction_operator.state.replies import ObservedJob
 
 from tests.real.protocol import model
@@ -69,7 +70,8 @@ class Installation:
         self.workers = {node: Worker() for node in WORKERS}
         self.root = Path(tempfile.mkdtemp(prefix="protocol-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
         self.meshes = Path(tempfile.mkdtemp(prefix="meshes-", dir=self.root.parent))  # where the jobs' outputs go
-        config.JOBS_DIR, config.OUTPUT_ROOTS = str(self.root), (str(self.meshes),)  # the fixture puts them back
+        # The fixture restores the settings.
+        config.use(replace(config.settings, JOBS_DIR=str(self.root), OUTPUT_ROOTS=(str(self.meshes),)))
         self.deliveries = 0
         self.run_id = 1
         self.last: Call[Any] | None = None  # since which nobody else has changed anything
@@ -90,8 +92,8 @@ class Installation:
 
     def close(self) -> None:
         """End what runs, and leave nothing on the disk."""
-        for run in self.runs.values():
-            run.fiber.kill()
+        for each in self.runs.values():
+            each.fiber.kill()
         for folder in (self.root, self.meshes):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -109,11 +111,11 @@ class Installation:
         Fiber.stand_still(name)
         if not self._compared:
             self.state = None
-            return calls.run(client, call)
+            return run(client, call)
         before = self.now()
         expected_reply, expected = model.expected(before, call)
         answers: list[Any] = []
-        calls.run(client, replace(call, read=answers.append))
+        run(client, replace(call, read=answers.append))
         reply, self.state = model.normal(answers[0]), None
         after = self.now()
         assert expected_reply == reply, f"{name}{call.keys}{call.args} answered {reply}, not {expected_reply}"
@@ -129,7 +131,7 @@ class Installation:
     def order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
         """An operator's change; None if it was deposed."""
         try:
-            return calls.run(self.client, make(self.keys, fence=operator.fence, install_id=INSTALL, **what))
+            return run(self.client, make(self.keys, fence=operator.fence, install_id=INSTALL, **what))
         except errors.DeposedError as error:
             self._hear_of_another(operator, error)
             return None
@@ -144,7 +146,7 @@ class Installation:
             return
         before = self.now()
         try:
-            calls.run(self.client, self.last)
+            run(self.client, self.last)
         except errors.ProtocolError:
             return
         after = self.now()
@@ -314,11 +316,11 @@ class Installation:
 
     def _see(self, operator: Operator, job: str) -> None:
         thing = self.objects[job]
-        observed = calls.run(self.client, reads.observe(self.keys, [(job, thing.job.task)]))
+        observed = run(self.client, reads.observe(self.keys, [(job, thing.job.task)]))
         operator.seen[job] = (thing.job, observed.jobs[0], observed.now)
 
     def _look(self, task: TaskId) -> tuple[Observation, datetime]:
-        observed = calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
+        observed = run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
         return _observation(observed.jobs[0]), observed.now
 
     def _act(self, operator: Operator, job: Job, seen: ObservedJob, now: datetime) -> None:
@@ -370,7 +372,7 @@ class Installation:
     def register(self, node: str, *, at_once: bool = True) -> None:
         """A worker says that it is there; and which folders it found, now or (found as early as this) at the next time."""
         said = {"queues": ("celery",), "models": ("plain",), "version": "1", "concurrency": 1}
-        epoch = calls.run(self.client, worker_calls.register_worker(self.keys, node=node, **said))  # type: ignore[arg-type]
+        epoch = run(self.client, worker_calls.register_worker(self.keys, node=node, **said))  # type: ignore[arg-type]
         worker = self.workers[node]
         if epoch in ("", worker.reported):
             return

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reconstruction_operator import config
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import deletion, notes, workspace
-from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import delivery as outputs
 
 from tests.real.protocol.fibers import Fiber
+from tests.support.settings import configure
 
 pytestmark = pytest.mark.real  # a minute of disk, if of no server
 
@@ -43,8 +43,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(file_handler, "delete_tree", at_a_point("delete", file_handler.delete_tree))
     monkeypatch.setattr(deletion, "call_within", lambda _, function: function())  # in the thread that has points
     folder = tmp_path / "meshes"
-    monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(folder),))
-    monkeypatch.setattr(config, "JOBS_DIR", str(tmp_path / "jobs"))
+    configure(monkeypatch, OUTPUT_ROOTS=(str(folder),))
+    configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"))
     return folder
 
 

@@ -7,7 +7,6 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +14,12 @@ import pytest
 from devcluster import Cluster
 from devcluster.helm import helm
 from devcluster.waiting import wait_until
+from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real
 
-CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
-CRD = Path(__file__).resolve().parents[3] / "manifests" / "crd"
+CHART = CHECKOUT / "charts" / "reconstruction-operator"
+CRD = CHECKOUT / "manifests" / "crd"
 ROLES = ("viewer", "editor", "canceller")
 SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so
 

@@ -7,17 +7,18 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import redis
 import redis.asyncio
-from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import connections
 
+from tests.support.settings import configure
+
 
 @pytest.fixture
 def redis_settings(redis_url: str, redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "CELERY_BROKER_URL", redis_url)
-    monkeypatch.setattr(config, "CELERY_RESULT_BACKEND", redis_url)
-    monkeypatch.setattr(config, "REDIS_STATE_DB", redis_state_url)
+    configure(monkeypatch, CELERY_BROKER_URL=redis_url)
+    configure(monkeypatch, CELERY_RESULT_BACKEND=redis_url)
+    configure(monkeypatch, REDIS_STATE_DB=redis_state_url)
 
 
 @pytest.fixture

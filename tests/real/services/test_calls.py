@@ -37,7 +37,7 @@ async def test_a_batch_is_carried_out_in_its_order_even_by_a_redis_that_knows_no
     async_client: redis.asyncio.Redis, keys: Keys
 ) -> None:
     await async_client.script_flush()
-    calls: list[Call[Any]] = [
+    batch: list[Call[Any]] = [
         put(keys, 1),
         operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1),
         put(keys, 1),
@@ -45,7 +45,7 @@ async def test_a_batch_is_carried_out_in_its_order_even_by_a_redis_that_knows_no
         operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1),
         put(keys, 2),
     ]
-    replies: list[Any] = await calls.arun_all(async_client, calls)
+    replies: list[Any] = await calls.arun_all(async_client, batch)
     assert [reply and (reply.attempt, reply.sent_at is not None) for reply in replies] == [
         (1, False),
         None,

@@ -19,7 +19,6 @@ from celery import Celery
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from reconstruction_operator import config
 from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.broker.dispatch import Dispatcher, Message
 from reconstruction_operator.contract.envelope import Envelope
@@ -29,6 +28,7 @@ from reconstruction_operator.state import connections, results
 from devcluster import Redis, toolchain
 from devcluster.ports import free_ports
 from devcluster.waiting import wait_until
+from tests.support.settings import configure
 
 pytestmark = [
     pytest.mark.real,
@@ -42,9 +42,9 @@ QUOTED = "p%40ss%2Fw%3Ard"
 
 @contextmanager
 def connected(monkeypatch: pytest.MonkeyPatch, *, state: str, broker: str) -> Iterator[None]:
-    monkeypatch.setattr(config, "REDIS_STATE_DB", state)
-    monkeypatch.setattr(config, "CELERY_BROKER_URL", broker)
-    monkeypatch.setattr(config, "CELERY_RESULT_BACKEND", broker)
+    configure(monkeypatch, REDIS_STATE_DB=state)
+    configure(monkeypatch, CELERY_BROKER_URL=broker)
+    configure(monkeypatch, CELERY_RESULT_BACKEND=broker)
     job_manager.get_redis_client.cache_clear()
     yield
     job_manager.get_redis_client().close()
@@ -236,8 +236,8 @@ def _knows(client: redis.Redis) -> bool:
 
 @pytest.mark.parametrize("addresses", [1, 2], ids=["one", "the-first-is-down"])
 async def test_sentinel_by_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
-    monkeypatch.setattr(config, "REDIS_SENTINEL_MASTER", "meshes")
-    monkeypatch.setattr(config, "REDIS_SENTINEL_PASSWORD", "watch")
+    configure(monkeypatch, REDIS_SENTINEL_MASTER="meshes")
+    configure(monkeypatch, REDIS_SENTINEL_PASSWORD="watch")
     with Redis(password=PASSWORD) as server, sentinel_of(server, tmp_path) as port:
         ports = [1, port][-addresses:]
 
@@ -256,7 +256,7 @@ async def test_sentinel_by_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_redis_that_hangs_is_given_up_within_seconds(
     redis_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "REDIS_TIMEOUT_SECONDS", 0.5)
+    configure(monkeypatch, REDIS_TIMEOUT_SECONDS=0.5)
     with connected(monkeypatch, state=redis_server.url(1), broker=redis_url):
         job_manager.cancel_pending("test123")
         redis_server.pause()

@@ -22,6 +22,7 @@ from reconstruction_operator.broker.dispatch import Dispatcher, Message, SendErr
 from reconstruction_operator.contract.envelope import Envelope
 
 from devcluster import Redis
+from tests.support.settings import configure
 
 pytestmark = pytest.mark.real
 
@@ -39,7 +40,7 @@ def dispatcher(redis_settings: None) -> Iterator[Dispatcher]:
 
 @pytest.fixture
 def broker(redis_settings: None) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(config.CELERY_BROKER_URL, decode_responses=True) as opened:
+    with redis.Redis.from_url(config.settings.CELERY_BROKER_URL, decode_responses=True) as opened:
         yield opened
 
 
@@ -114,7 +115,9 @@ def test_every_queue_gets_its_own(dispatcher: Dispatcher, broker: redis.Redis) -
 def test_sending_subscribes_to_no_result(
     dispatcher: Dispatcher, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CELERY_RESULT_BACKEND", config.CELERY_RESULT_BACKEND)  # Celery reads it beside our settings
+    monkeypatch.setenv(
+        "CELERY_RESULT_BACKEND", config.settings.CELERY_RESULT_BACKEND
+    )  # Celery reads it beside our settings
     broker.config_resetstat()
     dispatcher.send([message()])
     # Not what is subscribed to now: Celery ends a subscription as soon as nobody holds the result.
@@ -126,7 +129,7 @@ def test_a_queue_that_the_operators_user_may_not_write_to_holds_up_no_other(
 ) -> None:
     broker.execute_command("ACL", "SETUSER", "narrow", "on", "nopass", "~celery*", "~_kombu.binding*", "&*", "+@all")
     try:
-        monkeypatch.setattr(config, "CELERY_BROKER_URL", config.CELERY_BROKER_URL.replace("//", "//narrow:x@"))
+        configure(monkeypatch, CELERY_BROKER_URL=config.settings.CELERY_BROKER_URL.replace("//", "//narrow:x@"))
         dispatcher = Dispatcher()
         refused = dispatcher.send([message(1), message(2, queue="gpu"), message(3), message(4, queue="celery-low")])
         dispatcher.close()
@@ -152,14 +155,14 @@ def test_a_job_id_that_is_none_sends_nothing_at_all(dispatcher: Dispatcher, brok
 
 
 def test_nothing_to_send_needs_no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    configure(monkeypatch, CELERY_BROKER_URL="redis://127.0.0.1:1/0")
     dispatcher = Dispatcher()
     dispatcher.send([])
     assert dispatcher.queue_lengths([]) == {}
 
 
 def test_with_a_prefix_everything_lies_under_it(broker: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "REDIS_KEY_PREFIX", "team-a:")
+    configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
     dispatcher = Dispatcher()
     dispatcher.send([message()])
     assert dispatcher.queue_lengths(["celery"]) == {"celery": 1}
@@ -222,8 +225,8 @@ def test_a_plain_worker_takes_high_before_normal_before_low(
     taken = tmp_path / "taken"
     taken.touch()
     environment = os.environ | {
-        "CELERY_BROKER_URL": config.CELERY_BROKER_URL,
-        "CELERY_RESULT_BACKEND": config.CELERY_RESULT_BACKEND,
+        "CELERY_BROKER_URL": config.settings.CELERY_BROKER_URL,
+        "CELERY_RESULT_BACKEND": config.settings.CELERY_RESULT_BACKEND,
     }
     worker = subprocess.Popen([sys.executable, "-c", _WORKER, str(taken)], env=environment)
     try:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import redis
-from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import Owner, Record
 from reconstruction_operator.jobfiles import inventory, notes
-from reconstruction_operator.jobfiles.notes import Owner
-from reconstruction_operator.planning.types import Record
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.errors import DeposedError
+
+from tests.support.settings import configure
 
 pytestmark = pytest.mark.real
 
@@ -38,7 +38,7 @@ def do(client: redis.Redis, keys: Keys) -> Do:
 
 @pytest.fixture
 def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(config, "JOBS_DIR", str(tmp_path))
+    configure(monkeypatch, JOBS_DIR=str(tmp_path))
     return tmp_path
 
 

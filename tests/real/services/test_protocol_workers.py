@@ -12,7 +12,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.types import End
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.replies import (
     BeatReply,
@@ -137,8 +137,8 @@ def test_a_claim_says_that_the_job_is_cancelled_or_to_be_stopped(state: Redis) -
 
 
 def test_a_claim_outlives_every_message(running: Redis) -> None:
-    assert 604_790_000 < running.client.pttl("claim:job-1") <= config.PROTOCOL_RETENTION_SECONDS * 1000
-    assert 5_000 < running.client.pttl("alive:job-1") <= config.ALIVE_TTL_SECONDS * 1000
+    assert 604_790_000 < running.client.pttl("claim:job-1") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
+    assert 5_000 < running.client.pttl("alive:job-1") <= config.settings.ALIVE_TTL_SECONDS * 1000
 
 
 @pytest.mark.parametrize("token", ["", operator_calls.OPERATOR_TOKEN, "x" * 257])

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import redis.asyncio
 from celery import Celery
-from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.broker import celery_settings
-from reconstruction_operator.planning.types import ProgressReport
+from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.state import connections, results
 
 from devcluster import Redis
+from tests.support.settings import configure
 
 pytestmark = [
     pytest.mark.real,
@@ -135,7 +135,7 @@ async def test_a_subscription_begins_with_a_resync_and_then_names_tasks(client: 
 async def test_with_a_prefix_only_our_own_results_are_read_and_heard(
     client: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "REDIS_KEY_PREFIX", "team-a")
+    configure(monkeypatch, REDIS_KEY_PREFIX="team-a")
     subscription = results.subscribe(client)
     assert await following(subscription) == results.Resync()
     await client.publish("celery-task-meta-stranger-1", "x")

@@ -21,10 +21,10 @@ from devcluster.ports import free_ports
 from devcluster.processes import Process
 from devcluster.runs import Run
 from devcluster.toolchain import redis_server
+from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,9 @@ from reconstruction_operator.api.shapes import shape, shape_of
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 
-_REPOSITORY = Path(__file__).parents[3]
+from tests.support.paths import CHECKOUT
+
+_REPOSITORY = CHECKOUT
 _FILE = _REPOSITORY / "manifests" / "crd" / "reconstructionjobs.yaml"
 _SIZE_LIMIT_BYTES = 40_000
 

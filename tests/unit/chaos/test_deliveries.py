@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator import config
 from reconstruction_operator.transfer import delivery
 
 from chaos.deliveries import Deliveries
 from chaos.load import Job
+from tests.support.settings import configure
 
 UID = "00000000-0000-0000-0000-000000000001"
 
@@ -65,7 +65,7 @@ def test_a_file_that_is_damaged_or_missing_or_too_many_is_a_problem_and_so_is_a_
 def test_hidden_leftovers_are_what_a_worker_has_beside_the_job_while_it_delivers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "OUTPUT_ROOTS", (str(tmp_path),))
+    configure(monkeypatch, OUTPUT_ROOTS=(str(tmp_path),))
     source = deliver(tmp_path, "source")
     mine, another = job(tmp_path), replace(job(tmp_path), uid=UID.replace("1", "2"))
     seen: list[dict[str, list[str]]] = []

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from devcluster.helm import helm
+from tests.support.paths import CHECKOUT
 
-CHART = Path(__file__).resolve().parents[3] / "charts" / "reconstruction-operator"
+CHART = CHECKOUT / "charts" / "reconstruction-operator"
 NAMESPACE = "recon"
 
 Objects = dict[tuple[str, str], dict[str, Any]]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.support.paths import CHECKOUT
+
 Objects = dict[tuple[str, str], dict[str, Any]]
 Render = Callable[..., Objects]
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+from tests.support.paths import CHECKOUT
+
+REPOSITORY = CHECKOUT
 Objects = dict[tuple[str, str], dict[str, Any]]
 Render = Callable[..., Objects]
 Refuse = Callable[..., str]

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from devcluster.helm import helm
+from tests.support.paths import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 Refuse = Callable[..., str]
 WRITER = runpy.run_path(str(CHECKOUT / "scripts" / "write_chart.py"))
 

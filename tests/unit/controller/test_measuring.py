@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from reconstruction_operator.api.status import Cancel, Failure, Phase, Progress, Status
+from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.controller import measuring
-from reconstruction_operator.planning.types import Job, ProgressReport
 from reconstruction_operator.telemetry import metrics
+
+from tests.support.jobs import make_job
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 JOB_ID = "uid-a"
@@ -39,26 +40,24 @@ RUNNING = Status(phase=Phase.RUNNING, attempt=2, start_time=NOON, worker="w1", d
         pytest.param(Phase.FAILED, Failure("TIMEOUT", "late"), "TIMEOUT", id="failed"),
     ],
 )
-def test_an_end_is_counted_once_with_its_reason(
-    job: Callable[..., Job], phase: Phase, failure: Failure, reason: str
-) -> None:
+def test_an_end_is_counted_once_with_its_reason(phase: Phase, failure: Failure, reason: str) -> None:
     ended = replace(RUNNING, phase=phase, completion_time=after(90), failure=failure)
     counter = ("reconstruction_jobs_finished_total", {"outcome": phase.value, "reason": reason})
     seconds = ("reconstruction_run_seconds_sum", {"outcome": phase.value})
     before = sample(counter[0], **counter[1]), sample(seconds[0], **seconds[1])
 
-    measuring.stored(job(RUNNING), ended)
-    measuring.stored(job(ended), ended)
+    measuring.stored(make_job(RUNNING), ended)
+    measuring.stored(make_job(ended), ended)
 
     assert sample(counter[0], **counter[1]) == before[0] + 1
     assert sample(seconds[0], **seconds[1]) == before[1] + 90
 
 
-def test_the_time_to_cancel_is_from_the_confirmation_to_the_end(job: Callable[..., Job]) -> None:
+def test_the_time_to_cancel_is_from_the_confirmation_to_the_end() -> None:
     before = sample("reconstruction_cancel_seconds_sum")
     cancel = Cancel(requested_at=NOON, confirmed_at=after(10), acknowledged_at=after(12))
 
-    measuring.stored(job(RUNNING), replace(RUNNING, phase=Phase.CANCELLED, cancel=cancel))
+    measuring.stored(make_job(RUNNING), replace(RUNNING, phase=Phase.CANCELLED, cancel=cancel))
 
     assert sample("reconstruction_cancel_seconds_sum") == before + 2
 
@@ -87,12 +86,12 @@ FIRST = replace(RUNNING, attempt=1, start_time=after(7))
         ),
     ],
 )
-def test_the_wait_in_the_queue_ends_when_a_worker_begins(job: Callable[..., Job], statuses: tuple[Status, ...]) -> None:
+def test_the_wait_in_the_queue_ends_when_a_worker_begins(statuses: tuple[Status, ...]) -> None:
     of, by = "reconstruction_queue_wait_seconds", {"queue": "celery"}
     before, times = sample(f"{of}_sum", **by), sample(f"{of}_count", **by)
 
     for old, new in pairwise(statuses):
-        measuring.stored(job(old), new)
+        measuring.stored(make_job(old), new)
 
     assert (sample(f"{of}_sum", **by), sample(f"{of}_count", **by)) == (before + 7, times + 1)
 

@@ -1,13 +1,13 @@
 """The operator's spans, from the statuses that were stored."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from reconstruction_operator.api.status import Phase, Progress, Status
 from reconstruction_operator.controller import tracing
-from reconstruction_operator.planning.types import Job
 from reconstruction_operator.telemetry.tracing import Span
+
+from tests.support.jobs import make_job
 
 SENT = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=SENT)
@@ -15,21 +15,21 @@ CLAIMED = replace(QUEUED, phase=Phase.RUNNING, worker="cpu@a", start_time=SENT +
 REPORTED = replace(CLAIMED, progress=Progress(percent=0, last_update_time=SENT + timedelta(seconds=3)))
 
 
-def names(job: Callable[..., Job], *statuses: Status) -> list[str]:
+def names(*statuses: Status) -> list[str]:
     emitted: list[Span] = []
     for before, after in zip((Status(), *statuses), statuses, strict=False):
-        tracing.stored(job(before), after, emitted.append)
+        tracing.stored(make_job(before), after, emitted.append)
     return [span.name for span in emitted]
 
 
-def test_a_wait_is_told_once_also_if_the_worker_was_known_before_its_first_progress(job: Callable[..., Job]) -> None:
+def test_a_wait_is_told_once_also_if_the_worker_was_known_before_its_first_progress() -> None:
     once = ["wait for a worker"]
 
-    assert names(job, QUEUED, REPORTED, replace(REPORTED, message="more")) == once
-    assert names(job, QUEUED, CLAIMED, REPORTED, replace(REPORTED, message="more")) == once
+    assert names(QUEUED, REPORTED, replace(REPORTED, message="more")) == once
+    assert names(QUEUED, CLAIMED, REPORTED, replace(REPORTED, message="more")) == once
 
 
-def test_another_attempt_waits_again(job: Callable[..., Job]) -> None:
+def test_another_attempt_waits_again() -> None:
     again = replace(REPORTED, attempt=2)
 
-    assert names(job, QUEUED, REPORTED, again) == ["wait for a worker"] * 2
+    assert names(QUEUED, REPORTED, again) == ["wait for a worker"] * 2

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from devcluster.argocd import Customization
+from tests.support.paths import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 FOLDER = CHECKOUT / runpy.run_path(str(CHECKOUT / "scripts" / "write_integrations.py"))["CUSTOMIZATION"]
 OURS = Customization(FOLDER)
 HEALTH = yaml.safe_load((FOLDER / "health_test.yaml").read_text())["tests"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,9 @@ from reconstruction_operator.api.crd import PRINTER_COLUMNS, SHORT_NAMES, crd, s
 from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION
 from reconstruction_operator.api.status import Phase
 
-INTEGRATIONS = Path(__file__).resolve().parents[3] / "manifests" / "integrations"
+from tests.support.paths import CHECKOUT
+
+INTEGRATIONS = CHECKOUT / "manifests" / "integrations"
 (RESOURCE,) = yaml.safe_load((INTEGRATIONS / "kube-state-metrics" / "custom-resource-state.yaml").read_text())["spec"][
     "resources"
 ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import runpy
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.support.paths import CHECKOUT
+
 WRITER = runpy.run_path(str(CHECKOUT / "scripts" / "write_dashboard.py"))
 DASHBOARD: dict[str, Any] = json.loads(WRITER["TARGET"].read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]

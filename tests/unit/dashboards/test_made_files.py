@@ -1,12 +1,12 @@
 """Files that other programs want in one piece are as the files that people edit."""
 
 import runpy
-from pathlib import Path
 
 import pytest
 import yaml
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.support.paths import CHECKOUT
+
 WRITER = runpy.run_path(str(CHECKOUT / "scripts" / "write_integrations.py"))
 
 

@@ -10,8 +10,7 @@ import pytest
 from demo import keeping
 from demo.places import Places
 from devcluster.pids import start_mark
-
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.support.paths import CHECKOUT
 
 # A demo that does nothing: it says that it is ready, is left alone, and tidies up when it is told to end.
 PROGRAM = """

@@ -12,21 +12,18 @@ import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import ConditionType, Failure, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.types import (
-    Claim,
     ClearFlags,
     DeleteFiles,
     DeleteObject,
     Dispatch,
-    End,
     ForceEnd,
     Limits,
     Observation,
     Plan,
-    ProgressReport,
     Queue,
-    Record,
     TakeClaim,
 )
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Failure, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.scheduling import Candidate, Suspicion, admit, suspicion
-from reconstruction_operator.planning.types import Claim, End, Observation, Plan, Queue, Record
+from reconstruction_operator.planning.types import Observation, Plan, Queue
 
 Look = Callable[..., Plan]
 

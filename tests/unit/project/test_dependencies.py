@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.support.paths import CHECKOUT
+
 INSTALLED = {canonicalize_name(one.metadata["Name"]): one for one in metadata.distributions()}
 
 # Words of licences that may be shipped with an Apache-2.0 program, in what packages say of themselves.

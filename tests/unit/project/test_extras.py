@@ -5,11 +5,10 @@ import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.support.paths import CHECKOUT
 
 # Imports every module of the given packages while the given top-level names cannot be imported.
 PROGRAM = """

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.support.paths import CHECKOUT
+
 LOCKS = sorted((CHECKOUT / "requirements").glob("*.txt"))
 
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.support.paths import CHECKOUT
 
 
 def copy_of_the_checkout(folder: Path) -> Path:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import fakeredis
 import pytest
 import redis
-from reconstruction_operator import config
 from reconstruction_operator.services import job_manager
+
+from tests.support.settings import configure
 
 REQUEST = "cancel_request:test123"
 CANCEL = "cancel:test123"
@@ -127,7 +128,7 @@ def test_what_is_no_job_id_never_becomes_a_key(
 def test_the_prefix_of_the_installation_comes_before_the_keys(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "REDIS_KEY_PREFIX", "team-a:")
+    configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
     job_manager.request_cancellation("test123")
     assert client.keys("*") == ["team-a:cancel_request:test123"]
     assert job_manager.confirm_cancellation("test123") is True
@@ -136,7 +137,7 @@ def test_the_prefix_of_the_installation_comes_before_the_keys(
 
 def test_the_client_is_made_once_from_the_setting_of_that_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     job_manager.get_redis_client.cache_clear()
-    monkeypatch.setattr(config, "REDIS_STATE_DB", "redis://example.invalid:7777/5")
+    configure(monkeypatch, REDIS_STATE_DB="redis://example.invalid:7777/5")
     client = job_manager.get_redis_client()
     assert client is job_manager.get_redis_client()
     made_of = client.connection_pool.connection_kwargs

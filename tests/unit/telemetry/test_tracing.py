@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from reconstruction_operator import config
 from reconstruction_operator.telemetry import tracing
 from reconstruction_operator.telemetry.tracing import Place, Span
 
 from devcluster.collector import Collector
+from tests.support.settings import configure
 
 UID = "0b7c4a9e-6a55-4f57-9d8e-1f2a3b4c5d6e"
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -28,8 +28,8 @@ SPAN = Span(
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     with Collector() as running:
-        monkeypatch.setattr(config, "OTEL_EXPORTER_OTLP_ENDPOINT", f"{running.endpoint}/")
-        monkeypatch.setattr(config, "OTEL_EXPORTER_OTLP_HEADERS", ("Authorization=Basic abc=",))
+        configure(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=f"{running.endpoint}/")
+        configure(monkeypatch, OTEL_EXPORTER_OTLP_HEADERS=("Authorization=Basic abc=",))
         monkeypatch.setattr(tracing, "_exporters", {})
         yield running
 
@@ -104,7 +104,7 @@ def test_spans_arrive_at_the_collector_with_its_headers(collector: Collector) ->
 
 
 def test_without_an_endpoint_nothing_is_sent_and_no_thread_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    configure(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT="")
     monkeypatch.setattr(tracing, "_exporters", {})
     tracing.emit(SPAN)
     tracing.flush(1)
@@ -114,7 +114,7 @@ def test_without_an_endpoint_nothing_is_sent_and_no_thread_begins(monkeypatch: p
 def test_a_collector_that_is_away_costs_the_spans_and_is_said_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(config, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    configure(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
     monkeypatch.setattr(tracing, "_exporters", {})
     for _ in range(2):
         tracing.emit(SPAN)

@@ -20,6 +20,7 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.planning import types as planned
@@ -207,5 +208,5 @@ def message(order: Order, action: planned.Dispatch | planned.DeleteFiles, *, ins
     return dispatch.Message(job_id, str(action.task), action.queue, spec.model_type, envelope)
 
 
-def _end(action: planned.TakeClaim | planned.ForceEnd) -> planned.End:
-    return planned.End(outcome=action.outcome, reason=action.reason, message=action.message)
+def _end(action: planned.TakeClaim | planned.ForceEnd) -> End:
+    return End(outcome=action.outcome, reason=action.reason, message=action.message)

@@ -13,6 +13,7 @@ from typing import Final
 
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.loop.actor import Actor, Order
 from reconstruction_operator.controller.redis_view.observer import Observer, Subject
@@ -37,7 +38,7 @@ class _Orphan:
     cancelled: bool = False  # it was confirmed, and the job did not succeed before
     forgotten: bool = False
 
-    def learn(self, record: types.Record) -> bool:
+    def learn(self, record: Record) -> bool:
         """Whether the record tells that we asked for another attempt, or of another queue."""
         known = (self.attempt, self.queue)
         self.attempt, self.queue = record.attempt, record.queue
@@ -53,7 +54,7 @@ class Orphans:
         actor: Actor,
         *,
         limits: types.Limits,
-        ours: Callable[[types.Record], bool],
+        ours: Callable[[Record], bool],
     ) -> None:
         self._observer = observer
         self._actor = actor
@@ -84,7 +85,7 @@ class Orphans:
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
         metrics.ORPHANS.set(len(self._orphans))
 
-    def add_reported(self, found: Mapping[str, types.Record], now: float) -> None:
+    def add_reported(self, found: Mapping[str, Record], now: float) -> None:
         """There are files of these, whose objects are gone, and Redis has forgotten them."""
         for job_id, its in found.items():
             orphan = self._orphans.setdefault(job_id, _Orphan(next_at=now))

@@ -11,8 +11,9 @@ import redis.asyncio
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.controller.redis_view.liveness import LivenessTracker
-from reconstruction_operator.planning.types import Observation, ProgressReport, Queue
+from reconstruction_operator.planning.types import Observation, Queue
 from reconstruction_operator.state import calls, reads, replies, results
 
 

@@ -16,11 +16,11 @@ from reconstruction_operator.models.photogrammetry.output import export, preview
 from reconstruction_operator.models.photogrammetry.parameters import Settings
 from reconstruction_operator.models.photogrammetry.progress import Progress
 from reconstruction_operator.models.photogrammetry.sparse import features, mapping, matching, orientation, pairs
-from reconstruction_operator.models.photogrammetry.surface.surface import cleanup, regions, surface
-from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh, extents, whole_faces
-from reconstruction_operator.models.photogrammetry.surface.surface.raycast import Caster
-from reconstruction_operator.models.photogrammetry.surface.surface.regions import Ball
-from reconstruction_operator.models.photogrammetry.texture.texture import colour, texture
+from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
+from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.regions import Ball
+from reconstruction_operator.models.photogrammetry.texture import colour, texture
 
 _SMOOTHING_ROUNDS = 3
 _FEWEST_FACES = 200

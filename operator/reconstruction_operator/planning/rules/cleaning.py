@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning.rules.dispatching import resend_time
-from reconstruction_operator.planning.types import Limits, Queue, Record
+from reconstruction_operator.planning.types import Limits, Queue
 
 
 def order_is_due(record: Record | None, queue: Queue, since: datetime, now: datetime, limits: Limits) -> bool:

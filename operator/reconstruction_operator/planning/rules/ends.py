@@ -7,12 +7,13 @@ from datetime import datetime
 
 from reconstruction_operator.api.status import Failure, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, Reason, reason
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules import restarting
 from reconstruction_operator.planning.status.details import at_rest, failure_of, read_inputs, with_attempt
 from reconstruction_operator.planning.status.progress import advance, done, halted
 from reconstruction_operator.planning.status.times import after, whole
-from reconstruction_operator.planning.types import End, Limits
+from reconstruction_operator.planning.types import Limits
 
 _AT_ONCE = frozenset({"WORKER_LOST"})  # the worker has been silent for long enough: no further pause
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning.rules.cancelling import kept
 from reconstruction_operator.planning.rules.cleaning import order_is_due
 from reconstruction_operator.planning.types import (
@@ -17,7 +18,6 @@ from reconstruction_operator.planning.types import (
     Forget,
     Limits,
     Observation,
-    Record,
     RequestStop,
     TakeClaim,
 )

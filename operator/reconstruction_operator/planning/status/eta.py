@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconstruction_operator.planning.types import ProgressReport
+from reconstruction_operator.contract.records import ProgressReport
 
 _MIN_FRACTION = 0.03  # of the run: below this the pace says nothing yet
 _MIN_ELAPSED_SECONDS = 2.0  # the same

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from reconstruction_operator.api.display import duration_text, percent_text
 from reconstruction_operator.api.status import ConditionType, Progress, Status
+from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.planning.status.eta import eta_seconds
 from reconstruction_operator.planning.status.times import after, whole
-from reconstruction_operator.planning.types import Limits, ProgressReport
+from reconstruction_operator.planning.types import Limits
 
 _ETA_CHANGE_SECONDS = 5  # a change below this is not worth a write
 _ETA_CHANGE_SHARE = 0.1  # of the old estimate: the same

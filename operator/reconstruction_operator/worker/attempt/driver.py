@@ -14,13 +14,12 @@ from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.jobfiles import deletion, notes, publishing, workspace
-from reconstruction_operator.jobfiles.notes import Owner
 from reconstruction_operator.jobfiles.publishing import Manifest
 from reconstruction_operator.jobfiles.workspace import Workspace
 from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, Request
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
-from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.transfer import delivery, uris
@@ -211,15 +210,15 @@ class Attempt:
             scratch_dir=space.scratch,
             output_dir=space.output,
             parameters=choice.parameters,
-            threads=usable_threads(config.WORKER_THREADS),
+            threads=usable_threads(config.settings.WORKER_THREADS),
         )
         if not choice.model.isolated:
             return choice.model.run(work, steps.report)
         return run_isolated(
-            Request(choice.model.name, work, config.ALIVE_TTL_SECONDS),
+            Request(choice.model.name, work, config.settings.ALIVE_TTL_SECONDS),
             report=steps.report,
             check=self._heartbeat.check,
-            memory_limit_bytes=config.MODEL_MEMORY_BYTES,
+            memory_limit_bytes=config.settings.MODEL_MEMORY_BYTES,
             title=choice.model.name,
             used=self._measures.used,
         )

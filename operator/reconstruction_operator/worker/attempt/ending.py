@@ -12,9 +12,8 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.jobfiles import deletion
-from reconstruction_operator.jobfiles.notes import Owner
-from reconstruction_operator.planning.types import End
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError

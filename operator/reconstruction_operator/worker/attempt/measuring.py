@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import StepInfo
-from reconstruction_operator.planning.types import End
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.relay import report
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.planning.types import End
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishReply

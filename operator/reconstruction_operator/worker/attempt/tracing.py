@@ -10,8 +10,8 @@ from typing import Any, Final
 from celery.signals import worker_process_shutdown, worker_shutdown
 
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import StepInfo
-from reconstruction_operator.planning.types import End
 from reconstruction_operator.telemetry import tracing
 from reconstruction_operator.telemetry.tracing import Place, Span
 

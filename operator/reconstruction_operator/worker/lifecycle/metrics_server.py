@@ -70,8 +70,8 @@ _current: list[Exposition] = []  # of this process: Celery's signals carry no st
 @worker_init.connect  # type: ignore[untyped-decorator]
 def open_relay(**_: Any) -> None:
     """Before the pool forks."""
-    if config.WORKER_METRICS_PORT:
-        _current[:] = [Exposition(config.WORKER_METRICS_HOST, config.WORKER_METRICS_PORT)]
+    if config.settings.WORKER_METRICS_PORT:
+        _current[:] = [Exposition(config.settings.WORKER_METRICS_HOST, config.settings.WORKER_METRICS_PORT)]
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -66,11 +66,11 @@ class Registration:
     def _run(self) -> None:
         said_draining = False
         while not self._gone.is_set():
-            pause: float | None = min(_MAX_PERIOD_SECONDS, config.WORKER_TTL_SECONDS / 3)
+            pause: float | None = min(_MAX_PERIOD_SECONDS, config.settings.WORKER_TTL_SECONDS / 3)
             if not self._draining.is_set():
                 self._register()
             elif not said_draining:
-                draining = worker_calls.start_draining(self._keys, self._node, LIFE, config.DRAIN_SECONDS)
+                draining = worker_calls.start_draining(self._keys, self._node, LIFE, config.settings.DRAIN_SECONDS)
                 said_draining = self._say("start draining", draining)
                 pause = None if said_draining else _AGAIN_SECONDS
             else:

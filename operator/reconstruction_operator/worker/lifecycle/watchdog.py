@@ -86,7 +86,7 @@ def begin_to_watch(sender: Any, **_: Any) -> None:
         asked = any(one is not None and one is not False for one in (state.should_stop, state.should_terminate))
         return asked or blueprint.state in (CLOSE, TERMINATE)
 
-    _current[:] = [LastResort(stopping, patience_seconds=config.DRAIN_SECONDS + GRACE_SECONDS)]
+    _current[:] = [LastResort(stopping, patience_seconds=config.settings.DRAIN_SECONDS + GRACE_SECONDS)]
     _current[0].start()
 
 

@@ -38,7 +38,7 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
 )
 # A model needs none of our settings, and some are secrets: it gets none, so that a new secret cannot be forgotten here.
-_SETTINGS = frozenset(name for name in vars(config) if name.isupper())  # each has the name of its variable
+_SETTINGS = frozenset(row.name for row in config.TABLE)  # each is the name of an environment variable
 _CELERYS_OWN = "CELERY_"  # it takes addresses with passwords from further variables, such as CELERY_BROKER_READ_URL
 
 

@@ -25,8 +25,8 @@ class Choice:
         """How long each step of a simulated run takes."""
         if not self.simulated:
             return None
-        seconds = self.parameters.get("stepSeconds", config.PLACEHOLDER_STEP_SECONDS)
-        return float(seconds) if isinstance(seconds, int | float) else config.PLACEHOLDER_STEP_SECONDS
+        seconds = self.parameters.get("stepSeconds", config.settings.PLACEHOLDER_STEP_SECONDS)
+        return float(seconds) if isinstance(seconds, int | float) else config.settings.PLACEHOLDER_STEP_SECONDS
 
 
 def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
@@ -39,7 +39,7 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
     try:
         model = registry.find(model_type)
     except registry.UnavailableModelError:
-        if config.RECONSTRUCTION_SIMULATE != "unavailable":
+        if config.settings.RECONSTRUCTION_SIMULATE != "unavailable":
             raise
         model = registry.find(PLACEHOLDER)
     return Choice(model, model.check_parameters(parameters), model.name == PLACEHOLDER)

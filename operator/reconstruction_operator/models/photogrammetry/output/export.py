@@ -10,7 +10,7 @@ import trimesh
 from PIL import Image
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 _JPEG_QUALITY = 90
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
-from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.surface.raycast import Caster
-from reconstruction_operator.models.photogrammetry.texture.texture.colour import sample
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.texture.colour import sample
 
 SIZE_PX = 512
 COUNT = 4

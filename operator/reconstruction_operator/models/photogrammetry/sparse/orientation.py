@@ -9,7 +9,7 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
-from reconstruction_operator.models.photogrammetry.surface.surface.meshes import extents
+from reconstruction_operator.models.photogrammetry.surface.meshes import extents
 
 _PLANE_TRIALS = 300
 _PLANE_SAMPLE = 20_000  # points that vote; more do not change the outcome

@@ -9,7 +9,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
-from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh, whole_faces
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, whole_faces
 
 _SMALLEST_ISLAND = 0.02  # of the faces of the largest
 _REACH_CELLS = 3.0  # how far from the nearest point a surface may be

@@ -9,7 +9,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Mask
-from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh, extents
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
 
 _RAYS_AT_ONCE = 1_000_000
 _LIFT = 2e-3  # of the scene's diagonal: rays start this far above the surface, so that it does not hide itself

@@ -12,8 +12,8 @@ from reconstruction_operator.models.photogrammetry import beside
 from reconstruction_operator.models.photogrammetry.arrays import Integers
 from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud, voxel_downsample
 from reconstruction_operator.models.photogrammetry.progress import Progress
-from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.surface.regions import Ball
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.regions import Ball
 
 FEWEST_POINTS = 2000
 _TRIM = 0.0  # nothing is dropped here: `cleanup` knows better which surface is invented
@@ -65,7 +65,7 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: Progres
     points_path, mesh_path = scratch / "points.ply", scratch / "surface.ply"
     write_ply(points_path, cloud)
     beside.run(
-        "reconstruction_operator.models.photogrammetry.surface.surface.poisson",
+        "reconstruction_operator.models.photogrammetry.surface.poisson",
         [str(points_path), str(mesh_path), str(octree_depth), str(_TRIM), str(_THREADS)],
         log=scratch / "poisson.log",
         progress=progress,

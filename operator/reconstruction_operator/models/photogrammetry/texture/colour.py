@@ -12,8 +12,8 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, 
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import Progress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
-from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
 _PHOTOS_PER_VERTEX = 3
 _GRAZING_COSINE = 0.15  # surfaces seen at a flatter angle than this are smeared

@@ -18,8 +18,8 @@ from reconstruction_operator.models.photogrammetry import beside, parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indices, Integers, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import Progress
-from reconstruction_operator.models.photogrammetry.surface.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.texture.texture.colour import sample
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.texture.colour import sample
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _SECONDS_PER_FACE = 2e-4  # for the progress display alone
@@ -57,7 +57,7 @@ def unwrap(mesh: Mesh, size: int, scratch: Path, progress: Progress) -> Atlas:
         normals=mesh.normals().astype(np.float32),
     )
     beside.run(
-        "reconstruction_operator.models.photogrammetry.texture.texture.unwrapping",
+        "reconstruction_operator.models.photogrammetry.texture.unwrapping",
         [str(given), str(made), str(size)],
         log=scratch / "unwrapping.log",
         progress=progress,

@@ -1,0 +1,111 @@
+"""Records that operator and worker exchange through Redis and the job folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.api.status import Inputs, Outputs
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`job:{job_id}`: the attempt that the operator wants, and when its message was sent."""
+
+    install_id: str
+    namespace: str
+    name: str
+    attempt: int
+    queue: str
+    sent_at: datetime | None = None  # of that attempt's newest message; None: not sent yet
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`claim:{task_id}`: who has begun the attempt."""
+
+    token: str
+    owner: str  # a worker's node name, or "operator: …"
+    by_operator: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """`end:{task_id}`: how the attempt ended; the one truth about it."""
+
+    outcome: Outcome
+    reason: str = ""  # a code of api.outcomes; empty for success
+    message: str = ""
+    at: datetime | None = None
+    worker: str = ""
+    simulated: bool = False
+    inputs: Inputs | None = None
+    outputs: Outputs | None = None
+    quality: Mapping[str, str] = field(default_factory=dict)
+    files_left: bool = False  # of a cancelled job: the worker could not delete them
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReport:
+    """The newest PROGRESS meta of the attempt. A view: no decision about an end rests on it."""
+
+    percent: int
+    step: str
+    step_index: int
+    fraction: float  # of the whole run's time, 0.0 to 1.0, as the model's step shares say
+    started_at: datetime | None
+    at: datetime | None
+    message: str = ""
+    worker: str = ""
+    inputs: Inputs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The operator's job that a folder belongs to; `attempt` is the newest that was begun in it."""
+
+    job_id: str
+    install_id: str
+    namespace: str
+    name: str
+    queue: str
+    attempt: int
+
+    @classmethod
+    def of(cls, job_id: str, envelope: Envelope) -> Owner:
+        """The owner of what an attempt writes."""
+        return cls(
+            job_id, envelope.install_id, envelope.namespace, envelope.name, envelope.queue, attempt=envelope.attempt
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As it lies in the file."""
+        return {
+            "jobId": self.job_id,
+            "installId": self.install_id,
+            "namespace": self.namespace,
+            "name": self.name,
+            "queue": self.queue,
+            "attempt": self.attempt,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Owner:
+        """The owner of that content.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+
+        """
+        job_id, *texts = [data[name] for name in ("jobId", "installId", "namespace", "name", "queue")]
+        attempt = data["attempt"]
+        if not all(isinstance(text, str) for text in texts) or type(attempt) is not int or attempt < 1:
+            raise ValueError("not an owner")
+        install_id, namespace, name, queue = texts
+        return cls(check_job_id(job_id), install_id, namespace, name, queue, attempt)

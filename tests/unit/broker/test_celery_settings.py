@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import ssl
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from reconstruction_operator import config
+from reconstruction_operator.broker import celery_settings
+
+from tests.support.settings import configure
+
+
+@pytest.mark.parametrize(
+    ("pools", "queues"),
+    [
+        pytest.param(("celery",), ("celery-high", "celery", "celery-low"), id="default"),
+        pytest.param(
+            ("gpu", "cpu"),
+            ("gpu-high", "cpu-high", "gpu", "cpu", "gpu-low", "cpu-low"),
+            id="all-high-before-all-normal",
+        ),
+    ],
+)
+def test_a_worker_consumes_the_queues_of_its_pools_by_priority(
+    monkeypatch: pytest.MonkeyPatch, pools: tuple[str, ...], queues: tuple[str, ...]
+) -> None:
+    configure(monkeypatch, WORKER_POOLS=pools)
+    chosen = celery_settings.settings()
+    assert tuple(queue.name for queue in chosen["task_queues"]) == queues
+    assert chosen["broker_transport_options"]["queue_order_strategy"] == "priority"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("accept_content", ["json"]),
+        ("result_accept_content", ["json"]),
+        ("task_serializer", "json"),
+        ("result_serializer", "json"),
+        ("task_default_queue", "celery"),
+        ("task_acks_late", True),
+        ("worker_prefetch_multiplier", 1),
+        ("result_backend_always_retry", True),
+        ("worker_soft_shutdown_timeout", config.settings.DRAIN_SECONDS),
+    ],
+)
+def test_the_application_has_the_setting(name: str, value: object) -> None:
+    from reconstruction_operator.celery_app import app  # noqa: PLC0415  # made from the settings when it is imported
+
+    assert getattr(app.conf, name) == value
+
+
+def test_a_worker_imports_the_two_tasks_when_it_starts() -> None:
+    imports = celery_settings.settings()["imports"]
+    assert {"reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup"} <= set(imports)
+
+
+def test_without_a_prefix_none_is_given() -> None:
+    chosen = celery_settings.settings()
+    assert "global_keyprefix" not in chosen["broker_transport_options"] | chosen["result_backend_transport_options"]
+
+
+def test_the_prefix_comes_before_the_keys_of_broker_and_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
+    chosen = celery_settings.settings()
+    assert chosen["broker_transport_options"]["global_keyprefix"] == "team-a:"
+    assert chosen["result_backend_transport_options"]["global_keyprefix"] == "team-a:"
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        pytest.param("redis://r/0", None, id="plain"),
+        pytest.param("rediss://r/0", {"ssl_cert_reqs": ssl.CERT_REQUIRED}, id="checked-by-default"),
+        pytest.param("rediss://r/0?ssl_cert_reqs=none", None, id="as-the-url-says"),
+    ],
+)
+def test_certificates_are_checked_unless_the_url_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, url: str, options: dict[str, Any] | None
+) -> None:
+    configure(monkeypatch, CELERY_BROKER_URL=url)
+    configure(monkeypatch, CELERY_RESULT_BACKEND=url)
+    chosen = celery_settings.settings()
+    assert (chosen.get("broker_use_ssl"), chosen.get("redis_backend_use_ssl")) == (options, options)
+
+
+def test_nothing_waits_longer_than_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, REDIS_TIMEOUT_SECONDS=1.5)
+    chosen = celery_settings.settings()
+    options = chosen["broker_transport_options"]
+    assert (options["socket_timeout"], options["socket_connect_timeout"]) == (1.5, 1.5)
+    assert (chosen["redis_socket_timeout"], chosen["redis_socket_connect_timeout"]) == (1.5, 1.5)
+
+
+def test_the_application_is_imported_without_the_tasks_and_what_they_need() -> None:
+    code = (
+        "import sys, reconstruction_operator.celery_app as module\n"
+        "print([name for name in sys.modules if name.startswith(('reconstruction_operator.tasks', 'kopf'))])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,51 @@
+"""Fixtures of the tests without servers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import fakeredis
+import pytest
+import redis
+from reconstruction_operator.services import job_manager
+
+from tests.support.paths import DATA
+from tests.support.settings import configure
+
+ROUGH_MODELS = DATA / "models"
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """The job state: fakeredis in the place of the client."""
+    server = fakeredis.FakeRedis(decode_responses=True)
+    monkeypatch.setattr(job_manager, "get_redis_client", lambda: server)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    configure(monkeypatch, JOBS_DIR=str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _fast_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps take no time, heartbeats are frequent, and no setting of this machine matters."""
+    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=0.1, RECONSTRUCTION_SIMULATE="unavailable")
+
+
+@pytest.fixture
+def rough_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Models that misbehave, found by entry points as another package's would be. Gives the folder of their pids."""
+    monkeypatch.setattr(sys, "path", [str(ROUGH_MODELS), *sys.path])
+    monkeypatch.setenv("PYTHONPATH", str(ROUGH_MODELS))
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    monkeypatch.setenv("ROUGH_MODELS_PIDS", str(pids))
+    return pids

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+from reconstruction_operator.contract.keys import Keys
+
+from tests.support.settings import configure
+
+
+def test_the_names_are_those_of_the_protocol() -> None:
+    keys = Keys(prefix="")
+    names = {
+        keys.record("j"): "job:j",
+        keys.claim("j-1"): "claim:j-1",
+        keys.alive("j-1"): "alive:j-1",
+        keys.stop("j-1"): "stop:j-1",
+        keys.end("j-1"): "end:j-1",
+        keys.cancel_request("j"): "cancel_request:j",
+        keys.cancel("j"): "cancel:j",
+        keys.cleaned("j"): "cleaned:j",
+        keys.records("install"): "records:install",
+        keys.fence("install"): "fence:install",
+        keys.worker("celery@host"): "worker:celery@host",
+        keys.draining("celery@host"): "draining:celery@host",
+        keys.workers(): "workers",
+        keys.epoch(): "epoch",
+    }
+    assert list(names) == list(names.values())
+
+
+def test_the_prefix_is_the_setting_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
+    assert Keys().record("j") == "team-a:job:j"
+    assert Keys().workers() == "team-a:workers"
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 257], ids=["empty", "unprintable", "too-long"])
+@pytest.mark.parametrize("kind", ["claim", "alive", "stop", "end", "records", "fence", "worker", "draining"])
+def test_a_name_that_cannot_be_one_is_refused(kind: str, name: str) -> None:
+    with pytest.raises(ValueError, match="printable characters"):
+        getattr(Keys(prefix=""), kind)(name)
+
+
+@pytest.mark.parametrize("kind", ["record", "cancel", "cancel_request", "cleaned"])
+def test_a_job_id_that_cannot_be_one_is_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match="job id"):
+        getattr(Keys(prefix=""), kind)("a/../b")

@@ -1,0 +1,48 @@
+"""Jobs whose objects are gone, and whose records Redis has forgotten."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+from unittest import mock
+
+import pytest
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.controller.loop.actor import Order, Results
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.planning.types import Action, AssertCancelled, Observation, PutRecord
+
+from tests.support.jobs import make_job
+
+
+@pytest.mark.parametrize(
+    ("spec", "phase", "flag"),
+    [
+        pytest.param(Spec(), Phase.RUNNING, (), id="not-cancelled"),
+        pytest.param(
+            Spec(cancel_requested=True, cancel_confirmed=True), Phase.CANCELLED, (AssertCancelled(),), id="cancelled"
+        ),
+        pytest.param(
+            Spec(cancel_requested=True, cancel_confirmed=True), Phase.RUNNING, (AssertCancelled(),), id="confirmed"
+        ),
+        pytest.param(Spec(cancel_requested=True, cancel_confirmed=True), Phase.SUCCEEDED, (), id="confirmed-too-late"),
+    ],
+)
+async def test_a_cancelled_ones_flag_comes_back_before_its_record(
+    spec: Spec, phase: Phase, flag: tuple[Action, ...]
+) -> None:
+    """With the record an order to delete files is carried out, and by the flag all of them go."""
+    seen = mock.Mock(observations=(Observation(),), now=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    observer = mock.Mock(observe=mock.AsyncMock(return_value=seen))
+    carried_out: list[Order] = []
+
+    async def act(orders: list[Order], _fence: int) -> Results:
+        carried_out.extend(orders)
+        return Results()
+
+    orphans = Orphans(observer, cast("Any", mock.Mock(act=act)), limits=cast("Any", None), ours=lambda _: True)
+    orphans.add_deleted([make_job(Status(phase=phase, attempt=2), spec=spec)], now=0.0)
+    await orphans.round(1, now=0.0)
+
+    assert [order.actions for order in carried_out] == [(*flag, PutRecord(2, "celery"))]

@@ -1,0 +1,94 @@
+"""Job folders say whose they are; what says nothing, or nonsense, is nobody's."""
+
+import json
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.jobfiles.notes import Delivery
+
+from tests.support.settings import configure
+
+ENVELOPE = Envelope(install_id="mine", namespace="red", name="banana", attempt=2, queue="gpu")
+
+
+@pytest.fixture
+def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    configure(monkeypatch, JOBS_DIR=str(tmp_path))
+    return tmp_path
+
+
+def attempt(jobs_dir: Path, job_id: str, number: int) -> Path:
+    root = jobs_dir / job_id / "attempts" / str(number)
+    root.mkdir(parents=True)
+    return root
+
+
+def test_an_attempts_folder_says_whose_it_is(jobs_dir: Path) -> None:
+    notes.note(attempt(jobs_dir, "uid-1", 2), Owner.of("uid-1", ENVELOPE), "")
+
+    assert list(notes.owners()) == [Owner("uid-1", "mine", "red", "banana", "gpu", 2)]
+
+
+def test_a_result_says_it_in_its_manifest_and_the_newest_attempt_counts(jobs_dir: Path) -> None:
+    output = jobs_dir / "uid-1" / "output"
+    output.mkdir(parents=True)
+    (output / "manifest.json").write_text(json.dumps({"owner": Owner.of("uid-1", ENVELOPE).to_json()}))
+    assert [owner.attempt for owner in notes.owners()] == [2]
+
+    newer = Envelope(install_id="mine", namespace="red", name="banana", attempt=3)
+    notes.note(attempt(jobs_dir, "uid-1", 3), Owner.of("uid-1", newer), "")
+    assert [owner.attempt for owner in notes.owners()] == [3]
+
+
+def test_notes_and_results_say_where_copies_go(jobs_dir: Path) -> None:
+    owner = Owner.of("uid-1", ENVELOPE)
+    notes.note(attempt(jobs_dir, "uid-1", 1), owner, "file:///meshes/a")
+    notes.note(attempt(jobs_dir, "uid-1", 2), owner, "")
+    assert notes.deliveries("uid-1") == (Delivery("file:///meshes/a", "red", published=False),)
+
+    output = jobs_dir / "uid-1" / "output"
+    output.mkdir()
+    manifest = {"uri": "file:///meshes/a", "owner": owner.to_json()}
+    (output / "manifest.json").write_text(json.dumps(manifest))
+    assert notes.deliveries("uid-1") == (Delivery("file:///meshes/a", "red", published=True),)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"outputUri": 7, "namespace": "red"}), "\x00" * 100])
+def test_nonsense_says_nothing_of_copies(jobs_dir: Path, content: str) -> None:
+    (attempt(jobs_dir, "uid-1", 1) / notes.OWNER).write_text(content)
+    (jobs_dir / "uid-1" / "output").mkdir()
+    (jobs_dir / "uid-1" / "output" / "manifest.json").write_text(content)
+    assert notes.deliveries("uid-1") == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        json.dumps(Owner.of("uid-2", ENVELOPE).to_json()),  # another's, copied here
+        json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"attempt": True}),
+        json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"attempt": 0}),
+        json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"queue": 7}),
+        json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"jobId": "../uid-1"}),
+        "\x00" * 100,
+    ],
+)
+def test_nonsense_is_nobodys(jobs_dir: Path, content: str) -> None:
+    (attempt(jobs_dir, "uid-1", 1) / notes.OWNER).write_text(content)
+
+    assert list(notes.owners()) == []
+
+
+def test_bare_tasks_and_strange_things_say_nothing(jobs_dir: Path) -> None:
+    (jobs_dir / "bare" / "output").mkdir(parents=True)
+    (jobs_dir / "bare" / "output" / "manifest.json").write_text(json.dumps({"owner": None}))
+    (jobs_dir / "a-file").write_text("")
+    (jobs_dir / "input-only" / "input").mkdir(parents=True)
+
+    assert list(notes.owners()) == []

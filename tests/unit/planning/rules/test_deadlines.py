@@ -1,0 +1,102 @@
+"""activeDeadlineSeconds and queueDeadlineSeconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.status import Condition, Phase, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import Claim, Record
+from reconstruction_operator.planning.types import ForceEnd, Observation, Plan, Queue, RequestStop, TakeClaim
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TASK = TaskId("uid", 1)
+START = NOW - timedelta(seconds=60)  # of the job's creation as well
+RECORD = Record("install", "team", "banana", 1, "celery", START)
+CLAIM = Claim("token", "worker-1", by_operator=False, at=START)
+HELD = Observation(record=RECORD, claim=CLAIM, alive=True)
+IN_QUEUE = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
+RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=START)
+QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=START)
+RETRY = Status(phase=Phase.PENDING, attempt=2, start_time=START, next_attempt_time=NOW + timedelta(seconds=99))
+TOO_LONG = "The job took longer than its 60 s (activeDeadlineSeconds)."
+NOBODY = "No worker began within 60 s (queueDeadlineSeconds)."
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "actions"),
+    [
+        pytest.param(RUNNING, HELD, (RequestStop(TASK, StopReason.DEADLINE),), id="running"),
+        pytest.param(QUEUED, HELD, (RequestStop(TASK, StopReason.DEADLINE),), id="running-but-not-stored"),
+        pytest.param(RUNNING, replace(HELD, stop=StopReason.DEADLINE), (), id="stopping"),
+        pytest.param(RETRY, Observation(record=RECORD), (TakeClaim(TaskId("uid", 2), Outcome.FAILED, "TIMEOUT", TOO_LONG),), id="between-two-attempts"),
+        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.FAILED, "TIMEOUT", "Worker worker-1 gave no sign of life for 10 s."),), id="its-worker-is-lost"),
+        pytest.param(QUEUED, IN_QUEUE, (), id="not-started"),
+        pytest.param(Status(), Observation(), (), id="not-dispatched"),
+    ],
+)  # fmt: skip
+def test_a_job_that_takes_too_long_is_stopped(
+    look: Look, status: Status, seen: Observation, actions: tuple[object, ...]
+) -> None:
+    assert look(seen, status, active_deadline_seconds=60).actions == actions
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "actions"),
+    [
+        pytest.param(Status(), Observation(), (TakeClaim(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NOBODY),), id="not-dispatched"),
+        pytest.param(QUEUED, IN_QUEUE, (TakeClaim(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NOBODY),), id="in-the-queue"),
+        pytest.param(QUEUED, HELD, (), id="a-worker-has-just-begun"),
+        pytest.param(RUNNING, HELD, (), id="running"),
+        pytest.param(RETRY, Observation(record=RECORD), (), id="it-had-started-once"),
+    ],
+)  # fmt: skip
+def test_a_job_that_waits_too_long_ends_without_a_worker(
+    look: Look, status: Status, seen: Observation, actions: tuple[object, ...]
+) -> None:
+    assert look(seen, status, queue_deadline_seconds=60).actions == actions
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "spec"),
+    [
+        pytest.param(RUNNING, HELD, {"active_deadline_seconds": 65}, id="active"),
+        pytest.param(QUEUED, IN_QUEUE, {"queue_deadline_seconds": 65}, id="queue"),
+    ],
+)
+def test_it_is_looked_at_when_its_time_is_over(
+    look: Look, status: Status, seen: Observation, spec: dict[str, int]
+) -> None:
+    assert look(seen, status, **spec).wake_at == NOW + timedelta(seconds=5)
+
+
+def test_the_time_of_waiting_begins_anew_with_a_resume(look: Look) -> None:
+    resumed = Condition("Suspended", "False", "Resumed", "", NOW - timedelta(seconds=10), 1)
+
+    plan = look(Observation(), Status(phase=Phase.PENDING, conditions=(resumed,)), queue_deadline_seconds=30)
+
+    assert plan.actions == ()
+    assert plan.wake_at == NOW + timedelta(seconds=20)
+
+
+def test_a_job_that_is_resumed_just_now_has_all_its_time(look: Look) -> None:
+    suspended = Condition("Suspended", "True", "Suspended", "", NOW - timedelta(seconds=50), 1)
+
+    plan = look(Observation(), Status(phase=Phase.SUSPENDED, conditions=(suspended,)), queue_deadline_seconds=30)
+
+    assert plan.actions == ()
+    assert plan.wake_at == NOW + timedelta(seconds=30)
+
+
+def test_a_suspended_job_has_no_deadline(look: Look) -> None:
+    spec = {"active_deadline_seconds": 1, "queue_deadline_seconds": 1, "suspend": True}
+
+    plan = look(Observation(), Status(phase=Phase.SUSPENDED, attempt=1), **spec)
+
+    assert (plan.status.phase, plan.actions, plan.wake_at) == (Phase.SUSPENDED, (), None)

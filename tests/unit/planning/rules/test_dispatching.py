@@ -1,0 +1,117 @@
+"""When an attempt's message is sent, and when again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.contract.records import Claim, Record
+from reconstruction_operator.planning.types import Dispatch, Observation, Plan, PutRecord, Queue
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+FIRST, SECOND = TaskId("uid", 1), TaskId("uid", 2)
+QUEUED = Status(phase=Phase.QUEUED, attempt=1, task_id="uid-1", dispatch_time=NOW - timedelta(seconds=5))
+RETRY = Status(phase=Phase.PENDING, attempt=2, task_id="uid-2", failures=1)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def record(attempt: int = 1, sent: datetime | None = None) -> Record:
+    return Record("install", "team", "banana", attempt, "celery", sent)
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "actions"),
+    [
+        pytest.param(Status(), Observation(), (PutRecord(1, "celery"), Dispatch(FIRST, "celery")), id="a-new-job"),
+        pytest.param(Status(), Observation(record=record()), (Dispatch(FIRST, "celery"),), id="the-record-is-there"),
+        pytest.param(Status(), Observation(record=record(sent=ago(1))), (), id="sent-already-but-not-stored"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(5))), (), id="sent-and-stored"),
+        pytest.param(RETRY, Observation(record=record(1, ago(99))), (PutRecord(2, "celery"), Dispatch(SECOND, "celery")), id="an-attempt-that-is-stored"),
+        pytest.param(QUEUED, Observation(), (PutRecord(1, "celery"), Dispatch(FIRST, "celery", again=True)), id="redis-forgot-it-long-ago"),
+        pytest.param(QUEUED, Observation(epoch_age_seconds=3), (PutRecord(1, "celery"),), id="redis-forgot-it-just-now"),
+        pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-forgot-it-and-the-record-is-back"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(14))), (), id="unclaimed-for-a-moment"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(15))), (Dispatch(FIRST, "celery", again=True),), id="unclaimed-although-the-queue-is-empty"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(800)), queue=Queue(1, 5)), (), id="unclaimed-in-a-long-queue"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(900)), queue=Queue(1, 5)), (Dispatch(FIRST, "celery", again=True),), id="unclaimed-for-too-long"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), queue=Queue(0, 5)), (), id="nobody-listens-so-it-waits-there"),
+    ],
+)  # fmt: skip
+def test_what_is_sent_of_an_attempt_that_nobody_has_begun(
+    look: Look, status: Status, seen: Observation, actions: tuple[object, ...]
+) -> None:
+    assert look(seen, status, admitted=True).actions == actions
+
+
+def test_a_job_that_is_not_admitted_waits_in_the_resources(look: Look) -> None:
+    plan = look(Observation(queue=Queue(workers=1)))
+
+    assert (plan.status.phase, plan.status.attempt, plan.actions) == (Phase.PENDING, 0, ())
+    assert plan.wants_dispatch
+    assert plan.status.message == "Waiting for room in queue celery"
+
+
+def test_an_admitted_job_is_queued_with_its_task_and_the_time(look: Look) -> None:
+    status = look(Observation(queue=Queue(workers=1)), admitted=True).status
+
+    assert (status.phase, status.attempt, status.task_id, status.dispatch_time) == (Phase.QUEUED, 1, "uid-1", NOW)
+    assert status.message == "Waiting in queue celery"
+
+
+def test_a_second_attempt_is_not_sent_in_the_plan_that_decides_on_it(look: Look) -> None:
+    lost = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1")
+
+    plan = look(Observation(record=record()), lost, admitted=True)
+
+    assert (plan.status.attempt, plan.status.phase, plan.actions) == (2, Phase.PENDING, ())
+
+
+@pytest.mark.parametrize(("seconds", "phase"), [(-1, Phase.QUEUED), (0, Phase.QUEUED), (1, Phase.PENDING)])
+def test_an_attempt_waits_for_its_time(look: Look, seconds: int, phase: Phase) -> None:
+    due = NOW + timedelta(seconds=seconds)
+
+    plan = look(Observation(record=record(1, ago(99))), replace(RETRY, next_attempt_time=due), admitted=True)
+
+    assert plan.status.phase is phase
+    assert plan.wake_at == (due if phase is Phase.PENDING else NOW + timedelta(seconds=15))
+    assert plan.status.next_attempt_time == (due if phase is Phase.PENDING else None)
+
+
+def test_a_claimed_attempt_is_never_sent_again(look: Look) -> None:
+    claim = Claim("token", "worker-1", by_operator=False, at=ago(3000))
+
+    plan = look(Observation(record=record(), claim=claim, alive=True), QUEUED, admitted=True)
+
+    assert plan.actions == ()
+
+
+def test_a_priority_is_a_queue_of_its_own(look: Look) -> None:
+    plan = look(Observation(), admitted=True, queue="gpu", priority="high")
+
+    assert plan.actions == (PutRecord(1, "gpu-high"), Dispatch(FIRST, "gpu-high"))
+    assert plan.status.message == "Waiting for a worker: no live worker listens to queue gpu-high"
+
+
+def test_a_newer_attempt_that_the_record_wants_is_taken_over_into_the_status(look: Look) -> None:
+    plan = look(Observation(record=record(3, ago(2))), QUEUED)
+
+    assert (plan.status.attempt, plan.status.task_id, plan.status.phase) == (3, "uid-3", Phase.QUEUED)
+    assert plan.actions == ()
+
+
+@pytest.mark.parametrize("managed_by", [None, "reconstruction.dev/operator"])
+def test_an_own_job_is_seen(look: Look, managed_by: str | None) -> None:
+    assert look(Observation(), managed_by=managed_by).status.observed_generation == 1
+
+
+def test_another_controllers_job_is_left_alone(look: Look) -> None:
+    assert look(Observation(), managed_by="example.com/other", admitted=True) == Plan(Status())

@@ -1,0 +1,202 @@
+"""What follows from the end of an attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.status import (
+    Cancel,
+    Failure,
+    Inputs,
+    OutputFile,
+    Outputs,
+    Phase,
+    Progress,
+    Status,
+)
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.planning.rules.ends import backoff_seconds
+from reconstruction_operator.planning.types import Limits, Observation, Plan
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ENDED = NOW - timedelta(seconds=2)
+SENT = NOW - timedelta(minutes=2)
+CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(minutes=1))
+OTHERS_CLAIM = Claim("operator", "operator", by_operator=True, at=ENDED)
+RUNNING = Status(
+    phase=Phase.RUNNING,
+    attempt=1,
+    task_id="uid-1",
+    worker="worker-1",
+    dispatch_time=SENT,
+    start_time=NOW - timedelta(minutes=1),
+    progress=Progress(60, "Post-processing mesh", 4, 6, 20, "20s", "60%", ENDED),
+)
+
+
+def seen(outcome: Outcome, reason: str = "", message: str = "", attempt: int = 1) -> Observation:
+    end = End(outcome, reason, message, at=ENDED + timedelta(milliseconds=400), worker="worker-1")
+    return Observation(record=Record("install", "team", "banana", attempt, "celery", SENT), claim=CLAIM, end=end)
+
+
+def test_a_success_has_its_details(look: Look) -> None:
+    outputs = Outputs("/jobs/uid/output", 10, (OutputFile("model.glb", 10),))
+    success = seen(Outcome.SUCCEEDED)
+    assert success.end is not None
+    end = replace(success.end, simulated=False, inputs=Inputs(29, 5), outputs=outputs, quality={"faces": "12"})
+
+    status = look(replace(success, end=end), replace(RUNNING, failure=Failure("WORKER_LOST"), failures=1)).status
+
+    assert replace(status, conditions=()) == Status(
+        observed_generation=1,
+        phase=Phase.SUCCEEDED,
+        attempt=1,
+        failures=1,
+        task_id="uid-1",
+        worker="worker-1",
+        simulated=False,
+        message="Succeeded: /jobs/uid/output",
+        dispatch_time=SENT,
+        start_time=NOW - timedelta(minutes=1),
+        completion_time=ENDED,
+        progress=Progress(100, "Finalizing output", 6, 6, None, "", "100%", NOW),
+        inputs=Inputs(29, 5),
+        outputs=outputs,
+        quality={"faces": "12"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "failures", "spec", "expected"),
+    [
+        pytest.param((Outcome.SUCCEEDED, ""), 0, {}, (Phase.SUCCEEDED, 1, 0), id="success"),
+        pytest.param((Outcome.CANCELLED, "CANCELLED"), 0, {}, (Phase.CANCELLED, 1, 0), id="cancelled-by-hand-in-redis"),
+        pytest.param((Outcome.FAILED, "OUT_OF_MEMORY"), 0, {}, (Phase.PENDING, 2, 1), id="a-retriable-failure"),
+        pytest.param((Outcome.FAILED, "OUT_OF_MEMORY"), 2, {}, (Phase.FAILED, 1, 3), id="the-last-retriable-failure"),
+        pytest.param((Outcome.FAILED, "OUT_OF_MEMORY"), 0, {"backoff_limit": 0}, (Phase.FAILED, 1, 1), id="no-retries"),
+        pytest.param((Outcome.FAILED, "TOO_FEW_IMAGES"), 0, {}, (Phase.FAILED, 1, 1), id="a-failure-of-the-photos"),
+        pytest.param((Outcome.FAILED, "TIMEOUT"), 0, {}, (Phase.FAILED, 1, 1), id="the-deadline"),
+        pytest.param((Outcome.STOPPED, "TIMEOUT"), 0, {}, (Phase.FAILED, 1, 1), id="stopped-by-the-deadline"),
+        pytest.param((Outcome.FAILED, ""), 0, {}, (Phase.PENDING, 2, 1), id="a-failure-without-a-reason"),
+        pytest.param((Outcome.FAILED, "FROM_THE_FUTURE"), 0, {}, (Phase.PENDING, 2, 1), id="a-newer-workers-reason"),
+        pytest.param((Outcome.FAILED, "WORKER_LOST"), 0, {}, (Phase.PENDING, 2, 1), id="a-lost-worker"),
+        pytest.param((Outcome.STOPPED, "DRAINED"), 2, {}, (Phase.PENDING, 2, 2), id="drained"),
+        pytest.param((Outcome.STOPPED, "SUPERSEDED"), 0, {}, (Phase.PENDING, 2, 0), id="superseded"),
+        pytest.param((Outcome.STOPPED, "DELETED"), 0, {}, (Phase.PENDING, 2, 0), id="taken-for-deleted"),
+        pytest.param((Outcome.STOPPED, "SUSPENDED"), 0, {}, (Phase.PENDING, 2, 0), id="suspended-and-resumed-at-once"),
+        pytest.param((Outcome.STOPPED, "SUSPENDED"), 0, {"suspend": True}, (Phase.SUSPENDED, 1, 0), id="suspended"),
+        pytest.param((Outcome.STOPPED, "DRAINED"), 0, {"suspend": True}, (Phase.SUSPENDED, 1, 0), id="drained-while-suspending"),
+        pytest.param((Outcome.FAILED, "WORKER_LOST"), 0, {"suspend": True}, (Phase.SUSPENDED, 1, 1), id="lost-while-suspending"),
+        pytest.param((Outcome.FAILED, "WORKER_LOST"), 2, {"suspend": True}, (Phase.FAILED, 1, 3), id="lost-once-too-often-while-suspending"),
+        pytest.param((Outcome.SUCCEEDED, ""), 0, {"suspend": True}, (Phase.SUCCEEDED, 1, 0), id="done-while-suspending"),
+    ],
+)  # fmt: skip
+def test_where_an_end_leads(
+    look: Look,
+    end: tuple[Outcome, str],
+    failures: int,
+    spec: dict[str, object],
+    expected: tuple[Phase, int, int],
+) -> None:
+    plan = look(seen(*end), replace(RUNNING, failures=failures), **spec)
+
+    assert (plan.status.phase, plan.status.attempt, plan.status.failures) == expected
+    assert plan.actions == ()
+
+
+@pytest.mark.parametrize(
+    ("end", "phase"),
+    [
+        pytest.param((Outcome.SUCCEEDED, ""), Phase.SUCCEEDED, id="it-had-succeeded"),
+        pytest.param((Outcome.FAILED, "TOO_FEW_IMAGES"), Phase.FAILED, id="it-had-failed"),
+        pytest.param((Outcome.FAILED, "WORKER_LOST"), Phase.CANCELLED, id="it-would-be-tried-again"),
+        pytest.param((Outcome.STOPPED, "DRAINED"), Phase.CANCELLED, id="it-was-drained"),
+        pytest.param((Outcome.STOPPED, "SUSPENDED"), Phase.CANCELLED, id="it-was-suspended"),
+        pytest.param((Outcome.CANCELLED, "CANCELLED"), Phase.CANCELLED, id="the-worker-obeyed"),
+    ],
+)
+def test_a_confirmed_cancel_ends_as_cancelled_or_as_what_had_been_recorded(
+    look: Look, end: tuple[Outcome, str], phase: Phase
+) -> None:
+    plan = look(seen(*end), RUNNING, cancel_requested=True, cancel_confirmed=True, suspend=True)
+
+    assert plan.status.phase is phase
+    assert plan.status.completion_time is not None
+    assert plan.actions == ()
+
+
+def test_a_cancel_is_acknowledged_at_the_time_of_its_end(look: Look) -> None:
+    before = replace(RUNNING, cancel=Cancel(NOW - timedelta(seconds=9), NOW - timedelta(seconds=5)))
+
+    status = look(seen(Outcome.CANCELLED), before, cancel_requested=True, cancel_confirmed=True).status
+
+    assert status.cancel == Cancel(NOW - timedelta(seconds=9), NOW - timedelta(seconds=5), ENDED)
+    assert status.progress is not None
+    assert (status.progress.percent, status.progress.eta_seconds) == (60, None)
+
+
+def test_a_failure_tells_what_happened_and_what_can_be_done(look: Look) -> None:
+    status = look(seen(Outcome.FAILED, "NOT_ENOUGH_OVERLAP", "3 of 29 photos overlap"), RUNNING).status
+
+    assert status.failure == Failure(
+        "NOT_ENOUGH_OVERLAP",
+        "3 of 29 photos overlap. Take more photos, closer together: each should share most of its view with the next.",
+        retriable=False,
+    )
+    assert status.message.startswith("Failed: NOT_ENOUGH_OVERLAP: 3 of 29 photos overlap.")
+
+
+def test_a_failure_after_several_attempts_says_how_many(look: Look) -> None:
+    status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY"), replace(RUNNING, attempt=3, failures=2)).status
+
+    assert status.message.startswith("Failed after 3 attempts: OUT_OF_MEMORY: ")
+
+
+def test_the_next_attempt_is_written_ahead_with_its_time_and_nothing_of_the_last(look: Look) -> None:
+    status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY", "killed"), RUNNING).status
+
+    assert replace(status, conditions=(), failure=None) == Status(
+        observed_generation=1,
+        phase=Phase.PENDING,
+        attempt=2,
+        failures=1,
+        next_attempt_time=NOW + timedelta(seconds=10),
+        task_id="uid-2",
+        message="Attempt 2 of at most 3 starts at 2026-03-01T12:00:10Z after OUT_OF_MEMORY",
+        start_time=NOW - timedelta(minutes=1),
+    )
+
+
+def test_a_lost_worker_is_replaced_at_once(look: Look) -> None:
+    assert look(seen(Outcome.FAILED, "WORKER_LOST"), RUNNING).status.next_attempt_time is None
+
+
+def test_an_end_of_an_overtaken_attempt_leads_to_the_attempt_that_the_record_wants(look: Look) -> None:
+    plan = look(seen(Outcome.FAILED, "TOO_FEW_IMAGES", attempt=2), RUNNING)
+
+    assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.QUEUED, 2, 1)
+
+
+def test_a_cancel_waits_for_the_newer_attempt_that_the_record_wants(look: Look) -> None:
+    plan = look(seen(Outcome.STOPPED, "DRAINED", attempt=2), RUNNING, cancel_requested=True, cancel_confirmed=True)
+
+    assert (plan.status.phase, plan.status.attempt) == (Phase.CANCELLING, 2)
+
+
+def test_an_end_by_the_operator_without_a_worker_starts_nothing(look: Look) -> None:
+    end = End(Outcome.FAILED, "QUEUE_TIMEOUT", "No worker began within 60 s.", at=ENDED)
+
+    status = look(Observation(claim=OTHERS_CLAIM, end=end), Status(phase=Phase.QUEUED, attempt=1)).status
+
+    assert (status.phase, status.worker, status.start_time) == (Phase.FAILED, None, None)
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 10), (2, 20), (3, 40), (7, 600), (10_000, 600)])
+def test_the_pause_doubles_up_to_its_limit(limits: Limits, failures: int, seconds: float) -> None:
+    assert backoff_seconds(failures, limits) == seconds

@@ -1,0 +1,248 @@
+"""What is left to do for a job that is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.status import Condition, Failure, Phase, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.planning.types import (
+    AssertCancelled,
+    ClearFlags,
+    DeleteFiles,
+    DeleteObject,
+    Observation,
+    Plan,
+    PutRecord,
+    Queue,
+    RequestStop,
+    TakeClaim,
+    WithdrawRequest,
+)
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TASK = TaskId("uid", 1)
+ENDED = NOW - timedelta(seconds=60)
+RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=90))
+CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
+ENDS = {
+    Phase.SUCCEEDED: End(Outcome.SUCCEEDED, at=ENDED, worker="worker-1"),
+    Phase.FAILED: End(Outcome.FAILED, "TIMEOUT", at=ENDED, worker="worker-1"),
+    Phase.CANCELLED: End(Outcome.CANCELLED, at=ENDED, worker="worker-1"),
+}
+LISTENED = Queue(workers=1)
+
+
+def over(phase: Phase, **changes: object) -> Status:
+    failure = Failure("TIMEOUT", "too long") if phase is Phase.FAILED else None
+    status = Status(phase=phase, attempt=1, worker="worker-1", completion_time=ENDED, failure=failure)
+    return replace(status, **changes)  # type: ignore[arg-type]  # fields of the status
+
+
+def ended(phase: Phase) -> Observation:
+    return Observation(record=RECORD, claim=CLAIM, end=ENDS[phase], queue=LISTENED)
+
+
+@pytest.mark.parametrize("phase", list(ENDS))
+def test_nothing_is_left_to_do_and_nothing_is_written(look: Look, phase: Phase) -> None:
+    seen = over(phase, observed_generation=7)
+    assert look(ended(phase), seen, generation=7, cancel_requested=True) == Plan(seen)
+
+
+@pytest.mark.parametrize("phase", list(ENDS))
+def test_a_later_edit_of_the_spec_is_seen_and_changes_nothing_else(look: Look, phase: Phase) -> None:
+    before = Condition("Finished", "True", str(phase), observed_generation=6)
+
+    plan = look(ended(phase), over(phase, observed_generation=6, conditions=(before,)), generation=7)
+
+    after = replace(before, observed_generation=7)
+    assert plan == Plan(over(phase, observed_generation=7, conditions=(after,)))
+
+
+@pytest.mark.parametrize(
+    ("phase", "requested", "confirmed", "actions"),
+    [
+        pytest.param(Phase.SUCCEEDED, True, False, (ClearFlags(),), id="succeeded-with-a-request"),
+        pytest.param(Phase.FAILED, False, True, (ClearFlags(),), id="failed-with-a-confirmation"),
+        pytest.param(Phase.CANCELLED, False, True, (), id="a-cancels-own-flag-stays-for-late-duplicates"),
+        pytest.param(Phase.CANCELLED, True, True, (WithdrawRequest(),), id="cancelled-with-a-request"),
+    ],
+)
+def test_flags_go(look: Look, phase: Phase, requested: bool, confirmed: bool, actions: tuple[object, ...]) -> None:
+    seen = replace(ended(phase), requested=requested, confirmed=confirmed)
+
+    assert look(seen, over(phase)).actions == actions
+
+
+def test_files_go_before_the_object_when_the_time_is_over(look: Look) -> None:
+    seen = ended(Phase.SUCCEEDED)
+
+    assert look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=60).actions == (DeleteFiles("celery"),)
+    cleaned = look(replace(seen, cleaned=True), over(Phase.SUCCEEDED), ttl_seconds_after_finished=60)
+    assert cleaned.actions == (DeleteObject(),)
+
+
+def test_the_time_is_not_over(look: Look) -> None:
+    plan = look(ended(Phase.SUCCEEDED), over(Phase.SUCCEEDED), ttl_seconds_after_finished=61)
+
+    assert (plan.actions, plan.wake_at) == ((), NOW + timedelta(seconds=1))
+
+
+def test_an_object_that_is_there_after_its_deletion_is_deleted_again(look: Look) -> None:
+    status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
+
+    plan = look(Observation(), status, ttl_seconds_after_finished=0)
+
+    assert plan.wake_at == NOW + timedelta(seconds=60)
+
+
+def test_a_job_that_no_worker_began_has_no_files(look: Look) -> None:
+    status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
+
+    assert look(Observation(), status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
+
+
+@pytest.mark.parametrize(
+    ("sent", "waiting", "due"),
+    [
+        pytest.param(NOW - timedelta(seconds=90), 3, True, id="only-the-attempts-own-message-was-sent"),
+        pytest.param(NOW - timedelta(seconds=14), 0, False, id="ordered-a-moment-ago"),
+        pytest.param(NOW - timedelta(seconds=15), 0, True, id="ordered-and-lost"),
+        pytest.param(NOW - timedelta(seconds=50), 1, False, id="the-order-waits"),
+        pytest.param(None, 0, True, id="never-sent"),
+    ],
+)
+def test_an_order_is_repeated_only_when_it_was_lost(look: Look, sent: datetime | None, waiting: int, due: bool) -> None:
+    queue = Queue(workers=1, waiting=waiting)
+    seen = replace(ended(Phase.SUCCEEDED), record=replace(RECORD, sent_at=sent), queue=queue)
+
+    plan = look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=0)
+
+    assert plan.actions == ((DeleteFiles("celery"),) if due else ())
+    assert plan.wake_at is not None
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_files_go_when_the_operator_itself_cancelled(look: Look, attempt: int) -> None:
+    """Of the first attempt as well: a worker may have done it while no operator looked, and Redis may have forgotten."""
+    end = End(Outcome.CANCELLED, at=ENDED)
+    operators = Claim("operator", "operator", by_operator=True, at=ENDED)
+    seen = Observation(record=replace(RECORD, attempt=attempt), claim=operators, end=end, queue=LISTENED)
+    status = over(Phase.CANCELLED, attempt=attempt, worker=None, dispatch_time=ENDED)
+
+    assert look(seen, status).actions == (AssertCancelled(), DeleteFiles("celery"))
+    assert look(replace(seen, confirmed=True, flag_ttl_seconds=3600), status).actions == (DeleteFiles("celery"),)
+    assert look(replace(seen, cleaned=True), status).actions == ()
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "left_seconds", "actions"),
+    [
+        pytest.param(False, None, (AssertCancelled(),), id="expired"),
+        pytest.param(True, 1799, (AssertCancelled(),), id="half of it is over"),
+        pytest.param(True, 1801, (), id="it lasts"),
+    ],
+)
+def test_a_cancelled_jobs_flag_lasts_until_its_files_are_gone(
+    look: Look, confirmed: bool, left_seconds: float | None, actions: tuple[object, ...]
+) -> None:
+    """Nobody listens to the queue for an hour, and then a worker takes the order."""
+    record = replace(RECORD, sent_at=NOW - timedelta(seconds=50))  # the order
+    end = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
+    seen = Observation(record=record, end=end, queue=Queue(workers=0, waiting=1))
+    seen = replace(seen, confirmed=confirmed, flag_ttl_seconds=left_seconds)
+
+    assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == actions
+    assert look(replace(seen, cleaned=True), over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
+
+
+def test_files_go_when_the_worker_that_cancelled_could_not_delete_them(look: Look) -> None:
+    seen = ended(Phase.CANCELLED)
+    left = replace(seen, end=replace(ENDS[Phase.CANCELLED], files_left=True))
+
+    ordered = (AssertCancelled(), DeleteFiles("celery"))
+    assert look(left, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ordered
+    assert look(replace(left, cleaned=True), over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
+    assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        pytest.param(
+            {"end": End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")}, True, id="another-run-came-to-its-end"
+        ),
+        pytest.param({"end": End(Outcome.STOPPED, "SUPERSEDED", at=NOW, worker="worker-2")}, True, id="or-was-stopped"),
+        pytest.param({"end": None}, True, id="its-end-is-lost-and-its-worker-too"),
+        pytest.param({"end": None, "alive": True}, False, id="another-run-will-come-to-its-end"),
+        pytest.param({"end": None, "claim": None, "epoch_age_seconds": 1}, False, id="redis-is-young"),
+    ],
+)
+def test_files_go_of_a_cancelled_job_whose_cancel_redis_forgot(
+    look: Look, changes: dict[str, object], due: bool
+) -> None:
+    seen = replace(ended(Phase.CANCELLED), silent_seconds=3600.0, **changes)  # type: ignore[arg-type]
+
+    actions = look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions
+
+    assert (DeleteFiles("celery") in actions) is due
+
+
+def test_an_object_whose_time_is_over_does_not_wait_for_the_files_of_an_attempt_that_nobody_is_known_to_have_begun(
+    look: Look,
+) -> None:
+    operators = Claim("operator", "operator", by_operator=True, at=ENDED)
+    seen = Observation(record=RECORD, claim=operators, end=End(Outcome.CANCELLED, at=ENDED), queue=Queue(workers=0))
+    status = over(Phase.CANCELLED, attempt=1, worker=None, dispatch_time=ENDED)
+
+    assert look(seen, status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
+
+
+def test_what_redis_forgot_is_closed_again_so_that_a_deletion_finds_its_record(look: Look) -> None:
+    plan = look(Observation(queue=LISTENED), over(Phase.FAILED))
+
+    message = "The job was over before Redis forgot it."
+    assert plan.actions == (TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", message), PutRecord(1, "celery"))
+
+
+def test_an_attempt_is_closed_again_though_its_record_was_kept(look: Look) -> None:
+    plan = look(Observation(record=RECORD, queue=LISTENED), over(Phase.FAILED))
+
+    message = "The job was over before Redis forgot it."
+    assert plan.actions == (TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", message),)
+
+
+@pytest.mark.parametrize("phase", list(ENDS))
+def test_a_lost_record_is_put_back_so_that_a_deletion_finds_it(look: Look, phase: Phase) -> None:
+    flag = (AssertCancelled(),) if phase is Phase.CANCELLED else ()  # first: an old order may be carried out at once
+
+    assert look(replace(ended(phase), record=None), over(phase)).actions == (*flag, PutRecord(1, "celery"))
+
+
+def test_a_job_of_which_nothing_was_ever_sent_needs_no_record(look: Look) -> None:
+    seen = replace(ended(Phase.CANCELLED), record=None)
+
+    assert look(seen, over(Phase.CANCELLED, worker=None)).actions == ()
+
+
+def test_nothing_is_closed_while_redis_is_young(look: Look) -> None:
+    assert look(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED)).actions == ()
+
+
+def test_what_still_runs_of_a_finished_job_is_stopped(look: Look) -> None:
+    plan = look(Observation(record=RECORD, claim=CLAIM, alive=True), over(Phase.FAILED))
+
+    assert plan.actions == (RequestStop(TASK, StopReason.SUPERSEDED),)
+
+
+def test_an_object_that_is_being_deleted_is_not_deleted_again(look: Look) -> None:
+    seen = replace(ended(Phase.SUCCEEDED), cleaned=True)
+
+    assert look(seen, over(Phase.SUCCEEDED), deleting=True, ttl_seconds_after_finished=0).actions == ()

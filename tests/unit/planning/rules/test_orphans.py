@@ -1,0 +1,66 @@
+"""A record whose object is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.planning.rules.orphans import plan_orphan
+from reconstruction_operator.planning.types import (
+    AssertCancelled,
+    ClearFlags,
+    DeleteFiles,
+    ForceEnd,
+    Forget,
+    Limits,
+    Observation,
+    Queue,
+    RequestStop,
+    TakeClaim,
+)
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TASK = TaskId("uid", 2)
+RECORD = Record("install", "team", "banana", 2, "gpu", NOW - timedelta(seconds=90))
+CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
+HELD = Observation(claim=CLAIM, alive=True)
+STOPPED = Observation(claim=CLAIM, end=End(Outcome.STOPPED, "DELETED", at=NOW - timedelta(seconds=20)))
+CANCELLED = Observation(claim=CLAIM, end=End(Outcome.CANCELLED, at=NOW - timedelta(seconds=20)))
+SUCCEEDED = Observation(claim=CLAIM, end=End(Outcome.SUCCEEDED, at=NOW - timedelta(seconds=20)))
+GONE = "The job's object was deleted."
+ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
+
+
+@pytest.mark.parametrize(
+    ("record", "seen", "actions"),
+    [
+        pytest.param(RECORD, Observation(), (TakeClaim(TASK, Outcome.STOPPED, "DELETED", GONE),), id="nobody-has-it"),
+        pytest.param(RECORD, HELD, (RequestStop(TASK, StopReason.DELETED),), id="a-worker-has-it"),
+        pytest.param(RECORD, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping"),
+        pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=9), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-is-silent"),
+        pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.STOPPED, "DELETED", GONE),), id="a-worker-is-lost"),
+        pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10, epoch_age_seconds=3), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-may-still-register"),
+        pytest.param(RECORD, Observation(claim=replace(CLAIM, by_operator=True)), (ForceEnd(TASK, Outcome.STOPPED, "DELETED", GONE),), id="its-end-is-forgotten"),
+        pytest.param(RECORD, STOPPED, (DeleteFiles("gpu"),), id="stopped"),
+        pytest.param(ORDERED, STOPPED, (), id="the-order-is-under-way"),
+        pytest.param(ORDERED, replace(STOPPED, cleaned=True), (Forget(2),), id="the-files-are-gone"),
+        pytest.param(ORDERED, replace(STOPPED, cleaned=True, requested=True), (Forget(2),), id="a-request-was-pending"),
+        pytest.param(RECORD, replace(STOPPED, confirmed=True, flag_ttl_seconds=1801), (DeleteFiles("gpu"),), id="cancelled-after-its-last-attempt"),
+        pytest.param(ORDERED, replace(STOPPED, confirmed=True, flag_ttl_seconds=1799), (AssertCancelled(),), id="the-order-is-under-way-for-longer-than-the-flag-lasts"),
+        pytest.param(RECORD, replace(SUCCEEDED, confirmed=True, flag_ttl_seconds=9), (ClearFlags(), DeleteFiles("gpu")), id="cancelled-too-late"),
+        pytest.param(RECORD, replace(SUCCEEDED, requested=True), (ClearFlags(), DeleteFiles("gpu")), id="a-request-of-one-that-succeeded"),
+        pytest.param(ORDERED, replace(CANCELLED, cleaned=True, confirmed=True), (Forget(2),), id="a-cancels-own-flag-stays"),
+        pytest.param(replace(RECORD, sent_at=None), STOPPED, (DeleteFiles("gpu"),), id="nothing-was-ever-sent"),
+        pytest.param(ORDERED, replace(STOPPED, queue=Queue(1, 7)), (), id="the-order-waits"),
+        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(hours=9)), replace(STOPPED, end=End(Outcome.STOPPED, at=NOW - timedelta(hours=10)), queue=Queue(0, 7)), (), id="the-order-waits-where-nobody-listens"),
+        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(seconds=15)), STOPPED, (DeleteFiles("gpu"),), id="the-order-was-lost"),
+    ],
+)  # fmt: skip
+def test_it_is_stopped_cleaned_up_and_forgotten(
+    limits: Limits, record: Record, seen: Observation, actions: tuple[object, ...]
+) -> None:
+    assert plan_orphan("uid", record, seen, NOW, limits) == actions

@@ -1,0 +1,147 @@
+"""An attempt that a worker has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import Claim, ProgressReport, Record
+from reconstruction_operator.planning.types import ForceEnd, Observation, Plan, PutRecord, RequestStop
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TASK = TaskId("uid", 1)
+STARTED = NOW - timedelta(seconds=30)
+RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=40, milliseconds=300))
+CLAIM = Claim("token", "worker-1", by_operator=False, at=STARTED + timedelta(milliseconds=700))
+SEEN = Observation(record=RECORD, claim=CLAIM, alive=True)
+RUNNING = Status(
+    phase=Phase.RUNNING,
+    attempt=1,
+    task_id="uid-1",
+    worker="worker-1",
+    dispatch_time=NOW - timedelta(seconds=41),
+    start_time=STARTED,
+)
+
+
+def test_the_status_says_who_has_it_and_since_when_in_whole_seconds(look: Look) -> None:
+    status = look(SEEN, Status(phase=Phase.QUEUED, attempt=1)).status
+
+    assert replace(status, conditions=(), observed_generation=-1) == replace(
+        RUNNING, message="Worker worker-1 has begun"
+    )
+
+
+def test_the_first_start_is_kept_over_later_attempts(look: Look) -> None:
+    first = NOW - timedelta(hours=1)
+
+    status = look(SEEN, replace(RUNNING, start_time=first)).status
+
+    assert status.start_time == first
+
+
+def test_a_report_is_mirrored(look: Look) -> None:
+    report = ProgressReport(
+        percent=33,
+        step="Running reconstruction",
+        step_index=3,
+        fraction=0.25,
+        started_at=NOW - timedelta(seconds=20),
+        at=NOW,
+        message="depth map 4/12",
+        worker="worker-1",
+        inputs=Inputs(images=29, bytes=1000),
+    )
+
+    status = look(replace(SEEN, progress=report), RUNNING).status
+
+    assert status.message == "Running reconstruction: depth map 4/12"
+    assert status.inputs == Inputs(images=29, bytes=1000)
+    assert status.progress == Progress(33, "Running reconstruction", 3, 6, 60, "1m", "33%", NOW)
+
+
+@pytest.mark.parametrize(
+    ("silent", "epoch_age", "lost"),
+    [
+        pytest.param(9.9, 1e9, False, id="silent-for-a-while"),
+        pytest.param(10.0, 1e9, True, id="silent-for-too-long"),
+        pytest.param(10.0, 15.0, False, id="workers-may-still-register"),
+        pytest.param(10.0, 15.1, True, id="the-grace-is-over"),
+    ],
+)
+def test_a_worker_is_lost_after_its_silence(look: Look, silent: float, epoch_age: float, lost: bool) -> None:
+    seen = replace(SEEN, alive=False, silent_seconds=silent, epoch_age_seconds=epoch_age)
+
+    plan = look(seen, RUNNING)
+
+    message = "Worker worker-1 gave no sign of life for 10 s."
+    assert plan.actions == ((ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", message),) if lost else ())
+    assert plan.status.phase is Phase.RUNNING  # the end that counts is seen next
+
+
+def test_a_living_worker_is_never_lost(look: Look) -> None:
+    assert look(replace(SEEN, silent_seconds=1e6), RUNNING).actions == ()
+
+
+@pytest.mark.parametrize(("alive", "silent", "seconds"), [(True, 0.0, 10), (False, 4.0, 6), (False, 9.9, 1)])
+def test_it_is_looked_at_again_before_its_worker_can_be_lost(
+    look: Look, alive: bool, silent: float, seconds: int
+) -> None:
+    plan = look(replace(SEEN, alive=alive, silent_seconds=silent), RUNNING)
+
+    assert plan.wake_at == NOW + timedelta(seconds=seconds)
+
+
+def test_redis_forgot_it_so_a_live_worker_may_register_again(look: Look) -> None:
+    plan = look(Observation(epoch_age_seconds=5), RUNNING)
+
+    assert plan.actions == (PutRecord(1, "celery"),)
+    assert (plan.status.phase, plan.status.attempt) == (Phase.RUNNING, 1)
+    assert plan.status.message == "Redis was emptied: waiting for worker worker-1 to register again"
+    condition = plan.status.condition(ConditionType.RUNNING)
+    assert condition is not None
+    assert (condition.status, condition.reason) == ("Unknown", "AwaitingWorker")
+    assert plan.wake_at == NOW + timedelta(seconds=11)
+
+
+def test_redis_forgot_it_and_nobody_registered_so_another_attempt_follows_without_a_failure(look: Look) -> None:
+    plan = look(Observation(record=replace(RECORD, sent_at=None), epoch_age_seconds=16), RUNNING)
+
+    assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.PENDING, 2, 0)
+    assert plan.status.next_attempt_time is None
+    assert [(event.type, event.reason) for event in plan.events if event.reason == "RedisLost"] == [
+        ("Warning", "RedisLost")
+    ]
+
+
+def test_the_stop_that_was_asked_for_is_final_also_if_nobody_wants_it_any_more(look: Look) -> None:
+    plan = look(replace(SEEN, stop=StopReason.SUSPEND), RUNNING)
+
+    assert plan.actions == ()
+    assert plan.status.message == "Stopping: the job was suspended"
+
+
+def test_an_attempt_that_the_operator_ended_and_redis_forgot_how_is_closed(look: Look) -> None:
+    claim = Claim("operator", "operator: suspended", by_operator=True, at=STARTED)
+
+    (action,) = look(Observation(record=RECORD, claim=claim), Status(phase=Phase.QUEUED, attempt=1)).actions
+
+    assert isinstance(action, ForceEnd)
+    assert (action.outcome, action.reason) == (Outcome.STOPPED, "REDIS_LOST")
+
+
+def test_an_object_that_is_being_deleted_is_stopped_and_not_written(look: Look) -> None:
+    plan = look(SEEN, RUNNING, deleting=True)
+
+    assert plan == Plan(RUNNING, (RequestStop(TASK, StopReason.DELETED),))
+
+
+def test_a_lost_record_of_what_runs_is_put_back_so_that_a_deletion_stops_it(look: Look) -> None:
+    assert look(replace(SEEN, record=None), RUNNING).actions == (PutRecord(1, "celery"),)

@@ -1,0 +1,121 @@
+"""Suspend and resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.status import ConditionType, Phase, Progress, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.planning.types import (
+    Dispatch,
+    ForceEnd,
+    Observation,
+    Plan,
+    PutRecord,
+    Queue,
+    RequestStop,
+    TakeClaim,
+)
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TASK = TaskId("uid", 1)
+RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
+CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
+END = End(Outcome.STOPPED, "SUSPENDED", at=NOW)
+QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW - timedelta(seconds=3))
+RUNNING = Status(
+    phase=Phase.RUNNING,
+    attempt=1,
+    worker="worker-1",
+    start_time=NOW - timedelta(seconds=2),
+    progress=Progress(20, "Running reconstruction", 3, 6, 40, "40s", "20%", NOW),
+)
+SUSPENDED = Status(phase=Phase.SUSPENDED, attempt=1)
+HELD = Observation(record=RECORD, claim=CLAIM, alive=True)
+TAKE = TakeClaim(TASK, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker had it.")
+LOST = ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 gave no sign of life for 10 s.")
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "phase", "actions"),
+    [
+        pytest.param(Status(), Observation(), Phase.SUSPENDED, (), id="never-dispatched"),
+        pytest.param(Status(), Observation(record=RECORD), Phase.QUEUED, (TAKE,), id="dispatched-but-not-stored"),
+        pytest.param(QUEUED, Observation(record=RECORD), Phase.QUEUED, (TAKE,), id="in-the-queue"),
+        pytest.param(RUNNING, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="running"),
+        pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), Phase.RUNNING, (), id="stopping"),
+        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=11), Phase.RUNNING, (LOST,), id="lost"),
+        pytest.param(RUNNING, Observation(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(1, "celery"),), id="redis-just-forgot-it"),
+        pytest.param(RUNNING, Observation(), Phase.QUEUED, (TAKE, PutRecord(1, "celery")), id="redis-forgot-it"),
+        pytest.param(RUNNING, replace(HELD, end=END), Phase.SUSPENDED, (), id="stopped"),
+        pytest.param(SUSPENDED, replace(HELD, end=END), Phase.SUSPENDED, (), id="at-rest"),
+        pytest.param(SUSPENDED, Observation(), Phase.SUSPENDED, (), id="at-rest-and-redis-forgot-it"),
+        pytest.param(SUSPENDED, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="something-runs-after-all"),
+    ],
+)  # fmt: skip
+def test_a_job_comes_to_rest(
+    look: Look, status: Status, seen: Observation, phase: Phase, actions: tuple[object, ...]
+) -> None:
+    sent = replace(status, dispatch_time=NOW) if status is RUNNING else status
+
+    plan = look(seen, sent, admitted=True, suspend=True)
+
+    assert (plan.status.phase, plan.actions) == (phase, actions)
+
+
+def test_a_job_at_rest_has_no_worker_no_start_and_no_estimate(look: Look) -> None:
+    status = look(replace(HELD, end=END), RUNNING, suspend=True).status
+
+    assert (status.worker, status.start_time, status.attempt) == (None, None, 1)
+    assert status.progress == Progress(20, "Running reconstruction", 3, 6, None, "", "20%", NOW)
+    assert status.message == "Suspended: set spec.suspend to false to go on"
+
+
+def test_a_suspended_job_is_at_rest_and_not_reconciling(look: Look) -> None:
+    status = look(Observation(), suspend=True).status
+
+    true = [one.type for one in status.conditions if one.status == "True"]
+    assert true == [ConditionType.ACCEPTED, ConditionType.SUSPENDED]
+
+
+@pytest.mark.parametrize(
+    "seen", [pytest.param(replace(HELD, end=END), id="known"), pytest.param(Observation(), id="forgotten")]
+)
+def test_a_resumed_job_goes_on_with_the_next_attempt(look: Look, seen: Observation) -> None:
+    plan = look(seen, SUSPENDED, admitted=True)
+
+    assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.PENDING, 2, 0)
+    assert plan.actions == ()
+
+
+def test_a_newer_attempt_that_the_record_wants_goes_before_a_resume(look: Look) -> None:
+    status = look(Observation(record=replace(RECORD, attempt=3)), SUSPENDED).status
+
+    assert (status.phase, status.attempt) == (Phase.QUEUED, 3)
+
+
+def test_a_resumed_job_that_was_never_dispatched_begins_with_the_first(look: Look) -> None:
+    seen = Observation(queue=Queue(workers=1))
+    status = look(seen, suspend=True).status
+
+    plan = look(seen, status, admitted=True)
+
+    assert plan.actions == (PutRecord(1, "celery"), Dispatch(TASK, "celery"))
+    assert [event.reason for event in plan.events] == ["Resumed", "Dispatched"]
+
+
+def test_a_pending_retry_counts_once_when_it_is_suspended(look: Look) -> None:
+    end = End(Outcome.FAILED, "OUT_OF_MEMORY", at=NOW)
+    status = look(replace(HELD, end=end), RUNNING, suspend=True).status
+    assert (status.phase, status.attempt, status.failures) == (Phase.SUSPENDED, 1, 1)
+
+    resumed = look(replace(HELD, end=end), status).status
+
+    assert (resumed.attempt, resumed.failures) == (2, 1)

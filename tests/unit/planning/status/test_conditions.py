@@ -1,0 +1,143 @@
+"""Phase and conditions: complete, consistent, and each reason documented."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
+from reconstruction_operator.planning.case import Stage
+from reconstruction_operator.planning.status.conditions import Facts, conditions
+from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, markdown
+
+from tests.support.paths import CHECKOUT
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+DOCUMENT = CHECKOUT / "docs" / "conditions.md"
+FAILURE = Failure("OUT_OF_MEMORY", "It was killed.", retriable=True)
+
+
+def true(facts: Facts) -> set[str]:
+    return {one.type for one in conditions(facts, (), NOW)[1] if one.status == "True"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "phase", "expected"),
+    [
+        pytest.param(Facts(Stage.WAITING, 1), Phase.PENDING, {"Reconciling"}, id="waiting"),
+        pytest.param(Facts(Stage.BACKOFF, 1, failure=FAILURE), Phase.PENDING, {"Reconciling"}, id="backing-off"),
+        pytest.param(Facts(Stage.QUEUED, 1, dispatched=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued"),
+        pytest.param(Facts(Stage.QUEUED, 1, dispatched=True, no_worker=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-for-nobody"),
+        pytest.param(Facts(Stage.RUNNING, 1, dispatched=True, held=True), Phase.RUNNING, {"Dispatched", "Running", "Reconciling"}, id="running"),
+        pytest.param(Facts(Stage.RECOVERING, 1, dispatched=True), Phase.RUNNING, {"Dispatched", "Reconciling"}, id="forgotten"),
+        pytest.param(Facts(Stage.SUSPENDED, 1, dispatched=True), Phase.SUSPENDED, {"Suspended"}, id="suspended"),
+        pytest.param(Facts(Stage.CANCELLING, 1, requested=True, confirmed=True), Phase.CANCELLING, {"CancelRequested", "Reconciling"}, id="cancelling"),
+        pytest.param(Facts(Stage.CANCELLING, 1, dispatched=True, held=True, stopping=True, requested=True, confirmed=True), Phase.CANCELLING, {"Dispatched", "Running", "CancelRequested", "Reconciling"}, id="cancelling-what-runs"),
+        pytest.param(Facts(Stage.SUCCEEDED, 1, dispatched=True), Phase.SUCCEEDED, {"Dispatched", "Complete", "Finished"}, id="succeeded"),
+        pytest.param(Facts(Stage.FAILED, 1, dispatched=True, failure=FAILURE), Phase.FAILED, {"Dispatched", "Failed", "Finished", "Stalled"}, id="failed"),
+        pytest.param(Facts(Stage.CANCELLED, 1, requested=True, confirmed=True), Phase.CANCELLED, {"CancelRequested", "Cancelled", "Finished"}, id="cancelled"),
+    ],
+)  # fmt: skip
+def test_what_is_true_in_each_stage(facts: Facts, phase: Phase, expected: set[str]) -> None:
+    assert conditions(facts, (), NOW)[0] is phase
+    assert true(facts) == expected | {"Accepted"}
+
+
+def test_a_spec_that_is_not_accepted_has_failed() -> None:
+    facts = Facts(Stage.INVALID, 1, failure=Failure("INVALID_SPEC", "spec.input.uri is wrong."))
+
+    phase, made = conditions(facts, (), NOW)
+
+    assert phase is Phase.FAILED
+    assert {one.type: (one.status, one.reason) for one in made} == {
+        "Accepted": ("False", "InvalidSpec"),
+        "Dispatched": ("False", "NotDispatched"),
+        "Running": ("False", "Ended"),
+        "Suspended": ("False", "NotSuspended"),
+        "CancelRequested": ("False", "NotRequested"),
+        "Complete": ("False", "Failed"),
+        "Failed": ("True", "InvalidSpec"),
+        "Cancelled": ("False", "Failed"),
+        "Finished": ("True", "Failed"),
+        "Reconciling": ("False", "Finished"),
+        "Stalled": ("True", "InvalidSpec"),
+    }
+    assert made[0].message == "spec.input.uri is wrong."
+
+
+def test_a_status_that_stays_keeps_its_time_and_one_that_changes_gets_a_new_one() -> None:
+    _, before = conditions(Facts(Stage.QUEUED, 1, dispatched=True), (), NOW)
+
+    _, after = conditions(Facts(Stage.RUNNING, 2, dispatched=True, held=True), before, LATER)
+
+    times = {one.type: one.last_transition_time for one in after}
+    assert times.pop("Running") == LATER
+    assert set(times.values()) == {NOW}
+    assert {one.observed_generation for one in after} == {2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "facts", "reason"),
+    [
+        pytest.param("Suspended", ("True", "Suspended"), Facts(Stage.WAITING, 1), "Resumed", id="resumed"),
+        pytest.param("Suspended", ("False", "Resumed"), Facts(Stage.QUEUED, 1), "Resumed", id="still-resumed"),
+        pytest.param("Suspended", ("False", "Suspending"), Facts(Stage.RUNNING, 1), "NotSuspended", id="not-suspended-after-all"),
+        pytest.param("Suspended", ("False", "NotSuspended"), Facts(Stage.QUEUED, 1, suspending=True), "Suspending", id="suspending"),
+        pytest.param("CancelRequested", ("True", "Requested"), Facts(Stage.QUEUED, 1), "Withdrawn", id="withdrawn"),
+        pytest.param("CancelRequested", ("False", "Withdrawn"), Facts(Stage.QUEUED, 1), "Withdrawn", id="still-withdrawn"),
+        pytest.param("CancelRequested", ("False", "Withdrawn"), Facts(Stage.QUEUED, 1, requested=True), "Requested", id="requested-again"),
+        pytest.param("Running", ("True", "Started"), Facts(Stage.BACKOFF, 1, cause="OUT_OF_MEMORY"), "AttemptFailed", id="failed"),
+        pytest.param("Running", ("True", "Started"), Facts(Stage.WAITING, 1, cause="REDIS_LOST"), "RedisLost", id="redis-lost"),
+        pytest.param("Running", ("True", "Started"), Facts(Stage.WAITING, 1, cause="DRAINED"), "Drained", id="drained"),
+        pytest.param("Running", ("True", "Started"), Facts(Stage.WAITING, 1, cause="SUPERSEDED"), "Superseded", id="superseded"),
+        pytest.param("Running", ("True", "Started"), Facts(Stage.WAITING, 1, cause="NEVER_HEARD_OF"), "AttemptFailed", id="a-newer-workers-reason"),
+        pytest.param("Running", ("False", "Drained"), Facts(Stage.QUEUED, 1, dispatched=True), "Drained", id="still-drained"),
+        pytest.param("Running", ("False", "Drained"), Facts(Stage.SUSPENDED, 1), "Suspended", id="drained-and-suspended"),
+        pytest.param("Dispatched", ("True", "Dispatched"), Facts(Stage.QUEUED, 1, dispatched=True, no_worker=True), "NoWorker", id="nobody-listens"),
+        pytest.param("Dispatched", ("True", "NoWorker"), Facts(Stage.RUNNING, 1, dispatched=True, no_worker=True), "Dispatched", id="somebody-took-it"),
+    ],
+)  # fmt: skip
+def test_reasons_that_tell_of_the_past_last(kind: str, before: tuple[str, str], facts: Facts, reason: str) -> None:
+    _, made = conditions(facts, (Condition(kind, before[0], before[1], "", NOW, 1),), LATER)
+
+    assert next(one for one in made if one.type == kind).reason == reason
+
+
+@given(
+    stage=st.sampled_from(Stage),
+    bits=st.lists(st.booleans(), min_size=7, max_size=7),
+    cause=st.sampled_from(["", "OUT_OF_MEMORY", "DRAINED", "REDIS_LOST", "SUSPENDED", "DELETED"]),
+    reason=st.sampled_from([None, "OUT_OF_MEMORY", "TIMEOUT", "INVALID_SPEC"]),
+    before=st.lists(st.sampled_from(sorted(CONDITION_REASONS)), unique_by=lambda row: row[0]),
+)
+def test_whatever_the_facts_all_conditions_are_there_documented_and_agree(
+    stage: Stage, bits: list[bool], cause: str, reason: str | None, before: list[tuple[ConditionType, str]]
+) -> None:
+    failure = Failure(reason, "why") if reason else None
+    facts = Facts(stage, 3, "now", *bits, cause=cause, failure=failure)
+    old = tuple(Condition(kind.value, CONDITION_REASONS[kind, why].status, why, "", NOW, 1) for kind, why in before)
+
+    phase, made = conditions(facts, old, LATER)
+
+    assert [one.type for one in made] == list(ConditionType)
+    assert all(CONDITION_REASONS[ConditionType(one.type), one.reason].status == one.status for one in made)
+    assert all(one.last_transition_time in (NOW, LATER) and one.message for one in made)
+    is_true = {one.type for one in made if one.status == "True"}
+    assert len(is_true & {"Complete", "Failed", "Cancelled"}) == ("Finished" in is_true) == phase.finished
+
+
+def test_a_reason_means_one_thing() -> None:
+    rows = CONDITION_REASONS.values()
+
+    assert {row.type for row in rows} == set(ConditionType)
+    assert all(row.reason.isalnum() and row.reason[0].isupper() and row.meaning for row in rows)
+
+
+def test_the_document_shows_the_table() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == markdown(), (
+        "docs/conditions.md is not current: python -c "
+        "'from reconstruction_operator.planning.status.reasons import markdown; print(markdown(), end=\"\")' > docs/conditions.md"
+    )

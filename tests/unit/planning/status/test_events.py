@@ -1,0 +1,114 @@
+"""Events tell the life of a job; each is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.spec import Location
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
+from reconstruction_operator.contract.steps import STEPS
+from reconstruction_operator.planning.status.events import events
+from reconstruction_operator.planning.types import Event, Observation, Plan, Queue
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+RECORD = Record("install", "team", "banana", 1, "celery", NOW)
+LISTENED = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
+HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
+CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
+
+
+def at_step(index: int) -> Observation:
+    step = STEPS[index - 1]
+    report = ProgressReport(step.percent - 5, step.name, index, index / 6, NOW, NOW)
+    return replace(HELD, progress=report)
+
+
+def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False) -> Observation:
+    return replace(HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1", simulated))
+
+
+def told(plan: Plan) -> list[str]:
+    return [f"{event.reason}!" if event.type == "Warning" else event.reason for event in plan.events]
+
+
+def after(look: Look, *looks: tuple[Observation, dict[str, object]]) -> Status:
+    """The status after that history."""
+    status = Status()
+    for seen, spec in looks:
+        status = look(seen, status, admitted=True, **spec).status
+    return status
+
+
+def test_a_life_without_trouble(look: Look) -> None:
+    status, life = Status(), []
+    for seen in (LISTENED, HELD, *(at_step(index) for index in range(1, 7)), ended(Outcome.SUCCEEDED)):
+        plan = look(seen, status, admitted=True)
+        life.append(told(plan))
+        status = plan.status
+
+    assert life == [["Accepted", "Dispatched"], ["Started"], *[["StepStarted"]] * 6, ["Succeeded"]]
+
+
+@pytest.mark.parametrize(
+    ("history", "seen", "spec", "expected"),
+    [
+        pytest.param([], Observation(), {}, ["Accepted", "Dispatched", "NoWorker!"], id="nobody-listens"),
+        pytest.param([], Observation(), {"input": Location("s3://a/b")}, ["InvalidSpec!"], id="a-spec-that-is-not-accepted"),
+        pytest.param([], Observation(), {"suspend": True}, ["Accepted", "Suspended"], id="born-suspended"),
+        pytest.param([(Observation(), {"suspend": True})], Observation(queue=Queue(1)), {}, ["Resumed", "Dispatched"], id="resumed"),
+        pytest.param([(LISTENED, {})], LISTENED, {"cancel_requested": True}, ["CancelRequested"], id="step-one"),
+        pytest.param([(LISTENED, {"cancel_requested": True})], LISTENED, {}, ["CancelWithdrawn"], id="withdrawn"),
+        pytest.param([(LISTENED, {"cancel_requested": True})], LISTENED, CONFIRMED, ["CancelConfirmed"], id="step-two"),
+        pytest.param([(LISTENED, {})], LISTENED, CONFIRMED, ["CancelConfirmed"], id="both-steps-between-two-looks"),
+        pytest.param([(HELD, CONFIRMED)], ended(Outcome.CANCELLED), CONFIRMED, ["Cancelled"], id="cancelled"),
+        pytest.param([(HELD, {})], at_step(3), {}, ["StepStarted"] * 3, id="three-steps-between-two-looks"),
+        pytest.param([(at_step(4), {})], ended(Outcome.SUCCEEDED), {}, ["StepStarted"] * 2 + ["Succeeded"], id="the-last-steps-between-two-looks"),
+        pytest.param([(LISTENED, {})], ended(Outcome.SUCCEEDED), {}, ["Started", "Succeeded"], id="the-whole-run-between-two-looks"),
+        pytest.param([(HELD, {})], ended(Outcome.SUCCEEDED, simulated=True), {}, ["Simulated!", "Succeeded"], id="simulated"),
+        pytest.param([(HELD, {})], ended(Outcome.FAILED, "OUT_OF_MEMORY"), {}, ["AttemptFailed!"], id="a-failure-that-is-tried-again"),
+        pytest.param([(HELD, {})], ended(Outcome.FAILED, "WORKER_LOST"), {}, ["WorkerLost!"], id="a-lost-worker"),
+        pytest.param([(HELD, {})], ended(Outcome.FAILED, "TIMEOUT"), {}, ["Failed!"], id="failed"),
+        pytest.param([(HELD, {})], ended(Outcome.STOPPED, "DRAINED"), {}, ["Restarted"], id="drained"),
+        pytest.param([(HELD, {})], ended(Outcome.STOPPED, "SUSPENDED"), {"suspend": True}, ["Suspended"], id="suspended"),
+        pytest.param([(HELD, {})], Observation(epoch_age_seconds=1, queue=Queue(1)), {}, ["RedisLost!"], id="redis-was-emptied"),
+        pytest.param([(HELD, {}), (Observation(epoch_age_seconds=1), {})], HELD, {}, [], id="its-worker-registered-again"),
+        pytest.param([(HELD, {})], Observation(queue=Queue(1)), {}, ["RedisLost!"], id="its-worker-did-not-register-again"),
+    ],
+)  # fmt: skip
+def test_each_turn_is_told(
+    look: Look,
+    history: list[tuple[Observation, dict[str, object]]],
+    seen: Observation,
+    spec: dict[str, object],
+    expected: list[str],
+) -> None:
+    assert told(look(seen, after(look, *history), admitted=True, **spec)) == expected
+
+
+def test_a_percent_is_no_event(look: Look) -> None:
+    status = after(look, (at_step(3), {}))
+    assert status.progress is not None
+    moved = replace(status, progress=replace(status.progress, percent=59))
+
+    assert events(status, moved, "celery") == ()
+
+
+def test_an_event_says_what_a_person_wants_to_know(look: Look) -> None:
+    status = after(look, (at_step(2), {}))
+    failed = ended(Outcome.FAILED, "OUT_OF_MEMORY")
+
+    assert look(at_step(3), status).events == (Event("Normal", "StepStarted", "Step 3 of 6: Running reconstruction"),)
+    assert look(failed, status, at=NOW + timedelta(seconds=5)).events == (
+        Event(
+            "Warning",
+            "AttemptFailed",
+            "Attempt 1: OUT_OF_MEMORY: It ended. Use quality fast or fewer photos, or give the workers more memory.",
+        ),
+    )

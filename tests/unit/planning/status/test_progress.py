@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.status import Condition, Phase, Progress, Status
+from reconstruction_operator.contract.records import ProgressReport
+from reconstruction_operator.planning.status.progress import Advance, advance, done, halted
+from reconstruction_operator.planning.types import Limits
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+BEFORE = NOW - timedelta(seconds=10)
+OLD = Progress(30, "Running reconstruction", 3, 6, 100, "1m40s", "30%", BEFORE)
+STORED = Status(
+    phase=Phase.RUNNING,
+    attempt=1,
+    progress=OLD,
+    message="Running reconstruction: depth map 1/12",
+    conditions=(Condition("Running", "True", "Started", "", BEFORE, 1),),
+)
+REPORT = ProgressReport(
+    percent=30,
+    step="Running reconstruction",
+    step_index=3,
+    fraction=0.2,
+    started_at=NOW - timedelta(seconds=25),
+    at=NOW,
+    message="depth map 1/12",
+)
+
+
+def test_the_first_report_is_shown(limits: Limits) -> None:
+    first = Advance(replace(OLD, last_update_time=NOW), "Running reconstruction: depth map 1/12")
+
+    assert advance(replace(STORED, progress=None), REPORT, NOW, limits) == first
+
+
+def test_the_same_report_again_changes_nothing(limits: Limits) -> None:
+    assert advance(STORED, REPORT, NOW, limits) == Advance(OLD, STORED.message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "percent", "message"),
+    [
+        pytest.param({"percent": 31}, 31, "depth map 1/12", id="percent"),
+        pytest.param({"message": "depth map 2/12"}, 30, "depth map 2/12", id="text"),
+    ],
+)
+def test_a_change_within_a_step_is_shown(
+    limits: Limits, changes: dict[str, object], percent: int, message: str
+) -> None:
+    moved = advance(STORED, replace(REPORT, **changes), NOW, limits)  # type: ignore[arg-type]  # fields of the report
+
+    assert moved == Advance(
+        replace(OLD, percent=percent, display=f"{percent}%", last_update_time=NOW), f"Running reconstruction: {message}"
+    )
+
+
+def test_changes_within_a_step_wait_until_the_last_one_is_old_enough(limits: Limits) -> None:
+    just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
+
+    held_back = advance(just_now, replace(REPORT, percent=31), NOW + timedelta(milliseconds=500), limits)
+
+    assert held_back == Advance(just_now.progress, STORED.message, NOW + timedelta(seconds=1))
+
+
+def test_a_new_step_is_shown_at_once(limits: Limits) -> None:
+    just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
+
+    moved = advance(just_now, replace(REPORT, step="Post-processing mesh", step_index=4, percent=60), NOW, limits)
+
+    assert moved.progress is not None
+    assert (moved.progress.step_index, moved.progress.percent) == (4, 60)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "eta"),
+    [
+        pytest.param(0.21, 100, id="six-seconds-less-are-not-worth-a-write"),
+        pytest.param(0.22, 90, id="ten-seconds-less-are"),
+        pytest.param(0.19, 100, id="six-seconds-more-are-not"),
+        pytest.param(0.17, 120, id="twenty-seconds-more-are"),
+    ],
+)
+def test_an_estimate_alone_is_written_only_when_it_has_changed_noticeably(
+    limits: Limits, fraction: float, eta: int
+) -> None:
+    moved = advance(STORED, replace(REPORT, fraction=fraction), NOW, limits)
+
+    assert moved.progress is not None
+    assert moved.progress.eta_seconds == eta
+    assert moved.progress.last_update_time == (BEFORE if eta == 100 else NOW)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"percent": 29}, id="fewer-percent"),
+        pytest.param({"step_index": 2, "percent": 40}, id="an-earlier-step"),
+    ],
+)
+def test_a_late_report_changes_nothing(limits: Limits, changes: dict[str, object]) -> None:
+    late = replace(REPORT, **changes)  # type: ignore[arg-type]  # fields of the report
+
+    assert advance(STORED, late, NOW, limits) == Advance(OLD, STORED.message)
+
+
+def test_no_report_changes_nothing(limits: Limits) -> None:
+    assert advance(STORED, None, NOW, limits) == Advance(OLD, STORED.message)
+
+
+@pytest.mark.parametrize(("said", "shown"), [(-5, 0), (1000, 100)])
+def test_a_percentage_stays_within_its_range(limits: Limits, said: int, shown: int) -> None:
+    moved = advance(Status(), replace(REPORT, percent=said), NOW, limits)
+
+    assert moved.progress is not None
+    assert moved.progress.percent == shown
+
+
+def test_a_run_that_does_not_go_on_has_no_estimate() -> None:
+    assert halted(OLD) == replace(OLD, eta_seconds=None, eta="")
+    assert halted(None) is None
+
+
+def test_a_success_is_a_hundred_percent() -> None:
+    assert done(STORED, NOW) == Progress(100, "Finalizing output", 6, 6, None, "", "100%", NOW)
+
+
+def test_a_text_that_is_not_the_jobs_message_is_no_change(limits: Limits) -> None:
+    stopping = replace(STORED, message="Stopping: the job was suspended")
+
+    assert advance(stopping, REPORT, NOW, limits, told=False).progress is OLD

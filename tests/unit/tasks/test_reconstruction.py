@@ -1,0 +1,218 @@
+"""The contract of the task, word for word, in direct calls and by `apply()` on fakeredis."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import redis
+from reconstruction_operator.services import file_handler, job_manager
+from reconstruction_operator.tasks.reconstruction import process_reconstruction
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+
+from tests.support.settings import configure
+
+SIX_PAIRS = [
+    ("Loading input files", 10),
+    ("Preprocessing images", 20),
+    ("Running reconstruction", 60),
+    ("Post-processing mesh", 80),
+    ("Generating previews", 90),
+    ("Finalizing output", 100),
+]
+
+
+@pytest.fixture
+def states() -> mock.Mock:
+    """Every call of Celery's own `update_state`."""
+    with mock.patch.object(process_reconstruction, "update_state") as update_state:
+        yield update_state
+
+
+def pairs(states: mock.Mock) -> list[tuple[str, int]]:
+    return [(call.kwargs["meta"]["step"], call.kwargs["meta"]["progress"]) for call in states.call_args_list]
+
+
+def confirm(job_id: str) -> None:
+    job_manager.request_cancellation(job_id)
+    job_manager.confirm_cancellation(job_id)
+
+
+def test_the_task_has_its_name_and_takes_its_arguments() -> None:
+    assert process_reconstruction.name == "reconstruction.process"
+    assert str(inspect.signature(process_reconstruction.run)) == (
+        "(job_id: 'str', model_type: 'str' = 'reconviagen', job: 'Mapping[str, Any] | None' = None) -> 'dict[str, Any]'"
+    )
+
+
+def test_the_six_steps_are_reported_once_each_in_order(client: redis.Redis, jobs_dir: Path, states: mock.Mock) -> None:
+    process_reconstruction("test123", "placeholder")
+    assert pairs(states) == SIX_PAIRS
+    assert {call.kwargs["state"] for call in states.call_args_list} == {"PROGRESS"}
+
+
+def test_a_completed_job_says_so_and_where_its_output_is(client: redis.Redis, jobs_dir: Path) -> None:
+    result = process_reconstruction("test123", "placeholder")
+    assert {name: result[name] for name in ("status", "job_id", "output_path", "simulated")} == {
+        "status": "completed",
+        "job_id": "test123",
+        "output_path": f"{jobs_dir}/test123/output",
+        "simulated": True,
+    }
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_apply_runs_the_job_as_well(client: redis.Redis, jobs_dir: Path, states: mock.Mock) -> None:
+    result = process_reconstruction.apply(args=("test123", "placeholder"))
+    assert (result.state, result.result["status"]) == ("SUCCESS", "completed")
+    assert pairs(states) == SIX_PAIRS
+
+
+def test_a_request_alone_does_not_stop_a_job_and_is_cleared_at_its_end(client: redis.Redis, jobs_dir: Path) -> None:
+    job_manager.request_cancellation("test123")
+    assert process_reconstruction("test123", "placeholder")["status"] == "completed"
+    assert not job_manager.cancel_pending("test123")
+    assert not job_manager.is_job_cancelled("test123")
+
+
+def test_a_cancelled_job_returns_exactly_this(client: redis.Redis, jobs_dir: Path) -> None:
+    confirm("test123")
+    assert process_reconstruction("test123", "placeholder") == {"status": "cancelled", "job_id": "test123"}
+
+
+def test_after_a_cancel_the_flag_stays_until_its_time_is_over(client: redis.Redis, jobs_dir: Path) -> None:
+    confirm("test123")
+    process_reconstruction("test123", "placeholder")
+    assert job_manager.is_job_cancelled("test123")
+    assert 3500 < client.ttl("cancel:test123") <= 3600
+
+
+def test_a_late_duplicate_of_a_cancelled_job_stops_as_well(client: redis.Redis, jobs_dir: Path) -> None:
+    confirm("test123")
+    process_reconstruction("test123", "placeholder")
+    assert process_reconstruction("test123", "placeholder")["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+def test_the_flag_is_checked_before_each_step_is_reported(
+    step: int, client: redis.Redis, jobs_dir: Path, states: mock.Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers to the one question that each step asks: the cancel comes just before step number `step`."""
+    answers = iter([False] * (step - 1) + [True])
+    monkeypatch.setattr(job_manager, "is_job_cancelled", lambda _job_id: next(answers))
+
+    result = process_reconstruction("test123", "placeholder")
+
+    assert result == {"status": "cancelled", "job_id": "test123"}
+    assert pairs(states) == SIX_PAIRS[: step - 1]
+    assert next(answers, "all were asked") == "all were asked"
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_cancel_deletes_the_input_and_an_earlier_output_too(client: redis.Redis, jobs_dir: Path) -> None:
+    process_reconstruction("test123", "placeholder")
+    file_handler.input_dir("test123").mkdir()
+    (file_handler.input_dir("test123") / "a.jpg").write_bytes(b"photo")
+    confirm("test123")
+    process_reconstruction("test123", "placeholder")
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_cancel_in_the_last_moment_beats_the_success(
+    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last check, before the end is recorded: only `finish` sees it."""
+    configure(monkeypatch, BEAT_SECONDS=60.0)
+    asked: list[str] = []
+
+    def is_job_cancelled(job_id: str) -> bool:
+        asked.append(job_id)
+        if len(asked) == len(SIX_PAIRS):
+            confirm(job_id)
+        return False
+
+    monkeypatch.setattr(job_manager, "is_job_cancelled", is_job_cancelled)
+    assert process_reconstruction("test123", "placeholder") == {"status": "cancelled", "job_id": "test123"}
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_nothing_but_the_output_is_left_of_a_completed_job(client: redis.Redis, jobs_dir: Path) -> None:
+    process_reconstruction("test123", "placeholder")
+    assert sorted(path.relative_to(jobs_dir).as_posix() for path in jobs_dir.rglob("*")) == [
+        "test123",
+        "test123/output",
+        "test123/output/SIMULATED.txt",
+        "test123/output/manifest.json",
+        "test123/output/model.glb",
+        "test123/output/preview_0.png",
+        "test123/output/preview_1.png",
+    ]
+
+
+def test_a_simulated_result_says_so_in_its_files(client: redis.Redis, jobs_dir: Path) -> None:
+    process_reconstruction("test123", "reconviagen")
+    output = jobs_dir / "test123" / "output"
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert (manifest["simulated"], manifest["model"], manifest["jobId"]) == (True, "reconviagen", "test123")
+    assert "SIMULATED" in (output / "SIMULATED.txt").read_text()
+
+
+def test_a_model_that_is_not_installed_fails_where_simulation_is_off(
+    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
+    with pytest.raises(ReconstructionFailedError, match="BACKEND_UNAVAILABLE: model reconviagen cannot run"):
+        process_reconstruction("test123", "reconviagen")
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_model_that_nobody_knows_is_never_simulated(client: redis.Redis, jobs_dir: Path) -> None:
+    with pytest.raises(
+        ReconstructionFailedError, match=r"BACKEND_UNAVAILABLE: .*'reconvia'.* placeholder, reconviagen"
+    ):
+        process_reconstruction("test123", "reconvia")
+
+
+def test_the_placeholder_simulates_where_simulation_is_off(
+    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
+    assert process_reconstruction("test123", "placeholder")["simulated"] is True
+
+
+@pytest.mark.parametrize("job_id", ["", "../etc", "a/b", "a" * 200, None])
+def test_an_unsafe_job_id_is_refused(job_id: str, client: redis.Redis, jobs_dir: Path) -> None:
+    with pytest.raises(ValueError, match="job id"):
+        process_reconstruction(job_id, "placeholder")
+    assert client.keys("*") == []
+
+
+def test_a_real_model_without_photos_fails_with_its_reason(client: redis.Redis, jobs_dir: Path) -> None:
+    with pytest.raises(ReconstructionFailedError, match=r"INPUT_NOT_FOUND: there is no folder .*test123/input"):
+        process_reconstruction("test123", "photogrammetry")
+
+
+def test_a_second_bare_order_for_a_job_replaces_its_output(client: redis.Redis, jobs_dir: Path) -> None:
+    process_reconstruction("test123", "placeholder")
+    (jobs_dir / "test123" / "output" / "model.glb").write_bytes(b"old")
+    assert process_reconstruction("test123", "placeholder")["status"] == "completed"
+    assert (jobs_dir / "test123" / "output" / "model.glb").read_bytes()[:4] == b"glTF"
+    assert [path.name for path in (jobs_dir / "test123").iterdir()] == ["output"]
+
+
+def test_a_message_of_a_task_that_has_been_claimed_is_ignored(client: redis.Redis, jobs_dir: Path) -> None:
+    first = process_reconstruction.apply(args=("test123", "placeholder"), task_id="same")
+    second = process_reconstruction.apply(args=("test123", "placeholder"), task_id="same")
+    assert (first.state, second.state) == ("SUCCESS", "IGNORED")
+
+
+def test_job_folders_that_cannot_be_made_are_a_clear_failure(
+    client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    configure(monkeypatch, JOBS_DIR=str(tmp_path / "file"))
+    with pytest.raises(ReconstructionFailedError, match=r"WORKER_ERROR: .*Not a directory"):
+        process_reconstruction("test123", "placeholder")

@@ -1,0 +1,238 @@
+"""A copy of the result goes where the job wants it, if the settings allow it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.errors import StorageError
+
+from tests.support.settings import configure
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "meshes"
+    folder.mkdir()
+    configure(monkeypatch, OUTPUT_ROOTS=(str(folder),))
+    configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"))
+    return folder
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    folder = tmp_path / "result"
+    (folder / "textures").mkdir(parents=True)
+    (folder / "model.glb").write_bytes(b"mesh")
+    (folder / "textures" / "a.png").write_bytes(b"picture")
+    seal(folder)
+    return folder
+
+
+def seal(folder: Path, attempt: int = 1) -> None:
+    """As an attempt does: the manifest names all files."""
+    files = [
+        {"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size}
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    ]
+    (folder / "manifest.json").write_text(json.dumps({"jobId": "job1", "attempt": attempt, "files": files}))
+
+
+def run_of(attempt: int, job_id: str = "job1") -> delivery.Run:
+    return delivery.Run(job_id, attempt, folder=None)
+
+
+def deliver(result: Path, uri: str, attempt: int = 1) -> None:
+    delivery.deliver(result, uri, run_of(attempt), lambda: None)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_all_files_are_copied_and_nothing_else_is_left(root: Path, result: Path) -> None:
+    deliver(result, f"file://{root}/banana")
+    assert names(root) == [
+        "banana",
+        "banana/manifest.json",
+        "banana/model.glb",
+        "banana/textures",
+        "banana/textures/a.png",
+    ]
+
+
+def test_an_earlier_result_of_the_same_job_is_replaced(root: Path, result: Path) -> None:
+    deliver(result, f"file://{root}/a/banana")
+    (result / "model.glb").write_bytes(b"better")
+    seal(result, attempt=2)
+    deliver(result, f"file://{root}/a/banana", 2)
+    assert (root / "a" / "banana" / "model.glb").read_bytes() == b"better"
+    assert names(root / "a") == ["banana", *(f"banana/{name}" for name in names(result))]
+
+
+def test_an_empty_folder_is_filled(root: Path, result: Path) -> None:
+    (root / "banana").mkdir()
+    deliver(result, f"file://{root}/banana")
+    assert names(root / "banana") == names(result)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        pytest.param("file://{root}", id="a root itself"),
+        pytest.param("file://{root}/../elsewhere", id="outside"),
+        pytest.param("file://{root}/link/x", id="behind a link"),
+        pytest.param("file://{root}/theirs", id="somebody's files"),
+        pytest.param("file://{root}/other", id="another job's result"),
+        pytest.param("file:///jobs/other/output", id="another job's folder"),
+        pytest.param("s3://bucket/x", id="a scheme that is not written"),
+        pytest.param("banana", id="no URI"),
+        pytest.param("file://{root}/a-file/x", id="below a file"),
+        pytest.param("file://{root}/a-file", id="a file"),
+        pytest.param("file://{root}/circle/x", id="below a link to itself"),
+        pytest.param("file://{root}/" + "x" * 256, id="a name that is too long"),
+        pytest.param("file://{root}/" + "x" * 256 + "/x", id="below a name that is too long"),
+        pytest.param("file://{root}/nested", id="a manifest that is nested too deep"),
+        pytest.param("file://{root}/huge", id="a manifest that is too large"),
+        pytest.param("file://{root}/pipe", id="a manifest that is a pipe"),
+        pytest.param("file://{root}/.job2.1.0123456789abcdef0123456789abcdef.partial", id="a delivery under way"),
+        pytest.param("file://{root}/.job2.1.0123456789abcdef0123456789abcdef.partial/x", id="inside of one"),
+    ],
+)
+def test_anything_else_is_refused_and_left_alone(uri: str, root: Path, result: Path) -> None:
+    put_anything_there(root)
+    before = names(root)
+    with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
+        deliver(result, uri.format(root=root))
+    with contextlib.suppress(StorageError):
+        delivery.withdraw(uri.format(root=root), run_of(delivery.EVERY_ATTEMPT))
+    assert names(root) == before
+
+
+def put_anything_there(root: Path) -> None:
+    (root / "link").symlink_to(root.parent)
+    (root / "circle").symlink_to(root / "circle")
+    (root / "a-file").write_text("no folder")
+    for name in ("nested", "huge", "pipe"):
+        (root / name).mkdir()
+    (root / "nested" / "manifest.json").write_text("[" * 200_000)
+    (root / "huge" / "manifest.json").write_text(json.dumps({"jobId": "job1", "attempt": 1, "x": " " * (1 << 20)}))
+    os.mkfifo(root / "pipe" / "manifest.json")
+    (root / "theirs").mkdir()
+    (root / "theirs" / "thesis.txt").write_text("years of work")
+    (root / "other").mkdir()
+    (root / "other" / "manifest.json").write_text(json.dumps({"jobId": "job2"}))
+
+
+def test_without_roots_nothing_is_delivered(root: Path, result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, OUTPUT_ROOTS=())
+    with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
+        deliver(result, f"file://{root}/banana")
+
+
+def test_a_copy_that_is_there_and_whole_is_left_alone_and_any_other_is_made_again(root: Path, result: Path) -> None:
+    mesh = root / "banana" / "model.glb"
+    deliver(result, f"file://{root}/banana")
+    before = mesh.stat().st_ino
+    deliver(result, f"file://{root}/banana", 2)
+    assert mesh.stat().st_ino == before
+    mesh.unlink()
+    deliver(result, f"file://{root}/banana", 2)
+    assert mesh.read_bytes() == b"mesh"
+    assert names(root / "banana") == names(result)
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "model.glb", ""])
+def test_of_a_result_that_is_not_whole_any_more_nothing_is_delivered(root: Path, result: Path, lost: str) -> None:
+    if lost:
+        (result / lost).unlink()
+    else:
+        shutil.rmtree(result)
+    with pytest.raises(delivery.OvertakenError):
+        deliver(result, f"file://{root}/banana")
+    assert names(root) == []
+
+
+@pytest.mark.parametrize("left", ["banana", f".job1.2.{'0' * 32}.partial"])
+def test_who_finds_something_of_a_later_attempt_was_overtaken(root: Path, result: Path, left: str) -> None:
+    shutil.copytree(result, root / left)
+    seal(root / left, attempt=2)
+    before = names(root)
+    with pytest.raises(delivery.OvertakenError):
+        deliver(result, f"file://{root}/banana")
+    delivery.withdraw(f"file://{root}/banana", run_of(1))
+    assert names(root) == before
+
+
+def test_who_finds_that_its_folder_is_gone_was_overtaken(root: Path, result: Path, tmp_path: Path) -> None:
+    deliver(result, f"file://{root}/banana")
+    before = names(root)
+    run = delivery.Run("job1", 1, folder=tmp_path / "gone")
+    with pytest.raises(delivery.OvertakenError):
+        delivery.deliver(result, f"file://{root}/banana", run, lambda: None)
+    with pytest.raises(delivery.OvertakenError):
+        delivery.withdraw(f"file://{root}/banana", run)
+    assert names(root) == before
+
+
+@pytest.mark.parametrize("theirs", ["job2", "job1.1", "xjob1"])
+def test_what_other_jobs_have_under_way_is_left_alone(root: Path, result: Path, theirs: str) -> None:
+    other = root / f".{theirs}.1.{'0' * 32}.partial"
+    other.mkdir()
+    deliver(result, f"file://{root}/banana")
+    delivery.withdraw(f"file://{root}/banana", run_of(1))
+    assert names(root) == [other.name]
+
+
+def test_what_was_delivered_can_be_withdrawn_and_nothing_else(root: Path, result: Path) -> None:
+    deliver(result, f"file://{root}/banana")
+    delivery.withdraw(f"file://{root}/banana", run_of(1, "job2"))
+    delivery.withdraw(f"file://{root}/banana", run_of(1), copy=False)
+    assert (root / "banana").exists()
+    delivery.withdraw(f"file://{root}/banana", run_of(1))
+    assert names(root) == []
+    delivery.withdraw(f"file://{root}/nowhere/banana", run_of(1))
+    assert names(root) == []
+
+
+@pytest.mark.parametrize(
+    ("moved", "error"),
+    [
+        pytest.param("banana", StorageError, id="before the earlier result is moved"),
+        pytest.param("copy", OSError, id="before the new one is"),
+    ],
+)
+def test_a_folder_that_somebody_puts_there_in_the_last_moment_stays(
+    moved: str, error: type[Exception], *, root: Path, result: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def put_there_and_rename(path: Path, to: Path) -> Path:
+        if path.name == moved:
+            shutil.rmtree(root / "banana", ignore_errors=True)
+            (root / "banana").mkdir()
+            (root / "banana" / "thesis.txt").write_text("years of work")
+        return rename(path, to)
+
+    deliver(result, f"file://{root}/banana")
+    seal(result, attempt=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", put_there_and_rename)
+        with pytest.raises(error):
+            deliver(result, f"file://{root}/banana", 2)
+    assert names(root) == ["banana", "banana/thesis.txt"]
+
+
+def test_an_interrupted_copy_leaves_nothing(root: Path, result: Path) -> None:
+    def check() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        delivery.deliver(result, f"file://{root}/banana", run_of(1), check)
+    assert names(root) == []

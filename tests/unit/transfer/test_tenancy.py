@@ -1,0 +1,183 @@
+"""What is left to each namespace by the worker's settings, and that no root may reach the folders of jobs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.transfer import delivery, download, tenancy
+from reconstruction_operator.transfer import fetch as inputs
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits, overlap_with_jobs_dir
+
+from tests.support.settings import configure
+
+
+@pytest.fixture
+def photos(limits: Limits) -> Path:
+    """A root with a folder for each of two namespaces, one for all, and a link between them."""
+    root = limits.roots[0]
+    for name in ("maps", "maps-2", "parks", "shared"):
+        (root / name).mkdir()
+        (root / name / "a.jpg").write_bytes(name.encode())
+    (root / "maps" / "link").symlink_to(root / "parks")
+    return root
+
+
+def fetch(uri: str, namespace: str, into: Path, limits: Limits, *entries: str) -> bytes:
+    pairs = [(name, prefix) for name, _, prefix in (one.partition("=") for one in entries)]
+    mine = replace(limits, namespace=namespace, granted=tenancy.granted(pairs, namespace))
+    return inputs.fetch(uri, into, mine, lambda *_: None).photos[0].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("folder", "entries"),
+    [
+        pytest.param("maps", [], id="no entry: no limit"),
+        pytest.param("maps", ["maps={root}/maps"], id="its own"),
+        pytest.param("shared", ["maps={root}/maps", "*={root}/shared"], id="one for all"),
+        pytest.param("maps", ["*={root}/{namespace}"], id="the placeholder"),
+        pytest.param("maps", ["parks={root}/parks", "maps={root}"], id="a whole root"),
+    ],
+)
+def test_a_namespace_reads_what_is_left_to_it(
+    folder: str, entries: list[str], photos: Path, into: Path, limits: Limits
+) -> None:
+    given = [one.replace("{root}", str(photos)) for one in entries]
+    assert fetch(f"file://{photos}/{folder}", "maps", into, limits, *given) == folder.encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "namespace", "entries", "said"),
+    [
+        pytest.param("parks", "maps", ["*={root}/{namespace}"], "this worker leaves it {root}/maps", id="another's"),
+        pytest.param("maps-2", "maps", ["maps={root}/maps"], "may not read", id="a longer name"),
+        pytest.param("maps/link", "maps", ["maps={root}/maps"], "may not read", id="a link to another's"),
+        pytest.param("maps/../parks", "maps", ["maps={root}/maps"], "may not read", id="dots"),
+        pytest.param("maps/%2e%2e/parks", "maps", ["maps={root}/maps"], "may not read", id="dots in disguise"),
+        pytest.param("maps", "parks", ["maps={root}/maps"], "leaves it nothing", id="no entry for it"),
+        pytest.param("maps", "", ["*={root}/maps"], "namespace (none) may not read", id="no namespace"),
+        pytest.param("parks", "../parks", ["*={root}/{namespace}"], "leaves it nothing", id="a namespace that is none"),
+        pytest.param("maps", "maps", ["maps=https://host/maps"], "may not read", id="an address alone"),
+        pytest.param("maps", "maps", ["maps=/elsewhere/maps"], "may not read", id="a folder that is no root"),
+        pytest.param("../jobs", "maps", ["maps=/"], "does not lie in a folder", id="a grant widens no root"),
+    ],
+)
+def test_a_namespace_reads_nothing_else_and_is_told_why(
+    *, path: str, namespace: str, entries: list[str], said: str, photos: Path, into: Path, limits: Limits
+) -> None:
+    given = [one.replace("{root}", str(photos)) for one in entries]
+    with pytest.raises(StorageError) as refusal:
+        fetch(f"file://{photos}/{path}", namespace, into, limits, *given)
+    assert refusal.value.reason == "INPUT_REFUSED"
+    assert said.replace("{root}", str(photos)) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "allowed"),
+    [
+        pytest.param("https://host/maps/a.zip", True, id="below"),
+        pytest.param("https://host:443/maps/a.zip", True, id="the port said"),
+        pytest.param("https://HOST/maps/a.zip?signature=x", True, id="capitals and a query"),
+        pytest.param("https://host/maps-2/a.zip", False, id="a longer name"),
+        pytest.param("https://host/a.zip", False, id="above"),
+        pytest.param("https://host/maps/../a.zip", False, id="dots"),
+        pytest.param("https://host/maps/%2e%2e/a.zip", False, id="dots in disguise"),
+        pytest.param("https://host:8443/maps/a.zip", False, id="another port"),
+        pytest.param("https://host.example/maps/a.zip", False, id="another host"),
+        pytest.param("https://host@evil.example/maps/a.zip", False, id="a user that looks like the host"),
+    ],
+)
+def test_an_address_is_compared_by_host_port_and_folders(
+    uri: str, allowed: bool, tmp_path: Path, limits: Limits
+) -> None:
+    mine = replace(limits, namespace="maps", granted=("https://host/maps",), https_hosts=())
+
+    def resolve(*_: object) -> list[str]:
+        raise OSError("asked for the address: it may")
+
+    with pytest.raises(StorageError) as refusal:
+        download.download(uri, tmp_path / "download", mine, lambda *_: None, resolve=resolve)
+    assert ("it may" in str(refusal.value)) is allowed, str(refusal.value)
+
+
+def test_results_go_where_is_left_to_the_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "meshes"
+    root.mkdir()
+    configure(monkeypatch, OUTPUT_ROOTS=(str(root),))
+    configure(monkeypatch, NAMESPACE_OUTPUTS=(("*", f"{root}/{{namespace}}"),))
+
+    delivery.check_uri(f"file://{root}/maps/banana", namespace="maps")
+    with pytest.raises(StorageError, match=f"namespace maps may not write to {root}/parks/banana") as refusal:
+        delivery.check_uri(f"file://{root}/parks/banana", namespace="maps")
+
+    assert refusal.value.reason == "OUTPUT_REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        pytest.param("NAMESPACE_INPUTS", "/photos", "does not begin with a namespace", id="no namespace"),
+        pytest.param("NAMESPACE_INPUTS", "Maps=/photos", "does not begin with a namespace", id="no name of one"),
+        pytest.param("NAMESPACE_INPUTS", "maps=photos", "does not end in a folder", id="a relative folder"),
+        pytest.param("NAMESPACE_INPUTS", "maps=http://host/a", "does not end in a folder", id="without TLS"),
+        pytest.param("NAMESPACE_INPUTS", "maps=https://u:p@host/a", "does not end in a folder", id="a password"),
+        pytest.param("NAMESPACE_INPUTS", "maps=/photos/../etc", "holds '..'", id="dots"),
+        pytest.param("NAMESPACE_INPUTS", "*=/photos/{name}", "holds '..', or braces", id="another placeholder"),
+        pytest.param(
+            "NAMESPACE_OUTPUTS", "maps=https://host/a", "does not end in a folder", id="an address for results"
+        ),
+    ],
+)
+def test_a_setting_that_means_nothing_stops_the_worker_with_its_reason(setting: str, value: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from reconstruction_operator import config; print(config.settings)"],
+        env=os.environ | {setting: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"InvalidSettingError: {setting}: '{value}' {said}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "root", "overlaps"),
+    [
+        pytest.param("INPUT_ROOTS", "photos", False, id="beside"),
+        pytest.param("INPUT_ROOTS", "jobs-2", False, id="a longer name"),
+        pytest.param("INPUT_ROOTS", "jobs", True, id="the same"),
+        pytest.param("INPUT_ROOTS", "jobs/inbox", True, id="below"),
+        pytest.param("INPUT_ROOTS", ".", True, id="above"),
+        pytest.param("INPUT_ROOTS", "link", True, id="a link to it"),
+        pytest.param("OUTPUT_ROOTS", "jobs", True, id="of results"),
+    ],
+)
+def test_no_root_may_hold_the_jobs_folders_or_lie_in_them(
+    setting: str, root: str, overlaps: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "jobs")
+    configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"))
+    configure(monkeypatch, **{setting: (str(tmp_path / root),)})
+    assert bool(overlap_with_jobs_dir()) is overlaps
+
+
+def test_a_photo_that_was_exchanged_for_a_link_is_not_read(
+    into: Path, limits: Limits, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = inputs._list
+
+    def exchange(folder: Path, given: Limits) -> dict[str, int]:
+        found = listed(folder, given)
+        (folder / "a.jpg").unlink()
+        (folder / "a.jpg").symlink_to(photos / "parks" / "a.jpg")
+        return found
+
+    monkeypatch.setattr(inputs, "_list", exchange)
+    with pytest.raises(StorageError, match="was exchanged while it was read"):
+        fetch(f"file://{photos}/maps", "maps", into, limits)

@@ -1,0 +1,203 @@
+"""An isolated model in its process: how it ends, and that nothing of it is left. Real processes, no servers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from reconstruction_operator import config
+from reconstruction_operator.models.exchange import Request
+from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
+from reconstruction_operator.worker.model.process import run_isolated
+
+_PATIENCE_SECONDS = 60.0  # a process of Python starts in 0.3 s on a quiet machine
+_SILENCE_SECONDS = 2.0
+
+pytestmark = pytest.mark.usefixtures("rough_models")
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    for name in ("scratch", "output"):
+        (tmp_path / name).mkdir()
+    return Work((Photo(tmp_path / "a.jpg", 64, 48, 9),), tmp_path / "scratch", tmp_path / "output", {}, 1)
+
+
+def run(
+    name: str,
+    work: Work,
+    *,
+    report: Callable[[Step, float, str], None] = lambda *_: None,
+    check: Callable[[], None] = lambda: None,
+    memory: int = 0,
+) -> Result:
+    return run_isolated(
+        Request(name, work, _SILENCE_SECONDS), report=report, check=check, memory_limit_bytes=memory, title=name
+    )
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited for {what} in vain"
+        time.sleep(0.02)
+
+
+def pids_of(scratch: Path) -> list[int]:
+    """All processes that run in that folder, zombies not counted: the model's, and whatever it has started."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cwd", "status"])
+        if process.info["cwd"] == str(scratch) and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+
+
+def test_a_good_model_gives_its_result_and_its_reports(work: Work) -> None:
+    heard: list[tuple[Step, float, str]] = []
+    result = run("rough-good", work, report=lambda *report: heard.append(report))
+    assert result == Result(quality={"photos": 1, "error": 0.123456789})
+    assert heard[0] == (Step.PREPROCESS, 0.5, "half")
+    assert [step for step, _, _ in heard] == sorted(step for step, _, _ in heard)
+    assert pids_of(work.scratch_dir) == []
+
+
+def test_a_model_knows_its_threads_and_none_of_our_settings(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = [row.name for row in config.TABLE]
+    assert {"REDIS_STATE_DB", "REDIS_SENTINEL_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"} <= set(settings)
+    for name in (*settings, "CELERY_BROKER_READ_URL", "SOMEBODY_ELSES"):
+        monkeypatch.setenv(name, "a secret")
+
+    run("rough-good", work)
+
+    seen = (work.output_dir / "seen.txt").read_text().splitlines()
+    assert seen == ["photos=a.jpg", "threads=1", "omp=1", "secrets=['SOMEBODY_ELSES']", "zlib=True"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "text"),
+    [
+        pytest.param("rough-segfault", "BACKEND_CRASHED", "reconstruct: killed by SIGSEGV", id="a crash"),
+        pytest.param(
+            "rough-exit", "BACKEND_CRASHED", "code 3 and without a result. Its last output: cannot go on", id="an exit"
+        ),
+        pytest.param("rough-silent", "BACKEND_CRASHED", "exited with code 0 and without a result", id="no result"),
+        pytest.param("rough-killed", "OUT_OF_MEMORY", "killed from outside by SIGKILL", id="the kernel's kill"),
+        pytest.param("rough-error", "BACKEND_CRASHED", "TypeError: a defect of the model", id="an exception"),
+        pytest.param("rough-failure", "NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps", id="its own failure"),
+        pytest.param("rough-memory", "OUT_OF_MEMORY", "not enough for 1 photos", id="a MemoryError"),
+        pytest.param("rough-disk", "DISK_FULL", "the disk was full", id="a full disk"),
+        pytest.param("rough-broken", "BACKEND_UNAVAILABLE", "cannot be loaded", id="a model that is not there"),
+    ],
+)
+def test_every_death_has_its_reason(name: str, reason: str, text: str, work: Work) -> None:
+    with pytest.raises(ModelFailure) as caught:
+        run(name, work)
+    assert (caught.value.reason, text in caught.value.message) == (reason, True), caught.value.message
+    assert pids_of(work.scratch_dir) == []
+
+
+def test_what_a_crashing_library_printed_is_in_the_message(work: Work) -> None:
+    with pytest.raises(ModelFailure, match="about to read a null pointer"):
+        run("rough-segfault", work)
+
+
+def test_a_model_that_eats_memory_is_stopped_at_the_limit_with_its_numbers(work: Work) -> None:
+    with pytest.raises(ModelFailure, match=r"OUT_OF_MEMORY: rough-hungry used \d+ MB .* allows 200 MB"):
+        run("rough-hungry", work, memory=200 << 20)
+    assert pids_of(work.scratch_dir) == []
+
+
+def test_a_model_that_talks_without_end_holds_up_nothing(work: Work) -> None:
+    result = run("rough-chatty", work)
+    assert result.quality["photos"] == 1
+
+
+def test_compression_works_beside_a_library_that_brings_its_own(work: Work) -> None:
+    assert run("rough-zlib", work).quality["photos"] == 1
+    assert (work.output_dir / "picture.png").stat().st_size > 0
+
+
+def test_a_process_that_left_the_group_does_not_hold_up_the_end(work: Work) -> None:
+    begun = time.monotonic()
+    run("rough-daemon", work)
+    assert time.monotonic() - begun < 19.0
+    for pid in pids_of(work.scratch_dir):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_model_lives_on_while_its_task_waits_for_redis(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
+
+    def report(step: Step, _fraction: float, _message: str) -> None:
+        if step is Step.RECONSTRUCT:
+            time.sleep(2.5 * _SILENCE_SECONDS)
+            (tmp_path / "finish").touch()
+
+    assert run("rough-patient", work, report=report).quality["photos"] == 1
+
+
+def test_a_model_whose_task_stood_still_says_so(work: Work) -> None:
+    """It ends itself by SIGKILL, and memory has nothing to do with it."""
+    request = Request("rough-sleep", work, 0.2)  # less than there is between two signs of life
+    with pytest.raises(ModelFailure, match=r"WORKER_ERROR.*stood still for longer than 0\.2 s"):
+        run_isolated(request, report=lambda *_: None, check=lambda: None, memory_limit_bytes=0, title="rough-sleep")
+
+
+class _StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", ["rough-sleep", "rough-stubborn"])
+def test_an_interruption_ends_every_process_of_it_soon(name: str, work: Work, rough_models: Path) -> None:
+    asked: list[float] = []
+
+    def check() -> None:
+        if list(rough_models.iterdir()):
+            asked.append(time.monotonic())
+            raise _StopError
+
+    with pytest.raises(_StopError):
+        run(name, work, check=check)
+
+    assert time.monotonic() - asked[0] < 2.0
+    assert pids_of(work.scratch_dir) == []
+
+
+_TASK = """
+import sys, json
+from pathlib import Path
+from reconstruction_operator.models.exchange import Request
+from reconstruction_operator.models.interface import Work
+from reconstruction_operator.worker.model.process import run_isolated
+folder = Path(sys.argv[1])
+work = Work((), folder / "scratch", folder / "output", {}, 1)
+run_isolated(Request(sys.argv[2], work, float(sys.argv[3])), report=print, check=lambda: None,
+             memory_limit_bytes=0, title="x")
+"""
+
+
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGKILL, id="gone"), pytest.param(signal.SIGSTOP, id="silent")])
+@pytest.mark.parametrize("name", ["rough-sleep", "rough-stubborn"])
+def test_the_model_ends_itself_when_its_task_is(
+    number: signal.Signals, name: str, work: Work, rough_models: Path
+) -> None:
+    folder = work.scratch_dir.parent
+    task = subprocess.Popen(
+        [sys.executable, "-c", _TASK, str(folder), name, str(_SILENCE_SECONDS)], stdout=subprocess.DEVNULL
+    )
+    try:
+        wait_until(lambda: bool(list(rough_models.iterdir())), "the model to run")
+        task.send_signal(number)
+        wait_until(lambda: pids_of(work.scratch_dir) == [], "the model to end itself")
+    finally:
+        task.kill()
+        task.wait()
