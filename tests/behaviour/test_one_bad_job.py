@@ -21,13 +21,13 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.timers import Timers
 from reconstruction_operator.controller.redis_view.observer import QueueFacts, Seen, Subject
 from reconstruction_operator.planning import plan
-from reconstruction_operator.planning.types import Limits, Observation
+from reconstruction_operator.planning.types import Observation, Timing
 from reconstruction_operator.state import calls, errors, reads
 
 from tests.support.jobs import make_body
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LIMITS = Limits(
+TIMING = Timing(
     lost_after_seconds=60.0,
     epoch_grace_seconds=60.0,
     resend_seconds=60.0,
@@ -81,7 +81,7 @@ class Loop:
         admission = SimpleNamespace(
             admit=lambda *_: (), take=lambda _: False, wants=lambda *_, **__: None, sent=lambda _: None
         )
-        orphans = Orphans(self.observer, Actor(), limits=LIMITS, ours=lambda _: True)  # type: ignore[arg-type]
+        orphans = Orphans(self.observer, Actor(), timing=TIMING, ours=lambda _: True)  # type: ignore[arg-type]
         parts: Any = SimpleNamespace(
             store=self.store,
             observer=self.observer,
@@ -94,7 +94,7 @@ class Loop:
             timers=self.timers,
         )
         self.reconciler = reconciler.Reconciler(
-            parts, limits=LIMITS, batch_seconds=0.0, sweep=lambda _: None, monotonic=lambda: 100.0
+            parts, timing=TIMING, batch_seconds=0.0, sweep=lambda _: None, monotonic=lambda: 100.0
         )
 
     async def round(self) -> None:
@@ -136,7 +136,7 @@ async def test_a_record_that_cannot_be_planned_stops_no_other_orphan(monkeypatch
 
     monkeypatch.setattr(plan, "plan_orphan", stumble)
     actor = Actor()
-    orphans = Orphans(Observer(), actor, limits=LIMITS, ours=lambda _: True)  # type: ignore[arg-type]
+    orphans = Orphans(Observer(), actor, timing=TIMING, ours=lambda _: True)  # type: ignore[arg-type]
     orphans.add(["uid-first", "uid-bad", "uid-last"], 0.0)
 
     await orphans.round(1, 0.0)

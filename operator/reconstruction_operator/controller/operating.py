@@ -36,7 +36,7 @@ from reconstruction_operator.controller.redis_view.liveness import LivenessTrack
 from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.controller.redis_view.queues import QueueWatch
 from reconstruction_operator.controller.supervising import LoopLag, Supervisor
-from reconstruction_operator.planning.types import Event, Job, Limits
+from reconstruction_operator.planning.types import Event, Job, Timing
 from reconstruction_operator.state import connections
 
 _log = logging.getLogger(__name__)
@@ -47,9 +47,9 @@ _HEARTBEAT_LOOKS: Final = 4.0  # in the time after which a silent worker is lost
 _GAP_SECONDS: Final = 5.0  # between two looks at a silent worker: more, and its silence is counted anew
 
 
-def limits() -> Limits:
+def timing() -> Timing:
     """The settings that plans depend on."""
-    return Limits(
+    return Timing(
         lost_after_seconds=config.settings.LOST_AFTER_SECONDS,
         epoch_grace_seconds=config.settings.EPOCH_GRACE_SECONDS,
         resend_seconds=config.settings.RESEND_SECONDS,
@@ -100,7 +100,7 @@ class Operator:
         self.poster = EventPoster(api, self.writer, instance=me)
         self.admission = Admission(self.store, window=config.settings.DISPATCH_WINDOW)
         self.orphans = Orphans(
-            self.observer, self.actor, limits=limits(), ours=lambda record: _watched(record, install_id, namespaces)
+            self.observer, self.actor, timing=timing(), ours=lambda record: _watched(record, install_id, namespaces)
         )
         self.sweeper = Sweeper(
             api,
@@ -144,7 +144,7 @@ class Operator:
                 orphans=self.orphans,
                 timers=timers,
             ),
-            limits=limits(),
+            timing=timing(),
             batch_seconds=config.settings.BATCH_SECONDS,
             sweep=self.sweeper.ask,
         )

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.planning.status.times import whole
-from reconstruction_operator.planning.types import Action, Job, Limits, Observation
+from reconstruction_operator.planning.actions import Action
+from reconstruction_operator.planning.times import whole
+from reconstruction_operator.planning.types import Job, Observation, Timing
 
 
 class Stage(enum.Enum):
@@ -43,7 +44,7 @@ class Case:
     job: Job
     seen: Observation
     now: datetime
-    limits: Limits
+    timing: Timing
     admitted: bool
 
     @property
@@ -80,12 +81,12 @@ class Case:
     @property
     def in_grace(self) -> bool:
         """Redis may have forgotten things, and workers may still register what they run."""
-        return self.seen.epoch_age_seconds <= self.limits.epoch_grace_seconds
+        return self.seen.epoch_age_seconds <= self.timing.epoch_grace_seconds
 
     @property
     def lost(self) -> bool:
         """The worker that has the attempt has been silent for too long."""
-        silent = not self.seen.alive and self.seen.silent_seconds >= self.limits.lost_after_seconds
+        silent = not self.seen.alive and self.seen.silent_seconds >= self.timing.lost_after_seconds
         return bool(self.worker) and silent and not self.in_grace
 
     @property

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Cancel, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning import validation
+from reconstruction_operator.planning.actions import Action, ForceEnd, PutRecord, RequestStop, TakeClaim
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules import (
     cancelling,
@@ -31,22 +31,10 @@ from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
-from reconstruction_operator.planning.status.times import earliest, whole
-from reconstruction_operator.planning.types import (
-    Action,
-    ForceEnd,
-    Job,
-    Limits,
-    Observation,
-    Plan,
-    PutRecord,
-    RequestStop,
-    TakeClaim,
-)
+from reconstruction_operator.planning.times import earliest, whole
+from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 
-__all__ = ["MANAGED_BY", "plan", "plan_orphan"]
-
-MANAGED_BY: Final = "reconstruction.dev/operator"  # spec.managedBy of jobs that are ours; absent means the same
+__all__ = ["plan", "plan_orphan"]
 
 
 def _validate(case: Case) -> Decision | None:
@@ -70,14 +58,14 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
 )
 
 
-def plan(job: Job, seen: Observation, now: datetime, limits: Limits, *, admitted: bool) -> Plan:
+def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool) -> Plan:
     """What follows from the job, as the API server has it, and from what was seen of its attempt (`job.task`).
 
     Carrying a plan out twice does no harm, and a plan made again from its own status and the same observation has the
     same status and no Events. `admitted`: `scheduling` lets a first message of the attempt be sent now.
     """
-    case = Case(job, seen, now, limits, admitted)
-    if job.spec.managed_by not in (None, "", MANAGED_BY):
+    case = Case(job, seen, now, timing, admitted)
+    if not job.ours:
         return Plan(job.status)
     if job.status.phase is not None and job.status.phase.finished:
         return finished.plan(case)

@@ -25,19 +25,19 @@ _SUSPICIOUS_FAILURES: Final = 2  # the default of backoffLimit: one more, and a 
 
 
 @dataclass(frozen=True, slots=True)
-class Suspicion:
+class Quarantine:
     """That a job kills its worker. Those that lost the same worker have an equal one."""
 
     queue: str  # another queue may stand still, and who waits for somebody in it would, too
     loss: str  # the failure's message, which names the worker
 
 
-def suspicion(queue: str, status: Status) -> Suspicion | None:
+def quarantine(queue: str, status: Status) -> Quarantine | None:
     """Whether a job of that queue must be tried apart: its last failure was the loss of a worker, and not its first."""
     failure = status.failure
     if failure is None or failure.reason != "WORKER_LOST" or status.failures < _SUSPICIOUS_FAILURES:
         return None
-    return Suspicion(queue, failure.message)
+    return Quarantine(queue, failure.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,20 @@ class Candidate:
     queue: str  # of its priority
     created: datetime
     namespace_in_flight: int = 0  # how many of its namespace's jobs a worker has, or wait in a queue
-    suspicion: Suspicion | None = None
+    quarantine: Quarantine | None = None
 
 
 def admit(
     candidates: Sequence[Candidate],
     waiting_by_queue: Mapping[str, int],
     window: int,
-    tried: Collection[Suspicion] = (),
+    tried: Collection[Quarantine] = (),
 ) -> tuple[JobKey, ...]:
     """The jobs to dispatch now, in this order.
 
     Each queue is filled up to `window` messages; `waiting_by_queue` counts the messages that lie in Redis, so that a
     queue that Redis has forgotten fills again. The namespace with the fewest jobs in flight comes first, the oldest job
-    first within it; equal ones go by the age of their oldest job, and then by name. Of one suspicion
+    first within it; equal ones go by the age of their oldest job, and then by name. Of one quarantine
     only the oldest comes, and nobody while it is being `tried`. The same question always has the same answer, whatever
     the order of `candidates`.
     """
@@ -76,15 +76,15 @@ def admit(
     return tuple(admitted)
 
 
-def _apart(candidates: Iterable[Candidate], tried: Collection[Suspicion]) -> Iterator[Candidate]:
-    """All that are not suspected, and one of each suspicion."""
-    first: dict[Suspicion, Candidate] = {}
+def _apart(candidates: Iterable[Candidate], tried: Collection[Quarantine]) -> Iterator[Candidate]:
+    """All that are not suspected, and one of each quarantine."""
+    first: dict[Quarantine, Candidate] = {}
     for one in candidates:
-        if one.suspicion is None:
+        if one.quarantine is None:
             yield one
-        elif one.suspicion not in tried:
-            other = first.setdefault(one.suspicion, one)
-            first[one.suspicion] = min(one, other, key=_age)
+        elif one.quarantine not in tried:
+            other = first.setdefault(one.quarantine, one)
+            first[one.quarantine] = min(one, other, key=_age)
     yield from first.values()
 
 

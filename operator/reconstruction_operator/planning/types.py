@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
 from reconstruction_operator.api.spec import Spec, queue_name
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
+from reconstruction_operator.planning.actions import Action
 
 # --- The job, as the API server last showed it -----------------------------------------------------------------------
 
@@ -24,6 +25,11 @@ class Job:
     spec: Spec
     status: Status
     deleting: bool = False  # has a deletionTimestamp (somebody else's finalizer)
+
+    @property
+    def ours(self) -> bool:
+        """Whether this operator manages the job; jobs of another controller are ignored."""
+        return self.spec.managed_by in (None, "", MANAGER)
 
     @property
     def queue(self) -> str:
@@ -77,109 +83,6 @@ class Observation:
     cleaned: bool = False  # a worker has deleted the job's files on our order
 
 
-# --- What to do -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PutRecord:
-    """Say in Redis which attempt is wanted; an older one is overtaken by it."""
-
-    attempt: int
-    queue: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """Send the attempt's message (a record wants it already), and note when."""
-
-    task: TaskId
-    queue: str
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RequestCancel:
-    """Set `cancel_request:{job_id}`, or prolong it."""
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawRequest:
-    """Delete `cancel_request:{job_id}`."""
-
-
-@dataclass(frozen=True, slots=True)
-class AssertCancelled:
-    """Set `cancel:{job_id}`, or prolong it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TakeClaim:
-    """End an attempt that no worker has begun; does nothing if one has."""
-
-    task: TaskId
-    outcome: Outcome
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class RequestStop:
-    """Set `stop:{task_id}`; the worker obeys within seconds."""
-
-    task: TaskId
-    reason: StopReason
-
-
-@dataclass(frozen=True, slots=True)
-class ForceEnd:
-    """End an attempt whose worker is lost; does nothing if it has ended meanwhile."""
-
-    task: TaskId
-    outcome: Outcome
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClearFlags:
-    """Delete both cancel flags of a job that is over without a cancel."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteFiles:
-    """Order a worker of that queue's pool to delete the job's folder."""
-
-    queue: str
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """Delete what Redis knows of the job: its record, and the keys of attempts 1 to `attempts`."""
-
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteObject:
-    """Delete the ReconstructionJob itself (its time to live is over)."""
-
-
-Action = (
-    PutRecord
-    | Dispatch
-    | RequestCancel
-    | WithdrawRequest
-    | AssertCancelled
-    | TakeClaim
-    | RequestStop
-    | ForceEnd
-    | ClearFlags
-    | DeleteFiles
-    | Forget
-    | DeleteObject
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """One Kubernetes Event about the job."""
@@ -201,7 +104,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Timing:
     """The settings that plans depend on (config has the defaults and the units)."""
 
     lost_after_seconds: float

@@ -24,9 +24,9 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
 from reconstruction_operator.controller.redis_view.observer import Seen, Subject
 from reconstruction_operator.jobfiles import inventory, notes, publishing
-from reconstruction_operator.planning import types as planned
+from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.plan import plan
-from reconstruction_operator.planning.types import Job, Limits, Observation, Queue
+from reconstruction_operator.planning.types import Job, Observation, Queue, Timing
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, errors, operator_calls, reads, worker_calls
 from reconstruction_operator.state.calls import Call, run
@@ -40,7 +40,7 @@ from tests.real.protocol.world import INSTALL, NAMESPACE, Listing, Message, Obje
 WORKERS: Final = ("worker-1", "worker-2", "worker-3")
 LONG_SECONDS: Final = 1e9
 # Whatever the operator may do after a while, it may do at once.
-LIMITS: Final = Limits(
+TIMING: Final = Timing(
     lost_after_seconds=0.0,
     epoch_grace_seconds=0.0,
     resend_seconds=0.0,
@@ -260,7 +260,7 @@ class Installation:
         operator.orphans = Orphans(
             cast("Any", _With(observe=observe)),
             cast("Any", _With(act=act)),
-            limits=LIMITS,
+            timing=TIMING,
             ours=lambda record: record.install_id == INSTALL,
         )
         operator.sweeper = Sweeper(
@@ -326,7 +326,7 @@ class Installation:
     def _act(self, operator: Operator, job: Job, seen: ObservedJob, now: datetime) -> None:
         """On what it saw last: that may be long ago, and another operator may lead since."""
         thing = self.objects[job.key.job_id]
-        made = plan(job, _observation(seen), now, LIMITS, admitted=True)
+        made = plan(job, _observation(seen), now, TIMING, admitted=True)
         for action in made.actions:
             self._carry_out(operator, job.key, action)
         if self._budget is None and not thing.deleted:

@@ -11,10 +11,10 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.plan import plan
-from reconstruction_operator.planning.types import Job, Limits, Observation, Plan
+from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LIMITS = Limits(
+TIMING = Timing(
     lost_after_seconds=10,
     epoch_grace_seconds=15,
     resend_seconds=15,
@@ -31,8 +31,8 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def limits() -> Limits:
-    return LIMITS
+def timing() -> Timing:
+    return TIMING
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +60,6 @@ def look(job_of: Callable[..., Job]) -> Callable[..., Plan]:
     def make(
         seen: Observation, status: Status | None = None, *, admitted: bool = False, at: datetime = NOW, **job: Any
     ) -> Plan:
-        return plan(job_of(status, **job), seen, at, LIMITS, admitted=admitted)
+        return plan(job_of(status, **job), seen, at, TIMING, admitted=admitted)
 
     return make

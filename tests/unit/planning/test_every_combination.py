@@ -13,19 +13,16 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import ConditionType, Failure, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
-from reconstruction_operator.planning.rules.orphans import plan_orphan
-from reconstruction_operator.planning.types import (
+from reconstruction_operator.planning.actions import (
     ClearFlags,
     DeleteFiles,
     DeleteObject,
     Dispatch,
     ForceEnd,
-    Limits,
-    Observation,
-    Plan,
-    Queue,
     TakeClaim,
 )
+from reconstruction_operator.planning.rules.orphans import plan_orphan
+from reconstruction_operator.planning.types import Observation, Plan, Queue, Timing
 
 Look = Callable[..., Plan]
 
@@ -121,10 +118,10 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
     return [what for what, wrong in found.items() if wrong]
 
 
-def test_a_sane_plan_follows_for_a_record_without_an_object(limits: Limits) -> None:
+def test_a_sane_plan_follows_for_a_record_without_an_object(timing: Timing) -> None:
     for seen, record in itertools.product(observations(), RECORDS[1:]):
         assert record is not None
-        actions = plan_orphan("uid", record, replace(seen, record=record), NOW, limits)
+        actions = plan_orphan("uid", record, replace(seen, record=record), NOW, timing)
 
         assert all(getattr(one, "task", None) in (None, TaskId("uid", record.attempt)) for one in actions)
         assert seen.end is None or not {TakeClaim, ForceEnd} & {type(one) for one in actions}

@@ -21,12 +21,13 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason, reason
 from reconstruction_operator.contract.steps import STEPS
+from reconstruction_operator.planning import actions
 from reconstruction_operator.planning import types as t
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LIMITS = t.Limits(
+TIMING = t.Timing(
     lost_after_seconds=10,
     epoch_grace_seconds=15,
     resend_seconds=15,
@@ -179,35 +180,35 @@ class World:
             cleaned=self.cleaned,
         )
 
-    def carry_out(self, action: t.Action) -> None:
-        expiry = self.now + timedelta(seconds=LIMITS.cancel_ttl_seconds)
+    def carry_out(self, action: actions.Action) -> None:
+        expiry = self.now + timedelta(seconds=TIMING.cancel_ttl_seconds)
         match action:
-            case t.PutRecord(attempt, queue):
+            case actions.PutRecord(attempt, queue):
                 if self.record is None or self.record.attempt < attempt:
                     self.record = t.Record("install", "ns", "name", attempt, queue)
-            case t.Dispatch(task):
+            case actions.Dispatch(task):
                 self.messages.append(task.attempt)
                 if self.record is not None and self.record.attempt == task.attempt:
                     self.record = replace(self.record, sent_at=self.now)
-            case t.RequestCancel():
+            case actions.RequestCancel():
                 self.requested_until = expiry
-            case t.WithdrawRequest():
+            case actions.WithdrawRequest():
                 self.requested_until = None
-            case t.AssertCancelled():
+            case actions.AssertCancelled():
                 self.confirmed_until, self.requested_until = expiry, None
-            case t.ClearFlags():
+            case actions.ClearFlags():
                 self.confirmed_until = self.requested_until = None
-            case t.TakeClaim(task, outcome, why, message):
+            case actions.TakeClaim(task, outcome, why, message):
                 if task.attempt not in self.ends and task.attempt not in self.claims:
                     self.claims[task.attempt] = t.Claim("operator", "operator", True, self.now)
                     self.record_end(task.attempt, t.End(outcome, why, message))
-            case t.RequestStop(task, why):
+            case actions.RequestStop(task, why):
                 self.stops.setdefault(task.attempt, why)
-            case t.ForceEnd(task, outcome, why, message):
+            case actions.ForceEnd(task, outcome, why, message):
                 if task.attempt not in self.ends and not self.is_alive(task.attempt):
                     self.claims.setdefault(task.attempt, t.Claim("operator", "operator", True, self.now))
                     self.record_end(task.attempt, t.End(outcome, why, message))
-            case t.DeleteFiles():
+            case actions.DeleteFiles():
                 self.orders += 1
                 if self.record is not None:
                     self.record = replace(self.record, sent_at=self.now)
@@ -342,7 +343,7 @@ class Histories(RuleBasedStateMachine):
         self.looked = None
 
     def _act(self, seen: t.Observation, *, admitted: bool, dies_after: int, write: str) -> t.Plan:
-        made = plan(self.job, seen, self.world.now, LIMITS, admitted=admitted)
+        made = plan(self.job, seen, self.world.now, TIMING, admitted=admitted)
         self._check_repeated(made, seen, admitted=admitted)
         if write == "b":
             self._store(made.status)
@@ -358,7 +359,7 @@ class Histories(RuleBasedStateMachine):
             return
         stored = replace(self.job, status=_as_stored(made.status))
         assert stored.status == made.status
-        again = plan(stored, seen, self.world.now, LIMITS, admitted=admitted)
+        again = plan(stored, seen, self.world.now, TIMING, admitted=admitted)
         assert again.status == made.status, _difference(made.status, again.status)
         assert again.events == ()
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
+from reconstruction_operator.api.identity import GROUP, KIND, MANAGER, VERSION, JobKey
 from reconstruction_operator.controller.kube.client import MERGE_PATCH, ApiError
-from reconstruction_operator.controller.kube.objects import OUR_NAME
 from reconstruction_operator.controller.kube.status_writer import StatusWriter, Transport
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
@@ -53,7 +52,7 @@ def event_body(told: Told, name: str, instance: str) -> dict[str, Any]:
         "kind": "Event",
         "metadata": {"name": name, "namespace": told.key.namespace},
         "eventTime": _micro(told.at),
-        "reportingController": OUR_NAME,
+        "reportingController": MANAGER,
         "reportingInstance": instance[:128],
         "action": told.event.reason,
         "reason": told.event.reason,

@@ -12,7 +12,6 @@ from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.types import Job
 
-OUR_NAME: Final = "reconstruction.dev/operator"  # in spec.managedBy, and as the reporter of Events
 GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
@@ -55,11 +54,6 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
         status=codec.decode(Status, body.get("status")),
         deleting=bool(metadata.get("deletionTimestamp")),
     )
-
-
-def ours(job: Job) -> bool:
-    """Whether this operator looks after the job; another controller's are left alone."""
-    return job.spec.managed_by in (None, "", OUR_NAME)
 
 
 def _time(text: object) -> datetime:

@@ -23,7 +23,8 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.planning import types as planned
+from reconstruction_operator.planning import actions as planned
+from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, errors, operator_calls
 from reconstruction_operator.telemetry import metrics, tracing
 
@@ -37,7 +38,7 @@ class Order:
     """The actions for one job. `key` names the object; `job` is it, unless it is gone (an orphaned record)."""
 
     key: JobKey
-    job: planned.Job | None
+    job: Job | None
     attempt: int  # that the record wants
     actions: tuple[planned.Action, ...]
 

@@ -77,7 +77,7 @@ class Admission:
                 created=job.created,
                 namespace_in_flight=self._store.in_flight(job.key.namespace) + sent[job.key.namespace],
                 # Who is in flight already has had its turn: its message is to be sent again.
-                suspicion=None if job.status.phase in IN_FLIGHT else scheduling.suspicion(job.queue, job.status),
+                quarantine=None if job.status.phase in IN_FLIGHT else scheduling.quarantine(job.queue, job.status),
             )
             for job in jobs
             if job.queue in with_room
@@ -86,11 +86,11 @@ class Admission:
         self._admitted.update(let)
         return let
 
-    def _about_to_be_tried(self) -> Iterator[scheduling.Suspicion]:
+    def _about_to_be_tried(self) -> Iterator[scheduling.Quarantine]:
         """Of those that were let or sent, and whose status does not say so yet."""
         for key in (*self._admitted, *self._sent):
             job = self._store.get(key)
-            its = scheduling.suspicion(job.queue, job.status) if job is not None else None
+            its = scheduling.quarantine(job.queue, job.status) if job is not None else None
             if its is not None:
                 yield its
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.planning.scheduling import Suspicion, suspicion
+from reconstruction_operator.planning.scheduling import Quarantine, quarantine
 from reconstruction_operator.planning.types import Job
 
 IN_FLIGHT: Final = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
@@ -30,7 +30,7 @@ class Store:
         self.changed = asyncio.Event()  # something became dirty, or a job is gone
         self._phases: Counter[Phase] = Counter()
         self._in_flight: Counter[str] = Counter()  # by namespace
-        self._tried: Counter[Suspicion] = Counter()  # jobs in flight
+        self._tried: Counter[Quarantine] = Counter()  # jobs in flight
         self._wanted: Counter[tuple[str, Phase]] = Counter()  # jobs of ours that want a worker, by queue and phase
 
     def __len__(self) -> int:
@@ -128,7 +128,7 @@ class Store:
         """How many of the namespace's jobs a worker has, or is about to have."""
         return self._in_flight[namespace]
 
-    def tried(self) -> Collection[Suspicion]:
+    def tried(self) -> Collection[Quarantine]:
         """Of what a job in flight is suspected."""
         return self._tried.keys()
 
@@ -145,14 +145,14 @@ class Store:
                 if phase in IN_FLIGHT and not one.deleting:  # such a one stays as it is, for somebody's finalizer
                     self._in_flight[one.key.namespace] += step
                     self._try(one, step)
-                if phase in _WANTED and objects.ours(one):
+                if phase in _WANTED and one.ours:
                     self._wanted[one.queue, phase] += step
         if job is not None:
             self._jobs[key.uid] = job
 
     def _try(self, job: Job, step: int) -> None:
-        its = suspicion(job.queue, job.status)
-        if its is None or not objects.ours(job):
+        its = quarantine(job.queue, job.status)
+        if its is None or not job.ours:
             return
         self._tried[its] += step
         if not self._tried[its]:

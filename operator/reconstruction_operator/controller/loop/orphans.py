@@ -14,9 +14,9 @@ from typing import Final
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.loop.actor import Actor, Order
 from reconstruction_operator.controller.redis_view.observer import Observer, Subject
+from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning import plan, types
 from reconstruction_operator.telemetry import metrics
 
@@ -53,12 +53,12 @@ class Orphans:
         observer: Observer,
         actor: Actor,
         *,
-        limits: types.Limits,
+        timing: types.Timing,
         ours: Callable[[Record], bool],
     ) -> None:
         self._observer = observer
         self._actor = actor
-        self._limits = limits
+        self._timing = timing
         self._ours = ours
         self._orphans: dict[str, _Orphan] = {}
 
@@ -80,7 +80,7 @@ class Orphans:
         """These objects were there and are gone. A record that Redis has lost meanwhile is asserted, to clean up by it."""
         for job in jobs:
             orphan = self._orphans.setdefault(job.key.job_id, _Orphan(next_at=now))
-            if job.sent and objects.ours(job):
+            if job.sent and job.ours:
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
         metrics.ORPHANS.set(len(self._orphans))
@@ -120,7 +120,7 @@ class Orphans:
         results = await self._actor.act(orders, fence)
         for order in orders:
             orphan = self._orphans.get(order.key.job_id)
-            forgets = any(isinstance(one, types.Forget) for one in order.actions)
+            forgets = any(isinstance(one, planned.Forget) for one in order.actions)
             if orphan is not None and forgets and order.key not in results.failed:
                 orphan.forgotten = True
         for key, why in results.failed.items():
@@ -155,12 +155,12 @@ class Orphans:
         if lost is not None:
             orphan.next_at = now + _FIRST_SECONDS
             # The flag first: without a record no order to delete files is carried out, and by the flag all of them go.
-            flag = (types.AssertCancelled(),) if orphan.cancelled else ()
-            return Order(lost, None, orphan.attempt, (*flag, types.PutRecord(orphan.attempt, orphan.queue)))
+            flag = (planned.AssertCancelled(),) if orphan.cancelled else ()
+            return Order(lost, None, orphan.attempt, (*flag, planned.PutRecord(orphan.attempt, orphan.queue)))
         if record is None:
             # Nothing of it was ever sent, or Redis has lost the record. What else there is goes, and its place in the index.
             del self._orphans[job_id]
-            return Order(JobKey("", "", job_id), None, orphan.attempt, (types.Forget(orphan.attempt),))
+            return Order(JobKey("", "", job_id), None, orphan.attempt, (planned.Forget(orphan.attempt),))
         if not self._ours(record):
             del self._orphans[job_id]
             return None
@@ -168,5 +168,5 @@ class Orphans:
         limit = _RUNNING_SECONDS if runs else _LAST_SECONDS
         orphan.next_at = now + min(limit, orphan.pause_seconds)
         orphan.pause_seconds = min(_LAST_SECONDS, orphan.pause_seconds * 2)
-        actions = plan.plan_orphan(job_id, record, seen, at, self._limits)
+        actions = plan.plan_orphan(job_id, record, seen, at, self._timing)
         return Order(JobKey(record.namespace, record.name, job_id), None, record.attempt, actions) if actions else None

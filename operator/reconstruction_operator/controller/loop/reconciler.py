@@ -18,7 +18,6 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.election import Election
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.loop.actor import Actor, Order, Results
@@ -30,7 +29,7 @@ from reconstruction_operator.controller.measuring import StepClock
 from reconstruction_operator.controller.redis_view.connection import Contact
 from reconstruction_operator.controller.redis_view.observer import Observer, Seen, Subject
 from reconstruction_operator.planning import plan
-from reconstruction_operator.planning.types import Job, Limits, Observation, Plan
+from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 from reconstruction_operator.state import errors
 from reconstruction_operator.telemetry import metrics
 
@@ -72,13 +71,13 @@ class Reconciler:
         self,
         parts: Parts,
         *,
-        limits: Limits,
+        timing: Timing,
         batch_seconds: float,
         sweep: Callable[[str], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._parts = parts
-        self._limits = limits
+        self._timing = timing
         self._batch_seconds = batch_seconds
         self._sweep = sweep
         self._monotonic = monotonic
@@ -170,7 +169,7 @@ class Reconciler:
         metrics.DIRTY.set(parts.store.dirty)
         if parts.store.dirty:
             parts.store.changed.set()
-        jobs = [job for key in keys if (job := parts.store.get(key)) is not None and objects.ours(job)]
+        jobs = [job for key in keys if (job := parts.store.get(key)) is not None and job.ours]
         if not jobs:
             return
         try:
@@ -223,7 +222,7 @@ class Reconciler:
         for job, one in zip(jobs, seen.observations, strict=True):
             admitted = self._parts.admission.take(job.key)
             try:
-                made = plan.plan(job, one, seen.now, self._limits, admitted=admitted)
+                made = plan.plan(job, one, seen.now, self._timing, admitted=admitted)
             except Exception:  # noqa: BLE001  # one bad job never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("%s/%s could not be planned", job.key.namespace, job.key.name)

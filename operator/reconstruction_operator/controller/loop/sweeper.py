@@ -160,7 +160,7 @@ class Sweeper:
 
     async def _find_lost_records(self, recorded: frozenset[str], fence: int) -> None:
         """Redis has lost them, or their places in the index. Who has none is looked at, also if it has ended: it gets one."""
-        lost = [job.key for job in self._store if job.sent and job.key.job_id not in recorded and objects.ours(job)]
+        lost = [job.key for job in self._store if job.sent and job.key.job_id not in recorded and job.ours]
         for first in range(0, len(lost), _PAGE):
             job_ids = [key.job_id for key in lost[first : first + _PAGE]]
             call = operator_calls.index_records(self._keys, fence=fence, install_id=self._install_id, job_ids=job_ids)

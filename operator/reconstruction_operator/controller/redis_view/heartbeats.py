@@ -9,7 +9,6 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.election import Election
 from reconstruction_operator.controller.loop.cache import Store
 from reconstruction_operator.controller.redis_view.connection import Contact
@@ -27,9 +26,7 @@ async def watch(
         if election.fence is None:
             continue
         running = {
-            job.task: job.key
-            for job in store
-            if job.status.phase in (Phase.RUNNING, Phase.CANCELLING) and objects.ours(job)
+            job.task: job.key for job in store if job.status.phase in (Phase.RUNNING, Phase.CANCELLING) and job.ours
         }
         tasks: list[TaskId] = list(running)
         try:

@@ -14,7 +14,6 @@ from redis.exceptions import RedisError
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.broker.dispatch import SendError
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.cache import Store
 from reconstruction_operator.controller.redis_view.observer import QueueFacts
@@ -72,7 +71,7 @@ class QueueWatch:
 
     async def read(self) -> None:
         """Read once. Jobs whose queue got or lost its workers are looked at: they say so in their status."""
-        waiting = {job.queue for job in self._store if job.status.phase in _WAITING and objects.ours(job)}
+        waiting = {job.queue for job in self._store if job.status.phase in _WAITING and job.ours}
         ordered = {queue for queue, messages in self._facts.waiting.items() if messages}  # orders to delete files, too
         queues = waiting | ordered | self._more()
         workers = workers_by_queue(await calls.arun(self._state, reads.live_workers(self._keys)))

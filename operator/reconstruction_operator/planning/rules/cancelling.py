@@ -5,20 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.planning.case import Case, Decision, Stage
-from reconstruction_operator.planning.rules.running import regain, watch
-from reconstruction_operator.planning.status.details import claimed, closing, with_attempt
-from reconstruction_operator.planning.status.times import after
-from reconstruction_operator.planning.types import (
+from reconstruction_operator.planning.actions import (
     Action,
     AssertCancelled,
     ForceEnd,
-    Limits,
-    Observation,
     RequestCancel,
     TakeClaim,
     WithdrawRequest,
 )
+from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.rules.running import regain, watch
+from reconstruction_operator.planning.status.details import claimed, closing, with_attempt
+from reconstruction_operator.planning.times import after
+from reconstruction_operator.planning.types import Observation, Timing
 
 _PROLONGED_AT_SHARE = 0.5  # of its time to live a flag may use up before it is set again
 
@@ -27,9 +26,9 @@ def flags(case: Case) -> tuple[tuple[Action, ...], datetime | None]:
     """What makes the flags follow the spec, and when they must be looked at again."""
     spec, seen = case.job.spec, case.seen
     if spec.cancel_confirmed:
-        return kept(AssertCancelled(), seen, case.now, case.limits, is_set=seen.confirmed)
+        return kept(AssertCancelled(), seen, case.now, case.timing, is_set=seen.confirmed)
     if spec.cancel_requested:
-        return kept(RequestCancel(), seen, case.now, case.limits, is_set=seen.requested)
+        return kept(RequestCancel(), seen, case.now, case.timing, is_set=seen.requested)
     return ((WithdrawRequest(),) if seen.requested else ()), None
 
 
@@ -50,10 +49,10 @@ def decide(case: Case) -> Decision | None:
 
 
 def kept(
-    action: Action, seen: Observation, now: datetime, limits: Limits, *, is_set: bool
+    action: Action, seen: Observation, now: datetime, timing: Timing, *, is_set: bool
 ) -> tuple[tuple[Action, ...], datetime]:
     """The action that sets a flag where it is not set, or will soon have expired; and when to look again."""
-    used_up = limits.cancel_ttl_seconds * _PROLONGED_AT_SHARE
+    used_up = timing.cancel_ttl_seconds * _PROLONGED_AT_SHARE
     left = seen.flag_ttl_seconds if is_set else None
     if left is None or left <= used_up:
         return (action,), after(now, used_up)

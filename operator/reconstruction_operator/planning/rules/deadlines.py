@@ -6,10 +6,10 @@ from datetime import datetime
 
 from reconstruction_operator.api.status import ConditionType
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.planning.actions import TakeClaim
 from reconstruction_operator.planning.case import Case, Decision
 from reconstruction_operator.planning.status.details import closing, resting_stage, with_attempt
-from reconstruction_operator.planning.status.times import after
-from reconstruction_operator.planning.types import TakeClaim
+from reconstruction_operator.planning.times import after
 
 
 def active_deadline(case: Case) -> datetime | None:

@@ -12,8 +12,8 @@ from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules import restarting
 from reconstruction_operator.planning.status.details import at_rest, failure_of, read_inputs, with_attempt
 from reconstruction_operator.planning.status.progress import advance, done, halted
-from reconstruction_operator.planning.status.times import after, whole
-from reconstruction_operator.planning.types import Limits
+from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.types import Timing
 
 _AT_ONCE = frozenset({"WORKER_LOST"})  # the worker has been silent for long enough: no further pause
 
@@ -54,10 +54,10 @@ def rejected(case: Case, message: str) -> Decision:
     )
 
 
-def backoff_seconds(failures: int, limits: Limits) -> float:
+def backoff_seconds(failures: int, timing: Timing) -> float:
     """The pause after that many failures (from 1): it doubles each time, up to a limit."""
     doublings = min(max(0, failures - 1), 64)  # beyond this the limit holds anyway, and floats would overflow
-    return float(min(limits.backoff_max_seconds, limits.backoff_seconds * 2**doublings))
+    return float(min(timing.backoff_max_seconds, timing.backoff_seconds * 2**doublings))
 
 
 def _succeeded(case: Case, end: End) -> Decision:
@@ -105,7 +105,7 @@ def _counted(case: Case, end: End) -> Status:
 
 
 def _due(case: Case, failures: int) -> datetime | None:
-    pause = backoff_seconds(failures, case.limits)
+    pause = backoff_seconds(failures, case.timing)
     return whole(after(case.now, pause)) if pause > 0 else None
 
 
@@ -122,4 +122,4 @@ def _over(case: Case, end: End | None) -> Status:
 
 
 def _reached(case: Case) -> Progress | None:
-    return halted(advance(case.stored, case.seen.progress, case.now, case.limits, told=False).progress)
+    return halted(advance(case.stored, case.seen.progress, case.now, case.timing, told=False).progress)

@@ -7,22 +7,22 @@ from datetime import datetime
 
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.case import Case
-from reconstruction_operator.planning.rules.cancelling import kept
-from reconstruction_operator.planning.rules.cleaning import order_is_due
-from reconstruction_operator.planning.status.times import after, earliest
-from reconstruction_operator.planning.types import (
+from reconstruction_operator.planning.actions import (
     Action,
     AssertCancelled,
     ClearFlags,
     DeleteFiles,
     DeleteObject,
-    Plan,
     PutRecord,
     RequestStop,
     TakeClaim,
     WithdrawRequest,
 )
+from reconstruction_operator.planning.case import Case
+from reconstruction_operator.planning.rules.cancelling import kept
+from reconstruction_operator.planning.rules.cleaning import order_is_due
+from reconstruction_operator.planning.times import after, earliest
+from reconstruction_operator.planning.types import Plan
 
 _OUTCOMES = {
     Phase.SUCCEEDED: Outcome.SUCCEEDED,
@@ -42,7 +42,7 @@ def plan(case: Case) -> Plan:
     wake = [expiry]
     if files_must_go:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
-        if order_is_due(case.seen.record, case.seen.queue, since, case.now, case.limits):
+        if order_is_due(case.seen.record, case.seen.queue, since, case.now, case.timing):
             actions.append(DeleteFiles(case.job.queue))
         pause = _LOOK_AGAIN_SECONDS if case.seen.queue.workers else _LOOK_SELDOM_SECONDS
         wake.append(after(case.now, pause))
@@ -71,7 +71,7 @@ def _flags(case: Case, *, files_must_go: bool) -> tuple[Action, ...]:
         return withdrawn
     # By the flag the worker knows that no copy of a result may stay, however long the order waits for one. It is there
     # before the record is again, without which no order is carried out.
-    prolonged, _ = kept(AssertCancelled(), seen, case.now, case.limits, is_set=seen.confirmed)
+    prolonged, _ = kept(AssertCancelled(), seen, case.now, case.timing, is_set=seen.confirmed)
     return (*withdrawn, *prolonged)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.status.details import next_attempt
-from reconstruction_operator.planning.status.times import whole
+from reconstruction_operator.planning.times import whole
 
 
 def another(case: Case, counted: Status, *, due: datetime | None, cause: str) -> Decision:

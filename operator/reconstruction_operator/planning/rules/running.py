@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.planning.actions import Action, ForceEnd, PutRecord, RequestStop
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules import restarting
 from reconstruction_operator.planning.rules.deadlines import active_deadline
 from reconstruction_operator.planning.status.details import claimed, resting_stage, with_attempt
 from reconstruction_operator.planning.status.progress import advance
-from reconstruction_operator.planning.status.times import after
-from reconstruction_operator.planning.types import Action, ForceEnd, PutRecord, RequestStop
+from reconstruction_operator.planning.times import after
 
 _STOPPING = {
     StopReason.SUSPEND: "Stopping: the job was suspended",
@@ -60,7 +60,7 @@ def stop(case: Case, reason: StopReason) -> Decision:
     return Decision(
         Stage.RUNNING,
         replace(
-            claimed(case), progress=advance(case.stored, case.seen.progress, case.now, case.limits, told=False).progress
+            claimed(case), progress=advance(case.stored, case.seen.progress, case.now, case.timing, told=False).progress
         ),
         asked,
         (watch(case),),
@@ -72,7 +72,7 @@ def stop(case: Case, reason: StopReason) -> Decision:
 
 def give_up(case: Case, *, overdue: bool) -> Decision:
     """The worker is lost. The end that counts is observed next, and what follows from it is decided then."""
-    silence = f"Worker {case.worker} gave no sign of life for {case.limits.lost_after_seconds:g} s."
+    silence = f"Worker {case.worker} gave no sign of life for {case.timing.lost_after_seconds:g} s."
     reason = "TIMEOUT" if overdue else "WORKER_LOST"
     return Decision(
         Stage.RUNNING,
@@ -87,17 +87,17 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
 def watch(case: Case) -> datetime:
     """When to see whether the worker is still alive: silence sends no message."""
     silent = 0.0 if case.seen.alive else case.seen.silent_seconds
-    return after(case.now, max(1.0, case.limits.lost_after_seconds - silent))
+    return after(case.now, max(1.0, case.timing.lost_after_seconds - silent))
 
 
 def regain(case: Case) -> tuple[tuple[Action, ...], datetime]:
     """What lets a live worker register again after Redis was emptied, and until when it may."""
     put = () if case.wanted >= case.attempt else (PutRecord(case.attempt, case.job.queue),)
-    left = case.limits.epoch_grace_seconds - case.seen.epoch_age_seconds
+    left = case.timing.epoch_grace_seconds - case.seen.epoch_age_seconds
     return put, after(case.now, max(0.0, left) + 1.0)
 
 
 def _going_on(case: Case, deadline: datetime | None) -> Decision:
-    moved = advance(case.stored, case.seen.progress, case.now, case.limits)
+    moved = advance(case.stored, case.seen.progress, case.now, case.timing)
     status = replace(claimed(case), progress=moved.progress)
     return Decision(Stage.RUNNING, status, wake=(watch(case), deadline, moved.wake_at), text=moved.text)

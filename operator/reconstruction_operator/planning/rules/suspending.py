@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.planning.actions import TakeClaim
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules import restarting, running
 from reconstruction_operator.planning.status.details import at_rest, closing, resting_stage, with_attempt
-from reconstruction_operator.planning.types import TakeClaim
 
 
 def decide(case: Case) -> Decision | None:

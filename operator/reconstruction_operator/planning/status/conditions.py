@@ -16,7 +16,7 @@ from reconstruction_operator.api.status import Condition, ConditionType, Failure
 from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.planning.case import Stage
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, ConditionReason
-from reconstruction_operator.planning.status.times import whole
+from reconstruction_operator.planning.times import whole
 
 _T = ConditionType
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from reconstruction_operator.api.status import Failure, Inputs, Status
 from reconstruction_operator.contract.outcomes import reason
+from reconstruction_operator.planning.actions import Action, ForceEnd, TakeClaim
 from reconstruction_operator.planning.case import Case, Stage
 from reconstruction_operator.planning.status.progress import halted
-from reconstruction_operator.planning.status.times import whole
-from reconstruction_operator.planning.types import Action, ForceEnd, TakeClaim
+from reconstruction_operator.planning.times import whole
 
 _MESSAGE_CHARACTERS = 2_000  # of a worker's message; the schema takes 4,096 with all that is put around it
 

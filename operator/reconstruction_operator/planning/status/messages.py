@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconstruction_operator.api.codec import format_time
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.case import Case, Decision, Stage
-from reconstruction_operator.planning.scheduling import suspicion
+from reconstruction_operator.planning.scheduling import quarantine
 
 
 def sentence(case: Case, decision: Decision) -> str:
@@ -17,7 +17,7 @@ def sentence(case: Case, decision: Decision) -> str:
     match decision.stage:
         case Stage.INVALID:
             return f"Not accepted: {_why(status)}"
-        case Stage.WAITING if suspicion(queue, status) and not nobody:
+        case Stage.WAITING if quarantine(queue, status) and not nobody:
             return f"Waiting for its turn in queue {queue}: jobs that lost the same worker are tried one after another"
         case Stage.WAITING:
             return f"Waiting for a worker: {nobody} queue {queue}" if nobody else f"Waiting for room in queue {queue}"

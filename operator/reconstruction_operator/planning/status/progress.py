@@ -10,8 +10,8 @@ from reconstruction_operator.api.status import ConditionType, Progress, Status
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.planning.status.eta import eta_seconds
-from reconstruction_operator.planning.status.times import after, whole
-from reconstruction_operator.planning.types import Limits
+from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.types import Timing
 
 _ETA_CHANGE_SECONDS = 5  # a change below this is not worth a write
 _ETA_CHANGE_SHARE = 0.1  # of the old estimate: the same
@@ -28,12 +28,12 @@ class Advance:
 
 
 def advance(
-    stored: Status, report: ProgressReport | None, now: datetime, limits: Limits, *, told: bool = True
+    stored: Status, report: ProgressReport | None, now: datetime, timing: Timing, *, told: bool = True
 ) -> Advance:
     """The stored progress of the attempt, moved on by the newest report. `told`: its text is the job's message.
 
     A report that is behind the stored progress changes nothing. A new step is shown at once; percent and text within a
-    step at most once in `limits.progress_seconds`; an estimate alone only when it has changed by so much that it matters.
+    step at most once in `timing.progress_seconds`; an estimate alone only when it has changed by so much that it matters.
     """
     old = stored.progress
     began = _running(stored)
@@ -43,7 +43,7 @@ def advance(
     new = _shown(report, now)
     if old is not None:
         if began and new.step_index == old.step_index:
-            due = after(old.last_update_time, limits.progress_seconds) if old.last_update_time else now
+            due = after(old.last_update_time, timing.progress_seconds) if old.last_update_time else now
             visible = new.percent != old.percent or (told and text != stored.message)
             if due > now and (visible or _noticeable(old.eta_seconds, new.eta_seconds)):
                 return Advance(old, stored.message, due)

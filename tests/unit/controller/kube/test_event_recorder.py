@@ -1,4 +1,4 @@
-"""Events as bodies: what the API wants, and within its limits."""
+"""Events as bodies: what the API wants, and within its timing."""
 
 from __future__ import annotations
 

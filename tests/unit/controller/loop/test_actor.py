@@ -10,7 +10,7 @@ import pytest
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.loop.actor import Actor, Order
-from reconstruction_operator.planning.types import DeleteFiles, DeleteObject
+from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject
 
 from tests.support.jobs import make_job
 

@@ -11,7 +11,8 @@ from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.loop.actor import Order, Results
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.planning.types import Action, AssertCancelled, Observation, PutRecord
+from reconstruction_operator.planning.actions import Action, AssertCancelled, PutRecord
+from reconstruction_operator.planning.types import Observation
 
 from tests.support.jobs import make_job
 
@@ -41,7 +42,7 @@ async def test_a_cancelled_ones_flag_comes_back_before_its_record(
         carried_out.extend(orders)
         return Results()
 
-    orphans = Orphans(observer, cast("Any", mock.Mock(act=act)), limits=cast("Any", None), ours=lambda _: True)
+    orphans = Orphans(observer, cast("Any", mock.Mock(act=act)), timing=cast("Any", None), ours=lambda _: True)
     orphans.add_deleted([make_job(Status(phase=phase, attempt=2), spec=spec)], now=0.0)
     await orphans.round(1, now=0.0)
 

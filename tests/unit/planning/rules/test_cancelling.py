@@ -12,17 +12,15 @@ from reconstruction_operator.api.spec import Location
 from reconstruction_operator.api.status import Cancel, ConditionType, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
-from reconstruction_operator.planning.types import (
+from reconstruction_operator.planning.actions import (
     AssertCancelled,
     ForceEnd,
-    Observation,
-    Plan,
     PutRecord,
-    Queue,
     RequestCancel,
     TakeClaim,
     WithdrawRequest,
 )
+from reconstruction_operator.planning.types import Observation, Plan, Queue
 
 Look = Callable[..., Plan]
 

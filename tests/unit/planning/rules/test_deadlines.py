@@ -11,7 +11,8 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
-from reconstruction_operator.planning.types import ForceEnd, Observation, Plan, Queue, RequestStop, TakeClaim
+from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
+from reconstruction_operator.planning.types import Observation, Plan, Queue
 
 Look = Callable[..., Plan]
 

@@ -10,7 +10,8 @@ import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
-from reconstruction_operator.planning.types import Dispatch, Observation, Plan, PutRecord, Queue
+from reconstruction_operator.planning.actions import Dispatch, PutRecord
+from reconstruction_operator.planning.types import Observation, Plan, Queue
 
 Look = Callable[..., Plan]
 

@@ -20,7 +20,7 @@ from reconstruction_operator.api.status import (
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.rules.ends import backoff_seconds
-from reconstruction_operator.planning.types import Limits, Observation, Plan
+from reconstruction_operator.planning.types import Observation, Plan, Timing
 
 Look = Callable[..., Plan]
 
@@ -198,5 +198,5 @@ def test_an_end_by_the_operator_without_a_worker_starts_nothing(look: Look) -> N
 
 
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 10), (2, 20), (3, 40), (7, 600), (10_000, 600)])
-def test_the_pause_doubles_up_to_its_limit(limits: Limits, failures: int, seconds: float) -> None:
-    assert backoff_seconds(failures, limits) == seconds
+def test_the_pause_doubles_up_to_its_limit(timing: Timing, failures: int, seconds: float) -> None:
+    assert backoff_seconds(failures, timing) == seconds

@@ -11,19 +11,17 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Condition, Failure, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
-from reconstruction_operator.planning.types import (
+from reconstruction_operator.planning.actions import (
     AssertCancelled,
     ClearFlags,
     DeleteFiles,
     DeleteObject,
-    Observation,
-    Plan,
     PutRecord,
-    Queue,
     RequestStop,
     TakeClaim,
     WithdrawRequest,
 )
+from reconstruction_operator.planning.types import Observation, Plan, Queue
 
 Look = Callable[..., Plan]
 

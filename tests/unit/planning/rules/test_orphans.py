@@ -9,19 +9,17 @@ import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
-from reconstruction_operator.planning.rules.orphans import plan_orphan
-from reconstruction_operator.planning.types import (
+from reconstruction_operator.planning.actions import (
     AssertCancelled,
     ClearFlags,
     DeleteFiles,
     ForceEnd,
     Forget,
-    Limits,
-    Observation,
-    Queue,
     RequestStop,
     TakeClaim,
 )
+from reconstruction_operator.planning.rules.orphans import plan_orphan
+from reconstruction_operator.planning.types import Observation, Queue, Timing
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TASK = TaskId("uid", 2)
@@ -61,6 +59,6 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
     ],
 )  # fmt: skip
 def test_it_is_stopped_cleaned_up_and_forgotten(
-    limits: Limits, record: Record, seen: Observation, actions: tuple[object, ...]
+    timing: Timing, record: Record, seen: Observation, actions: tuple[object, ...]
 ) -> None:
-    assert plan_orphan("uid", record, seen, NOW, limits) == actions
+    assert plan_orphan("uid", record, seen, NOW, timing) == actions

@@ -11,7 +11,8 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, ProgressReport, Record
-from reconstruction_operator.planning.types import ForceEnd, Observation, Plan, PutRecord, RequestStop
+from reconstruction_operator.planning.actions import ForceEnd, PutRecord, RequestStop
+from reconstruction_operator.planning.types import Observation, Plan
 
 Look = Callable[..., Plan]
 

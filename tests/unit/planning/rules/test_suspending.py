@@ -11,16 +11,8 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import ConditionType, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
-from reconstruction_operator.planning.types import (
-    Dispatch,
-    ForceEnd,
-    Observation,
-    Plan,
-    PutRecord,
-    Queue,
-    RequestStop,
-    TakeClaim,
-)
+from reconstruction_operator.planning.actions import Dispatch, ForceEnd, PutRecord, RequestStop, TakeClaim
+from reconstruction_operator.planning.types import Observation, Plan, Queue
 
 Look = Callable[..., Plan]
 

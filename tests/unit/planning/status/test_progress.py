@@ -7,7 +7,7 @@ import pytest
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.planning.status.progress import Advance, advance, done, halted
-from reconstruction_operator.planning.types import Limits
+from reconstruction_operator.planning.types import Timing
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(seconds=10)
@@ -30,14 +30,14 @@ REPORT = ProgressReport(
 )
 
 
-def test_the_first_report_is_shown(limits: Limits) -> None:
+def test_the_first_report_is_shown(timing: Timing) -> None:
     first = Advance(replace(OLD, last_update_time=NOW), "Running reconstruction: depth map 1/12")
 
-    assert advance(replace(STORED, progress=None), REPORT, NOW, limits) == first
+    assert advance(replace(STORED, progress=None), REPORT, NOW, timing) == first
 
 
-def test_the_same_report_again_changes_nothing(limits: Limits) -> None:
-    assert advance(STORED, REPORT, NOW, limits) == Advance(OLD, STORED.message)
+def test_the_same_report_again_changes_nothing(timing: Timing) -> None:
+    assert advance(STORED, REPORT, NOW, timing) == Advance(OLD, STORED.message)
 
 
 @pytest.mark.parametrize(
@@ -48,27 +48,27 @@ def test_the_same_report_again_changes_nothing(limits: Limits) -> None:
     ],
 )
 def test_a_change_within_a_step_is_shown(
-    limits: Limits, changes: dict[str, object], percent: int, message: str
+    timing: Timing, changes: dict[str, object], percent: int, message: str
 ) -> None:
-    moved = advance(STORED, replace(REPORT, **changes), NOW, limits)  # type: ignore[arg-type]  # fields of the report
+    moved = advance(STORED, replace(REPORT, **changes), NOW, timing)  # type: ignore[arg-type]  # fields of the report
 
     assert moved == Advance(
         replace(OLD, percent=percent, display=f"{percent}%", last_update_time=NOW), f"Running reconstruction: {message}"
     )
 
 
-def test_changes_within_a_step_wait_until_the_last_one_is_old_enough(limits: Limits) -> None:
+def test_changes_within_a_step_wait_until_the_last_one_is_old_enough(timing: Timing) -> None:
     just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
 
-    held_back = advance(just_now, replace(REPORT, percent=31), NOW + timedelta(milliseconds=500), limits)
+    held_back = advance(just_now, replace(REPORT, percent=31), NOW + timedelta(milliseconds=500), timing)
 
     assert held_back == Advance(just_now.progress, STORED.message, NOW + timedelta(seconds=1))
 
 
-def test_a_new_step_is_shown_at_once(limits: Limits) -> None:
+def test_a_new_step_is_shown_at_once(timing: Timing) -> None:
     just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
 
-    moved = advance(just_now, replace(REPORT, step="Post-processing mesh", step_index=4, percent=60), NOW, limits)
+    moved = advance(just_now, replace(REPORT, step="Post-processing mesh", step_index=4, percent=60), NOW, timing)
 
     assert moved.progress is not None
     assert (moved.progress.step_index, moved.progress.percent) == (4, 60)
@@ -84,9 +84,9 @@ def test_a_new_step_is_shown_at_once(limits: Limits) -> None:
     ],
 )
 def test_an_estimate_alone_is_written_only_when_it_has_changed_noticeably(
-    limits: Limits, fraction: float, eta: int
+    timing: Timing, fraction: float, eta: int
 ) -> None:
-    moved = advance(STORED, replace(REPORT, fraction=fraction), NOW, limits)
+    moved = advance(STORED, replace(REPORT, fraction=fraction), NOW, timing)
 
     assert moved.progress is not None
     assert moved.progress.eta_seconds == eta
@@ -100,19 +100,19 @@ def test_an_estimate_alone_is_written_only_when_it_has_changed_noticeably(
         pytest.param({"step_index": 2, "percent": 40}, id="an-earlier-step"),
     ],
 )
-def test_a_late_report_changes_nothing(limits: Limits, changes: dict[str, object]) -> None:
+def test_a_late_report_changes_nothing(timing: Timing, changes: dict[str, object]) -> None:
     late = replace(REPORT, **changes)  # type: ignore[arg-type]  # fields of the report
 
-    assert advance(STORED, late, NOW, limits) == Advance(OLD, STORED.message)
+    assert advance(STORED, late, NOW, timing) == Advance(OLD, STORED.message)
 
 
-def test_no_report_changes_nothing(limits: Limits) -> None:
-    assert advance(STORED, None, NOW, limits) == Advance(OLD, STORED.message)
+def test_no_report_changes_nothing(timing: Timing) -> None:
+    assert advance(STORED, None, NOW, timing) == Advance(OLD, STORED.message)
 
 
 @pytest.mark.parametrize(("said", "shown"), [(-5, 0), (1000, 100)])
-def test_a_percentage_stays_within_its_range(limits: Limits, said: int, shown: int) -> None:
-    moved = advance(Status(), replace(REPORT, percent=said), NOW, limits)
+def test_a_percentage_stays_within_its_range(timing: Timing, said: int, shown: int) -> None:
+    moved = advance(Status(), replace(REPORT, percent=said), NOW, timing)
 
     assert moved.progress is not None
     assert moved.progress.percent == shown
@@ -127,7 +127,7 @@ def test_a_success_is_a_hundred_percent() -> None:
     assert done(STORED, NOW) == Progress(100, "Finalizing output", 6, 6, None, "", "100%", NOW)
 
 
-def test_a_text_that_is_not_the_jobs_message_is_no_change(limits: Limits) -> None:
+def test_a_text_that_is_not_the_jobs_message_is_no_change(timing: Timing) -> None:
     stopping = replace(STORED, message="Stopping: the job was suspended")
 
-    assert advance(stopping, REPORT, NOW, limits, told=False).progress is OLD
+    assert advance(stopping, REPORT, NOW, timing, told=False).progress is OLD
