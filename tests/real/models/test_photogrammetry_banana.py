@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(1800)]
 
 
-def test_nearly_all_photos_are_aligned_to_within_a_pixel(banana: Run) -> None:
+def test_nearly_all_photos_are_aligned_within_a_pixel(banana: Run) -> None:
     assert banana.quality["images"] == 12
     assert banana.quality["registered"] >= 11
     assert 0 < banana.quality["reprojectionErrorPx"] < 1
     assert banana.quality["sparsePoints"] > 1500
 
 
-def test_the_surface_is_dense_and_photos_show_nearly_all_of_it(banana: Run) -> None:
+def test_surface_is_dense_and_texture_coverage_is_high(banana: Run) -> None:
     assert banana.quality["densePoints"] > 100_000
     assert 40_000 < banana.quality["faces"] <= 80_000
     assert banana.quality["textureCoverage"] > 0.85
 
 
 @pytest.mark.parametrize("name", ["model.glb", "model_textured.glb"])
-def test_the_model_loads_again_centred_and_in_the_proportions_of_bananas(banana: Run, name: str) -> None:
+def test_model_file_is_centred_and_has_the_proportions_of_bananas(banana: Run, name: str) -> None:
     mesh = trimesh.load_mesh(banana.output / name)
     width, height, depth = mesh.extents
     assert max(width, depth) == pytest.approx(1.0, abs=0.02)
@@ -78,7 +78,7 @@ def test_the_previews_show_the_model_from_four_sides(banana: Run) -> None:
     assert min(np.abs(pictures[0] - other).mean() for other in pictures[1:]) > 5
 
 
-def test_progress_goes_through_the_steps_never_backwards_and_in_small_paces(banana: Run) -> None:
+def test_progress_rises_through_the_steps_in_small_increments(banana: Run) -> None:
     places = [(step, fraction) for step, fraction, _ in banana.reports]
     assert places == sorted(places)
     assert {step for step, _ in places} == {Step.PREPROCESS, Step.RECONSTRUCT, Step.POSTPROCESS, Step.PREVIEW}

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
 PHOTOS = DATA / "photos"
 
 
-def test_three_photos_are_enough_in_any_format_and_turned_by_exif(
+def test_three_photos_of_mixed_formats_and_exif_rotation_are_enough(
     run: Callable[[Iterable[Path]], Run], tmp_path: Path
 ) -> None:
     lying = {ExifTags.Base.Orientation: 8}  # as a camera held upright writes it: to be turned by 90 degrees
@@ -42,7 +42,7 @@ def test_three_photos_are_enough_in_any_format_and_turned_by_exif(
     assert trimesh.load_mesh(done.output / "model.glb").extents[1] > 0.4  # the portal stands upright
 
 
-def test_photos_of_a_white_wall_fail_for_want_of_texture(run: Callable[[Iterable[Path]], Run], tmp_path: Path) -> None:
+def test_photos_of_a_white_wall_fail_with_low_texture(run: Callable[[Iterable[Path]], Run], tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     walls = []
     for index in range(3):

@@ -1,10 +1,15 @@
-"""Photogrammetry on a CPU: overlapping photos of one thing in, a coloured and a textured mesh with previews out.
+"""Photogrammetry on a CPU: overlapping photos of one object in, a coloured and a textured mesh with previews out.
 
-The way there, one module each: `photos` -> `features` -> `matching` -> `mapping` (where was each camera?) ->
-`views` -> `planesweep` + `aggregation` -> `depthmaps` (how far is each pixel?) -> `fusion` -> `surface` -> `cleanup`
--> `orientation` -> `colour`, `texture` -> `export`, `previews`. `pipeline` strings them together.
+`pipeline` runs the stages in order:
 
-Importing this package imports none of the big libraries: they are loaded when `PhotogrammetryModel.run` starts.
+- `photos`: photos as cameras write them -> upright RGB files of bounded size
+- `sparse`: `features`, `pairs`, `matching`, `mapping` -> camera poses and a sparse cloud
+- `dense`: `views`, `planesweep`, `aggregation`, `depthmaps`, `fusion` -> a dense cloud with normals
+- `surface`: `regions` (crop), `surface` and `poisson`, `cleanup` -> a mesh
+- `sparse.orientation`, `texture`: `colour`, `texture`, `unwrapping` -> upright, coloured and textured meshes
+- `output`: `export`, `previews` -> GLB files and pictures
+
+Importing this package imports none of the large libraries: `PhotogrammetryModel.run` loads them.
 """
 
 from reconstruction_operator.models.photogrammetry.model import PhotogrammetryModel

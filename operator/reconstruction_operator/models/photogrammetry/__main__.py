@@ -1,4 +1,4 @@
-"""`python -m reconstruction_operator.models.photogrammetry PHOTOS_DIR OUT_DIR`: one run, with its progress."""
+"""Command line: `python -m reconstruction_operator.models.photogrammetry PHOTOS_DIR OUT_DIR` runs the model once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status: 0 if there is a model in OUT_DIR, 1 if not, with the reason on stderr."""
+    """Exit status: 0 with a model in OUT_DIR, or 1 with the reason on stderr."""
     parser = argparse.ArgumentParser(
         prog="python -m reconstruction_operator.models.photogrammetry", description=__doc__
     )

@@ -1,4 +1,4 @@
-"""Names for the arrays that travel between the stages; docstrings give the shapes."""
+"""Array types of the stages; docstrings give the shapes."""
 
 from __future__ import annotations
 

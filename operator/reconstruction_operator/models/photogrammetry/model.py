@@ -1,4 +1,4 @@
-"""The model as the task sees it: what it takes, whether it can run here, and the start of a run."""
+"""Photogrammetry model: its parameters, whether it can run on this machine, and the start of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PACKAGES = {
     "trimesh": "trimesh",
     "xatlas": "xatlas",
 }
-"""What has to be importable, and the name under which it is installed."""
+"""Module to import -> package that installs it."""
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -52,7 +52,7 @@ class PhotogrammetryModel:
         return f"missing Python packages: {', '.join(missing)} (pip install 'reconstruction-operator[photogrammetry]')"
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        """All parameters with the defaults filled in; see the module `parameters` for the errors."""
+        """All parameters with the defaults filled in; raises as `parameters.check`."""
         return parameter_table.check(parameters)
 
     def run(self, work: Work, report: Report) -> Result:
@@ -72,7 +72,7 @@ class PhotogrammetryModel:
             )
         _limit_threads(work.threads)
         try:
-            # Only here, in the process of the run: the native libraries take seconds and hundreds of megabytes.
+            # Imported only in the model process: the native libraries take seconds and hundreds of megabytes.
             from reconstruction_operator.models.photogrammetry.pipeline import reconstruct  # noqa: PLC0415
 
             return reconstruct(work, settings, report)
@@ -85,9 +85,9 @@ class PhotogrammetryModel:
 
 
 def _limit_threads(threads: int) -> None:
-    """Tells BLAS and OpenMP how many threads to use.
+    """Limits the threads of BLAS and OpenMP.
 
-    They read these variables once, when they are loaded; a process that has loaded numpy already keeps its setting.
+    Both read these variables once, when they are loaded. A process that has loaded numpy already keeps its setting.
     """
     if "numpy" in sys.modules:
         return

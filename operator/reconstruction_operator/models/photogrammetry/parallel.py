@@ -1,4 +1,4 @@
-"""Many independent pieces of numpy and OpenCV work, on as many threads as the run may use."""
+"""Thread pool for independent pieces of numpy and OpenCV work."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def each(
     threads: int,
     done: Callable[[int, int], None],
 ) -> Sequence[_Result]:
-    """`function` of each item, in order; `done(finished, of)` is called in this thread, after each and every second.
+    """The results of `function` for each item, in order of the items.
 
-    Both libraries release the interpreter lock, so threads do. OpenCV's own threads are off meanwhile: one level of
-    parallelism is enough. An exception, also one of `done`, drops what has not begun and is raised.
+    `done(finished, of)` is called in this thread after each item, and every second. Threads suffice, because both
+    libraries release the interpreter lock. OpenCV's own threads are off meanwhile: one level of parallelism is enough.
+    An exception, of `function` or of `done`, cancels the items that have not begun and is raised.
     """
     cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(threads)

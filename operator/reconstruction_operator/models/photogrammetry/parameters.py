@@ -1,4 +1,4 @@
-"""The parameters that a user may set: one table with types, bounds and help, and what each quality stands for."""
+"""Parameters: the table of user parameters with types, bounds and help, and the settings of each quality."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from reconstruction_operator.models.interface import ModelFailure
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that decides between time and detail. Sizes in pixels are of the longer side."""
+class QualitySettings:
+    """All settings that trade time for detail. Sizes in pixels are of the longer side."""
 
-    max_image_size: int  # px: photos are reduced to this before anything else
+    max_image_size: int  # px: photos are reduced to this size first
     features: int  # SIFT features kept in each photo
     depth_size: int  # px: size of a depth map
-    depth_planes: int  # depths that are tried for each pixel
-    depth_sources: int  # neighbouring photos that each photo is compared with
-    diagonal_paths: bool  # aggregation along 8 instead of 4 directions
+    depth_planes: int  # depth hypotheses for each pixel
+    depth_sources: int  # neighbouring photos used for each depth map
+    diagonal_paths: bool  # aggregate along 8 directions instead of 4
     octree_depth: int  # of the Poisson surface: cells of 1/2^depth of the scene
     faces: int  # triangles in model.glb, at most
     texture_faces: int  # triangles in model_textured.glb, at most (unwrapping is slower than linear)
     texture_size: int  # px: side of the square texture
-    crop: bool  # only what all the photos look at, if there is such a thing
-    seed: int  # of everything that is drawn at random
+    crop: bool  # keep only the region that the cameras look at, if they converge
+    seed: int  # of all random numbers
 
 
-QUALITIES: Mapping[str, Settings] = {
-    "fast": Settings(
+QUALITIES: Mapping[str, QualitySettings] = {
+    "fast": QualitySettings(
         max_image_size=1600,
         features=8192,
         depth_size=480,
@@ -42,7 +42,7 @@ QUALITIES: Mapping[str, Settings] = {
         crop=True,
         seed=0,
     ),
-    "standard": Settings(
+    "standard": QualitySettings(
         max_image_size=2000,
         features=12_000,
         depth_size=800,
@@ -72,11 +72,11 @@ class WholeNumber:
 
     @property
     def allowed(self) -> str:
-        """For people."""
+        """The range in words, for error messages."""
         return f"a whole number from {self.lowest} to {self.highest}"
 
     def accepts(self, value: object) -> bool:
-        """Whether `value` may be used. YAML's true is an int for Python, but no number for its author."""
+        """Whether `value` is in range. A bool is refused: Python counts it as an int."""
         return isinstance(value, int) and not isinstance(value, bool) and self.lowest <= value <= self.highest
 
 
@@ -89,7 +89,7 @@ class Switch:
     allowed: str = "true or false"
 
     def accepts(self, value: object) -> bool:
-        """Whether `value` may be used."""
+        """Whether `value` is a bool."""
         return isinstance(value, bool)
 
 
@@ -97,7 +97,7 @@ OVERRIDES: Mapping[str, WholeNumber | Switch] = {
     "maxImageSize": WholeNumber("max_image_size", 400, 4000, "longer side, in px, to which photos are reduced"),
     "textureSize": WholeNumber("texture_size", 256, 8192, "side of the texture in px"),
     "faces": WholeNumber("faces", 1_000, 1_000_000, "triangles of model.glb, at most"),
-    "crop": Switch("crop", "keep only what all the photos look at, without the far surroundings"),
+    "crop": Switch("crop", "keep only the region that the photos look at, without the far surroundings"),
     "seed": WholeNumber("seed", 0, 2**31 - 1, "start of the random numbers"),
 }
 
@@ -125,8 +125,8 @@ def check(given: Mapping[str, object]) -> dict[str, object]:
     return checked
 
 
-def settings(given: Mapping[str, object]) -> Settings:
-    """The settings that `given` stands for; checks it first, so raises as `check` does."""
+def settings(given: Mapping[str, object]) -> QualitySettings:
+    """The settings for the parameters `given`; raises as `check` does."""
     checked = check(given)
     overrides: dict[str, Any] = {parameter.setting: checked[name] for name, parameter in OVERRIDES.items()}
     chosen = QUALITIES[str(checked["quality"])]

@@ -1,4 +1,4 @@
-"""Photos as they come from cameras, made alike: upright, RGB, of bounded size, with what EXIF says of the lens."""
+"""Photo preparation: upright RGB files of bounded size, with the focal length that EXIF gives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import ExifTags, Image, ImageOps
 
 from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Photo
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 _JPEG_QUALITY = 95
 _FULL_FRAME_WIDTH_MM = 36.0
@@ -26,11 +26,11 @@ class PreparedPhoto:
     source: str  # the user's file name, for messages
     width: int  # px
     height: int  # px
-    focal_px: float | None  # from EXIF; None where it says nothing usable
+    focal_px: float | None  # from EXIF; None if EXIF has no plausible value
     camera: str  # photos of the same camera and lens setting share this
 
 
-def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: Progress) -> list[PreparedPhoto]:
+def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: StageProgress) -> list[PreparedPhoto]:
     """Writes each photo to `folder`, at most `max_size` px on its longer side; in the order of their names.
 
     Raises:
@@ -53,7 +53,7 @@ def natural_order(name: str) -> list[tuple[int, int, str]]:
 def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
     try:
         upright, camera, relative = _read(source, max_size)
-    # What Pillow's decoders raise on broken files; SyntaxError is its own for bad PNG chunks.
+    # The errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ModelFailure(
             "CORRUPT_IMAGE", f"{source.name} cannot be read ({error}): remove it or export it again"
@@ -80,7 +80,7 @@ def _read(source: Path, max_size: int) -> tuple[Image.Image, str, float | None]:
         exif = image.getexif()
         relative = relative_focal_length(dict(exif.get_ifd(ExifTags.IFD.Exif)), max(image.size))
         camera = f"{exif.get(ExifTags.Base.Make, '')}|{exif.get(ExifTags.Base.Model, '')}"
-        image.draft("RGB", (max_size, max_size))  # lets the JPEG decoder skip detail that is thrown away anyway
+        image.draft("RGB", (max_size, max_size))  # the JPEG decoder skips detail that resizing would discard
         return ImageOps.exif_transpose(image).convert("RGB"), camera, relative
 
 
@@ -109,7 +109,7 @@ def _plausible(relative: float) -> float | None:
 def _number(value: object) -> float | None:
     """A finite positive number from an EXIF value, which may be a rational with denominator 0."""
     try:
-        number = float(value)  # type: ignore[arg-type]  # whatever is no number raises
+        number = float(value)  # type: ignore[arg-type]  # a value that is not a number raises
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return number if 0.0 < number < float("inf") else None

@@ -1,4 +1,4 @@
-"""All stages in order, and how much of each step's time each of them takes."""
+"""Pipeline: runs all stages in order, and assigns each its share of a step's progress."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from reconstruction_operator.models.photogrammetry import photos
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, planesweep, views
 from reconstruction_operator.models.photogrammetry.output import export, previews
-from reconstruction_operator.models.photogrammetry.parameters import Settings
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import features, mapping, matching, orientation, pairs
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
@@ -26,15 +26,15 @@ _SMOOTHING_ROUNDS = 3
 _FEWEST_FACES = 200
 
 
-def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
-    """Photos to models and pictures in `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` says."""
+def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
+    """Writes meshes and previews to `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` documents."""
     cv2.setNumThreads(work.threads)
     folders = {name: work.scratch_dir / name for name in ("photos", "pairs", "sparse", "views", "surface")}
     for folder in folders.values():
         folder.mkdir()
     database = work.scratch_dir / "features.db"
 
-    progress = Progress(report, Step.PREPROCESS)
+    progress = StageProgress(report, Step.PREPROCESS)
     prepared = photos.prepare(work.photos, folders["photos"], settings.max_image_size, progress.part(0.0, 0.15))
     features.extract(
         prepared,
@@ -45,7 +45,7 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         progress=progress.part(0.15, 1.0),
     )
 
-    progress = Progress(report, Step.RECONSTRUCT)
+    progress = StageProgress(report, Step.RECONSTRUCT)
     matching.match(
         pairs.choose([photo.name for photo in prepared]),
         database,
@@ -82,7 +82,7 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
         progress=progress.part(0.8, 1.0),
     )
 
-    progress = Progress(report, Step.POSTPROCESS)
+    progress = StageProgress(report, Step.POSTPROCESS)
     mesh = _cleaned(rough, cell_cloud.points, cell, ball, settings.faces, progress=progress.part(0.0, 0.15))
     frame = orientation.find(mesh.vertices, cameras, settings.seed)
     weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.15, 0.3))
@@ -101,7 +101,7 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
     export.write_textured(work.output_dir / "model_textured.glb", textured.mesh, textured.uv, textured.texture)
     progress(1.0, "models written")
 
-    progress = Progress(report, Step.PREVIEW)
+    progress = StageProgress(report, Step.PREVIEW)
     caster = Caster(textured.mesh)
     centres = frame.apply(np.stack([camera.centre for camera in cameras]))
     for index, direction in enumerate(previews.directions(centres)):
@@ -127,7 +127,9 @@ def reconstruct(work: Work, settings: Settings, report: Report) -> Result:
     )
 
 
-def _dense_cloud(seen: list[views.View], settings: Settings, threads: int, progress: Progress) -> fusion.Cloud:
+def _dense_cloud(
+    seen: list[views.View], settings: QualitySettings, threads: int, progress: StageProgress
+) -> fusion.Cloud:
     greys = [planesweep.grey_view(view.image(), view.camera, settings.depth_size) for view in seen]
     depths = depthmaps.compute(seen, greys, settings, threads, progress.part(0.0, 0.9))
     return fusion.fuse(
@@ -139,10 +141,12 @@ def _dense_cloud(seen: list[views.View], settings: Settings, threads: int, progr
     )
 
 
-def _cleaned(rough: Mesh, points: Doubles, cell: float, ball: Ball | None, faces: int, *, progress: Progress) -> Mesh:
-    """What of the surface `rough` rests on `points` and lies in `ball`, smooth, with at most `faces` faces."""
+def _cleaned(
+    rough: Mesh, points: Doubles, cell: float, ball: Ball | None, faces: int, *, progress: StageProgress
+) -> Mesh:
+    """The part of `rough` that is near `points` and inside `ball`, smoothed, with at most `faces` faces."""
     progress(0.0, f"cleaning {len(rough.faces)} faces")
-    mesh = cleanup.without_inventions(rough, points, cell)
+    mesh = cleanup.without_extrapolation(rough, points, cell)
     progress(0.4, f"{len(mesh.faces)} faces rest on points")
     if ball is not None:
         mesh = mesh.with_faces(whole_faces(mesh, ball.contains(mesh.vertices)))
@@ -165,12 +169,12 @@ def _texture(
     seen: list[views.View],
     frame: orientation.Frame,
     *,
-    settings: Settings,
+    settings: QualitySettings,
     scratch: Path,
     threads: int,
-    progress: Progress,
+    progress: StageProgress,
 ) -> tuple[previews.Textured, float]:
-    """The textured model in its own coordinates, and the share of the texture that photos show."""
+    """The textured mesh in model coordinates, and the share of the texture that photos cover (0 to 1)."""
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     cameras = [view.camera for view in seen]
     atlas = texture.unwrap(reduced, settings.texture_size, scratch, progress.part(0.0, 0.4))

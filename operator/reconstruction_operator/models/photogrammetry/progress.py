@@ -1,4 +1,4 @@
-"""Progress of one step, handed down in parts, so that each stage reports 0 to 1 of its own work."""
+"""Progress of one step, divided among stages: each stage reports 0 to 1 of its own work."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from reconstruction_operator.models.interface import Report, Step
 _T = TypeVar("_T")
 
 BEAT_SECONDS = 1.0
-_ALMOST = 0.95  # what a call of unknown length reaches at most before it is done
+_ALMOST = 0.95  # upper bound for a call of unknown length, until it has ended
 
 
 def nearing_the_end(passed_seconds: float, expected_seconds: float) -> float:
-    """The fraction to show for something that cannot be measured: grows ever slower, and is never done."""
+    """The fraction to show for work that cannot be measured: grows ever more slowly, and never reaches 1."""
     return _ALMOST * (1.0 - math.exp(-passed_seconds / expected_seconds))
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class StageProgress:
     """The part of `step` from `start` to `end` (fractions of the step)."""
 
     report: Report
@@ -33,20 +33,20 @@ class Progress:
     end: float = 1.0
 
     def __call__(self, fraction: float, message: str = "") -> None:
-        """`fraction` (0 to 1) of this part is done."""
+        """Reports that `fraction` (0 to 1) of this part is done."""
         self.report(self.step, self.start + (self.end - self.start) * min(max(fraction, 0.0), 1.0), message)
 
-    def part(self, start: float, end: float) -> Progress:
-        """The part of this part from `start` to `end`."""
+    def part(self, start: float, end: float) -> StageProgress:
+        """The section of this part from `start` to `end` (fractions of the part)."""
         width = self.end - self.start
-        return Progress(self.report, self.step, self.start + width * start, self.start + width * end)
+        return StageProgress(self.report, self.step, self.start + width * start, self.start + width * end)
 
     def during(self, call: Callable[[], _T], measure: Callable[[float], tuple[float, str]]) -> _T:
-        """The result of `call`, a native function that calls nobody back; reports every second while it runs.
+        """The result of `call`, a native function without callbacks; reports every second while it runs.
 
-        `measure` is given the seconds passed, and says the fraction and the message. The call runs in a thread, so
-        it must release the interpreter lock. If reporting raises, that is raised at once and the call is left behind:
-        native code cannot be interrupted, the process is about to end.
+        `measure` takes the seconds passed and returns fraction and message. The call runs in a thread, so it must
+        release the interpreter lock. If reporting raises, this method raises at once and abandons the call: native
+        code cannot be interrupted, and the process is about to end.
         """
         outcome: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
 

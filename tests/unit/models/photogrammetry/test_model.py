@@ -30,7 +30,7 @@ def test_it_keeps_the_interface() -> None:
     assert sum(model.step_shares.values()) == pytest.approx(1.0)
 
 
-def test_importing_it_loads_none_of_the_big_libraries() -> None:
+def test_import_loads_none_of_the_large_libraries() -> None:
     program = (
         "import sys, reconstruction_operator.models.photogrammetry as p; p.PhotogrammetryModel().unavailable(); "
         "print(sorted({'numpy', 'cv2', 'pycolmap', 'scipy', 'trimesh', 'embreex', 'PIL'} & set(sys.modules)))"
@@ -39,7 +39,7 @@ def test_importing_it_loads_none_of_the_big_libraries() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_missing_packages_are_named_with_the_way_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unavailable_names_missing_packages_and_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in {"pycolmap", "cv2"} else there(name))
     assert PhotogrammetryModel().unavailable() == (
@@ -48,7 +48,7 @@ def test_missing_packages_are_named_with_the_way_to_install_them(monkeypatch: py
     )
 
 
-def test_too_few_photos_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+def test_too_few_photos_are_refused_before_libraries_are_loaded(tmp_path: Path) -> None:
     photo = Photo(tmp_path / "one.jpg", 100, 100, 1)
     with pytest.raises(ModelFailure, match=r"TOO_FEW_IMAGES: 2 photos given, at least 3 are needed"):
         PhotogrammetryModel().run(work(tmp_path, (photo, photo)), quiet)

@@ -12,7 +12,7 @@ def nowhere(done: int, of: int) -> None:
     pass
 
 
-def test_results_come_in_the_order_of_the_items_and_are_reported() -> None:
+def test_each_returns_results_in_order_and_reports_them() -> None:
     reported: list[tuple[int, int]] = []
     squares = parallel.each(lambda x: x * x, range(5), 3, lambda done, of: reported.append((done, of)))
     assert squares == [0, 1, 4, 9, 16]
@@ -20,7 +20,7 @@ def test_results_come_in_the_order_of_the_items_and_are_reported() -> None:
     assert reported[-1] == (5, 5)
 
 
-def test_a_failure_is_raised_and_what_has_not_begun_is_dropped() -> None:
+def test_each_raises_a_failure_and_cancels_pending_items() -> None:
     begun: list[int] = []
     go_on = threading.Event()
 
@@ -44,13 +44,13 @@ def test_a_stop_while_reporting_is_raised() -> None:
         parallel.each(abs, [1, 2], 1, stop)
 
 
-def test_the_number_of_opencv_threads_is_as_before_afterwards() -> None:
+def test_each_restores_the_number_of_opencv_threads() -> None:
     cv2.setNumThreads(2)
     parallel.each(lambda x: cv2.blur(np.zeros((9, 9), np.float32), (x, x)), [3, 5], 2, nowhere)
     assert cv2.getNumThreads() == 2
 
 
-def test_no_memory_for_opencv_is_a_lack_of_memory_as_any_other() -> None:
+def test_opencv_out_of_memory_raises_memory_error() -> None:
     def too_large(side: int) -> object:
         return cv2.resize(np.zeros((1, 1, 3), np.float64), (side, side))
 
@@ -58,7 +58,7 @@ def test_no_memory_for_opencv_is_a_lack_of_memory_as_any_other() -> None:
         parallel.each(too_large, [3_000_000], 1, nowhere)
 
 
-def test_an_item_that_takes_long_is_reported_while_it_is_worked_on() -> None:
+def test_each_reports_while_a_long_item_runs() -> None:
     reported = threading.Event()
 
     def done(finished: int, of: int) -> None:

@@ -7,7 +7,7 @@ from reconstruction_operator.models.photogrammetry import PhotogrammetryModel, p
 MODEL = PhotogrammetryModel()
 
 
-def test_without_parameters_the_quality_is_standard_with_its_numbers() -> None:
+def test_default_parameters_are_those_of_standard() -> None:
     assert MODEL.check_parameters({}) == {
         "quality": "standard",
         "maxImageSize": 2000,
@@ -18,13 +18,13 @@ def test_without_parameters_the_quality_is_standard_with_its_numbers() -> None:
     }
 
 
-def test_what_is_given_wins_over_what_the_quality_stands_for() -> None:
+def test_given_parameters_override_the_quality() -> None:
     chosen = parameters.settings({"quality": "fast", "faces": 5000, "crop": False})
     assert (chosen.faces, chosen.texture_faces, chosen.crop) == (5000, 5000, False)
     assert chosen.depth_size == parameters.QUALITIES["fast"].depth_size
 
 
-def test_checked_parameters_pass_the_check_again_unchanged() -> None:
+def test_check_is_idempotent() -> None:
     checked = MODEL.check_parameters({"quality": "fast", "seed": 7})
     assert MODEL.check_parameters(checked) == checked
 
@@ -81,6 +81,6 @@ def test_a_bad_parameter_is_refused_with_what_is_allowed(given: dict[str, object
 
 
 @pytest.mark.parametrize("quality", parameters.QUALITIES)
-def test_the_numbers_of_each_quality_are_allowed_themselves(quality: str) -> None:
+def test_settings_of_each_quality_are_within_the_bounds(quality: str) -> None:
     checked = parameters.check({"quality": quality})
     assert set(checked) == {"quality", *parameters.OVERRIDES}

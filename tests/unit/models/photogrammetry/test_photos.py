@@ -8,7 +8,7 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 from reconstruction_operator.models.interface import Photo, Step
 from reconstruction_operator.models.photogrammetry import photos
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 LENS = ExifTags.Base
 
@@ -20,7 +20,7 @@ def nowhere(step: Step, fraction: float, message: str = "") -> None:
 def prepared(path: Path, max_size: int = 1000) -> tuple[photos.PreparedPhoto, Image.Image]:
     folder = path.parent / "prepared"
     folder.mkdir()
-    (one,) = photos.prepare([Photo(path, 0, 0, 0)], folder, max_size, Progress(nowhere, Step.PREPROCESS))
+    (one,) = photos.prepare([Photo(path, 0, 0, 0)], folder, max_size, StageProgress(nowhere, Step.PREPROCESS))
     with Image.open(folder / one.name) as image:
         return one, image.copy()
 
@@ -61,7 +61,7 @@ def test_a_photo_lying_on_its_side_is_turned_upright(tmp_path: Path) -> None:
     assert green < 100
 
 
-def test_a_large_photo_is_reduced_and_its_focal_length_with_it(tmp_path: Path) -> None:
+def test_large_photo_is_reduced_with_its_focal_length(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 72
     Image.new("RGB", (800, 600)).save(tmp_path / "large.jpg", exif=exif)
@@ -80,7 +80,7 @@ def test_every_kind_of_pixel_becomes_rgb(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "WEBP", "TIFF"])
-def test_every_kind_of_photo_that_the_task_lets_through_is_read(tmp_path: Path, kind: str) -> None:
+def test_every_accepted_photo_format_is_read(tmp_path: Path, kind: str) -> None:
     Image.new("RGB", (30, 20)).save(tmp_path / "photo", kind)
     photo, _ = prepared(tmp_path / "photo")
     assert (photo.width, photo.height) == (30, 20)
@@ -96,9 +96,7 @@ def picture_of_two_kinds() -> bytes:
     return struct.pack("<4sI", b"II*", at + len(white)) + other + white + directory + bytes(4)
 
 
-def test_a_picture_of_two_kinds_is_the_one_that_the_task_has_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_of_two_formats_is_read_in_the_checked_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.init()
     monkeypatch.setattr(Image, "ID", sorted(Image.ID))  # Pillow's readers, as where none was needed before the others
     (tmp_path / "two.tif").write_bytes(picture_of_two_kinds())
@@ -114,12 +112,12 @@ def test_names_are_ordered_as_people_count() -> None:
     assert sorted(names, key=photos.natural_order) == ["a.jpg", "IMG_1.jpg", "img_9.JPG", "IMG_10.jpg"]
 
 
-def test_photos_of_one_camera_share_it_and_others_do_not(tmp_path: Path) -> None:
+def test_only_photos_of_the_same_camera_share_intrinsics(tmp_path: Path) -> None:
     for name, size in (("a", (60, 40)), ("b", (60, 40)), ("c", (40, 60))):
         Image.new("RGB", size).save(tmp_path / f"{name}.png")
     folder = tmp_path / "prepared"
     folder.mkdir()
     given = [Photo(tmp_path / f"{name}.png", 0, 0, 0) for name in "cab"]
-    first, second, third = photos.prepare(given, folder, 1000, Progress(nowhere, Step.PREPROCESS))
+    first, second, third = photos.prepare(given, folder, 1000, StageProgress(nowhere, Step.PREPROCESS))
     assert first.camera == second.camera != third.camera
     assert [first.source, second.source, third.source] == ["a.png", "b.png", "c.png"]

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.progress import Progress, nearing_the_end
+from reconstruction_operator.models.photogrammetry.progress import StageProgress, nearing_the_end
 
 
 class Reported(list[tuple[Step, float, str]]):
@@ -16,15 +16,15 @@ def half(passed_seconds: float) -> tuple[float, str]:
     return 0.5, ""
 
 
-def test_a_part_of_a_part_reports_its_place_in_the_whole() -> None:
+def test_nested_parts_report_their_fraction_of_the_step() -> None:
     reported = Reported()
-    inner = Progress(reported, Step.RECONSTRUCT).part(0.5, 1.0).part(0.0, 0.5)
+    inner = StageProgress(reported, Step.RECONSTRUCT).part(0.5, 1.0).part(0.0, 0.5)
     inner(0.5, "half")
     inner(7.0)
     assert reported == [(Step.RECONSTRUCT, 0.625, "half"), (Step.RECONSTRUCT, 0.75, "")]
 
 
-def test_a_long_call_is_reported_while_it_runs_and_gives_its_result() -> None:
+def test_during_reports_while_the_call_runs_and_returns_its_result() -> None:
     beaten = threading.Event()
 
     def report(step: Step, fraction: float, message: str = "") -> None:
@@ -33,29 +33,29 @@ def test_a_long_call_is_reported_while_it_runs_and_gives_its_result() -> None:
     def call() -> str:
         return "result" if beaten.wait(60) else "nobody reported"
 
-    assert Progress(report, Step.PREPROCESS).during(call, half) == "result"
+    assert StageProgress(report, Step.PREPROCESS).during(call, half) == "result"
 
 
-def test_what_a_long_call_raises_is_raised_to_its_caller() -> None:
+def test_during_raises_the_error_of_the_call() -> None:
     def call() -> None:
         raise MemoryError("no more")
 
     with pytest.raises(MemoryError, match="no more"):
-        Progress(Reported(), Step.PREPROCESS).during(call, half)
+        StageProgress(Reported(), Step.PREPROCESS).during(call, half)
 
 
-def test_a_stop_while_reporting_does_not_wait_for_the_call() -> None:
+def test_during_raises_at_once_if_reporting_raises() -> None:
     never = threading.Event()
 
     def report(step: Step, fraction: float, message: str = "") -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        Progress(report, Step.PREPROCESS).during(never.wait, half)
+        StageProgress(report, Step.PREPROCESS).during(never.wait, half)
     never.set()
 
 
-def test_what_cannot_be_measured_goes_forward_and_never_says_that_it_is_done() -> None:
+def test_unmeasurable_progress_grows_and_never_reaches_one() -> None:
     fractions = [nearing_the_end(passed, 10.0) for passed in (0, 1, 10, 100, 1000)]
     assert fractions == sorted(fractions)
     assert fractions[0] == 0

@@ -1,4 +1,4 @@
-"""A depth for each pixel of each view."""
+"""Depth maps: a depth for each pixel of each view."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import planesweep
+from reconstruction_operator.models.photogrammetry.dense import aggregation, planesweep
 from reconstruction_operator.models.photogrammetry.dense.planesweep import GreyView
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.parameters import Settings
-from reconstruction_operator.models.photogrammetry.progress import Progress
-from reconstruction_operator.models.photogrammetry.sparse import aggregation
+from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 _WORST_COST = 0.6 * planesweep.COST_SCALE  # 1 - correlation of the pixel's own window
 _FLATTEST_VARIANCE = 2e-5  # of grey levels 0 to 1
 
 
 def compute(
-    views: Sequence[View], greys: Sequence[GreyView], settings: Settings, threads: int, progress: Progress
+    views: Sequence[View], greys: Sequence[GreyView], settings: QualitySettings, threads: int, progress: StageProgress
 ) -> list[Singles]:
-    """For each view the depths (h, w), 0 where nothing is known; `greys` are the same views' small photos."""
+    """The depth map (h, w) of each view, 0 where unknown; `greys` are the same views at the depth maps' size."""
     swept = np.zeros(len(views))  # planes of each view
 
     def one(index: int) -> Singles:
@@ -49,7 +48,7 @@ def choose_depths(costs: Costs, total: Costs, variance: Singles, inverse: Double
     """(h, w): the depth of the cheapest plane by `total`, refined between planes by a parabola.
 
     0 where the first or the last plane wins (the surface may lie beyond), where the photos disagree, and where the
-    photo is so flat that the correlation says nothing. `costs`, `total`: (h, w, planes).
+    photo is too flat for correlation. `costs`, `total`: (h, w, planes).
     """
     winner = total.argmin(axis=2)
     inside = np.clip(winner, 1, len(inverse) - 2)[:, :, None]

@@ -1,6 +1,6 @@
-"""Depth maps checked against each other and joined to one cloud of points with normals.
+"""Fusion: checks depth maps against each other and joins them to one cloud of points with normals.
 
-A pixel is kept if other views' depth maps put a surface at the same place; its depth becomes the mean of theirs
+A pixel is kept if the depth maps of other views agree with it; its depth becomes the mean
 (Merrell et al. 2007, "Real-time visibility-based fusion of depth maps").
 """
 
@@ -14,14 +14,14 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-_SAME_DEPTH = 0.01  # relative difference up to which two views mean the same surface
-_VIEWS_FOR_TWO_WITNESSES = 5  # in smaller sets one agreeing view has to do
+_SAME_DEPTH = 0.01  # relative difference up to which two views agree
+_VIEWS_FOR_TWO_WITNESSES = 5  # in smaller sets one agreeing view is enough
 _NORMAL_REACH_PX = 2
-_LARGEST_JUMP = 0.05  # of the depth, across the pixels of one normal: beyond it there is an edge, not a surface
-_SHORTEST_NORMAL = 0.3  # mean of unit normals in a voxel: shorter means that they contradict each other
+_LARGEST_JUMP = 0.05  # of the depth, across the pixels of one normal; a larger jump is an edge
+_SHORTEST_NORMAL = 0.3  # of the mean of unit normals in a voxel; a shorter one means contradicting normals
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,9 +37,9 @@ def fuse(
     depths: Sequence[Singles],
     sources: Sequence[Sequence[int]],
     threads: int,
-    progress: Progress,
+    progress: StageProgress,
 ) -> Cloud:
-    """All points of all depth maps that have enough witnesses. `cameras` are those of the depth maps."""
+    """The points of all depth maps that enough other views confirm. `cameras` are those of the depth maps."""
     neighbours = mutual(sources)
     witnesses = 2 if len(cameras) >= _VIEWS_FOR_TWO_WITNESSES else 1
 
@@ -55,7 +55,7 @@ def fuse(
 
 
 def mutual(sources: Sequence[Sequence[int]]) -> list[list[int]]:
-    """For each view those that it is compared with, in either direction."""
+    """For each view the views that it is compared with, in either direction."""
     sets = [set(chosen) for chosen in sources]
     for index, chosen in enumerate(sources):
         for other in chosen:
@@ -66,7 +66,7 @@ def mutual(sources: Sequence[Sequence[int]]) -> list[list[int]]:
 def consistent_depths(
     camera: Camera, depths: Singles, others: Sequence[tuple[Camera, Singles]], *, witnesses: int
 ) -> Singles:
-    """`depths` averaged with those of `others` that agree; 0 where fewer than `witnesses` do."""
+    """`depths` averaged with the agreeing ones of `others`; 0 where fewer than `witnesses` agree."""
     rows, columns = np.nonzero(depths)
     own = depths[rows, columns].astype(np.float64)
     rays = camera.rays().reshape(*depths.shape, 3)[rows, columns]
@@ -112,7 +112,7 @@ def points_with_normals(camera: Camera, depths: Singles) -> Cloud:
 
 
 def voxel_downsample(cloud: Cloud, size: float) -> Cloud:
-    """One point for each occupied cube of side `size`: the mean of those in it."""
+    """One point for each occupied cube of side `size`: the mean of its points."""
     cells = np.floor((cloud.points - cloud.points.min(axis=0)) / size).astype(np.int64)
     shape = cells.max(axis=0) + 1
     keys = np.ravel_multi_index(tuple(cells.T), tuple(shape))

@@ -1,8 +1,8 @@
-"""Plane sweep: how well do the neighbours agree with a photo, if its pixels lay on a plane at this depth?
+"""Plane sweep: the matching cost of each pixel for each plane of constant depth.
 
-Collins 1996, "A space-sweep approach to true multi-image matching", with normalised cross-correlation over a small
-window as the measure, which does not mind different exposure. Each pixel counts its best two neighbours only, so that
-one that is occluded does no harm (Kang, Szeliski and Chai 2001, "Handling occlusions in dense multi-view stereo").
+Collins 1996, "A space-sweep approach to true multi-image matching". The measure is normalised cross-correlation over a
+small window, which is independent of exposure. Each pixel uses its best two neighbours only, so that an occluded one has
+no influence (Kang, Szeliski and Chai 2001, "Handling occlusions in dense multi-view stereo").
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-COST_SCALE = 1000  # cost units for a correlation that is 1 lower; the worst, -1, costs 2000
-_UNSEEN_COST = 1.1  # 1 - correlation where a neighbour does not see the point: a little worse than no relation
+COST_SCALE = 1000  # cost units for each 1.0 of correlation lost; a correlation of -1 costs 2000
+_UNSEEN_COST = 1.1  # 1 - correlation where a neighbour does not see the point: slightly worse than uncorrelated
 _WINDOW_PX = 7
-_NOISE_VARIANCE = 6e-5  # of grey levels 0 to 1: two of 255 levels; keeps flat areas from matching noise
+_NOISE_VARIANCE = 6e-5  # of grey 0 to 1: two of 255 levels; keeps flat areas from matching noise
 _OUTSIDE = -1.0  # marks pixels that fall outside a neighbour's photo
 
 
@@ -41,7 +41,7 @@ def grey_view(image: Pixels, camera: Camera, size: int) -> GreyView:
 
 
 def inverse_depths(near: float, far: float, count: int) -> Doubles:
-    """(count,): from `far` to `near`, evenly in 1/depth, which moves pixels evenly in the neighbours' photos."""
+    """(count,): from `far` to `near`, evenly in 1/depth, so that pixels move evenly in the neighbours' photos."""
     return np.linspace(1.0 / far, 1.0 / near, count)
 
 
@@ -61,9 +61,9 @@ def plane_homography(reference: Camera, source: Camera, inverse_depth: float) ->
 def costs(
     reference: GreyView, sources: Sequence[GreyView], depths: Doubles, swept: Callable[[int], None] = lambda _: None
 ) -> tuple[Costs, Singles]:
-    """The cost of each pixel and plane (h, w, planes), and how much texture a pixel's window has (h, w, variance).
+    """The cost of each pixel and plane (h, w, planes), and the grey variance of each pixel's window (h, w).
 
-    `depths` are inverse. At least one source. `swept` is told how many planes are done after each.
+    `depths` are inverse. At least one source is needed. `swept` is called with the number of planes done, after each.
     """
     window = _window_of(reference.grey)
     height, width = reference.grey.shape
@@ -85,7 +85,7 @@ def costs(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Window:
-    """A photo less its middle grey (single precision lasts longer near 0), with the moments around each pixel."""
+    """A photo minus middle grey (single precision is finer near 0), with mean and variance around each pixel."""
 
     grey: Singles
     mean: Singles

@@ -1,4 +1,4 @@
-"""Aligned photos without lens distortion, and for each the neighbours that see the same things from near by."""
+"""Views: undistorted photos, each with the neighbouring views that suit stereo."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
-_BEST_ANGLE_DEG = 8.0  # between two lines of sight: enough for depth, not too much for the look of a patch
+_BEST_ANGLE_DEG = 8.0  # between two lines of sight: enough parallax, and little change in appearance
 _SIGMA_BELOW_DEG = 4.0
 _SIGMA_ABOVE_DEG = 12.0
 _FEWEST_COMMON_POINTS = 10
 _JPEG_QUALITY = 97
-_NEARER = 0.8  # the surface may be this much nearer than the nearest sparse points
+_NEARER = 0.8  # lower bound of the depth, as a factor of the nearest sparse points
 _FARTHER = 1.3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class View:
-    """One aligned photo. `near` and `far` bound the depth of what it shows."""
+    """One aligned photo. `near` and `far` bound the depth of the visible surface."""
 
     name: str
-    path: Path  # the undistorted photo; read when needed, since 200 of them do not fit into memory
+    path: Path  # the undistorted photo; read on demand, since 200 photos do not fit into memory
     camera: Camera
     near: float
     far: float
@@ -44,7 +44,7 @@ class View:
 
 
 def make(
-    model: SparseModel, folder: Path, output: Path, *, sources: int, threads: int, progress: Progress
+    model: SparseModel, folder: Path, output: Path, *, sources: int, threads: int, progress: StageProgress
 ) -> list[View]:
     """Undistorts the photos of `model` (files in `folder`) into `output`, and picks up to `sources` for each."""
     cameras = parallel.each(
@@ -62,9 +62,9 @@ def make(
 
 
 def choose_sources(model: SparseModel, cameras: Sequence[Camera], count: int) -> list[tuple[int, ...]]:
-    """For each photo the up to `count` others that suit best.
+    """For each photo up to `count` others with the highest scores.
 
-    Each sparse point that both see counts by the angle between the two lines of sight, best at a few degrees
+    Each sparse point that both see adds to the score, by the angle between the two lines of sight: most at a few degrees
     (the score of Yao et al. 2018, "MVSNet").
     """
     chosen: list[tuple[int, ...]] = []
@@ -83,7 +83,7 @@ def choose_sources(model: SparseModel, cameras: Sequence[Camera], count: int) ->
 
 
 def depth_range(camera: Camera, points: Doubles) -> tuple[float, float]:
-    """Nearest and farthest depth to look at, from the sparse points that the photo sees."""
+    """Nearest and farthest depth to sweep, from the sparse points that the photo sees."""
     _, depth = camera.project(points)
     depth = depth[depth > 0]
     low, high = np.percentile(depth, [2, 98])
@@ -99,7 +99,7 @@ def _angles_deg(points: Doubles, first: Doubles, second: Doubles) -> Doubles:
 
 
 def _undistort(photo: AlignedPhoto, folder: Path, output: Path) -> Camera:
-    """Writes the photo as a pinhole camera would have taken it, cropped to where all pixels are known."""
+    """Writes the photo without lens distortion, cropped to the area where all pixels are known."""
     image = cv2.imread(str(folder / photo.name))
     if image is None:
         raise FileNotFoundError(folder / photo.name)

@@ -1,4 +1,4 @@
-"""The finished model as GLB files (glTF 2.0, binary): +Y up, centred, in a box of side 1."""
+"""GLB export (glTF 2.0, binary): +Y up, centred, in a box of side 1."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_textured(path: Path, mesh: Mesh, uv: Doubles, texture: Pixels) -> None
     material = trimesh.visual.material.PBRMaterial(  # type: ignore[no-untyped-call]  # trimesh has types in part
         baseColorTexture=Image.open(encoded), metallicFactor=0.0, roughnessFactor=1.0
     )
-    from_lower_left = np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1)  # trimesh turns it back for glTF
+    from_lower_left = np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1)  # trimesh flips v for glTF
     visual = trimesh.visual.TextureVisuals(  # type: ignore[no-untyped-call]  # the same
         uv=from_lower_left, material=material
     )

@@ -1,4 +1,4 @@
-"""Pictures of the finished model from several sides, rendered on the CPU."""
+"""Previews: pictures of the model from several sides, rendered on the CPU."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ COUNT = 4
 _SUPERSAMPLING = 2
 _FOCAL = 1.6  # of the picture's size: a mild telephoto lens
 _MARGIN = 0.05  # of the picture's size, around the model
-_ELEVATION_DEG = (18.0, 50.0)  # the photographer's own, within these
-_ORBIT_GAP_DEG = 150.0  # photographers who leave out more than this did not walk around the object
-_ARC_MARGIN_DEG = 12.0  # pictures may be this far to the side of the outermost photo
+_ELEVATION_DEG = (18.0, 50.0)  # the elevation of the photos, clamped to this range
+_ORBIT_GAP_DEG = 150.0  # with a larger gap the photos do not surround the object
+_ARC_MARGIN_DEG = 12.0  # previews may be this far beyond the outermost photo
 _BACKGROUND_TOP = np.array([250.0, 250.0, 252.0])
 _BACKGROUND_BOTTOM = np.array([214.0, 218.0, 224.0])
-_AMBIENT = 0.75  # photos bring their own light: a little shading is enough to show the shape
+_AMBIENT = 0.75  # photos contain light already: a little shading shows the shape
 _DIRECT = 0.4
-_BRIGHTEST = 235.0  # what nearly the brightest part of the model is raised to ...
+_BRIGHTEST = 235.0  # target for nearly the brightest part of the model ...
 _BRIGHTEST_PERCENTILE = 97.0
-_STRONGEST_GAIN = 1.4  # ... but no dark thing is turned into a bright one
+_STRONGEST_GAIN = 1.4  # ... but dark objects stay dark
 _LIGHT = np.array([0.35, 0.8, 0.5]) / np.linalg.norm([0.35, 0.8, 0.5])  # to the right, above, towards the viewer
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Textured:
-    """The textured model in its own coordinates."""
+    """The textured mesh in model coordinates."""
 
     mesh: Mesh
     uv: Doubles  # (n, 2) from the upper left
@@ -41,9 +41,9 @@ class Textured:
 
 
 def directions(camera_centres: Doubles) -> Doubles:
-    """(COUNT, 3): unit vectors from the model to the viewer; `camera_centres` (n, 3) are the photos', model at 0.
+    """(COUNT, 3): unit vectors from the model to the viewer; `camera_centres` (n, 3) in model coordinates.
 
-    Around the model if the photos were, else along the arc that they came from: elsewhere there is no surface.
+    All around the model if the photos surround it, else along the arc of the photos: elsewhere there is no surface.
     """
     azimuths = np.degrees(np.arctan2(camera_centres[:, 0], camera_centres[:, 2]))
     flat = np.hypot(camera_centres[:, 0], camera_centres[:, 2])
@@ -62,13 +62,13 @@ def directions(camera_centres: Doubles) -> Doubles:
 
 
 def framed(points: Doubles, direction: Doubles) -> Camera:
-    """The camera along `direction` (unit) that is as near as it can be with all `points` (n, 3) in the picture."""
+    """The nearest camera along `direction` (unit) that has all `points` (n, 3) in the picture."""
     up = np.array([0.0, 1.0, 0.0])
     size = SIZE_PX * _SUPERSAMPLING
     focal = _FOCAL * size
     target = (points.max(axis=0) + points.min(axis=0)) / 2
     half = size * (0.5 - _MARGIN)
-    for _ in range(3):  # moving the target to the middle of the picture changes the distance a little, and back
+    for _ in range(3):  # centring the target changes the distance slightly, and the reverse
         camera = looking_at(target + direction, target, up, focal=focal, size=size)
         relative = (points - target) @ camera.rotation.T
         # A point at (x, y, z) from the target appears at focal * x / (distance + z).
@@ -81,7 +81,7 @@ def framed(points: Doubles, direction: Doubles) -> Camera:
 
 
 def render(model: Textured, caster: Caster, direction: Doubles) -> Pixels:
-    """(SIZE_PX, SIZE_PX, 3) RGB of `model` seen from `direction`; `caster` is of its mesh."""
+    """(SIZE_PX, SIZE_PX, 3) RGB of `model` seen from `direction`; `caster` holds its mesh."""
     camera = framed(model.mesh.vertices, direction)
     rays = camera.rays()
     hits = caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
@@ -100,7 +100,7 @@ def render(model: Textured, caster: Caster, direction: Doubles) -> Pixels:
 
 
 def _gain(texture: Pixels) -> float:
-    """How much brighter to show a model whose photos were dim."""
+    """The brightness factor for a model whose photos were dark."""
     bright = float(np.percentile(texture.max(axis=2), _BRIGHTEST_PERCENTILE))
     return float(np.clip(_BRIGHTEST / max(bright, 1.0), 1.0, _STRONGEST_GAIN))
 

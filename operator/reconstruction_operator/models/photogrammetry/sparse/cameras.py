@@ -1,4 +1,4 @@
-"""The pinhole camera: world to pixels and back. Pixel centres are at whole numbers, as in OpenCV."""
+"""Pinhole camera: projection and rays. Pixel centres are at whole numbers, as in OpenCV."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Camera:
 
     @property
     def centre(self) -> Doubles:
-        """(3,): where it stands in the world."""
+        """(3,): position in the world."""
         return -self.rotation.T @ self.translation
 
     def resized(self, width: int, height: int) -> Camera:
@@ -54,7 +54,7 @@ class Camera:
 
 
 def looking_at(eye: Doubles, target: Doubles, up: Doubles, *, focal: float, size: int) -> Camera:
-    """A square camera of `size` px at `eye` that has `target` in the middle of its picture."""
+    """A square camera of `size` px at `eye` with `target` in the middle of the picture."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)

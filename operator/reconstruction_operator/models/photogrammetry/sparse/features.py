@@ -1,4 +1,4 @@
-"""SIFT features of each photo, into COLMAP's database. Photos of one camera share one set of intrinsics.
+"""Feature extraction: SIFT features of each photo, in COLMAP's database. Photos of one camera share intrinsics.
 
 Lowe 2004, "Distinctive image features from scale-invariant keypoints"; with the RootSIFT normalisation of
 Arandjelovic and Zisserman 2012, which is COLMAP's default.
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
-_FEWEST_FEATURES = 150  # below this as the median there is nothing to match
-_SMALL_PHOTO_PX = 1300  # up to here photos are doubled in size first, which finds more but takes four times as long
+_FEWEST_FEATURES = 150  # median per photo; with fewer, matching fails
+_SMALL_PHOTO_PX = 1300  # smaller photos are doubled in size first: more features for four times the time
 _PEAK_THRESHOLD = 0.003  # below SIFT's usual 0.0067: out-of-focus grounds still give features
 
 
@@ -28,12 +28,12 @@ def extract(
     *,
     features: int,
     threads: int,
-    progress: Progress,
+    progress: StageProgress,
 ) -> None:
-    """Finds up to `features` features in each of `photos` (files in `folder`) and writes them to `database`.
+    """Writes up to `features` features of each of `photos` (files in `folder`) to `database`.
 
     Raises:
-        ModelFailure: LOW_TEXTURE, if half of the photos have next to none.
+        ModelFailure: LOW_TEXTURE: half of the photos have too few features.
 
     """
     with pycolmap.Database.open(database) as reader:

@@ -1,12 +1,12 @@
-"""Where each camera was: structure from motion, as a sparse cloud of points and one pose for each photo.
+"""Structure from motion: a pose for each photo, and a sparse cloud of points.
 
-Incremental first (Schoenberger and Frahm 2016, "Structure-from-motion revisited"); when it leaves a few photos out,
-global as well (Pan et al. 2024, "Global structure-from-motion revisited"), which bridges weak links that the incremental
-way gives up at. The one that aligns more photos is kept.
+Incremental mapping runs first (Schoenberger and Frahm 2016, "Structure-from-motion revisited"). If it leaves photos out,
+global mapping runs as well (Pan et al. 2024, "Global structure-from-motion revisited"), which bridges weak links at
+which incremental mapping gives up. The model that aligns more photos is kept.
 
-Global alone is not enough: on a walk straight ahead it aligns photos whose lines of sight hardly cross, and no surface
-can be made of those. Incremental wants two photos that see the same from clearly different sides to begin with, and
-so tells whether the photos overlap in the way that matters here.
+Global mapping alone is not enough: on a walk straight ahead it aligns photos whose lines of sight hardly cross, and
+their depth cannot be computed. Incremental mapping starts from two photos with clearly different viewpoints, so its
+failure shows that the photos lack parallax.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import numpy as np
 
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
-from reconstruction_operator.models.photogrammetry.progress import Progress, nearing_the_end
+from reconstruction_operator.models.photogrammetry.progress import StageProgress, nearing_the_end
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 _FEWEST_CAMERAS = 3
-_FEWEST_SHARE = 0.3  # of the photos: a smaller part would be a surprise to the user, not a reconstruction
-_FEWEST_POINTS = 25  # seen by a photo: with fewer its pose is a guess
+_FEWEST_SHARE = 0.3  # of the photos; users would not take a smaller part for a reconstruction
+_FEWEST_POINTS = 25  # seen by a photo; with fewer its pose is unreliable
 _WORST_ERROR_PX = 3.0
 _GLOBAL_SECONDS_PER_PHOTO = 0.3  # for the progress display alone
 
@@ -48,7 +48,7 @@ class AlignedPhoto:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SparseModel:
-    """What structure from motion found out."""
+    """The result of structure from motion."""
 
     photos: tuple[AlignedPhoto, ...]
     points: Doubles  # (n, 3)
@@ -56,12 +56,12 @@ class SparseModel:
 
 
 def align(
-    database: Path, folder: Path, scratch: Path, *, count: int, seed: int, threads: int, progress: Progress
+    database: Path, folder: Path, scratch: Path, *, count: int, seed: int, threads: int, progress: StageProgress
 ) -> SparseModel:
     """The largest consistent model of the `count` photos in `folder`, from the matches in `database`.
 
     Raises:
-        ModelFailure: NOT_ENOUGH_OVERLAP, with how many photos could be aligned.
+        ModelFailure: NOT_ENOUGH_OVERLAP, with the number of photos that were aligned.
 
     """
     (scratch / "incremental").mkdir()
@@ -106,7 +106,7 @@ def _overlap_advice(aligned: int, count: int, needed: int) -> str:
 
 
 def _incremental(
-    database: Path, folder: Path, output: Path, *, count: int, seed: int, threads: int, progress: Progress
+    database: Path, folder: Path, output: Path, *, count: int, seed: int, threads: int, progress: StageProgress
 ) -> Iterable[Any]:
     options = pycolmap.IncrementalPipelineOptions()
     options.num_threads = threads
@@ -146,7 +146,7 @@ def _largest(reconstructions: Iterable[Any]) -> SparseModel | None:
 
 
 def _sparse_model(reconstruction: Any) -> SparseModel:
-    """COLMAP's reconstruction in our own terms; photos whose pose rests on very few points are left out."""
+    """COLMAP's reconstruction as a SparseModel, without photos whose pose rests on too few points."""
     index = {point_id: position for position, point_id in enumerate(reconstruction.points3D)}
     photos = []
     for image_id in sorted(reconstruction.reg_image_ids()):

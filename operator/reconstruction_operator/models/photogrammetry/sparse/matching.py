@@ -1,16 +1,16 @@
-"""Features of one photo found again in another, checked by the geometry of two views; written to the database."""
+"""Feature matching between pairs of photos, verified by two-view geometry; written to COLMAP's database."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
 
 def match(
-    pairs: Sequence[tuple[str, str]], database: Path, scratch: Path, *, seed: int, threads: int, progress: Progress
+    pairs: Sequence[tuple[str, str]], database: Path, scratch: Path, *, seed: int, threads: int, progress: StageProgress
 ) -> None:
     """Matches each of `pairs` (image names in `database`). `scratch` is a folder for lists of pairs."""
     options = pycolmap.FeatureMatchingOptions()
@@ -23,7 +23,7 @@ def match(
     pairing.match_list_path.write_text("".join(f"{first} {second}\n" for first, second in pairs))
 
     def call() -> None:
-        # All pairs in one call: each call builds the search structures of its photos anew.
+        # One call for all pairs: each call rebuilds the search structures of its photos.
         pycolmap.match_image_pairs(
             database,
             matching_options=options,

@@ -1,4 +1,4 @@
-"""Which way is up, and how big: the model stands on its ground, +Y up, centred, in a box of side 1."""
+"""Model coordinates: +Y up, standing on the ground, centred, in a box of side 1."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import extents
 
 _PLANE_TRIALS = 300
-_PLANE_SAMPLE = 20_000  # points that vote; more do not change the outcome
+_PLANE_SAMPLE = 20_000  # points in the RANSAC; more do not change the result
 _PLANE_THICKNESS = 0.01  # of the scene's diagonal
-_PLANE_SHARE = 0.25  # of the points on it: below it there is no ground worth standing on
-_STEEPEST_DEG = 50.0  # between the plane's normal and the cameras' mean up: beyond it, it is a wall
+_PLANE_SHARE = 0.25  # of the points on the plane; with fewer there is no ground
+_STEEPEST_DEG = 50.0  # between the plane's normal and the cameras' mean up; a steeper plane is a wall
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,7 +32,7 @@ class Frame:
         return moved
 
     def directions(self, vectors: Doubles) -> Doubles:
-        """World directions (n, 3), only turned."""
+        """World directions (n, 3) in the model's coordinates, rotated only."""
         turned: Doubles = vectors @ self.rotation.T
         return turned
 
@@ -50,7 +50,7 @@ def find(points: Doubles, cameras: Sequence[Camera], seed: int) -> Frame:
 
 
 def _up(points: Doubles, cameras: Sequence[Camera], seed: int) -> Doubles:
-    """The normal of the ground if one is found, else what is up in the photos on average. Unit length."""
+    """Unit vector: the normal of the ground if one is found, else the cameras' mean up."""
     cameras_up = -np.mean([camera.rotation[1] for camera in cameras], axis=0)
     cameras_up /= np.linalg.norm(cameras_up)
     normal = ground_normal(points, cameras_up, seed)
@@ -82,7 +82,7 @@ def ground_normal(points: Doubles, roughly_up: Doubles, seed: int) -> Doubles | 
 
 
 def _plane_normal(points: Doubles) -> Doubles:
-    """Of the plane that fits `points` best in the least-squares sense."""
+    """The unit normal of the least-squares plane through `points`."""
     _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
     normal: Doubles = axes[2]
     return normal

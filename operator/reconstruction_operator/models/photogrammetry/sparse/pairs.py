@@ -1,4 +1,4 @@
-"""Which photos are compared with which: all with all for small sets, neighbours and a few far ones for large sets."""
+"""Pair selection: all pairs for small sets; neighbours and a few distant photos for large sets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _WINDOW = 10  # photos on either side that are always compared
 
 
 def choose(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of `names`, which are in the order in which the photos were taken, each pair once.
+    """Each pair once, of `names` in the order in which the photos were taken.
 
-    Beyond the window each photo meets those 16, 32, 64, ... further on. The order is taken as a ring: a walk
-    around an object ends where it began.
+    Beyond the window each photo is paired with those 16, 32, 64, ... further on. The order is a ring: a walk around
+    an object ends where it began.
     """
     count = len(names)
     if count <= EXHAUSTIVE_UP_TO:

@@ -1,4 +1,4 @@
-"""What a Poisson surface needs before it is a model: inventions off, islands off, bumps off, fewer triangles."""
+"""Mesh clean-up: removes extrapolated surface and islands, smooths, and reduces triangles."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, whole_faces
 
 _SMALLEST_ISLAND = 0.02  # of the faces of the largest
-_REACH_CELLS = 3.0  # how far from the nearest point a surface may be
-_NOTCH_RINGS = 6  # notches and holes up to twice as many edges wide are closed
-_SPIKE_RINGS = 3  # spikes up to twice as many edges wide are cut
+_REACH_CELLS = 3.0  # maximum distance of the surface from the nearest point
+_NOTCH_RINGS = 6  # closes notches and holes up to twice as many edges wide
+_SPIKE_RINGS = 3  # cuts spikes up to twice as many edges wide
 _LARGEST_HOLE = 0.1  # of the vertices
 _TAUBIN_SHRINK = 0.5  # Taubin 1995, "A signal processing approach to fair surface design": a step in ...
 _TAUBIN_GROW = -0.53  # ... and one out, so that noise goes and volume stays
 
 
-def without_inventions(mesh: Mesh, points: Doubles, cell: float) -> Mesh:
-    """Without the surface far from all of `points`, where it was only extrapolated; `cell` is the points' spacing.
+def without_extrapolation(mesh: Mesh, points: Doubles, cell: float) -> Mesh:
+    """Without the extrapolated surface, which is far from all of `points`; `cell` is the spacing of the points.
 
-    Holes inside the surface stay closed, if they are not large; its border loses notches and spikes.
+    Small holes inside the surface stay closed; its border loses notches and spikes.
     """
     distances, _ = cKDTree(points).query(mesh.vertices, distance_upper_bound=_REACH_CELLS * cell)
     near = np.isfinite(distances)
     adjacency = _adjacency(mesh)
     border = _on_border(mesh)
-    # Grown and shrunk again, notches are gone; shrinking begins at the border, too, or it would pull what is near there.
+    # Morphological closing removes notches. It shrinks from the border as well, or the border would grow.
     near |= ~_grown(~_grown(near, adjacency, _NOTCH_RINGS) | border, adjacency, _NOTCH_RINGS)
     near = _grown(~_grown(~near, adjacency, _SPIKE_RINGS), adjacency, _SPIKE_RINGS)
     near |= _in_small_holes(near, border, adjacency)
@@ -37,14 +37,14 @@ def without_inventions(mesh: Mesh, points: Doubles, cell: float) -> Mesh:
 
 
 def _grown(mask: Mask, adjacency: sparse.csr_matrix, rings: int) -> Mask:
-    """`mask` (vertices) and all within `rings` edges of it."""
+    """`mask` (vertices) and all vertices within `rings` edges of it."""
     for _ in range(rings):
         mask = mask | (adjacency @ mask.astype(np.float32) > 0)
     return mask
 
 
 def _in_small_holes(near: Mask, border: Mask, adjacency: sparse.csr_matrix) -> Mask:
-    """Vertices of the pieces that are not `near`, are small, and do not touch the `border` of the surface."""
+    """Vertices of the small pieces that are not `near` and do not touch the `border` of the surface."""
     far = np.flatnonzero(~near)
     if len(far) == 0:
         return np.zeros_like(near)
@@ -58,7 +58,7 @@ def _in_small_holes(near: Mask, border: Mask, adjacency: sparse.csr_matrix) -> M
 
 
 def without_islands(mesh: Mesh) -> Mesh:
-    """Without the connected pieces that are tiny beside the largest."""
+    """Without connected pieces that are tiny compared with the largest."""
     if len(mesh.faces) == 0:
         return mesh
     _, labels = csgraph.connected_components(_adjacency(mesh), directed=False)
@@ -68,7 +68,7 @@ def without_islands(mesh: Mesh) -> Mesh:
 
 
 def smoothed(mesh: Mesh, rounds: int) -> Mesh:
-    """Taubin smoothing; the border stays where it is."""
+    """Taubin smoothing; border vertices do not move."""
     adjacency = _adjacency(mesh)
     neighbours = np.maximum(np.asarray(adjacency.sum(axis=1)).ravel(), 1.0)
     average = sparse.diags(1.0 / neighbours) @ adjacency

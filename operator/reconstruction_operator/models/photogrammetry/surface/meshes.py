@@ -1,4 +1,4 @@
-"""A triangle mesh, and the few things that every stage asks of one."""
+"""Triangle mesh: normals, face selection, extents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Mesh:
     faces: Integers
 
     def normals(self) -> Doubles:
-        """(n, 3): unit normals of the vertices, each face weighing by its area."""
+        """(n, 3): unit normals of the vertices, weighted by face area."""
         corners = self.vertices[self.faces]
         face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         owners = self.faces.ravel()
@@ -28,7 +28,7 @@ class Mesh:
         return unit
 
     def with_faces(self, keep: Mask) -> Mesh:
-        """Only the faces where `keep` (m,) is true, and only the vertices that they use."""
+        """The faces where `keep` (m,) is true, and the vertices that they use."""
         faces = self.faces[keep]
         used, renumbered = np.unique(faces, return_inverse=True)
         return Mesh(self.vertices[used], renumbered.reshape(faces.shape).astype(np.int64))

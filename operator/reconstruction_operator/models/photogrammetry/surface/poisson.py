@@ -1,4 +1,4 @@
-"""`python -m ...poisson POINTS.ply MESH.ply DEPTH TRIM THREADS`: COLMAP's Poisson surface, run by `surface`."""
+"""Poisson program: `python -m ...poisson POINTS.ply MESH.ply DEPTH TRIM THREADS`, run by `surface`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 
 def main(points: str, mesh: str, depth: str, trim: str, threads: str) -> None:
-    """Lays a surface through `points` (PLY with normals) and writes it to `mesh`."""
+    """Fits COLMAP's Poisson surface to `points` (PLY with normals) and writes it to `mesh`."""
     options = pycolmap.PoissonMeshingOptions()
     options.depth = int(depth)
     options.trim = float(trim)

@@ -1,4 +1,4 @@
-"""Rays against a mesh, on the CPU (Embree; Wald et al. 2014): what a camera sees, and whether a point sees a camera."""
+"""Ray casting on the CPU (Embree; Wald et al. 2014): first hits, and visibility of points from a camera."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Intege
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
 
 _RAYS_AT_ONCE = 1_000_000
-_LIFT = 2e-3  # of the scene's diagonal: rays start this far above the surface, so that it does not hide itself
+_LIFT = 2e-3  # of the scene's diagonal: rays start this far above the surface, to avoid self-occlusion
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Hits:
-    """Where rays first met the mesh."""
+    """First hits of rays."""
 
-    face: Integers  # (n,): -1 where a ray met nothing
+    face: Integers  # (n,): -1 for a miss
     weights: Doubles  # (n, 3): barycentric, of the face's three vertices
 
 
@@ -29,7 +29,7 @@ class Caster:
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
         self._scene = EmbreeScene()
-        # The scene does not own its geometry: it must live as long.
+        # The scene does not own its geometry, which must live as long.
         self._geometry = TriangleMesh(
             self._scene,
             np.ascontiguousarray(mesh.vertices, dtype=np.float32),
@@ -53,6 +53,6 @@ class Caster:
         return Hits(np.concatenate(faces), np.concatenate(weights))
 
     def sees(self, points: Doubles, normals: Doubles, eye: Doubles) -> Mask:
-        """(n,): whether nothing lies between each surface point and `eye`."""
+        """(n,): whether the line from each surface point to `eye` is free."""
         start = points + normals * self._lift
         return self.cast(start, eye - start).face < 0

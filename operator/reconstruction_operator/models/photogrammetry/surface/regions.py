@@ -1,4 +1,4 @@
-"""What the photographer meant: the ball around the point that the cameras look at, as large as most photos show it."""
+"""Region of interest: the ball around the point that the cameras look at, as large as most photos show."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-_LEAST_CONVERGENCE = 0.05  # smallest eigenvalue of the mean of I - d d^T: below it the cameras look side by side
-_MARGIN = 1.15  # beyond what half of the photos show whole, for objects that just fill the picture
-_LEAST_SHARE = 0.25  # of the points: a ball that holds less is not what the photos are about
+_LEAST_CONVERGENCE = 0.05  # smallest eigenvalue of the mean of I - d d^T: below it the axes are nearly parallel
+_MARGIN = 1.15  # factor on the radius that half of the photos show whole, for objects that just fill the picture
+_LEAST_SHARE = 0.25  # of the points; a ball with fewer is not the region of interest
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Ball:
-    """A part of the world."""
+    """A ball in world coordinates."""
 
     centre: Doubles  # (3,)
     radius: float
@@ -29,7 +29,7 @@ class Ball:
 
 
 def of_interest(cameras: Sequence[Camera], points: Doubles) -> Ball | None:
-    """The ball that the photos are about, or None if there is no such thing (a facade, a flight, a panorama).
+    """The region of interest, or None if the cameras do not converge (a facade, a flight, a panorama).
 
     Its centre is nearest to all optical axes; half of the photos show it whole, or nearly.
     """
@@ -56,7 +56,7 @@ def point_of_convergence(cameras: Sequence[Camera]) -> Doubles | None:
 
 
 def room_around(camera: Camera, point: Doubles) -> float:
-    """Radius of the largest ball around `point` that the photo shows whole; negative if it does not show `point`."""
+    """Radius of the largest ball around `point` that is entirely in the photo; negative if `point` is not."""
     x, y, z = camera.rotation @ point + camera.translation
     focal_x, focal_y = camera.intrinsics[0, 0], camera.intrinsics[1, 1]
     left, top = camera.intrinsics[0, 2], camera.intrinsics[1, 2]

@@ -1,4 +1,4 @@
-"""From points with normals to a closed surface (Kazhdan and Hoppe 2013, "Screened Poisson surface reconstruction")."""
+"""Surface reconstruction from points with normals (Kazhdan and Hoppe 2013, "Screened Poisson surface reconstruction")."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 import trimesh
 
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry import beside
+from reconstruction_operator.models.photogrammetry import helper_process
 from reconstruction_operator.models.photogrammetry.arrays import Integers
 from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud, voxel_downsample
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball
 
 FEWEST_POINTS = 2000
-_TRIM = 0.0  # nothing is dropped here: `cleanup` knows better which surface is invented
-_THREADS = 1  # its OpenMP threads wait for each other by spinning: two take as long as one, and five times the CPU
+_TRIM = 0.0  # no trimming here: `cleanup` removes extrapolated surface
+_THREADS = 1  # its OpenMP threads spin while they wait: two threads are no faster and use five times the CPU
 _SCENE_PERCENTILE = 97.0
-_SCENE_MARGIN = 1.1  # points a little outside steady the surface inside
+_SCENE_MARGIN = 1.1  # points slightly outside stabilise the surface inside
 _VOXELS_ACROSS_RADIUS = {8: 160, 9: 260}  # by octree depth: about one point for each cell of the octree
 _VOXELS_OTHERWISE = 260
 _SECONDS_BY_DEPTH = {8: 3.0, 9: 10.0}  # for the progress display alone
@@ -27,7 +27,7 @@ _SECONDS_OTHERWISE = 20.0
 
 
 def crop(cloud: Cloud, ball: Ball | None) -> Cloud:
-    """What is in `ball`; without one, all but the far background, whose stray points would make the octree coarse.
+    """The points in `ball`; without a ball, all but the far background, which would make the octree coarse.
 
     Raises:
         ModelFailure: NO_DENSE_SURFACE.
@@ -48,14 +48,14 @@ def crop(cloud: Cloud, ball: Ball | None) -> Cloud:
 
 
 def thin(cloud: Cloud, octree_depth: int) -> tuple[Cloud, float]:
-    """About one point for each cell of the surface's octree, and the side of such a cell."""
+    """About one point for each cell of the octree, and the side of a cell."""
     centre = np.median(cloud.points, axis=0)
     radius = float(np.linalg.norm(cloud.points - centre, axis=1).max())
     size = radius / _VOXELS_ACROSS_RADIUS.get(octree_depth, _VOXELS_OTHERWISE)
     return voxel_downsample(cloud, size), size
 
 
-def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: Progress) -> Mesh:
+def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StageProgress) -> Mesh:
     """The surface through `cloud`; `scratch` is a folder for the files in between.
 
     Raises:
@@ -64,7 +64,7 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: Progres
     """
     points_path, mesh_path = scratch / "points.ply", scratch / "surface.ply"
     write_ply(points_path, cloud)
-    beside.run(
+    helper_process.run(
         "reconstruction_operator.models.photogrammetry.surface.poisson",
         [str(points_path), str(mesh_path), str(octree_depth), str(_TRIM), str(_THREADS)],
         log=scratch / "poisson.log",
@@ -83,7 +83,7 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: Progres
 
 
 def write_ply(path: Path, cloud: Cloud) -> None:
-    """Binary PLY with normals. A colour is there too (white), since COLMAP's reader wants one."""
+    """Writes a binary PLY with normals, and white as the colour that COLMAP's reader requires."""
     names = ("x", "y", "z", "nx", "ny", "nz")
     colours = ("red", "green", "blue")
     records = np.empty(len(cloud.points), dtype=[(name, "<f4") for name in names] + [(name, "u1") for name in colours])

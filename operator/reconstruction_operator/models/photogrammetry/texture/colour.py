@@ -1,4 +1,4 @@
-"""Which photos colour which part of the surface, and the colours of the vertices."""
+"""Colour: the weight of each photo at each vertex, and vertex colours."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from scipy.spatial import cKDTree
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
 _PHOTOS_PER_VERTEX = 3
-_GRAZING_COSINE = 0.15  # surfaces seen at a flatter angle than this are smeared
-_FRONTAL_POWER = 4  # how much a photo from straight ahead is preferred
-_BORDER = 0.06  # of the photo's size: towards its border a photo fades out, so that no seam shows
+_GRAZING_COSINE = 0.15  # at flatter angles the photo is smeared over the surface
+_FRONTAL_POWER = 4  # exponent of the cosine: prefers frontal photos
+_BORDER = 0.06  # of the photo's size: weights fade towards the border, to hide seams
 _UNSEEN_GREY = 128.0
 _REMAP_ROW = 16_384  # OpenCV's remap takes at most 32,767 columns
 
 
-def view_weights(mesh: Mesh, cameras: Sequence[Camera], caster: Caster, progress: Progress) -> Singles:
-    """(vertices, views): how much each view counts at each vertex: 0 if hidden; the best few of a vertex sum to 1."""
+def view_weights(mesh: Mesh, cameras: Sequence[Camera], caster: Caster, progress: StageProgress) -> Singles:
+    """(vertices, views): the weight of each view at each vertex: 0 if hidden; the best few of a vertex sum to 1."""
     normals = mesh.normals()
     weights = np.zeros((len(mesh.vertices), len(cameras)), dtype=np.float32)
     for index, camera in enumerate(cameras):
@@ -53,8 +53,10 @@ def _view_weight(points: Doubles, normals: Doubles, camera: Camera, caster: Cast
     return weight
 
 
-def vertex_colours(mesh: Mesh, views: Sequence[View], weights: Singles, progress: Progress) -> tuple[Singles, Mask]:
-    """(vertices, 3) RGB 0 to 255, and which vertices were seen. The others get the colour of the nearest seen one."""
+def vertex_colours(
+    mesh: Mesh, views: Sequence[View], weights: Singles, progress: StageProgress
+) -> tuple[Singles, Mask]:
+    """(vertices, 3) RGB 0 to 255, and (vertices,) which are seen. Unseen ones get the colour of the nearest seen one."""
     colours = np.zeros((len(mesh.vertices), 3), dtype=np.float32)
     for index, view in enumerate(views):
         used = np.flatnonzero(weights[:, index])

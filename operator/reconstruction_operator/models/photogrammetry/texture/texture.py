@@ -1,7 +1,7 @@
-"""A texture for a mesh: an atlas of flat charts (xatlas), each texel coloured from the photos that see it best.
+"""Texture: an atlas of flat charts (xatlas), each texel coloured from the photos that see it best.
 
-The photos' weights are those of the three vertices, blended across the triangle: they change smoothly, so that no
-seam shows where one photo takes over from another.
+The weights of the photos are interpolated between the three vertices of a triangle. They change smoothly, so that no
+seam is visible between photos.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry import beside, parallel
+from reconstruction_operator.models.photogrammetry import helper_process, parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indices, Integers, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.texture.colour import sample
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _SECONDS_PER_FACE = 2e-4  # for the progress display alone
-_SMALLEST_SHARE = np.float32(1e-12)  # instead of 0, to divide by
-_TEXELS_AT_ONCE = 1_000_000  # bounds the memory for what is computed in double precision
+_SMALLEST_SHARE = np.float32(1e-12)  # avoids a division by 0
+_TEXELS_AT_ONCE = 1_000_000  # bounds the memory of double-precision intermediates
 _UNDEFINED_AREA = 1e-12
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Atlas:
-    """The mesh cut open: vertices on seams are there twice."""
+    """The mesh cut along seams: vertices on seams are duplicated."""
 
     mesh: Mesh
-    original: Integers  # (n,): which vertex of the uncut mesh each vertex was
+    original: Integers  # (n,): index of each vertex in the uncut mesh
     uv: Doubles  # (n, 2): 0 to 1, origin at the upper left
 
 
@@ -47,8 +47,8 @@ class Texels:
     weights: Singles  # (t, 3): barycentric, of the face's vertices
 
 
-def unwrap(mesh: Mesh, size: int, scratch: Path, progress: Progress) -> Atlas:
-    """Lays the triangles of `mesh` out flat on a texture of `size` px; `scratch` is for files in between."""
+def unwrap(mesh: Mesh, size: int, scratch: Path, progress: StageProgress) -> Atlas:
+    """Unwraps `mesh` onto a square texture of `size` px; `scratch` is a folder for intermediate files."""
     given, made = scratch / "mesh.npz", scratch / "atlas.npz"
     np.savez(
         given,
@@ -56,7 +56,7 @@ def unwrap(mesh: Mesh, size: int, scratch: Path, progress: Progress) -> Atlas:
         faces=mesh.faces.astype(np.uint32),
         normals=mesh.normals().astype(np.float32),
     )
-    beside.run(
+    helper_process.run(
         "reconstruction_operator.models.photogrammetry.texture.unwrapping",
         [str(given), str(made), str(size)],
         log=scratch / "unwrapping.log",
@@ -71,7 +71,7 @@ def unwrap(mesh: Mesh, size: int, scratch: Path, progress: Progress) -> Atlas:
 
 
 def rasterise(atlas: Atlas, size: int) -> Texels:
-    """Which triangle covers which texel of a square texture of `size` px."""
+    """The triangle and barycentric weights of each covered texel of a square texture of `size` px."""
     owner = np.full((size, size), -1, dtype=np.int32)
     corners = atlas.uv[atlas.mesh.faces] * size - 0.5  # texel centres at whole numbers
     fixed = np.rint(corners * (1 << _SUBTEXEL_BITS)).astype(np.int32)
@@ -95,12 +95,12 @@ def bake(
     *,
     size: int,
     threads: int,
-    progress: Progress,
+    progress: StageProgress,
 ) -> tuple[Pixels, float]:
-    """The texture (size, size, 3) RGB, and the share of its used texels that a photo shows.
+    """The texture (size, size, 3) RGB, and the share of its used texels that photos cover (0 to 1).
 
-    `weights` (vertices of the uncut mesh, views) and `colours` (vertices of the uncut mesh, 3), which fill in where
-    no photo sees the surface.
+    `weights` is (vertices of the uncut mesh, views). `colours` (vertices of the uncut mesh, 3) fill in where no photo
+    sees the surface.
     """
     progress(0.0, "laying out the texture")
     texels = rasterise(atlas, size)
@@ -140,7 +140,7 @@ def bake(
 
 
 def fill_gaps(texture: Pixels, known: Pixels) -> Pixels:
-    """Colours between the charts, so that smaller mip levels do not bleed black: from ever coarser averages."""
+    """Fills the gaps between charts from ever coarser averages, so that smaller mip levels do not bleed black."""
     colour, share = (texture * known[:, :, None]).astype(np.float32), known.astype(np.float32)
     levels: list[tuple[Singles, Singles]] = []
     while min(share.shape) > 1:
@@ -167,7 +167,7 @@ def _resized(image: Singles, size: tuple[int, int], interpolation: int) -> Singl
 
 
 def _barycentric(points: Doubles, triangles: Doubles) -> Doubles:
-    """(t, 3): weights of the corners of `triangles` (t, 3, 2) at `points` (t, 2); on the border for points outside."""
+    """(t, 3): weights of the corners of `triangles` (t, 3, 2) at `points` (t, 2); clamped to the border for points outside."""
     first, second, third = triangles[:, 0], triangles[:, 1], triangles[:, 2]
 
     def doubled_area(a: Doubles, b: Doubles, c: Doubles) -> Doubles:

@@ -1,4 +1,4 @@
-"""`python -m ...unwrapping MESH.npz ATLAS.npz SIZE`: xatlas on a mesh, run by `texture`."""
+"""Unwrapping program: `python -m ...unwrapping MESH.npz ATLAS.npz SIZE`, run by `texture`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PADDING_TEXELS = 4
 def main(mesh: str, atlas: str, size: str) -> None:
     """Reads vertices, faces and normals from `mesh`; writes original vertex numbers, faces and uv to `atlas`."""
     charts = xatlas.ChartOptions()
-    charts.max_iterations = 1  # more rounds give slightly better charts and take as long again each
+    charts.max_iterations = 1  # each further round takes as long again, for slightly better charts
     packing = xatlas.PackOptions()
     packing.resolution = int(size)
     packing.padding = _PADDING_TEXELS

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import depthmaps, planesweep
+from reconstruction_operator.models.photogrammetry.dense import aggregation, depthmaps, planesweep
 from reconstruction_operator.models.photogrammetry.dense.planesweep import COST_SCALE, GreyView
-from reconstruction_operator.models.photogrammetry.sparse import aggregation
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 INTRINSICS = np.array([[120.0, 0.0, 39.5], [0.0, 120.0, 29.5], [0.0, 0.0, 1.0]])
@@ -42,13 +41,13 @@ def test_a_wall_is_found_at_its_depth() -> None:
     assert np.median(np.abs(middle[middle > 0] - WALL_DEPTH)) < 0.02
 
 
-def test_a_plane_out_of_sight_of_all_neighbours_costs_more_than_no_relation() -> None:
+def test_plane_unseen_by_all_sources_costs_more_than_uncorrelated() -> None:
     far_away = photo_of_the_wall(50.0)
     costs, _ = planesweep.costs(photo_of_the_wall(0.0), [far_away, far_away], np.array([0.5]))
     assert (costs > COST_SCALE).all()
 
 
-def test_one_occluded_neighbour_does_no_harm() -> None:
+def test_one_occluded_source_has_no_influence() -> None:
     inverse = np.array([1 / WALL_DEPTH])
     occluded = GreyView(np.zeros((60, 80), np.float32), photo_of_the_wall(0.0).camera)
     good = [photo_of_the_wall(-0.1), photo_of_the_wall(0.1)]
@@ -69,44 +68,7 @@ def test_a_flat_photo_has_no_depth() -> None:
     assert not depthmaps.choose_depths(costs, costs, variance, inverse).any()
 
 
-@pytest.mark.parametrize("diagonals", [False, True])
-def test_aggregation_overrules_a_pixel_that_disagrees_with_all_around_it(diagonals: bool) -> None:
-    costs = np.full((9, 11, 8), 500, np.uint16)
-    costs[:, :, 3] = 100
-    costs[4, 5] = 500
-    costs[4, 5, 7] = 60  # noise
-    total = aggregation.aggregate(costs, np.zeros((9, 11), np.float32), diagonals=diagonals)
-    assert (total.argmin(axis=2) == 3).all()
-
-
-def test_aggregation_keeps_a_step_in_depth_that_the_photo_shows() -> None:
-    costs = np.full((10, 20, 8), 400, np.uint16)
-    costs[:, :10, 1] = 0
-    costs[:, 10:, 6] = 0
-    grey = np.zeros((10, 20), np.float32)
-    grey[:, 10:] = 1.0
-    best = aggregation.aggregate(costs, grey, diagonals=True).argmin(axis=2)
-    assert (best[:, :10] == 1).all()
-    assert (best[:, 10:] == 6).all()
-
-
-def test_aggregation_of_one_row_is_the_cheapest_way_along_it() -> None:
-    costs = np.array([[[10, 300, 300], [300, 20, 300]]], np.uint16)  # one row, two columns, three planes
-    total = aggregation.aggregate(costs, np.zeros((1, 2), np.float32), diagonals=False)
-    # Up and down there is nothing to add: twice the own cost. From the left, 20 + a small step (60) at plane 1; from the
-    # right, the first pixel starts there.
-    assert total[0, 1, 1] == 2 * 20 + 20 + (20 + 60)
-
-
-def test_the_depth_between_two_planes_comes_from_a_parabola() -> None:
-    inverse = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
-    exact = 0.33
-    total = np.rint(40_000 * (inverse - exact) ** 2).astype(np.uint16).reshape(1, 1, 5)
-    depths = depthmaps.choose_depths(np.zeros_like(total), total, np.ones((1, 1), np.float32), inverse)
-    assert depths[0, 0] == pytest.approx(1 / exact, rel=1e-3)
-
-
-def test_a_sweep_says_how_many_planes_are_done() -> None:
+def test_sweep_reports_the_number_of_planes_done() -> None:
     swept: list[int] = []
     planesweep.costs(photo_of_the_wall(0.0), [photo_of_the_wall(0.1)], np.array([0.3, 0.4, 0.5]), swept.append)
     assert swept == [1, 2, 3]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.dense import views
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
@@ -33,13 +33,13 @@ def aligned(camera: Camera, name: str = "a.jpg", radial: float = 0.0, seen: int 
     )  # fmt: skip
 
 
-def test_neighbours_at_a_few_degrees_are_preferred_to_those_too_near_and_too_far() -> None:
+def test_sources_at_a_few_degrees_score_above_nearer_and_farther_ones() -> None:
     cameras = [at_angle(angle) for angle in (0, 1, 9, 60)]
     model = SparseModel(tuple(aligned(camera) for camera in cameras), POINTS, 0.5)
     assert views.choose_sources(model, cameras, 2)[0] == (2, 1)
 
 
-def test_photos_that_share_next_to_nothing_are_no_neighbours() -> None:
+def test_photos_with_few_common_points_are_no_sources() -> None:
     cameras = [at_angle(0), at_angle(9)]
     model = SparseModel((aligned(cameras[0]), aligned(cameras[1], seen=9)), POINTS, 0.5)
     assert views.choose_sources(model, cameras, 2) == [(), ()]
@@ -51,7 +51,7 @@ def test_the_range_of_depths_holds_what_the_photo_sees() -> None:
     assert far > 5.5
 
 
-def test_undistorted_photos_are_those_of_a_pinhole_camera(tmp_path: Path) -> None:
+def test_undistorted_photos_follow_the_pinhole_model(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     radial = -0.15
@@ -66,7 +66,7 @@ def test_undistorted_photos_are_those_of_a_pinhole_camera(tmp_path: Path) -> Non
 
     (view,) = views.make(
         model, tmp_path / "in", tmp_path / "out", sources=1, threads=1,
-        progress=Progress(nowhere, Step.RECONSTRUCT),
+        progress=StageProgress(nowhere, Step.RECONSTRUCT),
     )  # fmt: skip
 
     rows, columns = np.nonzero(view.image()[:, :, 0] > 200)

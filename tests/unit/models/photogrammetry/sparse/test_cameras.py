@@ -13,7 +13,7 @@ def camera(eye: tuple[float, float, float], target: tuple[float, float, float] =
     return looking_at(np.array(eye), np.array(target), UP, focal=500.0, size=401)
 
 
-def test_a_camera_stands_where_it_was_put_and_sees_its_target_in_the_middle() -> None:
+def test_looking_at_puts_the_target_in_the_middle() -> None:
     one = camera((1.0, 2.0, 3.0), (0.5, 0.0, 0.0))
     pixels, depth = one.project(np.array([[0.5, 0.0, 0.0]]))
     assert one.centre == pytest.approx([1.0, 2.0, 3.0])
@@ -21,7 +21,7 @@ def test_a_camera_stands_where_it_was_put_and_sees_its_target_in_the_middle() ->
     assert depth[0] == pytest.approx(np.linalg.norm([0.5, 2.0, 3.0]))
 
 
-def test_what_is_above_in_the_world_is_above_in_the_picture() -> None:
+def test_up_in_the_world_is_up_in_the_picture() -> None:
     pixels, _ = camera((0.0, 0.0, 5.0)).project(np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]))
     (x_above, y_above), (x_right, y_right) = pixels
     assert (x_above, y_right) == pytest.approx((200.0, 200.0))
@@ -46,7 +46,7 @@ def test_a_resized_camera_agrees_with_a_resized_picture() -> None:
     assert (small + 0.5) / 200 == pytest.approx((large + 0.5) / 401)
 
 
-def test_the_homography_of_a_plane_moves_its_points_from_one_photo_to_the_other() -> None:
+def test_plane_homography_maps_points_between_photos() -> None:
     reference, source = camera((0.0, 0.0, 5.0)), camera((1.0, 0.5, 4.0))
     pixels = np.array([[120.0, 150.0], [300.0, 210.0], [200.0, 200.0]])
     rays = reference.rays().reshape(401, 401, 3)

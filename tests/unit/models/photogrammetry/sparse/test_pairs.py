@@ -9,13 +9,13 @@ def names(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [3, 12, 60])
-def test_in_a_small_set_each_photo_meets_each_other_once(count: int) -> None:
+def test_small_set_gets_all_pairs_once(count: int) -> None:
     chosen = pairs.choose(names(count))
     assert len(chosen) == len(set(chosen)) == count * (count - 1) // 2
 
 
 @pytest.mark.parametrize("count", [61, 200])
-def test_a_large_set_is_compared_with_few_pairs_that_reach_everywhere(count: int) -> None:
+def test_large_set_gets_few_pairs_that_connect_all_photos(count: int) -> None:
     chosen = pairs.choose(names(count))
     assert len(chosen) == len(set(chosen)) == len({frozenset(pair) for pair in chosen})
     assert len(chosen) <= 15 * count
@@ -24,6 +24,6 @@ def test_a_large_set_is_compared_with_few_pairs_that_reach_everywhere(count: int
     assert max(apart) > count // 4
 
 
-def test_a_walk_around_an_object_ends_where_it_began() -> None:
+def test_pairs_close_the_ring_of_a_walk() -> None:
     chosen = pairs.choose(names(100))
     assert ("0000.jpg", "0099.jpg") in chosen

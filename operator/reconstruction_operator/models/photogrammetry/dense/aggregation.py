@@ -1,8 +1,8 @@
-"""Semi-global aggregation: a pixel's depth should be like its neighbours', unless the photo has an edge there.
+"""Semi-global aggregation: smooths depth between neighbouring pixels, except at edges of the photo.
 
-Hirschmueller 2008, "Stereo processing by semi-global matching and mutual information": along straight paths from all
-sides, the cost of a plane at a pixel is its own plus the cheapest way to come there from the pixel before, where
-a change by one plane costs a little and a jump costs more.
+Hirschmueller 2008, "Stereo processing by semi-global matching and mutual information". Along straight paths from all
+sides, the cost of a plane at a pixel is its own cost plus the cheapest transition from the previous pixel: a change by
+one plane costs little, a jump costs more.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _Array = TypeVar("_Array", Costs, Singles)
 
 _SMALL_STEP = 60  # cost of a change by one plane; units of planesweep.COST_SCALE
 _JUMP = 450  # cost of a larger change where the photo is flat
-_JUMP_AT_EDGE = 150  # the least it falls to at edges
-_EDGE_GREY = 0.04  # difference of grey (0 to 1) that halves the cost of a jump
+_JUMP_AT_EDGE = 150  # lower bound at edges
+_EDGE_GREY = 0.04  # grey difference (0 to 1) that halves the cost of a jump
 
 
 def aggregate(costs: Costs, grey: Singles, *, diagonals: bool) -> Costs:
@@ -40,7 +40,7 @@ def aggregate(costs: Costs, grey: Singles, *, diagonals: bool) -> Costs:
 
 
 def _along_columns(costs: Costs, grey: Singles, total: Costs, *, shift: int, backwards: bool) -> None:
-    """Adds to `total` the paths that go down (or up) one row a step and `shift` columns to the side."""
+    """Adds to `total` the paths that move down (or up) one row and `shift` columns to the side at each step."""
     rows = range(len(costs))
     order = reversed(rows) if backwards else rows
     before: Costs | None = None

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.models.interface import Report, Step
-from reconstruction_operator.models.photogrammetry import beside
-from reconstruction_operator.models.photogrammetry.progress import Progress
+from reconstruction_operator.models.photogrammetry import helper_process
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 
 def nowhere(step: Step, fraction: float, message: str = "") -> None:
@@ -14,8 +14,8 @@ def nowhere(step: Step, fraction: float, message: str = "") -> None:
 
 
 def run(module: str, arguments: list[str], folder: Path, report: Report = nowhere) -> None:
-    progress = Progress(report, Step.RECONSTRUCT)
-    beside.run(module, arguments, log=folder / "log", progress=progress, expected_seconds=1.0, message="busy")
+    progress = StageProgress(report, Step.RECONSTRUCT)
+    helper_process.run(module, arguments, log=folder / "log", progress=progress, expected_seconds=1.0, message="busy")
 
 
 def module(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:

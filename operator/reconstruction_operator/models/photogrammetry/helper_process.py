@@ -1,6 +1,6 @@
-"""Native calls that hold the interpreter lock, in a process beside this one, so that progress goes on meanwhile.
+"""Helper process: runs a native call that holds the interpreter lock, so that progress reports continue.
 
-The process is of the same process group: who stops the run by its group stops it, too.
+The process belongs to the same process group: a signal to the group of the run ends it as well.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS, Progress, nearing_the_end
+from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS, StageProgress, nearing_the_end
 
-_TAIL_CHARACTERS = 2000  # of what a failed process said
+_TAIL_CHARACTERS = 2000  # of a failed process's output
 
 
 def run(
-    module: str, arguments: list[str], *, log: Path, progress: Progress, expected_seconds: float, message: str
+    module: str, arguments: list[str], *, log: Path, progress: StageProgress, expected_seconds: float, message: str
 ) -> None:
     """Runs `python -P -m module arguments`; its output goes to the file `log`.
 
     Raises:
-        MemoryError: it found no memory, or was killed, which is what the kernel does when memory runs out.
-        RuntimeError: it failed, with the end of its output.
+        MemoryError: The process ran out of memory, or was killed, as the kernel does when memory runs out.
+        RuntimeError: The process failed; the message has the end of its output.
 
     """
     with log.open("wb") as output:
@@ -40,10 +40,10 @@ def run(
     if process.returncode == -signal.SIGKILL:
         raise MemoryError(f"{module} was killed")
     if process.returncode != 0:
-        said = log.read_text(errors="replace")[-_TAIL_CHARACTERS:]
-        if "MemoryError" in said or "bad_alloc" in said:
-            raise MemoryError(said)
-        raise RuntimeError(f"{module} ended with status {process.returncode}: {said}")
+        output_tail = log.read_text(errors="replace")[-_TAIL_CHARACTERS:]
+        if "MemoryError" in output_tail or "bad_alloc" in output_tail:
+            raise MemoryError(output_tail)
+        raise RuntimeError(f"{module} ended with status {process.returncode}: {output_tail}")
     progress(1.0, message)
 
 

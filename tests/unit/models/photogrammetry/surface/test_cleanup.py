@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry.surface import cleanup
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+
+from tests.support.geometry import sheet, sphere
+
+
+def joined(first: Mesh, second: Mesh) -> Mesh:
+    return Mesh(
+        np.concatenate([first.vertices, second.vertices]),
+        np.concatenate([first.faces, second.faces + len(first.vertices)]),
+    )
+
+
+def test_surface_far_from_all_points_is_removed() -> None:
+    points = sheet().vertices[np.linalg.norm(sheet().vertices, axis=1) < 0.6]
+    kept = cleanup.without_extrapolation(sheet(), points, cell=0.05)
+    reach = np.linalg.norm(kept.vertices, axis=1).max()
+    assert 0.6 < reach < 0.6 + 4 * 0.05
+
+
+def test_a_hole_inside_the_points_stays_closed() -> None:
+    away = np.linalg.norm(sheet(81).vertices, axis=1)
+    kept = cleanup.without_extrapolation(sheet(81), sheet(81).vertices[(away > 0.3) & (away < 0.8)], cell=0.02)
+    assert np.linalg.norm(kept.vertices, axis=1).min() == pytest.approx(0.0, abs=1e-9)
+    assert np.linalg.norm(kept.vertices, axis=1).max() < 0.9
+
+
+def test_tiny_island_is_removed() -> None:
+    cleaned = cleanup.without_islands(joined(sphere(4), sphere(0, radius=0.1)))
+    assert len(cleaned.faces) == len(sphere(4).faces)
+
+
+def test_smoothing_removes_noise_and_keeps_the_size() -> None:
+    noise = 1 + np.random.default_rng(0).normal(0.0, 0.01, (len(sphere().vertices), 1))
+    rough = Mesh(sphere().vertices * noise, sphere().faces)
+    radii = np.linalg.norm(cleanup.smoothed(rough, 5).vertices, axis=1)
+    assert radii.std() < 0.005
+    assert radii.mean() == pytest.approx(1.0, abs=0.005)
+
+
+def test_smoothing_does_not_move_the_border() -> None:
+    border = np.abs(sheet().vertices).max(axis=1) == 1.0
+    assert cleanup.smoothed(sheet(), 3).vertices[border] == pytest.approx(sheet().vertices[border])
+
+
+def test_decimation_keeps_the_shape_with_fewer_faces() -> None:
+    reduced = cleanup.decimated(sphere(5), 2000)
+    assert 1500 < len(reduced.faces) <= 2000
+    assert np.linalg.norm(reduced.vertices, axis=1) == pytest.approx(np.ones(len(reduced.vertices)), abs=0.02)
+
+
+def test_a_mesh_that_is_small_enough_is_not_decimated() -> None:
+    assert len(cleanup.decimated(sphere(2), 2000).faces) == len(sphere(2).faces)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.texture import colour
+
+from tests.support.geometry import BLUE, QUIET, RED, sphere
+
+
+def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View]) -> None:
+    weights = colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
+    colours, seen = colour.vertex_colours(sphere(), photographed, weights, QUIET)
+    x, _, z = sphere().vertices.T
+    assert seen[z > 0.5].all()
+    assert not seen[z < -0.9].any()
+    assert colours[seen & (x < -0.15)] == pytest.approx(np.tile(RED, (int((seen & (x < -0.15)).sum()), 1)), abs=8)
+    assert colours[seen & (x > 0.15)] == pytest.approx(np.tile(BLUE, (int((seen & (x > 0.15)).sum()), 1)), abs=8)
+
+
+def test_unseen_vertices_take_the_nearest_seen_colour(photographed: list[View]) -> None:
+    weights = colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
+    colours, _ = colour.vertex_colours(sphere(), photographed, weights, QUIET)
+    behind = (sphere().vertices[:, 2] < -0.5) & (sphere().vertices[:, 0] < -0.5)
+    assert colours[behind] == pytest.approx(np.tile(RED, (int(behind.sum()), 1)), abs=8)
+
+
+def test_view_weights_of_a_vertex_sum_to_one_over_its_best_photos(photographed: list[View]) -> None:
+    weights = colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
+    sums = weights.sum(axis=1)
+    assert sums[sums > 0] == pytest.approx(1.0)
+    assert (weights > 0).sum(axis=1).max() == 3
+
+
+def test_sample_interpolates_between_pixels() -> None:
+    picture = np.zeros((2, 2, 3), np.uint8)
+    picture[:, 1] = 100
+    assert colour.sample(picture, np.array([[0.0, 0.0], [0.25, 1.0], [1.0, 0.5]]))[:, 0] == pytest.approx(
+        [0, 25, 100], abs=2
+    )
+    assert colour.sample(picture, np.zeros((0, 2))).shape == (0, 3)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.texture import colour, texture
+from reconstruction_operator.models.photogrammetry.texture.texture import Atlas
+
+from tests.support.geometry import BLUE, QUIET, RED, sphere
+
+
+def test_a_texture_shows_what_the_photos_show(photographed: list[View], tmp_path: Path) -> None:
+    mesh = sphere(3)
+    weights = colour.view_weights(mesh, [view.camera for view in photographed], Caster(mesh), QUIET)
+    colours, _ = colour.vertex_colours(mesh, photographed, weights, QUIET)
+    atlas = texture.unwrap(mesh, 256, tmp_path, QUIET)
+
+    picture, coverage = texture.bake(atlas, photographed, weights, colours, size=256, threads=2, progress=QUIET)
+
+    assert 0.5 < coverage < 0.9
+    at_vertices = colour.sample(picture, atlas.uv * 256 - 0.5)
+    front = atlas.mesh.vertices[:, 2] > 0.3
+    left, right = front & (atlas.mesh.vertices[:, 0] < -0.3), front & (atlas.mesh.vertices[:, 0] > 0.3)
+    assert np.median(at_vertices[left], axis=0) == pytest.approx(RED, abs=10)
+    assert np.median(at_vertices[right], axis=0) == pytest.approx(BLUE, abs=10)
+
+
+def test_each_texel_lies_on_its_triangle() -> None:
+    corners = np.array([[0.1, 0.1], [0.9, 0.1], [0.1, 0.9]])
+    triangle = Mesh(np.eye(3), np.array([[0, 1, 2]]))
+    texels = texture.rasterise(Atlas(triangle, np.arange(3), corners), 64)
+    centres = np.stack([texels.column + 0.5, texels.row + 0.5], axis=1) / 64
+    assert 0.32 * 64**2 * 0.95 < len(centres) < 0.32 * 64**2 * 1.15
+    assert texels.weights @ corners == pytest.approx(centres, abs=1.0 / 64)
+
+
+def test_gaps_between_charts_take_the_colours_around_them() -> None:
+    picture, known = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+    picture[:, :20] = 200
+    known[:, :20] = 1
+    filled = texture.fill_gaps(picture, known)
+    assert (filled == 200).all()
