@@ -21,8 +21,8 @@ from collections.abc import Callable
 import psutil
 
 from devcluster import Cluster, Redis, wait_until
-from devcluster.jobs import Jobs
-from devcluster.system import REPOSITORY, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import REPOSITORY, System
 
 _ROW = "{:<64} {:>7} {:>7} {:>7} {:>7}"
 _CHILD = "reconstruction_operator.models.child"

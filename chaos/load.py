@@ -17,9 +17,9 @@ from typing import Any
 
 from chaos import clock
 from chaos.watcher import Watcher
-from devcluster.api import Api
 from devcluster.errors import RefusedError
-from devcluster.system import GROUP
+from devcluster.harness.system import GROUP
+from devcluster.servers.api import Api
 
 _LOOK_SECONDS = 0.1
 _USERS = 6  # who speak to the API server at a time: on a busy machine an answer takes a while

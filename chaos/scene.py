@@ -23,10 +23,10 @@ from PIL import Image
 
 from chaos.proxies import ApiProxy, Network, TcpProxy
 from devcluster import Cluster, DevclusterError, Redis, wait_until
-from devcluster.kubeconfigs import kubeconfig, token_user, write_kubeconfig
-from devcluster.processes import Process
-from devcluster.replicas import Replica
-from devcluster.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
+from devcluster.harness.replicas import Replica
+from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
+from devcluster.servers.kubeconfigs import kubeconfig, token_user, write_kubeconfig
+from devcluster.servers.processes import Process
 
 OPERATORS = ("operator-a", "operator-b")
 WORKERS = ("worker-a", "worker-b", "worker-c")

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from demo.places import Places
-from devcluster.pids import start_mark
+from devcluster.servers.pids import start_mark
 from devcluster.waiting import wait_until
 
 _STOP_SECONDS = 180.0  # jobs in a user's cluster are deleted first

@@ -22,10 +22,10 @@ from demo.display import Display
 from demo.kubectl import Kubectl, KubectlError
 from demo.places import CHECKOUT, Places
 from devcluster import Cluster, DevclusterError, Redis
-from devcluster.processes import Process
-from devcluster.programs import programs
-from devcluster.system import System
-from devcluster.toolchain import redis_server
+from devcluster.harness.system import System
+from devcluster.programs.control_plane import programs
+from devcluster.programs.toolchain import redis_server
+from devcluster.servers.processes import Process
 from devcluster.waiting import wait_until
 
 _CRD = "crd/reconstructionjobs.reconstruction.dev"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from devcluster import standing
 from devcluster.errors import DevclusterError
 from devcluster.node import cli as node_commands
-from devcluster.programs import programs
+from devcluster.programs.control_plane import programs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

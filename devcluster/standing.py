@@ -20,15 +20,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from devcluster.cluster import Cluster
 from devcluster.errors import DevclusterError
 from devcluster.folders import runs_folder
-from devcluster.pids import start_mark
 from devcluster.private_files import write_private
-from devcluster.programs import programs
-from devcluster.redis_server import Redis
-from devcluster.runs import sweep
-from devcluster.toolchain import redis_server
+from devcluster.programs.control_plane import programs
+from devcluster.programs.toolchain import redis_server
+from devcluster.servers.cluster import Cluster
+from devcluster.servers.pids import start_mark
+from devcluster.servers.redis import Redis
+from devcluster.servers.runs import sweep
 from devcluster.waiting import wait_until
 
 if TYPE_CHECKING:

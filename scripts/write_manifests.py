@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from devcluster.helm import helm
+from devcluster.programs.helm import helm
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CHART = CHECKOUT / "charts" / "reconstruction-operator"

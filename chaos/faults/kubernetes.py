@@ -10,7 +10,7 @@ from chaos.faults.table import PATIENCE_SECONDS, Context, Heal, fault, nothing
 from chaos.proxies import Refusal
 from devcluster import wait_until
 from devcluster.errors import RefusedError
-from devcluster.system import JOBS, REPOSITORY
+from devcluster.harness.system import JOBS, REPOSITORY
 
 _NAMESPACES = "/api/v1/namespaces"
 _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"

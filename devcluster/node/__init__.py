@@ -1,7 +1,7 @@
 """A real node for a laptop and for `make e2e`: kubelet and containerd beside a control plane, in namespaces of their own.
 
 Root on Linux, and no Docker: what runs containers comes from Debian (`packages`), the node's programs are built once from
-released Go modules (`main.go` beside this file), images are built by buildah on a base that debootstrap makes (`images`).
+released Go modules (`programs/go/node`), images are built by buildah on a base that debootstrap makes (`images`).
 By hand: `python -m devcluster node start`.
 
     with Node() as node:

@@ -18,8 +18,8 @@ from typing import Any, Self
 
 from devcluster.errors import CommandError
 from devcluster.node.packages import IMAGE_NEEDS, ensure
-from devcluster.processes import Process
-from devcluster.runs import Run
+from devcluster.servers.processes import Process
+from devcluster.servers.runs import Run
 
 _COMMAND_SECONDS = 300.0
 _TMP = "/tmp"  # noqa: S108 -- inside, and the container's own

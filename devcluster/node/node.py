@@ -1,7 +1,7 @@
 """A node with its control plane, for as long as a `with` block.
 
 One process holds the namespaces: when it ends, by whatever way, the kernel takes every other process, every mount and every
-link with it. A guard ends it when the launcher is gone (`devcluster.guard`). What remains are cgroups and the run's folder:
+link with it. A guard ends it when the launcher is gone (`devcluster.servers.guard`). What remains are cgroups and the run's folder:
 `stop` removes them, and where nobody stopped, the next node of the same number and the next run do.
 """
 
@@ -18,18 +18,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from devcluster import runs
-from devcluster.building import NODE, built
-from devcluster.certificates import Authority, signing_key
 from devcluster.errors import CommandError, DevclusterError
 from devcluster.folders import runs_folder
-from devcluster.kubeconfigs import certificate_user, kubeconfig, write_kubeconfig
 from devcluster.node import arguments, cgroups, configuration, images
 from devcluster.node.addresses import NODE_NAME, NUMBERS, Addresses
 from devcluster.node.packages import NODE_NEEDS, ensure
-from devcluster.processes import Process
-from devcluster.programs import programs
-from devcluster.runs import Run
+from devcluster.programs.building import NODE, built
+from devcluster.programs.control_plane import programs
+from devcluster.servers import runs
+from devcluster.servers.certificates import Authority, signing_key
+from devcluster.servers.kubeconfigs import certificate_user, kubeconfig, write_kubeconfig
+from devcluster.servers.processes import Process
+from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
 
 _CONF = "/var/lib/kubernetes"  # inside; outside it lies below the run's folder

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from devcluster.errors import MissingToolError
 from devcluster.folders import cache_folder
-from devcluster.runs import locked
+from devcluster.servers.runs import locked
 
 _APT_SECONDS = 900.0  # half a minute; a loaded machine with a slow mirror may need many times that
 

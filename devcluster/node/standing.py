@@ -18,15 +18,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from devcluster.building import NODE, built
 from devcluster.errors import DevclusterError
 from devcluster.folders import runs_folder
 from devcluster.node import images
 from devcluster.node.node import Node, sweep
 from devcluster.node.packages import NODE_NEEDS, ensure
-from devcluster.pids import start_mark
 from devcluster.private_files import write_private
-from devcluster.programs import programs
+from devcluster.programs.building import NODE, built
+from devcluster.programs.control_plane import programs
+from devcluster.servers.pids import start_mark
 from devcluster.waiting import wait_until
 
 _LOOK_SECONDS = 2.0  # between two looks whether it still runs

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from devcluster import wait_until
-from devcluster.helm import helm
 from devcluster.node import Node, images
 from devcluster.node.packages import NODE_NEEDS, ensure
-from devcluster.programs import programs
+from devcluster.programs.control_plane import programs
+from devcluster.programs.helm import helm
 
 HERE = Path(__file__).parent
 EXAMPLES = images.CHECKOUT / "manifests/examples"

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from devcluster import Cluster, Redis, wait_until
+from devcluster.harness.system import OPERATOR_NAMESPACE, System
 from devcluster.node import images
 from devcluster.node.bundles import Bundle
-from devcluster.ports import free_ports
-from devcluster.runs import Run
-from devcluster.system import OPERATOR_NAMESPACE, System
+from devcluster.servers.ports import free_ports
+from devcluster.servers.runs import Run
 
 TARGETS = pytest.mark.parametrize("target", sorted(images.TARGETS))
 COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "cpp", "as", "ld", "make", "go", "rustc")

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from devcluster import Cluster, Redis, wait_until
-from devcluster.jobs import Jobs
-from devcluster.k9s import K9s, build
-from devcluster.programs import programs
-from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.k9s import K9s
+from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.programs.control_plane import programs
+from devcluster.programs.k9s import build
 
 pytestmark = pytest.mark.timeout(3600)  # the first test builds k9s, unless it is there
 

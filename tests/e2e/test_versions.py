@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from devcluster import wait_until
-from devcluster.certificates import Authority
 from devcluster.node import Node, images
+from devcluster.servers.certificates import Authority
 
 HERE = Path(__file__).parent
 CHART = images.CHECKOUT / "charts/reconstruction-operator"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import devcluster
-from devcluster.programs import programs
+from devcluster.programs.control_plane import programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

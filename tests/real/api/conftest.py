@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devcluster import Cluster, wait_until
-from devcluster.kubectl import Kubectl
+from devcluster.harness.kubectl import Kubectl
 from tests.support.paths import CHECKOUT
 
 _NAMESPACE = "test-api"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from devcluster.kubectl import Kubectl
+from devcluster.harness.kubectl import Kubectl
 from tests.support.paths import DATA
 
 pytestmark = pytest.mark.real

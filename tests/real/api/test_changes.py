@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from devcluster.kubectl import Kubectl
+from devcluster.harness.kubectl import Kubectl
 
 pytestmark = pytest.mark.real
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from devcluster.kubectl import Kubectl
+from devcluster.harness.kubectl import Kubectl
 from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from devcluster import Cluster, RefusedError
-from devcluster.api import Api
-from devcluster.kubectl import Kubectl
+from devcluster.harness.kubectl import Kubectl
+from devcluster.servers.api import Api
 
 pytestmark = pytest.mark.real
 

@@ -11,7 +11,7 @@ import pytest
 from reconstruction_operator.api.crd import schema
 
 from devcluster import Cluster
-from devcluster.kubectl import Kubectl
+from devcluster.harness.kubectl import Kubectl
 
 pytestmark = pytest.mark.real
 

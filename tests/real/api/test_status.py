@@ -20,7 +20,7 @@ from reconstruction_operator.api.status import (
     Status,
 )
 
-from devcluster.kubectl import Kubectl
+from devcluster.harness.kubectl import Kubectl
 
 pytestmark = pytest.mark.real
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devcluster.kubectl import Kubectl
+from devcluster.harness.kubectl import Kubectl
 
 pytestmark = pytest.mark.real
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from devcluster import Redis
-from devcluster.helm import helm
-from devcluster.system import QUICK_SETTINGS, System
+from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
 from tests.support.paths import CHECKOUT
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.helm import helm
+from devcluster.programs.helm import helm
 from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real

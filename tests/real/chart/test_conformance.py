@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.conformance import KUBERNETES_NEWEST, KUBERNETES_OLDEST, kubeconform
-from devcluster.conformance.released import Files
-from devcluster.helm import helm
-from devcluster.programs import programs
+from devcluster.programs.conformance import KUBERNETES_NEWEST, KUBERNETES_OLDEST, kubeconform
+from devcluster.programs.conformance.released import Files
+from devcluster.programs.control_plane import programs
+from devcluster.programs.helm import helm
 from tests.support.paths import CHECKOUT
 
 # The first test builds kubeconform and downloads two modules: half a minute, once.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devcluster import Cluster
-from devcluster.conformance import KEDA_CRDS, MONITORING_CRDS
+from devcluster.programs.conformance import KEDA_CRDS, MONITORING_CRDS
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from devcluster import Cluster
-from devcluster.helm import helm
+from devcluster.programs.helm import helm
 from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real

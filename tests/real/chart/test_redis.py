@@ -13,8 +13,8 @@ import pytest
 import redis
 import yaml
 
-from devcluster.helm import helm
-from devcluster.toolchain import redis_server
+from devcluster.programs.helm import helm
+from devcluster.programs.toolchain import redis_server
 from devcluster.waiting import wait_until
 from tests.support.paths import CHECKOUT
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from devcluster import Cluster, Redis
-from devcluster.jobs import Jobs
-from devcluster.replicas import Lease
-from devcluster.system import QUICK_SETTINGS, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.replicas import Lease
+from devcluster.harness.system import QUICK_SETTINGS, System
 
 
 @pytest.fixture

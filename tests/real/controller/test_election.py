@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from devcluster.jobs import Jobs
-from devcluster.replicas import Lease, Replica
-from devcluster.system import System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.replicas import Lease, Replica
+from devcluster.harness.system import System
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 

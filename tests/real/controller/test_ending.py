@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from devcluster import Cluster, Redis, ServerEndedError, wait_until
-from devcluster.jobs import Jobs
-from devcluster.processes import Process
-from devcluster.replicas import Replica
-from devcluster.system import QUICK_SETTINGS, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.replicas import Replica
+from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.servers.processes import Process
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 

@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from devcluster import Cluster, Redis, wait_until
-from devcluster.jobs import Jobs
-from devcluster.replicas import Lease, Replica
-from devcluster.system import System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.replicas import Lease, Replica
+from devcluster.harness.system import System
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 

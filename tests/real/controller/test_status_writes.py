@@ -23,8 +23,8 @@ from reconstruction_operator.controller.loop.sweeper import list_keys
 from reconstruction_operator.planning.types import Event, Job
 
 from devcluster import Cluster
-from devcluster.jobs import Jobs
-from devcluster.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
 
 pytestmark = pytest.mark.real
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.prometheus_programs import prometheus_programs
-from devcluster.system import REPOSITORY
+from devcluster.harness.system import REPOSITORY
+from devcluster.programs.prometheus import prometheus_programs
 
 pytestmark = pytest.mark.real
 

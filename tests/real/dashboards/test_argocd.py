@@ -6,9 +6,9 @@ import runpy
 
 import pytest
 
-from devcluster.argocd import Customization
-from devcluster.jobs import Jobs
-from devcluster.system import REPOSITORY
+from devcluster.harness.argocd import Customization
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import REPOSITORY
 
 pytestmark = pytest.mark.real
 

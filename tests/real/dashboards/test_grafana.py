@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from devcluster import Cluster, Redis, wait_until
-from devcluster.jobs import Jobs
-from devcluster.ports import free_ports
-from devcluster.prometheus import Prometheus, Target
-from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.prometheus import Prometheus, Target
+from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.servers.ports import free_ports
 
 pytestmark = pytest.mark.real
 

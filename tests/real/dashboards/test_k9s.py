@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.jobs import Jobs
-from devcluster.programs import programs
-from devcluster.system import REPOSITORY
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import REPOSITORY
+from devcluster.programs.control_plane import programs
 
 pytestmark = pytest.mark.real
 

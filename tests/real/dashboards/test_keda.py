@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from devcluster import wait_until
-from devcluster.helm import helm
-from devcluster.jobs import Jobs
-from devcluster.prometheus import Prometheus, Target
-from devcluster.system import REPOSITORY, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.prometheus import Prometheus, Target
+from devcluster.harness.system import REPOSITORY, System
+from devcluster.programs.helm import helm
 
 pytestmark = pytest.mark.real
 

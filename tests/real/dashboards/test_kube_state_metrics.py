@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from devcluster.jobs import Jobs
-from devcluster.state_metrics import Sample, samples
-from devcluster.system import REPOSITORY
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.state_metrics import Sample, samples
+from devcluster.harness.system import REPOSITORY
 
 pytestmark = pytest.mark.real
 

@@ -9,9 +9,9 @@ import pytest
 from reconstruction_operator.contract.steps import STEPS
 
 from devcluster import Cluster, Redis, wait_until
-from devcluster.collector import Collector, Received
-from devcluster.jobs import Jobs
-from devcluster.system import QUICK_SETTINGS, System
+from devcluster.harness.collector import Collector, Received
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import QUICK_SETTINGS, System
 
 pytestmark = pytest.mark.real
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import building
-from devcluster.building import GoProgram
 from devcluster.errors import BuildError
-from devcluster.progress import Progress
+from devcluster.programs import building
+from devcluster.programs.building import GoProgram
+from devcluster.programs.progress import Progress
 
 
 @pytest.fixture

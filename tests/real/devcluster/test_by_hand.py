@@ -13,7 +13,7 @@ import redis
 
 import devcluster
 from devcluster import wait_until
-from devcluster.pids import start_mark
+from devcluster.servers.pids import start_mark
 
 _ROOT = Path(devcluster.__file__).parent.parent
 

@@ -10,7 +10,7 @@ import pytest
 
 import devcluster
 from devcluster import wait_until
-from devcluster.api import Api
+from devcluster.servers.api import Api
 
 
 def config_map(name: str, **metadata: object) -> dict[str, object]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from devcluster.errors import BuildError
-from devcluster.go_modules import GoModule
+from devcluster.programs.go_modules import GoModule
 
 # The smallest of those that are downloaded anyhow.
 MODULE = GoModule("sigs.k8s.io/yaml", "v1.6.0", "h1:G8fkbMSAFqgEFgh4b1wmtzDnioxFCUgTZhlbj5P9QYs=")

@@ -14,7 +14,7 @@ import pytest
 
 import devcluster
 from devcluster import wait_until
-from devcluster.pids import start_mark
+from devcluster.servers.pids import start_mark
 
 _ROOT = Path(devcluster.__file__).parent.parent
 _DEADLINE_SECONDS = 180.0  # each of the servers may take 25 s to be killed on a loaded machine

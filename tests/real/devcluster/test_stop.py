@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from devcluster import wait_until
-from devcluster.processes import Process
-from devcluster.runs import Run
+from devcluster.servers.processes import Process
+from devcluster.servers.runs import Run
 
 _PARENT = """
 import signal, subprocess, sys

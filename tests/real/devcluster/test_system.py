@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from devcluster import Cluster, Redis
-from devcluster.jobs import Jobs
-from devcluster.replicas import Lease
-from devcluster.system import QUICK_SETTINGS, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.replicas import Lease
+from devcluster.harness.system import QUICK_SETTINGS, System
 
 
 def test_neither_the_jobs_nor_the_lease_of_an_earlier_system_stay(

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from devcluster import Cluster, Redis
-from devcluster.jobs import Jobs, Seen, watch
-from devcluster.system import QUICK_SETTINGS, System
+from devcluster.harness.jobs import Jobs, Seen, watch
+from devcluster.harness.system import QUICK_SETTINGS, System
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from devcluster import Cluster, Redis, wait_until
-from devcluster.jobs import Jobs, Seen, phase
-from devcluster.system import System
+from devcluster.harness.jobs import Jobs, Seen, phase
+from devcluster.harness.system import System
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(600)]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from devcluster import Cluster, Redis, wait_until
-from devcluster.jobs import Jobs, phase
-from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.jobs import Jobs, phase
+from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(600)]
 

@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from devcluster import Cluster, Redis
-from devcluster.jobs import Jobs, Seen, watch
-from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.jobs import Jobs, Seen, watch
+from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 
 
 @pytest.fixture

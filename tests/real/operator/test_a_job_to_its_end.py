@@ -7,7 +7,7 @@ import json
 import pytest
 import redis
 
-from devcluster.jobs import Jobs, Seen, condition, is_true
+from devcluster.harness.jobs import Jobs, Seen, condition, is_true
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from devcluster import wait_until
-from devcluster.jobs import Jobs
+from devcluster.harness.jobs import Jobs
 
 pytestmark = pytest.mark.real
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devcluster.jobs import Jobs, Seen, condition, is_true
+from devcluster.harness.jobs import Jobs, Seen, condition, is_true
 
 pytestmark = pytest.mark.real
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from devcluster.jobs import Jobs, Seen
+from devcluster.harness.jobs import Jobs, Seen
 
 pytestmark = pytest.mark.real
 

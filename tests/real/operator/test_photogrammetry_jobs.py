@@ -10,8 +10,8 @@ import pytest
 import trimesh
 from PIL import Image, ImageStat
 
-from devcluster.jobs import Jobs, is_true
-from devcluster.system import REPOSITORY
+from devcluster.harness.jobs import Jobs, is_true
+from devcluster.harness.system import REPOSITORY
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devcluster.jobs import Jobs, condition, is_true
+from devcluster.harness.jobs import Jobs, condition, is_true
 
 pytestmark = pytest.mark.real
 

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from devcluster import CommandError
-from devcluster.jobs import Jobs, condition, is_true
+from devcluster.harness.jobs import Jobs, condition, is_true
 
 pytestmark = pytest.mark.real
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devcluster import Redis
-from devcluster.system import REPOSITORY
+from devcluster.harness.system import REPOSITORY
 
 ACL = REPOSITORY / "manifests" / "integrations" / "redis"
 

@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from devcluster import Cluster, Redis
-from devcluster.jobs import Jobs
-from devcluster.system import QUICK_SETTINGS, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import QUICK_SETTINGS, System
 from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
 

@@ -12,8 +12,8 @@ import pytest
 import redis
 
 from devcluster import Redis
-from devcluster.system import REPOSITORY
-from devcluster.toolchain import redis_server
+from devcluster.harness.system import REPOSITORY
+from devcluster.programs.toolchain import redis_server
 from tests.real.security.redis_users import rules
 
 pytestmark = pytest.mark.real

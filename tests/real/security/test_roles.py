@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from devcluster import Cluster
-from devcluster.helm import helm
+from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
 from tests.support.paths import CHECKOUT
 

@@ -19,9 +19,9 @@ import psutil
 import pytest
 
 from devcluster import Cluster, Redis
-from devcluster.certificates import Authority
-from devcluster.jobs import Jobs
-from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.servers.certificates import Authority
 from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from devcluster import Cluster, Redis
-from devcluster.jobs import Jobs
-from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 from devcluster.waiting import wait_until
 
 pytestmark = pytest.mark.real

@@ -25,8 +25,9 @@ from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import connections, results
 
-from devcluster import Redis, toolchain
-from devcluster.ports import free_ports
+from devcluster import Redis
+from devcluster.programs import toolchain
+from devcluster.servers.ports import free_ports
 from devcluster.waiting import wait_until
 from tests.support.settings import configure
 

@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from devcluster import Cluster, Redis, wait_until
-from devcluster.jobs import Jobs, phase
-from devcluster.processes import Process
-from devcluster.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.jobs import Jobs, phase
+from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.servers.processes import Process
 
 OLD = str(REPOSITORY / "tests" / "data" / "versions" / "reconstruction_operator-8f86b5e.zip")
 NEW = str(REPOSITORY / "operator")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from devcluster import Redis
-from devcluster.workers import Farm
+from devcluster.harness.workers import Farm
 
 
 @pytest.fixture(scope="module")

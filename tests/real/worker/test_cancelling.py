@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from devcluster import Redis, wait_until
-from devcluster.workers import Farm, is_gone
+from devcluster.harness.workers import Farm, is_gone
 
 pytestmark = pytest.mark.real
 

@@ -17,10 +17,10 @@ import redis
 import yaml
 
 from devcluster import wait_until
-from devcluster.ports import free_ports
-from devcluster.processes import Process
-from devcluster.runs import Run
-from devcluster.toolchain import redis_server
+from devcluster.programs.toolchain import redis_server
+from devcluster.servers.ports import free_ports
+from devcluster.servers.processes import Process
+from devcluster.servers.runs import Run
 from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real

@@ -12,7 +12,7 @@ from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome
 
 from devcluster import Redis, wait_until
-from devcluster.workers import Farm, is_gone
+from devcluster.harness.workers import Farm, is_gone
 
 pytestmark = pytest.mark.real
 

@@ -11,7 +11,7 @@ import pytest
 from celery.result import AsyncResult
 
 from devcluster import Redis
-from devcluster.workers import Farm
+from devcluster.harness.workers import Farm
 
 pytestmark = pytest.mark.real
 

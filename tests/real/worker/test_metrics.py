@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from reconstruction_operator.contract.steps import STEPS
 
 from devcluster import wait_until
-from devcluster.ports import free_ports
-from devcluster.workers import Farm
+from devcluster.harness.workers import Farm
+from devcluster.servers.ports import free_ports
 
 pytestmark = pytest.mark.real
 

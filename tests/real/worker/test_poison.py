@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from devcluster import Redis, wait_until
-from devcluster.workers import Farm
+from devcluster.harness.workers import Farm
 
 pytestmark = pytest.mark.real
 

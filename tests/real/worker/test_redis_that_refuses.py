@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from devcluster import wait_until
-from devcluster.processes import Process
-from devcluster.workers import Farm
+from devcluster.harness.workers import Farm
+from devcluster.servers.processes import Process
 
 pytestmark = pytest.mark.real
 

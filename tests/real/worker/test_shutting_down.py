@@ -15,7 +15,7 @@ from reconstruction_operator.state import calls, reads
 from reconstruction_operator.worker.lifecycle.watchdog import GRACE_SECONDS
 
 from devcluster import wait_until
-from devcluster.workers import Farm
+from devcluster.harness.workers import Farm
 
 pytestmark = pytest.mark.real
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.helm import helm
+from devcluster.programs.helm import helm
 from tests.support.paths import CHECKOUT
 
 CHART = CHECKOUT / "charts" / "reconstruction-operator"

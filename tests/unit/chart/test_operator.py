@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.helm import helm
+from devcluster.programs.helm import helm
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 Render = Callable[..., Objects]

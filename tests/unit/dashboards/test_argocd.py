@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.argocd import Customization
+from devcluster.harness.argocd import Customization
 from tests.support.paths import CHECKOUT
 
 FOLDER = CHECKOUT / runpy.run_path(str(CHECKOUT / "scripts" / "write_integrations.py"))["CUSTOMIZATION"]

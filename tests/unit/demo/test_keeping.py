@@ -9,7 +9,7 @@ import pytest
 
 from demo import keeping
 from demo.places import Places
-from devcluster.pids import start_mark
+from devcluster.servers.pids import start_mark
 from tests.support.paths import CHECKOUT
 
 # A demo that does nothing: it says that it is ready, is left alone, and tidies up when it is told to end.

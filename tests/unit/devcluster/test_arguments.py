@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import arguments
-from devcluster.arguments import Credentials, Ports, redis_configuration
-from devcluster.certificates import Pair
+from devcluster.servers import arguments
+from devcluster.servers.arguments import Credentials, Ports, redis_configuration
+from devcluster.servers.certificates import Pair
 
 PORTS = Ports(etcd=20001, etcd_peer=20002, apiserver=20003)
 CREDENTIALS = Credentials(

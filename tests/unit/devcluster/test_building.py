@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import building
-from devcluster.building import build_flags, cache_key, kubernetes_version, module_files
 from devcluster.errors import BuildError
+from devcluster.programs import building
+from devcluster.programs.building import build_flags, cache_key, kubernetes_version, module_files
 
 FILES = {"go.mod": b"module m", "go.sum": b"", "main.go": b"package main"}
 KEY = cache_key(FILES, ["-trimpath"], "linux-x86_64")

@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from devcluster.arguments import HOSTS
-from devcluster.certificates import Authority, Pair, signing_key
+from devcluster.servers.arguments import HOSTS
+from devcluster.servers.certificates import Authority, Pair, signing_key
 
 
 @pytest.fixture

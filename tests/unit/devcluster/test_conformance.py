@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster.conformance import schemas
+from devcluster.programs.conformance import schemas
 
 KIND = "x-kubernetes-group-version-kind"
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"

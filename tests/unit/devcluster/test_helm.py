@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devcluster import CommandError
-from devcluster.helm import helm, helm_program
+from devcluster.programs.helm import helm, helm_program
 
 
 def program(folder: Path, text: str) -> Path:

@@ -5,8 +5,8 @@ import json
 import stat
 from pathlib import Path
 
-from devcluster.certificates import Pair
-from devcluster.kubeconfigs import certificate_user, kubeconfig, token_user, write_kubeconfig
+from devcluster.servers.certificates import Pair
+from devcluster.servers.kubeconfigs import certificate_user, kubeconfig, token_user, write_kubeconfig
 
 
 def test_a_kubeconfig_has_one_cluster_one_user_and_one_context() -> None:

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from devcluster import progress
-from devcluster.progress import Progress, elapsed
+from devcluster.programs import progress
+from devcluster.programs.progress import Progress, elapsed
 from devcluster.waiting import wait_until
 
 

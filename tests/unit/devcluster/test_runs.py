@@ -11,8 +11,8 @@ import pytest
 
 from devcluster.errors import DevclusterError
 from devcluster.folders import runs_folder
-from devcluster.pids import start_mark
-from devcluster.runs import Run, sweep
+from devcluster.servers.pids import start_mark
+from devcluster.servers.runs import Run, sweep
 
 
 @pytest.fixture(autouse=True)

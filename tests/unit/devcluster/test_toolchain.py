@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import toolchain
 from devcluster.errors import BuildError, MissingToolError
-from devcluster.toolchain import is_new_enough, oldest_go, version_in
-from devcluster.wheels import unpacked
+from devcluster.programs import toolchain
+from devcluster.programs.toolchain import is_new_enough, oldest_go, version_in
+from devcluster.programs.wheels import unpacked
 
 
 def program(folder: Path, name: str, prints: str) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.telemetry import tracing
 from reconstruction_operator.telemetry.tracing import Place, Span
 
-from devcluster.collector import Collector
+from devcluster.harness.collector import Collector
 from tests.support.settings import configure
 
 UID = "0b7c4a9e-6a55-4f57-9d8e-1f2a3b4c5d6e"

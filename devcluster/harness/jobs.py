@@ -1,0 +1,217 @@
+"""ReconstructionJobs as a user handles them: create, look, patch, wait. For the tests, the benchmarks and the fault runs."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.watch import Watch
+from urllib3.exceptions import HTTPError
+
+from devcluster.errors import RefusedError
+from devcluster.harness.system import GROUP, REPOSITORY, System
+from devcluster.servers.cluster import Cluster
+
+_DEADLINE_SECONDS = 90.0  # generous: a guard against hanging, on a machine that others use
+
+
+def condition(job: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The condition of that type; empty where the operator has not been there yet."""
+    found = [one for one in job.get("status", {}).get("conditions", []) if one["type"] == kind]
+    return found[0] if found else {}
+
+
+def is_true(job: Mapping[str, Any], kind: str) -> bool:
+    """Whether that condition is true."""
+    return condition(job, kind).get("status") == "True"
+
+
+def phase(job: Mapping[str, Any]) -> str:
+    """The phase; empty where the operator has not been there yet."""
+    return str(job.get("status", {}).get("phase", ""))
+
+
+@dataclass
+class Jobs:
+    """ReconstructionJobs of one namespace, as a user with full rights handles them."""
+
+    system: System
+    namespace: str
+
+    @property
+    def _path(self) -> str:
+        return f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs"
+
+    def create(self, name: str | None = None, **spec: Any) -> str:
+        """A job; placeholder unless told otherwise. Returns its name."""
+        name = name or f"job-{uuid.uuid4().hex[:8]}"
+        wanted = {"modelType": "placeholder", "input": {"uri": f"file://{REPOSITORY}/tests/data/photos/berlin"}} | spec
+        body = {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": "ReconstructionJob",
+            "metadata": {"name": name},
+            "spec": wanted,
+        }
+        self.system.cluster.api.post(self._path, body)
+        return name
+
+    def get(self, name: str) -> dict[str, Any]:
+        """The object."""
+        found: dict[str, Any] = self.system.cluster.api.get(f"{self._path}/{name}")
+        return found
+
+    def delete(self, name: str) -> None:
+        """Delete the object, as `kubectl delete --wait=false`."""
+        self.system.cluster.api.delete(f"{self._path}/{name}")
+
+    def patch(self, name: str, **spec: Any) -> None:
+        """A merge patch of the spec; a refusal is a CommandError with the server's message."""
+        patch = json.dumps({"spec": spec})
+        self.system.cluster.kubectl("-n", self.namespace, "patch", "recon", name, "--type=merge", "-p", patch)
+
+    def request_cancel(self, name: str) -> None:
+        """Step one of a cancel."""
+        self.patch(name, cancelRequested=True)
+
+    def confirm_cancel(self, name: str) -> None:
+        """Step two of a cancel."""
+        self.patch(name, cancelConfirmed=True)
+
+    def wait(
+        self,
+        name: str,
+        what: str,
+        holds: Callable[[dict[str, Any]], bool],
+        *,
+        timeout_seconds: float = _DEADLINE_SECONDS,
+    ) -> dict[str, Any]:
+        """The job once it `holds`; the error says what it looked like instead, and what the operator logged last."""
+        deadline = time.monotonic() + timeout_seconds
+        job: dict[str, Any] = {}
+        while time.monotonic() < deadline:
+            try:
+                job = self.get(name)
+            except (RefusedError, OSError) as error:
+                job = {"error": str(error)}
+            else:
+                if holds(job):
+                    return job
+            time.sleep(0.05)
+        logs = "\n".join(f"--- {key}:\n{process.log_end()}" for key, process in self.system.processes.items())
+        raise AssertionError(f"{name}: not {what} within {timeout_seconds:g} s; it is {job.get('status', job)}\n{logs}")
+
+    def wait_phase(self, name: str, *phases: str, timeout_seconds: float = _DEADLINE_SECONDS) -> dict[str, Any]:
+        """The job once it is in one of these phases."""
+        return self.wait(name, f"in phase {phases}", lambda job: phase(job) in phases, timeout_seconds=timeout_seconds)
+
+    def wait_finished(self, name: str, *, timeout_seconds: float = _DEADLINE_SECONDS) -> dict[str, Any]:
+        """The job once it has ended, however."""
+        return self.wait(name, "finished", lambda job: is_true(job, "Finished"), timeout_seconds=timeout_seconds)
+
+    def wait_gone(self, name: str, *, timeout_seconds: float = _DEADLINE_SECONDS) -> None:
+        """Return when the object is gone."""
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            if not self.system.cluster.api.is_there(f"{self._path}/{name}"):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{name} is still there after {timeout_seconds:g} s: {self.get(name)}")
+
+    def events(self, name: str) -> list[tuple[str, str, str]]:
+        """(type, reason, note) of the job's Events, oldest first."""
+        found = self.system.cluster.api.get(f"/api/v1/namespaces/{self.namespace}/events")
+        mine = [one for one in found["items"] if one["involvedObject"].get("name") == name]
+        return [(one["type"], one["reason"], one.get("message", "")) for one in mine]
+
+    def wait_event(self, name: str, reason: str) -> tuple[str, str, str]:
+        """The first Event about the job with that reason: (type, reason, note)."""
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            for event in self.events(name):
+                if event[1] == reason:
+                    return event
+            time.sleep(0.1)
+        raise AssertionError(f"{name}: no Event {reason}; there are {self.events(name)}")
+
+    def folder(self, name: str) -> Path:
+        """The job's folder on the workers' volume."""
+        return self.system.jobs_dir / str(self.get(name)["metadata"]["uid"])
+
+    def kubectl(self, *arguments: str, check: bool = True, timeout_seconds: float = 120.0) -> str:
+        """Kubectl's output (both streams) in the namespace."""
+        done = self.system.cluster.kubectl(
+            "-n", self.namespace, *arguments, check=check, timeout_seconds=timeout_seconds
+        )
+        return done.stdout + done.stderr
+
+
+@dataclass
+class Seen:
+    """All versions of the jobs of a namespace that a watcher of the API saw."""
+
+    versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        """The versions of one job."""
+        return self.versions.get(name, [])
+
+    def steps(self, name: str) -> list[str]:
+        """The distinct steps, in the order in which they were first seen."""
+        named = (one.get("status", {}).get("progress", {}).get("step", "") for one in self.of(name))
+        return list(dict.fromkeys(step for step in named if step))
+
+    def positions(self, name: str) -> list[tuple[int, int]]:
+        """(attempt, percent) of each version."""
+        return [
+            (status.get("attempt", 0), status.get("progress", {}).get("percent", 0))
+            for status in (one.get("status", {}) for one in self.of(name))
+        ]
+
+    def assert_never_backwards(self, name: str) -> None:
+        """Raise AssertionError where progress or attempt fell."""
+        positions = self.positions(name)
+        if positions != sorted(positions):
+            raise AssertionError(f"(attempt, percent) of {name} fell: {positions}")
+
+
+def watch(cluster: Cluster, namespace: str) -> tuple[Seen, Callable[[], None]]:
+    """Collect what a watcher sees, in a thread, until the second value is called."""
+    seen = Seen()
+    api = client.CustomObjectsApi(config.new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call]
+    stopping = threading.Event()
+
+    def collect() -> None:
+        while not stopping.is_set():
+            try:
+                for event in Watch().stream(  # type: ignore[no-untyped-call]
+                    api.list_namespaced_custom_object,
+                    "reconstruction.dev",
+                    "v1alpha1",
+                    namespace,
+                    "reconstructionjobs",
+                    timeout_seconds=2,
+                ):
+                    body = event["object"]
+                    name = body.get("metadata", {}).get("name", "")
+                    versions = seen.versions.setdefault(name, [])
+                    if not versions or versions[-1] != body:
+                        versions.append(body)
+            except (ApiException, HTTPError, OSError):  # the server is away: a test does that on purpose
+                stopping.wait(0.2)
+
+    thread = threading.Thread(target=collect, daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        stopping.set()
+        thread.join(timeout=10)
+
+    return seen, stop

@@ -1,0 +1,72 @@
+"""Kubectl in one namespace, as a user types it: for tests of what the API server itself says, without an operator.
+
+`devcluster.harness.jobs` is for jobs that an operator runs; here a refusal is a result like any other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devcluster.servers.cluster import Cluster
+
+_API_VERSION = "reconstruction.dev/v1alpha1"
+_KIND = "ReconstructionJob"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What kubectl said."""
+
+    accepted: bool
+    text: str  # both streams
+
+
+@dataclass(frozen=True, slots=True)
+class Kubectl:
+    """Commands in one namespace, as an administrator or as whoever the kubeconfig says."""
+
+    cluster: Cluster
+    namespace: str
+    kubeconfig: Path | None = None
+
+    def __call__(self, *arguments: str | Path, text: str | None = None) -> Answer:
+        """Run one command; `text` is its standard input."""
+        done = self.cluster.kubectl(
+            "-n", self.namespace, *arguments, input=text, check=False, kubeconfig=self.kubeconfig
+        )
+        return Answer(done.returncode == 0, done.stdout + done.stderr)
+
+    def create(self, name: str = "job", **spec: Any) -> str:
+        """Make a job that must be admitted, with an input and what `spec` says. Returns its name."""
+        body = {
+            "apiVersion": _API_VERSION,
+            "kind": _KIND,
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {"input": {"uri": "file:///photos/banana"}} | spec,
+        }
+        self.cluster.kubectl("create", "-f", "-", input=json.dumps(body), kubeconfig=self.kubeconfig)
+        return name
+
+    def get(self, name: str) -> dict[str, Any]:
+        """Return the job as the API server has it."""
+        done = self.cluster.kubectl(
+            "-n", self.namespace, "get", "recon", name, "-o", "json", kubeconfig=self.kubeconfig
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def change(self, name: str, **spec: Any) -> Answer:
+        """Patch the spec, as a user does."""
+        return self.patch(name, {"spec": spec})
+
+    def report(self, name: str, **status: Any) -> Answer:
+        """Patch the status, as the operator does."""
+        return self.patch(name, {"status": status}, "--subresource=status")
+
+    def patch(self, name: str, body: Mapping[str, Any], *options: str) -> Answer:
+        """Send a JSON merge patch. It goes through standard input, since an argument is limited to 128 kB."""
+        return self("patch", "recon", name, "--type=merge", "--patch-file=/dev/stdin", *options, text=json.dumps(body))

@@ -1,0 +1,107 @@
+"""Operators seen from outside: what their probes and metrics say, and who holds the Lease."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from devcluster.errors import RefusedError
+from devcluster.harness.system import LEASE, System
+from devcluster.servers.cluster import Cluster
+from devcluster.waiting import wait_until
+
+_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One operator of a system, by its name there."""
+
+    system: System
+    name: str = "operator"
+
+    def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Status and JSON of `/healthz` or `/readyz`."""
+        status, text = self._read(path)
+        return status, json.loads(text)
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """The value of a metric with those labels, if there is one."""
+        inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+        head = re.escape(f"{name}{{{inside}}}" if labels else name)
+        found = re.search(rf"^{head} (\S+)$", self._read("/metrics")[1], re.MULTILINE)
+        return float(found[1]) if found else None
+
+    def wait_ready(self) -> None:
+        """Return when `/readyz` says that all is well."""
+        wait_until(lambda: self.get("/readyz")[0] == 200, f"{self.name} to be ready", seen=self._account)  # noqa: PLR2004  # OK
+
+    def wait_problem(self, check: str) -> str:
+        """What `/readyz` says is wrong with `check`, once it says so."""
+
+        def problem() -> str:
+            said = str(self.get("/readyz")[1]["checks"].get(check, "ok"))
+            return "" if said == "ok" else said
+
+        return wait_until(problem, f"{self.name} to say what is wrong with {check}", seen=self._account)
+
+    def wait_metric(self, name: str, value: float, **labels: str) -> None:
+        """Return when the metric has that value."""
+        wait_until(lambda: self.metric(name, **labels) == value, f"{name} to be {value:g}", seen=self._account)
+
+    def _read(self, path: str) -> tuple[int, str]:
+        address = f"http://127.0.0.1:{self.system.probe_ports[self.name]}{path}"
+        try:
+            with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.read().decode()
+
+    def _account(self) -> object:
+        try:
+            return self.get("/readyz"), self.get("/healthz"), self.system.processes[self.name].log_end()
+        except OSError as error:
+            return error, self.system.processes[self.name].log_end()
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who leads, as anybody sees it."""
+
+    cluster: Cluster
+
+    def spec(self) -> dict[str, Any]:
+        """The Lease's spec; empty if there is none."""
+        try:
+            found: dict[str, Any] = self.cluster.api.get(LEASE)["spec"]
+        except RefusedError:
+            return {}
+        return found
+
+    @property
+    def holder(self) -> str:
+        """Who holds it; empty: nobody."""
+        return str(self.spec().get("holderIdentity") or "")
+
+    @property
+    def transitions(self) -> int:
+        """The count that fences Redis."""
+        return int(self.spec().get("leaseTransitions") or 0)
+
+    def delete(self) -> None:
+        """Delete it; nothing to do if there is none."""
+        if self.spec():
+            self.cluster.api.delete(LEASE)
+
+    def wait_held(self, *, timeout_seconds: float = 60.0, by_other_than: str = "") -> str:
+        """The holder, once there is one, and another than that."""
+
+        def wanted() -> str:
+            holder = self.holder
+            return "" if holder == by_other_than else holder
+
+        return wait_until(wanted, "the Lease to be held", timeout_seconds=timeout_seconds, seen=self.spec)

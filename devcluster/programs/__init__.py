@@ -1,0 +1,1 @@
+"""Programs: where each program comes from, and the folder in the cache that holds it."""

@@ -1,0 +1,58 @@
+"""kubeconform: built once from its Go module, and run with schemas that were made here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from devcluster.errors import DevclusterError
+from devcluster.programs.building import GoProgram, built
+from devcluster.programs.conformance import schemas
+from devcluster.programs.conformance.released import Files
+
+PROGRAM = GoProgram(
+    "kubeconform",
+    "kubeconform",
+    Path(__file__).parents[1] / "go" / "kubeconform",
+    ("kubeconform",),
+    package="github.com/yannh/kubeconform/cmd/kubeconform",
+    kubernetes=False,
+)
+_SECONDS = 120.0  # it answers in 2 s
+
+
+def kubeconform(manifests: str, release: Files, *, more: Mapping[str, Any] | None = None) -> list[str]:
+    """What is wrong with manifests for a release of Kubernetes, in its words: an empty list, if nothing is.
+
+    `more`: schemas by the names of their files, for kinds that are not Kubernetes' own.
+    """
+    (openapi,) = release.paths()
+    with tempfile.TemporaryDirectory(prefix="kubeconform-") as temporary:
+        folder = Path(temporary)
+        schemas.write(openapi, folder)
+        for name, schema in (more or {}).items():
+            (folder / name).write_text(json.dumps(schema))
+        return _ask(manifests, folder)
+
+
+def _ask(manifests: str, folder: Path) -> list[str]:
+    options = ["-strict", "-verbose", "-output=json", f"-schema-location={folder}/{schemas.LOCATION}"]
+    done = subprocess.run(
+        [built(PROGRAM) / "kubeconform", *options, "-"],
+        input=manifests,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_SECONDS,
+    )
+    try:
+        found = json.loads(done.stdout)["resources"]
+    except (json.JSONDecodeError, KeyError) as error:
+        raise DevclusterError(f"kubeconform ended with {done.returncode}: {done.stdout}{done.stderr}") from error
+    if not found:
+        raise DevclusterError("kubeconform saw no object at all")
+    return [f"{one['kind']} {one['name']}: {one['msg']}" for one in found if one["status"] != "statusValid"]

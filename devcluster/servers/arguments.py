@@ -1,0 +1,172 @@
+"""The command lines of the servers: pure functions of ports, paths and certificates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from devcluster.servers.certificates import Pair
+
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+SERVICE_RANGE = "10.0.0.0/24"
+# Every name by which a client may look for the API server; the address is the first of the service range.
+HOSTS = (
+    "127.0.0.1",
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    "10.0.0.1",
+)
+
+# What a cluster without nodes has use for. Names beyond these can be added where a test needs one.
+CONTROLLERS = (
+    "clusterrole-aggregation-controller",  # fills admin, edit and view with what a chart adds to them
+    "garbage-collector-controller",
+    "namespace-controller",
+    "root-ca-certificate-publisher-controller",
+    "serviceaccount-controller",
+    "serviceaccount-token-controller",
+)
+
+# With the default of 20 a second, a new namespace waits seconds for its service account behind the others.
+_MANAGER_REQUESTS_PER_SECOND = 500
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports of one control plane; they stay the same when a part of it is started again."""
+
+    etcd: int
+    etcd_peer: int
+    apiserver: int
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Files that prove who is who."""
+
+    ca: Path
+    etcd: Pair  # as server, peer and client: etcd has one client here
+    apiserver: Pair
+    tokens: Path  # the admin's, as the API server reads them
+    service_account_private: Path
+    service_account_public: Path
+
+
+def etcd(program: Path, data: Path, ports: Ports, credentials: Credentials) -> list[str]:
+    """Run etcd for one client, which has to show a certificate: the API server's rules would be worth nothing else.
+
+    Without fsync: the data lives no longer than the run, and survives the death of the process, though not of the machine.
+    """
+    client, peer = (f"https://127.0.0.1:{port}" for port in (ports.etcd, ports.etcd_peer))
+    options = {
+        "name": "devcluster",
+        "data-dir": data,
+        "listen-client-urls": client,
+        "advertise-client-urls": client,
+        "listen-peer-urls": peer,
+        "initial-advertise-peer-urls": peer,
+        "initial-cluster": f"devcluster={peer}",
+        "client-cert-auth": "true",
+        "trusted-ca-file": credentials.ca,
+        "cert-file": credentials.etcd.certificate,
+        "key-file": credentials.etcd.key,
+        "peer-client-cert-auth": "true",
+        "peer-trusted-ca-file": credentials.ca,
+        "peer-cert-file": credentials.etcd.certificate,
+        "peer-key-file": credentials.etcd.key,
+        "unsafe-no-fsync": "true",
+        "log-level": "warn",
+    }
+    return [str(program), *_flags(options)]
+
+
+def apiserver(program: Path, ports: Ports, credentials: Credentials, extra: Sequence[str] = ()) -> list[str]:
+    """Run the API server on the loopback address, with RBAC."""
+    options = {
+        "etcd-servers": f"https://127.0.0.1:{ports.etcd}",
+        "etcd-cafile": credentials.ca,
+        "etcd-certfile": credentials.etcd.certificate,
+        "etcd-keyfile": credentials.etcd.key,
+        "bind-address": "127.0.0.1",
+        "secure-port": ports.apiserver,
+        # Else it looks for the machine's default route, and ends on a machine without network.
+        "advertise-address": "127.0.0.1",
+        "endpoint-reconciler-type": "none",
+        "tls-cert-file": credentials.apiserver.certificate,
+        "tls-private-key-file": credentials.apiserver.key,
+        "client-ca-file": credentials.ca,
+        "token-auth-file": credentials.tokens,
+        "authorization-mode": "RBAC",
+        "service-account-issuer": ISSUER,
+        "service-account-key-file": credentials.service_account_public,
+        "service-account-signing-key-file": credentials.service_account_private,
+        "service-cluster-ip-range": SERVICE_RANGE,
+        "allow-privileged": "true",
+    }
+    return [str(program), *_flags(options), *extra]
+
+
+def controller_manager(program: Path, kubeconfig: Path, credentials: Credentials) -> list[str]:
+    """Run the controllers, each as the service account that RBAC knows it by."""
+    options = {
+        "kubeconfig": kubeconfig,
+        "controllers": ",".join(CONTROLLERS),
+        "service-account-private-key-file": credentials.service_account_private,
+        "root-ca-file": credentials.ca,
+        "use-service-account-credentials": "true",
+        "leader-elect": "false",  # there is one, and it need not wait for a dead one's lease
+        "secure-port": 0,  # nobody asks it for metrics, and so it needs no port
+        "kube-api-qps": _MANAGER_REQUESTS_PER_SECOND,
+        "kube-api-burst": _MANAGER_REQUESTS_PER_SECOND,
+    }
+    return [str(program), *_flags(options)]
+
+
+def redis_configuration(
+    *,
+    port: int,
+    folder: Path,
+    password: str | None,
+    persistent: bool,
+    extra: Mapping[str, str],
+) -> str:
+    """Return the content of redis.conf. A file, because everybody can read a command line: the password is in it."""
+    options = {
+        "bind": "127.0.0.1",
+        "port": str(port),
+        "dir": _quoted(str(folder)),
+        "daemonize": "no",
+        "save": '""',
+        "appendonly": "yes" if persistent else "no",
+        # So that a kill -9 loses nothing that was acknowledged; what fsync adds is for a machine that loses power.
+        "appendfsync": "no",
+        # Keys that the protocol relies on must not be dropped silently: a full Redis refuses writes.
+        "maxmemory-policy": "noeviction",
+    }
+    if password is not None:
+        options["requirepass"] = _quoted(password)
+    options |= extra
+    return "".join(f"{name} {value}\n" for name, value in options.items())
+
+
+def redis_tls(*, port: int, folder: Path) -> dict[str, str]:
+    """Return the lines of redis.conf for TLS with the certificate in `folder`. Clients show a password, and no certificate."""
+    files = {"tls-cert-file": "redis.crt", "tls-key-file": "redis.key", "tls-ca-cert-file": "ca.crt"}
+    options = {name: _quoted(str(folder / file)) for name, file in files.items()}
+    return {"tls-port": str(port), "tls-auth-clients": "no", **options}
+
+
+def _flags(options: Mapping[str, object]) -> list[str]:
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,51 @@
+"""Kubeconfig files. Certificates are inside and not beside them, so that a file can be copied anywhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from devcluster.private_files import write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from devcluster.servers.certificates import Pair
+
+_NAME = "devcluster"
+
+
+def token_user(token: str) -> dict[str, str]:
+    """Say who one is by a bearer token."""
+    return {"token": token}
+
+
+def certificate_user(pair: Pair) -> dict[str, str]:
+    """Say who one is by a client certificate."""
+    return {
+        "client-certificate-data": _encoded(pair.certificate.read_bytes()),
+        "client-key-data": _encoded(pair.key.read_bytes()),
+    }
+
+
+def kubeconfig(*, url: str, ca: bytes, user: dict[str, str], namespace: str = "default") -> dict[str, Any]:
+    """Return the content of a kubeconfig with one cluster, one user and one context."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": _NAME, "cluster": {"server": url, "certificate-authority-data": _encoded(ca)}}],
+        "users": [{"name": _NAME, "user": user}],
+        "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": _NAME, "namespace": namespace}}],
+        "current-context": _NAME,
+    }
+
+
+def write_kubeconfig(path: Path, content: dict[str, Any]) -> Path:
+    """Write a kubeconfig that only this user can read."""
+    write_private(path, json.dumps(content, indent=2).encode())  # every YAML reader reads JSON
+    return path
+
+
+def _encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()

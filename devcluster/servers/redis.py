@@ -1,0 +1,240 @@
+"""A Redis server for as long as a `with` block, whose faults can be produced on purpose."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+import redis
+
+from devcluster.errors import DevclusterError, ServerEndedError
+from devcluster.private_files import write_private
+from devcluster.programs import toolchain
+from devcluster.servers.arguments import redis_configuration, redis_tls
+from devcluster.servers.certificates import Authority
+from devcluster.servers.ports import free_ports
+from devcluster.servers.processes import Process
+from devcluster.servers.runs import Run
+from devcluster.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+_PORT_TRIES = 5
+_READY_SECONDS = 60.0  # ready in 50 ms
+_SOCKET_SECONDS = 5.0
+_NAME = "redis"
+
+
+class Redis:
+    """A running Redis. Start it by `with Redis() as server:` or by `start` and `stop`.
+
+    Without `persistent` it writes nothing to the disk, and a kill loses all; with it, a kill loses nothing that was
+    acknowledged. `configuration` holds more lines of redis.conf, by name. With `tls` it takes nothing else than TLS, with
+    a certificate of an authority of its own (`ca`). `users` holds lines of an ACL file, each `user NAME …`.
+    """
+
+    def __init__(
+        self,
+        *,
+        password: str | None = None,
+        persistent: bool = False,
+        configuration: Mapping[str, str] | None = None,
+        tls: bool = False,
+        users: Sequence[str] = (),
+    ) -> None:
+        self.password = password
+        self._tls = tls
+        self._users = tuple(users)
+        self._persistent = persistent
+        self._configuration = dict(configuration or {})
+        self._run: Run | None = None
+        self._process: Process | None = None
+        self._port = 0
+        self._ca: Path | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # -- what a user of the server wants to know
+
+    @property
+    def port(self) -> int:
+        """Its port on 127.0.0.1; the same after every restart."""
+        return self._port
+
+    @property
+    def folder(self) -> Path:
+        """Where its files and its log lie until it is stopped."""
+        if self._run is None:
+            raise DevclusterError("this Redis has not been started")
+        return self._run.folder
+
+    @property
+    def pids(self) -> tuple[int, int]:
+        """Its guard's pid and its own."""
+        return self._running.pids
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of the authority that signed its own, where it has one."""
+        if self._ca is None:
+            raise DevclusterError("this Redis has no TLS, or has not been started")
+        return self._ca
+
+    def url(self, db: int = 0, *, user: str = "", password: str | None = None) -> str:
+        """Return its address, password included: the default user's, or that of one of `users`."""
+        secret = self.password if password is None else password
+        who = f"{quote(user, safe='')}:{quote(secret, safe='')}@" if secret is not None else ""
+        scheme, query = ("rediss", f"?ssl_ca_certs={self.ca}") if self._tls else ("redis", "")
+        return f"{scheme}://{who}127.0.0.1:{self._port}/{db}{query}"
+
+    # -- its life
+
+    def start(self) -> None:
+        """Start it, on the port that it had before if it was killed, and wait until it answers."""
+        if self._process is not None and self._process.alive:
+            raise DevclusterError("this Redis has been started already")
+        if self._run is not None:
+            self._launch(self._run)
+            return
+        for tries_left in reversed(range(_PORT_TRIES)):
+            run = Run.new(_NAME)
+            (self._port,) = free_ports(1)
+            try:
+                self._launch(run)
+            except BaseException as error:  # Ctrl-C as well
+                self._end(run)
+                if tries_left and isinstance(error, ServerEndedError) and error.port_was_taken:
+                    continue
+                raise
+            self._run = run
+            return
+
+    def stop(self) -> None:
+        """End it and remove every file; nothing to do where nothing runs."""
+        run, self._run = self._run, None
+        if run is not None:
+            self._end(run)
+
+    def check(self) -> None:
+        """Raise where it has ended by itself."""
+        self._running.check()
+
+    def flushall(self) -> None:
+        """Remove every key of every database."""
+        with self._client() as client:
+            client.flushall()
+
+    # -- faults
+
+    def pause(self) -> None:
+        """Let it hang: connections stay open, and nothing answers."""
+        self._running.pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._running.resume()
+
+    def kill(self) -> None:
+        """SIGKILL. `start` brings it back on the same port, with the data only if it is persistent."""
+        self._running.kill()
+
+    def restart(self, *, keep_data: bool) -> None:
+        """End it in order and start it again on the same port."""
+        process = self._running
+        if process.alive:
+            process.resume()
+            if keep_data and not self._persistent:
+                with self._client() as client:
+                    client.shutdown(save=True)
+            process.stop()
+        if not keep_data:
+            shutil.rmtree(self._data, ignore_errors=True)
+        self.start()
+
+    def heal(self) -> None:
+        """Undo every fault that a failed test may have left. The data stays as it is."""
+        if self._running.alive:
+            self._running.resume()
+        else:
+            self.start()
+
+    @property
+    def _running(self) -> Process:
+        if self._process is None:
+            raise DevclusterError("this Redis is not running")
+        return self._process
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url(), socket_timeout=_SOCKET_SECONDS, socket_connect_timeout=_SOCKET_SECONDS)
+
+    def _launch(self, run: Run) -> None:
+        data = run.folder / "data"
+        data.mkdir(exist_ok=True)
+        file = run.folder / "redis.conf"
+        extra = dict(self._configuration)
+        if self._tls:
+            self._ca = run.folder / "ca.crt"
+            if not self._ca.exists():
+                Authority.new(run.folder).issue("redis", user="redis", hosts=("127.0.0.1", "localhost"))
+            extra |= redis_tls(port=self._port, folder=run.folder)
+        if self._users:
+            # The default user keeps its password: a file of users says all of them.
+            default = f"user default on {f'>{self.password}' if self.password else 'nopass'} ~* &* +@all"
+            write_private(run.folder / "users.acl", "".join(f"{line}\n" for line in (default, *self._users)).encode())
+            extra["aclfile"] = str(run.folder / "users.acl")
+        content = redis_configuration(
+            port=0 if self._tls else self._port,
+            folder=data,
+            password=None if self._users else self.password,
+            persistent=self._persistent,
+            extra=extra,
+        )
+        write_private(file, content.encode())
+        program = toolchain.redis_server_with_tls() if self._tls else toolchain.redis_server()
+        self._process = process = Process(_NAME, [program, file], run=run)
+        with self._client() as client:
+            wait_until(
+                lambda: _answers(client, process),
+                f"Redis on port {self._port} to answer",
+                timeout_seconds=_READY_SECONDS,
+                seen=process.log_end,
+            )
+        if not self._persistent:
+            # What `restart` saved has been read. Left there, it would come back after a later kill.
+            (data / "dump.rdb").unlink(missing_ok=True)
+
+    def _end(self, run: Run) -> None:
+        process, self._process = self._process, None
+        try:
+            if process is not None:
+                process.kill()
+        finally:
+            run.close()
+
+
+def _answers(client: redis.Redis, process: Process) -> bool:
+    process.check()
+    try:
+        # Another server may have taken the port, and ours be about to find that out.
+        found: object = client.info("server")["process_id"]
+    except redis.RedisError:  # not listening, or still reading its data
+        return False
+    return found == process.pid

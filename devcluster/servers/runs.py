@@ -1,0 +1,117 @@
+"""A folder for each run of a server, and the cleaning up after launchers that were killed.
+
+A run's folder holds certificates, data, logs and `processes.json`. Its launcher holds a lock on the folder for as long as it
+lives, and the kernel gives the lock back however it ends: a folder that can be locked is left over. What its file
+lists is then killed, if it is still the same process (pid and start time), and the folder removed. Normally the guards have
+done both before; this is for the case that they were killed as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from devcluster.folders import runs_folder
+from devcluster.servers.pids import start_mark
+from devcluster.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PROCESSES = "processes.json"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; wait for it as long as it takes."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class Run:
+    """One run's folder, locked by this process until `close`."""
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self.folder = folder
+        self._lock = lock
+        self._processes: dict[str, str] = {}
+
+    @classmethod
+    def new(cls, name: str) -> Self:
+        """Clean up what dead launchers left, and make a folder of one's own."""
+        root = runs_folder()
+        # Under one lock, since a folder that is made and not locked yet looks like a left-over one.
+        with locked(root / "lock"):
+            _sweep(root)
+            folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root))
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        return cls(folder, lock)
+
+    def remember(self, *pids: int) -> None:
+        """Write down processes that must not outlive this one."""
+        for pid in pids:
+            mark = start_mark(pid)
+            if mark is not None:
+                self._processes[str(pid)] = mark
+        new = self.folder / f"{_PROCESSES}.new"
+        new.write_text(json.dumps(self._processes))
+        new.replace(self.folder / _PROCESSES)
+
+    def close(self) -> None:
+        """Remove the folder. Every process of it has ended."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def sweep() -> list[Path]:
+    """Clean up what launchers left that were killed; return the folders that were removed."""
+    root = runs_folder()
+    with locked(root / "lock"):
+        return _sweep(root)
+
+
+def _sweep(root: Path) -> list[Path]:
+    removed = []
+    for folder in root.iterdir():
+        if not folder.is_dir():
+            continue
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # its guards are at it
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            _kill_listed(folder / _PROCESSES)
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder)
+        finally:
+            os.close(lock)
+    return removed
+
+
+def _kill_listed(file: Path) -> None:
+    try:
+        listed: dict[str, str] = json.loads(file.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return
+    ours = {int(pid): mark for pid, mark in listed.items() if start_mark(int(pid)) == mark}
+    for pid in ours:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until(
+        lambda: all(start_mark(pid) != mark for pid, mark in ours.items()),
+        f"the end of the killed processes {sorted(ours)}",
+        timeout_seconds=10.0,
+    )
