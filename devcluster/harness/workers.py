@@ -19,8 +19,8 @@ from celery.result import AsyncResult
 from PIL import Image
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.state import calls, operator_calls, reads
-from reconstruction_operator.state.replies import ObservedJob
 
 from devcluster.servers.processes import Process
 from devcluster.servers.redis import Redis

@@ -10,7 +10,7 @@ from typing import Any
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.api.status import Inputs, Outputs
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,26 @@ class End:
     outputs: Outputs | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
     files_left: bool = False  # of a cancelled job: the worker could not delete them
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedJob:
+    """What the keys of one job and one of its attempts hold, read at one moment."""
+
+    record: Record | None = None
+    claim: Claim | None = None
+    alive: bool = False  # the claimant's heartbeat is there
+    end: End | None = None
+    stop: StopReason | None = None
+    requested: bool = False  # cancel_request:{job_id}
+    confirmed: bool = False  # cancel:{job_id}
+    flag_ttl_seconds: float | None = None  # of the confirmation, else of the request; None without either
+    cleaned: bool = False  # a worker has deleted the job's files, as the operator ordered
+
+    @property
+    def runs(self) -> bool:
+        """A worker has claimed the attempt, and it has not ended."""
+        return self.claim is not None and not self.claim.by_operator and self.end is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
 from reconstruction_operator.api.spec import Spec, queue_name
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.contract.outcomes import StopReason
-from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
+from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
 
 # --- The job, as the API server last showed it -----------------------------------------------------------------------
@@ -65,22 +65,18 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """All that Redis says of one job's current attempt, read at one moment."""
+class Observation(ObservedJob):
+    """What Redis holds of one job's current attempt, and what the operator knows beside it."""
 
-    record: Record | None = None
-    claim: Claim | None = None
-    alive: bool = False
     silent_seconds: float = 0.0  # claimed and not alive, over unbroken contact with Redis
-    end: End | None = None
-    stop: StopReason | None = None
-    requested: bool = False  # cancel_request:{job_id}
-    confirmed: bool = False  # cancel:{job_id}
-    flag_ttl_seconds: float | None = None  # of the flag that is set
     progress: ProgressReport | None = None
     queue: Queue = Queue()
     epoch_age_seconds: float = 1e9  # since Redis was last seen to have forgotten things
-    cleaned: bool = False  # a worker has deleted the job's files on our order
+
+    @classmethod
+    def of(cls, seen: ObservedJob, **known: Any) -> Observation:
+        """What was read from Redis, and the other fields."""
+        return cls(**{one.name: getattr(seen, one.name) for one in fields(ObservedJob)}, **known)
 
 
 @dataclass(frozen=True, slots=True)

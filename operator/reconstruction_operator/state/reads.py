@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import Record
+from reconstruction_operator.contract.records import ObservedJob, Record
 from reconstruction_operator.state import scripts, stored
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import UnexpectedReplyError
-from reconstruction_operator.state.replies import Observed, ObservedJob, WorkerInfo
+from reconstruction_operator.state.replies import Observed, WorkerInfo
 
 FOLDERS_BATCH: Final = 1_000
 OBSERVE_BATCH: Final = 500  # jobs in one `observe`: about 5 ms in which Redis answers nobody else

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import StopReason
-from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.contract.records import End, ObservedJob
 
 
 class ClaimVerdict(enum.StrEnum):
@@ -63,21 +63,6 @@ class Epoch:
     run_id: str
     started_at: datetime
     now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedJob:
-    """All that the protocol's keys say of one job and one of its attempts."""
-
-    record: Record | None = None
-    claim: Claim | None = None
-    alive: bool = False  # there is a heartbeat of the claimant
-    end: End | None = None
-    stop: StopReason | None = None
-    requested: bool = False  # cancel_request:{job_id}
-    confirmed: bool = False  # cancel:{job_id}
-    flag_ttl_seconds: float | None = None  # of the confirmation, else of the request; None without either
-    cleaned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -18,7 +18,7 @@ import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import End
+from reconstruction_operator.contract.records import End, ObservedJob
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
@@ -30,7 +30,6 @@ from reconstruction_operator.planning.types import Job, Observation, Queue, Timi
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, errors, operator_calls, reads, worker_calls
 from reconstruction_operator.state.calls import Call, run
-from reconstruction_operator.state.replies import ObservedJob
 
 from tests.real.protocol import model
 from tests.real.protocol.fibers import Fiber
@@ -131,7 +130,7 @@ class Installation:
     def order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
         """An operator's change; None if it was deposed."""
         try:
-            return run(self.client, make(self.keys, fence=operator.fence, install_id=INSTALL, **what))
+            return calls.run(self.client, make(self.keys, fence=operator.fence, install_id=INSTALL, **what))
         except errors.DeposedError as error:
             self._hear_of_another(operator, error)
             return None
@@ -146,7 +145,7 @@ class Installation:
             return
         before = self.now()
         try:
-            run(self.client, self.last)
+            calls.run(self.client, self.last)
         except errors.ProtocolError:
             return
         after = self.now()
@@ -316,11 +315,11 @@ class Installation:
 
     def _see(self, operator: Operator, job: str) -> None:
         thing = self.objects[job]
-        observed = run(self.client, reads.observe(self.keys, [(job, thing.job.task)]))
+        observed = calls.run(self.client, reads.observe(self.keys, [(job, thing.job.task)]))
         operator.seen[job] = (thing.job, observed.jobs[0], observed.now)
 
     def _look(self, task: TaskId) -> tuple[Observation, datetime]:
-        observed = run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
+        observed = calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
         return _observation(observed.jobs[0]), observed.now
 
     def _act(self, operator: Operator, job: Job, seen: ObservedJob, now: datetime) -> None:
@@ -372,7 +371,7 @@ class Installation:
     def register(self, node: str, *, at_once: bool = True) -> None:
         """A worker says that it is there; and which folders it found, now or (found as early as this) at the next time."""
         said = {"queues": ("celery",), "models": ("plain",), "version": "1", "concurrency": 1}
-        epoch = run(self.client, worker_calls.register_worker(self.keys, node=node, **said))  # type: ignore[arg-type]
+        epoch = calls.run(self.client, worker_calls.register_worker(self.keys, node=node, **said))  # type: ignore[arg-type]
         worker = self.workers[node]
         if epoch in ("", worker.reported):
             return
@@ -485,11 +484,7 @@ class _With:
 
 
 def _observation(seen: ObservedJob) -> Observation:
-    return Observation(
-        **{one.name: getattr(seen, one.name) for one in fields(seen)},
-        silent_seconds=0.0 if seen.alive else LONG_SECONDS,
-        queue=Queue(workers=1),
-    )
+    return Observation.of(seen, silent_seconds=0.0 if seen.alive else LONG_SECONDS, queue=Queue(workers=1))
 
 
 def at_once(doing: Coroutine[Any, Any, T]) -> T:

@@ -12,12 +12,12 @@ from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.contract.records import End, Owner
+from reconstruction_operator.contract.records import End, ObservedJob, Owner
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.planning.types import Job, Observation
-from reconstruction_operator.state.replies import BeatReply, ClaimVerdict, ObservedJob
+from reconstruction_operator.state.replies import BeatReply, ClaimVerdict
 from reconstruction_operator.tasks import cleanup
 from reconstruction_operator.tasks.reconstruction import carry_out
 from reconstruction_operator.transfer.delivery import OvertakenError

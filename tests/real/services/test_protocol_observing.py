@@ -8,8 +8,8 @@ import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.state import calls, operator_calls, reads, replies, stored, worker_calls
-from reconstruction_operator.state.replies import ObservedJob
 
 pytestmark = pytest.mark.real
 

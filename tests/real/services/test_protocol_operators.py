@@ -10,10 +10,10 @@ import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import End, Record
+from reconstruction_operator.contract.records import End, ObservedJob, Record
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.errors import DeposedError
-from reconstruction_operator.state.replies import ClaimVerdict, ObservedJob
+from reconstruction_operator.state.replies import ClaimVerdict
 
 pytestmark = pytest.mark.real
 

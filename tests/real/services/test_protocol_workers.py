@@ -12,7 +12,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import End
+from reconstruction_operator.contract.records import End, ObservedJob
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.replies import (
     BeatReply,
@@ -20,7 +20,6 @@ from reconstruction_operator.state.replies import (
     ClaimVerdict,
     FinishReply,
     FinishVerdict,
-    ObservedJob,
     WorkerInfo,
 )
 

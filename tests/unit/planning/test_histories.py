@@ -20,6 +20,7 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason, reason
+from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning import actions
 from reconstruction_operator.planning import types as t
@@ -62,12 +63,12 @@ class World:
     """Redis, workers and queue, by the rules of the protocol."""
 
     now: datetime = START
-    record: t.Record | None = None
-    claims: dict[int, t.Claim] = field(default_factory=dict)
+    record: Record | None = None
+    claims: dict[int, Claim] = field(default_factory=dict)
     alive: dict[int, tuple[str, datetime]] = field(default_factory=dict)  # token, until
     stops: dict[int, StopReason] = field(default_factory=dict)
-    ends: dict[int, t.End] = field(default_factory=dict)
-    reports: dict[int, t.ProgressReport] = field(default_factory=dict)
+    ends: dict[int, End] = field(default_factory=dict)
+    reports: dict[int, ProgressReport] = field(default_factory=dict)
     requested_until: datetime | None = None
     confirmed_until: datetime | None = None
     epoch_at: datetime = START - timedelta(days=1)
@@ -87,7 +88,7 @@ class World:
         claim = self.claims.get(attempt)
         return claim is not None and held == claim.token and until > self.now
 
-    def record_end(self, attempt: int, end: t.End) -> None:
+    def record_end(self, attempt: int, end: End) -> None:
         self.ends[attempt] = replace(end, at=self.now)
         self.recorded.append((attempt, end.outcome, end.reason))
 
@@ -100,7 +101,7 @@ class World:
             return
         self.tokens += 1
         run = Run(attempt, f"token-{self.tokens}")
-        self.claims[attempt] = t.Claim(run.token, f"worker-{self.tokens}", False, self.now)
+        self.claims[attempt] = Claim(run.token, f"worker-{self.tokens}", False, self.now)
         self._breathe(run)
         self.runs.append(run)
 
@@ -119,21 +120,21 @@ class World:
         if claim is None and wanted == 0:
             return
         if claim is None:
-            self.claims[run.attempt] = t.Claim(run.token, f"worker-{run.token[6:]}", False, self.now)
+            self.claims[run.attempt] = Claim(run.token, f"worker-{run.token[6:]}", False, self.now)
         self._breathe(run)
         if self.flag(self.confirmed_until):
-            self._end(run, t.End(Outcome.CANCELLED, "CANCELLED"))
+            self._end(run, End(Outcome.CANCELLED, "CANCELLED"))
         elif run.attempt in self.stops:
             outcome, why = STOP_ENDS[self.stops[run.attempt]]
-            self._end(run, t.End(outcome, why, "stopped"))
+            self._end(run, End(outcome, why, "stopped"))
 
-    def finish(self, run: Run, end: t.End) -> None:
+    def finish(self, run: Run, end: End) -> None:
         self.beat(run)
         claim = self.claims.get(run.attempt)
         if run in self.runs and run.connected and claim is not None and claim.token == run.token:
             self._end(run, end)
 
-    def _end(self, run: Run, end: t.End) -> None:
+    def _end(self, run: Run, end: End) -> None:
         self.record_end(run.attempt, replace(end, worker=f"worker-{run.token[6:]}"))
         self.alive.pop(run.attempt, None)
         if end.outcome is Outcome.SUCCEEDED:
@@ -145,7 +146,7 @@ class World:
         if run not in self.runs or not run.connected:
             return
         step = STEPS[min(run.steps_done, len(STEPS) - 1)]
-        self.reports[run.attempt] = t.ProgressReport(
+        self.reports[run.attempt] = ProgressReport(
             percent=step.percent,
             step=step.name,
             step_index=step.index,
@@ -185,7 +186,7 @@ class World:
         match action:
             case actions.PutRecord(attempt, queue):
                 if self.record is None or self.record.attempt < attempt:
-                    self.record = t.Record("install", "ns", "name", attempt, queue)
+                    self.record = Record("install", "ns", "name", attempt, queue)
             case actions.Dispatch(task):
                 self.messages.append(task.attempt)
                 if self.record is not None and self.record.attempt == task.attempt:
@@ -200,14 +201,14 @@ class World:
                 self.confirmed_until = self.requested_until = None
             case actions.TakeClaim(task, outcome, why, message):
                 if task.attempt not in self.ends and task.attempt not in self.claims:
-                    self.claims[task.attempt] = t.Claim("operator", "operator", True, self.now)
-                    self.record_end(task.attempt, t.End(outcome, why, message))
+                    self.claims[task.attempt] = Claim("operator", "operator", True, self.now)
+                    self.record_end(task.attempt, End(outcome, why, message))
             case actions.RequestStop(task, why):
                 self.stops.setdefault(task.attempt, why)
             case actions.ForceEnd(task, outcome, why, message):
                 if task.attempt not in self.ends and not self.is_alive(task.attempt):
-                    self.claims.setdefault(task.attempt, t.Claim("operator", "operator", True, self.now))
-                    self.record_end(task.attempt, t.End(outcome, why, message))
+                    self.claims.setdefault(task.attempt, Claim("operator", "operator", True, self.now))
+                    self.record_end(task.attempt, End(outcome, why, message))
             case actions.DeleteFiles():
                 self.orders += 1
                 if self.record is not None:
@@ -317,11 +318,11 @@ class Histories(RuleBasedStateMachine):
     def worker_finishes(self, data: st.DataObject, how: str) -> None:
         run = data.draw(st.sampled_from(self.world.runs))
         if how == "success":
-            self.world.finish(run, t.End(Outcome.SUCCEEDED))
+            self.world.finish(run, End(Outcome.SUCCEEDED))
         elif how == "drained":
-            self.world.finish(run, t.End(Outcome.STOPPED, "DRAINED"))
+            self.world.finish(run, End(Outcome.STOPPED, "DRAINED"))
         else:
-            self.world.finish(run, t.End(Outcome.FAILED, how, "it broke"))
+            self.world.finish(run, End(Outcome.FAILED, how, "it broke"))
 
     # --- the operator
 
@@ -417,7 +418,7 @@ class Histories(RuleBasedStateMachine):
                 run.steps_done += 1
                 self.world.report(run, min(1.0, run.steps_done / 6))
                 if run in self.world.runs and run.steps_done >= 7:
-                    self.world.finish(run, t.End(Outcome.SUCCEEDED))
+                    self.world.finish(run, End(Outcome.SUCCEEDED))
             self.world.now += timedelta(seconds=5)
         self._check_the_end()
 

@@ -13,6 +13,7 @@ import redis
 import redis.asyncio
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.state import calls, errors, operator_calls, reads, replies, results, stored, worker_calls
 
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
@@ -46,9 +47,9 @@ def do(client: redis.Redis) -> Do:
     return carry_out
 
 
-def observe(do: Do) -> replies.ObservedJob:
+def observe(do: Do) -> ObservedJob:
     (job,) = do(reads.observe, [("job", TaskId("job", 1))]).jobs
-    assert isinstance(job, replies.ObservedJob)
+    assert isinstance(job, ObservedJob)
     return job
 
 

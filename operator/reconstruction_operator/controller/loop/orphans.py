@@ -164,8 +164,7 @@ class Orphans:
         if not self._ours(record):
             del self._orphans[job_id]
             return None
-        runs = seen.claim is not None and not seen.claim.by_operator and seen.end is None
-        limit = _RUNNING_SECONDS if runs else _LAST_SECONDS
+        limit = _RUNNING_SECONDS if seen.runs else _LAST_SECONDS
         orphan.next_at = now + min(limit, orphan.pause_seconds)
         orphan.pause_seconds = min(_LAST_SECONDS, orphan.pause_seconds * 2)
         actions = plan.plan_orphan(job_id, record, seen, at, self._timing)

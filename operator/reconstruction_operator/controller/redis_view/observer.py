@@ -11,10 +11,10 @@ import redis.asyncio
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import ProgressReport
+from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.controller.redis_view.liveness import LivenessTracker
 from reconstruction_operator.planning.types import Observation, Queue
-from reconstruction_operator.state import calls, reads, replies, results
+from reconstruction_operator.state import calls, reads, results
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,7 @@ class Observer:
         pairs = [(subject.task.job_id, subject.task) for subject in subjects]
         observed = await calls.arun(self._state, reads.observe(self._keys, pairs))
         # Celery's results are a view of what runs: of an attempt that ended, `end` says all.
-        running = [
-            str(subject.task)
-            for subject, job in zip(subjects, observed.jobs, strict=True)
-            if job.claim is not None and not job.claim.by_operator and job.end is None
-        ]
+        running = [str(subject.task) for subject, job in zip(subjects, observed.jobs, strict=True) if job.runs]
         reports = await results.read(self._result_backend, running) if running else {}
         observations = tuple(
             self._observation(subject, job, reports.get(str(subject.task)), observed.now)
@@ -104,23 +100,14 @@ class Observer:
         return missing
 
     def _observation(
-        self, subject: Subject, job: replies.ObservedJob, report: ProgressReport | None, now: datetime
+        self, subject: Subject, job: ObservedJob, report: ProgressReport | None, now: datetime
     ) -> Observation:
-        runs = job.claim is not None and not job.claim.by_operator and job.end is None
-        silent_seconds = self._liveness.saw(subject.task, alive=job.alive or not runs, now=self._monotonic())
+        silent_seconds = self._liveness.saw(subject.task, alive=job.alive or not job.runs, now=self._monotonic())
         age = 0.0 if self.epoch_started_at is None else (now - self.epoch_started_at).total_seconds()
-        return Observation(
-            record=job.record,
-            claim=job.claim,
-            alive=job.alive,
+        return Observation.of(
+            job,
             silent_seconds=silent_seconds,
-            end=job.end,
-            stop=job.stop,
-            requested=job.requested,
-            confirmed=job.confirmed,
-            flag_ttl_seconds=job.flag_ttl_seconds,
             progress=report,
             queue=self.queues.of(subject.queue),
             epoch_age_seconds=max(0.0, age),
-            cleaned=job.cleaned,
         )
