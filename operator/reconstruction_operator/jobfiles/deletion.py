@@ -1,54 +1,37 @@
-"""All files of a job go: its folder, and what it has left where it delivers."""
+"""Deletion of a job's folder, in two steps: one rename makes it a tombstone, then the tombstone is emptied."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
-from reconstruction_operator.jobfiles import notes
-from reconstruction_operator.services import file_handler
-from reconstruction_operator.transfer import delivery
-from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.worker.attempt.interruption import call_within
+from reconstruction_operator import disk
+from reconstruction_operator.jobfiles import layout
+from reconstruction_operator.jobfiles.layout import JobFolder
 
 logger = logging.getLogger(__name__)
 
-DELETE_SECONDS = 60.0
 
-_GONE = ".gone-"  # as those that an attempt takes away from its predecessors
+def delete_job_files(job_id: str) -> bool:
+    """Deletes the job's folder with all that is in it; returns whether there was one. Links are removed, never followed.
 
-
-def delete(job_id: str, *, cancelled: bool) -> bool:
-    """Deletes the job's files; says whether there were any. May be repeated, and carried on after it was cut off.
-
-    Where a mount is dead it is left behind after a minute: neither a cancelled job nor a worker waits for that.
-
-    A copy that was delivered stays if its result was published, and may have been reported; not if the job is `cancelled`.
+    The rename comes first: no reader ever sees half of the folder, and a run that still works there cannot publish any more.
 
     Raises:
         ValueError: the job id is not safe.
-        OSError, OvertakenError: something could not be deleted, or not in time. The folder still says what.
+        OSError: the folder could not be moved or emptied.
 
     """
-    return call_within(DELETE_SECONDS, lambda: _delete(job_id, cancelled=cancelled))
+    folder = JobFolder.of(job_id)
+    existed = folder.condemn()
+    for tombstone in folder.condemned():
+        disk.delete_tree(tombstone)
+    return existed
 
 
-def _delete(job_id: str, *, cancelled: bool) -> bool:
-    # Runs that still go on find that out before they deliver. Their notes stay until all that they name is gone.
-    for folder in _folders(file_handler.attempts_dir(job_id)):
-        if not folder.name.startswith(_GONE):
-            file_handler.set_aside(folder, _GONE)
-    run = delivery.Run(job_id, delivery.EVERY_ATTEMPT, folder=None)
-    for one in notes.deliveries(job_id):
+def finish_deletions() -> None:
+    """Deletes the tombstones of deletions that were cut off. What cannot be deleted stays until the next call."""
+    for tombstone in layout.tombstones():
         try:
-            delivery.withdraw(one.uri, run, namespace=one.namespace, copy=cancelled or not one.published)
-        except StorageError as error:  # the settings were others when it was delivered
-            logger.warning("what was delivered of job %s may not be deleted: %s", job_id, error)
-    return file_handler.delete_job_files(job_id)
-
-
-def _folders(attempts: Path) -> list[Path]:
-    try:
-        return list(attempts.iterdir())
-    except FileNotFoundError:  # there were none, or another deletion was faster
-        return []
+            disk.delete_tree(tombstone)
+        except OSError as error:
+            logger.warning("what a deletion has left could not be deleted: %s", error)

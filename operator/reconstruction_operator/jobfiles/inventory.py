@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes
-from reconstruction_operator.services import file_handler
+from reconstruction_operator.jobfiles.deletion import finish_deletions
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 
@@ -77,12 +77,3 @@ def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:
             calls.run(client, worker_calls.report_folders(keys, install_id, mine[first : first + _BATCH]))
         count += len(mine)
     return count
-
-
-def finish_deletions() -> None:
-    """Delete what other deletions have left; what cannot be deleted stays until the next time."""
-    for folder in file_handler.condemned():
-        try:
-            file_handler.delete_tree(folder)
-        except OSError as error:
-            logger.warning("what a deletion has left could not be deleted: %s", error)

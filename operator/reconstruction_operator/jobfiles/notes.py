@@ -1,7 +1,7 @@
-"""Whose the job folders are, as they say themselves: what is left to clean up by when Redis has forgotten a job.
+"""Ownership notes in job folders, used to find orphans and delivered copies after Redis has lost its data.
 
-An attempt's folder says it in `owner.json`, a published result in the `owner` of its `manifest.json`. Both say as well where a
-copy of the result goes, or went. The folder of a bare `delay()` says nothing, and is nobody's to delete.
+The workspace of a run names its owner in `owner.json`, a published result in its `manifest.json`. Both also name the place of
+a delivered copy. The folder of a bare `delay()` has no owner: the operator never orders its deletion.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from reconstruction_operator import config
+from reconstruction_operator import disk
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.services import file_handler
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 
-OWNER = "owner.json"
-MANIFEST = "manifest.json"
 _MAX_BYTES = 1 << 20
 
 
@@ -31,67 +29,60 @@ class Delivery:
     published: bool  # the result became the job's, and may have been reported
 
 
-def note(root: Path, owner: Owner, output_uri: str) -> None:
-    """Write into an attempt's folder whose it is, and where it delivers (empty: nowhere)."""
-    (root / OWNER).write_text(json.dumps({**owner.to_json(), "outputUri": output_uri}) + "\n")
+def note(workspace: Workspace, owner: Owner, output_uri: str) -> None:
+    """Writes the owner of the workspace, and where its run delivers (empty: nowhere)."""
+    workspace.owner_note.write_text(json.dumps({**owner.to_json(), "outputUri": output_uri}) + "\n")
 
 
-def deliveries(job_id: str) -> tuple[Delivery, ...]:
-    """What the job's folder says of copies; of a place that two notes name, the published one.
+def deliveries(folder: JobFolder) -> tuple[Delivery, ...]:
+    """All places of copies that the job's notes name; of two notes for one place, the published one.
 
     Raises:
-        OSError: a note could not be read. Nothing else knows of its copy, so the folder must not be deleted yet.
+        OSError: a note could not be read. No other record of its copy exists, so the folder must not be deleted yet.
 
     """
-    folder = file_handler.job_dir(job_id)
-    found: dict[str, Delivery] = {}
-    for file in file_handler.attempts_dir(job_id).glob(f"*/{OWNER}"):
-        data = _load(file)
-        _add(found, data.get("outputUri"), data.get("namespace"), published=False)
-    manifest = _load(folder / "output" / MANIFEST)
-    owner = manifest.get("owner")
-    if isinstance(owner, dict):
-        _add(found, manifest.get("uri"), owner.get("namespace"), published=True)
+    found = {}
+    for file in folder.owner_notes:
+        noted = _read(file)
+        if noted is not None and noted[1]:
+            owner, uri = noted
+            found[uri] = Delivery(uri, owner.namespace, published=False)
+    sealed = manifests.read(folder.output)
+    if sealed is not None and sealed.owner is not None and sealed.uri:
+        found[sealed.uri] = Delivery(sealed.uri, sealed.owner.namespace, published=True)
     return tuple(found.values())
 
 
-def _add(found: dict[str, Delivery], uri: object, namespace: object, *, published: bool) -> None:
-    if isinstance(uri, str) and uri and isinstance(namespace, str):
-        found[uri] = Delivery(uri, namespace, published)
-
-
 def owners() -> Iterator[Owner]:
-    """The owner of each job folder that says one. Folders may come and go meanwhile.
+    """The owner of each job folder that names one. Folders may appear and vanish meanwhile.
 
     Raises:
         OSError: the job folders cannot be listed.
 
     """
-    for folder in Path(config.settings.JOBS_DIR).iterdir():
+    for folder in JobFolder.all():
         owner = _owner(folder)
-        if owner is not None and owner.job_id == folder.name:
+        if owner is not None and owner.job_id == folder.job_id:
             yield owner
 
 
-def _owner(folder: Path) -> Owner | None:
-    found = [_read(file, "") for file in folder.glob(f"attempts/*/{OWNER}")]
-    found.append(_read(folder / "output" / MANIFEST, "owner"))
+def _owner(folder: JobFolder) -> Owner | None:
+    """The newest attempt's."""
+    found = []
+    for file in folder.owner_notes:
+        with contextlib.suppress(OSError):
+            found.append(noted[0] if (noted := _read(file)) else None)
+    with contextlib.suppress(OSError):
+        sealed = manifests.read(folder.output)
+        found.append(sealed.owner if sealed else None)
     return max((one for one in found if one is not None), key=lambda one: one.attempt, default=None)
 
 
-def _read(file: Path, field: str) -> Owner | None:
-    with contextlib.suppress(OSError, KeyError, TypeError, ValueError):
-        data = _load(file)
-        return Owner.from_json(data[field] if field else data)
+def _read(file: Path) -> tuple[Owner, str] | None:
+    """Owner and output URI of a note; None if it is missing or invalid. Raises OSError if it cannot be read."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        text = disk.read_regular(file, _MAX_BYTES)
+        with contextlib.suppress(KeyError, TypeError, ValueError, RecursionError):
+            data = json.loads(text)
+            return Owner.from_json(data), data["outputUri"] if isinstance(data["outputUri"], str) else ""
     return None
-
-
-def _load(file: Path) -> dict[str, Any]:
-    """The object in the file; empty if there is none, or half of one. Raises OSError."""
-    with (
-        contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, RecursionError),
-        file.open("rb") as opened,
-    ):
-        data = json.loads(opened.read(_MAX_BYTES))
-        return data if isinstance(data, dict) else {}
-    return {}

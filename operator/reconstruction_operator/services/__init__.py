@@ -1,1 +1,1 @@
-"""All that speaks to Redis and to the job folders."""
+"""Entry points that other programs may use: the two-step cancel of a job, and a job's files."""

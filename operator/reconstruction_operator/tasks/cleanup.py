@@ -10,9 +10,9 @@ from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.broker import acknowledging
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.jobfiles import deletion
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, stored, worker_calls
+from reconstruction_operator.worker import deletion
 
 logger = logging.getLogger(__name__)
 

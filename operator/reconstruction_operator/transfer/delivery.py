@@ -12,20 +12,17 @@ afterwards finds that its run's folder is gone: a later attempt renames that awa
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import logging
-import os
 import re
 import shutil
-import stat
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconstruction_operator import config
-from reconstruction_operator.services import file_handler
+from reconstruction_operator import config, disk
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from reconstruction_operator.transfer import tenancy, uris
 from reconstruction_operator.transfer.errors import StorageError
 
@@ -35,13 +32,7 @@ EVERY_ATTEMPT = 2**31 - 1  # more than any has
 
 _REFUSED = "OUTPUT_REFUSED"
 _CHUNK_BYTES = 1 << 20
-_MANIFEST = "manifest.json"
-_MAX_MANIFEST_BYTES = 1 << 20
 _PLACE = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.partial")
-
-
-class OvertakenError(Exception):
-    """Another run of the job has taken over, or its files were deleted: nothing of this one counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +62,7 @@ def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, name
             return
         copy = place / "copy"
         copy.mkdir()
-        for path in sorted(source.rglob("*"), key=lambda one: one == source / _MANIFEST):
+        for path in sorted(source.rglob("*"), key=lambda one: one == source / MANIFEST):
             _copy(path, copy / path.relative_to(source), check)
         if not _holds(copy, source):  # a folder that is gone, or goes, lists nothing or a part
             raise OvertakenError
@@ -102,7 +93,7 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
             target.rename(previous)
             if not _is_earlier(previous, run):  # it was replaced just now
                 previous.rename(target)
-        file_handler.delete_tree(place)  # says what cannot be deleted
+        disk.delete_tree(place)  # says what cannot be deleted
 
 
 def check_uri(uri: str, *, namespace: str = "") -> None:
@@ -140,23 +131,16 @@ def _is_free(target: Path) -> bool:
 
 
 def _attempt_of(folder: Path, job_id: str) -> int | None:
-    """The attempt whose result lies there; None: it holds no result of this job."""
+    """The attempt whose result lies there (0: a bare task's); None: it holds no result of this job."""
     try:
-        manifest = json.loads(_read_manifest(folder))
-    except (OSError, ValueError, RecursionError):
+        manifest = Manifest.parse(_read_manifest(folder))
+    except OSError:
         return None
-    if not isinstance(manifest, dict) or manifest.get("jobId") != job_id:
-        return None
-    attempt = manifest.get("attempt")
-    return attempt if isinstance(attempt, int) else 0
+    return None if manifest is None or manifest.job_id != job_id else manifest.attempt or 0
 
 
 def _read_manifest(folder: Path) -> bytes:
-    """Whatever others have put there: a pipe is not waited for, and of a file no more is read than a manifest has."""
-    with open(folder / _MANIFEST, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise FileNotFoundError(errno.ENOENT, "no regular file", str(folder / _MANIFEST))
-        return file.read(_MAX_MANIFEST_BYTES)
+    return disk.read_regular(folder / MANIFEST, MAX_MANIFEST_BYTES)
 
 
 def _is_earlier(folder: Path, run: Run) -> bool:
@@ -177,12 +161,11 @@ def _refuse_others(target: Path, run: Run) -> None:
 def _holds(folder: Path, source: Path) -> bool:
     """Whether it has the manifest of `source`, and all files that this names in full size."""
     try:
-        sealed = (source / _MANIFEST).read_bytes()
-        return _read_manifest(folder) == sealed and all(
-            (folder / one["name"]).stat().st_size == one["bytes"] for one in json.loads(sealed)["files"]
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        sealed = (source / MANIFEST).read_bytes()
+        manifest = Manifest.parse(sealed) if _read_manifest(folder) == sealed else None
+    except OSError:
         return False
+    return manifest is not None and disk.has_files(folder, manifest.sizes)
 
 
 @contextlib.contextmanager
@@ -200,7 +183,7 @@ def _place(target: Path, run: Run) -> Iterator[Path]:
         raise
     finally:
         try:
-            file_handler.delete_tree(place)
+            disk.delete_tree(place)
         except OSError as error:  # what it was for is done, or has failed; others take it away
             logger.warning("could not delete %s, which a delivery has left: %s", place, error)
 

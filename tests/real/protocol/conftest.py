@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import pytest
 import redis
-from reconstruction_operator.jobfiles import deletion
-from reconstruction_operator.services import file_handler, job_manager
+from reconstruction_operator import disk
+from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls
+from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import driver, ending
 
 from tests.real.protocol import world
@@ -67,7 +68,7 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     for method in ("rename", "mkdir"):
         monkeypatch.setattr(Path, method, _at_a_point(method, getattr(Path, method)))
     monkeypatch.setattr(Path, "write_text", _torn(Path.write_text))
-    monkeypatch.setattr(file_handler, "delete_tree", _at_a_point("delete", file_handler.delete_tree))
+    monkeypatch.setattr(disk, "delete_tree", _at_a_point("delete", disk.delete_tree))
     logging.disable(logging.CRITICAL)  # of all that goes wrong here on purpose
     job_manager.get_redis_client.cache_clear()
     yield job_manager.get_redis_client()

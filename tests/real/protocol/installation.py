@@ -23,7 +23,7 @@ from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
 from reconstruction_operator.controller.redis_view.observer import Seen, Subject
-from reconstruction_operator.jobfiles import inventory, notes, publishing
+from reconstruction_operator.jobfiles import deletion, inventory, notes, publishing
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Job, Observation, Queue, Timing
@@ -380,7 +380,7 @@ class Installation:
         if at_once:
             seen_in, owners = worker.found
             inventory.report(self.client, self.keys, owners)
-            inventory.finish_deletions()
+            deletion.finish_deletions()
             worker.reported, worker.found = seen_in, None
 
     def take(self, message: Message, *, fails: bool) -> Run:

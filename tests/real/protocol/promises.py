@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import redis
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.contract.manifest import MANIFEST
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.outcomes import reason as reason_of
-from reconstruction_operator.jobfiles.notes import MANIFEST, OWNER
+from reconstruction_operator.jobfiles.layout import OWNER, JobFolder
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import operator_calls
 
@@ -61,7 +62,7 @@ class Promises(Installation):
             self.published.add(job)
         if self.delivered(job) is not None:
             self._is_whole(job, self.meshes / job)
-        rooms = {one.name for one in file_handler.attempts_dir(job).glob("[1-9]*")}
+        rooms = {one.name for one in JobFolder.of(job).attempts.glob("[1-9]*")}
         for name in self.rooms.get(job, set()) - rooms:
             earlier = int(name.partition("-")[0]) <= run.message.attempt
             assert earlier or self._may_delete(run), f"{run} took away the folder of a later attempt, {name}"

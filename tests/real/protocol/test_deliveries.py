@@ -5,17 +5,20 @@ Each story is told once for each point at which its first run can stand: before 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from reconstruction_operator import disk
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import deletion, notes, workspace
+from reconstruction_operator.jobfiles import notes, workspace
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import delivery as outputs
+from reconstruction_operator.worker import deletion
 
 from tests.real.protocol.fibers import Fiber
 from tests.support.settings import configure
@@ -40,7 +43,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for method in (*LOOKS[:-1], *CHANGES):
         monkeypatch.setattr(Path, method, at_a_point(method, getattr(Path, method)))
     monkeypatch.setattr(outputs, "_read_manifest", at_a_point("read_manifest", outputs._read_manifest))
-    monkeypatch.setattr(file_handler, "delete_tree", at_a_point("delete", file_handler.delete_tree))
+    monkeypatch.setattr(disk, "delete_tree", at_a_point("delete", disk.delete_tree))
     monkeypatch.setattr(deletion, "call_within", lambda _, function: function())  # in the thread that has points
     folder = tmp_path / "meshes"
     configure(monkeypatch, OUTPUT_ROOTS=(str(folder),))
@@ -56,27 +59,27 @@ class Attempt:
         self.space = workspace.prepare(JOB, f"{JOB}-{number}", number)
         self.text = f"of {self.space.root.name}"
         envelope = Envelope(install_id="test", namespace="default", name="banana", attempt=number)
-        notes.note(self.space.root, Owner.of(JOB, envelope), self._uri)
+        notes.note(self.space, Owner.of(JOB, envelope), self._uri)
         self.run = outputs.Run(JOB, number, self.space.root)
         self.overtaken = False
         (self.space.output / "textures").mkdir()
         names = ("model.glb", "textures/a.png")
         for name in names:
             (self.space.output / name).write_text(self.text)
-        files = [{"name": name, "bytes": len(self.text)} for name in names]
-        manifest = {"jobId": JOB, "attempt": number, "run": self.text, "files": files}
-        (self.space.output / "manifest.json").write_text(json.dumps(manifest))
+        files = tuple(SealedFile(name, len(self.text), "") for name in names)
+        manifest = Manifest(JOB, task_id=self.text, attempt=number, files=files)
+        (self.space.output / MANIFEST).write_text(manifest.to_text())
 
     def deliver(self) -> None:
         try:
             outputs.deliver(self.space.output, self._uri, self.run, lambda: None)
-        except outputs.OvertakenError:
+        except OvertakenError:
             self.overtaken = True
 
     def withdraw(self) -> None:
         try:
             outputs.withdraw(self._uri, self.run)
-        except outputs.OvertakenError:
+        except OvertakenError:
             self.overtaken = True
 
 
@@ -105,7 +108,7 @@ def to_the_end(fiber: Fiber) -> None:
 def holds_whole(root: Path, attempt: Attempt) -> bool:
     """And nothing else lies beside it."""
     files = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
-    manifest = (attempt.space.output / "manifest.json").read_text()
+    manifest = (attempt.space.output / MANIFEST).read_text()
     return [path.name for path in root.iterdir()] == ["banana"] and files == {
         "banana/model.glb": attempt.text,
         "banana/textures/a.png": attempt.text,
@@ -116,7 +119,7 @@ def holds_whole(root: Path, attempt: Attempt) -> bool:
 def begin_anew(root: Path, before: str, number: int = 2) -> Attempt:
     """With what may lie there already."""
     deletion.delete(JOB, cancelled=True)
-    file_handler.delete_tree(root)
+    disk.delete_tree(root)
     root.mkdir()
     match before:
         case "an earlier result":
@@ -196,8 +199,8 @@ def test_a_deletion_that_was_killed_is_carried_on_by_the_next(root: Path) -> Non
             first.go_on()
         first.kill()
         (root / "banana").mkdir()
-        for file in ("model.glb", "manifest.json"):
-            (root / "banana" / file).write_text(json.dumps({"jobId": JOB, "attempt": 1}))
+        for file in ("model.glb", MANIFEST):
+            (root / "banana" / file).write_text(Manifest(JOB, attempt=1).to_text())
         return lambda: bool(deletion.delete(JOB, cancelled=True)) and None
 
     for killed in stopped_at_each_point(begin):

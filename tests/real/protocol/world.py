@@ -12,6 +12,7 @@ from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.records import End, ObservedJob, Owner
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
@@ -20,7 +21,6 @@ from reconstruction_operator.planning.types import Job, Observation
 from reconstruction_operator.state.replies import BeatReply, ClaimVerdict
 from reconstruction_operator.tasks import cleanup
 from reconstruction_operator.tasks.reconstruction import carry_out
-from reconstruction_operator.transfer.delivery import OvertakenError
 from reconstruction_operator.worker.attempt.driver import Attempt, Order
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.ownership import Ownership

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 import redis
+from reconstruction_operator import disk
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.contract.records import Owner, Record
-from reconstruction_operator.jobfiles import inventory, notes
+from reconstruction_operator.jobfiles import deletion, inventory, notes
+from reconstruction_operator.jobfiles.manifest import seal
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.errors import DeposedError
@@ -158,7 +161,7 @@ def published(job_id: str) -> Path:
     """The output folder of a job of `install`, with a manifest."""
     output = file_handler.output_dir(job_id)
     output.mkdir(parents=True)
-    (output / notes.MANIFEST).write_text(json.dumps({"owner": owner(job_id).to_json()}))
+    seal(output, Manifest(job_id, owner=owner(job_id)))
     return output
 
 
@@ -198,9 +201,9 @@ def test_what_is_left_of_a_deletion_in_which_a_worker_died_is_deleted(
 ) -> None:
     whole = published("whole")
     for job_id in ("stays", "goes"):
-        (published(job_id) / notes.MANIFEST).unlink()  # the owner's name may be among what is gone
+        (published(job_id) / MANIFEST).unlink()  # the owner's name may be among what is gone
         with monkeypatch.context() as dying:
-            dying.setattr(file_handler, "delete_tree", lambda _: None)
+            dying.setattr(disk, "delete_tree", lambda _: None)
             file_handler.delete_job_files(job_id)
 
     def refuse(folder: Path) -> None:
@@ -208,15 +211,15 @@ def test_what_is_left_of_a_deletion_in_which_a_worker_died_is_deleted(
             raise PermissionError(f"not {folder.name}")
         delete_tree(folder)
 
-    delete_tree = file_handler.delete_tree
+    delete_tree = disk.delete_tree
     with monkeypatch.context() as refusing:
-        refusing.setattr(file_handler, "delete_tree", refuse)
-        inventory.finish_deletions()
+        refusing.setattr(disk, "delete_tree", refuse)
+        deletion.finish_deletions()
     left = [one.name for one in jobs_dir.iterdir() if one != whole.parent]
     assert [name.partition("-")[2].partition("-")[0] for name in left] == ["stays"]
     assert f"could not be deleted: not {left[0]}" in caplog.text
 
-    inventory.finish_deletions()
+    deletion.finish_deletions()
     assert list(jobs_dir.iterdir()) == [whole.parent]
 
 
@@ -224,5 +227,5 @@ def test_a_folder_that_bears_another_jobs_name_is_not_reported(client: redis.Red
     for name in ("other", f".deleted-job-1-{'0' * 32}", ".deleted-job-"):
         output = jobs_dir / name / "output"
         output.mkdir(parents=True)
-        (output / notes.MANIFEST).write_text(json.dumps({"owner": owner("job").to_json()}))
+        seal(output, Manifest("job", owner=owner("job")))
     assert inventory.report(client, keys, notes.owners()) == 0

@@ -1,13 +1,13 @@
 """What lies where `spec.output` says is read from the folders themselves."""
 
 import hashlib
-import json
 import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import delivery
 
 from chaos.deliveries import Deliveries
@@ -26,8 +26,8 @@ def deliver(folder: Path, name: str = "job-1", mesh: bytes = b"glTF") -> Path:
     target = folder / "red" / name
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.glb").write_bytes(mesh)
-    files = [{"name": "model.glb", "bytes": len(mesh), "sha256": hashlib.sha256(mesh).hexdigest()}]
-    (target / "manifest.json").write_text(json.dumps({"jobId": UID, "files": files}))
+    files = (SealedFile("model.glb", len(mesh), hashlib.sha256(mesh).hexdigest()),)
+    (target / "manifest.json").write_text(Manifest(UID, files=files).to_text())
     return target
 
 

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
+from reconstruction_operator.jobfiles.manifest import seal
 from reconstruction_operator.jobfiles.notes import Delivery
 
 from tests.support.settings import configure
@@ -20,10 +23,10 @@ def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def attempt(jobs_dir: Path, job_id: str, number: int) -> Path:
+def attempt(jobs_dir: Path, job_id: str, number: int) -> Workspace:
     root = jobs_dir / job_id / "attempts" / str(number)
     root.mkdir(parents=True)
-    return root
+    return Workspace(root)
 
 
 def test_an_attempts_folder_says_whose_it_is(jobs_dir: Path) -> None:
@@ -35,7 +38,7 @@ def test_an_attempts_folder_says_whose_it_is(jobs_dir: Path) -> None:
 def test_a_result_says_it_in_its_manifest_and_the_newest_attempt_counts(jobs_dir: Path) -> None:
     output = jobs_dir / "uid-1" / "output"
     output.mkdir(parents=True)
-    (output / "manifest.json").write_text(json.dumps({"owner": Owner.of("uid-1", ENVELOPE).to_json()}))
+    seal(output, Manifest("uid-1", owner=Owner.of("uid-1", ENVELOPE)))
     assert [owner.attempt for owner in notes.owners()] == [2]
 
     newer = Envelope(install_id="mine", namespace="red", name="banana", attempt=3)
@@ -47,21 +50,20 @@ def test_notes_and_results_say_where_copies_go(jobs_dir: Path) -> None:
     owner = Owner.of("uid-1", ENVELOPE)
     notes.note(attempt(jobs_dir, "uid-1", 1), owner, "file:///meshes/a")
     notes.note(attempt(jobs_dir, "uid-1", 2), owner, "")
-    assert notes.deliveries("uid-1") == (Delivery("file:///meshes/a", "red", published=False),)
+    assert notes.deliveries(JobFolder.of("uid-1")) == (Delivery("file:///meshes/a", "red", published=False),)
 
     output = jobs_dir / "uid-1" / "output"
     output.mkdir()
-    manifest = {"uri": "file:///meshes/a", "owner": owner.to_json()}
-    (output / "manifest.json").write_text(json.dumps(manifest))
-    assert notes.deliveries("uid-1") == (Delivery("file:///meshes/a", "red", published=True),)
+    seal(output, Manifest("uid-1", uri="file:///meshes/a", owner=owner))
+    assert notes.deliveries(JobFolder.of("uid-1")) == (Delivery("file:///meshes/a", "red", published=True),)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"outputUri": 7, "namespace": "red"}), "\x00" * 100])
 def test_nonsense_says_nothing_of_copies(jobs_dir: Path, content: str) -> None:
-    (attempt(jobs_dir, "uid-1", 1) / notes.OWNER).write_text(content)
+    attempt(jobs_dir, "uid-1", 1).owner_note.write_text(content)
     (jobs_dir / "uid-1" / "output").mkdir()
     (jobs_dir / "uid-1" / "output" / "manifest.json").write_text(content)
-    assert notes.deliveries("uid-1") == ()
+    assert notes.deliveries(JobFolder.of("uid-1")) == ()
 
 
 @pytest.mark.parametrize(
@@ -80,14 +82,14 @@ def test_nonsense_says_nothing_of_copies(jobs_dir: Path, content: str) -> None:
     ],
 )
 def test_nonsense_is_nobodys(jobs_dir: Path, content: str) -> None:
-    (attempt(jobs_dir, "uid-1", 1) / notes.OWNER).write_text(content)
+    attempt(jobs_dir, "uid-1", 1).owner_note.write_text(content)
 
     assert list(notes.owners()) == []
 
 
 def test_bare_tasks_and_strange_things_say_nothing(jobs_dir: Path) -> None:
     (jobs_dir / "bare" / "output").mkdir(parents=True)
-    (jobs_dir / "bare" / "output" / "manifest.json").write_text(json.dumps({"owner": None}))
+    seal(jobs_dir / "bare" / "output", Manifest("bare"))
     (jobs_dir / "a-file").write_text("")
     (jobs_dir / "input-only" / "input").mkdir(parents=True)
 

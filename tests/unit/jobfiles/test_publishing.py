@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reconstruction_operator import disk
+from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import prepare
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.worker.attempt.interruption import InterruptedRunError
 
 
 @pytest.mark.usefixtures("jobs_dir")
@@ -25,7 +26,7 @@ def test_an_earlier_result_that_cannot_be_deleted_does_not_spoil_the_one_that_re
 
     publish_of(1)
     with monkeypatch.context() as refusing:
-        refusing.setattr(file_handler, "delete_tree", refuse)
+        refusing.setattr(disk, "delete_tree", refuse)
         publish_of(2)
 
     assert (file_handler.output_dir("job") / "model.glb").read_text() == "of 2"
@@ -41,7 +42,7 @@ def test_of_two_runs_of_one_attempt_the_first_neither_publishes_nor_harms_the_se
 
     with pytest.raises(FileNotFoundError):
         (first.output / "model.glb").write_text("of the first")
-    with pytest.raises(InterruptedRunError):
+    with pytest.raises(OvertakenError):
         publish(first, "job", replace=attempt is None)
     first.discard()
 
@@ -54,7 +55,7 @@ def test_of_two_runs_of_one_attempt_the_first_neither_publishes_nor_harms_the_se
 def test_a_later_attempt_that_is_there_already_is_not_disturbed() -> None:
     second = prepare("job", "job-2", 2)
 
-    with pytest.raises(InterruptedRunError):
+    with pytest.raises(OvertakenError):
         prepare("job", "job-1", 1)
 
     assert [one.name for one in second.root.parent.iterdir()] == [second.root.name]

@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from reconstruction_operator import disk
+from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import file_handler
 
 
@@ -22,7 +24,6 @@ def test_the_layout_is_the_contracts(jobs_dir: Path) -> None:
     assert file_handler.job_dir("test123") == jobs_dir / "test123"
     assert file_handler.input_dir("test123") == jobs_dir / "test123" / "input"
     assert file_handler.output_dir("test123") == jobs_dir / "test123" / "output"
-    assert file_handler.attempts_dir("test123") == jobs_dir / "test123" / "attempts"
 
 
 def test_deleting_takes_everything_of_the_job_and_nothing_else(jobs_dir: Path) -> None:
@@ -49,7 +50,7 @@ def test_an_unsafe_job_id_never_becomes_a_path(job_id: str, jobs_dir: Path) -> N
         file_handler.job_dir,
         file_handler.input_dir,
         file_handler.output_dir,
-        file_handler.attempts_dir,
+        JobFolder.of,
     ):
         with pytest.raises(ValueError, match="job id"):
             function(job_id)
@@ -75,9 +76,9 @@ def test_links_inside_the_folder_are_removed_and_not_followed(jobs_dir: Path, tm
 
 def test_what_a_worker_left_that_died_while_deleting_goes_as_well(jobs_dir: Path) -> None:
     fill(jobs_dir / "job")
-    file_handler.set_aside(jobs_dir / "job", ".deleted-job-")
+    disk.set_aside(jobs_dir / "job", ".deleted-job-")
     fill(jobs_dir / "job-2")
-    file_handler.set_aside(jobs_dir / "job-2", ".deleted-job-2-")
+    disk.set_aside(jobs_dir / "job-2", ".deleted-job-2-")
     file_handler.delete_job_files("job")
     (left,) = jobs_dir.iterdir()
     assert left.name.startswith(".deleted-job-2-")
@@ -138,7 +139,7 @@ def test_a_folder_that_names_what_is_not_there_is_not_tried_for_ever(
         if not ignore_errors:
             raise FileNotFoundError(path)
 
-    monkeypatch.setattr(file_handler, "_DELETE_SECONDS", 0.05)
+    monkeypatch.setattr(disk, "_DELETE_SECONDS", 0.05)
     monkeypatch.setattr(shutil, "rmtree", find_nothing)
     with pytest.raises(FileNotFoundError):
-        file_handler.delete_tree(jobs_dir)
+        disk.delete_tree(jobs_dir)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import delivery
 from reconstruction_operator.transfer.errors import StorageError
 
@@ -36,12 +37,12 @@ def result(tmp_path: Path) -> Path:
 
 def seal(folder: Path, attempt: int = 1) -> None:
     """As an attempt does: the manifest names all files."""
-    files = [
-        {"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size}
+    files = tuple(
+        SealedFile(path.relative_to(folder).as_posix(), path.stat().st_size, "")
         for path in folder.rglob("*")
         if path.is_file() and path.name != "manifest.json"
-    ]
-    (folder / "manifest.json").write_text(json.dumps({"jobId": "job1", "attempt": attempt, "files": files}))
+    )
+    (folder / "manifest.json").write_text(Manifest("job1", attempt=attempt, files=files).to_text())
 
 
 def run_of(attempt: int, job_id: str = "job1") -> delivery.Run:
@@ -122,12 +123,12 @@ def put_anything_there(root: Path) -> None:
     for name in ("nested", "huge", "pipe"):
         (root / name).mkdir()
     (root / "nested" / "manifest.json").write_text("[" * 200_000)
-    (root / "huge" / "manifest.json").write_text(json.dumps({"jobId": "job1", "attempt": 1, "x": " " * (1 << 20)}))
+    (root / "huge" / "manifest.json").write_text(Manifest("job1", attempt=1, model=" " * (1 << 20)).to_text())
     os.mkfifo(root / "pipe" / "manifest.json")
     (root / "theirs").mkdir()
     (root / "theirs" / "thesis.txt").write_text("years of work")
     (root / "other").mkdir()
-    (root / "other" / "manifest.json").write_text(json.dumps({"jobId": "job2"}))
+    (root / "other" / "manifest.json").write_text(Manifest("job2", attempt=1).to_text())
 
 
 def test_without_roots_nothing_is_delivered(root: Path, result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +155,7 @@ def test_of_a_result_that_is_not_whole_any_more_nothing_is_delivered(root: Path,
         (result / lost).unlink()
     else:
         shutil.rmtree(result)
-    with pytest.raises(delivery.OvertakenError):
+    with pytest.raises(OvertakenError):
         deliver(result, f"file://{root}/banana")
     assert names(root) == []
 
@@ -164,7 +165,7 @@ def test_who_finds_something_of_a_later_attempt_was_overtaken(root: Path, result
     shutil.copytree(result, root / left)
     seal(root / left, attempt=2)
     before = names(root)
-    with pytest.raises(delivery.OvertakenError):
+    with pytest.raises(OvertakenError):
         deliver(result, f"file://{root}/banana")
     delivery.withdraw(f"file://{root}/banana", run_of(1))
     assert names(root) == before
@@ -174,9 +175,9 @@ def test_who_finds_that_its_folder_is_gone_was_overtaken(root: Path, result: Pat
     deliver(result, f"file://{root}/banana")
     before = names(root)
     run = delivery.Run("job1", 1, folder=tmp_path / "gone")
-    with pytest.raises(delivery.OvertakenError):
+    with pytest.raises(OvertakenError):
         delivery.deliver(result, f"file://{root}/banana", run, lambda: None)
-    with pytest.raises(delivery.OvertakenError):
+    with pytest.raises(OvertakenError):
         delivery.withdraw(f"file://{root}/banana", run)
     assert names(root) == before
 

@@ -13,11 +13,13 @@ from redis.exceptions import RedisError
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Owner
-from reconstruction_operator.jobfiles import deletion, notes, publishing, workspace
-from reconstruction_operator.jobfiles.publishing import Manifest
-from reconstruction_operator.jobfiles.workspace import Workspace
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles import notes, publishing, workspace
+from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, Request
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.services import file_handler
@@ -25,6 +27,7 @@ from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.transfer import delivery, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import (
@@ -94,6 +97,12 @@ class Attempt:
             ModelFailure, StorageError, OSError, …: it failed; nothing was published.
 
         """
+        try:
+            return self._run_steps()
+        except OvertakenError:
+            raise InterruptedRunError(Interruption(Kind.OVERTAKEN)) from None
+
+    def _run_steps(self) -> End:
         order = self._order
         self._heartbeat.check()
         choice = choose(order.model_type, {} if order.envelope is None else order.envelope.parameters)
@@ -125,7 +134,7 @@ class Attempt:
         self._workspace = space = workspace.prepare(order.job_id, order.task_id, order.attempt)
         try:
             if order.envelope is not None:
-                notes.note(space.root, Owner.of(order.job_id, order.envelope), self._output_uri)
+                notes.note(space, Owner.of(order.job_id, order.envelope), self._output_uri)
             check()  # who was left behind on a dead mount leaves nothing when that is back
         except InterruptedRunError:
             space.discard()
@@ -162,7 +171,7 @@ class Attempt:
         withdraw = partial(delivery.withdraw, self._output_uri, self._run(folder), namespace=self._namespace)
         try:
             call_within(deletion.DELETE_SECONDS, withdraw)
-        except delivery.OvertakenError:
+        except OvertakenError:
             return True
         except StorageError as error:
             logger.warning("what was delivered of job %s may not be deleted: %s", order.job_id, error)
@@ -241,13 +250,13 @@ class Attempt:
         deliver = partial(delivery.deliver, source, uri, run, check, namespace=self._namespace)
         try:
             call_interruptibly(deliver, check)
-        except delivery.OvertakenError:
+        except OvertakenError:
             owned = self._is_owned()
             check()
             if owned:
                 shown = uris.redacted(uri)
                 raise OSError(f"what was copied to {shown} vanished at once: see who else deletes there") from None
-            raise InterruptedRunError(Interruption(Kind.OVERTAKEN)) from None
+            raise
 
     def _is_owned(self) -> bool:
         """Asks Redis whether this run still has the attempt; the heartbeat hears the answer too. Without Redis: False."""
@@ -269,9 +278,9 @@ class Attempt:
             quality=_texts(result.quality),
             uri=self._output_uri,
             owner=None if order.envelope is None else Owner.of(order.job_id, order.envelope),
-            files=publishing.describe_files(space.output, check),
+            files=manifests.describe_files(space.output, check),
         )
-        publishing.seal(space.output, manifest)
+        manifests.seal(space.output, manifest)
         return manifest
 
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 
 from redis.exceptions import RedisError
 
+from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, Owner
-from reconstruction_operator.jobfiles import deletion
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
-from reconstruction_operator.transfer.delivery import OvertakenError
+from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import Interruption, Kind

@@ -7,8 +7,8 @@ import logging
 from pathlib import Path
 
 from reconstruction_operator.contract.outcomes import reason as reason_of
+from reconstruction_operator.disk import free_bytes
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.services.file_handler import free_bytes
 from reconstruction_operator.transfer.errors import StorageError
 
 logger = logging.getLogger(__name__)

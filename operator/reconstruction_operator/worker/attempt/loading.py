@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.jobfiles.workspace import Workspace
+from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import fetch, photos

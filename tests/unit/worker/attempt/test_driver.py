@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 import redis
 from celery.exceptions import Ignore
+from reconstruction_operator import disk
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import notes, publishing, workspace
-from reconstruction_operator.services import file_handler, job_manager
+from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
@@ -410,7 +412,7 @@ def test_an_attempt_that_was_overtaken_before_it_published_takes_its_copy_back(
     def overtake(*args: Any, **kwargs: Any) -> Any:
         want(client, 2)
         (folder,) = (jobs_dir / JOB / "attempts").glob("1-*/output")
-        file_handler.delete_tree(folder)
+        disk.delete_tree(folder)
         return publish(*args, **kwargs)
 
     monkeypatch.setattr(publishing, "publish", overtake)
@@ -471,7 +473,7 @@ def test_a_copy_that_is_gone_is_made_again_when_an_attempt_finds_the_sealed_outp
     client: redis.Redis, jobs_dir: Path, meshes: Path
 ) -> None:
     run(output_uri=f"file://{meshes}/banana")
-    file_handler.delete_tree(meshes / "banana")
+    disk.delete_tree(meshes / "banana")
     want(client, 2)
     run(2, output_uri=f"file://{meshes}/banana")
     assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
@@ -495,7 +497,7 @@ def test_a_copy_that_somebody_else_deletes_at_once_is_a_failure(
     """Nobody has overtaken it, and so nobody else will say what has become of it."""
 
     def find_it_gone(*_args: object, **_kwargs: object) -> None:
-        raise delivery.OvertakenError
+        raise OvertakenError
 
     monkeypatch.setattr(delivery, "deliver", find_it_gone)
     with pytest.raises(ReconstructionFailedError, match="see who else deletes there"):
@@ -602,7 +604,7 @@ def test_an_attempt_that_could_not_take_over_leaves_no_folder(
     def refuse(*_args: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(file_handler, "set_aside", refuse)
+    monkeypatch.setattr(disk, "set_aside", refuse)
     with pytest.raises(ReconstructionFailedError, match="WORKER_ERROR"):
         run()
     assert list((jobs_dir / JOB / "attempts").iterdir()) == [before]

@@ -18,11 +18,11 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
-from reconstruction_operator.jobfiles import deletion
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat

@@ -1,0 +1,7 @@
+"""Error that ends a run whose job belongs to another run."""
+
+from __future__ import annotations
+
+
+class OvertakenError(Exception):
+    """A later run of the job has taken over, or the job's files were deleted: nothing of this run counts."""

@@ -1,0 +1,93 @@
+"""Manifest: seals a result folder. It names the job, the attempt and every file with its size and digest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reconstruction_operator.contract.records import Owner
+
+MANIFEST: Final = "manifest.json"
+MAX_MANIFEST_BYTES: Final = 1 << 20
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """One file of a result; `name` is its path below the result folder."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A result, as `manifest.json` describes it. Unknown keys of the file are ignored."""
+
+    job_id: str
+    task_id: str = ""
+    model: str = ""
+    simulated: bool = False
+    attempt: int | None = None  # None: a bare task
+    images: int | None = None
+    input_bytes: int | None = None
+    quality: Mapping[str, str] = field(default_factory=dict)
+    uri: str = ""  # where a copy was delivered; empty: nowhere
+    owner: Owner | None = None  # the operator's job; None: a bare task's
+    files: tuple[SealedFile, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[tuple[str, int], ...]:
+        """Name and bytes of each file."""
+        return tuple((one.name, one.bytes) for one in self.files)
+
+    def to_text(self) -> str:
+        """The content of `manifest.json`."""
+        content = {
+            "version": _VERSION,
+            "jobId": self.job_id,
+            "taskId": self.task_id,
+            "attempt": self.attempt,
+            "model": self.model,
+            "simulated": self.simulated,
+            "inputs": {"images": self.images, "bytes": self.input_bytes},
+            "quality": dict(self.quality),
+            "uri": self.uri,
+            "owner": None if self.owner is None else self.owner.to_json(),
+            "files": [{"name": one.name, "bytes": one.bytes, "sha256": one.sha256} for one in self.files],
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+    @classmethod
+    def parse(cls, text: bytes) -> Manifest | None:
+        """The manifest in `text`; None if it is not one (cut off, too large, or made by another program)."""
+        try:
+            return cls._from_json(json.loads(text))
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            return None
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> Manifest:
+        inputs, owner = data["inputs"], data.get("owner")  # the first release wrote no owner
+        return cls(
+            job_id=str(data["jobId"]),
+            task_id=str(data["taskId"]),
+            model=str(data["model"]),
+            simulated=data["simulated"] is True,
+            attempt=_whole_number(data["attempt"]),
+            images=_whole_number(inputs["images"]),
+            input_bytes=_whole_number(inputs["bytes"]),
+            quality={str(name): str(value) for name, value in data["quality"].items()},
+            uri=str(data["uri"]),
+            owner=None if owner is None else Owner.from_json(owner),
+            files=tuple(SealedFile(str(one["name"]), int(one["bytes"]), str(one["sha256"])) for one in data["files"]),
+        )
+
+
+def _whole_number(value: object) -> int | None:
+    if value is not None and type(value) is not int:
+        raise TypeError(f"{value!r:.40} is not a whole number")
+    return value

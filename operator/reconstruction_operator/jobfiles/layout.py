@@ -1,0 +1,175 @@
+"""Job folder: the one type that knows the layout of a job's files on the shared volume.
+
+    <JOBS_DIR>/<job id>/input                photos for a bare `delay()`, put there by its caller
+    <JOBS_DIR>/<job id>/attempts/<n>-<run>   working directory of one run of attempt n, with its `owner.json`
+    <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its `manifest.json`
+
+An attempt can have two runs: Redis may lose its data after the first one started. Names that begin with a dot are tombstones:
+renamed out of the way by one atomic rename, to be deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconstruction_operator import config, disk
+from reconstruction_operator.api.identity import check_job_id
+
+logger = logging.getLogger(__name__)
+
+OWNER = "owner.json"
+_DELETED = ".deleted-"  # a job's folder; no job id begins with a dot
+_GONE = ".gone-"  # the folder of a run that was overtaken
+_REPLACED = ".replaced-"  # an earlier output
+_RUN_CHARS = 8
+_UNIQUE_CHARS = len(uuid.uuid4().hex)  # what `disk.set_aside` appends
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """All files of one job. Make it with `of`, which checks the job id."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, job_id: str) -> JobFolder:
+        """The folder of that job, which need not exist.
+
+        Raises:
+            ValueError: the job id is not safe as a path (path traversal).
+
+        """
+        return cls(Path(config.settings.JOBS_DIR) / check_job_id(job_id))
+
+    @classmethod
+    def all(cls) -> Iterator[JobFolder]:
+        """Every folder that may be a job's.
+
+        Raises:
+            OSError: the job folders cannot be listed.
+
+        """
+        return (cls(path) for path in Path(config.settings.JOBS_DIR).iterdir() if not path.name.startswith("."))
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.root.name
+
+    @property
+    def input(self) -> Path:
+        """The photos of a job that was started by a bare `delay()`."""
+        return self.root / "input"
+
+    @property
+    def output(self) -> Path:
+        """The published result."""
+        return self.root / "output"
+
+    @property
+    def attempts(self) -> Path:
+        """The folders of all runs."""
+        return self.root / "attempts"
+
+    @property
+    def owner_notes(self) -> list[Path]:
+        """The notes of all runs, those of overtaken runs included."""
+        return sorted(self.attempts.glob(f"*/{OWNER}"))
+
+    def new_workspace(self, task_id: str, attempt: int | None) -> Workspace:
+        """A workspace with a unique name for a run of that attempt. `attempt` is None for a bare task."""
+        return Workspace(self.attempts / f"{_prefix(task_id, attempt)}{uuid.uuid4().hex[:_RUN_CHARS]}")
+
+    def workspaces(self) -> list[Workspace]:
+        """Those of runs that were not overtaken."""
+        return [Workspace(path) for path in disk.entries(self.attempts) if not path.name.startswith(_GONE)]
+
+    def retired(self) -> list[Path]:
+        """Tombstones of the workspaces of overtaken runs."""
+        return list(self.attempts.glob(f"{_GONE}*"))
+
+    def condemn(self) -> bool:
+        """Renames the whole folder to a tombstone; returns whether there was one."""
+        return disk.set_aside(self.root, f"{_DELETED}{self.job_id}-") is not None
+
+    def condemned(self) -> list[Path]:
+        """Tombstones of this job's folder, also those of earlier deletions that were cut off."""
+        prefix = f"{_DELETED}{self.job_id}-"
+        # The length tells them from those of a job `<job id>-…`.
+        return [
+            path
+            for path in tombstones()
+            if path.name.startswith(prefix) and len(path.name) == len(prefix) + _UNIQUE_CHARS
+        ]
+
+    def set_output_aside(self) -> Path | None:
+        """Renames the output to a tombstone, and returns that; None if there was no output."""
+        return disk.set_aside(self.output, _REPLACED)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Working directory of one run of an attempt: all that the run writes lies below `root`."""
+
+    root: Path
+
+    @property
+    def photos(self) -> Path:
+        """The run's own copy of the photos."""
+        return self.root / "input"
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary files of the model."""
+        return self.root / "scratch"
+
+    @property
+    def output(self) -> Path:
+        """Staging directory of the result: one rename makes it the job's output."""
+        return self.root / "output"
+
+    @property
+    def owner_note(self) -> Path:
+        """Names the owner of the job, and where the run delivers."""
+        return self.root / OWNER
+
+    @property
+    def attempt(self) -> int:
+        """The attempt's number; 0 for a bare task."""
+        digits = self.root.name.partition("-")[0]
+        return int(digits) if digits.isdecimal() else 0
+
+    def is_of(self, task_id: str, attempt: int | None) -> bool:
+        """Whether a run of that attempt, or of that bare task, works here."""
+        return self.root.name.startswith(_prefix(task_id, attempt))
+
+    def retire(self) -> None:
+        """Renames it to a tombstone: the next rename of a run that still works here fails."""
+        disk.set_aside(self.root, _GONE)
+
+    def discard(self) -> None:
+        """Deletes it, and the folders above it that are empty then. Failures are only logged."""
+        try:
+            disk.delete_tree(self.root)
+        except OSError as error:
+            logger.warning("could not delete %s: %s", self.root, error)
+        for folder in (self.root.parent, self.root.parent.parent):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def tombstones() -> list[Path]:
+    """Job folders whose deletion has begun. Another worker may be deleting them now."""
+    return list(Path(config.settings.JOBS_DIR).glob(f"{_DELETED}*"))
+
+
+def _prefix(task_id: str, attempt: int | None) -> str:
+    if attempt is not None:
+        return f"{attempt}-"
+    return f"task-{hashlib.sha256(task_id.encode()).hexdigest()[:32]}-"  # any text can be a Celery task id

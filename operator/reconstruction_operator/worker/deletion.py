@@ -1,0 +1,44 @@
+"""Deletion of all files of a job: its folder, and the copies that were delivered elsewhere."""
+
+from __future__ import annotations
+
+import logging
+
+from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.services import file_handler
+from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.worker.attempt.interruption import call_within
+
+logger = logging.getLogger(__name__)
+
+DELETE_SECONDS = 60.0
+
+
+def delete(job_id: str, *, cancelled: bool) -> bool:
+    """Deletes the job's files; returns whether there were any. Idempotent: it may be repeated, or resumed after a crash.
+
+    A deletion on a dead mount is left behind after a minute: neither a cancelled job nor a worker waits for that.
+
+    A delivered copy of a published result stays, since it may have been reported, unless the job is `cancelled`.
+
+    Raises:
+        ValueError: the job id is not safe.
+        OSError, OvertakenError: something could not be deleted, or not in time. The folder still names it.
+
+    """
+    return call_within(DELETE_SECONDS, lambda: _delete(JobFolder.of(job_id), cancelled=cancelled))
+
+
+def _delete(folder: JobFolder, *, cancelled: bool) -> bool:
+    # A run that still works finds its workspace gone before it delivers. The notes stay until all copies are deleted.
+    for workspace in folder.workspaces():
+        workspace.retire()
+    run = delivery.Run(folder.job_id, delivery.EVERY_ATTEMPT, folder=None)
+    for one in notes.deliveries(folder):
+        try:
+            delivery.withdraw(one.uri, run, namespace=one.namespace, copy=cancelled or not one.published)
+        except StorageError as error:  # the settings have changed since it was delivered
+            logger.warning("what was delivered of job %s may not be deleted: %s", folder.job_id, error)
+    return file_handler.delete_job_files(folder.job_id)
