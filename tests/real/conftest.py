@@ -1,8 +1,18 @@
-"""The servers that tests on real parts run against: one control plane and one Redis a test session.
+"""Fixtures of the tests on real servers: one control plane and one Redis a session, and systems that tests share.
 
-A test that breaks one of them on purpose (`cluster.pause_apiserver()`, `redis_server.kill()`) need not mend it: the
-fixtures for a single test, `namespace` and `redis_url`, heal what they find broken. With several workers of pytest-xdist
-each has servers of its own.
+A test that breaks a server on purpose (`cluster.pause_apiserver()`, `redis_server.kill()`) need not repair it: the
+fixtures of a single test (`namespace`, `redis_url`, `start_system`) repair what they find broken. Each process of
+pytest-xdist has servers of its own.
+
+A test of the whole system asks for `jobs`, and gets the default system. For another one, its folder or file overrides the
+fixture `system`:
+
+    @pytest.fixture
+    def system(start_system: SharedSystems) -> System:
+        return start_system(Worker(concurrency=2), BACKOFF_SECONDS="0.1")
+
+Tests that ask for the same arguments share one running system; `fresh=True` starts one that a test may harm. A test that
+uses `cluster` or `namespace` without `start_system` finds no operator on the cluster.
 """
 
 from __future__ import annotations
@@ -12,14 +22,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 
 import devcluster
+from devcluster.harness.jobs import Jobs, Seen, watch
+from devcluster.harness.system import QUICK_SETTINGS, System
 from devcluster.programs.control_plane import programs
+from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HERE = Path(__file__).parent
+_SYSTEMS = pytest.StashKey[SharedSystems]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +51,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         capture = session.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():  # so that one sees the progress
             programs()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Stop the shared system before a test that uses the cluster without it: an operator would take its jobs."""
+    systems = item.config.stash.get(_SYSTEMS, None)
+    used = getattr(item, "fixturenames", ())
+    if systems is not None and "cluster" in used and "start_system" not in used:
+        systems.stop()
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +106,45 @@ def redis_url(redis_server: devcluster.Redis) -> str:
 def redis_state_url(redis_server: devcluster.Redis, redis_url: str) -> str:
     """Address of the same, DB 1: the state of jobs."""
     return redis_server.url(db=1)
+
+
+@pytest.fixture(scope="session")
+def start_system(cluster: devcluster.Cluster, pytestconfig: pytest.Config) -> Iterator[SharedSystems]:
+    """Starts systems, or returns the one that runs already: `start_system(Worker(concurrency=2), BACKOFF_SECONDS="0.1")`."""
+    systems = SharedSystems(cluster)
+    pytestconfig.stash[_SYSTEMS] = systems
+    yield systems
+    systems.stop()
+
+
+@pytest.fixture(scope="session")
+def photos_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder from which the workers of the default system take photos, for sets that a test makes."""
+    return tmp_path_factory.mktemp("photos")
+
+
+@pytest.fixture
+def system(start_system: SharedSystems, photos_root: Path) -> System:
+    """One operator, a quick worker, one that stays long in each step (pool `slow`), and one whose models misbehave (`rough`)."""
+    return start_system(QUICK, SLOW, ROUGH, INPUT_ROOTS=f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}")
+
+
+@pytest.fixture
+def jobs(system: System, namespace: str) -> Jobs:
+    """ReconstructionJobs of the test's own namespace."""
+    return Jobs(system, namespace)
+
+
+@pytest.fixture
+def seen(jobs: Jobs) -> Iterator[Seen]:
+    """What a watcher of the test's namespace sees from now on."""
+    collected, stop = watch(jobs.system.cluster, jobs.namespace)
+    yield collected
+    stop()
+
+
+@pytest.fixture
+def state(system: System) -> Iterator[redis.Redis]:
+    """A client of the job state (DB 1) of the system."""
+    with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
+        yield client

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import redis
 
-from devcluster import Cluster, Redis
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.harness.system import System
 from devcluster.waiting import wait_until
+from tests.support.systems import SharedSystems, Worker
 
 pytestmark = pytest.mark.real
 
@@ -24,30 +24,16 @@ FIFTY_MB = "x" * 50_000_000
 DEEP = "[" * 200_000
 
 
-@pytest.fixture(scope="module")
-def system(cluster: Cluster) -> Iterator[System]:
-    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
-        running.install()
-        running.start_operator()
-        running.start_worker(concurrency=8)
-        yield running
+@pytest.fixture
+def system(start_system: SharedSystems) -> System:
+    """For the tests of this file alone, which leave hostile values in its Redis."""
+    return start_system(Worker(concurrency=8))
 
 
 @pytest.fixture
 def broker(system: System) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(system.redis.url(0)) as client:
         yield client
-
-
-@pytest.fixture
-def state(system: System) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(system.redis.url(1)) as client:
-        yield client
-
-
-@pytest.fixture
-def jobs(system: System, namespace: str) -> Jobs:
-    return Jobs(system, namespace)
 
 
 def progress(**meta: Any) -> str:
@@ -126,7 +112,7 @@ def test_records_claims_and_indexes_of_any_type_are_replaced(jobs: Jobs, state: 
     job_id = jobs.wait_phase(victim, "Running")["metadata"]["uid"]
     keys = [f"{kind}:{job_id}" for kind in ("job", "cleaned")]
     keys += [f"{kind}:{job_id}-1" for kind in ("claim", "alive", "end", "stop")]
-    keys += [key.decode() for pattern in ("records:*", "fence:*", "worker:*") for key in state.keys(pattern)]
+    keys += [key for pattern in ("records:*", "fence:*", "worker:*") for key in state.keys(pattern)]
     for key in (*keys, "workers", "epoch"):
         state.delete(key)
         state.lpush(key, "of another type")

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import pytest
 import redis
 
-from devcluster import Cluster, Redis
+from devcluster import Cluster
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.harness.system import System
 from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
+from tests.support.systems import running_system
 
 pytestmark = pytest.mark.real
 
@@ -73,12 +74,11 @@ def message_for_later(task_id: str) -> str:
 @pytest.fixture(scope="module")
 def secured(cluster: Cluster) -> Iterator[Secured]:
     users = [user(side, password) for side, password in PASSWORDS.items()]
+    server = {"tls": True, "password": ADMIN, "users": users}
     with (
-        Redis(tls=True, password=ADMIN, users=users) as server,
-        System(cluster, server, settings=QUICK_SETTINGS) as system,
-        redis.Redis.from_url(server.url(), decode_responses=True) as admin,
+        running_system(cluster, operator=False, redis=server) as system,
+        redis.Redis.from_url(system.redis.url(), decode_responses=True) as admin,
     ):
-        system.install()
         secured = Secured(system, admin)
         secured.start_operator()
         for name in ("worker", "other"):

@@ -18,12 +18,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devcluster import Cluster, Redis
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.system import REPOSITORY, System
 from devcluster.servers.certificates import Authority
 from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
+from tests.support.systems import SharedSystems
 
 pytestmark = pytest.mark.real
 
@@ -59,43 +59,46 @@ def shown_by(system: System, jobs: Jobs, names: Sequence[str]) -> dict[str, str]
     return shown
 
 
-def test_no_secret_is_shown_anywhere(cluster: Cluster, namespace: str) -> None:
+@pytest.fixture
+def secret_system(start_system: SharedSystems) -> System:
+    """A system with a secret in each setting that takes one, and no process yet."""
     users = [user("operator", OPERATOR, prefix=PREFIX), user("worker", WORKER, prefix=PREFIX)]
-    settings = QUICK_SETTINGS | {
-        "REDIS_KEY_PREFIX": PREFIX,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",  # nobody listens there
-        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={HEADER}",
-        "LOG_LEVEL": "DEBUG",
-    }
-    with (
-        Redis(tls=True, password="admin", persistent=True, users=users) as server,
-        System(cluster, server, settings=settings) as system,
-    ):
-        system.install()
-        system.start_operator(**addresses(server, "operator", OPERATOR))
-        system.start_worker(**addresses(server, "worker", WORKER))
-        jobs = Jobs(system, namespace)
-        names = [jobs.create() for _ in range(2)]
-        jobs.wait_phase(names[0], "Running")
-        server.kill()
+    return start_system(
+        operator=False,
+        redis={"tls": True, "password": "admin", "persistent": True, "users": users},
+        fresh=True,
+        REDIS_KEY_PREFIX=PREFIX,
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",  # no server listens there
+        OTEL_EXPORTER_OTLP_HEADERS=f"authorization={HEADER}",
+        LOG_LEVEL="DEBUG",
+    )
+
+
+def test_no_secret_is_shown_anywhere(secret_system: System, namespace: str) -> None:
+    system, server, jobs = secret_system, secret_system.redis, Jobs(secret_system, namespace)
+    system.start_operator(**addresses(server, "operator", OPERATOR))
+    system.start_worker(**addresses(server, "worker", WORKER))
+    names = [jobs.create() for _ in range(2)]
+    jobs.wait_phase(names[0], "Running")
+    server.kill()
+    wait_until(
+        lambda: "Redis" in system.processes["operator"].log.read_text(),
+        "the operator to miss Redis",
+        timeout_seconds=60,
+    )
+    server.start()
+    wrong = addresses(server, "worker", WRONG)
+    no_authority = {name: url.partition("?")[0] for name, url in addresses(server, "worker", WORKER).items()}
+    for name, given in (("wrong-password", wrong), ("no-authority", no_authority)):
+        process = system.start_worker(name, **given)
         wait_until(
-            lambda: "Redis" in system.processes["operator"].log.read_text(),
-            "the operator to miss Redis",
+            lambda process=process: "annot connect" in process.log.read_text() or not process.alive,  # type: ignore[misc]
+            "the worker to say that it cannot connect",
             timeout_seconds=60,
         )
-        server.start()
-        wrong = addresses(server, "worker", WRONG)
-        no_authority = {name: url.partition("?")[0] for name, url in addresses(server, "worker", WORKER).items()}
-        for name, given in (("wrong-password", wrong), ("no-authority", no_authority)):
-            process = system.start_worker(name, **given)
-            wait_until(
-                lambda process=process: "annot connect" in process.log.read_text() or not process.alive,  # type: ignore[misc]
-                "the worker to say that it cannot connect",
-                timeout_seconds=60,
-            )
-        assert [jobs.wait_finished(name)["status"]["phase"] for name in names] == ["Succeeded"] * 2
+    assert [jobs.wait_finished(name)["status"]["phase"] for name in names] == ["Succeeded"] * 2
 
-        shown = shown_by(system, jobs, names)
+    shown = shown_by(system, jobs, names)
 
     places = [name for name, text in shown.items() for secret in (OPERATOR, WORKER, WRONG, HEADER) if secret in text]
     assert places == []
@@ -135,16 +138,13 @@ def photo_server(folder: Path, asked: list[str]) -> Iterator[int]:
         thread.join()
 
 
-def test_no_signature_of_an_inputs_address_is_shown_anywhere(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+def test_no_signature_of_an_input_address_is_shown_anywhere(
+    start_system: SharedSystems, namespace: str, tmp_path: Path
+) -> None:
     signature = secrets.token_hex(16)
     asked: list[str] = []
-    with (
-        photo_server(tmp_path, asked) as port,
-        Redis() as server,
-        System(cluster, server, settings=QUICK_SETTINGS | {"LOG_LEVEL": "DEBUG"}) as system,
-    ):
-        system.install()
-        system.start_operator()
+    system = start_system(fresh=True, LOG_LEVEL="DEBUG")
+    with photo_server(tmp_path, asked) as port:
         system.start_worker(
             arguments=["--loglevel=DEBUG"],
             INPUT_HTTPS_HOSTS="localhost",

@@ -1,0 +1,101 @@
+"""Systems for tests: one operator and its workers, shared by all tests of a session that ask for the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from devcluster import Cluster, Redis
+from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.servers.processes import Process
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What one worker of a system is started with; `settings` are environment variables of its own."""
+
+    name: str = "worker"
+    concurrency: int = 4
+    pool: str = "prefork"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+QUICK: Final = Worker()
+SLOW: Final = Worker("slow", concurrency=8, settings={"WORKER_POOLS": "slow", "PLACEHOLDER_STEP_SECONDS": "2"})
+ROUGH: Final = Worker(
+    "rough", concurrency=2, settings={"WORKER_POOLS": "rough", "PYTHONPATH": f"{REPOSITORY}/tests/data/models"}
+)
+"""Takes jobs of pool `rough`, and has the models that misbehave (tests/data/models)."""
+
+
+@contextmanager
+def running_system(
+    cluster: Cluster,
+    *workers: Worker,
+    operator: bool = True,
+    redis: Mapping[str, Any] | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[System]:
+    """A system on `cluster` with a Redis of its own, made with the arguments `redis`. `settings` are added to the quick ones."""
+    with (
+        Redis(**(redis or {})) as server,
+        System(cluster, server, settings=QUICK_SETTINGS | dict(settings or {})) as system,
+    ):
+        system.install()
+        if operator:
+            system.start_operator()
+        for worker in workers:
+            system.start_worker(worker.name, pool=worker.pool, concurrency=worker.concurrency, **dict(worker.settings))
+        yield system
+
+
+class SharedSystems:
+    """Keeps one system on the session's cluster, where two operators would compete for one Lease and all jobs.
+
+    A call returns the running system if it was started with the same arguments and is intact; else it stops that one and
+    starts another. So a fixture that holds a system has the scope of one test, and costs nothing where the next test asks
+    for the same.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._stack = ExitStack()
+        self._arguments: object = None
+        self._system: System | None = None
+        self._processes: dict[str, Process] = {}
+
+    def __call__(
+        self,
+        *workers: Worker,
+        operator: bool = True,
+        redis: Mapping[str, Any] | None = None,
+        fresh: bool = False,
+        **settings: str,
+    ) -> System:
+        """A system of these processes and settings. `fresh`: for this test alone, which may harm it."""
+        self._cluster.heal()
+        arguments = None if fresh else (workers, operator, redis, settings)
+        if self._system is None or arguments is None or arguments != self._arguments or not self._intact(self._system):
+            self.stop()
+            self._system = self._stack.enter_context(
+                running_system(self._cluster, *workers, operator=operator, redis=redis, settings=settings)
+            )
+            self._arguments, self._processes = arguments, dict(self._system.processes)
+        return self._system
+
+    def stop(self) -> None:
+        """Stop the running system; nothing to do where there is none."""
+        self._system, self._arguments = None, None
+        self._stack.close()
+
+    def _intact(self, system: System) -> bool:
+        """Whether its own processes still run. Those that a test added are stopped."""
+        for name in system.processes.keys() - self._processes.keys():
+            system.processes.pop(name).stop()
+        for process in system.processes.values():
+            if process.alive:
+                process.resume()
+        system.redis.heal()
+        return system.processes == self._processes and all(process.alive for process in self._processes.values())
