@@ -16,6 +16,12 @@ def after(moment: datetime, seconds: float) -> datetime:
     return moment + timedelta(seconds=seconds)
 
 
+def backoff(failures: int, first_seconds: float, max_seconds: float) -> float:
+    """Seconds to wait after that many failures in a row (from 1): doubled each time, up to `max_seconds`."""
+    doublings = min(max(0, failures - 1), 64)  # beyond this the maximum holds anyway, and floats would overflow
+    return float(min(max_seconds, first_seconds * 2**doublings))
+
+
 def earliest(moments: Iterable[datetime | None], now: datetime) -> datetime | None:
     """The first of the moments that are still to come: one that is over has been acted on, and wakes nobody."""
     return min((moment for moment in moments if moment is not None and moment > now), default=None)

@@ -12,8 +12,7 @@ from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules import restarting
 from reconstruction_operator.planning.status.details import at_rest, failure_of, read_inputs, with_attempt
 from reconstruction_operator.planning.status.progress import advance, done, halted
-from reconstruction_operator.planning.times import after, whole
-from reconstruction_operator.planning.types import Timing
+from reconstruction_operator.planning.times import after, backoff, whole
 
 _AT_ONCE = frozenset({"WORKER_LOST"})  # the worker has been silent for long enough: no further pause
 
@@ -52,12 +51,6 @@ def rejected(case: Case, message: str) -> Decision:
     return Decision(
         Stage.INVALID, replace(case.stored, failure=failure, completion_time=case.at, next_attempt_time=None)
     )
-
-
-def backoff_seconds(failures: int, timing: Timing) -> float:
-    """The pause after that many failures (from 1): it doubles each time, up to a limit."""
-    doublings = min(max(0, failures - 1), 64)  # beyond this the limit holds anyway, and floats would overflow
-    return float(min(timing.backoff_max_seconds, timing.backoff_seconds * 2**doublings))
 
 
 def _succeeded(case: Case, end: End) -> Decision:
@@ -105,7 +98,7 @@ def _counted(case: Case, end: End) -> Status:
 
 
 def _due(case: Case, failures: int) -> datetime | None:
-    pause = backoff_seconds(failures, case.timing)
+    pause = backoff(failures, case.timing.backoff_seconds, case.timing.backoff_max_seconds)
     return whole(after(case.now, pause)) if pause > 0 else None
 
 

@@ -19,8 +19,7 @@ from reconstruction_operator.api.status import (
 )
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
-from reconstruction_operator.planning.rules.ends import backoff_seconds
-from reconstruction_operator.planning.types import Observation, Plan, Timing
+from reconstruction_operator.planning.types import Observation, Plan
 
 Look = Callable[..., Plan]
 
@@ -195,8 +194,3 @@ def test_an_end_by_the_operator_without_a_worker_starts_nothing(look: Look) -> N
     status = look(Observation(claim=OTHERS_CLAIM, end=end), Status(phase=Phase.QUEUED, attempt=1)).status
 
     assert (status.phase, status.worker, status.start_time) == (Phase.FAILED, None, None)
-
-
-@pytest.mark.parametrize(("failures", "seconds"), [(1, 10), (2, 20), (3, 40), (7, 600), (10_000, 600)])
-def test_the_pause_doubles_up_to_its_limit(timing: Timing, failures: int, seconds: float) -> None:
-    assert backoff_seconds(failures, timing) == seconds
