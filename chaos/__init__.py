@@ -1,16 +1,20 @@
-"""Faults on real parts: what happens to jobs when everything around them breaks. `python -m chaos --help`.
+"""Fault runs: break every real part around running jobs, and check each job. `python -m chaos --help`.
 
-One run starts a control plane, a Redis, two operators and three workers, keeps 50 jobs under way, and hurts all of it in
+One run starts a control plane, a Redis, two operators and three workers, keeps 50 jobs unfinished, and injects faults in
 rounds. Then it checks the invariants of `invariants.py` for each job, from the outside.
 
-    clock, journal   what the model processes really did, by a clock since boot
     scene, proxies   the parts, and the network between them
-    load             the users: they create, cancel, suspend and delete
+    load             the users, who create, cancel, suspend and delete jobs
+    models, journal  the model processes' own journals
+    faults, plan     what can be broken and healed, and the plan that a seed gives
+    running          the rounds, and the gathering of evidence
     watcher          what the API showed
-    faults           what is broken, and how it is mended
-    running          rounds of faults, and what is gathered
-    deliveries       what lies where `spec.output` says
-    evidence         the facts that are judged
-    invariants       the judgement: pure
+    results          the published results
+    deliveries       the copies at `spec.output`
+    remains          what is left in Redis and among the files
+    evidence         the facts, as plain data
+    excuses          what a fault excuses: pure
+    invariants       the judge: pure
     report           the tables
+    clock, polling   seconds since boot; waits
 """

@@ -1,4 +1,4 @@
-"""The command `python -m chaos`; the Makefile calls it as `make chaos`."""
+"""Command line of the fault runs: `python -m chaos`, which `make chaos` calls."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from devcluster import DevclusterError
 
 _INSIDE = "CHAOS_MAY_MOUNT"
 _INTERRUPTED = 130
-_SHORT_SECONDS = 95.0  # three minutes, with the beginning and the end
-_SHORT_LONG_SECONDS = (10.0, 16.0)  # so that it is over soon after the last fault
+_SHORT_SECONDS = 95.0  # three minutes, with start and end
+_SHORT_LONG_SECONDS = (10.0, 16.0)  # shorter jobs, so that the run ends soon after the last fault
 _LONG_MINUTES = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it and return the exit status: 0 if nothing was broken."""
+    """Run the command and return the exit status: 0 if every check passed."""
     options = _parser().parse_args(arguments)
     if options.list:
         print("\n".join(one.name for one in all_faults()))
         return 0
     inside = os.environ.pop(_INSIDE, None)
     if inside is None and can_mount():
-        # The same program again, where it may fill a disk and make it read-only without anybody else noticing.
+        # Run again in a mount namespace, where a full or read-only disk affects no other process.
         command = [*MOUNTING, sys.executable, "-m", "chaos", *(sys.argv[1:] if arguments is None else arguments)]
         os.execvpe(command[0], command, os.environ | {_INSIDE: "1"})  # noqa: S606 -- no shell is wanted
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_INTERRUPTED))  # so that everything is stopped on the way out
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_INTERRUPTED))  # an exception, so that all parts are stopped
     try:
         return _perform(options, own_disk=inside is not None)
     except KeyboardInterrupt:
-        print("chaos: stopped; everything that ran has been ended", flush=True)
+        print("chaos: interrupted; all processes were ended", flush=True)
         return _INTERRUPTED
     except DevclusterError as error:
         print(f"chaos: {error}", file=sys.stderr)
@@ -52,7 +52,7 @@ def _perform(options: argparse.Namespace, *, own_disk: bool) -> int:
     begin = time.monotonic()
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         print(f"{time.monotonic() - begin:7.1f} s  {line}", flush=True)
 
     wanted = Options(
@@ -65,26 +65,26 @@ def _perform(options: argparse.Namespace, *, own_disk: bool) -> int:
         long_seconds=_SHORT_LONG_SECONDS if options.short else LONG_SECONDS,
         empties=not options.short,
     )
-    say(f"seed {seed}: a control plane, a Redis, two operators, three workers")
-    with Run(wanted, own_disk=own_disk, say=say) as run:
+    log(f"seed {seed}: a control plane, a Redis, two operators, three workers")
+    with Run(wanted, own_disk=own_disk, log=log) as run:
         outcome = run.perform()
         verdicts = invariants.judge(outcome.evidence)
         good = report.is_good(outcome, verdicts)
         if not good or options.keep_logs:
-            say(f"the logs are in {_keep_logs(run, seed)}")
+            log(f"the logs are in {_keep_logs(run, seed)}")
     text = report.render(outcome, verdicts)
     print(f"\n{text}")
     if options.report is not None:
         options.report.write_text(text)
-    print("chaos: nothing was broken" if good else "chaos: BROKEN; see above", flush=True)
+    print("chaos: every check passed" if good else "chaos: BROKEN; see above", flush=True)
     return 0 if good else 1
 
 
 def _keep_logs(run: Run, seed: int) -> Path:
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"chaos-{seed}-{time.strftime('%H%M%S')}"  # noqa: S108 -- named in the output
     folder.mkdir(mode=0o700)
-    for log in run.scene.logs():
-        shutil.copy(log, folder / log.name)
+    for path in run.scene.logs():
+        shutil.copy(path, folder / path.name)
     shutil.copytree(run.scene.journal_dir, folder / "journal")
     return folder
 
@@ -92,22 +92,24 @@ def _keep_logs(run: Run, seed: int) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m chaos",
-        description="Break everything around running jobs, and check that nothing is lost and nothing happens twice.",
+        description="Break everything around running jobs, and check that no job is lost and no effect happens twice.",
     )
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, default=_LONG_MINUTES, help="of faults (default: %(default)g)")
+    length.add_argument(
+        "--minutes", type=float, default=_LONG_MINUTES, help="how long to inject faults (default: %(default)g)"
+    )
     length.add_argument("--short", action="store_true", help=f"{_SHORT_SECONDS:g} s of combined faults")
-    parser.add_argument("--seed", type=int, help="of the plan (default: a new one, which is printed)")
-    parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="faults with this in their name")
+    parser.add_argument("--seed", type=int, help="seed of the plan (default: a random one, which is printed)")
     parser.add_argument(
-        "--jobs", type=int, default=JOBS_UNDER_WAY, help="under way at any moment (default: %(default)s)"
+        "--only", action="append", default=[], metavar="TEXT", help="only faults with this text in their name"
     )
     parser.add_argument(
-        "--patience", type=float, default=1.0, help="a factor for what counts as too long, on a machine that is busy"
+        "--jobs", type=int, default=JOBS_UNDER_WAY, help="unfinished jobs at any moment (default: %(default)s)"
     )
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report there as well")
-    parser.add_argument("--keep-logs", action="store_true", help="also where nothing was broken")
-    parser.add_argument("--list", action="store_true", help="the names of all faults, and nothing else")
+    parser.add_argument("--patience", type=float, default=1.0, help="factor for all time limits, for a busy machine")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="also write the report to this file")
+    parser.add_argument("--keep-logs", action="store_true", help="keep the logs even if every check passed")
+    parser.add_argument("--list", action="store_true", help="print the names of all faults and exit")
     return parser
 
 

@@ -1,7 +1,6 @@
-"""One clock for everything that is compared: seconds since the machine's boot, the same in all processes.
+"""Clock: seconds since the machine's boot, the same in all processes.
 
-The journal of a model process, the watcher and the list of faults use it; nothing sets it, and no time zone or leap
-second moves it.
+All times that are compared come from it. It is never set, and has neither time zones nor leap seconds.
 """
 
 from __future__ import annotations
@@ -10,5 +9,5 @@ import time
 
 
 def now() -> float:
-    """Seconds since boot, suspended time included."""
+    """Return the seconds since boot, suspended time included."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

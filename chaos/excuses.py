@@ -1,8 +1,7 @@
-"""What a fault excuses, and for how long: pure functions of the windows in which faults were on.
+"""Excuses: what a fault excuses, and for how long. Pure functions of the windows in which faults were on.
 
-An excuse is as narrow as it can be. A fault excuses those whom it hit, for its own time, and for the time that the
-settings of a run (`scene.SETTINGS`) give to notice that it is over (`evidence.Slack`). One that found nothing to hurt
-excuses nobody.
+An excuse is as narrow as possible. A fault excuses only the attempts that it hit, while it lasts and for the time in which
+the settings of a run let the system notice that it is over (`evidence.Slack`). A fault that hit nothing excuses nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from chaos.evidence import Evidence, Window
 from chaos.journal import ModelRun
 
 
-def could_know(run: ModelRun, since: float, evidence: Evidence) -> float | None:
-    """When the run could know that it was overtaken, or cancelled, at `since`; None: nobody was stopped or cut off then.
+def could_know_at(run: ModelRun, since: float, evidence: Evidence) -> float | None:
+    """When the run could know that it was superseded or cancelled at `since`; None: no fault stopped it or cut it off then.
 
-    That is when the cut is over in which it happened. One that comes within the time that it has to stop puts it off.
+    That is the end of the cut during which it happened. A further cut within the time that the run has to stop postpones it.
     """
     cuts = sorted(_cuts(run, evidence), key=lambda one: one.begin)
     earliest = max(run.start, since - evidence.slack.cause)
@@ -25,32 +24,32 @@ def could_know(run: ModelRun, since: float, evidence: Evidence) -> float | None:
         return None
     knows = max(since, *(one.end for one in causes))
     for one in cuts:
-        if since < one.begin <= knows + evidence.bounds.overtaken:
+        if since < one.begin <= knows + evidence.bounds.superseded:
             knows = max(knows, one.end)
     return knows
 
 
 def was_forgotten(at: float, evidence: Evidence) -> bool:
-    """Whether Redis had just lost the claims, so that an attempt which ran could be given away again at that time.
+    """Whether Redis had just lost the claims, so that a running attempt could be claimed a second time at `at`.
 
-    Its next beat claims it again, once an operator has put the job's record back; other faults may keep him from that.
+    The next heartbeat restores the claim, after an operator has restored the job's record. Other faults can delay that.
     """
-    deaf = _deaf(evidence, but_for=lambda one: one.forgets)
+    blocked = _blocked(evidence, but_for=lambda one: one.forgets)
     return any(
-        one.begin <= at and _seconds_outside(deaf, one.end, at) <= evidence.slack.forgotten
+        one.begin <= at and _seconds_outside(blocked, one.end, at) <= evidence.slack.forgotten
         for one in evidence.windows
         if one.hit and one.forgets
     )
 
 
-def hearing_seconds(begin: float, end: float, evidence: Evidence, runs: Iterable[ModelRun] = ()) -> float:
-    """For how much of that time a user's word could reach Redis, and from there all these runs."""
+def reachable_seconds(begin: float, end: float, evidence: Evidence, runs: Iterable[ModelRun] = ()) -> float:
+    """For how much of that time a user's change could reach Redis, and from there all these runs."""
     cuts = [(one.begin, one.end + evidence.slack.cause) for run in runs for one in _cuts(run, evidence)]
-    return _seconds_outside([*_deaf(evidence), *cuts], begin, end)
+    return _seconds_outside([*_blocked(evidence), *cuts], begin, end)
 
 
 def was_harmed(run: ModelRun, evidence: Evidence) -> bool:
-    """Whether some fault may have cost this attempt, in its own time or just before its model began or after it ended."""
+    """Whether a fault may have made this attempt fail: while its model ran, just before it, or just after it."""
     loss = evidence.slack.loss
     return any(
         one.begin <= run.last + loss and one.end >= run.start - loss
@@ -59,17 +58,17 @@ def was_harmed(run: ModelRun, evidence: Evidence) -> bool:
     )
 
 
-def _deaf(evidence: Evidence, but_for: Callable[[Window], bool] = lambda _: False) -> list[tuple[float, float]]:
-    """When users were not heard."""
+def _blocked(evidence: Evidence, but_for: Callable[[Window], bool] = lambda _: False) -> list[tuple[float, float]]:
+    """The times in which users' changes may not have reached Redis."""
     return [
-        (one.begin, one.end + (evidence.slack.deposed if one.deposes else evidence.slack.deaf))
+        (one.begin, one.end + (evidence.slack.deposed if one.deposes else evidence.slack.blocked))
         for one in evidence.windows
-        if one.hit and one.deafens and not but_for(one)
+        if one.hit and one.blocks_users and not but_for(one)
     ]
 
 
 def _seconds_outside(spans: Sequence[tuple[float, float]], begin: float, end: float) -> float:
-    """For how much of the time from `begin` to `end` none of the spans was on."""
+    """How much of the time from `begin` to `end` lies outside all spans."""
     free, at = 0.0, begin
     for first, last in sorted(spans):
         if last <= at or first >= end:

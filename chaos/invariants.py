@@ -1,6 +1,6 @@
-"""What must be true of every job, whatever happened. Pure: evidence in, violations out.
+"""Invariants: what must be true of every job, whatever happened. Pure functions: evidence in, verdicts out.
 
-Each check gives one verdict for each job that it applies to, so that a report can say how many were looked at.
+A check yields one text for each thing that it examined, empty where all is well. The report counts these.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from chaos.evidence import Evidence, Output
-from chaos.excuses import could_know, hearing_seconds, was_forgotten, was_harmed
+from chaos.excuses import could_know_at, reachable_seconds, was_forgotten, was_harmed
 from chaos.journal import ModelRun
 from chaos.load import Job
-from chaos.watcher import OUTCOMES, History, Look
+from chaos.watcher import OUTCOMES, History, Snapshot
 
 TTL_SLACK_SECONDS = 2.0
-"""Times in a status are whole seconds."""
+"""Because times in a status are whole seconds."""
 
 TITLES: Mapping[int, str] = {
-    1: "ends once, and the conditions agree",
+    1: "one end, and conditions that agree",
     2: "one attempt publishes, reports, deletes",
     3: "a confirmed cancel ends as Cancelled",
     4: "nothing is left behind",
-    5: "never backwards, status not behind",
+    5: "status never goes backwards and is not late",
     6: "no job is lost",
 }
-"""Each invariant in a few words, by its number."""
+"""The invariants by number."""
 
 _TRUTHS_OF: Mapping[str, frozenset[str]] = {
     "Succeeded": frozenset({"Complete", "Finished"}),
@@ -39,17 +39,17 @@ _EXPECTED: Mapping[str, frozenset[str]] = {
     "suspend": frozenset({"Succeeded"}),
     "unusable": frozenset({"Failed"}),
     "poison": frozenset({"Failed"}),
-    "cancel": frozenset({"Cancelled", "Succeeded"}),  # invariant 3 says which
+    "cancel": frozenset({"Cancelled", "Succeeded"}),  # invariant 3 decides which
     "cancel at once": frozenset({"Cancelled", "Succeeded"}),
     "delete": OUTCOMES,
 }
-_GUILTY = {"unusable", "poison"}
+_FAILING = {"unusable", "poison"}
 _UNUSABLE_REASON = "NotEnoughOverlap"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one check says of one job; an empty `problem`: all is well."""
+    """The result of one check of one job; an empty `problem` means that it holds."""
 
     invariant: int
     uid: str
@@ -57,7 +57,7 @@ class Verdict:
 
 
 def judge(evidence: Evidence) -> list[Verdict]:
-    """All verdicts."""
+    """Return the verdicts of all checks on all jobs."""
     found: list[Verdict] = []
     for job in evidence.jobs:
         case = _Case(evidence, job)
@@ -68,7 +68,7 @@ def judge(evidence: Evidence) -> list[Verdict]:
 
 @dataclass(slots=True)
 class _Case:
-    """One job, with all that was found out about it."""
+    """One job with its evidence."""
 
     evidence: Evidence
     job: Job
@@ -82,9 +82,9 @@ class _Case:
         return self.evidence.runs.get(self.job.uid, ())
 
     @property
-    def end(self) -> Look | None:
-        """The first look at the finished job."""
-        return next((look for look in self.history.looks if look.finished), None)
+    def end(self) -> Snapshot | None:
+        """The first snapshot of the finished job."""
+        return next((snapshot for snapshot in self.history.snapshots if snapshot.finished), None)
 
     @property
     def is_gone(self) -> bool:
@@ -92,61 +92,67 @@ class _Case:
 
 
 Check = Callable[[_Case], Iterator[str]]
-"""Yields one text for each time that it looked: empty, or what is wrong."""
+"""Yields one text for each thing that it examined: empty, or the problem."""
 
 
 # --- 1: every job ends in exactly one way, and stays there ------------------------------------------------------------
 
 
 def _ends_once(case: _Case) -> Iterator[str]:
-    looks = case.history.looks
-    ended = [look for look in looks if look.finished]
-    early = [look for look in looks if not look.finished and look.true_conditions]
-    yield f"a condition says that it has ended, and the phase does not: {early[0]}" if early else ""
+    snapshots = case.history.snapshots
+    ended = [snapshot for snapshot in snapshots if snapshot.finished]
+    early = [snapshot for snapshot in snapshots if not snapshot.finished and snapshot.true_conditions]
+    yield f"a condition shows an end and the phase does not: {early[0]}" if early else ""
     if not ended:
         if not case.is_gone:
-            newest = looks[-1] if looks else None
+            newest = snapshots[-1] if snapshots else None
             yield f"it has not ended: {newest}"
         return
-    yield "" if all(look.finished for look in looks[looks.index(ended[0]) :]) else f"it was reopened: {looks[-5:]}"
-    outcomes = {look.phase for look in ended}
+    yield (
+        ""
+        if all(snapshot.finished for snapshot in snapshots[snapshots.index(ended[0]) :])
+        else f"it was reopened: {snapshots[-5:]}"
+    )
+    outcomes = {snapshot.phase for snapshot in ended}
     yield "" if len(outcomes) == 1 else f"it ended in more than one way: {sorted(outcomes)}"
     wrong = [
-        look for look in ended if look.true_conditions != _TRUTHS_OF[look.phase] or look.finished_reason != look.phase
+        snapshot
+        for snapshot in ended
+        if snapshot.true_conditions != _TRUTHS_OF[snapshot.phase] or snapshot.finished_reason != snapshot.phase
     ]
     yield f"phase and conditions disagree: {wrong[0]}" if wrong else ""
     yield _as_expected(case, ended[0])
 
 
-def _as_expected(case: _Case, end: Look) -> str:
+def _as_expected(case: _Case, end: Snapshot) -> str:
     job = case.job
     if end.phase == "Cancelled" and job.confirmed_at is None and not end.confirmed:
-        return "it was cancelled, and nobody confirmed a cancel"
+        return "it was cancelled without a confirmed cancel"
     if end.phase not in _EXPECTED[job.scenario]:
         return f"a job of scenario {job.scenario!r} ended {end.phase} ({end.reason})"
     if job.scenario == "unusable" and end.reason != _UNUSABLE_REASON:
         return f"it failed by {end.reason} instead of {_UNUSABLE_REASON}"
     if job.scenario == "poison" and end.failures > job.backoff_limit + 1:
-        return f"it was tried again after {end.failures - 1} failures; backoffLimit is {job.backoff_limit}"
+        return f"it was retried after {end.failures - 1} failures; backoffLimit is {job.backoff_limit}"
     return ""
 
 
-def _suffers_for_nobody(case: _Case) -> Iterator[str]:
-    """An attempt with a process of its own fails by its own fault, or by a fault of the run: never by another job's."""
+def _is_isolated(case: _Case) -> Iterator[str]:
+    """An attempt in a process of its own fails by itself or by a fault of the run, never by another job."""
     end = case.end
-    if end is None or case.job.scenario in _GUILTY:
+    if end is None or case.job.scenario in _FAILING:
         return
     last = end.attempt - 1 if end.phase == "Succeeded" else end.attempt
-    may_have_failed = [number for number in range(1, last + 1) if not _was_well(case, number)]
+    may_have_failed = [number for number in range(1, last + 1) if not _was_unharmed(case, number)]
     yield (
-        f"{end.failures} of its attempts failed, and only these had been harmed: {may_have_failed}"
+        f"{end.failures} of its attempts failed, but faults had hit only these: {may_have_failed}"
         if end.failures > len(may_have_failed)
         else ""
     )
 
 
-def _was_well(case: _Case, attempt: int) -> bool:
-    """Of an attempt that never came to its model nobody knows on which worker it was."""
+def _was_unharmed(case: _Case, attempt: int) -> bool:
+    """False for an attempt without a model process: the evidence does not show on which worker it ran."""
     runs = [run for run in case.runs if run.attempt == attempt]
     return bool(runs) and all(
         run.worker in case.evidence.prefork and not was_harmed(run, case.evidence) for run in runs
@@ -161,18 +167,18 @@ def _runs_alone(case: _Case) -> Iterator[str]:
         if older.last <= newer.start:
             yield ""
             continue
-        # Somebody was stopped, or cut off, while the older one ran: it may have been overtaken and not know.
-        knows = could_know(older, newer.start, case.evidence)
+        # If a fault stopped the older run or cut it off, it may not know yet that it was superseded.
+        knows = could_know_at(older, newer.start, case.evidence)
         if knows is None and older.attempt == newer.attempt and was_forgotten(newer.start, case.evidence):
-            knows = newer.start  # the claim was given away between two beats of the older one: the next one says so
+            knows = newer.start  # claimed twice between two heartbeats of the older run: its next heartbeat shows it
         if knows is None:
-            yield f"attempts {_name(older)} and {_name(newer)} ran together, and nobody was stopped or cut off"
+            yield f"attempts {_name(older)} and {_name(newer)} ran together, and no fault stopped or cut off the older"
             continue
         late = older.last - knows
         yield (
             ""
-            if late <= case.evidence.bounds.overtaken
-            else f"attempt {_name(older)} ran on for {late:.1f} s after it could know that {_name(newer)} had overtaken it"
+            if late <= case.evidence.bounds.superseded
+            else f"attempt {_name(older)} ran on for {late:.1f} s after it could know that {_name(newer)} superseded it"
         )
 
 
@@ -185,11 +191,11 @@ def _publishes_once(case: _Case) -> Iterator[str]:
         yield (
             ""
             if makers and makers[0].ended
-            else f"its result was made by {output.signature}, which never ended its work"
+            else f"its result was made by {output.signature}, which never finished its work"
         )
     if end is None:
         return
-    after = [output for output in outputs if output.at > end.at + 1.0]  # one look at the files takes as long as that
+    after = [output for output in outputs if output.at > end.at + 1.0]  # one poll of the files takes up to 1 s
     before = [output for output in outputs if output.at <= end.at + 1.0]
     if end.phase == "Succeeded":
         yield "its result was replaced after it had been reported" if before and after else ""
@@ -198,29 +204,29 @@ def _publishes_once(case: _Case) -> Iterator[str]:
         yield f"a result appeared after it had ended {end.phase}" if late else ""
 
 
-def _could_not_know(case: _Case, output: Output, end: Look) -> bool:
-    """Whether the attempt that made it was stopped or cut off when the job ended, and had no time since to hear of it."""
+def _could_not_know(case: _Case, output: Output, end: Snapshot) -> bool:
+    """Whether the attempt that made it was stopped or cut off when the job ended, and had no time since to notice."""
     maker = next((run for run in case.runs if run.signature == output.signature), None)
-    knows = None if maker is None else could_know(maker, end.at, case.evidence)
-    return knows is not None and output.at <= knows + case.evidence.bounds.overtaken
+    knows = None if maker is None else could_know_at(maker, end.at, case.evidence)
+    return knows is not None and output.at <= knows + case.evidence.bounds.superseded
 
 
 def _keeps_its_result(case: _Case) -> Iterator[str]:
-    """Nobody deletes it, nobody puts another in its place, and it is the one that was reported."""
+    """The result is never deleted or replaced, and is the one that the status reports."""
     end = case.end
     if end is None or case.is_gone or end.phase != "Succeeded":
         return
     final = case.evidence.final.get(case.job.uid)
     if final is None:
-        yield "it succeeded, and there is no result"
+        yield "it succeeded and has no result"
         return
     yield final.problem
     seen = case.evidence.outputs.get(case.job.uid, ())
     yield (
-        "another result lies there than the one that was published" if seen and seen[-1].digest != final.digest else ""
+        "the result at the end is not the one that was published" if seen and seen[-1].digest != final.digest else ""
     )
     yield (
-        f"the result of attempt {final.attempt} lies there, and the status says attempt {end.attempt}"
+        f"the result is of attempt {final.attempt}, and the status says attempt {end.attempt}"
         if final.attempt is not None and final.attempt > end.attempt
         else ""
     )
@@ -232,34 +238,34 @@ def _keeps_its_result(case: _Case) -> Iterator[str]:
 
 
 def _reports_once(case: _Case) -> Iterator[str]:
-    """A later attempt may report a result that lies there already, and nothing else: never one of its own beside it."""
+    """A later attempt may report a result that exists already, but never a second one of its own."""
     if not case.is_gone:
         successes = case.evidence.successes.get(case.job.uid, 0)
         results = {output.digest for output in case.evidence.outputs.get(case.job.uid, ())}
         twice = successes > 1 and len(results) > 1
-        yield f"{successes} attempts of it have succeeded, as Redis says, with {len(results)} results" if twice else ""
+        yield f"by Redis {successes} of its attempts succeeded, with {len(results)} different results" if twice else ""
 
 
 def _delivers_what_it_reports(case: _Case) -> Iterator[str]:
-    """The copy for `spec.output` is the result that was reported, and stays when the job's object is gone."""
+    """The copy at `spec.output` is the reported result, and stays when the job's object is deleted."""
     job, end = case.job, case.end
     if not job.output_uri or end is None or end.phase != "Succeeded":
         return
     yield (
         ""
         if end.output_uri == job.output_uri
-        else f"its output is wanted at {job.output_uri}, and the status says {end.output_uri}"
+        else f"spec.output is {job.output_uri}, and the status says {end.output_uri}"
     )
     there = case.evidence.delivered.get(job.uid)
     if there is None:
-        yield "it succeeded, and its result was not delivered, or does not lie there any more"
+        yield "it succeeded, and there is no copy at spec.output"
         return
     yield there.problem
     reported = [output.digest for output in case.evidence.outputs.get(job.uid, ())][-1:]
-    yield "another result was delivered than the one that was reported" if reported not in ([], [there.digest]) else ""
-    yield "" if there.job_id == job.uid else f"the result of job {there.job_id} was delivered"
+    yield "the copy is not the result that was reported" if reported not in ([], [there.digest]) else ""
+    yield "" if there.job_id == job.uid else f"the copy is of job {there.job_id}"
     seen = {one.digest for one in case.evidence.deliveries.get(job.uid, ()) if one.at > end.at + 1.0}
-    yield "what was delivered was replaced after it had been reported" if seen - {there.digest} else ""
+    yield "the copy was replaced after it had been reported" if seen - {there.digest} else ""
 
 
 # --- 3: a confirmed cancel --------------------------------------------------------------------------------------------
@@ -270,41 +276,41 @@ def _cancels(case: _Case) -> Iterator[str]:
     if job.confirmed_at is None or job.ended_when_confirmed or end is None:
         return
     if end.phase == "Succeeded":
-        yield _had_finished(case, job.confirmed_at)
+        yield _had_finished_before(case, job.confirmed_at)
         return
     if end.phase != "Cancelled":
         yield f"a cancel was confirmed, and it ended {end.phase}"
         return
     bounds = case.evidence.bounds
-    waited = hearing_seconds(job.confirmed_at, end.at, case.evidence, case.runs)
+    waited = reachable_seconds(job.confirmed_at, end.at, case.evidence, case.runs)
     yield (
-        f"it was reported as cancelled {waited:.1f} s after the confirmation could be heard"
+        f"it was reported as cancelled {waited:.1f} s after the confirmation could be seen"
         if waited > bounds.cancelling
         else ""
     )
     for run in case.runs:
-        heard = hearing_seconds(job.confirmed_at, run.start, case.evidence, [run])
+        heard = reachable_seconds(job.confirmed_at, run.start, case.evidence, [run])
         if run.start > end.at:
             yield f"{_name(run)} started after it was reported as cancelled"
         elif run.start > job.confirmed_at and heard > bounds.acting:
-            yield f"{_name(run)} started {heard:.1f} s after the confirmation could be heard"
+            yield f"{_name(run)} started {heard:.1f} s after the confirmation could be seen"
         elif run.last > end.at:
-            knows = could_know(run, end.at, case.evidence)
-            late = run.last - (end.at if knows is None else knows + bounds.overtaken)
+            knows = could_know_at(run, end.at, case.evidence)
+            late = run.last - (end.at if knows is None else knows + bounds.superseded)
             yield f"{_name(run)} ran on for {late:.1f} s after it was reported as cancelled" if late > 0.0 else ""
-    left = [one.where for one in case.evidence.traces.get(job.uid, ()) if one.where.startswith("/")]
+    left = [one.where for one in case.evidence.leftovers.get(job.uid, ()) if one.where.startswith("/")]
     yield f"its files are left: {left}" if left else ""
     if job.output_uri:
         yield "its result was delivered" if job.uid in case.evidence.delivered else ""
 
 
-def _had_finished(case: _Case, confirmed_at: float) -> str:
-    """Nobody could tell the worker in time: the work was done, or faults kept the operators from telling."""
+def _had_finished_before(case: _Case, confirmed_at: float) -> str:
+    """Whether Succeeded is right: the work was done before the worker could see the cancel. Returns the problem if not."""
     made = {output.signature for output in case.evidence.outputs.get(case.job.uid, ())}
     done = max((run.last for run in case.runs if run.ended and run.signature in made), default=None)
     if done is None:
-        return "a cancel was confirmed, and it ended Succeeded without a model that ended"
-    if hearing_seconds(confirmed_at, done, case.evidence) > case.evidence.bounds.acting:
+        return "a cancel was confirmed, and it ended Succeeded without a model that finished"
+    if reachable_seconds(confirmed_at, done, case.evidence) > case.evidence.bounds.acting:
         return f"a cancel was confirmed {done - confirmed_at:.1f} s before its work was done, and it ended Succeeded"
     return ""
 
@@ -316,36 +322,36 @@ def _leaves_nothing(case: _Case) -> Iterator[str]:
     job = case.job
     flags = case.evidence.flags.get(job.uid)
     if flags is not None and job.confirmed_at is None and (job.withdrawn_at is not None or job.requested_at is None):
-        yield f"flags of a cancel that is not wanted: {flags}" if flags else ""
+        yield f"cancel flags exist without a cancel: {flags}" if flags else ""
     if case.is_gone:
         too_long = [
             one.where
-            for one in case.evidence.traces.get(job.uid, ())
-            if one.ttl_seconds is None or one.ttl_seconds > case.evidence.retention_seconds or not one.fades
+            for one in case.evidence.leftovers.get(job.uid, ())
+            if one.ttl_seconds is None or one.ttl_seconds > case.evidence.retention_seconds or not one.expires
         ]
-        yield f"it is deleted, and these are left for ever: {too_long}" if too_long else ""
-    alive = [one.where for one in case.evidence.traces.get(job.uid, ()) if "alive:" in one.where]
-    yield f"it is over, and something of it says that it lives: {alive}" if alive else ""
+        yield f"it is deleted, and these never expire or too late: {too_long}" if too_long else ""
+    alive = [one.where for one in case.evidence.leftovers.get(job.uid, ()) if "alive:" in one.where]
+    yield f"it is over and still has a heartbeat: {alive}" if alive else ""
     if case.evidence.messages is not None and (case.end is not None or case.is_gone):
         messages = case.evidence.messages.get(job.uid, ())
-        yield f"it is over, and messages of it are left in {sorted(set(messages))}" if messages else ""
+        yield f"it is over and still has messages in {sorted(set(messages))}" if messages else ""
 
 
 def _leaves_no_copy_behind(case: _Case) -> Iterator[str]:
-    """What was begun or replaced where `spec.output` says goes with the job's files, or when it has succeeded."""
+    """Partial and replaced copies beside `spec.output` are deleted with the job's files, or when the job has succeeded."""
     job, end = case.job, case.end
     if not job.output_uri or (end is None and not case.is_gone):
         return
     if (end is not None and end.phase == "Succeeded") or job.uid not in case.evidence.with_files:
         hidden = case.evidence.hidden.get(job.uid, ())
-        yield f"beside its output these are left: {sorted(hidden)}" if hidden else ""
+        yield f"these are left beside its copy: {sorted(hidden)}" if hidden else ""
 
 
 # --- 5: forward only, and not behind ----------------------------------------------------------------------------------
 
 
 def _goes_forward(case: _Case) -> Iterator[str]:
-    for before, after in pairwise(case.history.looks):
+    for before, after in pairwise(case.history.snapshots):
         if after.position < before.position:
             yield f"(attempt, percent) fell from {before.position} to {after.position}"
             return
@@ -357,9 +363,7 @@ def _is_not_behind(case: _Case) -> Iterator[str]:
         if lag.uid == case.job.uid:
             late = lag.seconds is None or lag.seconds > case.evidence.bounds.behind
             yield (
-                f"its status was behind for {lag.seconds or 'too many'} s while nothing was broken: {lag.wanted}"
-                if late
-                else ""
+                f"its status was behind for {lag.seconds or 'too many'} s without a fault: {lag.wanted}" if late else ""
             )
 
 
@@ -367,30 +371,30 @@ def _is_not_behind(case: _Case) -> Iterator[str]:
 
 
 def _is_not_lost(case: _Case) -> Iterator[str]:
-    looks = case.history.looks
+    snapshots = case.history.snapshots
     if case.job.deleted_at is not None:
         yield ""
         return
     if case.history.gone_at is not None:
         yield _expired(case, case.history.gone_at)
         return
-    yield "" if looks and looks[-1].finished else f"it never came to an end: {looks[-1] if looks else 'no status'}"
+    yield "" if snapshots and snapshots[-1].finished else f"it never ended: {snapshots[-1:] or 'no status'}"
 
 
 def _expired(case: _Case, gone_at: float) -> str:
-    """Its object is gone, and nobody deleted it: its own time has to be over."""
+    """An object that no user deleted may only go after its `ttlSecondsAfterFinished`."""
     end, seconds = case.end, case.job.ttl_seconds
     if end is None:
-        return "it vanished before it had ended, and nobody had deleted it"
+        return "its object disappeared before it had ended, and no user had deleted it"
     if seconds is None or gone_at < end.completed_at + seconds - TTL_SLACK_SECONDS:
         passed = gone_at - end.completed_at
-        return f"it vanished {passed:.1f} s after its completionTime, and ttlSecondsAfterFinished is {seconds}"
+        return f"its object disappeared {passed:.1f} s after completionTime, and ttlSecondsAfterFinished is {seconds}"
     return ""
 
 
 _CHECKS: tuple[tuple[int, Check], ...] = (
     (1, _ends_once),
-    (1, _suffers_for_nobody),
+    (1, _is_isolated),
     (2, _runs_alone),
     (2, _publishes_once),
     (2, _keeps_its_result),
@@ -405,10 +409,10 @@ _CHECKS: tuple[tuple[int, Check], ...] = (
 )
 
 
-def overtaken_seconds(evidence: Evidence) -> list[float]:
-    """For each attempt that was overtaken while it ran: how long it went on after it could know."""
+def superseded_seconds(evidence: Evidence) -> list[float]:
+    """For each attempt that was superseded while it ran: how long it ran on after it could know."""
     return [
-        max(0.0, older.last - (could_know(older, newer.start, evidence) or newer.start))
+        max(0.0, older.last - (could_know_at(older, newer.start, evidence) or newer.start))
         for runs in evidence.runs.values()
         for older, newer in combinations(runs, 2)
         if older.last > newer.start
@@ -416,17 +420,17 @@ def overtaken_seconds(evidence: Evidence) -> list[float]:
 
 
 def cancelling_seconds(evidence: Evidence) -> list[float]:
-    """For each cancelled job: how long after its confirmation it was reported, without the time that faults excuse."""
+    """For each cancelled job: the time from confirmation to report, without the time that faults excuse."""
     cases = [_Case(evidence, job) for job in evidence.jobs]
     return [
-        hearing_seconds(case.job.confirmed_at, case.end.at, evidence, case.runs)
+        reachable_seconds(case.job.confirmed_at, case.end.at, evidence, case.runs)
         for case in cases
         if case.job.confirmed_at is not None and case.end is not None and case.end.phase == "Cancelled"
     ]
 
 
 def confirmed_while_it_ran(evidence: Evidence) -> tuple[int, int]:
-    """How many cancels were confirmed while a model of the job ran, and how many of these jobs ended Succeeded."""
+    """Count the cancels that were confirmed while a model of the job ran, and those of these jobs that ended Succeeded."""
     cases = [_Case(evidence, job) for job in evidence.jobs]
     ran = [
         case

@@ -1,4 +1,4 @@
-"""What the model processes really did, from the journals that they keep (`models/chaos_models.py`)."""
+"""Journals of the model processes (`models/chaos_models.py`): when each process really ran."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class ModelRun:
     attempt: int
     pid: int
     start: float
-    last: float  # its newest line, of whatever kind
-    ended: bool  # it came to the end of its work
+    last: float  # of the newest line
+    ended: bool  # it finished its work
     worker: str = ""
-    task_pid: int = 0  # the process of the worker in which its task ran
+    task_pid: int = 0  # the pool process of the worker that ran its task
 
     @property
     def signature(self) -> str:
-        """What it leaves in `made-by.txt` of its result."""
+        """The text that it writes to `made-by.txt` of its result."""
         return f"{self.job_id}.{self.attempt}.{self.pid}"
 
 
 def read(folder: Path) -> dict[str, list[ModelRun]]:
-    """For each job id its runs, oldest first. A process killed within a line leaves half of it, which is not read."""
+    """By job id: its runs, oldest first. An incomplete last line, of a process killed while it wrote, is ignored."""
     runs: dict[str, list[ModelRun]] = {}
     for file in folder.iterdir():
         run = _read(file)

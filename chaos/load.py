@@ -1,7 +1,7 @@
-"""The users of a fault run: they keep many jobs under way, change their minds, and clean up behind themselves.
+"""Users of a fault run: they keep many jobs under way, cancel, suspend and delete some, and clean up.
 
-They speak to the API server directly and are patient with it. What they did, and when it was acknowledged, is what
-the invariants are checked against.
+They talk to the API server directly and retry without limit. The invariants are checked against what they did and when
+the API server acknowledged it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from devcluster.harness.system import GROUP
 from devcluster.servers.api import Api
 
 _LOOK_SECONDS = 0.1
-_USERS = 6  # who speak to the API server at a time: on a busy machine an answer takes a while
-_GONE = {403, 404, 422}  # deleted, its namespace is ending, or the rules say no: the user has come too late
-_MANY = 20  # of failures: what the faults do to an innocent job must not exhaust it
+_USERS = 6  # requests at a time, because an answer takes a while on a busy machine
+_GONE = {403, 404, 422}  # the object was deleted, its namespace is being deleted, or a rule refuses: too late
+_MANY = 20  # backoffLimit of a healthy job: faults must not use it up
 _FEW = 2
 _SHORT_SECONDS = (1.5, 7.0)
 _LONG_SHARE = 0.15
@@ -33,7 +33,7 @@ _DELIVERED_SHARE = 0.25
 _MAY_BE_DELIVERED = {"steady", "cancel", "withdraw", "suspend", "delete", "poison"}
 
 LONG_SECONDS = (20.0, 35.0)
-"""How long those work that may be overtaken, or cancelled well before they are done."""
+"""How long the long jobs work: those that may be superseded, or cancelled well before they are done."""
 
 WEIGHTS: Mapping[str, int] = {
     "steady": 40,
@@ -45,12 +45,12 @@ WEIGHTS: Mapping[str, int] = {
     "unusable": 6,
     "poison": 6,
 }
-"""What users do with their jobs, in parts of a hundred."""
+"""The scenarios of the users, in percent."""
 
 
 @dataclass(slots=True)
 class Job:
-    """One job, as its user knows it. Times are when the API server acknowledged; None: it never did."""
+    """One job and what its user did. Times are those of the API server's acknowledgement; None: it did not happen."""
 
     uid: str
     namespace: str
@@ -65,16 +65,16 @@ class Job:
     ended_when_confirmed: bool = False  # the answer to the confirmation showed a finished job
     deleted_at: float | None = None
     ttl_seconds: int | None = None  # ttlSecondsAfterFinished
-    output_uri: str = ""  # where a copy of the result is wanted; empty: nowhere
+    output_uri: str = ""  # spec.output.uri; empty: no copy
 
     @property
     def path(self) -> str:
-        """Of the object."""
+        """The path of the object in the API."""
         return f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs/{self.name}"
 
 
 class Load:
-    """Keeps `target` unfinished jobs there, in a thread, until `stop`. What the user of the n-th job does follows from seed and n."""
+    """Keeps `target` unfinished jobs, in a thread, until `stop`. Seed and n decide what the user of the n-th job does."""
 
     def __init__(
         self,
@@ -100,8 +100,8 @@ class Load:
         self._creating = threading.Event()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="users", daemon=True)
-        self._busy = threading.Lock()  # held while a user does something
-        self._lock = threading.Lock()  # of the list
+        self._busy = threading.Lock()  # held while users act
+        self._lock = threading.Lock()  # guards _jobs
         self._jobs: dict[str, Job] = {}
         self.defect: BaseException | None = None
 
@@ -113,36 +113,36 @@ class Load:
 
     @property
     def under_way(self) -> list[Job]:
-        """Those that are there and have not been seen to end."""
+        """Jobs that exist and have not ended."""
         return [job for job in self.jobs if not self._is_over(job)]
 
     @property
     def is_idle(self) -> bool:
-        """Whether no user plans anything more with a job that has not ended."""
+        """Whether no action is planned for an unfinished job."""
         return not any(job.actions for job in self.jobs if not self._is_over(job))
 
     def start(self) -> None:
-        """Create the first jobs."""
+        """Start the users."""
         self._creating.set()
         self._thread.start()
 
     def finish(self) -> None:
-        """Create no more; what was begun is still done."""
+        """Create no more jobs; planned actions still happen."""
         self._creating.clear()
 
     def stop(self) -> None:
-        """The users go home."""
+        """End the users' thread."""
         self._ending.set()
         self._thread.join(timeout=60)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """All users rest within the `with` block; nothing of theirs is half done."""
+        """Pause all users within the `with` block, between two actions."""
         with self._busy:
             yield
 
     def burst(self, namespace: str, count: int) -> None:
-        """Create that many more jobs at once, in that namespace, urgent ones."""
+        """Create `count` more jobs of high priority in that namespace at once."""
         with self._busy:
             for _ in range(count):
                 self._create(self._next_number(), namespace, priority="high")
@@ -153,13 +153,13 @@ class Load:
         return any(one.newest is not None and one.newest.phase == "Running" for one in histories if one is not None)
 
     def delete(self, jobs: list[Job]) -> None:
-        """Delete these at the next opportunity, as a user does."""
+        """Let the users delete these jobs as their next action."""
         with self._lock:
             for job in jobs:
                 job.actions = [(clock.now(), "delete")]
 
     def mark_deleted(self, namespace: str | None = None) -> None:
-        """Somebody else deleted all jobs, or those of a namespace."""
+        """Record that a fault deleted all jobs, or those of a namespace."""
         now = clock.now()
         for job in self.jobs:
             if (namespace is None or job.namespace == namespace) and job.deleted_at is None:
@@ -181,7 +181,7 @@ class Load:
                         list(users.map(self._act, [job for job in self.jobs if self._has_plans(job)]))
                     self._ending.wait(_LOOK_SECONDS)
         except BaseException as error:
-            self.defect = error  # a user that stops would make a run look good
+            self.defect = error  # without users a run would look good
             raise
 
     def _next_number(self) -> int:
@@ -237,12 +237,12 @@ class Load:
             self._jobs[job.uid] = job
 
     def _has_plans(self, job: Job) -> bool:
-        """Whether its user does something with it now."""
+        """Whether its user has an action that is due."""
         if job.deleted_at is not None:
             return False
         history = self._watcher.of(job.uid)
         if not job.actions and history is not None and history.finished and history.newest is not None:
-            # Two thirds of the users clean up soon; the objects of the others stay.
+            # Two thirds of the users delete finished jobs soon; the other objects stay.
             keep = random.Random(job.uid).uniform(2.0, 15.0)  # noqa: S311 -- no secret
             if keep < 10.0 and clock.now() - history.newest.at > keep:  # noqa: PLR2004
                 job.actions = [(clock.now(), "delete")]
@@ -273,14 +273,14 @@ class Load:
             job.ended_when_confirmed = any(one["type"] == "Finished" and one["status"] == "True" for one in conditions)
 
     def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
-        """The answer, however long it takes; None where the object cannot be had (any more)."""
+        """Send a request, with retries, and return the answer; None if the object does not exist (any more)."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         while not self._ending.is_set():
             try:
                 found: dict[str, Any] = self._api.request(method, path, body, content_type=kind)
             except RefusedError as refusal:
                 if method == "POST" and refusal.status == 409 and body is not None:  # noqa: PLR2004 -- conflict
-                    # An earlier try succeeded, whose answer was lost.
+                    # An earlier try succeeded and its answer was lost.
                     method, path, body = "GET", f"{path}/{body['metadata']['name']}", None
                     continue
                 if refusal.status in _GONE:
@@ -303,7 +303,7 @@ _CHANGES: Mapping[str, Mapping[str, bool]] = {
 
 
 def _actions(scenario: str, chance: random.Random) -> list[tuple[float, str]]:
-    """(seconds after the creation, what) of a scenario."""
+    """Return the (seconds after creation, action) pairs of a scenario."""
     first = chance.uniform(0.0, 12.0)
     second = first + chance.uniform(0.2, 6.0)
     match scenario:

@@ -1,6 +1,6 @@
-"""Which faults come in which round, for how long, and what follows: all of it from the seed alone.
+"""Plan of a run: which faults come in which round and for how long. It follows from the seed alone.
 
-What a fault then picks among the jobs and processes that it finds depends on the machine's timing as well.
+Which jobs and processes a fault then hits depends on the machine's timing too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from chaos.faults.table import NO_FAULT, Fault
 
 _MAX_COMBINED = 3
 _ORDER = ("nothing", "objects", "messages", "operators", "workers", "models", "disk", "network", "redis", "kubernetes")
-"""Faults that need the API server or Redis themselves come before those that take it away."""
+"""Order within a round: faults that need the API server or Redis come before those that remove it."""
 
 _WAITS = 0.8
 _MEASURES = 0.3
@@ -21,20 +21,20 @@ _MEASURES = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Faults that are on together."""
+    """Faults that are active together."""
 
     number: int
     faults: tuple[Fault, ...]
     hold_seconds: float
-    waits: bool  # until all jobs move again; else the next round comes while they still recover
-    measures: bool  # how far the status is behind, after that
-    chance: random.Random  # what its faults pick by
+    waits: bool  # wait for recovery; False: the next round starts while jobs still recover
+    measures: bool  # measure after that how far the status is behind
+    chance: random.Random  # for the choices of its faults
 
 
 def rounds(seed: int, faults: Sequence[Fault], *, alone_first: bool) -> Iterator[Round]:
-    """Without end: a shuffled deck of all faults, dealt again and again, each time after a round without any.
+    """Yield rounds without end: all faults in random order, again and again, each time after a round without faults.
 
-    With `alone_first` those of the first deck come one by one, and each is waited for; later up to three are combined.
+    With `alone_first`, the first pass has one fault a round and waits after each. Later rounds combine up to three.
     """
     chance = random.Random(seed)  # noqa: S311 -- reproducible on purpose
     number = 0
@@ -60,7 +60,7 @@ def rounds(seed: int, faults: Sequence[Fault], *, alone_first: bool) -> Iterator
 
 
 def _hand(deck: list[Fault], chance: random.Random) -> list[Fault]:
-    """One to three from the deck, on different things."""
+    """Take one to three faults from the deck, each on another target."""
     count = chance.randint(1, _MAX_COMBINED)
     chosen = [deck.pop()]
     for one in list(reversed(deck)):

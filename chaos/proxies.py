@@ -1,6 +1,6 @@
-"""Loopback proxies that spoil the network between the parts: one for TCP (Redis), one for the Kubernetes API.
+"""Fault-injecting proxies on loopback: one kind for TCP (Redis), one for the Kubernetes API.
 
-Both run on one event loop in a thread; their methods may be called from any thread.
+All run on one event loop in a thread. Their methods are thread-safe.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Network:
-    """The thread of all proxies. They end with the `with` block."""
+    """The event loop and thread of all proxies, as a context manager."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -53,14 +53,14 @@ class Network:
         self._loop.close()
 
     def tcp(self, port: int) -> TcpProxy:
-        """A proxy to that port of this machine."""
+        """Open a proxy to that port on loopback."""
         proxy = TcpProxy(self._loop, port)
         self._call(proxy.open())
         self._proxies.append(proxy)
         return proxy
 
     def api(self, url: str, ca: Path, chance: random.Random) -> ApiProxy:
-        """A proxy to that API server."""
+        """Open a proxy to that API server."""
         proxy = ApiProxy(self._loop, url, ca, chance)
         self._call(proxy.open())
         self._proxies.append(proxy)
@@ -71,7 +71,7 @@ class Network:
 
 
 class TcpProxy:
-    """Passes bytes on, late or not at all."""
+    """A TCP proxy that can delay, silence and refuse connections."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, target: int) -> None:
         self._loop = loop
@@ -87,22 +87,22 @@ class TcpProxy:
     # -- faults
 
     def delay(self, seconds: float) -> None:
-        """Each piece of data, in either direction, comes that much later; 0: at once."""
+        """Delay each chunk of data, in both directions."""
         self._loop.call_soon_threadsafe(setattr, self, "_delay_seconds", seconds)
 
     def silence(self) -> None:
-        """Connections stay, new ones are taken, and nothing goes through: as behind a cable that was pulled."""
+        """Keep connections open, accept new ones, and pass nothing: like a pulled cable."""
         self._loop.call_soon_threadsafe(self._flows.clear)
 
     def refuse(self) -> None:
-        """Cut all connections, and every new one."""
+        """Reset all connections, and every new one."""
         self._loop.call_soon_threadsafe(self._set_refuses, True)
 
     def heal(self) -> None:
-        """Pass everything on again; what was held back goes first."""
+        """Pass everything again, held data first."""
         self._loop.call_soon_threadsafe(self._heal)
 
-    # -- its life, on the loop
+    # -- lifecycle, on the event loop
 
     async def open(self) -> None:
         """Listen on a free port."""
@@ -110,7 +110,7 @@ class TcpProxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Cut everything, and listen no more."""
+        """Reset all connections and stop listening."""
         if self._server is not None:
             self._server.close()
         self._flows.set()
@@ -135,7 +135,7 @@ class TcpProxy:
             return
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        except OSError:  # the server is away: so is this connection
+        except OSError:  # the server is down
             writer.transport.abort()
             return
         self._open |= {writer, back}
@@ -160,7 +160,7 @@ class TcpProxy:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that the API server might give to any request, with its share of all requests."""
+    """An error response in the API server's name, and the share of requests that get it."""
 
     status: int
     reason: str
@@ -170,7 +170,7 @@ class Refusal:
 
 
 class ApiProxy:
-    """Speaks HTTP to the operators and TLS to the API server; passes everything on, watches included."""
+    """An HTTP proxy for the operators that uses TLS to the API server, and can refuse, silence and expire watches."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, url: str, ca: Path, chance: random.Random) -> None:
         self._loop = loop
@@ -188,28 +188,28 @@ class ApiProxy:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The proxy's URL."""
         return f"http://127.0.0.1:{self.port}"
 
     # -- faults
 
     def refuse(self, refusal: Refusal) -> None:
-        """Give that answer to a share of all requests, at random."""
+        """Give that response to a random share of all requests."""
         self._loop.call_soon_threadsafe(setattr, self, "_refusal", refusal)
 
     def silence(self) -> None:
-        """Nobody is answered, and watches bring nothing: as behind a cable that was pulled."""
+        """Answer no request and pass no watch event: like a pulled cable."""
         self._loop.call_soon_threadsafe(self._flows.clear)
 
     def expire_watches(self) -> None:
-        """Every watch, and every new one, is told that its resourceVersion is too old (410) until `heal`."""
+        """End every watch, and every new one until `heal`, with 410 Expired."""
         self._loop.call_soon_threadsafe(self._expire)
 
     def heal(self) -> None:
-        """Pass everything on again."""
+        """Pass everything again."""
         self._loop.call_soon_threadsafe(self._heal)
 
-    # -- its life, on the loop
+    # -- lifecycle, on the event loop
 
     async def open(self) -> None:
         """Listen on a free port."""
@@ -227,7 +227,7 @@ class ApiProxy:
         self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
-        """Answer nobody any more."""
+        """End all watches and stop serving."""
         self._expire()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -254,7 +254,7 @@ class ApiProxy:
         try:
             return await self._pass(request, watches=watches)
         except (aiohttp.ClientError, OSError):
-            # The API server is away: so is this connection, without an answer.
+            # The API server is down: close the connection without an answer.
             if request.transport is not None:
                 request.transport.close()
             return web.Response(status=502)
@@ -294,7 +294,7 @@ class ApiProxy:
     async def _stream(
         self, answer: aiohttp.ClientResponse, response: web.StreamResponse, expired: asyncio.Event
     ) -> None:
-        """All of the answer, or what has come of it when `expired` is set; never half an event of a watch."""
+        """Pass the answer until its end or until `expired` is set; never half an event of a watch."""
         stop = asyncio.ensure_future(expired.wait())
         rest = b""
         try:
@@ -317,14 +317,14 @@ class ApiProxy:
 
 
 def _status(code: int, reason: str) -> dict[str, Any]:
-    """As the API server says it."""
+    """The Status object that the API server sends for an error."""
     return {
         "kind": "Status",
         "apiVersion": "v1",
         "status": "Failure",
         "code": code,
         "reason": reason,
-        "message": f"a fault run gives this answer: {reason}",
+        "message": f"injected by a fault run: {reason}",
     }
 
 

@@ -1,4 +1,4 @@
-"""What is left in Redis, among the files and in the logs, of jobs that are over."""
+"""Leftovers: what is still in Redis, among the files and in the logs of jobs that are over."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from typing import Any
 
 import redis
 
-from chaos.evidence import Trace
+from chaos.evidence import Leftover
 from chaos.scene import Scene
 
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_NO_KEY = -2  # PTTL of one that has just gone
+_NO_KEY = -2  # PTTL of a key that was just deleted
 _SLACK_SECONDS = 1.0
-_LONGEST_PAUSE = timedelta(seconds=30)  # a message without a record comes back after 20 s at most
-# By its rules and its schema. One that has just started may not know the roles yet, and says 403 for a moment.
+_LONGEST_PAUSE = timedelta(seconds=30)  # a message without a record is requeued for 20 s at most
+# 422 is a refusal by schema or rules. 403 is expected: a fresh API server may not have loaded the roles yet.
 _REFUSED = re.compile(r"The API server refused the status of \S+: 422 ")
 _SUCCESS = '"outcome":"Succeeded"'
 
 
-def look(scene: Scene, uids: set[str]) -> dict[str, list[Trace]]:
-    """By job: keys that name it, what names it in the indexes, and its folder. Its messages: `messages`."""
-    found: dict[str, list[Trace]] = {}
+def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
+    """By job: keys and index entries that contain its uid, and its folder. For its messages see `messages`."""
+    found: dict[str, list[Leftover]] = {}
 
-    def note(text: str, trace: Trace) -> None:
+    def note(text: str, leftover: Leftover) -> None:
         for uid in set(_UID.findall(text)) & uids:
-            found.setdefault(uid, []).append(trace)
+            found.setdefault(uid, []).append(leftover)
 
     for client, where in ((scene.state, "state"), (scene.broker, "broker")):
         for raw in client.scan_iter(count=1000):
             key = _text(raw)
             ttl = client.pttl(raw)
             if ttl != _NO_KEY:
-                note(key, Trace(f"{where}: {key}", None if ttl < 0 else ttl / 1000))
+                note(key, Leftover(f"{where}: {key}", None if ttl < 0 else ttl / 1000))
             if client is scene.state and not set(_UID.findall(key)) & uids:
                 for member in _members(client, key):
-                    note(member, Trace(f"{where}: in {key}"))
+                    note(member, Leftover(f"{where}: in {key}"))
     for folder in scene.jobs_dir.iterdir():
-        note(folder.name, Trace(str(folder)))
+        note(folder.name, Leftover(str(folder)))
     return found
 
 
 def messages(broker: redis.Redis) -> dict[str, list[str]]:
-    """By job: the queues that hold a message of it, and `unacked` where a worker has taken one and not acknowledged it.
+    """By job: the queues with a message of it, and `unacked` for a message that a worker has not acknowledged.
 
-    Not those that a worker whose clock was fast has put back: they wait for as long as it was wrong.
+    Messages that a worker with a fast clock requeued are left out: they wait for as long as the clock was wrong.
     """
     found: dict[str, list[str]] = {}
 
@@ -65,41 +65,41 @@ def messages(broker: redis.Redis) -> dict[str, list[str]]:
     return found
 
 
-def untaken(broker: redis.Redis) -> list[str]:
-    """What the broker's index of taken messages names, and what is not there."""
+def dangling_tags(broker: redis.Redis) -> list[str]:
+    """Entries of the broker's index of unacknowledged messages whose message does not exist."""
     index = {_text(tag) for tag in broker.zrange("unacked_index", 0, -1)}
     return sorted(index - {_text(tag) for tag in broker.hkeys("unacked")})
 
 
 def compared(
-    earlier: Mapping[str, Sequence[Trace]], later: Mapping[str, Sequence[Trace]], seconds: float
-) -> dict[str, list[Trace]]:
-    """The later look; what lives for as long as it did so many seconds before does not fade.
+    earlier: Mapping[str, Sequence[Leftover]], later: Mapping[str, Sequence[Leftover]], seconds: float
+) -> dict[str, list[Leftover]]:
+    """Return the later leftovers. A state key whose TTL did not fall in `seconds` gets `expires=False`.
 
-    Results do: a message that is put back writes its own anew, a few times.
+    Celery's results are not compared: a requeued message writes its result again, a few times.
     """
-    before = {(uid, one.where): one.ttl_seconds for uid, traces in earlier.items() for one in traces}
+    before = {(uid, one.where): one.ttl_seconds for uid, leftovers in earlier.items() for one in leftovers}
 
-    def fades(uid: str, one: Trace) -> bool:
+    def expires(uid: str, one: Leftover) -> bool:
         old = before.get((uid, one.where))
         if old is None or one.ttl_seconds is None or not one.where.startswith("state: "):
             return True
         return one.ttl_seconds <= old - seconds + _SLACK_SECONDS
 
     return {
-        uid: [Trace(one.where, one.ttl_seconds, fades=fades(uid, one)) for one in traces]
-        for uid, traces in later.items()
+        uid: [Leftover(one.where, one.ttl_seconds, expires=expires(uid, one)) for one in leftovers]
+        for uid, leftovers in later.items()
     }
 
 
 def flags(scene: Scene, uids: Iterable[str]) -> dict[str, list[str]]:
-    """The cancel flags of each of these jobs."""
+    """By job: its cancel flags."""
     kinds = ("cancel_request", "cancel")
     return {uid: [f"{kind}:{uid}" for kind in kinds if scene.state.exists(f"{kind}:{uid}")] for uid in uids}
 
 
 def successes(scene: Scene, uids: set[str]) -> dict[str, int]:
-    """How many attempts of each of these jobs have succeeded, by their ends in Redis."""
+    """By job: how many attempts have succeeded, by their ends in Redis."""
     found = dict.fromkeys(uids, 0)
     for key in scene.state.scan_iter("end:*", count=1000):
         uid = str(key).removeprefix("end:").rpartition("-")[0]
@@ -109,12 +109,12 @@ def successes(scene: Scene, uids: set[str]) -> dict[str, int]:
 
 
 def refusals(log: str) -> list[str]:
-    """The lines on statuses that the API server's own rules refused: a reopened end, an attempt that falls."""
+    """The log lines on statuses that the CRD's rules refused, such as a reopened end or a falling attempt."""
     return [line for line in log.splitlines() if _REFUSED.search(line)]
 
 
 def _members(client: redis.Redis, key: str) -> Iterator[str]:
-    """What is in a key that is not of one job: the indexes of records and of folders."""
+    """The members of a key that is not of one job: the indexes of records and of folders."""
     kind = _text(client.type(key))
     read: Any = {
         "set": client.smembers,
@@ -125,13 +125,13 @@ def _members(client: redis.Redis, key: str) -> Iterator[str]:
 
 
 def _waits_for_a_wrong_clock(message: dict[str, Any]) -> bool:
-    """No worker puts a message back for as long as that by a clock that is right."""
+    """Whether the message waits longer than any worker with a correct clock requeues it for."""
     eta = message["headers"].get("eta")
     return eta is not None and datetime.fromisoformat(eta) - datetime.now(UTC) > _LONGEST_PAUSE
 
 
 def _decoded(message: dict[str, Any]) -> str:
-    """The task id is a header; the arguments stand in the body."""
+    """Headers (with the task id) and body (with the arguments) as text."""
     body = base64.b64decode(message["body"]).decode()
     return f"{message['headers']} {body}"
 

@@ -1,4 +1,4 @@
-"""What a run showed, as tables: faults x invariants, recovery times, and every violation with what it was seen in."""
+"""Report of a run in Markdown: a table of faults and invariants, recovery times, figures and violations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from chaos.evidence import Evidence, Window
 from chaos.faults import all_faults
 from chaos.faults.table import NO_FAULT
-from chaos.invariants import TITLES, Verdict, cancelling_seconds, confirmed_while_it_ran, overtaken_seconds
+from chaos.invariants import TITLES, Verdict, cancelling_seconds, confirmed_while_it_ran, superseded_seconds
 from chaos.load import Job
 from chaos.running import Outcome
 
@@ -18,13 +18,13 @@ _SAMPLE_SECONDS = 0.5
 
 
 def is_good(outcome: Outcome, verdicts: Sequence[Verdict]) -> bool:
-    """Whether nothing was broken, every fault was followed by movement, and the run itself had no defect."""
-    stuck = [one for one in outcome.evidence.windows if one.waited and one.moving is None]
+    """Whether every check passed, the system recovered from every fault, and the run itself had no defect."""
+    stuck = [one for one in outcome.evidence.windows if one.waited and one.recovered_at is None]
     return not stuck and not outcome.defects and not any(verdict.problem for verdict in verdicts)
 
 
 def render(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
-    """The whole report, in Markdown."""
+    """Return the whole report."""
     parts = [
         _summary(outcome, verdicts),
         _fault_table(outcome.evidence, verdicts),
@@ -52,7 +52,7 @@ def _summary(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
 
 
 def under_way_counts(evidence: Evidence) -> list[int]:
-    """How many jobs were under way, every half second while faults went on, as somebody saw who watched the API."""
+    """The number of unfinished jobs at each half second of the faults, as a client that watches the API saw it."""
     seconds = evidence.faults_ended_at - evidence.faults_begun_at
     spans = [(job.created_at, _over_at(evidence, job)) for job in evidence.jobs]
     times = [evidence.faults_begun_at + number * _SAMPLE_SECONDS for number in range(int(seconds / _SAMPLE_SECONDS))]
@@ -60,20 +60,20 @@ def under_way_counts(evidence: Evidence) -> list[int]:
 
 
 def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
-    """A row for each fault; a cell says in how many jobs that lived through it an invariant was checked."""
+    """A row for each fault; a cell counts the checks of one invariant on jobs that lived through it."""
     by_job: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         by_job.setdefault(verdict.uid, []).append(verdict)
-    head = ["fault", "times", *(f"{number}" for number in TITLES), "moving again: median, worst"]
+    head = ["fault", "times", *(f"{number}" for number in TITLES), "recovery: median, worst"]
     rows = []
     for fault in (NO_FAULT, *all_faults()):
         windows = [one for one in evidence.windows if one.name == fault.name]
         if not windows:
             continue
-        lived = {uid for one in windows for uid in _under_way(evidence, one.begin, one.moving or one.end)}
+        lived = {uid for one in windows for uid in _under_way(evidence, one.begin, one.recovered_at or one.end)}
         cells = [_cell(number, lived, by_job) for number in TITLES]
         missed = sum(1 for one in windows if not one.hit)
-        times = f"{len(windows)} ({missed} found nothing to hurt)" if missed else str(len(windows))
+        times = f"{len(windows)} ({missed} hit nothing)" if missed else str(len(windows))
         rows.append([fault.name, times, *cells, _recovery(windows)])
     total = [_cell(number, set(by_job), by_job) for number in TITLES]
     rows.append(["**all**", str(len(_faults(evidence))), *total, _recovery(_faults(evidence))])
@@ -99,7 +99,7 @@ def _under_way(evidence: Evidence, begin: float, end: float) -> Iterable[str]:
 def _over_at(evidence: Evidence, job: Job) -> float | None:
     history = evidence.histories.get(job.uid)
     ends = [job.deleted_at, history.gone_at if history else None]
-    ends += [look.at for look in history.looks if look.finished][:1] if history else []
+    ends += [snapshot.at for snapshot in history.snapshots if snapshot.finished][:1] if history else []
     return min((one for one in ends if one is not None), default=None)
 
 
@@ -110,7 +110,7 @@ def _cell(number: int, uids: set[str], by_job: dict[str, list[Verdict]]) -> str:
 
 
 def _legend(outcome: Outcome) -> str:
-    lines = ["The numbers count checks in jobs that lived through the fault, of:", ""]
+    lines = ["The numbers count checks of jobs that lived through the fault:", ""]
     lines += [f"{number}. {title}" for number, title in TITLES.items()]
     if outcome.left_out:
         lines += ["", f"Not possible on this machine, and left out: {', '.join(outcome.left_out)}."]
@@ -125,7 +125,7 @@ def _figures(evidence: Evidence) -> str:
     )
     scenarios = Counter(job.scenario for job in evidence.jobs)
     bounds = evidence.bounds
-    overtaken = overtaken_seconds(evidence)
+    superseded = superseded_seconds(evidence)
     cancelled = cancelling_seconds(evidence)
     ran, succeeded = confirmed_while_it_ran(evidence)
     lags = [one.seconds for one in evidence.lags if one.seconds is not None]
@@ -134,19 +134,21 @@ def _figures(evidence: Evidence) -> str:
         ["jobs by what their users did", ", ".join(f"{count} {name}" for name, count in scenarios.most_common())],
         ["jobs by how they ended", ", ".join(f"{count} {name}" for name, count in ends.most_common())],
         [
-            "cancels that were confirmed while a model ran",
-            f"{ran}, of which {succeeded} had no time to be heard and ended Succeeded",
+            "cancels confirmed while a model ran",
+            f"{ran}, of which {succeeded} could not be seen in time and ended Succeeded",
         ],
         [
-            "from a confirmed cancel to Cancelled, while users could be heard",
+            "from a confirmed cancel to Cancelled, without faults",
             f"median {statistics.median(cancelled):.1f} s, worst {max(cancelled):.1f} s (bound {bounds.cancelling:g} s)"
             if cancelled
             else "-",
         ],
-        ["results with a copy where spec.output says", f"{len(evidence.delivered)} at the end"],
+        ["results with a copy at spec.output", f"{len(evidence.delivered)} at the end"],
         [
-            "an overtaken attempt ran on after it could know",
-            f"worst {max(overtaken):.1f} s of {len(overtaken)} (bound {bounds.overtaken:g} s)" if overtaken else "-",
+            "a superseded attempt ran on after it could know",
+            f"worst {max(superseded):.1f} s of {len(superseded)} (bound {bounds.superseded:g} s)"
+            if superseded
+            else "-",
         ],
         [
             "status behind Redis, beyond the coalescing interval",
@@ -165,9 +167,9 @@ def _violations(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
         if one.problem
     ]
     lines += [
-        f"- after {one.name} (at {one.end:.1f}) not all jobs moved again"
+        f"- after {one.name} (at {one.end:.1f}) not all jobs recovered"
         for one in outcome.evidence.windows
-        if one.waited and one.moving is None
+        if one.waited and one.recovered_at is None
     ]
     lines += [f"- the run itself: {defect}" for defect in outcome.defects]
     if not lines:

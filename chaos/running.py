@@ -1,4 +1,4 @@
-"""A run: faults in rounds, alone and combined, over many jobs; then everything is healed, drained and judged."""
+"""Run: injects faults in rounds, alone and combined, over many jobs; then heals, drains and gathers the evidence."""
 
 from __future__ import annotations
 
@@ -16,65 +16,65 @@ import redis
 
 from chaos import clock, journal, remains
 from chaos.deliveries import Deliveries
-from chaos.evidence import Bounds, Evidence, Lag, Outputs, Slack, Window, wait_for
+from chaos.evidence import Bounds, Evidence, Lag, Slack, Window
 from chaos.faults import all_faults
 from chaos.faults.table import Context, Fault
 from chaos.load import LONG_SECONDS, Job, Load
 from chaos.plan import Round, rounds
+from chaos.polling import wait_for
+from chaos.results import Results
 from chaos.scene import NAMESPACES, OPERATORS, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
-from chaos.watcher import Look, Watcher
+from chaos.watcher import Snapshot, Watcher
 
 JOBS_UNDER_WAY = 50
-_MOVING_SECONDS = 90.0
+_RECOVERY_SECONDS = 90.0
 _DRAIN_SECONDS = 300.0
-_LAG_SECONDS = 5.0  # beyond what counts as too late
-_FIRST_JOBS = 3  # of those that come after all were taken away: they are begun, so everything moves again
-_EMPTYING_SECONDS = (
-    120.0  # for messages whose worker is gone, or whose job is: VISIBILITY_TIMEOUT_SECONDS since, and put back
-)
-_BUSY_SECONDS = 2.0  # for each unit of patience beyond the first, everything is noticed that much later
-LATE_SECONDS = 1.0  # beyond the coalescing interval: a status that is behind for longer is worth a line
+_LAG_SECONDS = 5.0  # measured beyond the bound, so that a report can say how late
+_FIRST_JOBS = 3  # new jobs that must have started, if a fault removed all jobs
+_EMPTYING_SECONDS = 120.0  # until messages of dead workers or deleted jobs are requeued (VISIBILITY_TIMEOUT_SECONDS)
+_BUSY_SECONDS = 2.0  # later that a busy machine notices things, for each unit of patience beyond the first
+LATE_SECONDS = 1.0  # a status that is later than this, beyond the coalescing interval, gets a line in the log
 _ACTIVE = {"Running", "Cancelling"}
-_STOPPING = {"Cancelling", "Suspended"}  # their progress is not shown any more
+_STOPPING = {"Cancelling", "Suspended"}  # their status shows no further progress
 _WAITING = {None, "Pending", "Queued"}
 _ASK_SECONDS = 0.5
-_FADING_SECONDS = 8.0  # between two looks at what is left: more than two sweeps
+_EXPIRY_SECONDS = 8.0  # between two polls of the leftovers: more than two sweeps
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run is."""
+    """The options of a run."""
 
     seconds: float
     seed: int
-    only: tuple[str, ...] = ()  # faults with one of these texts in their names; empty: all
-    alone_first: bool = True  # each fault once by itself, before they are combined
+    only: tuple[str, ...] = ()  # faults with one of these texts in their name; empty: all
+    alone_first: bool = True  # each fault once alone, before they are combined
     target: int = JOBS_UNDER_WAY
-    patience: float = 1.0  # what counts as too long is longer by this factor
+    patience: float = 1.0  # factor for all time limits
     long_seconds: tuple[float, float] = LONG_SECONDS  # of jobs
-    empties: bool = True  # waits at the end until the broker may hold no message any more, and looks
+    empties: bool = True  # wait at the end until the broker should be empty, and check it
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run was, and what it left."""
+    """The evidence of a finished run."""
 
     options: Options
     evidence: Evidence
-    left_out: tuple[str, ...]  # faults that this machine cannot do
+    left_out: tuple[str, ...]  # faults that are not possible on this machine
     begun_at: float
-    defects: list[str] = field(default_factory=list)  # of the run itself
+    defects: list[str] = field(default_factory=list)  # errors of the run itself
 
 
 class Run:
-    """The parts of one run, from start to end of a `with` block."""
+    """All parts of one run, as a context manager."""
 
-    def __init__(self, options: Options, *, own_disk: bool, say: Say) -> None:
+    def __init__(self, options: Options, *, own_disk: bool, log: Log) -> None:
         self._options = options
-        self._say = say
-        # Reproducible on purpose: which requests of an operator the spoilt network refuses.
+        self._log = log
+        # Seeded on purpose: it picks the operators' requests that the network refuses.
         self._scene = Scene(random.Random(options.seed), own_disk=own_disk)  # noqa: S311
         self._stack = contextlib.ExitStack()
         self._windows: list[Window] = []
@@ -89,12 +89,11 @@ class Run:
             self._watcher = Watcher(self._scene.cluster)
             self._watcher.start()
             starting.callback(self._watcher.stop)
-            self._outputs = Outputs(self._scene.jobs_dir)
-            self._outputs.start()
-            starting.callback(self._outputs.stop)
+            self._results = Results(self._scene.jobs_dir)
             self._deliveries = Deliveries(self._scene.delivered)
-            self._deliveries.start()
-            starting.callback(self._deliveries.stop)
+            for poller in (self._results.poller, self._deliveries.poller):
+                poller.start()
+                starting.callback(poller.stop)
             self._load = Load(
                 self._scene.cluster.api,
                 self._watcher,
@@ -119,19 +118,17 @@ class Run:
 
     @property
     def scene(self) -> Scene:
-        """The parts."""
+        """The scene of the run."""
         return self._scene
 
-    # -- the story
-
     def perform(self) -> Outcome:
-        """Everything, in order. Whatever happens on the way, what was seen is judged."""
+        """Run everything in order. A defect on the way is recorded, and the evidence is still gathered."""
         begun_at = clock.now()
         faults = [one for one in all_faults() if _is_wanted(one, self._options.only)]
         possible = [one for one in faults if self._scene.own_disk or not one.needs_disk]
         self._load.start()
-        self._say(f"waiting for {self._options.target} jobs under way")
-        enough = wait_for(lambda: len(self._load.under_way) >= self._options.target, _MOVING_SECONDS, self._tend)
+        self._log(f"waiting for {self._options.target} jobs under way")
+        enough = wait_for(lambda: len(self._load.under_way) >= self._options.target, _RECOVERY_SECONDS, self._supervise)
         if enough is None:
             self._defects.append(f"only {len(self._load.under_way)} jobs were under way when the faults began")
         plan = rounds(self._options.seed, possible, alone_first=self._options.alone_first)
@@ -166,60 +163,60 @@ class Run:
             for one in now.faults:
                 context.victims, context.missed = set(), False
                 window = _window(one, clock.now())
-                heals.append(one.inject(context))  # what was begun before a failure is to be mended
+                heals.append(one.inject(context))
                 broken.append(replace(window, victims=frozenset(context.victims), hit=not context.missed))
-            wait_for(lambda: False, now.hold_seconds, self._tend)
+            wait_for(lambda: False, now.hold_seconds, self._supervise)
             for heal in reversed(heals):
                 heal()
-        except Exception:  # noqa: BLE001 -- a defect of the run, to be reported; what was broken is mended all the same
+        except Exception:  # noqa: BLE001 -- a defect of the run, reported at the end; the faults are healed below
             self._defects.append(f"{names}: {traceback.format_exc()}")
-        self._mend()
+        self._heal_all()
         end = clock.now()
-        moving = self._wait_moving(end) if now.waits else None
-        self._windows += [replace(one, end=end, moving=moving, waited=now.waits) for one in broken]
-        recovery = (
-            "no pause" if not now.waits else "not moving" if moving is None else f"moving after {moving - end:.1f} s"
-        )
-        missed = "".join(f"; nothing to hurt: {one.name}" for one in broken if not one.hit)
-        self._say(f"{now.number:4} {names}: {end - begin:.1f} s; {recovery}{missed}")
-        if moving is not None and now.measures:
+        recovered_at = self._wait_for_recovery(end) if now.waits else None
+        self._windows += [replace(one, end=end, recovered_at=recovered_at, waited=now.waits) for one in broken]
+        if not now.waits:
+            recovery = "no pause"
+        else:
+            recovery = "no recovery" if recovered_at is None else f"recovered after {recovered_at - end:.1f} s"
+        missed = "".join(f"; nothing to hit: {one.name}" for one in broken if not one.hit)
+        self._log(f"{now.number:4} {names}: {end - begin:.1f} s; {recovery}{missed}")
+        if recovered_at is not None and now.measures:
             self._measure_lag()
 
-    def _mend(self) -> None:
-        """Whatever a fault left. The API server may need a moment, after all that was done to it."""
+    def _heal_all(self) -> None:
+        """Heal whatever the faults left, with one retry: the API server may need a moment."""
         for last in (False, True):
             try:
                 self._scene.heal()
-                self._scene.tend()
+                self._scene.supervise()
             except Exception:
                 if last:
                     raise
             else:
                 return
 
-    def _tend(self) -> None:
-        self._scene.tend()
+    def _supervise(self) -> None:
+        self._scene.supervise()
         if self._load.defect is not None:
             raise self._load.defect
 
     def _active(self) -> list[Job]:
-        """Jobs that somebody works on, as the API says."""
+        """Jobs that a worker has, by their status."""
         return [job for job in self._load.under_way if self._phase(job) in _ACTIVE]
 
     def _phase(self, job: Job) -> str | None:
         history = self._watcher.of(job.uid)
         return history.newest.phase if history is not None and history.newest is not None else None
 
-    def _wait_moving(self, since: float) -> float | None:
-        """When each job that was active had changed, and one that waited had gone on; None: not within the time.
+    def _wait_for_recovery(self, since: float) -> float | None:
+        """When each active job had changed and one of the waiting jobs had moved; None: not within the time limit.
 
-        Where none was active, since a fault took all jobs away, it is when the first of those that came after it had been
-        begun.
+        If no job was active, because a fault removed them all: when the first jobs created after it had started.
         """
         active = self._active()
         if not active:
             before, first = self._begun(), min(_FIRST_JOBS, self._options.target)
-            return wait_for(lambda: len(self._begun() - before) >= first, _MOVING_SECONDS, self._tend)
+            return wait_for(lambda: len(self._begun() - before) >= first, _RECOVERY_SECONDS, self._supervise)
         waiting = [job for job in self._load.under_way if self._phase(job) in _WAITING]
 
         def moved() -> bool:
@@ -227,11 +224,11 @@ class Run:
                 not waiting or any(self._has_moved(job, since) for job in waiting)
             )
 
-        return wait_for(moved, _MOVING_SECONDS, self._tend)
+        return wait_for(moved, _RECOVERY_SECONDS, self._supervise)
 
     def _begun(self) -> set[str]:
-        """The jobs that have been seen to run, or to have ended."""
-        return {one.uid for one in self._watcher.histories if any(_has_begun(look) for look in one.looks)}
+        """The jobs that have run or ended, by their history."""
+        return {one.uid for one in self._watcher.histories if any(_has_begun(look) for look in one.snapshots)}
 
     def _has_moved(self, job: Job, since: float) -> bool:
         history = self._watcher.of(job.uid)
@@ -240,7 +237,7 @@ class Run:
         return history.newest is not None and history.newest.at > since
 
     def _measure_lag(self) -> None:
-        """How long the status takes to show what Redis says of the jobs that run now."""
+        """Measure how long each status takes to show the progress that Redis has now."""
         seen_at = clock.now()
         wanted = self._reported()
         expected = {job.uid: wanted[job.uid] for job in self._load.under_way if job.uid in wanted}
@@ -253,23 +250,23 @@ class Run:
                 if uid not in caught_up and self._shows(uid, position):
                     caught_up[uid] = clock.now() - seen_at
             if len(caught_up) < len(expected) and clock.now() - asked_at > _ASK_SECONDS:
-                # Who died meanwhile says nothing any more, and there is nothing to show.
-                said, asked_at = self._reported(), clock.now()
-                for uid in [one for one, position in expected.items() if said.get(one, (0, 0)) < position]:
+                # An attempt that died meanwhile has no progress to show any more.
+                reported, asked_at = self._reported(), clock.now()
+                for uid in [one for one, position in expected.items() if reported.get(one, (0, 0)) < position]:
                     if uid not in caught_up:
                         del expected[uid]
             return len(caught_up) >= len(expected)
 
-        wait_for(all_there, self._bounds.behind + PROGRESS_SECONDS + _LAG_SECONDS, self._tend)
+        wait_for(all_there, self._bounds.behind + PROGRESS_SECONDS + _LAG_SECONDS, self._supervise)
         for uid, position in expected.items():
             late, history = caught_up.get(uid), self._watcher.of(uid)
             shown = history.newest if history is not None else None
             seconds = None if late is None else max(0.0, late - PROGRESS_SECONDS)
-            lag = Lag(uid, seen_at, seconds, f"{position} was wanted, and at last there was {shown}")
+            lag = Lag(uid, seen_at, seconds, f"{position} was wanted, and the last status is {shown}")
             self._lags.append(lag)
             if seconds is None or seconds > LATE_SECONDS:
                 took = "too long" if seconds is None else f"{seconds:.1f} s"
-                self._say(f"     the status of {uid} was behind at {seen_at:.1f} for {took}: {lag.wanted}")
+                self._log(f"     the status of {uid} was behind at {seen_at:.1f} for {took}: {lag.wanted}")
 
     def _reported(self) -> dict[str, tuple[int, int]]:
         try:
@@ -289,43 +286,45 @@ class Run:
 
     def _drain(self) -> None:
         self._load.finish()
-        self._say(f"no more faults, no more jobs; {len(self._load.under_way)} are to end")
-        done = wait_for(lambda: not self._load.under_way and self._load.is_idle, _DRAIN_SECONDS, self._tend)
+        self._log(f"no more faults, no more jobs; {len(self._load.under_way)} are to end")
+        done = wait_for(lambda: not self._load.under_way and self._load.is_idle, _DRAIN_SECONDS, self._supervise)
         left = self._load.under_way
-        self._say("all have ended" if done else f"{len(left)} have not ended: {[job.name for job in left][:10]}")
-        wait_for(lambda: not self._is_left(), _MOVING_SECONDS, self._tend)
+        self._log("all have ended" if done else f"{len(left)} have not ended: {[job.name for job in left][:10]}")
+        wait_for(lambda: not self._is_left(), _RECOVERY_SECONDS, self._supervise)
 
     def _is_left(self) -> bool:
-        """Whether something without an end of its time is left of a deleted job: it may take a moment."""
+        """Whether a deleted job still has keys without expiry or files."""
         gone = {job.uid for job in self._load.jobs if job.deleted_at is not None}
         left = [one for found in remains.look(self._scene, gone).values() for one in found]
         return any(one.ttl_seconds is None for one in left)
 
     def _messages(self) -> dict[str, list[str]]:
-        """What the broker holds when its time is over, for each job."""
+        """By job: the messages in the broker when it should be empty."""
         begin, broker = clock.now(), self._scene.broker
         emptied = wait_for(
-            lambda: not remains.messages(broker) and not remains.untaken(broker),
+            lambda: not remains.messages(broker) and not remains.dangling_tags(broker),
             _EMPTYING_SECONDS,
-            self._tend,
+            self._supervise,
         )
-        messages, untaken = remains.messages(broker), remains.untaken(broker)
+        messages, dangling_tags = remains.messages(broker), remains.dangling_tags(broker)
         left = f"messages of {len(messages)} jobs are left" if emptied is None else "the broker is empty"
-        self._say(f"{left} after {clock.now() - begin:.1f} s")
-        if untaken:
-            self._defects.append(f"unacked_index names {len(untaken)} messages that are not in unacked: {untaken[:10]}")
+        self._log(f"{left} after {clock.now() - begin:.1f} s")
+        if dangling_tags:
+            self._defects.append(
+                f"unacked_index names {len(dangling_tags)} messages that are not in unacked: {dangling_tags[:10]}"
+            )
         return messages
 
     def _gather(self) -> Evidence:
         self._load.stop()
-        self._outputs.look()
+        self._results.look()
         listed_before = clock.now()
-        wait_for(lambda: self._watcher.listed_at > listed_before, _MOVING_SECONDS, self._tend)
+        wait_for(lambda: self._watcher.listed_at > listed_before, _RECOVERY_SECONDS, self._supervise)
         jobs = self._load.jobs
         uids = {job.uid for job in jobs}
         here = {job.uid for job in jobs if job.deleted_at is None}
         earlier = remains.look(self._scene, uids)
-        wait_for(lambda: False, _FADING_SECONDS, self._tend)
+        wait_for(lambda: False, _EXPIRY_SECONDS, self._supervise)
         for name in OPERATORS:
             log = self._scene.process(name).log.read_text(errors="replace")
             self._defects += [f"{name}: {line}" for line in remains.refusals(log)]
@@ -333,13 +332,13 @@ class Run:
             jobs=jobs,
             histories={history.uid: history for history in self._watcher.histories},
             runs=journal.read(self._scene.journal_dir),
-            outputs=self._outputs.found,
-            final=self._outputs.there(),
+            outputs=self._results.found,
+            final=self._results.there(),
             successes=remains.successes(self._scene, here),
             prefork=PREFORK,
             windows=self._windows,
             lags=self._lags,
-            traces=remains.compared(earlier, remains.look(self._scene, uids), _FADING_SECONDS),
+            leftovers=remains.compared(earlier, remains.look(self._scene, uids), _EXPIRY_SECONDS),
             flags=remains.flags(self._scene, here),
             deliveries=self._deliveries.found(jobs),
             delivered=self._deliveries.there(jobs),
@@ -352,18 +351,18 @@ class Run:
         )
 
 
-def _has_begun(look: Look) -> bool:
-    return look.phase in _ACTIVE or look.finished
+def _has_begun(snapshot: Snapshot) -> bool:
+    return snapshot.phase in _ACTIVE or snapshot.finished
 
 
 def _window(one: Fault, begin: float) -> Window:
-    """Of a fault that begins; its end is not known yet."""
+    """The window of a fault that begins now; `end` is set later."""
     return Window(
         one.name,
         begin,
         begin,
         cuts=one.cuts,
-        deafens=one.deafens,
+        blocks_users=one.blocks_users,
         harms=one.harms,
         forgets=one.forgets,
         deposes=one.deposes,
@@ -375,7 +374,7 @@ def _is_wanted(fault: Fault, only: tuple[str, ...]) -> bool:
 
 
 def _progress(broker: redis.Redis) -> dict[str, tuple[int, int]]:
-    """(attempt, percent) of each job that runs, as Celery's results say."""
+    """(attempt, percent) of each running job, from Celery's results."""
     found: dict[str, tuple[int, int]] = {}
     keys = list(broker.scan_iter("celery-task-meta-*", count=1000))
     for raw in broker.mget(keys) if keys else []:

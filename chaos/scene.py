@@ -1,6 +1,6 @@
-"""The real parts of a fault run: a control plane, a Redis, two operators, three workers, and the network between them.
+"""Scene of a fault run: a real control plane, a Redis, two operators, three workers, and the proxies between them.
 
-Every part can be hurt; `heal` mends everything, and `tend` brings back what ended, as a kubelet would.
+Faults break single parts. `heal` repairs everything, and `supervise` restarts ended processes, as a kubelet would.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from devcluster.servers.processes import Process
 OPERATORS = ("operator-a", "operator-b")
 WORKERS = ("worker-a", "worker-b", "worker-c")
 NAMESPACES = ("red", "green", "blue")
-"""Where the users work."""
+"""The namespaces of the users."""
 
 RETENTION_SECONDS = 3600
-"""How long the protocol remembers ends and claims: as short as the settings allow."""
+"""How long Redis keeps ends and claims: the shortest time that the settings allow."""
 
 PROGRESS_SECONDS = 0.5
 """The coalescing interval of status writes."""
@@ -60,11 +60,11 @@ SETTINGS = {
     "RESULT_EXPIRES_SECONDS": str(RETENTION_SECONDS),
     "VISIBILITY_TIMEOUT_SECONDS": "60",
 }
-"""What takes minutes in a cluster takes seconds; the order of the times among each other is that of the defaults."""
+"""Seconds instead of the minutes of a cluster, in the same order of size as the defaults."""
 
 _POOLS = {"worker-a": ("prefork", 5), "worker-b": ("prefork", 5), "worker-c": ("threads", 4)}
 PREFORK = frozenset(name for name, (pool, _) in _POOLS.items() if pool == "prefork")
-"""Workers whose attempts have a process each."""
+"""Workers that run each attempt in a process of its own."""
 
 CHAOS = Path(__file__).parent
 _MODEL = "reconstruction_operator.models.child"
@@ -74,15 +74,15 @@ _GRACE_SECONDS = 30.0
 
 
 class Scene:
-    """Everything that runs. It ends with the `with` block."""
+    """All parts of a run, as a context manager."""
 
     def __init__(self, chance: random.Random, *, own_disk: bool) -> None:
         self._chance = chance
         self._stack = contextlib.ExitStack()
         self.own_disk = own_disk
-        """The job folders lie on a file system of their own, which may be filled and made read-only."""
-        self.down: set[str] = set()  # processes that a fault keeps from coming back
-        self.skew_seconds: dict[str, int] = {}  # of the clocks of workers
+        """The job folders are on a file system of their own, which faults may fill and make read-only."""
+        self.down: set[str] = set()  # processes that a fault keeps from being restarted
+        self.skew_seconds: dict[str, int] = {}  # by worker: the error of its clock
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as starting:
@@ -100,7 +100,7 @@ class Scene:
             self.broker = redis.Redis.from_url(self.redis.url(0), socket_timeout=5)
             starting.callback(self.state.close)
             starting.callback(self.broker.close)
-            starting.callback(self._kill_all)  # nothing has to be handed over in order
+            starting.callback(self._kill_all)  # no graceful shutdown is needed
             self._prepare(starting)
             for name in OPERATORS:
                 self._start_operator(name)
@@ -134,12 +134,12 @@ class Scene:
 
     @property
     def photos(self) -> Path:
-        """The photos of all jobs: real ones, and small."""
+        """The photos of all jobs: real ones, scaled down."""
         return self.system.folder / "photos"
 
     @property
     def delivered(self) -> Path:
-        """Where copies of results go: on another disk than the job folders, which faults do not touch."""
+        """Where copies of results go: a disk that no fault touches."""
         return self.system.folder / "delivered"
 
     def logs(self) -> Iterator[Path]:
@@ -154,11 +154,11 @@ class Scene:
     # -- processes
 
     def leader(self) -> str | None:
-        """The operator that holds the Lease, if one says so of itself."""
+        """The operator that reports itself as leader, if any."""
         return next((name for name in OPERATORS if self.leads(name)), None)
 
     def leads(self, name: str) -> bool:
-        """Whether that operator says that it leads."""
+        """Whether that operator reports itself as leader."""
         process = self.system.processes.get(name)
         if process is None or not process.alive:
             return False
@@ -177,7 +177,7 @@ class Scene:
         return self.system.processes[name]
 
     def children(self, worker: str) -> list[psutil.Process]:
-        """The prefork processes of a worker; empty for another pool, or where the worker is away."""
+        """The pool processes of a prefork worker; empty for other pools, or if the worker does not run."""
         try:
             found = psutil.Process(self.process(worker).pid).children()
         except psutil.Error:
@@ -185,7 +185,7 @@ class Scene:
         return [one for one in found if not _is_model(one)]
 
     def model_processes(self) -> list[psutil.Process]:
-        """The leaders (guards) of the process groups of all models."""
+        """The guards of all model processes: the leaders of their process groups."""
         found: list[psutil.Process] = []
         for worker in WORKERS:
             with contextlib.suppress(psutil.Error):
@@ -194,21 +194,21 @@ class Scene:
         return found
 
     def start(self, name: str) -> None:
-        """Bring a process back."""
+        """Start a process again."""
         if name in OPERATORS:
             self._start_operator(name)
         else:
             self._start_worker(name)
 
-    def tend(self) -> list[str]:
-        """Start again what has ended and no fault keeps down; return the names."""
+    def supervise(self) -> list[str]:
+        """Restart ended processes that no fault keeps down; return their names."""
         ended = [name for name, one in self.system.processes.items() if not one.alive and name not in self.down]
         for name in ended:
             self.start(name)
         return ended
 
     def heal(self) -> None:
-        """Mend everything that a fault may have left; ended processes come back by `tend`."""
+        """Undo whatever a fault may have left. Ended processes are restarted by `supervise`."""
         self.down.clear()
         self.skew_seconds.clear()
         for api in self.api_proxies.values():
@@ -230,20 +230,20 @@ class Scene:
         self.empty_disk()
         self.make_writable()
 
-    # -- etcd, as slow as one likes
+    # -- etcd
 
     def pause_etcd(self) -> None:
-        """Stop etcd's clock."""
+        """Send SIGSTOP to etcd."""
         os.kill(self.cluster.pids["etcd"][1], signal.SIGSTOP)
 
     def resume_etcd(self) -> None:
-        """Let it go on."""
+        """Send SIGCONT to etcd."""
         os.kill(self.cluster.pids["etcd"][1], signal.SIGCONT)
 
     # -- the disk
 
     def fill_disk(self) -> None:
-        """Leave no byte on the job folders' file system."""
+        """Fill the job folders' file system to the last byte."""
         with contextlib.suppress(OSError), self._filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(1 << 20))
@@ -252,19 +252,19 @@ class Scene:
                 file.write(bytes(512))
 
     def empty_disk(self) -> None:
-        """Take the filling away."""
+        """Delete the file that fills the disk."""
         if self.own_disk:
             self._filler.unlink(missing_ok=True)
 
     def make_read_only(self) -> bool:
-        """Let nobody write to the job folders; False where somebody writes at this very moment."""
+        """Remount the job folders read-only; False while a process has a file open for writing."""
         done = subprocess.run(
             ["mount", "-o", "remount,ro", self.jobs_dir], check=False, capture_output=True, timeout=_READY_SECONDS
         )
         return done.returncode == 0
 
     def make_writable(self) -> None:
-        """Let everybody write again."""
+        """Remount the job folders writable."""
         if self.own_disk:
             subprocess.run(
                 ["mount", "-o", "remount,rw", self.jobs_dir], check=True, capture_output=True, timeout=_READY_SECONDS
@@ -284,7 +284,7 @@ class Scene:
             with Image.open(source) as photo:
                 photo.reduce(16).save(self.photos / source.name)
         if self.own_disk:
-            # In a mount namespace of this run: it ends with the run, however that ends.
+            # In a mount namespace of this run, which ends with the run.
             subprocess.run(
                 ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "chaos-jobs", self.jobs_dir],
                 check=True,
@@ -345,12 +345,12 @@ def _is_model(process: psutil.Process) -> bool:
 
 
 def can_mount() -> bool:
-    """Whether this process may mount file systems that nobody else sees."""
+    """Whether this process may mount file systems in a mount namespace of its own."""
     return shutil.which("unshare") is not None and _succeeds([*MOUNTING, sys.executable, "-S", "-c", ""])
 
 
 MOUNTING = ["unshare", "--mount", "--propagation", "private"]
-"""Before a command: it may mount what nobody else sees, and what ends with it."""
+"""Prefix of a command that gets a mount namespace of its own, which ends with it."""
 
 
 def _succeeds(command: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What somebody sees who watches the API from outside, directly and not through the spoilt network of the operators."""
+"""API watcher: collects the history of every job, directly and not through the proxies of the operators."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ OUTCOMES = frozenset({"Succeeded", "Failed", "Cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One version of a job's status as it was seen; `at` is when it arrived, in seconds since boot."""
+class Snapshot:
+    """One version of a job's status; `at` is when it arrived, in seconds since boot."""
 
     at: float
     phase: str
@@ -37,46 +37,46 @@ class Look:
     true_conditions: frozenset[str]  # of Complete, Failed, Cancelled and Finished
     reason: str  # of the condition Failed
     failures: int = 0
-    confirmed: bool = False  # the spec says cancelConfirmed
+    confirmed: bool = False  # spec.cancelConfirmed
     finished_reason: str = ""  # of the condition Finished
-    output_bytes: int | None = None  # as the status says
-    output_uri: str = ""  # the same
+    output_bytes: int | None = None  # status.outputs.bytes
+    output_uri: str = ""  # status.outputs.uri
     completed_at: float = 0.0  # status.completionTime, as seconds since boot
 
     @property
     def finished(self) -> bool:
-        """Whether the job has ended, however."""
+        """Whether the job has ended in any way."""
         return self.phase in OUTCOMES
 
     @property
     def position(self) -> tuple[int, int]:
-        """What may only grow."""
+        """(attempt, percent), which never falls."""
         return self.attempt, self.percent
 
 
 @dataclass(slots=True)
 class History:
-    """All that was seen of one object."""
+    """All snapshots of one object."""
 
     uid: str
     namespace: str
     name: str
-    looks: list[Look] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
     gone_at: float | None = None
 
     @property
-    def newest(self) -> Look | None:
-        """The last version; None: seen, and without a status yet."""
-        return self.looks[-1] if self.looks else None
+    def newest(self) -> Snapshot | None:
+        """The last snapshot; None if the object has no status yet."""
+        return self.snapshots[-1] if self.snapshots else None
 
     @property
     def finished(self) -> bool:
-        """Whether it was seen to have ended."""
+        """Whether the newest snapshot shows an end."""
         return self.newest is not None and self.newest.finished
 
 
 class Watcher:
-    """Collects histories in a thread from `start` to `stop`; an API server that is away is asked again."""
+    """Collects histories in a thread from `start` to `stop`, with retries while the API server is unreachable."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._api = client.CustomObjectsApi(config.new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call]
@@ -87,22 +87,22 @@ class Watcher:
         self.listed_at = 0.0
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """End the thread."""
         self._stopping.set()
         self._thread.join(timeout=2 * _WATCH_SECONDS)
 
     @property
     def histories(self) -> list[History]:
-        """Everything that was seen so far; the objects go on to grow."""
+        """All histories so far. They are live: the thread goes on to append to them."""
         with self._lock:
             return list(self._histories.values())
 
     def of(self, uid: str) -> History | None:
-        """One job's, if it was seen."""
+        """Return the history of one job, if it was seen."""
         with self._lock:
             return self._histories.get(uid)
 
@@ -152,17 +152,19 @@ class Watcher:
             history = self._histories.setdefault(
                 metadata["uid"], History(metadata["uid"], metadata["namespace"], metadata["name"])
             )
-            look = _look(body, clock.now())
-            if look is not None and (not history.looks or _content(history.looks[-1]) != _content(look)):
-                history.looks.append(look)
+            snapshot = _snapshot(body, clock.now())
+            if snapshot is not None and (
+                not history.snapshots or _content(history.snapshots[-1]) != _content(snapshot)
+            ):
+                history.snapshots.append(snapshot)
 
 
-def _look(body: Mapping[str, Any], at: float) -> Look | None:
+def _snapshot(body: Mapping[str, Any], at: float) -> Snapshot | None:
     status = body.get("status", {})
     conditions = {one["type"]: one for one in status.get("conditions", [])}
     if not status.get("phase"):
         return None
-    return Look(
+    return Snapshot(
         at=at,
         phase=status["phase"],
         attempt=status.get("attempt", 0),
@@ -186,5 +188,13 @@ def _since_boot(text: str | None) -> float:
     return datetime.fromisoformat(text).timestamp() - time.time() + clock.now()
 
 
-def _content(look: Look) -> tuple[object, ...]:
-    return look.phase, look.attempt, look.percent, look.true_conditions, look.reason, look.failures, look.confirmed
+def _content(snapshot: Snapshot) -> tuple[object, ...]:
+    return (
+        snapshot.phase,
+        snapshot.attempt,
+        snapshot.percent,
+        snapshot.true_conditions,
+        snapshot.reason,
+        snapshot.failures,
+        snapshot.confirmed,
+    )

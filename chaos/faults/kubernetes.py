@@ -1,12 +1,12 @@
-"""Faults of the API server and of the objects in it."""
+"""Kubernetes faults: the API server, etcd, and the objects in it."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 
-from chaos.evidence import wait_for
 from chaos.faults.table import PATIENCE_SECONDS, Context, Heal, fault, nothing
+from chaos.polling import wait_for
 from chaos.proxies import Refusal
 from devcluster import wait_until
 from devcluster.errors import RefusedError
@@ -15,7 +15,7 @@ from devcluster.harness.system import JOBS, REPOSITORY
 _NAMESPACES = "/api/v1/namespaces"
 _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
 _DOOMED_JOBS = 6
-_RUNNING_SECONDS = 15.0  # until one of them runs, where nothing is broken
+_RUNNING_SECONDS = 15.0  # for one of them to run; enough without other faults
 
 # --- Kubernetes -------------------------------------------------------------------------------------------------------
 
@@ -27,8 +27,8 @@ def _namespace_deleted(context: Context) -> Heal:
     api = context.scene.cluster.api
     api.post(_NAMESPACES, {"metadata": {"name": namespace}})
     context.load.burst(namespace, _DOOMED_JOBS)
-    running = wait_for(lambda: context.load.runs_in(namespace), _RUNNING_SECONDS, context.scene.tend)
-    context.missed = running is None  # else they were deleted before anybody had begun one
+    running = wait_for(lambda: context.load.runs_in(namespace), _RUNNING_SECONDS, context.scene.supervise)
+    context.missed = running is None  # no worker had started one before the namespace was deleted
     api.delete(f"{_NAMESPACES}/{namespace}")
     context.load.mark_deleted(namespace)
     return lambda: wait_until(

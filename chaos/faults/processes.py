@@ -1,4 +1,4 @@
-"""Faults of the processes: operators, workers and their children, the models; and the disk under the workers."""
+"""Process faults: operators, workers and their pool processes, models; and the workers' disk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _end_process(context: Context, name: str, number: signal.Signals) -> Heal:
 
 
 def _pause_process(context: Context, name: str, *, alone: bool = False) -> Heal:
-    """With its children, unless `alone`."""
+    """Pause the process, and its children too unless `alone`."""
     process = context.scene.process(name)
     context.victims.add(name)
     context.missed = not process.alive
@@ -190,7 +190,7 @@ def _signal_models(context: Context, number: signal.Signals) -> list[int]:
 
 
 def _some_models(context: Context) -> list[psutil.Process]:
-    """Up to three, each the guard of a model, with whose group it ends."""
+    """Pick up to three models and return their guards, which lead the models' process groups."""
     models = context.scene.model_processes()
     chosen = context.chance.sample(models, min(3, len(models)))
     context.missed = not chosen
@@ -208,7 +208,7 @@ def _models_killed(context: Context) -> Heal:
 
 @fault("model process without its guard: SIGKILL", on="models", harms=True)
 def _models_out_of_memory(context: Context) -> Heal:
-    """As the kernel does it to the one that takes most memory."""
+    """Kill the models the way the kernel's OOM killer does."""
     for guard in _some_models(context):
         with contextlib.suppress(psutil.Error):
             for one in guard.children():
@@ -245,5 +245,5 @@ def _disk_full(context: Context) -> Heal:
 
 @fault("job folders read-only", on="disk", hold=(1.0, 6.0), needs_disk=True, harms=True)
 def _disk_read_only(context: Context) -> Heal:
-    wait_until(context.scene.make_read_only, "a moment in which nobody writes", timeout_seconds=PATIENCE_SECONDS)
+    wait_until(context.scene.make_read_only, "a moment without an open file", timeout_seconds=PATIENCE_SECONDS)
     return context.scene.make_writable

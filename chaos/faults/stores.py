@@ -1,4 +1,4 @@
-"""Faults of Redis, of the network to it and to the API server, and of the messages in it."""
+"""Store faults: Redis, the network to Redis and to the API server, and the messages in Redis."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 import redis
 
-from chaos.evidence import wait_for
 from chaos.faults.table import Context, Heal, fault, nothing
 from chaos.load import Job
+from chaos.polling import wait_for
 from chaos.proxies import TcpProxy
 from chaos.scene import OPERATORS, WORKERS
 
-_FORGOTTEN_SECONDS = 20.0  # until the operator has stopped and cleaned up a deleted job; less where nothing is broken
+_FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; less without other faults
 _QUEUES = ("celery-high", "celery", "celery-low")
 
 # --- Redis ------------------------------------------------------------------------------------------------------------
 
 
-@fault("Redis: killed, back with its data", on="redis", hold=(0.5, 8.0), cuts=True, deafens=True, harms=True)
+@fault("Redis: killed, back with its data", on="redis", hold=(0.5, 8.0), cuts=True, blocks_users=True, harms=True)
 def _redis_killed(context: Context) -> Heal:
     context.scene.redis.kill()
     return context.scene.redis.heal
@@ -31,7 +31,7 @@ def _redis_killed(context: Context) -> Heal:
     on="redis",
     hold=(0.5, 6.0),
     cuts=True,
-    deafens=True,
+    blocks_users=True,
     harms=True,
     forgets=True,
 )
@@ -40,19 +40,19 @@ def _redis_emptied(context: Context) -> Heal:
     return lambda: context.scene.redis.restart(keep_data=False)
 
 
-@fault("Redis: FLUSHALL", on="redis", deafens=True, forgets=True)
+@fault("Redis: FLUSHALL", on="redis", blocks_users=True, forgets=True)
 def _redis_flushed(context: Context) -> Heal:
     context.scene.redis.flushall()
     return nothing
 
 
-@fault("Redis: paused", on="redis", hold=(1.0, 12.0), cuts=True, deafens=True, harms=True)
+@fault("Redis: paused", on="redis", hold=(1.0, 12.0), cuts=True, blocks_users=True, harms=True)
 def _redis_paused(context: Context) -> Heal:
     context.scene.redis.pause()
     return context.scene.redis.resume
 
 
-@fault("Redis: slow", on="redis", hold=(4.0, 10.0), deafens=True)
+@fault("Redis: slow", on="redis", hold=(4.0, 10.0), blocks_users=True)
 def _redis_slow(context: Context) -> Heal:
     seconds = context.chance.uniform(0.05, 0.4)
     for proxy in context.scene.redis_proxies.values():
@@ -65,7 +65,7 @@ def _redis_slow(context: Context) -> Heal:
     return heal
 
 
-@fault("Redis: all connections cut (CLIENT KILL)", on="redis", hold=(0.0, 1.0), deafens=True)
+@fault("Redis: all connections cut (CLIENT KILL)", on="redis", hold=(0.0, 1.0), blocks_users=True)
 def _redis_clients_killed(context: Context) -> Heal:
     killed = 0
     with contextlib.suppress(redis.RedisError):
@@ -75,7 +75,7 @@ def _redis_clients_killed(context: Context) -> Heal:
     return nothing
 
 
-@fault("Redis: out of memory", on="redis", hold=(1.0, 8.0), cuts=True, deafens=True, harms=True)
+@fault("Redis: out of memory", on="redis", hold=(1.0, 8.0), cuts=True, blocks_users=True, harms=True)
 def _redis_full(context: Context) -> Heal:
     try:
         context.scene.broker.config_set("maxmemory", "1")
@@ -88,12 +88,12 @@ def _redis_full(context: Context) -> Heal:
     return heal
 
 
-@fault("Redis: read-only replica", on="redis", hold=(1.0, 8.0), cuts=True, deafens=True, harms=True)
+@fault("Redis: read-only replica", on="redis", hold=(1.0, 8.0), cuts=True, blocks_users=True, harms=True)
 def _redis_read_only(context: Context) -> Heal:
-    # Of a primary that nobody can reach: it keeps its data, and refuses every write.
+    # A replica of an unreachable primary keeps its data and refuses every write.
     try:
         context.scene.broker.replicaof("127.0.0.1", "1")
-    except redis.RedisError:  # it still reads its data, after a fault before this one
+    except redis.RedisError:  # it is still loading its data, after an earlier fault
         context.missed = True
 
     def heal() -> None:
@@ -102,12 +102,12 @@ def _redis_read_only(context: Context) -> Heal:
     return heal
 
 
-@fault("network: the operators cut off from Redis", on="network", hold=(1.0, 10.0), deafens=True)
+@fault("network: the operators cut off from Redis", on="network", hold=(1.0, 10.0), blocks_users=True)
 def _operators_cut_off(context: Context) -> Heal:
     return _cut_off(context, *(context.scene.redis_proxies[name] for name in OPERATORS))
 
 
-@fault("network: the leader alone cut off from Redis", on="network", hold=(2.0, 10.0), deafens=True)
+@fault("network: the leader alone cut off from Redis", on="network", hold=(2.0, 10.0), blocks_users=True)
 def _leader_cut_off(context: Context) -> Heal:
     leader = context.scene.leader()
     context.missed = leader is None
@@ -116,7 +116,7 @@ def _leader_cut_off(context: Context) -> Heal:
 
 @fault("network: the leader alone cut off from the API server", on="network", hold=(2.0, 10.0), deposes=True)
 def _leader_without_api(context: Context) -> Heal:
-    """It goes on to reach Redis, and another takes the Lease meanwhile."""
+    """The leader still reaches Redis, and another operator takes the Lease meanwhile."""
     leader = context.scene.leader()
     context.missed = leader is None
     proxy = context.scene.api_proxies[leader or OPERATORS[0]]
@@ -132,7 +132,7 @@ def _worker_cut_off(context: Context) -> Heal:
 
 
 def _cut_off(context: Context, *proxies: TcpProxy) -> Heal:
-    refuses = context.chance.random() < 0.5  # noqa: PLR2004 -- else nobody answers
+    refuses = context.chance.random() < 0.5  # noqa: PLR2004 -- half of the cuts refuse, half are silent
     for proxy in proxies:
         (proxy.refuse if refuses else proxy.silence)()
 
@@ -161,7 +161,7 @@ def _messages_shuffled(context: Context) -> Heal:
                 mixed = [*found, *context.chance.choices(found, k=len(found))]
                 context.chance.shuffle(mixed)
                 context.scene.broker.rpush(queue, *mixed)
-        # Those that run at this moment, once more.
+        # And the messages of running tasks, once more.
         for raw in context.scene.broker.hvals("unacked")[:10]:
             context.missed = False
             message, _, queue = json.loads(raw)
@@ -171,7 +171,7 @@ def _messages_shuffled(context: Context) -> Heal:
 
 @fault("messages: again, after their jobs were deleted", on="messages", hold=(0.0, 1.0))
 def _messages_of_the_deleted(context: Context) -> Heal:
-    """Some that wait are kept, their jobs deleted, and when the records of these are gone the messages come again."""
+    """Copy waiting messages, delete their jobs, and send the copies once the jobs' records are gone."""
     with contextlib.suppress(redis.RedisError):
         for queue in _QUEUES:
             found: Any = context.scene.broker.lrange(queue, 0, -1)

@@ -1,4 +1,4 @@
-"""What a fault is, and the table into which the modules beside this one enter theirs."""
+"""Fault table: what a fault is, and the registry that the other modules of this package fill."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from chaos.load import Load
 from chaos.scene import Scene
 
 PATIENCE_SECONDS = 120.0
-"""For what a fault has to wait for."""
+"""The timeout for anything that a fault waits for."""
 
 
 @dataclass(slots=True)
 class Context:
-    """What a fault may touch, and what it says of itself."""
+    """What a fault may use, and what it reports about itself."""
 
     scene: Scene
     load: Load
     chance: random.Random
-    messages: list[tuple[str, bytes]] = field(default_factory=list)  # raw ones that were seen, with their queues
+    messages: list[tuple[str, bytes]] = field(default_factory=list)  # (queue, raw message) that were seen
     counter: int = 0
     victims: set[str] = field(default_factory=set)
-    """Workers, and process ids of models and of the workers' children, that this fault hits; empty: all of them."""
+    """Workers, and process ids of models and of pool processes, that this fault hits; empty: all of them."""
     missed: bool = False
-    """There was nothing that this fault could hurt."""
+    """The fault found nothing to hit."""
 
 
 Heal = Callable[[], object]
@@ -36,10 +36,14 @@ Inject = Callable[[Context], Heal]
 class Fault:
     """One kind of fault.
 
-    `on`: what it hurts; faults on the same thing are not combined. `hold`: shortest and longest time in seconds before it
-    is mended. `cuts`: it stops a process or keeps it from Redis, so that an attempt may be overtaken without knowing.
-    `forgets`: Redis loses what it knows, claims as well. `deafens`: what users say may not reach Redis; `deposes`: and then
-    another operator may have to lead. `harms`: it may make an attempt fail.
+    - `on`: its target. Faults on the same target are not combined.
+    - `hold`: the shortest and longest time in seconds before it is healed.
+    - `cuts`: it stops a process or cuts it off from Redis, so an attempt may be superseded without knowing.
+    - `forgets`: Redis loses data, claims included.
+    - `blocks_users`: users' changes may not reach Redis.
+    - `deposes`: as `blocks_users`, and another operator may have to become leader.
+    - `harms`: it may make an attempt fail.
+    - `needs_disk`: it needs the job folders on a file system of their own.
     """
 
     name: str
@@ -47,7 +51,7 @@ class Fault:
     inject: Inject
     hold: tuple[float, float]
     cuts: bool = False
-    deafens: bool = False
+    blocks_users: bool = False
     harms: bool = False
     needs_disk: bool = False
     forgets: bool = False
@@ -63,15 +67,15 @@ def fault(
     on: str,
     hold: tuple[float, float] = (0.5, 3.0),
     cuts: bool = False,
-    deafens: bool = False,
+    blocks_users: bool = False,
     harms: bool = False,
     needs_disk: bool = False,
     forgets: bool = False,
     deposes: bool = False,
 ) -> Callable[[Inject], Inject]:
-    """Enter a function into the table: it hurts the scene, and gives back what mends it."""
+    """Register a function that injects a fault and returns the function that heals it."""
 
-    def enter(inject: Inject) -> Inject:
+    def register(inject: Inject) -> Inject:
         _TABLE.append(
             Fault(
                 name,
@@ -79,7 +83,7 @@ def fault(
                 inject,
                 hold,
                 cuts=cuts,
-                deafens=deafens or deposes,
+                blocks_users=blocks_users or deposes,
                 harms=harms,
                 needs_disk=needs_disk,
                 forgets=forgets,
@@ -88,17 +92,17 @@ def fault(
         )
         return inject
 
-    return enter
+    return register
 
 
-def entered() -> tuple[Fault, ...]:
-    """Every fault that was entered, in order."""
+def registered() -> tuple[Fault, ...]:
+    """Return every registered fault, in order."""
     return tuple(_TABLE)
 
 
 def nothing() -> None:
-    """What needs no mending but that ended processes come back."""
+    """Heal a fault that needs nothing but the restart of ended processes."""
 
 
 NO_FAULT = Fault("none, to compare with", on="nothing", inject=lambda _: nothing, hold=(0.5, 3.0))
-"""How long it takes until every job has changed where nothing is broken. It is not in the table."""
+"""For comparison: recovery without a fault. It is not in the table."""

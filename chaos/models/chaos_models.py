@@ -1,9 +1,10 @@
-"""Models of the fault runs. Each process keeps a journal of what it really did, whatever the others believe of it.
+"""Models of the fault runs. Each process keeps a journal of when it ran, independent of operator and worker.
 
-A line is `<seconds since boot> <what>`; what is `start`, `beat` or `end`, and the first names the worker as well (its
-CHAOS_WORKER) and the process of the worker in which the task runs. A file is `<job id>.<attempt>.<pid>`, in the
-folder CHAOS_JOURNAL_DIR. It is opened for each line anew, so that a journal holds nothing that a later line could
-overwrite, and so that a full disk of the job folders does not matter to it.
+A journal is the file `<job id>.<attempt>.<pid>` in the folder CHAOS_JOURNAL_DIR, on another disk than the job folders.
+
+- A line is `<seconds since boot> <event>`; the events are `start`, `beat` and `end`.
+- The start line also has the worker's name (its CHAOS_WORKER) and the pid of the pool process that runs the task.
+- Each line is appended with an open of its own, so a kill can damage only the last line.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _STEPS = (Step.PREPROCESS, Step.RECONSTRUCT, Step.POSTPROCESS, Step.PREVIEW)
 
 
 class Journal:
-    """Takes the parameter `seconds` (0 to 600): how long it works. Everything else is as in a real model."""
+    """A model that works for the parameter `seconds` (0 to 600) and behaves like a real one otherwise."""
 
     name: ClassVar[str] = "journal"
     isolated: ClassVar[bool] = True
@@ -32,11 +33,11 @@ class Journal:
     max_photos: ClassVar[int] = 10
 
     def unavailable(self) -> str | None:
-        """None: it always runs."""
+        """Return None: it is always available."""
         return None
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        """`seconds`, and `victim` for those that kill.
+        """Check `seconds`.
 
         Raises:
             ModelFailure: INVALID_PARAMETERS.
@@ -48,9 +49,9 @@ class Journal:
         return {"seconds": float(seconds)}
 
     def run(self, work: Work, report: Report) -> Result:
-        """Writes a mesh and previews that say who made them."""
-        pages = _Pages(work)
-        pages.write(f"start {os.environ['CHAOS_WORKER']} {_task_process()}")
+        """Write a mesh and previews that contain the signature of this process."""
+        journal = _JournalWriter(work)
+        journal.write(f"start {os.environ['CHAOS_WORKER']} {_task_process()}")
         seconds = float(str(work.parameters["seconds"]))
         begun = _now()
         while (passed := _now() - begun) < seconds:
@@ -58,43 +59,43 @@ class Journal:
             report(_STEPS[int(whole)], fraction, f"{passed:.1f} s of {seconds:g} s")
             self.on_the_way(work, passed / seconds)
             time.sleep(_BEAT_SECONDS)
-            pages.write("beat")
-        self.on_the_way(work, 1.0)  # also for one that stood still for the rest of its time
+            journal.write("beat")
+        self.on_the_way(work, 1.0)  # for a process that was stopped for the rest of its time
         report(Step.PREVIEW, 1.0)
-        (work.output_dir / "model.glb").write_bytes(b"glTF" + pages.signature.encode())
+        (work.output_dir / "model.glb").write_bytes(b"glTF" + journal.signature.encode())
         for number in range(2):
-            (work.output_dir / f"preview_{number}.png").write_bytes(b"PNG" + pages.signature.encode())
-        (work.output_dir / "made-by.txt").write_text(pages.signature)
-        pages.write("end")
+            (work.output_dir / f"preview_{number}.png").write_bytes(b"PNG" + journal.signature.encode())
+        (work.output_dir / "made-by.txt").write_text(journal.signature)
+        journal.write("end")
         return Result(quality={"photos": len(work.photos)})
 
     def on_the_way(self, work: Work, fraction: float) -> None:
-        """For those that misbehave."""
+        """Do nothing; subclasses misbehave here."""
 
 
 class Poison(Journal):
-    """Kills the process of the worker in which its task runs, each time, as a job does that eats all memory."""
+    """A model that kills the process that runs its task, in every attempt, like a job that uses up all memory."""
 
     name = "journal-poison"
 
-    def on_the_way(self, work: Work, fraction: float) -> None:  # noqa: ARG002 -- it looks at nothing
-        """SIGKILL to the process in which its task runs."""
+    def on_the_way(self, work: Work, fraction: float) -> None:  # noqa: ARG002 -- the interface passes it
+        """Send SIGKILL to the process that runs the task."""
         if fraction > 0.5:  # noqa: PLR2004 -- in the middle
             os.kill(_task_process(), signal.SIGKILL)
 
 
 class Unusable(Journal):
-    """Says, each time, that the photos cannot be used: a failure that no second attempt would mend."""
+    """A model that rejects the photos in every attempt: a failure that is not retried."""
 
     name = "journal-unusable"
 
     def on_the_way(self, work: Work, fraction: float) -> None:
-        """Raises ModelFailure in the middle."""
+        """Raise ModelFailure in the middle."""
         if fraction > 0.5:  # noqa: PLR2004 -- the same
             raise ModelFailure("NOT_ENOUGH_OVERLAP", f"1 of {len(work.photos)} photos overlaps")
 
 
-class _Pages:
+class _JournalWriter:
     def __init__(self, work: Work) -> None:
         # <jobs>/<job id>/attempts/<attempt>-<run>/scratch
         run = work.scratch_dir.parent
@@ -111,5 +112,5 @@ def _now() -> float:
 
 
 def _task_process() -> int:
-    """The parent of this process's guard: field 4 of proc(5)'s stat, after the name, which may hold anything."""
+    """Return the parent of this process's guard: field 4 of proc(5)'s stat, after the name, which may contain spaces."""
     return int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])

@@ -1,6 +1,6 @@
-"""Python imports this at its start where this folder is on its path: the time of day is wrong by CHAOS_SKEW_SECONDS.
+"""Clock skew: shifts the time of day by CHAOS_SKEW_SECONDS in each Python that has this folder on its path.
 
-What is measured since boot stays right, as on a real machine whose clock is off.
+Monotonic clocks stay correct, as on a real machine with a wrong clock.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""The spoilt network of the fault runs, on a real Redis and a real API server."""
+"""The fault-injecting proxies, on a real Redis and a real API server."""
 
 import contextlib
 import http.client
@@ -36,7 +36,7 @@ def client(proxy: TcpProxy, *, timeout_seconds: float = 10.0) -> redis.Redis:
 
 
 @contextlib.contextmanager
-def asked(cluster: Cluster, proxy: ApiProxy, path: str, method: str = "GET") -> Iterator[http.client.HTTPResponse]:
+def request(cluster: Cluster, proxy: ApiProxy, path: str, method: str = "GET") -> Iterator[http.client.HTTPResponse]:
     token = cluster.service_account_token("default", "default")
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)) as connection:
         connection.request(method, path, headers={"Authorization": f"Bearer {token}"})
@@ -45,19 +45,19 @@ def asked(cluster: Cluster, proxy: ApiProxy, path: str, method: str = "GET") -> 
 
 
 def status(cluster: Cluster, proxy: ApiProxy, path: str, method: str = "GET") -> int:
-    with asked(cluster, proxy, path, method) as answer:
+    with request(cluster, proxy, path, method) as answer:
         answer.read()
         return answer.status
 
 
-def test_what_is_sent_through_arrives(to_redis: TcpProxy) -> None:
+def test_data_passes_the_proxy(to_redis: TcpProxy) -> None:
     with client(to_redis) as through:
         through.set("key", "x" * 200_000)
 
         assert through.get("key") == b"x" * 200_000
 
 
-def test_a_silent_network_answers_nobody_and_then_goes_on_with_the_same_connection(to_redis: TcpProxy) -> None:
+def test_silent_proxy_keeps_the_connection_until_healed(to_redis: TcpProxy) -> None:
     with client(to_redis, timeout_seconds=0.3) as through:
         through.ping()
         to_redis.silence()
@@ -68,7 +68,7 @@ def test_a_silent_network_answers_nobody_and_then_goes_on_with_the_same_connecti
         assert through.ping()
 
 
-def test_a_refusing_network_cuts_what_is_open_and_what_comes(to_redis: TcpProxy) -> None:
+def test_refusing_proxy_resets_open_and_new_connections(to_redis: TcpProxy) -> None:
     with client(to_redis) as through:
         through.ping()
         to_redis.refuse()
@@ -80,12 +80,12 @@ def test_a_refusing_network_cuts_what_is_open_and_what_comes(to_redis: TcpProxy)
         wait_until(through.ping, "an answer")
 
 
-def test_the_api_is_passed_on_and_refused_as_asked(to_api: ApiProxy, cluster: Cluster) -> None:
-    with asked(cluster, to_api, "/version") as answer:
+def test_api_proxy_passes_requests_and_refuses_as_configured(to_api: ApiProxy, cluster: Cluster) -> None:
+    with request(cluster, to_api, "/version") as answer:
         assert json.loads(answer.read())["major"] == "1"
 
     to_api.refuse(Refusal(429, "TooManyRequests", retry_after_seconds=7))
-    with asked(cluster, to_api, "/version") as answer:
+    with request(cluster, to_api, "/version") as answer:
         assert (answer.status, answer.headers["Retry-After"]) == (429, "7")
         assert json.loads(answer.read())["reason"] == "TooManyRequests"
 
@@ -97,17 +97,15 @@ def test_the_api_is_passed_on_and_refused_as_asked(to_api: ApiProxy, cluster: Cl
     assert status(cluster, to_api, "/version") == 200
 
 
-def test_a_watch_goes_through_and_is_told_that_it_has_expired(
-    to_api: ApiProxy, cluster: Cluster, namespace: str
-) -> None:
+def test_watch_passes_and_can_be_expired(to_api: ApiProxy, cluster: Cluster, namespace: str) -> None:
     # The account of the namespace has no rights of its own.
     cluster.kubectl(
         *("-n", namespace, "create", "rolebinding", "watcher"),
         *("--clusterrole=view", "--serviceaccount=default:default"),
     )
     path = f"/api/v1/namespaces/{namespace}/configmaps"
-    wait_until(lambda: status(cluster, to_api, path) == 200, "the right to look")
-    with asked(cluster, to_api, f"{path}?watch=1&timeoutSeconds=50") as answer:
+    wait_until(lambda: status(cluster, to_api, path) == 200, "the permission to list")
+    with request(cluster, to_api, f"{path}?watch=1&timeoutSeconds=50") as answer:
         first = json.loads(answer.readline())
         to_api.expire_watches()
         rest = [json.loads(line) for line in answer.read().splitlines() if line]

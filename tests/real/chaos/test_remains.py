@@ -1,4 +1,4 @@
-"""What the fault runs find in a broker: real messages, as the operator sends them and as a worker takes them."""
+"""Messages that the fault runs find in a broker: real ones, sent by the operator and taken by a worker."""
 
 import uuid
 
@@ -14,9 +14,7 @@ from tests.support.settings import configure
 pytestmark = pytest.mark.real
 
 
-def test_messages_are_found_by_their_jobs_while_they_wait_and_until_they_are_acknowledged(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_messages_are_found_by_job_until_they_are_acknowledged(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, CELERY_BROKER_URL=redis_url)
     waits, taken = str(uuid.uuid4()), str(uuid.uuid4())
     broker = redis.Redis.from_url(redis_url)
@@ -28,17 +26,15 @@ def test_messages_are_found_by_their_jobs_while_they_wait_and_until_they_are_ack
         message = Queue("celery", channel=connection.channel()).get()
         assert message is not None
         assert remains.messages(broker) == {waits: ["the queue celery-low"], taken: ["unacked"]}
-        assert remains.untaken(broker) == []
+        assert remains.dangling_tags(broker) == []
 
         broker.delete("unacked")
-        assert len(remains.untaken(broker)) == 1
+        assert len(remains.dangling_tags(broker)) == 1
     sender.close()
     broker.close()
 
 
-def test_a_message_that_waits_for_a_clock_that_was_fast_is_not_counted_and_one_that_waits_its_time_is(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_message_requeued_with_a_fast_clock_is_not_counted(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, CELERY_BROKER_URL=redis_url)
     soon, late = str(uuid.uuid4()), str(uuid.uuid4())
     app = Celery(broker=redis_url, set_as_current=False)

@@ -1,4 +1,4 @@
-"""What lies where `spec.output` says is read from the folders themselves."""
+"""Copies at `spec.output`: read from the folders themselves."""
 
 import hashlib
 import shutil
@@ -31,7 +31,7 @@ def deliver(folder: Path, name: str = "job-1", mesh: bytes = b"glTF") -> Path:
     return target
 
 
-def test_a_whole_copy_has_the_digest_of_its_manifest_and_no_problem(tmp_path: Path) -> None:
+def test_complete_copy_has_digest_of_its_manifest_and_no_problem(tmp_path: Path) -> None:
     manifest = deliver(tmp_path) / "manifest.json"
 
     (there,) = Deliveries(tmp_path).there([job(tmp_path)]).values()
@@ -40,9 +40,7 @@ def test_a_whole_copy_has_the_digest_of_its_manifest_and_no_problem(tmp_path: Pa
     assert there.digest == hashlib.sha256(manifest.read_bytes()).hexdigest()
 
 
-def test_a_file_that_is_damaged_or_missing_or_too_many_is_a_problem_and_so_is_a_missing_manifest(
-    tmp_path: Path,
-) -> None:
+def test_damaged_missing_or_extra_file_and_missing_manifest_are_problems(tmp_path: Path) -> None:
     for name in ("damaged", "missing", "more", "unsealed", "empty"):
         deliver(tmp_path, name)
     (tmp_path / "red" / "damaged" / "model.glb").write_bytes(b"GLtf")
@@ -55,14 +53,14 @@ def test_a_file_that_is_damaged_or_missing_or_too_many_is_a_problem_and_so_is_a_
         there = Deliveries(tmp_path).there([job(tmp_path, name)]).get(UID)
         return None if there is None else there.problem
 
-    assert problem("damaged") == "['model.glb'] are not there as the manifest says"
-    assert problem("missing") == "['model.glb'] are not there as the manifest says"
-    assert problem("more") == "['core'] are there, and the manifest says nothing of them"
+    assert problem("damaged") == "['model.glb'] differ from the manifest"
+    assert problem("missing") == "['model.glb'] differ from the manifest"
+    assert problem("more") == "['core'] are not in the manifest"
     assert problem("unsealed") == "it has no manifest"
     assert problem("empty") is None
 
 
-def test_hidden_leftovers_are_what_a_worker_has_beside_the_job_while_it_delivers(
+def test_hidden_folders_are_those_of_a_worker_that_is_delivering(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, OUTPUT_ROOTS=(str(tmp_path),))
@@ -79,7 +77,7 @@ def test_hidden_leftovers_are_what_a_worker_has_beside_the_job_while_it_delivers
     assert Deliveries(tmp_path).hidden([mine, another]) == {UID: [], another.uid: []}
 
 
-def test_every_state_is_kept_in_order(tmp_path: Path) -> None:
+def test_every_state_of_a_copy_is_kept_in_order(tmp_path: Path) -> None:
     watched, its_job = Deliveries(tmp_path), job(tmp_path)
 
     def wait_for(count: int) -> None:
@@ -88,11 +86,11 @@ def test_every_state_is_kept_in_order(tmp_path: Path) -> None:
             time.sleep(0.05)
 
     deliver(tmp_path)
-    watched.start()
+    watched.poller.start()
     wait_for(1)
     deliver(tmp_path, mesh=b"another")
     wait_for(2)
-    watched.stop()
+    watched.poller.stop()
 
     found = watched.found([its_job])[UID]
     assert len({one.digest for one in found}) == 2

@@ -1,4 +1,4 @@
-"""A seed tells the whole plan of a run, whatever a run finds on its way."""
+"""A seed gives the whole plan of a run, whatever the run finds on its way."""
 
 from itertools import islice
 
@@ -15,27 +15,27 @@ def plan(seed: int, count: int, *, alone_first: bool = True, spend: int = 0) -> 
     made = []
     for one in islice(rounds(seed, FAULTS, alone_first=alone_first), count):
         for _ in range(spend):
-            one.chance.random()  # as its faults do, depending on what they find
+            one.chance.random()  # as its faults do
         made.append(one)
     return made
 
 
-def told(plan: list[Round]) -> list[object]:
+def summary(plan: list[Round]) -> list[object]:
     return [
         (one.number, [fault.name for fault in one.faults], one.hold_seconds, one.waits, one.measures) for one in plan
     ]
 
 
-def test_a_seed_makes_the_same_plan_again_whatever_the_faults_draw_for_themselves() -> None:
-    assert told(plan(4, 200)) == told(plan(4, 200, spend=7))
+def test_seed_gives_the_same_plan_whatever_random_numbers_faults_draw() -> None:
+    assert summary(plan(4, 200)) == summary(plan(4, 200, spend=7))
     assert plan(4, 200)[150].chance.random() == plan(4, 200)[150].chance.random()
 
 
-def test_another_seed_makes_another_plan() -> None:
-    assert told(plan(4, 60)) != told(plan(5, 60))
+def test_another_seed_gives_another_plan() -> None:
+    assert summary(plan(4, 60)) != summary(plan(5, 60))
 
 
-def test_each_fault_comes_alone_first_and_is_waited_for() -> None:
+def test_each_fault_first_comes_alone_with_a_wait_for_recovery() -> None:
     first = plan(1, len(FAULTS) + 1)
 
     assert [one.faults for one in first[:1]] == [(NO_FAULT,)]
@@ -43,7 +43,7 @@ def test_each_fault_comes_alone_first_and_is_waited_for() -> None:
     assert all(len(one.faults) == 1 and one.waits for one in first)
 
 
-def test_later_up_to_three_on_different_things_are_combined_and_none_is_left_out() -> None:
+def test_later_rounds_combine_up_to_three_targets_and_omit_no_fault() -> None:
     later = plan(1, 3 * len(FAULTS))[len(FAULTS) + 1 :]
 
     assert {len(one.faults) for one in later} == {1, 2, 3}
@@ -53,7 +53,7 @@ def test_later_up_to_three_on_different_things_are_combined_and_none_is_left_out
 
 
 @pytest.mark.parametrize("one", FAULTS, ids=lambda fault: fault.name)
-def test_a_fault_is_held_for_as_long_as_it_says(one: object) -> None:
+def test_fault_is_held_within_its_limits(one: object) -> None:
     held = [round_.hold_seconds for round_ in plan(2, len(FAULTS) + 1) if round_.faults == (one,)]
 
     assert len(held) == 1

@@ -1,9 +1,9 @@
-"""The report says what was measured, not what was asked for."""
+"""The report shows what was measured, not what was asked for."""
 
 from chaos.evidence import Evidence
 from chaos.load import Job
 from chaos.report import under_way_counts
-from chaos.watcher import History, Look
+from chaos.watcher import History, Snapshot
 
 
 def job(uid: str, created_at: float, deleted_at: float | None = None) -> Job:
@@ -18,8 +18,8 @@ def job(uid: str, created_at: float, deleted_at: float | None = None) -> Job:
     )
 
 
-def test_jobs_are_under_way_from_their_creation_until_they_are_seen_to_end_or_are_deleted() -> None:
-    done = History("done", "red", "done", [Look(11.0, "Succeeded", 1, 100, frozenset(), "")])
+def test_jobs_are_under_way_from_creation_until_end_or_deletion() -> None:
+    done = History("done", "red", "done", [Snapshot(11.0, "Succeeded", 1, 100, frozenset(), "")])
     evidence = Evidence(
         jobs=[job("done", 1.0), job("deleted", 1.0, deleted_at=10.6), job("late", 11.5)],
         histories={"done": done},

@@ -1,0 +1,55 @@
+"""Published results: polls the job folders and keeps each distinct result of each job."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from chaos import clock
+from chaos.evidence import Output
+from chaos.polling import Poller
+
+_MANIFEST = "manifest.json"
+
+
+class Results:
+    """The results in the job folders, read by a `Poller`."""
+
+    def __init__(self, jobs_dir: Path) -> None:
+        self._jobs_dir = jobs_dir
+        self.poller = Poller("results", self.look)
+        self.found: dict[str, list[Output]] = {}
+        """By job id: each result that was seen, in order."""
+
+    def look(self) -> None:
+        """Add the results that are new."""
+        for uid, output in self.there().items():
+            known = self.found.setdefault(uid, [])
+            if not known or known[-1].digest != output.digest:
+                known.append(output)
+
+    def there(self) -> dict[str, Output]:
+        """By job id: the result that is published now."""
+        read = {path.parent.parent.name: _read(path) for path in self._jobs_dir.glob(f"*/output/{_MANIFEST}")}
+        return {uid: output for uid, output in read.items() if output is not None}
+
+
+def _read(manifest: Path) -> Output | None:
+    """None if the result is deleted while it is read."""
+    try:
+        raw = manifest.read_bytes()
+        content = json.loads(raw)
+        sizes = {one["name"]: one["bytes"] for one in content["files"]}
+        wrong = [name for name, size in sizes.items() if (manifest.parent / name).stat().st_size != size]
+        signature = (manifest.parent / "made-by.txt").read_text()
+    except FileNotFoundError:
+        return None
+    return Output(
+        at=clock.now(),
+        attempt=content["attempt"],
+        digest=hashlib.sha256(raw).hexdigest(),
+        signature=signature,
+        bytes=sum(sizes.values()),
+        problem=f"{wrong} have another size than the manifest says" if wrong else "",
+    )
