@@ -4,7 +4,8 @@ PYTHON_BIN := .venv/bin/python
 SOURCES    := operator demo devcluster chaos scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint unit test demo demo-stop cluster cluster-stop control-plane images e2e chaos crd docs manifests format lock clean
+.PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop cluster \
+        cluster-stop control-plane images e2e chaos generate crd docs manifests format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -19,20 +20,39 @@ demo-stop: setup ## stop what `make demo KEEP=1` left running
 	@$(PYTHON_BIN) -m demo --stop
 
 # Three processes, each with servers of its own: most tests wait. A file stays in one of them, with what its tests share;
-# the long ones come first (tests/conftest.py).
-PYTEST_ARGS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+# the longest files come first (tests/conftest.py).
+PYTEST_ARGS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
+PARALLEL    := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
-test: setup lint control-plane ## everything: what `check` does, then all tests, on a real control plane, Redis and workers
-	@$(PYTHON_BIN) -m pytest $(PYTEST_ARGS)
+check: setup ## the quick part: style, types, layers, tree, and the tests without servers
+	@$(PARALLEL) lint unit
 
-check: setup lint unit ## the quick part, under a minute: style, types, layers, tests without servers
+test: setup lint control-plane ## what `check` does, then the tests on a real control plane, Redis and workers
+	@$(PYTHON_BIN) -m pytest -m "not release" $(PYTEST_ARGS)
+
+test-long: setup control-plane ## before a release: the tests that are too long for every run
+	@PROTOCOL_EXAMPLES=300 $(PYTHON_BIN) -m pytest -m release $(PYTEST_ARGS)
+
+test-pythons: ## lint and tests on each promised Python; PYTHONS="3.12 3.13" PYTEST_ARGS=tests/unit for less
+	@PYTHONS="$(PYTHONS)" PYTEST_ARGS="$(PYTEST_ARGS)" scripts/test-pythons
 
 lint: setup
-	@$(PYTHON_BIN) -S tests/unit/project/test_layout.py
-	@$(PYTHON_BIN) -m ruff check $(SOURCES)
+	@$(PYTHON_BIN) -S scripts/checks/layout.py
+	@$(PARALLEL) style types layers tree
+
+style: setup
+	@$(PYTHON_BIN) -m ruff check --quiet $(SOURCES)
 	@$(PYTHON_BIN) -m ruff format --check --quiet $(SOURCES)
+
+types: setup
 	@$(PYTHON_BIN) -m mypy
-	@.venv/bin/lint-imports
+
+layers: setup
+	@.venv/bin/lint-imports --quiet
+
+tree: setup
+	@$(PYTHON_BIN) -m scripts.checks
+	@$(PYTHON_BIN) -m scripts.generate --check
 
 unit: setup
 	@$(PYTHON_BIN) -m pytest tests/unit tests/behaviour -m "not real" $(PYTEST_ARGS)
@@ -55,19 +75,17 @@ e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (r
 chaos: setup control-plane ## 30 minutes of faults over 50 jobs; CHAOS_ARGS='--minutes 5 --seed 7' for less (see --help there)
 	@$(PYTHON_BIN) -m chaos $(CHAOS_ARGS)
 
-crd: setup ## write manifests/crd, and the chart's copy, from the types in operator/reconstruction_operator/api
-	@$(PYTHON_BIN) -m reconstruction_operator.api.crd > manifests/crd/reconstructionjobs.yaml.new
-	@mv manifests/crd/reconstructionjobs.yaml.new manifests/crd/reconstructionjobs.yaml
-	@$(PYTHON_BIN) scripts/write_chart.py
+generate: setup ## write all files that are made from the code or from other files
+	@$(PYTHON_BIN) -m scripts.generate
 
-docs: setup ## write the tables in docs/ from the code that they describe, and the chart's from its values
-	@$(PYTHON_BIN) scripts/write_docs.py
-	@$(PYTHON_BIN) scripts/write_dashboard.py
-	@$(PYTHON_BIN) scripts/write_integrations.py
-	@$(PYTHON_BIN) scripts/write_chart.py
+crd: setup ## write manifests/crd, and the chart's copy, from the types in operator/reconstruction_operator/api
+	@$(PYTHON_BIN) -m scripts.generate crd
+
+docs: setup ## write the tables in docs/ and of the chart, the dashboard and the integrations' single files
+	@$(PYTHON_BIN) -m scripts.generate docs chart dashboard integrations
 
 manifests: setup ## write manifests/install from the chart's defaults
-	@$(PYTHON_BIN) -m scripts.write_manifests
+	@$(PYTHON_BIN) -m scripts.generate manifests
 
 format: setup ## let ruff mend what it can
 	@$(PYTHON_BIN) -m ruff check --fix $(SOURCES)
@@ -77,7 +95,7 @@ lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the
 	@scripts/lock
 
 clean: ## remove .venv, caches and the demo's results; the built control plane stays in the user's cache folder
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-output
+	rm -rf .venv .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A KUBECONFIG that is merely set in the shell is somebody's real cluster: the demo uses one only if told so on this command line.

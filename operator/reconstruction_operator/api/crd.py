@@ -1,11 +1,10 @@
 """The CustomResourceDefinition, made from the types of this package.
 
-`python -m reconstruction_operator.api.crd` prints it; `manifests/crd/reconstructionjobs.yaml` is that text.
+`make crd` writes it to `manifests/crd/reconstructionjobs.yaml`.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import yaml
@@ -107,7 +106,3 @@ def crd() -> dict[str, Any]:
 def render() -> str:
     """The CRD as YAML, with a comment on where it comes from."""
     return _HEADER + yaml.safe_dump(crd(), sort_keys=False, width=120, allow_unicode=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(render())

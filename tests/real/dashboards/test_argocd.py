@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import runpy
-
 import pytest
 
 from devcluster.harness.argocd import Customization
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY
+from scripts.generate.integrations import CUSTOMIZATION
 
 pytestmark = pytest.mark.real
 
-FOLDER = REPOSITORY / runpy.run_path(str(REPOSITORY / "scripts" / "write_integrations.py"))["CUSTOMIZATION"]
+FOLDER = REPOSITORY / CUSTOMIZATION
 OURS = Customization(FOLDER)
 
 

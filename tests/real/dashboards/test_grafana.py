@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-import runpy
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from devcluster.harness.jobs import Jobs
 from devcluster.harness.prometheus import Prometheus, Target
 from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 from devcluster.servers.ports import free_ports
+from scripts.generate.dashboard import dashboard
 
 pytestmark = pytest.mark.real
 
-WRITER = runpy.run_path(str(REPOSITORY / "scripts" / "write_dashboard.py"))
-DASHBOARD: dict[str, Any] = WRITER["dashboard"]()
+DASHBOARD = dashboard()
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 EXPRESSIONS = [
     pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")

@@ -34,10 +34,6 @@ _DESCRIBED = [pytest.param(path, id=path) for path in _FIELDS if path != "metada
 _SPEC_FIELDS = [pytest.param(one, id=camel(one.name)) for one in dataclasses.fields(Spec)]
 
 
-def test_the_file_in_the_repository_is_what_the_types_give() -> None:
-    assert _FILE.read_text(encoding="utf-8") == render(), "run `make crd`"
-
-
 def test_the_text_is_the_definition() -> None:
     assert yaml.safe_load(render()) == crd()
 

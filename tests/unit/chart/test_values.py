@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
+from scripts.generate.chart import documented
+from scripts.paths import CHART
 from tests.support.paths import CHECKOUT
 
 Refuse = Callable[..., str]
-WRITER = runpy.run_path(str(CHECKOUT / "scripts" / "write_chart.py"))
 
 # Maps whose keys are the user's.
 FREE = {"settings", "workers", "photos", "workerDefaults.settings"}
@@ -66,18 +66,13 @@ def test_the_schema_knows_the_values_and_no_others(defaults: dict[str, Any], sch
 
 
 def test_every_value_is_documented(chart: Path, schema: dict[str, Any]) -> None:
-    documented = {value.key: value.meaning for value in WRITER["documented"]((chart / "values.yaml").read_text())}
+    meanings = {value.key: value.meaning for value in documented((chart / "values.yaml").read_text())}
     known = set(schema_keys(schema, schema)) - {"global"}
     whole = {key for key in known if not any(other.startswith(f"{key}.") for other in known) or "resources" in key}
     whole = {key for key in whole if not re.search(r"resources\.(requests|limits|claims)$", key)}
 
-    assert {key for key in whole if len(documented.get(key, "")) < 5} == set()
-    assert documented.keys() <= known | {"workers.cpu", "workers.gpu"}
-
-
-@pytest.mark.parametrize("name", sorted(WRITER["files"]()))
-def test_what_the_chart_takes_from_elsewhere_is_current(name: str) -> None:
-    assert (CHECKOUT / name).read_text() == WRITER["files"]()[name], "run `make docs`"
+    assert {key for key in whole if len(meanings.get(key, "")) < 5} == set()
+    assert meanings.keys() <= known | {"workers.cpu", "workers.gpu"}
 
 
 def test_every_object_of_the_schema_refuses_unknown_keys(schema: dict[str, Any]) -> None:
@@ -126,7 +121,7 @@ def test_scaling_needs_somebody_to_ask(refuse: Refuse) -> None:
     assert "workers.cpu.autoscaling needs keda.prometheusAddress" in message
 
 
-@pytest.mark.parametrize("values", ["", *sorted(path.name for path in (CHECKOUT / WRITER["CHART"] / "ci").iterdir())])
+@pytest.mark.parametrize("values", ["", *sorted(path.name for path in (CHECKOUT / CHART / "ci").iterdir())])
 def test_lint_has_nothing_to_say(chart: Path, values: str) -> None:
     options: list[str | Path] = ["--values", chart / "ci" / values] if values else []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,10 @@ import pytest
 import yaml
 
 from devcluster.harness.argocd import Customization
+from scripts.generate.integrations import CUSTOMIZATION
 from tests.support.paths import CHECKOUT
 
-FOLDER = CHECKOUT / runpy.run_path(str(CHECKOUT / "scripts" / "write_integrations.py"))["CUSTOMIZATION"]
+FOLDER = CHECKOUT / CUSTOMIZATION
 OURS = Customization(FOLDER)
 HEALTH = yaml.safe_load((FOLDER / "health_test.yaml").read_text())["tests"]
 ACTIONS = yaml.safe_load((FOLDER / "actions" / "action_test.yaml").read_text())

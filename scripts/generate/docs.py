@@ -1,9 +1,8 @@
-"""Writes the tables of the documentation from the code that they describe: `make docs`. A test says when they are old."""
+"""Documentation: the pages of docs/ that are tables of the code: settings, reasons, API, metrics, conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +14,6 @@ from reconstruction_operator.contract.outcomes import REASONS
 from reconstruction_operator.planning.status import reasons as conditions
 from reconstruction_operator.telemetry import metrics, worker_metrics
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIG = "operator/reconstruction_operator/config.py"
 
 
@@ -66,17 +64,16 @@ def schema_nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, di
 
 def limits(node: dict[str, Any]) -> str:
     """What a field's schema allows, in words."""
-    told = [
-        ("enum", lambda: ", ".join(f"`{each}`" for each in node["enum"])),
-        (
-            "minimum",
-            lambda: f"{node['minimum']} to {node['maximum']}" if "maximum" in node else f"from {node['minimum']}",
-        ),
-        ("maxLength", lambda: f"at most {node['maxLength']} characters"),
-        ("maxItems", lambda: f"at most {node['maxItems']} entries"),
-        ("maxProperties", lambda: f"at most {node['maxProperties']} entries"),
-    ]
-    return "; ".join(tell() for key, tell in told if key in node)
+    found = []
+    if "enum" in node:
+        found.append(", ".join(f"`{each}`" for each in node["enum"]))
+    if "minimum" in node:
+        lowest = node["minimum"]
+        found.append(f"{lowest} to {node['maximum']}" if "maximum" in node else f"from {lowest}")
+    for key, what in (("maxLength", "characters"), ("maxItems", "entries"), ("maxProperties", "entries")):
+        if key in node:
+            found.append(f"at most {node[key]} {what}")
+    return "; ".join(found)
 
 
 def api_page() -> str:
@@ -168,7 +165,7 @@ def metrics_table(module: ModuleType) -> Iterator[str]:
         yield f"| `{name}` | {described.type} | {labels} | {described.documentation} |"
 
 
-def pages() -> dict[str, str]:
+def files() -> dict[str, str]:
     """Path in the checkout -> content."""
     return {
         "docs/api.md": api_page(),
@@ -177,11 +174,3 @@ def pages() -> dict[str, str]:
         "docs/reasons.md": reasons_page(),
         "docs/settings.md": settings_page(),
     }
-
-
-if __name__ == "__main__":
-    for name, content in pages().items():
-        path = CHECKOUT / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(content)
-        print(f"docs: wrote {name}")

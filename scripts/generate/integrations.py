@@ -1,20 +1,20 @@
-"""Writes what other programs want in one file from the files that people edit: `make docs`. A test says when they are old."""
+"""Integrations: single files for the Prometheus operator and Argo CD, from the files that are edited by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-CHECKOUT: Final = Path(__file__).resolve().parent.parent
-ALERTS: Final = "charts/reconstruction-operator/files/alerts.yaml"
+from scripts.paths import CHART, read
+
+ALERTS: Final = f"{CHART}/files/alerts.yaml"
 ARGOCD: Final = "manifests/integrations/argocd"
 CUSTOMIZATION: Final = f"{ARGOCD}/resource_customizations/reconstruction.dev/ReconstructionJob"
 ACTIONS: Final = ("suspend", "resume", "request-cancel", "withdraw-cancel", "confirm-cancel")  # as Argo CD lists them
 
 
 def prometheus_rule() -> str:
-    """The alerts as a resource of the Prometheus operator, for those who do not use the chart."""
+    """The alerts as a resource of the Prometheus operator, for installations without the chart."""
     head = [
         f"# Made from {ALERTS} by `make docs`: change it there.",
         "apiVersion: monitoring.coreos.com/v1",
@@ -52,19 +52,13 @@ def argocd_settings() -> str:
 
 
 def _indented(name: str, columns: int) -> Iterator[str]:
-    for line in (CHECKOUT / name).read_text().splitlines():
+    for line in read(name).splitlines():
         yield f"{' ' * columns}{line}".rstrip()
 
 
-def pages() -> dict[str, str]:
+def files() -> dict[str, str]:
     """Path in the checkout -> content."""
     return {
         "manifests/integrations/prometheus/prometheusrule.yaml": prometheus_rule(),
         f"{ARGOCD}/argocd-cm.yaml": argocd_settings(),
     }
-
-
-if __name__ == "__main__":
-    for name, content in pages().items():
-        (CHECKOUT / name).write_text(content)
-        print(f"docs: wrote {name}")

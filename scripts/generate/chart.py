@@ -1,22 +1,18 @@
-"""Writes what the chart takes from elsewhere: its copy of the CRD, the tables of its README, the settings in its schema.
-`make docs`; a test says when they are old.
-"""
+"""Chart: the tables of its README from its values, and the settings in its schema from the settings of the code."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from reconstruction_operator import config
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-CHART = "charts/reconstruction-operator"
+from scripts.paths import CHART, read
 
-# What the chart sets from other values: an entry in `settings` would be overruled in silence.
+# The chart sets these from other values: it would silently override an entry in `settings`.
 FROM_OTHER_VALUES = frozenset(
     {
         "CELERY_BROKER_URL",
@@ -47,7 +43,7 @@ class Value(NamedTuple):
 
 
 def documented(text: str) -> Iterator[Value]:
-    """The keys of values.yaml below a comment that begins with two dashes; the comment goes on over the lines below it."""
+    """The keys of values.yaml that have a comment beginning with two dashes; the comment may take several lines."""
     defaults = yaml.safe_load(text)
     path: list[tuple[int, str]] = []  # indentation, key
     comment: list[str] = []
@@ -82,9 +78,9 @@ def _cell(value: Any) -> str:
 
 
 def readme() -> str:
-    """The chart's README: what is written by hand, and a table for each part of the values."""
-    values = list(documented((CHECKOUT / CHART / "values.yaml").read_text()))
-    parts = [(CHECKOUT / CHART / "README.head.md").read_text().rstrip()]
+    """The chart's README: its hand-written head, and a table for each section of the values."""
+    values = list(documented(read(f"{CHART}/values.yaml")))
+    parts = [read(f"{CHART}/README.head.md").rstrip()]
     section = None
     for value in values:
         top = value.key.partition(".")[0]
@@ -104,8 +100,8 @@ def readme() -> str:
 
 
 def schema() -> str:
-    """values.schema.json with the names of today's settings."""
-    content = json.loads((CHECKOUT / CHART / "values.schema.json").read_text())
+    """values.schema.json with the names of all current settings."""
+    content = json.loads(read(f"{CHART}/values.schema.json"))
     content["definitions"]["settings"]["properties"] = {
         setting.name: {"type": ["string", "number", "boolean", "null"], "description": setting.meaning}
         for setting in config.TABLE
@@ -117,15 +113,6 @@ def schema() -> str:
 def files() -> dict[str, str]:
     """Path in the checkout -> content."""
     return {
-        f"{CHART}/files/crd/reconstructionjobs.yaml": (CHECKOUT / "manifests/crd/reconstructionjobs.yaml").read_text(),
         f"{CHART}/README.md": readme(),
         f"{CHART}/values.schema.json": schema(),
     }
-
-
-if __name__ == "__main__":
-    for name, content in files().items():
-        path = CHECKOUT / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-        print(f"chart: wrote {name}")

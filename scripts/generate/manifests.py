@@ -1,4 +1,4 @@
-"""Writes manifests/install from the chart: `make manifests`, from the checkout's root. A test says when they are old.
+"""Manifests: manifests/install from the chart's defaults.
 
 The kustomization, its namespace and the addresses of Redis are written by hand.
 """
@@ -6,15 +6,14 @@ The kustomization, its namespace and the addresses of Redis are written by hand.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import yaml
 
 from devcluster.programs.helm import helm
+from scripts.paths import CHART, CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-CHART = CHECKOUT / "charts" / "reconstruction-operator"
-VALUES = CHART / "ci" / "manifests-values.yaml"
+FOLDER = "manifests/install"
+VALUES = CHECKOUT / CHART / "ci" / "manifests-values.yaml"
 RELEASE = "reconstruction"
 NAMESPACE = "reconstruction-system"
 TEMPLATES = {  # of the chart -> file in manifests/install
@@ -30,15 +29,15 @@ _SETTINGS_HEADER = (
     "# Settings of the operator and the workers: every name and default is in docs/settings.md.\n"
     "# The first ones are the chart's (`make manifests`); add yours to a kustomization of your own.\n"
 )
-# What says that Helm looks after an object, which here it does not.
+# Labels which say that Helm manages an object, which is not true here.
 _HELMS = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
 # kustomize names ConfigMaps by their content, which changes the pods as well as a checksum does.
 _CHECKSUM = re.compile(r"^ *annotations:\n *checksum/settings: .*\n", re.MULTILINE)
 
 
 def rendered() -> str:
-    """What the chart makes of the operator alone."""
-    return helm("template", RELEASE, CHART, "--namespace", NAMESPACE, "--values", VALUES).stdout
+    """The chart's manifests of the operator alone."""
+    return helm("template", RELEASE, CHECKOUT / CHART, "--namespace", NAMESPACE, "--values", VALUES).stdout
 
 
 def by_template(text: str) -> dict[str, str]:
@@ -57,19 +56,13 @@ def files() -> dict[str, str]:
     """Path in the checkout -> content.
 
     Raises:
-        ValueError: the chart makes something that has no place here.
+        ValueError: the chart makes a manifest that has no file here, or lacks one that has.
 
     """
     made = by_template(rendered())
     settings = yaml.safe_load(made.pop(SETTINGS))["data"]
     if made.keys() != TEMPLATES.keys():
-        raise ValueError(f"manifests/install has a place for {sorted(TEMPLATES)}; the chart makes {sorted(made)}")
-    contents = {f"manifests/install/{TEMPLATES[name]}": _HEADER + content for name, content in made.items()}
+        raise ValueError(f"{FOLDER} has a place for {sorted(TEMPLATES)}; the chart makes {sorted(made)}")
+    contents = {f"{FOLDER}/{TEMPLATES[name]}": _HEADER + content for name, content in made.items()}
     lines = "".join(f"{name}={value}\n" for name, value in settings.items())
-    return contents | {"manifests/install/settings.env": _SETTINGS_HEADER + lines}
-
-
-if __name__ == "__main__":
-    for name, content in files().items():
-        (CHECKOUT / name).write_text(content)
-        print(f"manifests: wrote {name}")
+    return contents | {f"{FOLDER}/settings.env": _SETTINGS_HEADER + lines}

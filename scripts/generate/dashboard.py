@@ -1,6 +1,6 @@
-"""Writes the Grafana dashboard from the table of its panels below: `make docs`. A test says when the file is old.
+"""Grafana dashboard: its JSON, from the table of panels below.
 
-Grafana's own JSON is mostly layout; what a panel asks and means stands here in a few lines.
+Grafana's own JSON is mostly layout; here each panel's query and meaning take a few lines.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
-CHECKOUT: Final = Path(__file__).resolve().parent.parent
-TARGET: Final = CHECKOUT / "charts/reconstruction-operator/files/dashboards/reconstruction.json"
+from scripts.paths import CHART
+
+TARGET: Final = f"{CHART}/files/dashboards/reconstruction.json"
 
 _UID: Final = "reconstruction"  # stable: links and bookmarks stay valid over upgrades
 _WIDTH: Final = 24  # columns of Grafana's grid
@@ -418,7 +418,7 @@ def dashboard() -> dict[str, Any]:
     return {
         "uid": _UID,
         "title": "Reconstruction",
-        "description": "Photos to meshes: jobs, queues, workers and the operator. Made by scripts/write_dashboard.py.",
+        "description": "Photos to meshes: jobs, queues, workers and the operator. Made by scripts/generate/dashboard.py.",
         "tags": ["reconstruction"],
         "schemaVersion": 39,
         "editable": True,
@@ -524,12 +524,6 @@ def _series_options() -> dict[str, Any]:
     }
 
 
-def render() -> str:
-    """The file's content."""
-    return json.dumps(dashboard(), indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(render())
-    print(f"docs: wrote {TARGET.relative_to(CHECKOUT)}")
+def files() -> dict[str, str]:
+    """Path in the checkout -> content."""
+    return {TARGET: json.dumps(dashboard(), indent=2, ensure_ascii=False) + "\n"}

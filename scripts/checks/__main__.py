@@ -1,0 +1,23 @@
+"""Command line of the checks: `python -m scripts.checks` prints every violation, and fails if there is one."""
+
+from __future__ import annotations
+
+import sys
+
+from scripts.checks import installed, layout, lockfiles, texts
+from scripts.paths import CHECKOUT
+
+
+def main() -> int:
+    """Run all checks on this checkout; the exit status."""
+    found = [
+        f"{check.__name__.rpartition('.')[2]}: {problem}"
+        for check in (layout, lockfiles, installed, texts)
+        for problem in check.problems(CHECKOUT)
+    ]
+    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

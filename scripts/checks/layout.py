@@ -1,0 +1,42 @@
+"""Layout check: `operator/` is a source root and no package, and neither is anything in tests/.
+
+An `operator/__init__.py` shadows the standard library's `operator` wherever the checkout's root is on the path. Python then
+fails before any other check can explain it. So this module runs by its path, first and with the standard library alone:
+`python -S scripts/checks/layout.py`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+PACKAGE: Final = "reconstruction_operator"
+_IGNORED: Final = {"__pycache__", ".DS_Store"}  # left there by tools
+
+
+def problems(checkout: Path) -> list[str]:
+    """Files and folders that are not where they belong."""
+    source_root = checkout / "operator"
+    entries = {entry.name for entry in source_root.iterdir()} - _IGNORED
+    found = []
+    if "__init__.py" in entries:
+        found.append("operator/__init__.py shadows the standard library's operator module: remove it")
+    found += [
+        f"operator/{name} is not the package {PACKAGE}: move it elsewhere"
+        for name in sorted(entries - {PACKAGE, "__init__.py"})
+    ]
+    if not (source_root / PACKAGE / "__init__.py").is_file():
+        found.append(f"operator/{PACKAGE} is not a package: its __init__.py is missing")
+    found += [
+        f"{path.relative_to(checkout)} makes a package of tests: remove it"
+        for path in sorted((checkout / "tests").rglob("__init__.py"))
+    ]
+    return found
+
+
+if __name__ == "__main__":
+    wrong = problems(Path(__file__).resolve().parents[2] if len(sys.argv) == 1 else Path(sys.argv[1]).resolve())
+    for problem in wrong:
+        print(f"layout: {problem}")
+    sys.exit(1 if wrong else 0)

@@ -1,0 +1,68 @@
+"""Lock-file check: exact pins with hashes and without addresses; images hold a subset of what is tested; every dependency
+in pyproject.toml states its purpose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_PIN: Final = re.compile(r"[a-z0-9-]+==\S+( ; [^-]+)?\s+--hash=sha256:\w{64}")
+_FORBIDDEN: Final = {  # lock file -> packages that its image must not hold
+    "operator.txt": {
+        *("pycolmap", "opencv-python-headless", "numpy", "scipy", "trimesh", "embreex", "xatlas", "pillow"),
+        *("pip", "setuptools", "wheel"),
+    },
+    "worker-base.txt": {"kopf", "kubernetes", "aiohttp", "pip", "setuptools", "wheel"},
+    "worker.txt": {"kopf", "kubernetes", "aiohttp", "pip", "setuptools", "wheel"},
+}
+
+
+def pins(lock: Path) -> list[str]:
+    """Logical lines: a pin, its marker and its hashes."""
+    return [line for line in lock.read_text().replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def problems(checkout: Path) -> list[str]:
+    """Violations in requirements/ and pyproject.toml."""
+    locks = {path.name: path for path in sorted((checkout / "requirements").glob("*.txt"))}
+    found = [problem for path in locks.values() for problem in _of_lock(path)]
+    tested = {_exact(line) for line in pins(locks["dev.txt"])}
+    for name, path in locks.items():
+        found += [f"{name}: {pin} is not pinned in dev.txt" for pin in sorted({*map(_exact, pins(path))} - tested)]
+        names = {line.split("==")[0] for line in pins(path)}
+        found += [f"{name}: {bad} must not be in this image" for bad in sorted(names & _FORBIDDEN.get(name, set()))]
+    missing = {*pins(locks["worker-base.txt"])} - {*pins(locks["worker.txt"])}
+    found += [f"worker.txt: lacks {_exact(line)} of worker-base.txt" for line in sorted(missing)]
+    return found + [
+        f"pyproject.toml: no comment says what this is for: {line.strip()}"
+        for line in _unexplained((checkout / "pyproject.toml").read_text())
+    ]
+
+
+def _exact(line: str) -> str:
+    return line.split(" ;", maxsplit=1)[0].split(maxsplit=1)[0]
+
+
+def _of_lock(lock: Path) -> Iterator[str]:
+    for line in pins(lock):
+        if not _PIN.match(line):
+            yield f"{lock.name}: not an exact pin with hashes: {line[:60]}"
+    for line in lock.read_text().splitlines():
+        if "://" in line or line.startswith("-"):
+            yield f"{lock.name}: an address or an option of pip: {line[:60]}"
+
+
+def _unexplained(pyproject: str) -> list[str]:
+    """The dependencies with a comment neither beside nor above them."""
+    lines = pyproject.split("\n[project.scripts]", maxsplit=1)[0].splitlines()
+    return [
+        line
+        for above, line in zip(["", *lines], lines, strict=False)
+        if re.match(r'    "[a-z][^"]*",', line)
+        and "reconstruction-operator[" not in line
+        and "#" not in line
+        and not above.strip().startswith("#")
+    ]

@@ -1,0 +1,118 @@
+"""Text checks: hosts of package registries, paths of one machine, long test names, links and make targets in the documents."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+MAX_TEST_NAME: Final = 80  # characters
+# Joined here, so that this file does not contain them.
+REGISTRY_HOSTS: Final = tuple(
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("files", "pythonhosted", "org"),
+        ("proxy", "golang", "org"),
+        ("sum", "golang", "org"),
+        ("registry", "npmjs", "org"),
+        ("deb", "debian", "org"),
+        ("archive", "ubuntu", "com"),
+    )
+)
+_TEST: Final = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
+# Names that are still to be shortened; no new ones.
+_TOO_LONG_YET: Final = frozenset(
+    {
+        "test_a_beat_does_not_hear_what_a_predecessor_of_the_same_name_said_of_its_shutdown",
+        "test_a_cancel_does_not_wait_for_a_dead_mount_and_nothing_is_left_when_that_is_back",
+        "test_a_code_is_in_capitals_and_its_condition_reason_is_one_that_the_api_conventions_allow",
+        "test_a_delivery_that_ends_while_the_files_of_its_cancelled_job_are_deleted_leaves_nothing",
+        "test_a_file_that_is_damaged_or_missing_or_too_many_is_a_problem_and_so_is_a_missing_manifest",
+        "test_a_finished_job_that_is_deleted_right_after_redis_was_emptied_leaves_no_files",
+        "test_a_job_is_in_progress_before_the_operator_has_seen_it_and_never_current_before_its_end",
+        "test_a_job_that_ended_before_anybody_could_act_may_succeed_in_spite_of_a_confirmation",
+        "test_a_listed_host_that_a_name_server_puts_at_the_clouds_metadata_is_not_connected_to",
+        "test_a_message_of_a_closed_connection_that_is_acknowledged_late_is_an_error_of_the_connection",
+        "test_a_message_that_waits_for_a_clock_that_was_fast_is_not_counted_and_one_that_waits_its_time_is",
+        "test_a_queue_in_which_celery_keeps_something_else_is_refused_where_an_older_crd_lets_it_through",
+        "test_a_queue_is_filled_up_to_its_window_fairly_in_order_and_always_in_the_same_way",
+        "test_a_result_of_a_worker_that_was_cut_off_when_its_job_was_cancelled_may_lie_there_for_a_moment",
+        "test_a_run_that_stood_still_before_it_had_a_folder_leaves_that_of_another_run_alone",
+        "test_a_worker_that_dies_while_it_shuts_down_has_a_successor_of_its_name_that_works",
+        "test_an_alert_leads_to_its_page_in_the_repository_unless_told_where_that_can_be_read",
+        "test_an_attempt_that_redis_forgot_may_be_given_away_once_more_until_it_says_that_it_is_there",
+        "test_an_attempt_whose_worker_was_stopped_may_be_overtaken_and_has_five_seconds_to_notice",
+        "test_an_earlier_result_that_cannot_be_deleted_does_not_spoil_the_one_that_replaced_it",
+        "test_an_object_whose_time_is_over_does_not_wait_for_the_files_of_an_attempt_that_nobody_is_known_to_have_begun",
+        "test_an_unknown_reason_of_a_newer_worker_is_treated_as_an_error_of_the_worker_under_its_own_name",
+        "test_jobs_are_under_way_from_their_creation_until_they_are_seen_to_end_or_are_deleted",
+        "test_jobs_that_are_deleted_while_no_operator_runs_and_redis_is_emptied_leave_no_files",
+        "test_messages_are_found_by_their_jobs_while_they_wait_and_until_they_are_acknowledged",
+        "test_redis_forgot_it_and_nobody_registered_so_another_attempt_follows_without_a_failure",
+        "test_the_previous_version_of_the_chart_is_upgraded_and_rolled_back_to_without_losing_a_job",
+        "test_the_published_copy_of_a_cancelled_job_goes_with_its_files_and_that_of_another_stays",
+        "test_the_readmes_lines_install_the_chart_where_the_restricted_standard_is_enforced",
+        "test_the_rule_that_an_end_is_final_is_the_servers_and_a_refusal_is_looked_at_later",
+        "test_what_a_killed_worker_delivered_goes_when_the_next_attempt_is_cancelled_early",
+        "test_what_is_left_beside_a_delivered_copy_goes_with_the_files_of_a_job_that_has_not_succeeded",
+    }
+)
+_LINK: Final = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
+_TARGET: Final = re.compile(r"^([a-z0-9-]+):", re.MULTILINE)
+_COMMAND: Final = re.compile(r"`make ([a-z0-9-]+)")
+
+
+def tracked_texts(checkout: Path) -> dict[str, str]:
+    """Every text file that git tracks: path in the checkout -> content."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=checkout, capture_output=True, text=True, check=True).stdout
+    texts = {}
+    for name in filter(None, listed.split("\0")):
+        path = checkout / name
+        if path.is_file() and b"\0" not in (content := path.read_bytes()):
+            texts[name] = content.decode()
+    return texts
+
+
+def problems(checkout: Path) -> list[str]:
+    """Violations in all tracked files."""
+    texts = tracked_texts(checkout)
+    # A checkout near the root (/src), or a home that is /, would be found everywhere.
+    here = [f"{path}/" for path in (checkout, Path.home()) if len(path.parts) > 1 and path != Path("/src")]
+    return [
+        *forbidden_words(texts, [*REGISTRY_HOSTS, *here]),
+        *long_test_names(texts),
+        *dead_references(texts, checkout),
+    ]
+
+
+def forbidden_words(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[str]:
+    """Files that name a registry's host, which a mirror may replace, or a path of this machine."""
+    for name, text in texts.items():
+        for word in words:
+            if word in text:
+                yield f"{name} names {word}: take it from the tool's own configuration, or derive it"
+
+
+def long_test_names(texts: Mapping[str, str]) -> Iterator[str]:
+    """Tests whose names are too long to be read in a report."""
+    for name, text in texts.items():
+        if name.startswith("tests/") and name.endswith(".py"):
+            for test in _TEST.findall(text):
+                if len(test) > MAX_TEST_NAME and test not in _TOO_LONG_YET:
+                    yield f"{name}: {test} has {len(test)} characters; at most {MAX_TEST_NAME}"
+
+
+def dead_references(texts: Mapping[str, str], checkout: Path) -> Iterator[str]:
+    """Links to files that do not exist, and make targets that do not exist, in the Markdown pages at the root and in docs/."""
+    targets = {*_TARGET.findall(texts["Makefile"])}
+    for name, text in texts.items():
+        if not name.endswith(".md") or not ("/" not in name or name.startswith("docs/")):
+            continue
+        for link in _LINK.findall(text):
+            if not (checkout / name).parent.joinpath(link).exists():
+                yield f"{name}: the link {link} leads nowhere"
+        for target in sorted({*_COMMAND.findall(text)} - targets):
+            yield f"{name}: there is no `make {target}`"

@@ -1,0 +1,55 @@
+"""Command line of the generator: writes generated files, or with `--check` only reports those that are out of date."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from scripts.generate import chart, crd, dashboard, docs, integrations, manifests
+from scripts.paths import CHECKOUT
+
+SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
+    "chart": chart.files,
+    "crd": crd.files,
+    "dashboard": dashboard.files,
+    "docs": docs.files,
+    "integrations": integrations.files,
+    "manifests": manifests.files,
+}
+"""What can be generated: a function each that returns path in the checkout -> content."""
+
+
+def outdated(subject: str, checkout: Path = CHECKOUT) -> dict[str, str]:
+    """The generated files of a subject whose content differs from the checkout's: path -> new content."""
+    made = SUBJECTS[subject]()
+    return {
+        name: content
+        for name, content in made.items()
+        if not (checkout / name).is_file() or (checkout / name).read_text() != content
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check; the exit status is 1 if `--check` finds a file out of date."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.generate", description=__doc__)
+    parser.add_argument("what", nargs="*", metavar="what", help=f"some of: {', '.join(SUBJECTS)} (default: all)")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.what) - SUBJECTS.keys():
+        parser.error(f"cannot generate {', '.join(sorted(unknown))}; known: {', '.join(SUBJECTS)}")
+    found = {name: text for subject in given.what or SUBJECTS for name, text in outdated(subject).items()}
+    for name, content in found.items():
+        if given.check:
+            print(f"generate: {name} is out of date: run `make generate`", file=sys.stderr)
+        else:
+            (CHECKOUT / name).parent.mkdir(parents=True, exist_ok=True)
+            (CHECKOUT / name).write_text(content)
+            print(f"generate: wrote {name}")
+    return 1 if given.check and found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,12 @@
+"""Places in the checkout, by their path from its root."""
+
+from pathlib import Path
+from typing import Final
+
+CHECKOUT: Final = Path(__file__).resolve().parent.parent
+CHART: Final = "charts/reconstruction-operator"
+
+
+def read(name: str) -> str:
+    """The content of a file of the checkout."""
+    return (CHECKOUT / name).read_text()

@@ -1,0 +1,146 @@
+"""Each check of the tree says no to a tree that violates it. That this checkout passes is checked by `make lint`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from scripts.checks import installed, layout, lockfiles, texts
+from tests.support.paths import CHECKOUT
+
+HASH = f"--hash=sha256:{'0' * 64}"
+
+
+def make_checkout(folder: Path, *more: str) -> Path:
+    for name in (f"operator/{layout.PACKAGE}/__init__.py", "tests/unit/planning/test_plan.py", *more):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return folder
+
+
+def run_layout_check(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-S", layout.__file__, str(checkout)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=checkout,
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        pytest.param(
+            "operator/__init__.py",
+            "operator/__init__.py shadows the standard library's operator module: remove it",
+            id="operator-package",
+        ),
+        pytest.param(
+            "operator/helpers/__init__.py",
+            "operator/helpers is not the package reconstruction_operator: move it elsewhere",
+            id="second-package",
+        ),
+        pytest.param(
+            "tests/unit/__init__.py", "tests/unit/__init__.py makes a package of tests: remove it", id="tests-package"
+        ),
+    ],
+)
+def test_a_file_in_the_wrong_place_is_reported(tmp_path: Path, file: str, problem: str) -> None:
+    assert layout.problems(make_checkout(tmp_path, file)) == [problem]
+
+
+def test_the_layout_check_passes_a_good_checkout_without_output(tmp_path: Path) -> None:
+    done = run_layout_check(make_checkout(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_layout_check_runs_where_an_operator_package_breaks_python(tmp_path: Path) -> None:
+    make_checkout(tmp_path, "operator/__init__.py")
+    broken = subprocess.run([sys.executable, "-m", "pip"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert broken.returncode != 0
+    assert "operator" in broken.stderr
+
+    done = run_layout_check(tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("layout: operator/__init__.py shadows")
+
+
+def write_requirements(checkout: Path, **locks: str) -> Path:
+    (checkout / "requirements").mkdir()
+    (checkout / "pyproject.toml").write_text('[project]\n    "redis",\n    # why\n    "kopf",\n    "celery",  # why\n')
+    for name in ("dev", "operator", "worker", "worker_base"):
+        content = locks.get(name, f"redis==1.0 {HASH}\n")
+        (checkout / "requirements" / f"{name.replace('_', '-')}.txt").write_text(content)
+    return checkout
+
+
+def test_every_violation_in_lock_files_is_reported(tmp_path: Path) -> None:
+    checkout = write_requirements(
+        tmp_path,
+        dev=f"redis==1.0 {HASH}\nloose>=1\n--index-url https://mirror\n",
+        operator=f"numpy==2.0 {HASH}\nredis==1.0 {HASH}\n",
+        worker=f"kopf==1.0 {HASH}\n",
+    )
+    assert lockfiles.problems(checkout) == [
+        "dev.txt: not an exact pin with hashes: loose>=1",
+        "dev.txt: not an exact pin with hashes: --index-url https://mirror",
+        "dev.txt: an address or an option of pip: --index-url https://mirror",
+        "operator.txt: numpy==2.0 is not pinned in dev.txt",
+        "operator.txt: numpy must not be in this image",
+        "worker.txt: kopf==1.0 is not pinned in dev.txt",
+        "worker.txt: kopf must not be in this image",
+        "worker.txt: lacks redis==1.0 of worker-base.txt",
+        'pyproject.toml: no comment says what this is for: "redis",',
+    ]
+
+
+def test_a_package_that_is_missing_or_of_another_version_is_reported(tmp_path: Path) -> None:
+    have = metadata.version("redis")
+    checkout = write_requirements(tmp_path, dev=f"redis==1.0 {HASH}\nno-such-package==3 {HASH}\n")
+    assert installed.problems(checkout) == [
+        f"redis is {have}, and pinned to 1.0: run `make setup`",
+        "no-such-package is missing, and pinned to 3: run `make setup`",
+    ]
+
+
+def test_a_licence_that_is_not_on_the_list_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "licence_of", lambda _package: "GPL-3.0-only")
+    checkout = write_requirements(tmp_path, dev=f"redis=={metadata.version('redis')} {HASH}\n")
+    assert installed.problems(checkout) == [
+        "redis is in an image, and its licence is not known to be allowed: 'GPL-3.0-only'"
+    ]
+
+
+def test_a_package_that_lacks_what_it_needs_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    celery = metadata.distribution("celery")
+    monkeypatch.setattr(metadata, "distributions", lambda: [celery])
+    checkout = write_requirements(
+        tmp_path, dev=f"celery=={celery.version} {HASH}\n", operator="", worker="", worker_base=""
+    )
+    assert any(text.startswith("celery needs kombu") for text in installed.problems(checkout))
+
+
+def test_a_registrys_host_and_a_path_of_one_machine_are_reported() -> None:
+    host = texts.REGISTRY_HOSTS[0]
+    found = texts.forbidden_words({"a.py": f"https://{host}/x", "b.md": "/home/me/x", "c": "fine"}, [host, "/home/me/"])
+    assert [text.split(":")[0] for text in found] == [f"a.py names {host}", "b.md names /home/me/"]
+
+
+def test_a_long_test_name_is_reported() -> None:
+    fits, too_long = f"test_{'x' * 75}", f"test_{'y' * 76}"
+    text = f"def {fits}() -> None:\n    pass\nclass A:\n    async def {too_long}(self): ..."
+    assert list(texts.long_test_names({"tests/unit/test_a.py": text, "docs/a.py": text})) == [
+        f"tests/unit/test_a.py: {too_long} has 81 characters; at most 80"
+    ]
+
+
+def test_a_link_or_make_target_that_does_not_exist_is_reported() -> None:
+    page = "[good](../Makefile#a) [bad](no.md) [far](https://a/b) `make setup` `make everything`"
+    found = texts.dead_references({"Makefile": "setup: ## x\n", "docs/a.md": page, "tests/b.md": page}, CHECKOUT)
+    assert list(found) == ["docs/a.md: the link no.md leads nowhere", "docs/a.md: there is no `make everything`"]
