@@ -48,7 +48,7 @@ types: setup
 	@$(PYTHON_BIN) -m mypy
 
 layers: setup
-	@.venv/bin/lint-imports --quiet
+	@.venv/bin/lint-imports
 
 tree: setup
 	@$(PYTHON_BIN) -m scripts.checks
