@@ -1,7 +1,7 @@
 """The Celery application: `celery -A reconstruction_operator.celery_app worker`.
 
-A plain worker consumes `<pool>-high`, `<pool>` and `<pool>-low` of the pools in `config.settings.WORKER_POOLS`, in that order. The
-tasks are imported by the worker when it starts, so that the operator's image can import this module without them.
+A plain worker consumes `<pool>-high`, `<pool>` and `<pool>-low` of the pools in `config.settings.WORKER_POOLS`, in that order.
+Only a worker imports the tasks and bootsteps, when it starts: the operator's image has this module but not their dependencies.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from reconstruction_operator.telemetry import logs
 
 app = Celery("reconstruction_operator")
 app.conf.update(celery_settings.settings())
+for blueprint, steps in celery_settings.BOOTSTEPS.items():
+    app.steps[blueprint].update(steps)
 
 
-# Here and not beside the tasks: whatever a process of this application logs at any level, a message with its job's input too.
+# Installed here so that every process of this app redacts, including Celery's own debug logs of message bodies.
 @after_setup_logger.connect  # type: ignore[untyped-decorator]
 @after_setup_task_logger.connect  # type: ignore[untyped-decorator]
-def keep_secrets_out_of_logs(logger: logging.Logger, **_: Any) -> None:
-    """Celery has set up the handlers of `logger`, and before those of its pool's."""
-    for one in (logger, get_multiprocessing_logger()):
-        logs.redact_handlers(one)
+def redact_logs(logger: logging.Logger, **_: Any) -> None:
+    """Keep secrets out of the handlers of `logger`, which Celery has set up, and of those of its pool's logger."""
+    for target in (logger, get_multiprocessing_logger()):
+        logs.redact_handlers(target)

@@ -16,11 +16,18 @@ DEFAULT_QUEUE: Final = "celery"  # so that `redis-cli LLEN celery` shows what wa
 TASK_MODULES: Final = (
     "reconstruction_operator.tasks.reconstruction",
     "reconstruction_operator.tasks.cleanup",
-    "reconstruction_operator.worker.lifecycle.registration",
-    "reconstruction_operator.worker.lifecycle.metrics_server",
-    "reconstruction_operator.worker.lifecycle.watchdog",
-    "reconstruction_operator.worker.lifecycle.startup_checks",
 )
+BOOTSTEPS: Final = {
+    "worker": (
+        "reconstruction_operator.worker.lifecycle.startup_checks:StartupChecks",
+        "reconstruction_operator.worker.lifecycle.watchdog:WatchdogStep",
+    ),
+    "consumer": (
+        "reconstruction_operator.worker.lifecycle.registration:Registration",
+        "reconstruction_operator.worker.lifecycle.metrics_server:MetricsServer",
+    ),
+}
+"""For `app.steps`, by blueprint. Names, since the operator's image cannot import them."""
 PROCESS_TASK: Final = "reconstruction.process"
 CLEANUP_TASK: Final = "reconstruction.cleanup"
 

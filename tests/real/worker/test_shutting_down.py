@@ -137,5 +137,5 @@ def test_a_worker_whose_pool_does_not_end_is_killed_with_all_of_it(own_farm: Far
 
     patience_seconds = 1.0 + GRACE_SECONDS + 60.0
     wait_until(lambda: not worker.alive, "its end", timeout_seconds=patience_seconds, seen=worker.log_end)
-    assert "does not: it is killed" in worker.log_end()
+    assert "killing this worker" in worker.log_end()
     wait_until(lambda: not any(one.is_running() for one in below), "the end of its pool")

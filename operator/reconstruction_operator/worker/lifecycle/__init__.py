@@ -1,1 +1,1 @@
-"""The Celery worker's lifecycle: registration, metrics server, watchdog, start-up checks."""
+"""The Celery worker's lifecycle, as bootsteps: start-up checks, watchdog, registration, metrics server."""

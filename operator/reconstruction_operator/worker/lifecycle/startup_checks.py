@@ -1,18 +1,20 @@
-"""A worker does not start where jobs could read or overwrite the folders of other jobs."""
+"""Start-up check: a worker refuses to start where one job could read or overwrite the folder of another."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
-from celery.signals import worker_init
+from celery import bootsteps
 
 from reconstruction_operator.transfer import limits
 
 
-@worker_init.connect  # type: ignore[untyped-decorator]
-def refuse_job_folders_as_roots(**_: Any) -> None:
-    """Before anything else. Celery only logs what a signal's receiver raises, but for the end of the program."""
-    problem = limits.overlap_with_jobs_dir()
-    if problem:
-        sys.exit(f"This worker does not start: {problem}")
+class StartupChecks(bootsteps.Step):  # type: ignore[misc]  # Celery has no types
+    """A bootstep of the worker: ends the program before anything has started."""
+
+    def create(self, worker: Any) -> None:  # noqa: ARG002  # Celery's signature
+        """Compare the input and output roots with the folder of all jobs."""
+        problem = limits.overlap_with_jobs_dir()
+        if problem:
+            sys.exit(f"This worker does not start: {problem}")

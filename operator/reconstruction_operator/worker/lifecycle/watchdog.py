@@ -1,8 +1,7 @@
-"""A worker that is to end and does not is killed: it would take no message any more, and go on to say that it is there.
+"""Watchdog: kills a worker that hangs during shutdown. It would consume nothing but still look registered.
 
-Celery waits for its pool without an end. A process of the pool that stands still, or a result that nobody reads any more,
-keeps it for ever, also where nobody sent a signal: after an error that Celery calls unrecoverable. In a pod the kubelet
-would kill it only in the first case.
+Celery waits for its pool without a time limit. A stuck pool process, or a result that nothing reads any more, keeps the worker
+alive for ever. The kubelet kills it only if it has sent SIGTERM, not after an error that Celery calls unrecoverable.
 """
 
 from __future__ import annotations
@@ -17,82 +16,68 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import psutil
-from celery.bootsteps import CLOSE, TERMINATE
-from celery.signals import worker_ready, worker_shutdown
+from celery import bootsteps
 from celery.worker import state
 
 from reconstruction_operator import config
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS: Final = 30.0  # beside the drain, after which all attempts stop; a pod of the chart has 10 s more
-_LOOK_SECONDS: Final = 1.0
+GRACE_SECONDS: Final = 30.0  # after the drain, by whose end all attempts stop; the chart's pods have 10 s more
+_POLL_SECONDS: Final = 1.0
 
 
 def kill_all() -> None:
-    """This process and all below it, at once. What they had is claimed: the operator calls it lost, and tries again."""
+    """Kill all child processes, then this one. Their attempts stay claimed: the operator finds them lost and retries."""
     with contextlib.suppress(psutil.Error):
-        for one in psutil.Process().children(recursive=True):
+        for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                one.kill()
+                child.kill()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class LastResort:
-    """Watches from a thread of the main process. `stopping` says whether the worker is to end."""
+class Watchdog:
+    """A thread: once `stopping()` is true, calls `kill` unless `ended` is set within `patience_seconds`."""
 
     def __init__(
         self,
         stopping: Callable[[], bool],
+        ended: threading.Event,
         *,
         patience_seconds: float,
         kill: Callable[[], object] = kill_all,
-        look_seconds: float = _LOOK_SECONDS,
+        poll_seconds: float = _POLL_SECONDS,
     ) -> None:
         self._stopping = stopping
+        self._ended = ended
         self._patience_seconds = patience_seconds
         self._kill = kill
-        self._look_seconds = look_seconds
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="last resort", daemon=True)
-
-    def start(self) -> None:
-        """Begin to watch."""
-        self._thread.start()
-
-    def end(self) -> None:
-        """All tasks have ended; what is left takes moments."""
-        self._ended.set()
+        self._poll_seconds = poll_seconds
+        self.thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     def _run(self) -> None:
         while not self._stopping():
-            if self._ended.wait(self._look_seconds):
+            if self._ended.wait(self._poll_seconds):
                 return
         begun = time.monotonic()
         if not self._ended.wait(self._patience_seconds):
-            logger.critical("this worker was to end %.0f s ago and does not: it is killed", time.monotonic() - begun)
+            logger.critical("killing this worker: its shutdown has not ended after %.0f s", time.monotonic() - begun)
             self._kill()
 
 
-_current: list[LastResort] = []  # of this process: Celery's signals carry no state
+class WatchdogStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """A bootstep of the worker. It is never stopped: the watchdog ends with the worker's blueprint."""
 
+    requires = ("celery.worker.components:Pool",)  # the pool forks before there is another thread
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
-def begin_to_watch(sender: Any, **_: Any) -> None:
-    """The worker listens to its queues."""
-    blueprint = sender.controller.blueprint
+    def start(self, worker: Any) -> None:
+        """Begin to watch."""
+        blueprint = worker.blueprint
 
-    def stopping() -> bool:
-        asked = any(one is not None and one is not False for one in (state.should_stop, state.should_terminate))
-        return asked or blueprint.state in (CLOSE, TERMINATE)
+        def stopping() -> bool:
+            # Celery's flags: None or False until a signal arrives, then an exit status, which may be 0.
+            asked = any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))
+            return asked or blueprint.state in (bootsteps.CLOSE, bootsteps.TERMINATE)
 
-    _current[:] = [LastResort(stopping, patience_seconds=config.settings.DRAIN_SECONDS + GRACE_SECONDS)]
-    _current[0].start()
-
-
-@worker_shutdown.connect  # type: ignore[untyped-decorator]
-def end_watch(**_: Any) -> None:
-    """All tasks of the worker have ended."""
-    for one in _current:
-        one.end()
-    _current.clear()
+        patience_seconds = config.settings.DRAIN_SECONDS + GRACE_SECONDS
+        Watchdog(stopping, blueprint.shutdown_complete, patience_seconds=patience_seconds).thread.start()

@@ -1,45 +1,58 @@
-"""A worker that is to end and does not is killed, and no other."""
+from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 
-from reconstruction_operator.worker.lifecycle.watchdog import LastResort
+from reconstruction_operator.worker.lifecycle.watchdog import Watchdog
 
 _GUARD_SECONDS = 30.0  # against hanging
 
 
-def watch(stopping: threading.Event, killed: threading.Event, patience_seconds: float) -> LastResort:
-    one = LastResort(stopping.is_set, patience_seconds=patience_seconds, kill=killed.set, look_seconds=0.01)
-    one.start()
-    return one
+@dataclass
+class Worker:
+    """The events of one worker, and its watchdog."""
+
+    patience_seconds: float
+    stopping: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    killed: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        watchdog = Watchdog(
+            self.stopping.is_set,
+            self.ended,
+            patience_seconds=self.patience_seconds,
+            kill=self.killed.set,
+            poll_seconds=0.01,
+        )
+        self.thread = watchdog.thread
+        self.thread.start()
 
 
-def test_one_that_does_not_come_to_its_end_is_killed() -> None:
-    stopping, killed = threading.Event(), threading.Event()
-    watch(stopping, killed, patience_seconds=0.05)
+def test_kills_a_worker_that_does_not_end_in_time() -> None:
+    worker = Worker(patience_seconds=0.05)
 
-    assert not killed.wait(0.2), "nobody has told it to end"
-    stopping.set()
-    assert killed.wait(_GUARD_SECONDS)
-
-
-def test_one_that_ends_in_time_is_not() -> None:
-    stopping, killed = threading.Event(), threading.Event()
-    one = watch(stopping, killed, patience_seconds=_GUARD_SECONDS)
-
-    stopping.set()
-    one.end()
-    one._thread.join(_GUARD_SECONDS)
-
-    assert not one._thread.is_alive()
-    assert not killed.is_set()
+    assert not worker.killed.wait(0.2), "it was not asked to stop"
+    worker.stopping.set()
+    assert worker.killed.wait(_GUARD_SECONDS)
 
 
-def test_one_that_ends_without_having_been_told_leaves_no_watch_behind() -> None:
-    stopping, killed = threading.Event(), threading.Event()
-    one = watch(stopping, killed, patience_seconds=0.0)
+def test_spares_a_worker_that_ends_in_time() -> None:
+    worker = Worker(patience_seconds=_GUARD_SECONDS)
 
-    one.end()
-    one._thread.join(_GUARD_SECONDS)
+    worker.stopping.set()
+    worker.ended.set()
+    worker.thread.join(_GUARD_SECONDS)
 
-    assert not one._thread.is_alive()
-    assert not killed.is_set()
+    assert not worker.thread.is_alive()
+    assert not worker.killed.is_set()
+
+
+def test_ends_with_a_worker_that_was_not_asked_to_stop() -> None:
+    worker = Worker(patience_seconds=0.0)
+
+    worker.ended.set()
+    worker.thread.join(_GUARD_SECONDS)
+
+    assert not worker.thread.is_alive()
+    assert not worker.killed.is_set()
