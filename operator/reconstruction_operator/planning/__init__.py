@@ -1,4 +1,5 @@
-"""Decisions, and nothing else: no I/O, no clock, no kopf, no redis.
+"""Planning: pure decisions, without I/O, clock or randomness.
 
-`plan` turns a job and what was observed of it into what to do; `scheduling` says who goes next across jobs.
+`plan` turns a job and an observation into a status and actions; `rules/` decides, `status/` words what is reported.
+`scheduling` chooses which jobs are dispatched next.
 """

@@ -1,4 +1,4 @@
-"""Actions: what a plan orders. Each is idempotent, so carrying one out twice does no harm."""
+"""Actions: what a plan orders. Each is idempotent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
 @dataclass(frozen=True, slots=True)
 class PutRecord:
-    """Say in Redis which attempt is wanted; an older one is overtaken by it."""
+    """Record in Redis which attempt is wanted; it supersedes older ones."""
 
     attempt: int
     queue: str
@@ -18,7 +18,7 @@ class PutRecord:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """Send the attempt's message (a record wants it already), and note when."""
+    """Send the attempt's message, and record when. Its record exists already."""
 
     task: TaskId
     queue: str
@@ -27,7 +27,7 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class RequestCancel:
-    """Set `cancel_request:{job_id}`, or prolong it."""
+    """Set `cancel_request:{job_id}`, or renew its time to live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class WithdrawRequest:
 
 @dataclass(frozen=True, slots=True)
 class AssertCancelled:
-    """Set `cancel:{job_id}`, or prolong it."""
+    """Set `cancel:{job_id}`, or renew its time to live."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakeClaim:
-    """End an attempt that no worker has begun; does nothing if one has."""
+    """End an attempt that no worker has claimed; without effect if a worker has."""
 
     task: TaskId
     outcome: Outcome
@@ -52,7 +52,7 @@ class TakeClaim:
 
 @dataclass(frozen=True, slots=True)
 class RequestStop:
-    """Set `stop:{task_id}`; the worker obeys within seconds."""
+    """Set `stop:{task_id}`; the worker stops within seconds."""
 
     task: TaskId
     reason: StopReason
@@ -60,7 +60,7 @@ class RequestStop:
 
 @dataclass(frozen=True, slots=True)
 class ForceEnd:
-    """End an attempt whose worker is lost; does nothing if it has ended meanwhile."""
+    """End an attempt whose worker is lost; without effect if it has ended."""
 
     task: TaskId
     outcome: Outcome
@@ -70,26 +70,26 @@ class ForceEnd:
 
 @dataclass(frozen=True, slots=True)
 class ClearFlags:
-    """Delete both cancel flags of a job that is over without a cancel."""
+    """Delete both cancel flags of a job that ended without a cancel."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteFiles:
-    """Order a worker of that queue's pool to delete the job's folder."""
+    """Order a worker that consumes the queue to delete the job's folder."""
 
     queue: str
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Delete what Redis knows of the job: its record, and the keys of attempts 1 to `attempts`."""
+    """Delete the job's keys in Redis: its record, and those of attempts 1 to `attempts`."""
 
     attempts: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteObject:
-    """Delete the ReconstructionJob itself (its time to live is over)."""
+    """Delete the ReconstructionJob, whose time to live is over."""
 
 
 Action = (

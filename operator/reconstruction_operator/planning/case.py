@@ -1,4 +1,4 @@
-"""One look at one job: what the rules are asked, and what they answer."""
+"""Case and Decision: what a rule is given, and what it returns."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.planning.actions import Action
-from reconstruction_operator.planning.times import whole
+from reconstruction_operator.planning.times import after, whole
 from reconstruction_operator.planning.types import Job, Observation, Timing
 
 
 class Stage(enum.Enum):
-    """Where a job is, finer than its phase: each has a sentence of its own, and decides the conditions."""
+    """The state of a job, finer than its phase. It decides the phase, the message and the conditions."""
 
     INVALID = "its spec is not accepted"
-    WAITING = "it waits in the resources for its turn"
+    WAITING = "it waits in the API server to be dispatched"
     BACKOFF = "it waits for the time of its next attempt"
-    QUEUED = "its message is sent, and no worker has begun"
+    QUEUED = "its message is sent, and no worker has started it"
     RUNNING = "a worker has it"
-    RECOVERING = "Redis forgot who has it"
+    RECOVERING = "Redis lost its claim"
     SUSPENDED = "nothing of it runs until it is resumed"
     CANCELLING = "its cancel is confirmed, and something of it may still run"
     SUCCEEDED = "it succeeded"
@@ -30,7 +30,7 @@ class Stage(enum.Enum):
 
     @property
     def final(self) -> bool:
-        """Whether the job is over."""
+        """Whether the job is finished."""
         return self in _FINAL
 
 
@@ -39,7 +39,7 @@ _FINAL = frozenset({Stage.INVALID, Stage.SUCCEEDED, Stage.FAILED, Stage.CANCELLE
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The arguments of a plan, and what every rule wants to know of them."""
+    """The arguments of a plan, and what the rules derive from them."""
 
     job: Job
     seen: Observation
@@ -49,7 +49,7 @@ class Case:
 
     @property
     def stored(self) -> Status:
-        """The status as the API server has it: what is not stored has not happened."""
+        """The status as the API server has it: a decision counts only when it is stored."""
         return self.job.status
 
     @property
@@ -68,36 +68,46 @@ class Case:
         return self.seen.record.attempt if self.seen.record else 0
 
     @property
+    def record_lost(self) -> bool:
+        """The job was sent, and Redis lost its record."""
+        return self.job.sent and not self.wanted
+
+    @property
     def worker(self) -> str:
-        """The worker that has the attempt; empty if none has, or if it has ended."""
+        """The worker that has the attempt; empty if none has."""
         claim = self.seen.claim
-        return "" if self.seen.end or claim is None or claim.by_operator else claim.owner or "a worker"
+        return (claim.owner or "a worker") if claim is not None and self.seen.runs else ""
 
     @property
     def closed(self) -> bool:
-        """The operator has taken the attempt's claim, and its end is missing: no worker will ever run it."""
-        return self.seen.end is None and self.seen.claim is not None and self.seen.claim.by_operator
+        """See `Observation.closed`."""
+        return self.seen.closed
 
     @property
     def in_grace(self) -> bool:
-        """Redis may have forgotten things, and workers may still register what they run."""
-        return self.seen.epoch_age_seconds <= self.timing.epoch_grace_seconds
+        """See `Observation.in_grace`."""
+        return self.seen.in_grace(self.timing)
 
     @property
     def lost(self) -> bool:
-        """The worker that has the attempt has been silent for too long."""
-        silent = not self.seen.alive and self.seen.silent_seconds >= self.timing.lost_after_seconds
-        return bool(self.worker) and silent and not self.in_grace
+        """See `Observation.lost`."""
+        return self.seen.lost(self.timing)
 
     @property
     def forgotten(self) -> bool:
-        """A worker had the attempt, as the stored status says, and Redis knows nothing of it."""
+        """A worker had the attempt, as the stored status says, and Redis has neither its claim nor its end."""
         return self.seen.end is None and self.seen.claim is None and self.stored.worker is not None
 
     @property
     def touched(self) -> bool:
-        """Something of the job may lie in a queue or with a worker."""
+        """A queue or a worker may hold something of the job."""
         return self.stored.attempt > 0 or self.seen.record is not None or self.seen.claim is not None
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When the attempt's newest message was sent, as the record says."""
+        record = self.seen.record
+        return record.sent_at if record is not None and record.attempt == self.attempt else None
 
     @property
     def suspended(self) -> bool:
@@ -109,13 +119,45 @@ class Case:
         """Now, as the status holds times."""
         return whole(self.now)
 
+    @property
+    def idle_stage(self) -> Stage:
+        """The stage of an attempt that no worker has."""
+        if self.sent_at is not None or self.stored.dispatch_time is not None:
+            return Stage.QUEUED
+        due = self.stored.next_attempt_time
+        return Stage.BACKOFF if due is not None and due > self.now else Stage.WAITING
+
+    @property
+    def active_deadline(self) -> datetime | None:
+        """When the job must be finished: from its first start since creation or resume, over all attempts, as in batch/v1."""
+        seconds = self.job.spec.active_deadline_seconds
+        start = self.stored.start_time or (self.seen.claim.at if self.worker and self.seen.claim else None)
+        return None if seconds is None or start is None else after(start, seconds)
+
+    @property
+    def queue_deadline(self) -> datetime | None:
+        """When a worker must have started the job: from its creation or resume; None once a worker has."""
+        seconds = self.job.spec.queue_deadline_seconds
+        if seconds is None or self.worker or self.stored.start_time is not None:
+            return None
+        return after(self._waiting_since, seconds)
+
+    @property
+    def _waiting_since(self) -> datetime:
+        suspended = self.stored.condition(ConditionType.SUSPENDED)
+        if suspended is not None and suspended.status == "True":
+            return self.at  # it is being resumed
+        if suspended is not None and suspended.reason == "Resumed" and suspended.last_transition_time is not None:
+            return suspended.last_transition_time
+        return self.job.created
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a rule decided.
 
-    `status` has the new details (attempt, times, progress, failure, …) on top of the stored ones. Phase, conditions,
-    message and the cancel's times follow from `stage`, and are set in one place for all rules.
+    `status` has the new details (attempt, times, progress, failure, …) on top of the stored ones. `plan` derives phase,
+    conditions, message and the cancel's times from `stage`.
     """
 
     stage: Stage
@@ -123,7 +165,7 @@ class Decision:
     actions: tuple[Action, ...] = ()
     wake: tuple[datetime | None, ...] = ()
     wants_dispatch: bool = False
-    stopping: bool = False  # a worker has it, and was asked to stop, or is given up
+    stopping: bool = False  # a worker has the attempt, and was asked to stop or is lost
     suspending: bool = False
-    cause: str = ""  # a code of api.outcomes: why another attempt follows, known only when that is decided
-    text: str | None = None  # the message of the moment; None: that of the stage
+    cause: str = ""  # a code of `contract.outcomes`: why another attempt follows; only when that is decided
+    text: str | None = None  # the message; None: that of the stage

@@ -1,8 +1,7 @@
-"""The plan: one pure function from a job and an observation to what is to be done and written.
+"""Plan: a pure function from a job and an observation to the actions and the status that follow.
 
-The rules stand in the modules beside this one, one concern each. Their order is the decision table: an end is the truth,
-a confirmed cancel beats suspend, retry and deadlines, and so on. Whatever they decide, phase, conditions, message and
-Events are made here, in one way.
+The rules are the modules of `rules/`. Their order is the decision table: a recorded end comes first, a confirmed cancel
+beats suspend, retry and deadlines, and so on. Phase, conditions, message and Events are made here from the rule's decision.
 """
 
 from __future__ import annotations
@@ -13,19 +12,21 @@ from datetime import datetime
 
 from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Cancel, Status
-from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning import validation
-from reconstruction_operator.planning.actions import Action, ForceEnd, PutRecord, RequestStop, TakeClaim
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.planning.actions import Action, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules import (
     cancelling,
     deadlines,
+    deleting,
     dispatching,
     ends,
     finished,
+    flags,
     restarting,
     running,
     suspending,
+    validating,
 )
 from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.status.conditions import Facts, conditions
@@ -36,19 +37,10 @@ from reconstruction_operator.planning.types import Job, Observation, Plan, Timin
 
 __all__ = ["plan", "plan_orphan"]
 
-
-def _validate(case: Case) -> Decision | None:
-    """Asked before anything of the job has begun; afterwards the spec has been accepted, and its inputs cannot change."""
-    if case.touched or case.job.spec.cancel_confirmed:
-        return None
-    problem = validation.problems(case.job.spec)
-    return ends.rejected(case, problem.message) if problem else None
-
-
 _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     ends.decide,
     restarting.decide,
-    _validate,
+    validating.decide,
     cancelling.decide,
     suspending.decide,
     running.decide,
@@ -59,10 +51,10 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
 
 
 def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool) -> Plan:
-    """What follows from the job, as the API server has it, and from what was seen of its attempt (`job.task`).
+    """What follows from the stored job and the observation of its attempt (`job.task`).
 
-    Carrying a plan out twice does no harm, and a plan made again from its own status and the same observation has the
-    same status and no Events. `admitted`: `scheduling` lets a first message of the attempt be sent now.
+    A plan is idempotent: planned again from its own status and the same observation, it has the same status and no
+    Events. `admitted`: `scheduling` admits the attempt's first message now.
     """
     case = Case(job, seen, now, timing, admitted)
     if not job.ours:
@@ -70,39 +62,24 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
     if job.status.phase is not None and job.status.phase.finished:
         return finished.plan(case)
     if job.deleting:
-        return Plan(job.status, _withdrawn_from_workers(case))
+        return Plan(job.status, deleting.actions(case))
     decision = next((made for rule in _RULES if (made := rule(case)) is not None), None) or dispatching.decide(case)
-    flags, flags_due = ((), None) if decision.stage.final else cancelling.flags(case)
-    actions = (*flags, *decision.actions)
+    flagged, flags_due = ((), None) if decision.stage.final else flags.follow_spec(case)
+    actions = (*flagged, *decision.actions)
     status = _status(case, decision)
     return Plan(
         status=status,
-        actions=(
-            *actions,
-            *_record_again(case, actions),
-        ),  # last: what ends an attempt comes before what lets one begin
+        actions=(*actions, *_lost_record(case, actions)),  # an attempt is ended before the next one is allowed
         events=events(job.status, status, job.queue),
         wants_dispatch=decision.wants_dispatch,
         wake_at=earliest((flags_due, *decision.wake), now),
     )
 
 
-def _record_again(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
-    """Redis has lost the record of a job that something was sent of: without it, a deletion would leave what runs."""
-    told = any(isinstance(one, PutRecord) for one in actions)
-    return (PutRecord(case.attempt, case.job.queue),) if case.job.sent and not case.wanted and not told else ()
-
-
-def _withdrawn_from_workers(case: Case) -> tuple[Action, ...]:
-    """The object waits for somebody's finalizer: nothing of it may start, and what runs is stopped."""
-    if case.seen.end is not None or not case.touched:
-        return ()
-    gone = "The job's object is being deleted."
-    if case.lost or case.closed:
-        return (ForceEnd(case.task, Outcome.STOPPED, "DELETED", gone),)
-    if case.worker:
-        return () if case.seen.stop is not None else (RequestStop(case.task, StopReason.DELETED),)
-    return (TakeClaim(case.task, Outcome.STOPPED, "DELETED", gone),)
+def _lost_record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    """Restores the record of a job that was sent, if Redis lost it: a deletion finds what still runs by the record."""
+    put = any(isinstance(one, PutRecord) for one in actions)
+    return (PutRecord(case.attempt, case.job.queue),) if case.record_lost and not put else ()
 
 
 def _status(case: Case, decision: Decision) -> Status:
@@ -131,8 +108,8 @@ def _status(case: Case, decision: Decision) -> Status:
         cancel=_cancel(case, decision.stage),
         conditions=made,
     )
-    # Cut here and not only at the write: else what is stored would differ from the plan for ever. It takes longer than
-    # all the rest, and what is stored already fits.
+    # Truncated here and not only when written: otherwise the stored status would differ from the plan for ever. `fit` is
+    # slow, and what is stored fits already.
     return case.stored if status == case.stored else fit(status)
 
 

@@ -1,12 +1,12 @@
-"""Who is dispatched next, over all jobs: a bounded window of messages for each queue, shared fairly.
+"""Scheduling over all jobs: which are dispatched next. A bounded window of messages in each queue, shared fairly.
 
-The window keeps most waiting jobs in the resources, where suspend, cancel and fairness act on them at once. Priorities
-are queues of their own (`<queue>-high`, `<queue>`, `<queue>-low`), which the workers take in that order.
+The window keeps most waiting jobs in the API server, where suspend, cancel and fairness act on them at once. Priorities
+are separate queues (`<queue>-high`, `<queue>`, `<queue>-low`), which workers consume in that order.
 
-**Suspects are tried one at a time.** A job that kills its worker as a whole takes the attempts beside it with it, and then
-nobody can tell which of them it was. Sent again together they would die together, until all have failed. So of those that
-lost the same worker, not for the first time, only one is in flight in a queue: the one that kills is alone among them
-when it does, and none of the others is beside it. A first loss is an ordinary one (nodes die), and is made good at once.
+**Poison quarantine.** A job that kills its whole worker takes the other attempts of that worker with it, and nothing tells
+which of them was the poison. Retried together, they would die together until all have failed. So jobs that lost the same
+worker, and not for the first time, are in quarantine: only one of them is in flight at a time in each queue. When the
+poison job kills a worker again, it is the only one of them there. A first loss is usual (nodes fail), and is retried at once.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from typing import Final
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
 
-_SUSPICIOUS_FAILURES: Final = 2  # the default of backoffLimit: one more, and a job that did nothing would be lost
+_QUARANTINE_FAILURES: Final = 2  # the default of backoffLimit: at the next failure, an innocent job would fail for good
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """That a job kills its worker. Those that lost the same worker have an equal one."""
+    """A group of jobs that lost the same worker, of which one is tried at a time."""
 
-    queue: str  # another queue may stand still, and who waits for somebody in it would, too
+    queue: str  # one group a queue: another queue may have no workers, and a job of it would block the others
     loss: str  # the failure's message, which names the worker
 
 
 def quarantine(queue: str, status: Status) -> Quarantine | None:
-    """Whether a job of that queue must be tried apart: its last failure was the loss of a worker, and not its first."""
+    """The quarantine of a job: its last failure was the loss of a worker, and not its first failure. None for other jobs."""
     failure = status.failure
-    if failure is None or failure.reason != "WORKER_LOST" or status.failures < _SUSPICIOUS_FAILURES:
+    if failure is None or failure.reason != "WORKER_LOST" or status.failures < _QUARANTINE_FAILURES:
         return None
     return Quarantine(queue, failure.message)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A job that would be dispatched if it were let."""
+    """A job that waits to be dispatched."""
 
     key: JobKey
-    queue: str  # of its priority
+    queue: str  # that of its priority
     created: datetime
-    namespace_in_flight: int = 0  # how many of its namespace's jobs a worker has, or wait in a queue
+    namespace_in_flight: int = 0  # jobs of its namespace that are in a queue or with a worker
     quarantine: Quarantine | None = None
 
 
@@ -57,13 +57,13 @@ def admit(
     window: int,
     tried: Collection[Quarantine] = (),
 ) -> tuple[JobKey, ...]:
-    """The jobs to dispatch now, in this order.
+    """The jobs to dispatch now, in this order. Deterministic, whatever the order of `candidates`.
 
-    Each queue is filled up to `window` messages; `waiting_by_queue` counts the messages that lie in Redis, so that a
-    queue that Redis has forgotten fills again. The namespace with the fewest jobs in flight comes first, the oldest job
-    first within it; equal ones go by the age of their oldest job, and then by name. Of one quarantine
-    only the oldest comes, and nobody while it is being `tried`. The same question always has the same answer, whatever
-    the order of `candidates`.
+    - Each queue is filled up to `window` messages. `waiting_by_queue` are the messages in Redis, so that a queue that Redis
+      lost is filled again.
+    - The namespace with the fewest jobs in flight comes first (among equals that with the oldest job, then by name), and
+      within it the oldest job.
+    - Of each quarantine only the oldest job comes, and none while a job of it is in flight (`tried`).
     """
     by_queue: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in _apart(candidates, tried):
@@ -77,7 +77,7 @@ def admit(
 
 
 def _apart(candidates: Iterable[Candidate], tried: Collection[Quarantine]) -> Iterator[Candidate]:
-    """All that are not suspected, and one of each quarantine."""
+    """The candidates outside quarantine, and the oldest of each quarantine that has none in flight."""
     first: dict[Quarantine, Candidate] = {}
     for one in candidates:
         if one.quarantine is None:
@@ -100,7 +100,7 @@ def _fairly(candidates: Iterable[Candidate], room: int) -> list[JobKey]:
     waiting: dict[str, list[Candidate]] = {}
     for namespace, line in lines.items():
         in_flight = max(one.namespace_in_flight for one in line)
-        # Only the first `room` of a namespace can get in; the youngest stands first, so that the oldest is popped.
+        # No more than `room` of a namespace can be admitted. The oldest is last, to be popped first.
         first = heapq.nsmallest(room, line, key=_age)
         waiting[namespace] = first[::-1]
         turns.append((in_flight, first[0].created, namespace))

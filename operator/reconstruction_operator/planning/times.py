@@ -1,4 +1,4 @@
-"""Times as the status holds them: whole seconds in UTC, so that a plan that is made again is equal to what was stored."""
+"""Times as the status holds them: whole seconds in UTC, so that a repeated plan equals the stored status."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 
 def whole(moment: datetime) -> datetime:
-    """The moment in UTC, without the fraction of its second."""
+    """The moment in UTC, without fractions of a second."""
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
@@ -23,5 +23,5 @@ def backoff(failures: int, first_seconds: float, max_seconds: float) -> float:
 
 
 def earliest(moments: Iterable[datetime | None], now: datetime) -> datetime | None:
-    """The first of the moments that are still to come: one that is over has been acted on, and wakes nobody."""
+    """The first moment that is still to come; past ones have been acted on."""
     return min((moment for moment in moments if moment is not None and moment > now), default=None)

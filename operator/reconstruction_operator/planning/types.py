@@ -1,4 +1,4 @@
-"""What decisions are made from, and what they are made of."""
+"""Types of planning: what a plan is made from (Job, Observation, Timing), and the Plan itself."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
 
-# --- The job, as the API server last showed it -----------------------------------------------------------------------
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One ReconstructionJob. `status` is what the API server has stored, never what we wish."""
+    """One ReconstructionJob as the API server last returned it. `status` is the stored one."""
 
     key: JobKey
     generation: int
     created: datetime
     spec: Spec
     status: Status
-    deleting: bool = False  # has a deletionTimestamp (somebody else's finalizer)
+    deleting: bool = False  # it has a deletionTimestamp: a finalizer that is not ours holds it
 
     @property
     def ours(self) -> bool:
@@ -48,60 +46,14 @@ class Job:
 
     @property
     def sent(self) -> bool:
-        """Whether a message of it was ever sent: then it has a record, by which it is cleaned up when it is deleted."""
+        """Whether a message of it was ever sent. If so it has a record, which the clean-up after its deletion needs."""
         status = self.status
         return status.attempt > 1 or status.dispatch_time is not None or status.worker is not None
 
 
-# --- What was observed in Redis ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """What is known of the queue that the job's message goes to."""
-
-    workers: int = 0  # live workers that listen to it
-    waiting: int = 0  # messages in it
-
-
-@dataclass(frozen=True, slots=True)
-class Observation(ObservedJob):
-    """What Redis holds of one job's current attempt, and what the operator knows beside it."""
-
-    silent_seconds: float = 0.0  # claimed and not alive, over unbroken contact with Redis
-    progress: ProgressReport | None = None
-    queue: Queue = Queue()
-    epoch_age_seconds: float = 1e9  # since Redis was last seen to have forgotten things
-
-    @classmethod
-    def of(cls, seen: ObservedJob, **known: Any) -> Observation:
-        """What was read from Redis, and the other fields."""
-        return cls(**{one.name: getattr(seen, one.name) for one in fields(ObservedJob)}, **known)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One Kubernetes Event about the job."""
-
-    type: str  # "Normal" | "Warning"
-    reason: str  # CamelCase
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What follows from a job and an observation. Carrying it out twice does no harm."""
-
-    status: Status
-    actions: tuple[Action, ...] = ()
-    events: tuple[Event, ...] = ()
-    wants_dispatch: bool = False  # it would be dispatched if `scheduling` let it
-    wake_at: datetime | None = None  # look again then, even if nothing happens
-
-
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The settings that plans depend on (config has the defaults and the units)."""
+    """The settings that plans depend on (`config` has their meanings and defaults)."""
 
     lost_after_seconds: float
     epoch_grace_seconds: float
@@ -110,3 +62,60 @@ class Timing:
     backoff_max_seconds: float
     cancel_ttl_seconds: float
     progress_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The queue that the job's messages go to."""
+
+    workers: int = 0  # live workers that consume it
+    waiting: int = 0  # messages in it
+
+
+@dataclass(frozen=True, slots=True)
+class Observation(ObservedJob):
+    """What Redis holds of one job's current attempt, and what else the operator knows of it."""
+
+    silent_seconds: float = 0.0  # claimed and without a heartbeat, while Redis answered all the time
+    progress: ProgressReport | None = None
+    queue: Queue = Queue()
+    epoch_age_seconds: float = 1e9  # since Redis was last seen to have lost data
+
+    @classmethod
+    def of(cls, seen: ObservedJob, **known: Any) -> Observation:
+        """What was read from Redis, and the other fields."""
+        return cls(**{one.name: getattr(seen, one.name) for one in fields(ObservedJob)}, **known)
+
+    @property
+    def closed(self) -> bool:
+        """The operator has claimed the attempt, and its end is missing: no worker will ever run it."""
+        return self.end is None and self.claim is not None and self.claim.by_operator
+
+    def in_grace(self, timing: Timing) -> bool:
+        """Redis lost data a short time ago: live workers may still register what they run."""
+        return self.epoch_age_seconds <= timing.epoch_grace_seconds
+
+    def lost(self, timing: Timing) -> bool:
+        """A worker has the attempt, and has sent no heartbeat for too long."""
+        silent = not self.alive and self.silent_seconds >= timing.lost_after_seconds
+        return self.runs and silent and not self.in_grace(timing)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A Kubernetes Event about the job."""
+
+    type: str  # "Normal" | "Warning"
+    reason: str  # CamelCase
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What follows from a job and an observation. Idempotent."""
+
+    status: Status
+    actions: tuple[Action, ...] = ()
+    events: tuple[Event, ...] = ()
+    wants_dispatch: bool = False  # `scheduling` decides when
+    wake_at: datetime | None = None  # plan again then, even if nothing changes

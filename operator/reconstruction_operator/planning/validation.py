@@ -1,7 +1,7 @@
-"""Mistakes in a spec that the API server cannot see: each message says what is wrong and what to do instead.
+"""Validation of a spec beyond the CRD's rules: each message names the mistake and what to write instead.
 
-Messages end up in the status, where everybody who may read the job sees them: they never repeat what may be a secret
-(user names, passwords, queries of signed addresses).
+Messages are written into the status, which every reader of the job sees. So they never quote what may be a secret: user
+names, passwords, queries of signed addresses.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from reconstruction_operator.api.spec import RESERVED_QUEUES, Spec
 
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-PARAMETERS_MAX_BYTES: Final = 16 * 1024  # of JSON: they travel in every message
-PARAMETERS_MAX_DEPTH: Final = 8  # mappings and lists in one another
+PARAMETERS_MAX_BYTES: Final = 16 * 1024  # of JSON: every message carries them
+PARAMETERS_MAX_DEPTH: Final = 8  # of nested mappings and lists
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SHOWN_CHARACTERS = 200
@@ -36,7 +36,7 @@ class InvalidSpec:
 
 
 def problems(spec: Spec) -> InvalidSpec | None:
-    """All mistakes of the spec that only the operator sees, or None."""
+    """The mistakes of the spec, or None."""
     found = (
         *_input(spec.input.uri),
         *(_output(spec.output.uri) if spec.output is not None else ()),
@@ -76,14 +76,14 @@ def _output(uri: str) -> Iterator[str]:
 
 
 def _split(uri: str) -> SplitResult | str:
-    """The parts of an address, or what is wrong with it as a whole."""
+    """The parts of an address, or what is wrong with it."""
     if not uri:
         return "is empty"
     if _CONTROL.search(uri) or uri != uri.strip():
         return "has control characters or spaces around it"
     try:
         parts = urlsplit(uri)
-        _ = parts.port, parts.hostname  # these parse only when they are asked for
+        _ = parts.port, parts.hostname  # parsed at this access
     except ValueError as error:
         return f"cannot be read ({_shown(str(error)) if '@' not in uri else 'wrong host or port'})"
     if "@" in parts.netloc:
@@ -125,7 +125,7 @@ def _parameters(parameters: Mapping[str, Any]) -> Iterator[str]:
             f"spec.parameters is nested more than {PARAMETERS_MAX_DEPTH} deep; "
             "flatten it: models take plain names and values."
         )
-        return  # what is too deep cannot be measured without the risk of a recursion error
+        return  # measuring it might exceed the recursion limit
     size = len(json.dumps(parameters, separators=(",", ":"), default=str).encode())
     if size > PARAMETERS_MAX_BYTES:
         yield (
@@ -135,7 +135,7 @@ def _parameters(parameters: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _queue(queue: str) -> Iterator[str]:
-    if queue in RESERVED_QUEUES:  # an older CRD lets it through
+    if queue in RESERVED_QUEUES:  # an older CRD allows it
         yield f"spec.queue: {queue} is a name under which Celery keeps something else; choose another."
 
 

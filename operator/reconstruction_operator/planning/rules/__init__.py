@@ -1,1 +1,1 @@
-"""Rules: what to do with a job, one module for each situation."""
+"""Rules: what to do about one job, one concern a module. `plan` applies them in order."""

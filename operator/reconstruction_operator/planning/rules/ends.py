@@ -1,11 +1,11 @@
-"""What follows from the end of an attempt: the job's own end, another attempt, or rest."""
+"""End of an attempt: it ends the job, or another attempt follows, or the job is suspended."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.api.status import Failure, Progress, Status
+from reconstruction_operator.api.status import Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, Reason, reason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.planning.case import Case, Decision, Stage
@@ -14,14 +14,15 @@ from reconstruction_operator.planning.status.details import at_rest, failure_of,
 from reconstruction_operator.planning.status.progress import advance, done, halted
 from reconstruction_operator.planning.times import after, backoff, whole
 
-_AT_ONCE = frozenset({"WORKER_LOST"})  # the worker has been silent for long enough: no further pause
+_WITHOUT_BACKOFF = frozenset({"WORKER_LOST"})  # detecting the loss took long enough
 
 
 def decide(case: Case) -> Decision | None:
-    """The attempt has ended. Its end is the one truth, whatever else is stored or wished.
+    """The attempt has ended. Its recorded end is final, whatever the status or the spec says.
 
-    A success or a cancel that was recorded is the job's. Anything else is the attempt's alone: a newer attempt that the
-    record wants goes on, a confirmed cancel beats another attempt, and so does a wish to suspend.
+    - A success or a cancel ends the job.
+    - Otherwise a newer attempt that the record wants continues.
+    - Otherwise a confirmed cancel or a suspend takes effect before another attempt.
     """
     end = case.seen.end
     if end is None:
@@ -34,7 +35,7 @@ def decide(case: Case) -> Decision | None:
     stopped = end.outcome is Outcome.STOPPED and end.reason != "TIMEOUT"
     failed = not stopped and (its.counts or not its.retriable)
     if case.suspended and not case.job.spec.cancel_confirmed:
-        return None  # `suspending` decides: this end was taken into account when the job came to rest
+        return None  # `suspending` decides: this end was counted when the job was suspended
     counted = _counted(case, end) if failed and not case.suspended else case.stored
     if case.wanted > case.attempt:
         return restarting.adopt(case, counted)
@@ -43,14 +44,6 @@ def decide(case: Case) -> Decision | None:
     if not failed:
         return _put_off(case, end)
     return _failed(case, end, its, counted)
-
-
-def rejected(case: Case, message: str) -> Decision:
-    """A job whose spec is not accepted: it ends before anything of it has begun."""
-    failure = Failure("INVALID_SPEC", message, retriable=False)
-    return Decision(
-        Stage.INVALID, replace(case.stored, failure=failure, completion_time=case.at, next_attempt_time=None)
-    )
 
 
 def _succeeded(case: Case, end: End) -> Decision:
@@ -66,7 +59,7 @@ def _succeeded(case: Case, end: End) -> Decision:
 
 
 def _cancelled(case: Case, end: End | None) -> Decision:
-    """`end` is None when the attempt had ended otherwise before, and nothing of the job runs any more."""
+    """`end` is None if the attempt ended otherwise, before the cancel took effect."""
     return Decision(Stage.CANCELLED, replace(_over(case, end), failure=None, progress=_reached(case)))
 
 
@@ -76,7 +69,7 @@ def _failed(case: Case, end: End, its: Reason, counted: Status) -> Decision:
         if spec.suspend:
             rest = replace(at_rest(case), failures=counted.failures, failure=counted.failure)
             return Decision(Stage.SUSPENDED, rest)
-        due = None if its.code in _AT_ONCE else _due(case, counted.failures)
+        due = None if its.code in _WITHOUT_BACKOFF else _due(case, counted.failures)
         return restarting.another(case, counted, due=due, cause=its.code)
     status = replace(
         _over(case, end), failures=counted.failures, failure=counted.failure, progress=_reached(case), quality={}
@@ -91,7 +84,7 @@ def _put_off(case: Case, end: End) -> Decision:
 
 
 def _counted(case: Case, end: End) -> Status:
-    """The stored status with this failure in it. Made from the same stored status it is always the same."""
+    """The stored status, with this failure counted."""
     its = reason(end.reason or "WORKER_ERROR")
     failures = case.stored.failures + (1 if its.counts else 0)
     return replace(case.stored, failures=failures, failure=failure_of(its.code, end.message))
@@ -115,4 +108,4 @@ def _over(case: Case, end: End | None) -> Status:
 
 
 def _reached(case: Case) -> Progress | None:
-    return halted(advance(case.stored, case.seen.progress, case.now, case.timing, told=False).progress)
+    return halted(advance(case.stored, case.seen.progress, case.now, case.timing, show_text=False).progress)

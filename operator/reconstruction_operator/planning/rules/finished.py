@@ -1,4 +1,4 @@
-"""What is left to do for a job that is over: its status never changes again."""
+"""Clean-up of a finished job: flags, files, and the object when its time to live is over. Its status is final."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from reconstruction_operator.planning.actions import (
     WithdrawRequest,
 )
 from reconstruction_operator.planning.case import Case
-from reconstruction_operator.planning.rules.cancelling import kept
-from reconstruction_operator.planning.rules.cleaning import order_is_due
+from reconstruction_operator.planning.rules import flags
+from reconstruction_operator.planning.rules.resending import deletion_is_due
 from reconstruction_operator.planning.times import after, earliest
 from reconstruction_operator.planning.types import Plan
 
@@ -29,31 +29,31 @@ _OUTCOMES = {
     Phase.FAILED: Outcome.FAILED,
     Phase.CANCELLED: Outcome.CANCELLED,
 }
-_LOOK_AGAIN_SECONDS = 5.0  # at whether an order to delete files has been carried out
-_LOOK_SELDOM_SECONDS = 60.0  # the same, where no worker listens to the queue
+_RECHECK_SECONDS = 5.0  # whether the files are deleted
+_SLOW_RECHECK_SECONDS = 60.0  # the same, while no worker consumes the queue
 
 
 def plan(case: Case) -> Plan:
-    """Flags go, except a cancel's own; what Redis has forgotten is closed again; files go when a cancel or the time says."""
+    """Delete the flags (but not that of a cancel), restore what Redis lost, and delete files after a cancel or the time to live."""
     expiry = _expiry(case)
     expired = expiry is not None and expiry <= case.now
-    files_must_go = _files_must_go(case, expired=expired)
-    actions = [*_flags(case, files_must_go=files_must_go), *_closed_again(case)]
+    delete_files = _must_delete_files(case, expired=expired)
+    actions = [*_flags(case, delete_files=delete_files), *_restored(case)]
     wake = [expiry]
-    if files_must_go:
+    if delete_files:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
-        if order_is_due(case.seen.record, case.seen.queue, since, case.now, case.timing):
+        if deletion_is_due(case.seen.record, case.seen.queue, since, case.now, case.timing):
             actions.append(DeleteFiles(case.job.queue))
-        pause = _LOOK_AGAIN_SECONDS if case.seen.queue.workers else _LOOK_SELDOM_SECONDS
+        pause = _RECHECK_SECONDS if case.seen.queue.workers else _SLOW_RECHECK_SECONDS
         wake.append(after(case.now, pause))
     elif expired and not case.job.deleting:
         actions.append(DeleteObject())
-        wake.append(after(case.now, _LOOK_SELDOM_SECONDS))  # unless the watch says that it is gone
-    return Plan(_seen_again(case), tuple(actions), wake_at=earliest(wake, case.now))
+        wake.append(after(case.now, _SLOW_RECHECK_SECONDS))  # unless the watch reports the deletion
+    return Plan(_generation_observed(case), tuple(actions), wake_at=earliest(wake, case.now))
 
 
-def _seen_again(case: Case) -> Status:
-    """The end stays as it is; that a later edit of the spec was seen is said, or kstatus and Helm wait for ever."""
+def _generation_observed(case: Case) -> Status:
+    """The stored status with the current generation: without it, kstatus and Helm wait for ever after an edit of the spec."""
     stored, generation = case.stored, case.job.generation
     if stored.observed_generation >= generation:
         return stored
@@ -61,27 +61,23 @@ def _seen_again(case: Case) -> Status:
     return replace(stored, observed_generation=generation, conditions=conditions)
 
 
-def _flags(case: Case, *, files_must_go: bool) -> tuple[Action, ...]:
+def _flags(case: Case, *, delete_files: bool) -> tuple[Action, ...]:
     seen = case.seen
     if case.stored.phase is not Phase.CANCELLED:
         return (ClearFlags(),) if seen.requested or seen.confirmed else ()
-    # The confirmed flag stays until its time is over: a late duplicate stops.
+    # The confirmed flag stays until it expires: it stops late duplicates of the message.
     withdrawn = (WithdrawRequest(),) if seen.requested else ()
-    if not files_must_go and not _record_is_lost(case):
+    if not delete_files and not case.record_lost:
         return withdrawn
-    # By the flag the worker knows that no copy of a result may stay, however long the order waits for one. It is there
-    # before the record is again, without which no order is carried out.
-    prolonged, _ = kept(AssertCancelled(), seen, case.now, case.timing, is_set=seen.confirmed)
-    return (*withdrawn, *prolonged)
+    # The flag tells the worker to delete copies of the result as well, so it must not expire before the files are deleted.
+    # It is set before the record is restored: without a record, no order to delete is carried out.
+    renewed, _ = flags.keep(AssertCancelled(), seen, case.now, case.timing, is_set=seen.confirmed)
+    return (*withdrawn, *renewed)
 
 
-def _record_is_lost(case: Case) -> bool:
-    return case.job.sent and not case.wanted
-
-
-def _closed_again(case: Case) -> tuple[Action, ...]:
-    """What Redis has lost: the last attempt must not run again, and the record is what a deletion cleans up by."""
-    put = (PutRecord(case.attempt, case.job.queue),) if _record_is_lost(case) else ()
+def _restored(case: Case) -> tuple[Action, ...]:
+    """Restores what Redis lost: an end, so that the attempt never runs again, and the record, which a deletion needs."""
+    put = (PutRecord(case.attempt, case.job.queue),) if case.record_lost else ()
     if case.stored.attempt == 0 or case.seen.end is not None:
         return put
     if case.worker:
@@ -95,20 +91,20 @@ def _closed_again(case: Case) -> tuple[Action, ...]:
     return (closed, *put)
 
 
-def _files_must_go(case: Case, *, expired: bool) -> bool:
+def _must_delete_files(case: Case, *, expired: bool) -> bool:
     if case.seen.cleaned:
         return False
     if expired:
-        # Whether a worker is known to have begun an attempt. Otherwise the object need not wait: its record is cleaned up.
+        # Only if a worker started an attempt. Otherwise there are no files, and the object is deleted at once.
         return case.stored.attempt > 1 or case.stored.worker is not None
     return case.stored.phase is Phase.CANCELLED and case.job.sent and not _has_deleted(case)
 
 
 def _has_deleted(case: Case) -> bool:
-    """Whether a worker has deleted a cancelled job's files, as it does where it ends such an attempt, or is still to end it.
+    """Whether a worker has deleted a cancelled job's files, or will.
 
-    Nobody has where the operator ended it, which has none to delete with; nor where the attempt ended otherwise: Redis may
-    have forgotten what it knew of the cancel, or that the attempt had begun, and another run of it may have come to an end.
+    A worker deletes them when it ends a cancelled attempt; the operator, which has no volume, cannot. An attempt that ended
+    otherwise may have left files: Redis may have lost the cancel, or an attempt that then ran a second time.
     """
     end = case.seen.end
     if end is None:

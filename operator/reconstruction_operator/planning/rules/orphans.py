@@ -1,4 +1,4 @@
-"""A record whose object is gone: what runs is stopped, the files are deleted, and then everything is forgotten."""
+"""Orphaned record: its object is deleted. What runs is stopped, the files are deleted, then the keys in Redis."""
 
 from __future__ import annotations
 
@@ -17,38 +17,34 @@ from reconstruction_operator.planning.actions import (
     RequestStop,
     TakeClaim,
 )
-from reconstruction_operator.planning.rules.cancelling import kept
-from reconstruction_operator.planning.rules.cleaning import order_is_due
+from reconstruction_operator.planning.rules import flags
+from reconstruction_operator.planning.rules.resending import deletion_is_due
 from reconstruction_operator.planning.types import Observation, Timing
 
 _MESSAGE = "The job's object was deleted."
 
 
 def plan_orphan(job_id: str, record: Record, seen: Observation, now: datetime, timing: Timing) -> tuple[Action, ...]:
-    """The next steps towards forgetting the job. `seen` is about the attempt that the record wants.
-
-    Ask again until `Forget` has been carried out: each step shows in the next observation.
-    """
+    """The next step of the clean-up; plan again until `Forget` is carried out. `seen` is of the attempt that the record wants."""
     task = TaskId(job_id, record.attempt)
     if seen.end is None:
         return _stop(task, seen, timing)
     if seen.cleaned:
         return (Forget(record.attempt),)
-    flags: tuple[Action, ...] = ()
+    flagged: tuple[Action, ...] = ()
     if seen.end.outcome is Outcome.SUCCEEDED:
-        flags = (ClearFlags(),) if seen.requested or seen.confirmed else ()
+        flagged = (ClearFlags(),) if seen.requested or seen.confirmed else ()
     elif seen.confirmed:
-        # Its last attempt may have ended otherwise; by the flag the worker knows that no copy of a result may stay.
-        flags, _ = kept(AssertCancelled(), seen, now, timing, is_set=True)
-    if order_is_due(record, seen.queue, seen.end.at or now, now, timing):
-        return (*flags, DeleteFiles(record.queue))
-    return flags
+        # The last attempt may have ended otherwise. The flag tells the worker to delete copies of the result as well.
+        flagged, _ = flags.keep(AssertCancelled(), seen, now, timing, is_set=True)
+    if deletion_is_due(record, seen.queue, seen.end.at or now, now, timing):
+        return (*flagged, DeleteFiles(record.queue))
+    return flagged
 
 
 def _stop(task: TaskId, seen: Observation, timing: Timing) -> tuple[Action, ...]:
     if seen.claim is None:
         return (TakeClaim(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
-    silent = not seen.alive and seen.silent_seconds >= timing.lost_after_seconds
-    if seen.claim.by_operator or (silent and seen.epoch_age_seconds > timing.epoch_grace_seconds):
+    if seen.closed or seen.lost(timing):
         return (ForceEnd(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
     return () if seen.stop is not None else (RequestStop(task, StopReason.DELETED),)

@@ -1,4 +1,4 @@
-"""Another attempt: it is written into the status first, and acted on only when the API server has stored that."""
+"""Next attempt: it is written into the status first, and acted on only when the API server has stored that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconstruction_operator.planning.times import whole
 
 
 def another(case: Case, counted: Status, *, due: datetime | None, cause: str) -> Decision:
-    """The attempt after this one, at once or when it is `due`. `counted` is the status whose failures hold."""
+    """The attempt after this one, at once or when it is `due`. The failures are those of `counted`."""
     status = replace(
         next_attempt(case, case.attempt + 1),
         next_attempt_time=due,
@@ -23,7 +23,7 @@ def another(case: Case, counted: Status, *, due: datetime | None, cause: str) ->
 
 
 def adopt(case: Case, counted: Status) -> Decision:
-    """The record wants a newer attempt than is stored (a status from a backup, or seen late): that one counts."""
+    """The record wants a newer attempt than is stored (the status is from a backup, or was read late): follow the record."""
     record = case.seen.record
     sent = record.sent_at if record else None
     status = replace(

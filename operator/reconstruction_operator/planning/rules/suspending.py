@@ -1,37 +1,34 @@
-"""Suspend and resume. A stop is final for its attempt: a resumed job goes on with the next one, from the beginning."""
+"""Suspend and resume. A stop is final for its attempt: a resumed job continues with the next one, from the beginning."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.actions import TakeClaim
 from reconstruction_operator.planning.case import Case, Decision, Stage
-from reconstruction_operator.planning.rules import restarting, running
-from reconstruction_operator.planning.status.details import at_rest, closing, resting_stage, with_attempt
+from reconstruction_operator.planning.rules import attempts, restarting
+from reconstruction_operator.planning.status.details import at_rest, with_attempt
 
 
 def decide(case: Case) -> Decision | None:
-    """The job is suspended, or shall be, or is resumed."""
+    """The job is suspended, or is to be, or is resumed."""
     if case.suspended and not case.worker:
         return Decision(Stage.SUSPENDED, at_rest(case)) if case.job.spec.suspend else _resume(case)
     if not case.job.spec.suspend:
         return None
     if case.lost:
-        return running.give_up(case, overdue=False)
+        return attempts.give_up(case, overdue=False)
     if case.worker:
-        return running.stop(case, StopReason.SUSPEND)
+        return attempts.stop(case, StopReason.SUSPEND)
     if not case.touched:
         return Decision(Stage.SUSPENDED, at_rest(case))
     if case.forgotten and case.in_grace:
-        actions, wake = running.regain(case)
+        actions, wake = attempts.await_registration(case)
         return Decision(Stage.RECOVERING, with_attempt(case), actions, (wake,), suspending=True)
     taken = TakeClaim(case.task, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker had it.")
-    return Decision(resting_stage(case), with_attempt(case), closing(case, taken), suspending=True)
+    return Decision(case.idle_stage, with_attempt(case), attempts.end_unclaimed(case, taken), suspending=True)
 
 
 def _resume(case: Case) -> Decision | None:
     if not case.touched:
         return None  # nothing of it was ever dispatched: it waits for its first attempt like any other
-    decision = restarting.another(case, case.stored, due=None, cause="SUSPENDED")
-    return replace(decision, cause="")
+    return restarting.another(case, case.stored, due=None, cause="")

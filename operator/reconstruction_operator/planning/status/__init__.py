@@ -1,1 +1,1 @@
-"""Status: what to report of a job."""
+"""Status: what is reported of one job, in `.status` and in Events."""

@@ -1,8 +1,8 @@
-"""The one function that makes phase and conditions. What their reasons mean is in the table of `reasons`.
+"""Phase and conditions of a job. `reasons` has the table of the conditions' reasons.
 
-How others read them: kstatus (Helm, Flux) looks at Reconciling and Stalled, `kubectl wait` and Argo CD at Complete,
-Failed, Cancelled and Finished. A suspended job is at rest as its spec says, so it is not reconciling (kstatus treats a
-suspended batch/v1 Job in the same way, and a `helm --wait` for it ends). A cancelled job did not fail.
+kstatus (Helm, Flux) reads Reconciling and Stalled; `kubectl wait` and Argo CD read Complete, Failed, Cancelled and Finished.
+A suspended job is as its spec wants it, so it is not reconciling, and `helm --wait` for it ends (kstatus treats a suspended
+batch/v1 Job alike). A cancelled job has not failed.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ _CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded"})
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that phase and conditions depend on, beside what was stored before."""
+    """What phase and conditions depend on, besides the stored conditions."""
 
     stage: Stage
     generation: int
-    message: str = ""  # of the moment, for people
+    message: str = ""  # that of the status
     dispatched: bool = False  # the attempt's message has been sent
-    no_worker: bool = False  # no live worker listens to its queue
+    no_worker: bool = False  # no live worker consumes its queue
     held: bool = False  # a worker has the attempt
     stopping: bool = False
     suspending: bool = False
     requested: bool = False
     confirmed: bool = False
-    cause: str = ""  # a code of api.outcomes: why another attempt follows, when that has just been decided
+    cause: str = ""  # a code of `contract.outcomes`: why another attempt follows; only when that is decided
     failure: Failure | None = None
 
 
 def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tuple[Phase, tuple[Condition, ...]]:
     """Phase and all conditions, in the order of `ConditionType`.
 
-    `before` gives what lasts: the time of a condition's last change of status, and reasons that tell of the past
+    `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the past
     (Resumed, Withdrawn, why the last attempt ended).
     """
     phase = _PHASES[facts.stage]

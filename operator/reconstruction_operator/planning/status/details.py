@@ -1,4 +1,4 @@
-"""Details of the status that several rules set, each in one way."""
+"""Details of the status that several rules set."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from dataclasses import replace
 
 from reconstruction_operator.api.status import Failure, Inputs, Status
 from reconstruction_operator.contract.outcomes import reason
-from reconstruction_operator.planning.actions import Action, ForceEnd, TakeClaim
-from reconstruction_operator.planning.case import Case, Stage
+from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.status.progress import halted
 from reconstruction_operator.planning.times import whole
 
-_MESSAGE_CHARACTERS = 2_000  # of a worker's message; the schema takes 4,096 with all that is put around it
+_MESSAGE_CHARACTERS = 2_000  # of a worker's message; the schema allows 4,096 with the text around it
 
 
 def with_attempt(case: Case) -> Status:
-    """The stored status, with the attempt that was observed named in it if there is anything of it."""
+    """The stored status, with the observed attempt if a queue or a worker may hold something of it."""
     if not case.touched and case.seen.end is None:
         return case.stored
     return replace(case.stored, attempt=case.attempt, task_id=str(case.task))
 
 
 def claimed(case: Case) -> Status:
-    """The status of an attempt that a worker has: who, and since when. The first start is kept over later attempts."""
+    """The status of an attempt that a worker has. The job keeps its first start over later attempts."""
     claim = case.seen.claim
     if claim is None:
         return with_attempt(case)
@@ -39,13 +38,13 @@ def claimed(case: Case) -> Status:
 
 
 def read_inputs(case: Case) -> Inputs | None:
-    """What was read, as the end says, else the newest report, else as it is stored."""
+    """The inputs as the end reports them, else the newest progress report, else the stored status."""
     end, report = case.seen.end, case.seen.progress
     return (end and end.inputs) or (report and report.inputs) or case.stored.inputs
 
 
 def next_attempt(case: Case, attempt: int) -> Status:
-    """The status of an attempt that has only been decided: nothing of an earlier one but the failure and the photos."""
+    """The status of an attempt that is only decided: of earlier ones it keeps the failure and the inputs."""
     return replace(
         case.stored,
         attempt=attempt,
@@ -58,7 +57,7 @@ def next_attempt(case: Case, attempt: int) -> Status:
 
 
 def at_rest(case: Case) -> Status:
-    """The status of a job of which nothing runs, and that goes on from the beginning once it is resumed."""
+    """The status of a suspended job: when it is resumed, it starts from the beginning."""
     return replace(
         with_attempt(case),
         worker=None,
@@ -68,25 +67,8 @@ def at_rest(case: Case) -> Status:
     )
 
 
-def resting_stage(case: Case) -> Stage:
-    """The stage of an attempt that no worker has."""
-    record = case.seen.record
-    sent = record is not None and record.attempt == case.attempt and record.sent_at is not None
-    if sent or case.stored.dispatch_time is not None:
-        return Stage.QUEUED
-    due = case.stored.next_attempt_time
-    return Stage.BACKOFF if due is not None and due > case.now else Stage.WAITING
-
-
-def closing(case: Case, end: TakeClaim) -> tuple[Action, ...]:
-    """What ends an attempt that no worker has, so that none ever begins it."""
-    if case.closed:  # the operator's claim is there already, and its end was lost
-        return (ForceEnd(end.task, end.outcome, end.reason, end.message),)
-    return (end,)
-
-
 def failure_of(code: str, message: str) -> Failure:
-    """Why an attempt failed: the worker's words with its numbers, and then what can be done."""
+    """Why an attempt failed: the worker's message, then the advice for that reason."""
     its = reason(code)
     words = message.strip()
     if len(words) > _MESSAGE_CHARACTERS:

@@ -1,4 +1,4 @@
-"""How long a run will probably still take, from its own pace."""
+"""Estimated time left of a run, from its own pace."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from datetime import datetime
 
 from reconstruction_operator.contract.records import ProgressReport
 
-_MIN_FRACTION = 0.03  # of the run: below this the pace says nothing yet
+_MIN_FRACTION = 0.03  # of the run: below this the pace says nothing
 _MIN_ELAPSED_SECONDS = 2.0  # the same
 _GRAIN_SECONDS = (
     (30.0, 1),
     (120.0, 5),
     (600.0, 10),
     (3600.0, 60),
-)  # (below, rounded to): false precision only flickers
+)  # (below, rounded to): more precision would only flicker
 _COARSE_GRAIN_SECONDS = 300
 
 
 def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
-    """Seconds that are probably left, rounded more coarsely the more they are; None until there is enough to go on.
+    """Estimated seconds left, rounded more coarsely the more they are; None while the run is too young.
 
-    The pace is that of the run so far, up to the report. Since then time has passed, which is taken off; but a step
-    that gets slower shows in reports that do not come, so what is left never falls below the silence's own share.
+    The pace is that of the run up to the report. The time since then is subtracted. But silence may mean that the step has
+    slowed down: so the estimate never falls below the silence times the fraction that is left.
     """
     if report.started_at is None:
         return None

@@ -1,4 +1,4 @@
-"""Which Kubernetes Events follow from one status after another: the steps of a job's life that a person cares about."""
+"""Kubernetes Events of a change of status: the steps of a job's life that a user cares about."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RESTARTED = {
 
 
 def events(old: Status, new: Status, queue: str) -> tuple[Event, ...]:
-    """The Events of the transition, in the order of a job's life. The same status twice gives none."""
+    """The Events of the change, in the order of a job's life; none if nothing changed."""
     if old == new:
         return ()
     return tuple(_accepted(old, new)) + tuple(_cancel(old, new)) + tuple(_life(old, new, queue)) + tuple(_end(old, new))
@@ -72,7 +72,7 @@ def _trouble(old: Status, new: Status) -> Iterator[Event]:
 
 
 def _steps(old: Status, new: Status) -> Iterator[Event]:
-    """The start of each step, also of those that passed between two looks; none for a run that was over at once."""
+    """The start of each step, with those that passed between two plans; none for a run that ended at once."""
     reached = new.progress.step_index if new.progress else 0
     before = old.progress.step_index if old.progress and old.attempt == new.attempt else 0
     if new.phase is Phase.RUNNING or (new.phase is Phase.SUCCEEDED and before > 0):

@@ -1,4 +1,4 @@
-"""`.status.message`: what is going on with a job, in one sentence for people."""
+"""`.status.message`: the state of a job in one sentence."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from reconstruction_operator.planning.scheduling import quarantine
 
 
 def sentence(case: Case, decision: Decision) -> str:
-    """The message of the moment. Nothing in it changes while nothing happens, so it is not written again and again."""
+    """The message. It has no times that pass, so that an idle job causes no writes."""
     if decision.text is not None:
         return decision.text
     status, queue = decision.status, case.job.queue
-    nobody = "no live worker listens to" if case.seen.queue.workers == 0 else ""
+    unserved = f"Waiting for a worker: no live worker listens to queue {queue}" if case.seen.queue.workers == 0 else ""
     match decision.stage:
         case Stage.INVALID:
             return f"Not accepted: {_why(status)}"
-        case Stage.WAITING if quarantine(queue, status) and not nobody:
+        case Stage.WAITING if quarantine(queue, status) and not unserved:
             return f"Waiting for its turn in queue {queue}: jobs that lost the same worker are tried one after another"
         case Stage.WAITING:
-            return f"Waiting for a worker: {nobody} queue {queue}" if nobody else f"Waiting for room in queue {queue}"
+            return unserved or f"Waiting for room in queue {queue}"
         case Stage.BACKOFF:
             return _backing_off(case, status)
         case Stage.QUEUED:
-            return f"Waiting for a worker: {nobody} queue {queue}" if nobody else f"Waiting in queue {queue}"
+            return unserved or f"Waiting in queue {queue}"
         case Stage.RUNNING:
             return f"Worker {case.worker} has begun"
         case Stage.RECOVERING:
-            return f"Redis was emptied: waiting for {_who(case)} to register again"
+            return f"Redis was emptied: waiting for {_worker(case)} to register again"
         case Stage.SUSPENDED:
             return "Suspended: set spec.suspend to false to go on"
         case Stage.CANCELLING:
-            return f"Cancelling: waiting for {_who(case)} to stop" if decision.stopping else "Cancelling"
+            return f"Cancelling: waiting for {_worker(case)} to stop" if decision.stopping else "Cancelling"
         case Stage.SUCCEEDED:
             return _succeeded(status)
         case Stage.FAILED:
@@ -62,6 +62,6 @@ def _why(status: Status) -> str:
     return status.failure.message if status.failure else ""
 
 
-def _who(case: Case) -> str:
+def _worker(case: Case) -> str:
     name = case.worker or case.stored.worker
     return f"worker {name}" if name else "the worker"

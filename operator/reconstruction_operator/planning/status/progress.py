@@ -1,4 +1,4 @@
-"""`.status.progress` from a worker's report: never backwards, and not written more often than somebody would notice."""
+"""`.status.progress` from a worker's reports: never backwards, and debounced."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DONE_PERCENT = 100
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Where a run is now. `text` is its sentence, None to keep the stored one; `wake_at` when a change is held back."""
+    """The progress of a run. `text` is its message, None to keep the stored one; `wake_at` is set if a change is held back."""
 
     progress: Progress | None
     text: str | None
@@ -28,12 +28,14 @@ class Advance:
 
 
 def advance(
-    stored: Status, report: ProgressReport | None, now: datetime, timing: Timing, *, told: bool = True
+    stored: Status, report: ProgressReport | None, now: datetime, timing: Timing, *, show_text: bool = True
 ) -> Advance:
-    """The stored progress of the attempt, moved on by the newest report. `told`: its text is the job's message.
+    """The stored progress of the attempt, advanced by the newest report. `show_text`: its text is the job's message.
 
-    A report that is behind the stored progress changes nothing. A new step is shown at once; percent and text within a
-    step at most once in `timing.progress_seconds`; an estimate alone only when it has changed by so much that it matters.
+    - A report that is behind the stored progress changes nothing.
+    - A new step is written at once.
+    - Percent and text within a step are written at most once in `timing.progress_seconds`.
+    - An estimate alone is written only if it changed noticeably.
     """
     old = stored.progress
     began = _running(stored)
@@ -44,10 +46,10 @@ def advance(
     if old is not None:
         if began and new.step_index == old.step_index:
             due = after(old.last_update_time, timing.progress_seconds) if old.last_update_time else now
-            visible = new.percent != old.percent or (told and text != stored.message)
+            visible = new.percent != old.percent or (show_text and text != stored.message)
             if due > now and (visible or _noticeable(old.eta_seconds, new.eta_seconds)):
                 return Advance(old, stored.message, due)
-        if not _differs(old, new) and (text == stored.message or not began or not told):
+        if not _differs(old, new) and (text == stored.message or not began or not show_text):
             return Advance(old, text)
     return Advance(new, text)
 
@@ -68,7 +70,7 @@ def done(stored: Status, now: datetime) -> Progress:
 
 
 def halted(progress: Progress | None) -> Progress | None:
-    """The progress of a run that does not go on: where it was, with no estimate."""
+    """The progress of a run that has stopped: without an estimate."""
     return progress and replace(progress, eta_seconds=None, eta="")
 
 

@@ -1,7 +1,4 @@
-"""The one table of the conditions' reasons, and the page that shows it.
-
-A reason decides its condition's status: nothing else sets one.
-"""
+"""Reasons of the conditions: one table, which docs/conditions.md shows. A reason decides the status of its condition."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ _T = ConditionType
 
 @dataclass(frozen=True, slots=True)
 class ConditionReason:
-    """One row: with this reason a condition has this status, and means this."""
+    """One row: the status that a condition has with this reason, and what that means."""
 
     type: ConditionType
     reason: str

@@ -130,4 +130,4 @@ def test_a_success_is_a_hundred_percent() -> None:
 def test_a_text_that_is_not_the_jobs_message_is_no_change(timing: Timing) -> None:
     stopping = replace(STORED, message="Stopping: the job was suspended")
 
-    assert advance(stopping, REPORT, NOW, timing, told=False).progress is OLD
+    assert advance(stopping, REPORT, NOW, timing, show_text=False).progress is OLD

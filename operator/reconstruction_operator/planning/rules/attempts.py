@@ -1,0 +1,74 @@
+"""Steps on the current attempt that several rules share: end it unclaimed, stop it, give up its worker, recover its claim."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.planning.actions import Action, ForceEnd, PutRecord, RequestStop, TakeClaim
+from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.status.details import claimed
+from reconstruction_operator.planning.status.progress import advance
+from reconstruction_operator.planning.times import after
+
+_STOPPING = {
+    StopReason.SUSPEND: "Stopping: the job was suspended",
+    StopReason.DEADLINE: "Stopping: the job took longer than its activeDeadlineSeconds",
+    StopReason.DELETED: "Stopping: the job's object was deleted",
+    StopReason.SUPERSEDED: "Stopping: a newer attempt takes over",
+}
+
+
+def end_unclaimed(case: Case, end: TakeClaim) -> tuple[Action, ...]:
+    """Ends an attempt that no worker has, so that none ever starts it."""
+    if case.closed:  # the operator has claimed it already, and Redis lost its end
+        return (ForceEnd(end.task, end.outcome, end.reason, end.message),)
+    return (end,)
+
+
+def stop(case: Case, reason: StopReason) -> Decision:
+    """Ask the worker to stop. The first reason is final for the attempt."""
+    asked = () if case.seen.stop is not None else (RequestStop(case.task, reason),)
+    moved = advance(case.stored, case.seen.progress, case.now, case.timing, show_text=False)
+    return Decision(
+        Stage.RUNNING,
+        replace(claimed(case), progress=moved.progress),
+        asked,
+        (liveness_check(case),),
+        stopping=True,
+        suspending=case.job.spec.suspend,
+        text=_STOPPING[case.seen.stop or reason],
+    )
+
+
+def give_up(case: Case, *, overdue: bool) -> Decision:
+    """End an attempt whose worker is lost. The next plan observes that end, and decides what follows."""
+    silence = f"Worker {case.worker} gave no sign of life for {case.timing.lost_after_seconds:g} s."
+    reason = "TIMEOUT" if overdue else "WORKER_LOST"
+    return Decision(
+        Stage.RUNNING,
+        claimed(case),
+        (ForceEnd(case.task, Outcome.FAILED, reason, silence),),
+        stopping=True,
+        suspending=case.job.spec.suspend,
+        text=f"Worker {case.worker} is lost: it gave no sign of life",
+    )
+
+
+def liveness_check(case: Case) -> datetime:
+    """When to check the worker's heartbeat: its absence triggers nothing by itself."""
+    silent = 0.0 if case.seen.alive else case.seen.silent_seconds
+    return after(case.now, max(1.0, case.timing.lost_after_seconds - silent))
+
+
+def await_registration(case: Case) -> tuple[tuple[Action, ...], datetime]:
+    """What lets a live worker register an attempt again after Redis lost it, and until when the operator waits."""
+    put = () if case.wanted >= case.attempt else (PutRecord(case.attempt, case.job.queue),)
+    return put, grace_end(case)
+
+
+def grace_end(case: Case) -> datetime:
+    """When the grace after a loss of data is over."""
+    left = case.timing.epoch_grace_seconds - case.seen.epoch_age_seconds
+    return after(case.now, max(0.0, left) + 1.0)
