@@ -21,8 +21,7 @@ COPY operator operator
 RUN /tools/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /wheels .
 
 # --- What the images share --------------------------------------------------------------------------------------------------
-# PYTHONSAFEPATH: nothing is imported from the folder where a command happens to run. The root may be read-only: all that is
-# written goes to /tmp, /jobs aside.
+# PYTHONSAFEPATH: nothing is imported from the working directory. The root may be read-only: only /tmp and /jobs are written.
 FROM ${BASE_IMAGE} AS runtime
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
@@ -40,8 +39,8 @@ WORKDIR /tmp
 USER 65532:65532
 
 # --- One virtual environment for each image, without pip: the operator ----------------------------------------------------
-# The bytecode is made here and checked by content, never by date: the root is read-only where it runs, and a copied layer's
-# dates are not to be relied on. Not of the synchronous half of the Kubernetes client, which nobody calls: 30 MB.
+# The bytecode is compiled here and never checked against dates: the root is read-only at run time, and a copied layer's dates
+# are unreliable. The synchronous half of the Kubernetes client gets none: it is never called (30 MB).
 FROM tools AS operator-packages
 COPY requirements/operator.txt requirements/operator.txt
 RUN python3 -m venv --without-pip /venv \
@@ -57,7 +56,7 @@ LABEL org.opencontainers.image.title="reconstruction-operator" \
       org.opencontainers.image.description="Kubernetes operator for 3D reconstruction: ReconstructionJob manifests, Celery workers"
 COPY --from=operator-packages /venv /venv
 EXPOSE 8080
-# For runtimes that look at it; Kubernetes has the chart's probes. Alive, also as a replica that stands by.
+# For runtimes that use it; Kubernetes has the chart's probes. A standby replica is healthy too.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('PROBE_PORT') or 8080}/healthz\", timeout=4)"]
 ENTRYPOINT ["reconstruction-operator"]
@@ -100,7 +99,7 @@ COPY --from=wheel /wheels /wheels
 RUN /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --no-deps --no-index /wheels/*.whl \
     && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib/python3*/site-packages/reconstruction_operator
 
-# With all its packages in one layer: on top of worker-base it would hold what they share twice.
+# All its packages are in one layer: on top of worker-base the image would contain the shared ones twice.
 FROM worker-runtime AS worker
 LABEL org.opencontainers.image.title="reconstruction-worker" \
       org.opencontainers.image.description="Celery worker for 3D reconstruction jobs, with photogrammetry on a CPU"

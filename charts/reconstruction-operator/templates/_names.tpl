@@ -1,6 +1,6 @@
 {{/* Names and labels. */}}
 
-{{/* Before every name: the release reconstruction makes reconstruction-operator, as does the release reconstruction-operator. */}}
+{{/* Prefix of every name: the releases reconstruction and reconstruction-operator both give reconstruction-operator. */}}
 {{- define "recon.prefix" -}}
 {{- if .Values.namePrefix -}}
 {{- .Values.namePrefix | trunc 40 | trimSuffix "-" -}}
@@ -15,14 +15,14 @@
 {{- include "recon.prefix" . }}-operator
 {{- end -}}
 
-{{/* What finds the pods again; it never changes. Takes {root, component}. */}}
+{{/* Selector of the pods; it never changes. Takes {root, component}. */}}
 {{- define "recon.selector" -}}
 app.kubernetes.io/name: reconstruction-operator
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* Takes {root, component}; component may be empty, for what belongs to all. */}}
+{{/* Labels. Takes {root, component}; component is empty for shared objects. */}}
 {{- define "recon.labels" -}}
 app.kubernetes.io/name: reconstruction-operator
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
@@ -35,7 +35,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* Takes {registry, repository, tag, digest, version}. */}}
+{{/* Image reference. Takes {registry, repository, tag, digest, version}. */}}
 {{- define "recon.image" -}}
 {{- with .registry }}{{ . | trimSuffix "/" }}/{{ end -}}
 {{- .repository -}}

@@ -7,7 +7,7 @@ runAsUser: {{ int64 .user }}
 runAsGroup: {{ int64 .user }}
 {{- if .fsGroup }}
 fsGroup: {{ int64 .user }}
-fsGroupChangePolicy: OnRootMismatch # a walk over all results would take its time at each start
+fsGroupChangePolicy: OnRootMismatch # a walk over all results would slow every start
 {{- end }}
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
@@ -34,12 +34,12 @@ priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* A setting's value as an environment variable has it: a large number without an exponent. */}}
+{{/* A setting's value as an environment variable: large numbers without an exponent. */}}
 {{- define "recon.text" -}}
 {{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end -}}
 
-{{/* What changes the pods when the settings change. */}}
+{{/* Checksum annotation: restarts the pods when the settings change. */}}
 {{- define "recon.settingsChecksum" -}}
 {{- toJson .Values.settings | sha256sum -}}
 {{- end -}}
@@ -77,7 +77,7 @@ priorityClassName: {{ . | quote }}
 {{- .Values.redis.auth.existingSecret | default (printf "%s-redis" (include "recon.prefix" .)) -}}
 {{- end -}}
 
-{{/* Whether the authority of an external Redis is mounted. */}}
+{{/* Whether the CA of an external Redis is mounted. */}}
 {{- define "recon.hasRedisCa" -}}
 {{- if and (not .Values.redis.enabled) .Values.redis.external.ca.existingSecret }}true{{ end -}}
 {{- end -}}

@@ -1,7 +1,7 @@
 {{/* The pools of workers. */}}
 
-{{/* JSON of two maps, the second one's keys over the first one's, at every depth; null takes a key away. Sprig's own merge
-     takes false, 0 and "" for unset. Takes [map, map]. */}}
+{{/* Deep merge of two maps, as JSON: the second one wins, and null removes a key. Sprig's merge treats false, 0 and "" as
+     unset. Takes [map, map]. */}}
 {{- define "recon.over" -}}
 {{- $merged := dict -}}
 {{- range $key, $value := index . 0 }}{{ $_ := set $merged $key $value }}{{ end -}}
@@ -18,7 +18,7 @@
 {{- toJson $merged -}}
 {{- end -}}
 
-{{/* JSON of the pools that are there, complete, by name: {name: pool}. */}}
+{{/* JSON of the enabled pools with all their values: {name: pool}. */}}
 {{- define "recon.pools" -}}
 {{- $pools := dict -}}
 {{- range $name, $own := .Values.workers -}}
@@ -42,7 +42,7 @@
 {{- toJson $pools -}}
 {{- end -}}
 
-{{/* How a pool's pods are replaced: one after the other only where their volume can be mounted twice. Takes {root, pool}. */}}
+{{/* Update strategy of a pool: rolling only if its volume can be mounted twice. Takes {root, pool}. */}}
 {{- define "recon.strategy" -}}
 {{- if .pool.strategy -}}
 {{- toYaml .pool.strategy -}}

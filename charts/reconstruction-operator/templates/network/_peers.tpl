@@ -1,4 +1,4 @@
-{{/* Whom pods may speak to, as rules of a NetworkPolicy. */}}
+{{/* Peers of the pods, as rules of a NetworkPolicy. */}}
 
 {{- define "recon.dnsEgress" -}}
 - ports:
@@ -19,7 +19,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The API server is no pod: a policy can name its ports alone. */}}
+{{/* The API server is not a pod: a policy can only name its ports. */}}
 {{- define "recon.apiServerEgress" -}}
 - ports:
     {{- range .Values.networkPolicy.apiServerPorts }}
