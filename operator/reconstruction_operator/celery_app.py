@@ -7,17 +7,22 @@ Only a worker imports the tasks and bootsteps, when it starts: the operator's im
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger
 from celery.utils.log import get_multiprocessing_logger
 
+from reconstruction_operator import config
 from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.telemetry import logs
 
 app = Celery("reconstruction_operator")
-app.conf.update(celery_settings.settings())
+try:
+    app.conf.update(celery_settings.settings())
+except config.InvalidSettingError as error:
+    sys.exit(f"reconstruction_operator: {error}")  # Celery would print a traceback of 40 lines
 for blueprint, steps in celery_settings.BOOTSTEPS.items():
     app.steps[blueprint].update(steps)
 

@@ -1,1 +1,1 @@
-"""The command `reconstruction-operator`."""
+"""Command line of the operator."""

@@ -1,12 +1,13 @@
-"""The command `reconstruction-operator`.
+"""Command line: `reconstruction-operator`.
 
-Every setting is an environment variable (`config`); a flag of `run` is the same setting, and wins over it.
+Each setting of the operator is an environment variable (`config`); the flag of `run` overrides it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -29,9 +30,8 @@ def flag_of(variable: str) -> str:
 
 
 def _help(row: config.Setting) -> str:
-    values = f"{', '.join(row.choices)}: " if row.choices else ""
     default = f", default {row.default}" if row.default else ""
-    return f"{values}{row.meaning} [{row.name}{default}]".replace("%", "%%")
+    return f"{row.meaning} [{row.name}{default}]".replace("%", "%%")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,12 +45,16 @@ def parser() -> argparse.ArgumentParser:
     subcommands = command.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = subcommands.add_parser(
         "run",
+        usage="%(prog)s [-h] [--SETTING VALUE ...]",
         help="watch ReconstructionJobs and have workers carry them out",
         description="Watch ReconstructionJobs and have workers carry them out. The cluster is that of KUBECONFIG, of "
         "~/.kube/config, or of the pod. Each flag overrides the environment variable in brackets.",
     )
-    for row in _SETTINGS:
-        run.add_argument(flag_of(row.name), dest=row.name, metavar=row.unit, help=_help(row))
+    for section, rows in itertools.groupby(_SETTINGS, key=lambda row: row.section):
+        group = run.add_argument_group(section)
+        for row in rows:
+            metavar = f"{{{','.join(row.choices)}}}" if row.choices else row.unit
+            group.add_argument(flag_of(row.name), dest=row.name, metavar=metavar, help=_help(row))
     check = subcommands.add_parser(
         "selftest",
         help="run one placeholder job to its end",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reconstruction_operator import config
 
 from scripts.generate import __main__ as generate
 
@@ -44,8 +43,3 @@ def test_an_unknown_subject_is_refused_by_name(capsys: pytest.CaptureFixture[str
     assert (
         "cannot generate dosc; known: chart, crd, dashboard, docs, integrations, manifests" in capsys.readouterr().err
     )
-
-
-def test_every_setting_has_a_meaning_and_a_unit() -> None:
-    assert len(config.TABLE) > 40
-    assert [row.name for row in config.TABLE if len(row.meaning) < 5 or not row.unit] == []

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,33 +113,6 @@ def test_results_go_where_is_left_to_the_namespace(tmp_path: Path, monkeypatch: 
         delivery.check_uri(f"file://{root}/parks/banana", namespace="maps")
 
     assert refusal.value.reason == "OUTPUT_REFUSED"
-
-
-@pytest.mark.parametrize(
-    ("setting", "value", "said"),
-    [
-        pytest.param("NAMESPACE_INPUTS", "/photos", "does not begin with a namespace", id="no namespace"),
-        pytest.param("NAMESPACE_INPUTS", "Maps=/photos", "does not begin with a namespace", id="no name of one"),
-        pytest.param("NAMESPACE_INPUTS", "maps=photos", "does not end in a folder", id="a relative folder"),
-        pytest.param("NAMESPACE_INPUTS", "maps=http://host/a", "does not end in a folder", id="without TLS"),
-        pytest.param("NAMESPACE_INPUTS", "maps=https://u:p@host/a", "does not end in a folder", id="a password"),
-        pytest.param("NAMESPACE_INPUTS", "maps=/photos/../etc", "holds '..'", id="dots"),
-        pytest.param("NAMESPACE_INPUTS", "*=/photos/{name}", "holds '..', or braces", id="another placeholder"),
-        pytest.param(
-            "NAMESPACE_OUTPUTS", "maps=https://host/a", "does not end in a folder", id="an address for results"
-        ),
-    ],
-)
-def test_a_setting_that_means_nothing_stops_the_worker_with_its_reason(setting: str, value: str, said: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "from reconstruction_operator import config; print(config.settings)"],
-        env=os.environ | {setting: value},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert f"InvalidSettingError: {setting}: '{value}' {said}" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+"""Settings: their defaults, what each reader accepts, and where the values in use come from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from reconstruction_operator import config
+from reconstruction_operator.config import InvalidSettingError, Settings
+
+
+def value_of(name: str, text: str) -> Any:
+    return getattr(Settings.from_environment({name: text}), name)
+
+
+def test_the_table_has_a_row_for_each_setting_with_its_default() -> None:
+    assert [row.name for row in config.TABLE] == [each.name for each in fields(Settings)]
+    assert Settings.from_environment({row.name: row.default for row in config.TABLE}) == Settings()
+
+
+def test_every_setting_has_a_meaning_a_unit_and_an_owner() -> None:
+    owners = {config.BOTH, config.OPERATOR, config.WORKER}
+    assert [row.name for row in config.TABLE if len(row.meaning) < 15 or not row.unit or row.whose not in owners] == []
+
+
+@pytest.mark.parametrize("environ", [{}, {"LEASE_SECONDS": "", "LOG_LEVEL": "", "JOBS_DIR": ""}])
+def test_an_absent_or_empty_variable_means_the_default(environ: dict[str, str]) -> None:
+    assert Settings.from_environment(environ) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        pytest.param("REDIS_KEY_PREFIX", "team:", "team:", id="text"),
+        pytest.param("LEASE_SECONDS", "2", 2.0, id="number at its minimum"),
+        pytest.param("DISPATCH_WINDOW", "1e2", 100, id="whole number"),
+        pytest.param("LOG_LEVEL", "DEBUG", "DEBUG", id="choice"),
+        pytest.param("OTEL_EXPORTER_OTLP_ENDPOINT", "https://host:4318", "https://host:4318", id="address"),
+        pytest.param("WORKER_POOLS", " cpu, gpu,,", ("cpu", "gpu"), id="names"),
+        pytest.param("WORKER_POOLS", ",", (), id="no names"),
+        pytest.param(
+            "NAMESPACE_INPUTS",
+            "maps=/photos/maps, *=https://host/{namespace}",
+            (("maps", "/photos/maps"), ("*", "https://host/{namespace}")),
+            id="grants",
+        ),
+    ],
+)
+def test_a_value_is_read_as_its_type(name: str, text: str, value: object) -> None:
+    assert value_of(name, text) == value
+    assert type(value_of(name, text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        pytest.param("LEASE_SECONDS", "soon", "LEASE_SECONDS='soon' is not a number", id="no number"),
+        pytest.param("LEASE_SECONDS", "1.9", "LEASE_SECONDS='1.9' must be at least 2", id="too small"),
+        pytest.param("LEASE_SECONDS", "inf", "LEASE_SECONDS='inf' must be at least 2", id="infinite"),
+        pytest.param("LEASE_SECONDS", "nan", "LEASE_SECONDS='nan' must be at least 2", id="not a number"),
+        pytest.param("DISPATCH_WINDOW", "1.5", "DISPATCH_WINDOW=1.5 must be a whole number", id="fraction"),
+        pytest.param("LOG_FORMAT", "xml", "LOG_FORMAT='xml' must be one of json, text", id="choice"),
+        pytest.param(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "collector:4318",
+            "OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://",
+            id="address without a scheme",
+        ),
+    ],
+)
+def test_an_invalid_value_is_an_error_that_names_the_setting(name: str, text: str, message: str) -> None:
+    with pytest.raises(InvalidSettingError) as refusal:
+        value_of(name, text)
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        pytest.param("NAMESPACE_INPUTS", "/photos", "does not begin with a namespace", id="no namespace"),
+        pytest.param("NAMESPACE_INPUTS", "Maps=/photos", "does not begin with a namespace", id="invalid namespace"),
+        pytest.param("NAMESPACE_INPUTS", "maps=photos", "does not end in a folder", id="relative folder"),
+        pytest.param("NAMESPACE_INPUTS", "maps=http://host/a", "does not end in a folder", id="without TLS"),
+        pytest.param("NAMESPACE_INPUTS", "maps=https://u:p@host/a", "does not end in a folder", id="password"),
+        pytest.param("NAMESPACE_INPUTS", "maps=/photos/../etc", "holds '..'", id="dots"),
+        pytest.param("NAMESPACE_INPUTS", "*=/photos/{name}", "holds '..', or braces", id="unknown placeholder"),
+        pytest.param("NAMESPACE_OUTPUTS", "maps=https://host/a", "does not end in a folder", id="address for results"),
+    ],
+)
+def test_an_invalid_grant_is_an_error_that_quotes_it(name: str, text: str, message: str) -> None:
+    with pytest.raises(InvalidSettingError) as refusal:
+        value_of(name, text)
+    assert str(refusal.value).startswith(f"{name}: {text!r} {message}")
+
+
+def test_use_replaces_the_values_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "settings", config.settings)  # restored afterwards
+    config.use(replace(config.settings, REDIS_STATE_DB="redis://state:6379/7"))
+
+    assert config.settings.REDIS_STATE_DB == config.REDIS_STATE_DB == "redis://state:6379/7"
+
+
+def test_a_name_that_is_no_setting_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'REDIS_STATE_DBS'"):
+        _ = config.REDIS_STATE_DBS
+
+
+def test_the_environment_is_read_at_the_first_access_and_not_at_import() -> None:
+    program = (
+        "import os; from reconstruction_operator import config; os.environ['LEASE_SECONDS'] = '7'; "
+        "print(config.settings.LEASE_SECONDS); os.environ['LEASE_SECONDS'] = '8'; print(config.LEASE_SECONDS)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["7.0", "7.0"]
+
+
+def test_a_worker_with_an_invalid_setting_prints_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "reconstruction_operator.celery_app", "worker"],
+        env={"BEAT_SECONDS": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "reconstruction_operator: BEAT_SECONDS='0' must be at least 0.05\n")
