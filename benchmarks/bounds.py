@@ -1,9 +1,9 @@
-"""How long a cancel and a change of leader take on this machine, with the default settings.
+"""Benchmark: how long a cancel and a change of leader take on this machine, with the default settings.
 
     python -m benchmarks.bounds [--runs 5]
 
-On a real control plane, a real Redis, and operators and workers as processes. Nothing is asserted: it prints, for each
-figure, the shortest, the middle and the longest run in seconds, beside the bound that is meant to hold.
+It uses a real control plane, a real Redis, and operators and workers as processes. Nothing is asserted: for each figure it
+prints minimum, median and maximum in seconds, and the bound that should hold.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DEADLINE_SECONDS = 300.0
 
 
 def main() -> None:
-    """Prints one row for each bound."""
+    """Run the benchmark and print one row for each figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs

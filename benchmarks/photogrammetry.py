@@ -1,9 +1,9 @@
-"""Time, memory and outcome of the photogrammetry engine on the photo sets of this repository.
+"""Benchmark: time, memory and outcome of the photogrammetry engine on the photo sets of this repository.
 
     python benchmarks/photogrammetry.py [--quality fast] [--photos FOLDER ...]
 
-Each run is a process of its own, as in a worker, so that its peak memory is its own. CPU seconds say more than
-seconds where other things run on the machine.
+Each run is a process of its own, as in a worker, so its peak memory is measured alone. On a busy machine CPU seconds are more
+reliable than seconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ROW = "{:<10} {:<9} {:>10} {:>8} {:>8} {:>8} {:>8}  {}"
 
 
 def main() -> None:
-    """Prints one row for each set and quality."""
+    """Run the engine and print one row for each set and quality."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quality", choices=QUALITIES, action="append", help="default: all")
     parser.add_argument("--photos", type=Path, nargs="+", default=_SETS, metavar="FOLDER")
@@ -45,7 +45,7 @@ def _measure(folder: Path, quality: str) -> None:
     with TemporaryDirectory() as output, TemporaryFile("w+") as said, TemporaryFile("w+") as complained:
         started = time.monotonic()
         process = subprocess.Popen([*command, folder, output, "--quality", quality], stdout=said, stderr=complained)
-        _, status, usage = os.wait4(process.pid, 0)  # with the usage of this process alone, and of those it started
+        _, status, usage = os.wait4(process.pid, 0)  # the usage of this process and its children only
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - started
         said.seek(0)
