@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from reconstruction_operator.api.spec import RESERVED_QUEUES, Spec
 
-ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 PARAMETERS_MAX_BYTES: Final = 16 * 1024  # of JSON: every message carries them
 PARAMETERS_MAX_DEPTH: Final = 8  # of nested mappings and lists
 

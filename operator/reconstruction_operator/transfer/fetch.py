@@ -5,26 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from reconstruction_operator.transfer import archive as archives
 from reconstruction_operator.transfer import download, names, tenancy, uris
+from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
 
 _CHUNK_BYTES = 1 << 20
 _REFUSED = "INPUT_REFUSED"
 _DOWNLOAD_SHARE = 0.8  # of fetching; the rest is for unpacking
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """The photos, by their names in natural order; `ignored_text` says what else was there."""
-
-    photos: tuple[Path, ...]
-    ignored_text: str
 
 
 def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
@@ -51,7 +43,7 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
 
             download.download(uri, archive, limits, downloading)
             with archive.open("rb") as file:
-                fetched = _unpack(file, uris.redacted(uri), into, limits, unpacking)
+                fetched = archives.unpack(file, uris.redacted(uri), into, limits, unpacking)
             archive.unlink()
             return fetched
         case scheme:
@@ -116,7 +108,7 @@ def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
         except (FileNotFoundError, PermissionError) as error:
             raise StorageError("INPUT_NOT_FOUND", f"archive {path} cannot be read: {error.strerror}") from None
         with archive:
-            return _unpack(archive, str(path), into, limits, tick)
+            return archives.unpack(archive, str(path), into, limits, tick)
     if not real.exists():
         raise StorageError("INPUT_NOT_FOUND", f"there is no {path} on this worker")
     return _take_folder(real, into, limits, tick)
@@ -129,15 +121,6 @@ def _lies_below(real: Path, folders: Iterable[Path]) -> bool:
 
 def _allowed(granted: tuple[str, ...]) -> str:
     return f"this worker leaves it {', '.join(granted)}" if granted else "this worker leaves it nothing"
-
-
-def _unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    found = archives.unpack(archive, shown, into, limits, tick)
-    photos = sorted(found.photos, key=names.natural)
-    result = []
-    for name, flat in zip(photos, names.flattened(photos), strict=True):
-        result.append(found.photos[name].rename(into / flat))
-    return Fetched(tuple(result), names.ignored_text(found.ignored))
 
 
 def _list(folder: Path, limits: Limits) -> dict[str, int]:

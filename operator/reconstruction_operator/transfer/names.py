@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 _JUNK_FOLDERS = ("__MACOSX", "@eaDir", ".AppleDouble", ".Trashes", ".Spotlight-V100")
-MAX_NAME_CHARS = 4096  # of a path in an archive, as of one on Linux
 _MAX_NAME_BYTES = 200  # of 255 that a file system takes: room for what makes it unique
 _MAX_DIGITS = 0xD7FF  # of which the count is one character
 _MAX_KINDS = 4  # in a message

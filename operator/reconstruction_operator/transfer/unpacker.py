@@ -1,0 +1,284 @@
+"""Unpacker: takes the photos out of a hostile archive, in a process of its own under resource limits.
+
+`python -m reconstruction_operator.transfer.unpacker REQUEST` reads the archive from stdin. On stdout it reports in lines of JSON:
+the number of photos so far for each piece that it reads, and at last the outcome, an object. `archive.py` starts it.
+
+The standard library bounds neither the memory nor the time that a header can cost, so the kernel does. Of the entries, only
+photos are written, under names made here, so that no name in an archive ever becomes a path (path traversal).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import resource
+import signal
+import stat
+import struct
+import sys
+import tarfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+from reconstruction_operator.transfer import names
+
+ARCHIVE_KINDS = ".zip, .tar, .tar.gz"
+
+_READ_BYTES = 1 << 16
+_CHUNK_BYTES = 1 << 20
+_MAX_NAME_CHARS = 4096  # of a path, as on Linux
+_MAX_FOLDERS = 64
+_ENCRYPTED = 0x1  # a flag of a .zip entry
+# zipfile decompresses the other methods in pieces of any size: 4 kB of bzip2 become gigabytes of memory at once.
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+_GZIP_MAGIC = b"\x1f\x8b"
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+_DAMAGED = (  # what the standard library raises for a broken archive
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OverflowError,
+    RecursionError,
+    ValueError,
+    struct.error,
+)
+_MEMORY_BYTES = 256 << 20
+_ENTRY_BYTES = 1 << 12  # more memory for each entry that the limits allow
+_SILENT_CPU_SECONDS = 30  # between two reports
+
+
+class RefusedError(Exception):
+    """The archive is not unpacked. The text is a predicate of it ("holds a link …")."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackRequest:
+    """What a process is to unpack."""
+
+    into: str  # an empty folder
+    max_bytes: int  # of all photos, or of all that a .tar holds
+    max_files: int  # entries of any kind
+
+    @property
+    def memory_bytes(self) -> int:
+        """Address space that the process may use."""
+        return _MEMORY_BYTES + _ENTRY_BYTES * self.max_files
+
+    def to_json(self) -> str:
+        """The argument of the process."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    name: str
+    is_folder: bool
+    is_regular: bool
+    open: Callable[[], BinaryIO | None]
+
+
+class _Budget:
+    def __init__(self, request: UnpackRequest) -> None:
+        self._request = request
+        self._entries = self._bytes = 0
+
+    def count_entry(self) -> None:
+        self._entries += 1
+        if self._entries > self._request.max_files:
+            raise RefusedError(f"holds more than {self._request.max_files} files")
+
+    def count_bytes(self, count: int) -> None:
+        if count < 0:
+            raise tarfile.ReadError("it has an entry of less than nothing")
+        self._bytes += count
+        if self._bytes > self._request.max_bytes:
+            raise RefusedError(f"unpacks to more than {self._request.max_bytes / 1024**2:.0f} MB")
+
+
+class _Archive(io.FileIO):
+    """The packed file, which reports each read: a decompressor can read gigabytes that contain no output."""
+
+    def __init__(self, descriptor: int, report: Callable[[], None]) -> None:
+        super().__init__(descriptor, closefd=False)
+        self._report = report
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        self._report()
+        return super().readinto(buffer)
+
+
+def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None]) -> tuple[list[str], str]:
+    """Writes the photos of the archive into the folder; their file names in natural order, and what was ignored.
+
+    `report` is called with the number of photos so far for each piece that is read or written.
+
+    Raises:
+        RefusedError: no archive, damaged, encrypted, too large, or with entries that point elsewhere.
+
+    """
+    into = Path(request.into)
+    photos: dict[str, Path] = {}  # by their names in the archive
+    ignored: list[str] = []
+    budget = _Budget(request)
+
+    def tick() -> None:
+        report(len(photos))
+
+    try:
+        with io.BufferedReader(_Archive(descriptor, tick), _READ_BYTES) as packed:
+            for entry in _entries(cast("BinaryIO", packed), budget):
+                tick()
+                budget.count_entry()
+                _check(entry)
+                if entry.is_folder:
+                    continue
+                if not names.is_photo(entry.name) or entry.name in photos:
+                    ignored.append(entry.name)
+                    continue
+                target = into / f"{len(photos):06d}.part"
+                _write(entry, target, tick)
+                photos[entry.name] = target
+    except _DAMAGED as error:
+        raise RefusedError(f"is damaged: {error or type(error).__name__}") from None
+    except OSError as error:
+        if error.errno is not None:  # the disk; without a number it is gzip's error
+            raise
+        raise RefusedError(f"is damaged: {error}") from None
+    ordered = sorted(photos, key=names.natural)
+    flat = names.flattened(ordered)
+    for name, final in zip(ordered, flat, strict=True):
+        photos[name].rename(into / final)
+    return flat, names.ignored_text(ignored)
+
+
+def _entries(packed: BinaryIO, budget: _Budget) -> Iterator[_Entry]:
+    """Those of a .zip or a .tar. The content decides which it is, never the name."""
+    packed.seek(0)
+    magic = packed.read(4)
+    packed.seek(_TAR_MAGIC_AT)
+    is_tar = packed.read(len(_TAR_MAGIC)) == _TAR_MAGIC
+    packed.seek(0)
+    if magic.startswith(_ZIP_MAGIC):
+        return _zip_entries(packed, budget)
+    if magic.startswith(_GZIP_MAGIC) or is_tar:
+        return _tar_entries(packed, "r:" if is_tar else "r:gz", budget)
+    raise RefusedError(f"is neither a folder nor an archive of a kind that this worker reads ({ARCHIVE_KINDS})")
+
+
+def _zip_entries(packed: BinaryIO, budget: _Budget) -> Iterator[_Entry]:
+    end = packed.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(packed) as opened:
+        for info in opened.infolist():
+            if not 0 <= info.header_offset < end:
+                raise zipfile.BadZipFile("an entry lies outside of it")
+            if info.flag_bits & _ENCRYPTED:
+                raise RefusedError("is protected by a password")
+            if info.compress_type not in _ZIP_METHODS:
+                raise RefusedError(f"is packed by method {info.compress_type}; this worker reads deflate and stored")
+
+            def read(info: zipfile.ZipInfo = info) -> BinaryIO:
+                budget.count_bytes(info.file_size)  # zipfile gives no more than the header announces
+                return cast("BinaryIO", opened.open(info))
+
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            yield _Entry(info.filename, info.is_dir(), kind in (0, stat.S_IFREG), read)
+
+
+def _tar_entries(packed: BinaryIO, mode: str, budget: _Budget) -> Iterator[_Entry]:
+    with tarfile.open(fileobj=packed, mode=mode) as opened:  # type: ignore[call-overload]  # one of two literals
+        for member in cast("tarfile.TarFile", opened):
+            if member.issparse():
+                raise RefusedError("holds a file with holes (sparse)")
+            budget.count_bytes(member.size)  # entries that are skipped are decompressed too
+            if len(member.linkname) > _MAX_NAME_CHARS:
+                raise _too_long()
+
+            def read(member: tarfile.TarInfo = member) -> BinaryIO | None:
+                return cast("BinaryIO | None", opened.extractfile(member))
+
+            yield _Entry(member.name, member.isdir(), member.isreg(), read)
+
+
+def _check(entry: _Entry) -> None:
+    if len(entry.name) > _MAX_NAME_CHARS:
+        raise _too_long()
+    path = PurePosixPath(entry.name.replace("\\", "/"))
+    if entry.is_folder:
+        return
+    if len(path.parts) > _MAX_FOLDERS:  # each part is kept until all names are known
+        raise RefusedError(f"holds folders in folders, more than {_MAX_FOLDERS} deep")
+    if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
+        raise RefusedError(f"holds an entry that points elsewhere: {entry.name!r:.100}")
+    if not entry.is_regular:
+        raise RefusedError(f"holds a link or a device: {entry.name!r:.100}")
+
+
+def _too_long() -> RefusedError:
+    return RefusedError(f"holds a name of more than {_MAX_NAME_CHARS} characters")
+
+
+def _write(entry: _Entry, target: Path, tick: Callable[[], None]) -> None:
+    source = entry.open()
+    if source is None:
+        raise tarfile.ReadError(f"{entry.name!r:.100} has no content")
+    with source, target.open("xb") as file:
+        while chunk := source.read(_CHUNK_BYTES):
+            file.write(chunk)
+            tick()
+
+
+# --- The process ------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Unpacks stdin as the first argument asks, under limits on memory, file size and CPU time without a report."""
+    request = UnpackRequest(**json.loads(sys.argv[1]))
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a worker that is gone ends this process at its next report
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_AS, request.memory_bytes)
+    _limit(resource.RLIMIT_FSIZE, request.max_bytes)
+    _say(_outcome(request))
+
+
+def _outcome(request: UnpackRequest) -> dict[str, Any]:
+    try:
+        photos, ignored_text = unpack(sys.stdin.fileno(), request, _report)
+    except RefusedError as error:
+        return {"refused": str(error)}
+    except MemoryError:
+        return {"refused": f"needs more than {request.memory_bytes >> 20} MB of memory to be unpacked"}
+    except OSError as error:
+        return {"errno": error.errno, "strerror": error.strerror, "filename": str(error.filename or "")}
+    return {"photos": photos, "ignored": ignored_text}
+
+
+def _report(photos: int) -> None:
+    _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _SILENT_CPU_SECONDS)
+    _say(photos)
+
+
+def _limit(what: int, value: int) -> None:
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def _say(content: dict[str, Any] | int) -> None:
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Archives of all kinds, and the table of hostile ones. In this process, so without limits on memory and time."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.transfer.unpacker import RefusedError, UnpackRequest, unpack
+
+from tests.unit.transfer import archives
+from tests.unit.transfer.archives import MB, PHOTOS, pax_tar, sparse_tar, tar_member, tarred, zip_member, zipped
+
+
+def unpacked(content: bytes, into: Path) -> tuple[list[str], str]:
+    """Of at most 20 files and 1 MB."""
+    archive = into.with_name("archive")
+    archive.write_bytes(content)
+    with archive.open("rb") as file:
+        return unpack(file.fileno(), UnpackRequest(str(into), 1_000_000, 20), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(zipped(*PHOTOS), id="zip"),
+        pytest.param(zipped(*PHOTOS, method=zipfile.ZIP_STORED), id="zip, stored"),
+        pytest.param(tarred(*PHOTOS), id="tar"),
+        pytest.param(tarred(*PHOTOS, form=tarfile.GNU_FORMAT), id="tar of GNU"),
+        pytest.param(tarred(*PHOTOS, form=tarfile.USTAR_FORMAT), id="tar of 1988"),
+        pytest.param(gzip.compress(tarred(*PHOTOS)), id="tar.gz"),
+        pytest.param(gzip.compress(tarred(*PHOTOS)[:700]) + gzip.compress(tarred(*PHOTOS)[700:]), id="two streams"),
+    ],
+)
+def test_photos_come_out_of_archives_of_all_kinds(content: bytes, into: Path) -> None:
+    assert unpacked(content, into) == (["a.jpg", "sub_b.png"], "1 other file ignored: 1 without suffix")
+    assert {path.name: path.read_bytes() for path in into.iterdir()} == {"a.jpg": b"first", "sub_b.png": b"second"}
+
+
+def test_pax_headers_of_one_file_and_of_all_are_heeded(into: Path) -> None:
+    content = b"x" * 700
+    plain = tarred(("short", b""))[:512]  # says that it has no content
+    one = pax_tar(("path", "größe.jpg"), ("size", "700"), ("mtime", "1.5")) + plain + content + bytes(324)
+    several = pax_tar(("comment", "of git"), kind=tarfile.XGLTYPE) + one + tarred(("b.jpg", b"y"))
+    assert unpacked(several, into)[0] == ["b.jpg", "größe.jpg"]
+    assert (into / "größe.jpg").read_bytes() == content
+
+
+def test_long_names_and_folders_come_out_of_a_tar(into: Path) -> None:
+    folder = tar_member("set", tarfile.DIRTYPE)
+    names, _ = unpacked(tarred((folder, b""), ("set/" + "n" * 180 + ".jpg", b"x" * 700)), into)
+    assert names == ["n" * 180 + ".jpg"]
+
+
+def test_of_two_photos_with_one_name_the_first_counts(into: Path) -> None:
+    assert unpacked(tarred(("a.jpg", b"first"), ("a.jpg", b"second")), into) == (
+        ["a.jpg"],
+        "1 other file ignored: 1 .jpg",
+    )
+    assert (into / "a.jpg").read_bytes() == b"first"
+
+
+ENTRY = tarred(("a.jpg", b"x"))
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        pytest.param(zipped(("../a.jpg", b"x")), "points elsewhere", id="zip: dots"),
+        pytest.param(zipped(("a/../../b.jpg", b"x")), "points elsewhere", id="zip: dots inside"),
+        pytest.param(zipped(("/etc/a.jpg", b"x")), "points elsewhere", id="zip: absolute"),
+        pytest.param(zipped(("..\\a.jpg", b"x")), "points elsewhere", id="zip: dots of Windows"),
+        pytest.param(zipped(("C:\\a.jpg", b"x")), "points elsewhere", id="zip: a drive of Windows"),
+        pytest.param(zipped((zip_member("a.jpg", stat.S_IFLNK | 0o777), b"/etc/passwd")), "a link", id="zip: a link"),
+        pytest.param(zipped((zip_member("a.jpg", stat.S_IFIFO | 0o666), b"")), "a device", id="zip: a pipe"),
+        pytest.param(zipped(*((f"{n}.txt", b"") for n in range(21))), "more than 20 files", id="zip: too many entries"),
+        pytest.param(
+            zipped(*((f"{n}.jpg", b"") for n in range(10_000))), "more than 20 files", id="zip: 10,000 entries"
+        ),
+        pytest.param(zipped(("a.jpg", b"\0" * (2 * MB))), "more than 1 MB", id="zip: a bomb"),
+        pytest.param(archives.zip_that_says_one_terabyte(), "more than 1 MB", id="zip: 1 TB, as it says"),
+        pytest.param(
+            archives.zip_that_lies_about_its_size(), "damaged: Bad CRC-32 for file 'a.jpg'", id="zip: less, as it says"
+        ),
+        pytest.param(zipped(("a.jpg", b"x"), method=zipfile.ZIP_BZIP2), "method 12", id="zip: bzip2"),
+        pytest.param(zipped(("a.jpg", b"x"), method=zipfile.ZIP_LZMA), "method 14", id="zip: lzma"),
+        pytest.param(
+            zipped(("a.jpg", bytes(45 * MB)), method=zipfile.ZIP_BZIP2), "method 12", id="zip: a bomb in one read"
+        ),
+        pytest.param(archives.zip_with_a_huge_directory(), "damaged", id="zip: a huge directory, as it says"),
+        pytest.param(archives.zip_with_a_huge_directory_of_64_bits(), "damaged", id="zip: the same in 64 bits"),
+        pytest.param(
+            archives.zip_with_a_real_huge_directory(10_000), "more than 20 files", id="zip: a large directory"
+        ),
+        pytest.param(archives.encrypted_zip(), "password", id="zip: encrypted"),
+        pytest.param(zipped(("a.jpg", b"x" * 5000))[:-30], "damaged", id="zip: cut off"),
+        pytest.param(b"PK\x03\x04" + b"x" * 200, "damaged", id="zip: only its magic"),
+        pytest.param(zipped(("n" * 4097, b"x")), "name of more than 4096", id="zip: a long name"),
+        pytest.param(archives.zip_with_entries_before_it(), "damaged: an entry lies outside", id="zip: before it"),
+        pytest.param(archives.zip_with_entries_behind_it(), "damaged: an entry lies outside", id="zip: behind it"),
+        pytest.param(tarred(("../a.jpg", b"x")), "points elsewhere", id="tar: dots"),
+        pytest.param(tarred(("/etc/a.jpg", b"x")), "points elsewhere", id="tar: absolute"),
+        pytest.param(tarred((tar_member("a.jpg", tarfile.SYMTYPE, "/etc/passwd"), b"")), "a link", id="tar: a link"),
+        pytest.param(tarred((tar_member("a.jpg", tarfile.LNKTYPE, "/etc/passwd"), b"")), "a link", id="tar: hard link"),
+        pytest.param(tarred((tar_member("a.jpg", tarfile.CHRTYPE), b"")), "a device", id="tar: a device"),
+        pytest.param(tarred((tar_member("a.txt", tarfile.FIFOTYPE), b"")), "a device", id="tar: a pipe"),
+        pytest.param(tarred(*((f"{n}.txt", b"") for n in range(21))), "more than 20 files", id="tar: too many entries"),
+        pytest.param(gzip.compress(tarred(("a.jpg", b"\0" * (2 * MB)))), "more than 1 MB", id="tar: a bomb"),
+        pytest.param(
+            gzip.compress(tarred(("a.txt", b"\0" * (2 * MB)))), "more than 1 MB", id="tar: a bomb that is no photo"
+        ),
+        pytest.param(archives.tar_with_a_huge_pax_header(8 * MB), "damaged", id="tar: a huge header, as it says"),
+        pytest.param(sparse_tar(), "with holes", id="tar: holes"),
+        pytest.param(sparse_tar(more=True), "damaged", id="tar: a chain of holes that is cut off"),
+        pytest.param(pax_tar(("GNU.sparse.map", "0,1,5")) + ENTRY, "with holes", id="tar: a map of holes, 0.1"),
+        pytest.param(
+            pax_tar(("GNU.sparse.map", "0,1")) + ENTRY, "with holes", id="tar: a map of holes, 0.1, of even length"
+        ),
+        pytest.param(pax_tar(("GNU.sparse.size", "many")) + ENTRY, "damaged", id="tar: a map of holes, 0.0"),
+        pytest.param(pax_tar(("GNU.sparse.size", "5")) + ENTRY, "with holes", id="tar: an empty map of holes, 0.0"),
+        pytest.param(pax_tar(("GNU.sparse.realsize", "many")) + ENTRY, "damaged", id="tar: only the size with holes"),
+        pytest.param(
+            pax_tar(("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0")) + ENTRY, "damaged", id="tar: holes, 1.0"
+        ),
+        pytest.param(
+            pax_tar(("GNU.sparse.map", "0,1"), kind=tarfile.XGLTYPE) + ENTRY, "with holes", id="tar: holes for all"
+        ),
+        pytest.param(pax_tar(("path", "n" * 4097)) + ENTRY, "name of more than 4096 characters", id="tar: a long name"),
+        pytest.param(
+            pax_tar(("linkpath", "n" * 4097)) + ENTRY, "name of more than 4096", id="tar: a long name of a target"
+        ),
+        pytest.param(pax_tar(("size", "1" * 5000)), "damaged", id="tar: a size of 5000 digits"),
+        pytest.param(pax_tar(("size", "-1")) + ENTRY, "damaged", id="tar: a size below zero"),
+        pytest.param(pax_tar(("comment", "x")) * 2000 + ENTRY, "damaged", id="tar: many headers"),
+        pytest.param(pax_tar(raw=b"9 path=a\n"), "damaged", id="tar: a record with a wrong length"),
+        pytest.param(pax_tar(raw=b"\xff" * 20), "damaged", id="tar: a header that is none"),
+        pytest.param(pax_tar(("path", "a.jpg"))[:-512], "damaged", id="tar: a header that is cut off"),
+        pytest.param(
+            tarred(("n" * 4097 + ".jpg", b"x"), form=tarfile.GNU_FORMAT), "name of more than 4096", id="tar: GNU name"
+        ),
+        pytest.param(tarred(("a/" * 65 + "a.jpg", b"x")), "more than 64 deep", id="tar: folders in folders"),
+        pytest.param(gzip.compress(tarred(("a.jpg", b"x" * 5000)))[:-30], "damaged", id="tar.gz: cut off"),
+        pytest.param(tarred(("a.jpg", b"x" * 5000))[:2000], "damaged", id="tar: cut off"),
+        pytest.param(gzip.compress(b"no tar at all" * 100), "damaged", id="gzip of something else"),
+        pytest.param(gzip.compress(b"") * 100_000, "damaged", id="gzip: empty pieces"),
+        pytest.param(bz2.compress(tarred(*PHOTOS)), r"neither .* \(.zip, .tar, .tar.gz\)", id="tar.bz2"),
+        pytest.param(lzma.compress(tarred(*PHOTOS)), r"neither .* \(.zip, .tar, .tar.gz\)", id="tar.xz"),
+        pytest.param(b"Rar!\x1a\x07\x00", "neither a folder nor an archive", id="another kind of archive"),
+        pytest.param(
+            b"\xff\xd8\xff\xe0" + zipped(("a.jpg", b"x")), "neither a folder nor an archive", id="one behind a photo"
+        ),
+        pytest.param(b"", "neither a folder nor an archive", id="an empty file"),
+    ],
+)
+def test_hostile_or_broken_archive_is_refused(content: bytes, text: str, into: Path) -> None:
+    with pytest.raises(RefusedError, match=text):
+        unpacked(content, into)
+    assert not (into.parent.parent / "a.jpg").exists()
