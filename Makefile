@@ -31,7 +31,7 @@ test: setup lint control-plane ## what `check` does, then the tests on a real co
 	@$(PYTHON_BIN) -m pytest -m "not release" $(PYTEST_ARGS)
 
 test-long: setup control-plane ## before a release: the tests that are too long for every run
-	@PROTOCOL_EXAMPLES=300 $(PYTHON_BIN) -m pytest -m release $(PYTEST_ARGS)
+	@$(PYTHON_BIN) -m pytest -m "release or hypothesis" --hypothesis-profile=release $(PYTEST_ARGS)
 
 test-pythons: ## lint and tests on each promised Python; PYTHONS="3.12 3.13" PYTEST_ARGS=tests/unit for less
 	@PYTHONS="$(PYTHONS)" PYTEST_ARGS="$(PYTEST_ARGS)" scripts/test-pythons

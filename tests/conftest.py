@@ -1,14 +1,18 @@
-"""What holds for all tests."""
+"""Settings of all tests: how many random examples they try, and which files start first."""
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Machines that tests run on are shared: how long an example takes says nothing about the code.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared")
+# Test machines are shared: how long an example takes proves nothing about the code.
+settings.register_profile("shared", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("release", settings.get_profile("shared"), max_examples=500)  # make test-long
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(config.getoption("--hypothesis-profile") or "shared")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take a minute or more come first: begun last, each would keep one process busy and the others idle."""
+    """Start long files first: started last, each would keep one process busy and the others idle."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)

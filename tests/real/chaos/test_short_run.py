@@ -13,7 +13,7 @@ from tests.support.paths import CHECKOUT
 SEED = 11
 PATIENCE = 4  # other tests run at the same time; `make chaos` uses 1
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.release
 
 
 @pytest.mark.timeout(900)

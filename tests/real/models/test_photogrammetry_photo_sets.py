@@ -17,11 +17,12 @@ from tests.support.paths import DATA
 if TYPE_CHECKING:
     from conftest import Run
 
-pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 PHOTOS = DATA / "photos"
 
 
+@pytest.mark.release  # three photos of one format: tests/real/operator/test_photogrammetry_jobs.py
 def test_three_photos_of_mixed_formats_and_exif_rotation_are_enough(
     run: Callable[[Iterable[Path]], Run], tmp_path: Path
 ) -> None:

@@ -15,12 +15,12 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.real.protocol.machine import Protocol
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.hypothesis]
 
-_EXAMPLES = 160  # that each key may be lost at each point is seen beside this, without chance
-EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", _EXAMPLES))
-# In `make test` a failure is said as it was found: to make it shorter takes half an hour.
-PHASES = [one for one in Phase if one is not Phase.shrink or EXAMPLES != _EXAMPLES]
+IS_QUICK = settings.default is settings.get_profile("shared") and "PROTOCOL_EXAMPLES" not in os.environ
+EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", settings.default.max_examples))
+# `make test` reports a failure as it was found: to shrink it takes half an hour.
+PHASES = [one for one in Phase if one is not Phase.shrink or not IS_QUICK]
 STEPS = int(os.environ.get("PROTOCOL_STEPS", "80"))  # of one example
 
 
@@ -35,7 +35,7 @@ def test_the_protocol_keeps_its_promises_whatever_happens(client: redis.Redis) -
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
             deadline=None,
-            derandomize=EXAMPLES == _EXAMPLES,  # in `make test` the same each time
+            derandomize=IS_QUICK,  # the same each time in `make test`
             database=None,
             phases=PHASES,
             suppress_health_check=list(HealthCheck),

@@ -457,7 +457,6 @@ def _reached(status: Status) -> tuple[int, int]:
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=200,
     stateful_step_count=40,
     deadline=None,  # shared machines
     suppress_health_check=[HealthCheck.too_slow],  # the same
