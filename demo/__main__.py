@@ -19,9 +19,8 @@ from demo.display import Display, LogDisplay, TerminalDisplay
 from demo.kubectl import KubectlError, UnexpectedlyAcceptedError
 from demo.places import CHECKOUT, Places
 from demo.watching import monotonic_since_now
-from devcluster import DevclusterError
+from devcluster import DevclusterError, interrupts
 
-_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 _EXPECTED = (
     DevclusterError,
     KubectlError,
@@ -41,17 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.keep:
         return keeping.in_background(places, lambda leave_alone: _perform(options, places, leave_alone))
+    interrupts.interruptible()
     return _perform(options, places, None)
 
 
 def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[[], None] | None) -> int:
-    keeping.interruptible()
-    clock = monotonic_since_now()
-    console = Console(highlight=False)
-    display: Display = (
-        TerminalDisplay(console) if console.is_terminal else LogDisplay(lambda line: print(line, flush=True), clock)
-    )
     try:
+        clock = monotonic_since_now()
+        console = Console(highlight=False)
+        display: Display = (
+            TerminalDisplay(console) if console.is_terminal else LogDisplay(lambda line: print(line, flush=True), clock)
+        )
         with keeping.only_one(places), _cleaned(places):
             places.empty()
             with _stage(options.kubeconfig, places, display) as ready, _signals_ignored_afterwards():
@@ -62,9 +61,10 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
                     leave_alone()
                     ready.hold()
             display.say(f"Everything is stopped and removed again. It took {clock():.0f} s in all.")
-    except KeyboardInterrupt:  # for a demo that was kept, the usual end, and nobody reads this
+    except KeyboardInterrupt:  # the usual end of a demo that was kept, whose output nobody reads
+        interrupts.uninterruptible()
         print("\ndemo: interrupted; everything is stopped and removed", file=sys.stderr)
-        return _INTERRUPTED
+        return keeping.INTERRUPTED
     except _EXPECTED as error:
         print(f"\ndemo: {error}\nLogs, where there are any: {places.shown(places.logs)}/", file=sys.stderr)
         return 1
@@ -105,7 +105,7 @@ def _alarmed(ready: stage.Stage) -> Iterator[None]:
     ended: list[DevclusterError] = []
 
     def interrupt(_number: int, _frame: object) -> None:
-        raise ended[0]
+        interrupts.raise_until_handled(ended[0])
 
     def alarm(error: DevclusterError) -> None:
         ended.append(error)
@@ -132,7 +132,7 @@ def _signals_ignored_afterwards() -> Iterator[None]:
     try:
         yield
     finally:
-        keeping.uninterruptible()
+        interrupts.uninterruptible()
 
 
 def _parser() -> argparse.ArgumentParser:

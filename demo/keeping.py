@@ -8,14 +8,18 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from demo.places import Places
+from devcluster import interrupts
 from devcluster.servers.pids import start_mark
 from devcluster.waiting import wait_until
 
 _STOP_SECONDS = 180.0  # jobs in a user's cluster are deleted first
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130
+"""The exit status after an interrupt, as shells have it for Ctrl-C."""
 
 
 class AlreadyRunningError(Exception):
@@ -36,35 +40,33 @@ def only_one(places: Places) -> Iterator[None]:
         yield
 
 
-def interruptible() -> None:
-    """Let every polite signal end the demo in the same way as Ctrl-C."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    for number in _SIGNALS:
-        signal.signal(number, interrupt)
-
-
-def uninterruptible() -> None:
-    """From here on nothing but SIGKILL: a second Ctrl-C must not interrupt the cleaning up."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
 def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) -> int:
     """Run `perform` in a process that outlives this one, and return when it calls the function that it is given.
 
-    Until then the two are as one: the other writes to our terminal, and whatever interrupts us is passed on.
+    Until then the launcher passes signals on to that process, which writes to the launcher's terminal.
     """
     read_end, write_end = os.pipe()
+    interrupts.block()  # until both processes have their handlers
     child = os.fork()
-    if child:
-        os.close(write_end)
-        return _wait(child, read_end)
-    os.close(read_end)
-    os.setsid()  # Ctrl-C in the terminal is not for the other any more
+    if child == 0:
+        os.close(read_end)
+        _be_the_background(places, perform, write_end)
+    os.close(write_end)
 
+    def pass_on(_number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGTERM)
+
+    for number in interrupts.SIGNALS:
+        signal.signal(number, pass_on)
+    interrupts.unblock()
+    with os.fdopen(read_end, "rb") as pipe:
+        if pipe.read(1):
+            return 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _be_the_background(places: Places, perform: Callable[[Callable[[], None]], int], write_end: int) -> NoReturn:
     def leave_alone() -> None:
         places.running.write_text(json.dumps({"pid": os.getpid(), "mark": start_mark(os.getpid())}))
         sys.stdout.flush()
@@ -74,26 +76,20 @@ def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) 
         os.write(write_end, b"+")
         os.close(write_end)
 
-    status = 1
+    status = INTERRUPTED
     try:
+        os.setsid()  # Ctrl-C in the terminal reaches the launcher alone
+        interrupts.interruptible()
+        interrupts.unblock()
         status = perform(leave_alone)
         sys.stdout.flush()
+    except Exception:  # noqa: BLE001 -- a copy of the launcher must end here, and never return to the caller
+        traceback.print_exc()
+        status = 1
     finally:
+        interrupts.uninterruptible()
         places.running.unlink(missing_ok=True)
         os._exit(status)
-
-
-def _wait(child: int, read_end: int) -> int:
-    def pass_on(_number: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGTERM)
-
-    for number in _SIGNALS:
-        signal.signal(number, pass_on)
-    with os.fdopen(read_end, "rb") as pipe:
-        if pipe.read(1):
-            return 0
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def stop(places: Places) -> str:

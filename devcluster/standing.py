@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from devcluster.errors import DevclusterError
-from devcluster.folders import runs_folder
-from devcluster.private_files import write_private
+from devcluster.files import runs_folder, write_private
 from devcluster.programs.control_plane import programs
 from devcluster.programs.toolchain import redis_server
 from devcluster.servers.cluster import Cluster

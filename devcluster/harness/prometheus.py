@@ -15,7 +15,7 @@ from typing import Any, Self
 import yaml
 
 from devcluster.errors import DevclusterError
-from devcluster.programs.prometheus import prometheus_programs
+from devcluster.programs.toolchain import prometheus_program
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
 from devcluster.servers.runs import Run
@@ -43,7 +43,7 @@ class Prometheus:
         file = self._run.folder / "prometheus.yml"
         file.write_text(yaml.safe_dump(_configuration(targets, rules, scrape_seconds)))
         command: list[str | Path] = [
-            prometheus_programs().prometheus,
+            prometheus_program("prometheus"),
             f"--config.file={file}",
             f"--storage.tsdb.path={self._run.folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",

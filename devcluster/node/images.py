@@ -14,10 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devcluster.errors import CommandError, MissingToolError
-from devcluster.folders import cache_folder
+from devcluster.files import cache_folder, locked
 from devcluster.node.packages import IMAGE_NEEDS, ensure
 from devcluster.programs.progress import Progress
-from devcluster.servers.runs import locked
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEBIAN_SUITE = "trixie"  # its Python is 3.13

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from devcluster.errors import CommandError, DevclusterError
-from devcluster.folders import runs_folder
+from devcluster.files import runs_folder
 from devcluster.node import arguments, cgroups, configuration, images
 from devcluster.node.addresses import NODE_NAME, NUMBERS, Addresses
 from devcluster.node.packages import NODE_NEEDS, ensure
@@ -87,7 +87,7 @@ class Node:
         cgroups.check()
         images.pause_image()
         found = programs()
-        servers = {name: built(NODE) / name for name in NODE.names} | {
+        servers = {name: built(NODE) / name for name in NODE.links} | {
             "etcd": found.etcd,
             "kube-apiserver": found.apiserver,
             "kube-controller-manager": found.controller_manager,

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.errors import MissingToolError
-from devcluster.folders import cache_folder
-from devcluster.servers.runs import locked
+from devcluster.files import cache_folder, locked
 
 _APT_SECONDS = 900.0  # half a minute; a loaded machine with a slow mirror may need many times that
 

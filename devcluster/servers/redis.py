@@ -9,7 +9,7 @@ from urllib.parse import quote
 import redis
 
 from devcluster.errors import DevclusterError, ServerEndedError
-from devcluster.private_files import write_private
+from devcluster.files import write_private
 from devcluster.programs import toolchain
 from devcluster.servers.arguments import redis_configuration, redis_tls
 from devcluster.servers.certificates import Authority

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from devcluster.folders import runs_folder
+from devcluster.files import runs_folder
 from devcluster.servers.pids import start_mark
 from devcluster.waiting import wait_until
 

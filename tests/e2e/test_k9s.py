@@ -16,8 +16,8 @@ from devcluster import Cluster, Redis, wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.k9s import K9s
 from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.programs.building import K9S, built
 from devcluster.programs.control_plane import programs
-from devcluster.programs.k9s import build
 
 pytestmark = pytest.mark.timeout(3600)  # the first test builds k9s, unless it is there
 
@@ -28,7 +28,7 @@ Open = Callable[..., K9s]
 
 @pytest.fixture(scope="module")
 def k9s() -> Path:
-    return build()
+    return built(K9S) / K9S.name
 
 
 @pytest.fixture(scope="module")

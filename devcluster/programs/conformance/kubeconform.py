@@ -10,27 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from devcluster.errors import DevclusterError
-from devcluster.programs.building import GoProgram, built
+from devcluster.programs.building import KUBECONFORM, built
 from devcluster.programs.conformance import schemas
-from devcluster.programs.conformance.released import Files
+from devcluster.programs.go_modules import GoModule
 
-PROGRAM = GoProgram(
-    "kubeconform",
-    "kubeconform",
-    Path(__file__).parents[1] / "go" / "kubeconform",
-    ("kubeconform",),
-    package="github.com/yannh/kubeconform/cmd/kubeconform",
-    kubernetes=False,
-)
 _SECONDS = 120.0  # it answers in 2 s
 
 
-def kubeconform(manifests: str, release: Files, *, more: Mapping[str, Any] | None = None) -> list[str]:
+def kubeconform(manifests: str, release: GoModule, *, more: Mapping[str, Any] | None = None) -> list[str]:
     """What is wrong with manifests for a release of Kubernetes, in its words: an empty list, if nothing is.
 
     `more`: schemas by the names of their files, for kinds that are not Kubernetes' own.
     """
-    (openapi,) = release.paths()
+    (openapi,) = release.files()
     with tempfile.TemporaryDirectory(prefix="kubeconform-") as temporary:
         folder = Path(temporary)
         schemas.write(openapi, folder)
@@ -42,7 +34,7 @@ def kubeconform(manifests: str, release: Files, *, more: Mapping[str, Any] | Non
 def _ask(manifests: str, folder: Path) -> list[str]:
     options = ["-strict", "-verbose", "-output=json", f"-schema-location={folder}/{schemas.LOCATION}"]
     done = subprocess.run(
-        [built(PROGRAM) / "kubeconform", *options, "-"],
+        [built(KUBECONFORM) / "kubeconform", *options, "-"],
         input=manifests,
         capture_output=True,
         text=True,

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from devcluster.programs.conformance import KUBERNETES_NEWEST, KUBERNETES_OLDEST, kubeconform
-from devcluster.programs.conformance.released import Files
 from devcluster.programs.control_plane import programs
+from devcluster.programs.go_modules import GoModule
 from devcluster.programs.helm import helm
 from tests.support.paths import CHECKOUT
 
@@ -35,7 +35,7 @@ def deployment(**pod: Any) -> str:
 
 @RELEASES
 @pytest.mark.parametrize("values", SHAPES)
-def test_a_release_knows_every_key_that_the_chart_makes(release: Files, values: str) -> None:
+def test_a_release_knows_every_key_that_the_chart_makes(release: GoModule, values: str) -> None:
     options = ["--namespace", "recon", "--kube-version", release.module.version]
     made = helm("template", "reconstruction", CHART, "--values", CHART / values, *options).stdout
 
@@ -44,7 +44,9 @@ def test_a_release_knows_every_key_that_the_chart_makes(release: Files, values: 
 
 @RELEASES
 @pytest.mark.parametrize("folder", ["install", "complete"])
-def test_a_release_knows_every_key_of_the_manifests(release: Files, folder: str, control_plane_programs: None) -> None:
+def test_a_release_knows_every_key_of_the_manifests(
+    release: GoModule, folder: str, control_plane_programs: None
+) -> None:
     command = [str(programs().kubectl), "kustomize", str(CHECKOUT / "manifests" / folder)]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -52,7 +54,7 @@ def test_a_release_knows_every_key_of_the_manifests(release: Files, folder: str,
 
 
 @RELEASES
-def test_it_refuses_what_no_release_knows(release: Files) -> None:
+def test_it_refuses_what_no_release_knows(release: GoModule) -> None:
     assert kubeconform(deployment(), release) == []
     (message,) = kubeconform(deployment(nodeSelectors={}), release)
     assert "additional properties 'nodeSelectors' not allowed" in message

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from devcluster.harness.system import REPOSITORY
-from devcluster.programs.prometheus import prometheus_programs
+from devcluster.programs.toolchain import prometheus_program
 
 pytestmark = pytest.mark.real
 
@@ -189,7 +189,7 @@ def run_promtool(tmp_path: Path, tests: list[dict[str, Any]]) -> str:
     """Its output where the tests fail; empty where they pass."""
     file = tmp_path / "alerts_test.yaml"
     file.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "30s", "tests": tests}))
-    command = [prometheus_programs().promtool, "test", "rules", file]
+    command = [prometheus_program("promtool"), "test", "rules", file]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
@@ -235,7 +235,7 @@ def test_every_alert_has_its_histories() -> None:
 
 
 def test_promtool_finds_nothing_wrong_with_the_file() -> None:
-    command = [prometheus_programs().promtool, "check", "rules", "--lint=all", "--lint-fatal", ALERTS]
+    command = [prometheus_program("promtool"), "check", "rules", "--lint=all", "--lint-fatal", ALERTS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -1,58 +1,92 @@
-"""The configuration of kube-state-metrics on real objects: every metric has a series once a job has been through it."""
+"""kube-state-metrics itself, with our configuration and our role, on real jobs: every metric has a series."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import yaml
+from prometheus_client.samples import Sample
 
+from devcluster import wait_until
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.state_metrics import Sample, samples
-from devcluster.harness.system import REPOSITORY
+from devcluster.harness.kube_state_metrics import KubeStateMetrics
+from devcluster.harness.system import REPOSITORY, System
 
-pytestmark = pytest.mark.real
+BUILD_SECONDS = 1800
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(BUILD_SECONDS)]
 
-FILE = REPOSITORY / "manifests" / "integrations" / "kube-state-metrics" / "custom-resource-state.yaml"
-(RESOURCE,) = yaml.safe_load(FILE.read_text())["spec"]["resources"]
+FOLDER = REPOSITORY / "manifests" / "integrations" / "kube-state-metrics"
+(RESOURCE,) = yaml.safe_load((FOLDER / "custom-resource-state.yaml").read_text())["spec"]["resources"]
+ACCOUNT = "kube-state-metrics"
+ROLE = "kube-state-metrics-reconstructionjobs"
+PREFIX = "kube_reconstructionjob_"
 
 
-def of(jobs: Jobs, name: str) -> list[Sample]:
-    return list(samples(RESOURCE, jobs.get(name)))
+@pytest.fixture(scope="module")
+def program(system: System) -> Iterator[KubeStateMetrics]:
+    """The program with the rights of role.yaml alone."""
+    kubectl = system.cluster.kubectl
+    kubectl("apply", "-f", FOLDER / "role.yaml")
+    kubectl("create", "serviceaccount", ACCOUNT)
+    kubectl("create", "clusterrolebinding", ROLE, f"--clusterrole={ROLE}", f"--serviceaccount=default:{ACCOUNT}")
+    kubeconfig = system.cluster.service_account_kubeconfig("default", ACCOUNT)
+    with KubeStateMetrics(FOLDER / "custom-resource-state.yaml", kubeconfig=kubeconfig) as running:
+        yield running
 
 
-def value(found: list[Sample], name: str, **labels: str) -> float:
-    (one,) = [
+def wait_series(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str, value: float, **labels: str) -> None:
+    """Return when the job has a series of that value."""
+    wait_until(
+        lambda: any(each.value == value for each in of(program, jobs, name, metric, **labels)),
+        f"{metric} of {name} to be {value:g} with {labels}",
+        seen=lambda: (of(program, jobs, name), program.log_end()),
+    )
+
+
+def of(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str = "", **labels: str) -> list[Sample]:
+    """The series of a job, of one metric or of all."""
+    wanted = {"namespace": jobs.namespace, "reconstructionjob": name, **labels}
+    return [
         each
-        for each in found
-        if each.name == f"kube_reconstructionjob_{name}" and labels.items() <= each.labels.items()
+        for each in program.samples()
+        if each.name.startswith(PREFIX)
+        and (not metric or each.name == PREFIX + metric)
+        and wanted.items() <= each.labels.items()
     ]
-    return one.value
 
 
-def test_a_job_that_succeeded_and_one_that_failed_have_all_series_together(jobs: Jobs) -> None:
+def test_a_finished_and_a_failed_job_have_all_series_together(program: KubeStateMetrics, jobs: Jobs) -> None:
     good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_finished(good)
-    jobs.wait_finished(bad)
-    succeeded, failed = of(jobs, good), of(jobs, bad)
+    reason = jobs.wait_finished(bad)["status"]["failure"]["reason"]
 
-    named = {one.name for one in (*succeeded, *failed)}
-    expected = {f"kube_reconstructionjob_{metric['name']}" for metric in RESOURCE["metrics"]}
+    wait_series(program, jobs, good, "status_phase", 1, phase="Succeeded")
+    wait_series(program, jobs, good, "status_phase", 0, phase="Failed")
+    wait_series(program, jobs, good, "status_condition", 1, condition="Complete", reason="Succeeded")
+    wait_series(program, jobs, good, "status_progress_percent", 100)
+    wait_series(program, jobs, bad, "status_condition", 1, condition="Failed")
+    wait_series(program, jobs, bad, "status_failure_info", 1, reason=reason)
+    (completed,) = of(program, jobs, good, "status_completion_time")
+    (started,) = of(program, jobs, good, "status_start_time")
+    assert completed.value >= started.value
+    served = {each.name for name in (good, bad) for each in of(program, jobs, name)}
+    expected = {PREFIX + metric["name"] for metric in RESOURCE["metrics"]}
     # A placeholder reads no photos: its status has none.
-    assert expected - named == {"kube_reconstructionjob_status_inputs_images"}
-    assert all({"namespace", "reconstructionjob"} <= set(one.labels) for one in succeeded)
-    assert value(succeeded, "status_phase", phase="Succeeded") == 1
-    assert value(succeeded, "status_phase", phase="Failed") == 0
-    assert value(succeeded, "status_condition", condition="Complete", reason="Succeeded") == 1
-    assert value(succeeded, "status_progress_percent") == 100
-    assert value(succeeded, "status_completion_time") >= value(succeeded, "status_start_time")
-    assert value(failed, "status_condition", condition="Failed") == 1
-    assert [one.labels["reason"] for one in failed if one.name.endswith("_status_failure_info")] == [
-        jobs.get(bad)["status"]["failure"]["reason"]
-    ]
+    assert expected - served == {f"{PREFIX}status_inputs_images"}
 
 
-def test_a_request_to_cancel_is_a_series(jobs: Jobs) -> None:
+def test_a_request_to_cancel_is_a_series(program: KubeStateMetrics, jobs: Jobs) -> None:
     name = jobs.create(queue="nobody")
     jobs.request_cancel(name)
 
-    assert value(of(jobs, name), "spec_cancel_requested") == 1
-    assert value(of(jobs, name), "spec_suspend") == 0
+    wait_series(program, jobs, name, "spec_cancel_requested", 1)
+    wait_series(program, jobs, name, "spec_suspend", 0)
+
+
+def test_a_deleted_job_has_no_series(program: KubeStateMetrics, jobs: Jobs) -> None:
+    name = jobs.create(queue="nobody")
+    wait_series(program, jobs, name, "spec_suspend", 0)
+    jobs.delete(name)
+
+    wait_until(lambda: not of(program, jobs, name), "the series to end", seen=lambda: of(program, jobs, name))

@@ -12,9 +12,9 @@ from demo.places import Places
 from devcluster.servers.pids import start_mark
 from tests.support.paths import CHECKOUT
 
-# A demo that does nothing: it says that it is ready, is left alone, and tidies up when it is told to end.
+# A demo that does nothing: it prints that it is ready, is left alone, and tidies up when it is interrupted.
 PROGRAM = """
-import signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from demo import keeping
 from demo.places import Places
@@ -22,7 +22,6 @@ from demo.places import Places
 places = Places(Path(sys.argv[1]))
 
 def perform(leave_alone):
-    keeping.interruptible()
     try:
         with keeping.only_one(places):
             print("ready", flush=True)
@@ -34,6 +33,8 @@ def perform(leave_alone):
         return 130
     return 0
 
+if sys.argv[2] == "fork":  # an exception in such a hook is ignored
+    os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
 sys.exit(keeping.in_background(places, perform))
 """
 
@@ -66,6 +67,11 @@ def test_an_interrupt_of_the_launcher_ends_a_demo_that_is_still_at_its_story(pla
         launcher.send_signal(signal.SIGINT)
         assert launcher.wait(30) == 130
     assert (places.root / "tidied").exists()
+
+
+def test_an_interrupt_of_the_launcher_while_it_forks_ends_the_demo(places: Places) -> None:
+    with launch(places, "fork") as launcher:
+        assert launcher.wait(30) == 130
 
 
 def test_there_is_one_demo_at_a_time(places: Places) -> None:

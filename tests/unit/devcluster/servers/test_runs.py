@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from devcluster.errors import DevclusterError
-from devcluster.folders import runs_folder
+from devcluster.files import runs_folder
 from devcluster.servers.pids import start_mark
 from devcluster.servers.runs import Run, sweep
 

@@ -1,0 +1,28 @@
+"""Cache of programs: each folder is made once, by one process, and appears when it is complete."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from devcluster.files import cache_folder, locked
+from devcluster.programs.progress import Progress
+
+
+def cached(name: str, title: str, make: Callable[[Path, Progress], None]) -> Path:
+    """Return the folder `name` of the cache. Where it is not there, `make` fills a new one, and `title` is shown."""
+    folder = cache_folder() / name
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(exist_ok=True)
+    with Progress(title) as progress:
+        progress.detail = "waiting for another process that does the same"
+        with locked(folder.with_name(f"{folder.name}.lock")):
+            if not folder.exists():
+                with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as temporary:
+                    new = Path(temporary) / folder.name
+                    new.mkdir()
+                    make(new, progress)
+                    new.replace(folder)
+    return folder
