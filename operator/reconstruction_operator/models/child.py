@@ -1,8 +1,7 @@
-"""The process of an isolated model: `python -P -m reconstruction_operator.models.child <descriptor> <request file>`.
+"""Process of an isolated model: `python -P -m reconstruction_operator.models.child <descriptor> <request file>`.
 
-It is two processes. The first, the guard, stays small and alone in its thread: it notices that the task is gone or
-silent even while native code in the second holds the interpreter's lock, and then ends the whole process group. The
-second runs the model.
+It forks into two. The guard has a single thread and imports little. It notices a dead or silent worker even while native code
+in the other process holds the interpreter's lock; then it kills the process group. The other process runs the model.
 """
 
 from __future__ import annotations
@@ -20,24 +19,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator.models import exchange, registry
-from reconstruction_operator.models.exchange import Defect, Exit, Failure, Message, Progress, Request
+from reconstruction_operator.models.exchange import (
+    DefectMessage,
+    ExitMessage,
+    FailureMessage,
+    Message,
+    ProgressMessage,
+    RunRequest,
+)
 from reconstruction_operator.models.interface import ModelFailure, Step
 
-_LOOK_SECONDS = 0.1  # between two looks of the guard
-_REPORT_SECONDS = 0.1  # between two reports of the same step: more would tell nobody anything
+_POLL_SECONDS = 0.1  # how often the guard looks at its worker and its model
+_REPORT_SECONDS = 0.1  # rate limit within a step, for the pipe: decoding more would burden the worker
 _ORPHAN_SIGNAL_OPTION = 1  # PR_SET_PDEATHSIG of prctl(2)
-_PATIENCE_SECONDS = 5.0  # for a full pipe, with a message that counts
+_PATIENCE_SECONDS = 5.0  # how long a message that must arrive waits for a full pipe
 
 _KEEP_FIRST = ("zlib", "bz2", "lzma", "ssl", "sqlite3")
-"""Imported before any native library: pycolmap's own copies of these shadow the system's if it is loaded first, and then
-zlib aborts with "free(): invalid pointer"."""
+"""Imported before any native library. If pycolmap is loaded first, its own copies of these shadow the system's, and zlib aborts
+with "free(): invalid pointer"."""
 
 
 def main() -> None:
-    """Both processes start here. Never returns."""
+    """Fork into guard and model. Never returns."""
     messages = int(sys.argv[1])
     os.set_inheritable(messages, False)
-    request = Request.from_json(Path(sys.argv[2]).read_text())
+    request = RunRequest.from_json(Path(sys.argv[2]).read_text())
     guard = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -45,7 +51,7 @@ def main() -> None:
         try:
             code = _be_the_model(guard, messages, request)
         finally:
-            # Without atexit and static destructors: native libraries crash there after the work is done.
+            # Skips atexit and static destructors, in which native libraries crash after the work is done.
             with contextlib.suppress(OSError, ValueError):
                 sys.stderr.flush()
             os._exit(code)
@@ -56,20 +62,20 @@ def main() -> None:
 
 
 def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
-    """Waits for the end of the model, or of the task. Ends the process group, and itself with it."""
-    # SIGTERM goes to the group: it is the model's, and the guard stays to say how that ended.
+    """Wait for the end of the model or of the worker; then kill the process group, this process included."""
+    # SIGTERM goes to the whole group, and is meant for the model: the guard stays to report how that ended.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     silent = 0.0
     while silent < silence_seconds:
         before = time.monotonic()
-        readable, _, _ = select.select([0], [], [], _LOOK_SECONDS)
+        readable, _, _ = select.select([0], [], [], _POLL_SECONDS)
         if readable:
             if not os.read(0, 4096):
-                break  # the task is gone
+                break  # the worker is gone
             silent = 0.0
         else:
-            # A guard that was paused itself has not listened: only time in which it looked counts.
-            silent += min(time.monotonic() - before, 2 * _LOOK_SECONDS)
+            # If the guard itself was paused, that time does not count as silence.
+            silent += min(time.monotonic() - before, 2 * _POLL_SECONDS)
         ended, status = os.waitpid(model, os.WNOHANG)
         if ended:
             _send(messages, _exit_of(status), patient=True)
@@ -77,21 +83,21 @@ def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _exit_of(status: int) -> Exit:
+def _exit_of(status: int) -> ExitMessage:
     if os.WIFSIGNALED(status):
-        return Exit(code=None, signal=os.WTERMSIG(status))
-    return Exit(code=os.WEXITSTATUS(status), signal=None)
+        return ExitMessage(code=None, signal=os.WTERMSIG(status))
+    return ExitMessage(code=os.WEXITSTATUS(status), signal=None)
 
 
 # --- The model --------------------------------------------------------------------------------------------------------
 
 
-def _be_the_model(guard: int, messages: int, request: Request) -> int:
-    """Runs the model; the exit code is 0 if it ended by a message of any kind."""
+def _be_the_model(guard: int, messages: int, request: RunRequest) -> int:
+    """Run the model and send its outcome; returns the exit code."""
     _end_with(guard)
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # a descriptor is wanted, not a path
         os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)  # what libraries print belongs to the log
+    os.dup2(2, 1)  # what libraries print goes to the log
     for name in _KEEP_FIRST:
         __import__(name)
     _send(messages, _outcome(request, _reporter(messages)), patient=True)
@@ -99,29 +105,31 @@ def _be_the_model(guard: int, messages: int, request: Request) -> int:
 
 
 def _end_with(guard: int) -> None:
-    """The kernel ends this process when the guard ends. The guard has one thread only, as this needs."""
-    with contextlib.suppress(OSError, AttributeError):  # not on every kernel; the guard's own end is rare
+    """Have the kernel kill this process when the guard ends. That works because the guard has a single thread."""
+    with contextlib.suppress(OSError, AttributeError):  # not on every kernel; a guard rarely ends first
         ctypes.CDLL(None).prctl(_ORPHAN_SIGNAL_OPTION, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != guard:
         os._exit(1)
 
 
-def _outcome(request: Request, report: Callable[[Step, float, str], None]) -> Message:
+def _outcome(request: RunRequest, report: Callable[[Step, float, str], None]) -> Message:
     work = request.work
     try:
         return registry.find(request.model).run(
             work, lambda step, fraction, message="": report(step, fraction, message)
         )
     except ModelFailure as failure:
-        return Failure(failure.reason, failure.message)
+        return FailureMessage(failure.reason, failure.message)
     except MemoryError:
-        return Failure("OUT_OF_MEMORY", f"the model's memory was not enough for {len(work.photos)} photos")
+        return FailureMessage("OUT_OF_MEMORY", f"the model's memory was not enough for {len(work.photos)} photos")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return Failure("DISK_FULL", f"the disk was full: {error.strerror} ({error.filename or work.scratch_dir})")
-        return Defect(traceback.format_exc())
-    except Exception:  # noqa: BLE001  # a defect of the model; the task says so, with these lines
-        return Defect(traceback.format_exc())
+            return FailureMessage(
+                "DISK_FULL", f"the disk was full: {error.strerror} ({error.filename or work.scratch_dir})"
+            )
+        return DefectMessage(traceback.format_exc())
+    except Exception:  # noqa: BLE001  # a defect of the model; the worker reports the traceback
+        return DefectMessage(traceback.format_exc())
 
 
 def _reporter(messages: int) -> Callable[[Step, float, str], None]:
@@ -134,13 +142,13 @@ def _reporter(messages: int) -> Callable[[Step, float, str], None]:
         if step == known and fraction < 1.0 and now - at < _REPORT_SECONDS:
             return
         newest = (step, now)
-        _send(messages, Progress(step, float(fraction), message), patient=False)
+        _send(messages, ProgressMessage(step, float(fraction), message), patient=False)
 
     return report
 
 
 def _send(descriptor: int, message: Message, *, patient: bool) -> None:
-    """Writes a line. If the task does not read, an impatient one is dropped: a report never holds up the model."""
+    """Write a line. If the worker does not read, an impatient one is dropped: progress never delays the model."""
     line = exchange.encode(message)
     deadline = time.monotonic() + (_PATIENCE_SECONDS if patient else 0.0)
     while line:
@@ -148,10 +156,10 @@ def _send(descriptor: int, message: Message, *, patient: bool) -> None:
         if not writable:
             return
         try:
-            # A pipe that select calls writable takes this much without blocking, and in one piece.
+            # A pipe that select calls writable takes this much at once, without blocking.
             written = os.write(descriptor, line[: select.PIPE_BUF])
         except BrokenPipeError:
-            return  # the task is gone, and the guard about to notice
+            return  # the worker is gone, as the guard will notice
         line = line[written:]
         deadline = max(deadline, time.monotonic() + _PATIENCE_SECONDS)  # never half a line
 

@@ -1,4 +1,4 @@
-"""A cube as a GLB mesh and as PNG pictures, written by hand: the placeholder must run without any library."""
+"""Drawing of a cube, as a GLB mesh and as PNG pictures, without any library: the placeholder must run everywhere."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What a task and the process of an isolated model say to each other.
+"""Messages between a worker and the process of an isolated model.
 
-    task -> process   a file of JSON (`Request`); then, on its stdin, one byte a second: "I am alive"
-    process -> task   lines of JSON (`Message`) on a file descriptor of their own: native libraries print to stdout
+    worker -> process   a JSON file (`RunRequest`); then one byte a second on stdin, as a sign of life
+    process -> worker   lines of JSON (`Message`) on a file descriptor of their own: native libraries print to stdout
 
-The process may be hurt in any way by native code, so a line that is not understood is None, never an error.
+Native code can damage the process in any way, so `decode` returns None for a malformed line and never raises.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _MAX_TEXT_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One run of the model of that name."""
+class RunRequest:
+    """Request to run the model of that name."""
 
     model: str
     work: Work
-    silence_seconds: float  # without a sign of life of the task: the process ends itself
+    silence_seconds: float  # without a sign of life from the worker, after which the process ends itself
 
     def to_json(self) -> str:
-        """JSON."""
+        """The request as a JSON text."""
         work = self.work
         document = {
             "model": self.model,
@@ -45,8 +45,8 @@ class Request:
         return json.dumps(document)
 
     @classmethod
-    def from_json(cls, text: str) -> Request:
-        """The request of that text, which `to_json` of the same version has made."""
+    def from_json(cls, text: str) -> RunRequest:
+        """The request in a text that `to_json` of the same version has made."""
         document = json.loads(text)
         work = Work(
             photos=tuple(Photo(Path(path), width, height, size) for path, width, height, size in document["photos"]),
@@ -59,8 +59,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """A call of `Report`."""
+class ProgressMessage:
+    """The model called `Report`."""
 
     step: Step
     fraction: float
@@ -68,52 +68,52 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """The model raised `ModelFailure`, or ran out of memory or disk in a way that Python noticed."""
+class FailureMessage:
+    """The model raised `ModelFailure`, or Python ran out of memory or disk."""
 
     reason: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Defect:
-    """The model raised anything else."""
+class DefectMessage:
+    """The model raised any other exception; `text` is the traceback."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Exit:
-    """The process of the model has ended; exactly one of both is not None."""
+class ExitMessage:
+    """The model's process has ended, with an exit code or by a signal; the other one is None."""
 
     code: int | None
     signal: int | None
 
 
-Message = Progress | Result | Failure | Defect | Exit
+Message = ProgressMessage | Result | FailureMessage | DefectMessage | ExitMessage
 
 
 def encode(message: Message) -> bytes:
-    """One line."""
+    """The message as one line, with its newline."""
     document: dict[str, Any]
     match message:
-        case Progress(step, fraction, text):
+        case ProgressMessage(step, fraction, text):
             document = {"kind": "progress", "step": int(step), "fraction": fraction, "message": text[:_MAX_TEXT_CHARS]}
         case Result(quality, simulated):
             kept = dict(list(quality.items())[:MAX_QUALITY_ITEMS])
             document = {"kind": "result", "quality": {str(name): _plain(kept[name]) for name in kept}}
             document["simulated"] = simulated
-        case Failure(reason, text):
+        case FailureMessage(reason, text):
             document = {"kind": "failure", "reason": reason, "message": text[:_MAX_TEXT_CHARS]}
-        case Defect(text):
+        case DefectMessage(text):
             document = {"kind": "defect", "text": text[-_MAX_TEXT_CHARS:]}
-        case Exit(code, signal):
+        case ExitMessage(code, signal):
             document = {"kind": "exit", "code": code, "signal": signal}
     return json.dumps(document).encode() + b"\n"
 
 
 def decode(line: bytes) -> Message | None:
-    """The message of that line, or None if it is none."""
+    """The message in that line; None if it is malformed."""
     try:
         document = json.loads(line)
         return _decode(document) if isinstance(document, Mapping) else None
@@ -127,22 +127,22 @@ def _decode(document: Mapping[str, Any]) -> Message | None:
             fraction = float(document["fraction"])
             if not math.isfinite(fraction):
                 return None
-            return Progress(Step(document["step"]), fraction, str(document["message"])[:_MAX_TEXT_CHARS])
+            return ProgressMessage(Step(document["step"]), fraction, str(document["message"])[:_MAX_TEXT_CHARS])
         case "result":
             quality = {str(name): _plain(value) for name, value in dict(document["quality"]).items()}
             return Result(quality=quality, simulated=document["simulated"] is True)
         case "failure":
-            return Failure(str(document["reason"]), str(document["message"]))
+            return FailureMessage(str(document["reason"]), str(document["message"]))
         case "defect":
-            return Defect(str(document["text"]))
+            return DefectMessage(str(document["text"]))
         case "exit":
             code, signal = document["code"], document["signal"]
-            return Exit(None if code is None else int(code), None if signal is None else int(signal))
+            return ExitMessage(None if code is None else int(code), None if signal is None else int(signal))
     return None
 
 
 def _plain(value: object) -> int | float | str:
-    """A number or a text: a model may put numpy's numbers into its quality."""
+    """The value as a number or a text: a model's quality may hold numpy's numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         item = getattr(value, "item", None)
         value = item() if callable(item) else value

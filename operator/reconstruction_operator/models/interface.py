@@ -1,7 +1,7 @@
-"""What a model is given, what it must give back, and how it says that it cannot.
+"""Model interface: what a model gets, what it returns, and how it fails.
 
-This is the whole seam between the task and a model. A model never looks at Redis, Celery or Kubernetes; it works in
-the folders that it is given, reports how far it is, and raises `ModelFailure` with one of the documented reasons.
+Nothing else connects a worker and a model. A model does not use Redis, Celery or Kubernetes. It works in the folders that it
+gets, reports its progress, and raises `ModelFailure` with one of the documented reasons.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-"""What photos may be, as Pillow calls it. A model names them when it opens one: Pillow would ask its other readers, too, and
-one file can be a picture of two kinds, of which the task has checked the first alone."""
+"""Formats of photos, in Pillow's names. A model passes them to `Image.open`: one file can be a valid picture of two formats, and
+the worker has checked only these."""
 
 
 class Step(enum.IntEnum):
-    """The six steps of every job, in order. The task itself does LOAD and FINALIZE; the model does what is between."""
+    """The six steps of every job, in order. The worker does LOAD and FINALIZE, the model those between."""
 
     LOAD = 1
     PREPROCESS = 2
@@ -30,7 +30,7 @@ class Step(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One checked photo: it was decoded once, and lies in the job's own input folder."""
+    """One checked photo: decoded once, in a folder of the run's own."""
 
     path: Path
     width: int  # px, after EXIF orientation
@@ -40,7 +40,7 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One run of a model. All folders exist; `output_dir` is empty, `scratch_dir` is deleted afterwards."""
+    """Input of one run. Both folders exist; `output_dir` is empty, `scratch_dir` is deleted after the run."""
 
     photos: tuple[Photo, ...]
     scratch_dir: Path
@@ -51,14 +51,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run gave. `quality` holds a few numbers for the status (at most 16), such as registered photos and faces."""
+    """Result of one run. `quality` holds at most 16 values for the status, such as registered photos and faces."""
 
     quality: Mapping[str, int | float | str] = field(default_factory=dict)
     simulated: bool = False
 
 
-class ModelFailure(Exception):  # noqa: N818  # a failure of the job, which is an expected end and not an error of the code
-    """A run cannot give a mesh. `reason` is one of the reasons in `api.outcomes`; `message` has numbers and advice."""
+class ModelFailure(Exception):  # noqa: N818  # an expected end of a job, not an error of the code
+    """The run cannot produce a mesh. `reason` is one of `contract.outcomes`; `message` has numbers and advice."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(f"{reason}: {message}")
@@ -67,10 +67,10 @@ class ModelFailure(Exception):  # noqa: N818  # a failure of the job, which is a
 
 
 class Report(Protocol):
-    """Says how far a run is. Never blocks for long; raises (whatever the caller chose) when the run must stop."""
+    """Reports progress. Never blocks for long; raises an exception of the caller's choice when the run has to stop."""
 
     def __call__(self, step: Step, fraction: float, message: str = "") -> None:
-        """`fraction` of `step` is done, 0.0 to 1.0; `message` is short and for people ("depth map 4/12")."""
+        """`fraction` of `step` is done, 0.0 to 1.0; `message` is short and for users ("depth map 4/12")."""
 
 
 @runtime_checkable
@@ -81,19 +81,19 @@ class Model(Protocol):
     """The value of `spec.modelType`, and the name of the entry point."""
 
     isolated: ClassVar[bool]
-    """True: runs in a child process of its own (native code that may crash, hang or eat memory)."""
+    """Whether the model runs in a child process: for native code that may crash, hang or use too much memory."""
 
     step_shares: ClassVar[Mapping[Step, float]]
-    """Typical share of each step in the whole run's time, summing to 1: the ETA rests on it."""
+    """Typical share of each step in the run's time, for the ETA; they sum to 1."""
 
     min_photos: ClassVar[int]
     max_photos: ClassVar[int]
 
     def unavailable(self) -> str | None:
-        """Why the model cannot run on this machine (what to install), or None if it can. Cheap: imports nothing big."""
+        """Why the model cannot run on this machine (what to install); None if it can. Cheap: imports nothing big."""
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        """Parameters with all defaults filled in.
+        """The parameters with all defaults filled in.
 
         Raises:
             ModelFailure: INVALID_PARAMETERS, naming the parameter, what was given and what is allowed.
@@ -101,7 +101,7 @@ class Model(Protocol):
         """
 
     def run(self, work: Work, report: Report) -> Result:
-        """Writes the mesh (`model.glb`, perhaps `model_textured.glb`) and at least two `preview_*.png` to `output_dir`.
+        """Write the mesh (`model.glb`, perhaps `model_textured.glb`) and at least two `preview_*.png` to `output_dir`.
 
         Raises:
             ModelFailure: with one of the documented reasons.

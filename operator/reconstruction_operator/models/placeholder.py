@@ -1,6 +1,6 @@
-"""The simulation: the six steps and files of every job, without photos and without any reconstruction.
+"""Placeholder model: simulates the six steps and the files of a job, without photos and without a reconstruction.
 
-The task paces a simulated run (it does the first and the last step itself), so there is no waiting here.
+It does not wait: the worker paces simulated runs, since it does the first and the last step itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PREVIEW_PIXELS = 256
 
 
 class PlaceholderModel:
-    """Takes the parameter `stepSeconds` (0 to 3600, default: the worker's setting) and any others, which it ignores."""
+    """Takes the parameter `stepSeconds` (0 to 3600, default: the worker's setting); ignores all others."""
 
     name: ClassVar[str] = "placeholder"
     isolated: ClassVar[bool] = False
@@ -30,7 +30,7 @@ class PlaceholderModel:
     max_photos: ClassVar[int] = 0
 
     def unavailable(self) -> str | None:
-        """None: it always runs."""
+        """Always None: it runs everywhere."""
         return None
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
@@ -51,7 +51,7 @@ class PlaceholderModel:
         return {"stepSeconds": float(seconds)}
 
     def run(self, work: Work, report: Report) -> Result:
-        """Writes `model.glb` (a cube), two previews and `SIMULATED.txt`."""
+        """Write `model.glb` (a cube), two previews and `SIMULATED.txt`."""
         report(Step.PREPROCESS, 1.0)
         report(Step.RECONSTRUCT, 1.0)
         report(Step.POSTPROCESS, 1.0)

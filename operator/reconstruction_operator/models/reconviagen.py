@@ -1,6 +1,6 @@
-"""ReconViaGen (github.com/GAP-LAB-CUHK-SZ/ReconViaGen), where its packages, its weights and a GPU are installed.
+"""ReconViaGen model (github.com/GAP-LAB-CUHK-SZ/ReconViaGen): runs where its packages, its weights and a GPU are available.
 
-It makes up what no photo shows: the result's quality says `generative`. Nothing here imports it before a run starts.
+It invents what no photo shows, so the result's quality has `generative`. Its packages are imported only when a run starts.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class ReconViaGenModel:
     max_photos: ClassVar[int] = 32  # 16 need 18 GB of GPU memory
 
     def unavailable(self) -> str | None:
-        """The missing packages, and where to get them."""
+        """Names the missing packages, and where to get them."""
         missing = [name for name in _MODULES if importlib.util.find_spec(name) is None]
         if not missing:
             return None
         return f"missing Python modules: {', '.join(missing)} (see github.com/GAP-LAB-CUHK-SZ/ReconViaGen; needs a GPU)"
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        """`seed`, filled in.
+        """The seed, or its default.
 
         Raises:
             ModelFailure: INVALID_PARAMETERS.
@@ -67,13 +67,13 @@ class ReconViaGenModel:
         return {"seed": seed}
 
     def run(self, work: Work, report: Report) -> Result:
-        """Writes `model.glb` and the previews.
+        """Write `model.glb` and the previews.
 
         Raises:
             ModelFailure: BACKEND_UNAVAILABLE without a GPU, OUT_OF_MEMORY if the GPU's is not enough.
 
         """
-        os.environ.setdefault("SPCONV_ALGO", "native")  # read on import; the other choice runs a benchmark first
+        os.environ.setdefault("SPCONV_ALGO", "native")  # read on import; the default runs a benchmark first
         torch = importlib.import_module("torch")
         if not torch.cuda.is_available():
             raise ModelFailure("BACKEND_UNAVAILABLE", "reconviagen needs a CUDA GPU, and this worker sees none")

@@ -1,4 +1,4 @@
-"""Which models there are: the entry points of one group, so that another package adds its own without a change here."""
+"""Model registry: the entry points of one group, so that other packages can add models without a change here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GROUP = "reconstruction_operator.models"
 
 
 class UnknownModelError(ModelFailure):
-    """Nobody registered a model of that name. Never simulated: it may be a typing mistake."""
+    """No model of that name is registered. Never simulated: the name may be a typing mistake."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(
@@ -19,14 +19,14 @@ class UnknownModelError(ModelFailure):
 
 
 class UnavailableModelError(ModelFailure):
-    """The model is registered, and cannot run on this machine."""
+    """The model is registered but cannot run on this machine."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__("BACKEND_UNAVAILABLE", f"model {name} cannot run on this worker: {why}")
 
 
 def known() -> tuple[str, ...]:
-    """Names of all registered models, whether they can run here or not."""
+    """Names of all registered models, also of those that cannot run here."""
     return tuple(sorted(_entries()))
 
 
@@ -40,7 +40,7 @@ def find(name: str) -> Model:
 
     Raises:
         UnknownModelError: no such name.
-        UnavailableModelError: its package cannot be imported, or it says itself why it cannot run.
+        UnavailableModelError: its package cannot be imported, or the model reports why it cannot run.
 
     """
     entry = _entries().get(name)
@@ -60,7 +60,7 @@ def _entries() -> dict[str, EntryPoint]:
 def _load(entry: EntryPoint) -> Model:
     try:
         model = entry.load()()
-    except Exception as error:  # whatever a foreign package does when it is imported, it must not stop the worker
+    except Exception as error:  # another package may raise anything on import, which must not stop the worker
         raise UnavailableModelError(entry.name, f"{entry.value} cannot be loaded: {error!r:.300}") from error
     if not isinstance(model, Model):
         raise UnavailableModelError(entry.name, f"{entry.value} is not a model: parts of the interface are missing")

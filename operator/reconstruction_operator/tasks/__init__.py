@@ -1,1 +1,1 @@
-"""The Celery task: claim, steps, progress, stop, publish."""
+"""The Celery tasks: Celery in, Celery out. `worker` does the work."""

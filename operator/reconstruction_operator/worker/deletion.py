@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles import notes
 from reconstruction_operator.jobfiles.layout import JobFolder
-from reconstruction_operator.services import file_handler
+from reconstruction_operator.services import file_handler, job_manager
+from reconstruction_operator.state import calls, stored, worker_calls
 from reconstruction_operator.transfer import delivery
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.worker.attempt.interruption import call_within
@@ -14,6 +18,22 @@ from reconstruction_operator.worker.attempt.interruption import call_within
 logger = logging.getLogger(__name__)
 
 DELETE_SECONDS = 60.0
+
+
+def clean_up(job_id: str) -> bool | None:
+    """Delete the files of a job that is over, and record that; returns whether there were any. None: Redis has lost the job.
+
+    Raises:
+        OSError, OvertakenError: as `delete`.
+        RedisError: Redis did not answer.
+
+    """
+    cancelled = _is_cancelled(job_id)
+    if cancelled is None:
+        return None
+    existed = delete(job_id, cancelled=cancelled)
+    calls.run(job_manager.get_redis_client(), worker_calls.mark_cleaned(Keys(), job_id))
+    return existed
 
 
 def delete(job_id: str, *, cancelled: bool) -> bool:
@@ -42,3 +62,25 @@ def _delete(folder: JobFolder, *, cancelled: bool) -> bool:
         except StorageError as error:  # the settings have changed since it was delivered
             logger.warning("what was delivered of job %s may not be deleted: %s", folder.job_id, error)
     return file_handler.delete_job_files(folder.job_id)
+
+
+def _is_cancelled(job_id: str) -> bool | None:
+    """Whether the cancel flag is set or the newest attempt ended as Cancelled; None: there is no record.
+
+    The operator keeps the flag until the files are deleted. After Redis lost its data, the operator sets the flag before it puts
+    the record back: so no record means that the flag proves nothing.
+    """
+    keys, attempt = Keys(), 1
+    while True:
+        names = keys.record(job_id), keys.end(str(TaskId(job_id, attempt))), keys.cancel(job_id)
+        with job_manager.get_redis_client().pipeline(transaction=True) as snapshot:
+            for name in names:
+                snapshot.get(name)
+            texts = snapshot.execute(raise_on_error=False)  # an error, as of a key of another type, counts as absent
+        record = stored.load(names[0], texts[0], stored.parse_record)
+        if record is None:
+            return None
+        if record.attempt == attempt:
+            end = stored.load(names[1], texts[1], stored.parse_end)
+            return texts[2] is not None or (end is not None and end.outcome is Outcome.CANCELLED)
+        attempt = record.attempt

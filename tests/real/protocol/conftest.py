@@ -13,7 +13,7 @@ from reconstruction_operator import disk
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls
 from reconstruction_operator.worker import deletion
-from reconstruction_operator.worker.attempt import driver, ending
+from reconstruction_operator.worker.attempt import ending, run
 
 from tests.real.protocol import world
 from tests.real.protocol.fibers import Fiber
@@ -59,9 +59,9 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     configure(monkeypatch, REDIS_STATE_DB=redis_state_url, ALIVE_TTL_SECONDS=3_600.0, WORKER_TTL_SECONDS=3_600.0)
     monkeypatch.setattr(calls, "run", calls.run)
     monkeypatch.setattr(calls, "arun", calls.arun)
-    monkeypatch.setattr(driver, "choose", world.choose)
-    monkeypatch.setattr(driver, "call_interruptibly", _at_once)
-    for module in (driver, deletion):
+    monkeypatch.setattr(run, "choose", world.choose)
+    monkeypatch.setattr(run, "call_interruptibly", _at_once)
+    for module in (run, deletion):
         monkeypatch.setattr(module, "call_within", lambda _, function: function())
     for name in ("_FIRST_PAUSE_SECONDS", "_LAST_PAUSE_SECONDS", "_FORGOTTEN_SECONDS"):
         monkeypatch.setattr(ending, name, 0.0)

@@ -20,10 +20,11 @@ from reconstruction_operator.models.interface import ModelFailure, Report, Resul
 from reconstruction_operator.planning.types import Job, Observation
 from reconstruction_operator.state.replies import BeatReply, ClaimVerdict
 from reconstruction_operator.tasks import cleanup
-from reconstruction_operator.tasks.reconstruction import carry_out
-from reconstruction_operator.worker.attempt.driver import Attempt, Order
+from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.driver import carry_out
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.ownership import Ownership
+from reconstruction_operator.worker.attempt.progress import ProgressSender
 from reconstruction_operator.worker.model.selection import Choice
 
 from tests.real.protocol.fibers import Fiber
@@ -178,9 +179,10 @@ class Run:
             output_uri=self._output_uri,
             parameters={"token": self.token, "fails": self._fails},
         )
-        order = Order(self.message.job, self.message.task, "plain", envelope, self.ownership.worker)
-        attempt = Attempt(order, self.heartbeat, lambda *_: None)
-        self.end, _ = carry_out(order, attempt, self.ownership, self.heartbeat, patience_seconds=PATIENCE_SECONDS)
+        assignment = Assignment(self.message.job, self.message.task, "plain", envelope, self.ownership.worker)
+        unsent = ProgressSender(lambda _: None, flush_seconds=0.0)  # not started
+        conclusion = carry_out(assignment, self.ownership, self.heartbeat, unsent, patience_seconds=PATIENCE_SECONDS)
+        self.end = conclusion.end
 
 
 @dataclass

@@ -7,19 +7,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 from reconstruction_operator.models import exchange
-from reconstruction_operator.models.exchange import Defect, Exit, Failure, Message, Progress, Request
+from reconstruction_operator.models.exchange import (
+    DefectMessage,
+    ExitMessage,
+    FailureMessage,
+    Message,
+    ProgressMessage,
+    RunRequest,
+)
 from reconstruction_operator.models.interface import Photo, Result, Step, Work
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        Progress(Step.RECONSTRUCT, 0.25, "depth map 3/12"),
+        ProgressMessage(Step.RECONSTRUCT, 0.25, "depth map 3/12"),
         Result(quality={"faces": 12, "error": 0.5, "note": "ok"}, simulated=True),
-        Failure("LOW_TEXTURE", "3 of 9"),
-        Defect("TypeError: …"),
-        Exit(code=3, signal=None),
-        Exit(code=None, signal=11),
+        FailureMessage("LOW_TEXTURE", "3 of 9"),
+        DefectMessage("TypeError: …"),
+        ExitMessage(code=3, signal=None),
+        ExitMessage(code=None, signal=11),
     ],
     ids=lambda one: type(one).__name__,
 )
@@ -63,5 +70,5 @@ def test_numbers_of_other_kinds_become_plain_ones() -> None:
 
 def test_a_request_survives_the_way() -> None:
     work = Work((Photo(Path("/j/a.jpg"), 640, 480, 9),), Path("/j/s"), Path("/j/o"), {"quality": "fast"}, 2)
-    request = Request("photogrammetry", work, 10.0)
-    assert Request.from_json(request.to_json()) == request
+    request = RunRequest("photogrammetry", work, 10.0)
+    assert RunRequest.from_json(request.to_json()) == request

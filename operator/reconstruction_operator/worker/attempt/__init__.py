@@ -1,1 +1,1 @@
-"""One attempt of a job, from claim to end."""
+"""One attempt of a job, from claim to end. `driver` is the way in."""

@@ -1,4 +1,4 @@
-"""What a failed run is called, and what is said of it."""
+"""Failures: the reason and message that a failed run reports, whatever exception ended it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ReconstructionFailedError(Exception):
-    """What the Celery result of a failed job holds: both arguments are plain text."""
+    """A failed job's Celery result. Both arguments are plain text, so that they survive JSON."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(reason, message)
@@ -36,7 +36,7 @@ class ReconstructionFailedError(Exception):
 
 
 def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
-    """The reason and the message of `error`, which ended a run in `folder`. What nobody expected is logged in full."""
+    """Translate `error`, which ended a run in `folder`. Unexpected exceptions are also logged with their traceback."""
     match error:
         case ReconstructionFailedError():
             return error
@@ -50,7 +50,7 @@ def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
             logger.error("the worker may not write where it has to: %s", error)
             return _failure("WORKER_ERROR", f"the worker may not use {error.filename or folder}: {error.strerror}")
         case _:
-            logger.error("the run failed in a way that nobody expected", exc_info=error)
+            logger.error("the run failed by an unexpected error", exc_info=error)
             return _failure("WORKER_ERROR", f"{type(error).__name__}: {error}")
 
 

@@ -1,4 +1,4 @@
-"""A thread that says "this run is alive", and hears meanwhile what is wanted of it."""
+"""Heartbeat: a thread that keeps an attempt's claim alive, and learns from Redis whether the run has to end."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
-from reconstruction_operator.worker.attempt import measuring
-from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, Kind
+from reconstruction_operator.telemetry import relay, worker_metrics
+from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, InterruptionKind
 
 logger = logging.getLogger(__name__)
 
-_JOIN_SECONDS = 10.0  # an answer of Redis that is under way
+_JOIN_SECONDS = 10.0  # for an answer of Redis that is under way
 
 
 class Heartbeat:
-    """Beats inside a `with` block. Only its own thread talks to Redis; asking it costs nothing and never blocks.
+    """Beats inside a `with` block. Only its own thread calls Redis; `check` and `interruption` never block.
 
-    `beat` and `cancelled` are called every `every_seconds`, half of that apart: seeing a cancel must take well under a
+    `beat` and `cancelled` are called every `every_seconds`, half of that apart: a cancel has to be seen in well under a
     second, since stopping native code can take another.
     """
 
@@ -65,10 +65,15 @@ class Heartbeat:
 
     @property
     def interruption(self) -> Interruption | None:
-        """What is wanted of the run; None: that it goes on."""
+        """Why the run has to end; None: it goes on."""
         if self._interruption is None and self._drain_deadline is not None and time.monotonic() >= self._drain_deadline:
-            return Interruption(Kind.DRAINED)
+            return Interruption(InterruptionKind.DRAINED)
         return self._interruption
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether the attempt belongs to another run."""
+        return self._interruption is not None and self._interruption.kind is InterruptionKind.OVERTAKEN
 
     @property
     def redis_is_away(self) -> bool:
@@ -76,13 +81,13 @@ class Heartbeat:
         return self._away_since is not None
 
     def check(self) -> None:
-        """Raises InterruptedRunError if the run must end."""
+        """Raises InterruptedRunError if the run has to end."""
         interruption = self.interruption
         if interruption is not None:
             raise InterruptedRunError(interruption)
 
     def wait(self, seconds: float) -> None:
-        """Waits; raises InterruptedRunError at once when the run must end."""
+        """Wait; raises InterruptedRunError as soon as the run has to end."""
         deadline = time.monotonic() + seconds
         with self._heard:
             while True:
@@ -94,14 +99,21 @@ class Heartbeat:
                 self._heard.wait(left if drain is None else min(left, max(0.0, drain - time.monotonic())))
 
     def hear_cancel(self) -> None:
-        """Somebody else saw that the cancel is confirmed."""
-        self._interrupt(Interruption(Kind.CANCELLED))
+        """Take over from another part of the worker that the cancel is confirmed."""
+        self._interrupt(Interruption(InterruptionKind.CANCELLED))
 
     def ask_now(self) -> BeatReply:
-        """A beat out of turn; raises RedisError without Redis."""
+        """Beat at once, in the caller's thread; raises RedisError or ProtocolError without an answer."""
         reply = self._beat()
         self._hear(reply)
         return reply
+
+    def confirm(self) -> bool:
+        """Beat at once; returns whether Redis confirms that this run still has the attempt. Without an answer: False."""
+        try:
+            return self.ask_now().owned
+        except (RedisError, ProtocolError):
+            return False
 
     def _run(self) -> None:
         flag_alone = True  # the claim was the first beat
@@ -112,46 +124,46 @@ class Heartbeat:
                         self.hear_cancel()
                 else:
                     self._hear(self._beat())
-                self._say_that_redis_is_back()
+                self._log_return()
             except (RedisError, ProtocolError) as error:
-                self._say_that_redis_is_away(error)
+                self._log_outage(error)
             except Exception:
                 logger.exception("the heartbeat failed; it goes on")
             flag_alone = not flag_alone
 
     def _hear(self, reply: BeatReply) -> None:
         if reply.drain_at is not None and self._drain_deadline is None:
-            # Redis's clock and ours may differ: never more than the setting, however late ours is.
+            # The clocks of Redis and this machine may differ: never wait longer than the setting.
             left = (reply.drain_at - datetime.now(UTC)).total_seconds()
             self._drain_deadline = time.monotonic() + min(max(left, 0.0), self._drain_seconds)
             with self._heard:
                 self._heard.notify_all()
         if not reply.owned:
-            self._interrupt(Interruption(Kind.OVERTAKEN))
+            self._interrupt(Interruption(InterruptionKind.OVERTAKEN))
         elif reply.cancelled:
             self.hear_cancel()
         elif reply.stop is not None:
-            self._interrupt(Interruption(Kind.STOPPED, reply.stop))
+            self._interrupt(Interruption(InterruptionKind.STOPPED, reply.stop))
 
     def _interrupt(self, interruption: Interruption) -> None:
         with self._heard:
             now = self._interruption
-            # The first wish stands, but for two: a cancel beats a stop, and who was overtaken has nothing to say.
+            # The first interruption wins, except: CANCELLED overrides STOPPED, OVERTAKEN overrides all.
             if (
                 now is None
-                or interruption.kind is Kind.OVERTAKEN
-                or (interruption.kind is Kind.CANCELLED and now.kind is not Kind.OVERTAKEN)
+                or interruption.kind is InterruptionKind.OVERTAKEN
+                or (interruption.kind is InterruptionKind.CANCELLED and not self.overtaken)
             ):
                 self._interruption = interruption
             self._heard.notify_all()
 
-    def _say_that_redis_is_away(self, error: Exception) -> None:
-        measuring.heartbeat_failed()
+    def _log_outage(self, error: Exception) -> None:
+        relay.report(worker_metrics.HEARTBEAT_FAILURES, 1)
         if self._away_since is None:
             self._away_since = time.monotonic()
             logger.warning("Redis does not answer; the run goes on without it: %s", error)
 
-    def _say_that_redis_is_back(self) -> None:
+    def _log_return(self) -> None:
         if self._away_since is not None:
             logger.warning("Redis answers again after %.0f s", time.monotonic() - self._away_since)
             self._away_since = None

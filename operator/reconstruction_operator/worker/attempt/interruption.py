@@ -1,4 +1,4 @@
-"""Why a run is given up from outside, and how that reaches code deep in a step."""
+"""Interruption: why a run has to end early, and how that reaches code deep in a step."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from reconstruction_operator.contract.outcomes import StopReason
 
 T = TypeVar("T")
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
-class Kind(enum.Enum):
-    """What somebody wants of a run that is not done."""
+class InterruptionKind(enum.Enum):
+    """Why a run that is not done has to end."""
 
-    CANCELLED = "cancelled"  # confirmed: delete everything
-    OVERTAKEN = "overtaken"  # the attempt belongs to somebody else: publish nothing, say nothing
+    CANCELLED = "cancelled"  # the cancel is confirmed: delete all files of the job
+    OVERTAKEN = "overtaken"  # the attempt belongs to another run: publish and record nothing
     STOPPED = "stopped"  # by the operator, with a reason
     DRAINED = "drained"  # this worker shuts down
 
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """One such wish. `reason` is there for STOPPED alone."""
+    """One interruption. Only STOPPED has a `reason`."""
 
-    kind: Kind
+    kind: InterruptionKind
     reason: StopReason | None = None
 
 
 class InterruptedRunError(Exception):
-    """Raised inside a run that is to end."""
+    """Raised inside a run that has to end."""
 
     def __init__(self, interruption: Interruption) -> None:
         super().__init__(interruption.kind.value)
@@ -43,10 +43,10 @@ class InterruptedRunError(Exception):
 
 
 def call_within(seconds: float, function: Callable[[], T]) -> T:
-    """The result of `function`, which is left behind after so many seconds.
+    """The result of `function`, which is left behind in its thread after `seconds`.
 
     Raises:
-        TimeoutError: it is.
+        TimeoutError: it was left behind.
 
     """
     deadline = time.monotonic() + seconds
@@ -59,11 +59,11 @@ def call_within(seconds: float, function: Callable[[], T]) -> T:
 
 
 def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> T:
-    """The result of `function`, or whatever `check` raises while it runs.
+    """The result of `function`, or the exception that `check` raises while it runs.
 
-    The function runs in a thread of its own, since a read from a slow server or a dead NFS mount cannot be interrupted.
-    After an interruption it is left behind: it has to call `check` itself now and then, and it works in a folder that is
-    deleted under it.
+    `function` gets a thread of its own, since a read from a slow server or a dead NFS mount cannot be interrupted. After an
+    interruption the thread is left behind. So `function` has to call `check` itself now and then, and has to bear that its
+    folder is deleted while it works.
     """
     outcome: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
@@ -76,7 +76,7 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
     threading.Thread(target=run, name="interruptible", daemon=True).start()
     while True:
         try:
-            result, error = outcome.get(timeout=_LOOK_SECONDS)
+            result, error = outcome.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             check()
             continue

@@ -1,4 +1,4 @@
-"""The photos of a job: fetched into the attempt's folder, each decoded once."""
+"""Loading photos: fetch them into the run's workspace, check and decode each once."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from reconstruction_operator.transfer.limits import Limits
 _FETCH_SHARE = 0.5  # of the step; the rest is for decoding
 
 Advance = Callable[[float, str], None]
-"""Takes the fraction that is done and a short message; raises when the run must end."""
+"""Takes the fraction that is done and a short message; raises when the run has to end."""
 
 
 def load_photos(
     job_id: str, envelope: Envelope | None, *, model: Model, workspace: Workspace, limits: Limits, advance: Advance
 ) -> tuple[Photo, ...]:
-    """The checked photos of the message's input, or of the job's own input folder for a bare `delay()`.
+    """The checked photos of the envelope's input; without an envelope, of the job's own input folder.
 
     Raises:
-        StorageError: with any reason of an input.
+        StorageError: the input cannot be used; its reason says why.
 
     """
 

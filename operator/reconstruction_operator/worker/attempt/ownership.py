@@ -1,4 +1,4 @@
-"""One delivery's right to an attempt: the protocol's calls with everything filled in."""
+"""Ownership of an attempt: one delivery's calls to the protocol, with its names and token filled in."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishReply
 
-LIFE: Final = uuid.uuid4().hex  # of this worker process; made before its pool forks, so that all of the pool share it
+LIFE: Final = uuid.uuid4().hex  # one for the worker: made before its pool forks, and so shared by the pool
 
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """`attempt` is None for a bare `delay()`, which has no record. Each method raises RedisError without Redis."""
+    """One delivery. `attempt` is None for a bare task, which has no record. Each method raises RedisError without Redis."""
 
     job_id: str
     task_id: str
     attempt: int | None
-    token: str  # of this delivery, never used before
+    token: str  # random for each delivery
     worker: str
     keys: Keys = field(default_factory=Keys)
 
     def claim(self) -> ClaimReply:
-        """Take the attempt."""
+        """Claim the attempt for this delivery."""
         call = worker_calls.claim(
             self.keys,
             task_id=self.task_id,
@@ -39,7 +39,7 @@ class Ownership:
         return calls.run(job_manager.get_redis_client(), call)
 
     def beat(self) -> BeatReply:
-        """Say that the run is alive, and hear what is wanted of it."""
+        """Keep the claim alive; the reply says whether the run may go on."""
         call = worker_calls.beat(
             self.keys,
             task_id=self.task_id,
@@ -52,11 +52,11 @@ class Ownership:
         return calls.run(job_manager.get_redis_client(), call)
 
     def cancelled(self) -> bool:
-        """Whether the job's cancel is confirmed: cheaper than a beat."""
+        """Whether the job's cancel is confirmed. Cheaper than a beat."""
         return bool(job_manager.get_redis_client().exists(self.keys.cancel(self.job_id)))
 
     def finish(self, end: End) -> FinishReply:
-        """Have that end recorded."""
+        """Record `end`, unless another end counts."""
         call = worker_calls.finish(
             self.keys,
             task_id=self.task_id,

@@ -1,4 +1,4 @@
-"""Progress on its way to Celery's result backend: through a thread, so that a slow Redis never holds up a run."""
+"""Progress sender: a thread that sends progress to Celery's result backend, so that a slow Redis never delays a run."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from typing import Any, Self
 logger = logging.getLogger(__name__)
 
 Meta = Mapping[str, Any]
+"""What `AsyncResult.info` shows while a task is in state PROGRESS."""
 
-_LATEST_SECONDS = 0.5  # at least between two reports within a step
+# Rate limit within a step, for Redis. The model process has one of its own (`models.child`), for its pipe: this one also
+# covers models in this process and the loading of photos.
+_LATEST_SECONDS = 0.5
 _AFTER_ERROR_SECONDS = 1.0
 
 
 class ProgressSender:
-    """Sends in a thread of its own inside a `with` block.
+    """Sends inside a `with` block.
 
-    What is offered with `keep` (the begin and the end of a step) is sent in order, and again until it arrives; of
-    everything else only the latest is sent, once. What is left when the run is over is dropped: progress is a view.
+    Items offered with `keep` (begin and end of a step) are sent in order and retried until they arrive. Of all others only
+    the latest is sent, once. What is unsent when the run is over is dropped: the recorded end counts, not the progress.
     """
 
     def __init__(self, send: Callable[[Meta], None], *, flush_seconds: float) -> None:
         self._send = send
-        self._flush_seconds = flush_seconds  # for what is left when the run is over; then the result matters more
+        self._flush_seconds = flush_seconds
         self._kept: deque[Meta] = deque()
         self._latest: Meta | None = None
         self._changed = threading.Condition()
@@ -50,7 +53,7 @@ class ProgressSender:
         self.close()
 
     def offer(self, meta: Meta, *, keep: bool) -> None:
-        """Have it sent; returns at once."""
+        """Queue `meta`; returns at once."""
         with self._changed:
             if keep:
                 self._kept.append(meta)
@@ -60,7 +63,7 @@ class ProgressSender:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Sends what was kept, for a few seconds at most. Nothing is sent any more when this returns."""
+        """Send the kept items, for `flush_seconds` at most. Nothing is sent after this returns."""
         with self._changed:
             self._closing.set()
             self._latest = None
@@ -76,7 +79,7 @@ class ProgressSender:
             try:
                 self._send(meta)
                 self._failed = False
-            except Exception as error:  # noqa: BLE001  # whatever the result backend raises
+            except Exception as error:  # noqa: BLE001  # the result backend may raise anything
                 if not self._failed:
                     logger.info("progress cannot be sent: %s", error)
                 self._failed = True
@@ -86,7 +89,7 @@ class ProgressSender:
             self._sent_at = time.monotonic()
 
     def _next(self) -> tuple[Meta, bool] | None:
-        """Waits for something to send, and whether it was to be kept; None when it is over."""
+        """Wait for an item to send; returns it and its `keep`, or None when the run is over."""
         with self._changed:
             while not self._abandoned:
                 if self._kept:

@@ -1,4 +1,4 @@
-"""The six steps as a run goes through them: the cancel flag first, then the report, for every model alike."""
+"""Steps of a run: at the start of each, check the cancel flag, then report; alike for every model."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Reached:
 
 
 Publish = Callable[[Reached, bool], None]
-"""Takes what was reached, and whether it must not be left out."""
+"""Takes what was reached, and whether this report must not be skipped."""
 
 
 class Steps:
-    """One run's way through the steps. `pace_seconds`: a simulated run, each of whose steps takes that long."""
+    """The steps of one run. With `pace_seconds` the run is simulated, and each step takes that long."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Steps:
 
     @property
     def reached(self) -> Reached:
-        """The newest."""
+        """The newest report."""
         return self._reached
 
     def report(self, step: Step, fraction: float, message: str = "") -> None:
-        """As `models.interface.Report`; begins all steps up to that one. What goes backwards is not believed.
+        """Implements `models.interface.Report`. Begins all steps up to that one; ignores progress that goes backwards.
 
         Raises:
-            InterruptedRunError: the run must end.
+            InterruptedRunError: the run has to end.
 
         """
         while self._current is None or self._current < step:
@@ -73,10 +73,10 @@ class Steps:
             self._reach(step, fraction, message, keep=False)
 
     def complete(self) -> None:
-        """The last step is done.
+        """End the last step.
 
         Raises:
-            InterruptedRunError: the run must end.
+            InterruptedRunError: the run has to end.
 
         """
         self.report(Step.FINALIZE, 0.0)
@@ -86,7 +86,7 @@ class Steps:
         self._end_current()
         self._check_flag()
         self._current, self._begun_at = step, time.monotonic()
-        # A simulated step says at its start what a real one says at its end.
+        # A simulated step reports its percentage when it begins, a real one when it ends.
         self._reach(step, 0.0, "", keep=True)
 
     def _end_current(self) -> None:
@@ -98,7 +98,7 @@ class Steps:
             self._heartbeat.wait(self._begun_at + self._pace_seconds - time.monotonic())
 
     def _check_flag(self) -> None:
-        # While Redis is away an answer would take seconds not to come; the heartbeat goes on asking, and says so in the log.
+        # While Redis is away, asking would only time out. The heartbeat goes on asking, and logs the outage.
         if not self._heartbeat.redis_is_away:
             with contextlib.suppress(RedisError):
                 if call_interruptibly(lambda: job_manager.is_job_cancelled(self._job_id), self._heartbeat.check):

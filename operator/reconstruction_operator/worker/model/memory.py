@@ -1,4 +1,4 @@
-"""How much memory a model's processes use, and the limit that a worker sets."""
+"""Memory watch: measures the resident memory of a model's processes, and enforces the worker's limit."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import psutil
 
 from reconstruction_operator.models.interface import ModelFailure
 
-_LOOK_SECONDS = 0.5  # between two looks
+_PERIOD_SECONDS = 0.5
 
 
 class MemoryWatch:
-    """Looks at the resident memory of a process and of all below it."""
+    """Watches a process and all its descendants, at most twice a second."""
 
     def __init__(self, pid: int, limit_bytes: int, title: str) -> None:
         self._limit_bytes = limit_bytes
         self._title = title
-        self._looked_at = 0.0
+        self._measured_at = 0.0
         self.newest_bytes = 0
         self.peak_bytes = 0
         self._leader: psutil.Process | None = None
@@ -26,16 +26,16 @@ class MemoryWatch:
             self._leader = psutil.Process(pid)
 
     def check(self) -> None:
-        """Raises ModelFailure if the limit is passed."""
+        """Measure; raises ModelFailure if the limit is exceeded."""
         now = time.monotonic()
-        if self._leader is None or now - self._looked_at < _LOOK_SECONDS:
+        if self._leader is None or now - self._measured_at < _PERIOD_SECONDS:
             return
-        self._looked_at = now
+        self._measured_at = now
         used = 0
         with contextlib.suppress(psutil.Error):
-            for one in (self._leader, *self._leader.children(recursive=True)):
+            for process in (self._leader, *self._leader.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
-                    used += one.memory_info().rss
+                    used += process.memory_info().rss
         self.newest_bytes = used or self.newest_bytes
         self.peak_bytes = max(self.peak_bytes, used)
         if self._limit_bytes and used > self._limit_bytes:
@@ -46,5 +46,5 @@ class MemoryWatch:
 
 
 def megabytes(count: int) -> str:
-    """A number of bytes for people."""
+    """As in "512 MB"."""
     return f"{count / 1024**2:.0f} MB"

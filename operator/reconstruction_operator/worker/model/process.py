@@ -1,4 +1,4 @@
-"""An isolated model: runs in a process group of its own that can be stopped anywhere, and whose death is a reason."""
+"""Model process: runs an isolated model in its own process group, which can be killed at any point; any death becomes a reason."""
 
 from __future__ import annotations
 
@@ -18,16 +18,23 @@ from typing import Self
 
 from reconstruction_operator import config
 from reconstruction_operator.models import exchange
-from reconstruction_operator.models.exchange import Defect, Exit, Failure, Message, Progress, Request
+from reconstruction_operator.models.exchange import (
+    DefectMessage,
+    ExitMessage,
+    FailureMessage,
+    Message,
+    ProgressMessage,
+    RunRequest,
+)
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
 from reconstruction_operator.worker.model.memory import MemoryWatch, megabytes
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.1  # between two looks at whether the run must end
-_BEAT_SECONDS = 1.0  # between two signs of life to the process
-_KILL_SECONDS = 10.0  # after SIGKILL: one that waits for a dead disk is left behind
-_GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL: part of the contract
+_POLL_SECONDS = 0.1  # how often the run asks whether it has to end
+_BEAT_SECONDS = 1.0  # between two signs of life
+_KILL_SECONDS = 10.0  # after SIGKILL; a process that hangs on a dead disk is left behind
+_GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL; promised to models
 _LOG_TAIL_BYTES = 4_096
 _MESSAGE_TAIL_CHARS = 400
 _THREAD_VARIABLES = (
@@ -37,13 +44,13 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-# A model needs none of our settings, and some are secrets: it gets none, so that a new secret cannot be forgotten here.
-_SETTINGS = frozenset(row.name for row in config.TABLE)  # each is the name of an environment variable
-_CELERYS_OWN = "CELERY_"  # it takes addresses with passwords from further variables, such as CELERY_BROKER_READ_URL
+# A model needs none of the worker's settings. It gets none, since some are secrets, and later settings may be too.
+_SETTINGS = frozenset(row.name for row in config.TABLE)  # names of environment variables
+_CELERY_PREFIX = "CELERY_"  # Celery reads further addresses with passwords, such as CELERY_BROKER_READ_URL
 
 
 def run_isolated(
-    request: Request,
+    request: RunRequest,
     *,
     report: Report,
     check: Callable[[], None],
@@ -51,14 +58,14 @@ def run_isolated(
     title: str,
     used: Callable[[int], None] = lambda _: None,
 ) -> Result:
-    """Runs the model in a process; gives back what it gave.
+    """Run the model in a process; returns its result.
 
-    Whatever `report` or `check` raises ends the process within `_GRACE_SECONDS`. `memory_limit_bytes`: resident memory
-    of all its processes together; 0: no limit. `title` says for people what was running ("photogrammetry"). `used` is told
-    at the end, however it ends, how much memory they had at most, if that was seen.
+    An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. `memory_limit_bytes` limits the resident
+    memory of all its processes together; 0: no limit. `title` names the model in messages ("photogrammetry"). `used` gets the
+    peak of their memory at the end of any kind, if it was measured.
 
     Raises:
-        ModelFailure: the model's own, or OUT_OF_MEMORY or BACKEND_CRASHED if the process died.
+        ModelFailure: raised by the model; or OUT_OF_MEMORY or BACKEND_CRASHED if the process died.
         OSError: the process could not be started.
 
     """
@@ -68,11 +75,11 @@ def run_isolated(
         memory = MemoryWatch(process.pid, memory_limit_bytes, title)
         try:
             while not process.ended:
-                for message in process.listen(_LOOK_SECONDS):
-                    if isinstance(message, Progress):
+                for message in process.listen(_POLL_SECONDS):
+                    if isinstance(message, ProgressMessage):
                         step = message.step.name.lower()
                         report(message.step, message.fraction, message.message)
-                    elif not isinstance(message, Exit):
+                    elif not isinstance(message, ExitMessage):
                         outcome = message
                 check()
                 memory.check()
@@ -83,12 +90,12 @@ def run_isolated(
 
 
 class _ModelProcess:
-    """The process group, from start to end of a `with` block. Nothing of it lives when the block is left."""
+    """The process group of one `with` block. None of its processes outlives the block."""
 
-    def __init__(self, request: Request) -> None:
-        self.exit: Exit | None = None
+    def __init__(self, request: RunRequest) -> None:
+        self.exit: ExitMessage | None = None
         self.ended = False
-        self._stood_still = False
+        self._was_paused = False
         self._last_beat = time.monotonic()
         self._silence_seconds = request.silence_seconds
         self._lines = bytearray()
@@ -98,7 +105,7 @@ class _ModelProcess:
         self._messages, theirs = os.pipe()
         try:
             self._process = subprocess.Popen(
-                # -P: a module of that name in the current folder must not be taken for the library's.
+                # -P: a module in the current folder must not shadow a library's.
                 [sys.executable, "-P", "-m", "reconstruction_operator.models.child", str(theirs), str(file)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -113,34 +120,34 @@ class _ModelProcess:
             raise
         finally:
             os.close(theirs)
-        assert self._process.stdin is not None  # noqa: S101  # both were asked for: for the type checker
+        assert self._process.stdin is not None  # noqa: S101  # PIPE sets both; for the type checker
         assert self._process.stderr is not None  # noqa: S101
         self._stdin, self._stderr = self._process.stdin.fileno(), self._process.stderr.fileno()
         for descriptor in (self._messages, self._stdin, self._stderr):
             os.set_blocking(descriptor, False)
-        self._over = threading.Event()
-        # Not by whoever listens: he reports, and asks Redis, which may take longer to answer than the process bears silence.
-        self._beating = threading.Thread(target=self._beat, name="signs of life", daemon=True)
+        self._closed = threading.Event()
+        # A separate thread: the main one can block on Redis for longer than the child's silence limit.
+        self._beating = threading.Thread(target=self._beat, name="model heartbeat", daemon=True)
         self._beating.start()
 
     @property
     def pid(self) -> int:
-        """Of the group's leader."""
+        """The pid of the group's leader."""
         return self._process.pid
 
     @property
-    def stood_still(self) -> bool:
-        """Whether the worker was without a sign of life for longer than the process bears."""
-        return self._stood_still or time.monotonic() - self._last_beat > self._silence_seconds
+    def was_paused(self) -> bool:
+        """Whether this worker was paused for longer than the process waits for a sign of life."""
+        return self._was_paused or time.monotonic() - self._last_beat > self._silence_seconds
 
     @property
     def silence(self) -> str:
-        """How long the process hears nothing before it ends itself."""
+        """How long the process waits for a sign of life before it ends itself, as text."""
         return f"{self._silence_seconds:g} s"
 
     @property
     def log(self) -> str:
-        """The end of what it wrote to stderr and stdout."""
+        """The end of the process's stderr and stdout."""
         return bytes(self._log).decode(errors="replace").strip()
 
     def __enter__(self) -> Self:
@@ -157,14 +164,14 @@ class _ModelProcess:
             deadline = time.monotonic() + _GRACE_SECONDS
             while not self._dead() and time.monotonic() < deadline:
                 self.listen(0.02)
-        # The leader is dead or about to be, and not reaped: its pid still names this group and no other.
+        # The leader is not reaped yet, so its pid cannot name another group.
         self._signal(signal.SIGKILL)
         try:
             self._process.wait(timeout=_KILL_SECONDS)
-        except subprocess.TimeoutExpired:  # it waits for a disk that does not answer, and ends when that does
-            logger.error("process %d does not end though it was killed: it is left behind", self.pid)  # noqa: TRY400
-        self._over.set()
-        self._beating.join()  # it writes where others may soon have a file
+        except subprocess.TimeoutExpired:  # it hangs on a disk, and ends when that answers
+            logger.error("process %d was killed and does not end: it is left behind", self.pid)  # noqa: TRY400
+        self._closed.set()
+        self._beating.join()  # its file descriptor may soon belong to another file
         os.close(self._messages)
         for pipe in (self._process.stdin, self._process.stderr):
             with contextlib.suppress(OSError):
@@ -172,19 +179,19 @@ class _ModelProcess:
                     pipe.close()
 
     def listen(self, seconds: float) -> list[Message]:
-        """What it said within that time."""
+        """Messages that arrive within that time."""
         open_ones = [self._stderr] if self.ended else [self._messages, self._stderr]
         readable, _, _ = select.select(open_ones, [], [], seconds)
         if self._stderr in readable and not self._read_log():
-            time.sleep(min(seconds, _LOOK_SECONDS))  # closed by the model: select would return at once for ever
+            time.sleep(min(seconds, _POLL_SECONDS))  # closed by the model: select would return at once each time
         if self._messages in readable:
             return self._read_messages()
-        # A process that left the group may keep the pipe open for ever.
+        # A process that left the group may keep the pipe open.
         self.ended = self.ended or (not readable and self._dead())
         return []
 
     def read_rest(self) -> None:
-        """What is left in its log."""
+        """Read what is left of the log."""
         while self._read_log():
             pass
 
@@ -209,18 +216,18 @@ class _ModelProcess:
         *lines, rest = self._lines.split(b"\n")
         self._lines = rest[-exchange.MAX_LINE_BYTES :]
         messages = [message for line in lines if (message := exchange.decode(bytes(line))) is not None]
-        self.exit = next((one for one in messages if isinstance(one, Exit)), self.exit)
+        self.exit = next((one for one in messages if isinstance(one, ExitMessage)), self.exit)
         return messages
 
     def _beat(self) -> None:
-        while not self._over.wait(_BEAT_SECONDS):
-            self._stood_still = self.stood_still
+        while not self._closed.wait(_BEAT_SECONDS):
+            self._was_paused = self.was_paused
             self._last_beat = time.monotonic()
-            with contextlib.suppress(OSError):  # gone, or has not read for long: either shows elsewhere
+            with contextlib.suppress(OSError):  # gone, or not reading: both show elsewhere
                 os.write(self._stdin, b".")
 
     def _dead(self) -> bool:
-        """Whether the leader has ended; does not reap it."""
+        """Whether the leader has ended. Does not reap it."""
         return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _signal(self, number: signal.Signals) -> None:
@@ -232,10 +239,10 @@ def _verdict(outcome: Message | None, process: _ModelProcess, what: str, memory:
     match outcome:
         case Result():
             return outcome
-        case Failure(reason, text):
+        case FailureMessage(reason, text):
             raise ModelFailure(reason, text)
-        case Defect(text):
-            logger.error("%s by an error of its own:\n%s", what, text)
+        case DefectMessage(text):
+            logger.error("%s by an exception of its own:\n%s", what, text)
             raise ModelFailure("BACKEND_CRASHED", f"{what}: {text.strip().splitlines()[-1][:_MESSAGE_TAIL_CHARS]}")
         case _:
             raise _death(process, what, memory)
@@ -247,12 +254,12 @@ def _death(process: _ModelProcess, what: str, memory: MemoryWatch) -> ModelFailu
     logger.error("%s (%s); the end of its output:\n%s", what, process.exit, log)
     ended = process.exit
     number = None if ended is None else ended.signal
-    if process.stood_still:
+    if process.was_paused:
         return ModelFailure(
-            "WORKER_ERROR", f"{what}: its worker stood still for longer than {process.silence}, and it ended itself"
+            "WORKER_ERROR", f"{what}: its worker was paused for longer than {process.silence}, so it ended itself"
         )
     if ended is None or number == signal.SIGKILL:
-        # Nobody here sent that: on a machine of its own it is the kernel, when memory is short.
+        # The worker did not send it; so most likely the kernel did, for want of memory.
         used = f"; it used {megabytes(memory.newest_bytes)} when it was last seen" if memory.newest_bytes else ""
         return ModelFailure("OUT_OF_MEMORY", f"{what}: killed from outside by SIGKILL, most likely for memory{used}")
     how = f"it exited with code {ended.code} and without a result" if number is None else f"killed by {_name(number)}"
@@ -273,7 +280,9 @@ def _with_tail(text: str, log: str) -> str:
 
 def _environment(scratch: Path, threads: int) -> dict[str, str]:
     inherited = {
-        name: value for name, value in os.environ.items() if name not in _SETTINGS and not name.startswith(_CELERYS_OWN)
+        name: value
+        for name, value in os.environ.items()
+        if name not in _SETTINGS and not name.startswith(_CELERY_PREFIX)
     }
     limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
     return {**inherited, **limits, "PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch)}

@@ -1,4 +1,4 @@
-"""Which model runs a job, and whether it only pretends to."""
+"""Model selection: which model runs a job, and whether the run is simulated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLACEHOLDER = "placeholder"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`parameters` are checked and complete."""
+    """A model that can run here, with checked and complete parameters."""
 
     model: Model
     parameters: Mapping[str, object]
@@ -22,7 +22,7 @@ class Choice:
 
     @property
     def pace_seconds(self) -> float | None:
-        """How long each step of a simulated run takes."""
+        """How long each step of a simulated run takes; None: the run is real."""
         if not self.simulated:
             return None
         seconds = self.parameters.get("stepSeconds", config.settings.PLACEHOLDER_STEP_SECONDS)
@@ -30,7 +30,7 @@ class Choice:
 
 
 def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
-    """The model of that name; the placeholder for one that cannot run here, where the setting says so.
+    """The model of that name. If it cannot run here, the placeholder, provided that the settings allow simulation.
 
     Raises:
         ModelFailure: BACKEND_UNAVAILABLE or INVALID_PARAMETERS.

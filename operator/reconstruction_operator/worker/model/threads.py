@@ -1,4 +1,4 @@
-"""How many threads a model may use."""
+"""Thread count of a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_threads(setting: int, cgroup_limit: Path = _CGROUP_LIMIT) -> int:
-    """The setting, or for 0 the CPUs that this process may use: its affinity, and its container's limit (cgroup v2)."""
+    """The setting; for 0 the number of CPUs that affinity and the container's limit (cgroup v2) leave to this process."""
     if setting > 0:
         return setting
     return max(1, min(len(os.sched_getaffinity(0)), _limit_of(cgroup_limit)))

@@ -26,7 +26,7 @@ from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import Interruption, Kind
+from reconstruction_operator.worker.attempt.interruption import Interruption, InterruptionKind
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
 
@@ -65,7 +65,7 @@ def test_an_end_is_recorded_when_redis_is_back(redis_server: fakeredis.FakeServe
         redis_server.connected = False
         threading.Timer(0.3, lambda: setattr(redis_server, "connected", True)).start()
         begun = time.monotonic()
-        recorded = ending.settle(SUCCESS, ownership, beating, patience_seconds=60.0)
+        recorded = ending.record(SUCCESS, ownership, beating, patience_seconds=60.0)
     assert recorded is not None
     assert recorded.outcome is Outcome.SUCCEEDED
     assert time.monotonic() - begun >= 0.25
@@ -77,21 +77,21 @@ def test_patience_ends(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> No
     beating = heartbeat(ownership)
     redis_server.connected = False
     with pytest.raises(ending.RedisAwayTooLongError, match="Succeeded"):
-        ending.settle(SUCCESS, ownership, beating, patience_seconds=0.1)
+        ending.record(SUCCESS, ownership, beating, patience_seconds=0.1)
 
 
 def test_recording_the_same_end_twice_is_one_end(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
     ownership = owned()
     ownership.claim()
     beating = heartbeat(ownership)
-    first = ending.settle(SUCCESS, ownership, beating, patience_seconds=1.0)
-    assert ending.settle(SUCCESS, ownership, beating, patience_seconds=1.0) == first
+    first = ending.record(SUCCESS, ownership, beating, patience_seconds=1.0)
+    assert ending.record(SUCCESS, ownership, beating, patience_seconds=1.0) == first
 
 
 def test_an_end_of_somebody_elses_attempt_does_not_count(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
     owned("theirs").claim()
     late = owned()
-    assert ending.settle(SUCCESS, late, heartbeat(late), patience_seconds=1.0) is None
+    assert ending.record(SUCCESS, late, heartbeat(late), patience_seconds=1.0) is None
 
 
 def test_an_end_is_recorded_after_redis_forgot_everything(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
@@ -99,7 +99,7 @@ def test_an_end_is_recorded_after_redis_forgot_everything(redis_server: fakeredi
     ownership.claim()
     beating = heartbeat(ownership)
     job_manager.get_redis_client().flushall()
-    assert ending.settle(SUCCESS, ownership, beating, patience_seconds=1.0) is not None
+    assert ending.record(SUCCESS, ownership, beating, patience_seconds=1.0) is not None
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
@@ -111,7 +111,7 @@ def test_a_cancel_beats_every_other_end_and_the_files_go_first(
     ownership.claim()
     beating = heartbeat(ownership)
     job_manager.assert_cancelled("job")
-    end = ending.settle(End(outcome, "X"), ownership, beating, patience_seconds=1.0)
+    end = ending.record(End(outcome, "X"), ownership, beating, patience_seconds=1.0)
     assert end is not None
     assert end.outcome is Outcome.CANCELLED
     assert not end.files_left
@@ -130,7 +130,7 @@ def test_a_cancel_that_an_overtaken_run_has_heard_deletes_nothing(
 
     cancelled = End(Outcome.CANCELLED, "CANCELLED")
 
-    assert ending.settle(cancelled, ownership, beating, patience_seconds=1.0) is None
+    assert ending.record(cancelled, ownership, beating, patience_seconds=1.0) is None
     assert (jobs_dir / "job" / "output").exists()
 
 
@@ -145,7 +145,7 @@ def test_files_that_cannot_be_deleted_do_not_keep_a_cancelled_job_alive(
     ownership = owned()
     ownership.claim()
     cancelled = End(Outcome.CANCELLED, "CANCELLED")
-    end = ending.settle(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0)
+    end = ending.record(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0)
     assert end is not None
     assert end.files_left
 
@@ -160,7 +160,7 @@ def test_files_on_a_dead_mount_do_not_keep_a_cancelled_job_alive(
     ownership = owned()
     ownership.claim()
     cancelled = End(Outcome.CANCELLED, "CANCELLED")
-    end = ending.settle(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0)
+    end = ending.record(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0)
     is_over.set()
     assert end is not None
     assert end.files_left
@@ -186,21 +186,30 @@ def test_what_one_has_published_that_was_away_while_the_operator_ended_it(
     assert calls.run(client, operator_calls.force_end(Keys(), **common, task=task, end=End(outcome, "X")))
     (jobs_dir / "job" / "output").mkdir(parents=True)
 
-    assert ending.settle(SUCCESS, ownership, beating, patience_seconds=1.0) is None
+    assert ending.record(SUCCESS, ownership, beating, patience_seconds=1.0) is None
     assert (jobs_dir / "job" / "output").exists() is stays
 
 
 @pytest.mark.parametrize(
     ("interruption", "expected"),
     [
-        (Interruption(Kind.OVERTAKEN), None),
-        (Interruption(Kind.CANCELLED), (Outcome.CANCELLED, "CANCELLED", "cancelled at step 3 of 6")),
-        (Interruption(Kind.DRAINED), (Outcome.STOPPED, "DRAINED", "its worker was shut down; stopped at step 3")),
-        (Interruption(Kind.STOPPED, StopReason.SUSPEND), (Outcome.STOPPED, "SUSPENDED", "stopped at step 3")),
-        (Interruption(Kind.STOPPED, StopReason.DELETED), (Outcome.STOPPED, "DELETED", "stopped at step 3")),
-        (Interruption(Kind.STOPPED, StopReason.SUPERSEDED), (Outcome.STOPPED, "SUPERSEDED", "stopped at step 3")),
+        (Interruption(InterruptionKind.OVERTAKEN), None),
+        (Interruption(InterruptionKind.CANCELLED), (Outcome.CANCELLED, "CANCELLED", "cancelled at step 3 of 6")),
         (
-            Interruption(Kind.STOPPED, StopReason.DEADLINE),
+            Interruption(InterruptionKind.DRAINED),
+            (Outcome.STOPPED, "DRAINED", "its worker was shut down; stopped at step 3"),
+        ),
+        (
+            Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND),
+            (Outcome.STOPPED, "SUSPENDED", "stopped at step 3"),
+        ),
+        (Interruption(InterruptionKind.STOPPED, StopReason.DELETED), (Outcome.STOPPED, "DELETED", "stopped at step 3")),
+        (
+            Interruption(InterruptionKind.STOPPED, StopReason.SUPERSEDED),
+            (Outcome.STOPPED, "SUPERSEDED", "stopped at step 3"),
+        ),
+        (
+            Interruption(InterruptionKind.STOPPED, StopReason.DEADLINE),
             (Outcome.FAILED, "TIMEOUT", "activeDeadlineSeconds is over; stopped at step 3"),
         ),
     ],

@@ -11,7 +11,11 @@ import pytest
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, Kind
+from reconstruction_operator.worker.attempt.interruption import (
+    InterruptedRunError,
+    Interruption,
+    InterruptionKind,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 FINE = BeatReply(owned=True)
@@ -34,17 +38,21 @@ def make(
     ("replies", "expected"),
     [
         pytest.param([FINE], None, id="nothing"),
-        pytest.param([CANCELLED], Interruption(Kind.CANCELLED), id="cancelled"),
-        pytest.param([SUSPENDED], Interruption(Kind.STOPPED, StopReason.SUSPEND), id="stopped"),
-        pytest.param([OVERTAKEN], Interruption(Kind.OVERTAKEN), id="overtaken"),
-        pytest.param([SUSPENDED, CANCELLED], Interruption(Kind.CANCELLED), id="a cancel beats a stop"),
-        pytest.param([CANCELLED, SUSPENDED], Interruption(Kind.CANCELLED), id="also when it was first"),
-        pytest.param([CANCELLED, OVERTAKEN], Interruption(Kind.OVERTAKEN), id="who is overtaken has nothing to say"),
-        pytest.param([OVERTAKEN, CANCELLED], Interruption(Kind.OVERTAKEN), id="not even of a cancel"),
-        pytest.param([SUSPENDED, FINE], Interruption(Kind.STOPPED, StopReason.SUSPEND), id="a stop is final"),
+        pytest.param([CANCELLED], Interruption(InterruptionKind.CANCELLED), id="cancelled"),
+        pytest.param([SUSPENDED], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="stopped"),
+        pytest.param([OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="overtaken"),
+        pytest.param([SUSPENDED, CANCELLED], Interruption(InterruptionKind.CANCELLED), id="a cancel beats a stop"),
+        pytest.param([CANCELLED, SUSPENDED], Interruption(InterruptionKind.CANCELLED), id="also when it was first"),
+        pytest.param(
+            [CANCELLED, OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="who is overtaken has nothing to say"
+        ),
+        pytest.param([OVERTAKEN, CANCELLED], Interruption(InterruptionKind.OVERTAKEN), id="not even of a cancel"),
+        pytest.param(
+            [SUSPENDED, FINE], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="a stop is final"
+        ),
         pytest.param(
             [BeatReply(owned=True, cancelled=True, stop=StopReason.DELETED)],
-            Interruption(Kind.CANCELLED),
+            Interruption(InterruptionKind.CANCELLED),
             id="both at once",
         ),
     ],
@@ -58,7 +66,7 @@ def test_what_is_wanted_follows_from_what_was_heard(replies: list[BeatReply], ex
 
 
 def test_the_claims_own_answer_counts() -> None:
-    assert make(first=CANCELLED).interruption == Interruption(Kind.CANCELLED)
+    assert make(first=CANCELLED).interruption == Interruption(InterruptionKind.CANCELLED)
 
 
 def test_waiting_ends_at_once_when_a_cancel_is_heard() -> None:
@@ -117,4 +125,4 @@ def test_a_clock_that_is_far_behind_redis_does_not_delay_a_drain() -> None:
 def test_a_cancel_beats_a_drain() -> None:
     heartbeat = make(lambda: CANCELLED, first=BeatReply(owned=True, drain_at=datetime.now(UTC) - timedelta(seconds=1)))
     heartbeat.ask_now()
-    assert heartbeat.interruption == Interruption(Kind.CANCELLED)
+    assert heartbeat.interruption == Interruption(InterruptionKind.CANCELLED)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.models.exchange import Request
+from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.worker.model.process import run_isolated
 
@@ -39,7 +39,7 @@ def run(
     memory: int = 0,
 ) -> Result:
     return run_isolated(
-        Request(name, work, _SILENCE_SECONDS), report=report, check=check, memory_limit_bytes=memory, title=name
+        RunRequest(name, work, _SILENCE_SECONDS), report=report, check=check, memory_limit_bytes=memory, title=name
     )
 
 
@@ -147,8 +147,8 @@ def test_a_model_lives_on_while_its_task_waits_for_redis(
 
 def test_a_model_whose_task_stood_still_says_so(work: Work) -> None:
     """It ends itself by SIGKILL, and memory has nothing to do with it."""
-    request = Request("rough-sleep", work, 0.2)  # less than there is between two signs of life
-    with pytest.raises(ModelFailure, match=r"WORKER_ERROR.*stood still for longer than 0\.2 s"):
+    request = RunRequest("rough-sleep", work, 0.2)  # less than there is between two signs of life
+    with pytest.raises(ModelFailure, match=r"WORKER_ERROR.*was paused for longer than 0\.2 s"):
         run_isolated(request, report=lambda *_: None, check=lambda: None, memory_limit_bytes=0, title="rough-sleep")
 
 
@@ -175,12 +175,12 @@ def test_an_interruption_ends_every_process_of_it_soon(name: str, work: Work, ro
 _TASK = """
 import sys, json
 from pathlib import Path
-from reconstruction_operator.models.exchange import Request
+from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import Work
 from reconstruction_operator.worker.model.process import run_isolated
 folder = Path(sys.argv[1])
 work = Work((), folder / "scratch", folder / "output", {}, 1)
-run_isolated(Request(sys.argv[2], work, float(sys.argv[3])), report=print, check=lambda: None,
+run_isolated(RunRequest(sys.argv[2], work, float(sys.argv[3])), report=print, check=lambda: None,
              memory_limit_bytes=0, title="x")
 """
 

@@ -1,0 +1,46 @@
+"""Assignment: what a message asks a worker to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.records import Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One attempt of a job. A bare task, from `delay()` or a direct call, has no envelope."""
+
+    job_id: str
+    task_id: str
+    model_type: str
+    envelope: Envelope | None
+    worker: str
+    traceparent: str = ""  # the sender's span, as W3C Trace Context
+
+    @property
+    def attempt(self) -> int | None:
+        """The attempt's number, from 1; None for a bare task."""
+        return None if self.envelope is None else self.envelope.attempt
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """The job's parameters for its model, not yet checked."""
+        return {} if self.envelope is None else self.envelope.parameters
+
+    @property
+    def output_uri(self) -> str:
+        """Where a copy of the result is delivered; empty: nowhere."""
+        return "" if self.envelope is None else self.envelope.output_uri
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the job's object; empty for a bare task."""
+        return "" if self.envelope is None else self.envelope.namespace
+
+    @property
+    def owner(self) -> Owner | None:
+        """The job's object, which owns the job folder; None for a bare task."""
+        return None if self.envelope is None else Owner.of(self.job_id, self.envelope)

@@ -1,0 +1,140 @@
+"""Attempt observer: reports one attempt to the worker's metrics, to the job's trace and as Celery's progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from celery.signals import worker_process_shutdown, worker_shutdown
+
+from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.contract.steps import STEP_COUNT, StepInfo
+from reconstruction_operator.telemetry import tracing
+from reconstruction_operator.telemetry import worker_metrics as metrics
+from reconstruction_operator.telemetry.relay import report
+from reconstruction_operator.telemetry.tracing import Place, Span
+from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.progress import ProgressSender
+from reconstruction_operator.worker.attempt.steps import Reached
+
+_OVERTAKEN: Final = "Overtaken"  # in metrics and traces; an attempt that another run took over has no outcome
+_FLUSH_SECONDS: Final = 2.0  # for unsent spans, when a process of the pool or the worker ends
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class AttemptObserver:
+    """Observer of one attempt, from its construction until `ended`."""
+
+    assignment: Assignment
+    sender: ProgressSender
+    monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = _now
+    emit: Callable[[Span], None] = tracing.emit
+    model: str = field(init=False, default="")  # an installed model, never what the job says: it is a label
+    inputs: Inputs | None = field(init=False, default=None)
+    _begun: _Moment = field(init=False)
+    _step: tuple[StepInfo, _Moment] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._begun = self._moment()
+
+    def reached(self, reached: Reached, keep: bool) -> None:
+        """The run has progressed. `keep`: a report that may not be skipped, as of a step's begin."""
+        if self._step is None or self._step[0].index != reached.step.index:
+            self._end_step(completed=True)
+            self._step = reached.step, self._moment()
+        meta = {
+            "progress": reached.percent,
+            "step": reached.step.name,
+            "stepIndex": reached.step.index,
+            "stepCount": STEP_COUNT,
+            "fraction": round(reached.fraction, 4),
+            "startedAt": self._begun.at.timestamp(),
+            "at": self.now().timestamp(),
+            "message": reached.message,
+            "worker": self.assignment.worker,
+            "attempt": self.assignment.attempt,
+            "images": None if self.inputs is None else self.inputs.images,
+            "bytes": None if self.inputs is None else self.inputs.bytes,
+        }
+        self.sender.offer(meta, keep=keep)
+
+    def read(self, inputs: Inputs) -> None:
+        """The photos were fetched and checked."""
+        self.inputs = inputs
+        report(metrics.IMAGES, inputs.images or 0, self.model)
+        report(metrics.INPUT, inputs.bytes or 0, self.model)
+
+    def used(self, peak_bytes: int) -> None:
+        """The model's processes have ended; `peak_bytes` of memory was their most."""
+        report(metrics.PEAK_MEMORY, peak_bytes, self.model)
+        report(metrics.HIGHEST_MEMORY, peak_bytes, self.model)
+
+    def ended(self, end: End | None) -> None:
+        """The attempt is over; `end` is the end that counts, None if the attempt belongs to another run."""
+        outcome = _OVERTAKEN if end is None else end.outcome.value
+        reason = "" if end is None else end.reason
+        error = f"{end.reason}: {end.message}" if end is not None and end.outcome is Outcome.FAILED else ""
+        succeeded = end is not None and end.outcome is Outcome.SUCCEEDED
+        self._end_step(completed=succeeded, error=error)
+        if end is not None and succeeded and end.outputs is not None:
+            report(metrics.OUTPUT, end.outputs.bytes, self.model)
+        now = self._moment()
+        report(metrics.ATTEMPTS, 1, self.model, outcome, reason)
+        report(metrics.ATTEMPT_TIME, now.seconds - self._begun.seconds, self.model, outcome)
+        attributes = {
+            "job.id": self.assignment.job_id,
+            "messaging.message.id": self.assignment.task_id,
+            "worker": self.assignment.worker,
+            "job.model": self.model,
+            "outcome": outcome,
+            "reason": reason,
+        }
+        self.emit(Span(tracing.WORKER, "attempt", self._place, self._parent, self._begun.at, now.at, attributes, error))
+
+    def _end_step(self, *, completed: bool, error: str = "") -> None:
+        if self._step is None:
+            return
+        step, begun = self._step
+        now = self._moment()
+        if completed:
+            report(metrics.STEP_TIME, now.seconds - begun.seconds, self.model, step.name)
+        place = self._place.child(step.index)
+        self.emit(Span(tracing.WORKER, step.name, place, self._place, begun.at, now.at, error=error))
+        self._step = None
+
+    def _moment(self) -> _Moment:
+        return _Moment(self.now(), self.monotonic())
+
+    @property
+    def _parent(self) -> Place:
+        """The sender's span; without one, the job's own."""
+        return Place.parse(self.assignment.traceparent) or tracing.of_job(self.assignment.job_id)
+
+    @property
+    def _place(self) -> Place:
+        return self._parent.child("attempt", self.assignment.task_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A moment by both clocks: spans need the time of day, durations a clock that is never set."""
+
+    at: datetime
+    seconds: float
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def flush_spans(**_: Any) -> None:
+    """Send what is left before the process ends: the tracing thread would end with it."""
+    tracing.flush(_FLUSH_SECONDS)

@@ -1,0 +1,242 @@
+"""Run of an attempt: its six steps, from an empty workspace to a published result, and its files afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from reconstruction_operator import config
+from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles import notes, publishing, workspace
+from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, RunRequest
+from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
+from reconstruction_operator.services import file_handler
+from reconstruction_operator.transfer import delivery, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.ending import end_of_success
+from reconstruction_operator.worker.attempt.failures import failure_of
+from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.interruption import (
+    InterruptedRunError,
+    Interruption,
+    InterruptionKind,
+    call_interruptibly,
+    call_within,
+)
+from reconstruction_operator.worker.attempt.loading import load_photos
+from reconstruction_operator.worker.attempt.observer import AttemptObserver
+from reconstruction_operator.worker.attempt.steps import Reached, Steps
+from reconstruction_operator.worker.model.process import run_isolated
+from reconstruction_operator.worker.model.selection import Choice, choose
+from reconstruction_operator.worker.model.threads import usable_threads
+
+logger = logging.getLogger(__name__)
+
+
+class AttemptRun:
+    """One run of a claimed attempt. It records nothing in Redis: the driver does."""
+
+    def __init__(self, assignment: Assignment, heartbeat: Heartbeat, observer: AttemptObserver) -> None:
+        self._assignment = assignment
+        self._heartbeat = heartbeat
+        self._observer = observer
+        self._steps: Steps | None = None
+        self._workspace: Workspace | None = None
+        self.published = False  # whether this run's own result became the job's
+
+    @property
+    def reached(self) -> Reached | None:
+        """How far it has come; None: its first step has not begun."""
+        return None if self._steps is None else self._steps.reached
+
+    def execute(self) -> End:
+        """Go through the six steps.
+
+        Raises:
+            InterruptedRunError: the run has to end; nothing was published.
+            ReconstructionFailedError: it failed; nothing was published.
+
+        """
+        try:
+            return self._execute()
+        except InterruptedRunError:
+            raise
+        except OvertakenError:
+            raise InterruptedRunError(Interruption(InterruptionKind.OVERTAKEN)) from None
+        except Exception as error:
+            self._explain_vanished_files()
+            self._heartbeat.check()
+            raise failure_of(error, file_handler.job_dir(self._assignment.job_id)) from error
+
+    def clean_up(self, end: End | None) -> None:
+        """Delete the run's files, except a result that counts; `end` is the recorded one."""
+        if self._withdraw(end) and self._workspace is not None:
+            self._workspace.discard()
+
+    def _execute(self) -> End:
+        assignment, check = self._assignment, self._heartbeat.check
+        check()
+        choice = choose(assignment.model_type, assignment.parameters)
+        self._observer.model = choice.model.name
+        space, sealed = call_interruptibly(self._begin, check)
+        if sealed is not None:
+            logger.info("job %s has a sealed output of %s already", assignment.job_id, sealed.task_id)
+            self._deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)  # the copy may be gone
+            return end_of_success(sealed, assignment.worker)
+        self._steps = steps = Steps(
+            job_id=assignment.job_id,
+            shares=choice.model.step_shares,
+            pace_seconds=choice.pace_seconds,
+            heartbeat=self._heartbeat,
+            publish=self._observer.reached,
+        )
+        photos = self._load(choice, steps, space)
+        result = self._reconstruct(choice, steps, space, photos)
+        steps.report(Step.FINALIZE, 0.0)
+        return self._finalize(choice, steps, space, result)
+
+    def _begin(self) -> tuple[Workspace, Manifest | None]:
+        """Prepare the workspace; returns also the result that an earlier attempt has published, if any."""
+        assignment, check = self._assignment, self._heartbeat.check
+        if assignment.output_uri:
+            delivery.check_uri(assignment.output_uri, namespace=assignment.namespace)  # not only after an hour's work
+        self._heartbeat.confirm()  # a run that was paused must not retire the workspace of its successor
+        check()
+        self._workspace = space = workspace.prepare(assignment.job_id, assignment.task_id, assignment.attempt)
+        try:
+            if assignment.owner is not None:
+                notes.note(space, assignment.owner, assignment.output_uri)
+            check()  # this thread may have been left behind on a dead mount that answers again
+        except InterruptedRunError:
+            space.discard()
+            raise
+        workspace.delete_predecessors(assignment.job_id)
+        return space, None if assignment.envelope is None else publishing.read_sealed(assignment.job_id)
+
+    def _load(self, choice: Choice, steps: Steps, space: Workspace) -> tuple[Photo, ...]:
+        steps.report(Step.LOAD, 0.0)
+        if choice.simulated:
+            return ()
+
+        def advance(fraction: float, message: str) -> None:
+            steps.report(Step.LOAD, fraction, message)
+
+        assignment = self._assignment
+        limits = Limits.from_config(assignment.namespace)
+        load = partial(load_photos, model=choice.model, workspace=space, limits=limits, advance=advance)
+        photos = call_interruptibly(lambda: load(assignment.job_id, assignment.envelope), self._heartbeat.check)
+        self._observer.read(Inputs(images=len(photos), bytes=sum(photo.bytes for photo in photos)))
+        return photos
+
+    def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, photos: tuple[Photo, ...]) -> Result:
+        steps.report(Step.PREPROCESS, 0.0)  # an isolated model takes seconds until its first report
+        work = Work(
+            photos=photos,
+            scratch_dir=space.scratch,
+            output_dir=space.output,
+            parameters=choice.parameters,
+            threads=usable_threads(config.settings.WORKER_THREADS),
+        )
+        if not choice.model.isolated:
+            return choice.model.run(work, steps.report)
+        return run_isolated(
+            RunRequest(choice.model.name, work, config.settings.ALIVE_TTL_SECONDS),
+            report=steps.report,
+            check=self._heartbeat.check,
+            memory_limit_bytes=config.settings.MODEL_MEMORY_BYTES,
+            title=choice.model.name,
+            used=self._observer.used,
+        )
+
+    def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:
+        assignment = self._assignment
+        if not (space.output / "model.glb").is_file():
+            raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh (model.glb)")
+        manifest = call_interruptibly(lambda: self._seal(space, result), self._heartbeat.check)
+        self._deliver(space.output, assignment.output_uri, space)
+        steps.complete()
+        faster = publishing.publish(space, assignment.job_id, replace=assignment.envelope is None)
+        self.published = faster is None
+        return end_of_success(faster or manifest, assignment.worker)
+
+    def _seal(self, space: Workspace, result: Result) -> Manifest:
+        assignment, inputs = self._assignment, self._observer.inputs
+        manifest = Manifest(
+            job_id=assignment.job_id,
+            task_id=assignment.task_id,
+            model=assignment.model_type,
+            simulated=result.simulated,
+            attempt=assignment.attempt,
+            images=None if inputs is None else inputs.images,
+            input_bytes=None if inputs is None else inputs.bytes,
+            quality=_texts(result.quality),
+            uri=assignment.output_uri,
+            owner=assignment.owner,
+            files=manifests.describe_files(space.output, self._heartbeat.check),
+        )
+        manifests.seal(space.output, manifest)
+        return manifest
+
+    def _deliver(self, source: Path, uri: str, space: Workspace) -> None:
+        if not uri:
+            return
+        run, check = self._delivery(space.root), self._heartbeat.check
+        deliver = partial(delivery.deliver, source, uri, run, check, namespace=self._assignment.namespace)
+        try:
+            call_interruptibly(deliver, check)
+        except OvertakenError:
+            owned = self._heartbeat.confirm()
+            check()
+            if owned:
+                shown = uris.redacted(uri)
+                raise OSError(f"what was copied to {shown} vanished at once: see who else deletes there") from None
+            raise
+
+    def _withdraw(self, end: End | None) -> bool:
+        """Delete the delivered copy of a result that does not count; False: not done, so the note of it must stay."""
+        assignment, space = self._assignment, self._workspace
+        if not assignment.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
+            return True
+        if end is not None and end.outcome is Outcome.CANCELLED:
+            folder = None  # it has been deleted, and no other attempt begins
+        elif space is None or publishing.read_sealed(assignment.job_id) is not None:
+            return True  # this attempt or another reports the published result
+        else:
+            folder = space.root
+        run = self._delivery(folder)
+        withdraw = partial(delivery.withdraw, assignment.output_uri, run, namespace=assignment.namespace)
+        try:
+            call_within(deletion.DELETE_SECONDS, withdraw)
+        except OvertakenError:
+            return True
+        except StorageError as error:
+            logger.warning("the delivered copy of job %s may not be deleted: %s", assignment.job_id, error)
+        except OSError as error:
+            logger.error("could not delete the delivered copy of job %s: %s", assignment.job_id, error)  # noqa: TRY400  # the message is enough
+            return False
+        return True
+
+    def _delivery(self, folder: Path | None) -> delivery.Run:
+        return delivery.Run(self._assignment.job_id, self._assignment.attempt or 0, folder)
+
+    def _explain_vanished_files(self) -> None:
+        """If another program deleted the workspace, perhaps because the run is not wanted, learn that from Redis."""
+        if self._workspace is not None and not self._workspace.root.exists():
+            self._heartbeat.confirm()
+
+
+def _texts(quality: Mapping[str, int | float | str]) -> dict[str, str]:
+    """The model's numbers as text, as the status holds them."""
+    items = list(quality.items())[:MAX_QUALITY_ITEMS]
+    return {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in items}

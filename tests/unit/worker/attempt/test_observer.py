@@ -1,0 +1,195 @@
+"""Metrics and spans of an attempt, with an open relay and a collector of spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from reconstruction_operator.api.status import Inputs, Outputs
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.contract.steps import STEPS
+from reconstruction_operator.tasks.reconstruction import process_reconstruction
+from reconstruction_operator.telemetry import relay, tracing
+from reconstruction_operator.telemetry import worker_metrics as metrics
+from reconstruction_operator.telemetry.tracing import Span
+from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.observer import AttemptObserver
+from reconstruction_operator.worker.attempt.progress import ProgressSender
+from reconstruction_operator.worker.attempt.steps import Reached
+
+from devcluster.harness.collector import Collector
+from tests.support.settings import configure
+
+Value = Callable[..., float | None]
+
+UID = "0b7c4a9e-6a55-4f57-9d8e-1f2a3b4c5d6e"
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+_LABELLED = (
+    metrics.ATTEMPTS,
+    metrics.ATTEMPT_TIME,
+    metrics.STEP_TIME,
+    metrics.IMAGES,
+    metrics.INPUT,
+    metrics.OUTPUT,
+    metrics.PEAK_MEMORY,
+    metrics.HIGHEST_MEMORY,
+)
+
+
+@pytest.fixture
+def value() -> Iterator[Value]:
+    """Reads a sample; what was sent before has arrived by then."""
+    for metric in _LABELLED:
+        metric.clear()
+    opened = relay.Relay()
+    relay.install(opened)
+    opened.start()
+
+    def read(name: str, **labels: str) -> float | None:
+        opened.close()
+        return metrics.REGISTRY.get_sample_value(f"reconstruction_worker_{name}", labels)
+
+    yield read
+    relay.install(None)
+    for metric in _LABELLED:
+        metric.clear()
+
+
+@pytest.fixture
+def spans() -> list[Span]:
+    return []
+
+
+class Observed:
+    """An observer of the first attempt of a job, and a clock that the test sets."""
+
+    def __init__(self, spans: list[Span], traceparent: str = "") -> None:
+        self.seconds = 0.0
+        self.observer = AttemptObserver(
+            Assignment(UID, f"{UID}-1", "photogrammetry", None, "w@1", traceparent),
+            ProgressSender(lambda _: None, flush_seconds=0.0),
+            monotonic=lambda: self.seconds,
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
+            emit=spans.append,
+        )
+        self.observer.model = "photogrammetry"
+
+    def reach(self, step: int, *, at: float) -> None:
+        self.seconds = at
+        self.observer.reached(Reached(STEPS[step - 1], 0, 0.0), keep=True)
+
+    def end(self, end: End | None, *, at: float = 100.0) -> None:
+        self.seconds = at
+        self.observer.ended(end)
+
+
+def test_a_step_is_measured_until_the_next_begins_or_the_job_succeeds(value: Value, spans: list[Span]) -> None:
+    observed = Observed(spans)
+    observed.reach(1, at=1.0)
+    observed.reach(1, at=5.0)
+    observed.reach(2, at=11.0)
+    observed.end(End(Outcome.SUCCEEDED, outputs=Outputs("file:///x", 5_000)), at=31.0)
+
+    assert value("step_seconds_sum", model="photogrammetry", step="Loading input files") == 10.0
+    assert value("step_seconds_sum", model="photogrammetry", step="Preprocessing images") == 20.0
+    assert value("output_bytes_total", model="photogrammetry") == 5_000
+    assert value("attempt_seconds_sum", model="photogrammetry", outcome="Succeeded") == 31.0
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome", "reason"),
+    [
+        pytest.param(End(Outcome.FAILED, "NOT_ENOUGH_OVERLAP"), "Failed", "NOT_ENOUGH_OVERLAP", id="failed"),
+        pytest.param(End(Outcome.CANCELLED, "CANCELLED"), "Cancelled", "CANCELLED", id="cancelled"),
+        pytest.param(None, "Overtaken", "", id="overtaken"),
+    ],
+)
+def test_an_incomplete_step_has_no_duration(
+    end: End | None, outcome: str, reason: str, *, value: Value, spans: list[Span]
+) -> None:
+    observed = Observed(spans)
+    observed.reach(1, at=1.0)
+    observed.end(end)
+
+    assert value("attempts_total", model="photogrammetry", outcome=outcome, reason=reason) == 1
+    assert value("step_seconds_count", model="photogrammetry", step="Loading input files") is None
+
+
+def test_photos_and_memory_are_counted(value: Value, spans: list[Span]) -> None:
+    observer = Observed(spans).observer
+    observer.read(Inputs(images=16, bytes=4_000_000))
+    observer.used(2 << 30)
+
+    assert value("images_total", model="photogrammetry") == 16
+    assert value("input_bytes_total", model="photogrammetry") == 4_000_000
+    assert value("model_peak_memory_bytes_sum", model="photogrammetry") == 2 << 30
+    assert value("model_highest_memory_bytes", model="photogrammetry") == 2 << 30
+
+
+def test_a_job_has_one_attempt_and_six_steps_in_metrics(client: redis.Redis, jobs_dir: Path, value: Value) -> None:
+    process_reconstruction("test123", "placeholder")
+
+    assert value("attempts_total", model="placeholder", outcome="Succeeded", reason="") == 1
+    for step in STEPS:
+        assert value("step_seconds_count", model="placeholder", step=step.name) == 1
+
+
+def test_an_unknown_model_is_not_a_label(
+    client: redis.Redis, jobs_dir: Path, value: Value, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
+    with pytest.raises(Exception, match="made-up"):
+        process_reconstruction("test123", "made-up")
+
+    assert value("attempts_total", model="", outcome="Failed", reason="BACKEND_UNAVAILABLE") == 1
+
+
+def test_steps_are_children_of_the_attempt_and_the_attempt_of_the_job(spans: list[Span]) -> None:
+    observed = Observed(spans, str(tracing.of_job(UID)))
+    for step, at in ((1, 1.0), (1, 2.0), (2, 3.0)):
+        observed.reach(step, at=at)
+    observed.end(End(Outcome.SUCCEEDED))
+
+    assert [span.name for span in spans] == ["Loading input files", "Preprocessing images", "attempt"]
+    attempt = spans[-1]
+    assert attempt.parent == tracing.of_job(UID)
+    assert {span.parent for span in spans[:-1]} == {attempt.place}
+    assert {span.place.trace_id for span in spans} == {UID.replace("-", "")}
+    assert [span.error for span in spans] == ["", "", ""]
+
+
+def test_a_failure_is_reported_at_the_step_where_it_happened(spans: list[Span]) -> None:
+    observed = Observed(spans)
+    observed.reach(1, at=1.0)
+    observed.reach(2, at=2.0)
+    observed.end(End(Outcome.FAILED, "CORRUPT_IMAGE", "a.jpg cannot be read"))
+
+    assert [span.error for span in spans] == ["", *["CORRUPT_IMAGE: a.jpg cannot be read"] * 2]
+
+
+def test_the_senders_trace_is_continued(spans: list[Span]) -> None:
+    Observed(spans, TRACEPARENT).end(None)
+
+    assert spans[0].place.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert spans[0].parent is not None
+    assert spans[0].parent.span_id == "00f067aa0ba902b7"
+    assert spans[0].attributes["outcome"] == "Overtaken"
+
+
+def test_a_bare_message_continues_the_trace_of_its_header(
+    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Collector() as collector:
+        configure(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
+        process_reconstruction.apply(args=("test123", "placeholder"), headers={"traceparent": TRACEPARENT})
+        tracing.flush(60)
+
+    assert len(collector.spans) == 1 + len(STEPS)
+    assert {span.trace_id for span in collector.spans} == {"4bf92f3577b34da6a3ce929d0e0e4736"}
+    (attempt,) = [span for span in collector.spans if span.name == "attempt"]
+    assert attempt.parent_id == "00f067aa0ba902b7"
