@@ -1,7 +1,8 @@
-"""Acknowledging a message over a connection that was lost meanwhile, or in a Redis that has forgotten how.
+"""Acknowledgement that survives a closed connection, or a Redis that refuses it.
 
-A worker whose Redis went away acknowledges, when a task ends, over the channel that the message came by. kombu 5.7 has closed
-that and fails with an AttributeError, which Celery does not expect from a lost connection: the whole worker would end.
+After an outage of Redis, a worker acknowledges its task over the channel that the message came by. kombu has closed that channel,
+and fails with an AttributeError (https://github.com/celery/kombu/issues/582). Celery does not take that for a lost connection:
+the whole worker would end.
 """
 
 from __future__ import annotations
@@ -10,31 +11,31 @@ import logging
 from collections.abc import Callable
 
 import redis
-from celery.worker.request import Request as CeleryRequest
+from celery.worker.request import Request
 
-REQUEST = f"{__name__}:Request"
+REQUEST = f"{__name__}:LenientRequest"
 """For the option `Request` of a task."""
 
 logger = logging.getLogger(__name__)
 
 
-class Request(CeleryRequest):  # type: ignore[misc]  # Celery has no types
-    """A request that survives the end of its connection. The message comes again, and its claim makes that harmless."""
+class LenientRequest(Request):  # type: ignore[misc]  # Celery has no types
+    """A request whose acknowledgement may fail: delivery is at least once, and a second delivery finds the claim and ends."""
 
     def acknowledge(self) -> None:
-        """As Celery's; a closed channel is a lost connection."""
-        self._over_a_connection(super().acknowledge)
+        """As Celery's, except that failures are only logged."""
+        self._try(super().acknowledge)
 
     def reject(self, requeue: bool = False) -> None:
-        """As Celery's; a closed channel is a lost connection."""
-        self._over_a_connection(lambda: super(Request, self).reject(requeue=requeue))
+        """As Celery's, except that failures are only logged."""
+        self._try(lambda: super(LenientRequest, self).reject(requeue=requeue))
 
-    def _over_a_connection(self, answer: Callable[[], None]) -> None:
+    def _try(self, answer: Callable[[], None]) -> None:
         try:
             answer()
         except AttributeError as error:
-            self.acknowledged = True  # there is nobody left to tell
+            self.acknowledged = True  # no later try can succeed
             logger.warning("Task %s could not be acknowledged, its connection is closed: %s", self.id, error)
-        except redis.ResponseError as error:  # the key of what is not acknowledged is of another type
+        except redis.ResponseError as error:  # as for a key of the wrong type
             self.acknowledged = True
             logger.warning("Task %s could not be acknowledged, Redis refuses: %s", self.id, error)

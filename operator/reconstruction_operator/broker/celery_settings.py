@@ -1,4 +1,4 @@
-"""Celery's settings, one set for both sides: the worker's application, and the operator's dispatcher."""
+"""Celery settings: one set for the worker's application and for the operator's dispatcher."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconstruction_operator.api.spec import PRIORITIES, queue_name
 from reconstruction_operator.broker import transport
 from reconstruction_operator.state import connections
 
-DEFAULT_QUEUE: Final = "celery"  # so that `redis-cli LLEN celery` shows what waits
+DEFAULT_QUEUE: Final = "celery"  # Celery's own default, which `redis-cli LLEN celery` shows
 TASK_MODULES: Final = (
     "reconstruction_operator.tasks.reconstruction",
     "reconstruction_operator.tasks.cleanup",
@@ -33,7 +33,7 @@ CLEANUP_TASK: Final = "reconstruction.cleanup"
 
 
 def pool_queues(pools: Iterable[str]) -> tuple[str, ...]:
-    """The queues of those pools in the order in which a worker looks: all high ones before all normal, before all low."""
+    """The queues of those pools in the order in which a worker polls them: all high, then all normal, then all low."""
     names = tuple(pools)
     return tuple(queue_name(pool, priority) for priority in reversed(PRIORITIES) for pool in names)
 
@@ -44,7 +44,7 @@ def _queue(name: str) -> Queue:
 
 
 def settings() -> dict[str, Any]:
-    """For `app.conf.update`, from `config` as it is now."""
+    """The argument of `app.conf.update`, from the current `config.settings`."""
     transport.install()
     broker_tls = connections.tls_options(config.settings.CELERY_BROKER_URL)
     result_tls = connections.tls_options(config.settings.CELERY_RESULT_BACKEND)
@@ -53,29 +53,29 @@ def settings() -> dict[str, Any]:
         "broker_transport_options": connections.broker_transport_options(),
         "broker_connection_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,  # a worker waits for Redis for as long as it takes
-        # A Redis that refuses (it is full, or read-only after a fail-over) is as one that is away: else it ends the worker,
-        # or leaves one that takes nothing any more, while it waits for its pool.
+        "broker_connection_max_retries": None,  # a worker waits for Redis without a limit
+        # Retry on channel errors (out of memory, read-only replica) as on connection loss. Otherwise the worker exits or hangs:
+        # https://github.com/celery/celery/issues/5716, https://github.com/celery/celery/issues/7946
         "broker_channel_error_retry": True,
         "result_backend": config.settings.CELERY_RESULT_BACKEND,
         "result_backend_transport_options": connections.result_transport_options(),
-        "result_backend_always_retry": True,  # else a report raises at once while Redis is away
+        "result_backend_always_retry": True,  # otherwise a report raises at once while Redis is away
         "result_expires": config.settings.RESULT_EXPIRES_SECONDS,
         "redis_socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "redis_socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "redis_backend_health_check_interval": connections.HEALTH_CHECK_SECONDS,
-        # Nothing but JSON is ever read or written: a message can hold no code.
+        # JSON only: other formats, such as pickle, can execute code.
         "task_serializer": "json",
         "result_serializer": "json",
         "accept_content": ["json"],
         "result_accept_content": ["json"],
         "task_default_queue": DEFAULT_QUEUE,
         "task_queues": tuple(_queue(name) for name in pool_queues(config.settings.WORKER_POOLS)),
-        # A message is acknowledged when its task is over, and no worker holds one that another could run. What comes
-        # twice finds the claim; what never comes is sent again by the operator.
+        # At-least-once delivery: a message is acknowledged when its task is over, and no worker prefetches one that another
+        # could run. A second delivery finds the claim; the operator resends a message that is lost.
         "task_acks_late": True,
         "worker_prefetch_multiplier": 1,
-        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that is cut off goes on
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that loses its connection goes on
         "worker_soft_shutdown_timeout": config.settings.DRAIN_SECONDS,
         "imports": TASK_MODULES,
     }

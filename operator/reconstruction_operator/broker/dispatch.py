@@ -1,4 +1,4 @@
-"""Messages to the workers: what `process_reconstruction.apply_async` would send, in batches, and never waiting for long."""
+"""Dispatch: sends messages to the workers, as `apply_async` would, but in batches and without waiting for long."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from reconstruction_operator.broker import celery_settings, transport
 from reconstruction_operator.contract.envelope import Envelope
 
 _BATCH: Final = 500  # messages in one round trip
+_FAILURES: Final = (KombuError, redis.RedisError, OSError)  # kombu passes on redis-py's and socket errors
 
 
 class SendError(Exception):
-    """The broker was not reached, or refused. Any number of the messages may have been sent: send all of them again."""
+    """The broker was not reached. Any number of the messages may have been sent: resend all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: an attempt for a worker, or, without an envelope, the order to delete the job's files."""
+    """One message to a worker: to run an attempt; without an envelope, to delete the job's files."""
 
     job_id: str
     task_id: str
@@ -35,49 +36,49 @@ class Message:
 
 
 def cleanup_message(job_id: str, *, queue: str) -> Message:
-    """The order to delete the job's folder, for any worker of that queue."""
+    """The message that orders any worker of `queue` to delete the job's files."""
     return Message(job_id=job_id, task_id=f"{job_id}-cleanup", queue=queue)
 
 
 def _task(message: Message) -> dict[str, Any]:
-    """Arguments of `send_task`."""
+    """The arguments of Celery's `send_task`."""
     job_id = check_job_id(message.job_id)
     where = {"task_id": message.task_id, "queue": message.queue}
     if message.envelope is None:
         return where | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
     job = message.envelope.to_json()
-    # The header as well: a worker of somebody else, or its instrumentation, looks there.
+    # Also as a header, where other workers and instrumentation look for it.
     headers = {"headers": {"traceparent": message.envelope.traceparent}} if message.envelope.traceparent else {}
     arguments = {"args": (job_id, message.model_type), "kwargs": {"job": job}}
     return where | headers | {"name": celery_settings.PROCESS_TASK} | arguments
 
 
 class Dispatcher:
-    """A connection to the broker. Used from one thread; connects when it is first needed, and anew after a failure."""
+    """A connection to the broker, for one thread. Connects at its first use, and again after a failure."""
 
     def __init__(self) -> None:
         self._app = Celery("reconstruction_operator.dispatch", set_as_current=False)
         self._app.conf.update(celery_settings.settings(), task_publish_retry=False)
-        # Without a result backend: with one, every message sent would also subscribe to its result. By the class, since
-        # Celery prefers the environment variable CELERY_RESULT_BACKEND to the setting.
+        # No result backend: with one, each message would also subscribe to its result. Set by class, since the environment
+        # variable CELERY_RESULT_BACKEND overrides the setting.
         self._app.backend_cls = "disabled"
         self._connection: Connection | None = None
         self._producer: Producer | None = None
 
     def send(self, messages: Sequence[Message]) -> dict[str, str]:
-        """Send the messages, in order within each queue; the queues that Redis refused, and why.
+        """Send the messages, in order within each queue; returns the queues that Redis refused, each with the reason.
 
-        Any user may name any queue. One whose key is of another type, or that the operator's user of Redis may not write
-        to, must not hold up the others.
+        Users choose the names of queues. A queue whose key has the wrong type, or to which the operator's Redis user may not
+        write, must not delay the others.
 
         Raises:
-            SendError: within a few seconds.
-            ValueError: a job id that is none; nothing was sent.
+            SendError: the broker was not reached, for a few seconds.
+            ValueError: a job id is not safe; nothing was sent.
 
         """
         by_queue: dict[str, list[dict[str, Any]]] = {}
-        for one in messages:
-            by_queue.setdefault(one.queue, []).append(_task(one))
+        for message in messages:
+            by_queue.setdefault(message.queue, []).append(_task(message))
         refused: dict[str, str] = {}
         for queue, tasks in by_queue.items():
             try:
@@ -92,7 +93,7 @@ class Dispatcher:
         return refused
 
     def _send_batch(self, tasks: Sequence[dict[str, Any]]) -> redis.ResponseError | None:
-        """What Redis answered if it was reached and refused."""
+        """Send to one queue; returns the error with which Redis refused, if it did."""
         try:
             producer = self._ready()
             with producer.batch(_BATCH):  # type: ignore[no-untyped-call]  # kombu has not annotated it
@@ -100,9 +101,9 @@ class Dispatcher:
                     self._app.send_task(producer=producer, **task)
         except _FAILURES as error:
             self.close()
-            for one in (error, error.__cause__):  # kombu wraps some of them
-                if isinstance(one, redis.ResponseError):
-                    return one
+            for cause in (error, error.__cause__):  # kombu wraps some errors
+                if isinstance(cause, redis.ResponseError):
+                    return cause
             raise
         return None
 
@@ -110,7 +111,7 @@ class Dispatcher:
         """How many messages wait in each of the queues.
 
         Raises:
-            SendError: within a few seconds.
+            SendError: the broker was not reached, for a few seconds.
 
         """
         names = sorted(set(queues))
@@ -124,11 +125,11 @@ class Dispatcher:
         except _FAILURES as error:
             self.close()
             raise SendError(f"the broker was not reached: {error}") from error
-        # A key of another type is no queue, and nothing waits in it.
+        # A key of the wrong type is not a queue: no message waits in it.
         return {name: length if isinstance(length, int) else 0 for name, length in zip(names, lengths, strict=True)}
 
     def close(self) -> None:
-        """Close the connection; the next use opens another."""
+        """Close the connection; the next use opens a new one."""
         connection, self._connection, self._producer = self._connection, None, None
         if connection is not None:
             connection.close()  # type: ignore[no-untyped-call]  # kombu has not annotated it
@@ -138,7 +139,3 @@ class Dispatcher:
             self._connection = self._app.connection_for_write()
             self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
         return self._producer
-
-
-# What kombu lets through: its own errors, redis-py's, and plain socket errors.
-_FAILURES: Final = (KombuError, redis.RedisError, OSError)

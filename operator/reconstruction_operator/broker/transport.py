@@ -1,9 +1,11 @@
-"""kombu's Redis transport, so that it survives what it may find in Redis.
+"""Hardened transport: kombu's Redis transport, made to survive malformed data in Redis.
 
-Of its own, it lets a message that is no JSON, or a key of another type, end the whole worker. Here such a message is dropped
-with a word in the log, and such a key is removed: what was lost with either, the operator sends again. It also ends the
-worker when a task that began before a break of the connection is acknowledged after it; here that is a failed connection
-as any other, which Celery logs: a second delivery of the message finds the attempt's claim, and ends.
+By default a non-JSON message (https://github.com/celery/celery/issues/4308) or a key of the wrong type
+(https://github.com/celery/kombu/issues/1247) crashes the worker. Here such a message is dropped and logged, and such a key is
+deleted; the operator sends again what is lost with either.
+
+The worker also ends when it acknowledges, after a reconnect, a task that began before it. Here that fails like any lost
+connection, which Celery logs; a second delivery of the message finds the attempt's claim, and ends.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ from typing import Any, Final
 
 import redis
 from kombu import transport
-from kombu.transport import redis as kombus
+from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 
 from reconstruction_operator import config
 from reconstruction_operator.state import connections
 
 _WRONG_TYPE: Final = "WRONGTYPE"
-_UNTYPED: Final = ("none",)  # a key that is not there
+_ABSENT: Final = "none"  # the answer of Redis's TYPE for a key that does not exist
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +35,9 @@ def is_wrong_type(error: Exception) -> bool:
 
 
 def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bool:
-    """Removes those keys of the broker that are of another type than kombu's; whether there were any.
+    """Delete the broker's keys that have the wrong type; returns whether there were any.
 
-    `queues` are looked at with what kombu notes of them, and `others` (key -> type) beside.
+    Checks the keys of `queues`, their bindings, and `others` (key -> type).
 
     Raises:
         RedisError: Redis was not reached or refused.
@@ -49,21 +51,21 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
         for name, kind in wanted.items():
             key = f"{config.settings.REDIS_KEY_PREFIX}{name}"
             found = str(client.type(key))
-            if found not in (kind, *_UNTYPED):
-                logger.error("the Redis key %s is a %s where a %s belongs: it is removed", key, found, kind)
+            if found not in (kind, _ABSENT):
+                logger.error("deleting the Redis key %s: it is a %s and has to be a %s", key, found, kind)
                 client.delete(key)
                 repaired = True
     return repaired
 
 
-class _Freeing(kombus.QoS):
-    """An acknowledgement that fails frees the worker's place nevertheless: the message comes again, and finds its claim.
+class _HardenedQoS(kombu_redis.QoS):
+    """Frees the worker's slot even if an acknowledgement fails.
 
-    kombu keeps the place, and a worker whose places are all taken asks for nothing any more, for ever.
+    kombu keeps the slot. A worker without a free slot would never consume again.
     """
 
     def ack(self, delivery_tag: str) -> None:
-        """As kombu's."""
+        """Acknowledge; the slot is free after any outcome."""
         try:
             super().ack(delivery_tag)  # type: ignore[no-untyped-call]
         except BaseException:
@@ -71,7 +73,7 @@ class _Freeing(kombus.QoS):
             raise
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """As kombu's."""
+        """Reject; the slot is free after any outcome."""
         try:
             super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         except BaseException:
@@ -79,26 +81,25 @@ class _Freeing(kombus.QoS):
             raise
 
 
-class _Surviving(kombus.Channel):
-    """A channel that goes on after a message that cannot be understood, and after a key of another type."""
+class _HardenedChannel(kombu_redis.Channel):
+    """Goes on after a malformed message, and after a key of the wrong type."""
 
-    QoS = _Freeing
+    QoS = _HardenedQoS
+    _failed = False  # whether the last read was dropped
 
     def _brpop_read(self, **options: Any) -> Any:
         before = self._newest_tag()
         try:
             read = super()._brpop_read
-            return self._survive(lambda: read(**options), "a message")  # type: ignore[no-untyped-call]  # kombu has no types
+            return self._survive(lambda: read(**options), "message")  # type: ignore[no-untyped-call]  # kombu has no types
         finally:
-            # One that was noted as taken and then failed would take up a place of the worker's for ever.
+            # If it failed after it had taken a slot, free that.
             if self._failed and (tag := self._newest_tag()) not in (before, None):
                 self.basic_reject(tag)  # type: ignore[no-untyped-call]
 
     def _receive_one(self, client: Any) -> Any:
         read = super()._receive_one
-        return self._survive(lambda: read(client), "a word between workers")  # type: ignore[no-untyped-call]
-
-    _failed = False
+        return self._survive(lambda: read(client), "broadcast between workers")  # type: ignore[no-untyped-call]
 
     def _survive(self, read: Callable[[], Any], what: str) -> Any:
         self._failed = False
@@ -110,10 +111,11 @@ class _Surviving(kombus.Channel):
             if isinstance(error, redis.ResponseError) and not (is_wrong_type(error) and self._repair()):
                 raise
             self._failed = True
-            logger.error("%s cannot be understood and is dropped: %s: %.200s", what, type(error).__name__, error)  # noqa: TRY400  # a stack says nothing of who sent it
+            logger.error("a %s cannot be understood and is dropped: %s: %.200s", what, type(error).__name__, error)  # noqa: TRY400  # the traceback does not show the sender
             return True
 
     def _connparams(self, asynchronous: bool = False) -> Any:
+        # kombu would fail with an AttributeError: https://github.com/celery/kombu/issues/582
         if self.connection is None or self.connection.client is None:
             raise redis.ConnectionError("the connection that this channel belongs to was closed")
         return super()._connparams(asynchronous=asynchronous)  # type: ignore[no-untyped-call]
@@ -125,26 +127,26 @@ class _Surviving(kombus.Channel):
         )
 
     def _newest_tag(self) -> Any:
-        return next(reversed(self.qos._delivered), None)  # noqa: SLF001  # kombu tells it in no other way
+        return next(reversed(self.qos._delivered), None)  # noqa: SLF001  # kombu has no public way
 
 
-class SentinelChannel(_Surviving, kombus.SentinelChannel):
-    """The same behind a Sentinel."""
+class _HardenedSentinelChannel(_HardenedChannel, kombu_redis.SentinelChannel):
+    """The hardened channel behind a Sentinel."""
 
 
-class Transport(kombus.Transport):
+class HardenedTransport(kombu_redis.Transport):
     """For `redis://`, `rediss://` and `redis+socket://`."""
 
-    Channel = _Surviving
+    Channel = _HardenedChannel
 
 
-class SentinelTransport(kombus.SentinelTransport):
+class HardenedSentinelTransport(kombu_redis.SentinelTransport):
     """For `sentinel://`."""
 
-    Channel = SentinelChannel
+    Channel = _HardenedSentinelChannel
 
 
 def install() -> None:
-    """Make them the transports that kombu finds by the schemes of addresses, in this process."""
-    ours = f"{__name__}:Transport"
-    transport.TRANSPORT_ALIASES.update(redis=ours, rediss=ours, sentinel=f"{__name__}:SentinelTransport")
+    """Make kombu use these transports in this process, for the same schemes of addresses."""
+    plain, sentinel = (f"{__name__}:{name.__name__}" for name in (HardenedTransport, HardenedSentinelTransport))
+    transport.TRANSPORT_ALIASES.update(redis=plain, rediss=plain, sentinel=sentinel)

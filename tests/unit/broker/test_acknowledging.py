@@ -1,4 +1,4 @@
-"""A message whose connection is closed before it can be acknowledged."""
+"""Acknowledgements that fail, by a closed connection or a refusal of Redis."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import redis
 from celery.utils.imports import symbol_by_name
 from kombu.transport import redis as kombu_redis
 from reconstruction_operator.broker import transport
-from reconstruction_operator.broker.acknowledging import Request
+from reconstruction_operator.broker.acknowledging import LenientRequest
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 
 
 def closed_channel(*_: object, **__: object) -> None:
-    """What kombu does on a channel that it has closed: it looks for the address of a connection that is gone."""
+    """Fails as kombu does on a channel that it has closed: it looks up the address of a connection that no longer exists."""
     channel = mock.Mock(spec=kombu_redis.Channel)
     channel.connection = mock.Mock(client=None)
     kombu_redis.Channel._connparams(channel)
 
 
 @pytest.fixture
-def request_of() -> Callable[..., Request]:
-    def make(on_ack: Callable[..., None]) -> Request:
-        request = Request.__new__(Request)
+def request_of() -> Callable[..., LenientRequest]:
+    def make(on_ack: Callable[..., None]) -> LenientRequest:
+        request = LenientRequest.__new__(LenientRequest)
         request._request_dict = {"id": "uid-1"}
         request._connection_errors = (ConnectionError,)
         request._on_ack = request._on_reject = on_ack
@@ -37,13 +37,13 @@ def request_of() -> Callable[..., Request]:
     return make
 
 
-def test_kombu_still_fails_in_the_way_that_is_guarded_against() -> None:
+def test_kombu_still_raises_attribute_error_on_a_closed_channel() -> None:
     with pytest.raises(AttributeError):
         closed_channel()
 
 
-def test_a_closed_channel_does_not_end_the_worker(
-    request_of: Callable[..., Request], caplog: pytest.LogCaptureFixture
+def test_acknowledging_on_a_closed_channel_is_only_logged(
+    request_of: Callable[..., LenientRequest], caplog: pytest.LogCaptureFixture
 ) -> None:
     request = request_of(closed_channel)
 
@@ -54,7 +54,7 @@ def test_a_closed_channel_does_not_end_the_worker(
     assert "uid-1" in caplog.text
 
 
-def test_a_rejection_survives_it_as_well(request_of: Callable[..., Request]) -> None:
+def test_rejecting_on_a_closed_channel_does_not_raise(request_of: Callable[..., LenientRequest]) -> None:
     request = request_of(closed_channel)
 
     request.reject()
@@ -62,7 +62,7 @@ def test_a_rejection_survives_it_as_well(request_of: Callable[..., Request]) -> 
     assert request.acknowledged
 
 
-def test_an_open_channel_is_told_once(request_of: Callable[..., Request]) -> None:
+def test_acknowledging_twice_sends_once(request_of: Callable[..., LenientRequest]) -> None:
     on_ack = mock.Mock()
     request = request_of(on_ack)
 
@@ -72,16 +72,16 @@ def test_an_open_channel_is_told_once(request_of: Callable[..., Request]) -> Non
     assert on_ack.call_count == 1
 
 
-def test_both_tasks_are_received_in_this_way() -> None:
-    assert [symbol_by_name(task.Request) for task in (process_reconstruction, clean_up)] == [Request, Request]
+def test_both_tasks_use_the_lenient_request() -> None:
+    assert [symbol_by_name(task.Request) for task in (process_reconstruction, clean_up)] == [LenientRequest] * 2
 
 
 @pytest.mark.parametrize("answer", ["ack", "reject"])
-def test_an_acknowledgement_that_fails_frees_the_workers_place(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_acknowledgement_frees_the_workers_slot(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise redis.ReadOnlyError("you can't write against a read only replica")
 
-    qos = transport.Transport.Channel.QoS(mock.Mock(), prefetch_count=1)
+    qos = transport.HardenedTransport.Channel.QoS(mock.Mock(), prefetch_count=1)
     monkeypatch.setattr(qos, "_remove_from_indices", refuse)
     qos._delivered["tag"] = mock.Mock()
     assert not qos.can_consume()

@@ -23,7 +23,7 @@ from tests.support.settings import configure
         ),
     ],
 )
-def test_a_worker_consumes_the_queues_of_its_pools_by_priority(
+def test_queues_of_the_pools_are_consumed_by_priority(
     monkeypatch: pytest.MonkeyPatch, pools: tuple[str, ...], queues: tuple[str, ...]
 ) -> None:
     configure(monkeypatch, WORKER_POOLS=pools)
@@ -46,23 +46,23 @@ def test_a_worker_consumes_the_queues_of_its_pools_by_priority(
         ("worker_soft_shutdown_timeout", config.settings.DRAIN_SECONDS),
     ],
 )
-def test_the_application_has_the_setting(name: str, value: object) -> None:
+def test_application_has_setting(name: str, value: object) -> None:
     from reconstruction_operator.celery_app import app  # noqa: PLC0415  # made from the settings when it is imported
 
     assert getattr(app.conf, name) == value
 
 
-def test_a_worker_imports_the_two_tasks_when_it_starts() -> None:
+def test_a_worker_imports_both_tasks_when_it_starts() -> None:
     imports = celery_settings.settings()["imports"]
     assert {"reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup"} <= set(imports)
 
 
-def test_without_a_prefix_none_is_given() -> None:
+def test_no_prefix_is_given_by_default() -> None:
     chosen = celery_settings.settings()
     assert "global_keyprefix" not in chosen["broker_transport_options"] | chosen["result_backend_transport_options"]
 
 
-def test_the_prefix_comes_before_the_keys_of_broker_and_results(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefix_applies_to_the_keys_of_broker_and_results(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
     chosen = celery_settings.settings()
     assert chosen["broker_transport_options"]["global_keyprefix"] == "team-a:"
@@ -77,16 +77,15 @@ def test_the_prefix_comes_before_the_keys_of_broker_and_results(monkeypatch: pyt
         pytest.param("rediss://r/0?ssl_cert_reqs=none", None, id="as-the-url-says"),
     ],
 )
-def test_certificates_are_checked_unless_the_url_says_otherwise(
+def test_certificates_are_verified_unless_the_url_disables_it(
     monkeypatch: pytest.MonkeyPatch, url: str, options: dict[str, Any] | None
 ) -> None:
-    configure(monkeypatch, CELERY_BROKER_URL=url)
-    configure(monkeypatch, CELERY_RESULT_BACKEND=url)
+    configure(monkeypatch, CELERY_BROKER_URL=url, CELERY_RESULT_BACKEND=url)
     chosen = celery_settings.settings()
     assert (chosen.get("broker_use_ssl"), chosen.get("redis_backend_use_ssl")) == (options, options)
 
 
-def test_nothing_waits_longer_than_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_redis_timeout_is_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_TIMEOUT_SECONDS=1.5)
     chosen = celery_settings.settings()
     options = chosen["broker_transport_options"]
@@ -94,10 +93,10 @@ def test_nothing_waits_longer_than_the_setting(monkeypatch: pytest.MonkeyPatch) 
     assert (chosen["redis_socket_timeout"], chosen["redis_socket_connect_timeout"]) == (1.5, 1.5)
 
 
-def test_the_application_is_imported_without_the_tasks_and_what_they_need() -> None:
+def test_importing_the_application_imports_neither_tasks_nor_worker() -> None:
     code = (
         "import sys, reconstruction_operator.celery_app as module\n"
-        "print([name for name in sys.modules if name.startswith(('reconstruction_operator.tasks', 'kopf'))])"
+        "print([name for name in sys.modules if name.startswith(('reconstruction_operator.tasks', 'reconstruction_operator.worker', 'kopf'))])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -1,5 +1,3 @@
-"""Where a job's trace travels: in the envelope, and in Celery's headers for whoever else reads them."""
-
 from __future__ import annotations
 
 import pytest
@@ -18,7 +16,7 @@ TRACEPARENT = str(tracing.of_job(UID))
         pytest.param("", None, id="without"),
     ],
 )
-def test_a_message_has_the_header_where_there_is_a_trace(traceparent: str, headers: dict[str, str] | None) -> None:
+def test_a_message_carries_its_trace_in_envelope_and_header(traceparent: str, headers: dict[str, str] | None) -> None:
     message = dispatch.Message(UID, f"{UID}-1", "celery", "placeholder", Envelope(traceparent=traceparent))
     task = dispatch._task(message)
     assert task.get("headers") == headers
