@@ -1,18 +1,21 @@
-"""The contract of the task, word for word, in direct calls and by `apply()` on fakeredis."""
+"""The task's contract, word for word, in direct calls and by `apply()` on fakeredis."""
 
 from __future__ import annotations
 
 import inspect
 import json
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 import redis
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
+from tests.support.attempts import JOB, want
 from tests.support.settings import configure
 
 SIX_PAIRS = [
@@ -41,20 +44,20 @@ def confirm(job_id: str) -> None:
     job_manager.confirm_cancellation(job_id)
 
 
-def test_the_task_has_its_name_and_takes_its_arguments() -> None:
+def test_task_has_its_name_and_signature() -> None:
     assert process_reconstruction.name == "reconstruction.process"
     assert str(inspect.signature(process_reconstruction.run)) == (
         "(job_id: 'str', model_type: 'str' = 'reconviagen', job: 'Mapping[str, Any] | None' = None) -> 'dict[str, Any]'"
     )
 
 
-def test_the_six_steps_are_reported_once_each_in_order(client: redis.Redis, jobs_dir: Path, states: mock.Mock) -> None:
+def test_six_steps_are_reported_once_each_in_order(client: redis.Redis, jobs_dir: Path, states: mock.Mock) -> None:
     process_reconstruction("test123", "placeholder")
     assert pairs(states) == SIX_PAIRS
     assert {call.kwargs["state"] for call in states.call_args_list} == {"PROGRESS"}
 
 
-def test_a_completed_job_says_so_and_where_its_output_is(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_completed_job_returns_its_status_and_output_path(client: redis.Redis, jobs_dir: Path) -> None:
     result = process_reconstruction("test123", "placeholder")
     assert {name: result[name] for name in ("status", "job_id", "output_path", "simulated")} == {
         "status": "completed",
@@ -65,42 +68,42 @@ def test_a_completed_job_says_so_and_where_its_output_is(client: redis.Redis, jo
     assert json.loads(json.dumps(result)) == result
 
 
-def test_apply_runs_the_job_as_well(client: redis.Redis, jobs_dir: Path, states: mock.Mock) -> None:
+def test_apply_runs_the_job(client: redis.Redis, jobs_dir: Path, states: mock.Mock) -> None:
     result = process_reconstruction.apply(args=("test123", "placeholder"))
     assert (result.state, result.result["status"]) == ("SUCCESS", "completed")
     assert pairs(states) == SIX_PAIRS
 
 
-def test_a_request_alone_does_not_stop_a_job_and_is_cleared_at_its_end(client: redis.Redis, jobs_dir: Path) -> None:
+def test_an_unconfirmed_cancel_request_is_cleared_at_the_jobs_end(client: redis.Redis, jobs_dir: Path) -> None:
     job_manager.request_cancellation("test123")
     assert process_reconstruction("test123", "placeholder")["status"] == "completed"
     assert not job_manager.cancel_pending("test123")
     assert not job_manager.is_job_cancelled("test123")
 
 
-def test_a_cancelled_job_returns_exactly_this(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_cancelled_job_returns_status_and_job_id(client: redis.Redis, jobs_dir: Path) -> None:
     confirm("test123")
     assert process_reconstruction("test123", "placeholder") == {"status": "cancelled", "job_id": "test123"}
 
 
-def test_after_a_cancel_the_flag_stays_until_its_time_is_over(client: redis.Redis, jobs_dir: Path) -> None:
+def test_the_cancel_flag_keeps_its_ttl_after_a_cancel(client: redis.Redis, jobs_dir: Path) -> None:
     confirm("test123")
     process_reconstruction("test123", "placeholder")
     assert job_manager.is_job_cancelled("test123")
     assert 3500 < client.ttl("cancel:test123") <= 3600
 
 
-def test_a_late_duplicate_of_a_cancelled_job_stops_as_well(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_late_duplicate_of_a_cancelled_job_is_cancelled(client: redis.Redis, jobs_dir: Path) -> None:
     confirm("test123")
     process_reconstruction("test123", "placeholder")
     assert process_reconstruction("test123", "placeholder")["status"] == "cancelled"
 
 
 @pytest.mark.parametrize("step", range(1, 7))
-def test_the_flag_is_checked_before_each_step_is_reported(
+def test_cancel_flag_is_checked_before_each_step_is_reported(
     step: int, client: redis.Redis, jobs_dir: Path, states: mock.Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answers to the one question that each step asks: the cancel comes just before step number `step`."""
+    """Each step asks once. The cancel comes just before step number `step`."""
     answers = iter([False] * (step - 1) + [True])
     monkeypatch.setattr(job_manager, "is_job_cancelled", lambda _job_id: next(answers))
 
@@ -112,7 +115,7 @@ def test_the_flag_is_checked_before_each_step_is_reported(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_cancel_deletes_the_input_and_an_earlier_output_too(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_cancel_deletes_input_and_earlier_output(client: redis.Redis, jobs_dir: Path) -> None:
     process_reconstruction("test123", "placeholder")
     file_handler.input_dir("test123").mkdir()
     (file_handler.input_dir("test123") / "a.jpg").write_bytes(b"photo")
@@ -121,10 +124,10 @@ def test_a_cancel_deletes_the_input_and_an_earlier_output_too(client: redis.Redi
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_cancel_in_the_last_moment_beats_the_success(
+def test_a_cancel_after_the_last_check_beats_success(
     client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the last check, before the end is recorded: only `finish` sees it."""
+    """Only the recording of the end can see it."""
     configure(monkeypatch, BEAT_SECONDS=60.0)
     asked: list[str] = []
 
@@ -139,7 +142,7 @@ def test_a_cancel_in_the_last_moment_beats_the_success(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_nothing_but_the_output_is_left_of_a_completed_job(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_completed_job_leaves_only_its_output(client: redis.Redis, jobs_dir: Path) -> None:
     process_reconstruction("test123", "placeholder")
     assert sorted(path.relative_to(jobs_dir).as_posix() for path in jobs_dir.rglob("*")) == [
         "test123",
@@ -152,7 +155,7 @@ def test_nothing_but_the_output_is_left_of_a_completed_job(client: redis.Redis, 
     ]
 
 
-def test_a_simulated_result_says_so_in_its_files(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_simulated_result_is_marked_in_its_files(client: redis.Redis, jobs_dir: Path) -> None:
     process_reconstruction("test123", "reconviagen")
     output = jobs_dir / "test123" / "output"
     manifest = json.loads((output / "manifest.json").read_text())
@@ -169,14 +172,14 @@ def test_a_model_that_is_not_installed_fails_where_simulation_is_off(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_model_that_nobody_knows_is_never_simulated(client: redis.Redis, jobs_dir: Path) -> None:
+def test_an_unknown_model_is_never_simulated(client: redis.Redis, jobs_dir: Path) -> None:
     with pytest.raises(
         ReconstructionFailedError, match=r"BACKEND_UNAVAILABLE: .*'reconvia'.* placeholder, reconviagen"
     ):
         process_reconstruction("test123", "reconvia")
 
 
-def test_the_placeholder_simulates_where_simulation_is_off(
+def test_the_placeholder_runs_where_simulation_is_off(
     client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
@@ -195,7 +198,7 @@ def test_a_real_model_without_photos_fails_with_its_reason(client: redis.Redis, 
         process_reconstruction("test123", "photogrammetry")
 
 
-def test_a_second_bare_order_for_a_job_replaces_its_output(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_second_bare_task_replaces_the_jobs_output(client: redis.Redis, jobs_dir: Path) -> None:
     process_reconstruction("test123", "placeholder")
     (jobs_dir / "test123" / "output" / "model.glb").write_bytes(b"old")
     assert process_reconstruction("test123", "placeholder")["status"] == "completed"
@@ -203,16 +206,31 @@ def test_a_second_bare_order_for_a_job_replaces_its_output(client: redis.Redis, 
     assert [path.name for path in (jobs_dir / "test123").iterdir()] == ["output"]
 
 
-def test_a_message_of_a_task_that_has_been_claimed_is_ignored(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_duplicate_message_is_ignored(client: redis.Redis, jobs_dir: Path) -> None:
     first = process_reconstruction.apply(args=("test123", "placeholder"), task_id="same")
     second = process_reconstruction.apply(args=("test123", "placeholder"), task_id="same")
     assert (first.state, second.state) == ("SUCCESS", "IGNORED")
 
 
-def test_job_folders_that_cannot_be_made_are_a_clear_failure(
+def test_a_job_folder_that_cannot_be_created_is_a_worker_error(
     client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     configure(monkeypatch, JOBS_DIR=str(tmp_path / "file"))
     with pytest.raises(ReconstructionFailedError, match=r"WORKER_ERROR: .*Not a directory"):
         process_reconstruction("test123", "placeholder")
+
+
+@pytest.mark.parametrize("job", [{"version": 99, "attempt": 1}, {"version": 1}, {"version": 1, "attempt": 0}, "text"])
+def test_a_malformed_envelope_is_dropped(job: Any, client: redis.Redis, jobs_dir: Path) -> None:
+    want(client, 1)
+    done = process_reconstruction.apply(args=(JOB, "placeholder", job), task_id="x")
+    assert done.state == "IGNORED"
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_unknown_keys_of_the_envelope_are_ignored(client: redis.Redis, jobs_dir: Path) -> None:
+    want(client, 1)
+    message = Envelope(attempt=1).to_json() | {"colour": "blue", "queue": 7}
+    done = process_reconstruction.apply(args=(JOB, "placeholder", message), task_id=f"{JOB}-1")
+    assert done.result["status"] == "completed"

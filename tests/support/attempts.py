@@ -1,0 +1,98 @@
+"""Attempts of one job as the operator orders them, run in this process on fakeredis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.jobfiles import publishing
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.state import calls, operator_calls, reads
+from reconstruction_operator.tasks.reconstruction import process_reconstruction
+
+JOB = "0b7c4a9e-job"
+
+
+def want(client: redis.Redis, attempt: int) -> None:
+    """The operator's record."""
+    call = operator_calls.put_record(
+        Keys(),
+        fence=1,
+        install_id="test",
+        job_id=JOB,
+        namespace="default",
+        name="banana",
+        attempt=attempt,
+        queue="celery",
+    )
+    calls.run(client, call)
+
+
+def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:
+    call = operator_calls.request_stop(Keys(), fence=1, install_id="test", task=TaskId(JOB, attempt), reason=reason)
+    calls.run(client, call)
+
+
+def run(attempt: int = 1, model: str = "placeholder", **envelope: Any) -> dict[str, Any]:
+    """As the operator's message does it, in this process."""
+    message = Envelope(attempt=attempt, install_id="test", **envelope).to_json()
+    done = process_reconstruction.apply(args=(JOB, model, message), task_id=str(TaskId(JOB, attempt)))
+    if isinstance(done.result, Exception):
+        raise done.result
+    result: dict[str, Any] = done.result
+    return result
+
+
+def end(client: redis.Redis, attempt: int = 1) -> End:
+    (seen,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, attempt))])).jobs
+    assert seen.end is not None
+    return seen.end
+
+
+def at_step(number: int, action: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something happens just before step `number` begins, as the question that each step asks shows."""
+    asked: list[str] = []
+    ask = job_manager.is_job_cancelled
+
+    def is_job_cancelled(job_id: str) -> bool:
+        asked.append(job_id)
+        if len(asked) == number:
+            action()
+        return ask(job_id)
+
+    monkeypatch.setattr(job_manager, "is_job_cancelled", is_job_cancelled)
+
+
+class KilledError(BaseException):
+    """SIGKILL leaves no time for anything else."""
+
+
+def kill_before_publishing(meshes: Path) -> None:
+    """A worker dies when its result has been delivered, and not published."""
+
+    def die(*_args: object, **_kwargs: object) -> None:
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(publishing, "publish", die)
+        with pytest.raises(KilledError):
+            run(output_uri=f"file://{meshes}/banana")
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def end_by_the_operator(client: redis.Redis, attempt: int, outcome: Outcome, reason: str) -> None:
+    """Its worker is silent, or nobody has begun it."""
+    task, gone = TaskId(JOB, attempt), End(outcome, reason)
+    client.delete(Keys().alive(str(task)))
+    taken = calls.run(client, operator_calls.take_claim(Keys(), fence=1, install_id="test", task=task, end=gone))
+    if not taken:
+        calls.run(client, operator_calls.force_end(Keys(), fence=1, install_id="test", task=task, end=gone))
+    assert end(client, attempt).outcome is outcome

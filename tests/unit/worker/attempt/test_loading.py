@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+
+from tests.support.attempts import run
+
+pytestmark = pytest.mark.usefixtures("wanted")
+
+
+@pytest.mark.parametrize(
+    ("count", "reason", "text"),
+    [
+        pytest.param(
+            0, "TOO_FEW_IMAGES", "0 photos were found (1 other file ignored: 1 .heic); photogrammetry needs", id="0"
+        ),
+        pytest.param(2, "TOO_FEW_IMAGES", "2 photos were found", id="2"),
+        pytest.param(201, "TOO_MANY_IMAGES", "201 photos were found", id="201"),
+        pytest.param(3, "CORRUPT_IMAGE", "photo 0.jpg (1 of 3) is an empty file", id="3"),
+    ],
+)
+def test_the_number_of_photos_is_checked_before_they_are_decoded(
+    count: int, reason: str, text: str, *, photos: Path, client: redis.Redis, jobs_dir: Path
+) -> None:
+    (photos / "x.heic").touch()
+    for number in range(count):
+        (photos / f"{number}.jpg").touch()
+    with pytest.raises(ReconstructionFailedError) as caught:
+        run(model="photogrammetry", input_uri=f"file://{photos}")
+    assert caught.value.reason == reason
+    assert text in caught.value.message

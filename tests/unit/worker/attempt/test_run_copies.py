@@ -1,0 +1,192 @@
+"""Copies at the output location: delivered by runs, and deleted where the result does not count."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from celery.exceptions import Ignore
+from reconstruction_operator import disk
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.jobfiles import notes, publishing
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.state import calls, worker_calls
+from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.transfer import delivery
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+
+from tests.support.attempts import JOB, KilledError, end, end_by_the_operator, kill_before_publishing, run, stop, want
+from tests.support.settings import configure
+
+pytestmark = pytest.mark.usefixtures("wanted")
+
+
+def test_a_copy_is_delivered_to_the_output_location(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    reported = end(client).outputs
+    assert reported is not None
+    assert reported.uri == f"file://{meshes}/banana"
+    here, there = (
+        {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in (jobs_dir / JOB / "output", meshes / "banana")
+    )
+    assert here == there
+    assert [path.name for path in meshes.iterdir()] == ["banana"]
+
+
+def test_a_refused_output_location_fails_the_job_and_leaves_no_files(client: redis.Redis, jobs_dir: Path) -> None:
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        run(output_uri="file:///etc/meshes")
+    assert list(jobs_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("ended_by", ["the operator", "an attempt that had not begun"])
+def test_cleanup_of_a_cancelled_job_deletes_a_killed_workers_copy(
+    ended_by: str, client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    kill_before_publishing(meshes)
+    attempt = 1
+    if ended_by != "the operator":
+        end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+        attempt = 2
+        want(client, attempt)
+    job_manager.assert_cancelled(JOB)
+    end_by_the_operator(client, attempt, Outcome.CANCELLED, "CANCELLED")
+    clean_up(JOB)
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_an_early_cancel_deletes_the_copy_of_the_killed_attempt_before(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    kill_before_publishing(meshes)
+    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+    want(client, 2)
+    job_manager.assert_cancelled(JOB)
+    assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_failure_deletes_the_copy_of_the_killed_attempt_before(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    kill_before_publishing(meshes)
+    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+    want(client, 2)
+    with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
+        run(2, model="photogrammetry", input_uri="file:///etc", output_uri=f"file://{meshes}/banana")
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_the_copy_is_deleted_before_cancelled_is_recorded(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    finish = worker_calls.finish
+
+    def look_and_finish(*args: Any, **kwargs: Any) -> Any:
+        if kwargs["end"].outcome is Outcome.CANCELLED:
+            seen.append((meshes / "banana").exists())
+        else:
+            job_manager.assert_cancelled(JOB)
+        return finish(*args, **kwargs)
+
+    monkeypatch.setattr(worker_calls, "finish", look_and_finish)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    assert seen == [False]
+
+
+def test_a_cancel_after_delivery_deletes_the_copy(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.3)
+    configure(monkeypatch, BEAT_SECONDS=0.02)
+    watch = calls.run
+
+    def run_and_watch(redis_client: redis.Redis, call: Any) -> Any:
+        if (meshes / "banana").exists():
+            job_manager.assert_cancelled(JOB)
+        return watch(redis_client, call)
+
+    monkeypatch.setattr(calls, "run", run_and_watch)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_notes_of_earlier_runs_stay_until_the_next_run_has_its_own(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_args: object, **_kwargs: object) -> None:
+        raise KilledError
+
+    kill_before_publishing(meshes)
+    want(client, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(notes, "note", die)
+        with pytest.raises(KilledError):
+            run(2, output_uri=f"file://{meshes}/banana")
+    clean_up(JOB)
+    assert list(meshes.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_an_attempt_overtaken_before_publishing_deletes_its_copy(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, BEAT_SECONDS=0.02)
+    publish = publishing.publish
+
+    def overtake(*args: Any, **kwargs: Any) -> Any:
+        want(client, 2)
+        (folder,) = (jobs_dir / JOB / "attempts").glob("1-*/output")
+        disk.delete_tree(folder)
+        return publish(*args, **kwargs)
+
+    monkeypatch.setattr(publishing, "publish", overtake)
+    with pytest.raises(Ignore):
+        run(1, output_uri=f"file://{meshes}/banana")
+    assert list(meshes.iterdir()) == []
+
+
+def test_an_attempt_that_finds_a_sealed_output_restores_its_copy(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    disk.delete_tree(meshes / "banana")
+    want(client, 2)
+    run(2, output_uri=f"file://{meshes}/banana")
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def test_a_late_run_of_the_same_attempt_keeps_the_reported_copy(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    client.flushall()  # it has forgotten that the attempt ended
+    want(client, 1)
+    stop(client, 1, StopReason.SUPERSEDED)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "stopped"
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def test_a_copy_deleted_by_another_program_fails_the_job(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has overtaken it, and so nobody else will say what has become of it."""
+
+    def find_it_gone(*_args: object, **_kwargs: object) -> None:
+        raise OvertakenError
+
+    monkeypatch.setattr(delivery, "deliver", find_it_gone)
+    with pytest.raises(ReconstructionFailedError, match="see who else deletes there"):
+        run(output_uri=f"file://{meshes}/banana")
+    assert (end(client).outcome, end(client).reason) == (Outcome.FAILED, "WORKER_ERROR")
