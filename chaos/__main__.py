@@ -15,7 +15,7 @@ from pathlib import Path
 from chaos import invariants, report
 from chaos.faults import all_faults
 from chaos.load import LONG_SECONDS
-from chaos.running import JOBS_UNDER_WAY, Options, Run
+from chaos.running import JOBS_UNDER_WAY, ChaosRun, Options
 from chaos.scene import MOUNTING, can_mount
 from devcluster import DevclusterError
 
@@ -66,7 +66,7 @@ def _perform(options: argparse.Namespace, *, own_disk: bool) -> int:
         empties=not options.short,
     )
     log(f"seed {seed}: a control plane, a Redis, two operators, three workers")
-    with Run(wanted, own_disk=own_disk, log=log) as run:
+    with ChaosRun(wanted, own_disk=own_disk, log=log) as run:
         outcome = run.perform()
         verdicts = invariants.judge(outcome.evidence)
         good = report.is_good(outcome, verdicts)
@@ -80,7 +80,7 @@ def _perform(options: argparse.Namespace, *, own_disk: bool) -> int:
     return 0 if good else 1
 
 
-def _keep_logs(run: Run, seed: int) -> Path:
+def _keep_logs(run: ChaosRun, seed: int) -> Path:
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"chaos-{seed}-{time.strftime('%H%M%S')}"  # noqa: S108 -- named in the output
     folder.mkdir(mode=0o700)
     for path in run.scene.logs():

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chaos import clock
-from chaos.evidence import Delivery
-from chaos.load import Job
+from chaos.evidence import DeliveredCopy
+from chaos.load import UserJob
 from chaos.polling import Poller
 
 _MANIFEST = "manifest.json"
@@ -21,18 +21,18 @@ class Deliveries:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.poller = Poller("deliveries", self._look)
-        self._found: dict[tuple[str, str], list[Delivery]] = {}
+        self._found: dict[tuple[str, str], list[DeliveredCopy]] = {}
 
-    def found(self, jobs: Iterable[Job]) -> dict[str, list[Delivery]]:
+    def found(self, jobs: Iterable[UserJob]) -> dict[str, list[DeliveredCopy]]:
         """By uid: each state that was seen of the copy of a job that wants one."""
         return {job.uid: self._found.get((job.namespace, job.name), []) for job in jobs if job.output_uri}
 
-    def there(self, jobs: Iterable[Job]) -> dict[str, Delivery]:
+    def there(self, jobs: Iterable[UserJob]) -> dict[str, DeliveredCopy]:
         """By uid: the copy as it is now, complete or not."""
         read = {job.uid: _read(self._folder / job.namespace / job.name) for job in jobs if job.output_uri}
         return {uid: delivery for uid, delivery in read.items() if delivery is not None}
 
-    def hidden(self, jobs: Iterable[Job]) -> dict[str, list[str]]:
+    def hidden(self, jobs: Iterable[UserJob]) -> dict[str, list[str]]:
         """By uid: hidden folders beside a job's copy, which are named by its uid: partial and replaced copies."""
         return {
             job.uid: [path.name for path in (self._folder / job.namespace).glob(f".{job.uid}.*")]
@@ -61,20 +61,20 @@ def _same(manifest: Path, digest: str) -> bool:
         return False
 
 
-def _read(folder: Path) -> Delivery | None:
+def _read(folder: Path) -> DeliveredCopy | None:
     """None if there is no folder."""
     if not folder.exists():
         return None
     try:
         raw = (folder / _MANIFEST).read_bytes()
     except FileNotFoundError:
-        return Delivery(clock.now(), "", "", "it has no manifest")
+        return DeliveredCopy(clock.now(), "", "", "it has no manifest")
     content = json.loads(raw)
     wrong = [one["name"] for one in content["files"] if not _matches(folder, one)]
     more = _names(folder) - {one["name"] for one in content["files"]} - {_MANIFEST}
     problems = [f"{wrong} differ from the manifest"] if wrong else []
     problems += [f"{sorted(more)} are not in the manifest"] if more else []
-    return Delivery(clock.now(), content["jobId"], hashlib.sha256(raw).hexdigest(), "; ".join(problems))
+    return DeliveredCopy(clock.now(), content["jobId"], hashlib.sha256(raw).hexdigest(), "; ".join(problems))
 
 
 def _matches(folder: Path, entry: dict[str, object]) -> bool:

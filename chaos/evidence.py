@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from chaos.journal import ModelRun
-from chaos.load import Job
+from chaos.load import UserJob
 from chaos.watcher import History
 
 
@@ -49,7 +49,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class DeliveredCopy:
     """The folder of a job's `spec.output` at one moment."""
 
     at: float
@@ -128,7 +128,7 @@ class Slack:
 class Evidence:
     """All facts of one run. Mappings are by the uid of the job."""
 
-    jobs: Sequence[Job] = ()
+    jobs: Sequence[UserJob] = ()
     histories: Mapping[str, History] = field(default_factory=dict)
     runs: Mapping[str, Sequence[ModelRun]] = field(default_factory=dict)  # oldest first
     outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict)  # distinct ones in order
@@ -139,8 +139,8 @@ class Evidence:
     lags: Sequence[Lag] = ()
     leftovers: Mapping[str, Sequence[Leftover]] = field(default_factory=dict)  # of finished and deleted jobs
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # cancel flags of jobs that exist
-    deliveries: Mapping[str, Sequence[Delivery]] = field(default_factory=dict)  # distinct ones in order
-    delivered: Mapping[str, Delivery] = field(default_factory=dict)  # in the job's folder at the end
+    deliveries: Mapping[str, Sequence[DeliveredCopy]] = field(default_factory=dict)  # distinct ones in order
+    delivered: Mapping[str, DeliveredCopy] = field(default_factory=dict)  # in the job's folder at the end
     hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)  # partial copies beside that folder
     with_files: frozenset[str] = frozenset()  # jobs that have a job folder at the end
     messages: Mapping[str, Sequence[str]] | None = None  # where in the broker; None: the run did not wait to see

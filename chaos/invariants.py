@@ -12,7 +12,7 @@ from itertools import combinations, pairwise
 from chaos.evidence import Evidence, Output
 from chaos.excuses import could_know_at, reachable_seconds, was_forgotten, was_harmed
 from chaos.journal import ModelRun
-from chaos.load import Job
+from chaos.load import UserJob
 from chaos.watcher import OUTCOMES, History, Snapshot
 
 TTL_SLACK_SECONDS = 2.0
@@ -71,7 +71,7 @@ class _Case:
     """One job with its evidence."""
 
     evidence: Evidence
-    job: Job
+    job: UserJob
 
     @property
     def history(self) -> History:

@@ -49,7 +49,7 @@ WEIGHTS: Mapping[str, int] = {
 
 
 @dataclass(slots=True)
-class Job:
+class UserJob:
     """One job and what its user did. Times are those of the API server's acknowledgement; None: it did not happen."""
 
     uid: str
@@ -102,17 +102,17 @@ class Load:
         self._thread = threading.Thread(target=self._work, name="users", daemon=True)
         self._busy = threading.Lock()  # held while users act
         self._lock = threading.Lock()  # guards _jobs
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, UserJob] = {}
         self.defect: BaseException | None = None
 
     @property
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[UserJob]:
         """All jobs that were ever created."""
         with self._lock:
             return list(self._jobs.values())
 
     @property
-    def under_way(self) -> list[Job]:
+    def under_way(self) -> list[UserJob]:
         """Jobs that exist and have not ended."""
         return [job for job in self.jobs if not self._is_over(job)]
 
@@ -152,7 +152,7 @@ class Load:
         histories = [self._watcher.of(job.uid) for job in self.jobs if job.namespace == namespace]
         return any(one.newest is not None and one.newest.phase == "Running" for one in histories if one is not None)
 
-    def delete(self, jobs: list[Job]) -> None:
+    def delete(self, jobs: list[UserJob]) -> None:
         """Let the users delete these jobs as their next action."""
         with self._lock:
             for job in jobs:
@@ -165,7 +165,7 @@ class Load:
             if (namespace is None or job.namespace == namespace) and job.deleted_at is None:
                 job.deleted_at, job.actions = now, []
 
-    def _is_over(self, job: Job) -> bool:
+    def _is_over(self, job: UserJob) -> bool:
         history = self._watcher.of(job.uid)
         return job.deleted_at is not None or (history is not None and (history.finished or history.gone_at is not None))
 
@@ -222,7 +222,7 @@ class Load:
         if created is None:
             return
         now = clock.now()
-        job = Job(
+        job = UserJob(
             uid=created["metadata"]["uid"],
             namespace=namespace,
             name=name,
@@ -236,7 +236,7 @@ class Load:
         with self._lock:
             self._jobs[job.uid] = job
 
-    def _has_plans(self, job: Job) -> bool:
+    def _has_plans(self, job: UserJob) -> bool:
         """Whether its user has an action that is due."""
         if job.deleted_at is not None:
             return False
@@ -248,11 +248,11 @@ class Load:
                 job.actions = [(clock.now(), "delete")]
         return bool(job.actions) and job.actions[0][0] <= clock.now()
 
-    def _act(self, job: Job) -> None:
+    def _act(self, job: UserJob) -> None:
         while job.actions and job.actions[0][0] <= clock.now() and not self._ending.is_set():
             self._do(job, job.actions.pop(0)[1])
 
-    def _do(self, job: Job, verb: str) -> None:
+    def _do(self, job: UserJob, verb: str) -> None:
         if verb == "delete":
             self._patiently("DELETE", job.path, None)
             job.deleted_at = clock.now()

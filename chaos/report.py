@@ -10,20 +10,20 @@ from chaos.evidence import Evidence, Window
 from chaos.faults import all_faults
 from chaos.faults.table import NO_FAULT
 from chaos.invariants import TITLES, Verdict, cancelling_seconds, confirmed_while_it_ran, superseded_seconds
-from chaos.load import Job
-from chaos.running import Outcome
+from chaos.load import UserJob
+from chaos.running import RunResult
 
 _MAX_SHOWN = 60
 _SAMPLE_SECONDS = 0.5
 
 
-def is_good(outcome: Outcome, verdicts: Sequence[Verdict]) -> bool:
+def is_good(outcome: RunResult, verdicts: Sequence[Verdict]) -> bool:
     """Whether every check passed, the system recovered from every fault, and the run itself had no defect."""
     stuck = [one for one in outcome.evidence.windows if one.waited and one.recovered_at is None]
     return not stuck and not outcome.defects and not any(verdict.problem for verdict in verdicts)
 
 
-def render(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
+def render(outcome: RunResult, verdicts: Sequence[Verdict]) -> str:
     """Return the whole report."""
     parts = [
         _summary(outcome, verdicts),
@@ -35,7 +35,7 @@ def render(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
+def _summary(outcome: RunResult, verdicts: Sequence[Verdict]) -> str:
     evidence = outcome.evidence
     broken = sum(1 for verdict in verdicts if verdict.problem)
     minutes = (evidence.ended_at - outcome.begun_at) / 60
@@ -96,7 +96,7 @@ def _under_way(evidence: Evidence, begin: float, end: float) -> Iterable[str]:
             yield job.uid
 
 
-def _over_at(evidence: Evidence, job: Job) -> float | None:
+def _over_at(evidence: Evidence, job: UserJob) -> float | None:
     history = evidence.histories.get(job.uid)
     ends = [job.deleted_at, history.gone_at if history else None]
     ends += [snapshot.at for snapshot in history.snapshots if snapshot.finished][:1] if history else []
@@ -109,7 +109,7 @@ def _cell(number: int, uids: set[str], by_job: dict[str, list[Verdict]]) -> str:
     return f"{len(mine)}, **{broken} broken**" if broken else str(len(mine))
 
 
-def _legend(outcome: Outcome) -> str:
+def _legend(outcome: RunResult) -> str:
     lines = ["The numbers count checks of jobs that lived through the fault:", ""]
     lines += [f"{number}. {title}" for number, title in TITLES.items()]
     if outcome.left_out:
@@ -158,7 +158,7 @@ def _figures(evidence: Evidence) -> str:
     return _table(["figure", "value"], rows)
 
 
-def _violations(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
+def _violations(outcome: RunResult, verdicts: Sequence[Verdict]) -> str:
     jobs = {job.uid: job for job in outcome.evidence.jobs}
     lines = [
         f"- invariant {one.invariant}, {jobs[one.uid].namespace}/{jobs[one.uid].name} ({jobs[one.uid].scenario}, "

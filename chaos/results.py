@@ -13,7 +13,7 @@ from chaos.polling import Poller
 _MANIFEST = "manifest.json"
 
 
-class Results:
+class ResultWatcher:
     """The results in the job folders, read by a `Poller`."""
 
     def __init__(self, jobs_dir: Path) -> None:

@@ -19,10 +19,10 @@ from chaos.deliveries import Deliveries
 from chaos.evidence import Bounds, Evidence, Lag, Slack, Window
 from chaos.faults import all_faults
 from chaos.faults.table import Context, Fault
-from chaos.load import LONG_SECONDS, Job, Load
+from chaos.load import LONG_SECONDS, Load, UserJob
 from chaos.plan import Round, rounds
 from chaos.polling import wait_for
-from chaos.results import Results
+from chaos.results import ResultWatcher
 from chaos.scene import NAMESPACES, OPERATORS, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
 from chaos.watcher import Snapshot, Watcher
 
@@ -58,7 +58,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class Outcome:
+class RunResult:
     """The evidence of a finished run."""
 
     options: Options
@@ -68,7 +68,7 @@ class Outcome:
     defects: list[str] = field(default_factory=list)  # errors of the run itself
 
 
-class Run:
+class ChaosRun:
     """All parts of one run, as a context manager."""
 
     def __init__(self, options: Options, *, own_disk: bool, log: Log) -> None:
@@ -89,7 +89,7 @@ class Run:
             self._watcher = Watcher(self._scene.cluster)
             self._watcher.start()
             starting.callback(self._watcher.stop)
-            self._results = Results(self._scene.jobs_dir)
+            self._results = ResultWatcher(self._scene.jobs_dir)
             self._deliveries = Deliveries(self._scene.delivered)
             for poller in (self._results.poller, self._deliveries.poller):
                 poller.start()
@@ -121,7 +121,7 @@ class Run:
         """The scene of the run."""
         return self._scene
 
-    def perform(self) -> Outcome:
+    def perform(self) -> RunResult:
         """Run everything in order. A defect on the way is recorded, and the evidence is still gathered."""
         begun_at = clock.now()
         faults = [one for one in all_faults() if _is_wanted(one, self._options.only)]
@@ -145,7 +145,7 @@ class Run:
         evidence = self._gather()
         evidence.faults_begun_at, evidence.faults_ended_at = faults_begun_at, faults_ended_at
         evidence.messages = messages
-        return Outcome(
+        return RunResult(
             options=self._options,
             evidence=evidence,
             left_out=tuple(one.name for one in faults if one not in possible),
@@ -200,11 +200,11 @@ class Run:
         if self._load.defect is not None:
             raise self._load.defect
 
-    def _active(self) -> list[Job]:
+    def _active(self) -> list[UserJob]:
         """Jobs that a worker has, by their status."""
         return [job for job in self._load.under_way if self._phase(job) in _ACTIVE]
 
-    def _phase(self, job: Job) -> str | None:
+    def _phase(self, job: UserJob) -> str | None:
         history = self._watcher.of(job.uid)
         return history.newest.phase if history is not None and history.newest is not None else None
 
@@ -230,7 +230,7 @@ class Run:
         """The jobs that have run or ended, by their history."""
         return {one.uid for one in self._watcher.histories if any(_has_begun(look) for look in one.snapshots)}
 
-    def _has_moved(self, job: Job, since: float) -> bool:
+    def _has_moved(self, job: UserJob, since: float) -> bool:
         history = self._watcher.of(job.uid)
         if history is None or history.gone_at is not None or job.deleted_at is not None:
             return True

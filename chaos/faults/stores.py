@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from chaos.faults.table import Context, Heal, fault, nothing
-from chaos.load import Job
+from chaos.load import UserJob
 from chaos.polling import wait_for
 from chaos.proxies import TcpProxy
 from chaos.scene import OPERATORS, WORKERS
@@ -190,11 +190,11 @@ def _messages_of_the_deleted(context: Context) -> Heal:
     return nothing
 
 
-def _is_named(job: Job, messages: list[tuple[str, bytes]]) -> bool:
+def _is_named(job: UserJob, messages: list[tuple[str, bytes]]) -> bool:
     return any(job.uid.encode() in message for _, message in messages)
 
 
-def _is_forgotten(context: Context, job: Job) -> bool:
+def _is_forgotten(context: Context, job: UserJob) -> bool:
     try:
         return job.deleted_at is not None and not context.scene.state.exists(f"job:{job.uid}")
     except redis.RedisError:

@@ -11,15 +11,17 @@ from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import delivery
 
 from chaos.deliveries import Deliveries
-from chaos.load import Job
+from chaos.load import UserJob
 from tests.support.settings import configure
 
 UID = "00000000-0000-0000-0000-000000000001"
 
 
-def job(folder: Path, name: str = "job-1") -> Job:
+def job(folder: Path, name: str = "job-1") -> UserJob:
     uri = f"file://{folder / 'red' / name}"
-    return Job(uid=UID, namespace="red", name=name, scenario="steady", backoff_limit=2, created_at=1.0, output_uri=uri)
+    return UserJob(
+        uid=UID, namespace="red", name=name, scenario="steady", backoff_limit=2, created_at=1.0, output_uri=uri
+    )
 
 
 def deliver(folder: Path, name: str = "job-1", mesh: bytes = b"glTF") -> Path:

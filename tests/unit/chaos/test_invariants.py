@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.evidence import Bounds, Delivery, Evidence, Lag, Leftover, Output, Slack, Window
+from chaos.evidence import Bounds, DeliveredCopy, Evidence, Lag, Leftover, Output, Slack, Window
 from chaos.invariants import cancelling_seconds, confirmed_while_it_ran, judge
 from chaos.journal import ModelRun
-from chaos.load import Job
+from chaos.load import UserJob
 from chaos.watcher import History, Snapshot
 
 UID = "00000000-0000-0000-0000-000000000001"
@@ -32,8 +32,8 @@ FAILED = Snapshot(
 )
 
 
-def job(scenario: str = "steady") -> Job:
-    return Job(uid=UID, namespace="red", name="job-1", scenario=scenario, backoff_limit=2, created_at=1.0)
+def job(scenario: str = "steady") -> UserJob:
+    return UserJob(uid=UID, namespace="red", name="job-1", scenario=scenario, backoff_limit=2, created_at=1.0)
 
 
 def running(at: float, percent: int, attempt: int = 1) -> Snapshot:
@@ -51,7 +51,7 @@ def output(attempt: int = 1, at: float = 18.0, digest: str = "a") -> Output:
 
 
 def evidence(
-    its_job: Job | None = None,
+    its_job: UserJob | None = None,
     *snapshots: Snapshot,
     runs: tuple[ModelRun, ...] = (run(),),
     outputs: tuple[Output, ...] = (output(),),
@@ -90,7 +90,7 @@ def broken(found: Evidence) -> set[int]:
     return {invariant for invariant, _ in problems(found)}
 
 
-def confirmed(at: float = 10.0) -> Job:
+def confirmed(at: float = 10.0) -> UserJob:
     return replace(job("cancel"), requested_at=at - 1.0, confirmed_at=at)
 
 
@@ -111,15 +111,15 @@ def tried_twice(
 
 PLACE = "file:///delivered/red/job-1"
 REPORTED = replace(SUCCEEDED, output_uri=PLACE)
-COPY = Delivery(17.0, UID, "a")
+COPY = DeliveredCopy(17.0, UID, "a")
 POISONED = replace(FAILED, failures=3, reason="WorkerLost")
 
 
 def delivered(
-    its_job: Job | None = None,
+    its_job: UserJob | None = None,
     *snapshots: Snapshot,
-    there: Delivery | None = COPY,
-    earlier: tuple[Delivery, ...] = (COPY,),
+    there: DeliveredCopy | None = COPY,
+    earlier: tuple[DeliveredCopy, ...] = (COPY,),
     hidden: tuple[str, ...] = (),
     outputs: tuple[Output, ...] = (output(),),
     gone_at: float | None = None,

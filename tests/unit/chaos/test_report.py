@@ -1,13 +1,13 @@
 """The report shows what was measured, not what was asked for."""
 
 from chaos.evidence import Evidence
-from chaos.load import Job
+from chaos.load import UserJob
 from chaos.report import under_way_counts
 from chaos.watcher import History, Snapshot
 
 
-def job(uid: str, created_at: float, deleted_at: float | None = None) -> Job:
-    return Job(
+def job(uid: str, created_at: float, deleted_at: float | None = None) -> UserJob:
+    return UserJob(
         uid=uid,
         namespace="red",
         name=uid,

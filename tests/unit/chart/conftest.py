@@ -1,4 +1,4 @@
-"""What the chart makes of values, by a real helm and without any cluster."""
+"""Rendering of the chart by a real helm, without a cluster."""
 
 from __future__ import annotations
 

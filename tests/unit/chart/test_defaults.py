@@ -1,4 +1,4 @@
-"""What `helm install` without any values brings, and what holds for all of it."""
+"""Defaults of the chart, and rules that hold for all objects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, one["spec"]
 
 
-def test_the_defaults_are_an_operator_a_worker_and_a_redis(render: Render) -> None:
+def test_defaults_are_an_operator_a_worker_and_a_redis(render: Render) -> None:
     assert sorted(render()) == [
         ("ClusterRole", "reconstruction-editor"),
         ("ClusterRole", "reconstruction-operator"),
@@ -68,7 +68,7 @@ def test_names_follow_the_release(render: Render, release: str, name: str) -> No
     assert all(len(name) <= 63 for _, name in objects)
 
 
-def test_a_prefix_of_ones_own_is_taken(render: Render) -> None:
+def test_configured_prefix_is_used(render: Render) -> None:
     assert ("Deployment", "lab-worker-cpu") in render({"namePrefix": "lab"})
 
 
@@ -87,14 +87,14 @@ def test_a_changed_chart_has_another_version_than_the_previous_one(chart: Path) 
     assert name not in previous
 
 
-def test_the_crd_is_the_one_of_the_code_and_stays_after_an_uninstall(render: Render, chart: Path) -> None:
+def test_crd_is_that_of_the_code_and_is_kept_after_an_uninstall(render: Render, chart: Path) -> None:
     made = render()["CustomResourceDefinition", "reconstructionjobs.reconstruction.dev"]
 
     assert made["spec"] == yaml.safe_load((chart / "files/crd/reconstructionjobs.yaml").read_text())["spec"]
     assert made["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
 
-def test_the_crd_goes_with_the_release_if_told_so(render: Render) -> None:
+def test_crd_is_deleted_with_the_release_without_keep(render: Render) -> None:
     made = render({"crds": {"keep": False}})["CustomResourceDefinition", "reconstructionjobs.reconstruction.dev"]
 
     assert "annotations" not in made["metadata"]
@@ -117,7 +117,7 @@ def test_every_pod_is_restricted_and_cannot_write_its_root(render: Render) -> No
             }, name
 
 
-def test_every_container_says_what_memory_it_needs(render: Render) -> None:
+def test_every_container_has_a_memory_request_and_limit(render: Render) -> None:
     for name, pod in pods(render(ALL_PODS)):
         for container in pod["containers"]:
             assert "memory" in container["resources"]["requests"], name
@@ -152,7 +152,7 @@ def test_no_two_workloads_select_the_same_pods(render: Render) -> None:
     assert len(set(selected)) == len(selected) == 4
 
 
-def test_every_object_of_a_namespace_says_which_or_takes_the_releases(render: Render) -> None:
+def test_namespaced_objects_have_a_namespace_or_use_the_releases(render: Render) -> None:
     cluster_wide = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
 
     elsewhere = {
@@ -164,7 +164,7 @@ def test_every_object_of_a_namespace_says_which_or_takes_the_releases(render: Re
     assert elsewhere == set()
 
 
-def test_the_registry_stands_before_our_images_alone(render: Render) -> None:
+def test_registry_prefixes_only_our_images(render: Render) -> None:
     images = {
         container["image"]
         for _, pod in pods(render({"image": {"registry": "registry.example.com/team/"}}))
@@ -213,7 +213,7 @@ def test_a_setting_is_written_as_the_code_reads_it(render: Render, value: object
     assert objects["ConfigMap", "reconstruction-settings"]["data"]["INPUT_MAX_BYTES"] == text
 
 
-def test_the_helm_test_asks_for_a_job_on_a_queue_that_a_pool_consumes(render: Render) -> None:
+def test_helm_test_uses_a_queue_that_a_pool_consumes(render: Render) -> None:
     objects = render({"workers": {"cpu": None, "gpu": {"enabled": True}}})
 
     assert objects["Pod", "reconstruction-test"]["spec"]["containers"][0]["command"] == [
@@ -228,7 +228,7 @@ def test_the_helm_test_asks_for_a_job_on_a_queue_that_a_pool_consumes(render: Re
     ]
 
 
-def test_all_of_the_helm_test_goes_after_it(render: Render) -> None:
+def test_helm_test_objects_are_deleted_after_the_test(render: Render) -> None:
     hooks = [one["metadata"]["annotations"] for (_, name), one in render().items() if name == "reconstruction-test"]
 
     assert len(hooks) == 4

@@ -1,4 +1,4 @@
-"""What other projects read: monitors, rules, dashboards. Only where the cluster knows their resources."""
+"""Integrations: monitors, rules and dashboards, rendered only if the cluster has their CRDs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def filled(chart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_a_service_monitor_comes_with_a_service_that_it_selects(render: Render) -> None:
+def test_service_monitor_has_a_service_that_it_selects(render: Render) -> None:
     objects = render({"metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}}}, apis=APIS)
 
     monitor = objects["ServiceMonitor", "reconstruction-operator"]
@@ -87,7 +87,7 @@ def runbooks(objects: Objects) -> set[str]:
     return {rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]}
 
 
-def test_an_alert_leads_to_its_page_in_the_repository_unless_told_where_that_can_be_read(render: Render) -> None:
+def test_alert_links_to_its_runbook_in_the_repository_or_at_the_base_url(render: Render) -> None:
     pages = sorted(path.name for path in (REPOSITORY / "docs" / "runbooks").glob("Reconstruction*.md"))
     asked = {"enabled": True, "runbookBaseUrl": "https://git.example.com/docs/runbooks/"}
 
@@ -99,7 +99,7 @@ def test_an_alert_leads_to_its_page_in_the_repository_unless_told_where_that_can
 
 
 @pytest.mark.parametrize("address", ["", "https://a b", 'https://a"', "https://a/#x"])
-def test_an_address_of_runbooks_that_would_spoil_the_rule_is_refused(address: str, refuse: Refuse) -> None:
+def test_runbook_base_url_that_would_break_the_rule_is_refused(address: str, refuse: Refuse) -> None:
     refused = refuse({"metrics": {"prometheusRule": {"enabled": True, "runbookBaseUrl": address}}}, apis=APIS)
     assert "runbookBaseUrl" in refused
 
@@ -126,7 +126,7 @@ SWITCHES = [
 
 
 @pytest.mark.parametrize(("values", "kind"), SWITCHES)
-def test_a_resource_that_the_cluster_does_not_know_is_refused_by_name(
+def test_resource_without_a_crd_in_the_cluster_is_refused_by_name(
     refuse: Refuse, values: dict[str, Any], kind: str
 ) -> None:
     message = refuse(values)
@@ -137,7 +137,7 @@ def test_a_resource_that_the_cluster_does_not_know_is_refused_by_name(
 
 @pytest.mark.parametrize(("values", "kind"), SWITCHES)
 @pytest.mark.parametrize(("missing", "there"), [("skip", False), ("render", True)])
-def test_it_can_be_skipped_or_rendered_all_the_same(
+def test_missing_resource_can_be_skipped_or_rendered(
     render: Render, filled: Path, *, values: dict[str, Any], kind: str, missing: str, there: bool
 ) -> None:
     objects = render(values | {"missingApis": missing}, chart=filled)
@@ -145,7 +145,7 @@ def test_it_can_be_skipped_or_rendered_all_the_same(
     assert (kind in {found for found, _ in objects}) is there
 
 
-def test_nothing_of_all_this_is_there_by_default(render: Render) -> None:
+def test_no_integration_is_rendered_by_default(render: Render) -> None:
     ours = {"apiextensions.k8s.io", "apps", "policy", "rbac.authorization.k8s.io", "v1"}
 
     assert {one["apiVersion"].partition("/")[0] for one in render(apis=APIS).values()} == ours

@@ -1,4 +1,4 @@
-"""manifests/install: what the generator takes from the chart."""
+"""manifests/install, generated from the chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NetworkPolicies: off by default; each pod speaks to whom it must, and nobody else speaks to Redis."""
+"""NetworkPolicies: off by default; each pod has only the connections that it needs."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def enabled(render: Render, values: dict[str, Any] | None = None, **policy: Any)
     return policies(render((values or {}) | {"networkPolicy": {"enabled": True} | policy}))
 
 
-def test_there_are_none_by_default(render: Render) -> None:
+def test_no_policies_are_rendered_by_default(render: Render) -> None:
     assert policies(render()) == {}
 
 
-def test_the_operator_is_asked_by_all_and_speaks_to_the_api_server_and_redis(render: Render) -> None:
+def test_operator_accepts_all_and_connects_to_api_server_and_redis(render: Render) -> None:
     assert enabled(render)["operator"] == {
         "podSelector": {"matchLabels": labels("operator")},
         "policyTypes": ["Ingress", "Egress"],
@@ -51,7 +51,7 @@ def test_the_operator_is_asked_by_all_and_speaks_to_the_api_server_and_redis(ren
     }
 
 
-def test_a_worker_tells_its_metrics_and_speaks_to_redis_alone(render: Render) -> None:
+def test_worker_accepts_metrics_requests_and_connects_only_to_redis(render: Render) -> None:
     assert enabled(render)["worker-cpu"] == {
         "podSelector": {"matchLabels": labels("worker-cpu")},
         "policyTypes": ["Ingress", "Egress"],
@@ -60,11 +60,11 @@ def test_a_worker_tells_its_metrics_and_speaks_to_redis_alone(render: Render) ->
     }
 
 
-def test_a_worker_without_metrics_listens_to_nobody(render: Render) -> None:
+def test_worker_without_metrics_accepts_no_connections(render: Render) -> None:
     assert enabled(render, {"metrics": {"workerPort": 0}})["worker-cpu"]["ingress"] == []
 
 
-def test_metrics_are_for_those_alone_who_are_named(render: Render) -> None:
+def test_metrics_are_limited_to_the_named_sources(render: Render) -> None:
     prometheus = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
 
     found = enabled(render, metricsFrom=prometheus)
@@ -72,13 +72,13 @@ def test_metrics_are_for_those_alone_who_are_named(render: Render) -> None:
     assert found["operator"]["ingress"][0]["from"] == found["worker-cpu"]["ingress"][0]["from"] == prometheus
 
 
-def test_a_worker_speaks_to_storage_if_told_so(render: Render) -> None:
+def test_worker_egress_can_be_extended(render: Render) -> None:
     storage = {"ports": [{"port": 443, "protocol": "TCP"}]}
 
     assert enabled(render, workerEgress=[storage])["worker-cpu"]["egress"] == [DNS, REDIS, storage]
 
 
-def test_redis_is_open_for_the_operator_and_the_workers_and_calls_nobody(render: Render) -> None:
+def test_redis_accepts_operator_and_workers_and_connects_to_nothing(render: Render) -> None:
     assert enabled(render)["redis"] == {
         "podSelector": {"matchLabels": labels("redis")},
         "policyTypes": ["Ingress", "Egress"],

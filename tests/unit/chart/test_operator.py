@@ -1,4 +1,4 @@
-"""The operator: as the defaults have it, and then one value a test."""
+"""Operator: the default objects, then one value in each test."""
 
 from __future__ import annotations
 
@@ -170,11 +170,11 @@ def test_a_digest_wins_over_the_tag(render: Render) -> None:
     assert container(objects)["image"] == f"reconstruction-operator@{digest}"
 
 
-def test_one_replica_has_no_disruption_budget_so_that_its_node_can_be_drained(render: Render) -> None:
+def test_single_replica_has_no_disruption_budget(render: Render) -> None:
     assert "PodDisruptionBudget" not in {kind for kind, _ in render({"operator": {"replicas": 1}})}
 
 
-def test_the_disruption_budget_keeps_one(render: Render) -> None:
+def test_disruption_budget_keeps_one_replica(render: Render) -> None:
     assert render()["PodDisruptionBudget", "reconstruction-operator"]["spec"] == {
         "minAvailable": 1,
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
@@ -203,7 +203,7 @@ CLUSTER_ID = [{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": 
 ACCOUNT = [{"kind": "ServiceAccount", "name": "reconstruction-operator", "namespace": "recon"}]
 
 
-def test_the_operator_may_work_in_all_namespaces_and_hold_its_lease(render: Render) -> None:
+def test_operator_has_permissions_in_all_namespaces_and_for_its_lease(render: Render) -> None:
     objects = render()
 
     assert objects["ClusterRole", "reconstruction-operator"]["rules"] == WORK + CLUSTER_ID
@@ -219,7 +219,7 @@ def test_the_operator_may_work_in_all_namespaces_and_hold_its_lease(render: Rend
     ]
 
 
-def test_an_operator_of_one_namespace_may_work_in_that_alone(render: Render) -> None:
+def test_operator_of_one_namespace_has_permissions_only_there(render: Render) -> None:
     objects = render({"operator": {"watchNamespaces": ["museum"]}})
 
     assert env(objects)["WATCH_NAMESPACES"] == "museum"
@@ -244,7 +244,7 @@ def test_an_operator_of_several_namespaces_is_bound_in_each(chart: Path, render:
     assert bound == ["maps", "museum"]
 
 
-def test_the_roles_for_people_are_part_of_view_edit_and_admin(render: Render) -> None:
+def test_user_roles_are_aggregated_to_view_edit_and_admin(render: Render) -> None:
     objects = render()
 
     def aggregated(role: str) -> set[str]:
@@ -255,13 +255,13 @@ def test_the_roles_for_people_are_part_of_view_edit_and_admin(render: Render) ->
     assert aggregated("reconstruction-editor") == {"edit", "admin"}
 
 
-def test_the_roles_for_people_can_stand_by_themselves(render: Render) -> None:
+def test_user_roles_can_be_created_without_aggregation(render: Render) -> None:
     objects = render({"rbac": {"aggregate": False}})
 
     assert not any("aggregate" in label for (kind, _), one in objects.items() for label in one["metadata"]["labels"])
 
 
-def test_a_canceller_comes_with_the_policy_that_holds_it(render: Render) -> None:
+def test_canceller_role_has_the_policy_that_limits_it(render: Render) -> None:
     added = render({"rbac": {"canceller": {"enabled": True}}}).keys() - render().keys()
 
     assert added == {

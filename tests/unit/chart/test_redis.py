@@ -1,4 +1,4 @@
-"""Redis: the one for trying, and an external one."""
+"""Redis: the bundled one and an external one."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_the_stateful_set_as_a_whole(render: Render) -> None:
     }
 
 
-def test_its_password_is_made_up_and_fits_into_an_address(render: Render) -> None:
+def test_generated_password_needs_no_encoding_in_an_address(render: Render) -> None:
     password = base64.b64decode(render()["Secret", "reconstruction-redis"]["data"]["password"]).decode()
 
     assert len(password) == 32
@@ -154,7 +154,7 @@ def test_no_two_releases_have_the_same_password(render: Render) -> None:
     assert len(passwords) == 2
 
 
-def test_a_password_of_ones_own_is_read_from_its_secret_and_none_is_made(render: Render) -> None:
+def test_existing_password_secret_is_used_and_none_is_created(render: Render) -> None:
     objects = render({"redis": {"auth": {"existingSecret": "ours", "key": "redis"}}})
 
     assert "Secret" not in {kind for kind, _ in objects}
@@ -163,7 +163,7 @@ def test_a_password_of_ones_own_is_read_from_its_secret_and_none_is_made(render:
     assert container["env"][0]["valueFrom"]["secretKeyRef"] == {"name": "ours", "key": "redis"}
 
 
-def test_without_persistence_the_data_lives_as_long_as_the_pod(render: Render) -> None:
+def test_redis_without_persistence_uses_an_empty_dir(render: Render) -> None:
     spec = stateful_set(render({"redis": {"persistence": {"enabled": False}}}))
 
     assert spec["template"]["spec"]["volumes"] == [{"name": "data", "emptyDir": {}}]
@@ -171,19 +171,19 @@ def test_without_persistence_the_data_lives_as_long_as_the_pod(render: Render) -
     assert "persistentVolumeClaimRetentionPolicy" not in spec
 
 
-def test_its_volume_can_go_with_the_release(render: Render) -> None:
+def test_redis_volume_can_be_deleted_with_the_release(render: Render) -> None:
     spec = stateful_set(render({"redis": {"persistence": {"keep": False}}}))
 
     assert spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete"
 
 
-def test_its_volume_can_be_one_without_a_class(render: Render) -> None:
+def test_redis_volume_can_have_no_storage_class(render: Render) -> None:
     (claim,) = stateful_set(render({"redis": {"persistence": {"storageClassName": "-"}}}))["volumeClaimTemplates"]
 
     assert claim["spec"]["storageClassName"] == ""
 
 
-def test_an_external_one_is_reached_by_the_addresses_in_a_secret(render: Render) -> None:
+def test_external_redis_is_reached_by_the_addresses_in_a_secret(render: Render) -> None:
     objects = render({"redis": EXTERNAL})
 
     assert not any("redis" in name for _, name in objects)
@@ -206,7 +206,7 @@ def test_the_keys_in_the_secret_can_be_others(render: Render) -> None:
 
 
 @pytest.mark.parametrize("name", ["reconstruction-operator", "reconstruction-worker-cpu"])
-def test_the_certificate_of_a_private_authority_is_mounted_where_addresses_name_it(render: Render, name: str) -> None:
+def test_certificate_of_a_private_authority_is_mounted_at_the_documented_path(render: Render, name: str) -> None:
     external = {"existingSecret": "our-redis", "ca": {"existingSecret": "our-ca", "key": "root.pem"}}
 
     pod = render({"redis": {"enabled": False, "external": external}})["Deployment", name]["spec"]["template"]["spec"]
@@ -219,5 +219,5 @@ def test_the_certificate_of_a_private_authority_is_mounted_where_addresses_name_
     assert mount in pod["containers"][0]["volumeMounts"]
 
 
-def test_neither_one_nor_the_other_is_refused(refuse: Refuse) -> None:
+def test_missing_redis_is_refused(refuse: Refuse) -> None:
     assert "redis.external.existingSecret must name the Secret" in refuse({"redis": {"enabled": False}})

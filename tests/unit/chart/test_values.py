@@ -1,4 +1,4 @@
-"""The values: each is documented and in the schema, and what is wrong is refused with a message that says what and where."""
+"""Values: each is documented and in the schema, and wrong ones are refused with a message that says what and where."""
 
 from __future__ import annotations
 
@@ -109,11 +109,11 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("values", "message"), REFUSED)
-def test_what_is_wrong_is_refused_by_name(refuse: Refuse, values: dict[str, Any], message: str) -> None:
+def test_wrong_values_are_refused_by_name(refuse: Refuse, values: dict[str, Any], message: str) -> None:
     assert message in refuse(values)
 
 
-def test_scaling_needs_somebody_to_ask(refuse: Refuse) -> None:
+def test_autoscaling_needs_a_prometheus_address(refuse: Refuse) -> None:
     values = {"workers": {"cpu": {"autoscaling": {"enabled": True}}}}
 
     message = refuse(values, apis=("keda.sh/v1alpha1/ScaledObject",))
@@ -122,7 +122,7 @@ def test_scaling_needs_somebody_to_ask(refuse: Refuse) -> None:
 
 
 @pytest.mark.parametrize("values", ["", *sorted(path.name for path in (CHECKOUT / CHART / "ci").iterdir())])
-def test_lint_has_nothing_to_say(chart: Path, values: str) -> None:
+def test_helm_lint_reports_nothing(chart: Path, values: str) -> None:
     options: list[str | Path] = ["--values", chart / "ci" / values] if values else []
 
     done = helm("lint", "--strict", chart, *options)

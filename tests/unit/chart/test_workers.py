@@ -1,4 +1,4 @@
-"""Pools of workers: as the defaults have the first, and then one value a test."""
+"""Pools of workers: the default objects, then one value in each test."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_gpu_pool_is_switched_on_by_one_value(render: Render) -> None:
     }
 
 
-def test_a_pool_of_ones_own_takes_what_it_does_not_say_from_the_defaults(render: Render) -> None:
+def test_additional_pool_inherits_the_defaults(render: Render) -> None:
     objects = render(
         {
             "workerDefaults": {"concurrency": 3, "nodeSelector": {"disk": "ssd"}},
@@ -163,7 +163,7 @@ def test_a_pool_of_ones_own_takes_what_it_does_not_say_from_the_defaults(render:
         pytest.param({"cpu": {"replicas": 0}}, {"cpu"}, id="no replicas"),
     ],
 )
-def test_a_pool_goes_when_it_is_told_to(render: Render, values: dict[str, Any], left: set[str]) -> None:
+def test_pool_can_be_removed(render: Render, values: dict[str, Any], left: set[str]) -> None:
     assert pools(render({"workers": values})) == left
 
 
@@ -176,7 +176,7 @@ def test_a_pool_goes_when_it_is_told_to(render: Render, values: dict[str, Any], 
         pytest.param("tolerations", [{"operator": "Exists"}], [], id="empty list"),
     ],
 )
-def test_a_pool_can_say_nothing_where_the_default_says_something(
+def test_pool_can_override_a_default_with_an_empty_value(
     render: Render, key: str, default: object, own: object
 ) -> None:
     plain = render()
@@ -187,7 +187,7 @@ def test_a_pool_can_say_nothing_where_the_default_says_something(
     assert spec(overridden) == spec(expected)
 
 
-def test_null_takes_a_default_away(render: Render) -> None:
+def test_null_removes_a_default(render: Render) -> None:
     objects = render({"workers": {"cpu": {"resources": {"requests": None}}}})
 
     assert container(objects)["resources"] == {"limits": {"memory": "8Gi"}}
@@ -208,11 +208,11 @@ def test_a_pools_own_settings_win_over_the_common_ones(render: Render) -> None:
     assert {"WORKER_THREADS": "4", "LOG_LEVEL": "DEBUG"}.items() <= env(objects).items()
 
 
-def test_celery_takes_more_options(render: Render) -> None:
+def test_extra_celery_options_are_appended(render: Render) -> None:
     assert container(render({"workers": {"cpu": {"extraArgs": ["--pool=threads"]}}}))["command"][-1] == "--pool=threads"
 
 
-def test_a_worker_without_metrics_has_no_port_and_nothing_waits_for_it(render: Render) -> None:
+def test_worker_without_metrics_has_no_port_and_no_probe(render: Render) -> None:
     found = container(render({"metrics": {"workerPort": 0}}))
 
     assert found.keys().isdisjoint({"ports", "readinessProbe"})
@@ -229,7 +229,7 @@ def test_a_pod_is_killed_only_after_it_has_drained(render: Render) -> None:
     assert pod(objects)["terminationGracePeriodSeconds"] == 640
 
 
-def test_a_grace_period_that_would_kill_a_draining_job_is_refused(refuse: Refuse) -> None:
+def test_grace_period_shorter_than_the_drain_is_refused(refuse: Refuse) -> None:
     message = refuse({"workers": {"cpu": {"drainSeconds": 600, "terminationGracePeriodSeconds": 600}}})
 
     assert "workers.cpu.terminationGracePeriodSeconds is 600: a pod that drains for 600 s needs at least 610" in message
@@ -252,7 +252,7 @@ def test_pods_are_replaced_as_their_volume_allows(
     assert spec(render({"jobs": {"accessModes": modes}}))["strategy"] == strategy
 
 
-def test_a_strategy_of_ones_own_is_taken(render: Render) -> None:
+def test_configured_strategy_is_used(render: Render) -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
 
     assert spec(render({"workers": {"cpu": {"strategy": strategy}}}))["strategy"] == strategy
@@ -261,7 +261,7 @@ def test_a_strategy_of_ones_own_is_taken(render: Render) -> None:
 # --- volumes
 
 
-def test_the_claim_of_the_job_folders_stays_after_an_uninstall(render: Render) -> None:
+def test_claim_of_the_job_folders_is_kept_after_an_uninstall(render: Render) -> None:
     claim = render()["PersistentVolumeClaim", "reconstruction-jobs"]
 
     assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
@@ -282,7 +282,7 @@ def test_the_claim_asks_for_a_storage_class(render: Render, value: str, found: s
     assert claim["spec"].get("storageClassName") == found
 
 
-def test_an_existing_claim_is_used_and_none_is_made(render: Render) -> None:
+def test_existing_claim_is_used_and_none_is_created(render: Render) -> None:
     objects = render({"jobs": {"existingClaim": "nas"}})
 
     assert volume(objects, "jobs") == {"persistentVolumeClaim": {"claimName": "nas"}}
@@ -301,7 +301,7 @@ def test_a_pool_can_have_a_claim_of_its_own(render: Render) -> None:
     }
 
 
-def test_tmp_and_shared_memory_have_the_sizes_that_are_asked_for(render: Render) -> None:
+def test_tmp_and_shared_memory_have_the_configured_sizes(render: Render) -> None:
     objects = render({"workers": {"cpu": {"storage": {"tmpSize": "10Gi", "shmSize": "1Gi"}}}})
 
     assert volume(objects, "tmp") == {"emptyDir": {"sizeLimit": "10Gi"}}
@@ -364,7 +364,7 @@ def test_a_pool_is_scaled_by_the_jobs_that_wait_and_run(render: Render) -> None:
     }
 
 
-def test_a_scaled_pool_leaves_its_replicas_alone_and_lets_the_longest_job_end(render: Render) -> None:
+def test_scaled_pool_sets_no_replicas_and_lets_the_longest_job_end(render: Render) -> None:
     objects = render(SCALED, apis=KEDA)
 
     assert "replicas" not in spec(objects)

@@ -1,5 +1,5 @@
 -- Health of a ReconstructionJob, from its conditions, as Argo CD has it for a Job of batch/v1.
--- A cancelled job is healthy: somebody wanted that, twice. One that is left to another controller says so.
+-- A cancelled job is healthy: it was confirmed. A job of another controller is Unknown, with that controller in the message.
 
 local function condition(kind)
   if obj.status ~= nil and obj.status.conditions ~= nil then
