@@ -1,17 +1,17 @@
-"""CRD: manifests/crd and the chart's copy of it, from the types in the package `api`."""
+"""CRD and its admission policy: manifests/crd and the chart's copies, from the types in the package `api`."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from reconstruction_operator.api.crd import render
+from reconstruction_operator.api import admission, crd
 
 from scripts.paths import CHART
 
-MANIFEST: Final = "manifests/crd/reconstructionjobs.yaml"
+FOLDER: Final = "manifests/crd"
 
 
 def files() -> dict[str, str]:
     """Path in the checkout -> content."""
-    content = render()
-    return {MANIFEST: content, f"{CHART}/files/crd/reconstructionjobs.yaml": content}
+    contents = {"reconstructionjobs.yaml": crd.render(), "parameters-policy.yaml": admission.render()}
+    return {f"{folder}/{name}": text for folder in (FOLDER, f"{CHART}/files/crd") for name, text in contents.items()}
