@@ -1,4 +1,4 @@
-"""Between the frozen types of this package and the API server's JSON (camelCase, RFC 3339 times)."""
+"""Codec between the frozen types of this package and the API server's JSON (camelCase, RFC 3339 times)."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def parse_time(text: str) -> datetime:
     """An aware datetime in UTC.
 
     Raises:
-        ValueError: no RFC 3339 time.
+        ValueError: It is not an RFC 3339 time.
 
     """
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def encode(value: Any) -> Any:
-    """JSON of a value of this package's types; absent (None, empty mapping, empty text, empty tuple) fields are left out."""
+    """JSON of a value of this package's types, without empty fields (None, empty text, tuple or mapping)."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         pairs = ((camel(one.name), getattr(value, one.name)) for one in dataclasses.fields(value))
         return {name: encode(item) for name, item in pairs if item is not None and item not in ("", (), {})}
@@ -51,10 +51,9 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: type[T], data: object) -> T:
-    """A `kind` (a dataclass of this package) of JSON `data`; what is unknown, absent or of the wrong type gets its default.
+    """A `kind` (a dataclass of this package) from JSON. Absent fields and those of a wrong type get their default.
 
-    The API server has checked the objects already; tolerance here means that an older or newer object, or one
-    written by hand, never stops the loop.
+    The API server has validated the objects. But an object of an older or newer CRD must never stop the loop.
     """
     mapping = data if isinstance(data, Mapping) else {}
     values: dict[str, Any] = {}
@@ -69,7 +68,7 @@ def decode(kind: type[T], data: object) -> T:
     return kind(**values)
 
 
-_known_hints: dict[type[Any], Mapping[str, Any]] = {}  # get_type_hints is slow, and the types never change
+_known_hints: dict[type[Any], Mapping[str, Any]] = {}  # get_type_hints is slow
 
 
 def _hints(kind: type[Any]) -> Mapping[str, Any]:

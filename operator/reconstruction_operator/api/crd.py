@@ -1,7 +1,4 @@
-"""The CustomResourceDefinition, made from the types of this package.
-
-`make crd` writes it to `manifests/crd/reconstructionjobs.yaml`.
-"""
+"""CustomResourceDefinition, made from the types of this package; `make crd` writes it to `manifests/crd`."""
 
 from __future__ import annotations
 
@@ -29,22 +26,22 @@ def _column(name: str, path: str, text: str, *, kind: str = "string", wide: bool
     return column | ({"priority": 1} if wide else {})
 
 
-# No date but the age: dashboards show a date that is not there yet as an error.
+# No dates but the age: dashboards show an absent date as an error.
 PRINTER_COLUMNS: tuple[dict[str, Any], ...] = (
-    _column("Phase", ".status.phase", "Where the job is."),
+    _column("Phase", ".status.phase", "State of the job."),
     _column("Step", ".status.progress.step", "The current step."),
-    _column("Progress", ".status.progress.display", "How much is done."),
-    _column("ETA", ".status.progress.eta", "Time that is probably still needed."),
+    _column("Progress", ".status.progress.display", "Percentage that is done."),
+    _column("ETA", ".status.progress.eta", "Estimated time left."),
     _column("Images", ".status.inputs.images", "Photos that were read.", kind="integer"),
     _column("Age", ".metadata.creationTimestamp", "Time since the job was created.", kind="date"),
-    _column("Reason", ".status.failure.reason", "Why it failed, or its last attempt did.", wide=True),
+    _column("Reason", ".status.failure.reason", "Why the job, or its last attempt, failed.", wide=True),
     _column("Attempt", ".status.attempt", "Number of the attempt.", kind="integer", wide=True),
-    _column("Worker", ".status.worker", "Who has it.", wide=True),
-    _column("Message", ".status.message", "What is going on.", wide=True),
+    _column("Worker", ".status.worker", "Worker that has the job.", wide=True),
+    _column("Message", ".status.message", "State of the job in a sentence.", wide=True),
 )
 
 SELECTABLE_FIELDS: tuple[str, ...] = (".spec.modelType", ".spec.queue", ".spec.priority", ".status.phase")
-"""What `kubectl get recon --field-selector` takes."""
+"""Fields for `kubectl get recon --field-selector`."""
 
 
 def schema() -> Schema:
@@ -57,10 +54,10 @@ def schema() -> Schema:
             "apiVersion": {"type": "string", "description": f"Always {GROUP}/{VERSION}."},
             "kind": {"type": "string", "description": f"Always {KIND}."},
             "metadata": {"type": "object"},
-            "spec": {"description": "What is asked for."} | object_schema(Spec, SPEC_RULES),
-            # Stored when a job is made: kstatus and Helm then say "in progress" before the operator has seen it.
+            "spec": {"description": "The job as the user wants it."} | object_schema(Spec, SPEC_RULES),
+            # The API server stores it at creation: so kstatus and Helm report "in progress" before the operator sees the job.
             "status": {
-                "description": "What the operator says of it.",
+                "description": "The state of the job as the operator reports it.",
                 "default": {"observedGeneration": Status().observed_generation},
             }
             | object_schema(Status, STATUS_RULES),
@@ -69,7 +66,7 @@ def schema() -> Schema:
 
 
 def crd() -> dict[str, Any]:
-    """The CustomResourceDefinition as the API server takes it."""
+    """The CustomResourceDefinition for the API server."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -104,5 +101,5 @@ def crd() -> dict[str, Any]:
 
 
 def render() -> str:
-    """The CRD as YAML, with a comment on where it comes from."""
+    """The CRD as YAML, under a comment with its origin."""
     return _HEADER + yaml.safe_dump(crd(), sort_keys=False, width=120, allow_unicode=True)

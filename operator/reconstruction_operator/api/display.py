@@ -1,11 +1,11 @@
-"""Numbers for eyes: the texts of the columns Progress and ETA."""
+"""Texts of the columns Progress and ETA."""
 
 from __future__ import annotations
 
 _MINUTE_SECONDS = 60
 _HOUR_SECONDS = 60 * _MINUTE_SECONDS
 _DAY_SECONDS = 24 * _HOUR_SECONDS
-_EXACT_BELOW_SECONDS = 10 * _MINUTE_SECONDS  # an estimate above this is not good to the second
+_EXACT_BELOW_SECONDS = 10 * _MINUTE_SECONDS  # longer estimates are not exact to the second
 
 
 def percent_text(percent: int) -> str:

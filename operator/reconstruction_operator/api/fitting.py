@@ -1,12 +1,13 @@
-"""Cuts values to what the schema allows, so that the API server never refuses a status for its size.
+"""Truncation of a status to the limits of the schema, so that the API server never rejects it.
 
-Texts in a status come from workers, models and exceptions, which know nothing of the schema.
+Texts in a status come from workers, models and exceptions, which do not know the limits.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -18,27 +19,32 @@ _CUT = "…"
 
 
 def fit(value: T) -> T:
-    """The same dataclass (`value` itself if nothing is too big): long texts and lists are cut, numbers brought into range."""
+    """`value` with long texts and lists truncated and numbers clamped; `value` itself if all fits."""
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        raise TypeError(f"{value!r:.80} is no value of this package's types")
+        raise TypeError(f"{value!r:.80} is not a value of this package's types")
     changes: dict[str, Any] = {}
-    for one in dataclasses.fields(value):
-        current = getattr(value, one.name)
-        fitted = _fitted(current, shape_of(one))
+    for name, its in _shapes(type(value)):
+        current = getattr(value, name)
+        fitted = _fitted(current, its)
         if fitted is not current:
-            changes[one.name] = fitted
+            changes[name] = fitted
     return dataclasses.replace(value, **changes) if changes else value
 
 
+@functools.cache
+def _shapes(kind: type[Any]) -> tuple[tuple[str, Shape], ...]:
+    return tuple((one.name, shape_of(one)) for one in dataclasses.fields(kind))
+
+
 def cut(text: str, max_length: int | None) -> str:
-    """`text` with at most that many characters; the end of a cut one shows that something is missing."""
+    """`text` with at most that many characters; a truncated text ends in an ellipsis."""
     if max_length is None or len(text) <= max_length:
         return text
     return text[: max_length - len(_CUT)] + _CUT
 
 
 def _fitted(value: Any, its: Shape) -> Any:
-    if value is None or isinstance(value, bool | enum.Enum):
+    if value is None or isinstance(value, (bool, enum.Enum)):
         return value
     if isinstance(value, str):
         return cut(value, its.max_length)
@@ -66,7 +72,7 @@ def _fitted_tuple(items: tuple[Any, ...], its: Shape) -> tuple[Any, ...]:
 
 
 def _fitted_mapping(mapping: Mapping[str, Any], its: Shape) -> Mapping[str, Any]:
-    if its.free_form:  # a spec's parameters are never ours to change
+    if its.free_form:  # a spec's parameters, which are the user's
         return mapping
     fitted = {name: cut(text, its.max_length) for name, text in list(mapping.items())[: its.max_properties]}
     return mapping if fitted == mapping else fitted

@@ -1,4 +1,4 @@
-"""Who a job and an attempt are. Keys are types; nothing else formats or takes apart these strings."""
+"""Identity of the resource, of jobs and of attempts. Only these types format and parse the strings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_job_id(job_id: object) -> str:
     """`job_id`, if it is safe as a folder name and in a Redis key.
 
     Raises:
-        ValueError: it is not 1 to 128 letters, digits, dots, dashes or underscores with a letter or digit at both ends.
+        ValueError: It is not 1 to 128 letters, digits, dots, dashes or underscores with a letter or digit at both ends.
 
     """
     if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id) or ".." in job_id:
@@ -31,7 +31,7 @@ def check_job_id(job_id: object) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class JobKey:
-    """One object in the API server. A new object of the same name is another job: the uid decides."""
+    """One object in the API server. The uid tells it from a later object of the same name."""
 
     namespace: str
     name: str
@@ -39,7 +39,7 @@ class JobKey:
 
     @property
     def job_id(self) -> str:
-        """The id that Redis, the worker and the job folder know the job by."""
+        """The job's id in Redis, in messages and as the name of its folder."""
         return self.uid
 
 
@@ -55,7 +55,7 @@ class TaskId:
 
     @classmethod
     def parse(cls, text: str) -> TaskId | None:
-        """The attempt of `text`, or None for a task id that the operator did not make."""
+        """The attempt of a task id; None if the operator did not make it."""
         job_id, dash, attempt = text.rpartition("-")
         if not dash or not attempt.isascii() or not attempt.isdigit() or not 0 < len(attempt) < 10:  # noqa: PLR2004  # an int32's digits
             return None

@@ -1,6 +1,6 @@
-"""What the API server itself refuses: the CEL rules of the resource, and the messages that users see.
+"""CEL rules that the API server enforces, with the messages that users see.
 
-Rules about one field alone stand with the field (`spec`); here are those that join fields or compare with the past.
+Rules of a single field are declared with the field (`spec`); here are those that relate fields, or old and new values.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from reconstruction_operator.api.shapes import Rule, shape_of
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
 
-# Together: a confirmation needs a request that is stored already, is final, and always has its request beside it.
-# Each mistake breaks one rule only, so that a user reads one message.
+# Together: a confirmation needs a request that is stored already, is final, and keeps its request. Each mistake breaks
+# one rule only, so that a user reads one message.
 CANCEL_RULES: tuple[Rule, ...] = (
     Rule(
         rule="oldSelf.hasValue() || (!self.cancelRequested && !self.cancelConfirmed)",
@@ -53,9 +53,9 @@ CANCEL_RULES: tuple[Rule, ...] = (
 
 
 def immutability_rules(kind: type[Any]) -> tuple[Rule, ...]:
-    """Rules for the object of `kind` that keep its immutable fields from being changed, added or removed.
+    """Rules that forbid to change, add or remove the immutable fields of `kind`.
 
-    They stand on the parent: a field's own rule about changes does not run when the field comes or goes.
+    They belong to the parent: a field's own transition rule does not run when the field is added or removed.
     """
     names = [camel(one.name) for one in dataclasses.fields(kind) if shape_of(one).immutable]
     return tuple(

@@ -1,4 +1,4 @@
-"""OpenAPI v3 schemas, as the API server wants them, made from the types of this package."""
+"""OpenAPI v3 schemas for the API server, made from the types of this package."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _mapping_schema(its: Shape) -> Schema:
 
 
 def _pattern_rules(its: Shape) -> tuple[Rule, ...]:
-    """The pattern once more, with a message that people can read; `pattern` itself is for editors and linters."""
+    """The pattern again, as a rule with a readable message; `pattern` itself serves editors and linters."""
     if not its.pattern_message:
         return ()
     return (Rule(rule=f"self.matches(r'{its.pattern}')", message=its.pattern_message),)

@@ -1,7 +1,6 @@
-"""What the fields of the types say about themselves: text, unit, limits and rules.
+"""Shapes: description, unit, limits and rules of each field of the resource, as metadata of the dataclass field.
 
-They stand as metadata on the dataclass fields. The CRD, `docs/api.md` and the cutting of status texts (`fitting`) are
-all made from them, so that a limit is written down once.
+The CRD, docs/api.md and the truncation of a status (`fitting`) are made from them.
 """
 
 from __future__ import annotations
@@ -18,35 +17,35 @@ RuleReason = Literal["FieldValueInvalid", "FieldValueForbidden"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One CEL rule that the API server enforces. `oldSelf` in it makes it a rule about changes."""
+    """One CEL rule that the API server enforces. With `oldSelf` it is a transition rule."""
 
     rule: str
     message: str  # says what is wrong and what to do
-    field_path: str = ""  # of the field to blame, relative to where the rule stands (".queue")
-    reason: RuleReason = "FieldValueInvalid"  # Forbidden prints no value, which is what a rule about a change wants
-    optional_old_self: bool = False  # runs when an object is made, too; `oldSelf` is then a CEL optional
+    field_path: str = ""  # of the wrong field, relative to the rule's schema (".queue")
+    reason: RuleReason = "FieldValueInvalid"  # Forbidden does not print the value
+    optional_old_self: bool = False  # also runs at creation; `oldSelf` is a CEL optional
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What is to be known of one field beside its name, type and Python default."""
+    """One field, besides its name, type and Python default."""
 
-    text: str  # one or more sentences for people
+    text: str  # one or more sentences
     unit: str = ""
-    absent: str = ""  # what holds while the field is absent, for fields without a stored default
+    absent: str = ""  # meaning of an absent field, for fields without a stored default
     required: bool = False
     stored_default: bool = False  # the API server writes the Python default into the object
     immutable: bool = False
     minimum: int | None = None
     maximum: int | None = None
     pattern: str = ""  # the same text is read by Go (RE2), browsers and Python
-    pattern_message: str = ""  # for people, who should not have to read regular expressions
+    pattern_message: str = ""  # says it without a regular expression
     choices: tuple[str, ...] = ()
     max_length: int | None = None  # characters
     max_items: int | None = None
     max_properties: int | None = None
-    list_key: str = ""  # entries of the list are told apart by this field
-    free_form: bool = False  # the API server keeps whatever stands in it
+    list_key: str = ""  # the field that identifies an entry of the list
+    free_form: bool = False  # the API server keeps unknown fields
     rules: tuple[Rule, ...] = ()
 
 
@@ -59,7 +58,7 @@ def shape_of(one: dataclasses.Field[Any]) -> Shape:
     """The shape of a dataclass field.
 
     Raises:
-        TypeError: the field has none; every field of the resource must have one.
+        TypeError: The field has none; every field of the resource must have one.
 
     """
     found = one.metadata.get(_KEY)
@@ -69,7 +68,7 @@ def shape_of(one: dataclasses.Field[Any]) -> Shape:
 
 
 def default_text(one: dataclasses.Field[Any]) -> str:
-    """The default as a user would write it, or in words; empty if there is nothing to say."""
+    """The default as a user would write it, or in words; empty if there is none."""
     its = shape_of(one)
     if not its.stored_default:
         return its.absent

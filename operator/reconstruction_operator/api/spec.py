@@ -1,4 +1,4 @@
-"""What a user asks for: `.spec`. The metadata of the fields becomes the CRD."""
+"""`.spec`: what the user wants. The CRD is made from the metadata of the fields."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_CREDENTIALS = Rule(
         "leave user name and password out of the address: everyone who may read the job would see them. "
         "Give the workers the access instead"
     ),
-    reason="FieldValueForbidden",  # this does not repeat the password
+    reason="FieldValueForbidden",  # prints no value, hence no password
 )
 _NO_WAY_UP = Rule(
     rule=r"!self.matches(r'(^|/)\.\.(/|$)')",
@@ -36,7 +36,7 @@ _OUTPUT_IS_NO_WEB_PAGE = Rule(
     message="results cannot be sent to https://: use file:///folder",
     field_path=".uri",
 )
-RESERVED_QUEUES = ("unacked",)  # keys that Celery's transport keeps other things in
+RESERVED_QUEUES = ("unacked",)  # Redis keys that Celery's transport uses
 _QUEUE_NOT_RESERVED = Rule(
     rule=f"!(self in {list(RESERVED_QUEUES)})",
     message="choose another name for the queue: Celery keeps something else under this one",
@@ -49,16 +49,16 @@ _QUEUE_WITHOUT_PRIORITY = Rule(
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where photos come from, or where a mesh goes."""
+    """Source of the photos, or destination of the mesh."""
 
     uri: str = field(
         default="",
         metadata=shape(
             "Address: file:///photos/banana or, for an input, https://host/photos.zip. The workers use it, so a file:// "
-            "path is one on the workers. s3:// and gs:// are for later versions: the operator fails such a job now.",
+            "path is one on the workers. s3:// and gs:// are reserved for later versions: such a job fails.",
             required=True,
             max_length=2048,
-            pattern="^(file|s3|gs|https)://",  # short, for editors; the rules say it all
+            pattern="^(file|s3|gs|https)://",  # for editors; the rules are complete
             rules=(_FULL_ADDRESS, _NO_CREDENTIALS, _NO_WAY_UP),
         ),
     )
@@ -66,7 +66,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """The wish, as the API server admitted it. Defaults are the CRD's."""
+    """The spec as the API server admitted it. Defaults are those of the CRD."""
 
     model_type: str = field(
         default="photogrammetry",
@@ -94,7 +94,7 @@ class Spec:
     output: Location | None = field(
         default=None,
         metadata=shape(
-            "Where the result is copied to as well. It always stays in the workers' job folder, too.",
+            "Where the result is copied to, besides the workers' job folder, which always has it.",
             absent="not copied",
             immutable=True,
             rules=(_OUTPUT_IS_NO_WEB_PAGE,),
@@ -113,7 +113,7 @@ class Spec:
     queue: str = field(
         default="celery",
         metadata=shape(
-            "Which workers: the name of their Celery queue. Fixed once the job has been dispatched.",
+            "Celery queue of the workers that are to run the job. Fixed once the job has been dispatched.",
             stored_default=True,
             max_length=40,
             pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
@@ -127,8 +127,8 @@ class Spec:
     priority: str = field(
         default="normal",
         metadata=shape(
-            "low, normal or high: workers take what waits in <queue>-high before <queue>, and that before "
-            "<queue>-low. A running job is never stopped for another. Fixed once the job has been dispatched.",
+            "low, normal or high: workers consume <queue>-high before <queue>, and that before <queue>-low. "
+            " A running job is never stopped for another. Fixed once the job has been dispatched.",
             stored_default=True,
             choices=PRIORITIES,
         ),
@@ -136,8 +136,8 @@ class Spec:
     suspend: bool = field(
         default=False,
         metadata=shape(
-            "While true the job is not dispatched. A running job is stopped, and starts again from the beginning, as "
-            "another attempt, once this is false.",
+            "While true, the job is not dispatched. A running job is stopped; once this is false, it starts again from "
+            "the beginning as another attempt.",
             stored_default=True,
         ),
     )
@@ -160,9 +160,9 @@ class Spec:
     backoff_limit: int = field(
         default=2,
         metadata=shape(
-            "How many failures are tried again before the job fails, with a pause that doubles each time. Suspending, "
-            "a worker that shuts down in order, and a Redis that lost its data do not count. Failures that another "
-            "attempt cannot mend (too few photos) are not tried again.",
+            "How many failures are retried before the job fails, with a backoff that doubles each time. A suspension, a "
+            "worker's graceful shutdown and a loss of data in Redis do not count. Failures that another attempt cannot "
+            "fix (too few photos) are not retried.",
             unit="failed attempts",
             stored_default=True,
             minimum=0,
@@ -205,8 +205,8 @@ class Spec:
     managed_by: str | None = field(
         default=None,
         metadata=shape(
-            "Another controller that looks after this job, as a domain and a name. The operator leaves the job alone "
-            "unless this is reconstruction.dev/operator.",
+            "Another controller that manages this job, as a domain and a name. The operator ignores the job unless this "
+            "is reconstruction.dev/operator.",
             absent="the operator",
             immutable=True,
             max_length=63,

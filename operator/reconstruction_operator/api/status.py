@@ -1,7 +1,6 @@
-"""What a user sees: `.status`. Written by the operator alone; `phase` is for eyes, conditions are for machines.
+"""`.status`: what the operator reports. Users read `phase`, programs read the conditions.
 
-The metadata of the fields becomes the CRD. Limits here are for safety: `fitting.fit` cuts a status to them before it is
-written, so that a long message from a worker never makes the API server refuse it.
+The CRD is made from the metadata of the fields. `fitting.fit` truncates a status to the limits before it is written.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from reconstruction_operator.api.shapes import shape
 
 
 class Phase(enum.StrEnum):
-    """Where a job is, in one word."""
+    """The state of a job in one word."""
 
     PENDING = "Pending"  # not dispatched
-    QUEUED = "Queued"  # dispatched, no worker has begun
+    QUEUED = "Queued"  # dispatched; no worker has started it
     RUNNING = "Running"
     SUSPENDED = "Suspended"
     CANCELLING = "Cancelling"  # confirmed, and something of it may still run
@@ -28,12 +27,12 @@ class Phase(enum.StrEnum):
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of the job will ever happen again."""
+        """Whether the job is over. A finished phase never changes."""
         return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED)
 
 
 class ConditionType(enum.StrEnum):
-    """All conditions; every one is present from the first visit."""
+    """The conditions. All are present from the first status."""
 
     ACCEPTED = "Accepted"
     DISPATCHED = "Dispatched"
@@ -52,12 +51,12 @@ class ConditionType(enum.StrEnum):
 class Condition:
     """As metav1.Condition."""
 
-    type: str = field(metadata=shape("What the condition is about.", required=True, max_length=64))
+    type: str = field(metadata=shape("Name of the condition.", required=True, max_length=64))
     status: str = field(
         metadata=shape("Whether it holds.", required=True, choices=("True", "False", "Unknown")),
     )
-    reason: str = field(metadata=shape("Why, in one word for machines.", required=True, max_length=128))
-    message: str = field(default="", metadata=shape("Why, in a sentence for people.", max_length=4096))
+    reason: str = field(metadata=shape("Reason in one word, for programs.", required=True, max_length=128))
+    message: str = field(default="", metadata=shape("Reason in a sentence.", max_length=4096))
     last_transition_time: datetime | None = field(
         default=None, metadata=shape("When the condition's status last changed.", required=True)
     )
@@ -68,11 +67,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the current attempt is.
+    """Progress of the current attempt.
 
     `display` and `eta` are the columns Progress and ETA of `kubectl get recon`: "60%" and "1m20s"
-    (`display.percent_text`, `display.duration_text`). The step has a column of its own, so `display` does not repeat it.
-    A job that is not running has no `eta`.
+    (`display.percent_text`, `display.duration_text`). `step` is another column. A job that does not run has no `eta`.
     """
 
     percent: int = field(
@@ -87,18 +85,16 @@ class Progress:
     step_count: int = field(default=6, metadata=shape("How many steps there are.", minimum=0, maximum=1000))
     eta_seconds: int | None = field(
         default=None,
-        metadata=shape(
-            "Time that is probably still needed, from the pace so far.", unit="seconds", absent="not known", minimum=0
-        ),
+        metadata=shape("Estimated time left, from the pace so far.", unit="seconds", absent="not known", minimum=0),
     )
-    eta: str = field(default="", metadata=shape("etaSeconds for eyes, such as 1m20s.", max_length=32))
-    display: str = field(default="", metadata=shape("percent for eyes, such as 60%.", max_length=64))
+    eta: str = field(default="", metadata=shape("etaSeconds as text, such as 1m20s.", max_length=32))
+    display: str = field(default="", metadata=shape("percent as text, such as 60%.", max_length=64))
     last_update_time: datetime | None = field(default=None, metadata=shape("When the worker reported this."))
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What was read."""
+    """The photos that were read."""
 
     images: int | None = field(default=None, metadata=shape("How many photos were read.", unit="photos", minimum=0))
     bytes: int | None = field(default=None, metadata=shape("Size of the photos together.", unit="bytes", minimum=0))
@@ -114,7 +110,7 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What came out."""
+    """The result."""
 
     uri: str = field(default="", metadata=shape("Where the result is.", max_length=2048))
     bytes: int = field(default=0, metadata=shape("Size of all files together.", unit="bytes", minimum=0))
@@ -129,14 +125,12 @@ class Cancel:
 
     requested_at: datetime | None = field(default=None, metadata=shape("When the operator saw spec.cancelRequested."))
     confirmed_at: datetime | None = field(default=None, metadata=shape("When the operator saw spec.cancelConfirmed."))
-    acknowledged_at: datetime | None = field(
-        default=None, metadata=shape("When nothing of the job was running any more.")
-    )
+    acknowledged_at: datetime | None = field(default=None, metadata=shape("When nothing of the job was running."))
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the job failed, or why its last attempt did."""
+    """Why the job, or its last attempt, failed."""
 
     reason: str = field(
         default="", metadata=shape("One of the documented reasons, such as NOT_ENOUGH_OVERLAP.", max_length=64)
@@ -149,7 +143,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole status. All absent before the operator has seen the job."""
+    """The status. Empty until the operator has seen the job."""
 
     observed_generation: int = field(
         default=-1,
@@ -162,18 +156,19 @@ class Status:
     phase: Phase | None = field(
         default=None,
         metadata=shape(
-            "Where the job is, for eyes: Pending, Queued, Running, Suspended, Cancelling, and at the end Succeeded, "
+            "State of the job for users: Pending, Queued, Running, Suspended, Cancelling, and at the end Succeeded, "
             "Failed or Cancelled, which never change. Programs should read the conditions."
         ),
     )
     attempt: int = field(
-        default=0, metadata=shape("Number of the current attempt, from 1; 0 before the first. Never falls.", minimum=0)
+        default=0,
+        metadata=shape("Number of the current attempt, from 1; 0 before the first. Never decreases.", minimum=0),
     )
     failures: int = field(
         default=0, metadata=shape("Failed attempts that count against spec.backoffLimit.", unit="attempts", minimum=0)
     )
     next_attempt_time: datetime | None = field(
-        default=None, metadata=shape("When the next attempt may begin, while it waits for that.")
+        default=None, metadata=shape("When the next attempt may start, during a backoff.")
     )
     task_id: str | None = field(default=None, metadata=shape("Celery task id of the current attempt.", max_length=256))
     worker: str | None = field(
@@ -183,18 +178,18 @@ class Status:
     simulated: bool | None = field(
         default=None, metadata=shape("True: the result is a simulation, not made from the photos.")
     )
-    message: str = field(default="", metadata=shape("What is going on, in a sentence for people.", max_length=4096))
+    message: str = field(default="", metadata=shape("State of the job in a sentence.", max_length=4096))
     dispatch_time: datetime | None = field(
-        default=None, metadata=shape("When the current attempt was handed to the queue.")
+        default=None, metadata=shape("When the current attempt was sent to its queue.")
     )
     start_time: datetime | None = field(
         default=None,
-        metadata=shape("When the first attempt since the job's creation, or since its last suspension, began."),
+        metadata=shape("When the first attempt since the job's creation or its last suspension started."),
     )
-    completion_time: datetime | None = field(default=None, metadata=shape("When the job ended, however it ended."))
-    progress: Progress | None = field(default=None, metadata=shape("How far the current attempt is."))
-    inputs: Inputs | None = field(default=None, metadata=shape("What was read."))
-    outputs: Outputs | None = field(default=None, metadata=shape("What came out."))
+    completion_time: datetime | None = field(default=None, metadata=shape("When the job ended, whatever its outcome."))
+    progress: Progress | None = field(default=None, metadata=shape("Progress of the current attempt."))
+    inputs: Inputs | None = field(default=None, metadata=shape("The photos that were read."))
+    outputs: Outputs | None = field(default=None, metadata=shape("The result."))
     quality: Mapping[str, str] = field(
         default_factory=dict,
         metadata=shape(
@@ -205,7 +200,7 @@ class Status:
     )
     cancel: Cancel | None = field(default=None, metadata=shape("When each step of a cancel was seen."))
     failure: Failure | None = field(
-        default=None, metadata=shape("Why the job failed, or, while it goes on, why its last attempt did.")
+        default=None, metadata=shape("Why the job failed or, if it is not finished, why its last attempt failed.")
     )
     conditions: tuple[Condition, ...] = field(
         default=(),

@@ -1,6 +1,6 @@
-"""`reconstruction-operator selftest`: one placeholder job to its end, which needs the API server, Redis and a worker.
+"""Self-test: `reconstruction-operator selftest` runs one placeholder job, which needs the API server, Redis and a worker.
 
-It is what `helm test` runs, as an account that may create, read and delete jobs in one namespace.
+`helm test` runs it, with an account that may create, read and delete jobs in one namespace.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PERIOD_SECONDS: Final = 1.0
 
 
 def manifest(queue: str) -> dict[str, Any]:
-    """The job: a simulation, so that it needs no photos. A second failure would say no more than the first."""
+    """The job: a simulation, which needs no photos. It is not retried: a second failure would tell nothing new."""
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": KIND,
@@ -39,23 +39,23 @@ async def selftest(
     namespace: str,
     queue: str,
     timeout_seconds: float,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     monotonic: Callable[[], float] = time.monotonic,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> bool:
-    """Whether the job succeeded in time. It is deleted in any case.
+    """Whether the job succeeded in time. It is always deleted.
 
     Raises:
-        ApiError: the job cannot be created: no permission, no CRD, no API server.
+        ApiError: The job cannot be created: no permission, no CRD, no API server.
 
     """
     deadline = monotonic() + timeout_seconds
     created = objects.key_of(await api.request("POST", objects.collection_path(namespace), body=manifest(queue)))
     if created is None:
-        raise ApiError(0, "NoJob", "the API server answered with something else than a job")
-    say(f"Created job {created.name} in namespace {namespace}, queue {queue}")
+        raise ApiError(0, "NoJob", "the API server did not answer with a job")
+    report(f"Created job {created.name} in namespace {namespace}, queue {queue}")
     try:
-        return await _watched(api, created, deadline, say=say, monotonic=monotonic, pause=pause)
+        return await _watched(api, created, deadline, report=report, monotonic=monotonic, pause=pause)
     finally:
         await api.request("DELETE", objects.path(created))
 
@@ -65,32 +65,32 @@ async def _watched(
     key: JobKey,
     deadline: float,
     *,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     monotonic: Callable[[], float],
     pause: Callable[[float], Awaitable[None]],
 ) -> bool:
-    said = ""
+    reported = ""
     while True:
         try:
             status = objects.job_of(await api.get(objects.path(key)), key).status
         except ApiError as error:
             if not error.transient:
-                say(f"The job cannot be read: {error}")
+                report(f"The job cannot be read: {error}")
                 return False
             status = Status()
-        line = _told(status)
-        if line and line != said:
-            say(line)
-            said = line
+        line = _line(status)
+        if line and line != reported:
+            report(line)
+            reported = line
         if status.phase is not None and status.phase.finished:
             return status.phase is Phase.SUCCEEDED
         if monotonic() > deadline:
-            say(f"It is not finished in time. Last seen: {said or 'no operator has looked at it'}")
+            report(f"It is not finished in time. Last seen: {reported or 'no status, so no operator runs'}")
             return False
         await pause(_PERIOD_SECONDS)
 
 
-def _told(status: Status) -> str:
+def _line(status: Status) -> str:
     step = status.progress.step if status.progress is not None else None
     percent = f"{status.progress.percent} %" if status.progress is not None else None
     return ", ".join(str(part) for part in (status.phase, percent, step, status.message) if part)
@@ -100,20 +100,22 @@ async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
     """The command; returns its exit status.
 
     Raises:
-        NoClusterError: nothing says where the API server is.
+        NoClusterError: No setting names the API server.
 
     """
     api = Api(await client.connection(), client.connection)
     try:
-        succeeded = await selftest(api, namespace=namespace, queue=queue, timeout_seconds=timeout_seconds, say=_say)
+        succeeded = await selftest(
+            api, namespace=namespace, queue=queue, timeout_seconds=timeout_seconds, report=_print
+        )
     except ApiError as error:
-        _say(f"The API server refuses the test's job: {error}")
+        _print(f"The API server refuses the test's job: {error}")
         return 1
     finally:
         await api.close()
-    _say("It works." if succeeded else "It does not work.")
+    _print("It works." if succeeded else "It does not work.")
     return 0 if succeeded else 1
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)

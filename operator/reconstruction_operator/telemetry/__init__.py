@@ -1,1 +1,1 @@
-"""Metrics, logs and traces: each defined once."""
+"""Telemetry: logs, metrics and traces."""

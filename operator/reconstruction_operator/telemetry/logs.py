@@ -1,7 +1,7 @@
-"""Logs: one line each, as JSON for machines or as text for eyes, and never a password or a signature.
+"""Logs: one line each, as JSON or text, without passwords and signatures.
 
-The operator's are ours from end to end (`configure`). A worker's are Celery's, in the form and at the level that its options
-say; what they write is made safe on its way out (`redact_handlers`).
+`configure` sets up the operator's logs. A worker's logs are set up by Celery, by its own options; `redact_handlers` removes
+secrets from their output.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-# No pattern looks at a character more than a few times, however hostile the text is.
+# No pattern backtracks: each reads a character a few times at most, however hostile the text is.
 _SCHEME: Final = r"\b[a-z][a-z0-9+.-]{0,31}://"
 _URL_CREDENTIALS: Final = re.compile(rf"(?P<scheme>{_SCHEME})[^/\s@'\"]*@", re.IGNORECASE)
-# To the end of the word, or of the text in quotes; JSON may write its & as \u0026, and a log shows that as \\u0026.
+# Up to the end of the word or of the quoted text. JSON may write & as \u0026, which a log shows as \\u0026.
 _QUERY: Final = r"""(?:[^\s"'<>\\]|\\+u[0-9a-f]{4})+"""
 _URL_QUERY: Final = re.compile(
     rf"""(?P<address>{_SCHEME}(?:[^\s"'<>\\?#:]|:(?!//))*)(?P<mark>[?#]){_QUERY}""", re.IGNORECASE
 )
-# Clients of HTTP log the path alone: GET /a.zip?X-Amz-Signature=…
+# HTTP clients log the path without its host: GET /a.zip?X-Amz-Signature=…
 _BARE_QUERY: Final = re.compile(rf"""\?(?=[^\s"'<>\\?=]{{1,256}}=){_QUERY}""", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?P<word>bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-# Libraries that say at INFO what our own logs say better; kopf logs every retried request at ERROR, which is worth having.
+# Libraries whose INFO lines repeat ours. kopf logs every retried request at ERROR, which is useful.
 _QUIET: Final = {
     "kopf": logging.WARNING,
     "aiohttp.access": logging.WARNING,
@@ -46,20 +46,20 @@ def redact(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level, logger, message; what was given as `extra` follows as name=value."""
+    """Time, level, logger, message, then the members of `extra` as name=value."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback's lines if there is one."""
+        """One line, then the traceback."""
         extra = "".join(f" {name}={value}" for name, value in _extra(record).items())
         head, newline, rest = super().format(record).partition("\n")
         return redact(f"{head}{extra}{newline}{rest}")
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; what was given as `extra` are further members."""
+    """One JSON object a line, with the members of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -76,19 +76,19 @@ class JsonFormatter(logging.Formatter):
 
 
 class RedactingFormatter(logging.Formatter):
-    """What another formatter makes, without secrets."""
+    """Another formatter's output, without secrets."""
 
     def __init__(self, inner: logging.Formatter | None) -> None:
         super().__init__()
         self._inner = inner or logging.Formatter()
 
     def format(self, record: logging.LogRecord) -> str:
-        """As the other, without secrets."""
+        """The other formatter's line, redacted."""
         return redact(self._inner.format(record))
 
 
 def redact_handlers(logger: logging.Logger) -> None:
-    """Let all handlers of `logger` write without secrets. May be called again for the same."""
+    """Make all handlers of `logger` redact. Idempotent."""
     for handler in logger.handlers:
         if not isinstance(handler.formatter, RedactingFormatter):
             handler.setFormatter(RedactingFormatter(handler.formatter))
@@ -106,7 +106,7 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
-    # kopf puts its own bookkeeping on records; it means nothing to a reader.
+    # Without kopf's own bookkeeping.
     return {
         name: value
         for name, value in vars(record).items()

@@ -1,6 +1,6 @@
-"""Every metric of the operator, each defined here once. `docs/metrics.md` is checked against this module.
+"""Metrics of the operator. docs/metrics.md is generated from this module.
 
-One prefix, base units, and never a job's name as a label: the number of series does not grow with the number of jobs.
+All have the same prefix and base units. No label holds a job's name, so the number of series is bounded.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ STEP_TIME = _histogram(
     "step_seconds", "Time that an attempt spent in a step, as seen by the operator, by step.", ("step",), _HUMAN_SECONDS
 )
 CANCEL_TIME = _histogram(
-    "cancel_seconds", "From a confirmed cancel to the end of everything that ran.", (), (*_FAST_SECONDS, 20, 30, 60)
+    "cancel_seconds", "From a confirmed cancel until nothing of the job runs.", (), (*_FAST_SECONDS, 20, 30, 60)
 )
 DISPATCHED = _counter(
-    "dispatched", "Messages sent to workers, by queue and by whether it was sent again.", ("queue", "again")
+    "dispatched", "Messages sent to workers, by queue and by whether it was a resend.", ("queue", "again")
 )
-DISPATCH_ERRORS = _counter("dispatch_errors", "Batches of messages that the broker did not take.")
-LOST_WORKERS = _counter("lost_workers", "Attempts that were given up because their worker went silent.")
+DISPATCH_ERRORS = _counter("dispatch_errors", "Batches of messages that the broker did not accept.")
+LOST_WORKERS = _counter("lost_workers", "Attempts that were ended because their worker was lost.")
 QUEUE_JOBS = _gauge(
     "queue_jobs",
     "Jobs that wait for a worker (Pending, Queued) or have one (Running, Cancelling), by queue and phase.",
@@ -75,15 +75,17 @@ WAITING_FOR_ROOM = _gauge(
 )
 
 # --- The loop ---------------------------------------------------------------------------------------------------------
-DIRTY = _gauge("dirty_jobs", "Jobs that may have changed and were not looked at yet.")
+DIRTY = _gauge("dirty_jobs", "Work queue: jobs that may have changed, and are not reconciled yet.")
 BATCH_TIME = _histogram("reconcile_seconds", "Observing, planning and acting of one batch.", (), _FAST_SECONDS)
 BATCH_JOBS = _histogram("reconcile_batch_jobs", "Jobs in one batch.", (), (1, 2, 5, 10, 20, 50, 100, 200, 500))
 RECONCILE_ERRORS = _counter(
-    "reconcile_errors", "What went wrong in the loop, by where (redis, plan, act, loop); tried again.", ("stage",)
+    "reconcile_errors", "Errors of the loop, by stage (redis, plan, act, loop); each is retried.", ("stage",)
 )
-ORPHANS = _gauge("orphan_records", "Records in Redis whose object is gone and that are not cleaned up yet.")
-LOOP_LAG = _gauge("loop_lag_seconds", "How late the event loop was when it was last measured.")
-SWEEPS = _counter("sweeps", "Full looks at Redis, by what caused them.", ("cause",))
+ORPHANS = _gauge(
+    "orphan_records", "Orphaned records in Redis: their object is deleted, and the clean-up is not finished."
+)
+LOOP_LAG = _gauge("loop_lag_seconds", "Delay of the event loop when it was last measured.")
+SWEEPS = _counter("sweeps", "Sweeps, which read the state of all unfinished jobs from Redis, by cause.", ("cause",))
 
 # --- The API server ---------------------------------------------------------------------------------------------------
 API_WRITES = _counter(
@@ -92,28 +94,30 @@ API_WRITES = _counter(
     ("kind", "result"),
 )
 WRITE_LAG = _histogram(
-    "write_lag_seconds", "From a decision to its status being stored, by kind.", ("kind",), (*_FAST_SECONDS, 30, 60)
+    "write_lag_seconds", "From a decision until its status is stored, by kind.", ("kind",), (*_FAST_SECONDS, 30, 60)
 )
-WRITES_PENDING = _gauge("pending_writes", "Status writes that wait for their turn.")
-OLDEST_WRITE = _gauge("oldest_pending_write_seconds", "How long the oldest status write has been waiting.")
-EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events given up, by why (full, refused).", ("why",))
-WATCH_AGE = _gauge("watch_age_seconds", "Since the API server last answered a list or watch request of ours.")
+WRITES_PENDING = _gauge("pending_writes", "Status writes that wait in the queue.")
+OLDEST_WRITE = _gauge("oldest_pending_write_seconds", "Age of the oldest status write in the queue.")
+EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, refused).", ("why",))
+WATCH_AGE = _gauge(
+    "watch_age_seconds", "Time since the API server last answered a list or watch request of this replica."
+)
 LEADER = _gauge("leader", "1 while this replica holds the Lease.")
-LEADER_CHANGES = _counter("leader_changes", "Times that this replica took or lost the Lease, by which.", ("change",))
+LEADER_CHANGES = _counter(
+    "leader_changes", "Times that this replica acquired or lost the Lease, by change.", ("change",)
+)
 
 # --- Redis ------------------------------------------------------------------------------------------------------------
 REDIS_UP = _gauge("redis_up", "1 while Redis answers.")
 REDIS_EVICTS = _gauge(
     "redis_evicts", "1 if Redis may evict keys (maxmemory-policy is not noeviction): state may be lost."
 )
-REDIS_EPOCHS = _counter(
-    "redis_epochs", "Times that Redis was found to have forgotten things (restart, flush, fail-over)."
-)
+REDIS_EPOCHS = _counter("redis_epochs", "Times that Redis had lost data (restart, flush, fail-over).")
 RESYNCS = _counter("resyncs", "Times that the subscription to results was made again.")
 WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))
 
-# Series are there from the start where their labels are known: what an increase is counted from must have been seen before.
+# Series with known labels exist from the start: `increase()` needs a first sample.
 for _outcome, _reasons in (("Succeeded", ("",)), ("Cancelled", ("",)), ("Failed", tuple(REASONS))):
     for _reason in _reasons:
         JOBS_FINISHED.labels(_outcome, _reason)

@@ -1,10 +1,10 @@
-"""Measurements on their way from the processes of a worker's pool to the one process that Prometheus asks.
+"""Relay of measurements: from the processes of a worker's pool to its main process, which serves /metrics.
 
-A pipe, made before the pool forks, so that every process of the pool inherits the end that is written to. A short line
-arrives whole, whoever else writes; writing never waits; and what a process has sent counts, even if the kernel kills it a
-moment later. Neither holds for prometheus_client's own way, which is a file for each process that ever was.
+It is a pipe, opened before the pool forks, so that every process inherits its writing end. Short writes are atomic and never
+block, and a measurement counts even if its process is killed right after. prometheus_client's multiprocess mode is not used:
+it has no Info, no `set_function`, no process collector and no removal of series.
 
-Where no relay is open (a direct call, or metrics switched off), a measurement is forgotten.
+Without an open relay (a direct call, or no /metrics), measurements are dropped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES: Final = 65_536  # as much as a pipe holds
 _JOIN_SECONDS: Final = 2.0
-_END: Final = b"\n"  # an empty line: there is no more
+_END: Final = b"\n"  # an empty line
 
 _METRICS: Final[Mapping[str, MetricWrapperBase]] = MappingProxyType(
     {name: metric for name, metric in vars(worker_metrics).items() if isinstance(metric, MetricWrapperBase)}
@@ -38,28 +38,26 @@ _NAMES: Final = {id(metric): name for name, metric in _METRICS.items()}
 
 
 class Relay:
-    """Both ends. Opened in the process that is asked, before its pool forks."""
+    """Both ends of the pipe. Opened in the main process, before its pool forks."""
 
     def __init__(self) -> None:
         self._inner, self._outer = os.pipe()
         os.set_blocking(self._outer, False)
         self._owner = os.getpid()
-        self._unsent: deque[None] = (
-            deque()
-        )  # one for each; threads share it, and no lock may be held while a pool forks
+        self._unsent: deque[None] = deque()  # a counter without a lock, which a fork could copy while it is held
         self._thread = threading.Thread(target=self._listen, name="measurements", daemon=True)
 
     @property
     def unsent(self) -> int:
-        """Measurements of this process that found no room, and of which nobody has been told yet."""
+        """Measurements of this process that found no room and are not reported as dropped yet."""
         return len(self._unsent)
 
     def start(self) -> None:
-        """Begin to listen: in the opener, once its pool has forked for the first time (what came before waits)."""
+        """Start to read, in the main process after its pool has forked; earlier measurements wait in the pipe."""
         self._thread.start()
 
     def close(self) -> None:
-        """What has arrived is counted before this returns. Nothing to do the second time, or in another process."""
+        """Stop after counting what has arrived. Without effect the second time, or in another process."""
         if self._thread.is_alive() and os.getpid() == self._owner:
             select.select([], [self._outer], [], _JOIN_SECONDS)
             with contextlib.suppress(OSError):
@@ -67,7 +65,7 @@ class Relay:
             self._thread.join(_JOIN_SECONDS)
 
     def send(self, metric: MetricWrapperBase, value: float, labels: tuple[str, ...]) -> None:
-        """From any process and thread. What finds no room is counted, and that is said with the next one."""
+        """Send from any process and thread. Measurements that find no room are reported as dropped with the next one."""
         unsent = 0
         with contextlib.suppress(IndexError):
             while True:
@@ -78,7 +76,7 @@ class Relay:
             self._unsent.extend([None] * (unsent + 1))
 
     def _written(self, line: bytes) -> bool:
-        if len(line) > select.PIPE_BUF:  # might not arrive whole
+        if len(line) > select.PIPE_BUF:  # the write would not be atomic
             return False
         try:
             os.write(self._outer, line)
@@ -98,11 +96,11 @@ class Relay:
                     apply(_METRICS[name], float(value), tuple(labels))
                     worker_metrics.REPORTS_DROPPED.inc(unsent)
                 except (ValueError, KeyError, TypeError):
-                    logger.exception("a measurement could not be read: %r", line[:200])
+                    logger.exception("Invalid measurement: %r", line[:200])
 
 
 def apply(metric: MetricWrapperBase, value: float, labels: tuple[str, ...]) -> None:
-    """Count it: a counter grows by it, a histogram observes it, a gauge keeps the highest."""
+    """Apply a measurement: a counter adds it, a histogram observes it, a gauge keeps the maximum."""
     child = metric.labels(*labels) if labels else metric
     match child:
         case Counter():
@@ -115,15 +113,15 @@ def apply(metric: MetricWrapperBase, value: float, labels: tuple[str, ...]) -> N
             raise TypeError(f"{type(metric).__name__} cannot be reported")
 
 
-_open: list[Relay] = []  # of this process, and of those that it forks
+_open: list[Relay] = []  # at most one; forked processes inherit it
 
 
 def install(relay: Relay | None) -> None:
-    """From now on measurements of this process, and of those that it forks, go there; None: nowhere."""
+    """Send the measurements of this process, and of those that it forks, to `relay`; None: drop them."""
     _open[:] = [] if relay is None else [relay]
 
 
 def report(metric: MetricWrapperBase, value: float, *labels: str) -> None:
-    """Send a measurement of one of the metrics of `worker_metrics`. Never waits, never raises."""
+    """Send a measurement of a metric of `worker_metrics`. Never waits, never raises."""
     for relay in _open:
         relay.send(metric, value, labels)

@@ -1,7 +1,6 @@
-"""Every metric of a worker, each defined here once. `docs/metrics.md` is checked against this module.
+"""Metrics of a worker. docs/metrics.md is generated from this module.
 
-As for the operator's: one prefix, base units, never a job's name as a label. What happens in the processes of a pool comes
-here by `relay`.
+The rules are those of `metrics`. The processes of a pool report by `relay`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Final
 from prometheus_client import PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram, Info
 
 REGISTRY: Final = CollectorRegistry()
-REGISTRY.register(PROCESS_COLLECTOR)  # of the worker's main process alone
+REGISTRY.register(PROCESS_COLLECTOR)  # of the worker's main process
 REGISTRY.register(PLATFORM_COLLECTOR)
 
 _PREFIX = "reconstruction_worker"
@@ -35,7 +34,7 @@ def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[flo
 # --- What it does -----------------------------------------------------------------------------------------------------
 ATTEMPTS = _counter(
     "attempts",
-    "Attempts that ended here, by model, outcome and the end's reason (empty without one).",
+    "Attempts that ended on this worker, by model, outcome and the end's reason (empty without one).",
     ("model", "outcome", "reason"),
 )
 ATTEMPT_TIME = _histogram(
@@ -48,24 +47,26 @@ STEP_TIME = _histogram(
     _RUN_SECONDS,
 )
 IMAGES = _counter("images", "Photos that were read and checked, by model.", ("model",))
-INPUT = _counter("input_bytes", "Size of those photos, by model.", ("model",))
+INPUT = _counter("input_bytes", "Size of the photos that were read and checked, by model.", ("model",))
 OUTPUT = _counter("output_bytes", "Size of the results that were published, by model.", ("model",))
 PEAK_MEMORY = _histogram(
     "model_peak_memory_bytes",
-    "Most resident memory that a model's processes had together in one run, looked at twice a second, by model.",
+    "Peak resident memory of a model's processes together in one run, sampled twice a second, by model.",
     ("model",),
     _MEMORY_BYTES,
 )
 HIGHEST_MEMORY = _gauge(
-    "model_highest_memory_bytes", "The highest of those since the worker's start, by model.", ("model",)
+    "model_highest_memory_bytes", "Maximum of model_peak_memory_bytes since the worker's start, by model.", ("model",)
 )
 
 # --- How it is --------------------------------------------------------------------------------------------------------
 HEARTBEAT_FAILURES = _counter("heartbeat_failures", "Heartbeats of running attempts that Redis did not answer.")
 RUNNING = _gauge("running_attempts", "Tasks that run at this moment.")
 SLOTS = _gauge("slots", "Tasks that can run at the same time.")
-DRAINING = _gauge("draining", "1 once the worker was asked to stop and takes no more jobs.")
+DRAINING = _gauge("draining", "1 while the worker drains: it was asked to stop, and accepts no more jobs.")
 MODEL_AVAILABLE = _gauge("model_available", "1 for each installed model that can run here, by model.", ("model",))
-REPORTS_DROPPED = _counter("reports_dropped", "Measurements of a pool's processes that found no room to be sent.")
+REPORTS_DROPPED = _counter(
+    "reports_dropped", "Measurements of a pool's processes that were dropped because the pipe was full."
+)
 
 BUILD = Info("build", "Version of the worker.", namespace=_PREFIX, registry=REGISTRY)

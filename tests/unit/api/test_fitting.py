@@ -113,5 +113,5 @@ def test_the_parameters_of_a_spec_are_never_changed() -> None:
 
 
 def test_what_is_no_value_of_these_types_is_a_mistake() -> None:
-    with pytest.raises(TypeError, match="no value of this package's types"):
+    with pytest.raises(TypeError, match="is not a value of this package's types"):
         fitting.fit({"attempt": 1})

@@ -31,7 +31,7 @@ _TABLE = (
     ),
     ConditionReason(_T.DISPATCHED, "Dispatched", "True", "The attempt's message was sent to its queue."),
     ConditionReason(
-        _T.DISPATCHED, "NoWorker", "True", "The message waits in its queue, and no live worker listens to that queue."
+        _T.DISPATCHED, "NoWorker", "True", "The message waits in its queue, which no live worker consumes."
     ),
     ConditionReason(
         _T.DISPATCHED,
@@ -42,29 +42,27 @@ _TABLE = (
     ConditionReason(_T.DISPATCHED, "BackingOff", "False", "The next attempt waits for status.nextAttemptTime."),
     ConditionReason(_T.DISPATCHED, "Suspended", "False", "Nothing is sent while spec.suspend is true."),
     ConditionReason(_T.DISPATCHED, "NotDispatched", "False", "The job ended, or ends, before this attempt was sent."),
-    ConditionReason(_T.RUNNING, "Started", "True", "A worker has begun the attempt and holds it."),
-    ConditionReason(_T.RUNNING, "Stopping", "True", "A worker holds the attempt; it was asked to stop, or is lost."),
+    ConditionReason(_T.RUNNING, "Started", "True", "A worker has started the attempt and has it."),
+    ConditionReason(_T.RUNNING, "Stopping", "True", "A worker has the attempt; it was asked to stop, or is lost."),
     ConditionReason(
-        _T.RUNNING, "AwaitingWorker", "Unknown", "Redis was emptied; a live worker may register the attempt again."
+        _T.RUNNING, "AwaitingWorker", "Unknown", "Redis lost its data; a live worker may register the attempt again."
     ),
-    ConditionReason(_T.RUNNING, "NotStarted", "False", "No worker has begun the attempt."),
+    ConditionReason(_T.RUNNING, "NotStarted", "False", "No worker has started the attempt."),
     ConditionReason(_T.RUNNING, "AttemptFailed", "False", "The last attempt failed (status.failure); another follows."),
-    ConditionReason(_T.RUNNING, "RedisLost", "False", "Redis forgot the last attempt; another follows."),
+    ConditionReason(_T.RUNNING, "RedisLost", "False", "Redis lost the last attempt; another follows."),
     ConditionReason(_T.RUNNING, "Drained", "False", "The last attempt's worker was shut down; another follows."),
-    ConditionReason(_T.RUNNING, "Superseded", "False", "The last attempt was given up; another follows."),
+    ConditionReason(_T.RUNNING, "Superseded", "False", "The last attempt was superseded; another follows."),
     ConditionReason(_T.RUNNING, "Suspended", "False", "Nothing runs while the job is suspended."),
     ConditionReason(_T.RUNNING, "Ended", "False", "The job is over."),
     ConditionReason(_T.SUSPENDED, "Suspended", "True", "spec.suspend is true, and nothing of the job runs."),
-    ConditionReason(
-        _T.SUSPENDED, "Suspending", "False", "spec.suspend is true; what runs or waits is being taken back."
-    ),
+    ConditionReason(_T.SUSPENDED, "Suspending", "False", "spec.suspend is true; the current attempt is being stopped."),
     ConditionReason(_T.SUSPENDED, "NotSuspended", "False", "The job has not been suspended, or it is over."),
     ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and goes on."),
     ConditionReason(
         _T.CANCEL_REQUESTED, "Requested", "True", "Step one: announced. Confirm it, or withdraw it; the job goes on."
     ),
     ConditionReason(_T.CANCEL_REQUESTED, "Confirmed", "True", "Step two: final. The job is stopped."),
-    ConditionReason(_T.CANCEL_REQUESTED, "NotRequested", "False", "Nobody has asked for a cancel."),
+    ConditionReason(_T.CANCEL_REQUESTED, "NotRequested", "False", "No cancel is requested."),
     ConditionReason(_T.CANCEL_REQUESTED, "Withdrawn", "False", "A request was withdrawn before it was confirmed."),
     ConditionReason(_T.COMPLETE, "Succeeded", "True", "The result is there (status.outputs)."),
     ConditionReason(_T.COMPLETE, "NotFinished", "False", "The job is not over."),
@@ -86,7 +84,7 @@ _TABLE = (
     ConditionReason(_T.RECONCILING, "Queued", "True", "The job waits for a worker."),
     ConditionReason(_T.RECONCILING, "Running", "True", "A worker has the job."),
     ConditionReason(_T.RECONCILING, "Cancelling", "True", "The job is being cancelled."),
-    ConditionReason(_T.RECONCILING, "Suspended", "False", "The job rests, as its spec says."),
+    ConditionReason(_T.RECONCILING, "Suspended", "False", "The job is suspended, as its spec wants."),
     ConditionReason(_T.RECONCILING, "Finished", "False", "The job is over."),
     ConditionReason(_T.STALLED, "NotStalled", "False", "The job has not failed."),
     *(
@@ -105,8 +103,8 @@ def markdown() -> str:
     lines = [
         "# Conditions of a ReconstructionJob",
         "",
-        "Made from the table in `planning/status/reasons.py`. All eleven are there from the operator's first visit, each with",
-        "`observedGeneration`. `Finished` is true however the job ended. A suspended job is not reconciling, and a",
+        "Made from the table in `planning/status/reasons.py`. All eleven exist from the first status, each with",
+        "`observedGeneration`. `Finished` is true whatever the outcome. A suspended job is not reconciling, and a",
         "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
         "CamelCase.",
     ]
