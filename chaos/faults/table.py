@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypedDict, Unpack
 
 from chaos.load import Load
 from chaos.scene import Scene
@@ -58,38 +59,28 @@ class Fault:
     deposes: bool = False
 
 
+class Effects(TypedDict, total=False):
+    """The flags of a `Fault`."""
+
+    cuts: bool
+    blocks_users: bool
+    harms: bool
+    needs_disk: bool
+    forgets: bool
+    deposes: bool
+
+
 _TABLE: list[Fault] = []
 
 
 def fault(
-    name: str,
-    *,
-    on: str,
-    hold: tuple[float, float] = (0.5, 3.0),
-    cuts: bool = False,
-    blocks_users: bool = False,
-    harms: bool = False,
-    needs_disk: bool = False,
-    forgets: bool = False,
-    deposes: bool = False,
+    name: str, *, on: str, hold: tuple[float, float] = (0.5, 3.0), **effects: Unpack[Effects]
 ) -> Callable[[Inject], Inject]:
     """Register a function that injects a fault and returns the function that heals it."""
 
     def register(inject: Inject) -> Inject:
-        _TABLE.append(
-            Fault(
-                name,
-                on,
-                inject,
-                hold,
-                cuts=cuts,
-                blocks_users=blocks_users or deposes,
-                harms=harms,
-                needs_disk=needs_disk,
-                forgets=forgets,
-                deposes=deposes,
-            )
-        )
+        made = Fault(name, on, inject, hold, **effects)
+        _TABLE.append(replace(made, blocks_users=made.blocks_users or made.deposes))
         return inject
 
     return register
