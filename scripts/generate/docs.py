@@ -39,13 +39,13 @@ def settings_page() -> str:
 def reasons_page() -> str:
     """docs/reasons.md."""
     parts = [
-        "# Why a job failed, or began again",
+        "# Why a job failed or was retried",
         "",
-        "`.status.failure.reason` is one of these; the message beside it has the numbers. *Tried again*: another attempt",
-        "follows, as long as `spec.backoffLimit` allows; *counts*: against that limit. This table is made from",
-        "`operator/reconstruction_operator/contract/outcomes.py` by `make docs`.",
+        "`.status.failure.reason` is one of these; `.status.failure.message` has the numbers. *Retried*: another attempt",
+        "follows, as long as `spec.backoffLimit` allows. *Counts*: the failure counts against that limit. This table is made",
+        "from `operator/reconstruction_operator/contract/outcomes.py` by `make docs`.",
         "",
-        "| reason | tried again | counts | what to do |",
+        "| reason | retried | counts | what to do |",
         "|---|---|---|---|",
     ]
     for reason in REASONS.values():
@@ -129,22 +129,21 @@ def metrics_page() -> str:
     parts = [
         "# Metrics",
         "",
-        "One prefix, base units, and never a job's name as a label: the number of series does not grow with the number of",
-        "jobs. These tables are made from `operator/reconstruction_operator/telemetry` by `make docs`; what to do with them",
-        "is in [dashboards.md](dashboards.md).",
+        "All metrics have one prefix and base units. No label has a job's name, so the number of series does not grow with the",
+        "number of jobs. These tables are made from `operator/reconstruction_operator/telemetry` by `make docs`;",
+        "[dashboards.md](dashboards.md) shows how to use them.",
         "",
         "## The operator",
         "",
-        "At `/metrics` of `PROBE_PORT`, beside the usual ones of Python and its process. Each replica says what it sees;",
-        "those that do not lead (`reconstruction_leader` is 0) count the jobs, and do nothing else.",
+        "At `/metrics` of `PROBE_PORT`, together with the usual metrics of Python and its process. Each replica reports what it",
+        "sees; a standby (`reconstruction_leader` is 0) only counts the jobs.",
         "",
         *metrics_table(metrics),
         "",
         "## The workers",
         "",
-        "At `/metrics` of `WORKER_METRICS_PORT`, which is off unless it is set, in the worker's main process, whatever the",
-        "pool. The processes of the pool send their numbers there as they come, so that what a process has counted stays",
-        "when it is killed.",
+        "At `/metrics` of `WORKER_METRICS_PORT` (off by default), in the worker's main process, for every kind of pool. Pool",
+        "processes send their numbers there at once, so the counts survive a killed process.",
         "",
         *metrics_table(worker_metrics),
     ]
