@@ -55,7 +55,7 @@ tree: setup
 	@$(PYTHON_BIN) -m scripts.generate --check
 
 unit: setup
-	@$(PYTHON_BIN) -m pytest tests/unit tests/behaviour -m "not real" $(PYTEST_ARGS)
+	@$(PYTHON_BIN) -m pytest tests/unit tests/behaviour -m "not real and not release" --numprocesses=auto --dist=loadfile
 
 control-plane: setup
 	@$(PYTHON_BIN) -m devcluster build >/dev/null

@@ -1,4 +1,4 @@
-"""The chart on a real API server: a cluster of its own, since CRDs come and go here."""
+"""Fixtures of the chart on a real API server: a cluster apart, since these tests create and delete the CRD."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CHART = CHECKOUT / "charts" / "reconstruction-operator"
 
 @dataclass(frozen=True)
 class Release:
-    """One release of the chart in a namespace that enforces the restricted standard. Nothing waits: there is no node."""
+    """One release of the chart in a namespace that enforces the restricted standard. No pod starts: there is no node."""
 
     cluster: Cluster
     namespace: str
     name: str = "reconstruction"
 
     def helm(self, command: str, *options: str | Path, **values: Any) -> str:
-        """Run one command of helm on it; `values` as in values.yaml. Returns what it printed."""
+        """Run a helm command on the release; `values` as in values.yaml. Returns the output."""
         given = ["--values", "-"] if values else []
         done = helm(
             command,
@@ -42,22 +42,22 @@ class Release:
         return done.stdout
 
     def install(self, **values: Any) -> str:
-        """Install it, or upgrade it, and wait for its CRD."""
+        """Install or upgrade the release, and wait for its CRD."""
         text = self.helm("upgrade", CHART, "--install", **values)
         self.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
         return text
 
     def manifest(self) -> str:
-        """All objects as they were installed."""
+        """The installed manifests."""
         done = helm("get", "manifest", self.name, "--namespace", self.namespace, kubeconfig=self.cluster.kubeconfig)
         return done.stdout
 
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
-        """Run kubectl in its namespace; returns what it printed."""
+        """Run kubectl in the release's namespace; returns the output."""
         return self.cluster.kubectl("-n", self.namespace, *arguments, input=text).stdout
 
     def create_job(self, name: str = "job", **spec: Any) -> None:
-        """Make a job."""
+        """Create a ReconstructionJob."""
         body = {
             "apiVersion": "reconstruction.dev/v1alpha1",
             "kind": "ReconstructionJob",
@@ -67,7 +67,7 @@ class Release:
         self.kubectl("create", "-f", "-", text=json.dumps(body))
 
     def objects(self) -> set[str]:
-        """All that helm made in the namespace, as kind/name."""
+        """All objects of the release in the namespace, as kind/name."""
         kinds = "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,roles,rolebindings,persistentvolumeclaims,poddisruptionbudgets"
         selector = f"app.kubernetes.io/instance={self.name}"
         return set(self.kubectl("get", kinds, "-l", selector, "-o", "name").split())
@@ -75,14 +75,14 @@ class Release:
 
 @pytest.fixture(scope="session")
 def chart_cluster(control_plane_programs: None) -> Iterator[Cluster]:
-    # Claims are held by a finalizer that a controller of nodes' volumes takes away; without nodes there is none.
+    # A finalizer keeps claims until a volume controller removes it; without nodes there is no such controller.
     with Cluster(apiserver_arguments=["--disable-admission-plugins=StorageObjectInUseProtection"]) as running:
         yield running
 
 
 @pytest.fixture
 def release(chart_cluster: Cluster) -> Iterator[Release]:
-    """A namespace for one release. After the test the cluster is as before, or the test fails."""
+    """A namespace for one release. The test fails if the cluster is not as before afterwards."""
     namespace = f"chart-{secrets.token_hex(3)}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     chart_cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
@@ -91,6 +91,6 @@ def release(chart_cluster: Cluster) -> Iterator[Release]:
     installed = helm("list", "--namespace", namespace, "--short", kubeconfig=chart_cluster.kubeconfig).stdout.split()
     if one.name in installed:
         one.helm("uninstall")
-    # kubectl waits until they are gone.
+    # kubectl waits until both are deleted.
     chart_cluster.kubectl("delete", "crd", "reconstructionjobs.reconstruction.dev", "--ignore-not-found")
     chart_cluster.kubectl("delete", "namespace", namespace)

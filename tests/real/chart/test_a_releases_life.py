@@ -1,4 +1,4 @@
-"""Install, upgrade, roll back, uninstall: what changes, what stays, and that nothing is stuck."""
+"""Release: install, upgrade, rollback and uninstall; what changes, what stays, and that no object hangs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def gone(release: Any, path: str) -> None:
     wait_until(lambda: not release.cluster.api.is_there(path), f"{path} to be gone", timeout_seconds=GONE_SECONDS)
 
 
-def test_an_install_brings_everything_and_says_what_to_do_next(release: Any) -> None:
+def test_an_install_creates_all_objects_and_prints_the_next_commands(release: Any) -> None:
     text = release.install()
 
     assert "STATUS: deployed" in text
@@ -57,7 +57,7 @@ def test_an_install_brings_everything_and_says_what_to_do_next(release: Any) -> 
     }
 
 
-def test_an_upgrade_changes_what_is_asked_for_and_keeps_the_password_and_the_jobs(release: Any) -> None:
+def test_an_upgrade_changes_the_given_values_and_keeps_password_and_jobs(release: Any) -> None:
     release.install()
     before = password(release)
     release.create_job()
@@ -70,7 +70,7 @@ def test_an_upgrade_changes_what_is_asked_for_and_keeps_the_password_and_the_job
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
 
-def test_an_upgrade_without_any_change_restarts_no_pod(release: Any) -> None:
+def test_an_upgrade_without_a_change_restarts_no_pod(release: Any) -> None:
     def generations() -> dict[str, int]:
         found = json.loads(release.kubectl("get", "deployments,statefulsets", "-o", "json"))
         return {one["metadata"]["name"]: one["metadata"]["generation"] for one in found["items"]}
@@ -83,7 +83,7 @@ def test_an_upgrade_without_any_change_restarts_no_pod(release: Any) -> None:
     assert generations() == before
 
 
-def test_a_rollback_is_an_upgrade_back_and_loses_no_job(release: Any) -> None:
+def test_a_rollback_restores_the_values_and_loses_no_job(release: Any) -> None:
     release.install()
     release.create_job()
     before = password(release)
@@ -97,7 +97,7 @@ def test_a_rollback_is_an_upgrade_back_and_loses_no_job(release: Any) -> None:
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
 
-def test_the_previous_version_of_the_chart_is_upgraded_and_rolled_back_to_without_losing_a_job(release: Any) -> None:
+def test_an_upgrade_from_the_previous_chart_and_its_rollback_lose_no_job(release: Any) -> None:
     release.helm("upgrade", PREVIOUS, "--install")
     release.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
     release.create_job()
@@ -114,7 +114,7 @@ def test_the_previous_version_of_the_chart_is_upgraded_and_rolled_back_to_withou
     assert jobs(release) == [f"reconstructionjob.reconstruction.dev/{name}" for name in ("another", "job")]
 
 
-def test_an_uninstall_leaves_the_jobs_and_their_results_and_nothing_else(release: Any) -> None:
+def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Any) -> None:
     release.install()
     release.create_job()
 
@@ -133,7 +133,7 @@ def test_an_uninstall_leaves_the_jobs_and_their_results_and_nothing_else(release
     assert everywhere.stdout == ""
 
 
-def test_an_install_after_that_takes_over_what_was_left(release: Any) -> None:
+def test_a_new_install_adopts_what_an_uninstall_left(release: Any) -> None:
     release.install()
     release.create_job()
     release.helm("uninstall")
@@ -144,7 +144,7 @@ def test_an_install_after_that_takes_over_what_was_left(release: Any) -> None:
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
 
-def test_an_uninstall_that_keeps_nothing_takes_the_jobs_along_and_is_not_stuck(release: Any) -> None:
+def test_an_uninstall_without_keep_deletes_the_jobs_and_does_not_hang(release: Any) -> None:
     release.install(crds={"keep": False}, jobs={"keep": False})
     release.create_job("one")
     release.create_job("two", suspend=True)
@@ -155,7 +155,7 @@ def test_an_uninstall_that_keeps_nothing_takes_the_jobs_along_and_is_not_stuck(r
     wait_until(lambda: release.objects() == set(), "everything to be gone", timeout_seconds=GONE_SECONDS)
 
 
-def test_a_release_without_the_crd_leaves_the_clusters_own_alone(release: Any) -> None:
+def test_a_release_without_the_crd_leaves_the_existing_crd_unchanged(release: Any) -> None:
     release.cluster.kubectl("apply", "-f", MANIFESTS / "crd")
     before = release.cluster.api.get(CRD)["metadata"]["uid"]
 

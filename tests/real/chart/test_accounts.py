@@ -1,4 +1,4 @@
-"""The accounts that the chart makes may do what their programs must: real processes with their tokens."""
+"""Service accounts of the chart: real processes with their tokens have the rights that they need."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FINISHED_SECONDS = 120.0
 
 @pytest.fixture
 def system(release: Any) -> Iterator[System]:
-    """The release, whose operator works in its namespace alone, and processes in place of its pods."""
+    """A release whose operator watches its own namespace alone, with processes in place of its pods."""
     release.install(operator={"watchNamespaces": [release.namespace]}, crds={"keep": False})
     with Redis() as redis, System(release.cluster, redis, settings=QUICK_SETTINGS) as running:
         account = release.cluster.service_account_kubeconfig(release.namespace, "reconstruction-operator")
@@ -38,7 +38,7 @@ def system(release: Any) -> Iterator[System]:
 
 
 def hooks(release: Any) -> list[dict[str, Any]]:
-    """What `helm test` makes before its pod."""
+    """The objects that `helm test` creates before its pod."""
     text = helm("template", "reconstruction", CHART, "--namespace", release.namespace).stdout
     return [
         one
@@ -48,7 +48,7 @@ def hooks(release: Any) -> list[dict[str, Any]]:
 
 
 def selftest(release: Any, *options: str) -> subprocess.CompletedProcess[str]:
-    """As the pod of `helm test` runs it, with its account."""
+    """Run the selftest as the pod of `helm test` does, with its account."""
     release.kubectl("apply", "-f", "-", text=yaml.safe_dump_all(hooks(release)))
     account = release.cluster.service_account_kubeconfig(release.namespace, "reconstruction-test")
     return subprocess.run(
@@ -61,7 +61,7 @@ def selftest(release: Any, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_helms_test_sees_a_job_succeed_and_leaves_nothing(system: System, release: Any) -> None:
+def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Any) -> None:
     done = selftest(release)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -72,7 +72,7 @@ def test_helms_test_sees_a_job_succeed_and_leaves_nothing(system: System, releas
     assert release.kubectl("get", "recon", "-o", "name") == ""
 
 
-def test_helms_test_says_where_a_job_got_stuck_and_leaves_nothing(system: System, release: Any) -> None:
+def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, release: Any) -> None:
     done = selftest(release, "--queue=nobody", "--timeout-seconds=5")
 
     assert done.returncode == 1
@@ -81,7 +81,7 @@ def test_helms_test_says_where_a_job_got_stuck_and_leaves_nothing(system: System
     assert release.kubectl("get", "recon", "-o", "name") == ""
 
 
-def test_helms_test_without_permission_says_so(release: Any) -> None:
+def test_helm_test_reports_a_missing_permission(release: Any) -> None:
     release.install(crds={"keep": False})
     account = release.cluster.service_account_kubeconfig(release.namespace, "default")
 
@@ -98,7 +98,7 @@ def test_helms_test_without_permission_says_so(release: Any) -> None:
     assert "The API server refuses the test's job: 403 Forbidden" in done.stdout
 
 
-def test_an_operator_of_one_namespace_leaves_other_namespaces_alone(system: System, release: Any) -> None:
+def test_an_operator_of_one_namespace_ignores_other_namespaces(system: System, release: Any) -> None:
     cluster = release.cluster
     cluster.kubectl("-n", "default", "create", "-f", "-", input=yaml.safe_dump(job("elsewhere")))
     release.kubectl("create", "-f", "-", text=yaml.safe_dump(job("here")))
@@ -110,7 +110,7 @@ def test_an_operator_of_one_namespace_leaves_other_namespaces_alone(system: Syst
         seen=lambda: phase(release, release.namespace, "here"),
     )
 
-    assert phase(release, "default", "elsewhere") == ""  # nobody has looked at it
+    assert phase(release, "default", "elsewhere") == ""  # no operator has seen it
     cluster.kubectl("-n", "default", "delete", "recon", "elsewhere")
 
 

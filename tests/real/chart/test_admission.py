@@ -1,4 +1,4 @@
-"""Every promised shape of the chart is taken by a real API server, without a warning, in a restricted namespace."""
+"""Admission: a real API server accepts every promised shape of the chart in a restricted namespace, without a warning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rendered(namespace: str, shape: str) -> list[dict[str, Any]]:
 
 
 def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every pod that would come of it, as its controller would make it, but for accounts that are not there yet."""
+    """Every pod as its controller would create it, without the accounts, which do not exist yet."""
     for one in objects:
         if one["kind"] not in ("Deployment", "StatefulSet", "Pod"):
             continue
@@ -47,9 +47,9 @@ def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_shape_is_valid(release: Any, shape: str) -> None:
     cluster = release.cluster
-    if not cluster.api.is_there("/api/v1/namespaces/chart-team"):  # which one of them watches
+    if not cluster.api.is_there("/api/v1/namespaces/chart-team"):  # one of the shapes watches it
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": "chart-team"}})
-    # The pod of `helm test` names an account that comes just before it.
+    # The pod of `helm test` names an account that helm creates just before it.
     objects = [one for one in rendered(release.namespace, shape) if one["kind"] != "Pod"]
 
     done = cluster.kubectl(
@@ -70,7 +70,7 @@ def test_a_shape_is_valid(release: Any, shape: str) -> None:
 def test_the_pods_of_a_shape_meet_the_restricted_standard(release: Any, shape: str) -> None:
     cluster = release.cluster
     classes = "/apis/node.k8s.io/v1/runtimeclasses"
-    if not cluster.api.is_there(f"{classes}/nvidia"):  # which the cluster brings, not the chart
+    if not cluster.api.is_there(f"{classes}/nvidia"):  # the cluster provides it, not the chart
         cluster.api.post(classes, {"metadata": {"name": "nvidia"}, "handler": "nvidia"})
 
     for pod in pods(rendered(release.namespace, shape)):
@@ -79,7 +79,7 @@ def test_the_pods_of_a_shape_meet_the_restricted_standard(release: Any, shape: s
         assert done.stderr == "", pod["metadata"]["name"]
 
 
-def test_a_pod_that_may_gain_privileges_is_refused_there(release: Any) -> None:
+def test_a_pod_that_may_gain_privileges_is_rejected(release: Any) -> None:
     pod = next(pods(rendered(release.namespace, "")))
     pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
 

@@ -1,4 +1,4 @@
-"""Who may cancel and nothing else: the role, and the admission policy that knows fields, on a real API server."""
+"""Canceller role: may cancel jobs and nothing else, by a role and an admission policy on fields, on a real API server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bind(release: Any, user: str, role: str) -> None:
 
 @pytest.fixture
 def guarded(release: Any) -> Any:
-    """A release with the policy in effect, a job, and carol, who may cancel."""
+    """A release with the policy in effect, a job, and the user carol with the role."""
     release.install(rbac={"canceller": {"enabled": True}})
     release.create_job("job", parameters={"quality": "fast"}, activeDeadlineSeconds=600)
     bind(release, USER, "reconstruction-canceller")
@@ -71,14 +71,14 @@ REFUSED: dict[str, dict[str, Any]] = {
 }
 
 
-def test_a_canceller_is_told_why_anything_else_is_refused(guarded: Any) -> None:
+def test_a_canceller_gets_a_reason_for_every_other_change(guarded: Any) -> None:
     for what, body in REFUSED.items():
         done = patch(guarded, body)
         assert done.returncode == 1, what
         assert "you may change spec.cancelRequested and spec.cancelConfirmed" in done.stderr, what
 
 
-def test_a_canceller_neither_makes_nor_deletes_jobs_nor_writes_their_status(guarded: Any) -> None:
+def test_a_canceller_cannot_create_or_delete_jobs_or_write_their_status(guarded: Any) -> None:
     for verb, part in (("create", ""), ("delete", ""), ("deletecollection", ""), ("patch", "status")):
         done = guarded.cluster.kubectl(
             "-n", guarded.namespace, "auth", "can-i", verb, "reconstructionjobs.reconstruction.dev",
@@ -87,23 +87,23 @@ def test_a_canceller_neither_makes_nor_deletes_jobs_nor_writes_their_status(guar
         assert done.stdout.strip() == "no", verb
 
 
-def test_an_editor_is_not_held_by_the_policy(guarded: Any) -> None:
+def test_the_policy_does_not_restrict_an_editor(guarded: Any) -> None:
     bind(guarded, "erin", "reconstruction-editor")
 
     assert patch(guarded, {"spec": {"suspend": True}}, user="erin").returncode == 0
 
 
-def test_who_is_a_canceller_and_an_editor_is_an_editor(guarded: Any) -> None:
+def test_a_user_with_both_roles_has_the_rights_of_an_editor(guarded: Any) -> None:
     bind(guarded, USER, "reconstruction-editor")
 
     assert patch(guarded, {"spec": {"suspend": True}}).returncode == 0
 
 
-def test_an_administrator_is_not_held_by_the_policy(guarded: Any) -> None:
+def test_the_policy_does_not_restrict_an_administrator(guarded: Any) -> None:
     guarded.kubectl("label", "recon", "job", "team=maps")
 
 
-def test_a_role_of_ones_own_without_the_verb_cancel_is_not_held_by_the_policy(guarded: Any) -> None:
+def test_the_policy_does_not_restrict_roles_without_the_verb_cancel(guarded: Any) -> None:
     guarded.kubectl("create", "role", "bot", "--verb=get,patch", "--resource=reconstructionjobs.reconstruction.dev")
     guarded.kubectl("create", "rolebinding", "bot", "--role=bot", "--user=bot")
 

@@ -1,4 +1,4 @@
-"""What the chart and manifests/ make, held by kubeconform against the oldest and the newest release of Kubernetes."""
+"""Conformance: kubeconform checks the chart and manifests/ against the oldest and the newest release of Kubernetes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RELEASES = pytest.mark.parametrize(
 
 
 def deployment(**pod: Any) -> str:
-    """A Deployment that is well, and whatever more its pods are given."""
+    """A valid Deployment, with more fields in its pods."""
     labels = {"app": "one"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "one", "image": "one"}]} | pod}
     spec = {"selector": {"matchLabels": labels}, "template": template}
@@ -35,7 +35,7 @@ def deployment(**pod: Any) -> str:
 
 @RELEASES
 @pytest.mark.parametrize("values", SHAPES)
-def test_a_release_knows_every_key_that_the_chart_makes(release: GoModule, values: str) -> None:
+def test_every_key_of_the_chart_is_valid(release: GoModule, values: str) -> None:
     options = ["--namespace", "recon", "--kube-version", release.module.version]
     made = helm("template", "reconstruction", CHART, "--values", CHART / values, *options).stdout
 
@@ -44,9 +44,7 @@ def test_a_release_knows_every_key_that_the_chart_makes(release: GoModule, value
 
 @RELEASES
 @pytest.mark.parametrize("folder", ["install", "complete"])
-def test_a_release_knows_every_key_of_the_manifests(
-    release: GoModule, folder: str, control_plane_programs: None
-) -> None:
+def test_every_key_of_the_manifests_is_valid(release: GoModule, folder: str, control_plane_programs: None) -> None:
     command = [str(programs().kubectl), "kustomize", str(CHECKOUT / "manifests" / folder)]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -54,7 +52,7 @@ def test_a_release_knows_every_key_of_the_manifests(
 
 
 @RELEASES
-def test_it_refuses_what_no_release_knows(release: GoModule) -> None:
+def test_an_unknown_key_is_reported(release: GoModule) -> None:
     assert kubeconform(deployment(), release) == []
     (message,) = kubeconform(deployment(nodeSelectors={}), release)
     assert "additional properties 'nodeSelectors' not allowed" in message
@@ -62,7 +60,7 @@ def test_it_refuses_what_no_release_knows(release: GoModule) -> None:
     assert message == "Deploymint one: could not find schema for Deploymint"
 
 
-def test_it_tells_the_releases_apart() -> None:
+def test_a_key_of_a_newer_release_is_reported_for_the_oldest() -> None:
     pod = {"resources": {"limits": {"memory": "1Gi"}}}  # of a whole pod: since 1.32
 
     assert kubeconform(deployment(**pod), KUBERNETES_NEWEST) == []
@@ -70,7 +68,7 @@ def test_it_tells_the_releases_apart() -> None:
     assert "additional properties 'resources' not allowed" in message
 
 
-def test_the_oldest_release_is_the_oldest_that_the_chart_takes() -> None:
+def test_the_oldest_release_is_the_oldest_that_the_chart_accepts() -> None:
     wanted = yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"]
 
     assert wanted.removeprefix(">=").split(".")[:2] == KUBERNETES_OLDEST.module.version.removeprefix("v").split(".")[:2]

@@ -1,4 +1,4 @@
-"""What the chart makes for the Prometheus operator and for KEDA, on an API server that has their own CRDs."""
+"""Integrations: the chart's resources of the Prometheus operator and KEDA, on an API server with those CRDs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ON: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def theirs(chart_cluster: Cluster) -> Iterator[None]:
-    """The CRDs of both projects, as they ship them."""
+    """The CRDs of both projects, as released."""
     files = [*MONITORING_CRDS.paths(), *KEDA_CRDS.paths()]
     for file in files:
         chart_cluster.kubectl("apply", "--server-side", "-f", file)
@@ -40,13 +40,13 @@ def theirs(chart_cluster: Cluster) -> Iterator[None]:
 
 
 def strictly(release: Any, manifest: str, *, check: bool = True) -> str:
-    """Have the API server look at every key; returns what it says."""
+    """A server-side dry run with strict validation of every key; returns the output."""
     options = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict"]
     done = release.cluster.kubectl("-n", release.namespace, *options, "-f", "-", input=manifest, check=check)
     return str(done.stdout + done.stderr)
 
 
-def test_with_every_switch_on_the_chart_installs_where_their_resources_are(release: Any, theirs: None) -> None:
+def test_the_chart_installs_with_every_integration_on(release: Any, theirs: None) -> None:
     assert "STATUS: deployed" in release.install(**ON)
 
     kinds = "servicemonitors,podmonitors,prometheusrules,scaledobjects"
@@ -59,7 +59,7 @@ def test_with_every_switch_on_the_chart_installs_where_their_resources_are(relea
     }
 
 
-def test_their_resources_know_every_key(release: Any, theirs: None) -> None:
+def test_every_key_of_the_integrations_is_valid(release: Any, theirs: None) -> None:
     release.install(**ON)
     manifest = release.manifest()
 
@@ -68,7 +68,7 @@ def test_their_resources_know_every_key(release: Any, theirs: None) -> None:
     assert "intervall" in strictly(release, wrong, check=False)
 
 
-def test_an_uninstall_takes_them_along(release: Any, theirs: None) -> None:
+def test_an_uninstall_deletes_the_integrations(release: Any, theirs: None) -> None:
     release.install(**ON)
 
     release.helm("uninstall")

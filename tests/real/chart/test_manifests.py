@@ -1,4 +1,4 @@
-"""`kubectl apply -k manifests/install` brings what the chart brings for the operator alone."""
+"""Manifests: `kubectl apply -k manifests/install` creates what the chart creates for the operator alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HELMS = {"helm.sh/chart", "app.kubernetes.io/managed-by", "checksum/settings"}
 
 
 def plain(node: Any) -> Any:
-    """Without what is Helm's or kustomize's own: their labels, and the hashes in the names of what kustomize made."""
+    """The objects without Helm's and kustomize's own labels, and without kustomize's hashes in names."""
     if isinstance(node, dict):
         cleaned = {key: plain(value) for key, value in node.items() if key not in HELMS}
         return {key: value for key, value in cleaned.items() if (key, value) != ("annotations", {})}
@@ -36,14 +36,14 @@ def by_name(text: str) -> dict[tuple[str, str], Any]:
     return {(one["kind"], one["metadata"]["name"]): one for one in found}
 
 
-def test_both_bring_the_same(chart_cluster: Cluster) -> None:
+def test_the_manifests_and_the_chart_create_the_same_objects(chart_cluster: Cluster) -> None:
     values = CHART / "ci" / "manifests-values.yaml"
     by_helm = by_name(helm("template", "reconstruction", CHART, "--namespace", NAMESPACE, "--values", values).stdout)
     by_kustomize = by_name(chart_cluster.kubectl("kustomize", CHECKOUT / "manifests" / "install").stdout)
 
-    # kustomize makes the settings from a file, which knows nothing of labels.
+    # kustomize creates the settings from a file, which has no labels.
     for made in (by_helm, by_kustomize):
         del made["ConfigMap", "reconstruction-settings"]["metadata"]["labels"]
-    # What is written by hand: the namespace, and the addresses of Redis, which for the chart are the user's Secret.
+    # Written by hand: the namespace, and the URLs of Redis, which the chart takes from a Secret of the user.
     assert by_kustomize.keys() - by_helm.keys() == {("Namespace", NAMESPACE), ("Secret", "reconstruction-redis")}
     assert {name: one for name, one in by_kustomize.items() if name in by_helm} == by_helm

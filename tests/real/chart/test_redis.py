@@ -1,4 +1,4 @@
-"""The Redis of the chart: its command and its probe, on a real server."""
+"""Redis of the chart: its command and its probe, with a real server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Server:
-    """A server that was started as the kubelet starts the chart's."""
+    """A server, started as the kubelet starts the chart's."""
 
     process: subprocess.Popen[bytes]
     socket: Path
@@ -45,7 +45,7 @@ def container() -> dict[str, Any]:
 
 
 def command(made: dict[str, Any], folder: Path) -> list[str]:
-    """As the kubelet would give it, with a folder of this machine."""
+    """The command as the kubelet passes it, with a folder of this machine."""
     whole = [*made["command"], *made["args"]]
     return [one.replace("$(REDISCLI_AUTH)", PASSWORD).replace("/data", str(folder)) for one in whole]
 
@@ -58,7 +58,7 @@ def environment(password: str, *folders: Path) -> dict[str, str]:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     made, path = container(), tmp_path / "redis.sock"
-    # It would write another command line over its own, after a moment in which everybody could have read that.
+    # Else Redis would overwrite its command line, which other users could read before that.
     options = ["--port", "0", "--unixsocket", str(path), "--set-proc-title", "no"]
     process = subprocess.Popen([*command(made, tmp_path), *options], env=environment(PASSWORD))
     try:
@@ -75,7 +75,7 @@ def client(server: Server) -> Iterator[redis.Redis]:
         yield one
 
 
-def test_it_asks_for_the_password_whatever_is_in_it(server: Server, client: redis.Redis) -> None:
+def test_it_requires_the_password_whatever_characters_that_has(server: Server, client: redis.Redis) -> None:
     with redis.Redis(unix_socket_path=str(server.socket)) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
 
@@ -86,14 +86,14 @@ def test_it_asks_for_the_password_whatever_is_in_it(server: Server, client: redi
 def test_its_password_is_in_no_argument(server: Server) -> None:
     line = Path(f"/proc/{server.process.pid}/cmdline").read_bytes().decode()
 
-    assert line.startswith("redis-server\0")  # the shell is gone: signals reach the server
+    assert line.startswith("redis-server\0")  # exec replaced the shell: signals reach the server
     assert "noeviction" in line
     assert PASSWORD not in line
     assert "requirepass" not in line
 
 
 @pytest.mark.parametrize(("password", "ready"), [(PASSWORD, True), ("another", False)])
-def test_its_probe_shows_the_password(server: Server, tmp_path: Path, password: str, ready: bool) -> None:
+def test_its_probe_authenticates_with_the_password(server: Server, tmp_path: Path, password: str, ready: bool) -> None:
     there = tmp_path / "redis-cli"
     there.write_text(f'#!/bin/sh\nexec "{redis_server().parent / "redis-cli"}" -s "{server.socket}" "$@"\n')
     there.chmod(0o755)
@@ -114,7 +114,7 @@ def test_it_does_not_start_without_a_password(tmp_path: Path) -> None:
     assert b"there is none" in done.stderr
 
 
-def test_it_keeps_everything(client: redis.Redis) -> None:
+def test_it_evicts_no_key_and_persists_writes(client: redis.Redis) -> None:
     found = {**client.config_get("maxmemory*"), **client.config_get("appendonly")}
 
     assert found["appendonly"] == "yes"

@@ -1,4 +1,4 @@
-"""Real photos through the real engine."""
+"""Fixtures of the photogrammetry engine on real photos."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BANANA = REPOSITORY / "examples" / "photos" / "banana"
 
 @dataclass
 class Run:
-    """One run: what it reported, what came out."""
+    """One run of the engine: its reports and its result."""
 
     output: Path
     result: Result | None = None
@@ -36,7 +36,7 @@ class Run:
 
 
 def reconstruct(photos: Iterable[Path], folder: Path, **parameters: object) -> Run:
-    """Runs the engine on `photos`, in this process; raises what it raises."""
+    """Run the engine on `photos` in this process; raises what the engine raises."""
     given = []
     for path in photos:
         with Image.open(path) as image:
@@ -60,5 +60,5 @@ def banana(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[[Iterable[Path]], Run]:
-    """A run of other photos in a folder of its own."""
+    """Runs the engine on other photos, in the test's folder."""
     return lambda photos: reconstruct(photos, tmp_path)

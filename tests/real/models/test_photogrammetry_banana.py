@@ -1,4 +1,4 @@
-"""The example photos: a bunch of bananas on a carpet, photographed all around."""
+"""Photogrammetry of the example photos: a bunch of bananas on a carpet, from all sides."""
 
 from __future__ import annotations
 

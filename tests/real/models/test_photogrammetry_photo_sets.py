@@ -1,4 +1,4 @@
-"""Sets that are small, mixed, or not good enough."""
+"""Photogrammetry of photo sets that are small, mixed or too poor."""
 
 from __future__ import annotations
 

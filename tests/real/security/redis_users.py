@@ -1,4 +1,4 @@
-"""The users of Redis, from the files that the project ships."""
+"""Redis users: ACL lines and URLs from the files in manifests/integrations/redis."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ ACL = REPOSITORY / "manifests" / "integrations" / "redis"
 
 
 def rules(side: str, *, prefix: str = "") -> list[str]:
-    """The rules of `operator` or `worker`, as ACL SETUSER takes them, all keys and channels under a prefix."""
+    """The ACL rules of `operator` or `worker`, with a prefix before all keys and channels."""
     lines = (ACL / f"{side}.acl").read_text().splitlines()
     found = [rule for line in lines for rule in line.partition("#")[0].split()]
     return [f"{rule[0]}{prefix}{rule[1:]}" if rule[0] in "~&" else rule for rule in found]
 
 
 def user(side: str, password: str, *, prefix: str = "") -> str:
-    """That user's line of an ACL file."""
+    """The user's line of an ACL file."""
     return " ".join(["user", f"reconstruction-{side}", "on", f">{password}", *rules(side, prefix=prefix)])
 
 
 def addresses(redis: Redis, side: str, password: str) -> dict[str, str]:
-    """The three settings by which that side reaches Redis as its own user."""
+    """The three settings with which operator or worker connects as its own user."""
     return {
         "CELERY_BROKER_URL": redis.url(0, user=f"reconstruction-{side}", password=password),
         "CELERY_RESULT_BACKEND": redis.url(0, user=f"reconstruction-{side}", password=password),

@@ -1,4 +1,4 @@
-"""Somebody who may write to Redis writes whatever he likes: his victims end, all other jobs succeed, and nothing falls over."""
+"""Hostile Redis: an attacker with write access spoils single jobs, all others succeed, and no process crashes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ HOSTILE_ENDS: dict[str, str | bytes] = {
     "no text": b"\xff",
     "wrong types": json.dumps({"outcome": "Succeeded", "at": 1, "outputs": [], "inputs": 7, "quality": "x"}),
     "another's outcome": json.dumps({"outcome": "Deleted", "at": 1, "token": "x"}),
-    "half a character": '{"outcome": "Failed", "at": 1, "reason": "\\ud800", "message": "\\udfff"}',  # the scripts take none
+    "half a character": '{"outcome": "Failed", "at": 1, "reason": "\\ud800", "message": "\\udfff"}',  # the scripts reject it
     "a terminal's command": json.dumps({"outcome": "Failed", "at": 1, "reason": "\x07", "message": "\x00<b>\x1b[2J"}),
     "long": json.dumps({"outcome": "Failed", "at": 1, "reason": "r" * 30_000, "message": "m" * 30_000}),
     "too big": FIFTY_MB,
@@ -67,17 +67,17 @@ HOSTILE_ENDS: dict[str, str | bytes] = {
 MALFORMED_ENDS = ("no text", "another's outcome", "half a character", "too big")
 
 
-def test_hostile_results_and_ends_harm_nobody_else(
+def test_hostile_results_and_ends_harm_no_other_job(
     system: System, jobs: Jobs, broker: redis.Redis, state: redis.Redis
 ) -> None:
-    # Nobody else ends their jobs so early, and a failure is not tried again: what a job ends with is what was written.
+    # No worker ends these jobs so early, and a failure is not retried: a job ends with what was written here.
     spec = {"parameters": {"stepSeconds": 3}, "backoffLimit": 0}
     victims = {name: jobs.create(**spec) for name in HOSTILE_ENDS}
     ids = {name: jobs.wait_phase(job, "Running")["metadata"]["uid"] for name, job in victims.items()}
     for name, end in HOSTILE_ENDS.items():
         state.set(f"end:{ids[name]}-1", end)
     others = [jobs.create() for _ in range(4)]
-    malformed = [ids[name] for name in MALFORMED_ENDS]  # these go on
+    malformed = [ids[name] for name in MALFORMED_ENDS]  # these continue
     for number, value in enumerate(HOSTILE_RESULTS.values()):
         key = f"celery-task-meta-{malformed[number % len(malformed)]}-1"
         broker.set(key, value)
@@ -87,7 +87,7 @@ def test_hostile_results_and_ends_harm_nobody_else(
     for job_id in malformed:
         wait_until(
             lambda text=f"Redis key end:{job_id}-1 is malformed": text in said.read_text(),  # type: ignore[misc]
-            f"the operator to say that the end of {job_id} is malformed",
+            f"the operator to report that the end of {job_id} is malformed",
             timeout_seconds=60,
         )
     ends = {name: jobs.wait_finished(job)["status"] for name, job in victims.items()}
@@ -96,7 +96,7 @@ def test_hostile_results_and_ends_harm_nobody_else(
     assert re.fullmatch(r"m{1024}\. See the worker's log: .*", long["failure"]["message"])
     assert re.fullmatch(r"r{10,256}…?", long["failure"]["reason"])
     assert command["failure"]["message"].startswith("\N{REPLACEMENT CHARACTER}<b>\N{REPLACEMENT CHARACTER}[2J.")
-    # It has an outcome and a time, so it is an end; nothing else of it is kept.
+    # It has an outcome and a time, so it is a valid end; the other fields are dropped.
     assert (other["phase"], other["completionTime"], "outputs" in other) == ("Succeeded", "1970-01-01T00:00:00Z", False)
     assert [ends[name]["phase"] for name in MALFORMED_ENDS] == ["Succeeded"] * 4  # by their own work
     for status in ends.values():
@@ -142,7 +142,7 @@ def envelope(**job: Any) -> bytes:
     return json.dumps([["victim", "placeholder"], {"job": {"version": 1, "attempt": 1} | job}, {}]).encode()
 
 
-def test_hostile_messages_end_no_worker_and_run_no_code(
+def test_hostile_messages_crash_no_worker_and_run_no_code(
     system: System, jobs: Jobs, broker: redis.Redis, tmp_path: Path
 ) -> None:
     mark = tmp_path / "code-has-run"
@@ -179,9 +179,7 @@ def test_hostile_messages_end_no_worker_and_run_no_code(
 
 
 @pytest.mark.parametrize("key", ["celery", "celery-high", "_kombu.binding.celery", "unacked", "unacked_index"])
-def test_a_key_of_the_broker_of_another_type_is_replaced(
-    key: str, system: System, jobs: Jobs, broker: redis.Redis
-) -> None:
+def test_a_broker_key_of_another_type_is_replaced(key: str, system: System, jobs: Jobs, broker: redis.Redis) -> None:
     running = jobs.create()
     jobs.wait_phase(running, "Running")
     broker.delete(key)

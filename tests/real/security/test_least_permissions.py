@@ -1,4 +1,4 @@
-"""The whole system over TLS, each side as a user of Redis who may do what manifests/integrations/redis says and nothing else."""
+"""Least privilege: the system over TLS, operator and workers as Redis users with the rights of manifests/integrations/redis."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ADMIN = secrets.token_urlsafe(12)
 
 @dataclass(frozen=True)
 class Secured:
-    """A system, and the administrator of its Redis."""
+    """A system, and a client with full rights on its Redis."""
 
     system: System
     admin: redis.Redis
@@ -42,19 +42,19 @@ class Secured:
         self.system.start_worker(name, concurrency=1, **addresses(self.system.redis, "worker", PASSWORDS["worker"]))
 
     def refusals(self) -> list[str]:
-        """What was refused since the last time: user, and what for."""
+        """What Redis refused since the last call: user, reason and object."""
         found = [f"{one['username']}: {one['reason']} {one['object']}" for one in self.admin.acl_log()]
         self.admin.acl_log_reset()
         return found
 
     def as_user(self, side: str) -> redis.Redis:
-        """A client with that side's rights."""
+        """A client with the rights of `operator` or `worker`."""
         url = self.system.redis.url(1, user=f"reconstruction-{side}", password=PASSWORDS[side])
         return redis.Redis.from_url(url, decode_responses=True)
 
 
 def message_for_later(task_id: str) -> str:
-    """Of a bare task, not before the year 2099."""
+    """A message of a plain task that no worker runs before the year 2099."""
     body = base64.b64encode(json.dumps([["later", "placeholder"], {}, {}]).encode()).decode()
     return json.dumps(
         {
@@ -86,9 +86,9 @@ def secured(cluster: Cluster) -> Iterator[Secured]:
         yield secured
 
 
-def test_jobs_cancels_suspensions_losses_and_deletions_need_no_more(secured: Secured, namespace: str) -> None:
+def test_runs_cancels_suspensions_losses_and_deletions_need_no_more_rights(secured: Secured, namespace: str) -> None:
     jobs = Jobs(secured.system, namespace)
-    long = {"parameters": {"stepSeconds": 10}}  # it must not have ended before it is cancelled
+    long = {"parameters": {"stepSeconds": 10}}  # it must still run when it is cancelled
     jobs.create("whole")
     jobs.create("cancelled", **long)
     jobs.wait_phase("cancelled", "Running")
@@ -102,38 +102,38 @@ def test_jobs_cancels_suspensions_losses_and_deletions_need_no_more(secured: Sec
     jobs.wait_phase("suspended", "Suspended")
     for name in ("whole", "suspended"):
         jobs.delete(name)
-    wait_until(lambda: not folder.exists(), "the deleted job's files to be gone", timeout_seconds=60)
+    wait_until(lambda: not folder.exists(), "the deleted job's files to be deleted", timeout_seconds=60)
     jobs.create("orphaned")
     jobs.wait_phase("orphaned", "Running")
     secured.system.processes["worker"].kill()
     assert jobs.wait_finished("orphaned")["status"]["phase"] == "Succeeded"
-    # A message that a worker holds and gives back when it stops.
+    # A worker reserves this message, and requeues it when it stops.
     tag = str(uuid.uuid4())
     secured.admin.lpush("celery", message_for_later(tag))
-    wait_until(lambda: secured.admin.hexists("unacked", tag), "the worker to hold the message", timeout_seconds=60)
+    wait_until(lambda: secured.admin.hexists("unacked", tag), "the worker to reserve the message", timeout_seconds=60)
     secured.system.processes["other"].stop()
     assert secured.admin.llen("celery") == 1
 
     assert secured.refusals() == []
 
 
-def test_files_of_a_job_that_is_deleted_while_redis_is_emptied_need_no_more(secured: Secured, namespace: str) -> None:
-    """The worker reports the folders that it finds, the operator reads that, and drops it when they are gone."""
+def test_orphaned_files_after_a_loss_of_redis_need_no_more_rights(secured: Secured, namespace: str) -> None:
+    """The worker reports orphaned folders, and the operator reads the report and drops it after their deletion."""
     jobs = Jobs(secured.system, namespace)
-    if not secured.system.processes["worker"].alive:  # the test above has ended it
+    if not secured.system.processes["worker"].alive:  # the test above has killed it
         secured.start_worker("worker")
     jobs.create("forgotten")
     jobs.wait_finished("forgotten")
     folder = jobs.folder("forgotten")
     secured.admin.acl_log_reset()
     operator = secured.system.processes["operator"]
-    operator.stop()  # it must not see the deletion, and must not tell Redis of the job again
+    operator.stop()  # so that it neither sees the deletion nor writes a record of the job again
     secured.admin.flushall()
     jobs.delete("forgotten")
     jobs.wait_gone("forgotten")
     secured.start_operator()
 
-    wait_until(lambda: not folder.exists(), "the deleted job's files to be gone", timeout_seconds=90)
+    wait_until(lambda: not folder.exists(), "the deleted job's files to be deleted", timeout_seconds=90)
     with redis.Redis.from_url(secured.system.redis.url(1), decode_responses=True) as state:
         wait_until(lambda: not list(state.keys("folders:*")), "the reported folders to be dropped", timeout_seconds=60)
     assert secured.refusals() == []
@@ -164,7 +164,7 @@ OUT_OF_BOUNDS = [
 
 @pytest.mark.parametrize("command", OUT_OF_BOUNDS)
 @pytest.mark.parametrize("side", ["operator", "worker"])
-def test_neither_side_can(side: str, command: tuple[str, ...], secured: Secured) -> None:
+def test_neither_side_may_run(side: str, command: tuple[str, ...], secured: Secured) -> None:
     with secured.as_user(side) as client, pytest.raises(redis.ResponseError, match=REFUSED):
         client.execute_command(*command)
 
@@ -181,12 +181,12 @@ def test_neither_side_can(side: str, command: tuple[str, ...], secured: Secured)
         pytest.param("worker", ("INFO",), id="a-worker-reads-nothing-of-the-server"),
     ],
 )
-def test_one_side_cannot_do_what_is_the_others(side: str, command: tuple[str, ...], secured: Secured) -> None:
+def test_one_side_may_not_run_commands_of_the_other(side: str, command: tuple[str, ...], secured: Secured) -> None:
     with secured.as_user(side) as client, pytest.raises(redis.ResponseError, match=REFUSED):
         client.execute_command(*command)
 
 
-def test_nobody_gets_in_without_a_password_or_with_the_others(secured: Secured) -> None:
+def test_a_wrong_user_or_password_is_rejected(secured: Secured) -> None:
     server = secured.system.redis
     for url in (
         server.url(user="reconstruction-operator", password=PASSWORDS["worker"]),

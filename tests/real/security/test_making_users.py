@@ -1,4 +1,4 @@
-"""The command by which docs/security.md makes the users of Redis."""
+"""The commands in docs/security.md that create the Redis users."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ PASSWORDS = {"operator": """ "a" 'b' \\c \\" $HOME $(id) `id` #d ~* é""", "work
 
 
 def documented() -> str:
-    """The one block of commands in that page that makes users."""
+    """The only block of commands in that page that creates users."""
     blocks = re.findall(r"(?:^ {4}.*\n)+", (REPOSITORY / "docs" / "security.md").read_text(), re.MULTILINE)
     (found,) = [one for one in blocks if "ACL SETUSER" in one]
     return str(found)
 
 
 def noting_redis_cli(server: Redis, notes: Path) -> str:
-    """A script that notes its arguments, and speaks to that server."""
+    """A redis-cli that records its arguments and connects to the test's server."""
     program = redis_server().parent / "redis-cli"
     return f'#!/bin/sh\nprintf \'%s\\n\' "called" "$@" >>"{notes}"\nexec "{program}" -p {server.port} "$@"\n'
 
 
-def test_it_gives_each_its_rights_and_its_password_and_shows_that_to_nobody(tmp_path: Path) -> None:
+def test_the_commands_create_both_users_and_expose_no_password(tmp_path: Path) -> None:
     (tmp_path / "manifests").symlink_to(REPOSITORY / "manifests")
     for side, password in PASSWORDS.items():
         (tmp_path / f"{side}.password").write_text(f"{password}\n")
@@ -55,7 +55,7 @@ def test_it_gives_each_its_rights_and_its_password_and_shows_that_to_nobody(tmp_
         )
 
         assert done.stdout.split() == ["OK", "OK"]
-        assert notes.read_text().split() == ["called", "called"]  # and with no argument at all
+        assert notes.read_text().split() == ["called", "called"]  # without any argument
         with redis.Redis.from_url(server.url(), decode_responses=True) as admin:
             for side, password in PASSWORDS.items():
                 expected = f"expected-{side}"

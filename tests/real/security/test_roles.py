@@ -1,4 +1,4 @@
-"""Viewers, editors and cancellers of one namespace, with the chart's roles, on a real API server: by what they try, not by what they ask."""
+"""User roles: viewers, editors and cancellers of one namespace try each operation on a real API server."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so
 
 @dataclass(frozen=True)
 class Tenants:
-    """Two namespaces with a job each. `NAME-of-mine` has a role in `mine` and none in `theirs`."""
+    """Two namespaces with a job each. User `ROLE-of-mine` has that role in `mine`, and none in `theirs`."""
 
     cluster: Cluster
     mine: str
     theirs: str
 
-    def tries(self, who: str, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    def attempt(self, role: str, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         done: subprocess.CompletedProcess[str] = self.cluster.kubectl(
-            *arguments, f"--as={who}-of-mine", check=False, input=text
+            *arguments, f"--as={role}-of-mine", check=False, input=text
         )
         return done
 
@@ -68,10 +68,10 @@ def tenants(cluster: Cluster) -> Iterator[Tenants]:
             "-n", one.mine, "create", "rolebinding", role, f"--clusterrole=people-{role}", f"--user={role}-of-mine"
         )
     wait_until(
-        # Another value each time: before the policy is in effect, the label is taken, and the same again would be no change.
+        # Another value each time: until the policy is in effect the label is accepted, and the same value is no change.
         lambda: (
             "you may change"
-            in one.tries(
+            in one.attempt(
                 *("canceller", "-n", one.mine, "label", "--overwrite", "recon", "job", f"a={secrets.token_hex(3)}")
             ).stderr
         ),
@@ -87,15 +87,15 @@ def patch(namespace: str, body: dict[str, Any], *more: str) -> list[str]:
     return ["-n", namespace, "patch", "recon", "job", "--type=merge", "-p", json.dumps(body), *more]
 
 
-@pytest.mark.parametrize("who", ROLES)
-def test_each_sees_the_jobs_of_its_namespace_and_of_no_other(who: str, tenants: Tenants) -> None:
-    assert "job" in tenants.tries(who, "-n", tenants.mine, "get", "recon").stdout
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_reads_the_jobs_of_its_namespace_and_no_other(role: str, tenants: Tenants) -> None:
+    assert "job" in tenants.attempt(role, "-n", tenants.mine, "get", "recon").stdout
     for where in (["-n", tenants.theirs], ["--all-namespaces"]):
-        assert "(Forbidden)" in tenants.tries(who, "get", "recon", *where).stderr
+        assert "(Forbidden)" in tenants.attempt(role, "get", "recon", *where).stderr
 
 
-@pytest.mark.parametrize("who", ROLES)
-def test_none_of_them_touches_a_job_of_another_namespace(who: str, tenants: Tenants) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_changes_a_job_of_another_namespace(role: str, tenants: Tenants) -> None:
     theirs = tenants.theirs
     before = tenants.cluster.kubectl("-n", theirs, "get", "recon", "job", "-o", "yaml").stdout
     attempts = [
@@ -106,18 +106,18 @@ def test_none_of_them_touches_a_job_of_another_namespace(who: str, tenants: Tena
         (["apply", "--server-side", "-f", "-"], job("job", theirs)),
     ]
     for arguments, text in attempts:
-        done = tenants.tries(who, *arguments, text=text)
+        done = tenants.attempt(role, *arguments, text=text)
         assert done.returncode == 1, arguments
         assert "orbidden" in done.stderr, done.stderr
     assert tenants.cluster.kubectl("-n", theirs, "get", "recon", "job", "-o", "yaml").stdout == before
 
 
-@pytest.mark.parametrize("who", ROLES)
-def test_none_of_them_writes_a_status(who: str, tenants: Tenants) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_writes_a_status(role: str, tenants: Tenants) -> None:
     body = {"status": {"phase": "Succeeded"}}
-    done = tenants.tries(who, *patch(tenants.mine, body, "--subresource=status"))
+    done = tenants.attempt(role, *patch(tenants.mine, body, "--subresource=status"))
     assert "orbidden" in done.stderr
-    tenants.tries(who, *patch(tenants.mine, body))  # taken or not: the main resource has no status
+    tenants.attempt(role, *patch(tenants.mine, body))  # accepted or not: this endpoint ignores the status
     assert (
         tenants.cluster.api.get(f"/apis/reconstruction.dev/v1alpha1/namespaces/{tenants.mine}/reconstructionjobs/job")
         .get("status", {})
@@ -128,16 +128,16 @@ def test_none_of_them_writes_a_status(who: str, tenants: Tenants) -> None:
 
 def test_a_viewer_changes_nothing(tenants: Tenants) -> None:
     for arguments in (patch(tenants.mine, {"spec": {"suspend": True}}), ["-n", tenants.mine, "delete", "recon", "job"]):
-        assert "orbidden" in tenants.tries("viewer", *arguments).stderr
+        assert "orbidden" in tenants.attempt("viewer", *arguments).stderr
 
 
-def test_an_editor_makes_changes_and_deletes_jobs(tenants: Tenants) -> None:
-    assert tenants.tries("editor", "create", "-f", "-", text=job("new", tenants.mine)).returncode == 0
-    assert tenants.tries("editor", "-n", tenants.mine, "label", "recon", "new", "a=b").returncode == 0
-    assert tenants.tries("editor", "-n", tenants.mine, "delete", "recon", "new").returncode == 0
+def test_an_editor_creates_changes_and_deletes_jobs(tenants: Tenants) -> None:
+    assert tenants.attempt("editor", "create", "-f", "-", text=job("new", tenants.mine)).returncode == 0
+    assert tenants.attempt("editor", "-n", tenants.mine, "label", "recon", "new", "a=b").returncode == 0
+    assert tenants.attempt("editor", "-n", tenants.mine, "delete", "recon", "new").returncode == 0
 
 
-def test_a_canceller_changes_the_two_fields_by_no_way_more(tenants: Tenants) -> None:
+def test_a_canceller_changes_only_the_two_fields_by_any_request(tenants: Tenants) -> None:
     mine = tenants.mine
     current = json.loads(tenants.cluster.kubectl("-n", mine, "get", "recon", "job", "-o", "json").stdout)
     more = current | {"spec": current["spec"] | {"suspend": True, "cancelRequested": True}}
@@ -162,8 +162,8 @@ def test_a_canceller_changes_the_two_fields_by_no_way_more(tenants: Tenants) -> 
         (["-n", mine, "delete", "recon", "job"], None),
     ]
     for arguments, text in attempts:
-        done = tenants.tries("canceller", *arguments, text=text)
+        done = tenants.attempt("canceller", *arguments, text=text)
         assert done.returncode == 1, arguments
         assert "orbidden" in done.stderr, done.stderr
-    assert tenants.tries("canceller", *patch(mine, {"spec": {"cancelRequested": True}})).returncode == 0
-    assert tenants.tries("canceller", *patch(mine, {"spec": {"cancelRequested": False}})).returncode == 0
+    assert tenants.attempt("canceller", *patch(mine, {"spec": {"cancelRequested": True}})).returncode == 0
+    assert tenants.attempt("canceller", *patch(mine, {"spec": {"cancelRequested": False}})).returncode == 0

@@ -1,4 +1,4 @@
-"""Passwords and signatures are in no log, Event, status, metric or command line, whatever goes wrong. All under a prefix in Redis, too."""
+"""Secrets: no password or signature appears in a log, Event, status, metric or command line, even after errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OPERATOR, WORKER, WRONG, HEADER = (f"Secret-{secrets.token_hex(8)}" for _ in ran
 
 
 def command_lines(system: System) -> str:
-    """Of the guards, of the servers and of all that they have started, models too."""
+    """The command lines of all processes of the system: guards, servers and their children, models included."""
     found = [
         one
         for process in system.processes.values()
@@ -48,7 +48,7 @@ def command_lines(system: System) -> str:
 
 
 def shown_by(system: System, jobs: Jobs, names: Sequence[str]) -> dict[str, str]:
-    """All that somebody can look at, by where."""
+    """All texts that users can read, by their place."""
     shown = {name: process.log.read_text(errors="replace") for name, process in system.processes.items()}
     shown["statuses"] = json.dumps([jobs.get(name)["status"] for name in names])
     shown["events"] = json.dumps(system.cluster.api.get(f"/api/v1/namespaces/{jobs.namespace}/events"))
@@ -74,7 +74,7 @@ def secret_system(start_system: SharedSystems) -> System:
     )
 
 
-def test_no_secret_is_shown_anywhere(secret_system: System, namespace: str) -> None:
+def test_no_password_or_header_appears_anywhere(secret_system: System, namespace: str) -> None:
     system, server, jobs = secret_system, secret_system.redis, Jobs(secret_system, namespace)
     system.start_operator(**addresses(server, "operator", OPERATOR))
     system.start_worker(**addresses(server, "worker", WORKER))
@@ -83,7 +83,7 @@ def test_no_secret_is_shown_anywhere(secret_system: System, namespace: str) -> N
     server.kill()
     wait_until(
         lambda: "Redis" in system.processes["operator"].log.read_text(),
-        "the operator to miss Redis",
+        "the operator to report that Redis is away",
         timeout_seconds=60,
     )
     server.start()
@@ -93,7 +93,7 @@ def test_no_secret_is_shown_anywhere(secret_system: System, namespace: str) -> N
         process = system.start_worker(name, **given)
         wait_until(
             lambda process=process: "annot connect" in process.log.read_text() or not process.alive,  # type: ignore[misc]
-            "the worker to say that it cannot connect",
+            "the worker to report that it cannot connect",
             timeout_seconds=60,
         )
     assert [jobs.wait_finished(name)["status"]["phase"] for name in names] == ["Succeeded"] * 2
@@ -106,7 +106,7 @@ def test_no_secret_is_shown_anywhere(secret_system: System, namespace: str) -> N
 
 @contextmanager
 def photo_server(folder: Path, asked: list[str]) -> Iterator[int]:
-    """Serves `/set.zip` over TLS with the certificate in `folder`, whatever the query; `asked` collects what is asked for."""
+    """Serve `/set.zip` over TLS, whatever the query; `asked` collects the requested paths. Gives the port."""
     photos = io.BytesIO()
     with zipfile.ZipFile(photos, "w") as file:
         for path in (REPOSITORY / "tests" / "data" / "photos" / "berlin").glob("*.jpg"):
@@ -138,7 +138,7 @@ def photo_server(folder: Path, asked: list[str]) -> Iterator[int]:
         thread.join()
 
 
-def test_no_signature_of_an_input_address_is_shown_anywhere(
+def test_no_signature_of_an_input_url_appears_anywhere(
     start_system: SharedSystems, namespace: str, tmp_path: Path
 ) -> None:
     signature = secrets.token_hex(16)

@@ -36,7 +36,7 @@ def _templated(chart: Path, values: str, apis: tuple[str, ...], release: str) ->
 
 
 def _objects(text: str) -> Objects:
-    found = [one for one in yaml.safe_load_all(text) if one]
+    found = [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
     by_name = {(one["kind"], one["metadata"]["name"]): one for one in found}
     assert len(by_name) == len(found), "two objects have the same name"
     return by_name
@@ -49,7 +49,7 @@ def chart() -> Path:
 
 @pytest.fixture(scope="session")
 def render() -> Render:
-    """Takes values, and perhaps `apis` that the cluster has, the `release`, another `chart`; gives the objects."""
+    """A function from values to objects; it may also take `apis` that the cluster has, the `release`, another `chart`."""
 
     def rendered(
         values: Mapping[str, Any] | None = None,
@@ -67,7 +67,7 @@ def render() -> Render:
 
 @pytest.fixture(scope="session")
 def refuse() -> Refuse:
-    """Takes values that must be refused; gives the message."""
+    """A function from values that must be rejected to the message."""
 
     def refused(values: Mapping[str, Any], *, apis: tuple[str, ...] = ()) -> str:
         status, stdout, stderr = _templated(CHART, json.dumps(values), apis, "reconstruction")

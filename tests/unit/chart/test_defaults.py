@@ -19,7 +19,7 @@ ALL_PODS: dict[str, Any] = {"workers": {"gpu": {"enabled": True}}}
 
 
 def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The spec of every pod that would come of it."""
+    """The spec of every pod that the objects would create."""
     for (kind, name), one in objects.items():
         if kind in ("Deployment", "StatefulSet"):
             yield name, one["spec"]["template"]["spec"]
@@ -106,7 +106,7 @@ def test_the_crd_can_be_left_out(render: Render) -> None:
     assert "CustomResourceDefinition" not in {kind for kind, _ in render({"crds": {"enabled": False}})}
 
 
-def test_every_pod_is_restricted_and_cannot_write_its_root(render: Render) -> None:
+def test_every_pod_is_restricted_and_has_a_read_only_root(render: Render) -> None:
     for name, pod in pods(render(ALL_PODS)):
         assert pod["securityContext"]["runAsNonRoot"] is True, name
         assert pod["securityContext"]["runAsUser"] > 0, name
@@ -132,7 +132,7 @@ def test_only_the_operator_and_the_test_hold_a_token_of_the_cluster(render: Rend
     assert with_token == {"reconstruction-operator", "reconstruction-test"}
 
 
-def test_selectors_hold_nothing_that_an_upgrade_changes(render: Render) -> None:
+def test_selectors_contain_no_label_that_an_upgrade_changes(render: Render) -> None:
     for (kind, name), one in render(ALL_PODS).items():
         if kind in ("Deployment", "StatefulSet"):
             assert set(one["spec"]["selector"]["matchLabels"]) == {
@@ -238,5 +238,5 @@ def test_helm_test_objects_are_deleted_after_the_test(render: Render) -> None:
     assert all(hook["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded" for hook in hooks)
 
 
-def test_the_helm_test_can_be_left_out(render: Render) -> None:
+def test_helm_test_can_be_left_out(render: Render) -> None:
     assert "Pod" not in {kind for kind, _ in render({"test": {"enabled": False}})}

@@ -31,7 +31,7 @@ groups:
 
 @pytest.fixture(scope="session")
 def filled(chart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart with an alert and a dashboard of which the tests know what is in them."""
+    """The chart with an alert and a dashboard whose contents the tests know."""
     copy = tmp_path_factory.mktemp("chart") / "reconstruction-operator"
     shutil.copytree(chart, copy)
     shutil.rmtree(copy / "files" / "dashboards", ignore_errors=True)

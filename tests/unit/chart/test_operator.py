@@ -138,11 +138,11 @@ PLACEMENT: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("key", PLACEMENT)
-def test_a_pods_placement_is_taken_as_it_is(render: Render, key: str) -> None:
+def test_placement_values_are_copied_into_the_pod(render: Render, key: str) -> None:
     assert pod(render({"operator": {key: PLACEMENT[key]}}))[key] == PLACEMENT[key]
 
 
-def test_more_variables_and_volumes_come_after_ours(render: Render) -> None:
+def test_extra_variables_and_volumes_follow_ours(render: Render) -> None:
     extra = {"name": "HTTPS_PROXY", "value": "http://proxy:3128"}
     volume = {"name": "certificates", "configMap": {"name": "ca"}}
     mount = {"name": "certificates", "mountPath": "/certificates"}
@@ -162,7 +162,7 @@ def test_labels_and_annotations_of_the_pods_are_added(render: Render) -> None:
     assert metadata["annotations"]["scrape"] == "true"
 
 
-def test_a_digest_wins_over_the_tag(render: Render) -> None:
+def test_a_digest_overrides_the_tag(render: Render) -> None:
     digest = "sha256:" + "0" * 64
 
     objects = render({"operator": {"image": {"tag": "1.2.3", "digest": digest}}})

@@ -140,7 +140,7 @@ def test_no_secret_is_an_argument_of_any_process(render: Render, values: dict[st
             names = {each["name"] for each in container["env"] if "secretKeyRef" in each.get("valueFrom", {})}
             assert names, f"{name} gets no secret: this test looks for them in the wrong place"
             assert not any(secret in given for secret in secrets), name
-            assert not any(f"$({each})" in given for each in names), name  # the kubelet would fill it in
+            assert not any(f"$({each})" in given for each in names), name  # the kubelet would substitute it
 
 
 def test_no_two_releases_have_the_same_password(render: Render) -> None:
@@ -194,7 +194,7 @@ def test_external_redis_is_reached_by_the_addresses_in_a_secret(render: Render) 
         }
 
 
-def test_the_keys_in_the_secret_can_be_others(render: Render) -> None:
+def test_the_keys_in_the_secret_can_be_renamed(render: Render) -> None:
     keys = {"broker": "url-0", "results": "url-0", "state": "url-1", "sentinelPassword": "sentinel"}
 
     objects = render({"redis": EXTERNAL | {"external": {"existingSecret": "our-redis", "keys": keys}}})

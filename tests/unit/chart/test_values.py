@@ -18,7 +18,7 @@ from tests.support.paths import CHECKOUT
 
 Refuse = Callable[..., str]
 
-# Maps whose keys are the user's.
+# Maps with the user's own keys.
 FREE = {"settings", "workers", "photos", "workerDefaults.settings"}
 
 
@@ -41,7 +41,7 @@ def resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def schema_keys(node: dict[str, Any], root: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Every key that the schema knows, with dots; below a map with the user's own keys nothing more."""
+    """Every key of the schema, with dots, without those below a map with the user's own keys."""
     for name, child in resolved(node, root).get("properties", {}).items():
         key = f"{path}.{name}" if path else name
         yield key
@@ -50,7 +50,7 @@ def schema_keys(node: dict[str, Any], root: dict[str, Any], path: str = "") -> I
 
 
 def value_keys(values: dict[str, Any], known: set[str], path: str = "") -> Iterator[str]:
-    """Every key of values.yaml that the schema may know: not those within a map that is a value as a whole."""
+    """Every key of values.yaml, with dots, without those inside a map that is one value."""
     for name, child in values.items():
         key = f"{path}.{name}" if path else name
         yield key
@@ -58,7 +58,7 @@ def value_keys(values: dict[str, Any], known: set[str], path: str = "") -> Itera
             yield from value_keys(child, known, key)
 
 
-def test_the_schema_knows_the_values_and_no_others(defaults: dict[str, Any], schema: dict[str, Any]) -> None:
+def test_the_schema_has_exactly_the_keys_of_the_values(defaults: dict[str, Any], schema: dict[str, Any]) -> None:
     known = set(schema_keys(schema, schema)) - {"global"}
     unset = {key for key in known if re.search(r"resources\.(requests|limits|claims)$", key)}
 
@@ -75,7 +75,7 @@ def test_every_value_is_documented(chart: Path, schema: dict[str, Any]) -> None:
     assert meanings.keys() <= known | {"workers.cpu", "workers.gpu"}
 
 
-def test_every_object_of_the_schema_refuses_unknown_keys(schema: dict[str, Any]) -> None:
+def test_every_object_of_the_schema_rejects_unknown_keys(schema: dict[str, Any]) -> None:
     def open_objects(node: Any, path: str) -> Iterator[str]:
         if isinstance(node, dict):
             if "properties" in node and node.get("additionalProperties") is not False and path != "/properties":
@@ -136,14 +136,14 @@ def test_the_oldest_and_the_newest_kubernetes_are_accepted(chart: Path, version:
     assert helm("template", "reconstruction", chart, "--kube-version", version).stdout
 
 
-def test_an_older_kubernetes_is_refused(chart: Path) -> None:
+def test_an_older_kubernetes_is_rejected(chart: Path) -> None:
     done = helm("template", "reconstruction", chart, "--kube-version", "1.30.9", check=False)
 
     assert done.returncode == 1
     assert "requires kubeVersion: >=1.31.0-0" in done.stderr
 
 
-def test_the_notes_say_what_to_do_next(chart: Path) -> None:
+def test_the_notes_list_the_next_commands(chart: Path) -> None:
     text = helm("install", "reconstruction", chart, "--namespace", "lab", "--dry-run=client").stdout
 
     notes = text.partition("NOTES:")[2]

@@ -202,7 +202,7 @@ def test_a_pools_image_can_come_from_elsewhere(render: Render) -> None:
     assert container(objects)["image"] == "ours.example.com/reconstruction-worker:0.1.0"
 
 
-def test_a_pools_own_settings_win_over_the_common_ones(render: Render) -> None:
+def test_a_pools_settings_override_the_common_ones(render: Render) -> None:
     objects = render({"workers": {"cpu": {"settings": {"WORKER_THREADS": 4, "LOG_LEVEL": "DEBUG"}}}})
 
     assert {"WORKER_THREADS": "4", "LOG_LEVEL": "DEBUG"}.items() <= env(objects).items()
@@ -246,7 +246,7 @@ def test_grace_period_shorter_than_the_drain_is_refused(refuse: Refuse) -> None:
         ),
     ],
 )
-def test_pods_are_replaced_as_their_volume_allows(
+def test_the_update_strategy_fits_the_access_mode_of_the_volume(
     render: Render, modes: list[str], strategy: dict[str, object]
 ) -> None:
     assert spec(render({"jobs": {"accessModes": modes}}))["strategy"] == strategy
@@ -276,7 +276,7 @@ def test_claim_of_the_job_folders_is_kept_after_an_uninstall(render: Render) -> 
         pytest.param("", None, id="the cluster's default"),
     ],
 )
-def test_the_claim_asks_for_a_storage_class(render: Render, value: str, found: str | None) -> None:
+def test_the_claim_requests_a_storage_class(render: Render, value: str, found: str | None) -> None:
     claim = render({"jobs": {"storageClassName": value}})["PersistentVolumeClaim", "reconstruction-jobs"]
 
     assert claim["spec"].get("storageClassName") == found
@@ -309,7 +309,7 @@ def test_tmp_and_shared_memory_have_the_configured_sizes(render: Render) -> None
     assert {"name": "shm", "mountPath": "/dev/shm"} in container(objects)["volumeMounts"]
 
 
-def test_photos_are_mounted_for_reading_alone(render: Render) -> None:
+def test_photos_are_mounted_read_only(render: Render) -> None:
     objects = render(
         {
             "photos": [
@@ -372,7 +372,7 @@ def test_scaled_pool_sets_no_replicas_and_lets_the_longest_job_end(render: Rende
     assert pod(objects)["terminationGracePeriodSeconds"] == 21640
 
 
-def test_the_metrics_of_several_operators_are_told_apart(render: Render) -> None:
+def test_the_metrics_of_several_operators_are_distinguished(render: Render) -> None:
     values = SCALED | {"keda": SCALED["keda"] | {"selector": 'namespace="recon"', "authenticationRef": "prometheus"}}
 
     (trigger,) = render(values, apis=KEDA)["ScaledObject", "reconstruction-worker-cpu"]["spec"]["triggers"]
@@ -381,7 +381,7 @@ def test_the_metrics_of_several_operators_are_told_apart(render: Render) -> None
     assert trigger["authenticationRef"] == {"name": "prometheus"}
 
 
-def test_the_metric_that_scales_is_one_of_the_operators(render: Render) -> None:
+def test_the_scaling_metric_is_one_of_the_operator(render: Render) -> None:
     (trigger,) = render(SCALED, apis=KEDA)["ScaledObject", "reconstruction-worker-cpu"]["spec"]["triggers"]
 
     (name,) = (metric.name for metric in metrics.QUEUE_JOBS.collect())

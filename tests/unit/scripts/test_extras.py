@@ -1,4 +1,4 @@
-"""Each side runs with its own packages alone: what the image's lock file does not have cannot be imported here, either."""
+"""Extras: operator and worker import with the packages of their own lock file alone; all others are blocked."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def locked(name: str) -> set[str]:
 
 
 def modules_beyond(allowed: set[str]) -> list[str]:
-    """Top-level modules of all installed distributions but the allowed ones and the project itself."""
+    """Top-level modules of all installed distributions except the allowed ones and the project."""
     allowed = allowed | {"reconstruction-operator"}
     return sorted(
         module
@@ -80,9 +80,7 @@ def imported(blocked: list[str], *roots: str) -> subprocess.CompletedProcess[str
         ),
     ],
 )
-def test_every_module_of_a_side_imports_with_the_packages_of_its_image(
-    lock: str, missing: set[str], roots: list[str]
-) -> None:
+def test_every_module_imports_with_the_packages_of_its_image(lock: str, missing: set[str], roots: list[str]) -> None:
     blocked = modules_beyond(locked(lock))
     assert missing <= set(blocked)
     done = imported(blocked, *(f"reconstruction_operator.{root}" for root in roots))
@@ -90,7 +88,7 @@ def test_every_module_of_a_side_imports_with_the_packages_of_its_image(
     assert int(done.stdout) > len(roots)
 
 
-def test_a_worker_without_the_photogrammetry_extra_has_all_but_that_model() -> None:
+def test_a_worker_without_the_photogrammetry_extra_lacks_only_that_model() -> None:
     blocked = ["pycolmap", "cv2", "numpy", "scipy", "trimesh", "embreex", "fast_simplification", "xatlas"]
     roots = [
         f"reconstruction_operator.{name}"
@@ -100,7 +98,7 @@ def test_a_worker_without_the_photogrammetry_extra_has_all_but_that_model() -> N
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_check_notices_an_import_that_does_not_belong() -> None:
+def test_an_import_of_a_blocked_package_fails() -> None:
     done = imported(["celery"], "celery.app")
     assert done.returncode == 1
     assert "celery is not a part of this side" in done.stderr

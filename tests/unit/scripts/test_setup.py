@@ -1,4 +1,4 @@
-"""`scripts/setup` says what is missing. That it installs everything is what every other test rests on."""
+"""`scripts/setup` reports what is missing. Every other test depends on what it installs."""
 
 import os
 import shutil
@@ -26,14 +26,14 @@ def setup(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_a_python_that_does_not_fit_is_named(tmp_path: Path) -> None:
+def test_an_unsuitable_python_is_reported(tmp_path: Path) -> None:
     done = setup(copy_of_the_checkout(tmp_path), PYTHON="/bin/false")
     assert done.returncode == 1
     assert 'no Python 3.11, 3.12 or 3.13 was found (PYTHON is "/bin/false")' in done.stderr
     assert "sudo apt-get install python3 python3-venv" in done.stderr
 
 
-def test_an_environment_that_is_current_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_current_environment_is_left_unchanged(tmp_path: Path) -> None:
     checkout = copy_of_the_checkout(tmp_path)
     program = checkout / ".venv" / "bin" / "python"
     program.parent.mkdir(parents=True)
