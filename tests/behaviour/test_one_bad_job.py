@@ -1,4 +1,4 @@
-"""One bad job, or one bad record of a job that is gone, never stops the others."""
+"""One bad job, or one bad orphaned record, never stops the others."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.controller.kube.election import Election
-from reconstruction_operator.controller.loop import reconciler
-from reconstruction_operator.controller.loop import sweeper as sweeping
-from reconstruction_operator.controller.loop.actor import Order, Results
-from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.loop.actor import ActResults, JobActions
+from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.loop.timers import Timers
-from reconstruction_operator.controller.redis_view.observer import QueueFacts, Seen, Subject
+from reconstruction_operator.controller.loop.reconciler import Parts, Reconciler
+from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
+from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Observation, Timing
-from reconstruction_operator.state import calls, errors, reads
+from reconstruction_operator.state import errors
 
 from tests.support.jobs import make_body
 
@@ -39,31 +38,30 @@ TIMING = Timing(
 
 
 class Actor:
-    """Notes whose orders it got."""
+    """Notes for which jobs it acts, and orders files to be deleted."""
 
     def __init__(self) -> None:
         self.acted: list[str] = []
 
-    async def act(self, orders: Sequence[Order], _fence: int) -> Results:
-        self.acted += [order.key.job_id for order in orders]
-        return Results(ordered=["gpu"])
+    async def act(self, batch: Sequence[JobActions], _fence: int) -> ActResults:
+        self.acted += [one.key.job_id for one in batch]
+        return ActResults(ordered=["gpu"])
 
 
 class Observer:
-    """Stumbles over one job; of the others there is a record."""
+    """Fails for one job; of the others there is a record."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.seen: list[str] = []
-        self.queues = QueueFacts()
 
-    async def observe(self, subjects: Sequence[Subject]) -> Seen:
+    async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
         job_ids = [one.task.job_id for one in subjects]
         if self.error is not None and "uid-bad" in job_ids:
             raise self.error
         self.seen += job_ids
         records = [Record("install", "default", one, 1, "celery") for one in job_ids]
-        return Seen(NOON, tuple(Observation(record=one) for one in records))
+        return ObservedBatch(NOON, tuple(Observation(record=one) for one in records))
 
 
 def key(name: str) -> JobKey:
@@ -71,72 +69,65 @@ def key(name: str) -> JobKey:
 
 
 class Loop:
-    """The loop, with three jobs of which the second is bad."""
+    """The loop, with three jobs of which the second is bad. Its clock stands at 100."""
 
     def __init__(self, error: Exception) -> None:
-        self.store, self.observer, self.timers = Store(), Observer(error), Timers()
+        self.cache, self.observer, self.queues = Cache(monotonic=lambda: 100.0), Observer(error), QueueFacts()
         for name in ("first", "bad", "last"):
-            self.store.put(make_body(name))
-        nothing = SimpleNamespace(offer=lambda *_: None)
-        admission = SimpleNamespace(
-            admit=lambda *_: (), take=lambda _: False, wants=lambda *_, **__: None, sent=lambda _: None
-        )
-        orphans = Orphans(self.observer, Actor(), timing=TIMING, ours=lambda _: True)  # type: ignore[arg-type]
-        parts: Any = SimpleNamespace(
-            store=self.store,
-            observer=self.observer,
-            actor=Actor(),
-            writer=nothing,
-            election=SimpleNamespace(fence=1),
-            contact=None,
-            admission=admission,
-            orphans=orphans,
-            timers=self.timers,
-        )
-        self.reconciler = reconciler.Reconciler(
-            parts, timing=TIMING, batch_seconds=0.0, sweep=lambda _: None, monotonic=lambda: 100.0
+            self.cache.put(make_body(name))
+        view: Any = SimpleNamespace(observer=self.observer, queues=self.queues)
+        election: Any = SimpleNamespace(fence=1)
+        actor: Any = Actor()
+        writer: Any = SimpleNamespace(offer=lambda *_: None)
+        orphans = Orphans(view.observer, actor, Installation("install"), timing=TIMING)
+        admission = Admission(self.cache, window=10)
+        self.reconciler = Reconciler(
+            Parts(self.cache, view, election, actor, writer, admission, orphans),
+            timing=TIMING,
+            batch_seconds=0.0,
+            monotonic=lambda: 100.0,
         )
 
     async def round(self) -> None:
-        await self.reconciler._round(1)
+        await self.reconciler.round(1)
 
 
 @pytest.mark.parametrize("error", [OverflowError("x"), errors.UnexpectedReplyError("observe", 7)], ids=repr)
-async def test_a_batch_that_fails_is_done_one_at_a_time(error: Exception) -> None:
+async def test_the_jobs_of_a_failed_batch_are_reconciled_one_at_a_time(error: Exception) -> None:
     loop = Loop(error)
 
     await loop.round()
 
     assert loop.observer.seen == ["uid-first", "uid-last"]
-    assert loop.observer.queues.of("gpu").waiting == 2  # what was ordered for the good ones is counted
-    assert loop.store.dirty == 0
-    assert loop.timers.due(100.5) == []
-    assert key("bad") in loop.timers.due(101.0)  # the bad one waits for its backoff
+    assert loop.queues.of("gpu").waiting == 2  # the orders for the good ones are counted
+    assert loop.cache.queued == 0
+    assert loop.cache.timers.due(100.5) == []
+    assert key("bad") in loop.cache.timers.due(101.0)  # the bad one waits for its backoff
 
 
 @pytest.mark.parametrize(
     "error", [redis.ConnectionError(), errors.DeposedError(fence=1, seen=2)], ids=lambda one: type(one).__name__
 )
-async def test_without_redis_or_leadership_all_of_the_batch_is_kept(error: Exception) -> None:
+async def test_without_redis_or_the_lease_the_whole_batch_is_enqueued_again(error: Exception) -> None:
     loop = Loop(error)
 
     with pytest.raises(type(error)):
         await loop.round()
 
-    assert (loop.observer.seen, loop.store.dirty) == ([], 3)
+    assert (loop.observer.seen, loop.cache.queued) == ([], 3)
 
 
 async def test_a_record_that_cannot_be_planned_stops_no_other_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan.plan_orphan
 
-    def stumble(job_id: str, *args: Any) -> Any:
+    def fail(job_id: str, *args: Any) -> Any:
         if job_id == "uid-bad":
             raise OverflowError("date value out of range")
         return planned(job_id, *args)
 
-    monkeypatch.setattr(plan, "plan_orphan", stumble)
-    actor = Actor()
-    orphans = Orphans(Observer(), actor, timing=TIMING, ours=lambda _: True)  # type: ignore[arg-type]
+    monkeypatch.setattr(plan, "plan_orphan", fail)
+    actor, observer = Actor(), Observer()
+    orphans = Orphans(observer, actor, Installation("install"), timing=TIMING)  # type: ignore[arg-type]
     orphans.add(["uid-first", "uid-bad", "uid-last"], 0.0)
 
     await orphans.round(1, 0.0)
@@ -147,38 +138,3 @@ async def test_a_record_that_cannot_be_planned_stops_no_other_orphan(monkeypatch
     monkeypatch.undo()
     await orphans.round(1, 20.0)
     assert "uid-bad" in actor.acted
-
-
-@pytest.mark.parametrize(("seen", "next_above"), [(7, 7), (2_000_000_000, 2_000_000_000), (10**15, 2_000_000_000)])
-def test_the_next_fence_fits_the_lease_whatever_redis_says(seen: int, next_above: int) -> None:
-    api: Any = None
-    election = Election(api, namespace="n", name="l", identity="me", duration_seconds=15.0)
-    election.deposed(seen)
-    assert election._at_least == next_above
-
-
-async def test_folders_that_never_go_do_not_hold_up_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reads, "FOLDERS_BATCH", 1)
-    asked: list[str] = []
-
-    async def answer(_client: object, call: calls.Call[Any]) -> Any:
-        asked.append(call.script.name)
-        return {"job": Record("", "", "", 1, "")} if call.script.name == "list_folders" else None
-
-    monkeypatch.setattr(calls, "arun", answer)
-    nothing: Any = None
-    sweeper = sweeping.Sweeper(
-        nothing,
-        nothing,
-        Store(),
-        nothing,
-        keys=Keys(prefix=""),
-        install_id="install",
-        namespaces=(),
-        periods=sweeping.Periods(60.0, 60.0),
-        fence=lambda: 1,
-    )
-
-    await sweeper._look_at_folders(1)
-
-    assert asked.count("list_folders") == 100

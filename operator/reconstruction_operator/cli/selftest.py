@@ -103,7 +103,7 @@ async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
         NoClusterError: No setting names the API server.
 
     """
-    api = Api(await client.connection(), client.connection)
+    api = Api(await client.find_cluster())
     try:
         succeeded = await selftest(
             api, namespace=namespace, queue=queue, timeout_seconds=timeout_seconds, report=_print

@@ -1,13 +1,15 @@
-"""/healthz, /readyz and /metrics. The answers are JSON that says what is wrong.
+"""Probes: /healthz, /readyz and /metrics. The answers are JSON that names each problem.
 
-`/healthz` fails for what a restart mends: a crashed task, a loop that stands still, a watch that does not even try.
-`/readyz` fails while the operator cannot do its work: no API server, no Redis. A backlog is neither.
+`/healthz` fails if a restart would help: a crashed task, a loop that does nothing, a watch that sends no requests.
+`/readyz` fails while the operator cannot do its work: no API server, no Redis. A backlog fails neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -17,43 +19,58 @@ from reconstruction_operator.telemetry import metrics
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that should be well. `problem` says what is wrong with it, or is empty."""
+    """One thing that is checked. `problem` is empty if it is well."""
 
     name: str
     problem: str = ""
 
 
-Checks = Callable[[], Sequence[Check]]
+class Probed(Protocol):
+    """A program that the probes ask."""
+
+    def health(self) -> Sequence[Check]:
+        """Checks that fail if a restart would help."""
+
+    def readiness(self) -> Sequence[Check]:
+        """Checks that fail while the program cannot work."""
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
 
 
-def _answer(checks: Sequence[Check]) -> web.Response:
-    well = all(not check.problem for check in checks)
-    body = {"ok": well, "checks": {check.name: check.problem or "ok" for check in checks}}
-    return web.json_response(body, status=200 if well else 503)
+class Starting:
+    """A program that waits for what it needs: alive, and not ready."""
+
+    def health(self) -> Sequence[Check]:
+        """It runs."""
+        return (Check("starting"),)
+
+    def readiness(self) -> Sequence[Check]:
+        """It waits."""
+        return (Check("prepared", "waiting for the API server"),)
+
+    def measure(self) -> None:
+        """Nothing to measure yet."""
 
 
-def application(*, health: Checks, readiness: Checks, measure: Callable[[], None]) -> web.Application:
-    """The three addresses. `measure` brings the gauges up to date before they are read."""
-
-    async def healthz(_request: web.Request) -> web.Response:
-        return _answer(health())
-
-    async def readyz(_request: web.Request) -> web.Response:
-        return _answer(readiness())
-
-    async def metrics_text(_request: web.Request) -> web.Response:
-        measure()
-        return web.Response(body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics_text)])
-    return app
+def late(what: str, seconds: float, limit_seconds: float) -> str:
+    """The problem if something has taken longer than it may."""
+    return f"{what} {seconds:.1f} s" if seconds > limit_seconds else ""
 
 
 class ProbeServer:
-    """Serves an application until it is closed."""
+    """Serves the probes of `program` until it is closed."""
 
-    def __init__(self, app: web.Application, *, host: str, port: int) -> None:
+    def __init__(self, program: Probed, *, host: str, port: int) -> None:
+        self.program = program
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+            ]
+        )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self._host = host
         self._port = port
@@ -69,3 +86,19 @@ class ProbeServer:
     async def close(self) -> None:
         """Stop listening."""
         await self._runner.cleanup()
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return _answer(self.program.health())
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        return _answer(self.program.readiness())
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        self.program.measure()
+        return web.Response(body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _answer(checks: Sequence[Check]) -> web.Response:
+    well = all(not check.problem for check in checks)
+    body = {"ok": well, "checks": {check.name: check.problem or "ok" for check in checks}}
+    return web.json_response(body, status=HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""The operator as one process: its parts put together, started, watched over, and stopped in order."""
+"""The operator's process: its components are constructed, started, supervised, and stopped in order."""
 
 from __future__ import annotations
 
@@ -6,55 +6,93 @@ import asyncio
 import logging
 import os
 import signal
+import socket
+import time
+import uuid
+from collections.abc import Coroutine, Sequence
 from importlib import metadata
+from typing import Any, Final
 
 from reconstruction_operator import config
-from reconstruction_operator.controller import health
+from reconstruction_operator.broker.dispatch import Dispatcher
 from reconstruction_operator.controller.kube import client, installation, watch
 from reconstruction_operator.controller.kube.client import Api
-from reconstruction_operator.controller.operating import Operator
-from reconstruction_operator.controller.probes import ProbeServer, application
+from reconstruction_operator.controller.kube.event_recorder import EventRecorder
+from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.kube.status_writer import StatusWriter
+from reconstruction_operator.controller.kube.watch import WatchAge
+from reconstruction_operator.controller.kube.write_queue import WriteQueue
+from reconstruction_operator.controller.loop import polling
+from reconstruction_operator.controller.loop.actor import Actor
+from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.cache import Cache
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.reconciler import Parts, Reconciler
+from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
+from reconstruction_operator.controller.probes import Check, ProbeServer, Starting, late
+from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.planning.types import Timing
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
+_FLUSH_SECONDS: Final = 3.0  # at a clean stop, for statuses that are decided and not written
+_EVENTS_SECONDS: Final = 1.0  # the same, for Events
+_HEARTBEAT_LOOKS: Final = 4.0  # in the time after which a silent worker is lost
+_LAG_PERIOD_SECONDS: Final = 0.5
+_LAG_SECONDS: Final = 10.0  # an event loop that is later does nothing in time
+_ROUND_SECONDS: Final = 60.0  # without a round of the loop; its longest waits are for Redis and the broker
+_API_SECONDS: Final = 15.0  # the Lease is read or written every few seconds
+
+
+# --- The process ------------------------------------------------------------------------------------------------------
+
 
 async def run() -> int:
-    """Run until SIGTERM or SIGINT (0), or until a part of us cannot go on (1: restart us)."""
+    """Run until SIGTERM or SIGINT (exit status 0), or until a component cannot go on (1, to be restarted)."""
     stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):  # until kopf brings its own: process 1 has no default for them
+    for number in (signal.SIGTERM, signal.SIGINT):  # until kopf installs its handlers: process 1 has no default ones
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     version = metadata.version("reconstruction-operator")
     metrics.BUILD.info({"version": version})
-    where = await client.connection()
-    api = Api(where, client.connection)
-    _log.info("Starting version %s, process %d, API server %s", version, os.getpid(), where.server)
+    cluster = await client.find_cluster()
+    api = Api(cluster)
+    _log.info("Starting version %s, process %d, API server %s", version, os.getpid(), cluster.server)
     try:
-        view = health.View()
-        probes = ProbeServer(
-            application(health=view.health, readiness=view.readiness, measure=view.measure),
-            host=config.settings.PROBE_HOST,
-            port=config.settings.PROBE_PORT,
-        )
+        probes = ProbeServer(Starting(), host=config.settings.PROBE_HOST, port=config.settings.PROBE_PORT)
         _log.info("Probes and metrics on port %d", await probes.start())
         try:
-            return await _prepared(api, view, probes, stopping)
+            operator = await _prepared(api, stopping)
+            return 0 if operator is None else await _operate(operator, probes)
         finally:
             await probes.close()
     finally:
         await api.close()
 
 
-async def _prepared(api: Api, view: health.View, probes: ProbeServer, stopping: asyncio.Event) -> int:
+async def _prepared(api: Api, stopping: asyncio.Event) -> Operator | None:
+    """The operator, when the cluster has what it needs; None after a signal."""
     preparing = asyncio.create_task(_prepare(api, stopping), name="preparing")
     waiting = asyncio.create_task(stopping.wait(), name="signal")
     await asyncio.wait({preparing, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-    if not preparing.done():
-        preparing.cancel()
-        return 0
-    operator = preparing.result()
-    view.operator = operator
+    if preparing.done():
+        return preparing.result()
+    preparing.cancel()
+    return None
+
+
+async def _prepare(api: Api, stopping: asyncio.Event) -> Operator:
+    await installation.wait_for_resource(api)
+    lease = (config.settings.OPERATOR_NAMESPACE, config.settings.LEASE_NAME)
+    install_id = await installation.install_id(api, config.settings.INSTALL_ID, lease)
+    _log.info("Install id %s", install_id)
+    return Operator(api, Installation(install_id, config.settings.WATCH_NAMESPACES), stopping)
+
+
+async def _operate(operator: Operator, probes: ProbeServer) -> int:
+    probes.program = operator
 
     async def stop() -> None:
         await operator.stop()
@@ -62,15 +100,14 @@ async def _prepared(api: Api, view: health.View, probes: ProbeServer, stopping: 
 
     try:
         await watch.watch(
-            operator.store,
+            operator.cache,
             operator.watch_age,
-            client.connection,
             namespaces=config.settings.WATCH_NAMESPACES,
             startup=operator.start,
             cleanup=stop,
-            stopping=stopping,
+            stopping=operator.supervisor.stopping,
         )
-    except Exception as error:  # noqa: BLE001  # kopf's: the resource is gone, its version changed, or a defect
+    except Exception as error:  # noqa: BLE001  # kopf's: the resource was deleted, its version changed, or a defect
         _log.critical("The watch cannot go on; the operator stops, to be restarted: %s", error, exc_info=error)
         return 1
     if operator.supervisor.crashed:
@@ -79,9 +116,177 @@ async def _prepared(api: Api, view: health.View, probes: ProbeServer, stopping: 
     return 0
 
 
-async def _prepare(api: Api, stopping: asyncio.Event) -> Operator:
-    await installation.wait_for_resource(api)
-    lease = (config.settings.OPERATOR_NAMESPACE, config.settings.LEASE_NAME)
-    install_id = await installation.install_id(api, config.settings.INSTALL_ID, lease)
-    _log.info("Install id %s", install_id)
-    return Operator(api, install_id=install_id, namespaces=config.settings.WATCH_NAMESPACES, stopping=stopping)
+# --- The components ---------------------------------------------------------------------------------------------------
+
+
+class Operator:
+    """All components of one process, made from the settings. Each gets those that own the facts it asks for."""
+
+    def __init__(self, api: Api, installation: Installation, stopping: asyncio.Event) -> None:
+        settings, instance = config.settings, _instance()
+        # Kubernetes: the cache of jobs, the Lease, and the writers
+        self.api = api
+        self.cache = Cache()
+        self.watch_age = WatchAge()
+        self.election = LeaderElection(
+            api,
+            namespace=settings.OPERATOR_NAMESPACE,
+            name=settings.LEASE_NAME,
+            identity=instance,
+            duration_seconds=settings.LEASE_SECONDS,
+        )
+        self.writes = WriteQueue(per_second=settings.WRITES_PER_SECOND)
+        self.events = EventRecorder(api, self.writes, instance=instance)
+        self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events)
+        # Redis and the broker
+        self.view = RedisView.open(self.election, install_id=installation.id)
+        self.actor = Actor(self.view.state, api, Dispatcher(), keys=self.view.keys, install_id=installation.id)
+        # The loop
+        timing = _timing()
+        admission = Admission(self.cache, window=settings.DISPATCH_WINDOW)
+        self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
+        self.sweeper = Sweeper(
+            api,
+            self.view,
+            self.cache,
+            self.orphans,
+            election=self.election,
+            installation=installation,
+            periods=Periods(settings.SWEEP_SECONDS, settings.LIST_SECONDS),
+        )
+        self.reconciler = Reconciler(
+            Parts(self.cache, self.view, self.election, self.actor, self.writer, admission, self.orphans),
+            timing=timing,
+            batch_seconds=settings.BATCH_SECONDS,
+        )
+        self.supervisor = Supervisor(stopping)
+        self.lag = LoopLag()
+
+    async def start(self) -> None:
+        """Start all tasks."""
+        looks = min(1.0, config.settings.LOST_AFTER_SECONDS / _HEARTBEAT_LOOKS)
+        start = self.supervisor.start
+        start("loop lag", self.lag.run())
+        start("status writer", self.writer.run())
+        start("events", self.events.run())
+        start("connection to Redis", self.view.connection.run())
+        start("queues", polling.poll_queues(self.cache, self.view, self.actor, self.orphans, self.election))
+        start("results", polling.poll_results(self.cache, self.view))
+        start("heartbeats", polling.poll_heartbeats(self.cache, self.view, self.election, period_seconds=looks))
+        start("reconciler", self.reconciler.run())
+        start("sweeper", self.sweeper.run())
+        start("election", self.election.run())
+
+    async def stop(self) -> None:
+        """Graceful shutdown in a few seconds: write what is decided, release the Lease, and end all tasks."""
+        await self.supervisor.stop("reconciler", "sweeper")  # nothing new is decided from here on
+        leading = self.election.leading
+        if leading and not self.supervisor.crashed and not await self.writer.flush(_FLUSH_SECONDS):
+            _log.warning("Some statuses were not written before the end; the next leader decides them again")
+        await self.supervisor.stop()
+        if leading:
+            await self.election.release()
+            await self.events.flush(_EVENTS_SECONDS)
+        self.actor.close()
+        await self.view.close()
+        self.supervisor.stopping.set()  # a task of kopf waits for it, and kopf waits for that task at the end
+
+    def health(self) -> Sequence[Check]:
+        """Checks that fail if a restart would help."""
+        crashed = ", ".join(self.supervisor.crashed)
+        return (
+            Check("tasks", f"crashed: {crashed}" if crashed else ""),
+            Check("lag", late("the event loop is late by", self.lag.seconds, _LAG_SECONDS)),
+            Check("loop", late("no round of the loop for", self.reconciler.idle_seconds, _ROUND_SECONDS)),
+            Check("watch", "the watch does not even try to reach the API server" if self.watch_age.dead else ""),
+        )
+
+    def readiness(self) -> Sequence[Check]:
+        """Checks that fail while the operator cannot work."""
+        silent = min(self.api.silent_seconds, _API_SECONDS + 1)
+        return (
+            Check("api", late("the API server has not answered for", silent, _API_SECONDS)),
+            Check("watch", "the jobs were not listed yet, or long ago" if self.watch_age.stale else ""),
+            Check("redis", self.view.connection.problem),
+            Check("lease", "" if self.election.leading or self.election.holder else "nobody leads yet"),
+        )
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        for phase, number in self.cache.phases().items():
+            metrics.JOBS.labels(phase.value).set(number)
+        for (queue, phase), number in self.cache.demand().items():
+            metrics.QUEUE_JOBS.labels(queue, phase.value).set(number)
+        metrics.DIRTY.set(self.cache.queued)
+        metrics.LEADER.set(self.election.leading)
+        metrics.WATCH_AGE.set(self.watch_age.answered_seconds() or 0.0)
+        self.writes.measure()
+
+
+def _instance() -> str:
+    """This replica's identity in the Lease: the pod's name, and what a restarted process does not share."""
+    return f"{socket.gethostname()}_{uuid.uuid4()}"
+
+
+def _timing() -> Timing:
+    settings = config.settings
+    return Timing(
+        lost_after_seconds=settings.LOST_AFTER_SECONDS,
+        epoch_grace_seconds=settings.EPOCH_GRACE_SECONDS,
+        resend_seconds=settings.RESEND_SECONDS,
+        backoff_seconds=settings.BACKOFF_SECONDS,
+        backoff_max_seconds=settings.BACKOFF_MAX_SECONDS,
+        cancel_ttl_seconds=config.CANCEL_TTL_SECONDS,
+        progress_seconds=settings.PROGRESS_SECONDS,
+    )
+
+
+# --- Tasks ------------------------------------------------------------------------------------------------------------
+
+
+class Supervisor:
+    """Supervises the long-running tasks. If one ends, `stopping` is set: the process ends, to be restarted."""
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self.stopping = stopping
+        self.crashed: dict[str, BaseException | None] = {}  # by the task's name; None: it returned
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` for as long as the process lives."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+
+    async def stop(self, *names: str) -> None:
+        """Cancel the tasks of these names, or all, and wait until they have ended."""
+        ending = [task for task in self._tasks if not names or task.get_name() in names]
+        for task in ending:
+            task.remove_done_callback(self._ended)
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        self._tasks = [task for task in self._tasks if task not in ending]
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        name = task.get_name()
+        self.crashed[name] = error
+        _log.critical("The task %r ended; the operator stops, to be restarted", name, exc_info=error)
+        self.stopping.set()
+
+
+class LoopLag:
+    """How late the event loop is: seconds by which a short sleep took too long."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            started = time.monotonic()
+            await asyncio.sleep(_LAG_PERIOD_SECONDS)
+            self.seconds = max(0.0, time.monotonic() - started - _LAG_PERIOD_SECONDS)
+            metrics.LOOP_LAG.set(self.seconds)

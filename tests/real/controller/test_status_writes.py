@@ -1,4 +1,4 @@
-"""The status writer and the Events against a real API server: preconditions, rules, and what stays stored."""
+"""Status writes and Events on a real API server: preconditions, rules, and what is stored in the end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from reconstruction_operator.api.status import Failure, Phase, Progress, Status
 from reconstruction_operator.controller.kube import client as kubernetes_client
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.controller.kube.event_recorder import EventPoster
+from reconstruction_operator.controller.kube.event_recorder import EventRecorder
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
-from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.kube.write_queue import WriteQueue
+from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.sweeper import list_keys
 from reconstruction_operator.planning.types import Event, Job
 
@@ -41,42 +43,54 @@ RUNNING = Status(
 
 @pytest.fixture
 def kubeconfig(jobs: Jobs, cluster: Cluster) -> Path:
-    """Of the operator's own account: what the shipped role lacks fails here."""
+    """That of the operator's own account, so that a permission that the shipped role lacks fails here."""
     return cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
 
 
 @pytest.fixture
 async def api(kubeconfig: Path) -> AsyncIterator[Api]:
-    async def connect() -> kubernetes_client.Connection:
-        return await kubernetes_client.connection({**os.environ, "KUBECONFIG": str(kubeconfig)})
+    async def connect() -> kubernetes_client.ClusterAccess:
+        return await kubernetes_client.find_cluster({**os.environ, "KUBECONFIG": str(kubeconfig)})
 
     client = Api(await connect(), connect)
     yield client
     await client.close()
 
 
+class Events:
+    """Notes which jobs' statuses were stored."""
+
+    def __init__(self) -> None:
+        self.stored: list[str] = []
+
+    def record(self, key: JobKey, _events: tuple[Event, ...]) -> None:
+        self.stored.append(key.name)
+
+
 class Desk:
-    """A running writer, the store that it feeds, and what it said."""
+    """A running writer, and the cache that it feeds."""
 
     def __init__(self, api: Api, jobs: Jobs) -> None:
         self.api = api
         self.jobs = jobs
-        self.store = Store()
-        self.again: list[str] = []
-        self.stored: list[str] = []
-        self.writer = StatusWriter(
-            api,
-            self.store,
-            writes_per_second=1_000.0,
-            allowed=lambda: True,
-            stored=lambda job, _status, _events: self.stored.append(job.key.name),
-            again=lambda key, _seconds: self.again.append(key.name),
-        )
+        self.cache = Cache(monotonic=lambda: 0.0)
+        self.writes = WriteQueue(per_second=1_000.0)
+        leading: Any = SimpleNamespace(leading=True)
+        self.events: Any = Events()
+        self.writer = StatusWriter(api, self.cache, leading, self.writes, self.events)
+
+    @property
+    def stored(self) -> list[str]:
+        stored: list[str] = self.events.stored
+        return stored
+
+    def requeued(self) -> list[str]:
+        return [key.name for key in self.cache.timers.due(1_000.0)]
 
     def load(self, name: str) -> Job:
-        key = self.store.put(self.jobs.get(name))
+        key = self.cache.put(self.jobs.get(name))
         assert key is not None
-        job = self.store.get(key)
+        job = self.cache.get(key)
         assert job is not None
         return job
 
@@ -98,21 +112,21 @@ async def desk(api: Api, jobs: Jobs) -> AsyncIterator[Desk]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_status_is_stored_and_the_answer_feeds_the_store(desk: Desk) -> None:
+async def test_a_status_is_stored_and_the_answer_is_cached(desk: Desk) -> None:
     job = desk.load(desk.jobs.create("a"))
 
     await desk.write(job, RUNNING)
 
     assert desk.status("a")["phase"] == "Running"
-    stored = desk.store.get(job.key)
+    stored = desk.cache.get(job.key)
     assert stored is not None
     assert stored.status == RUNNING
     assert desk.stored == ["a"]
 
 
-async def test_fields_that_went_are_gone_on_the_server(desk: Desk) -> None:
+async def test_fields_without_a_value_are_removed_on_the_server(desk: Desk) -> None:
     await desk.write(desk.load(desk.jobs.create("a")), replace(RUNNING, failure=Failure("WORKER_LOST", "gone")))
-    job = desk.store.by_id(desk.jobs.get("a")["metadata"]["uid"])
+    job = desk.cache.by_id(desk.jobs.get("a")["metadata"]["uid"])
     assert job is not None
 
     await desk.write(job, replace(RUNNING, phase=Phase.QUEUED, attempt=2, worker=None, progress=None, start_time=None))
@@ -129,11 +143,11 @@ async def test_a_new_object_of_the_same_name_is_never_written(desk: Desk) -> Non
     await desk.write(old, RUNNING)
 
     assert "phase" not in desk.status("a")
-    assert (desk.stored, desk.again) == ([], ["a"])
+    assert (desk.stored, desk.requeued()) == ([], ["a"])
 
 
-async def test_nothing_is_written_over_what_was_not_seen(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    """As by a leader that stood still while another one went on."""
+async def test_a_newer_status_is_never_overwritten(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """As by a leader that was paused while another one went on."""
     old = desk.load(desk.jobs.create("a"))
     successor = Desk(desk.api, desk.jobs)
     task = asyncio.create_task(successor.writer.run())
@@ -144,34 +158,34 @@ async def test_nothing_is_written_over_what_was_not_seen(desk: Desk, caplog: pyt
     await desk.write(old, RUNNING)
 
     assert desk.status("a")["progress"]["percent"] == 83
-    assert (desk.stored, desk.again) == ([], ["a"])
-    assert "refused" not in caplog.text, "it is a conflict as any other, and no rule was broken"
+    assert (desk.stored, desk.requeued()) == ([], ["a"])
+    assert "refused" not in caplog.text, "it is a conflict, and no rule was broken"
 
 
-async def test_a_job_that_is_gone_is_no_trouble(desk: Desk) -> None:
+async def test_a_write_to_a_deleted_job_is_no_error(desk: Desk) -> None:
     old = desk.load(desk.jobs.create("a"))
     desk.jobs.delete("a")
     desk.jobs.wait_gone("a")
 
     await desk.write(old, RUNNING)
 
-    assert (desk.stored, desk.again) == ([], ["a"])
+    assert (desk.stored, desk.requeued()) == ([], ["a"])
 
 
-async def test_the_rule_that_an_end_is_final_is_the_servers_and_a_refusal_is_looked_at_later(desk: Desk) -> None:
+async def test_the_server_refuses_to_change_an_end_and_the_job_is_requeued(desk: Desk) -> None:
     job = desk.load(desk.jobs.create("a"))
     await desk.write(job, replace(RUNNING, phase=Phase.SUCCEEDED))
-    stale = Store()  # as a deposed leader would have it
-    desk.store = desk.writer._store = stale
+    stale = Cache(monotonic=lambda: 0.0)  # as a deposed leader would have it
+    desk.cache = desk.writer._cache = stale
     stale.put({"metadata": {**desk.jobs.get("a")["metadata"], "resourceVersion": "1"}, "spec": {}, "status": {}})
 
     await desk.write(job, RUNNING)
 
     assert desk.status("a")["phase"] == "Succeeded"
-    assert desk.again == ["a"]
+    assert desk.requeued() == ["a"]
 
 
-async def test_our_fields_are_managed_under_our_name(desk: Desk) -> None:
+async def test_the_status_is_managed_by_the_operators_name(desk: Desk) -> None:
     await desk.write(desk.load(desk.jobs.create("a")), RUNNING)
 
     owners = {entry["manager"] for entry in desk.jobs.get("a")["metadata"]["managedFields"] if "subresource" in entry}
@@ -180,12 +194,12 @@ async def test_our_fields_are_managed_under_our_name(desk: Desk) -> None:
 
 async def test_a_repeated_event_is_counted_on_the_first(desk: Desk, api: Api) -> None:
     job = desk.load(desk.jobs.create("a"))
-    poster = EventPoster(api, desk.writer, instance="test")
+    recorder = EventRecorder(api, desk.writes, instance="test")
     event = Event("Warning", "NoWorker", "No live worker listens to queue celery")
 
     for _ in range(3):
-        poster.tell(job.key, (event,))
-    await poster.flush(30.0)
+        recorder.record(job.key, (event,))
+    await recorder.flush(30.0)
 
     found = desk.jobs.system.cluster.api.get(f"/apis/events.k8s.io/v1/namespaces/{desk.jobs.namespace}/events")["items"]
     assert [(one["reason"], one["regarding"]["name"], one["series"]["count"]) for one in found] == [
@@ -206,12 +220,12 @@ async def test_a_list_is_paged_and_complete(desk: Desk, api: Api, monkeypatch: p
     assert await list_keys(api, ["no-such-namespace"]) == set()
 
 
-async def test_a_request_that_is_refused_says_what_the_server_said(api: Api, desk: Desk) -> None:
+async def test_a_refused_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:
     with pytest.raises(ApiError) as refused:
-        await api.get(objects.path(JobKey(desk.jobs.namespace, "nobody", "uid")))
+        await api.get(objects.path(JobKey(desk.jobs.namespace, "unknown", "uid")))
 
     assert (refused.value.status, refused.value.reason) == (404, "NotFound")
-    assert "nobody" in refused.value.message
+    assert "unknown" in refused.value.message
 
 
 async def test_the_operators_account_may_not_read_secrets(api: Api) -> None:
@@ -222,11 +236,11 @@ async def test_the_operators_account_may_not_read_secrets(api: Api) -> None:
 
 
 async def test_refused_credentials_are_read_again(kubeconfig: Path) -> None:
-    good = await kubernetes_client.connection({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
-    stale = await kubernetes_client.connection({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
+    good = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
+    stale = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
     stale.configuration.api_key["BearerToken"] = "Bearer expired"
 
-    async def reconnect() -> kubernetes_client.Connection:
+    async def reconnect() -> kubernetes_client.ClusterAccess:
         return good
 
     client = Api(stale, reconnect)

@@ -19,10 +19,11 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import End, ObservedJob
+from reconstruction_operator.controller.kube import installation as controller
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
-from reconstruction_operator.controller.redis_view.observer import Seen, Subject
+from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.jobfiles import deletion, inventory, notes, publishing
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.plan import plan
@@ -244,34 +245,32 @@ class Installation:
         """One with the real sweeper, and the real memory of what was deleted."""
         operator = Operator()
 
-        async def observe(subjects: Sequence[Subject]) -> Seen:
+        async def observe(subjects: Sequence[Subject]) -> ObservedBatch:
             looks = [self._look(one.task) for one in subjects]
             seen = [operator.looked.get(one.task, new) for one, (new, _) in zip(subjects, looks, strict=True)]
             operator.looked |= {one.task: new for one, (new, _) in zip(subjects, looks, strict=True)}
-            return Seen(looks[-1][1], tuple(seen))
+            return ObservedBatch(looks[-1][1], tuple(seen))
 
-        async def act(orders: Sequence[actor.Order], _fence: int) -> actor.Results:
-            for one in orders:
+        async def act(batch: Sequence[actor.JobActions], _fence: int) -> actor.ActResults:
+            for one in batch:
                 for action in one.actions:
                     self._carry_out(operator, one.key, action)
-            return actor.Results()
+            return actor.ActResults()
 
         operator.orphans = Orphans(
             cast("Any", _With(observe=observe)),
             cast("Any", _With(act=act)),
+            controller.Installation(INSTALL),
             timing=TIMING,
-            ours=lambda record: record.install_id == INSTALL,
         )
         operator.sweeper = Sweeper(
             cast("Any", Listing(self.objects)),
-            cast("Any", self.client),
+            cast("Any", _With(state=self.client, keys=self.keys)),
             cast("Any", Watched(self.objects)),
             operator.orphans,
-            keys=self.keys,
-            install_id=INSTALL,
-            namespaces=(),
+            election=cast("Any", operator),  # the sweeper asks for its fence
+            installation=controller.Installation(INSTALL),
             periods=Periods(0.0, 0.0),
-            fence=lambda: operator.fence,
             monotonic=lambda: operator.monotonic,
         )
         return operator
@@ -477,9 +476,9 @@ class Installation:
 
 
 class _With:
-    """A part of the operator that can do these things."""
+    """A part of the operator that has these things and can do them."""
 
-    def __init__(self, **doings: Callable[..., Any]) -> None:
+    def __init__(self, **doings: Any) -> None:
         self.__dict__.update(doings)
 
 

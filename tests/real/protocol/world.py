@@ -92,10 +92,10 @@ class Watched:
     def get(self, key: JobKey) -> Job | None:
         return next((job for job in self if job.key == key), None)
 
-    def mark(self, key: JobKey) -> None:
+    def enqueue(self, key: JobKey) -> None:
         pass
 
-    def mark_unfinished(self) -> int:
+    def enqueue_unfinished(self) -> int:
         return 0
 
 

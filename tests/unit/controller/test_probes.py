@@ -1,4 +1,4 @@
-"""The probe server: what is wrong is in the answer."""
+"""Probes: the answers name each problem."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from typing import Any
 
 import aiohttp
 import pytest
-from reconstruction_operator.controller.probes import Check, ProbeServer, application
+from reconstruction_operator.controller.probes import Check, ProbeServer, Starting
 
 
-class Fixture:
+class Program:
+    """A program with these checks."""
+
     def __init__(self) -> None:
-        self.health: Sequence[Check] = (Check("loop"),)
-        self.readiness: Sequence[Check] = (Check("redis"),)
+        self.health_checks: Sequence[Check] = (Check("loop"),)
+        self.readiness_checks: Sequence[Check] = (Check("redis"),)
         self.measured = 0
         self.address = ""
+
+    def health(self) -> Sequence[Check]:
+        return self.health_checks
+
+    def readiness(self) -> Sequence[Check]:
+        return self.readiness_checks
 
     def measure(self) -> None:
         self.measured += 1
@@ -26,46 +34,49 @@ class Fixture:
 
 
 @pytest.fixture
-async def probes() -> AsyncIterator[Fixture]:
-    fixture = Fixture()
-    app = application(health=lambda: fixture.health, readiness=lambda: fixture.readiness, measure=fixture.measure)
-    server = ProbeServer(app, host="127.0.0.1", port=0)
-    fixture.address = f"http://127.0.0.1:{await server.start()}"
-    yield fixture
+async def program() -> AsyncIterator[Program]:
+    program = Program()
+    server = ProbeServer(program, host="127.0.0.1", port=0)
+    program.address = f"http://127.0.0.1:{await server.start()}"
+    yield program
     await server.close()
 
 
-async def test_all_is_well(probes: Fixture) -> None:
-    assert await probes.get("/healthz") == (200, {"ok": True, "checks": {"loop": "ok"}})
-    assert await probes.get("/readyz") == (200, {"ok": True, "checks": {"redis": "ok"}})
+async def test_without_a_problem_both_probes_succeed(program: Program) -> None:
+    assert await program.get("/healthz") == (200, {"ok": True, "checks": {"loop": "ok"}})
+    assert await program.get("/readyz") == (200, {"ok": True, "checks": {"redis": "ok"}})
 
 
-async def test_what_is_wrong_is_said(probes: Fixture) -> None:
-    probes.health = (Check("loop", "no round of the loop for 61.0 s"), Check("watch"))
+async def test_a_problem_is_named_in_the_answer(program: Program) -> None:
+    program.health_checks = (Check("loop", "no round of the loop for 61.0 s"), Check("watch"))
 
-    assert await probes.get("/healthz") == (
+    assert await program.get("/healthz") == (
         503,
         {"ok": False, "checks": {"loop": "no round of the loop for 61.0 s", "watch": "ok"}},
     )
 
 
-async def test_not_ready_is_still_alive(probes: Fixture) -> None:
-    probes.readiness = (Check("redis", "Connection refused"),)
+async def test_a_program_that_is_not_ready_is_still_alive(program: Program) -> None:
+    program.readiness_checks = (Check("redis", "Connection refused"),)
 
-    assert (await probes.get("/readyz"))[0] == 503
-    assert (await probes.get("/healthz"))[0] == 200
+    assert (await program.get("/readyz"))[0] == 503
+    assert (await program.get("/healthz"))[0] == 200
 
 
-async def test_metrics_are_brought_up_to_date_before_they_are_read(probes: Fixture) -> None:
-    status, text = await probes.get("/metrics")
+async def test_gauges_are_brought_up_to_date_before_they_are_read(program: Program) -> None:
+    status, text = await program.get("/metrics")
 
-    assert (status, probes.measured) == (200, 1)
+    assert (status, program.measured) == (200, 1)
     assert "# TYPE reconstruction_jobs gauge" in text
 
 
-async def test_a_taken_port_is_an_error_and_closing_twice_is_none(probes: Fixture) -> None:
-    port = int(probes.address.rsplit(":", 1)[1])
-    other = ProbeServer(application(health=tuple, readiness=tuple, measure=lambda: None), host="127.0.0.1", port=port)
+def test_a_starting_program_is_alive_and_not_ready() -> None:
+    assert not any(check.problem for check in Starting().health())
+    assert all(check.problem for check in Starting().readiness())
+
+
+async def test_a_taken_port_is_an_error_and_closing_twice_is_none(program: Program) -> None:
+    other = ProbeServer(Starting(), host="127.0.0.1", port=int(program.address.rsplit(":", 1)[1]))
 
     with pytest.raises(OSError, match="address already in use"):
         await other.start()

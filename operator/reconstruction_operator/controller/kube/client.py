@@ -1,4 +1,4 @@
-"""The API server: who we are to it, and one small client for the few calls that we make.
+"""API client: finds the API server and the credentials, and makes the few calls that the operator needs.
 
 The `kubernetes` library finds the server and the credentials (a kubeconfig with all its plugins, or the pod's service
 account). The calls themselves go over aiohttp with plain JSON, a third of the library's cost for each status write.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 import yaml
@@ -26,16 +28,13 @@ _log = logging.getLogger(__name__)
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
-_USER_AGENT: Final = "reconstruction-operator"  # also who manages the fields that we write
+_USER_AGENT: Final = "reconstruction-operator"  # also the manager of the fields that we write
 _TIMEOUT_SECONDS: Final = 10.0
-_REFRESH_SECONDS: Final = 10.0  # between two reads of refused credentials: a plugin may be slow, or ask a person
-_UNAUTHORIZED: Final = 401
-_TOO_MANY: Final = 429
-_SERVER_ERROR: Final = 500
+_REFRESH_SECONDS: Final = 10.0  # between two reads of refused credentials: a plugin may be slow, or prompt the user
 
 
 class NoClusterError(Exception):
-    """Neither a kubeconfig nor a pod's service account says where the API server is."""
+    """Neither a kubeconfig nor a pod's service account names an API server."""
 
 
 class ApiError(Exception):
@@ -50,13 +49,22 @@ class ApiError(Exception):
 
     @property
     def transient(self) -> bool:
-        """Whether the same request may be answered otherwise in a moment."""
-        return self.status in (0, _UNAUTHORIZED, _TOO_MANY) or self.status >= _SERVER_ERROR
+        """Whether the same request may succeed in a moment."""
+        passing = (0, HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
+        return self.status in passing or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class SupportsRequest(Protocol):
+    """The part of `Api` that the writers use."""
+
+    async def request(  # noqa: D102  # as Api.request
+        self, method: str, path: str, *, body: Any, content_type: str, timeout_seconds: float
+    ) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Where the API server is, and what makes it trust us."""
+class ClusterAccess:
+    """The address of the API server, and the credentials for it."""
 
     server: str
     ssl_context: ssl.SSLContext
@@ -73,7 +81,7 @@ class Connection:
         return {}
 
 
-async def connection(environ: Mapping[str, str] = os.environ) -> Connection:
+async def find_cluster(environ: Mapping[str, str] = os.environ) -> ClusterAccess:
     """The API server of KUBECONFIG, of ~/.kube/config, or of the pod, in this order.
 
     Raises:
@@ -95,31 +103,33 @@ async def connection(environ: Mapping[str, str] = os.environ) -> Connection:
             f"no API server: {error}. Set KUBECONFIG, or run in a pod with a service account."
         ) from error
     client = ApiClient(configuration)
-    return Connection(str(configuration.host).rstrip("/"), client.rest_client.ssl_context, configuration)
+    return ClusterAccess(str(configuration.host).rstrip("/"), client.rest_client.ssl_context, configuration)
 
 
 class Api:
-    """JSON in, JSON out. `last_answer` is the monotonic time of the newest answer, whatever it was.
-
-    `reconnect` finds the server and fresh credentials when the old ones are refused: tokens of plugins run out.
-    """
+    """JSON in, JSON out. `find` gets fresh credentials when the old ones are refused: tokens of plugins expire."""
 
     def __init__(
         self,
-        where: Connection,
-        reconnect: Callable[[], Awaitable[Connection]],
+        access: ClusterAccess,
+        find: Callable[[], Awaitable[ClusterAccess]] = find_cluster,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._where = where
-        self._reconnect = reconnect
+        self._access = access
+        self._find = find
         self._refused_at = -_REFRESH_SECONDS
         self._monotonic = monotonic
         self._session: aiohttp.ClientSession | None = None
-        self.last_answer: float | None = None
+        self._answered_at: float | None = None  # monotonic, whatever the answer was
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the API server last answered; infinite if it never did."""
+        return math.inf if self._answered_at is None else self._monotonic() - self._answered_at
 
     async def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         if self._session is not None:
             await self._session.close()
 
@@ -146,33 +156,33 @@ class Api:
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._where.ssl_context, limit=32),
+                connector=aiohttp.TCPConnector(ssl=self._access.ssl_context, limit=32),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=5.0),
             )
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
             async with asyncio.timeout(timeout_seconds):
-                headers = {**await self._where.headers(), "Accept": accept, "User-Agent": _USER_AGENT}
+                headers = {**await self._access.headers(), "Accept": accept, "User-Agent": _USER_AGENT}
                 if data is not None:
                     headers["Content-Type"] = content_type
-                url = self._where.server + path
+                url = self._access.server + path
                 async with self._session.request(method, url, data=data, params=params, headers=headers) as answer:
                     text = await answer.read()
                     status, retry_after = answer.status, answer.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError, OSError, kubernetes_config.ConfigException) as error:
             raise ApiError(0, type(error).__name__, str(error) or f"{method} {path}") from error
-        self.last_answer = self._monotonic()
-        if status == _UNAUTHORIZED:
+        self._answered_at = self._monotonic()
+        if status == HTTPStatus.UNAUTHORIZED:
             await self._refresh()
         return _parsed(status, text, retry_after)
 
     async def _refresh(self) -> None:
-        """Read the credentials again; the request is the caller's to repeat."""
+        """Read the credentials again; the caller repeats the request."""
         if self._monotonic() - self._refused_at < _REFRESH_SECONDS:
             return
         self._refused_at = self._monotonic()
         try:
-            self._where = await self._reconnect()
+            self._access = await self._find()
         except NoClusterError as error:
             _log.warning("The API server refused our credentials, and there are no others: %s", error)
             return
@@ -186,7 +196,7 @@ def _parsed(status: int, text: bytes, retry_after: str | None) -> dict[str, Any]
         parsed = json.loads(text or b"{}")
     except ValueError:
         parsed = None
-    if status >= 400:  # noqa: PLR2004  # HTTP: from here on it is a refusal
+    if status >= HTTPStatus.BAD_REQUEST:
         details = parsed if isinstance(parsed, dict) else {}
         message = str(details.get("message") or text[:200].decode("utf-8", "replace"))
         raise ApiError(status, str(details.get("reason", "")), message, _seconds(retry_after))
@@ -199,4 +209,4 @@ def _seconds(retry_after: str | None) -> float | None:
     try:
         return max(0.0, float(retry_after)) if retry_after else None
     except ValueError:
-        return None  # a date: nobody sends one here; the caller has a delay of its own
+        return None  # a date, which API servers do not send; the caller has its own delay

@@ -1,4 +1,4 @@
-"""Kubernetes Events: told last, told once, and given up rather than allowed to pile up."""
+"""Event recorder: posts Kubernetes Events after the statuses, within the same rate limit, and drops the oldest of too many."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import GROUP, KIND, MANAGER, VERSION, JobKey
-from reconstruction_operator.controller.kube.client import MERGE_PATCH, ApiError
-from reconstruction_operator.controller.kube.status_writer import StatusWriter, Transport
+from reconstruction_operator.controller.kube.client import MERGE_PATCH, ApiError, SupportsRequest
+from reconstruction_operator.controller.kube.objects import micro_time
+from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
 _WAITING_AT_MOST: Final = 2_000
-_REMEMBERED: Final = 4_000  # Events that a repetition is counted on
+_SERIES_AT_MOST: Final = 4_000
 _SERIES_SECONDS: Final = 600.0  # a repetition within this time is counted on the first Event
 _NOTE_LIMIT: Final = 1_024  # characters; the API's own limit
+_INSTANCE_LIMIT: Final = 128  # the same
 _PAUSE_SECONDS: Final = 0.05  # while ends and phases wait: they go first
 _YIELD_SECONDS: Final = 0.2  # after each Event while progress waits
 _RETRY_SECONDS: Final = 1.0
-_GONE: Final = 404
+_TIMEOUT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PendingEvent:
     """One Event about one job."""
 
     key: JobKey
@@ -45,115 +48,110 @@ class _Series:
     until: float  # monotonic
 
 
-def event_body(told: Told, name: str, instance: str) -> dict[str, Any]:
-    """An events.k8s.io/v1 Event; `instance` is which replica reports."""
+def event_body(pending: PendingEvent, name: str, instance: str) -> dict[str, Any]:
+    """An events.k8s.io/v1 Event; `instance` is the identity of the replica that reports it."""
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": told.key.namespace},
-        "eventTime": _micro(told.at),
+        "metadata": {"name": name, "namespace": pending.key.namespace},
+        "eventTime": micro_time(pending.at),
         "reportingController": MANAGER,
-        "reportingInstance": instance[:128],
-        "action": told.event.reason,
-        "reason": told.event.reason,
-        "type": told.event.type,
-        "note": told.event.message[:_NOTE_LIMIT],
+        "reportingInstance": instance[:_INSTANCE_LIMIT],
+        "action": pending.event.reason,
+        "reason": pending.event.reason,
+        "type": pending.event.type,
+        "note": pending.event.message[:_NOTE_LIMIT],
         "regarding": {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": KIND,
-            "namespace": told.key.namespace,
-            "name": told.key.name,
-            "uid": told.key.uid,
+            "namespace": pending.key.namespace,
+            "name": pending.key.name,
+            "uid": pending.key.uid,
         },
     }
 
 
-class EventPoster:
-    """Posts what it is told. Shares the writer's token bucket, and lets statuses go first."""
+class EventRecorder:
+    """Posts what is recorded, when the status writes in `writes` leave room for it."""
 
     def __init__(
         self,
-        api: Transport,
-        writer: StatusWriter,
+        api: SupportsRequest,
+        writes: WriteQueue,
         *,
         instance: str,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._api = api
-        self._writer = writer
+        self._writes = writes
         self._instance = instance
         self._monotonic = monotonic
         self._now = now
-        self._waiting: deque[Told] = deque()
+        self._waiting: deque[PendingEvent] = deque()
         self._series: OrderedDict[tuple[JobKey, Event], _Series] = OrderedDict()
         self._wake = asyncio.Event()
 
-    def tell(self, key: JobKey, events: tuple[Event, ...]) -> None:
-        """Post these; the oldest that waits is given up if there are too many."""
+    def record(self, key: JobKey, events: tuple[Event, ...]) -> None:
+        """Post these later. If too many wait, the oldest is dropped."""
         for event in events:
             if len(self._waiting) >= _WAITING_AT_MOST:
                 self._waiting.popleft()
                 metrics.EVENTS_DROPPED.labels("full").inc()
-            self._waiting.append(Told(key, event, self._now()))
+            self._waiting.append(PendingEvent(key, event, self._now()))
         self._wake.set()
 
     async def run(self) -> None:
         """Post until cancelled."""
         while True:
-            while not self._waiting:  # again: who tells of no Events wakes us as well
+            while not self._waiting:  # a loop: a status without Events wakes this task, too
                 self._wake.clear()
                 await self._wake.wait()
-            if self._writer.urgent or not self._writer.bucket.take(self._monotonic()):
+            if self._writes.urgent or not self._writes.bucket.take(self._monotonic()):
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             await self._post(self._waiting.popleft())
-            if not self._writer.idle:  # progress goes first as well, and yet must not keep every Event from being told
+            if not self._writes.idle:  # progress goes first, but must not starve the Events
                 await asyncio.sleep(_YIELD_SECONDS)
 
     async def flush(self, timeout_seconds: float) -> None:
-        """Post what waits (instead of `run`), for so long at most: the end of the process loses the rest."""
+        """Post what waits, at the end of the process, when `run` has ended. What is left after the timeout is dropped."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 while self._waiting:
                     await self._post(self._waiting.popleft())
         except TimeoutError:
-            _log.info("%d Events were given up at the end", len(self._waiting))
+            _log.info("%d Events were dropped at the end", len(self._waiting))
 
-    async def _post(self, told: Told) -> None:
-        same = (told.key, told.event)
+    async def _post(self, pending: PendingEvent) -> None:
+        same = (pending.key, pending.event)
         series = self._series.get(same)
         try:
             if series is not None and series.until > self._monotonic():
                 series.count += 1
                 self._series.move_to_end(same)
-                await self._count(series, told)
+                await self._count(series, pending)
             else:
-                name = f"{told.key.name[:200]}.{int(told.at.timestamp() * 1e6):x}{abs(hash(same)) % 0xFFFF:04x}"
-                base = f"/apis/events.k8s.io/v1/namespaces/{told.key.namespace}/events"
-                await self._request("POST", base, event_body(told, name, self._instance), "application/json")
+                name = f"{pending.key.name[:200]}.{int(pending.at.timestamp() * 1e6):x}{abs(hash(same)) % 0xFFFF:04x}"
+                base = f"/apis/events.k8s.io/v1/namespaces/{pending.key.namespace}/events"
+                await self._request("POST", base, event_body(pending, name, self._instance), "application/json")
                 self._series[same] = _Series(f"{base}/{name}", 1, self._monotonic() + _SERIES_SECONDS)
-                while len(self._series) > _REMEMBERED:
+                while len(self._series) > _SERIES_AT_MOST:
                     self._series.popitem(last=False)
         except ApiError as error:
             metrics.API_WRITES.labels("event", "retried" if error.transient else "refused").inc()
             if error.transient:
-                self._waiting.appendleft(told)
+                self._waiting.appendleft(pending)
                 await asyncio.sleep(max(_RETRY_SECONDS, error.retry_after_seconds or 0.0))
-            else:  # the namespace is going away, or the role lacks Events: not worth more than a line
+            else:  # the namespace is being deleted, or the role lacks Events: worth one line of log
                 metrics.EVENTS_DROPPED.labels("refused").inc()
-                log = _log.debug if error.status == _GONE else _log.info
-                log("An Event about %s/%s was refused: %s", told.key.namespace, told.key.name, error)
+                log = _log.debug if error.status == HTTPStatus.NOT_FOUND else _log.info
+                log("An Event about %s/%s was refused: %s", pending.key.namespace, pending.key.name, error)
 
-    async def _count(self, series: _Series, told: Told) -> None:
-        body = {"series": {"count": series.count, "lastObservedTime": _micro(told.at)}}
+    async def _count(self, series: _Series, pending: PendingEvent) -> None:
+        body = {"series": {"count": series.count, "lastObservedTime": micro_time(pending.at)}}
         await self._request("PATCH", series.path, body, MERGE_PATCH)
 
     async def _request(self, method: str, path: str, body: dict[str, Any], content_type: str) -> None:
-        await self._api.request(method, path, body=body, content_type=content_type, timeout_seconds=5.0)
+        await self._api.request(method, path, body=body, content_type=content_type, timeout_seconds=_TIMEOUT_SECONDS)
         metrics.API_WRITES.labels("event", "ok").inc()
-
-
-def _micro(at: datetime) -> str:
-    """metav1.MicroTime."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,13 +1,17 @@
-"""What must be there before the operator can work: its resource, and an id that tells its records from others'."""
+"""Installation: what the cluster must have before the operator can work, and which records in Redis belong to it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from reconstruction_operator.api.identity import GROUP, PLURAL
+from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
 
@@ -15,13 +19,23 @@ _log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS: Final = 30.0  # an installer applies the CRD and the Deployment at once
 _PAUSE_SECONDS: Final = 1.0
-_FORBIDDEN: Final = 403
 _USUAL_LEASE: Final = ("reconstruction-system", "reconstruction-operator")
-_NOT_FOUND: Final = 404
 
 
 class NotInstalledError(Exception):
-    """Something that the operator needs is missing in the cluster; the message says what, and how to get it."""
+    """Something that the operator needs is missing in the cluster; the message names it, and says how to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One installation of the operator: its id in the records, and the namespaces that it watches (empty: all)."""
+
+    id: str
+    namespaces: Sequence[str] = ()
+
+    def owns(self, record: Record) -> bool:
+        """Whether the record is of a job that this installation manages."""
+        return record.install_id == self.id and (not self.namespaces or record.namespace in self.namespaces)
 
 
 async def wait_for_resource(api: Api, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
@@ -32,15 +46,15 @@ async def wait_for_resource(api: Api, *, patience_seconds: float = _PATIENCE_SEC
 
     """
     missing_for = 0.0
-    told = False
+    warned = False
     while True:
         try:
             served = await api.get(objects.GROUP_PATH)
         except ApiError as error:
-            if error.status != _NOT_FOUND:
-                log = _log.debug if told else _log.warning
+            if error.status != HTTPStatus.NOT_FOUND:
+                log = _log.debug if warned else _log.warning
                 log("Waiting for the API server: %s", error)
-                told = True
+                warned = True
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             served = {}
@@ -55,9 +69,9 @@ async def wait_for_resource(api: Api, *, patience_seconds: float = _PATIENCE_SEC
 
 
 def default_install_id(cluster_uid: str, lease: tuple[str, str]) -> str:
-    """The id of the installation with that Lease (namespace, name): fences count one Lease's transitions, not a cluster's.
+    """The id of the installation with that Lease (namespace, name): a fence counts the transitions of one Lease.
 
-    Where the Lease is at its usual place it is the cluster's own uid.
+    With the Lease at its usual place it is the cluster's own uid.
     """
     if lease == _USUAL_LEASE:
         return cluster_uid
@@ -70,7 +84,7 @@ async def install_id(
     """The id of this installation: as configured, or made from the uid of the namespace kube-system and our Lease.
 
     Raises:
-        NotInstalledError: the role does not allow reading it.
+        NotInstalledError: the role does not allow reading that namespace.
 
     """
     if configured:
@@ -81,12 +95,13 @@ async def install_id(
             namespace = await api.get("/api/v1/namespaces/kube-system")
         except ApiError as error:
             # An API server that has just started refuses everything for a moment.
-            if error.status == _FORBIDDEN and refused_for >= patience_seconds:
+            forbidden = error.status == HTTPStatus.FORBIDDEN
+            if forbidden and refused_for >= patience_seconds:
                 raise NotInstalledError(
                     "the operator may not read the namespace kube-system, whose uid tells this cluster's jobs from "
                     "another's: allow it (manifests/install), or set INSTALL_ID to a text of your own"
                 ) from error
-            refused_for += _PAUSE_SECONDS if error.status == _FORBIDDEN else 0.0
+            refused_for += _PAUSE_SECONDS if forbidden else 0.0
             _log.warning("Waiting for the namespace kube-system: %s", error)
             await asyncio.sleep(_PAUSE_SECONDS)
         else:

@@ -1,4 +1,4 @@
-"""ReconstructionJobs as the API server gives them: paths, and bodies as `planning`'s Job."""
+"""ReconstructionJobs in the API server: their paths, and their bodies as `planning`'s Job."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 def collection_path(namespace: str | None) -> str:
-    """Of all jobs of a namespace, or of all namespaces."""
+    """The path of all jobs of a namespace, or of all namespaces."""
     return f"{GROUP_PATH}/{PLURAL}" if namespace is None else f"{GROUP_PATH}/namespaces/{namespace}/{PLURAL}"
 
 
 def path(key: JobKey) -> str:
-    """Of one job."""
+    """The path of one job."""
     return f"{collection_path(key.namespace)}/{key.name}"
 
 
 def key_of(body: Mapping[str, Any]) -> JobKey | None:
-    """Whose body it is; None if it lacks what every stored object has."""
+    """The key of a body; None if it lacks what every stored object has."""
     metadata = body.get("metadata")
     if not isinstance(metadata, Mapping):
         return None
@@ -44,7 +44,7 @@ def version_of(body: Mapping[str, Any]) -> int:
 
 
 def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
-    """The job of a body. What cannot be read gets its default, so that no object stops the loop."""
+    """The job of a body. A field that cannot be read gets its default, so that no object stops the loop."""
     metadata = body.get("metadata", {})
     return Job(
         key=key,
@@ -54,6 +54,11 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
         status=codec.decode(Status, body.get("status")),
         deleting=bool(metadata.get("deletionTimestamp")),
     )
+
+
+def micro_time(at: datetime) -> str:
+    """A metav1.MicroTime."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _time(text: object) -> datetime:

@@ -1,8 +1,14 @@
-"""The one writer of statuses: only the newest of each job, the important first, and no faster than the API server likes.
+"""Status writer: the only writer of statuses. It writes the newest of each job, within a rate limit.
 
-Finished states go first, then changes of phase, then progress, evenly over the jobs; Events come last (`events`). A
-write that the server could not take is tried again, so nothing is lost; one that it refused is dropped, and the job is
-looked at again with what the server has now.
+Finished states go first, then changes of phase, then progress, evenly over the jobs; Events come last (`event_recorder`).
+A write that the server could not take is retried. One that the server refused is dropped, and the job is requeued, to be
+decided again from what the server has.
+
+A write is a JSON patch (RFC 6902) that applies to one version of one object. Its first operations test `metadata.uid`,
+so that a new object of the same name is never written by mistake, and `metadata.resourceVersion` (optimistic
+concurrency): a leader that was paused in the middle of a write would otherwise overwrite its successor's progress when it
+resumes. A merge patch that carries the uid would not do: for a status write the server takes the metadata from the stored
+object and does not compare it (seen on 1.36).
 """
 
 from __future__ import annotations
@@ -12,107 +18,103 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from http import HTTPStatus
+from typing import Any, Final
 
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.controller.kube import objects, patches
-from reconstruction_operator.controller.kube.backlog import Backlog, Kind, Pending, kind_of
-from reconstruction_operator.controller.kube.buckets import TokenBucket
-from reconstruction_operator.controller.kube.client import JSON_PATCH, ApiError
-from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller import instruments
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.client import JSON_PATCH, ApiError, SupportsRequest
+from reconstruction_operator.controller.kube.event_recorder import EventRecorder
+from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.kube.write_queue import PendingWrite, Urgency, WriteQueue, urgency_of
+from reconstruction_operator.controller.loop.cache import Cache
+from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Event, Job
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_SENDERS: Final = 8  # writes under way at once: enough to hide the round trip, few enough to stay fair
-_BURST_SECONDS: Final = 0.5  # of the rate
+# The server's message if a patch does not fit the object: another uid, or a newer version. It says no more (seen on 1.36);
+# what its rules and the schema refuse has a message of its own.
+DOES_NOT_FIT: Final = "the server rejected our request due to an error in our request"
+
+_SENDERS: Final = 8  # writes in flight at once: enough to hide the round trip, few enough to stay fair
 _BACKOFF_SECONDS: Final = 0.25  # after a failed write; doubles
-_BACKOFF_MAX_SECONDS: Final = 1.0  # a server that is well again is noticed within this time
+_BACKOFF_MAX_SECONDS: Final = 1.0  # a server that has recovered is noticed within this time
 _WRITE_TIMEOUT_SECONDS: Final = 5.0
-_CONFLICT_PAUSE_SECONDS: Final = 1.0
-_REFUSED_PAUSE_SECONDS: Final = 10.0
+_NOT_LEADING_SECONDS: Final = 0.1
+_CONFLICT_SECONDS: Final = 1.0  # until the job is looked at again
+_REFUSED_SECONDS: Final = 10.0  # the same; long enough that a refusal does not become a loop
 
-_GONE: Final = 404
-_CONFLICT: Final = 409
-_INVALID: Final = 422
+Operation = dict[str, Any]
 
 
-class Transport(Protocol):
-    """What the writer needs of the API client."""
+def status_patch(
+    key: JobKey, version: int, before: dict[str, Any], after: dict[str, Any], *, whole: bool
+) -> list[Operation]:
+    """The body of a PATCH of /status of the object in that version, from one encoded status to another.
 
-    async def request(  # noqa: D102  # as Api.request
-        self, method: str, path: str, *, body: Any, content_type: str, timeout_seconds: float
-    ) -> dict[str, Any]: ...
+    `whole` replaces the status: for changes of phase, after which nothing stale may be left even if our view of what is
+    stored was old. Otherwise only the fields that differ are sent.
+    """
+    changes = [{"op": "add", "path": "/status", "value": after}] if whole else _differences(before, after)
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": key.uid},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": str(version)},
+        *changes,
+    ]
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[Operation]:
+    # "add" sets a member whether it exists or not.
+    removed = [{"op": "remove", "path": f"/status/{name}"} for name in before if name not in after]
+    set_ = [
+        {"op": "add", "path": f"/status/{name}", "value": value}
+        for name, value in after.items()
+        if before.get(name) != value
+    ]
+    return [*removed, *set_]
 
 
 class StatusWriter:
-    """Takes wishes (`offer`) and has them stored by `run`.
-
-    `allowed` says whether we may write at all (the Lease); `stored` is told of each status that was stored, with what
-    was stored before; `again` asks for another look at a job after so many seconds.
-    """
+    """Takes statuses (`offer`); `run` writes them while this replica leads."""
 
     def __init__(
         self,
-        api: Transport,
-        store: Store,
+        api: SupportsRequest,
+        cache: Cache,
+        election: LeaderElection,
+        writes: WriteQueue,
+        events: EventRecorder,
         *,
-        writes_per_second: float,
-        allowed: Callable[[], bool],
-        stored: Callable[[Job, Status, tuple[Event, ...]], None],
-        again: Callable[[JobKey, float], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
-        self._store = store
-        self._allowed = allowed
-        self._stored = stored
-        self._again = again
+        self._cache = cache
+        self._election = election
+        self._writes = writes
+        self._events = events
         self._monotonic = monotonic
-        self._backlog = Backlog()
-        self._busy: set[JobKey] = set()
-        self._failures = 0  # in a row, whichever writes they were: it is the server that is unwell
+        self._failures = 0  # in a row, over all jobs: the server has the problem, not a job
         self._failed_at = -1.0
         self._blocked_until = 0.0
         self._wake = asyncio.Event()
-        self.bucket = TokenBucket(
-            per_second=writes_per_second, burst=writes_per_second * _BURST_SECONDS, now=self._monotonic()
-        )
 
     def offer(self, job: Job, wanted: Status, events: tuple[Event, ...]) -> None:
-        """Have `wanted` stored; replaces what was wanted before. A status that is stored already takes the wish back."""
-        if patches.same(job.status, wanted):
-            self._backlog.drop(job.key)
+        """Have `wanted` written instead of what waits for the job. If it is stored already, nothing is written."""
+        if wanted == job.status or (before := codec.encode(job.status)) == (after := codec.encode(wanted)):
+            self._writes.drop(job.key)
             return
-        now = self._monotonic()
-        self._backlog.put(Pending(job.key, job.status, wanted, kind_of(job.status, wanted), events, now))
+        urgency = urgency_of(job.status, wanted)
+        self._writes.put(PendingWrite(job.key, job.status, wanted, before, after, events, self._monotonic(), urgency))
         self._wake.set()
 
     def forget(self) -> None:
         """Drop everything: another replica decides from now on."""
-        self._backlog = Backlog()
-
-    @property
-    def idle(self) -> bool:
-        """Nothing waits and nothing is under way."""
-        return not self._backlog and not self._busy
-
-    @property
-    def urgent(self) -> bool:
-        """An end or a change of phase waits."""
-        return self._backlog.urgent
-
-    def lag_seconds(self) -> float:
-        """Age of the oldest wish."""
-        oldest = self._backlog.oldest()
-        return 0.0 if oldest is None else max(0.0, self._monotonic() - oldest)
-
-    def measure(self) -> None:
-        """Bring the gauges up to date."""
-        metrics.WRITES_PENDING.set(len(self._backlog) + len(self._busy))
-        metrics.OLDEST_WRITE.set(self.lag_seconds())
+        self._writes.clear()
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -124,52 +126,45 @@ class StatusWriter:
         """Wait until everything is written (while `run` runs); whether it was."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                while not self.idle and self._allowed():  # noqa: ASYNC110  # the Lease has no event that ends the wait
+                while not self._writes.idle and self._election.leading:  # noqa: ASYNC110  # losing the Lease sets no event
                     await asyncio.sleep(0.02)
         except TimeoutError:
             return False
-        return self.idle
+        return self._writes.idle
 
     async def _send_forever(self) -> None:
         while True:
             pending = await self._next()
-            self._busy.add(pending.key)
             try:
                 await self._write(pending)
             finally:
-                self._busy.discard(pending.key)
+                self._writes.done(pending.key)
                 self._wake.set()
 
-    async def _next(self) -> Pending:
+    async def _next(self) -> PendingWrite:
         while True:
             now = self._monotonic()
-            delay = max(self.bucket.delay_seconds(now), self._blocked_until - now)
-            if not self._allowed():
-                delay = max(delay, 0.1)
+            delay = max(self._writes.bucket.delay_seconds(now), self._blocked_until - now)
+            if not self._election.leading:
+                delay = max(delay, _NOT_LEADING_SECONDS)
             if delay > 0:
                 await asyncio.sleep(delay)
                 continue
-            pending = self._backlog.take(self._busy)
-            if pending is not None and self.bucket.take(now):
-                return pending
+            pending = self._writes.take()
             if pending is not None:
-                self._backlog.put(pending)
-                continue
+                self._writes.bucket.take(now)  # there is a token: the delay was 0
+                return pending
             self._wake.clear()
             await self._wake.wait()
 
-    async def _write(self, pending: Pending) -> None:
-        job = self._store.get(pending.key)
+    async def _write(self, pending: PendingWrite) -> None:
+        job = self._cache.get(pending.key)
         if job is None or job.status != pending.base:
-            # Decided from what is stored no more, perhaps by our own last write. The news has made the job dirty.
+            # Decided from a status that has been replaced, perhaps by our own last write, which has enqueued the job.
             return
-        version = self._store.version(job.key)
-        patch = patches.status_patch(
-            job.key, version, job.status, pending.status, whole=pending.kind is not Kind.PROGRESS
-        )
-        if patch is None:
-            return
-        kind = pending.kind.name.lower()
+        whole = pending.urgency is not Urgency.PROGRESS
+        patch = status_patch(job.key, self._cache.version(job.key), pending.before, pending.after, whole=whole)
+        kind = pending.urgency.name.lower()
         begun = self._monotonic()
         try:
             body = await self._api.request(
@@ -181,43 +176,48 @@ class StatusWriter:
             )
         except ApiError as error:
             metrics.API_WRITES.labels(kind, _result(error)).inc()
-            self._refused(pending, error, begun)
+            self._failed(pending, error, begun)
             return
         self._failures = 0
         metrics.API_WRITES.labels(kind, "ok").inc()
         metrics.WRITE_LAG.labels(kind).observe(self._monotonic() - pending.since)
-        self._store.put(body)
-        self._stored(job, pending.status, pending.events)
+        self._cache.put(body)
+        self._events.record(job.key, pending.events)
+        instruments.stored(job, pending.status)
 
-    def _refused(self, pending: Pending, error: ApiError, begun: float) -> None:
+    def _failed(self, pending: PendingWrite, error: ApiError, begun: float) -> None:
+        name = f"{pending.key.namespace}/{pending.key.name}"
         if error.transient:
-            # Those that were under way together fail together: that is one failure, and no reason to wait for longer.
-            if begun >= self._failed_at:
-                self._failures += 1
-                self._failed_at = self._monotonic()
-            backoff = min(_BACKOFF_MAX_SECONDS, _BACKOFF_SECONDS * 2.0 ** min(self._failures - 1, 8))
-            wait = max(error.retry_after_seconds or 0.0, backoff * random.uniform(0.75, 1.25))  # noqa: S311  # no secret
-            self._blocked_until = max(self._blocked_until, self._monotonic() + wait)
-            if self._backlog.find(pending.key) is None:  # else a newer wish is there
-                self._backlog.put(pending)
-            log = _log.warning if self._failures == 1 else _log.debug
-            log("The API server did not take a status write; tried again in %.1f s: %s", wait, error)
-        elif error.status in (_GONE, _CONFLICT) or patches.DOES_NOT_FIT in error.message:
-            _log.debug(
-                "%s/%s is gone, another object, or newer than we knew: its status is not written",
-                pending.key.namespace,
-                pending.key.name,
-            )
-            self._again(pending.key, _CONFLICT_PAUSE_SECONDS)
+            self._back_off(error, begun)
+            if pending.key not in self._writes:  # otherwise a newer status waits
+                self._writes.put(pending)
+        elif error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or DOES_NOT_FIT in error.message:
+            _log.debug("%s is deleted, another object, or newer than the cache: its status is not written", name)
+            self._cache.enqueue_after(pending.key, _CONFLICT_SECONDS)
         else:
             # Refused by a rule (a finished phase never changes, an attempt never falls), by the role, or by the schema.
-            # The job is decided again from what the server has: not at once, so that a refusal does not become a loop.
-            self._again(pending.key, _REFUSED_PAUSE_SECONDS)
-            _log.error("The API server refused the status of %s/%s: %s", pending.key.namespace, pending.key.name, error)
+            self._cache.enqueue_after(pending.key, _REFUSED_SECONDS)
+            _log.error("The API server refused the status of %s: %s", name, error)
+
+    def _back_off(self, error: ApiError, begun: float) -> None:
+        # Writes that were in flight together fail together: that counts as one failure.
+        if begun >= self._failed_at:
+            self._failures += 1
+            self._failed_at = self._monotonic()
+        jitter = random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+        pause = backoff(self._failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS) * jitter
+        wait = max(error.retry_after_seconds or 0.0, pause)
+        self._blocked_until = max(self._blocked_until, self._monotonic() + wait)
+        log = _log.warning if self._failures == 1 else _log.debug
+        log("The API server did not take a status write; retrying in %.1f s: %s", wait, error)
 
 
 def _result(error: ApiError) -> str:
     if error.status == 0:
         return "unreachable"
-    named = {_GONE: "gone", _CONFLICT: "conflict", _INVALID: "invalid"}
+    named: dict[int, str] = {
+        HTTPStatus.NOT_FOUND: "gone",
+        HTTPStatus.CONFLICT: "conflict",
+        HTTPStatus.UNPROCESSABLE_ENTITY: "invalid",
+    }
     return named.get(error.status) or ("retried" if error.transient else "refused")

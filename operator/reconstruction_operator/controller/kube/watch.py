@@ -1,7 +1,7 @@
-"""kopf: the one place that knows it. It lists and watches the jobs, and hands every body to the store.
+"""Watch: lists and watches the jobs by kopf, and puts every body into the cache. No other module imports kopf.
 
-One event handler costs no API calls for an object; kopf's timers, daemons, indices and change handlers are not used.
-Everything of ours runs between `startup` and `cleanup`.
+One event handler costs no API call per object; kopf's timers, daemons, indices and change handlers are not used.
+The operator's own tasks run between `startup` and `cleanup`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
@@ -19,12 +20,14 @@ import kopf
 
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
 from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.kube.client import Connection
-from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.kube.client import ClusterAccess, find_cluster
+from reconstruction_operator.controller.loop.cache import Cache
 
 _log = logging.getLogger(__name__)
 
-_WATCH_SECONDS: Final = 60.0  # the server ends each watch then, and kopf begins the next: so its age means something
+_WATCH_SECONDS: Final = (
+    60.0  # the server ends each watch then, and kopf begins the next: so the age of its last answer is bounded
+)
 _INACTIVITY_SECONDS: Final = 70.0  # bookmarks come every minute
 _PAGE: Final = 500
 _REQUEST_SECONDS: Final = 30.0
@@ -34,14 +37,14 @@ _EXIT_SECONDS: Final = 25.0  # kopf's last resort; a pod has 30
 
 
 class _Patience:
-    """Pauses between the tries of a request, without end: kopf gives up the whole operator when they are used up."""
+    """Endless pauses between retries: kopf ends the whole operator when they are used up."""
 
     def __iter__(self) -> Iterator[float]:
         return itertools.chain((0.2, 0.5, 1.0), itertools.repeat(2.0))
 
 
 class WatchAge:
-    """When the watch last tried, and when it was last answered (monotonic)."""
+    """The times of the watch's last request and of its last answer (monotonic)."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -49,18 +52,18 @@ class WatchAge:
         self._answered: float | None = None
 
     def answered_seconds(self) -> float | None:
-        """Since a list or watch request was last answered; None: never."""
+        """How long ago a list or watch request was last answered; None: never."""
         return None if self._answered is None else self._monotonic() - self._answered
 
     @property
     def stale(self) -> bool:
-        """It was not answered for longer than a watch lasts: what it knows may be old."""
+        """Whether no answer came for longer than a watch lasts: the cache may be old."""
         seconds = self.answered_seconds()
         return seconds is None or seconds > _ANSWER_WITHIN_SECONDS
 
     @property
     def dead(self) -> bool:
-        """It does not even try."""
+        """Whether the watch has stopped sending requests."""
         return (
             self._monotonic() - max(self._tried, self._answered or 0.0) > _ANSWER_WITHIN_SECONDS + _INACTIVITY_SECONDS
         )
@@ -76,24 +79,23 @@ class WatchAge:
         self._tried = self._monotonic()
 
     async def _on_end(self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: Any) -> None:
-        if params.response.status < 400:  # noqa: PLR2004  # HTTP: from here on it is a refusal
+        if params.response.status < HTTPStatus.BAD_REQUEST:
             self._answered = self._monotonic()
 
 
 async def watch(
-    store: Store,
+    cache: Cache,
     age: WatchAge,
-    connect: Callable[[], Awaitable[Connection]],
     *,
     namespaces: Sequence[str],
     startup: Callable[[], Awaitable[None]],
     cleanup: Callable[[], Awaitable[None]],
     stopping: asyncio.Event,
 ) -> None:
-    """Feed the store until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
+    """Feed the cache until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
 
     Raises:
-        Exception: kopf's own, when the watch cannot go on: the resource is gone, or a defect.
+        Exception: kopf's own, when the watch cannot go on: the resource was deleted, or a defect.
 
     """
     registry = kopf.OperatorRegistry()
@@ -106,12 +108,12 @@ async def watch(
         await cleanup()
 
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return await _session(await connect(), age)
+        return await _session(await find_cluster(), age)
 
     async def event(event: Mapping[str, Any], **_: Any) -> None:
-        take(store, event)
+        take(cache, event)
 
-    # By default kopf tries a failed startup again a minute later; ours ends the process.
+    # By default kopf retries a failed startup a minute later; ours ends the process.
     kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(begin)
     kopf.on.cleanup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(end)
     kopf.on.login(registry=registry)(login)
@@ -121,22 +123,22 @@ async def watch(
         clusterwide=not namespaces,
         namespaces=list(namespaces),
         standalone=True,
-        # Of peering, which is off; else kopf asks for the user's name, and a container's user has none. A text to kopf,
-        # under a type that it does not export.
+        # For peering, which is off. Without it kopf asks for the user's name, and a container's user has none. kopf's
+        # type for it is not exported.
         identity=cast(Any, GROUP),
         stop_flag=stopping,
     )
 
 
-def take(store: Store, event: Mapping[str, Any]) -> None:
-    """Bring one watch event into the store."""
+def take(cache: Cache, event: Mapping[str, Any]) -> None:
+    """Put one watch event into the cache."""
     body = event.get("object") or {}
     if event.get("type") == "DELETED":
         key = objects.key_of(body)
         if key is not None:
-            store.remove(key)
+            cache.remove(key)
     else:
-        store.put(body)
+        cache.put(body)
 
 
 def _configure(settings: kopf.OperatorSettings) -> None:
@@ -153,12 +155,12 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
 
 
-async def _session(where: Connection, age: WatchAge) -> kopf.AiohttpSession:
-    # A session of our own, with the credentials that all our requests have. kopf closes it, and asks for another when
-    # the server no longer takes its token.
+async def _session(access: ClusterAccess, age: WatchAge) -> kopf.AiohttpSession:
+    # Our own session, with the credentials of all our requests. kopf closes it, and asks for another when the server no
+    # longer accepts its token.
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=where.ssl_context, limit=0),
-        headers=await where.headers(),
+        connector=aiohttp.TCPConnector(ssl=access.ssl_context, limit=0),
+        headers=await access.headers(),
         trace_configs=[age.tracing()],
     )
-    return kopf.AiohttpSession(server=where.server, aiohttp_session=session)
+    return kopf.AiohttpSession(server=access.server, aiohttp_session=session)

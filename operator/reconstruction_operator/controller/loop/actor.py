@@ -1,7 +1,7 @@
-"""Act: carry out what plans ask for, so that everything may be repeated without harm.
+"""Actor: carries out the actions of plans. All of them are idempotent.
 
-All changes of a batch are one round trip. Messages go out after the records that want them, and are noted as sent
-after the broker has them: a crash in between sends one again, which its claim makes harmless.
+All changes of a batch are one round trip. Messages go out after the records that want them, and are marked as sent after
+the broker has them: a crash in between sends a message twice (at-least-once delivery), which its claim makes harmless.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, assert_never
 
 import redis.asyncio
@@ -30,12 +31,10 @@ from reconstruction_operator.telemetry import metrics, tracing
 
 _log = logging.getLogger(__name__)
 
-_GONE = 404
-
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """The actions for one job. `key` names the object; `job` is it, unless it is gone (an orphaned record)."""
+class JobActions:
+    """The actions for one job. `job` is None if the object was deleted (an orphaned record)."""
 
     key: JobKey
     job: Job | None
@@ -44,17 +43,17 @@ class Order:
 
 
 @dataclass
-class Results:
-    """What came of a batch of orders."""
+class ActResults:
+    """The results of a batch of actions."""
 
-    failed: dict[JobKey, str] = field(default_factory=dict)  # why; all of it is to be tried again
+    failed: dict[JobKey, str] = field(default_factory=dict)  # the reason; all of the job's actions are to be retried
     changed: set[JobKey] = field(default_factory=set)  # look again at once: an action's answer decides what is next
-    sent: dict[JobKey, str] = field(default_factory=dict)  # whose attempt's message went out, and to which queue
-    ordered: list[str] = field(default_factory=list)  # queues to which an order to delete files went out
+    sent: dict[JobKey, str] = field(default_factory=dict)  # the queue to which the message of an attempt was sent
+    ordered: list[str] = field(default_factory=list)  # queues to which an order to delete files was sent
 
 
 class Actor:
-    """Carries out orders in the name of one leader."""
+    """Acts on Redis, the broker and the API server."""
 
     def __init__(
         self, state: redis.asyncio.Redis, api: Api, dispatcher: dispatch.Dispatcher, *, keys: Keys, install_id: str
@@ -64,11 +63,11 @@ class Actor:
         self._dispatcher = dispatcher
         self._keys = keys
         self._install_id = install_id
-        # kombu's connections are not for several threads: all that speaks to the broker happens in this one.
+        # kombu's connections are not thread-safe: only this thread uses the broker.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dispatch")
 
     def close(self) -> None:
-        """Close the connection to the broker, and let the thread end."""
+        """Close the connection to the broker, and end the thread."""
         self._thread.submit(self._dispatcher.close)
         self._thread.shutdown(wait=False)
 
@@ -77,94 +76,93 @@ class Actor:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._dispatcher.queue_lengths, tuple(queues))
 
-    async def act(self, orders: Sequence[Order], fence: int) -> Results:
-        """Carry them out.
+    async def act(self, batch: Sequence[JobActions], fence: int) -> ActResults:
+        """Carry out the actions of these jobs.
 
         Raises:
             DeposedError: a newer leader has been here.
             RedisError: Redis was not reached; any number of actions may have been carried out.
 
         """
-        results = Results()
-        await self._change(orders, fence, results)
-        await self._send(orders, fence, results)
-        for order in orders:
-            if order.key not in results.failed and any(isinstance(one, planned.DeleteObject) for one in order.actions):
-                await self._delete(order.key, results)
+        results = ActResults()
+        await self._change(batch, fence, results)
+        await self._send(batch, fence, results)
+        for job in batch:
+            if job.key not in results.failed and any(isinstance(one, planned.DeleteObject) for one in job.actions):
+                await self._delete(job.key, results)
         return results
 
-    async def _change(self, orders: Sequence[Order], fence: int, results: Results) -> None:
+    async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> None:
         pairs = [
-            (order, action, call)
-            for order in orders
-            for action in order.actions
-            if (call := self._call(order, action, fence)) is not None
+            (job, action, call)
+            for job in batch
+            for action in job.actions
+            if (call := self._call(job, action, fence)) is not None
         ]
         replies = await calls.arun_all(self._state, [call for _, _, call in pairs])
-        for (order, action, call), reply in zip(pairs, replies, strict=True):
+        for (job, action, call), reply in zip(pairs, replies, strict=True):
             if isinstance(reply, RedisError | errors.ProtocolError):
-                results.failed[order.key] = f"{call.script.name}: {reply}"
+                results.failed[job.key] = f"{call.script.name}: {reply}"
             elif isinstance(action, planned.TakeClaim | planned.ForceEnd):
-                results.changed.add(order.key)
+                results.changed.add(job.key)
                 if isinstance(action, planned.ForceEnd) and action.reason == "WORKER_LOST":
                     metrics.LOST_WORKERS.inc()
 
-    async def _send(self, orders: Sequence[Order], fence: int, results: Results) -> None:
+    async def _send(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> None:
         going = [
-            (order, action)
-            for order in orders
-            if order.key not in results.failed
-            for action in order.actions
+            (job, action)
+            for job in batch
+            if job.key not in results.failed
+            for action in job.actions
             if isinstance(action, planned.Dispatch | planned.DeleteFiles)
         ]
         if not going:
             return
-        messages = [message(order, action, install_id=self._install_id) for order, action in going]
+        messages = [message(job, action, install_id=self._install_id) for job, action in going]
         try:
             refused = await asyncio.get_running_loop().run_in_executor(self._thread, self._dispatcher.send, messages)
         except dispatch.SendError as error:
             metrics.DISPATCH_ERRORS.inc()
-            results.failed.update({order.key: str(error) for order, _ in going})
+            results.failed.update({job.key: str(error) for job, _ in going})
             return
         if refused:
             metrics.DISPATCH_ERRORS.inc(len(refused))
-            results.failed.update(
-                {order.key: refused[action.queue] for order, action in going if action.queue in refused}
-            )
-            going = [(order, action) for order, action in going if action.queue not in refused]
-        # The record knows when its job's newest message went out, of either kind: that keeps repetitions apart.
+            results.failed.update({job.key: refused[action.queue] for job, action in going if action.queue in refused})
+            going = [(job, action) for job, action in going if action.queue not in refused]
+        # `sent_at` covers both kinds of message, so that resends are spaced.
         common: dict[str, Any] = {"fence": fence, "install_id": self._install_id}
-        notes = [
-            operator_calls.mark_sent(self._keys, **common, job_id=order.key.job_id, attempt=order.attempt)
-            for order, _ in going
+        marks = [
+            operator_calls.mark_sent(self._keys, **common, job_id=job.key.job_id, attempt=job.attempt)
+            for job, _ in going
         ]
-        replies: list[RedisError | errors.ProtocolError | None] = await calls.arun_all(self._state, notes)
-        for (order, action), reply in zip(going, replies, strict=True):
+        replies: list[RedisError | errors.ProtocolError | None] = await calls.arun_all(self._state, marks)
+        for (job, action), reply in zip(going, replies, strict=True):
             if isinstance(action, planned.Dispatch):
                 metrics.DISPATCHED.labels(action.queue, str(action.again).lower()).inc()
-                results.sent[order.key] = action.queue
+                results.sent[job.key] = action.queue
             else:
                 results.ordered.append(action.queue)
             if isinstance(reply, RedisError | errors.ProtocolError):
-                results.failed[order.key] = f"mark_sent: {reply}"
+                results.failed[job.key] = f"mark_sent: {reply}"
 
-    async def _delete(self, key: JobKey, results: Results) -> None:
+    async def _delete(self, key: JobKey, results: ActResults) -> None:
         options = {"preconditions": {"uid": key.uid}, "propagationPolicy": "Background"}
         try:
             await self._api.request("DELETE", objects.path(key), body=options)
         except ApiError as error:
-            metrics.API_WRITES.labels("delete", "gone" if error.status == _GONE else "refused").inc()
-            if error.status != _GONE:  # also a conflict: a server that is troubled answers so, and ours may be there
+            gone = error.status == HTTPStatus.NOT_FOUND
+            metrics.API_WRITES.labels("delete", "gone" if gone else "refused").inc()
+            if not gone:  # a conflict included: an overloaded server answers so while the object is still there
                 results.failed[key] = f"the object could not be deleted: {error}"
         else:
             metrics.API_WRITES.labels("delete", "ok").inc()
 
-    def _call(self, order: Order, action: planned.Action, fence: int) -> calls.Call[Any] | None:
+    def _call(self, job: JobActions, action: planned.Action, fence: int) -> calls.Call[Any] | None:
         common: dict[str, Any] = {"fence": fence, "install_id": self._install_id}
-        job_id = order.key.job_id
+        job_id = job.key.job_id
         match action:
             case planned.PutRecord(attempt=attempt, queue=queue):
-                common |= {"namespace": order.key.namespace, "name": order.key.name}
+                common |= {"namespace": job.key.namespace, "name": job.key.name}
                 return operator_calls.put_record(self._keys, **common, job_id=job_id, attempt=attempt, queue=queue)
             case planned.RequestCancel():
                 return operator_calls.request_cancel(self._keys, **common, job_id=job_id)
@@ -187,18 +185,20 @@ class Actor:
         assert_never(action)
 
 
-def message(order: Order, action: planned.Dispatch | planned.DeleteFiles, *, install_id: str) -> dispatch.Message:
-    """What a worker is sent: an attempt, or the order to delete files."""
-    job_id = order.key.job_id
+def message(
+    actions: JobActions, action: planned.Dispatch | planned.DeleteFiles, *, install_id: str
+) -> dispatch.Message:
+    """The message to a worker: an attempt, or the order to delete files."""
+    job_id = actions.key.job_id
     if isinstance(action, planned.DeleteFiles):
         return dispatch.cleanup_message(job_id, queue=action.queue)
-    if order.job is None:
+    if actions.job is None:
         raise TypeError("a record without an object is never dispatched")
-    spec = order.job.spec
+    spec = actions.job.spec
     envelope = Envelope(
         install_id=install_id,
-        namespace=order.key.namespace,
-        name=order.key.name,
+        namespace=actions.key.namespace,
+        name=actions.key.name,
         attempt=action.task.attempt,
         input_uri=spec.input.uri,
         output_uri=spec.output.uri if spec.output else "",

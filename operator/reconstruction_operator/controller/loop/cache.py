@@ -1,44 +1,51 @@
-"""The newest body of every job that was seen, and which of them may have changed."""
+"""Informer cache and work queue: the newest body of every job, and the keys of the jobs to look at."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.loop.timers import Timers
 from reconstruction_operator.planning.scheduling import Quarantine, quarantine
 from reconstruction_operator.planning.types import Job
 
 IN_FLIGHT: Final = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
-_WANTED = IN_FLIGHT | {Phase.PENDING}
-_REMEMBERED = 10_000  # uids of deleted objects: an answer to a patch may come after the news of the deletion
+_WANTS_WORKER = IN_FLIGHT | {Phase.PENDING}
+_TOMBSTONES = 10_000  # uids of deleted objects: the answer to a patch may arrive after the deletion
 
 
-class Store:
-    """Jobs by key. Fed by the watch, by the answers to our own patches, and by lists; the newest version wins."""
+class Cache:
+    """Jobs by key, from the watch, the answers to our own patches, and lists; the newest version wins.
 
-    def __init__(self) -> None:
+    The work queue holds each key once, in the order of enqueueing; `timers` hold those to be enqueued later.
+    """
+
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self._jobs: dict[str, Job] = {}  # by uid
         self._versions: dict[str, int] = {}  # resource version by uid
-        self._dirty: dict[JobKey, None] = {}  # in order of becoming dirty
-        self._gone: dict[str, Job] = {}  # deleted, and not yet taken for cleaning up
-        self._buried: dict[str, None] = {}  # uids of deleted objects; one never comes back
-        self.changed = asyncio.Event()  # something became dirty, or a job is gone
+        self._queue: dict[JobKey, None] = {}
+        self._deleted: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
+        self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
+        self.timers = Timers()
+        self.changed = asyncio.Event()  # a key was enqueued, a job was deleted, or there may be room to dispatch
         self._phases: Counter[Phase] = Counter()
         self._in_flight: Counter[str] = Counter()  # by namespace
-        self._tried: Counter[Quarantine] = Counter()  # jobs in flight
-        self._wanted: Counter[tuple[str, Phase]] = Counter()  # jobs of ours that want a worker, by queue and phase
+        self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
+        self._demand: Counter[tuple[str, Phase]] = Counter()  # our jobs that want a worker, by queue and phase
 
     def __len__(self) -> int:
         """How many jobs there are."""
         return len(self._jobs)
 
     def __iter__(self) -> Iterator[Job]:
-        """All jobs, in no order. Do not change the store meanwhile."""
+        """All jobs, in no order. Do not change the cache meanwhile."""
         return iter(self._jobs.values())
 
     def get(self, key: JobKey) -> Job | None:
@@ -54,87 +61,97 @@ class Store:
         return frozenset(self._jobs)
 
     def version(self, key: JobKey) -> int:
-        """The resource version that is known; 0 if the job is not."""
+        """The newest resource version; 0 if the job is not known."""
         return self._versions.get(key.uid, 0)
 
     def put(self, body: Mapping[str, Any]) -> JobKey | None:
-        """Take a body; an older one than is known changes nothing. Returns whose it was if it is news."""
+        """Take a body, and enqueue its key, which is returned. Bodies that are not newer are ignored."""
         key = objects.key_of(body)
         if key is None:
             return None
         version = objects.version_of(body)
-        if key.uid in self._buried or (key.uid in self._jobs and version <= self._versions[key.uid]):
+        if key.uid in self._tombstones or (key.uid in self._jobs and version <= self._versions[key.uid]):
             return None
         self._replace(key, objects.job_of(body, key))
         self._versions[key.uid] = version
-        self._dirty[key] = None
-        self.changed.set()
+        self.enqueue(key)
         return key
 
     def remove(self, key: JobKey) -> None:
-        """The object is gone."""
+        """The object was deleted."""
         last = self._jobs.get(key.uid)
         if last is not None:
             self._replace(key, None)
-            self._gone[key.uid] = last
+            self._deleted[key.uid] = last
             self.changed.set()
-        self._buried[key.uid] = None
-        while len(self._buried) > _REMEMBERED:
-            del self._buried[next(iter(self._buried))]
+        self._tombstones[key.uid] = None
+        while len(self._tombstones) > _TOMBSTONES:
+            del self._tombstones[next(iter(self._tombstones))]
         self._versions.pop(key.uid, None)
-        self._dirty.pop(key, None)
+        self._queue.pop(key, None)
+        self.timers.cancel(key)
 
-    def mark(self, key: JobKey) -> None:
-        """It may have changed."""
-        if key.uid in self._jobs:
-            self._dirty[key] = None
-            self.changed.set()
+    def take_deleted(self) -> list[Job]:
+        """The jobs that were deleted since the last call, as they were last seen."""
+        deleted = list(self._deleted.values())
+        self._deleted.clear()
+        return deleted
 
-    def mark_unfinished(self) -> int:
-        """All that are not finished may have changed; returns how many."""
-        unfinished = [job.key for job in self._jobs.values() if not (job.status.phase and job.status.phase.finished)]
-        self._dirty.update(dict.fromkeys(unfinished))
-        self.changed.set()
-        return len(unfinished)
-
-    def mark_all(self) -> None:
-        """Each may have changed, finished ones included: what is left to do for them is not known."""
-        self._dirty.update(dict.fromkeys(job.key for job in self._jobs.values()))
-        self.changed.set()
+    # --- The work queue
 
     @property
-    def dirty(self) -> int:
-        """How many may have changed."""
-        return len(self._dirty)
+    def queued(self) -> int:
+        """How many keys are in the work queue."""
+        return len(self._queue)
 
-    def take_dirty(self, at_most: int) -> list[JobKey]:
-        """The keys that have been dirty for longest; they are clean from now on."""
-        keys = list(self._dirty)[:at_most] if len(self._dirty) > at_most else list(self._dirty)
+    def enqueue(self, key: JobKey) -> None:
+        """Look at the job, if there is one."""
+        if key.uid in self._jobs:
+            self._queue[key] = None
+            self.changed.set()
+
+    def enqueue_after(self, key: JobKey, seconds: float) -> None:
+        """Look at the job again in so many seconds, or earlier."""
+        self.timers.wake(key, self._monotonic() + seconds)
+
+    def enqueue_unfinished(self) -> int:
+        """Look at all jobs that are not finished; returns how many."""
+        return self._enqueue_all(job.key for job in self if not (job.status.phase and job.status.phase.finished))
+
+    def enqueue_all(self) -> None:
+        """Look at all jobs, finished ones included: a new leader does not know what is left to do for them."""
+        self._enqueue_all(job.key for job in self)
+
+    def take(self, at_most: int) -> list[JobKey]:
+        """Take the keys that have been queued for longest."""
+        keys = list(self._queue)[:at_most]
         for key in keys:
-            del self._dirty[key]
+            del self._queue[key]
         return keys
 
-    def take_gone(self) -> list[Job]:
-        """The jobs that were deleted since the last call, as they were last seen."""
-        gone = list(self._gone.values())
-        self._gone.clear()
-        return gone
+    # --- Counts
 
     def phases(self) -> Mapping[Phase, int]:
-        """How many jobs are in each phase; those that the operator has not seen count as Pending."""
+        """How many jobs are in each phase; a job without a phase counts as Pending."""
         return {phase: self._phases[phase] for phase in Phase}
 
     def in_flight(self, namespace: str) -> int:
         """How many of the namespace's jobs a worker has, or is about to have."""
         return self._in_flight[namespace]
 
-    def tried(self) -> Collection[Quarantine]:
-        """Of what a job in flight is suspected."""
-        return self._tried.keys()
+    def quarantines(self) -> Collection[Quarantine]:
+        """The quarantines that have a job in flight."""
+        return self._quarantines.keys()
 
-    def wanted(self) -> Mapping[tuple[str, Phase], int]:
+    def demand(self) -> Mapping[tuple[str, Phase], int]:
         """How many jobs wait for a worker or have one, by queue and phase; a pair that was ever seen stays, at 0."""
-        return self._wanted
+        return self._demand
+
+    def _enqueue_all(self, keys: Iterable[JobKey]) -> int:
+        queued = dict.fromkeys(keys)
+        self._queue.update(queued)
+        self.changed.set()
+        return len(queued)
 
     def _replace(self, key: JobKey, job: Job | None) -> None:
         old = self._jobs.pop(key.uid, None)
@@ -142,18 +159,18 @@ class Store:
             if one is not None:
                 phase = one.status.phase or Phase.PENDING
                 self._phases[phase] += step
-                if phase in IN_FLIGHT and not one.deleting:  # such a one stays as it is, for somebody's finalizer
+                if phase in IN_FLIGHT and not one.deleting:  # the status of such a job stays until its finalizer ends
                     self._in_flight[one.key.namespace] += step
-                    self._try(one, step)
-                if phase in _WANTED and one.ours:
-                    self._wanted[one.queue, phase] += step
+                    self._count_quarantine(one, step)
+                if phase in _WANTS_WORKER and one.ours:
+                    self._demand[one.queue, phase] += step
         if job is not None:
             self._jobs[key.uid] = job
 
-    def _try(self, job: Job, step: int) -> None:
+    def _count_quarantine(self, job: Job, step: int) -> None:
         its = quarantine(job.queue, job.status)
         if its is None or not job.ours:
             return
-        self._tried[its] += step
-        if not self._tried[its]:
-            del self._tried[its]  # they name workers, which come and go
+        self._quarantines[its] += step
+        if not self._quarantines[its]:
+            del self._quarantines[its]  # they name workers, which come and go

@@ -1,7 +1,7 @@
-"""The loop: take what may have changed, observe it, plan it, act, and hand the statuses to the writer.
+"""Reconciler: takes jobs from the work queue, observes them, plans, acts, and hands the statuses to the writer.
 
-Level-triggered: nothing that happened is remembered, only that a job may have changed. Whatever goes wrong is tried
-again, and one bad job never stops the others.
+Level-triggered: events only enqueue a job, and their content is not kept. Every failure is retried with a backoff, and
+one bad job never stops the others.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.kube.election import Election
+from reconstruction_operator.controller.instruments import StepClock
+from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
-from reconstruction_operator.controller.loop.actor import Actor, Order, Results
+from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.loop.timers import Timers
-from reconstruction_operator.controller.measuring import StepClock
-from reconstruction_operator.controller.redis_view.connection import Contact
-from reconstruction_operator.controller.redis_view.observer import Observer, Seen, Subject
+from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
+from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.planning import plan
+from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 from reconstruction_operator.state import errors
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_BATCH_JOBS: Final = 250  # in one round: bounds the time in which the loop answers nothing else
+_BATCH_JOBS: Final = 250  # in one round: bounds the time for which the loop does nothing else
 _IDLE_SECONDS: Final = 1.0  # at most without a round
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
@@ -44,17 +44,15 @@ _REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis did not answer
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the loop works with."""
+    """The components that the reconciler works with."""
 
-    store: Store
-    observer: Observer
+    cache: Cache
+    view: RedisView
+    election: LeaderElection
     actor: Actor
     writer: StatusWriter
-    election: Election
-    contact: Contact
     admission: Admission
     orphans: Orphans
-    timers: Timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class _Planned:
 
 
 class Reconciler:
-    """One loop for all jobs. `last_round` is the monotonic time of its newest round: it shows that the loop is alive."""
+    """One loop for all jobs."""
 
     def __init__(
         self,
@@ -73,27 +71,26 @@ class Reconciler:
         *,
         timing: Timing,
         batch_seconds: float,
-        sweep: Callable[[str], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._parts = parts
         self._timing = timing
         self._batch_seconds = batch_seconds
-        self._sweep = sweep
         self._monotonic = monotonic
-        self._fence: int | None = None
+        self._fence: int | None = None  # of the tenure that has begun
         self._failures: dict[JobKey, int] = {}
         self._steps = StepClock()
-        self.last_round = monotonic()
+        self._round_at = monotonic()
 
-    def again(self, key: JobKey, seconds: float) -> None:
-        """Look at the job in so many seconds."""
-        self._parts.timers.wake(key, self._monotonic() + seconds)
+    @property
+    def idle_seconds(self) -> float:
+        """Since the newest round: it shows that the loop is alive."""
+        return self._monotonic() - self._round_at
 
     async def run(self) -> None:
         """Work while leading, wait while not; until cancelled."""
         while True:
-            self.last_round = self._monotonic()
+            self._round_at = self._monotonic()
             fence = self._parts.election.fence
             if fence is None:
                 await self._stand_by()
@@ -102,15 +99,15 @@ class Reconciler:
                 if fence != self._fence:
                     await self._begin(fence)
                 await self._wait()
-                await self._round(fence)
+                await self.round(fence)
             except errors.DeposedError as error:
                 self._parts.election.deposed(error.seen)
             except RedisError as error:
                 metrics.RECONCILE_ERRORS.labels("redis").inc()
-                self._parts.contact.failed(error)
+                self._parts.view.connection.failed(error)
                 await asyncio.sleep(_REDIS_PAUSE_SECONDS)
             except Exception:  # noqa: BLE001  # nothing stops the loop
-                # A defect. The jobs of the round come back with the next sweep; the others go on.
+                # A defect. The next sweep enqueues the jobs of this round again; the others go on.
                 metrics.RECONCILE_ERRORS.labels("loop").inc()
                 _log.exception("A round of the loop failed")
                 await asyncio.sleep(_BACKOFF_SECONDS)
@@ -121,103 +118,110 @@ class Reconciler:
             self._parts.writer.forget()
             self._parts.orphans.clear()
             self._parts.admission.clear()
-            self._parts.timers.clear()
-        self._parts.store.take_gone()  # the leader sees them, too
+            self._parts.cache.timers.clear()
+        self._parts.cache.take_deleted()  # the leader takes care of them
         await self._parts.election.changed(_IDLE_SECONDS)
 
     async def _begin(self, fence: int) -> None:
         """A tenure begins: assert the epoch, and look at every job and every record."""
-        await self._parts.contact.check(fence)
+        await self._parts.view.connection.check(fence)
         self._parts.writer.forget()
         self._parts.admission.clear()
-        self._parts.store.mark_all()
-        self._sweep("leading")
+        self._parts.cache.enqueue_all()
+        self._parts.view.connection.resync.request("leading")
         self._fence = fence
 
     async def _wait(self) -> None:
-        """Until something is to be done; then a moment more, so that changes gather."""
-        store, now = self._parts.store, self._monotonic()
-        if store.dirty >= _BATCH_JOBS:
+        """Wait for work, and then for a moment more (debounce)."""
+        cache, now = self._parts.cache, self._monotonic()
+        if cache.queued >= _BATCH_JOBS:
             await asyncio.sleep(0)
             return
-        times = (self._parts.timers.next_at(), self._parts.orphans.next_at())
+        times = (cache.timers.next_at(), self._parts.orphans.next_at())
         until = min([now + _IDLE_SECONDS, *(at for at in times if at is not None)])
-        if not store.changed.is_set() and until > now:
+        if not cache.changed.is_set() and until > now:
             try:
                 async with asyncio.timeout(until - now):
-                    await store.changed.wait()
+                    await cache.changed.wait()
             except TimeoutError:
                 return
-        store.changed.clear()
+        cache.changed.clear()
         await asyncio.sleep(self._batch_seconds)
 
-    async def _round(self, fence: int) -> None:
+    async def round(self, fence: int) -> None:
+        """Reconcile what is due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
         parts, now = self._parts, self._monotonic()
-        for key in parts.timers.due(now):
-            parts.store.mark(key)
-        gone = parts.store.take_gone()
-        for key in (job.key for job in gone):
-            self._failures.pop(key, None)
-            self._steps.forget(key.job_id)
-            parts.admission.gone(key)
-            parts.timers.cancel(key)
-        parts.orphans.add_deleted(gone, now)
-        await parts.orphans.round(fence, now)
-        for key in parts.admission.admit(parts.observer.queues.waiting, now):
-            parts.store.mark(key)
-        keys = parts.store.take_dirty(_BATCH_JOBS)
-        metrics.DIRTY.set(parts.store.dirty)
-        if parts.store.dirty:
-            parts.store.changed.set()
-        jobs = [job for key in keys if (job := parts.store.get(key)) is not None and job.ours]
+        for key in parts.cache.timers.due(now):
+            parts.cache.enqueue(key)
+        await self._clean_up_deleted(fence, now)
+        for key in parts.admission.admit(parts.view.queues.waiting, now):
+            parts.cache.enqueue(key)
+        keys = parts.cache.take(_BATCH_JOBS)
+        metrics.DIRTY.set(parts.cache.queued)
+        if parts.cache.queued:
+            parts.cache.changed.set()
+        jobs = [job for key in keys if (job := parts.cache.get(key)) is not None and job.ours]
         if not jobs:
             return
         try:
             with metrics.BATCH_TIME.time():
                 await self._batch(jobs, fence)
         except (RedisError, errors.DeposedError, asyncio.CancelledError):
-            self._mark(jobs)
+            self._enqueue(jobs)
             raise
         except Exception:  # noqa: BLE001  # one bad job never stops the others
             metrics.RECONCILE_ERRORS.labels("loop").inc()
-            _log.exception("A batch of %d jobs failed; they are done one at a time", len(jobs))
+            _log.exception("A batch of %d jobs failed; they are reconciled one at a time", len(jobs))
             await self._one_at_a_time(jobs, fence)
         metrics.BATCH_JOBS.observe(len(jobs))
 
+    async def _clean_up_deleted(self, fence: int, now: float) -> None:
+        deleted = self._parts.cache.take_deleted()
+        for job in deleted:
+            self._failures.pop(job.key, None)
+            self._steps.forget(job.key.job_id)
+            self._parts.admission.forget(job.key)
+        self._parts.orphans.add_deleted(deleted, now)
+        await self._parts.orphans.round(fence, now)
+
     async def _one_at_a_time(self, jobs: Sequence[Job], fence: int) -> None:
         for index, job in enumerate(jobs):
-            self.last_round = self._monotonic()
+            self._round_at = self._monotonic()
             try:
                 await self._batch([job], fence)
             except (RedisError, errors.DeposedError, asyncio.CancelledError):
-                self._mark(jobs[index:])
+                self._enqueue(jobs[index:])
                 raise
             except Exception:  # noqa: BLE001  # as in a round
                 metrics.RECONCILE_ERRORS.labels("loop").inc()
-                _log.exception("%s/%s could not be looked at", job.key.namespace, job.key.name)
-                self.again(job.key, self._backoff(job.key))
+                _log.exception("%s/%s could not be reconciled", job.key.namespace, job.key.name)
+                self._retry_later(job.key)
 
     async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
-        seen = await self._parts.observer.observe([Subject(job.task, job.queue) for job in jobs])
+        view = self._parts.view
+        subjects = [Subject(job.task, job.queue) for job in jobs]
+        seen = await view.observer.observe(subjects)
         if any(_surprising(job, one) for job, one in zip(jobs, seen.observations, strict=True)):
-            # Before anything is concluded from what Redis lacks: has it forgotten things?
-            if await self._parts.contact.check(fence):
-                self._mark(jobs)
+            # Before anything is concluded from missing keys: did Redis lose its data?
+            if await view.connection.check(fence):
+                self._enqueue(jobs)
                 return
-            seen = await self._parts.observer.observe([Subject(job.task, job.queue) for job in jobs])
+            seen = await view.observer.observe(subjects)
         planned = self._plan(jobs, seen)
         if self._parts.election.fence != fence:
-            self._mark(jobs)
+            self._enqueue(jobs)
             return
-        orders = [Order(one.job.key, one.job, one.job.attempt, one.plan.actions) for one in planned if one.plan.actions]
-        results = await self._parts.actor.act(orders, fence)
+        actions = [
+            JobActions(one.job.key, one.job, one.job.attempt, one.plan.actions) for one in planned if one.plan.actions
+        ]
+        results = await self._parts.actor.act(actions, fence)
         for queue in results.ordered:
-            self._parts.observer.queues.sent(queue)  # so that they are waited for, and not repeated
+            view.queues.sent(queue)  # so that an order is waited for, and not repeated
         for one in planned:
             self._follow(one, results, seen.now)
         self._report(results)
 
-    def _plan(self, jobs: Sequence[Job], seen: Seen) -> list[_Planned]:
+    def _plan(self, jobs: Sequence[Job], seen: ObservedBatch) -> list[_Planned]:
         planned = []
         for job, one in zip(jobs, seen.observations, strict=True):
             admitted = self._parts.admission.take(job.key)
@@ -226,7 +230,7 @@ class Reconciler:
             except Exception:  # noqa: BLE001  # one bad job never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("%s/%s could not be planned", job.key.namespace, job.key.name)
-                self.again(job.key, self._backoff(job.key))
+                self._retry_later(job.key)
                 continue
             self._parts.admission.wants(job.key, wants=made.wants_dispatch)
             running = one.claim is not None and one.end is None
@@ -234,45 +238,44 @@ class Reconciler:
             planned.append(_Planned(job, one, made))
         return planned
 
-    def _follow(self, one: _Planned, results: Results, now: datetime) -> None:
+    def _follow(self, one: _Planned, results: ActResults, now: datetime) -> None:
         parts, key, made = self._parts, one.job.key, one.plan
         if key in results.failed:
-            # Nothing is said in the status before it is so.
-            self.again(key, self._backoff(key))
+            self._retry_later(key)  # the status must not report what was not done
             return
         self._failures.pop(key, None)
         if key in results.sent:
-            parts.observer.queues.sent(results.sent[key])
+            parts.view.queues.sent(results.sent[key])
             parts.admission.sent(key)
         parts.writer.offer(one.job, made.status, made.events)
         if key in results.changed:
-            parts.store.mark(key)
+            parts.cache.enqueue(key)
         if made.wake_at is not None:
-            self.again(key, max(0.0, (made.wake_at - now).total_seconds()))
+            parts.cache.enqueue_after(key, max(0.0, (made.wake_at - now).total_seconds()))
 
-    def _report(self, results: Results) -> None:
+    def _report(self, results: ActResults) -> None:
         if results.failed:
             metrics.RECONCILE_ERRORS.labels("act").inc(len(results.failed))
             key, why = next(iter(results.failed.items()))
             _log.warning(
-                "%d jobs could not be acted on and are tried again (first: %s/%s: %s)",
+                "The actions for %d jobs failed and are retried (first: %s/%s: %s)",
                 len(results.failed),
                 key.namespace,
                 key.name,
                 why,
             )
 
-    def _mark(self, jobs: Sequence[Job]) -> None:
+    def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            self._parts.store.mark(job.key)
+            self._parts.cache.enqueue(job.key)
 
-    def _backoff(self, key: JobKey) -> float:
+    def _retry_later(self, key: JobKey) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        return min(_BACKOFF_MAX_SECONDS, _BACKOFF_SECONDS * 2.0 ** min(failures - 1, 10))
+        self._parts.cache.enqueue_after(key, backoff(failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS))
 
 
 def _surprising(job: Job, seen: Observation) -> bool:
-    """Redis lacks what the status says was there: it may have forgotten, or the job ended as an older version."""
+    """Redis lacks what the status says was there: it may have lost it, or the job ended under an older version."""
     phase = job.status.phase
     if phase in (Phase.RUNNING, Phase.CANCELLING):
         return job.status.worker is not None and seen.claim is None and seen.end is None

@@ -1,1 +1,1 @@
-"""What the operator knows from Redis: observations, liveness, epochs, queues."""
+"""Redis view: what the operator knows from Redis, and how long ago it was true."""

@@ -1,4 +1,4 @@
-"""How long workers have been silent, counted only over time in which Redis was reached without a break."""
+"""Liveness: for how long workers have been silent, counted only over unbroken contact with Redis."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from reconstruction_operator.api.identity import TaskId
 class _Silence:
     since: float
     seen: float
+    contact: int
 
 
 class LivenessTracker:
-    """Fed with each look at `alive:{task_id}`; times are monotonic seconds of the caller's.
+    """Fed with each look at a heartbeat (`alive:{task_id}`); times are monotonic seconds of the caller.
 
-    A worker is silent from the first look that did not find its key. If two looks are further apart than
-    `gap_seconds` (Redis was away, or this process stood still), nothing is known of the time between them, and
-    counting begins anew.
+    A worker is silent from the first look that did not find its key. Counting starts anew if contact with Redis was
+    interrupted since the last look, or if it is more than `gap_seconds` ago (this process was paused): the worker may
+    have sent a heartbeat in between.
     """
 
     def __init__(self, gap_seconds: float) -> None:
         self._gap_seconds = gap_seconds
         self._silences: dict[TaskId, _Silence] = {}
 
-    def saw(self, task: TaskId, *, alive: bool, now: float) -> float:
-        """Note a look at a claimed task; returns for how many seconds it has been silent."""
+    def saw(self, task: TaskId, *, alive: bool, now: float, contact: int) -> float:
+        """Note a look at a claimed task; returns for how many seconds it has been silent.
+
+        `contact` is another number after each interruption.
+        """
         if alive:
             self._silences.pop(task, None)
             return 0.0
         silence = self._silences.get(task)
-        if silence is None or now - silence.seen > self._gap_seconds:
-            silence = self._silences[task] = _Silence(since=now, seen=now)
+        if silence is None or silence.contact != contact or now - silence.seen > self._gap_seconds:
+            silence = self._silences[task] = _Silence(since=now, seen=now, contact=contact)
         silence.seen = now
         return now - silence.since
-
-    def interrupted(self) -> None:
-        """Redis could not be reached: what was silent before may have spoken since."""
-        self._silences.clear()

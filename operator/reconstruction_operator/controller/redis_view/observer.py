@@ -1,20 +1,25 @@
-"""Observe: two reads for a whole batch of jobs, and what is known of queues and of silence, as planning's Observations."""
+"""Observer: what Redis holds of a batch of jobs, in two reads, as planning's Observations."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 import redis.asyncio
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
+from reconstruction_operator.controller.redis_view.connection import RedisConnection
 from reconstruction_operator.controller.redis_view.liveness import LivenessTracker
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.controller.redis_view.queues import QueueFacts
+from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import calls, reads, results
+
+_GAP_SECONDS: Final = 5.0  # at most between two looks at a silent worker, or its silence is counted anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,89 +30,74 @@ class Subject:
     queue: str
 
 
-@dataclass
-class QueueFacts:
-    """What was last read of the queues. `waiting` counts what was sent since."""
-
-    workers: Mapping[str, int] | None = None  # None: not read yet
-    waiting: dict[str, int] = field(default_factory=dict)
-
-    def of(self, queue: str) -> Queue:
-        """Of one queue. Before the first reading somebody is taken to listen: nobody should be warned for nothing."""
-        workers = 1 if self.workers is None else self.workers.get(queue, 0)
-        return Queue(workers=workers, waiting=self.waiting.get(queue, 0))
-
-    def sent(self, queue: str) -> None:
-        """One more message waits, until the next reading says how many do."""
-        self.waiting[queue] = self.waiting.get(queue, 0) + 1
-
-
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One batch: an Observation for each subject, in their order, at `now` by Redis's clock."""
+class ObservedBatch:
+    """An Observation for each subject, in their order, at `now` by Redis's clock."""
 
     now: datetime
     observations: tuple[Observation, ...]
 
 
 class Observer:
-    """Reads what Redis says. Raises RedisError if it cannot."""
+    """Reads attempts and heartbeats; raises RedisError."""
 
     def __init__(
         self,
         state: redis.asyncio.Redis,
         result_backend: redis.asyncio.Redis,
+        connection: RedisConnection,
+        queues: QueueFacts,
         *,
         keys: Keys,
-        liveness: LivenessTracker,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
         self._result_backend = result_backend
+        self._connection = connection
+        self._queues = queues
         self._keys = keys
-        self._liveness = liveness
         self._monotonic = monotonic
-        self.queues = QueueFacts()
-        self.epoch_started_at: datetime | None = None
+        self._liveness = LivenessTracker(_GAP_SECONDS)
 
-    async def observe(self, subjects: Sequence[Subject]) -> Seen:
-        """What is to be known of these attempts."""
+    async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
+        """Read these attempts."""
         if not subjects:
-            return Seen(datetime.now(UTC), ())
+            return ObservedBatch(datetime.now(UTC), ())
         pairs = [(subject.task.job_id, subject.task) for subject in subjects]
         observed = await calls.arun(self._state, reads.observe(self._keys, pairs))
-        # Celery's results are a view of what runs: of an attempt that ended, `end` says all.
+        # Celery's results show what runs; of an attempt that ended, `end` holds everything.
         running = [str(subject.task) for subject, job in zip(subjects, observed.jobs, strict=True) if job.runs]
         reports = await results.read(self._result_backend, running) if running else {}
         observations = tuple(
             self._observation(subject, job, reports.get(str(subject.task)), observed.now)
             for subject, job in zip(subjects, observed.jobs, strict=True)
         )
-        return Seen(observed.now, observations)
+        return ObservedBatch(observed.now, observations)
 
     async def without_heartbeat(self, tasks: Sequence[TaskId]) -> list[TaskId]:
-        """Those of these claimed attempts that have no heartbeat at this moment: look closer at them."""
+        """Those of these claimed attempts that have no heartbeat at this moment; `observe` tells for how long."""
         if not tasks:
             return []
         found = await calls.arun(self._state, reads.with_heartbeat(self._keys, tasks))
-        now = self._monotonic()
         missing = []
         for task, present in zip(tasks, found, strict=True):
-            if not present:
-                missing.append(task)
+            if present:
+                self._silent_seconds(task, alive=True)
             else:
-                self._liveness.saw(task, alive=True, now=now)
+                missing.append(task)
         return missing
 
     def _observation(
         self, subject: Subject, job: ObservedJob, report: ProgressReport | None, now: datetime
     ) -> Observation:
-        silent_seconds = self._liveness.saw(subject.task, alive=job.alive or not job.runs, now=self._monotonic())
-        age = 0.0 if self.epoch_started_at is None else (now - self.epoch_started_at).total_seconds()
         return Observation.of(
             job,
-            silent_seconds=silent_seconds,
+            silent_seconds=self._silent_seconds(subject.task, alive=job.alive or not job.runs),
             progress=report,
-            queue=self.queues.of(subject.queue),
-            epoch_age_seconds=max(0.0, age),
+            queue=self._queues.of(subject.queue),
+            epoch_age_seconds=self._connection.epoch_age_seconds(now),
         )
+
+    def _silent_seconds(self, task: TaskId, *, alive: bool) -> float:
+        contact = self._connection.interruptions
+        return self._liveness.saw(task, alive=alive, now=self._monotonic(), contact=contact)

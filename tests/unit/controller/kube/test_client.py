@@ -1,11 +1,11 @@
-"""Which refusals may be answered otherwise in a moment, and where the API server is looked for."""
+"""API client: which errors are transient, and how the API server is found."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.controller.kube.client import ApiError, NoClusterError, connection
+from reconstruction_operator.controller.kube.client import ApiError, NoClusterError, find_cluster
 
 
 @pytest.mark.parametrize(
@@ -15,11 +15,11 @@ from reconstruction_operator.controller.kube.client import ApiError, NoClusterEr
         *((status, False) for status in (400, 403, 404, 409, 422)),
     ],
 )
-def test_what_is_tried_again(status: int, transient: bool) -> None:
+def test_transient_errors(status: int, transient: bool) -> None:
     assert ApiError(status, "Reason", "message").transient is transient
 
 
-def test_an_error_says_its_status_reason_and_message() -> None:
+def test_the_text_of_an_error_has_status_reason_and_message() -> None:
     assert (
         str(ApiError(422, "Invalid", "a finished phase never changes")) == "422 Invalid: a finished phase never changes"
     )
@@ -43,8 +43,8 @@ def kubeconfig(tmp_path: Path) -> Path:
     return file
 
 
-async def test_the_kubeconfig_that_is_named_is_used(kubeconfig: Path, tmp_path: Path) -> None:
-    found = await connection({"KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path)})
+async def test_the_kubeconfig_of_the_environment_variable_is_used(kubeconfig: Path, tmp_path: Path) -> None:
+    found = await find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path)})
 
     assert found.server == "https://10.0.0.1:6443"
     assert await found.headers() == {"Authorization": "Bearer s3cret"}
@@ -58,19 +58,19 @@ def home(kubeconfig: Path, tmp_path: Path) -> Path:
 
 
 async def test_the_kubeconfig_of_the_home_folder_is_used_outside_a_pod(home: Path) -> None:
-    assert (await connection({"HOME": str(home)})).server == "https://10.0.0.1:6443"
+    assert (await find_cluster({"HOME": str(home)})).server == "https://10.0.0.1:6443"
 
 
 @pytest.mark.parametrize(
     "environ",
     [
         pytest.param({"HOME": "/nonexistent"}, id="nothing"),
-        pytest.param({"KUBECONFIG": "/nonexistent/config"}, id="a file that is not there"),
+        pytest.param({"KUBECONFIG": "/nonexistent/config"}, id="a missing file"),
     ],
 )
-async def test_without_a_cluster_the_message_says_what_to_set(environ: dict[str, str]) -> None:
+async def test_without_a_cluster_the_error_names_what_to_set(environ: dict[str, str]) -> None:
     with pytest.raises(NoClusterError, match="Set KUBECONFIG"):
-        await connection(environ)
+        await find_cluster(environ)
 
 
 @pytest.fixture
@@ -82,4 +82,4 @@ def no_kubeconfig(tmp_path: Path) -> Path:
 
 async def test_a_file_that_is_no_kubeconfig_is_a_readable_error(no_kubeconfig: Path) -> None:
     with pytest.raises(NoClusterError):
-        await connection({"KUBECONFIG": str(no_kubeconfig)})
+        await find_cluster({"KUBECONFIG": str(no_kubeconfig)})

@@ -1,4 +1,4 @@
-"""Events as bodies: what the API wants, and within its timing."""
+"""Event recorder: the bodies of Events, within the API's limits."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube.event_recorder import Told, event_body
+from reconstruction_operator.controller.kube.event_recorder import PendingEvent, event_body
 from reconstruction_operator.planning.types import Event
 
 KEY = JobKey("default", "banana", "uid-1")
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
-def test_an_event_is_about_the_object_with_its_uid() -> None:
-    told = Told(KEY, Event("Warning", "Failed", "3 of 29 photos overlap"), NOON)
+def test_an_event_names_the_object_with_its_uid() -> None:
+    pending = PendingEvent(KEY, Event("Warning", "Failed", "3 of 29 photos overlap"), NOON)
 
-    assert event_body(told, "banana.1", "pod-1_x") == {
+    assert event_body(pending, "banana.1", "pod-1_x") == {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": "banana.1", "namespace": "default"},
@@ -38,7 +38,7 @@ def test_an_event_is_about_the_object_with_its_uid() -> None:
 
 
 @pytest.mark.parametrize(("field", "limit"), [("note", 1024), ("reportingInstance", 128)])
-def test_long_texts_are_cut_to_what_the_api_takes(field: str, limit: int) -> None:
-    told = Told(KEY, Event("Normal", "Started", "x" * 5_000), NOON)
+def test_long_texts_are_cut_to_the_apis_limits(field: str, limit: int) -> None:
+    pending = PendingEvent(KEY, Event("Normal", "Started", "x" * 5_000), NOON)
 
-    assert len(event_body(told, "banana.1", "p" * 5_000)[field]) == limit
+    assert len(event_body(pending, "banana.1", "p" * 5_000)[field]) == limit

@@ -1,22 +1,41 @@
-"""Whose records are whose."""
+"""Installation: which records belong to it."""
 
 from __future__ import annotations
 
+import pytest
 from reconstruction_operator import config
-from reconstruction_operator.controller.kube.installation import default_install_id
+from reconstruction_operator.contract.records import Record
+from reconstruction_operator.controller.kube.installation import Installation, default_install_id
 
 CLUSTER = "7b7c6c2e-0000-4000-8000-000000000001"
 
 
-def test_the_usual_installation_is_known_by_its_cluster() -> None:
+def test_the_id_of_the_usual_installation_is_that_of_its_cluster() -> None:
     assert default_install_id(CLUSTER, (config.settings.OPERATOR_NAMESPACE, config.settings.LEASE_NAME)) == CLUSTER
 
 
-def test_two_installations_in_one_cluster_have_records_of_their_own() -> None:
+def test_installations_in_one_cluster_have_different_ids() -> None:
     leases = [("team-a", "recon"), ("team-b", "recon"), ("team-a", "other"), ("team", "a-recon")]
 
     assert len({CLUSTER, *(default_install_id(CLUSTER, lease) for lease in leases)}) == 1 + len(leases)
 
 
-def test_an_installation_keeps_its_id() -> None:
+def test_the_id_of_an_installation_never_changes() -> None:
     assert default_install_id(CLUSTER, ("team-a", "recon")) == "f6477138-9e32-5f29-b739-69c3dbb81bdc"
+
+
+@pytest.mark.parametrize(
+    ("install_id", "namespaces", "owned"),
+    [
+        pytest.param("here", (), True, id="all namespaces"),
+        pytest.param("here", ("team-a",), True, id="its namespace"),
+        pytest.param("here", ("team-b",), False, id="another namespace"),
+        pytest.param("there", (), False, id="another installation"),
+    ],
+)
+def test_records_of_other_installations_and_namespaces_are_not_owned(
+    install_id: str, namespaces: tuple[str, ...], owned: bool
+) -> None:
+    record = Record("here", "team-a", "banana", 1, "celery")
+
+    assert Installation(install_id, namespaces).owns(record) is owned

@@ -1,4 +1,4 @@
-"""The status writer: order, coalescing, pace, and what it does with refusals. The API server is the only stand-in."""
+"""Status writer: order, rate limit, retries and refusals, on a stand-in for the API server."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Condition, Phase, Progress, Status
-from reconstruction_operator.controller.kube import patches
-from reconstruction_operator.controller.kube.backlog import Backlog, Kind, Pending, kind_of
+from reconstruction_operator.api.status import Phase, Progress, Status
+from reconstruction_operator.controller.kube import status_writer
 from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
-from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.kube.write_queue import WriteQueue
+from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.planning.types import Event, Job
 
 from chaos import remains
@@ -27,96 +27,6 @@ RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress
 
 def key(name: str) -> JobKey:
     return JobKey("default", name, f"uid-{name}")
-
-
-def pending(name: str, kind: Kind, since: float = 0.0, status: Status = RUNNING) -> Pending:
-    return Pending(key(name), Status(), status, kind, (), since)
-
-
-@pytest.mark.parametrize(
-    ("stored", "wanted", "kind"),
-    [
-        pytest.param(RUNNING, replace(RUNNING, phase=Phase.SUCCEEDED), Kind.FINISHED, id="finished"),
-        pytest.param(Status(), replace(RUNNING, phase=Phase.CANCELLED), Kind.FINISHED, id="finished at once"),
-        pytest.param(RUNNING, replace(RUNNING, phase=Phase.CANCELLING), Kind.PHASE, id="phase"),
-        pytest.param(RUNNING, replace(RUNNING, attempt=2), Kind.PHASE, id="attempt"),
-        pytest.param(RUNNING, replace(RUNNING, observed_generation=2), Kind.PHASE, id="a new spec was seen"),
-        pytest.param(
-            replace(RUNNING, conditions=(Condition("CancelRequested", "False", "No"),)),
-            replace(RUNNING, conditions=(Condition("CancelRequested", "True", "Requested"),)),
-            Kind.PHASE,
-            id="a condition turned",
-        ),
-        pytest.param(RUNNING, replace(RUNNING, progress=Progress(percent=11)), Kind.PROGRESS, id="progress"),
-        pytest.param(RUNNING, replace(RUNNING, message="later"), Kind.PROGRESS, id="message"),
-    ],
-)
-def test_how_urgent_a_write_is(stored: Status, wanted: Status, kind: Kind) -> None:
-    assert kind_of(stored, wanted) is kind
-
-
-def taken(backlog: Backlog) -> list[str]:
-    names = []
-    while (one := backlog.take(set())) is not None:
-        names.append(one.key.name)
-    return names
-
-
-def test_the_finished_go_first_then_phases_then_progress_each_in_order() -> None:
-    backlog = Backlog()
-    for name, kind in (("p1", Kind.PROGRESS), ("q1", Kind.PHASE), ("p2", Kind.PROGRESS), ("f1", Kind.FINISHED)):
-        backlog.put(pending(name, kind))
-    backlog.put(pending("q2", Kind.PHASE))
-
-    assert taken(backlog) == ["f1", "q1", "q2", "p1", "p2"]
-
-
-def test_only_the_newest_status_of_a_job_waits_and_it_keeps_its_place_and_age() -> None:
-    backlog = Backlog()
-    backlog.put(pending("a", Kind.PROGRESS, since=1.0))
-    backlog.put(pending("b", Kind.PROGRESS, since=2.0))
-    backlog.put(pending("a", Kind.PROGRESS, since=3.0, status=replace(RUNNING, message="newest")))
-
-    first = backlog.take(set())
-
-    assert first is not None
-    assert (first.key.name, first.status.message, first.since) == ("a", "newest", 1.0)
-    assert taken(backlog) == ["b"]
-
-
-def test_progress_that_becomes_an_end_overtakes_the_others() -> None:
-    backlog = Backlog()
-    backlog.put(pending("b", Kind.PHASE))
-    backlog.put(pending("a", Kind.PROGRESS))
-    backlog.put(pending("a", Kind.FINISHED))
-
-    assert (len(backlog), taken(backlog)) == (2, ["a", "b"])
-
-
-def test_a_job_whose_write_is_under_way_is_passed_over() -> None:
-    backlog = Backlog()
-    backlog.put(pending("a", Kind.FINISHED))
-    backlog.put(pending("b", Kind.PROGRESS))
-
-    one = backlog.take({key("a")})
-
-    assert one is not None
-    assert one.key.name == "b"
-    assert backlog.take({key("a")}) is None
-
-
-def test_jobs_take_turns_with_their_progress() -> None:
-    backlog = Backlog()
-    order = []
-    for name in ("a", "b", "c"):
-        backlog.put(pending(name, Kind.PROGRESS))
-    for _ in range(6):
-        one = backlog.take(set())
-        assert one is not None
-        order.append(one.key.name)
-        backlog.put(pending(one.key.name, Kind.PROGRESS))  # it reports again at once
-
-    assert order == ["a", "b", "c", "a", "b", "c"]
 
 
 class Server:
@@ -154,27 +64,44 @@ class Server:
         return [name for name, _ in self.patches]
 
 
+class Election:
+    """Whether this replica leads."""
+
+    leading = True
+
+
+class Events:
+    """Notes which jobs' statuses were stored, with their Events."""
+
+    def __init__(self) -> None:
+        self.recorded: list[tuple[str, tuple[Event, ...]]] = []
+
+    def record(self, key: JobKey, events: tuple[Event, ...]) -> None:
+        self.recorded.append((key.name, events))
+
+
 class Fixture:
-    """A writer on a stand-in server, with what it reported."""
+    """A writer on a stand-in server, whose clock of the work queue stands at 0."""
 
     def __init__(self, *, per_second: float = 1_000.0) -> None:
         self.server = Server()
-        self.store = Store()
-        self.leading = True
-        self.stored: list[tuple[str, tuple[Event, ...]]] = []
-        self.again: list[tuple[str, float]] = []
-        self.writer = StatusWriter(
-            self.server,
-            self.store,
-            writes_per_second=per_second,
-            allowed=lambda: self.leading,
-            stored=lambda job, _status, events: self.stored.append((job.key.name, events)),
-            again=lambda key, seconds: self.again.append((key.name, seconds)),
-        )
+        self.cache = Cache(monotonic=lambda: 0.0)
+        self.election: Any = Election()
+        self.events: Any = Events()
+        self.writes = WriteQueue(per_second=per_second)
+        self.writer = StatusWriter(self.server, self.cache, self.election, self.writes, self.events)
+
+    @property
+    def stored(self) -> list[tuple[str, tuple[Event, ...]]]:
+        recorded: list[tuple[str, tuple[Event, ...]]] = self.events.recorded
+        return recorded
+
+    def due_after(self, seconds: float) -> list[str]:
+        return [one.name for one in self.cache.timers.due(seconds)]
 
     def job(self, name: str, **status: Any) -> Job:
-        self.store.put(make_body(name, **status))
-        found = self.store.get(key(name))
+        self.cache.put(make_body(name, **status))
+        found = self.cache.get(key(name))
         assert found is not None
         return found
 
@@ -196,51 +123,51 @@ def fixture() -> Fixture:
     return Fixture()
 
 
-async def test_a_wish_is_stored_and_feeds_the_store(fixture: Fixture) -> None:
+async def test_an_offered_status_is_written_and_the_answer_is_cached(fixture: Fixture) -> None:
     event = Event("Normal", "Started", "…")
     async with fixture.running():
         fixture.writer.offer(fixture.job("a"), RUNNING, (event,))
         await fixture.written()
 
-    stored = fixture.store.get(key("a"))
+    stored = fixture.cache.get(key("a"))
     assert stored is not None
     assert stored.status.phase is Phase.RUNNING
     assert fixture.stored == [("a", (event,))]
 
 
-async def test_before_the_lease_is_held_nothing_is_written_and_then_the_important_first(fixture: Fixture) -> None:
-    fixture.leading = False
+async def test_nothing_is_written_until_the_lease_is_held_then_ends_first(fixture: Fixture) -> None:
+    fixture.election.leading = False
     async with fixture.running():
         fixture.writer.offer(fixture.job("progress", phase="Running", attempt=1, observedGeneration=1), RUNNING, ())
         fixture.writer.offer(fixture.job("phase"), RUNNING, ())
         fixture.writer.offer(fixture.job("finished"), replace(RUNNING, phase=Phase.FAILED), ())
         await asyncio.sleep(0.2)  # in which a writer that does not ask would have written
         before = list(fixture.server.names)
-        fixture.leading = True
+        fixture.election.leading = True
         await fixture.written()
 
     assert (before, fixture.server.names) == ([], ["finished", "phase", "progress"])
 
 
-async def test_of_many_wishes_for_a_job_the_newest_is_written(fixture: Fixture) -> None:
-    fixture.leading = False
+async def test_only_the_newest_offer_for_a_job_is_written(fixture: Fixture) -> None:
+    fixture.election.leading = False
     async with fixture.running():
         job = fixture.job("a")
         for percent in range(50):
             fixture.writer.offer(job, replace(RUNNING, progress=Progress(percent=percent)), ())
-        fixture.leading = True
+        fixture.election.leading = True
         await fixture.written()
 
     assert [status["progress"]["percent"] for _, status in fixture.server.patches] == [49]
 
 
-async def test_a_wish_for_what_is_stored_takes_the_older_wish_back(fixture: Fixture) -> None:
-    fixture.leading = False
+async def test_an_offer_of_the_stored_status_drops_the_older_offer(fixture: Fixture) -> None:
+    fixture.election.leading = False
     job = fixture.job("a")
     fixture.writer.offer(job, RUNNING, ())
     fixture.writer.offer(job, job.status, ())
 
-    assert fixture.writer.idle
+    assert fixture.writes.idle
 
 
 @pytest.mark.parametrize(
@@ -253,7 +180,7 @@ async def test_a_wish_for_what_is_stored_takes_the_older_wish_back(fixture: Fixt
         pytest.param(ApiError(401, "Unauthorized", "token"), id="401"),
     ],
 )
-async def test_what_the_server_could_not_take_is_tried_again(fixture: Fixture, error: ApiError) -> None:
+async def test_a_write_that_the_server_could_not_take_is_retried(fixture: Fixture, error: ApiError) -> None:
     fixture.server.answers = [error, error]
     async with fixture.running():
         fixture.writer.offer(fixture.job("a"), RUNNING, ())
@@ -263,15 +190,15 @@ async def test_what_the_server_could_not_take_is_tried_again(fixture: Fixture, e
     assert [name for name, _ in fixture.stored] == ["a"]
 
 
-async def test_writes_that_fail_together_are_one_failure_and_no_reason_to_wait_for_longer(fixture: Fixture) -> None:
+async def test_writes_that_fail_together_lengthen_the_backoff_once(fixture: Fixture) -> None:
     fixture.server.answers = [ApiError(503, "ServiceUnavailable", "starting") for _ in range(8)]
-    fixture.leading = False
+    fixture.election.leading = False
     async with fixture.running():
         for name in "abcdefgh":
             fixture.writer.offer(fixture.job(name), RUNNING, ())
-        fixture.leading = True
+        fixture.election.leading = True
         await fixture.server.asked.wait()
-        while fixture.server.answers:  # noqa: ASYNC110  # the stand-in tells of its first question only
+        while fixture.server.answers:  # noqa: ASYNC110  # the stand-in sets its event at the first request only
             await asyncio.sleep(0)
         failures = fixture.writer._failures
         await fixture.written()
@@ -280,7 +207,7 @@ async def test_writes_that_fail_together_are_one_failure_and_no_reason_to_wait_f
     assert sorted(name for name, _ in fixture.stored) == list("abcdefgh")
 
 
-async def test_the_server_says_when_to_come_again(fixture: Fixture) -> None:
+async def test_retry_after_delays_the_next_write(fixture: Fixture) -> None:
     fixture.server.answers = [ApiError(429, "TooManyRequests", "slow down", retry_after_seconds=1.0)]
     async with fixture.running():
         fixture.writer.offer(fixture.job("a"), RUNNING, ())
@@ -291,7 +218,7 @@ async def test_the_server_says_when_to_come_again(fixture: Fixture) -> None:
     assert last - first >= 1.0
 
 
-async def test_a_newer_wish_replaces_the_one_that_failed(fixture: Fixture) -> None:
+async def test_a_newer_offer_replaces_the_write_that_failed(fixture: Fixture) -> None:
     fixture.server.answers = [ApiError(503, "ServiceUnavailable", "starting")]
     async with fixture.running():
         job = fixture.job("a")
@@ -307,13 +234,15 @@ async def test_a_newer_wish_replaces_the_one_that_failed(fixture: Fixture) -> No
     ("error", "pause_seconds"),
     [
         pytest.param(ApiError(404, "NotFound", "gone"), 1.0, id="gone"),
-        pytest.param(ApiError(422, "Invalid", patches.DOES_NOT_FIT), 1.0, id="another object, or a newer version"),
+        pytest.param(
+            ApiError(422, "Invalid", status_writer.DOES_NOT_FIT), 1.0, id="another object, or a newer version"
+        ),
         pytest.param(ApiError(409, "Conflict", "too many writers"), 1.0, id="conflict"),
         pytest.param(ApiError(422, "Invalid", "a finished phase never changes"), 10.0, id="refused by a rule"),
         pytest.param(ApiError(403, "Forbidden", "role"), 10.0, id="refused by the role"),
     ],
 )
-async def test_what_the_server_refused_is_dropped_and_looked_at_later(
+async def test_a_refused_write_is_dropped_and_its_job_is_requeued(
     fixture: Fixture, error: ApiError, pause_seconds: float
 ) -> None:
     fixture.server.answers = [error]
@@ -323,7 +252,7 @@ async def test_what_the_server_refused_is_dropped_and_looked_at_later(
 
     assert fixture.server.names == ["a"]
     assert fixture.stored == []
-    assert fixture.again == [("a", pause_seconds)]
+    assert (fixture.due_after(pause_seconds - 0.1), fixture.due_after(pause_seconds)) == ([], ["a"])
 
 
 @pytest.mark.parametrize(
@@ -333,7 +262,7 @@ async def test_what_the_server_refused_is_dropped_and_looked_at_later(
         (ApiError(403, "Forbidden", "a server that has just started knows no role"), False),
     ],
 )
-async def test_fault_runs_find_in_the_log_what_a_rule_refused(
+async def test_fault_runs_find_refusals_by_a_rule_in_the_log(
     fixture: Fixture, error: ApiError, found: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     fixture.server.answers = [error]
@@ -344,31 +273,31 @@ async def test_fault_runs_find_in_the_log_what_a_rule_refused(
     assert [error.message in line for line in remains.refusals(caplog.text)] == [True] * found
 
 
-async def test_a_job_that_is_gone_meanwhile_is_not_written(fixture: Fixture) -> None:
-    fixture.leading = False
+async def test_a_job_that_was_deleted_meanwhile_is_not_written(fixture: Fixture) -> None:
+    fixture.election.leading = False
     async with fixture.running():
         fixture.writer.offer(fixture.job("a"), RUNNING, ())
-        fixture.store.remove(key("a"))
-        fixture.leading = True
+        fixture.cache.remove(key("a"))
+        fixture.election.leading = True
         await fixture.written()
 
     assert fixture.server.patches == []
 
 
-async def test_what_was_decided_from_an_older_status_is_not_written(fixture: Fixture) -> None:
-    fixture.leading = False
+async def test_a_status_decided_from_an_older_one_is_not_written(fixture: Fixture) -> None:
+    fixture.election.leading = False
     async with fixture.running():
         old = fixture.job("a", version=1)
         fixture.job("a", version=2, phase="Succeeded")
         fixture.writer.offer(old, RUNNING, ())
-        fixture.leading = True
+        fixture.election.leading = True
         await fixture.written()
 
     assert fixture.server.patches == []
-    assert fixture.store.take_dirty(1) == [key("a")]
+    assert fixture.cache.take(1) == [key("a")]
 
 
-async def test_writes_keep_to_the_rate() -> None:
+async def test_writes_keep_the_rate_limit() -> None:
     fixture = Fixture(per_second=50.0)  # a burst of 25, then one each 20 ms
     async with fixture.running():
         started = time.monotonic()
@@ -381,10 +310,10 @@ async def test_writes_keep_to_the_rate() -> None:
     assert took_seconds >= 0.98
 
 
-async def test_a_new_leader_starts_without_old_wishes(fixture: Fixture) -> None:
-    fixture.leading = False
+async def test_a_new_leader_starts_with_an_empty_queue(fixture: Fixture) -> None:
+    fixture.election.leading = False
     fixture.writer.offer(fixture.job("a"), RUNNING, ())
     fixture.writer.forget()
 
-    assert fixture.writer.idle
-    assert fixture.writer.lag_seconds() == 0.0
+    assert fixture.writes.idle
+    assert fixture.writes.lag_seconds() == 0.0

@@ -1,4 +1,4 @@
-"""The map of jobs: the newest version wins, deletions are final, dirty keys come in order."""
+"""Cache: the newest version wins, deletions are final, keys leave the work queue in order, and jobs are counted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.loop.cache import Store
+from reconstruction_operator.controller.loop.cache import Cache
 
 from tests.support.jobs import make_body
 
@@ -15,114 +15,114 @@ KEY = JobKey("default", "banana", "uid-banana")
 
 
 @pytest.fixture
-def store() -> Store:
-    return Store()
+def cache() -> Cache:
+    return Cache()
 
 
-def test_a_new_body_makes_the_job_dirty(store: Store) -> None:
-    assert store.put(make_body()) == KEY
+def test_a_new_body_enqueues_the_job(cache: Cache) -> None:
+    assert cache.put(make_body()) == KEY
 
-    assert store.take_dirty(10) == [KEY]
-    assert store.take_dirty(10) == []
+    assert cache.take(10) == [KEY]
+    assert cache.take(10) == []
 
 
-def test_the_status_of_an_older_version_never_comes_back(store: Store) -> None:
-    store.put(make_body(version=7, phase="Running"))
+def test_an_older_version_is_ignored(cache: Cache) -> None:
+    cache.put(make_body(version=7, phase="Running"))
 
-    assert store.put(make_body(version=6, phase="Queued")) is None
+    assert cache.put(make_body(version=6, phase="Queued")) is None
 
-    job = store.get(KEY)
+    job = cache.get(KEY)
     assert job is not None
     assert job.status.phase is Phase.RUNNING
 
 
-def test_the_same_version_twice_is_no_news(store: Store) -> None:
-    store.put(make_body(version=7))
-    store.take_dirty(1)
+def test_the_same_version_is_ignored(cache: Cache) -> None:
+    cache.put(make_body(version=7))
+    cache.take(1)
 
-    assert store.put(make_body(version=7)) is None
-    assert store.dirty == 0
-
-
-def test_versions_are_compared_as_numbers(store: Store) -> None:
-    store.put(make_body(version=9))
-
-    assert store.put(make_body(version=10)) == KEY
+    assert cache.put(make_body(version=7)) is None
+    assert cache.queued == 0
 
 
-def test_an_answer_that_comes_after_the_deletion_does_not_bring_the_job_back(store: Store) -> None:
-    store.put(make_body(version=7))
-    store.remove(KEY)
-    store.take_gone()
+def test_versions_are_compared_as_numbers(cache: Cache) -> None:
+    cache.put(make_body(version=9))
 
-    assert store.put(make_body(version=8)) is None
-    assert len(store) == 0
+    assert cache.put(make_body(version=10)) == KEY
 
 
-def test_a_new_object_of_the_same_name_is_another_job(store: Store) -> None:
-    store.put(make_body(version=7))
-    store.remove(KEY)
+def test_an_answer_after_the_deletion_does_not_restore_the_job(cache: Cache) -> None:
+    cache.put(make_body(version=7))
+    cache.remove(KEY)
+    cache.take_deleted()
 
-    again = store.put(make_body(uid="uid-2", version=9))
+    assert cache.put(make_body(version=8)) is None
+    assert len(cache) == 0
+
+
+def test_a_new_object_of_the_same_name_is_another_job(cache: Cache) -> None:
+    cache.put(make_body(version=7))
+    cache.remove(KEY)
+
+    again = cache.put(make_body(uid="uid-2", version=9))
 
     assert again == JobKey("default", "banana", "uid-2")
-    assert store.get(KEY) is None
+    assert cache.get(KEY) is None
 
 
-def test_a_deleted_job_is_told_once_and_is_not_dirty(store: Store) -> None:
-    store.put(make_body())
-    store.remove(KEY)
+def test_a_deleted_job_is_taken_once_and_leaves_the_work_queue(cache: Cache) -> None:
+    cache.put(make_body())
+    cache.remove(KEY)
 
-    assert [job.key for job in store.take_gone()] == [KEY]
-    assert store.take_gone() == []
-    assert store.take_dirty(10) == []
-
-
-def test_a_deletion_of_what_was_never_seen_is_nobodys_business(store: Store) -> None:
-    store.remove(KEY)
-
-    assert store.take_gone() == []
+    assert [job.key for job in cache.take_deleted()] == [KEY]
+    assert cache.take_deleted() == []
+    assert cache.take(10) == []
 
 
-def test_dirty_keys_come_in_the_order_in_which_they_became_dirty(store: Store) -> None:
+def test_the_deletion_of_an_unknown_job_is_ignored(cache: Cache) -> None:
+    cache.remove(KEY)
+
+    assert cache.take_deleted() == []
+
+
+def test_keys_leave_the_work_queue_in_the_order_of_enqueueing(cache: Cache) -> None:
     for name in ("a", "b", "c"):
-        store.put(make_body(name))
-    first = store.take_dirty(1)
-    store.mark(first[0])
+        cache.put(make_body(name))
+    first = cache.take(1)
+    cache.enqueue(first[0])
 
-    assert [key.name for key in store.take_dirty(10)] == ["b", "c", "a"]
-
-
-def test_a_mark_for_an_unknown_job_is_ignored(store: Store) -> None:
-    store.mark(KEY)
-
-    assert store.dirty == 0
+    assert [key.name for key in cache.take(10)] == ["b", "c", "a"]
 
 
-def test_finished_jobs_are_left_out_of_a_sweep(store: Store) -> None:
-    store.put(make_body("a", phase="Running"))
-    store.put(make_body("b", phase="Succeeded"))
-    store.put(make_body("c"))
-    store.take_dirty(10)
+def test_an_unknown_job_is_not_enqueued(cache: Cache) -> None:
+    cache.enqueue(KEY)
 
-    assert store.mark_unfinished() == 2
-    assert {key.name for key in store.take_dirty(10)} == {"a", "c"}
+    assert cache.queued == 0
 
 
-def test_phases_and_jobs_in_flight_are_counted_as_they_change(store: Store) -> None:
-    store.put(make_body("a", version=1))
-    store.put(make_body("b", version=1, phase="Queued"))
-    store.put(make_body("b", version=2, phase="Running"))
-    store.put(make_body("c", namespace="other", phase="Cancelling"))
-    store.put(make_body("d", version=1, phase="Running"))
-    store.remove(JobKey("default", "d", "uid-d"))
+def test_a_sweep_does_not_enqueue_finished_jobs(cache: Cache) -> None:
+    cache.put(make_body("a", phase="Running"))
+    cache.put(make_body("b", phase="Succeeded"))
+    cache.put(make_body("c"))
+    cache.take(10)
 
-    assert {phase: number for phase, number in store.phases().items() if number} == {
+    assert cache.enqueue_unfinished() == 2
+    assert {key.name for key in cache.take(10)} == {"a", "c"}
+
+
+def test_phases_and_jobs_in_flight_are_counted_as_they_change(cache: Cache) -> None:
+    cache.put(make_body("a", version=1))
+    cache.put(make_body("b", version=1, phase="Queued"))
+    cache.put(make_body("b", version=2, phase="Running"))
+    cache.put(make_body("c", namespace="other", phase="Cancelling"))
+    cache.put(make_body("d", version=1, phase="Running"))
+    cache.remove(JobKey("default", "d", "uid-d"))
+
+    assert {phase: number for phase, number in cache.phases().items() if number} == {
         Phase.PENDING: 1,
         Phase.RUNNING: 1,
         Phase.CANCELLING: 1,
     }
-    assert (store.in_flight("default"), store.in_flight("other")) == (1, 1)
+    assert (cache.in_flight("default"), cache.in_flight("other")) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -133,17 +133,67 @@ def test_phases_and_jobs_in_flight_are_counted_as_they_change(store: Store) -> N
         pytest.param({"metadata": "text"}, id="metadata is no mapping"),
     ],
 )
-def test_what_is_no_object_is_left_out(store: Store, broken: dict[str, Any]) -> None:
-    assert store.put(broken) is None
-    assert len(store) == 0
+def test_a_body_that_is_no_object_is_ignored(cache: Cache, broken: dict[str, Any]) -> None:
+    assert cache.put(broken) is None
+    assert len(cache) == 0
 
 
-def test_an_object_whose_parts_cannot_be_read_has_their_defaults(store: Store) -> None:
+def test_fields_that_cannot_be_read_get_their_defaults(cache: Cache) -> None:
     odd = make_body(phase="Dancing", attempt="two")
     odd["spec"] = {"suspend": "perhaps", "priority": "high"}
-    store.put(odd)
+    cache.put(odd)
 
-    job = store.get(KEY)
+    job = cache.get(KEY)
 
     assert job is not None
     assert (job.status.phase, job.status.attempt, job.spec.suspend, job.spec.priority) == (None, 0, False, "high")
+
+
+def test_a_delayed_key_is_due_after_its_delay_unless_the_job_is_deleted() -> None:
+    cache = Cache(monotonic=lambda: 100.0)
+    for name in ("stays", "deleted"):
+        cache.put(make_body(name))
+        cache.enqueue_after(JobKey("default", name, f"uid-{name}"), 5.0)
+    cache.remove(JobKey("default", "deleted", "uid-deleted"))
+
+    assert cache.timers.due(104.9) == []
+    assert [key.name for key in cache.timers.due(105.0)] == ["stays"]
+
+
+def put(cache: Cache, name: str, phase: str | None = None, *, version: int = 1, **spec: Any) -> None:
+    made = make_body(name, version=version, **({"phase": phase} if phase else {}))
+    made["spec"] |= spec
+    cache.put(made)
+
+
+def test_demand_is_counted_by_queue_and_phase(cache: Cache) -> None:
+    put(cache, "one", "Running")
+    put(cache, "two", "Running", priority="high")
+    put(cache, "three", queue="gpu")
+
+    assert cache.demand() == {
+        ("celery", Phase.RUNNING): 1,
+        ("celery-high", Phase.RUNNING): 1,
+        ("gpu", Phase.PENDING): 1,
+    }
+
+
+@pytest.mark.parametrize("phase", ["Suspended", "Succeeded", "Failed", "Cancelled"])
+def test_a_job_that_no_longer_wants_a_worker_is_no_demand(cache: Cache, phase: str) -> None:
+    put(cache, "one", "Running")
+    put(cache, "one", phase, version=2)
+
+    assert cache.demand() == {("celery", Phase.RUNNING): 0}
+
+
+def test_a_deleted_job_is_no_demand(cache: Cache) -> None:
+    put(cache, "one", "Queued")
+    cache.remove(JobKey("default", "one", "uid-one"))
+
+    assert cache.demand() == {("celery", Phase.QUEUED): 0}
+
+
+def test_another_controllers_job_is_no_demand(cache: Cache) -> None:
+    put(cache, "one", managedBy="example.com/other")
+
+    assert cache.demand() == {}

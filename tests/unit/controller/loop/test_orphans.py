@@ -1,4 +1,4 @@
-"""Jobs whose objects are gone, and whose records Redis has forgotten."""
+"""Orphans: records that Redis lost are asserted again, to clean up by them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from unittest import mock
 import pytest
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.controller.loop.actor import Order, Results
+from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.planning.actions import Action, AssertCancelled, PutRecord
 from reconstruction_operator.planning.types import Observation
@@ -30,20 +31,20 @@ from tests.support.jobs import make_job
         pytest.param(Spec(cancel_requested=True, cancel_confirmed=True), Phase.SUCCEEDED, (), id="confirmed-too-late"),
     ],
 )
-async def test_a_cancelled_ones_flag_comes_back_before_its_record(
+async def test_the_flag_of_a_cancelled_job_is_restored_before_its_record(
     spec: Spec, phase: Phase, flag: tuple[Action, ...]
 ) -> None:
-    """With the record an order to delete files is carried out, and by the flag all of them go."""
+    """With the record an order to delete files is carried out, and the flag makes it delete all of them."""
     seen = mock.Mock(observations=(Observation(),), now=datetime(2026, 3, 1, 12, tzinfo=UTC))
     observer = mock.Mock(observe=mock.AsyncMock(return_value=seen))
-    carried_out: list[Order] = []
+    carried_out: list[JobActions] = []
 
-    async def act(orders: list[Order], _fence: int) -> Results:
-        carried_out.extend(orders)
-        return Results()
+    async def act(batch: list[JobActions], _fence: int) -> ActResults:
+        carried_out.extend(batch)
+        return ActResults()
 
-    orphans = Orphans(observer, cast("Any", mock.Mock(act=act)), timing=cast("Any", None), ours=lambda _: True)
+    orphans = Orphans(observer, cast("Any", mock.Mock(act=act)), Installation("here"), timing=cast("Any", None))
     orphans.add_deleted([make_job(Status(phase=phase, attempt=2), spec=spec)], now=0.0)
     await orphans.round(1, now=0.0)
 
-    assert [order.actions for order in carried_out] == [(*flag, PutRecord(2, "celery"))]
+    assert [one.actions for one in carried_out] == [(*flag, PutRecord(2, "celery"))]

@@ -1,4 +1,4 @@
-"""Wishes to look at a job again: the earliest counts, and is told once."""
+"""Timers: of several times for a job the earliest counts, once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_nothing_is_due_before_its_time() -> None:
     assert timers.due(5.0) == []
 
 
-def test_the_earliest_of_several_wishes_for_a_job_counts() -> None:
+def test_the_earliest_of_several_times_for_a_job_counts() -> None:
     timers = Timers()
     timers.wake(A, 5.0)
     timers.wake(A, 3.0)
@@ -28,7 +28,7 @@ def test_the_earliest_of_several_wishes_for_a_job_counts() -> None:
     assert (timers.next_at(), len(timers)) == (None, 0)
 
 
-def test_jobs_come_in_the_order_of_their_times() -> None:
+def test_jobs_are_due_in_the_order_of_their_times() -> None:
     timers = Timers()
     timers.wake(B, 2.0)
     timers.wake(A, 1.0)
@@ -36,7 +36,7 @@ def test_jobs_come_in_the_order_of_their_times() -> None:
     assert timers.due(10.0) == [A, B]
 
 
-def test_a_cancelled_wish_does_not_come() -> None:
+def test_a_cancelled_timer_is_never_due() -> None:
     timers = Timers()
     timers.wake(A, 1.0)
     timers.wake(B, 2.0)
@@ -46,7 +46,7 @@ def test_a_cancelled_wish_does_not_come() -> None:
     assert timers.due(10.0) == [B]
 
 
-def test_a_job_can_be_wished_for_again_after_it_came() -> None:
+def test_a_job_can_get_a_new_timer_after_it_was_due() -> None:
     timers = Timers()
     timers.wake(A, 1.0)
     timers.due(1.0)

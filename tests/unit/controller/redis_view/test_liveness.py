@@ -1,4 +1,4 @@
-"""Silence is counted over unbroken looks alone."""
+"""Liveness: silence is counted only over unbroken contact."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ TASK, OTHER = TaskId("uid-a", 1), TaskId("uid-b", 1)
         pytest.param(
             [(0.0, True), (3.0, False), (4.0, False)], [0.0, 0.0, 1.0], id="counted from the first silent look"
         ),
-        pytest.param([(0.0, False), (1.0, True), (2.0, False)], [0.0, 0.0, 0.0], id="a beat starts it anew"),
+        pytest.param([(0.0, False), (1.0, True), (2.0, False)], [0.0, 0.0, 0.0], id="a heartbeat restarts the count"),
         pytest.param([(0.0, False), (60.0, False), (61.0, False)], [0.0, 0.0, 1.0], id="a gap counts for nothing"),
-        pytest.param([(0.0, False), (5.0, False), (10.0, False)], [0.0, 5.0, 10.0], id="just no gap"),
+        pytest.param([(0.0, False), (5.0, False), (10.0, False)], [0.0, 5.0, 10.0], id="looks just close enough"),
     ],
 )
 def test_seconds_of_silence(looks: list[tuple[float, bool]], expected: list[float]) -> None:
     tracker = LivenessTracker(gap_seconds=5.0)
 
-    assert [tracker.saw(TASK, alive=alive, now=now) for now, alive in looks] == expected
+    assert [tracker.saw(TASK, alive=alive, now=now, contact=1) for now, alive in looks] == expected
 
 
-def test_while_redis_was_away_nothing_is_counted() -> None:
+def test_silence_is_counted_anew_after_an_interruption() -> None:
     tracker = LivenessTracker(gap_seconds=5.0)
-    tracker.saw(TASK, alive=False, now=0.0)
-    tracker.saw(TASK, alive=False, now=4.0)
-    tracker.interrupted()
+    tracker.saw(TASK, alive=False, now=0.0, contact=1)
+    tracker.saw(TASK, alive=False, now=4.0, contact=1)
 
-    assert tracker.saw(TASK, alive=False, now=5.0) == 0.0
+    assert tracker.saw(TASK, alive=False, now=5.0, contact=2) == 0.0
+    assert tracker.saw(TASK, alive=False, now=6.0, contact=2) == 1.0
 
 
-def test_tasks_are_silent_each_for_itself() -> None:
+def test_each_task_is_counted_for_itself() -> None:
     tracker = LivenessTracker(gap_seconds=5.0)
-    tracker.saw(TASK, alive=False, now=0.0)
-    tracker.saw(OTHER, alive=False, now=1.0)
+    tracker.saw(TASK, alive=False, now=0.0, contact=1)
+    tracker.saw(OTHER, alive=False, now=1.0, contact=1)
 
-    assert tracker.saw(TASK, alive=False, now=2.0) == 2.0
-    assert tracker.saw(OTHER, alive=False, now=2.0) == 1.0
+    assert tracker.saw(TASK, alive=False, now=2.0, contact=1) == 2.0
+    assert tracker.saw(OTHER, alive=False, now=2.0, contact=1) == 1.0

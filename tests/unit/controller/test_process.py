@@ -1,11 +1,11 @@
-"""A task that ends ends the process; the others are stopped in order."""
+"""Supervisor: a task that ends also ends the process; the others are stopped in order."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from reconstruction_operator.controller.supervising import Supervisor
+from reconstruction_operator.controller.process import Supervisor
 
 
 async def crash() -> None:
@@ -17,7 +17,7 @@ async def finish() -> None:
     await asyncio.sleep(0)
 
 
-async def test_a_crash_asks_for_the_end_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_crashed_task_is_logged_and_ends_the_process(caplog: pytest.LogCaptureFixture) -> None:
     supervisor = Supervisor(asyncio.Event())
     supervisor.start("reconciler", crash())
 
@@ -28,7 +28,7 @@ async def test_a_crash_asks_for_the_end_and_is_logged(caplog: pytest.LogCaptureF
     assert "a defect" in caplog.text
 
 
-async def test_a_task_that_just_ends_is_as_bad_as_a_crash() -> None:
+async def test_a_task_that_returns_ends_the_process_too() -> None:
     supervisor = Supervisor(asyncio.Event())
     supervisor.start("sweeper", finish())
 
@@ -37,7 +37,7 @@ async def test_a_task_that_just_ends_is_as_bad_as_a_crash() -> None:
     assert supervisor.crashed == {"sweeper": None}
 
 
-async def test_a_stop_is_no_crash_and_waits_for_all() -> None:
+async def test_stop_waits_for_all_tasks_and_reports_no_crash() -> None:
     ended = []
 
     async def work(name: str) -> None:

@@ -1,4 +1,4 @@
-"""What the metrics learn from the statuses and reports that come by."""
+"""Instruments: what metrics and traces learn from stored statuses and from reports."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import pairwise
 import pytest
 from reconstruction_operator.api.status import Cancel, Failure, Phase, Progress, Status
 from reconstruction_operator.contract.records import ProgressReport
-from reconstruction_operator.controller import measuring
+from reconstruction_operator.controller import instruments
 from reconstruction_operator.telemetry import metrics
+from reconstruction_operator.telemetry.tracing import Span
 
 from tests.support.jobs import make_job
 
@@ -46,18 +47,18 @@ def test_an_end_is_counted_once_with_its_reason(phase: Phase, failure: Failure, 
     seconds = ("reconstruction_run_seconds_sum", {"outcome": phase.value})
     before = sample(counter[0], **counter[1]), sample(seconds[0], **seconds[1])
 
-    measuring.stored(make_job(RUNNING), ended)
-    measuring.stored(make_job(ended), ended)
+    instruments.measure(make_job(RUNNING), ended)
+    instruments.measure(make_job(ended), ended)
 
     assert sample(counter[0], **counter[1]) == before[0] + 1
     assert sample(seconds[0], **seconds[1]) == before[1] + 90
 
 
-def test_the_time_to_cancel_is_from_the_confirmation_to_the_end() -> None:
+def test_the_time_to_cancel_is_from_confirmation_to_acknowledgement() -> None:
     before = sample("reconstruction_cancel_seconds_sum")
     cancel = Cancel(requested_at=NOON, confirmed_at=after(10), acknowledged_at=after(12))
 
-    measuring.stored(make_job(RUNNING), replace(RUNNING, phase=Phase.CANCELLED, cancel=cancel))
+    instruments.measure(make_job(RUNNING), replace(RUNNING, phase=Phase.CANCELLED, cancel=cancel))
 
     assert sample("reconstruction_cancel_seconds_sum") == before + 2
 
@@ -91,13 +92,13 @@ def test_the_wait_in_the_queue_ends_when_a_worker_begins(statuses: tuple[Status,
     before, times = sample(f"{of}_sum", **by), sample(f"{of}_count", **by)
 
     for old, new in pairwise(statuses):
-        measuring.stored(make_job(old), new)
+        instruments.measure(make_job(old), new)
 
     assert (sample(f"{of}_sum", **by), sample(f"{of}_count", **by)) == (before + 7, times + 1)
 
 
-def test_a_step_lasts_from_its_first_report_to_the_next_steps() -> None:
-    clock = measuring.StepClock()
+def test_a_step_lasts_from_its_first_report_to_that_of_the_next_step() -> None:
+    clock = instruments.StepClock()
     names = ("Loading input files", "Running reconstruction")
     before = [sample("reconstruction_step_seconds_sum", step=name) for name in names]
 
@@ -110,11 +111,38 @@ def test_a_step_lasts_from_its_first_report_to_the_next_steps() -> None:
     assert [now - then for now, then in zip(spent, before, strict=True)] == [5, 20]
 
 
-def test_a_report_without_a_step_is_left_out() -> None:
-    clock = measuring.StepClock()
+def test_a_report_without_a_step_is_ignored() -> None:
+    clock = instruments.StepClock()
     before = sample("reconstruction_step_seconds_count", step="Loading input files")
 
     clock.report(JOB_ID, report(0, NOON), NOON)
     clock.report(JOB_ID, None, after(5))
 
     assert sample("reconstruction_step_seconds_count", step="Loading input files") == before
+
+
+WAITING = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOON)
+CLAIMED = replace(WAITING, phase=Phase.RUNNING, worker="cpu@a", start_time=after(2))
+REPORTED = replace(CLAIMED, progress=Progress(percent=0, last_update_time=after(3)))
+
+
+def spans(*statuses: Status) -> list[str]:
+    emitted: list[Span] = []
+    for before, now in pairwise((Status(), *statuses)):
+        instruments.trace(make_job(before), now, emitted.append)
+    return [span.name for span in emitted]
+
+
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        pytest.param((WAITING, REPORTED), id="the worker is named with its first progress"),
+        pytest.param((WAITING, CLAIMED, REPORTED), id="the worker is named before its first progress"),
+    ],
+)
+def test_a_wait_is_traced_once(statuses: tuple[Status, ...]) -> None:
+    assert spans(*statuses, replace(REPORTED, message="more")) == ["wait for a worker"]
+
+
+def test_each_attempt_has_a_wait_in_the_trace() -> None:
+    assert spans(WAITING, REPORTED, replace(REPORTED, attempt=2)) == ["wait for a worker"] * 2

@@ -1,0 +1,128 @@
+"""Instruments: metrics and the job's trace, from each stored status and each progress report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from prometheus_client import Histogram
+
+from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.contract.records import ProgressReport
+from reconstruction_operator.contract.steps import STEPS
+from reconstruction_operator.planning.types import Job
+from reconstruction_operator.telemetry import metrics, tracing
+from reconstruction_operator.telemetry.tracing import Span
+
+Emit = Callable[[Span], None]
+
+_STEP_NAMES = {step.index: step.name for step in STEPS}
+
+
+def stored(job: Job, status: Status) -> None:
+    """Measure and trace the change from `job.status` to `status`, which was stored."""
+    measure(job, status)
+    trace(job, status)
+
+
+def measure(job: Job, status: Status) -> None:
+    """Count what is new in `status`: a wait that ended, the end of the job."""
+    before = job.status
+    is_known = before.attempt == status.attempt and _begun_at(before) is not None
+    if status.dispatch_time is not None and not is_known:
+        _observe(metrics.QUEUE_WAIT.labels(job.queue), status.dispatch_time, _begun_at(status))
+    end = _end(before, status)
+    if end is None:
+        return
+    reason = status.failure.reason if status.failure and end is Phase.FAILED else ""
+    metrics.JOBS_FINISHED.labels(end.value, reason).inc()
+    metrics.JOB_ATTEMPTS.observe(status.attempt)
+    if status.start_time is not None:
+        _observe(metrics.RUN_TIME.labels(end.value), status.start_time, status.completion_time)
+    if status.cancel is not None and status.cancel.confirmed_at is not None:
+        _observe(metrics.CANCEL_TIME, status.cancel.confirmed_at, status.cancel.acknowledged_at)
+
+
+def trace(job: Job, status: Status, emit: Emit = tracing.emit) -> None:
+    """Emit the operator's spans of what is new in `status`: the whole job, its waits, its cancel."""
+    root = tracing.of_job(job.key.job_id)
+    before = job.status
+
+    def span(name: str, start: datetime | None, end: datetime | None) -> None:
+        if start is not None and end is not None:
+            place = root.child(name, status.attempt)
+            attributes: dict[str, str | int] = {"job.attempt": status.attempt, "job.queue": job.queue}
+            emit(Span(tracing.OPERATOR, name, place, root, start, end, attributes))
+
+    # The status may name the worker before its first progress: the wait is emitted once both are there.
+    if status.progress is not None and _reports(status) and not (_reports(before) and before.attempt == status.attempt):
+        begun = status.progress.last_update_time or status.start_time
+        span("wait for a worker", status.dispatch_time, begun)
+    end = _end(before, status)
+    if end is None:
+        return
+    if status.cancel is not None:
+        span("cancel", status.cancel.confirmed_at, status.cancel.acknowledged_at)
+    failed = status.failure if end is Phase.FAILED else None
+    attributes: dict[str, str | int] = {
+        "k8s.namespace.name": job.key.namespace,
+        "job.name": job.key.name,
+        "job.uid": job.key.uid,
+        "job.model": job.spec.model_type,
+        "job.queue": job.queue,
+        "job.phase": end.value,
+        "job.attempts": status.attempt,
+    }
+    error = "" if failed is None else f"{failed.reason}: {failed.message}"
+    completed = status.completion_time or job.created
+    emit(Span(tracing.OPERATOR, "ReconstructionJob", root, None, job.created, completed, attributes, error=error))
+
+
+class StepClock:
+    """How long attempts stay in each step, from their progress reports."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, tuple[int, datetime]] = {}  # by job id: step, and when it began
+
+    def report(self, job_id: str, report: ProgressReport | None, now: datetime) -> None:
+        """Take the newest report of the job's attempt; None if it does not run (any more)."""
+        known = self._since.get(job_id)
+        if report is None or report.step_index not in _STEP_NAMES:
+            if known is not None:
+                del self._since[job_id]
+                _observe(metrics.STEP_TIME.labels(_STEP_NAMES[known[0]]), known[1], now)
+            return
+        if known is not None and known[0] == report.step_index:
+            return
+        at = report.at or now
+        if known is not None and known[0] < report.step_index:  # otherwise a new attempt began from the first step
+            _observe(metrics.STEP_TIME.labels(_STEP_NAMES[known[0]]), known[1], at)
+        self._since[job_id] = (report.step_index, at)
+
+    def forget(self, job_id: str) -> None:
+        """The job was deleted."""
+        self._since.pop(job_id, None)
+
+
+def _end(before: Status, status: Status) -> Phase | None:
+    """The phase in which the job has ended with this status."""
+    return status.phase if status.phase and status.phase.finished and before.phase is not status.phase else None
+
+
+def _reports(status: Status) -> bool:
+    return status.worker is not None and status.progress is not None
+
+
+def _begun_at(status: Status) -> datetime | None:
+    """When a worker took the attempt, as far as the status tells: a later attempt's first report stands for it."""
+    if status.worker is None or status.dispatch_time is None:
+        return None
+    if status.attempt <= 1:
+        return status.start_time
+    at = status.progress.last_update_time if status.progress else None
+    return at if at is not None and at >= status.dispatch_time else None
+
+
+def _observe(histogram: Histogram, start: datetime, end: datetime | None) -> None:
+    if end is not None:
+        histogram.observe(max(0.0, (end - start).total_seconds()))

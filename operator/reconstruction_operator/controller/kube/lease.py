@@ -1,0 +1,265 @@
+"""Leader election on a Lease: one replica works, the others stand by and take over.
+
+No library gives the number of transitions, which is the fencing token of all writes to Redis, and releases the Lease at
+a clean stop. The rules are those of client-go: no clock of another machine is trusted. A candidate takes the Lease after
+it saw the same record for the record's whole duration on its own monotonic clock. The holder counts from before it sent
+its last successful renewal, so it stops before a candidate may begin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.controller.kube.objects import micro_time
+from reconstruction_operator.telemetry import metrics
+
+_log = logging.getLogger(__name__)
+
+HOLDER_MARGIN: Final = (
+    0.8  # of the duration, in which the holder trusts a renewal: slow clocks and requests fit in the rest
+)
+_POLL_SECONDS: Final = 1.0  # of a standby; a released Lease is taken this fast
+_RENEWALS_PER_DURATION: Final = 5.0
+_MAX_FENCE: Final = 2_000_000_000  # fence.lua accepts none above it; a Lease's transitions are an int32
+_START: Final = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+# --- Rules, without I/O -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """The content of a Lease. `version` changes with every write."""
+
+    version: str
+    holder: str
+    transitions: int
+    duration_seconds: float
+
+    @classmethod
+    def of(cls, lease: Mapping[str, Any]) -> LeaseRecord:
+        """The record in a Lease's body."""
+        spec = lease.get("spec") or {}
+        return cls(
+            version=str(lease.get("metadata", {}).get("resourceVersion", "")),
+            holder=str(spec.get("holderIdentity") or ""),
+            transitions=int(spec.get("leaseTransitions") or 0),
+            duration_seconds=float(spec.get("leaseDurationSeconds") or 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A record, and the monotonic time since which it was seen unchanged."""
+
+    record: LeaseRecord
+    since: float
+
+    def expires(self) -> float:
+        """The monotonic time from which a candidate may take it."""
+        return self.since if not self.record.holder else self.since + self.record.duration_seconds
+
+    def updated(self, record: LeaseRecord, now: float) -> Sighting:
+        """With the record that was read at `now`."""
+        return self if record == self.record else Sighting(record, now)
+
+
+def first_transitions(now: datetime) -> int:
+    """The count at which a new Lease starts: seconds since 2020, which fit the field's 31 bits until 2088.
+
+    The count is the fencing token, and Redis remembers the highest one. After a Lease was deleted, its successor must
+    start above the old count, or Redis would refuse the new holder. Leases do not change hands every second.
+    """
+    return max(0, int((now - _START).total_seconds()))
+
+
+def lease_spec(
+    identity: str, duration_seconds: float, transitions: int, now: datetime, acquired: str | None = None
+) -> dict[str, Any]:
+    """A Lease's spec with `identity` as holder; a renewal keeps the time at which the tenure `acquired` it."""
+    return {
+        "holderIdentity": identity,
+        "leaseDurationSeconds": max(1, math.ceil(duration_seconds)),
+        "acquireTime": acquired or micro_time(now),
+        "renewTime": micro_time(now),
+        "leaseTransitions": transitions,
+    }
+
+
+# --- The election -----------------------------------------------------------------------------------------------------
+
+
+class LeaderElection:
+    """Holds the Lease, or tries to. `fence` is the transition count of our tenure, None while another replica leads."""
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        duration_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._api = api
+        self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._name = name
+        self._identity = identity
+        self._duration_seconds = duration_seconds
+        self._monotonic = monotonic
+        self._now = now
+        self._sighting: Sighting | None = None
+        self._lease: dict[str, Any] | None = None  # the newest body
+        self._tenure: int | None = None
+        self._trusted_until = 0.0
+        self._at_least = 0  # transitions that our fence must exceed
+        self._changed = asyncio.Event()
+
+    @property
+    def fence(self) -> int | None:
+        """Our fencing token while we surely lead. Ask before every batch of actions; never keep the answer."""
+        return self._tenure if self._tenure is not None and self._monotonic() < self._trusted_until else None
+
+    @property
+    def leading(self) -> bool:
+        """Whether this replica works."""
+        return self.fence is not None
+
+    @property
+    def holder(self) -> str:
+        """The identity of the last holder that was seen."""
+        return self._sighting.record.holder if self._sighting else ""
+
+    async def changed(self, timeout_seconds: float) -> None:
+        """Return when we took or lost the Lease, or after `timeout_seconds`."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        self._changed.clear()
+
+    def deposed(self, seen: int | None) -> None:
+        """Stop acting: Redis holds a higher fence. The next tenure will be above `seen` if that is known."""
+        _log.warning("Redis refused our fence %s (it holds %s): contending again", self._tenure, seen or "a higher one")
+        known = min(seen, _MAX_FENCE) if seen is not None else (self._tenure or 0) + 1
+        self._at_least = max(self._at_least, known)
+        self._lose("deposed")
+
+    async def run(self) -> None:
+        """Contend and renew until cancelled."""
+        while True:
+            started = self._monotonic()
+            try:
+                async with asyncio.timeout(self._duration_seconds / 2):
+                    await self._round(started)
+            except (ApiError, TimeoutError) as error:
+                log = (
+                    _log.debug if isinstance(error, ApiError) and error.status == HTTPStatus.CONFLICT else _log.warning
+                )
+                log("The Lease could not be read or written: %s", error or "no answer in time")
+            if self._tenure is not None and self._monotonic() >= self._trusted_until:
+                self._lose("expired")
+            await asyncio.sleep(self._pause_seconds())
+
+    async def release(self) -> None:
+        """Give the Lease back at a clean stop, so that a standby takes it at once."""
+        if self._tenure is None or self._lease is None:
+            return
+        self._lose("released")
+        spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
+        try:
+            await self._write(spec, timeout_seconds=2.0)
+        except ApiError as error:
+            _log.warning("The Lease could not be released; a standby waits until it expires: %s", error)
+
+    async def _round(self, started: float) -> None:
+        if self._tenure is not None and self._lease is not None:
+            try:
+                await self._hold(self._tenure, self._lease["spec"].get("acquireTime"), started)
+            except ApiError as error:
+                if error.status not in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
+                    raise
+                self._lose("taken")
+            else:
+                return
+        await self._contend(started)
+
+    async def _contend(self, started: float) -> None:
+        try:
+            lease = await self._api.get(f"{self._collection}/{self._name}")
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            await self._create(started)
+            return
+        self._saw(lease, self._monotonic())
+        sighting = self._sighting
+        if sighting is None or (sighting.record.holder != self._identity and self._monotonic() < sighting.expires()):
+            return
+        # Above the count also if we are the last holder: another replica may have led in between.
+        transitions = max(sighting.record.transitions, self._at_least) + 1
+        await self._hold(transitions, None, started)
+        self._win(transitions, started)
+
+    async def _create(self, started: float) -> None:
+        transitions = max(first_transitions(self._now()), self._at_least + 1)
+        body = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": self._name},
+            "spec": lease_spec(self._identity, self._duration_seconds, transitions, self._now()),
+        }
+        self._saw(await self._api.request("POST", self._collection, body=body), started)
+        self._win(transitions, started)
+
+    async def _hold(self, transitions: int, acquired: str | None, started: float) -> None:
+        await self._write(lease_spec(self._identity, self._duration_seconds, transitions, self._now(), acquired))
+        self._trusted_until = started + self._duration_seconds * HOLDER_MARGIN
+
+    async def _write(self, spec: dict[str, Any], timeout_seconds: float | None = None) -> None:
+        # Optimistic concurrency: the body holds the resource version that we read, so of two candidates one gets a conflict.
+        body = {**(self._lease or {}), "spec": spec}
+        limit = self._duration_seconds / 2 if timeout_seconds is None else timeout_seconds
+        path = f"{self._collection}/{self._name}"
+        self._saw(await self._api.request("PUT", path, body=body, timeout_seconds=limit), self._monotonic())
+
+    def _saw(self, lease: dict[str, Any], now: float) -> None:
+        record = LeaseRecord.of(lease)
+        self._lease = lease
+        self._sighting = self._sighting.updated(record, now) if self._sighting else Sighting(record, now)
+
+    def _win(self, transitions: int, started: float) -> None:
+        self._tenure = self._at_least = transitions
+        self._trusted_until = started + self._duration_seconds * HOLDER_MARGIN
+        metrics.LEADER.set(1)
+        metrics.LEADER_CHANGES.labels("taken").inc()
+        _log.info("Leading as %s, transition %d", self._identity, transitions)
+        self._changed.set()
+
+    def _lose(self, why: str) -> None:
+        if self._tenure is None:
+            return
+        self._tenure = None
+        metrics.LEADER.set(0)
+        metrics.LEADER_CHANGES.labels(why).inc()
+        _log.warning("No longer leading: %s", why)
+        self._changed.set()
+
+    def _pause_seconds(self) -> float:
+        now = self._monotonic()
+        if self._tenure is not None:
+            return self._duration_seconds / _RENEWALS_PER_DURATION
+        expires = self._sighting.expires() - now if self._sighting else _POLL_SECONDS
+        return min(_POLL_SECONDS, max(0.05, expires))

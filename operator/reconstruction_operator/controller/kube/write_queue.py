@@ -1,0 +1,148 @@
+"""Write queue: the status writes that wait, one a job, in the order of writing, and the rate limit of all writes."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.planning.types import Event
+from reconstruction_operator.telemetry import metrics
+
+_BURST_SECONDS: Final = 0.5  # of the rate
+
+
+class Urgency(enum.IntEnum):
+    """The kind of a status write; lower goes first."""
+
+    FINISHED = 0
+    PHASE = 1
+    PROGRESS = 2
+
+
+@dataclass(slots=True)
+class PendingWrite:
+    """The newest status that is wanted for a job."""
+
+    key: JobKey
+    base: Status  # the stored status that it was decided from: if another is stored, it is decided again
+    status: Status
+    before: dict[str, Any]  # `base` as JSON
+    after: dict[str, Any]  # `status` as JSON
+    events: tuple[Event, ...]
+    since: float  # monotonic, of the first status that was offered and not written
+    urgency: Urgency = Urgency.PROGRESS
+
+
+def urgency_of(stored: Status, wanted: Status) -> Urgency:
+    """A condition that changes is urgent, since clients wait for it; a message or a percentage is not."""
+    if wanted.phase is not None and wanted.phase.finished:
+        return Urgency.FINISHED
+    same = stored.phase is wanted.phase and stored.attempt == wanted.attempt
+    changed = [one.status for one in stored.conditions] != [one.status for one in wanted.conditions]
+    observed = stored.observed_generation == wanted.observed_generation
+    return Urgency.PROGRESS if same and not changed and observed else Urgency.PHASE
+
+
+class TokenBucket:
+    """Rate limit: refilled at `per_second`, never above `burst`. It reads no clock: callers give monotonic seconds."""
+
+    def __init__(self, *, per_second: float, burst: float, now: float) -> None:
+        self._per_second = per_second
+        self._burst = max(1.0, burst)
+        self._tokens = self._burst
+        self._at = now
+
+    def delay_seconds(self, now: float) -> float:
+        """How long until a token is there; 0 if one is."""
+        self._refill(now)
+        return max(0.0, (1.0 - self._tokens) / self._per_second)
+
+    def take(self, now: float) -> bool:
+        """Take a token if there is one."""
+        self._refill(now)
+        if self._tokens < 1.0 - 1e-9:  # rounding: the delay that was asked for has passed
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _refill(self, now: float) -> None:
+        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._per_second)
+        self._at = max(self._at, now)
+
+
+class WriteQueue:
+    """At most one write of a job waits, and at most one is in flight. Status writes and Events share `bucket`."""
+
+    def __init__(self, *, per_second: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._queues: tuple[dict[JobKey, PendingWrite], ...] = tuple({} for _ in Urgency)
+        self._in_flight: set[JobKey] = set()
+        self.bucket = TokenBucket(per_second=per_second, burst=per_second * _BURST_SECONDS, now=monotonic())
+
+    def __len__(self) -> int:
+        """How many jobs wait."""
+        return sum(len(queue) for queue in self._queues)
+
+    def __contains__(self, key: JobKey) -> bool:
+        """Whether a write of the job waits."""
+        return self._find(key) is not None
+
+    def put(self, pending: PendingWrite) -> None:
+        """Replace what waits for the same job; it keeps its age, and its place unless its urgency changed."""
+        old = self._find(pending.key)
+        if old is not None:
+            pending.since = min(pending.since, old.since)
+            if old.urgency is not pending.urgency:
+                del self._queues[old.urgency][pending.key]
+        self._queues[pending.urgency][pending.key] = pending
+
+    def drop(self, key: JobKey) -> None:
+        """Remove what waits for the job."""
+        for queue in self._queues:
+            queue.pop(key, None)
+
+    def clear(self) -> None:
+        """Remove everything that waits."""
+        for queue in self._queues:
+            queue.clear()
+
+    def take(self) -> PendingWrite | None:
+        """The next write, which is in flight until `done`. None if nothing waits, or only jobs with one in flight."""
+        for queue in self._queues:
+            for key in queue:
+                if key not in self._in_flight:
+                    self._in_flight.add(key)
+                    return queue.pop(key)
+        return None
+
+    def done(self, key: JobKey) -> None:
+        """The job's write is no longer in flight."""
+        self._in_flight.discard(key)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is in flight."""
+        return not self and not self._in_flight
+
+    @property
+    def urgent(self) -> bool:
+        """Whether more than progress waits."""
+        return any(self._queues[: Urgency.PROGRESS])
+
+    def lag_seconds(self) -> float:
+        """Age of the oldest write that waits."""
+        oldest = min((one.since for queue in self._queues for one in queue.values()), default=None)
+        return 0.0 if oldest is None else max(0.0, self._monotonic() - oldest)
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        metrics.WRITES_PENDING.set(len(self) + len(self._in_flight))
+        metrics.OLDEST_WRITE.set(self.lag_seconds())
+
+    def _find(self, key: JobKey) -> PendingWrite | None:
+        return next((queue[key] for queue in self._queues if key in queue), None)

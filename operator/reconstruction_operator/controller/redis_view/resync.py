@@ -1,0 +1,36 @@
+"""Resync requests: Redis or its messages were lost for a while, so everything has to be compared again."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class ResyncRequests:
+    """Requests to compare everything again, which the sweeper carries out; the newest cause counts."""
+
+    def __init__(self) -> None:
+        self._cause = "start"
+        self._requested = asyncio.Event()
+
+    def request(self, cause: str) -> None:
+        """Ask for a resync at once."""
+        self._cause = cause
+        self._requested.set()
+
+    def restore(self, cause: str) -> None:
+        """A resync for that cause failed: the next one is for it again."""
+        self._cause = cause
+
+    def take(self) -> str:
+        """The cause of the resync that begins now: that of the newest request, or the period."""
+        cause, self._cause = self._cause, "period"
+        return cause
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return at the next request, or after `timeout_seconds`."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._requested.wait()
+        except TimeoutError:
+            return
+        self._requested.clear()

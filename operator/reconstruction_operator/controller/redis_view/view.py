@@ -1,0 +1,40 @@
+"""Redis view: the clients of one operator, and the facts that it reads with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis.asyncio
+
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.redis_view.connection import RedisConnection
+from reconstruction_operator.controller.redis_view.observer import Observer
+from reconstruction_operator.controller.redis_view.queues import QueueFacts
+from reconstruction_operator.state import connections
+
+
+@dataclass(frozen=True, slots=True)
+class RedisView:
+    """`connection` owns reachability and epoch, `queues` workers and lengths, `observer` the silence of workers."""
+
+    state: redis.asyncio.Redis
+    results: redis.asyncio.Redis
+    keys: Keys
+    connection: RedisConnection
+    queues: QueueFacts
+    observer: Observer
+
+    @classmethod
+    def open(cls, election: LeaderElection, *, install_id: str) -> RedisView:
+        """With clients of its own, which `close` closes."""
+        state, results, keys = connections.async_state_client(), connections.async_results_client(), Keys()
+        connection = RedisConnection(state, election, keys=keys, install_id=install_id)
+        queues = QueueFacts()
+        observer = Observer(state, results, connection, queues, keys=keys)
+        return cls(state, results, keys, connection, queues, observer)
+
+    async def close(self) -> None:
+        """Close the clients."""
+        await self.state.aclose()
+        await self.results.aclose()

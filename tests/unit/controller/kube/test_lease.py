@@ -1,0 +1,85 @@
+"""Lease: when a candidate may take it, by its own clock alone, and which fence it gives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from reconstruction_operator.controller.kube import lease as leases
+from reconstruction_operator.controller.kube.lease import LeaderElection, LeaseRecord, Sighting
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def lease(version: str = "1", **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": version}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(
+            lease("7", holderIdentity="a", leaseTransitions=3, leaseDurationSeconds=10),
+            LeaseRecord("7", "a", 3, 10.0),
+            id="held",
+        ),
+        pytest.param(lease("8", holderIdentity="", leaseTransitions=3), LeaseRecord("8", "", 3, 0.0), id="released"),
+        pytest.param(
+            {"metadata": {"resourceVersion": "9"}}, LeaseRecord("9", "", 0, 0.0), id="made by hand, without a spec"
+        ),
+    ],
+)
+def test_the_record_of_a_lease(body: dict[str, Any], expected: LeaseRecord) -> None:
+    assert LeaseRecord.of(body) == expected
+
+
+HELD = LeaseRecord("7", "a", 3, 10.0)
+
+
+def test_a_held_lease_expires_after_its_duration_without_a_change() -> None:
+    seen = Sighting(HELD, since=100.0)
+
+    assert seen.updated(HELD, now=105.0).expires() == 110.0
+
+
+def test_a_renewal_restarts_the_duration() -> None:
+    renewed = LeaseRecord("8", "a", 3, 10.0)
+
+    assert Sighting(HELD, since=100.0).updated(renewed, now=105.0).expires() == 115.0
+
+
+def test_a_released_lease_may_be_taken_at_once() -> None:
+    assert Sighting(LeaseRecord("8", "", 3, 10.0), since=105.0).expires() == 105.0
+
+
+def test_the_holder_stops_before_a_candidate_may_begin() -> None:
+    assert 0.5 < leases.HOLDER_MARGIN < 1.0
+
+
+def test_a_spec_names_the_holder_and_micro_times() -> None:
+    assert leases.lease_spec("me", 2.5, 4, NOON, acquired="2026-03-01T11:00:00.000000Z") == {
+        "holderIdentity": "me",
+        "leaseDurationSeconds": 3,
+        "acquireTime": "2026-03-01T11:00:00.000000Z",
+        "renewTime": "2026-03-01T12:00:00.000000Z",
+        "leaseTransitions": 4,
+    }
+
+
+def test_a_lease_made_after_a_deletion_starts_above_the_old_count() -> None:
+    before = leases.first_transitions(NOON) + 50  # fifty changes of leader
+
+    assert leases.first_transitions(NOON + timedelta(hours=1)) > before
+
+
+def test_the_first_count_fits_the_apis_32_bits_until_2087() -> None:
+    assert leases.first_transitions(datetime(2087, 1, 1, tzinfo=UTC)) < 2**31
+
+
+@pytest.mark.parametrize(("seen", "next_above"), [(7, 7), (2_000_000_000, 2_000_000_000), (10**15, 2_000_000_000)])
+def test_the_next_fence_fits_the_lease_whatever_redis_holds(seen: int, next_above: int) -> None:
+    api: Any = None
+    election = LeaderElection(api, namespace="n", name="l", identity="me", duration_seconds=15.0)
+    election.deposed(seen)
+    assert election._at_least == next_above

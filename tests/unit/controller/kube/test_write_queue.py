@@ -1,0 +1,157 @@
+"""Write queue: the order of writes, one a job, and the rate limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.status import Condition, Phase, Progress, Status
+from reconstruction_operator.controller.kube.write_queue import (
+    PendingWrite,
+    TokenBucket,
+    Urgency,
+    WriteQueue,
+    urgency_of,
+)
+
+RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))
+
+
+def key(name: str) -> JobKey:
+    return JobKey("default", name, f"uid-{name}")
+
+
+@pytest.fixture
+def queue() -> WriteQueue:
+    return WriteQueue(per_second=100.0)
+
+
+def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RUNNING) -> PendingWrite:
+    return PendingWrite(key(name), Status(), status, {}, {}, (), since, urgency)
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "urgency"),
+    [
+        pytest.param(RUNNING, replace(RUNNING, phase=Phase.SUCCEEDED), Urgency.FINISHED, id="finished"),
+        pytest.param(Status(), replace(RUNNING, phase=Phase.CANCELLED), Urgency.FINISHED, id="finished at once"),
+        pytest.param(RUNNING, replace(RUNNING, phase=Phase.CANCELLING), Urgency.PHASE, id="phase"),
+        pytest.param(RUNNING, replace(RUNNING, attempt=2), Urgency.PHASE, id="attempt"),
+        pytest.param(RUNNING, replace(RUNNING, observed_generation=2), Urgency.PHASE, id="a new spec was seen"),
+        pytest.param(
+            replace(RUNNING, conditions=(Condition("CancelRequested", "False", "No"),)),
+            replace(RUNNING, conditions=(Condition("CancelRequested", "True", "Requested"),)),
+            Urgency.PHASE,
+            id="a condition turned",
+        ),
+        pytest.param(RUNNING, replace(RUNNING, progress=Progress(percent=11)), Urgency.PROGRESS, id="progress"),
+        pytest.param(RUNNING, replace(RUNNING, message="later"), Urgency.PROGRESS, id="message"),
+    ],
+)
+def test_how_urgent_a_write_is(stored: Status, wanted: Status, urgency: Urgency) -> None:
+    assert urgency_of(stored, wanted) is urgency
+
+
+def taken(queue: WriteQueue) -> list[str]:
+    names = []
+    while (one := queue.take()) is not None:
+        names.append(one.key.name)
+    return names
+
+
+def test_ends_go_first_then_phases_then_progress_each_in_order(queue: WriteQueue) -> None:
+    for name, urgency in (("p1", Urgency.PROGRESS), ("q1", Urgency.PHASE), ("p2", Urgency.PROGRESS)):
+        queue.put(pending(name, urgency))
+    queue.put(pending("f1", Urgency.FINISHED))
+    queue.put(pending("q2", Urgency.PHASE))
+
+    assert taken(queue) == ["f1", "q1", "q2", "p1", "p2"]
+
+
+def test_only_the_newest_status_of_a_job_waits_and_keeps_its_place_and_age(queue: WriteQueue) -> None:
+    queue.put(pending("a", Urgency.PROGRESS, since=1.0))
+    queue.put(pending("b", Urgency.PROGRESS, since=2.0))
+    queue.put(pending("a", Urgency.PROGRESS, since=3.0, status=replace(RUNNING, message="newest")))
+
+    first = queue.take()
+
+    assert first is not None
+    assert (first.key.name, first.status.message, first.since) == ("a", "newest", 1.0)
+    assert taken(queue) == ["b"]
+
+
+def test_progress_that_becomes_an_end_overtakes_the_others(queue: WriteQueue) -> None:
+    queue.put(pending("b", Urgency.PHASE))
+    queue.put(pending("a", Urgency.PROGRESS))
+    queue.put(pending("a", Urgency.FINISHED))
+
+    assert (len(queue), taken(queue)) == (2, ["a", "b"])
+
+
+def test_a_job_with_a_write_in_flight_is_skipped_until_it_is_done(queue: WriteQueue) -> None:
+    queue.put(pending("a", Urgency.FINISHED))
+    assert taken(queue) == ["a"]
+    queue.put(pending("a", Urgency.FINISHED))
+    queue.put(pending("b", Urgency.PROGRESS))
+
+    assert taken(queue) == ["b"]
+    queue.done(key("a"))
+    assert taken(queue) == ["a"]
+
+
+def test_jobs_take_turns_with_their_progress(queue: WriteQueue) -> None:
+    order = []
+    for name in ("a", "b", "c"):
+        queue.put(pending(name, Urgency.PROGRESS))
+    for _ in range(6):
+        one = queue.take()
+        assert one is not None
+        order.append(one.key.name)
+        queue.done(one.key)
+        queue.put(pending(one.key.name, Urgency.PROGRESS))  # it reports again at once
+
+    assert order == ["a", "b", "c", "a", "b", "c"]
+
+
+def test_a_full_bucket_gives_its_burst_and_then_one_token_an_interval() -> None:
+    bucket = TokenBucket(per_second=10, burst=3, now=0.0)
+
+    assert [bucket.take(0.0) for _ in range(4)] == [True, True, True, False]
+    assert bucket.delay_seconds(0.0) == pytest.approx(0.1)
+    assert bucket.take(0.1)
+    assert not bucket.take(0.1)
+
+
+def test_a_bucket_never_holds_more_than_its_burst() -> None:
+    bucket = TokenBucket(per_second=10, burst=2, now=0.0)
+
+    assert [bucket.take(1_000.0) for _ in range(3)] == [True, True, False]
+
+
+def test_the_rate_of_a_bucket_holds_over_a_long_time() -> None:
+    bucket = TokenBucket(per_second=50, burst=25, now=0.0)
+
+    taken = sum(bucket.take(millisecond / 1000) for millisecond in range(10_000))
+
+    assert 524 <= taken <= 526
+
+
+def test_a_token_is_there_after_the_delay() -> None:
+    bucket = TokenBucket(per_second=3, burst=1, now=0.0)
+    now = 0.0
+    for _ in range(100):
+        now += bucket.delay_seconds(now)
+        assert bucket.take(now)
+
+
+def test_a_clock_that_stops_or_goes_back_gives_no_token() -> None:
+    bucket = TokenBucket(per_second=10, burst=1, now=5.0)
+    bucket.take(5.0)
+
+    assert not bucket.take(4.0)
+    assert not bucket.take(5.0)
+
+
+def test_a_burst_below_one_token_still_gives_one() -> None:
+    assert TokenBucket(per_second=0.1, burst=0.05, now=0.0).take(0.0)
