@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from chaos.evidence import Evidence, Output
+from chaos.evidence import Evidence, Leftover, Output
 from chaos.excuses import could_know_at, reachable_seconds, was_forgotten, was_harmed
 from chaos.journal import ModelRun
 from chaos.load import UserJob
@@ -82,6 +82,14 @@ class _Case:
         return self.evidence.runs.get(self.job.uid, ())
 
     @property
+    def outputs(self) -> Sequence[Output]:
+        return self.evidence.outputs.get(self.job.uid, ())
+
+    @property
+    def leftovers(self) -> Sequence[Leftover]:
+        return self.evidence.leftovers.get(self.job.uid, ())
+
+    @property
     def end(self) -> Snapshot | None:
         """The first snapshot of the finished job."""
         return next((snapshot for snapshot in self.history.snapshots if snapshot.finished), None)
@@ -95,6 +103,10 @@ Check = Callable[[_Case], Iterator[str]]
 """Yields one text for each thing that it examined: empty, or the problem."""
 
 
+def _if(broken: object, problem: str) -> str:
+    return problem if broken else ""
+
+
 # --- 1: every job ends in exactly one way, and stays there ------------------------------------------------------------
 
 
@@ -102,25 +114,21 @@ def _ends_once(case: _Case) -> Iterator[str]:
     snapshots = case.history.snapshots
     ended = [snapshot for snapshot in snapshots if snapshot.finished]
     early = [snapshot for snapshot in snapshots if not snapshot.finished and snapshot.true_conditions]
-    yield f"a condition shows an end and the phase does not: {early[0]}" if early else ""
+    yield _if(early, f"a condition shows an end and the phase does not: {early[:1]}")
     if not ended:
         if not case.is_gone:
-            newest = snapshots[-1] if snapshots else None
-            yield f"it has not ended: {newest}"
+            yield f"it has not ended: {snapshots[-1:]}"
         return
-    yield (
-        ""
-        if all(snapshot.finished for snapshot in snapshots[snapshots.index(ended[0]) :])
-        else f"it was reopened: {snapshots[-5:]}"
-    )
+    reopened = not all(snapshot.finished for snapshot in snapshots[snapshots.index(ended[0]) :])
+    yield _if(reopened, f"it was reopened: {snapshots[-5:]}")
     outcomes = {snapshot.phase for snapshot in ended}
-    yield "" if len(outcomes) == 1 else f"it ended in more than one way: {sorted(outcomes)}"
+    yield _if(len(outcomes) > 1, f"it ended in more than one way: {sorted(outcomes)}")
     wrong = [
         snapshot
         for snapshot in ended
         if snapshot.true_conditions != _TRUTHS_OF[snapshot.phase] or snapshot.finished_reason != snapshot.phase
     ]
-    yield f"phase and conditions disagree: {wrong[0]}" if wrong else ""
+    yield _if(wrong, f"phase and conditions disagree: {wrong[:1]}")
     yield _as_expected(case, ended[0])
 
 
@@ -144,10 +152,9 @@ def _is_isolated(case: _Case) -> Iterator[str]:
         return
     last = end.attempt - 1 if end.phase == "Succeeded" else end.attempt
     may_have_failed = [number for number in range(1, last + 1) if not _was_unharmed(case, number)]
-    yield (
-        f"{end.failures} of its attempts failed, but faults had hit only these: {may_have_failed}"
-        if end.failures > len(may_have_failed)
-        else ""
+    yield _if(
+        end.failures > len(may_have_failed),
+        f"{end.failures} of its attempts failed, but faults had hit only these: {may_have_failed}",
     )
 
 
@@ -175,38 +182,37 @@ def _runs_alone(case: _Case) -> Iterator[str]:
             yield f"attempts {_name(older)} and {_name(newer)} ran together, and no fault stopped or cut off the older"
             continue
         late = older.last - knows
-        yield (
-            ""
-            if late <= case.evidence.bounds.superseded
-            else f"attempt {_name(older)} ran on for {late:.1f} s after it could know that {_name(newer)} superseded it"
+        yield _if(
+            late > case.evidence.bounds.superseded,
+            f"attempt {_name(older)} ran on for {late:.1f} s after it could know that {_name(newer)} superseded it",
         )
 
 
 def _publishes_once(case: _Case) -> Iterator[str]:
-    outputs = case.evidence.outputs.get(case.job.uid, ())
     end = case.end
-    for output in outputs:
+    for output in case.outputs:
         yield output.problem
-        makers = [run for run in case.runs if run.signature == output.signature]
-        yield (
-            ""
-            if makers and makers[0].ended
-            else f"its result was made by {output.signature}, which never finished its work"
-        )
+        maker = _maker(case, output)
+        finished = maker is not None and maker.ended
+        yield _if(not finished, f"its result was made by {output.signature}, which never finished its work")
     if end is None:
         return
-    after = [output for output in outputs if output.at > end.at + 1.0]  # one poll of the files takes up to 1 s
-    before = [output for output in outputs if output.at <= end.at + 1.0]
+    after = [output for output in case.outputs if output.at > end.at + 1.0]  # one poll of the files takes up to 1 s
+    before = [output for output in case.outputs if output.at <= end.at + 1.0]
     if end.phase == "Succeeded":
-        yield "its result was replaced after it had been reported" if before and after else ""
+        yield _if(before and after, "its result was replaced after it had been reported")
     else:
         late = [output for output in after if not _could_not_know(case, output, end)]
-        yield f"a result appeared after it had ended {end.phase}" if late else ""
+        yield _if(late, f"a result appeared after it had ended {end.phase}")
+
+
+def _maker(case: _Case, output: Output) -> ModelRun | None:
+    return next((run for run in case.runs if run.signature == output.signature), None)
 
 
 def _could_not_know(case: _Case, output: Output, end: Snapshot) -> bool:
     """Whether the attempt that made it was stopped or cut off when the job ended, and had no time since to notice."""
-    maker = next((run for run in case.runs if run.signature == output.signature), None)
+    maker = _maker(case, output)
     knows = None if maker is None else could_know_at(maker, end.at, case.evidence)
     return knows is not None and output.at <= knows + case.evidence.bounds.superseded
 
@@ -221,19 +227,15 @@ def _keeps_its_result(case: _Case) -> Iterator[str]:
         yield "it succeeded and has no result"
         return
     yield final.problem
-    seen = case.evidence.outputs.get(case.job.uid, ())
-    yield (
-        "the result at the end is not the one that was published" if seen and seen[-1].digest != final.digest else ""
+    published = {output.digest for output in case.outputs[-1:]} or {final.digest}
+    yield _if(final.digest not in published, "the result at the end is not the one that was published")
+    yield _if(
+        final.attempt is not None and final.attempt > end.attempt,
+        f"the result is of attempt {final.attempt}, and the status says attempt {end.attempt}",
     )
-    yield (
-        f"the result is of attempt {final.attempt}, and the status says attempt {end.attempt}"
-        if final.attempt is not None and final.attempt > end.attempt
-        else ""
-    )
-    yield (
-        f"its result has {final.bytes} bytes, and the status says {end.output_bytes}"
-        if end.output_bytes != final.bytes
-        else ""
+    yield _if(
+        end.output_bytes != final.bytes,
+        f"its result has {final.bytes} bytes, and the status says {end.output_bytes}",
     )
 
 
@@ -241,9 +243,9 @@ def _reports_once(case: _Case) -> Iterator[str]:
     """A later attempt may report a result that exists already, but never a second one of its own."""
     if not case.is_gone:
         successes = case.evidence.successes.get(case.job.uid, 0)
-        results = {output.digest for output in case.evidence.outputs.get(case.job.uid, ())}
+        results = {output.digest for output in case.outputs}
         twice = successes > 1 and len(results) > 1
-        yield f"by Redis {successes} of its attempts succeeded, with {len(results)} different results" if twice else ""
+        yield _if(twice, f"by Redis {successes} of its attempts succeeded, with {len(results)} different results")
 
 
 def _delivers_what_it_reports(case: _Case) -> Iterator[str]:
@@ -251,21 +253,19 @@ def _delivers_what_it_reports(case: _Case) -> Iterator[str]:
     job, end = case.job, case.end
     if not job.output_uri or end is None or end.phase != "Succeeded":
         return
-    yield (
-        ""
-        if end.output_uri == job.output_uri
-        else f"spec.output is {job.output_uri}, and the status says {end.output_uri}"
+    yield _if(
+        end.output_uri != job.output_uri, f"spec.output is {job.output_uri}, and the status says {end.output_uri}"
     )
     there = case.evidence.delivered.get(job.uid)
     if there is None:
         yield "it succeeded, and there is no copy at spec.output"
         return
     yield there.problem
-    reported = [output.digest for output in case.evidence.outputs.get(job.uid, ())][-1:]
-    yield "the copy is not the result that was reported" if reported not in ([], [there.digest]) else ""
-    yield "" if there.job_id == job.uid else f"the copy is of job {there.job_id}"
+    reported = {output.digest for output in case.outputs[-1:]} or {there.digest}
+    yield _if(there.digest not in reported, "the copy is not the result that was reported")
+    yield _if(there.job_id != job.uid, f"the copy is of job {there.job_id}")
     seen = {one.digest for one in case.evidence.deliveries.get(job.uid, ()) if one.at > end.at + 1.0}
-    yield "the copy was replaced after it had been reported" if seen - {there.digest} else ""
+    yield _if(seen - {there.digest}, "the copy was replaced after it had been reported")
 
 
 # --- 3: a confirmed cancel --------------------------------------------------------------------------------------------
@@ -283,30 +283,29 @@ def _cancels(case: _Case) -> Iterator[str]:
         return
     bounds = case.evidence.bounds
     waited = reachable_seconds(job.confirmed_at, end.at, case.evidence, case.runs)
-    yield (
-        f"it was reported as cancelled {waited:.1f} s after the confirmation could be seen"
-        if waited > bounds.cancelling
-        else ""
+    yield _if(
+        waited > bounds.cancelling,
+        f"it was reported as cancelled {waited:.1f} s after the confirmation could be seen",
     )
     for run in case.runs:
-        heard = reachable_seconds(job.confirmed_at, run.start, case.evidence, [run])
+        passed = reachable_seconds(job.confirmed_at, run.start, case.evidence, [run])
         if run.start > end.at:
             yield f"{_name(run)} started after it was reported as cancelled"
-        elif run.start > job.confirmed_at and heard > bounds.acting:
-            yield f"{_name(run)} started {heard:.1f} s after the confirmation could be seen"
+        elif run.start > job.confirmed_at and passed > bounds.acting:
+            yield f"{_name(run)} started {passed:.1f} s after the confirmation could be seen"
         elif run.last > end.at:
             knows = could_know_at(run, end.at, case.evidence)
             late = run.last - (end.at if knows is None else knows + bounds.superseded)
-            yield f"{_name(run)} ran on for {late:.1f} s after it was reported as cancelled" if late > 0.0 else ""
-    left = [one.where for one in case.evidence.leftovers.get(job.uid, ()) if one.where.startswith("/")]
-    yield f"its files are left: {left}" if left else ""
+            yield _if(late > 0.0, f"{_name(run)} ran on for {late:.1f} s after it was reported as cancelled")
+    left = [one.where for one in case.leftovers if one.where.startswith("/")]
+    yield _if(left, f"its files are left: {left}")
     if job.output_uri:
-        yield "its result was delivered" if job.uid in case.evidence.delivered else ""
+        yield _if(job.uid in case.evidence.delivered, "its result was delivered")
 
 
 def _had_finished_before(case: _Case, confirmed_at: float) -> str:
     """Whether Succeeded is right: the work was done before the worker could see the cancel. Returns the problem if not."""
-    made = {output.signature for output in case.evidence.outputs.get(case.job.uid, ())}
+    made = {output.signature for output in case.outputs}
     done = max((run.last for run in case.runs if run.ended and run.signature in made), default=None)
     if done is None:
         return "a cancel was confirmed, and it ended Succeeded without a model that finished"
@@ -322,19 +321,19 @@ def _leaves_nothing(case: _Case) -> Iterator[str]:
     job = case.job
     flags = case.evidence.flags.get(job.uid)
     if flags is not None and job.confirmed_at is None and (job.withdrawn_at is not None or job.requested_at is None):
-        yield f"cancel flags exist without a cancel: {flags}" if flags else ""
+        yield _if(flags, f"cancel flags exist without a cancel: {flags}")
     if case.is_gone:
         too_long = [
             one.where
-            for one in case.evidence.leftovers.get(job.uid, ())
+            for one in case.leftovers
             if one.ttl_seconds is None or one.ttl_seconds > case.evidence.retention_seconds or not one.expires
         ]
-        yield f"it is deleted, and these never expire or too late: {too_long}" if too_long else ""
-    alive = [one.where for one in case.evidence.leftovers.get(job.uid, ()) if "alive:" in one.where]
-    yield f"it is over and still has a heartbeat: {alive}" if alive else ""
+        yield _if(too_long, f"it is deleted, and these never expire or expire too late: {too_long}")
+    alive = [one.where for one in case.leftovers if "alive:" in one.where]
+    yield _if(alive, f"it is over and still has a heartbeat: {alive}")
     if case.evidence.messages is not None and (case.end is not None or case.is_gone):
         messages = case.evidence.messages.get(job.uid, ())
-        yield f"it is over and still has messages in {sorted(set(messages))}" if messages else ""
+        yield _if(messages, f"it is over and still has messages in {sorted(set(messages))}")
 
 
 def _leaves_no_copy_behind(case: _Case) -> Iterator[str]:
@@ -344,7 +343,7 @@ def _leaves_no_copy_behind(case: _Case) -> Iterator[str]:
         return
     if (end is not None and end.phase == "Succeeded") or job.uid not in case.evidence.with_files:
         hidden = case.evidence.hidden.get(job.uid, ())
-        yield f"these are left beside its copy: {sorted(hidden)}" if hidden else ""
+        yield _if(hidden, f"these are left beside its copy: {sorted(hidden)}")
 
 
 # --- 5: forward only, and not behind ----------------------------------------------------------------------------------
@@ -362,23 +361,19 @@ def _is_not_behind(case: _Case) -> Iterator[str]:
     for lag in case.evidence.lags:
         if lag.uid == case.job.uid:
             late = lag.seconds is None or lag.seconds > case.evidence.bounds.behind
-            yield (
-                f"its status was behind for {lag.seconds or 'too many'} s without a fault: {lag.wanted}" if late else ""
-            )
+            yield _if(late, f"its status was behind for {lag.seconds or 'too many'} s without a fault: {lag.wanted}")
 
 
 # --- 6: no job is lost ------------------------------------------------------------------------------------------------
 
 
 def _is_not_lost(case: _Case) -> Iterator[str]:
-    snapshots = case.history.snapshots
     if case.job.deleted_at is not None:
         yield ""
-        return
-    if case.history.gone_at is not None:
+    elif case.history.gone_at is not None:
         yield _expired(case, case.history.gone_at)
-        return
-    yield "" if snapshots and snapshots[-1].finished else f"it never ended: {snapshots[-1:] or 'no status'}"
+    else:
+        yield _if(not case.history.finished, f"it never ended: {case.history.snapshots[-1:] or 'no status'}")
 
 
 def _expired(case: _Case, gone_at: float) -> str:
