@@ -53,6 +53,8 @@ _TOO_LONG_YET: Final = frozenset(
 _LINK: Final = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 _TARGET: Final = re.compile(r"^([a-z0-9-]+):", re.MULTILINE)
 _COMMAND: Final = re.compile(r"`make ([a-z0-9-]+)")
+_PATH: Final = re.compile(r"`((?:[\w.-]+/)+[\w-]+\.(?:acl|lua|py|yaml))`")
+_PACKAGE: Final = "operator/reconstruction_operator"
 
 
 def tracked_texts(checkout: Path) -> dict[str, str]:
@@ -96,7 +98,7 @@ def long_test_names(texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def dead_references(texts: Mapping[str, str], checkout: Path) -> Iterator[str]:
-    """Links to files that do not exist, and make targets that do not exist, in the Markdown pages at the root and in docs/."""
+    """Links, paths and make targets that do not exist, in the Markdown pages at the root and in docs/."""
     targets = {*_TARGET.findall(texts["Makefile"])}
     for name, text in texts.items():
         if not name.endswith(".md") or not ("/" not in name or name.startswith("docs/")):
@@ -104,5 +106,8 @@ def dead_references(texts: Mapping[str, str], checkout: Path) -> Iterator[str]:
         for link in _LINK.findall(text):
             if not (checkout / name).parent.joinpath(link).exists():
                 yield f"{name}: the link {link} leads nowhere"
+        for path in sorted({*_PATH.findall(text)}):
+            if not any((root / path).exists() for root in (checkout, checkout / _PACKAGE, (checkout / name).parent)):
+                yield f"{name}: there is no {path}"
         for target in sorted({*_COMMAND.findall(text)} - targets):
             yield f"{name}: there is no `make {target}`"

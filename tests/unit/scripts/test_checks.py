@@ -140,7 +140,13 @@ def test_a_long_test_name_is_reported() -> None:
     ]
 
 
-def test_a_link_or_make_target_that_does_not_exist_is_reported() -> None:
-    page = "[good](../Makefile#a) [bad](no.md) [far](https://a/b) `make setup` `make everything`"
+def test_a_link_path_or_make_target_that_does_not_exist_is_reported() -> None:
+    page = (
+        "[good](../Makefile#a) [bad](no.md) [far](https://a/b) `make setup` `make everything` `api/crd.py` `api/no.py`"
+    )
     found = texts.dead_references({"Makefile": "setup: ## x\n", "docs/a.md": page, "tests/b.md": page}, CHECKOUT)
-    assert list(found) == ["docs/a.md: the link no.md leads nowhere", "docs/a.md: there is no `make everything`"]
+    assert list(found) == [
+        "docs/a.md: the link no.md leads nowhere",
+        "docs/a.md: there is no api/no.py",
+        "docs/a.md: there is no `make everything`",
+    ]
