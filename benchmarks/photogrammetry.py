@@ -42,16 +42,16 @@ def main() -> None:
 
 def _measure(folder: Path, quality: str) -> None:
     command = [sys.executable, "-P", "-m", "reconstruction_operator.models.photogrammetry"]
-    with TemporaryDirectory() as output, TemporaryFile("w+") as said, TemporaryFile("w+") as complained:
+    with TemporaryDirectory() as output, TemporaryFile("w+") as output_text, TemporaryFile("w+") as errors:
         started = time.monotonic()
-        process = subprocess.Popen([*command, folder, output, "--quality", quality], stdout=said, stderr=complained)
+        process = subprocess.Popen([*command, folder, output, "--quality", quality], stdout=output_text, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)  # the usage of this process and its children only
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - started
-        said.seek(0)
-        complained.seek(0)
-        outcome = "model" if process.returncode == 0 else complained.read().strip().splitlines()[-1]
-        numbers = json.load(said) if process.returncode == 0 else {}
+        output_text.seek(0)
+        errors.seek(0)
+        outcome = "model" if process.returncode == 0 else errors.read().strip().splitlines()[-1]
+        numbers = json.load(output_text) if process.returncode == 0 else {}
     registered = f"{numbers['registered']}/{numbers['images']}" if numbers else "-"
     cpu_seconds = usage.ru_utime + usage.ru_stime
     print(

@@ -1,4 +1,4 @@
--- Health of a ReconstructionJob, from its conditions, as Argo CD has it for a Job of batch/v1.
+-- Health of a ReconstructionJob, from its conditions, like Argo CD's own health check of batch/v1 Jobs.
 -- A cancelled job is healthy: it was confirmed. A job of another controller is Unknown, with that controller in the message.
 
 local function condition(kind)
@@ -17,11 +17,11 @@ local function holds(kind)
 end
 
 local function text(fallback)
-  local said = obj.status ~= nil and obj.status.message or nil
-  if said == nil or said == "" then
+  local message = obj.status ~= nil and obj.status.message or nil
+  if message == nil or message == "" then
     return fallback
   end
-  return said
+  return message
 end
 
 local managed_by = obj.spec.managedBy
@@ -29,7 +29,7 @@ if managed_by ~= nil and managed_by ~= "" and managed_by ~= "reconstruction.dev/
   return { status = "Unknown", message = "left to " .. managed_by }
 end
 
--- An end is final: a generation that the operator has not seen since changes nothing.
+-- An end is final, so a newer generation changes nothing.
 if holds("Finished") then
   if holds("Complete") then
     if obj.status.simulated == true then

@@ -1,4 +1,4 @@
--- Which actions make sense now. A cancel is two of them on purpose: the API server takes the second only when the first is stored.
+-- Which actions apply now. A cancel takes two on purpose: the API server accepts the second only after the first is stored.
 
 local finished = false
 if obj.status ~= nil and obj.status.conditions ~= nil then

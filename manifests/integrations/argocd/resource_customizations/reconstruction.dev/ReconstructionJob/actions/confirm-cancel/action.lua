@@ -1,3 +1,3 @@
--- Step two of two: final. The API server refuses it where step one was not stored before.
+-- Step two of two: final. The API server refuses it without a stored step one.
 obj.spec.cancelConfirmed = true
 return obj

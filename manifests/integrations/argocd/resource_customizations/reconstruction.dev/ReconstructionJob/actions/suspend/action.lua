@@ -1,3 +1,3 @@
--- Nothing of it runs while it is suspended; it goes on later as the next attempt.
+-- A suspended job does not run; it continues later as the next attempt.
 obj.spec.suspend = true
 return obj

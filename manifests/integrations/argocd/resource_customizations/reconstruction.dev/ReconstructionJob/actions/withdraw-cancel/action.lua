@@ -1,3 +1,3 @@
--- Takes step one back. After step two the API server refuses it.
+-- Withdraws step one. After step two the API server refuses it.
 obj.spec.cancelRequested = false
 return obj
