@@ -12,7 +12,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import End
+from reconstruction_operator.contract.records import End, ObservedJob
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, operator_calls, reads
@@ -22,7 +22,7 @@ JOB = "0b7c4a9e-job"
 
 
 def want(client: redis.Redis, attempt: int) -> None:
-    """The operator's record."""
+    """Put the operator's record of the job, which wants that attempt."""
     call = operator_calls.put_record(
         Keys(),
         fence=1,
@@ -37,12 +37,13 @@ def want(client: redis.Redis, attempt: int) -> None:
 
 
 def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:
+    """Request that the attempt stops."""
     call = operator_calls.request_stop(Keys(), fence=1, install_id="test", task=TaskId(JOB, attempt), reason=reason)
     calls.run(client, call)
 
 
 def run(attempt: int = 1, model: str = "placeholder", **envelope: Any) -> dict[str, Any]:
-    """As the operator's message does it, in this process."""
+    """Run the attempt in this process, as a message of the operator does; returns the task's result or raises its error."""
     message = Envelope(attempt=attempt, install_id="test", **envelope).to_json()
     done = process_reconstruction.apply(args=(JOB, model, message), task_id=str(TaskId(JOB, attempt)))
     if isinstance(done.result, Exception):
@@ -51,14 +52,21 @@ def run(attempt: int = 1, model: str = "placeholder", **envelope: Any) -> dict[s
     return result
 
 
+def observe(client: redis.Redis, attempt: int = 1) -> ObservedJob:
+    """What Redis holds of the attempt."""
+    (job,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, attempt))])).jobs
+    return job
+
+
 def end(client: redis.Redis, attempt: int = 1) -> End:
-    (seen,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, attempt))])).jobs
-    assert seen.end is not None
-    return seen.end
+    """The recorded end of the attempt."""
+    recorded = observe(client, attempt).end
+    assert recorded is not None
+    return recorded
 
 
 def at_step(number: int, action: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Something happens just before step `number` begins, as the question that each step asks shows."""
+    """Call `action` just before step `number` begins: each step first asks for the cancel flag."""
     asked: list[str] = []
     ask = job_manager.is_job_cancelled
 
@@ -72,11 +80,11 @@ def at_step(number: int, action: Callable[[], None], monkeypatch: pytest.MonkeyP
 
 
 class KilledError(BaseException):
-    """SIGKILL leaves no time for anything else."""
+    """Stands for SIGKILL: no code of the worker catches it."""
 
 
 def kill_before_publishing(meshes: Path) -> None:
-    """A worker dies when its result has been delivered, and not published."""
+    """A worker is killed after it has delivered its result, before it publishes that."""
 
     def die(*_args: object, **_kwargs: object) -> None:
         raise KilledError
@@ -89,7 +97,7 @@ def kill_before_publishing(meshes: Path) -> None:
 
 
 def end_by_the_operator(client: redis.Redis, attempt: int, outcome: Outcome, reason: str) -> None:
-    """Its worker is silent, or nobody has begun it."""
+    """The operator ends the attempt, whose worker is silent or which no worker has begun."""
     task, gone = TaskId(JOB, attempt), End(outcome, reason)
     client.delete(Keys().alive(str(task)))
     taken = calls.run(client, operator_calls.take_claim(Keys(), fence=1, install_id="test", task=task, end=gone))

@@ -13,19 +13,13 @@ from tests.support.settings import configure
 
 @pytest.fixture
 def wanted(client: redis.Redis, jobs_dir: Path) -> None:
+    """A job whose first attempt is wanted."""
     want(client, 1)
 
 
 @pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    configure(monkeypatch, INPUT_ROOTS=(str(folder),))
-    return folder
-
-
-@pytest.fixture
 def meshes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that results may be delivered to."""
     folder = tmp_path / "meshes"
     folder.mkdir()
     configure(monkeypatch, OUTPUT_ROOTS=(str(folder),))

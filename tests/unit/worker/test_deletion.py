@@ -1,4 +1,4 @@
-"""The cleanup task and what it deletes."""
+"""Cleanup of a job that is over, by the task that the operator orders."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.state import calls, reads
 from reconstruction_operator.tasks.cleanup import clean_up
 
-from tests.support.attempts import JOB, end_by_the_operator, kill_before_publishing, run, want
+from tests.support.attempts import JOB, end_by_the_operator, kill_before_publishing, observe, run, want
 from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("wanted")
@@ -23,13 +21,12 @@ def test_cleanup_deletes_the_files_records_that_and_is_idempotent(client: redis.
     run()
     for _ in range(2):
         clean_up(JOB)
-        (seen,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
-        assert seen.cleaned
+        assert observe(client).cleaned
         assert list(jobs_dir.iterdir()) == []
 
 
 def test_cleanup_deletes_nothing_if_redis_lost_the_job(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
-    """An order was on its way. Without the flag, which comes back before the record, a cancelled job's copy would stay."""
+    """The flag of a cancelled job comes back before its record. Without the flag, the copy would stay."""
     run(output_uri=f"file://{meshes}/banana")
     client.flushall()
     clean_up(JOB)
@@ -41,7 +38,7 @@ def test_cleanup_deletes_nothing_if_redis_lost_the_job(client: redis.Redis, jobs
     assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
-@pytest.mark.parametrize("flag", ["is there", "has expired"])
+@pytest.mark.parametrize("flag", ["set", "expired"])
 def test_cleanup_deletes_a_published_copy_only_if_the_job_was_cancelled(
     flag: str, client: redis.Redis, jobs_dir: Path, meshes: Path
 ) -> None:
@@ -53,16 +50,18 @@ def test_cleanup_deletes_a_published_copy_only_if_the_job_was_cancelled(
     client.flushall()
     want(client, 1)
     run(output_uri=f"file://{meshes}/banana")
-    client.delete(Keys().end(f"{JOB}-1"), Keys().claim(f"{JOB}-1"))  # it had published, and was killed then
+    client.delete(
+        Keys().end(f"{JOB}-1"), Keys().claim(f"{JOB}-1")
+    )  # its worker was killed right after it had published
     end_by_the_operator(client, 1, Outcome.CANCELLED, "CANCELLED")
-    if flag == "is there":
+    if flag == "set":
         job_manager.assert_cancelled(JOB)
     clean_up(JOB)
     assert list(meshes.iterdir()) == []
 
 
 def test_cleanup_leaves_a_copy_outside_the_output_roots(
-    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+    jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kill_before_publishing(meshes)
     configure(monkeypatch, OUTPUT_ROOTS=())
@@ -82,15 +81,14 @@ def test_cleanup_retries_a_copy_that_could_not_be_deleted(
         patched.setattr(Path, "mkdir", refuse)
         with pytest.raises(PermissionError):
             clean_up(JOB)
-    (seen,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
-    assert not seen.cleaned
+    assert not observe(client).cleaned
     clean_up(JOB)
     assert list(meshes.iterdir()) == []
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_an_unreadable_note_keeps_its_folder(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
-    """It alone knows where a copy may lie."""
+def test_an_unreadable_note_keeps_its_folder(jobs_dir: Path, meshes: Path) -> None:
+    """Only the note names the place of a copy."""
     kill_before_publishing(meshes)
     (note,) = (jobs_dir / JOB / "attempts").glob("1-*/owner.json")
     text = note.read_text()

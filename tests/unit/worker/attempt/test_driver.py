@@ -1,4 +1,4 @@
-"""Attempts from claim to recorded end, each way to end included."""
+"""Attempts from claim to recorded end, in every way to end."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from pathlib import Path
 import pytest
 import redis
 from celery.exceptions import Ignore
-from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.state import calls, reads
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
-from tests.support.attempts import JOB, at_step, end, run, stop, want
+from tests.support.attempts import JOB, at_step, end, observe, run, stop, want
 from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("wanted")
@@ -39,7 +36,7 @@ def test_a_superseded_attempt_is_ignored(client: redis.Redis, jobs_dir: Path) ->
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_message_without_a_record_is_dropped(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_message_without_a_record_is_dropped(client: redis.Redis) -> None:
     client.flushall()
     with pytest.raises(Ignore):
         run()
@@ -65,8 +62,7 @@ def test_a_stopped_attempt_records_the_reason_and_leaves_no_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     at_step(3, lambda: stop(client, 1, reason), monkeypatch)
-    configure(monkeypatch, BEAT_SECONDS=0.02)
-    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.2)
+    configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.2)
 
     assert run() == {"status": "stopped", "job_id": JOB, "reason": code}
 
@@ -77,24 +73,21 @@ def test_a_stopped_attempt_records_the_reason_and_leaves_no_files(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_cancel_during_a_step_beats_a_stop(
-    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancel_during_a_step_beats_a_stop(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     def both() -> None:
         stop(client, 1, StopReason.SUSPEND)
         job_manager.assert_cancelled(JOB)
 
-    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.2)
-    configure(monkeypatch, BEAT_SECONDS=0.02)
+    configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.2)
     at_step(3, both, monkeypatch)
     assert run() == {"status": "cancelled", "job_id": JOB}
     assert end(client).outcome is Outcome.CANCELLED
     assert job_manager.is_job_cancelled(JOB)
 
 
-def test_a_cancelled_job_that_would_fail_is_cancelled(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_cancelled_job_that_would_fail_is_cancelled() -> None:
     job_manager.assert_cancelled(JOB)
-    assert run(model="nobody-knows-it")["status"] == "cancelled"
+    assert run(model="unknown-model")["status"] == "cancelled"
 
 
 def test_a_failure_is_recorded_with_its_reason(client: redis.Redis, jobs_dir: Path) -> None:
@@ -108,7 +101,7 @@ def test_a_failure_is_recorded_with_its_reason(client: redis.Redis, jobs_dir: Pa
 def test_an_overtaken_attempt_publishes_and_records_nothing(
     client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure(monkeypatch, BEAT_SECONDS=60.0)  # it has not heard of it
+    configure(monkeypatch, BEAT_SECONDS=60.0)  # so that it does not notice
 
     def overtake() -> None:
         want(client, 2)
@@ -119,5 +112,4 @@ def test_an_overtaken_attempt_publishes_and_records_nothing(
     with pytest.raises(Ignore):
         run(1)
     assert not (jobs_dir / JOB / "output").exists()
-    (seen,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, 1))])).jobs
-    assert seen.end is None
+    assert observe(client).end is None

@@ -3,12 +3,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import redis
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 from tests.support.attempts import run
+from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("wanted")
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    configure(monkeypatch, INPUT_ROOTS=(str(folder),))
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -23,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("wanted")
     ],
 )
 def test_the_number_of_photos_is_checked_before_they_are_decoded(
-    count: int, reason: str, text: str, *, photos: Path, client: redis.Redis, jobs_dir: Path
+    count: int, reason: str, text: str, *, photos: Path
 ) -> None:
     (photos / "x.heic").touch()
     for number in range(count):

@@ -25,7 +25,7 @@ from tests.support.settings import configure
 pytestmark = pytest.mark.usefixtures("wanted")
 
 
-def test_parameters_are_checked_before_anything_is_read(client: redis.Redis, jobs_dir: Path) -> None:
+def test_parameters_are_checked_before_anything_is_read() -> None:
     with pytest.raises(ReconstructionFailedError, match=r"INVALID_PARAMETERS: .*stepSeconds"):
         run(parameters={"stepSeconds": "fast"})
 
@@ -71,24 +71,22 @@ def test_an_unsealed_output_is_replaced(spoil: Callable[[Path], object], client:
 def test_a_run_paused_before_its_workspace_leaves_its_successors_alone(
     client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the same attempt: Redis has forgotten the first one."""
+    """Both are of the same attempt: Redis has lost the first one's claim."""
     begun: list[Path] = []
 
-    def stand_still(*_args: object, **_kwargs: object) -> None:
+    def pause(*_args: object, **_kwargs: object) -> None:
         client.flushall()
         want(client, 1)
-        Ownership(JOB, f"{JOB}-1", 1, "theirs", "w").claim()
+        Ownership(JOB, f"{JOB}-1", 1, "other", "w").claim()
         begun.append(workspace.prepare(JOB, f"{JOB}-1", 1).root)
 
-    monkeypatch.setattr(delivery, "check_uri", stand_still)
+    monkeypatch.setattr(delivery, "check_uri", pause)
     with pytest.raises(Ignore):
         run(output_uri=f"file://{meshes}/banana")
     assert list((jobs_dir / JOB / "attempts").iterdir()) == begun
 
 
-def test_a_cancel_does_not_wait_for_a_dead_mount(
-    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancel_does_not_wait_for_a_dead_mount(jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, BEAT_SECONDS=0.02)
     back, done = threading.Event(), threading.Event()
     prepare = workspace.prepare
@@ -111,9 +109,7 @@ def test_a_cancel_does_not_wait_for_a_dead_mount(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_run_that_fails_to_take_over_leaves_no_workspace(
-    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_fails_to_take_over_leaves_no_workspace(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = workspace.prepare(JOB, f"{JOB}-1", 1).root
 
     def refuse(*_args: object) -> None:

@@ -1,4 +1,4 @@
-"""Copies at the output location: delivered by runs, and deleted where the result does not count."""
+"""Copies at the output location: runs deliver them, and delete those of a result that does not count."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_copy_is_delivered_to_the_output_location(client: redis.Redis, jobs_di
     assert [path.name for path in meshes.iterdir()] == ["banana"]
 
 
-def test_a_refused_output_location_fails_the_job_and_leaves_no_files(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_refused_output_location_fails_the_job_and_leaves_no_files(jobs_dir: Path) -> None:
     with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
         run(output_uri="file:///etc/meshes")
     assert list(jobs_dir.iterdir()) == []
@@ -85,9 +85,7 @@ def test_a_failure_deletes_the_copy_of_the_killed_attempt_before(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_the_copy_is_deleted_before_cancelled_is_recorded(
-    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_copy_is_deleted_before_cancelled_is_recorded(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
     finish = worker_calls.finish
 
@@ -104,10 +102,9 @@ def test_the_copy_is_deleted_before_cancelled_is_recorded(
 
 
 def test_a_cancel_after_delivery_deletes_the_copy(
-    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+    jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.3)
-    configure(monkeypatch, BEAT_SECONDS=0.02)
+    configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.3)
     watch = calls.run
 
     def run_and_watch(redis_client: redis.Redis, call: Any) -> Any:
@@ -156,9 +153,7 @@ def test_an_attempt_overtaken_before_publishing_deletes_its_copy(
     assert list(meshes.iterdir()) == []
 
 
-def test_an_attempt_that_finds_a_sealed_output_restores_its_copy(
-    client: redis.Redis, jobs_dir: Path, meshes: Path
-) -> None:
+def test_an_attempt_that_finds_a_sealed_output_restores_its_copy(client: redis.Redis, meshes: Path) -> None:
     run(output_uri=f"file://{meshes}/banana")
     disk.delete_tree(meshes / "banana")
     want(client, 2)
@@ -167,11 +162,9 @@ def test_an_attempt_that_finds_a_sealed_output_restores_its_copy(
     assert (meshes / "banana" / "model.glb").is_file()
 
 
-def test_a_late_run_of_the_same_attempt_keeps_the_reported_copy(
-    client: redis.Redis, jobs_dir: Path, meshes: Path
-) -> None:
+def test_a_late_run_of_the_same_attempt_keeps_the_reported_copy(client: redis.Redis, meshes: Path) -> None:
     run(output_uri=f"file://{meshes}/banana")
-    client.flushall()  # it has forgotten that the attempt ended
+    client.flushall()  # so that Redis does not know that the attempt ended
     want(client, 1)
     stop(client, 1, StopReason.SUPERSEDED)
     assert run(output_uri=f"file://{meshes}/banana")["status"] == "stopped"
@@ -179,9 +172,9 @@ def test_a_late_run_of_the_same_attempt_keeps_the_reported_copy(
 
 
 def test_a_copy_deleted_by_another_program_fails_the_job(
-    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+    client: redis.Redis, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody has overtaken it, and so nobody else will say what has become of it."""
+    """No other run has taken over, so this one has to report what happened."""
 
     def find_it_gone(*_args: object, **_kwargs: object) -> None:
         raise OvertakenError
