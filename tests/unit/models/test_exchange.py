@@ -1,4 +1,4 @@
-"""What a task and a model's process say to each other survives the way, and nonsense does no harm."""
+"""Messages between a worker and a model process: round trips and malformed lines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from reconstruction_operator.models.interface import Photo, Result, Step, Work
     ],
     ids=lambda one: type(one).__name__,
 )
-def test_a_message_survives_the_way(message: Message) -> None:
+def test_messages_round_trip(message: Message) -> None:
     line = exchange.encode(message)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -59,16 +59,16 @@ def test_a_message_survives_the_way(message: Message) -> None:
     ],
     ids=lambda line: line[:40].decode(errors="replace"),
 )
-def test_a_line_that_is_no_message_is_none(line: bytes) -> None:
+def test_a_malformed_line_is_none(line: bytes) -> None:
     assert exchange.decode(line) is None
 
 
-def test_numbers_of_other_kinds_become_plain_ones() -> None:
+def test_numpy_numbers_become_plain_ones() -> None:
     encoded = exchange.encode(Result(quality={"faces": np.int64(12), "share": np.float32(0.5)}))
     assert exchange.decode(encoded) == Result(quality={"faces": 12, "share": 0.5})
 
 
-def test_a_request_survives_the_way() -> None:
+def test_requests_round_trip() -> None:
     work = Work((Photo(Path("/j/a.jpg"), 640, 480, 9),), Path("/j/s"), Path("/j/o"), {"quality": "fast"}, 2)
     request = RunRequest("photogrammetry", work, 10.0)
     assert RunRequest.from_json(request.to_json()) == request

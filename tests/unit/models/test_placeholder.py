@@ -1,5 +1,3 @@
-"""The simulation's files are real ones, and its parameters are checked."""
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -21,7 +19,7 @@ def output(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_mesh_is_a_cube_that_others_can_read(output: Path) -> None:
+def test_mesh_is_a_cube_that_trimesh_reads(output: Path) -> None:
     mesh = trimesh.load(output / "model.glb", force="mesh")
     assert (len(mesh.faces), mesh.is_watertight or mesh.merge_vertices(merge_norm=True) is None) == (12, True)
     assert mesh.extents.tolist() == [1.0, 1.0, 1.0]
@@ -29,14 +27,14 @@ def test_the_mesh_is_a_cube_that_others_can_read(output: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["preview_0.png", "preview_1.png"])
-def test_the_previews_are_pictures_with_something_on_them(name: str, output: Path) -> None:
+def test_previews_show_three_faces(name: str, output: Path) -> None:
     with Image.open(output / name) as image:
         image.load()
         assert image.size == (256, 256)
         assert len(image.convert("RGB").getcolors(65_536) or []) == 4  # three faces and the background
 
 
-def test_the_files_say_that_they_are_simulated(output: Path) -> None:
+def test_files_are_marked_as_simulated(output: Path) -> None:
     assert "SIMULATED" in (output / "SIMULATED.txt").read_text()
 
 
@@ -49,11 +47,11 @@ def test_the_files_say_that_they_are_simulated(output: Path) -> None:
         ({"quality": "fast", "anything": [1]}, {}),
     ],
 )
-def test_it_takes_any_parameters_and_uses_one(given: dict[str, object], expected: dict[str, object]) -> None:
+def test_all_parameters_but_step_seconds_are_ignored(given: dict[str, object], expected: dict[str, object]) -> None:
     assert PlaceholderModel().check_parameters(given) == expected
 
 
 @pytest.mark.parametrize("seconds", [-1, 3601, "2", None, True, [2], float("nan")], ids=repr)
-def test_a_pace_that_is_none_is_refused_with_what_is_allowed(seconds: object) -> None:
+def test_a_bad_pace_is_refused_with_the_allowed_range(seconds: object) -> None:
     with pytest.raises(ModelFailure, match=r"INVALID_PARAMETERS: parameter stepSeconds is .* 0 to 3600"):
         PlaceholderModel().check_parameters({"stepSeconds": seconds})

@@ -1,5 +1,3 @@
-"""Models are found by their entry points."""
-
 from __future__ import annotations
 
 import os
@@ -17,7 +15,7 @@ def test_the_models_of_this_package_are_known() -> None:
 
 
 @pytest.mark.parametrize("name", registry.available())
-def test_every_model_that_can_run_keeps_the_interface(name: str) -> None:
+def test_every_available_model_implements_the_interface(name: str) -> None:
     model = registry.find(name)
     assert isinstance(model, Model)
     assert model.name == name
@@ -25,17 +23,17 @@ def test_every_model_that_can_run_keeps_the_interface(name: str) -> None:
     assert sum(model.step_shares.values()) == pytest.approx(1.0)
 
 
-def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_model_is_refused_with_the_known_names() -> None:
     with pytest.raises(registry.UnknownModelError, match=r"'photogrametry'.*photogrammetry, placeholder, reconviagen"):
         registry.find("photogrametry")
 
 
-def test_another_package_adds_models_by_its_entry_points(rough_models: Path) -> None:
+def test_entry_points_of_other_packages_add_models(rough_models: Path) -> None:
     assert registry.find("rough-good").min_photos == 1
     assert "rough-good" in registry.available()
 
 
-def test_a_model_that_cannot_be_loaded_is_unavailable_and_hurts_no_other(rough_models: Path) -> None:
+def test_a_model_that_cannot_be_loaded_affects_no_other(rough_models: Path) -> None:
     with pytest.raises(registry.UnavailableModelError, match="rough_models:DoesNotExist cannot be loaded"):
         registry.find("rough-broken")
     assert "rough-broken" in registry.known()
@@ -43,7 +41,7 @@ def test_a_model_that_cannot_be_loaded_is_unavailable_and_hurts_no_other(rough_m
     assert "placeholder" in registry.available()
 
 
-def test_reconviagen_says_what_it_lacks() -> None:
+def test_reconviagen_names_its_missing_packages() -> None:
     with pytest.raises(registry.UnavailableModelError, match="missing Python modules: torch"):
         registry.find("reconviagen")
 

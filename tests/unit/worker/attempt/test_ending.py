@@ -1,4 +1,4 @@
-"""Recording an end, also when Redis is away at that moment, and what is said of each."""
+"""Ends of attempts: how they are recorded, also while Redis is away, and what they report."""
 
 from __future__ import annotations
 
@@ -12,19 +12,15 @@ from typing import Any
 
 import fakeredis
 import pytest
-import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
-from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, operator_calls
-from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import ending
-from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import Interruption, InterruptionKind
 from reconstruction_operator.worker.attempt.ownership import Ownership
@@ -36,7 +32,7 @@ WHERE = ending.Where(Reached(STEPS[2], 41, 0.5), 12.3)
 
 @pytest.fixture
 def redis_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[fakeredis.FakeServer]:
-    """A Redis that can go away: `connected = False`."""
+    """A Redis that can be disconnected: `connected = False`."""
     server = fakeredis.FakeServer()
     client = fakeredis.FakeRedis(server=server, decode_responses=True)
     monkeypatch.setattr(job_manager, "get_redis_client", lambda: client)
@@ -58,7 +54,7 @@ def heartbeat(ownership: Ownership) -> Heartbeat:
     )
 
 
-def test_an_end_is_recorded_when_redis_is_back(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
+def test_an_end_is_recorded_once_redis_answers_again(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
     ownership = owned()
     ownership.claim()
     with heartbeat(ownership) as beating:
@@ -71,7 +67,7 @@ def test_an_end_is_recorded_when_redis_is_back(redis_server: fakeredis.FakeServe
     assert time.monotonic() - begun >= 0.25
 
 
-def test_patience_ends(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
+def test_recording_gives_up_when_patience_is_over(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
     ownership = owned()
     ownership.claim()
     beating = heartbeat(ownership)
@@ -80,7 +76,7 @@ def test_patience_ends(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> No
         ending.record(SUCCESS, ownership, beating, patience_seconds=0.1)
 
 
-def test_recording_the_same_end_twice_is_one_end(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
+def test_recording_an_end_is_idempotent(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
     ownership = owned()
     ownership.claim()
     beating = heartbeat(ownership)
@@ -88,13 +84,13 @@ def test_recording_the_same_end_twice_is_one_end(redis_server: fakeredis.FakeSer
     assert ending.record(SUCCESS, ownership, beating, patience_seconds=1.0) == first
 
 
-def test_an_end_of_somebody_elses_attempt_does_not_count(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
-    owned("theirs").claim()
+def test_the_end_of_another_runs_attempt_does_not_count(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
+    owned("other").claim()
     late = owned()
     assert ending.record(SUCCESS, late, heartbeat(late), patience_seconds=1.0) is None
 
 
-def test_an_end_is_recorded_after_redis_forgot_everything(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
+def test_an_end_is_recorded_after_redis_lost_its_data(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
     ownership = owned()
     ownership.claim()
     beating = heartbeat(ownership)
@@ -103,7 +99,7 @@ def test_an_end_is_recorded_after_redis_forgot_everything(redis_server: fakeredi
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
-def test_a_cancel_beats_every_other_end_and_the_files_go_first(
+def test_a_cancel_beats_every_other_end_and_deletes_the_files(
     outcome: Outcome, redis_server: fakeredis.FakeServer, jobs_dir: Path
 ) -> None:
     (jobs_dir / "job" / "output").mkdir(parents=True)
@@ -118,14 +114,14 @@ def test_a_cancel_beats_every_other_end_and_the_files_go_first(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_cancel_that_an_overtaken_run_has_heard_deletes_nothing(
+def test_an_overtaken_run_deletes_nothing_for_an_outdated_cancel(
     redis_server: fakeredis.FakeServer, jobs_dir: Path
 ) -> None:
     ownership = owned()
     ownership.claim()
     beating = heartbeat(ownership)
-    job_manager.get_redis_client().flushall()  # it stands still, the cancel is forgotten, and another run succeeds
-    owned("theirs").claim()
+    job_manager.get_redis_client().flushall()  # the run is paused, the cancel is lost, and another run succeeds
+    owned("other").claim()
     (jobs_dir / "job" / "output").mkdir(parents=True)
 
     cancelled = End(Outcome.CANCELLED, "CANCELLED")
@@ -134,7 +130,7 @@ def test_a_cancel_that_an_overtaken_run_has_heard_deletes_nothing(
     assert (jobs_dir / "job" / "output").exists()
 
 
-def test_files_that_cannot_be_deleted_do_not_keep_a_cancelled_job_alive(
+def test_a_cancel_is_recorded_even_if_files_cannot_be_deleted(
     redis_server: fakeredis.FakeServer, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -150,7 +146,7 @@ def test_files_that_cannot_be_deleted_do_not_keep_a_cancelled_job_alive(
     assert end.files_left
 
 
-def test_files_on_a_dead_mount_do_not_keep_a_cancelled_job_alive(
+def test_a_cancel_is_recorded_even_if_files_are_on_a_dead_mount(
     redis_server: fakeredis.FakeServer, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_over = threading.Event()
@@ -169,10 +165,10 @@ def test_files_on_a_dead_mount_do_not_keep_a_cancelled_job_alive(
 @pytest.mark.parametrize(
     ("outcome", "stays"), [pytest.param(Outcome.CANCELLED, False), pytest.param(Outcome.FAILED, True)]
 )
-def test_what_one_has_published_that_was_away_while_the_operator_ended_it(
+def test_a_result_published_after_the_operators_end_stays_unless_cancelled(
     outcome: Outcome, stays: bool, redis_server: fakeredis.FakeServer, jobs_dir: Path
 ) -> None:
-    """Of a cancelled job it goes: its files were deleted before that. Otherwise it stays for the next attempt to report."""
+    """A cancelled job's files were deleted before. Otherwise the result stays for the next attempt to report."""
     task, client = TaskId("job", 1), job_manager.get_redis_client()
     common: dict[str, Any] = {"fence": 1, "install_id": "test"}
     wanted = operator_calls.put_record(
@@ -214,7 +210,7 @@ def test_what_one_has_published_that_was_away_while_the_operator_ended_it(
         ),
     ],
 )
-def test_every_interruption_has_its_end(interruption: Interruption, expected: tuple[Outcome, str, str] | None) -> None:
+def test_interruptions_become_ends(interruption: Interruption, expected: tuple[Outcome, str, str] | None) -> None:
     end = ending.end_of_interruption(interruption, WHERE, "w")
     if expected is None:
         assert end is None
@@ -223,40 +219,3 @@ def test_every_interruption_has_its_end(interruption: Interruption, expected: tu
     assert (end.outcome, end.reason) == expected[:2]
     assert end.message.startswith(expected[2])
     assert "(Running reconstruction, 41%), after 12 s" in end.message
-
-
-@pytest.mark.parametrize(
-    ("error", "reason", "text"),
-    [
-        pytest.param(ModelFailure("LOW_TEXTURE", "3 of 9"), "LOW_TEXTURE", "3 of 9", id="the model's"),
-        pytest.param(StorageError("INPUT_REFUSED", "not there"), "INPUT_REFUSED", "not there", id="an input's"),
-        pytest.param(OSError(errno.ENOSPC, "No space"), "DISK_FULL", "is full: ", id="a full disk"),
-        pytest.param(OSError(errno.EDQUOT, "Quota"), "DISK_FULL", "quota of the job volume is used up", id="a quota"),
-        pytest.param(MemoryError(), "OUT_OF_MEMORY", "worker's own process", id="no memory"),
-        pytest.param(
-            PermissionError(errno.EACCES, "Permission denied", "/jobs/x"),
-            "WORKER_ERROR",
-            "may not use /jobs/x: Permission denied",
-            id="no permission",
-        ),
-        pytest.param(OSError(errno.EROFS, "Read-only", "/jobs"), "WORKER_ERROR", "/jobs: Read-only", id="read-only"),
-        pytest.param(ZeroDivisionError("division"), "WORKER_ERROR", "ZeroDivisionError: division", id="a defect"),
-        pytest.param(StorageError("X", "a" * 5000), "X", "a" * 1000, id="a long message"),
-    ],
-)
-def test_every_failure_has_its_reason_and_its_numbers(error: Exception, reason: str, text: str, tmp_path: Path) -> None:
-    failure = failure_of(error, tmp_path)
-    assert failure.reason == reason
-    assert text in failure.message
-    assert len(failure.message) <= 1000
-
-
-def test_a_failure_survives_celerys_json() -> None:
-    error = ReconstructionFailedError("LOW_TEXTURE", "3 of 9")
-    assert (error.args, str(error), error.retriable) == (("LOW_TEXTURE", "3 of 9"), "LOW_TEXTURE: 3 of 9", False)
-
-
-def test_a_real_full_disk_says_how_much_is_left(client: redis.Redis, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No space") as caught, Path("/dev/full").open("wb", buffering=0) as full:
-        full.write(b"x")
-    assert failure_of(caught.value, tmp_path).message.endswith(f"MB are left at {tmp_path}")

@@ -1,4 +1,4 @@
-"""What a run hears through its heartbeat, and what beats what."""
+"""Interruptions that a heartbeat learns of, and which of them wins."""
 
 from __future__ import annotations
 
@@ -41,23 +41,19 @@ def make(
         pytest.param([CANCELLED], Interruption(InterruptionKind.CANCELLED), id="cancelled"),
         pytest.param([SUSPENDED], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="stopped"),
         pytest.param([OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="overtaken"),
-        pytest.param([SUSPENDED, CANCELLED], Interruption(InterruptionKind.CANCELLED), id="a cancel beats a stop"),
-        pytest.param([CANCELLED, SUSPENDED], Interruption(InterruptionKind.CANCELLED), id="also when it was first"),
-        pytest.param(
-            [CANCELLED, OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="who is overtaken has nothing to say"
-        ),
-        pytest.param([OVERTAKEN, CANCELLED], Interruption(InterruptionKind.OVERTAKEN), id="not even of a cancel"),
-        pytest.param(
-            [SUSPENDED, FINE], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="a stop is final"
-        ),
+        pytest.param([SUSPENDED, CANCELLED], Interruption(InterruptionKind.CANCELLED), id="cancel-after-stop"),
+        pytest.param([CANCELLED, SUSPENDED], Interruption(InterruptionKind.CANCELLED), id="cancel-before-stop"),
+        pytest.param([CANCELLED, OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="overtaken-after-cancel"),
+        pytest.param([OVERTAKEN, CANCELLED], Interruption(InterruptionKind.OVERTAKEN), id="overtaken-before-cancel"),
+        pytest.param([SUSPENDED, FINE], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="stop-is-final"),
         pytest.param(
             [BeatReply(owned=True, cancelled=True, stop=StopReason.DELETED)],
             Interruption(InterruptionKind.CANCELLED),
-            id="both at once",
+            id="cancel-with-stop",
         ),
     ],
 )
-def test_what_is_wanted_follows_from_what_was_heard(replies: list[BeatReply], expected: Interruption | None) -> None:
+def test_replies_become_an_interruption(replies: list[BeatReply], expected: Interruption | None) -> None:
     heard = iter(replies)
     heartbeat = make(lambda: next(heard))
     for _ in replies:
@@ -65,11 +61,11 @@ def test_what_is_wanted_follows_from_what_was_heard(replies: list[BeatReply], ex
     assert heartbeat.interruption == expected
 
 
-def test_the_claims_own_answer_counts() -> None:
+def test_the_claims_reply_counts() -> None:
     assert make(first=CANCELLED).interruption == Interruption(InterruptionKind.CANCELLED)
 
 
-def test_waiting_ends_at_once_when_a_cancel_is_heard() -> None:
+def test_a_cancel_ends_a_wait_at_once() -> None:
     flag = threading.Event()
     with make(cancelled=flag.is_set) as heartbeat:
         threading.Timer(0.05, flag.set).start()
@@ -79,14 +75,14 @@ def test_waiting_ends_at_once_when_a_cancel_is_heard() -> None:
     assert time.monotonic() - begun < 30.0
 
 
-def test_waiting_without_a_word_takes_its_time() -> None:
+def test_an_uninterrupted_wait_takes_its_time() -> None:
     with make() as heartbeat:
         begun = time.monotonic()
         heartbeat.wait(0.1)
     assert time.monotonic() - begun >= 0.1
 
 
-def test_it_goes_on_beating_while_redis_is_away() -> None:
+def test_beats_go_on_while_redis_is_away() -> None:
     beats: list[float] = []
     enough = threading.Event()
 
@@ -103,7 +99,7 @@ def test_it_goes_on_beating_while_redis_is_away() -> None:
             heartbeat.wait(30.0)
 
 
-def test_a_draining_worker_gives_its_runs_up_when_the_time_is_over() -> None:
+def test_a_drain_interrupts_the_run_at_its_deadline() -> None:
     begun = time.monotonic()
     with make(first=BeatReply(owned=True, drain_at=datetime.now(UTC) + timedelta(seconds=0.2))) as heartbeat:
         assert heartbeat.interruption is None
@@ -112,7 +108,7 @@ def test_a_draining_worker_gives_its_runs_up_when_the_time_is_over() -> None:
     assert 0.15 < time.monotonic() - begun < 30.0
 
 
-def test_a_clock_that_is_far_behind_redis_does_not_delay_a_drain() -> None:
+def test_clock_skew_does_not_delay_a_drain() -> None:
     begun = time.monotonic()
     with (
         make(first=BeatReply(owned=True, drain_at=datetime.now(UTC) + timedelta(hours=5))) as heartbeat,

@@ -1,5 +1,3 @@
-"""Progress goes its own way, and never holds up a run."""
-
 from __future__ import annotations
 
 import threading
@@ -12,7 +10,7 @@ from reconstruction_operator.worker.attempt.progress import ProgressSender
 _PATIENCE_SECONDS = 30.0
 
 
-def test_the_begin_of_each_step_is_sent_in_order_however_fast_they_come() -> None:
+def test_kept_reports_are_sent_in_order_at_any_rate() -> None:
     sent: list[Mapping[str, Any]] = []
     with ProgressSender(sent.append, flush_seconds=_PATIENCE_SECONDS) as sender:
         for number in range(6):
@@ -20,7 +18,7 @@ def test_the_begin_of_each_step_is_sent_in_order_however_fast_they_come() -> Non
     assert sent == [{"step": number} for number in range(6)]
 
 
-def test_within_a_step_only_the_latest_counts() -> None:
+def test_within_a_step_only_the_latest_is_sent() -> None:
     sent: list[Mapping[str, Any]] = []
     entered, go_on = threading.Event(), threading.Event()
 
@@ -40,7 +38,7 @@ def test_within_a_step_only_the_latest_counts() -> None:
     assert sent == [{"step": 1}, {"percent": 99}]
 
 
-def test_offering_never_waits_for_a_backend_that_hangs() -> None:
+def test_offer_never_waits_for_a_hanging_backend() -> None:
     hang = threading.Event()
     begun = time.monotonic()
     with ProgressSender(lambda _meta: bool(hang.wait(_PATIENCE_SECONDS)), flush_seconds=0.1) as sender:
@@ -50,7 +48,7 @@ def test_offering_never_waits_for_a_backend_that_hangs() -> None:
     hang.set()
 
 
-def test_nothing_is_sent_after_the_run_is_over() -> None:
+def test_nothing_is_sent_after_close() -> None:
     sent: list[Mapping[str, Any]] = []
     hang = threading.Event()
 
@@ -64,10 +62,10 @@ def test_nothing_is_sent_after_the_run_is_over() -> None:
             sender.offer({"step": number}, keep=True)
     hang.set()
     sender._thread.join(_PATIENCE_SECONDS)
-    assert sent == [{"step": 0}]  # it was on its way
+    assert sent == [{"step": 0}]  # already on its way
 
 
-def test_the_begin_of_a_step_is_sent_again_until_it_arrives() -> None:
+def test_kept_reports_are_retried_until_they_arrive() -> None:
     sent: list[Mapping[str, Any]] = []
     tries: list[Mapping[str, Any]] = []
     arrived = threading.Event()
@@ -86,7 +84,7 @@ def test_the_begin_of_a_step_is_sent_again_until_it_arrives() -> None:
     assert sent == [{"step": 0}, {"step": 1}]
 
 
-def test_a_backend_that_fails_when_the_run_is_over_is_tried_once_for_each_report() -> None:
+def test_each_kept_report_is_tried_once_after_close() -> None:
     tries: list[Mapping[str, Any]] = []
 
     def send(meta: Mapping[str, Any]) -> None:

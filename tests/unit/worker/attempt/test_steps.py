@@ -1,4 +1,4 @@
-"""The way through the six steps, for real models and for the simulation."""
+"""Steps of real and of simulated runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def shown(heard: list[tuple[Reached, bool]]) -> list[tuple[int, int]]:
     return [(reached.step.index, reached.percent) for reached, _ in heard]
 
 
-def test_a_real_model_reaches_each_percentage_when_the_step_is_done(client: redis.Redis) -> None:
+def test_a_real_model_reaches_a_steps_percentage_at_its_end(client: redis.Redis) -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard)
     for step in Step:
@@ -54,14 +54,14 @@ def test_a_real_model_reaches_each_percentage_when_the_step_is_done(client: redi
     assert shown(heard) == sorted(shown(heard))
 
 
-def test_steps_that_a_model_does_not_mention_are_passed_in_order(client: redis.Redis) -> None:
+def test_steps_that_a_model_skips_are_reported_in_order(client: redis.Redis) -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard)
     steps.report(Step.PREVIEW, 0.0)
     assert [index for index, _ in shown(heard)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
-def test_begin_and_end_of_a_step_are_kept_and_what_is_between_is_not(client: redis.Redis) -> None:
+def test_begin_and_end_of_a_step_are_kept_and_others_may_be_skipped(client: redis.Redis) -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard)
     steps.report(Step.LOAD, 0.5, "photo 3/6")
@@ -92,7 +92,7 @@ def test_progress_never_goes_backwards(step: Step, fraction: float, client: redi
     assert (steps.reached.percent, steps.reached.fraction) == (before.percent, before.fraction) == (40, 0.45)
 
 
-def test_the_fraction_of_the_whole_follows_the_models_shares(client: redis.Redis) -> None:
+def test_fraction_of_the_run_follows_the_models_shares(client: redis.Redis) -> None:
     steps = make([])
     steps.report(Step.RECONSTRUCT, 0.5)
     assert steps.reached.fraction == pytest.approx(0.1 + 0.1 + 0.25)
@@ -100,7 +100,7 @@ def test_the_fraction_of_the_whole_follows_the_models_shares(client: redis.Redis
     assert steps.reached.fraction == pytest.approx(1.0)
 
 
-def test_a_simulated_step_takes_its_time_and_says_its_percentage_at_the_start(client: redis.Redis) -> None:
+def test_a_simulated_step_reports_its_percentage_at_its_begin(client: redis.Redis) -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard, pace=0.05)
     begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""An isolated model in its process: how it ends, and that nothing of it is left. Real processes, no servers."""
+"""Model processes: how they end, and that none is left. Real processes, no servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.worker.model.process import run_isolated
 
-_PATIENCE_SECONDS = 60.0  # a process of Python starts in 0.3 s on a quiet machine
+_PATIENCE_SECONDS = 60.0  # Python starts in 0.3 s on an idle machine
 _SILENCE_SECONDS = 2.0
 
 pytestmark = pytest.mark.usefixtures("rough_models")
@@ -51,7 +51,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 
 def pids_of(scratch: Path) -> list[int]:
-    """All processes that run in that folder, zombies not counted: the model's, and whatever it has started."""
+    """All processes that run in that folder, except zombies: the model and its descendants."""
     return [
         process.pid
         for process in psutil.process_iter(["cwd", "status"])
@@ -59,7 +59,7 @@ def pids_of(scratch: Path) -> list[int]:
     ]
 
 
-def test_a_good_model_gives_its_result_and_its_reports(work: Work) -> None:
+def test_a_good_model_returns_its_result_and_reports(work: Work) -> None:
     heard: list[tuple[Step, float, str]] = []
     result = run("rough-good", work, report=lambda *report: heard.append(report))
     assert result == Result(quality={"photos": 1, "error": 0.123456789})
@@ -68,16 +68,16 @@ def test_a_good_model_gives_its_result_and_its_reports(work: Work) -> None:
     assert pids_of(work.scratch_dir) == []
 
 
-def test_a_model_knows_its_threads_and_none_of_our_settings(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_gets_its_threads_and_none_of_the_workers_settings(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = [row.name for row in config.TABLE]
     assert {"REDIS_STATE_DB", "REDIS_SENTINEL_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"} <= set(settings)
-    for name in (*settings, "CELERY_BROKER_READ_URL", "SOMEBODY_ELSES"):
+    for name in (*settings, "CELERY_BROKER_READ_URL", "UNRELATED"):
         monkeypatch.setenv(name, "a secret")
 
     run("rough-good", work)
 
     seen = (work.output_dir / "seen.txt").read_text().splitlines()
-    assert seen == ["photos=a.jpg", "threads=1", "omp=1", "secrets=['SOMEBODY_ELSES']", "zlib=True"]
+    assert seen == ["photos=a.jpg", "threads=1", "omp=1", "secrets=['UNRELATED']", "zlib=True"]
 
 
 @pytest.mark.parametrize(
@@ -96,35 +96,35 @@ def test_a_model_knows_its_threads_and_none_of_our_settings(work: Work, monkeypa
         pytest.param("rough-broken", "BACKEND_UNAVAILABLE", "cannot be loaded", id="a model that is not there"),
     ],
 )
-def test_every_death_has_its_reason(name: str, reason: str, text: str, work: Work) -> None:
+def test_every_death_becomes_a_reason(name: str, reason: str, text: str, work: Work) -> None:
     with pytest.raises(ModelFailure) as caught:
         run(name, work)
     assert (caught.value.reason, text in caught.value.message) == (reason, True), caught.value.message
     assert pids_of(work.scratch_dir) == []
 
 
-def test_what_a_crashing_library_printed_is_in_the_message(work: Work) -> None:
+def test_the_message_quotes_the_output_of_a_crash(work: Work) -> None:
     with pytest.raises(ModelFailure, match="about to read a null pointer"):
         run("rough-segfault", work)
 
 
-def test_a_model_that_eats_memory_is_stopped_at_the_limit_with_its_numbers(work: Work) -> None:
+def test_a_model_above_the_memory_limit_is_killed_and_reported(work: Work) -> None:
     with pytest.raises(ModelFailure, match=r"OUT_OF_MEMORY: rough-hungry used \d+ MB .* allows 200 MB"):
         run("rough-hungry", work, memory=200 << 20)
     assert pids_of(work.scratch_dir) == []
 
 
-def test_a_model_that_talks_without_end_holds_up_nothing(work: Work) -> None:
+def test_endless_output_does_not_delay_the_run(work: Work) -> None:
     result = run("rough-chatty", work)
     assert result.quality["photos"] == 1
 
 
-def test_compression_works_beside_a_library_that_brings_its_own(work: Work) -> None:
+def test_zlib_works_with_a_library_that_brings_its_own(work: Work) -> None:
     assert run("rough-zlib", work).quality["photos"] == 1
     assert (work.output_dir / "picture.png").stat().st_size > 0
 
 
-def test_a_process_that_left_the_group_does_not_hold_up_the_end(work: Work) -> None:
+def test_a_process_that_left_the_group_does_not_delay_the_end(work: Work) -> None:
     begun = time.monotonic()
     run("rough-daemon", work)
     assert time.monotonic() - begun < 19.0
@@ -132,7 +132,7 @@ def test_a_process_that_left_the_group_does_not_hold_up_the_end(work: Work) -> N
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_model_lives_on_while_its_task_waits_for_redis(
+def test_a_model_survives_while_its_worker_waits_for_redis(
     work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
@@ -145,9 +145,9 @@ def test_a_model_lives_on_while_its_task_waits_for_redis(
     assert run("rough-patient", work, report=report).quality["photos"] == 1
 
 
-def test_a_model_whose_task_stood_still_says_so(work: Work) -> None:
-    """It ends itself by SIGKILL, and memory has nothing to do with it."""
-    request = RunRequest("rough-sleep", work, 0.2)  # less than there is between two signs of life
+def test_the_death_by_a_paused_worker_is_a_worker_error(work: Work) -> None:
+    """The model ends by SIGKILL, which otherwise means OUT_OF_MEMORY."""
+    request = RunRequest("rough-sleep", work, 0.2)  # less than the time between two signs of life
     with pytest.raises(ModelFailure, match=r"WORKER_ERROR.*was paused for longer than 0\.2 s"):
         run_isolated(request, report=lambda *_: None, check=lambda: None, memory_limit_bytes=0, title="rough-sleep")
 
@@ -157,7 +157,7 @@ class _StopError(Exception):
 
 
 @pytest.mark.parametrize("name", ["rough-sleep", "rough-stubborn"])
-def test_an_interruption_ends_every_process_of_it_soon(name: str, work: Work, rough_models: Path) -> None:
+def test_an_interruption_kills_the_whole_process_group(name: str, work: Work, rough_models: Path) -> None:
     asked: list[float] = []
 
     def check() -> None:
@@ -187,7 +187,7 @@ run_isolated(RunRequest(sys.argv[2], work, float(sys.argv[3])), report=print, ch
 
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGKILL, id="gone"), pytest.param(signal.SIGSTOP, id="silent")])
 @pytest.mark.parametrize("name", ["rough-sleep", "rough-stubborn"])
-def test_the_model_ends_itself_when_its_task_is(
+def test_a_model_ends_itself_when_its_worker_is(
     number: signal.Signals, name: str, work: Work, rough_models: Path
 ) -> None:
     folder = work.scratch_dir.parent

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "text"),
+    [
+        pytest.param(ModelFailure("LOW_TEXTURE", "3 of 9"), "LOW_TEXTURE", "3 of 9", id="model"),
+        pytest.param(StorageError("INPUT_REFUSED", "not there"), "INPUT_REFUSED", "not there", id="input"),
+        pytest.param(OSError(errno.ENOSPC, "No space"), "DISK_FULL", "is full: ", id="full-disk"),
+        pytest.param(OSError(errno.EDQUOT, "Quota"), "DISK_FULL", "quota of the job volume is used up", id="quota"),
+        pytest.param(MemoryError(), "OUT_OF_MEMORY", "worker's own process", id="memory"),
+        pytest.param(
+            PermissionError(errno.EACCES, "Permission denied", "/jobs/x"),
+            "WORKER_ERROR",
+            "may not use /jobs/x: Permission denied",
+            id="permission",
+        ),
+        pytest.param(OSError(errno.EROFS, "Read-only", "/jobs"), "WORKER_ERROR", "/jobs: Read-only", id="read-only"),
+        pytest.param(ZeroDivisionError("division"), "WORKER_ERROR", "ZeroDivisionError: division", id="defect"),
+        pytest.param(StorageError("X", "a" * 5000), "X", "a" * 1000, id="long-message"),
+    ],
+)
+def test_exceptions_become_reasons_with_numbers(error: Exception, reason: str, text: str, tmp_path: Path) -> None:
+    failure = failure_of(error, tmp_path)
+    assert failure.reason == reason
+    assert text in failure.message
+    assert len(failure.message) <= 1000
+
+
+def test_a_failure_holds_only_plain_text() -> None:
+    error = ReconstructionFailedError("LOW_TEXTURE", "3 of 9")
+    assert (error.args, str(error), error.retriable) == (("LOW_TEXTURE", "3 of 9"), "LOW_TEXTURE: 3 of 9", False)
+
+
+def test_a_full_disk_reports_how_much_is_left(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space") as caught, Path("/dev/full").open("wb", buffering=0) as full:
+        full.write(b"x")
+    assert failure_of(caught.value, tmp_path).message.endswith(f"MB are left at {tmp_path}")
