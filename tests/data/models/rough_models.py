@@ -1,5 +1,5 @@
 """Models that misbehave, each in one way."""
-# ruff: noqa: ARG002, PLC0415  # imports in the order that matters; each misbehaves in its own way, and few look at what they are given
+# ruff: noqa: ARG002, PLC0415  # the order of imports matters in one; most ignore their arguments
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconstruction_operator.models.interface import ModelFailure, Report, Resul
 
 
 class Good:
-    """Does what a model should, and leaves its pid and what it saw in `seen.txt`."""
+    """Behaves; writes what it saw to `seen.txt`."""
 
     name: ClassVar[str] = "rough-good"
     isolated: ClassVar[bool] = True
@@ -52,11 +52,11 @@ class Good:
         return Result(quality={"photos": len(work.photos), "error": 0.123456789})
 
     def misbehave(self, work: Work, report: Report) -> None:
-        """Nothing, here."""
+        """Do nothing; subclasses misbehave here."""
 
 
 class NativeSleep(Good):
-    """Holds the interpreter's lock in native code for an hour: no thread of Python runs in this process."""
+    """Holds the interpreter's lock in native code for an hour: no Python thread runs in this process."""
 
     name = "rough-sleep"
 
@@ -66,7 +66,7 @@ class NativeSleep(Good):
 
 
 class Stubborn(Good):
-    """Ignores SIGTERM, and so does the process that it has started."""
+    """Ignores SIGTERM, as does its child process."""
 
     name = "rough-stubborn"
 
@@ -82,11 +82,11 @@ class SegmentationFault(Good):
     name = "rough-segfault"
 
     def misbehave(self, work: Work, report: Report) -> None:
-        print("about to read a null pointer", flush=True)  # noqa: T201  # libraries print, too
+        print("about to read a null pointer", flush=True)  # noqa: T201  # as libraries do
         ctypes.string_at(0)
 
 
-class Exit(Good):
+class Exiting(Good):
     name = "rough-exit"
 
     def misbehave(self, work: Work, report: Report) -> None:
@@ -95,7 +95,7 @@ class Exit(Good):
 
 
 class Silent(Good):
-    """Ends well and without a result."""
+    """Exits with code 0 and without a result."""
 
     name = "rough-silent"
 
@@ -104,7 +104,7 @@ class Silent(Good):
 
 
 class Hungry(Good):
-    """Takes 20 MB more each time."""
+    """Allocates 20 MB again and again."""
 
     name = "rough-hungry"
 
@@ -116,7 +116,7 @@ class Hungry(Good):
 
 
 class Killed(Good):
-    """As the kernel does it when memory is short."""
+    """Dies by SIGKILL, as by the kernel when memory is short."""
 
     name = "rough-killed"
 
@@ -125,7 +125,7 @@ class Killed(Good):
 
 
 class Patient(Good):
-    """Works until a test says that it may finish."""
+    """Works until a test lets it finish."""
 
     name = "rough-patient"
 
@@ -134,7 +134,7 @@ class Patient(Good):
 
 
 class Poison(Good):
-    """Kills the process of the worker in which its task runs, each time that a test says so."""
+    """Kills the worker's process that runs its task, whenever a test asks for it."""
 
     name = "rough-poison"
 
@@ -152,7 +152,7 @@ class Error(Good):
         raise TypeError("a defect of the model")
 
 
-class Failure(Good):
+class Failing(Good):
     name = "rough-failure"
 
     def misbehave(self, work: Work, report: Report) -> None:
@@ -174,7 +174,7 @@ class NoDisk(Good):
 
 
 class Chatty(Good):
-    """Reports and prints far more than anybody can read."""
+    """Reports and prints faster than the worker reads."""
 
     name = "rough-chatty"
 
@@ -189,7 +189,7 @@ class Chatty(Good):
 
 
 class Daemon(Good):
-    """Leaves a process behind that left the group and holds every descriptor that it could inherit."""
+    """Leaves a process behind that has left the group and holds all inherited file descriptors."""
 
     name = "rough-daemon"
 
@@ -201,7 +201,7 @@ class Daemon(Good):
 
 
 class Compressing(Good):
-    """Compresses after pycolmap was loaded, which brings a zlib of its own."""
+    """Compresses after it has loaded pycolmap, which brings its own zlib."""
 
     name = "rough-zlib"
 
@@ -225,12 +225,12 @@ class Meshless(Good):
 
 
 def leave_pid(work: Work) -> None:
-    """For tests that look whether it is gone: beside the attempt's folders, which are deleted."""
+    """Leave a file named for this process, outside the attempt's folders, which are deleted."""
     Path(os.environ["ROUGH_MODELS_PIDS"], f"{os.getpid()}.pid").touch()
 
 
 def wait_for_sign(name: str) -> Path:
-    """A file that a test makes, in a folder of its own."""
+    """Wait for a file that a test creates."""
     sign = Path(os.environ["ROUGH_MODELS_SIGNS"], name)
     while not sign.exists():
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Real Celery workers as processes of their own on a real Redis, without Kubernetes."""
+"""Real Celery workers, as processes on a real Redis, without Kubernetes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def job_id() -> str:
 
 @pytest.fixture
 def own_farm() -> Iterator[Farm]:
-    """A Redis without workers yet: for tests that hurt theirs."""
+    """A Redis without workers yet, for tests that damage theirs."""
     with Redis() as server, Farm(server) as running:
         yield running

@@ -20,7 +20,7 @@ STEPS = [
     "Generating previews",
     "Finalizing output",
 ]
-_TRIES = 3  # the machine may be busy with anything in one of them
+_TRIES = 3  # the machine may be busy during one of them
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def farm(server: Redis) -> Iterator[Farm]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_cancel_at_each_step_ends_as_revoked_and_leaves_no_file(step: str, farm: Farm, job_id: str) -> None:
+def test_a_cancel_at_any_step_is_revoked_and_leaves_no_files(step: str, farm: Farm, job_id: str) -> None:
     result = farm.send(job_id, "placeholder")
     farm.wait_step(result, step)
 
@@ -42,7 +42,7 @@ def test_a_cancel_at_each_step_ends_as_revoked_and_leaves_no_file(step: str, far
     assert farm.state.get(f"cancel:{job_id}") == "1"
 
 
-def test_revoked_stays_when_the_task_has_returned(farm: Farm, job_id: str) -> None:
+def test_revoked_stays_after_the_task_returned(farm: Farm, job_id: str) -> None:
     result = farm.send(job_id, "placeholder")
     farm.wait_step(result, STEPS[2])
     farm.cancel(job_id)
@@ -53,20 +53,20 @@ def test_revoked_stays_when_the_task_has_returned(farm: Farm, job_id: str) -> No
     assert result.state == "REVOKED"
 
 
-def test_a_cancelled_job_that_still_waits_never_begins(farm: Farm, job_id: str) -> None:
+def test_a_job_cancelled_in_the_queue_never_begins(farm: Farm, job_id: str) -> None:
     farm.cancel(job_id)
     farm.wait_state(farm.send(job_id, "placeholder"), "REVOKED")
     assert not (farm.jobs_dir / job_id).exists()
 
 
-def test_a_request_alone_changes_nothing(farm: Farm, job_id: str) -> None:
+def test_an_unconfirmed_cancel_request_changes_nothing(farm: Farm, job_id: str) -> None:
     farm.state.set(f"cancel_request:{job_id}", "pending", ex=3600)
     farm.wait_state(farm.send(job_id, "placeholder"), "SUCCESS")
     assert not farm.state.exists(f"cancel_request:{job_id}", f"cancel:{job_id}")
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_a_cancel_stops_native_code_within_two_seconds_in_every_pool(pool: str, own_farm: Farm, job_id: str) -> None:
+def test_a_cancel_stops_native_code_within_two_seconds(pool: str, own_farm: Farm, job_id: str) -> None:
     own_farm.start(pool=pool, concurrency=2)
     for model in ("rough-sleep", "rough-stubborn"):
         needed = []

@@ -1,4 +1,4 @@
-"""compose.yaml, without Docker: its commands and its environment, as processes of this machine."""
+"""compose.yaml without Docker: its commands and environment, as processes on this machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SERVICES = COMPOSE["services"]
 
 
 def stage(name: str) -> str:
-    """The instructions of one stage of the Dockerfile, and of the stages that it begins from."""
+    """The instructions of one stage of the Dockerfile, and of its base stages."""
     text = (CHECKOUT / "Dockerfile").read_text()
     found = re.search(rf"^FROM (\S+) AS {name}\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found is not None, f"the Dockerfile has no stage {name}"
@@ -49,7 +49,7 @@ def run() -> Iterator[Run]:
     folder.close()
 
 
-def test_the_commands_and_settings_of_compose_run_a_job(run: Run, tmp_path: Path) -> None:
+def test_commands_and_settings_of_compose_run_a_job(run: Run, tmp_path: Path) -> None:
     port, metrics = free_ports(2)
     (tmp_path / "jobs").mkdir()
     stated = {name: str(value) for name, value in SERVICES["worker"]["environment"].items()}
@@ -84,7 +84,7 @@ def test_the_commands_and_settings_of_compose_run_a_job(run: Run, tmp_path: Path
     entry_point = instruction(stage("worker"), "ENTRYPOINT")
     worker = Process("worker", [*entry_point, *SERVICES["worker"]["command"]], run=run, environment=environment)
 
-    # The line that the file itself tells the user to type.
+    # The command that a comment in the file recommends.
     (line,) = re.findall(
         r"^#   docker compose exec worker (python -c .*)$", (CHECKOUT / "compose.yaml").read_text(), re.MULTILINE
     )
@@ -99,19 +99,19 @@ def test_the_commands_and_settings_of_compose_run_a_job(run: Run, tmp_path: Path
     client.close()
 
 
-def test_the_worker_of_compose_is_built_from_a_stage_that_is_there() -> None:
+def test_compose_builds_the_worker_from_an_existing_stage() -> None:
     build = SERVICES["worker"]["build"]
     assert (CHECKOUT / build["context"]).resolve() == CHECKOUT
     assert instruction(stage(build["target"]), "CMD") == SERVICES["worker"]["command"]
 
 
-def test_every_folder_that_compose_mounts_is_there_and_every_volume_is_declared() -> None:
+def test_mounted_folders_exist_and_volumes_are_declared() -> None:
     sources = [volume.split(":")[0] for service in SERVICES.values() for volume in service["volumes"]]
     assert {source for source in sources if not source.startswith(".")} == set(COMPOSE["volumes"])
     assert [source for source in sources if source.startswith(".") and not (CHECKOUT / source).is_dir()] == []
 
 
-def test_the_grace_period_is_above_the_time_to_drain() -> None:
+def test_stop_grace_period_exceeds_the_drain() -> None:
     config = (CHECKOUT / "operator/reconstruction_operator/config.py").read_text()
     (drain,) = re.findall(r'"DRAIN_SECONDS", ([\d.]+)', config)
     assert float(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > float(drain) + 10

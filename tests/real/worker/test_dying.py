@@ -1,4 +1,4 @@
-"""Models and workers that die, and messages that come twice."""
+"""Models and workers that die, and messages that are delivered twice."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def farm(server: Redis) -> Iterator[Farm]:
         ("rough-broken", "BACKEND_UNAVAILABLE"),
     ],
 )
-def test_a_model_that_dies_is_a_clear_failure_and_no_dead_worker(
-    model: str, reason: str, farm: Farm, job_id: str
-) -> None:
+def test_a_dead_model_fails_its_job_and_spares_the_worker(model: str, reason: str, farm: Farm, job_id: str) -> None:
     farm.photo(job_id)
     result = farm.send(job_id, model)
 
@@ -52,7 +50,7 @@ def test_a_model_that_dies_is_a_clear_failure_and_no_dead_worker(
     assert all(process.alive for process in farm.processes)
 
 
-def test_a_good_isolated_model_publishes(farm: Farm, job_id: str) -> None:
+def test_an_isolated_model_publishes(farm: Farm, job_id: str) -> None:
     farm.photo(job_id)
     result = farm.wait_state(farm.send(job_id, "rough-good"), "SUCCESS")
     assert result["simulated"] is False
@@ -60,7 +58,7 @@ def test_a_good_isolated_model_publishes(farm: Farm, job_id: str) -> None:
     assert (farm.jobs_dir / job_id / "output" / "model.glb").exists()
 
 
-def test_a_message_that_comes_twice_runs_once(farm: Farm, job_id: str) -> None:
+def test_a_message_delivered_twice_runs_once(farm: Farm, job_id: str) -> None:
     task_id = f"{job_id}-1"
     farm.put_record(job_id, 1)
     envelope = Envelope(attempt=1, install_id="test").to_json()
@@ -78,7 +76,7 @@ def test_a_message_that_comes_twice_runs_once(farm: Farm, job_id: str) -> None:
     assert results[0].state == "SUCCESS"
 
 
-def test_a_message_that_is_faster_than_its_record_comes_back(farm: Farm, job_id: str) -> None:
+def test_a_message_ahead_of_its_record_is_requeued(farm: Farm, job_id: str) -> None:
     result = farm.send(job_id, "placeholder", Envelope(attempt=1).to_json(), task_id=f"{job_id}-1")
     wait_until(lambda: result.state == "RETRY", "the message to be put back")
 
@@ -87,14 +85,14 @@ def test_a_message_that_is_faster_than_its_record_comes_back(farm: Farm, job_id:
     assert farm.wait_state(result, "SUCCESS")["status"] == "completed"
 
 
-def test_an_order_to_clean_up_deletes_the_files(farm: Farm, job_id: str) -> None:
+def test_a_cleanup_message_deletes_the_files(farm: Farm, job_id: str) -> None:
     farm.put_record(job_id, 1)
     result = farm.send(job_id, "placeholder", Envelope(attempt=1).to_json(), task_id=f"{job_id}-1")
     farm.wait_state(result, "SUCCESS")
 
     farm.order_cleanup(job_id)
 
-    wait_until(lambda: farm.seen(job_id, f"{job_id}-1").cleaned, "the worker to say that the files are gone")
+    wait_until(lambda: farm.seen(job_id, f"{job_id}-1").cleaned, "the worker to record the deletion")
     assert not (farm.jobs_dir / job_id).exists()
 
 
@@ -126,7 +124,7 @@ def test_a_killed_child_of_the_pool_leaves_no_model_behind(own_farm: Farm, job_i
     wait_until(lambda: is_gone(pid), "the model to be gone")
 
 
-def test_a_model_whose_guard_is_killed_ends_and_its_job_fails(own_farm: Farm, job_id: str) -> None:
+def test_a_model_whose_guard_is_killed_ends_and_fails_its_job(own_farm: Farm, job_id: str) -> None:
     own_farm.start(concurrency=1)
     own_farm.photo(job_id)
     result = own_farm.send(job_id, "rough-sleep")

@@ -1,4 +1,4 @@
-"""The contract in real time, as a user at a prompt sees it."""
+"""The contract in real time, as a user sees it in a shell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIX_PAIRS = [
 ]
 
 
-def test_delay_runs_a_job_of_six_steps_in_about_twelve_seconds(server: Redis) -> None:
+def test_delay_runs_six_steps_in_about_twelve_seconds(server: Redis) -> None:
     with Farm(server, PLACEHOLDER_STEP_SECONDS="2", RECONSTRUCTION_SIMULATE="unavailable") as farm:
         farm.start()
         code = (
@@ -44,7 +44,7 @@ def test_delay_runs_a_job_of_six_steps_in_about_twelve_seconds(server: Redis) ->
                 seen.append((meta["step"], meta["progress"]))
                 started = started or meta["startedAt"]
             ended = time.time()
-            time.sleep(0.02)  # the backend is polled, as a dashboard does it
+            time.sleep(0.02)  # polls the backend, as dashboards do
         assert seen == SIX_PAIRS
         assert 11.5 <= ended - started <= 20.0
         assert result.state == "SUCCESS"

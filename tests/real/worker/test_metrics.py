@@ -1,4 +1,4 @@
-"""A worker's metrics as Prometheus reads them: whatever the pool, and whatever became of its processes."""
+"""A worker's metrics as Prometheus reads them, in every pool, and after its processes have died."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.real
 
 @dataclass(frozen=True)
 class Scraped:
-    """The samples of one worker, read anew each time."""
+    """The samples of one worker; each call scrapes again."""
 
     port: int
 
     def text(self) -> str:
         address = f"http://127.0.0.1:{self.port}/metrics"
-        with urllib.request.urlopen(address, timeout=30) as answer:  # our own, on loopback
+        with urllib.request.urlopen(address, timeout=30) as answer:  # of this test, on loopback
             return str(answer.read().decode())
 
     def value(self, name: str, **labels: str) -> float | None:
@@ -49,7 +49,7 @@ def value_in(text: str, name: str, labels: Mapping[str, str]) -> float | None:
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_a_job_is_counted_once_with_its_six_steps(pool: str, own_farm: Farm, job_id: str) -> None:
+def test_a_job_counts_once_with_six_steps(pool: str, own_farm: Farm, job_id: str) -> None:
     (port,) = free_ports(1)
     own_farm.start(pool=pool, concurrency=1 if pool == "solo" else 2, WORKER_METRICS_PORT=str(port))
     scraped = Scraped(port)
@@ -63,7 +63,7 @@ def test_a_job_is_counted_once_with_its_six_steps(pool: str, own_farm: Farm, job
     scraped.wait_for(1, "model_available", model="placeholder")
 
 
-def test_an_isolated_model_tells_photos_bytes_and_memory(own_farm: Farm, job_id: str) -> None:
+def test_an_isolated_model_reports_photos_bytes_and_memory(own_farm: Farm, job_id: str) -> None:
     (port,) = free_ports(1)
     own_farm.start(WORKER_METRICS_PORT=str(port))
     own_farm.photo(job_id)
@@ -79,7 +79,7 @@ def test_an_isolated_model_tells_photos_bytes_and_memory(own_farm: Farm, job_id:
     assert scraped.value("model_peak_memory_bytes_count", model="rough-good") == 1
 
 
-def test_a_redis_that_is_away_is_seen_in_the_heartbeat_failures(own_farm: Farm, job_id: str) -> None:
+def test_heartbeat_failures_count_while_redis_is_away(own_farm: Farm, job_id: str) -> None:
     (port,) = free_ports(1)
     own_farm.start(WORKER_METRICS_PORT=str(port), PLACEHOLDER_STEP_SECONDS="600", BEAT_SECONDS="0.2")
     scraped = Scraped(port)
@@ -95,11 +95,11 @@ def test_a_redis_that_is_away_is_seen_in_the_heartbeat_failures(own_farm: Farm, 
     )
 
 
-def test_a_port_that_is_taken_costs_the_metrics_and_not_the_worker(own_farm: Farm, job_id: str) -> None:
+def test_a_worker_runs_without_metrics_if_the_port_is_taken(own_farm: Farm, job_id: str) -> None:
     (port,) = free_ports(1)
     own_farm.start("first", WORKER_METRICS_PORT=str(port))
     second = own_farm.start("second", WORKER_METRICS_PORT=str(port))
 
-    wait_until(lambda: "no metrics at" in second.log.read_text(), "the second one to say so", seen=second.log_end)
+    wait_until(lambda: "no metrics at" in second.log.read_text(), "the second one to log it", seen=second.log_end)
     own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")
     assert second.alive

@@ -1,4 +1,4 @@
-"""Messages that no sender of ours has sent: the worker says so in its log, and takes the next one."""
+"""Malformed and foreign messages: the worker logs each, and goes on with the next."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def message(
     content_type: str = "application/json",
     encoding: str = "utf-8",
 ) -> dict[str, Any]:
-    """As kombu lays it into the list."""
+    """The message as kombu pushes it to the list."""
     headers = {"task": task, "id": uuid.uuid4().hex, "lang": "py", "argsrepr": "", "kwargsrepr": ""}
     return {
         "body": base64.b64encode(body).decode(),
@@ -59,7 +59,7 @@ def without(field: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "logged"),
     [
         pytest.param(lambda: "no JSON", "cannot be understood and is dropped", id="no-json"),
         pytest.param(lambda: "[]", "cannot be understood and is dropped", id="a-list"),
@@ -85,7 +85,7 @@ def without(field: str) -> dict[str, Any]:
         pytest.param(lambda: message(arguments("x" * _HUGE_CHARACTERS, "placeholder")), "job id", id="a-huge-one"),
     ],
 )  # fmt: skip
-def test_a_worker_survives_it_and_says_so(farm: Farm, make: Callable[[], Any], said: str) -> None:
+def test_a_bad_message_is_logged_and_the_next_one_runs(farm: Farm, make: Callable[[], Any], logged: str) -> None:
     (worker,) = farm.processes
     before = worker.log.stat().st_size
     text = make()
@@ -95,5 +95,5 @@ def test_a_worker_survives_it_and_says_so(farm: Farm, make: Callable[[], Any], s
     next_one = farm.send(f"job-{uuid.uuid4().hex[:8]}", "placeholder")
 
     assert farm.wait_state(next_one, "SUCCESS")["status"] == "completed"
-    wait_until(lambda: said in worker.log.read_text()[before:], f"{said!r} in the log", seen=worker.log_end)
+    wait_until(lambda: logged in worker.log.read_text()[before:], f"{logged!r} in the log", seen=worker.log_end)
     assert worker.alive

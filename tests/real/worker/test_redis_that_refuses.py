@@ -1,4 +1,4 @@
-"""A Redis that refuses every write for a while: it is full, or has become somebody's replica. No worker ends of it."""
+"""Redis refuses all writes for a while, since it is full or has become a replica: no worker ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real
 
 _JOBS = 12
 _LATER = 6
-_ENOUGH = 8  # refusals, of whatever: a message that is taken or acknowledged, a heartbeat, a report
+_ENOUGH = 8  # refused writes of any kind
 
 Change = Callable[[redis.Redis], object]
 
@@ -41,7 +41,7 @@ def _times_refused(worker: Process) -> int:
         ),
     ],
 )
-def test_a_worker_goes_on_after_redis_refused_all_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:
+def test_a_worker_goes_on_after_redis_refused_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:
     worker = own_farm.start(pool=pool, concurrency=3, PLACEHOLDER_STEP_SECONDS="0.1")
     jobs = [own_farm.send(f"job-{number}", "placeholder") for number in range(_JOBS)]
     with redis.Redis.from_url(own_farm.server.url(0)) as client:
@@ -52,7 +52,7 @@ def test_a_worker_goes_on_after_redis_refused_all_writes(pool: str, begin: Chang
         )
         end(client)
 
-    # Of a bare task whose end was refused nobody can say more; but every place of the worker's is free again.
+    # The end of a bare task may be lost, but every slot of the worker is free again.
     for one in [own_farm.send(f"later-{number}", "placeholder") for number in range(_LATER)]:
         own_farm.wait_state(one, "SUCCESS")
     assert worker.alive

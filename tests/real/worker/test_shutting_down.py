@@ -1,4 +1,4 @@
-"""Workers that come and go, and a Redis that does not answer."""
+"""Workers that start and shut down, and a Redis that does not answer."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _AWAY_SECONDS = 10.0
 _SLOW = {"stepSeconds": 60}
 
 
-def test_a_worker_says_what_it_takes_and_goes_with_a_word(own_farm: Farm) -> None:
+def test_a_worker_registers_its_queues_and_unregisters_at_its_end(own_farm: Farm) -> None:
     worker = own_farm.start(concurrency=3, WORKER_POOLS="gpu,celery", WORKER_TTL_SECONDS="600")
-    (said,) = calls.run(own_farm.state, reads.live_workers(Keys()))
-    assert said.node == "worker@test"
-    assert set(said.queues) == {"gpu-high", "gpu", "gpu-low", "celery-high", "celery", "celery-low"}
-    assert {"placeholder", "photogrammetry", "rough-good"} <= set(said.models)
-    assert not {"reconviagen", "rough-broken"} & set(said.models)
-    assert said.concurrency == 3
-    assert said.version
+    (worker_info,) = calls.run(own_farm.state, reads.live_workers(Keys()))
+    assert worker_info.node == "worker@test"
+    assert set(worker_info.queues) == {"gpu-high", "gpu", "gpu-low", "celery-high", "celery", "celery-low"}
+    assert {"placeholder", "photogrammetry", "rough-good"} <= set(worker_info.models)
+    assert not {"reconviagen", "rough-broken"} & set(worker_info.models)
+    assert worker_info.concurrency == 3
+    assert worker_info.version
 
     os.kill(worker.pid, signal.SIGTERM)
 
@@ -40,7 +40,7 @@ def test_a_worker_says_what_it_takes_and_goes_with_a_word(own_farm: Farm) -> Non
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_a_worker_that_shuts_down_gives_its_job_back(pool: str, own_farm: Farm, job_id: str) -> None:
+def test_a_draining_worker_gives_its_job_back_at_the_deadline(pool: str, own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start(pool=pool, concurrency=1, DRAIN_SECONDS="1")
     own_farm.put_record(job_id, 1)
     envelope = Envelope(attempt=1, parameters=_SLOW).to_json()
@@ -57,7 +57,7 @@ def test_a_worker_that_shuts_down_gives_its_job_back(pool: str, own_farm: Farm, 
     wait_until(lambda: not worker.alive, "the worker to end", seen=worker.log_end)
 
 
-def test_a_worker_that_shuts_down_lets_a_job_end_that_is_nearly_done(own_farm: Farm, job_id: str) -> None:
+def test_a_draining_worker_completes_a_job_that_is_nearly_done(own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start(concurrency=1, DRAIN_SECONDS="60")
     result = own_farm.send(job_id, "placeholder")
     own_farm.wait_step(result, "Generating previews")
@@ -68,21 +68,21 @@ def test_a_worker_that_shuts_down_lets_a_job_end_that_is_nearly_done(own_farm: F
     wait_until(lambda: not worker.alive, "the worker to end", seen=worker.log_end)
 
 
-def test_a_worker_that_is_cut_off_from_redis_goes_on_and_says_its_end_later(own_farm: Farm, job_id: str) -> None:
+def test_a_job_ends_while_redis_is_away_and_is_recorded_later(own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start(concurrency=1, PLACEHOLDER_STEP_SECONDS="1", REDIS_TIMEOUT_SECONDS="1")
     result = own_farm.send(job_id, "placeholder")
     own_farm.wait_step(result, "Preprocessing images")
     output = own_farm.jobs_dir / job_id / "output" / "manifest.json"
 
     own_farm.server.pause()
-    threading.Event().wait(_AWAY_SECONDS)  # an outage lasts a time; there is nothing else to wait for
+    threading.Event().wait(_AWAY_SECONDS)  # the outage; there is no event to wait for
     wait_until(output.exists, "the job to be done without Redis", seen=worker.log_end)
     own_farm.server.resume()
 
     assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
 
 
-def test_a_redis_that_forgets_everything_does_not_stop_a_job(own_farm: Farm, job_id: str) -> None:
+def test_a_job_goes_on_after_redis_lost_its_data(own_farm: Farm, job_id: str) -> None:
     own_farm.start(concurrency=1, PLACEHOLDER_STEP_SECONDS="1")
     result = own_farm.send(job_id, "placeholder")
     own_farm.wait_step(result, "Preprocessing images")
@@ -93,7 +93,7 @@ def test_a_redis_that_forgets_everything_does_not_stop_a_job(own_farm: Farm, job
     wait_until(lambda: own_farm.nodes() == ["worker@test"], "the worker to register again")
 
 
-def test_an_attempt_that_is_overtaken_stops_and_publishes_nothing(own_farm: Farm, job_id: str) -> None:
+def test_an_overtaken_attempt_stops_and_publishes_nothing(own_farm: Farm, job_id: str) -> None:
     own_farm.start(concurrency=2)
     own_farm.put_record(job_id, 1)
     slow = Envelope(attempt=1, parameters=_SLOW).to_json()
@@ -111,15 +111,13 @@ def test_an_attempt_that_is_overtaken_stops_and_publishes_nothing(own_farm: Farm
     assert [path.name for path in (own_farm.jobs_dir / job_id).iterdir()] == ["output"]
 
 
-def test_a_worker_that_dies_while_it_shuts_down_has_a_successor_of_its_name_that_works(
-    own_farm: Farm, job_id: str
-) -> None:
+def test_a_worker_killed_in_its_drain_has_a_working_successor(own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start(concurrency=1, DRAIN_SECONDS="120")
     own_farm.put_record(job_id, 1)
     first = own_farm.send(job_id, "placeholder", Envelope(parameters=_SLOW).to_json(), task_id=f"{job_id}-1")
     own_farm.wait_step(first, "Loading input files")
     os.kill(worker.pid, signal.SIGTERM)
-    wait_until(lambda: not own_farm.nodes(), "the worker to say that it drains", seen=worker.log_end)
+    wait_until(lambda: not own_farm.nodes(), "the worker to record its drain", seen=worker.log_end)
     worker.kill()
 
     own_farm.start(concurrency=1)
@@ -128,10 +126,10 @@ def test_a_worker_that_dies_while_it_shuts_down_has_a_successor_of_its_name_that
     assert own_farm.wait_state(second, "SUCCESS")["status"] == "completed"
 
 
-def test_a_worker_whose_pool_does_not_end_is_killed_with_all_of_it(own_farm: Farm) -> None:
+def test_the_watchdog_kills_a_worker_whose_pool_does_not_end(own_farm: Farm) -> None:
     worker = own_farm.start(concurrency=2, DRAIN_SECONDS="1")
     below = psutil.Process(worker.pid).children(recursive=True)
-    below[0].suspend()  # Celery waits for it without an end
+    below[0].suspend()  # Celery waits for it without a limit
 
     os.kill(worker.pid, signal.SIGTERM)
 
