@@ -20,7 +20,7 @@ TASK_MODULES: Final = (
 BOOTSTEPS: Final = {
     "worker": (
         "reconstruction_operator.worker.lifecycle.startup_checks:StartupChecks",
-        "reconstruction_operator.worker.lifecycle.watchdog:WatchdogStep",
+        "reconstruction_operator.worker.lifecycle.watchdog:Watchdog",
     ),
     "consumer": (
         "reconstruction_operator.worker.lifecycle.registration:Registration",

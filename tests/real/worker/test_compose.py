@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import redis
 import yaml
+from reconstruction_operator import config
 
 from devcluster import wait_until
 from devcluster.programs.toolchain import redis_server
@@ -112,6 +113,5 @@ def test_mounted_folders_exist_and_volumes_are_declared() -> None:
 
 
 def test_stop_grace_period_exceeds_the_drain() -> None:
-    config = (CHECKOUT / "operator/reconstruction_operator/config.py").read_text()
-    (drain,) = re.findall(r'"DRAIN_SECONDS", ([\d.]+)', config)
-    assert float(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > float(drain) + 10
+    drain_seconds = config.Settings.DRAIN_SECONDS  # the default
+    assert float(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > drain_seconds + 10

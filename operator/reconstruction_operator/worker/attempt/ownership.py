@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishReply
+
+T = TypeVar("T")
 
 LIFE: Final = uuid.uuid4().hex  # one for the worker: made before its pool forks, and so shared by the pool
 
@@ -28,28 +30,11 @@ class Ownership:
 
     def claim(self) -> ClaimReply:
         """Claim the attempt for this delivery."""
-        call = worker_calls.claim(
-            self.keys,
-            task_id=self.task_id,
-            job_id=self.job_id,
-            attempt=self.attempt,
-            token=self.token,
-            worker=self.worker,
-        )
-        return calls.run(job_manager.get_redis_client(), call)
+        return self._run(worker_calls.claim(self.keys, **self._names, worker=self.worker))
 
     def beat(self) -> BeatReply:
         """Keep the claim alive; the reply says whether the run may go on."""
-        call = worker_calls.beat(
-            self.keys,
-            task_id=self.task_id,
-            job_id=self.job_id,
-            attempt=self.attempt,
-            token=self.token,
-            worker=self.worker,
-            life=LIFE,
-        )
-        return calls.run(job_manager.get_redis_client(), call)
+        return self._run(worker_calls.beat(self.keys, **self._names, worker=self.worker, life=LIFE))
 
     def cancelled(self) -> bool:
         """Whether the job's cancel is confirmed. Cheaper than a beat."""
@@ -57,12 +42,11 @@ class Ownership:
 
     def finish(self, end: End) -> FinishReply:
         """Record `end`, unless another end counts."""
-        call = worker_calls.finish(
-            self.keys,
-            task_id=self.task_id,
-            job_id=self.job_id,
-            attempt=self.attempt,
-            token=self.token,
-            end=end,
-        )
+        return self._run(worker_calls.finish(self.keys, **self._names, end=end))
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        return {"task_id": self.task_id, "job_id": self.job_id, "attempt": self.attempt, "token": self.token}
+
+    def _run(self, call: calls.Call[T]) -> T:
         return calls.run(job_manager.get_redis_client(), call)

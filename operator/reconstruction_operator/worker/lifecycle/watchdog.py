@@ -36,36 +36,25 @@ def kill_all() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Watchdog:
-    """A thread: once `stopping()` is true, calls `kill` unless `ended` is set within `patience_seconds`."""
-
-    def __init__(
-        self,
-        stopping: Callable[[], bool],
-        ended: threading.Event,
-        *,
-        patience_seconds: float,
-        kill: Callable[[], object] = kill_all,
-        poll_seconds: float = _POLL_SECONDS,
-    ) -> None:
-        self._stopping = stopping
-        self._ended = ended
-        self._patience_seconds = patience_seconds
-        self._kill = kill
-        self._poll_seconds = poll_seconds
-        self.thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
-
-    def _run(self) -> None:
-        while not self._stopping():
-            if self._ended.wait(self._poll_seconds):
-                return
-        begun = time.monotonic()
-        if not self._ended.wait(self._patience_seconds):
-            logger.critical("killing this worker: its shutdown has not ended after %.0f s", time.monotonic() - begun)
-            self._kill()
+def watch(
+    stopping: Callable[[], bool],
+    ended: threading.Event,
+    *,
+    patience_seconds: float,
+    kill: Callable[[], object] = kill_all,
+    poll_seconds: float = _POLL_SECONDS,
+) -> None:
+    """Once `stopping()` is true, call `kill` unless `ended` is set within `patience_seconds`."""
+    while not stopping():
+        if ended.wait(poll_seconds):
+            return
+    begun = time.monotonic()
+    if not ended.wait(patience_seconds):
+        logger.critical("killing this worker: its shutdown has not ended after %.0f s", time.monotonic() - begun)
+        kill()
 
 
-class WatchdogStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+class Watchdog(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
     """A bootstep of the worker. It is never stopped: the watchdog ends with the worker's blueprint."""
 
     requires = ("celery.worker.components:Pool",)  # the pool forks before there is another thread
@@ -79,5 +68,10 @@ class WatchdogStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has
             asked = any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))
             return asked or blueprint.state in (bootsteps.CLOSE, bootsteps.TERMINATE)
 
-        patience_seconds = config.settings.DRAIN_SECONDS + GRACE_SECONDS
-        Watchdog(stopping, blueprint.shutdown_complete, patience_seconds=patience_seconds).thread.start()
+        threading.Thread(
+            target=watch,
+            args=(stopping, blueprint.shutdown_complete),
+            kwargs={"patience_seconds": config.settings.DRAIN_SECONDS + GRACE_SECONDS},
+            name="watchdog",
+            daemon=True,
+        ).start()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from reconstruction_operator.worker.lifecycle.watchdog import Watchdog
+from reconstruction_operator.worker.lifecycle.watchdog import watch
 
 _GUARD_SECONDS = 30.0  # against hanging
 
@@ -18,14 +18,12 @@ class Worker:
     killed: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        watchdog = Watchdog(
-            self.stopping.is_set,
-            self.ended,
-            patience_seconds=self.patience_seconds,
-            kill=self.killed.set,
-            poll_seconds=0.01,
+        self.thread = threading.Thread(
+            target=watch,
+            args=(self.stopping.is_set, self.ended),
+            kwargs={"patience_seconds": self.patience_seconds, "kill": self.killed.set, "poll_seconds": 0.01},
+            daemon=True,
         )
-        self.thread = watchdog.thread
         self.thread.start()
 
 
