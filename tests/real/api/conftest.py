@@ -1,4 +1,4 @@
-"""The resource on a real API server, and nothing behind it: no operator, no Redis."""
+"""Fixtures: the CRD on a real API server, without operator and Redis."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MANIFESTS = CHECKOUT / "manifests"
 
 @pytest.fixture(scope="session")
 def installed(cluster: Cluster) -> Cluster:
-    """The cluster with all that `manifests/install` brings."""
+    """The cluster with `manifests/install` applied."""
     cluster.kubectl("apply", "-f", _MANIFESTS / "crd")
     cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
     cluster.kubectl("apply", "-k", _MANIFESTS / "install")
-    # The short names come a moment after that, and kubectl remembers for hours what it has once been told.
+    # The short names are served a moment later, and kubectl caches discovery for hours.
     wait_until(
         lambda: "recon,rjob" in cluster.kubectl("api-resources", "--api-group=reconstruction.dev", check=False).stdout,
         "the API server to tell the short names",
@@ -30,14 +30,14 @@ def installed(cluster: Cluster) -> Cluster:
 
 @pytest.fixture(scope="session")
 def api_namespace(installed: Cluster) -> str:
-    """A namespace for all of these tests: each finds it without jobs, which is quicker than one for each."""
+    """One namespace for all tests, emptied between them: faster than a namespace for each."""
     installed.api.post("/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
     return _NAMESPACE
 
 
 @pytest.fixture
 def kubectl(installed: Cluster, api_namespace: str) -> Kubectl:
-    """Kubectl of an administrator in a namespace without jobs."""
+    """Kubectl of an administrator, in a namespace without jobs."""
     installed.heal()
     installed.api.delete(f"/apis/reconstruction.dev/v1alpha1/namespaces/{api_namespace}/reconstructionjobs")
     return Kubectl(installed, api_namespace)

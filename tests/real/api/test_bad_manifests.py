@@ -1,4 +1,4 @@
-"""What a user reads whose manifest the API server refuses. The table is `tests/data/bad_manifests.yaml`."""
+"""Messages of the API server for bad manifests. The table is `tests/data/bad_manifests.yaml`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_table_is_long_enough_and_names_each_case_once() -> None:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in _TABLE])
-def test_kubectl_apply_is_refused_with_a_message_that_says_what_is_wrong(
+def test_kubectl_apply_of_a_bad_manifest_is_rejected_with_its_message(
     kubectl: Kubectl, case: dict[str, object]
 ) -> None:
     answer = kubectl("apply", "-f", "-", text=str(case["manifest"]))

@@ -1,4 +1,4 @@
-"""What may be changed in a job, what may not, and what the user reads."""
+"""Changes of a job: which are allowed, and the messages for those that are not."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _WITH_ALL = {
         pytest.param("managedBy", {}, "example.com/other", id="manager-added"),
     ],
 )
-def test_what_a_job_is_made_from_cannot_be_changed(
+def test_immutable_fields_cannot_be_changed(
     kubectl: Kubectl, field: str, before: dict[str, Any], after: object
 ) -> None:
     name = kubectl.create(**before)
@@ -59,7 +59,7 @@ def test_the_input_cannot_be_removed(kubectl: Kubectl) -> None:
     assert "spec.input: Required value" in kubectl.change(name, input=None).text
 
 
-def test_several_mistakes_are_all_named(kubectl: Kubectl) -> None:
+def test_several_mistakes_are_reported_together(kubectl: Kubectl) -> None:
     name = kubectl.create()
 
     answer = kubectl.change(name, modelType="placeholder", input={"uri": "file:///photos/pear"}, parameters={"a": 1})
@@ -80,7 +80,7 @@ def test_several_mistakes_are_all_named(kubectl: Kubectl) -> None:
         pytest.param({"cancelRequested": True}, id="cancel-request"),
     ],
 )
-def test_what_steers_a_running_job_can_be_changed(kubectl: Kubectl, change: dict[str, Any]) -> None:
+def test_fields_that_control_a_running_job_can_be_changed(kubectl: Kubectl, change: dict[str, Any]) -> None:
     name = kubectl.create(**_WITH_ALL)
     assert kubectl.report(name, attempt=1, phase="Running").accepted
 
@@ -91,7 +91,7 @@ def test_what_steers_a_running_job_can_be_changed(kubectl: Kubectl, change: dict
 
 
 @pytest.mark.parametrize("field", ["activeDeadlineSeconds", "queueDeadlineSeconds", "ttlSecondsAfterFinished"])
-def test_a_limit_of_time_can_be_removed(kubectl: Kubectl, field: str) -> None:
+def test_a_deadline_can_be_removed(kubectl: Kubectl, field: str) -> None:
     name = kubectl.create(**{field: 60})
 
     assert kubectl.change(name, **{field: None}).accepted
@@ -120,7 +120,7 @@ def test_a_limit_of_time_can_be_removed(kubectl: Kubectl, field: str) -> None:
         ),
     ],
 )
-def test_queue_and_priority_are_fixed_once_the_job_has_been_dispatched(
+def test_queue_and_priority_are_fixed_after_the_dispatch(
     kubectl: Kubectl, status: dict[str, Any] | None, change: dict[str, Any], refused: str
 ) -> None:
     name = kubectl.create()
@@ -131,11 +131,11 @@ def test_queue_and_priority_are_fixed_once_the_job_has_been_dispatched(
 
     assert answer.accepted == (not refused), answer.text
     if refused:
-        said = f"spec.{refused}: Forbidden: the job has been dispatched, and its {refused} is fixed since then"
-        assert said in answer.text
+        message = f"spec.{refused}: Forbidden: the job has been dispatched, and its {refused} is fixed since then"
+        assert message in answer.text
 
 
-def test_a_dispatched_job_can_be_applied_again_as_it_is(kubectl: Kubectl) -> None:
+def test_a_dispatched_job_can_be_applied_again_unchanged(kubectl: Kubectl) -> None:
     text = (
         "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, "
         "spec: {input: {uri: 'file:///photos/banana'}, queue: gpu, priority: high, parameters: {quality: fast}}}"

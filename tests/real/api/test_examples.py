@@ -1,4 +1,4 @@
-"""Every example is admitted, and does what its comments promise as far as the API server knows."""
+"""Examples: the API server admits each, and the commands in their comments work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FOLDER = CHECKOUT / "manifests" / "examples"
 _EXAMPLES = [pytest.param(path, id=path.stem) for path in sorted(_FOLDER.glob("*.yaml"))]
 
 
-def test_there_is_an_example_for_each_thing_that_a_spec_can_do() -> None:
+def test_every_field_of_the_spec_has_an_example() -> None:
     used = {field for path in _FOLDER.glob("*.yaml") for field in yaml.safe_load(path.read_text())["spec"]}
 
     # A cancel is a change; managedBy is for controllers.
@@ -37,7 +37,7 @@ def test_there_is_an_example_for_each_thing_that_a_spec_can_do() -> None:
 
 
 @pytest.mark.parametrize("path", _EXAMPLES)
-def test_an_example_is_explained_and_named_as_its_file(path: Path) -> None:
+def test_an_example_has_a_comment_and_the_name_of_its_file(path: Path) -> None:
     text = path.read_text()
 
     assert text.startswith("# ")
@@ -45,7 +45,7 @@ def test_an_example_is_explained_and_named_as_its_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", _EXAMPLES)
-def test_the_api_server_would_admit_an_example(kubectl: Kubectl, path: Path) -> None:
+def test_an_example_passes_a_server_side_dry_run(kubectl: Kubectl, path: Path) -> None:
     answer = kubectl("apply", "--dry-run=server", "-f", path)
 
     assert answer.text == f"reconstructionjob.reconstruction.dev/{path.stem} created (server dry run)\n"
@@ -58,7 +58,7 @@ def test_an_example_is_admitted_and_its_own_commands_work(kubectl: Kubectl, path
     commands = re.findall(r"^#   kubectl (patch .*?) --type=merge -p '(.*?)'", path.read_text(), re.MULTILINE)
     requested = any("cancelConfirmed" in body for _, body in commands)
     for command, body in commands:
-        if requested and "cancelConfirmed" in body:  # its comment says: after a request, and the last was withdrawn
+        if requested and "cancelConfirmed" in body:  # its comment requires a request; the last one was withdrawn
             assert kubectl.change(path.stem, cancelRequested=True).accepted
         answer = kubectl(*command.split(), "--type=merge", "-p", body)
         assert answer.accepted, answer.text

@@ -1,4 +1,4 @@
-"""`kubectl apply -k` of what is shipped: it builds, a real API server takes it, and its pods may run there."""
+"""Manifests of the installation: kustomize builds them, a real API server accepts them, and their pods are admitted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def of_kind(objects: list[dict[str, Any]], *kinds: str) -> dict[str, dict[str, A
     return {one["metadata"]["name"]: one for one in objects if one["kind"] in kinds}
 
 
-def test_the_installation_is_the_operator_and_its_rights_alone(cluster: Cluster) -> None:
+def test_the_installation_has_only_the_operator_and_its_rights(cluster: Cluster) -> None:
     kinds = sorted(one["kind"] for one in build(cluster, "install"))
 
     assert kinds == [
@@ -48,7 +48,7 @@ def test_the_installation_is_the_operator_and_its_rights_alone(cluster: Cluster)
     ]
 
 
-def test_the_complete_one_brings_a_redis_and_a_worker(cluster: Cluster) -> None:
+def test_the_complete_installation_has_a_redis_and_a_worker(cluster: Cluster) -> None:
     objects = build(cluster, "complete")
 
     assert set(of_kind(objects, "Deployment", "StatefulSet")) == {
@@ -59,7 +59,7 @@ def test_the_complete_one_brings_a_redis_and_a_worker(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("name", _INSTALLATIONS)
-def test_a_real_api_server_takes_it_without_a_warning(installed: Cluster, name: str) -> None:
+def test_the_api_server_accepts_the_manifests_without_warnings(installed: Cluster, name: str) -> None:
     done = installed.kubectl("apply", "-k", _MANIFESTS / name, "--dry-run=server")
 
     assert done.stderr == ""
@@ -67,7 +67,7 @@ def test_a_real_api_server_takes_it_without_a_warning(installed: Cluster, name: 
 
 
 @pytest.mark.parametrize("name", _INSTALLATIONS)
-def test_its_pods_meet_the_restricted_standard_that_its_namespace_enforces(installed: Cluster, name: str) -> None:
+def test_the_pods_meet_the_restricted_pod_security_standard(installed: Cluster, name: str) -> None:
     workloads = of_kind(build(installed, name), "Deployment", "StatefulSet")
 
     for title, workload in workloads.items():
@@ -88,13 +88,13 @@ def test_its_pods_meet_the_restricted_standard_that_its_namespace_enforces(insta
         assert done.stderr == ""
 
 
-def test_a_pod_that_is_not_restricted_is_refused_there(installed: Cluster) -> None:
+def test_a_pod_that_is_not_restricted_is_rejected(installed: Cluster) -> None:
     done = installed.kubectl("-n", _HOME, "run", "bare", "--image=any", "--dry-run=server", check=False)
 
     assert 'violates PodSecurity "restricted' in done.stderr
 
 
-def test_two_replicas_are_probed_where_the_operator_answers(cluster: Cluster) -> None:
+def test_two_replicas_are_probed_at_the_operators_endpoints(cluster: Cluster) -> None:
     spec = of_kind(build(cluster, "install"), "Deployment")["reconstruction-operator"]["spec"]
 
     (container,) = spec["template"]["spec"]["containers"]
@@ -120,7 +120,7 @@ def test_the_addresses_of_redis_come_from_the_secret(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("name", _INSTALLATIONS)
-def test_every_setting_that_is_named_exists(cluster: Cluster, name: str) -> None:
+def test_every_setting_in_the_manifests_exists(cluster: Cluster, name: str) -> None:
     objects = build(cluster, name)
 
     named = {key for one in of_kind(objects, "ConfigMap", "Secret").values() for key in one["data"]}
@@ -130,14 +130,14 @@ def test_every_setting_that_is_named_exists(cluster: Cluster, name: str) -> None
     assert sorted(key for key in named if not hasattr(config, key)) == []
 
 
-def test_the_lease_that_it_may_hold_is_the_one_of_the_settings(cluster: Cluster) -> None:
+def test_the_permitted_lease_is_that_of_the_settings(cluster: Cluster) -> None:
     role = of_kind(build(cluster, "install"), "Role")["reconstruction-operator"]
 
     assert {name for rule in role["rules"] for name in rule.get("resourceNames", [])} == {config.settings.LEASE_NAME}
     assert role["metadata"]["namespace"] == config.settings.OPERATOR_NAMESPACE
 
 
-def test_no_worker_and_no_redis_holds_a_token_of_the_cluster(cluster: Cluster) -> None:
+def test_neither_worker_nor_redis_has_a_service_account_token(cluster: Cluster) -> None:
     workloads = of_kind(build(cluster, "complete"), "Deployment", "StatefulSet")
 
     with_token = [
@@ -148,11 +148,11 @@ def test_no_worker_and_no_redis_holds_a_token_of_the_cluster(cluster: Cluster) -
     assert with_token == ["reconstruction-operator"]
 
 
-def test_taking_the_operator_away_leaves_the_definition_and_so_the_jobs(cluster: Cluster) -> None:
+def test_uninstalling_the_operator_keeps_the_crd_and_the_jobs(cluster: Cluster) -> None:
     assert [one for name in _INSTALLATIONS for one in build(cluster, name) if "CustomResource" in one["kind"]] == []
 
 
-def test_everything_can_move_to_another_namespace(cluster: Cluster, tmp_path: Path) -> None:
+def test_all_manifests_can_move_to_another_namespace(cluster: Cluster, tmp_path: Path) -> None:
     # kustomize reads relative paths only
     up = "/".join([".."] * (len(tmp_path.resolve().parts) - 1))
     overlay = {"namespace": "elsewhere", "resources": [f"{up}{(_MANIFESTS / 'install').resolve()}"]}

@@ -1,4 +1,4 @@
-"""Who may do what, with the roles of `manifests/install` on a real API server: the operator, viewers, editors."""
+"""Permissions of operator, viewers and editors: the roles of `manifests/install` on a real API server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 _Rule = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # groups, resources, names, verbs
 
-# What the operator may do anywhere, and in its own namespace beside that. Nothing more: this is compared as a whole.
+# The operator's rights in all namespaces, and in its own. They are compared as a whole.
 _EVERYWHERE: set[_Rule] = {
     ((_GROUP,), ("reconstructionjobs",), (), ("get", "list", "watch", "delete")),
     ((_GROUP,), ("reconstructionjobs/status",), (), ("patch",)),
@@ -37,7 +37,7 @@ _AT_HOME: set[_Rule] = {
 
 @pytest.fixture
 def operator(installed: Cluster) -> Api:
-    """Requests with the operator's own token. (Kubectl asks for more than the operator does: it reads before it writes.)"""
+    """Requests with the operator's own token, since kubectl needs more rights than the operator: it reads before it writes."""
     kubeconfig = json.loads(installed.service_account_kubeconfig(_HOME, "reconstruction-operator").read_text())
     port = urlsplit(installed.url).port
     assert port is not None
@@ -49,7 +49,7 @@ def send(who: Api, method: str, path: str, body: dict[str, Any] | None) -> objec
 
 
 def rules(who: Api, namespace: str) -> set[_Rule]:
-    """All rules that hold for an account in a namespace, but for what every account may (ask about itself)."""
+    """All rules of an account in a namespace, without those that every account has."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
@@ -63,11 +63,11 @@ def rules(who: Api, namespace: str) -> set[_Rule]:
     }
 
 
-def test_the_operator_may_do_what_it_must_in_any_namespace_and_nothing_else(operator: Api, api_namespace: str) -> None:
+def test_the_operator_has_only_its_rights_in_all_namespaces(operator: Api, api_namespace: str) -> None:
     assert rules(operator, api_namespace) == _EVERYWHERE
 
 
-def test_the_operator_may_hold_its_lease_in_its_own_namespace_and_nothing_else(operator: Api) -> None:
+def test_the_operator_has_only_its_lease_in_its_own_namespace(operator: Api) -> None:
     assert rules(operator, _HOME) == _EVERYWHERE | _AT_HOME
 
 
@@ -86,7 +86,9 @@ _JOBS = f"/apis/{_GROUP}/v1alpha1/namespaces/test-api/reconstructionjobs"
         pytest.param("DELETE", f"{_JOBS}/job", None, id="delete-a-job-after-its-time"),
     ],
 )
-def test_the_operator_can(kubectl: Kubectl, operator: Api, method: str, path: str, body: dict[str, Any] | None) -> None:
+def test_the_operator_is_allowed(
+    kubectl: Kubectl, operator: Api, method: str, path: str, body: dict[str, Any] | None
+) -> None:
     kubectl.create("job")
 
     assert send(operator, method, path, body)
@@ -123,7 +125,7 @@ _SPEC = {"spec": {"suspend": True}}
         pytest.param("POST", f"{_RBAC}/clusterrolebindings", {}, id="make-itself-an-admin"),
     ],
 )
-def test_the_operator_cannot(
+def test_the_operator_is_forbidden(
     kubectl: Kubectl, operator: Api, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     kubectl.create("job")
@@ -134,7 +136,7 @@ def test_the_operator_cannot(
     assert refusal.value.status == HTTPStatus.FORBIDDEN
 
 
-def test_the_operator_can_tell_an_event_and_count_it_again(kubectl: Kubectl, operator: Api) -> None:
+def test_the_operator_can_create_an_event_and_increase_its_count(kubectl: Kubectl, operator: Api) -> None:
     kubectl.create("job")
     events = f"/apis/events.k8s.io/v1/namespaces/{kubectl.namespace}/events"
     event = {
@@ -152,16 +154,16 @@ def test_the_operator_can_tell_an_event_and_count_it_again(kubectl: Kubectl, ope
         | {"namespace": kubectl.namespace},
     }
 
-    told = operator.post(events, event)
+    created = operator.post(events, event)
     counted = operator.patch(
-        f"{events}/{told['metadata']['name']}",
+        f"{events}/{created['metadata']['name']}",
         {"series": {"count": 2, "lastObservedTime": "2026-01-01T00:00:01.000000Z"}},
     )
 
     assert counted["series"]["count"] == 2
 
 
-def test_the_operator_can_make_read_and_renew_its_lease(installed: Cluster, operator: Api) -> None:
+def test_the_operator_can_create_read_and_renew_its_lease(installed: Cluster, operator: Api) -> None:
     name = "reconstruction-operator"
     if installed.api.is_there(f"{_LEASES}/{name}"):
         installed.api.delete(f"{_LEASES}/{name}")
@@ -182,7 +184,7 @@ def test_the_operator_can_make_read_and_renew_its_lease(installed: Cluster, oper
 
 
 def bind(kubectl: Kubectl, user: str, role: str) -> None:
-    """Give a user a cluster's role in the tests' namespace."""
+    """Bind a cluster role to a user in the tests' namespace."""
     kubectl("create", "rolebinding", f"{user}-{role}", f"--clusterrole={role}", f"--user={user}")
 
 
@@ -195,13 +197,13 @@ _NEVER = [("patch", "/status"), ("update", "/status")]
     ("role", "allowed"),
     [
         pytest.param("reconstruction-viewer", _VIEWS, id="our-viewer"),
-        pytest.param("view", _VIEWS, id="whoever-may-view-the-namespace"),
+        pytest.param("view", _VIEWS, id="viewers-of-the-namespace"),
         pytest.param("reconstruction-editor", _VIEWS + _EDITS, id="our-editor"),
-        pytest.param("edit", _VIEWS + _EDITS, id="whoever-may-edit-the-namespace"),
-        pytest.param("admin", _VIEWS + _EDITS, id="whoever-is-its-admin"),
+        pytest.param("edit", _VIEWS + _EDITS, id="editors-of-the-namespace"),
+        pytest.param("admin", _VIEWS + _EDITS, id="its-admins"),
     ],
 )
-def test_a_role_for_people_allows_what_its_name_says(
+def test_a_role_for_users_grants_what_its_name_says(
     kubectl: Kubectl, role: str, allowed: list[tuple[str, str]]
 ) -> None:
     user = f"user-of-{role}"
@@ -217,7 +219,7 @@ def test_a_role_for_people_allows_what_its_name_says(
     assert [what for what, yes in answers.items() if yes] == allowed
 
 
-def test_a_right_in_one_namespace_is_none_in_another(kubectl: Kubectl) -> None:
+def test_a_right_does_not_extend_to_another_namespace(kubectl: Kubectl) -> None:
     bind(kubectl, "guest", "edit")
 
     answer = kubectl("get", "recon", "-n", "default", "--as=guest")

@@ -1,4 +1,4 @@
-"""How a job looks to people and tools: columns, explanations, short names, selectors, defaults, server-side apply."""
+"""Reading jobs with kubectl and tools: columns, `explain`, short names, selectors, defaults, server-side apply."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _EXPLAINED = [
 
 
 @pytest.mark.parametrize(("path", "descriptions"), _EXPLAINED)
-def test_kubectl_explain_tells_what_the_types_say_of_each_field(
+def test_kubectl_explain_shows_the_description_of_each_field(
     installed: Cluster, path: str, descriptions: list[str]
 ) -> None:
     explained = " ".join(installed.kubectl("explain", path).stdout.split())
@@ -69,7 +69,7 @@ def test_kubectl_explain_shows_the_whole_spec_at_once(installed: Cluster) -> Non
 
 
 def table(text: str) -> list[dict[str, str]]:
-    """Rows of a table of kubectl, which has its columns where the headings begin."""
+    """Rows of a table of kubectl; a column begins where its heading does."""
     heading, *rows = text.rstrip("\n").splitlines()
     starts = [match.start() for match in re.finditer(r"\S+", heading)]
     ends = [*starts[1:], None]
@@ -99,7 +99,7 @@ _RUNNING = {
 }
 
 
-def test_the_table_shows_where_a_running_job_is(kubectl: Kubectl) -> None:
+def test_the_table_shows_the_state_of_a_running_job(kubectl: Kubectl) -> None:
     name = kubectl.create()
     assert kubectl.report(name, **_RUNNING).accepted
 
@@ -116,7 +116,7 @@ def test_the_table_shows_where_a_running_job_is(kubectl: Kubectl) -> None:
     }
 
 
-def test_the_wide_table_shows_who_has_it_and_why_it_failed(kubectl: Kubectl) -> None:
+def test_the_wide_table_shows_the_worker_and_the_failure(kubectl: Kubectl) -> None:
     name = kubectl.create()
     assert kubectl.report(name, **_RUNNING).accepted
 
@@ -163,13 +163,13 @@ def test_the_table_of_a_new_job_has_empty_cells_and_no_errors(kubectl: Kubectl) 
         "reconstructionjobs.reconstruction.dev",
     ],
 )
-def test_a_job_is_found_by_all_of_its_names(kubectl: Kubectl, what: str) -> None:
+def test_a_job_is_found_by_all_names_of_its_kind(kubectl: Kubectl, what: str) -> None:
     name = kubectl.create()
 
     assert kubectl("get", what, "-o", "name").text == f"reconstructionjob.reconstruction.dev/{name}\n"
 
 
-def test_a_job_without_anything_but_an_input_gets_the_defaults(kubectl: Kubectl) -> None:
+def test_a_job_with_only_an_input_gets_the_defaults(kubectl: Kubectl) -> None:
     name = kubectl.create()
 
     assert kubectl.get(name)["spec"] == {
@@ -206,14 +206,14 @@ def test_jobs_are_selected_by_field(kubectl: Kubectl, selector: str, expected: l
     assert found.text.split() == expected
 
 
-def test_parameters_are_kept_as_they_are_however_deep(kubectl: Kubectl) -> None:
+def test_parameters_are_kept_unchanged_at_any_depth(kubectl: Kubectl) -> None:
     parameters = {"quality": "fast", "numbers": [1, 2.5, -3], "deep": {"er": {"still": None, "yes": True}}, "ünï": "☃"}
     name = kubectl.create(parameters=parameters)
 
     assert kubectl.get(name)["spec"]["parameters"] == parameters
 
 
-def test_server_side_apply_of_what_is_there_already_changes_nothing(kubectl: Kubectl) -> None:
+def test_server_side_apply_of_the_same_object_changes_nothing(kubectl: Kubectl) -> None:
     apply = ("apply", "--server-side", "-f", "-")
     assert kubectl(*apply, text=_JOB).text == "reconstructionjob.reconstruction.dev/job serverside-applied\n"
     assert kubectl.report("job", observedGeneration=1, phase="Running").accepted
@@ -223,7 +223,7 @@ def test_server_side_apply_of_what_is_there_already_changes_nothing(kubectl: Kub
     assert kubectl.get("job") == before
 
 
-def test_server_side_apply_and_the_status_do_not_get_in_each_others_way(kubectl: Kubectl) -> None:
+def test_server_side_apply_does_not_conflict_with_status_writes(kubectl: Kubectl) -> None:
     kubectl("apply", "--server-side", "-f", "-", text=_JOB)
     assert kubectl.report("job", **_RUNNING).accepted
 
@@ -235,7 +235,7 @@ def test_server_side_apply_and_the_status_do_not_get_in_each_others_way(kubectl:
     assert job["status"]["progress"]["percent"] == 42
 
 
-def test_server_side_apply_says_who_else_has_set_a_field(kubectl: Kubectl) -> None:
+def test_server_side_apply_names_the_manager_in_a_conflict(kubectl: Kubectl) -> None:
     kubectl(
         "apply",
         "--server-side",
@@ -251,7 +251,7 @@ def test_server_side_apply_says_who_else_has_set_a_field(kubectl: Kubectl) -> No
     assert 'conflict with "pipeline": .spec.suspend' in answer.text
 
 
-def test_server_side_apply_keeps_the_two_steps(kubectl: Kubectl) -> None:
+def test_server_side_apply_keeps_the_two_steps_of_a_cancel(kubectl: Kubectl) -> None:
     kubectl("apply", "--server-side", "-f", "-", text=_JOB)
     both = _JOB.replace("spec: {", "spec: {cancelRequested: true, cancelConfirmed: true, ")
 
@@ -278,14 +278,14 @@ def _as_json(name: str) -> str:
     )
 
 
-def test_the_api_server_has_no_doubts_about_the_definition(installed: Cluster) -> None:
+def test_the_api_server_reports_no_violations_of_the_crd(installed: Cluster) -> None:
     found = json.loads(installed.kubectl("get", "crd", "reconstructionjobs.reconstruction.dev", "-o", "json").stdout)
 
     conditions = {one["type"]: one["status"] for one in found["status"]["conditions"]}
-    assert conditions == {"NamesAccepted": "True", "Established": "True"}  # NonStructuralSchema would stand here
+    assert conditions == {"NamesAccepted": "True", "Established": "True"}  # a violation would be NonStructuralSchema
 
 
-def test_nothing_of_the_definition_is_lost_on_its_way(installed: Cluster) -> None:
+def test_the_api_server_stores_the_crd_unchanged(installed: Cluster) -> None:
     found = json.loads(installed.kubectl("get", "crd", "reconstructionjobs.reconstruction.dev", "-o", "json").stdout)
 
     (version,) = found["spec"]["versions"]

@@ -1,4 +1,4 @@
-"""The status: who may write it, what it never does, and that a first one is there from the beginning."""
+"""Status on a real API server: who may write it, which changes are rejected, and its stored default."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NEVER_CHANGES = "status.phase: Forbidden: the job is finished, and its phase ne
 _NEVER_FALLS = "status.attempt: Forbidden: the number of the attempt never falls"
 
 
-def test_a_new_job_says_that_the_operator_has_not_seen_it(kubectl: Kubectl) -> None:
+def test_a_new_job_has_the_generation_minus_one(kubectl: Kubectl) -> None:
     name = kubectl.create()
 
     assert kubectl.get(name)["status"] == {"observedGeneration": -1}
@@ -47,7 +47,7 @@ def test_a_status_in_a_manifest_is_ignored(kubectl: Kubectl) -> None:
     assert kubectl.get("job")["status"] == {"observedGeneration": -1}
 
 
-def test_a_user_who_changes_the_spec_cannot_change_the_status(kubectl: Kubectl) -> None:
+def test_an_update_of_the_spec_cannot_change_the_status(kubectl: Kubectl) -> None:
     name = kubectl.create()
 
     kubectl.patch(name, {"status": {"phase": "Succeeded"}})
@@ -55,7 +55,7 @@ def test_a_user_who_changes_the_spec_cannot_change_the_status(kubectl: Kubectl) 
     assert "phase" not in kubectl.get(name)["status"]
 
 
-def test_who_writes_the_status_cannot_change_the_spec_nor_the_generation(kubectl: Kubectl) -> None:
+def test_a_status_write_changes_neither_spec_nor_generation(kubectl: Kubectl) -> None:
     name = kubectl.create()
 
     answer = kubectl.patch(name, {"spec": {"suspend": True}, "status": {"phase": "Pending"}}, "--subresource=status")
@@ -81,7 +81,7 @@ def test_a_finished_phase_never_changes(kubectl: Kubectl, before: Phase, after: 
 
 
 @pytest.mark.parametrize("before", _UNFINISHED)
-def test_any_other_phase_may_change_to_any(kubectl: Kubectl, before: Phase) -> None:
+def test_an_unfinished_phase_may_change_to_any(kubectl: Kubectl, before: Phase) -> None:
     name = kubectl.create()
     assert kubectl.report(name, phase=before).accepted
 
@@ -108,7 +108,7 @@ def test_other_fields_of_a_finished_job_may_change(kubectl: Kubectl) -> None:
         pytest.param(2, None, False, id="removed"),
     ],
 )
-def test_the_attempt_never_falls(kubectl: Kubectl, before: int, after: int | None, accepted: bool) -> None:
+def test_the_attempt_never_decreases(kubectl: Kubectl, before: int, after: int | None, accepted: bool) -> None:
     name = kubectl.create()
     assert kubectl.report(name, attempt=before).accepted
 
@@ -118,7 +118,7 @@ def test_the_attempt_never_falls(kubectl: Kubectl, before: int, after: int | Non
     assert accepted or _NEVER_FALLS in answer.text
 
 
-def test_the_status_as_a_whole_cannot_be_removed_to_get_around_the_rules(kubectl: Kubectl) -> None:
+def test_the_whole_status_cannot_be_removed(kubectl: Kubectl) -> None:
     name = kubectl.create()
     kubectl.report(name, phase="Cancelled", attempt=2)
 
@@ -129,7 +129,7 @@ def test_the_status_as_a_whole_cannot_be_removed_to_get_around_the_rules(kubectl
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [
         pytest.param({"phase": "Dreaming"}, "Unsupported value", id="unknown-phase"),
         pytest.param({"progress": {"percent": 101}}, "less than or equal to 100", id="more-than-all"),
@@ -152,15 +152,13 @@ def test_the_status_as_a_whole_cannot_be_removed_to_get_around_the_rules(kubectl
         ),
     ],
 )
-def test_a_status_that_no_reader_could_understand_is_refused(
-    kubectl: Kubectl, status: dict[str, Any], said: str
-) -> None:
+def test_an_invalid_status_is_rejected(kubectl: Kubectl, status: dict[str, Any], message: str) -> None:
     name = kubectl.create()
 
     answer = kubectl.report(name, **status)
 
     assert not answer.accepted
-    assert said in answer.text
+    assert message in answer.text
 
 
 def full_status(text: str) -> Status:
@@ -198,7 +196,7 @@ def test_every_field_is_stored_as_it_was_written(kubectl: Kubectl) -> None:
     assert codec.decode(Status, kubectl.get(name)["status"]) == status
 
 
-def test_a_fitted_status_is_accepted_however_long_its_texts_were(kubectl: Kubectl) -> None:
+def test_a_fitted_status_is_accepted(kubectl: Kubectl) -> None:
     name = kubectl.create()
     status = fitting.fit(full_status("ä☃\N{COLLISION SYMBOL}" * 4000))
 

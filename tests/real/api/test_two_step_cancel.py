@@ -1,4 +1,4 @@
-"""All transitions of the two fields of a cancel: every state that can be stored, to every state."""
+"""Two-step cancel: all transitions of its two fields, from every state that can be stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AT_ONCE = (
 _FINAL = "spec.cancelConfirmed: Forbidden: the cancel is confirmed, which is final: create a new job to run this again"
 _NEW = "spec.cancelRequested: Forbidden: a new job cannot be cancelled already"
 
-# (requested, confirmed) before, the same after, and what the user reads; None: accepted
+# (requested, confirmed) before and after, and the message; None: accepted
 _TRANSITIONS = [
     pytest.param(_NEITHER, _NEITHER, None, id="nothing-to-nothing"),
     pytest.param(_NEITHER, _REQUESTED, None, id="step-one"),
@@ -42,7 +42,7 @@ _TRANSITIONS = [
 
 
 def bring(kubectl: Kubectl, state: tuple[bool, bool]) -> str:
-    """A job that is in that state, by the allowed way."""
+    """A job in that state, reached by allowed changes."""
     name = kubectl.create()
     requested, confirmed = state
     if requested:
@@ -58,7 +58,7 @@ def stored(kubectl: Kubectl, name: str) -> tuple[bool, bool]:
 
 
 @pytest.mark.parametrize(("before", "after", "refusal"), _TRANSITIONS)
-def test_a_transition_is_accepted_or_refused_with_one_message(
+def test_a_transition_is_accepted_or_rejected_with_one_message(
     kubectl: Kubectl, before: tuple[bool, bool], after: tuple[bool, bool], refusal: str | None
 ) -> None:
     name = bring(kubectl, before)
@@ -72,7 +72,7 @@ def test_a_transition_is_accepted_or_refused_with_one_message(
 
 
 @pytest.mark.parametrize("removed", [["cancelRequested"], ["cancelConfirmed"], ["cancelRequested", "cancelConfirmed"]])
-def test_a_confirmed_cancel_cannot_be_taken_back_by_removing_the_fields(kubectl: Kubectl, removed: list[str]) -> None:
+def test_removing_the_fields_does_not_revoke_a_confirmed_cancel(kubectl: Kubectl, removed: list[str]) -> None:
     name = bring(kubectl, _BOTH)
 
     answer = kubectl.change(name, **dict.fromkeys(removed))
@@ -88,7 +88,7 @@ def test_removing_the_request_withdraws_it(kubectl: Kubectl) -> None:
     assert stored(kubectl, name) == _NEITHER
 
 
-def test_a_request_that_was_withdrawn_does_not_count_for_a_confirmation(kubectl: Kubectl) -> None:
+def test_a_withdrawn_request_does_not_allow_a_confirmation(kubectl: Kubectl) -> None:
     name = bring(kubectl, _REQUESTED)
     kubectl.change(name, cancelRequested=False)
 
@@ -113,7 +113,7 @@ def test_a_replaced_object_keeps_the_rules(kubectl: Kubectl) -> None:
 
 
 @pytest.mark.parametrize("state", [_REQUESTED, _ONLY_CONFIRMED, _BOTH])
-def test_no_job_is_born_with_a_cancel(kubectl: Kubectl, state: tuple[bool, bool]) -> None:
+def test_no_job_is_created_with_a_cancel(kubectl: Kubectl, state: tuple[bool, bool]) -> None:
     answer = kubectl(
         "create",
         "-f",
@@ -130,7 +130,7 @@ def test_no_job_is_born_with_a_cancel(kubectl: Kubectl, state: tuple[bool, bool]
     assert answer.text.count("Forbidden") == 1
 
 
-def test_a_finished_job_may_still_be_asked_to_cancel(kubectl: Kubectl) -> None:
+def test_a_finished_job_may_be_requested_to_cancel(kubectl: Kubectl) -> None:
     name = kubectl.create()
     kubectl.report(name, phase="Succeeded")
 

@@ -28,7 +28,7 @@ _JSON = st.recursive(
 
 
 def values_of(hint: Any) -> st.SearchStrategy[Any]:
-    """Any value of a field's type. An empty text where None is allowed is left out: JSON has one way to say nothing."""
+    """Any value of a field's type, without empty texts where None is allowed: both are encoded as absent."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         inner = next(arm for arm in typing.get_args(hint) if arm is not types.NoneType)
@@ -48,7 +48,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
 
 
 def objects_of(kind: type[Any]) -> st.SearchStrategy[Any]:
-    """Any object of a dataclass. Where the default is another text, an empty one cannot be said in JSON."""
+    """Any object of a dataclass, without empty texts where the default is another: they are encoded as absent."""
     hints = typing.get_type_hints(kind)
     return st.builds(
         kind,
@@ -62,24 +62,24 @@ def objects_of(kind: type[Any]) -> st.SearchStrategy[Any]:
 
 
 @given(objects_of(Spec))
-def test_a_spec_comes_back_from_json_as_it_was(spec: Spec) -> None:
+def test_a_spec_survives_a_round_trip_through_json(spec: Spec) -> None:
     assert codec.decode(Spec, codec.encode(spec)) == spec
 
 
 @given(objects_of(Status))
-def test_a_status_comes_back_from_json_as_it_was(status: Status) -> None:
+def test_a_status_survives_a_round_trip_through_json(status: Status) -> None:
     assert codec.decode(Status, codec.encode(status)) == status
 
 
 @given(_JSON)
-def test_no_json_whatever_stops_the_decoding_of_a_spec(data: object) -> None:
+def test_any_json_can_be_decoded_as_a_spec(data: object) -> None:
     assert isinstance(codec.decode(Spec, data), Spec)
 
 
 @given(
     st.dictionaries(st.sampled_from([codec.camel(one.name) for one in dataclasses.fields(Status)]), _JSON, max_size=5)
 )
-def test_no_json_whatever_stops_the_decoding_of_a_status(data: object) -> None:
+def test_any_json_can_be_decoded_as_a_status(data: object) -> None:
     assert isinstance(codec.decode(Status, data), Status)
 
 
@@ -95,7 +95,7 @@ def test_names_are_camel_case_in_json(name: str, expected: str) -> None:
     assert expected == codec.camel(name)
 
 
-def test_a_spec_is_encoded_as_the_api_server_has_it() -> None:
+def test_a_spec_is_encoded_as_in_the_api_server() -> None:
     spec = Spec(input=Location("file:///photos/banana"), parameters={"quality": "fast"}, backoff_limit=0)
 
     assert codec.encode(spec) == {
@@ -111,7 +111,7 @@ def test_a_spec_is_encoded_as_the_api_server_has_it() -> None:
     }
 
 
-def test_what_a_status_does_not_know_is_left_out() -> None:
+def test_empty_fields_of_a_status_are_left_out() -> None:
     assert codec.encode(Status()) == {"observedGeneration": -1, "attempt": 0, "failures": 0}
 
 
@@ -165,5 +165,5 @@ def test_times_are_read_in_utc() -> None:
         pytest.param(None, Status(), id="nothing"),
     ],
 )
-def test_what_is_of_the_wrong_type_or_unknown_gets_its_default(data: object, expected: Status) -> None:
+def test_unknown_fields_and_wrong_types_get_the_default(data: object, expected: Status) -> None:
     assert codec.decode(Status, data) == expected

@@ -30,19 +30,19 @@ def fields_of(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[
 
 _SCHEMA = schema()
 _FIELDS = dict(fields_of(_SCHEMA))
-_DESCRIBED = [pytest.param(path, id=path) for path in _FIELDS if path != "metadata"]  # the API server describes that
+_DESCRIBED = [pytest.param(path, id=path) for path in _FIELDS if path != "metadata"]  # described by the API server
 _SPEC_FIELDS = [pytest.param(one, id=camel(one.name)) for one in dataclasses.fields(Spec)]
 
 
-def test_the_text_is_the_definition() -> None:
+def test_the_rendered_yaml_is_the_definition() -> None:
     assert yaml.safe_load(render()) == crd()
 
 
-def test_it_stays_small_enough_for_the_annotation_of_kubectl_apply_and_for_helm() -> None:
+def test_the_crd_fits_into_kubectls_annotation_and_helms_limit() -> None:
     assert len(render().encode()) < _SIZE_LIMIT_BYTES
 
 
-def test_it_has_the_names_that_were_promised() -> None:
+def test_the_crd_has_the_promised_names() -> None:
     spec = crd()["spec"]
 
     assert crd()["metadata"]["name"] == "reconstructionjobs.reconstruction.dev"
@@ -60,7 +60,7 @@ def test_it_has_the_names_that_were_promised() -> None:
     assert spec["versions"][0]["subresources"] == {"status": {}}
 
 
-def test_the_spec_has_the_fields_that_were_promised() -> None:
+def test_the_spec_has_the_promised_fields() -> None:
     assert set(_SCHEMA["properties"]["spec"]["properties"]) == {
         "modelType",
         "input",
@@ -79,7 +79,7 @@ def test_the_spec_has_the_fields_that_were_promised() -> None:
     }
 
 
-def test_the_status_has_the_fields_that_were_promised() -> None:
+def test_the_status_has_the_promised_fields() -> None:
     assert set(_SCHEMA["properties"]["status"]["properties"]) == {
         "observedGeneration",
         "phase",
@@ -109,7 +109,7 @@ def test_every_field_has_a_description_in_sentences(path: str) -> None:
 
 
 @pytest.mark.parametrize("one", _SPEC_FIELDS)
-def test_every_field_of_the_spec_says_what_holds_without_it(one: dataclasses.Field[Any]) -> None:
+def test_every_field_of_the_spec_describes_its_absence(one: dataclasses.Field[Any]) -> None:
     described = _FIELDS[f"spec.{camel(one.name)}"]["description"]
 
     assert shape_of(one).required or re.search(r"Default: .+\.", described)
@@ -137,7 +137,7 @@ def test_every_measure_has_its_unit(path: str) -> None:
         ("status.observedGeneration", -1),
     ],
 )
-def test_a_default_that_is_stored_is_the_one_that_was_promised(path: str, default: object) -> None:
+def test_a_stored_default_is_the_promised_one(path: str, default: object) -> None:
     assert _FIELDS[path]["default"] == default
 
 
@@ -145,7 +145,7 @@ def test_no_other_default_is_stored() -> None:
     assert sum("default" in node for node in _FIELDS.values()) == 9
 
 
-def test_what_the_api_server_stores_is_what_the_types_think() -> None:
+def test_stored_defaults_equal_those_of_the_types() -> None:
     stored = {
         name: node["default"] for name, node in _SCHEMA["properties"]["spec"]["properties"].items() if "default" in node
     }
@@ -161,7 +161,7 @@ def test_every_text_has_a_limit(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path, node in _FIELDS.items() if node.get("type") == "array"])
-def test_every_list_has_a_limit_and_says_how_it_merges(path: str) -> None:
+def test_every_list_has_a_limit_and_a_merge_strategy(path: str) -> None:
     assert {"maxItems", "x-kubernetes-list-type"} <= set(_FIELDS[path])
 
 
@@ -179,7 +179,7 @@ def test_there_is_room_for_all_conditions() -> None:
     assert len(ConditionType) <= _FIELDS["status.conditions"]["maxItems"]
 
 
-def test_the_columns_are_the_ones_that_were_promised() -> None:
+def test_the_columns_are_the_promised_ones() -> None:
     assert [column["name"] for column in PRINTER_COLUMNS if not column.get("priority")] == [
         "Phase",
         "Step",
@@ -201,15 +201,15 @@ def test_the_age_is_the_only_date() -> None:
 
 
 @pytest.mark.parametrize("path", [column["jsonPath"] for column in PRINTER_COLUMNS] + list(SELECTABLE_FIELDS))
-def test_columns_and_selectors_look_at_fields_that_exist(path: str) -> None:
+def test_columns_and_selectors_use_existing_fields(path: str) -> None:
     assert path == ".metadata.creationTimestamp" or path.lstrip(".") in _FIELDS
 
 
-def test_no_pod_gets_into_the_schema() -> None:
+def test_the_schema_has_no_pod_template() -> None:
     assert not re.search(r"podSpec|podTemplate|containers", render())
 
 
-def test_a_field_without_a_shape_is_a_mistake() -> None:
+def test_a_field_without_a_shape_is_an_error() -> None:
     @dataclasses.dataclass
     class Bare:
         colour: str = ""
@@ -218,10 +218,10 @@ def test_a_field_without_a_shape_is_a_mistake() -> None:
         object_schema(Bare)
 
 
-def test_a_type_that_the_api_server_does_not_have_is_a_mistake() -> None:
+def test_a_type_unknown_to_the_api_server_is_an_error() -> None:
     with pytest.raises(TypeError, match="no type for"):
         object_schema(dataclasses.make_dataclass("Wrong", [("weight", bytes, dataclasses.field(metadata=shape("x")))]))
 
 
-def test_a_status_as_it_is_at_first_is_what_the_api_server_stores() -> None:
+def test_the_first_status_is_the_stored_default() -> None:
     assert encode(Status())["observedGeneration"] == _FIELDS["status"]["default"]["observedGeneration"]

@@ -27,7 +27,7 @@ from reconstruction_operator.api.status import Progress
         (183_600, "2d3h"),
     ],
 )
-def test_a_duration_is_as_exact_as_an_estimate_deserves(seconds: int, expected: str) -> None:
+def test_a_duration_is_shortened_as_kubectl_does(seconds: int, expected: str) -> None:
     assert duration_text(seconds) == expected
 
 
@@ -38,5 +38,5 @@ def test_a_duration_fits_its_field(seconds: int) -> None:
     assert len(duration_text(seconds)) <= (shape_of(eta).max_length or 0)
 
 
-def test_a_percentage_says_that_it_is_one() -> None:
+def test_a_percentage_has_its_sign() -> None:
     assert percent_text(60) == "60%"

@@ -25,7 +25,7 @@ _WILD = st.integers(-(2**62), 2**62)
 
 
 def too_big(value: Any, allowed: dict[str, Any], path: str = "status") -> list[str]:
-    """Where JSON goes beyond the limits of its schema."""
+    """Violations of the schema's limits."""
     if isinstance(value, dict):
         wrong = [path] if len(value) > allowed.get("maxProperties", len(value)) else []
         parts = {name: allowed.get("properties", {}).get(name, allowed.get("additionalProperties")) for name in value}
@@ -78,7 +78,7 @@ def test_a_status_that_fits_is_not_copied() -> None:
     assert fitting.fit(status) is status
 
 
-def test_only_what_is_too_big_is_changed() -> None:
+def test_only_values_beyond_a_limit_are_changed() -> None:
     fitted = fitting.fit(Status(phase=Phase.FAILED, attempt=2, failure=Failure("WORKER_ERROR", "m" * 5000, True)))
 
     assert fitted == Status(
@@ -90,7 +90,7 @@ def test_only_what_is_too_big_is_changed() -> None:
     ("percent", "expected"),
     [pytest.param(-1, 0, id="below"), pytest.param(60, 60, id="within"), pytest.param(101, 100, id="above")],
 )
-def test_numbers_are_brought_into_range(percent: int, expected: int) -> None:
+def test_numbers_are_clamped(percent: int, expected: int) -> None:
     assert fitting.fit(Progress(percent=percent)) == Progress(percent=expected)
 
 
@@ -102,7 +102,7 @@ def test_numbers_are_brought_into_range(percent: int, expected: int) -> None:
         pytest.param("abcde", 4, "abc…", id="cut"),
     ],
 )
-def test_the_end_of_a_cut_text_shows_that_something_is_missing(text: str, limit: int | None, expected: str) -> None:
+def test_a_truncated_text_ends_in_an_ellipsis(text: str, limit: int | None, expected: str) -> None:
     assert fitting.cut(text, limit) == expected
 
 
@@ -112,6 +112,6 @@ def test_the_parameters_of_a_spec_are_never_changed() -> None:
     assert fitting.fit(spec) is spec
 
 
-def test_what_is_no_value_of_these_types_is_a_mistake() -> None:
+def test_a_value_of_another_type_is_an_error() -> None:
     with pytest.raises(TypeError, match="is not a value of this package's types"):
         fitting.fit({"attempt": 1})

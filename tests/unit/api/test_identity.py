@@ -9,7 +9,7 @@ _UID = "0f8f5a44-6f1b-4d3e-9f55-0d9c7b0d9a11"
 
 
 @pytest.mark.parametrize("job_id", ["a", "test123", _UID, "a.b_c-d", "A" * 128])
-def test_a_safe_job_id_is_taken_as_it_is(job_id: str) -> None:
+def test_a_safe_job_id_is_accepted_unchanged(job_id: str) -> None:
     assert check_job_id(job_id) == job_id
 
 
@@ -38,32 +38,32 @@ def test_a_safe_job_id_is_taken_as_it_is(job_id: str) -> None:
         pytest.param(b"a", id="bytes"),
     ],
 )
-def test_an_unsafe_job_id_is_refused(job_id: object) -> None:
+def test_an_unsafe_job_id_is_rejected(job_id: object) -> None:
     with pytest.raises(ValueError, match="is not 1 to 128 letters"):
         check_job_id(job_id)
 
 
-def test_the_refusal_does_not_repeat_a_huge_id() -> None:
+def test_the_error_truncates_a_huge_id() -> None:
     with pytest.raises(ValueError) as refusal:
         check_job_id("/" * 100_000)
 
     assert len(str(refusal.value)) < 400
 
 
-def test_a_job_is_known_by_its_uid() -> None:
+def test_the_job_id_is_the_uid() -> None:
     assert JobKey("shop", "banana", _UID).job_id == _UID
 
 
-def test_a_new_object_of_the_same_name_is_another_job() -> None:
+def test_a_later_object_of_the_same_name_is_another_job() -> None:
     assert JobKey("shop", "banana", "1") != JobKey("shop", "banana", "2")
 
 
-def test_a_task_id_is_the_job_id_and_the_attempt() -> None:
+def test_a_task_id_is_job_id_and_attempt() -> None:
     assert str(TaskId(_UID, 3)) == f"{_UID}-3"
 
 
 @given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,40}[A-Za-z0-9])?", fullmatch=True), st.integers(1, 999_999_999))
-def test_a_task_id_comes_back_from_its_text(job_id: str, attempt: int) -> None:
+def test_a_task_id_survives_a_round_trip_through_text(job_id: str, attempt: int) -> None:
     assert TaskId.parse(str(TaskId(job_id, attempt))) == TaskId(job_id, attempt)
 
 
@@ -85,5 +85,5 @@ def test_a_task_id_comes_back_from_its_text(job_id: str, attempt: int) -> None:
         pytest.param("../job-1", id="unsafe-job"),
     ],
 )
-def test_a_task_id_that_is_not_ours_is_none(text: str) -> None:
+def test_a_foreign_task_id_is_none(text: str) -> None:
     assert TaskId.parse(text) is None

@@ -1,4 +1,4 @@
-"""One job, one moment, the settings: what the tables of the plan's rules have in common."""
+"""Fixtures of the planner's tests: one job, one moment, the settings."""
 
 from __future__ import annotations
 

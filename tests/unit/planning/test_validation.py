@@ -1,4 +1,4 @@
-"""Mistakes that only the operator sees: each message says what is wrong and what to do."""
+"""Validation beyond the CRD: each message names the mistake and the remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconstruction_operator.planning.validation import InvalidSpec, problems
 GOOD = "file:///photos/banana"
 
 
-def said(**spec: Any) -> str:
+def message_of(**spec: Any) -> str:
     spec.setdefault("input", Location(GOOD))
     found = problems(Spec(**spec))
     return found.message if found else ""
@@ -33,7 +33,7 @@ def said(**spec: Any) -> str:
         "https://[2001:db8::1]/photos.zip",
     ],
 )
-def test_an_input_that_can_be_read_is_accepted(uri: str) -> None:
+def test_a_usable_input_is_accepted(uri: str) -> None:
     assert problems(Spec(input=Location(uri))) is None
 
 
@@ -51,7 +51,7 @@ def test_an_input_that_can_be_read_is_accepted(uri: str) -> None:
         pytest.param("file:///", "the root folder cannot be used", "name a folder below it", id="the-root"),
         pytest.param("file:///./", "the root folder cannot be used", "name a folder below it", id="the-root-by-a-dot"),
         pytest.param("file:///photos/../etc", "goes upwards with '..'", "the folder itself", id="upwards"),
-        pytest.param("file:///photos/%2e%2e/etc", "goes upwards with '..'", "the folder itself", id="upwards-in-disguise"),
+        pytest.param("file:///photos/%2e%2e/etc", "goes upwards with '..'", "the folder itself", id="encoded-upwards"),
         pytest.param("file:///photos/a%00b", "has control characters", "write file:///folder", id="a-nul"),
         pytest.param("file:///photos/a\nb", "has control characters", "write file:///folder", id="a-line-feed"),
         pytest.param("file:///photos\\banana", "has backslashes", "write file:///folder", id="backslashes"),
@@ -67,8 +67,8 @@ def test_an_input_that_can_be_read_is_accepted(uri: str) -> None:
         pytest.param("https://me@example.com/a.zip", "user name or password", "https://host/photos.zip", id="a-user"),
     ],
 )  # fmt: skip
-def test_an_input_that_cannot_be_read_is_refused_with_advice(uri: str, wrong: str, instead: str) -> None:
-    message = said(input=Location(uri))
+def test_an_unusable_input_is_rejected_with_advice(uri: str, wrong: str, instead: str) -> None:
+    message = message_of(input=Location(uri))
 
     assert message.startswith("spec.input.uri")
     assert wrong in message
@@ -86,22 +86,22 @@ def test_an_input_that_cannot_be_read_is_refused_with_advice(uri: str, wrong: st
         pytest.param("file://meshes/banana", "takes no host", id="two-slashes"),
     ],
 )
-def test_an_output_that_cannot_be_written_is_refused(uri: str, wrong: str) -> None:
-    message = said(output=Location(uri))
+def test_an_unusable_output_is_rejected(uri: str, wrong: str) -> None:
+    message = message_of(output=Location(uri))
 
     assert message.startswith("spec.output.uri")
     assert wrong in message
 
 
 def test_an_output_folder_is_accepted() -> None:
-    assert said(output=Location("file:///meshes/banana")) == ""
+    assert message_of(output=Location("file:///meshes/banana")) == ""
 
 
 @pytest.mark.parametrize(
     "uri", ["https://me:secret@example.com/a.zip", "https://me:secret@[::1/a.zip", "https://e.com/a?key=secret"]
 )
-def test_a_secret_is_never_repeated(uri: str) -> None:
-    message = said(input=Location(uri))
+def test_messages_never_quote_a_secret(uri: str) -> None:
+    message = message_of(input=Location(uri))
 
     assert message
     assert "secret" not in message
@@ -126,16 +126,18 @@ def nested(depth: int) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_parameters_are_limited(parameters: dict[str, Any], wrong: str) -> None:
-    message = said(parameters=parameters)
+    message = message_of(parameters=parameters)
 
     assert (wrong in message) if wrong else message == ""
 
 
-def test_a_queue_in_which_celery_keeps_something_else_is_refused_where_an_older_crd_lets_it_through() -> None:
-    assert said(queue="unacked").startswith("spec.queue: unacked is a name under which Celery keeps something else")
+def test_a_reserved_queue_is_rejected_if_an_older_crd_admits_it() -> None:
+    assert message_of(queue="unacked").startswith(
+        "spec.queue: unacked is a name under which Celery keeps something else"
+    )
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     found = problems(Spec(input=Location("s3://a/b"), output=Location("s3://c/d"), parameters=nested(9)))
 
     assert isinstance(found, InvalidSpec)
@@ -147,7 +149,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 
 @given(uri=st.text() | st.builds("{}://{}".format, st.sampled_from(["file", "https", "s3"]), st.text()))
-def test_any_text_is_answered(uri: str) -> None:
+def test_any_text_is_validated_without_an_error(uri: str) -> None:
     found = problems(Spec(input=Location(uri), output=Location(uri)))
 
     assert found is None or all(found.problems)

@@ -52,24 +52,24 @@ def _root_as_it_was() -> Iterator[None]:
         ("https://example.com/a@b", "https://example.com/a@b"),
     ],
 )
-def test_credentials_are_left_out(text: str, expected: str) -> None:
+def test_credentials_are_redacted(text: str, expected: str) -> None:
     assert logs.redact(text) == expected
 
 
 @pytest.mark.parametrize("piece", ["a.", "a://", "?", "?a", "?a=", "/", "#", "x://a?", "\\u0026", "\\"])
-def test_a_long_hostile_text_takes_no_long_time(piece: str) -> None:
+def test_redacting_a_long_hostile_text_is_fast(piece: str) -> None:
     begun = time.process_time()
     logs.redact(piece * 20_000)
     assert time.process_time() - begun < 5.0
 
 
-def test_handlers_of_others_keep_their_form_and_lose_their_secrets() -> None:
+def test_foreign_handlers_keep_their_format_and_are_redacted() -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("[%(name)s] %(message)s"))
     logger = logging.getLogger("theirs")
     logger.handlers = [handler, logging.StreamHandler(stream)]
-    for _ in range(2):  # Celery says twice that it has set up the same
+    for _ in range(2):  # Celery signals the same logger twice
         logs.redact_handlers(logger)
 
     logger.error("%s is away", "redis://:s3cret@host/0", exc_info=ValueError("https://s3/a?sig=s3cret"))
@@ -81,7 +81,7 @@ def test_handlers_of_others_keep_their_form_and_lose_their_secrets() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "celery.task", "multiprocessing"])
-def test_every_logger_that_a_worker_sets_up_keeps_secrets(name: str) -> None:
+def test_every_logger_of_a_worker_is_redacted(name: str) -> None:
     code = (
         "import logging\n"
         "from reconstruction_operator.celery_app import app\n"
@@ -93,7 +93,7 @@ def test_every_logger_that_a_worker_sets_up_keeps_secrets(name: str) -> None:
     assert "s3cret" not in done.stderr + done.stdout
 
 
-def test_json_has_time_level_logger_message_and_what_was_given_beside() -> None:
+def test_json_has_time_level_logger_message_and_extra() -> None:
     stream = io.StringIO()
     logs.configure("json", "INFO", stream)
 
@@ -105,7 +105,7 @@ def test_json_has_time_level_logger_message_and_what_was_given_beside() -> None:
     assert line == expected
 
 
-def test_json_keeps_a_traceback_in_the_same_line_without_its_secrets() -> None:
+def test_json_has_the_redacted_traceback_in_the_same_line() -> None:
     stream = io.StringIO()
     logs.configure("json", "INFO", stream)
 
@@ -116,7 +116,7 @@ def test_json_keeps_a_traceback_in_the_same_line_without_its_secrets() -> None:
     assert "ConnectionError: redis://***@host/0 refused" in json.loads(text)["exception"]
 
 
-def test_text_is_for_eyes() -> None:
+def test_text_has_one_readable_line() -> None:
     stream = io.StringIO()
     logs.configure("text", "INFO", stream)
 
@@ -125,7 +125,7 @@ def test_text_is_for_eyes() -> None:
     assert stream.getvalue().rstrip().endswith("WARNING x: redis://***@host/0 is away tries=2")
 
 
-def test_the_level_is_kept_and_kopf_is_quiet_unless_one_debugs() -> None:
+def test_the_level_is_set_and_libraries_are_quiet_except_at_debug() -> None:
     stream = io.StringIO()
     logs.configure("text", "INFO", stream)
     logging.getLogger("x").debug("hidden")

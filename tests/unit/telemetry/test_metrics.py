@@ -1,4 +1,4 @@
-"""Names and labels of metrics, as Prometheus's conventions want them."""
+"""Names and labels of metrics: Prometheus's conventions."""
 
 from __future__ import annotations
 

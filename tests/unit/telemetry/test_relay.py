@@ -1,4 +1,4 @@
-"""Measurements of a pool's processes reach the process that is asked, whole, and never hold anybody up."""
+"""Relay: measurements of a pool's processes reach the main process, and sending never blocks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def opened() -> Relay:
     return one
 
 
-def test_a_counter_grows_a_histogram_observes_and_a_gauge_keeps_the_highest() -> None:
+def test_counters_add_histograms_observe_and_gauges_keep_the_maximum() -> None:
     one = opened()
     for seconds, memory in ((0.25, 700.0), (4.0, 300.0)):
         relay.report(metrics.ATTEMPTS, 1, "placeholder", "Failed", "DISK_FULL")
@@ -47,7 +47,7 @@ def test_a_counter_grows_a_histogram_observes_and_a_gauge_keeps_the_highest() ->
     assert value("model_highest_memory_bytes", model="placeholder") == 700
 
 
-def test_what_a_forked_process_sent_counts_although_it_was_killed() -> None:
+def test_measurements_of_a_killed_process_count() -> None:
     one = Relay()
     relay.install(one)
     child = os.fork()
@@ -61,7 +61,7 @@ def test_what_a_forked_process_sent_counts_although_it_was_killed() -> None:
     assert value("images_total", model="photogrammetry") == 16
 
 
-def test_many_senders_at_once_lose_nothing_without_saying_so() -> None:
+def test_concurrent_senders_report_every_drop() -> None:
     one = opened()
     dropped_before = value("reports_dropped_total") or 0
 
@@ -80,7 +80,7 @@ def test_many_senders_at_once_lose_nothing_without_saying_so() -> None:
     assert (value("images_total", model="placeholder") or 0) + dropped == 2_000
 
 
-def test_a_full_pipe_costs_the_measurement_and_no_time_and_is_told_later() -> None:
+def test_a_full_pipe_drops_measurements_without_waiting() -> None:
     one = Relay()
     relay.install(one)
     dropped_before = value("reports_dropped_total") or 0
@@ -98,12 +98,12 @@ def test_a_full_pipe_costs_the_measurement_and_no_time_and_is_told_later() -> No
     assert (value("reports_dropped_total") or 0) - dropped_before == missing
 
 
-def test_without_a_relay_a_measurement_is_forgotten() -> None:
+def test_measurements_are_dropped_without_a_relay() -> None:
     relay.report(metrics.IMAGES, 1, "nowhere")
 
     assert value("images_total", model="nowhere") is None
 
 
-def test_a_metric_that_cannot_be_sent_is_refused() -> None:
+def test_a_metric_of_another_type_is_rejected() -> None:
     with pytest.raises(TypeError, match="Info cannot be reported"):
         relay.apply(metrics.BUILD, 1.0, ())

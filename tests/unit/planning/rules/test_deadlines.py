@@ -1,4 +1,4 @@
-"""activeDeadlineSeconds and queueDeadlineSeconds."""
+"""Deadlines: activeDeadlineSeconds and queueDeadlineSeconds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=S
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=START)
 RETRY = Status(phase=Phase.PENDING, attempt=2, start_time=START, next_attempt_time=NOW + timedelta(seconds=99))
 TOO_LONG = "The job took longer than its 60 s (activeDeadlineSeconds)."
-NOBODY = "No worker began within 60 s (queueDeadlineSeconds)."
+NO_WORKER = "No worker began within 60 s (queueDeadlineSeconds)."
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_a_job_that_takes_too_long_is_stopped(
 @pytest.mark.parametrize(
     ("status", "seen", "actions"),
     [
-        pytest.param(Status(), Observation(), (TakeClaim(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NOBODY),), id="not-dispatched"),
-        pytest.param(QUEUED, IN_QUEUE, (TakeClaim(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NOBODY),), id="in-the-queue"),
+        pytest.param(Status(), Observation(), (TakeClaim(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NO_WORKER),), id="not-dispatched"),
+        pytest.param(QUEUED, IN_QUEUE, (TakeClaim(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NO_WORKER),), id="in-the-queue"),
         pytest.param(QUEUED, HELD, (), id="a-worker-has-just-begun"),
         pytest.param(RUNNING, HELD, (), id="running"),
         pytest.param(RETRY, Observation(record=RECORD), (), id="it-had-started-once"),
@@ -71,13 +71,13 @@ def test_a_job_that_waits_too_long_ends_without_a_worker(
         pytest.param(QUEUED, IN_QUEUE, {"queue_deadline_seconds": 65}, id="queue"),
     ],
 )
-def test_it_is_looked_at_when_its_time_is_over(
+def test_a_job_is_planned_again_at_its_deadline(
     look: Look, status: Status, seen: Observation, spec: dict[str, int]
 ) -> None:
     assert look(seen, status, **spec).wake_at == NOW + timedelta(seconds=5)
 
 
-def test_the_time_of_waiting_begins_anew_with_a_resume(look: Look) -> None:
+def test_the_queue_deadline_starts_again_at_a_resume(look: Look) -> None:
     resumed = Condition("Suspended", "False", "Resumed", "", NOW - timedelta(seconds=10), 1)
 
     plan = look(Observation(), Status(phase=Phase.PENDING, conditions=(resumed,)), queue_deadline_seconds=30)
@@ -86,7 +86,7 @@ def test_the_time_of_waiting_begins_anew_with_a_resume(look: Look) -> None:
     assert plan.wake_at == NOW + timedelta(seconds=20)
 
 
-def test_a_job_that_is_resumed_just_now_has_all_its_time(look: Look) -> None:
+def test_a_job_resumed_just_now_has_its_whole_queue_deadline(look: Look) -> None:
     suspended = Condition("Suspended", "True", "Suspended", "", NOW - timedelta(seconds=50), 1)
 
     plan = look(Observation(), Status(phase=Phase.SUSPENDED, conditions=(suspended,)), queue_deadline_seconds=30)

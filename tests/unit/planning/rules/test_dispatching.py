@@ -1,4 +1,4 @@
-"""When an attempt's message is sent, and when again."""
+"""Dispatch: when an attempt's message is sent and resent."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ def record(attempt: int = 1, sent: datetime | None = None) -> Record:
         pytest.param(Status(), Observation(record=record(sent=ago(1))), (), id="sent-already-but-not-stored"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(5))), (), id="sent-and-stored"),
         pytest.param(RETRY, Observation(record=record(1, ago(99))), (PutRecord(2, "celery"), Dispatch(SECOND, "celery")), id="an-attempt-that-is-stored"),
-        pytest.param(QUEUED, Observation(), (PutRecord(1, "celery"), Dispatch(FIRST, "celery", again=True)), id="redis-forgot-it-long-ago"),
-        pytest.param(QUEUED, Observation(epoch_age_seconds=3), (PutRecord(1, "celery"),), id="redis-forgot-it-just-now"),
-        pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-forgot-it-and-the-record-is-back"),
+        pytest.param(QUEUED, Observation(), (PutRecord(1, "celery"), Dispatch(FIRST, "celery", again=True)), id="redis-lost-it-long-ago"),
+        pytest.param(QUEUED, Observation(epoch_age_seconds=3), (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
+        pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-lost-it-and-the-record-is-back"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(14))), (), id="unclaimed-for-a-moment"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(15))), (Dispatch(FIRST, "celery", again=True),), id="unclaimed-although-the-queue-is-empty"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(800)), queue=Queue(1, 5)), (), id="unclaimed-in-a-long-queue"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(900)), queue=Queue(1, 5)), (Dispatch(FIRST, "celery", again=True),), id="unclaimed-for-too-long"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), queue=Queue(0, 5)), (), id="nobody-listens-so-it-waits-there"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), queue=Queue(0, 5)), (), id="no-worker-so-it-waits-there"),
     ],
 )  # fmt: skip
-def test_what_is_sent_of_an_attempt_that_nobody_has_begun(
+def test_when_an_unclaimed_attempt_is_sent_and_resent(
     look: Look, status: Status, seen: Observation, actions: tuple[object, ...]
 ) -> None:
     assert look(seen, status, admitted=True).actions == actions
 
 
-def test_a_job_that_is_not_admitted_waits_in_the_resources(look: Look) -> None:
+def test_a_job_that_is_not_admitted_stays_pending(look: Look) -> None:
     plan = look(Observation(queue=Queue(workers=1)))
 
     assert (plan.status.phase, plan.status.attempt, plan.actions) == (Phase.PENDING, 0, ())
@@ -61,14 +61,14 @@ def test_a_job_that_is_not_admitted_waits_in_the_resources(look: Look) -> None:
     assert plan.status.message == "Waiting for room in queue celery"
 
 
-def test_an_admitted_job_is_queued_with_its_task_and_the_time(look: Look) -> None:
+def test_an_admitted_job_is_queued_with_task_id_and_time(look: Look) -> None:
     status = look(Observation(queue=Queue(workers=1)), admitted=True).status
 
     assert (status.phase, status.attempt, status.task_id, status.dispatch_time) == (Phase.QUEUED, 1, "uid-1", NOW)
     assert status.message == "Waiting in queue celery"
 
 
-def test_a_second_attempt_is_not_sent_in_the_plan_that_decides_on_it(look: Look) -> None:
+def test_a_new_attempt_is_not_sent_before_it_is_stored(look: Look) -> None:
     lost = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1")
 
     plan = look(Observation(record=record()), lost, admitted=True)
@@ -102,7 +102,7 @@ def test_a_priority_is_a_queue_of_its_own(look: Look) -> None:
     assert plan.status.message == "Waiting for a worker: no live worker listens to queue gpu-high"
 
 
-def test_a_newer_attempt_that_the_record_wants_is_taken_over_into_the_status(look: Look) -> None:
+def test_the_status_adopts_a_newer_attempt_of_the_record(look: Look) -> None:
     plan = look(Observation(record=record(3, ago(2))), QUEUED)
 
     assert (plan.status.attempt, plan.status.task_id, plan.status.phase) == (3, "uid-3", Phase.QUEUED)
@@ -110,9 +110,9 @@ def test_a_newer_attempt_that_the_record_wants_is_taken_over_into_the_status(loo
 
 
 @pytest.mark.parametrize("managed_by", [None, "reconstruction.dev/operator"])
-def test_an_own_job_is_seen(look: Look, managed_by: str | None) -> None:
+def test_a_job_of_this_operator_is_accepted(look: Look, managed_by: str | None) -> None:
     assert look(Observation(), managed_by=managed_by).status.observed_generation == 1
 
 
-def test_another_controllers_job_is_left_alone(look: Look) -> None:
+def test_a_job_of_another_controller_is_ignored(look: Look) -> None:
     assert look(Observation(), managed_by="example.com/other", admitted=True) == Plan(Status())

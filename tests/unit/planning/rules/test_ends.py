@@ -1,4 +1,4 @@
-"""What follows from the end of an attempt."""
+"""End of an attempt: what follows from it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def seen(outcome: Outcome, reason: str = "", message: str = "", attempt: int = 1
     return Observation(record=Record("install", "team", "banana", attempt, "celery", SENT), claim=CLAIM, end=end)
 
 
-def test_a_success_has_its_details(look: Look) -> None:
+def test_a_success_reports_its_details(look: Look) -> None:
     outputs = Outputs("/jobs/uid/output", 10, (OutputFile("model.glb", 10),))
     success = seen(Outcome.SUCCEEDED)
     assert success.end is not None
@@ -96,7 +96,7 @@ def test_a_success_has_its_details(look: Look) -> None:
         pytest.param((Outcome.SUCCEEDED, ""), 0, {"suspend": True}, (Phase.SUCCEEDED, 1, 0), id="done-while-suspending"),
     ],
 )  # fmt: skip
-def test_where_an_end_leads(
+def test_what_follows_from_each_end(
     look: Look,
     end: tuple[Outcome, str],
     failures: int,
@@ -114,15 +114,13 @@ def test_where_an_end_leads(
     [
         pytest.param((Outcome.SUCCEEDED, ""), Phase.SUCCEEDED, id="it-had-succeeded"),
         pytest.param((Outcome.FAILED, "TOO_FEW_IMAGES"), Phase.FAILED, id="it-had-failed"),
-        pytest.param((Outcome.FAILED, "WORKER_LOST"), Phase.CANCELLED, id="it-would-be-tried-again"),
+        pytest.param((Outcome.FAILED, "WORKER_LOST"), Phase.CANCELLED, id="it-would-be-retried"),
         pytest.param((Outcome.STOPPED, "DRAINED"), Phase.CANCELLED, id="it-was-drained"),
         pytest.param((Outcome.STOPPED, "SUSPENDED"), Phase.CANCELLED, id="it-was-suspended"),
         pytest.param((Outcome.CANCELLED, "CANCELLED"), Phase.CANCELLED, id="the-worker-obeyed"),
     ],
 )
-def test_a_confirmed_cancel_ends_as_cancelled_or_as_what_had_been_recorded(
-    look: Look, end: tuple[Outcome, str], phase: Phase
-) -> None:
+def test_a_recorded_final_end_wins_over_a_confirmed_cancel(look: Look, end: tuple[Outcome, str], phase: Phase) -> None:
     plan = look(seen(*end), RUNNING, cancel_requested=True, cancel_confirmed=True, suspend=True)
 
     assert plan.status.phase is phase
@@ -140,7 +138,7 @@ def test_a_cancel_is_acknowledged_at_the_time_of_its_end(look: Look) -> None:
     assert (status.progress.percent, status.progress.eta_seconds) == (60, None)
 
 
-def test_a_failure_tells_what_happened_and_what_can_be_done(look: Look) -> None:
+def test_a_failure_has_the_workers_message_and_advice(look: Look) -> None:
     status = look(seen(Outcome.FAILED, "NOT_ENOUGH_OVERLAP", "3 of 29 photos overlap"), RUNNING).status
 
     assert status.failure == Failure(
@@ -151,13 +149,13 @@ def test_a_failure_tells_what_happened_and_what_can_be_done(look: Look) -> None:
     assert status.message.startswith("Failed: NOT_ENOUGH_OVERLAP: 3 of 29 photos overlap.")
 
 
-def test_a_failure_after_several_attempts_says_how_many(look: Look) -> None:
+def test_a_failure_after_several_attempts_has_their_number(look: Look) -> None:
     status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY"), replace(RUNNING, attempt=3, failures=2)).status
 
     assert status.message.startswith("Failed after 3 attempts: OUT_OF_MEMORY: ")
 
 
-def test_the_next_attempt_is_written_ahead_with_its_time_and_nothing_of_the_last(look: Look) -> None:
+def test_the_next_attempt_is_written_ahead_with_its_time(look: Look) -> None:
     status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY", "killed"), RUNNING).status
 
     assert replace(status, conditions=(), failure=None) == Status(
@@ -172,17 +170,17 @@ def test_the_next_attempt_is_written_ahead_with_its_time_and_nothing_of_the_last
     )
 
 
-def test_a_lost_worker_is_replaced_at_once(look: Look) -> None:
+def test_a_lost_worker_is_retried_without_backoff(look: Look) -> None:
     assert look(seen(Outcome.FAILED, "WORKER_LOST"), RUNNING).status.next_attempt_time is None
 
 
-def test_an_end_of_an_overtaken_attempt_leads_to_the_attempt_that_the_record_wants(look: Look) -> None:
+def test_the_end_of_a_superseded_attempt_leads_to_the_recorded_attempt(look: Look) -> None:
     plan = look(seen(Outcome.FAILED, "TOO_FEW_IMAGES", attempt=2), RUNNING)
 
     assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.QUEUED, 2, 1)
 
 
-def test_a_cancel_waits_for_the_newer_attempt_that_the_record_wants(look: Look) -> None:
+def test_a_cancel_waits_for_the_newer_attempt_of_the_record(look: Look) -> None:
     plan = look(seen(Outcome.STOPPED, "DRAINED", attempt=2), RUNNING, cancel_requested=True, cancel_confirmed=True)
 
     assert (plan.status.phase, plan.status.attempt) == (Phase.CANCELLING, 2)

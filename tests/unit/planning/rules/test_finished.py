@@ -1,4 +1,4 @@
-"""What is left to do for a job that is over."""
+"""Clean-up of finished jobs."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def ended(phase: Phase) -> Observation:
 
 
 @pytest.mark.parametrize("phase", list(ENDS))
-def test_nothing_is_left_to_do_and_nothing_is_written(look: Look, phase: Phase) -> None:
+def test_a_cleaned_up_job_has_no_actions_and_no_writes(look: Look, phase: Phase) -> None:
     seen = over(phase, observed_generation=7)
     assert look(ended(phase), seen, generation=7, cancel_requested=True) == Plan(seen)
 
 
 @pytest.mark.parametrize("phase", list(ENDS))
-def test_a_later_edit_of_the_spec_is_seen_and_changes_nothing_else(look: Look, phase: Phase) -> None:
+def test_a_later_edit_of_the_spec_only_updates_the_generation(look: Look, phase: Phase) -> None:
     before = Condition("Finished", "True", str(phase), observed_generation=6)
 
     plan = look(ended(phase), over(phase, observed_generation=6, conditions=(before,)), generation=7)
@@ -73,13 +73,15 @@ def test_a_later_edit_of_the_spec_is_seen_and_changes_nothing_else(look: Look, p
         pytest.param(Phase.CANCELLED, True, True, (WithdrawRequest(),), id="cancelled-with-a-request"),
     ],
 )
-def test_flags_go(look: Look, phase: Phase, requested: bool, confirmed: bool, actions: tuple[object, ...]) -> None:
+def test_the_flags_of_a_finished_job_are_deleted(
+    look: Look, phase: Phase, requested: bool, confirmed: bool, actions: tuple[object, ...]
+) -> None:
     seen = replace(ended(phase), requested=requested, confirmed=confirmed)
 
     assert look(seen, over(phase)).actions == actions
 
 
-def test_files_go_before_the_object_when_the_time_is_over(look: Look) -> None:
+def test_ttl_deletes_the_files_before_the_object(look: Look) -> None:
     seen = ended(Phase.SUCCEEDED)
 
     assert look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=60).actions == (DeleteFiles("celery"),)
@@ -87,13 +89,13 @@ def test_files_go_before_the_object_when_the_time_is_over(look: Look) -> None:
     assert cleaned.actions == (DeleteObject(),)
 
 
-def test_the_time_is_not_over(look: Look) -> None:
+def test_ttl_deletes_nothing_before_its_time(look: Look) -> None:
     plan = look(ended(Phase.SUCCEEDED), over(Phase.SUCCEEDED), ttl_seconds_after_finished=61)
 
     assert (plan.actions, plan.wake_at) == ((), NOW + timedelta(seconds=1))
 
 
-def test_an_object_that_is_there_after_its_deletion_is_deleted_again(look: Look) -> None:
+def test_an_object_that_survives_its_deletion_is_deleted_again(look: Look) -> None:
     status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
 
     plan = look(Observation(), status, ttl_seconds_after_finished=0)
@@ -101,7 +103,7 @@ def test_an_object_that_is_there_after_its_deletion_is_deleted_again(look: Look)
     assert plan.wake_at == NOW + timedelta(seconds=60)
 
 
-def test_a_job_that_no_worker_began_has_no_files(look: Look) -> None:
+def test_ttl_orders_no_deletion_of_files_if_no_worker_started_the_job(look: Look) -> None:
     status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
 
     assert look(Observation(), status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
@@ -117,7 +119,9 @@ def test_a_job_that_no_worker_began_has_no_files(look: Look) -> None:
         pytest.param(None, 0, True, id="never-sent"),
     ],
 )
-def test_an_order_is_repeated_only_when_it_was_lost(look: Look, sent: datetime | None, waiting: int, due: bool) -> None:
+def test_an_order_to_delete_is_resent_only_if_it_was_lost(
+    look: Look, sent: datetime | None, waiting: int, due: bool
+) -> None:
     queue = Queue(workers=1, waiting=waiting)
     seen = replace(ended(Phase.SUCCEEDED), record=replace(RECORD, sent_at=sent), queue=queue)
 
@@ -128,8 +132,8 @@ def test_an_order_is_repeated_only_when_it_was_lost(look: Look, sent: datetime |
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-def test_files_go_when_the_operator_itself_cancelled(look: Look, attempt: int) -> None:
-    """Of the first attempt as well: a worker may have done it while no operator looked, and Redis may have forgotten."""
+def test_files_are_deleted_if_the_operator_ended_the_cancelled_attempt(look: Look, attempt: int) -> None:
+    """Even of the first attempt: a worker may have run it while no operator ran, and Redis may have lost it."""
     end = End(Outcome.CANCELLED, at=ENDED)
     operators = Claim("operator", "operator", by_operator=True, at=ENDED)
     seen = Observation(record=replace(RECORD, attempt=attempt), claim=operators, end=end, queue=LISTENED)
@@ -148,10 +152,10 @@ def test_files_go_when_the_operator_itself_cancelled(look: Look, attempt: int) -
         pytest.param(True, 1801, (), id="it lasts"),
     ],
 )
-def test_a_cancelled_jobs_flag_lasts_until_its_files_are_gone(
+def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_gone(
     look: Look, confirmed: bool, left_seconds: float | None, actions: tuple[object, ...]
 ) -> None:
-    """Nobody listens to the queue for an hour, and then a worker takes the order."""
+    """No worker consumes the queue for an hour; then one takes the order."""
     record = replace(RECORD, sent_at=NOW - timedelta(seconds=50))  # the order
     end = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
     seen = Observation(record=record, end=end, queue=Queue(workers=0, waiting=1))
@@ -161,7 +165,7 @@ def test_a_cancelled_jobs_flag_lasts_until_its_files_are_gone(
     assert look(replace(seen, cleaned=True), over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
 
 
-def test_files_go_when_the_worker_that_cancelled_could_not_delete_them(look: Look) -> None:
+def test_files_are_deleted_if_the_cancelling_worker_could_not(look: Look) -> None:
     seen = ended(Phase.CANCELLED)
     left = replace(seen, end=replace(ENDS[Phase.CANCELLED], files_left=True))
 
@@ -183,9 +187,7 @@ def test_files_go_when_the_worker_that_cancelled_could_not_delete_them(look: Loo
         pytest.param({"end": None, "claim": None, "epoch_age_seconds": 1}, False, id="redis-is-young"),
     ],
 )
-def test_files_go_of_a_cancelled_job_whose_cancel_redis_forgot(
-    look: Look, changes: dict[str, object], due: bool
-) -> None:
+def test_files_are_deleted_if_redis_lost_the_cancel(look: Look, changes: dict[str, object], due: bool) -> None:
     seen = replace(ended(Phase.CANCELLED), silent_seconds=3600.0, **changes)  # type: ignore[arg-type]
 
     actions = look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions
@@ -193,7 +195,7 @@ def test_files_go_of_a_cancelled_job_whose_cancel_redis_forgot(
     assert (DeleteFiles("celery") in actions) is due
 
 
-def test_an_object_whose_time_is_over_does_not_wait_for_the_files_of_an_attempt_that_nobody_is_known_to_have_begun(
+def test_ttl_deletes_the_object_at_once_if_no_attempt_started(
     look: Look,
 ) -> None:
     operators = Claim("operator", "operator", by_operator=True, at=ENDED)
@@ -203,14 +205,14 @@ def test_an_object_whose_time_is_over_does_not_wait_for_the_files_of_an_attempt_
     assert look(seen, status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
 
 
-def test_what_redis_forgot_is_closed_again_so_that_a_deletion_finds_its_record(look: Look) -> None:
+def test_a_lost_end_and_record_of_a_finished_job_are_restored(look: Look) -> None:
     plan = look(Observation(queue=LISTENED), over(Phase.FAILED))
 
     message = "The job was over before Redis forgot it."
     assert plan.actions == (TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", message), PutRecord(1, "celery"))
 
 
-def test_an_attempt_is_closed_again_though_its_record_was_kept(look: Look) -> None:
+def test_a_lost_end_is_restored_if_the_record_was_kept(look: Look) -> None:
     plan = look(Observation(record=RECORD, queue=LISTENED), over(Phase.FAILED))
 
     message = "The job was over before Redis forgot it."
@@ -218,23 +220,23 @@ def test_an_attempt_is_closed_again_though_its_record_was_kept(look: Look) -> No
 
 
 @pytest.mark.parametrize("phase", list(ENDS))
-def test_a_lost_record_is_put_back_so_that_a_deletion_finds_it(look: Look, phase: Phase) -> None:
+def test_a_lost_record_of_a_finished_job_is_restored(look: Look, phase: Phase) -> None:
     flag = (AssertCancelled(),) if phase is Phase.CANCELLED else ()  # first: an old order may be carried out at once
 
     assert look(replace(ended(phase), record=None), over(phase)).actions == (*flag, PutRecord(1, "celery"))
 
 
-def test_a_job_of_which_nothing_was_ever_sent_needs_no_record(look: Look) -> None:
+def test_a_job_that_was_never_sent_needs_no_record(look: Look) -> None:
     seen = replace(ended(Phase.CANCELLED), record=None)
 
     assert look(seen, over(Phase.CANCELLED, worker=None)).actions == ()
 
 
-def test_nothing_is_closed_while_redis_is_young(look: Look) -> None:
+def test_no_end_is_restored_during_the_grace(look: Look) -> None:
     assert look(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED)).actions == ()
 
 
-def test_what_still_runs_of_a_finished_job_is_stopped(look: Look) -> None:
+def test_a_run_of_a_finished_job_is_stopped(look: Look) -> None:
     plan = look(Observation(record=RECORD, claim=CLAIM, alive=True), over(Phase.FAILED))
 
     assert plan.actions == (RequestStop(TASK, StopReason.SUPERSEDED),)

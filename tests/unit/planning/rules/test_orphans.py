@@ -1,4 +1,4 @@
-"""A record whose object is gone."""
+"""Orphaned records: their object is deleted."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
 @pytest.mark.parametrize(
     ("record", "seen", "actions"),
     [
-        pytest.param(RECORD, Observation(), (TakeClaim(TASK, Outcome.STOPPED, "DELETED", GONE),), id="nobody-has-it"),
+        pytest.param(RECORD, Observation(), (TakeClaim(TASK, Outcome.STOPPED, "DELETED", GONE),), id="unclaimed"),
         pytest.param(RECORD, HELD, (RequestStop(TASK, StopReason.DELETED),), id="a-worker-has-it"),
         pytest.param(RECORD, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping"),
         pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=9), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-is-silent"),
         pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.STOPPED, "DELETED", GONE),), id="a-worker-is-lost"),
         pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10, epoch_age_seconds=3), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-may-still-register"),
-        pytest.param(RECORD, Observation(claim=replace(CLAIM, by_operator=True)), (ForceEnd(TASK, Outcome.STOPPED, "DELETED", GONE),), id="its-end-is-forgotten"),
+        pytest.param(RECORD, Observation(claim=replace(CLAIM, by_operator=True)), (ForceEnd(TASK, Outcome.STOPPED, "DELETED", GONE),), id="its-end-is-lost"),
         pytest.param(RECORD, STOPPED, (DeleteFiles("gpu"),), id="stopped"),
         pytest.param(ORDERED, STOPPED, (), id="the-order-is-under-way"),
         pytest.param(ORDERED, replace(STOPPED, cleaned=True), (Forget(2),), id="the-files-are-gone"),
@@ -54,11 +54,11 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
         pytest.param(ORDERED, replace(CANCELLED, cleaned=True, confirmed=True), (Forget(2),), id="a-cancels-own-flag-stays"),
         pytest.param(replace(RECORD, sent_at=None), STOPPED, (DeleteFiles("gpu"),), id="nothing-was-ever-sent"),
         pytest.param(ORDERED, replace(STOPPED, queue=Queue(1, 7)), (), id="the-order-waits"),
-        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(hours=9)), replace(STOPPED, end=End(Outcome.STOPPED, at=NOW - timedelta(hours=10)), queue=Queue(0, 7)), (), id="the-order-waits-where-nobody-listens"),
+        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(hours=9)), replace(STOPPED, end=End(Outcome.STOPPED, at=NOW - timedelta(hours=10)), queue=Queue(0, 7)), (), id="the-order-waits-where-no-worker-listens"),
         pytest.param(replace(ORDERED, sent_at=NOW - timedelta(seconds=15)), STOPPED, (DeleteFiles("gpu"),), id="the-order-was-lost"),
     ],
 )  # fmt: skip
-def test_it_is_stopped_cleaned_up_and_forgotten(
+def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
     timing: Timing, record: Record, seen: Observation, actions: tuple[object, ...]
 ) -> None:
     assert plan_orphan("uid", record, seen, NOW, timing) == actions

@@ -1,4 +1,4 @@
-"""An attempt that a worker has."""
+"""Running attempts, and attempts that Redis lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, ProgressReport, Record
-from reconstruction_operator.planning.actions import ForceEnd, PutRecord, RequestStop
+from reconstruction_operator.planning.actions import ForceEnd, PutRecord
 from reconstruction_operator.planning.types import Observation, Plan
 
 Look = Callable[..., Plan]
@@ -32,7 +32,7 @@ RUNNING = Status(
 )
 
 
-def test_the_status_says_who_has_it_and_since_when_in_whole_seconds(look: Look) -> None:
+def test_the_status_has_the_worker_and_its_start_in_whole_seconds(look: Look) -> None:
     status = look(SEEN, Status(phase=Phase.QUEUED, attempt=1)).status
 
     assert replace(status, conditions=(), observed_generation=-1) == replace(
@@ -48,7 +48,7 @@ def test_the_first_start_is_kept_over_later_attempts(look: Look) -> None:
     assert status.start_time == first
 
 
-def test_a_report_is_mirrored(look: Look) -> None:
+def test_a_progress_report_is_written_to_the_status(look: Look) -> None:
     report = ProgressReport(
         percent=33,
         step="Running reconstruction",
@@ -92,7 +92,7 @@ def test_a_living_worker_is_never_lost(look: Look) -> None:
 
 
 @pytest.mark.parametrize(("alive", "silent", "seconds"), [(True, 0.0, 10), (False, 4.0, 6), (False, 9.9, 1)])
-def test_it_is_looked_at_again_before_its_worker_can_be_lost(
+def test_the_heartbeat_is_checked_when_the_worker_could_be_lost(
     look: Look, alive: bool, silent: float, seconds: int
 ) -> None:
     plan = look(replace(SEEN, alive=alive, silent_seconds=silent), RUNNING)
@@ -100,7 +100,7 @@ def test_it_is_looked_at_again_before_its_worker_can_be_lost(
     assert plan.wake_at == NOW + timedelta(seconds=seconds)
 
 
-def test_redis_forgot_it_so_a_live_worker_may_register_again(look: Look) -> None:
+def test_a_live_worker_may_register_again_after_a_loss_of_data(look: Look) -> None:
     plan = look(Observation(epoch_age_seconds=5), RUNNING)
 
     assert plan.actions == (PutRecord(1, "celery"),)
@@ -112,7 +112,7 @@ def test_redis_forgot_it_so_a_live_worker_may_register_again(look: Look) -> None
     assert plan.wake_at == NOW + timedelta(seconds=11)
 
 
-def test_redis_forgot_it_and_nobody_registered_so_another_attempt_follows_without_a_failure(look: Look) -> None:
+def test_another_attempt_follows_if_no_worker_registers_again(look: Look) -> None:
     plan = look(Observation(record=replace(RECORD, sent_at=None), epoch_age_seconds=16), RUNNING)
 
     assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.PENDING, 2, 0)
@@ -122,14 +122,14 @@ def test_redis_forgot_it_and_nobody_registered_so_another_attempt_follows_withou
     ]
 
 
-def test_the_stop_that_was_asked_for_is_final_also_if_nobody_wants_it_any_more(look: Look) -> None:
+def test_a_requested_stop_is_final_although_its_cause_is_gone(look: Look) -> None:
     plan = look(replace(SEEN, stop=StopReason.SUSPEND), RUNNING)
 
     assert plan.actions == ()
     assert plan.status.message == "Stopping: the job was suspended"
 
 
-def test_an_attempt_that_the_operator_ended_and_redis_forgot_how_is_closed(look: Look) -> None:
+def test_an_attempt_whose_end_by_the_operator_is_lost_is_ended_again(look: Look) -> None:
     claim = Claim("operator", "operator: suspended", by_operator=True, at=STARTED)
 
     (action,) = look(Observation(record=RECORD, claim=claim), Status(phase=Phase.QUEUED, attempt=1)).actions
@@ -138,11 +138,5 @@ def test_an_attempt_that_the_operator_ended_and_redis_forgot_how_is_closed(look:
     assert (action.outcome, action.reason) == (Outcome.STOPPED, "REDIS_LOST")
 
 
-def test_an_object_that_is_being_deleted_is_stopped_and_not_written(look: Look) -> None:
-    plan = look(SEEN, RUNNING, deleting=True)
-
-    assert plan == Plan(RUNNING, (RequestStop(TASK, StopReason.DELETED),))
-
-
-def test_a_lost_record_of_what_runs_is_put_back_so_that_a_deletion_stops_it(look: Look) -> None:
+def test_a_lost_record_of_a_running_job_is_restored(look: Look) -> None:
     assert look(replace(SEEN, record=None), RUNNING).actions == (PutRecord(1, "celery"),)

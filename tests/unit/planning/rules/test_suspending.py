@@ -52,7 +52,7 @@ LOST = ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 gave no si
         pytest.param(SUSPENDED, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="something-runs-after-all"),
     ],
 )  # fmt: skip
-def test_a_job_comes_to_rest(
+def test_a_suspended_job_is_stopped_in_each_state(
     look: Look, status: Status, seen: Observation, phase: Phase, actions: tuple[object, ...]
 ) -> None:
     sent = replace(status, dispatch_time=NOW) if status is RUNNING else status
@@ -62,7 +62,7 @@ def test_a_job_comes_to_rest(
     assert (plan.status.phase, plan.actions) == (phase, actions)
 
 
-def test_a_job_at_rest_has_no_worker_no_start_and_no_estimate(look: Look) -> None:
+def test_a_suspended_job_has_no_worker_no_start_and_no_estimate(look: Look) -> None:
     status = look(replace(HELD, end=END), RUNNING, suspend=True).status
 
     assert (status.worker, status.start_time, status.attempt) == (None, None, 1)
@@ -70,7 +70,7 @@ def test_a_job_at_rest_has_no_worker_no_start_and_no_estimate(look: Look) -> Non
     assert status.message == "Suspended: set spec.suspend to false to go on"
 
 
-def test_a_suspended_job_is_at_rest_and_not_reconciling(look: Look) -> None:
+def test_a_suspended_job_is_not_reconciling(look: Look) -> None:
     status = look(Observation(), suspend=True).status
 
     true = [one.type for one in status.conditions if one.status == "True"]
@@ -80,20 +80,20 @@ def test_a_suspended_job_is_at_rest_and_not_reconciling(look: Look) -> None:
 @pytest.mark.parametrize(
     "seen", [pytest.param(replace(HELD, end=END), id="known"), pytest.param(Observation(), id="forgotten")]
 )
-def test_a_resumed_job_goes_on_with_the_next_attempt(look: Look, seen: Observation) -> None:
+def test_a_resumed_job_continues_with_the_next_attempt(look: Look, seen: Observation) -> None:
     plan = look(seen, SUSPENDED, admitted=True)
 
     assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.PENDING, 2, 0)
     assert plan.actions == ()
 
 
-def test_a_newer_attempt_that_the_record_wants_goes_before_a_resume(look: Look) -> None:
+def test_a_newer_attempt_of_the_record_comes_before_a_resume(look: Look) -> None:
     status = look(Observation(record=replace(RECORD, attempt=3)), SUSPENDED).status
 
     assert (status.phase, status.attempt) == (Phase.QUEUED, 3)
 
 
-def test_a_resumed_job_that_was_never_dispatched_begins_with_the_first(look: Look) -> None:
+def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt(look: Look) -> None:
     seen = Observation(queue=Queue(workers=1))
     status = look(seen, suspend=True).status
 

@@ -30,7 +30,7 @@ def true(facts: Facts) -> set[str]:
         pytest.param(Facts(Stage.WAITING, 1), Phase.PENDING, {"Reconciling"}, id="waiting"),
         pytest.param(Facts(Stage.BACKOFF, 1, failure=FAILURE), Phase.PENDING, {"Reconciling"}, id="backing-off"),
         pytest.param(Facts(Stage.QUEUED, 1, dispatched=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued"),
-        pytest.param(Facts(Stage.QUEUED, 1, dispatched=True, no_worker=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-for-nobody"),
+        pytest.param(Facts(Stage.QUEUED, 1, dispatched=True, no_worker=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-without-workers"),
         pytest.param(Facts(Stage.RUNNING, 1, dispatched=True, held=True), Phase.RUNNING, {"Dispatched", "Running", "Reconciling"}, id="running"),
         pytest.param(Facts(Stage.RECOVERING, 1, dispatched=True), Phase.RUNNING, {"Dispatched", "Reconciling"}, id="forgotten"),
         pytest.param(Facts(Stage.SUSPENDED, 1, dispatched=True), Phase.SUSPENDED, {"Suspended"}, id="suspended"),
@@ -41,7 +41,7 @@ def true(facts: Facts) -> set[str]:
         pytest.param(Facts(Stage.CANCELLED, 1, requested=True, confirmed=True), Phase.CANCELLED, {"CancelRequested", "Cancelled", "Finished"}, id="cancelled"),
     ],
 )  # fmt: skip
-def test_what_is_true_in_each_stage(facts: Facts, phase: Phase, expected: set[str]) -> None:
+def test_the_true_conditions_of_each_stage(facts: Facts, phase: Phase, expected: set[str]) -> None:
     assert conditions(facts, (), NOW)[0] is phase
     assert true(facts) == expected | {"Accepted"}
 
@@ -68,7 +68,7 @@ def test_a_spec_that_is_not_accepted_has_failed() -> None:
     assert made[0].message == "spec.input.uri is wrong."
 
 
-def test_a_status_that_stays_keeps_its_time_and_one_that_changes_gets_a_new_one() -> None:
+def test_a_transition_time_changes_only_with_the_status() -> None:
     _, before = conditions(Facts(Stage.QUEUED, 1, dispatched=True), (), NOW)
 
     _, after = conditions(Facts(Stage.RUNNING, 2, dispatched=True, held=True), before, LATER)
@@ -96,11 +96,11 @@ def test_a_status_that_stays_keeps_its_time_and_one_that_changes_gets_a_new_one(
         pytest.param("Running", ("True", "Started"), Facts(Stage.WAITING, 1, cause="NEVER_HEARD_OF"), "AttemptFailed", id="a-newer-workers-reason"),
         pytest.param("Running", ("False", "Drained"), Facts(Stage.QUEUED, 1, dispatched=True), "Drained", id="still-drained"),
         pytest.param("Running", ("False", "Drained"), Facts(Stage.SUSPENDED, 1), "Suspended", id="drained-and-suspended"),
-        pytest.param("Dispatched", ("True", "Dispatched"), Facts(Stage.QUEUED, 1, dispatched=True, no_worker=True), "NoWorker", id="nobody-listens"),
-        pytest.param("Dispatched", ("True", "NoWorker"), Facts(Stage.RUNNING, 1, dispatched=True, no_worker=True), "Dispatched", id="somebody-took-it"),
+        pytest.param("Dispatched", ("True", "Dispatched"), Facts(Stage.QUEUED, 1, dispatched=True, no_worker=True), "NoWorker", id="no-worker-listens"),
+        pytest.param("Dispatched", ("True", "NoWorker"), Facts(Stage.RUNNING, 1, dispatched=True, no_worker=True), "Dispatched", id="a-worker-took-it"),
     ],
 )  # fmt: skip
-def test_reasons_that_tell_of_the_past_last(kind: str, before: tuple[str, str], facts: Facts, reason: str) -> None:
+def test_reasons_of_past_transitions_are_kept(kind: str, before: tuple[str, str], facts: Facts, reason: str) -> None:
     _, made = conditions(facts, (Condition(kind, before[0], before[1], "", NOW, 1),), LATER)
 
     assert next(one for one in made if one.type == kind).reason == reason
@@ -113,7 +113,7 @@ def test_reasons_that_tell_of_the_past_last(kind: str, before: tuple[str, str], 
     reason=st.sampled_from([None, "OUT_OF_MEMORY", "TIMEOUT", "INVALID_SPEC"]),
     before=st.lists(st.sampled_from(sorted(CONDITION_REASONS)), unique_by=lambda row: row[0]),
 )
-def test_whatever_the_facts_all_conditions_are_there_documented_and_agree(
+def test_all_conditions_are_present_documented_and_consistent(
     stage: Stage, bits: list[bool], cause: str, reason: str | None, before: list[tuple[ConditionType, str]]
 ) -> None:
     failure = Failure(reason, "why") if reason else None

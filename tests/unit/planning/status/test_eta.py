@@ -33,17 +33,17 @@ def report(fraction: float, elapsed: float, silence: float = 0.0) -> ProgressRep
         pytest.param(7.0, 50, 0, 0, id="more-than-done"),
     ],
 )
-def test_the_rest_follows_from_the_pace_so_far(
+def test_the_estimate_follows_from_the_pace(
     fraction: float, elapsed: float, silence: float, expected: int | None
 ) -> None:
     assert eta_seconds(report(fraction, elapsed, silence), NOW) == expected
 
 
-def test_without_a_start_nothing_is_known() -> None:
+def test_there_is_no_estimate_without_a_start() -> None:
     assert eta_seconds(ProgressReport(50, "step", 3, 0.5, started_at=None, at=NOW), NOW) is None
 
 
-def test_a_report_without_a_time_is_taken_as_new() -> None:
+def test_a_report_without_a_time_counts_as_new() -> None:
     began = NOW - timedelta(seconds=10)
 
     assert eta_seconds(ProgressReport(50, "step", 3, 0.5, started_at=began, at=None), NOW) == 10
@@ -54,7 +54,7 @@ def test_a_report_without_a_time_is_taken_as_new() -> None:
     started=st.integers(-100_000, 100_000),
     at=st.none() | st.integers(-100_000, 100_000),
 )
-def test_it_is_never_negative_whatever_a_worker_says(fraction: float, started: int, at: int | None) -> None:
+def test_an_estimate_is_never_negative(fraction: float, started: int, at: int | None) -> None:
     start = NOW + timedelta(seconds=started)
     when = None if at is None else NOW + timedelta(seconds=at)
 

@@ -1,4 +1,4 @@
-"""Events tell the life of a job; each is told once."""
+"""Events of a job's life; each is recorded once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False) -> Obs
     return replace(HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1", simulated))
 
 
-def told(plan: Plan) -> list[str]:
+def reasons(plan: Plan) -> list[str]:
     return [f"{event.reason}!" if event.type == "Warning" else event.reason for event in plan.events]
 
 
@@ -46,11 +46,11 @@ def after(look: Look, *looks: tuple[Observation, dict[str, object]]) -> Status:
     return status
 
 
-def test_a_life_without_trouble(look: Look) -> None:
+def test_the_events_of_a_successful_job(look: Look) -> None:
     status, life = Status(), []
     for seen in (LISTENED, HELD, *(at_step(index) for index in range(1, 7)), ended(Outcome.SUCCEEDED)):
         plan = look(seen, status, admitted=True)
-        life.append(told(plan))
+        life.append(reasons(plan))
         status = plan.status
 
     assert life == [["Accepted", "Dispatched"], ["Started"], *[["StepStarted"]] * 6, ["Succeeded"]]
@@ -59,40 +59,40 @@ def test_a_life_without_trouble(look: Look) -> None:
 @pytest.mark.parametrize(
     ("history", "seen", "spec", "expected"),
     [
-        pytest.param([], Observation(), {}, ["Accepted", "Dispatched", "NoWorker!"], id="nobody-listens"),
+        pytest.param([], Observation(), {}, ["Accepted", "Dispatched", "NoWorker!"], id="no-worker-listens"),
         pytest.param([], Observation(), {"input": Location("s3://a/b")}, ["InvalidSpec!"], id="a-spec-that-is-not-accepted"),
-        pytest.param([], Observation(), {"suspend": True}, ["Accepted", "Suspended"], id="born-suspended"),
+        pytest.param([], Observation(), {"suspend": True}, ["Accepted", "Suspended"], id="created-suspended"),
         pytest.param([(Observation(), {"suspend": True})], Observation(queue=Queue(1)), {}, ["Resumed", "Dispatched"], id="resumed"),
         pytest.param([(LISTENED, {})], LISTENED, {"cancel_requested": True}, ["CancelRequested"], id="step-one"),
         pytest.param([(LISTENED, {"cancel_requested": True})], LISTENED, {}, ["CancelWithdrawn"], id="withdrawn"),
         pytest.param([(LISTENED, {"cancel_requested": True})], LISTENED, CONFIRMED, ["CancelConfirmed"], id="step-two"),
-        pytest.param([(LISTENED, {})], LISTENED, CONFIRMED, ["CancelConfirmed"], id="both-steps-between-two-looks"),
+        pytest.param([(LISTENED, {})], LISTENED, CONFIRMED, ["CancelConfirmed"], id="both-steps-between-two-plans"),
         pytest.param([(HELD, CONFIRMED)], ended(Outcome.CANCELLED), CONFIRMED, ["Cancelled"], id="cancelled"),
-        pytest.param([(HELD, {})], at_step(3), {}, ["StepStarted"] * 3, id="three-steps-between-two-looks"),
-        pytest.param([(at_step(4), {})], ended(Outcome.SUCCEEDED), {}, ["StepStarted"] * 2 + ["Succeeded"], id="the-last-steps-between-two-looks"),
-        pytest.param([(LISTENED, {})], ended(Outcome.SUCCEEDED), {}, ["Started", "Succeeded"], id="the-whole-run-between-two-looks"),
+        pytest.param([(HELD, {})], at_step(3), {}, ["StepStarted"] * 3, id="three-steps-between-two-plans"),
+        pytest.param([(at_step(4), {})], ended(Outcome.SUCCEEDED), {}, ["StepStarted"] * 2 + ["Succeeded"], id="the-last-steps-between-two-plans"),
+        pytest.param([(LISTENED, {})], ended(Outcome.SUCCEEDED), {}, ["Started", "Succeeded"], id="the-whole-run-between-two-plans"),
         pytest.param([(HELD, {})], ended(Outcome.SUCCEEDED, simulated=True), {}, ["Simulated!", "Succeeded"], id="simulated"),
-        pytest.param([(HELD, {})], ended(Outcome.FAILED, "OUT_OF_MEMORY"), {}, ["AttemptFailed!"], id="a-failure-that-is-tried-again"),
+        pytest.param([(HELD, {})], ended(Outcome.FAILED, "OUT_OF_MEMORY"), {}, ["AttemptFailed!"], id="a-failure-that-is-retried"),
         pytest.param([(HELD, {})], ended(Outcome.FAILED, "WORKER_LOST"), {}, ["WorkerLost!"], id="a-lost-worker"),
         pytest.param([(HELD, {})], ended(Outcome.FAILED, "TIMEOUT"), {}, ["Failed!"], id="failed"),
         pytest.param([(HELD, {})], ended(Outcome.STOPPED, "DRAINED"), {}, ["Restarted"], id="drained"),
         pytest.param([(HELD, {})], ended(Outcome.STOPPED, "SUSPENDED"), {"suspend": True}, ["Suspended"], id="suspended"),
-        pytest.param([(HELD, {})], Observation(epoch_age_seconds=1, queue=Queue(1)), {}, ["RedisLost!"], id="redis-was-emptied"),
+        pytest.param([(HELD, {})], Observation(epoch_age_seconds=1, queue=Queue(1)), {}, ["RedisLost!"], id="redis-lost-its-data"),
         pytest.param([(HELD, {}), (Observation(epoch_age_seconds=1), {})], HELD, {}, [], id="its-worker-registered-again"),
         pytest.param([(HELD, {})], Observation(queue=Queue(1)), {}, ["RedisLost!"], id="its-worker-did-not-register-again"),
     ],
 )  # fmt: skip
-def test_each_turn_is_told(
+def test_each_transition_has_its_events(
     look: Look,
     history: list[tuple[Observation, dict[str, object]]],
     seen: Observation,
     spec: dict[str, object],
     expected: list[str],
 ) -> None:
-    assert told(look(seen, after(look, *history), admitted=True, **spec)) == expected
+    assert reasons(look(seen, after(look, *history), admitted=True, **spec)) == expected
 
 
-def test_a_percent_is_no_event(look: Look) -> None:
+def test_progress_within_a_step_is_no_event(look: Look) -> None:
     status = after(look, (at_step(3), {}))
     assert status.progress is not None
     moved = replace(status, progress=replace(status.progress, percent=59))
@@ -100,7 +100,7 @@ def test_a_percent_is_no_event(look: Look) -> None:
     assert events(status, moved, "celery") == ()
 
 
-def test_an_event_says_what_a_person_wants_to_know(look: Look) -> None:
+def test_an_event_has_a_useful_message(look: Look) -> None:
     status = after(look, (at_step(2), {}))
     failed = ended(Outcome.FAILED, "OUT_OF_MEMORY")
 

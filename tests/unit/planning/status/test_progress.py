@@ -30,7 +30,7 @@ REPORT = ProgressReport(
 )
 
 
-def test_the_first_report_is_shown(timing: Timing) -> None:
+def test_the_first_report_is_written(timing: Timing) -> None:
     first = Advance(replace(OLD, last_update_time=NOW), "Running reconstruction: depth map 1/12")
 
     assert advance(replace(STORED, progress=None), REPORT, NOW, timing) == first
@@ -47,7 +47,7 @@ def test_the_same_report_again_changes_nothing(timing: Timing) -> None:
         pytest.param({"message": "depth map 2/12"}, 30, "depth map 2/12", id="text"),
     ],
 )
-def test_a_change_within_a_step_is_shown(
+def test_a_change_within_a_step_is_written(
     timing: Timing, changes: dict[str, object], percent: int, message: str
 ) -> None:
     moved = advance(STORED, replace(REPORT, **changes), NOW, timing)  # type: ignore[arg-type]  # fields of the report
@@ -57,7 +57,7 @@ def test_a_change_within_a_step_is_shown(
     )
 
 
-def test_changes_within_a_step_wait_until_the_last_one_is_old_enough(timing: Timing) -> None:
+def test_changes_within_a_step_are_debounced(timing: Timing) -> None:
     just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
 
     held_back = advance(just_now, replace(REPORT, percent=31), NOW + timedelta(milliseconds=500), timing)
@@ -65,7 +65,7 @@ def test_changes_within_a_step_wait_until_the_last_one_is_old_enough(timing: Tim
     assert held_back == Advance(just_now.progress, STORED.message, NOW + timedelta(seconds=1))
 
 
-def test_a_new_step_is_shown_at_once(timing: Timing) -> None:
+def test_a_new_step_is_written_at_once(timing: Timing) -> None:
     just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
 
     moved = advance(just_now, replace(REPORT, step="Post-processing mesh", step_index=4, percent=60), NOW, timing)
@@ -110,15 +110,15 @@ def test_no_report_changes_nothing(timing: Timing) -> None:
     assert advance(STORED, None, NOW, timing) == Advance(OLD, STORED.message)
 
 
-@pytest.mark.parametrize(("said", "shown"), [(-5, 0), (1000, 100)])
-def test_a_percentage_stays_within_its_range(timing: Timing, said: int, shown: int) -> None:
-    moved = advance(Status(), replace(REPORT, percent=said), NOW, timing)
+@pytest.mark.parametrize(("reported", "shown"), [(-5, 0), (1000, 100)])
+def test_a_percentage_stays_within_its_range(timing: Timing, reported: int, shown: int) -> None:
+    moved = advance(Status(), replace(REPORT, percent=reported), NOW, timing)
 
     assert moved.progress is not None
     assert moved.progress.percent == shown
 
 
-def test_a_run_that_does_not_go_on_has_no_estimate() -> None:
+def test_a_stopped_run_has_no_estimate() -> None:
     assert halted(OLD) == replace(OLD, eta_seconds=None, eta="")
     assert halted(None) is None
 
@@ -127,7 +127,7 @@ def test_a_success_is_a_hundred_percent() -> None:
     assert done(STORED, NOW) == Progress(100, "Finalizing output", 6, 6, None, "", "100%", NOW)
 
 
-def test_a_text_that_is_not_the_jobs_message_is_no_change(timing: Timing) -> None:
+def test_a_text_that_is_not_the_message_is_no_change(timing: Timing) -> None:
     stopping = replace(STORED, message="Stopping: the job was suspended")
 
     assert advance(stopping, REPORT, NOW, timing, show_text=False).progress is OLD

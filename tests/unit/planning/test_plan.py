@@ -1,4 +1,4 @@
-"""Every claim x end x flags x stop x record x spec x status, also those that cannot be: a plan always follows."""
+"""Plan of every combination of claim, end, flags, stop, record, spec and status, including impossible ones."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def observations() -> list[Observation]:
 @pytest.mark.parametrize("third", [0, *(pytest.param(one, marks=pytest.mark.release) for one in (1, 2))])
 @pytest.mark.parametrize("spec", SPECS, ids=["plain", "suspend", "requested", "confirmed", "overdue"])
 @pytest.mark.parametrize("stored", [pytest.param(status, id=name) for name, status in STATUSES.items()])
-def test_a_sane_plan_follows(look: Look, stored: Status, spec: dict[str, Any], third: int) -> None:
+def test_every_combination_has_a_sane_plan(look: Look, stored: Status, spec: dict[str, Any], third: int) -> None:
     for seen in observations()[third::3]:
         plan = look(seen, stored, admitted=True, **spec)
         wrong = faults(stored, spec, seen, plan)
@@ -115,11 +115,11 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
         found["a condition is missing"] = [one.type for one in status.conditions] != list(ConditionType)
         found["files of an unfinished job are deleted"] = DeleteFiles in kinds or ClearFlags in kinds
         found["cancelled while a worker has it"] = status.phase is Phase.CANCELLED and held
-        found["nobody knows what is going on"] = not status.message or status.phase is None
+        found["the status has no message or phase"] = not status.message or status.phase is None
     return [what for what, wrong in found.items() if wrong]
 
 
-def test_a_sane_plan_follows_for_a_record_without_an_object(timing: Timing) -> None:
+def test_every_orphaned_record_has_a_sane_plan(timing: Timing) -> None:
     for seen, record in itertools.product(observations(), RECORDS[1:]):
         assert record is not None
         actions = plan_orphan("uid", record, replace(seen, record=record), NOW, timing)

@@ -1,0 +1,41 @@
+"""Deletion that a foreign finalizer delays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
+from reconstruction_operator.planning.types import Observation, Plan
+
+Look = Callable[..., Plan]
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TASK = TaskId("uid", 1)
+RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
+CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
+RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=NOW - timedelta(seconds=2))
+GONE = (Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
+
+
+@pytest.mark.parametrize(
+    ("stored", "seen", "actions"),
+    [
+        pytest.param(Status(), Observation(), (), id="never-dispatched"),
+        pytest.param(Status(attempt=1), Observation(record=RECORD), (TakeClaim(TASK, *GONE),), id="unclaimed"),
+        pytest.param(RUNNING, Observation(record=RECORD, claim=CLAIM, alive=True), (RequestStop(TASK, StopReason.DELETED),), id="running"),
+        pytest.param(RUNNING, Observation(record=RECORD, claim=CLAIM, alive=True, stop=StopReason.SUSPEND), (), id="stopping"),
+        pytest.param(RUNNING, Observation(record=RECORD, claim=CLAIM, silent_seconds=10), (ForceEnd(TASK, *GONE),), id="its-worker-is-lost"),
+        pytest.param(RUNNING, Observation(record=RECORD, claim=Claim("o", "operator", by_operator=True, at=NOW)), (ForceEnd(TASK, *GONE),), id="its-end-is-lost"),
+        pytest.param(RUNNING, Observation(record=RECORD, end=End(Outcome.STOPPED)), (), id="ended"),
+    ],
+)  # fmt: skip
+def test_a_job_under_deletion_is_stopped_and_not_written(
+    look: Look, stored: Status, seen: Observation, actions: tuple[object, ...]
+) -> None:
+    assert look(seen, stored, deleting=True) == Plan(stored, actions)  # type: ignore[arg-type]  # a table of actions

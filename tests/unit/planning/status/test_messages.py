@@ -1,0 +1,35 @@
+"""`.status.message`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from reconstruction_operator.api.status import Failure, Phase, Status
+from reconstruction_operator.planning.types import Observation, Plan, Queue
+
+Look = Callable[..., Plan]
+
+LOST = Failure("WORKER_LOST", "Worker worker-1 gave no sign of life", retriable=True)
+
+
+@pytest.mark.parametrize(
+    ("failures", "workers", "message"),
+    [
+        pytest.param(1, 1, "Waiting for room in queue celery", id="not-in-quarantine"),
+        pytest.param(
+            2,
+            1,
+            "Waiting for its turn in queue celery: jobs that lost the same worker are tried one after another",
+            id="in-quarantine",
+        ),
+        pytest.param(2, 0, "Waiting for a worker: no live worker listens to queue celery", id="no-worker-listens"),
+    ],
+)
+def test_the_message_says_what_a_waiting_job_waits_for(look: Look, failures: int, workers: int, message: str) -> None:
+    stored = Status(phase=Phase.PENDING, attempt=failures + 1, failures=failures, failure=LOST)
+
+    plan = look(Observation(queue=Queue(workers=workers)), stored)
+
+    assert plan.status.message == message
+    assert plan.wants_dispatch
