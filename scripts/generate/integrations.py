@@ -35,7 +35,7 @@ def argocd_settings() -> str:
         "# Merge it into Argo CD's settings:",
         f"#   kubectl -n argocd patch configmap argocd-cm --patch-file {ARGOCD}/argocd-cm.yaml",
         "data:",
-        "  # What people do to a running job is no drift of the manifest, which says nothing of it.",
+        "  # Users change these fields of a running job; the manifest does not set them, so that is no drift.",
         f"  resource.customizations.ignoreDifferences.{key}: |",
         "    jsonPointers: [/spec/suspend, /spec/cancelRequested, /spec/cancelConfirmed]",
         f"  resource.customizations.health.{key}: |",

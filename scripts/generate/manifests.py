@@ -21,7 +21,7 @@ TEMPLATES = {  # of the chart -> file in manifests/install
     "operator/permissions.yaml": "operator-permissions.yaml",
     "operator/deployment.yaml": "operator.yaml",
     "operator/disruption.yaml": "operator-disruption.yaml",
-    "people/roles.yaml": "user-roles.yaml",
+    "roles/users.yaml": "user-roles.yaml",
 }
 SETTINGS = "settings.yaml"  # a ConfigMap in the chart, settings.env here
 _HEADER = "# Made from charts/reconstruction-operator by `make manifests`: change it there.\n"

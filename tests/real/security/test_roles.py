@@ -53,7 +53,7 @@ def tenants(cluster: Cluster) -> Iterator[Tenants]:
     wait_until(
         lambda: cluster.api.is_there("/apis/reconstruction.dev/v1alpha1"), "the API server to serve ReconstructionJobs"
     )
-    shown = [f"--show-only=templates/people/{one}.yaml" for one in ("roles", "canceller")]
+    shown = [f"--show-only=templates/roles/{one}.yaml" for one in ("users", "canceller")]
     people = helm(
         "template", "people", CHART, *shown, "--set=rbac.canceller.enabled=true,rbac.aggregate=false,namePrefix=people"
     ).stdout
