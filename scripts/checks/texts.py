@@ -27,23 +27,15 @@ _TEST: Final = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
 _TOO_LONG_YET: Final = frozenset(
     {
         "test_a_beat_does_not_hear_what_a_predecessor_of_the_same_name_said_of_its_shutdown",
-        "test_a_cancel_does_not_wait_for_a_dead_mount_and_nothing_is_left_when_that_is_back",
         "test_a_code_is_in_capitals_and_its_condition_reason_is_one_that_the_api_conventions_allow",
         "test_a_delivery_that_ends_while_the_files_of_its_cancelled_job_are_deleted_leaves_nothing",
         "test_a_finished_job_that_is_deleted_right_after_redis_was_emptied_leaves_no_files",
         "test_a_job_is_in_progress_before_the_operator_has_seen_it_and_never_current_before_its_end",
         "test_a_listed_host_that_a_name_server_puts_at_the_clouds_metadata_is_not_connected_to",
         "test_a_message_of_a_closed_connection_that_is_acknowledged_late_is_an_error_of_the_connection",
-        "test_a_run_that_stood_still_before_it_had_a_folder_leaves_that_of_another_run_alone",
-        "test_a_worker_that_dies_while_it_shuts_down_has_a_successor_of_its_name_that_works",
         "test_an_earlier_result_that_cannot_be_deleted_does_not_spoil_the_one_that_replaced_it",
         "test_an_unknown_reason_of_a_newer_worker_is_treated_as_an_error_of_the_worker_under_its_own_name",
         "test_jobs_that_are_deleted_while_no_operator_runs_and_redis_is_emptied_leave_no_files",
-        "test_the_previous_version_of_the_chart_is_upgraded_and_rolled_back_to_without_losing_a_job",
-        "test_the_published_copy_of_a_cancelled_job_goes_with_its_files_and_that_of_another_stays",
-        "test_the_readmes_lines_install_the_chart_where_the_restricted_standard_is_enforced",
-        "test_the_rule_that_an_end_is_final_is_the_servers_and_a_refusal_is_looked_at_later",
-        "test_what_a_killed_worker_delivered_goes_when_the_next_attempt_is_cancelled_early",
     }
 )
 _LINK: Final = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")

@@ -1,4 +1,4 @@
-"""The whole way on a real node: images, node, chart. `make e2e`; docs/e2e.md says what it needs.
+"""Fixtures of the end-to-end tests: images, node, chart. `make e2e`; docs/e2e.md says what it needs.
 
 Not a part of `make test`: it wants root on a Debian machine, and minutes. The steps build on one another, so the first
 failure ends the run. How long each took, and what was measured on the way, is printed at the end.

@@ -1,4 +1,4 @@
-"""The images as they are built, each run as strictly as the chart's pods: numeric user, read-only root, no capability."""
+"""Images: each runs as strictly as the chart's pods, with a numeric user, a read-only root and no capability."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def answers(url: str) -> bool:
 
 
 @TARGETS
-def test_an_image_runs_as_a_numeric_user_that_is_nobody_elses(bundles: Callable[[str], Bundle], target: str) -> None:
+def test_an_image_runs_as_a_numeric_user_of_its_own(bundles: Callable[[str], Bundle], target: str) -> None:
     done = bundles(target).run("id")
     assert done.stdout.split() == ["uid=65532", "gid=65532", "groups=65532"]
 
 
 @TARGETS
-def test_an_image_says_its_version_on_a_read_only_root(bundles: Callable[[str], Bundle], target: str) -> None:
+def test_an_image_prints_its_version_on_a_read_only_root(bundles: Callable[[str], Bundle], target: str) -> None:
     done = bundles(target).run("reconstruction-operator", "--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"reconstruction-operator {VERSION}\n", "")
     assert "Read-only file system" in bundles(target).run("touch", "/venv/x").stderr
@@ -73,7 +73,7 @@ def test_an_image_has_no_compiler_and_no_pip(bundles: Callable[[str], Bundle], t
 
 
 @TARGETS
-def test_what_the_project_imports_is_compiled_already(bundles: Callable[[str], Bundle], target: str) -> None:
+def test_imported_modules_are_already_compiled(bundles: Callable[[str], Bundle], target: str) -> None:
     root = bundles(target).root
     (package,) = root.glob("venv/lib/python3*/site-packages/reconstruction_operator")
     sources = {path.relative_to(package).with_suffix("") for path in package.rglob("*.py")}
@@ -85,19 +85,19 @@ def test_what_the_project_imports_is_compiled_already(bundles: Callable[[str], B
 
 
 @TARGETS
-def test_an_image_says_what_it_is(bundles: Callable[[str], Bundle], target: str) -> None:
+def test_an_image_has_labels_and_a_health_check(bundles: Callable[[str], Bundle], target: str) -> None:
     labels = bundles(target).configuration["Labels"]
     assert labels["org.opencontainers.image.version"] == VERSION
     assert labels["org.opencontainers.image.title"] == images.TARGETS[target].split("/")[1].split(":")[0]
     assert bundles(target).configuration["Healthcheck"]["Test"][0] == "CMD"
 
 
-def test_nothing_is_imported_from_the_folder_where_a_command_runs(bundles: Callable[[str], Bundle]) -> None:
+def test_nothing_is_imported_from_the_working_directory(bundles: Callable[[str], Bundle]) -> None:
     done = bundles("operator").run("sh", "-c", "echo 'raise SystemExit(9)' > celery.py && python -c 'import celery'")
     assert done.returncode == 0
 
 
-def test_the_operator_holds_no_photogrammetry_and_the_worker_no_kubernetes(bundles: Callable[[str], Bundle]) -> None:
+def test_operator_image_has_no_photogrammetry_and_worker_image_no_kubernetes(bundles: Callable[[str], Bundle]) -> None:
     assert bundles("operator").run("python", "-c", "import numpy").returncode == 1
     assert bundles("worker").run("python", "-c", "import kubernetes").returncode == 1
     assert bundles("worker-base").run("python", "-c", "import numpy").returncode == 1
@@ -109,7 +109,7 @@ def test_the_libraries_of_photogrammetry_load_on_a_read_only_root(bundles: Calla
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_operator_is_up_in_moments(
+def test_the_operator_starts_within_seconds(
     bundles: Callable[[str], Bundle], run: Run, measured: Callable[[str, float], None], tmp_path: Path
 ) -> None:
     with Cluster() as cluster, Redis() as redis, System(cluster, redis) as system:
@@ -144,7 +144,7 @@ def test_the_operator_is_up_in_moments(
             operator.stop()
 
 
-def test_a_worker_is_well_once_it_listens(bundles: Callable[[str], Bundle], run: Run) -> None:
+def test_a_worker_is_healthy_once_it_listens(bundles: Callable[[str], Bundle], run: Run) -> None:
     bundle = bundles("worker-base")
     health = bundle.configuration["Healthcheck"]["Test"][1:]
     (port,) = free_ports(1)

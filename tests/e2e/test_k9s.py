@@ -1,4 +1,4 @@
-"""The keys and columns of k9s, in k9s itself: typed in a terminal, and looked at on its screen and on the API server.
+"""k9s: its keys and columns, typed into a terminal and checked on its screen and on the API server.
 
 It needs no node: a control plane, a Redis, an operator and a worker, as in `tests/real`.
 """
@@ -89,7 +89,7 @@ def running(jobs: Jobs) -> str:
 
 
 @pytest.mark.parametrize("view", ["recon", "rjob", "reconstructionjobs"])
-def test_it_takes_our_files_and_shows_the_jobs_by_any_of_their_names(view: str, start: Open, jobs: Jobs) -> None:
+def test_k9s_accepts_our_files_and_shows_jobs_by_each_name(view: str, start: Open, jobs: Jobs) -> None:
     name = running(jobs)
 
     screen = start(view)
@@ -142,7 +142,7 @@ def test_a_job_is_suspended_and_resumed(start: Open, jobs: Jobs) -> None:
     screen.wait_for("the phase", lambda _: "Running" in screen.row(name))
 
 
-def test_the_second_key_alone_does_nothing_and_says_why(start: Open, jobs: Jobs) -> None:
+def test_the_second_key_alone_does_nothing_and_shows_why(start: Open, jobs: Jobs) -> None:
     name = running(jobs)
     screen = start()
     select(screen, name)
@@ -154,7 +154,7 @@ def test_the_second_key_alone_does_nothing_and_says_why(start: Open, jobs: Jobs)
     assert not jobs.get(name)["spec"]["cancelConfirmed"]
 
 
-def test_a_question_that_is_not_answered_with_ok_does_nothing(start: Open, jobs: Jobs) -> None:
+def test_a_question_not_confirmed_does_nothing(start: Open, jobs: Jobs) -> None:
     name = running(jobs)
     screen = start()
     select(screen, name)
@@ -169,7 +169,7 @@ def test_a_question_that_is_not_answered_with_ok_does_nothing(start: Open, jobs:
     assert jobs.get(name)["metadata"]["generation"] == 1
 
 
-def test_a_cancel_is_announced_withdrawn_announced_and_confirmed(start: Open, jobs: Jobs) -> None:
+def test_a_cancel_is_requested_withdrawn_requested_and_confirmed(start: Open, jobs: Jobs) -> None:
     name = running(jobs)
     screen = start()
     select(screen, name)
@@ -193,7 +193,7 @@ def test_a_cancel_is_announced_withdrawn_announced_and_confirmed(start: Open, jo
     screen.wait_for("the end", lambda _: "Cancelled" in screen.row(name) and "confirmed" in screen.row(name))
 
 
-def test_a_failed_job_has_a_colour_of_its_own_and_is_found_by_a_key(start: Open, jobs: Jobs) -> None:
+def test_a_failed_job_is_highlighted_and_found_by_a_key(start: Open, jobs: Jobs) -> None:
     good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_phase(good, "Succeeded")
     jobs.wait_phase(bad, "Failed")
@@ -211,7 +211,7 @@ def test_a_failed_job_has_a_colour_of_its_own_and_is_found_by_a_key(start: Open,
     screen.wait_for("the failed ones alone", lambda _: screen.row(good) == "" and screen.row(bad) != "")
 
 
-def test_the_wide_view_says_who_works_on_it_and_what_goes_on(start: Open, jobs: Jobs) -> None:
+def test_the_wide_view_shows_worker_and_message(start: Open, jobs: Jobs) -> None:
     name = jobs.create(queue="nobody")
     jobs.wait_phase(name, "Queued")
     screen = start()
@@ -224,7 +224,7 @@ def test_the_wide_view_says_who_works_on_it_and_what_goes_on(start: Open, jobs: 
     assert [one for one in ("ATTEMPT", "WORKER", "IMAGES", "MESSAGE") if one not in header] == []
 
 
-def test_a_k9s_that_may_only_read_has_none_of_the_keys(start: Open, jobs: Jobs) -> None:
+def test_a_read_only_k9s_has_none_of_the_keys(start: Open, jobs: Jobs) -> None:
     name = running(jobs)
     screen = start(readonly=True)
     select(screen, name)

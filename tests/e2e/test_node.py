@@ -1,4 +1,4 @@
-"""A node that nobody stopped: what is left of it when its launcher was killed, and how that goes."""
+"""Node: what a killed launcher leaves, and how that is removed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def processes(network: Path) -> list[str]:
     return found
 
 
-def test_a_killed_launcher_takes_its_node_along_and_stop_removes_the_rest(tmp_path: Path) -> None:
+def test_a_killed_launcher_ends_its_node_and_stop_removes_the_rest(tmp_path: Path) -> None:
     started = devcluster("node", "start", "--detach", folder=tmp_path)
     assert started.returncode == 0, started.stderr
     (state,) = tmp_path.glob("*/standing-node.json")
@@ -70,7 +70,7 @@ def test_a_killed_launcher_takes_its_node_along_and_stop_removes_the_rest(tmp_pa
     assert devcluster("node", "stop", folder=tmp_path).stderr == "nothing was running\n"
 
 
-def test_a_node_that_is_stopped_leaves_nothing() -> None:
+def test_a_stopped_node_leaves_nothing() -> None:
     with Node() as node:
         name, folder = node.addresses.name, node.folder
         assert cgroups.exist(name)

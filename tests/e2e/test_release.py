@@ -1,4 +1,4 @@
-"""A release's life on a real node, one step after the other: install, a mesh, a cancel, a drain, an upgrade, uninstall.
+"""Release on a real node, one step after the other: install, a mesh, a cancel, a drain, an upgrade, uninstall.
 
 Installed and used by the lines of README.md, as they are; what is added to them is `--values`.
 """
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.timeout(900)  # a mesh takes a minute on a quiet machin
 
 @pytest.fixture(autouse=True)
 def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As somebody is who follows the README."""
+    """Run in the checkout's root, as the README's commands expect."""
     monkeypatch.chdir(images.CHECKOUT)
 
 
@@ -62,7 +62,7 @@ def shows(node: Node, expression: str, expected: float) -> None:
     )
 
 
-def test_the_readmes_lines_install_the_chart_where_the_restricted_standard_is_enforced(
+def test_readme_commands_install_the_chart_in_a_restricted_namespace(
     node: Node, release: Any, readme: Readme, volumes: Path
 ) -> None:
     install, test = [line for line in readme("Install it") if line[0] == "helm"]
@@ -73,7 +73,7 @@ def test_the_readmes_lines_install_the_chart_where_the_restricted_standard_is_en
     assert test[:3] == ["helm", "test", release.name]
 
 
-def test_a_prometheus_beside_it_finds_every_pod_and_may_see_nothing_else(node: Node) -> None:
+def test_prometheus_discovers_every_pod_and_sees_nothing_else(node: Node) -> None:
     configuration = {
         "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
         "rule_files": ["alerts.yaml"],
@@ -94,12 +94,12 @@ def test_a_prometheus_beside_it_finds_every_pod_and_may_see_nothing_else(node: N
     assert refused.stdout == "no\n"
 
 
-def test_helms_own_test_runs_a_job_to_its_end(release: Any, readme: Readme) -> None:
+def test_helm_test_runs_a_job_to_its_end(release: Any, readme: Readme) -> None:
     _, test = [line for line in readme("Install it") if line[0] == "helm"]
     assert "Phase:          Succeeded" in release.helm(*test[1:])
 
 
-def test_the_readmes_lines_make_a_mesh_of_photos_in_a_worker_pod(
+def test_readme_commands_make_a_mesh_from_photos_in_a_worker_pod(
     node: Node, release: Any, readme: Readme, disk: Path
 ) -> None:
     apply, wait, where = [line[1:] for line in readme("Use it") if line[0] == "kubectl" and "--watch" not in line]
@@ -137,7 +137,7 @@ def test_no_alert_fires(node: Node) -> None:
     assert [rule["name"] for rule in rules if rule.get("state") == "firing"] == []
 
 
-def test_the_readmes_lines_cancel_a_job_in_two_steps(node: Node, release: Any, readme: Readme) -> None:
+def test_readme_commands_cancel_a_job_in_two_steps(node: Node, release: Any, readme: Readme) -> None:
     lines = [line[1:] for line in readme("Cancel a job") if line[0] == "kubectl"]
     request, confirm = [[word.replace("banana", "cancelled") for word in line] for line in lines]
     release.running("cancelled")
@@ -149,7 +149,7 @@ def test_the_readmes_lines_cancel_a_job_in_two_steps(node: Node, release: Any, r
     assert release.finished("cancelled")["phase"] == "Cancelled"
 
 
-def test_a_job_whose_worker_is_drained_moves_and_counts_no_failure(node: Node, release: Any) -> None:
+def test_a_job_of_a_drained_worker_moves_without_a_failure(node: Node, release: Any) -> None:
     pod = worker_pod(release.running("drained"))
     assert pod in release.pods()
     eviction = {
@@ -174,18 +174,18 @@ def test_a_job_survives_an_upgrade_that_replaces_every_pod(node: Node, release: 
     wait_until(lambda: old.isdisjoint(release.pods()), "the end of the old pods", timeout_seconds=180)
 
 
-def test_a_rollback_brings_the_settings_back(release: Any) -> None:
+def test_a_rollback_restores_the_settings(release: Any) -> None:
     release.helm("rollback", release.name, *release.here, "--wait", "--timeout=5m")
     settings = release.get("configmap/reconstruction-settings", "-n", release.namespace)["data"]
     assert settings["LOG_LEVEL"] == "INFO"
 
 
-def test_prometheus_follows_the_pods_that_are_there_now(node: Node) -> None:
+def test_prometheus_follows_the_current_pods(node: Node) -> None:
     shows(node, 'sum(up{job="reconstruction-operator"})', 2)
     shows(node, 'sum(up{job="reconstruction-workers"})', 2)
 
 
-def test_no_container_had_to_be_restarted(release: Any) -> None:
+def test_no_container_restarted(release: Any) -> None:
     assert release.restarts() == 0
 
 

@@ -1,4 +1,4 @@
-"""The release once more, on what the first one left: from the previous version of the chart to this one, and back to nothing.
+"""Chart versions on a real node: from the previous chart to this one and back, on what the first release kept.
 
 The previous chart is the package that was made of it then. Both versions ask for the images of the same appVersion, and so both
 run what was built from this checkout.
@@ -32,7 +32,7 @@ def chart_of(release: Any) -> str:
     return str(found["chart"])
 
 
-def test_the_previous_chart_takes_over_what_an_uninstall_left(node: Node, release: Any, volumes: Path) -> None:
+def test_the_previous_chart_adopts_what_an_uninstall_kept(node: Node, release: Any, volumes: Path) -> None:
     before = release.job("banana")["metadata"]["uid"]
     assert "STATUS: deployed" in release.upgrade(PREVIOUS)
     assert chart_of(release) == PREVIOUS.name.removesuffix(".tgz")
@@ -56,7 +56,7 @@ def test_a_job_runs_on_while_the_chart_is_rolled_back(release: Any) -> None:
     assert (status["phase"], status.get("failures", 0)) == ("Succeeded", 0)
 
 
-def test_a_redis_of_ones_own_with_tls_and_a_password_from_a_secret(node: Node, release: Any, tmp_path: Path) -> None:
+def test_an_external_redis_with_tls_and_a_password_from_a_secret(node: Node, release: Any, tmp_path: Path) -> None:
     password = f"{secrets.token_hex(16)}/@:"
     authority = Authority.new(tmp_path)
     pair = authority.issue("redis", user="redis", hosts=["redis.databases.svc"])
@@ -87,7 +87,7 @@ def test_a_redis_of_ones_own_with_tls_and_a_password_from_a_secret(node: Node, r
     assert int(said) > 0
 
 
-def test_no_container_had_to_be_restarted_here_either(release: Any) -> None:
+def test_no_container_restarted_in_this_release_either(release: Any) -> None:
     assert release.restarts() == 0
 
 
