@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator.models import exchange, registry
@@ -27,7 +26,7 @@ from reconstruction_operator.models.exchange import (
     ProgressMessage,
     RunRequest,
 )
-from reconstruction_operator.models.interface import ModelFailure, Step
+from reconstruction_operator.models.interface import ModelFailure, Report, Step
 
 _POLL_SECONDS = 0.1  # how often the guard looks at its worker and its model
 _REPORT_SECONDS = 0.1  # rate limit within a step, for the pipe: decoding more would burden the worker
@@ -112,12 +111,10 @@ def _end_with(guard: int) -> None:
         os._exit(1)
 
 
-def _outcome(request: RunRequest, report: Callable[[Step, float, str], None]) -> Message:
+def _outcome(request: RunRequest, report: Report) -> Message:
     work = request.work
     try:
-        return registry.find(request.model).run(
-            work, lambda step, fraction, message="": report(step, fraction, message)
-        )
+        return registry.find(request.model).run(work, report)
     except ModelFailure as failure:
         return FailureMessage(failure.reason, failure.message)
     except MemoryError:
@@ -132,10 +129,10 @@ def _outcome(request: RunRequest, report: Callable[[Step, float, str], None]) ->
         return DefectMessage(traceback.format_exc())
 
 
-def _reporter(messages: int) -> Callable[[Step, float, str], None]:
+def _reporter(messages: int) -> Report:
     newest: tuple[Step | None, float] = (None, 0.0)
 
-    def report(step: Step, fraction: float, message: str) -> None:
+    def report(step: Step, fraction: float, message: str = "") -> None:
         nonlocal newest
         now = time.monotonic()
         known, at = newest

@@ -6,7 +6,6 @@ import errno
 import logging
 from pathlib import Path
 
-from reconstruction_operator.contract.outcomes import reason as reason_of
 from reconstruction_operator.disk import free_bytes
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.transfer.errors import StorageError
@@ -28,11 +27,6 @@ class ReconstructionFailedError(Exception):
     def __str__(self) -> str:
         """Reason and message, as a log shows it."""
         return f"{self.reason}: {self.message}"
-
-    @property
-    def retriable(self) -> bool:
-        """Whether another attempt may end differently."""
-        return reason_of(self.reason).retriable
 
 
 def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:

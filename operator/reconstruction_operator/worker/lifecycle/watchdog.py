@@ -60,7 +60,7 @@ class Watchdog(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no 
     requires = ("celery.worker.components:Pool",)  # the pool forks before there is another thread
 
     def start(self, worker: Any) -> None:
-        """Begin to watch."""
+        """Start the watchdog's thread."""
         blueprint = worker.blueprint
 
         def stopping() -> bool:

@@ -223,7 +223,7 @@ class _ModelProcess:
         while not self._closed.wait(_BEAT_SECONDS):
             self._was_paused = self.was_paused
             self._last_beat = time.monotonic()
-            with contextlib.suppress(OSError):  # gone, or not reading: both show elsewhere
+            with contextlib.suppress(OSError):  # the process has ended or does not read: both are noticed elsewhere
                 os.write(self._stdin, b".")
 
     def _dead(self) -> bool:

@@ -37,7 +37,7 @@ def test_exceptions_become_reasons_with_numbers(error: Exception, reason: str, t
 
 def test_a_failure_holds_only_plain_text() -> None:
     error = ReconstructionFailedError("LOW_TEXTURE", "3 of 9")
-    assert (error.args, str(error), error.retriable) == (("LOW_TEXTURE", "3 of 9"), "LOW_TEXTURE: 3 of 9", False)
+    assert (error.args, str(error)) == (("LOW_TEXTURE", "3 of 9"), "LOW_TEXTURE: 3 of 9")
 
 
 def test_a_full_disk_reports_how_much_is_left(tmp_path: Path) -> None:

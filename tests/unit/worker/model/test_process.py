@@ -185,7 +185,9 @@ run_isolated(RunRequest(sys.argv[2], work, float(sys.argv[3])), report=print, ch
 """
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGKILL, id="gone"), pytest.param(signal.SIGSTOP, id="silent")])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGSTOP, id="paused")]
+)
 @pytest.mark.parametrize("name", ["rough-sleep", "rough-stubborn"])
 def test_a_model_ends_itself_when_its_worker_is(
     number: signal.Signals, name: str, work: Work, rough_models: Path
