@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.worker.lifecycle.startup_checks import StartupChecks
+
+from tests.support.settings import configure
+
+
+def test_a_worker_starts_with_separate_roots(jobs_dir: Path) -> None:
+    StartupChecks(None).include(None)
+
+
+def test_a_worker_does_not_start_if_a_root_holds_the_job_folders(
+    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, INPUT_ROOTS=(str(jobs_dir.parent),))
+    with pytest.raises(SystemExit, match="This worker does not start: INPUT_ROOTS holds"):
+        StartupChecks(None).include(None)
