@@ -190,28 +190,11 @@ class Load:
 
     def _create(self, number: int, namespace: str | None = None, priority: str | None = None) -> None:
         chance = random.Random(f"{self._seed}/job/{number}")  # noqa: S311 -- reproducible on purpose
-        usual_namespace = chance.choice(self._namespaces)
-        scenario = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        long = chance.random() < _LONG_SHARE and scenario in _MAY_BE_LONG
-        seconds = round(chance.uniform(*(self._long_seconds if long else _SHORT_SECONDS)), 1)
+        namespace = namespace or chance.choice(self._namespaces)
         name = f"job-{number:05}"
-        backoff_limit = _FEW if scenario == "poison" else _MANY
-        model = {"poison": "journal-poison", "unusable": "journal-unusable"}.get(scenario, "journal")
-        spec: dict[str, Any] = {
-            "modelType": model,
-            "input": {"uri": f"file://{self._photos}"},
-            "parameters": {"seconds": seconds},
-            "backoffLimit": backoff_limit,
-            "priority": priority or chance.choice(["low", "normal", "normal", "high"]),
-        }
-        if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
-            spec["ttlSecondsAfterFinished"] = chance.randint(5, 20)
-        plan = _actions(scenario, chance)
-        namespace = namespace or usual_namespace
-        wants_copy = chance.random() < _DELIVERED_SHARE and scenario in _MAY_BE_DELIVERED
-        output_uri = f"file://{self._delivered / namespace / name}" if wants_copy else ""
-        if output_uri:
-            spec["output"] = {"uri": output_uri}
+        scenario = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        output_uri = f"file://{self._delivered / namespace / name}"
+        spec = self._spec(scenario, output_uri, chance) | ({"priority": priority} if priority else {})
         body = {
             "apiVersion": "reconstruction.dev/v1alpha1",
             "kind": "ReconstructionJob",
@@ -227,14 +210,29 @@ class Load:
             namespace=namespace,
             name=name,
             scenario=scenario,
-            backoff_limit=backoff_limit,
+            backoff_limit=spec["backoffLimit"],
             created_at=now,
             ttl_seconds=spec.get("ttlSecondsAfterFinished"),
-            output_uri=output_uri,
-            actions=[(now + delay, verb) for delay, verb in plan],
+            output_uri=output_uri if "output" in spec else "",
+            actions=[(now + delay, verb) for delay, verb in _actions(scenario, chance)],
         )
         with self._lock:
             self._jobs[job.uid] = job
+
+    def _spec(self, scenario: str, output_uri: str, chance: random.Random) -> dict[str, Any]:
+        long = chance.random() < _LONG_SHARE and scenario in _MAY_BE_LONG
+        spec: dict[str, Any] = {
+            "modelType": {"poison": "journal-poison", "unusable": "journal-unusable"}.get(scenario, "journal"),
+            "input": {"uri": f"file://{self._photos}"},
+            "parameters": {"seconds": round(chance.uniform(*(self._long_seconds if long else _SHORT_SECONDS)), 1)},
+            "backoffLimit": _FEW if scenario == "poison" else _MANY,
+            "priority": chance.choice(["low", "normal", "normal", "high"]),
+        }
+        if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
+            spec["ttlSecondsAfterFinished"] = chance.randint(5, 20)
+        if chance.random() < _DELIVERED_SHARE and scenario in _MAY_BE_DELIVERED:
+            spec["output"] = {"uri": output_uri}
+        return spec
 
     def _has_plans(self, job: UserJob) -> bool:
         """Whether its user has an action that is due."""
