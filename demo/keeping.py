@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ from typing import NoReturn
 
 from demo.places import Places
 from devcluster import interrupts
+from devcluster.files import locked_if_free
 from devcluster.servers.pids import start_mark
 from devcluster.waiting import wait_until
 
@@ -30,13 +30,9 @@ class AlreadyRunningError(Exception):
 def only_one(places: Places) -> Iterator[None]:
     """Hold the lock of the demo's folder; the kernel gives it back however this process ends."""
     places.root.mkdir(exist_ok=True)
-    with places.lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunningError(
-                "A demo runs in this checkout already; `make demo-stop` ends one that was kept."
-            ) from None
+    with locked_if_free(places.lock) as free:
+        if not free:
+            raise AlreadyRunningError("A demo runs in this checkout already; `make demo-stop` ends one that was kept.")
         yield
 
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from devcluster import standing
 from devcluster.errors import DevclusterError
-from devcluster.node import cli as node_commands
+from devcluster.node import images
+from devcluster.node.node import load
+from devcluster.node.standing import NODE
 from devcluster.programs.control_plane import programs
+from devcluster.standing import CLUSTER, Found, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from argparse import _SubParsersAction  # generic for type checkers alone
 
 _EXIT_FAILED = 1
-_EXIT_NOT_RUNNING = 3  # what a status command says by the Linux Standard Base
+_EXIT_NOT_RUNNING = 3  # of a status command, by the Linux Standard Base
+_EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,37 +35,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(f"devcluster: {error}")
         return _EXIT_FAILED
     except KeyboardInterrupt:
-        return 130
+        return _EXIT_INTERRUPTED
     return status
 
 
 def _start(options: argparse.Namespace) -> int:
+    standing: Standing = options.standing
     found = standing.find()
     if found is not None:
-        _tell(f"it runs already, process {found.pid}")
+        _tell("it runs already")
     elif options.detach:
         found = standing.detach()
-        _tell(f"a control plane and a Redis run in the background, process {found.pid}")
     else:
         standing.hold()
-    _tell(f"kubectl: {found.kubectl}")
-    print(found.exports())
-    return 0
+    return _describe(found)
 
 
-def _stop(_options: argparse.Namespace) -> int:
-    for line in standing.end() or ["nothing was running"]:
+def _stop(options: argparse.Namespace) -> int:
+    for line in options.standing.end() or ["nothing was running"]:
         _tell(line)
     return 0
 
 
-def _status(_options: argparse.Namespace) -> int:
-    found = standing.find()
+def _status(options: argparse.Namespace) -> int:
+    found = options.standing.find()
     if found is None:
         _tell("not running")
         return _EXIT_NOT_RUNNING
-    _tell(f"running, process {found.pid}\nkubectl: {found.kubectl}")
-    print(found.exports())
+    return _describe(found)
+
+
+def _load(options: argparse.Namespace) -> int:
+    found = NODE.find()
+    if found is None:
+        _tell("not running: python -m devcluster node start --detach")
+        return _EXIT_NOT_RUNNING
+    for tag in options.tags:
+        load(found.inside_pid, tag)
+        _tell(f"loaded {tag}")
+    return 0
+
+
+def _images(options: argparse.Namespace) -> int:
+    for target in options.targets:
+        print(images.build_image(images.TARGETS[target], target=target), flush=True)
     return 0
 
 
@@ -70,20 +87,41 @@ def _build(_options: argparse.Namespace) -> int:
     return 0
 
 
+def _describe(found: Found) -> int:
+    _tell(f"{found.text}; process {found.pid}\nkubectl: {found.kubectl}")
+    print(found.shell())
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m devcluster", description="A real control plane on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    start = commands.add_parser("start", help="start a control plane and a Redis, and hold them until Ctrl-C")
-    start.add_argument("--detach", action="store_true", help="leave them running in the background")
-    start.set_defaults(run=_start)
-    stop = commands.add_parser("stop", help="stop what runs in the background, and clean up after killed launchers")
-    stop.set_defaults(run=_stop)
-    status = commands.add_parser("status", help="say whether it runs, and the settings to use it with")
-    status.set_defaults(run=_status)
-    build = commands.add_parser("build", help="build the programs where that has not been done, and say where they are")
+    _add_standing(commands, CLUSTER)
+    build = commands.add_parser("build", help="build the programs where that has not been done, and print their folder")
     build.set_defaults(run=_build)
-    node_commands.add_commands(commands)
+    node = commands.add_parser("node", help="a control plane with a node that runs pods (root, Debian)")
+    actions = node.add_subparsers(required=True, metavar="ACTION")
+    _add_standing(actions, NODE)
+    loading = actions.add_parser("load", help="copy images from buildah's store to the node")
+    loading.add_argument("tags", nargs="+", metavar="IMAGE")
+    loading.set_defaults(run=_load)
+    building = commands.add_parser(
+        "images", help="build images of this project's Dockerfile without Docker (root, Debian)"
+    )
+    targets = sorted(images.TARGETS)
+    building.add_argument("targets", nargs="+", choices=targets, metavar="TARGET", help=", ".join(targets))
+    building.set_defaults(run=_images)
     return parser
+
+
+def _add_standing(commands: _SubParsersAction[argparse.ArgumentParser], standing: Standing) -> None:
+    start = commands.add_parser("start", help=f"start the {standing.name}, and hold it until Ctrl-C")
+    start.add_argument("--detach", action="store_true", help="leave it running in the background")
+    start.set_defaults(run=_start, standing=standing)
+    stop = commands.add_parser("stop", help="stop what runs in the background, and clean up after killed launchers")
+    stop.set_defaults(run=_stop, standing=standing)
+    status = commands.add_parser("status", help="print whether it runs, and the settings to use it with")
+    status.set_defaults(run=_status, standing=standing)
 
 
 def _tell(text: str) -> None:

@@ -1,13 +1,11 @@
-"""The one cluster, with a Redis, that a person leaves running: `make cluster`.
+"""Standing servers: the one cluster, and the one node, that a person leaves running (`make cluster`).
 
-A launcher of its own process holds both until it gets SIGTERM; nothing can outlive it. `standing.json` says where it is;
-a lock that it holds for its whole life says that it is there.
+A launcher, a process of its own, holds the servers until SIGTERM, and they cannot outlive it. A state file describes them;
+a lock, held for the launcher's whole life, keeps it the only one.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -16,160 +14,186 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
+from devcluster import interrupts
 from devcluster.errors import DevclusterError
-from devcluster.files import runs_folder, write_private
+from devcluster.files import CHECKOUT, locked_if_free, runs_folder, write_private
 from devcluster.programs.control_plane import programs
 from devcluster.programs.toolchain import redis_server
+from devcluster.servers import runs
 from devcluster.servers.cluster import Cluster
 from devcluster.servers.pids import start_mark
 from devcluster.servers.redis import Redis
-from devcluster.servers.runs import sweep
 from devcluster.waiting import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_LOOK_SECONDS = 2.0  # between two looks whether the servers still run
-_START_SECONDS = 300.0
-_STOP_SECONDS = 30.0
+_CHECK_SECONDS = 2.0  # between two checks whether the servers still run
 _LOG_LINES = 40
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What somebody needs who wants to use it or to stop it."""
+class Description:
+    """What a user needs who wants to use the servers."""
 
-    pid: int
-    mark: str
-    kubeconfig: str
+    text: str
     kubectl: str
-    broker_url: str
-    state_url: str
+    folder: str
+    exports: dict[str, str]  # the settings of kubectl, the operator and the worker: variable -> value
+    inside_pid: int = 0  # a process in a node's namespaces
 
-    def exports(self) -> str:
-        """Return shell lines for `eval`: the settings of kubectl, the operator and the worker."""
-        variables = {
-            "KUBECONFIG": self.kubeconfig,
-            "CELERY_BROKER_URL": self.broker_url,
-            "CELERY_RESULT_BACKEND": self.broker_url,
-            "REDIS_STATE_DB": self.state_url,
-        }
-        return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+    def shell(self) -> str:
+        """Return shell lines for `eval`."""
+        return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in self.exports.items())
 
 
-def find() -> Standing | None:
-    """Return the one that runs and is ready."""
-    try:
-        found = Standing(**json.loads(_state_file().read_text()))
-    except FileNotFoundError:
-        return None
-    return found if start_mark(found.pid) == found.mark else None
+@dataclass(frozen=True)
+class Found(Description):
+    """Servers that run and are ready, held by the launcher `pid`."""
+
+    pid: int = 0
+    mark: str = ""  # when the launcher started
 
 
-def hold() -> NoReturn:
-    """Start it, and hold it until SIGINT or SIGTERM, or until one of the servers ends."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
-    with _only_one(), Cluster() as cluster, Redis(password=secrets.token_urlsafe(32)) as server:
-        mine = Standing(
-            pid=os.getpid(),
-            mark=start_mark(os.getpid()) or "",
-            kubeconfig=str(cluster.kubeconfig),
-            kubectl=str(cluster.kubectl_program),
-            broker_url=server.url(0),
-            state_url=server.url(1),
-        )
-        write_private(_state_file(), json.dumps(asdict(mine)).encode())
+Served = AbstractContextManager[tuple[Description, Callable[[], None]]]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One kind of servers of which at most one set stands."""
+
+    name: str
+    file_name: str
+    command: tuple[str, ...]  # of devcluster, that holds the servers
+    prepare: Callable[[], None]  # downloads and builds: in the foreground, so that the user sees the progress
+    serve: Callable[[], Served]  # the servers in a `with` block; gives their description and a check that raises
+    sweep: Callable[[], list[str]]  # removes what killed launchers left, and names it
+    start_seconds: float
+    stop_seconds: float
+
+    def find(self) -> Found | None:
+        """Return what runs and is ready."""
         try:
-            print(mine.exports(), flush=True)
-            forever = threading.Event()
-            while not forever.wait(_LOOK_SECONDS):
-                cluster.check()
-                server.check()
+            found = Found(**json.loads(self._state_file.read_text()))
+        except FileNotFoundError:
+            return None
+        return found if start_mark(found.pid) == found.mark else None
+
+    def hold(self) -> NoReturn:
+        """Start the servers, and hold them until SIGINT or SIGTERM, or until one of them ends."""
+        interrupts.interruptible(lambda number: SystemExit(0 if number == signal.SIGTERM else 128 + number))
+        try:
+            with locked_if_free(runs_folder() / f"{self.file_name}.lock") as free:
+                if not free:
+                    raise DevclusterError(f"another launcher holds the {self.name} already, or is about to start it")
+                with self.serve() as (described, check):
+                    self._hold(described, check)
         finally:
-            _state_file().unlink(missing_ok=True)
-    raise AssertionError  # the loop ends by an exception alone
+            interrupts.uninterruptible()
+
+    def detach(self) -> Found:
+        """Start the servers in the background, wait until they are ready, and return them."""
+        self.prepare()
+        with self._log_file.open("wb") as out:
+            launcher = subprocess.Popen(
+                [sys.executable, "-m", "devcluster", *self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=CHECKOUT,  # from where the package can be imported
+                start_new_session=True,
+            )
+
+        def ready() -> Found | None:
+            if launcher.poll() is not None:
+                raise DevclusterError(f"the launcher ended with status {launcher.returncode}:\n{self._log_end()}")
+            return self.find()
+
+        try:
+            found = wait_until(
+                ready, f"the {self.name} to be ready", timeout_seconds=self.start_seconds, seen=self._log_end
+            )
+        except BaseException:  # an interrupt as well
+            launcher.terminate()
+            launcher.wait()
+            raise
+        assert found is not None  # noqa: S101 -- for the type checker: waited for
+        launcher.returncode = 0  # it runs on without us: no warning of a child that was not waited for
+        return found
+
+    def end(self) -> list[str]:
+        """Stop the servers, and clean up after launchers that were killed; return what was done."""
+        done = []
+        found = self.find()
+        if found is not None:
+            os.kill(found.pid, signal.SIGTERM)
+            wait_until(
+                lambda: start_mark(found.pid) != found.mark,
+                f"the end of the launcher {found.pid}",
+                timeout_seconds=self.stop_seconds,
+                seen=self._log_end,
+            )
+            done.append(f"stopped the {self.name} of process {found.pid}")
+        self._state_file.unlink(missing_ok=True)
+        return done + [f"removed {what}, left by a launcher that was killed" for what in self.sweep()]
+
+    def _hold(self, described: Description, check: Callable[[], None]) -> NoReturn:
+        mine = asdict(described) | {"pid": os.getpid(), "mark": start_mark(os.getpid())}
+        try:
+            write_private(self._state_file, json.dumps(mine).encode())
+            print(described.shell(), flush=True)
+            forever = threading.Event()
+            while not forever.wait(_CHECK_SECONDS):
+                check()
+            raise AssertionError  # the loop ends by an exception alone
+        finally:
+            self._state_file.unlink(missing_ok=True)
+
+    @property
+    def _state_file(self) -> Path:
+        return runs_folder() / f"{self.file_name}.json"
+
+    @property
+    def _log_file(self) -> Path:
+        return runs_folder() / f"{self.file_name}.log"
+
+    def _log_end(self) -> str:
+        return "\n".join(self._log_file.read_text(errors="replace").splitlines()[-_LOG_LINES:])
 
 
-def detach() -> Standing:
-    """Start it in the background, wait until it is ready, and return it."""
-    # Here and not in the background, so that one sees the progress of a build and what is missing.
+def _prepare_cluster() -> None:
     programs()
     redis_server()
-    log = _log_file()
-    with log.open("wb") as out:
-        launcher = subprocess.Popen(
-            [sys.executable, "-m", "devcluster", "start"],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            cwd=Path(__file__).parent.parent,  # from where the package can be imported
-            start_new_session=True,
-        )
-
-    def ready() -> Standing | None:
-        if launcher.poll() is not None:
-            raise DevclusterError(f"the launcher ended with status {launcher.returncode}:\n{_log_end()}")
-        return find()
-
-    try:
-        found = wait_until(ready, "the cluster to be ready", timeout_seconds=_START_SECONDS, seen=_log_end)
-    except BaseException:  # Ctrl-C as well
-        launcher.terminate()
-        launcher.wait()
-        raise
-    assert found is not None  # noqa: S101 -- for the type checker: waited for
-    # It goes on without us: not a child that was forgotten.
-    launcher.returncode = 0
-    return found
 
 
-def end() -> list[str]:
-    """Stop it, and clean up after launchers that were killed; say what was done."""
-    said = []
-    found = find()
-    if found is not None:
-        os.kill(found.pid, signal.SIGTERM)
-        wait_until(
-            lambda: start_mark(found.pid) != found.mark,
-            f"the end of the launcher {found.pid}",
-            timeout_seconds=_STOP_SECONDS,
-            seen=_log_end,
-        )
-        said.append(f"stopped the cluster of process {found.pid}")
-    _state_file().unlink(missing_ok=True)
-    said += [f"removed {folder}, left by a launcher that was killed" for folder in sweep()]
-    return said
+@contextmanager
+def _serve_cluster() -> Iterator[tuple[Description, Callable[[], None]]]:
+    with Cluster() as cluster, Redis(password=secrets.token_urlsafe(32)) as redis:
+        exports = {
+            "KUBECONFIG": str(cluster.kubeconfig),
+            "CELERY_BROKER_URL": redis.url(0),
+            "CELERY_RESULT_BACKEND": redis.url(0),
+            "REDIS_STATE_DB": redis.url(1),
+        }
+
+        def check() -> None:
+            cluster.check()
+            redis.check()
+
+        text = "a control plane and a Redis"
+        yield Description(text, str(cluster.kubectl_program), str(cluster.folder), exports), check
 
 
-@contextlib.contextmanager
-def _only_one() -> Iterator[None]:
-    with (runs_folder() / "standing.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DevclusterError("another launcher holds the cluster already, or is about to start it") from None
-        yield
-
-
-def _leave(number: int, _frame: object) -> NoReturn:
-    # Once: a second Ctrl-C must not interrupt the stopping.
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    sys.exit(0 if number == signal.SIGTERM else 128 + number)
-
-
-def _state_file() -> Path:
-    return runs_folder() / "standing.json"
-
-
-def _log_file() -> Path:
-    return runs_folder() / "standing.log"
-
-
-def _log_end() -> str:
-    return "\n".join(_log_file().read_text(errors="replace").splitlines()[-_LOG_LINES:])
+CLUSTER = Standing(
+    name="cluster",
+    file_name="standing",
+    command=("start",),
+    prepare=_prepare_cluster,
+    serve=_serve_cluster,
+    sweep=lambda: [str(folder) for folder in runs.sweep()],
+    start_seconds=300.0,
+    stop_seconds=30.0,
+)

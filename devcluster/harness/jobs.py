@@ -1,10 +1,10 @@
-"""ReconstructionJobs as a user handles them: create, look, patch, wait. For the tests, the benchmarks and the fault runs."""
+"""ReconstructionJobs as a user handles them: create, read, patch, wait. For tests, benchmarks and fault runs."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,12 +19,13 @@ from urllib3.exceptions import HTTPError
 from devcluster.errors import RefusedError
 from devcluster.harness.system import GROUP, REPOSITORY, System
 from devcluster.servers.cluster import Cluster
+from devcluster.waiting import wait_until
 
 _DEADLINE_SECONDS = 90.0  # generous: a guard against hanging, on a machine that others use
 
 
 def condition(job: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The condition of that type; empty where the operator has not been there yet."""
+    """The condition of that type; empty if the operator has not set it yet."""
     found = [one for one in job.get("status", {}).get("conditions", []) if one["type"] == kind]
     return found[0] if found else {}
 
@@ -35,7 +36,7 @@ def is_true(job: Mapping[str, Any], kind: str) -> bool:
 
 
 def phase(job: Mapping[str, Any]) -> str:
-    """The phase; empty where the operator has not been there yet."""
+    """The phase; empty if the operator has not set it yet."""
     return str(job.get("status", {}).get("phase", ""))
 
 
@@ -51,7 +52,7 @@ class Jobs:
         return f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs"
 
     def create(self, name: str | None = None, **spec: Any) -> str:
-        """A job; placeholder unless told otherwise. Returns its name."""
+        """Create a job, of the placeholder model unless `spec` names another. Returns its name."""
         name = name or f"job-{uuid.uuid4().hex[:8]}"
         wanted = {"modelType": "placeholder", "input": {"uri": f"file://{REPOSITORY}/tests/data/photos/berlin"}} | spec
         body = {
@@ -93,37 +94,42 @@ class Jobs:
         *,
         timeout_seconds: float = _DEADLINE_SECONDS,
     ) -> dict[str, Any]:
-        """The job once it `holds`; the error says what it looked like instead, and what the operator logged last."""
-        deadline = time.monotonic() + timeout_seconds
-        job: dict[str, Any] = {}
-        while time.monotonic() < deadline:
-            try:
-                job = self.get(name)
-            except (RefusedError, OSError) as error:
-                job = {"error": str(error)}
-            else:
-                if holds(job):
-                    return job
-            time.sleep(0.05)
-        logs = "\n".join(f"--- {key}:\n{process.log_end()}" for key, process in self.system.processes.items())
-        raise AssertionError(f"{name}: not {what} within {timeout_seconds:g} s; it is {job.get('status', job)}\n{logs}")
+        """The job once it `holds`; the error has its last status, and what the operator logged last."""
+        last: dict[str, Any] = {}
+
+        def look() -> dict[str, Any] | None:
+            nonlocal last
+            last = {}
+            with contextlib.suppress(RefusedError):
+                last = self.get(name)
+            return last if last and holds(last) else None
+
+        found = wait_until(
+            look,
+            f"{name} to be {what}",
+            timeout_seconds=timeout_seconds,
+            seen=lambda: f"it is {last.get('status', last)}\n{self.system.log_ends()}",
+        )
+        assert found is not None  # noqa: S101 -- for the type checker: waited for
+        return found
 
     def wait_phase(self, name: str, *phases: str, timeout_seconds: float = _DEADLINE_SECONDS) -> dict[str, Any]:
         """The job once it is in one of these phases."""
         return self.wait(name, f"in phase {phases}", lambda job: phase(job) in phases, timeout_seconds=timeout_seconds)
 
     def wait_finished(self, name: str, *, timeout_seconds: float = _DEADLINE_SECONDS) -> dict[str, Any]:
-        """The job once it has ended, however."""
+        """The job once it has finished, with whatever outcome."""
         return self.wait(name, "finished", lambda job: is_true(job, "Finished"), timeout_seconds=timeout_seconds)
 
     def wait_gone(self, name: str, *, timeout_seconds: float = _DEADLINE_SECONDS) -> None:
-        """Return when the object is gone."""
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            if not self.system.cluster.api.is_there(f"{self._path}/{name}"):
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"{name} is still there after {timeout_seconds:g} s: {self.get(name)}")
+        """Return when the object is deleted."""
+        path = f"{self._path}/{name}"
+        wait_until(
+            lambda: not self.system.cluster.api.is_there(path),
+            f"the end of the object {name}",
+            timeout_seconds=timeout_seconds,
+            seen=lambda: self.get(name),
+        )
 
     def events(self, name: str) -> list[tuple[str, str, str]]:
         """(type, reason, note) of the job's Events, oldest first."""
@@ -133,13 +139,13 @@ class Jobs:
 
     def wait_event(self, name: str, reason: str) -> tuple[str, str, str]:
         """The first Event about the job with that reason: (type, reason, note)."""
-        deadline = time.monotonic() + _DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            for event in self.events(name):
-                if event[1] == reason:
-                    return event
-            time.sleep(0.1)
-        raise AssertionError(f"{name}: no Event {reason}; there are {self.events(name)}")
+        (found, *_) = wait_until(
+            lambda: [event for event in self.events(name) if event[1] == reason],
+            f"an Event {reason} of {name}",
+            timeout_seconds=_DEADLINE_SECONDS,
+            seen=lambda: self.events(name),
+        )
+        return found
 
     def folder(self, name: str) -> Path:
         """The job's folder on the workers' volume."""

@@ -1,7 +1,7 @@
-"""k9s in a terminal of its own: what is typed, and what is on the screen.
+"""k9s in a terminal of its own: keys in, screens out.
 
-tmux is the terminal, with a server of its own that nobody else's settings reach; k9s gets a home folder in which there is
-nothing but our files, so that it reads none of the user's.
+The terminal is tmux with a server of its own, which reads no settings of the user. k9s gets a home folder with nothing but
+our files.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from devcluster.errors import MissingToolError
+from devcluster.servers.running import Running
 from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
 
@@ -26,7 +25,7 @@ _TMUX_SECONDS = 30.0
 _CODES = re.compile(r"\x1b\[[\d;]*m")  # for colours
 
 
-class K9s:
+class K9s(Running):
     """k9s at work on a cluster from the start of the `with` block to its end.
 
     It shows `view` of `namespace`, with the plugins and views in `files` and kubectl from `kubectl`'s folder.
@@ -59,22 +58,14 @@ class K9s:
         ]
         self._command = shlex.join(map(str, command))
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Open the terminal."""
         try:
             size = ["-x", str(_COLUMNS), "-y", str(_LINES)]
             self._tmux("-f", "/dev/null", "new-session", "-d", *size, self._command)
         except BaseException:
             self.stop()
             raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """End it, and remove its files."""

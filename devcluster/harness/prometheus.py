@@ -9,8 +9,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
@@ -18,6 +17,7 @@ from devcluster.errors import DevclusterError
 from devcluster.programs.toolchain import prometheus_program
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
+from devcluster.servers.running import Running
 from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
 
@@ -34,7 +34,7 @@ class Target:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class Prometheus:
+class Prometheus(Running):
     """A running Prometheus that scrapes `targets` every second, and has `rules` files."""
 
     def __init__(self, targets: Sequence[Target], *, rules: Sequence[Path] = (), scrape_seconds: int = 1) -> None:
@@ -51,7 +51,8 @@ class Prometheus:
         ]
         self._process = Process("prometheus", command, run=self._run)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Wait until it answers."""
         try:
             wait_until(
                 self._is_ready, "Prometheus to answer", timeout_seconds=_READY_SECONDS, seen=self._process.log_end
@@ -59,15 +60,6 @@ class Prometheus:
         except BaseException:
             self.stop()
             raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """End it, and remove its files."""

@@ -6,17 +6,15 @@ The root is read-only, no capability is left, /tmp is the only place to write to
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
-from devcluster.errors import CommandError
+from devcluster import commands
 from devcluster.node.packages import IMAGE_NEEDS, ensure
 from devcluster.servers.processes import Process
 from devcluster.servers.runs import Run
@@ -43,12 +41,7 @@ class Bundle:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for name in self._names:
             subprocess.run(["runc", "delete", "--force", name], capture_output=True, check=False)
         _run("buildah", "rm", self._container)
@@ -108,9 +101,4 @@ class Bundle:
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=os.environ
-    )
-    if done.returncode != 0:
-        raise CommandError(command, done.returncode, done.stdout, done.stderr)
-    return done.stdout
+    return commands.run(command).stdout

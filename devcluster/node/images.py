@@ -6,19 +6,18 @@ HEALTHCHECK, which an OCI image has no place for.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from devcluster import commands
 from devcluster.errors import CommandError, MissingToolError
-from devcluster.files import cache_folder, locked
+from devcluster.files import CHECKOUT, cache_folder, locked
 from devcluster.node.packages import IMAGE_NEEDS, ensure
-from devcluster.programs.progress import Progress
+from devcluster.programs.progress import Spinner
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 DEBIAN_SUITE = "trixie"  # its Python is 3.13
 BASE_IMAGE = f"localhost/devcluster/python:3.13-{DEBIAN_SUITE}"
 VERSION = "0.1.0"  # as in pyproject.toml and the chart: the tag that it asks for
@@ -62,7 +61,7 @@ def base_image() -> str:
     ensure(IMAGE_NEEDS)
     with locked(cache_folder() / "base-image.lock"):
         if not has_image(BASE_IMAGE):
-            with Progress(f"Making the base image of Debian {DEBIAN_SUITE} (once; a minute)"):
+            with Spinner(f"Making the base image of Debian {DEBIAN_SUITE} (once; a minute)"):
                 _bootstrap()
     return BASE_IMAGE
 
@@ -152,15 +151,7 @@ def _mirror() -> str:
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_BUILD_SECONDS,
-        env=os.environ,
-    )
-    if done.returncode != 0:
-        raise CommandError(list(command), done.returncode, done.stdout[-4000:], done.stderr[-4000:])
-    return done
+    try:
+        return commands.run(command, timeout_seconds=_BUILD_SECONDS)
+    except CommandError as error:  # the build's log has thousands of lines
+        raise CommandError(command, error.status, error.stdout[-4000:], error.stderr[-4000:]) from None

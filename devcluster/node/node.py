@@ -8,18 +8,16 @@ link with it. A guard ends it when the launcher is gone (`devcluster.servers.gua
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from devcluster import commands
 from devcluster.errors import CommandError, DevclusterError
-from devcluster.files import runs_folder
+from devcluster.files import locked_if_free, runs_folder
 from devcluster.node import arguments, cgroups, configuration, images
 from devcluster.node.addresses import NODE_NAME, NUMBERS, Addresses
 from devcluster.node.packages import NODE_NEEDS, ensure
@@ -29,6 +27,7 @@ from devcluster.servers import runs
 from devcluster.servers.certificates import Authority, signing_key
 from devcluster.servers.kubeconfigs import certificate_user, kubeconfig, write_kubeconfig
 from devcluster.servers.processes import Process
+from devcluster.servers.running import Running
 from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
 
@@ -51,23 +50,11 @@ _USERS = {
 }
 
 
-class Node:
+class Node(Running):
     """A running node. Start it by `with Node() as node:` or by `start` and `stop`."""
 
     def __init__(self) -> None:
         self._started: _Started | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @staticmethod
     def build() -> None:
@@ -92,13 +79,7 @@ class Node:
             "kube-apiserver": found.apiserver,
             "kube-controller-manager": found.controller_manager,
         }
-        started = _Started(servers, found.kubectl)
-        try:
-            started.start()
-        except BaseException:  # Ctrl-C as well
-            started.stop()
-            raise
-        self._started = started
+        self._started = _Started(servers, found.kubectl)
 
     def stop(self) -> None:
         """Kill everything, and remove every file and cgroup; nothing to do where nothing runs."""
@@ -143,11 +124,11 @@ class Node:
         timeout_seconds: float = _COMMAND_SECONDS,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as an administrator. With `check`, a failure is a CommandError."""
-        return self._running.kubectl(args, stdin=input, check=check, timeout_seconds=timeout_seconds)
+        return self._running.kubectl(*args, stdin=input, check=check, timeout_seconds=timeout_seconds)
 
     def inside(self, *command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the node's mount and network namespaces: `ctr -n k8s.io tasks ls`, `nft list ruleset`."""
-        return _command([*enter(self.pid), *command], check=check)
+        return commands.run([*enter(self.pid), *command], check=check)
 
     def load(self, *tags: str) -> None:
         """Copy images from buildah's store to the node, where pods find them by the same names."""
@@ -189,26 +170,24 @@ class _Started:
         self._last.callback(self.run.close)
         self._var = self.run.folder / "var"
         self._conf = self._outside(_CONF)
-        self.kubeconfig = self._write(servers)
-        self._process: Process | None = None
+        try:
+            self.kubeconfig = self._write(servers)
+            self._start()
+        except BaseException:  # an interrupt as well
+            self.stop()
+            raise
 
-    @property
-    def process(self) -> Process:
-        if self._process is None:
-            raise DevclusterError("the node's first process was never started")
-        return self._process
-
-    def start(self) -> None:
+    def _start(self) -> None:
         cgroups.remove(self.addresses.name)  # of one that was killed
         namespaces = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         self._last.callback(cgroups.remove, self.addresses.name)
-        self._process = Process(
+        self.process = Process(
             "node",
             [*namespaces, sys.executable, "-I", "-S", _INSIDE, self.run.folder / "plan.json"],
             run=self.run,
         )
-        self._last.callback(self._process.kill)
-        self._link(self._process.pid)
+        self._last.callback(self.process.kill)
+        self._link(self.process.pid)
         self._wait(lambda: self._outside(_SAID).exists(), "the node's servers to answer")
         self._wait(self._takes_pods, "the node to take pods")
         load(self.process.pid, images.PAUSE_IMAGE)
@@ -217,9 +196,9 @@ class _Started:
         self._last.close()
 
     def kubectl(
-        self, args: Sequence[str | Path], *, stdin: str | None, check: bool, timeout_seconds: float
+        self, *args: str | Path, stdin: str | None = None, check: bool = True, timeout_seconds: float = _COMMAND_SECONDS
     ) -> subprocess.CompletedProcess[str]:
-        return _command(
+        return commands.run(
             [self.kubectl_program, *args],
             stdin=stdin,
             check=check,
@@ -275,16 +254,16 @@ class _Started:
         machines = Path("/proc/self/ns/net").readlink()
         self._wait(lambda: Path(f"/proc/{pid}/ns/net").readlink() != machines, "a network namespace", _LINK_SECONDS)
         name = self.addresses.name
-        _command(["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(pid)])
-        _command(["ip", "address", "add", f"{self.addresses.machine}/24", "dev", name])
-        _command(["ip", "link", "set", name, "up"])
+        commands.run(["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(pid)])
+        commands.run(["ip", "address", "add", f"{self.addresses.machine}/24", "dev", name])
+        commands.run(["ip", "link", "set", name, "up"])
 
     def _takes_pods(self) -> bool:
         wanted = ["serviceaccount/default", f"node/{NODE_NAME}"]
-        if self.kubectl(["get", *wanted], stdin=None, check=False, timeout_seconds=60).returncode != 0:
+        if self.kubectl("get", *wanted, check=False, timeout_seconds=60).returncode != 0:
             return False
-        ready = ["wait", "--for=condition=Ready", wanted[1], "--timeout=5s"]
-        return self.kubectl(ready, stdin=None, check=False, timeout_seconds=60).returncode == 0
+        ready = ("wait", "--for=condition=Ready", wanted[1], "--timeout=5s")
+        return self.kubectl(*ready, check=False, timeout_seconds=60).returncode == 0
 
     def _wait(self, condition: Any, what: str, timeout_seconds: float = _READY_SECONDS) -> None:
         def holds() -> bool:
@@ -326,35 +305,7 @@ def _number() -> Iterator[int]:
 
 @contextlib.contextmanager
 def _held(number: int) -> Iterator[bool]:
-    """Hold a number, if no node has it; says whether that is so."""
-    with (runs_folder() / f"node-{number}.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            # One that runs may be held by somebody with another folder.
-            yield not Path("/sys/class/net", Addresses(number).name).exists()
-
-
-def _command(
-    command: Sequence[str | Path],
-    *,
-    stdin: str | None = None,
-    check: bool = True,
-    timeout_seconds: float = _COMMAND_SECONDS,
-    environment: dict[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    texts = [str(part) for part in command]
-    done = subprocess.run(
-        texts,
-        input=stdin or "",  # never the terminal's
-        env=os.environ | (environment or {}),
-        timeout=timeout_seconds,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if check and done.returncode != 0:
-        raise CommandError([Path(texts[0]).name, *texts[1:]], done.returncode, done.stdout, done.stderr)
-    return done
+    """Hold a number, unless another node has it; the value is whether this process does."""
+    with locked_if_free(runs_folder() / f"node-{number}.lock") as free:
+        # A node of another user, or with another TMPDIR, holds another file: its link shows that it runs.
+        yield free and not Path("/sys/class/net", Addresses(number).name).exists()

@@ -18,7 +18,7 @@ from pathlib import Path
 from devcluster.errors import BuildError
 from devcluster.programs import toolchain
 from devcluster.programs.cache import cached
-from devcluster.programs.progress import Progress
+from devcluster.programs.progress import Spinner
 
 _MODULES = Path(__file__).with_name("go")
 
@@ -105,7 +105,7 @@ def built(program: GoProgram = CONTROL_PLANE) -> Path:
     return cached(f"{program.name}/{key}", title, functools.partial(_build, program, flags))
 
 
-def _build(program: GoProgram, flags: list[str], new: Path, progress: Progress) -> None:
+def _build(program: GoProgram, flags: list[str], new: Path, progress: Spinner) -> None:
     go = toolchain.go()
     progress.detail = "downloading the Go modules"
     packages = _run_go([go, "list", "-deps", program.package], program, progress)
@@ -116,7 +116,7 @@ def _build(program: GoProgram, flags: list[str], new: Path, progress: Progress) 
         (new / link).symlink_to(program.name)
 
 
-def _run_go(command: list[str | Path], program: GoProgram, progress: Progress, total: int = 0) -> list[str]:
+def _run_go(command: list[str | Path], program: GoProgram, progress: Spinner, total: int = 0) -> list[str]:
     """Run Go, show its progress, and return the lines that it printed."""
     lines: list[str] = []
     with subprocess.Popen(

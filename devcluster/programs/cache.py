@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from devcluster.files import cache_folder, locked
-from devcluster.programs.progress import Progress
+from devcluster.programs.progress import Spinner
 
 
-def cached(name: str, title: str, make: Callable[[Path, Progress], None]) -> Path:
+def cached(name: str, title: str, make: Callable[[Path, Spinner], None]) -> Path:
     """Return the folder `name` of the cache. Where it is not there, `make` fills a new one, and `title` is shown."""
     folder = cache_folder() / name
     if folder.exists():
         return folder
     folder.parent.mkdir(exist_ok=True)
-    with Progress(title) as progress:
+    with Spinner(title) as progress:
         progress.detail = "waiting for another process that does the same"
         with locked(folder.with_name(f"{folder.name}.lock")):
             if not folder.exists():

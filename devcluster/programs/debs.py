@@ -14,7 +14,7 @@ from pathlib import Path
 
 from devcluster.errors import MissingToolError
 from devcluster.programs.cache import cached
-from devcluster.programs.progress import Progress
+from devcluster.programs.progress import Spinner
 
 _APT_SECONDS = 600.0  # a second; a loaded machine with a slow mirror may need many times that
 
@@ -29,7 +29,7 @@ def unpacked(package: str, *, instead: str) -> Path:
 
     """
 
-    def download(new: Path, _progress: Progress) -> None:
+    def download(new: Path, _progress: Spinner) -> None:
         if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
             raise MissingToolError(f"there is no apt-get here to download {package} with. {instead}")
         archives = new.parent / "archives"

@@ -11,7 +11,7 @@ from devcluster import commands
 from devcluster.errors import BuildError
 from devcluster.programs import toolchain
 from devcluster.programs.building import ENVIRONMENT
-from devcluster.programs.progress import Progress
+from devcluster.programs.progress import Spinner
 
 _SECONDS = 600.0  # seconds; a slow line needs many times that
 
@@ -34,7 +34,7 @@ class GoModule:
         """
         name = f"{self.path}@{self.version}"
         # In an empty folder: in one with a go.mod, Go would look there for what that asks for.
-        with Progress(f"Looking for the Go module {name}"), tempfile.TemporaryDirectory() as empty:
+        with Spinner(f"Looking for the Go module {name}"), tempfile.TemporaryDirectory() as empty:
             done = commands.run(
                 [toolchain.go(), "mod", "download", "-json", name],
                 check=False,

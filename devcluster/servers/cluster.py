@@ -7,12 +7,13 @@ the same data.
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import subprocess
-from typing import TYPE_CHECKING, Self
+from collections.abc import Sequence
+from pathlib import Path
 
-from devcluster.errors import CommandError, DevclusterError, ServerEndedError
+from devcluster import commands
+from devcluster.errors import DevclusterError
 from devcluster.files import write_private
 from devcluster.programs.control_plane import Programs, programs
 from devcluster.servers import arguments
@@ -22,15 +23,10 @@ from devcluster.servers.certificates import Authority, signing_key
 from devcluster.servers.kubeconfigs import certificate_user, kubeconfig, token_user, write_kubeconfig
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
+from devcluster.servers.running import Running, retried_on_taken_port
 from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-    from types import TracebackType
-
-_PORT_TRIES = 5  # each fails only where somebody binds one of three ports within the same half second
 _READY_SECONDS = 120.0  # ready in 2 s; a loaded CI machine may need many times that
 _NEW_ACCOUNT_SECONDS = 30.0  # the controller makes a namespace's default account, in well under 1 s
 _KUBECTL_SECONDS = 120.0
@@ -39,26 +35,14 @@ _ADMIN = "devcluster-admin"
 _ADMIN_GROUP = "system:masters"
 
 
-class Cluster:
+class Cluster(Running):
     """A running control plane. Start it by `with Cluster() as cluster:` or by `start` and `stop`."""
 
     def __init__(self, *, apiserver_arguments: Sequence[str] = ()) -> None:
         self._apiserver_arguments = tuple(apiserver_arguments)
         self._started: _Started | None = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    # -- what a user of the cluster wants to know
+    # -- what it is
 
     @property
     def url(self) -> str:
@@ -103,19 +87,19 @@ class Cluster:
         kubeconfig: Path | None = None,
         timeout_seconds: float = _KUBECTL_SECONDS,
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl as an administrator, or as whoever `kubeconfig` says. With `check`, a failure is a CommandError."""
-        command = [str(part) for part in (self.kubectl_program, *args)]
-        environment = os.environ | {
+        """Run kubectl as an administrator, or as the user of `kubeconfig`. With `check`, a failure is a CommandError."""
+        environment = {
             "KUBECONFIG": str(kubeconfig or self.kubeconfig),
             # The one in the home is by address: an earlier cluster on the same port had other resources.
             "KUBECACHEDIR": str(self.folder / "kubectl-cache"),
         }
-        done = subprocess.run(
-            command, input=input, env=environment, timeout=timeout_seconds, capture_output=True, text=True, check=False
+        return commands.run(
+            [self.kubectl_program, *args],
+            stdin=input,
+            check=check,
+            environment=environment,
+            timeout_seconds=timeout_seconds,
         )
-        if check and done.returncode != 0:
-            raise CommandError(["kubectl", *command[1:]], done.returncode, done.stdout, done.stderr)
-        return done
 
     def service_account_token(
         self, namespace: str, name: str, *, lifetime_seconds: int = _TOKEN_LIFETIME_SECONDS
@@ -149,17 +133,7 @@ class Cluster:
         if self._started is not None:
             raise DevclusterError("this cluster has been started already")
         found = programs()
-        for tries_left in reversed(range(_PORT_TRIES)):
-            started = _Started(found, self._apiserver_arguments)
-            try:
-                started.start()
-            except BaseException as error:  # Ctrl-C as well
-                started.stop()
-                if tries_left and isinstance(error, ServerEndedError) and error.port_was_taken:
-                    continue
-                raise
-            self._started = started
-            return
+        self._started = retried_on_taken_port(lambda: _Started(found, self._apiserver_arguments))
 
     def stop(self) -> None:
         """Kill every server and remove every file; nothing to do where nothing runs."""
@@ -229,8 +203,13 @@ class _Started:
         # RBAC knows this user, and what it needs to act as each controller's own account.
         manager = authority.issue("controller-manager", user="system:kube-controller-manager")
         self._manager_kubeconfig = self._write_kubeconfig("controller-manager", certificate_user(manager))
+        try:
+            self._start()
+        except BaseException:  # an interrupt as well
+            self.stop()
+            raise
 
-    def start(self) -> None:
+    def _start(self) -> None:
         data = self.run.folder / "etcd"
         self._run("etcd", arguments.etcd(self.programs.etcd, data, self.ports, self.credentials))
         self.start_apiserver()
@@ -254,8 +233,8 @@ class _Started:
             self._wait_for(path, timeout_seconds)
 
     def stop(self) -> None:
-        # From the top down, so that none complains of the one below. Killed, for the data is thrown away.
-        # One that does not end, or a Ctrl-C in the middle, does not spare the others.
+        # From the top down, so that none complains of the one below. Killed, since the data is thrown away. An error or
+        # an interrupt in the middle does not keep the others alive.
         with contextlib.ExitStack() as last_first:
             last_first.callback(self.run.close)
             for process in self.processes.values():

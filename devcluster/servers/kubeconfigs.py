@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from devcluster.files import write_private
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from devcluster.servers.certificates import Pair
+from devcluster.servers.certificates import Pair
 
 _NAME = "devcluster"
 

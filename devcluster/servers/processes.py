@@ -10,18 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from devcluster.errors import DevclusterError, ServerEndedError
 from devcluster.servers import guard
 from devcluster.servers.pids import stands_still
+from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from devcluster.servers.runs import Run
 
 _GUARD = Path(guard.__file__)
 _LOG_LINES = 30  # in an error: enough for a Go panic's first stack

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from urllib.parse import quote
 
 import redis
 
-from devcluster.errors import DevclusterError, ServerEndedError
+from devcluster.errors import DevclusterError
 from devcluster.files import write_private
 from devcluster.programs import toolchain
 from devcluster.servers.arguments import redis_configuration, redis_tls
 from devcluster.servers.certificates import Authority
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
+from devcluster.servers.running import Running, retried_on_taken_port
 from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-    from types import TracebackType
-
-_PORT_TRIES = 5
 _READY_SECONDS = 60.0  # ready in 50 ms
 _SOCKET_SECONDS = 5.0
 _NAME = "redis"
 
 
-class Redis:
+class Redis(Running):
     """A running Redis. Start it by `with Redis() as server:` or by `start` and `stop`.
 
     Without `persistent` it writes nothing to the disk, and a kill loses all; with it, a kill loses nothing that was
@@ -56,19 +52,7 @@ class Redis:
         self._port = 0
         self._ca: Path | None = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    # -- what a user of the server wants to know
+    # -- what it is
 
     @property
     def port(self) -> int:
@@ -110,18 +94,7 @@ class Redis:
         if self._run is not None:
             self._launch(self._run)
             return
-        for tries_left in reversed(range(_PORT_TRIES)):
-            run = Run.new(_NAME)
-            (self._port,) = free_ports(1)
-            try:
-                self._launch(run)
-            except BaseException as error:  # Ctrl-C as well
-                self._end(run)
-                if tries_left and isinstance(error, ServerEndedError) and error.port_was_taken:
-                    continue
-                raise
-            self._run = run
-            return
+        self._run = retried_on_taken_port(self._launch_on_new_port)
 
     def stop(self) -> None:
         """End it and remove every file; nothing to do where nothing runs."""
@@ -145,7 +118,7 @@ class Redis:
         self._running.pause()
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Continue a paused one."""
         self._running.resume()
 
     def kill(self) -> None:
@@ -185,6 +158,16 @@ class Redis:
     def _client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url(), socket_timeout=_SOCKET_SECONDS, socket_connect_timeout=_SOCKET_SECONDS)
 
+    def _launch_on_new_port(self) -> Run:
+        run = Run.new(_NAME)
+        (self._port,) = free_ports(1)
+        try:
+            self._launch(run)
+        except BaseException:  # an interrupt as well
+            self._end(run)
+            raise
+        return run
+
     def _launch(self, run: Run) -> None:
         data = run.folder / "data"
         data.mkdir(exist_ok=True)
@@ -196,7 +179,7 @@ class Redis:
                 Authority.new(run.folder).issue("redis", user="redis", hosts=("127.0.0.1", "localhost"))
             extra |= redis_tls(port=self._port, folder=run.folder)
         if self._users:
-            # The default user keeps its password: a file of users says all of them.
+            # The default user keeps its password: the file has to name every user.
             default = f"user default on {f'>{self.password}' if self.password else 'nopass'} ~* &* +@all"
             write_private(run.folder / "users.acl", "".join(f"{line}\n" for line in (default, *self._users)).encode())
             extra["aclfile"] = str(run.folder / "users.acl")
@@ -233,7 +216,7 @@ class Redis:
 def _answers(client: redis.Redis, process: Process) -> bool:
     process.check()
     try:
-        # Another server may have taken the port, and ours be about to find that out.
+        # Another server may have taken the port, and ours is about to notice that.
         found: object = client.info("server")["process_id"]
     except redis.RedisError:  # not listening, or still reading its data
         return False

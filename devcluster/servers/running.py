@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Self
+from collections.abc import Callable
+from typing import Self, TypeVar
+
+from devcluster.errors import ServerEndedError
+
+T = TypeVar("T")
+
+_PORT_TRIES = 5  # each fails only if another program binds one of the chosen ports within the same half second
 
 
 class Running(ABC):
@@ -23,3 +30,14 @@ class Running(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def retried_on_taken_port(start: Callable[[], T]) -> T:
+    """Call `start`, which chooses ports; again if another program took one of them before the server bound it."""
+    for _ in range(_PORT_TRIES - 1):
+        try:
+            return start()
+        except ServerEndedError as error:
+            if not error.port_was_taken:
+                raise
+    return start()

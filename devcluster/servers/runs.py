@@ -16,24 +16,13 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from devcluster.files import runs_folder
+from devcluster.files import locked, runs_folder
 from devcluster.servers.pids import start_mark
 from devcluster.waiting import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _PROCESSES = "processes.json"
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; wait for it as long as it takes."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 class Run:

@@ -8,7 +8,7 @@ import pytest
 from devcluster.errors import BuildError
 from devcluster.programs import building, cache
 from devcluster.programs.building import GoProgram
-from devcluster.programs.progress import Progress
+from devcluster.programs.progress import Spinner
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_two_that_need_it_build_it_once(program: GoProgram, monkeypatch: pytest.
     builds: list[Path] = []
     really_build = building._build
 
-    def build(what: GoProgram, flags: list[str], folder: Path, progress: Progress) -> None:
+    def build(what: GoProgram, flags: list[str], folder: Path, progress: Spinner) -> None:
         builds.append(folder)
         really_build(what, flags, folder, progress)
 

@@ -26,7 +26,7 @@ _TRIES = 3  # the machine may be busy during one of them
 @pytest.fixture(scope="module")
 def farm(server: Redis) -> Iterator[Farm]:
     with Farm(server) as running:
-        running.start()
+        running.start_worker()
         yield running
 
 
@@ -67,7 +67,7 @@ def test_an_unconfirmed_cancel_request_changes_nothing(farm: Farm, job_id: str) 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 def test_a_cancel_stops_native_code_within_two_seconds(pool: str, own_farm: Farm, job_id: str) -> None:
-    own_farm.start(pool=pool, concurrency=2)
+    own_farm.start_worker(pool=pool, concurrency=2)
     for model in ("rough-sleep", "rough-stubborn"):
         needed = []
         for number in range(_TRIES):

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module")
 def farm(server: Redis) -> Iterator[Farm]:
     with Farm(server, MODEL_MEMORY_BYTES=str(200 << 20)) as running:
-        running.start("first", concurrency=2)
-        running.start("second", concurrency=2)
+        running.start_worker("first", concurrency=2)
+        running.start_worker("second", concurrency=2)
         yield running
 
 
@@ -47,7 +47,7 @@ def test_a_dead_model_fails_its_job_and_spares_the_worker(model: str, reason: st
     assert error.args[0] == reason
     assert len(str(result.traceback)) < 2000
     assert [path.name for path in (farm.jobs_dir / job_id).iterdir()] == ["input"]
-    assert all(process.alive for process in farm.processes)
+    assert all(process.alive for process in farm.processes.values())
 
 
 def test_an_isolated_model_publishes(farm: Farm, job_id: str) -> None:
@@ -67,7 +67,7 @@ def test_a_message_delivered_twice_runs_once(farm: Farm, job_id: str) -> None:
     farm.wait_state(results[0], "SUCCESS")
 
     wait_until(
-        lambda: sum("is dropped: duplicate" in process.log.read_text() for process in farm.processes) >= 1,
+        lambda: sum("is dropped: duplicate" in process.log.read_text() for process in farm.processes.values()) >= 1,
         "a duplicate to be dropped",
     )
     end = farm.seen(job_id, task_id).end
@@ -98,7 +98,7 @@ def test_a_cleanup_message_deletes_the_files(farm: Farm, job_id: str) -> None:
 
 @pytest.mark.parametrize("model", ["rough-sleep", "rough-stubborn"])
 def test_a_killed_worker_leaves_no_model_behind(model: str, own_farm: Farm, job_id: str) -> None:
-    worker = own_farm.start(concurrency=1)
+    worker = own_farm.start_worker(concurrency=1)
     own_farm.photo(job_id)
     own_farm.send(job_id, model)
     pid = own_farm.model_pid()
@@ -109,7 +109,7 @@ def test_a_killed_worker_leaves_no_model_behind(model: str, own_farm: Farm, job_
 
 
 def test_a_killed_child_of_the_pool_leaves_no_model_behind(own_farm: Farm, job_id: str) -> None:
-    worker = own_farm.start(concurrency=1)
+    worker = own_farm.start_worker(concurrency=1)
     own_farm.photo(job_id)
     own_farm.send(job_id, "rough-sleep")
     pid = own_farm.model_pid()
@@ -125,7 +125,7 @@ def test_a_killed_child_of_the_pool_leaves_no_model_behind(own_farm: Farm, job_i
 
 
 def test_a_model_whose_guard_is_killed_ends_and_fails_its_job(own_farm: Farm, job_id: str) -> None:
-    own_farm.start(concurrency=1)
+    own_farm.start_worker(concurrency=1)
     own_farm.photo(job_id)
     result = own_farm.send(job_id, "rough-sleep")
     pid = own_farm.model_pid()

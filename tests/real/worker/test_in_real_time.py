@@ -27,13 +27,18 @@ SIX_PAIRS = [
 
 def test_delay_runs_six_steps_in_about_twelve_seconds(server: Redis) -> None:
     with Farm(server, PLACEHOLDER_STEP_SECONDS="2", RECONSTRUCTION_SIMULATE="unavailable") as farm:
-        farm.start()
+        farm.start_worker()
         code = (
             "from reconstruction_operator.tasks.reconstruction import process_reconstruction;"
             'print(process_reconstruction.delay("test123", "reconviagen").id)'
         )
         sent = subprocess.run(
-            [sys.executable, "-c", code], env=farm.environment, capture_output=True, text=True, check=True, timeout=120
+            [sys.executable, "-c", code],
+            env=farm.environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
         )
         result = AsyncResult(sent.stdout.strip(), app=farm.app)
         seen: list[tuple[str, int]] = []

@@ -51,7 +51,7 @@ def value_in(text: str, name: str, labels: Mapping[str, str]) -> float | None:
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 def test_a_job_counts_once_with_six_steps(pool: str, own_farm: Farm, job_id: str) -> None:
     (port,) = free_ports(1)
-    own_farm.start(pool=pool, concurrency=1 if pool == "solo" else 2, WORKER_METRICS_PORT=str(port))
+    own_farm.start_worker(pool=pool, concurrency=1 if pool == "solo" else 2, WORKER_METRICS_PORT=str(port))
     scraped = Scraped(port)
     own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")
 
@@ -65,7 +65,7 @@ def test_a_job_counts_once_with_six_steps(pool: str, own_farm: Farm, job_id: str
 
 def test_an_isolated_model_reports_photos_bytes_and_memory(own_farm: Farm, job_id: str) -> None:
     (port,) = free_ports(1)
-    own_farm.start(WORKER_METRICS_PORT=str(port))
+    own_farm.start_worker(WORKER_METRICS_PORT=str(port))
     own_farm.photo(job_id)
     size = (own_farm.jobs_dir / job_id / "input" / "a.jpg").stat().st_size
     scraped = Scraped(port)
@@ -81,7 +81,7 @@ def test_an_isolated_model_reports_photos_bytes_and_memory(own_farm: Farm, job_i
 
 def test_heartbeat_failures_count_while_redis_is_away(own_farm: Farm, job_id: str) -> None:
     (port,) = free_ports(1)
-    own_farm.start(WORKER_METRICS_PORT=str(port), PLACEHOLDER_STEP_SECONDS="600", BEAT_SECONDS="0.2")
+    own_farm.start_worker(WORKER_METRICS_PORT=str(port), PLACEHOLDER_STEP_SECONDS="600", BEAT_SECONDS="0.2")
     scraped = Scraped(port)
     own_farm.wait_step(own_farm.send(job_id, "placeholder"), "Loading input files")
     scraped.wait_for(1, "running_attempts")
@@ -97,8 +97,8 @@ def test_heartbeat_failures_count_while_redis_is_away(own_farm: Farm, job_id: st
 
 def test_a_worker_runs_without_metrics_if_the_port_is_taken(own_farm: Farm, job_id: str) -> None:
     (port,) = free_ports(1)
-    own_farm.start("first", WORKER_METRICS_PORT=str(port))
-    second = own_farm.start("second", WORKER_METRICS_PORT=str(port))
+    own_farm.start_worker("first", WORKER_METRICS_PORT=str(port))
+    second = own_farm.start_worker("second", WORKER_METRICS_PORT=str(port))
 
     wait_until(lambda: "no metrics at" in second.log.read_text(), "the second one to log it", seen=second.log_end)
     own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")

@@ -22,7 +22,7 @@ _HUGE_CHARACTERS = 50_000_000
 @pytest.fixture(scope="module")
 def farm(server: Redis) -> Iterator[Farm]:
     with Farm(server, PLACEHOLDER_STEP_SECONDS="0") as running:
-        running.start(concurrency=1)
+        running.start_worker(concurrency=1)
         yield running
 
 
@@ -86,7 +86,7 @@ def without(field: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_a_bad_message_is_logged_and_the_next_one_runs(farm: Farm, make: Callable[[], Any], logged: str) -> None:
-    (worker,) = farm.processes
+    (worker,) = farm.processes.values()
     before = worker.log.stat().st_size
     text = make()
 

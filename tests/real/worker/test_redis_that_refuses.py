@@ -42,7 +42,7 @@ def _times_refused(worker: Process) -> int:
     ],
 )
 def test_a_worker_goes_on_after_redis_refused_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:
-    worker = own_farm.start(pool=pool, concurrency=3, PLACEHOLDER_STEP_SECONDS="0.1")
+    worker = own_farm.start_worker(pool=pool, concurrency=3, PLACEHOLDER_STEP_SECONDS="0.1")
     jobs = [own_farm.send(f"job-{number}", "placeholder") for number in range(_JOBS)]
     with redis.Redis.from_url(own_farm.server.url(0)) as client:
         own_farm.wait_state(jobs[0], "SUCCESS")

@@ -24,9 +24,9 @@ _SLOW = {"stepSeconds": 60}
 
 
 def test_a_worker_registers_its_queues_and_unregisters_at_its_end(own_farm: Farm) -> None:
-    worker = own_farm.start(concurrency=3, WORKER_POOLS="gpu,celery", WORKER_TTL_SECONDS="600")
+    worker = own_farm.start_worker(concurrency=3, WORKER_POOLS="gpu,celery", WORKER_TTL_SECONDS="600")
     (worker_info,) = calls.run(own_farm.state, reads.live_workers(Keys()))
-    assert worker_info.node == "worker@test"
+    assert worker_info.node == "worker@127.0.0.1"
     assert set(worker_info.queues) == {"gpu-high", "gpu", "gpu-low", "celery-high", "celery", "celery-low"}
     assert {"placeholder", "photogrammetry", "rough-good"} <= set(worker_info.models)
     assert not {"reconviagen", "rough-broken"} & set(worker_info.models)
@@ -41,7 +41,7 @@ def test_a_worker_registers_its_queues_and_unregisters_at_its_end(own_farm: Farm
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 def test_a_draining_worker_gives_its_job_back_at_the_deadline(pool: str, own_farm: Farm, job_id: str) -> None:
-    worker = own_farm.start(pool=pool, concurrency=1, DRAIN_SECONDS="1")
+    worker = own_farm.start_worker(pool=pool, concurrency=1, DRAIN_SECONDS="1")
     own_farm.put_record(job_id, 1)
     envelope = Envelope(attempt=1, parameters=_SLOW).to_json()
     result = own_farm.send(job_id, "placeholder", envelope, task_id=f"{job_id}-1")
@@ -58,7 +58,7 @@ def test_a_draining_worker_gives_its_job_back_at_the_deadline(pool: str, own_far
 
 
 def test_a_draining_worker_completes_a_job_that_is_nearly_done(own_farm: Farm, job_id: str) -> None:
-    worker = own_farm.start(concurrency=1, DRAIN_SECONDS="60")
+    worker = own_farm.start_worker(concurrency=1, DRAIN_SECONDS="60")
     result = own_farm.send(job_id, "placeholder")
     own_farm.wait_step(result, "Generating previews")
 
@@ -69,7 +69,7 @@ def test_a_draining_worker_completes_a_job_that_is_nearly_done(own_farm: Farm, j
 
 
 def test_a_job_ends_while_redis_is_away_and_is_recorded_later(own_farm: Farm, job_id: str) -> None:
-    worker = own_farm.start(concurrency=1, PLACEHOLDER_STEP_SECONDS="1", REDIS_TIMEOUT_SECONDS="1")
+    worker = own_farm.start_worker(concurrency=1, PLACEHOLDER_STEP_SECONDS="1", REDIS_TIMEOUT_SECONDS="1")
     result = own_farm.send(job_id, "placeholder")
     own_farm.wait_step(result, "Preprocessing images")
     output = own_farm.jobs_dir / job_id / "output" / "manifest.json"
@@ -83,18 +83,18 @@ def test_a_job_ends_while_redis_is_away_and_is_recorded_later(own_farm: Farm, jo
 
 
 def test_a_job_goes_on_after_redis_lost_its_data(own_farm: Farm, job_id: str) -> None:
-    own_farm.start(concurrency=1, PLACEHOLDER_STEP_SECONDS="1")
+    own_farm.start_worker(concurrency=1, PLACEHOLDER_STEP_SECONDS="1")
     result = own_farm.send(job_id, "placeholder")
     own_farm.wait_step(result, "Preprocessing images")
 
     own_farm.server.flushall()
 
     assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
-    wait_until(lambda: own_farm.nodes() == ["worker@test"], "the worker to register again")
+    wait_until(lambda: own_farm.nodes() == ["worker@127.0.0.1"], "the worker to register again")
 
 
 def test_an_overtaken_attempt_stops_and_publishes_nothing(own_farm: Farm, job_id: str) -> None:
-    own_farm.start(concurrency=2)
+    own_farm.start_worker(concurrency=2)
     own_farm.put_record(job_id, 1)
     slow = Envelope(attempt=1, parameters=_SLOW).to_json()
     first = own_farm.send(job_id, "placeholder", slow, task_id=f"{job_id}-1")
@@ -112,7 +112,7 @@ def test_an_overtaken_attempt_stops_and_publishes_nothing(own_farm: Farm, job_id
 
 
 def test_a_worker_killed_in_its_drain_has_a_working_successor(own_farm: Farm, job_id: str) -> None:
-    worker = own_farm.start(concurrency=1, DRAIN_SECONDS="120")
+    worker = own_farm.start_worker(concurrency=1, DRAIN_SECONDS="120")
     own_farm.put_record(job_id, 1)
     first = own_farm.send(job_id, "placeholder", Envelope(parameters=_SLOW).to_json(), task_id=f"{job_id}-1")
     own_farm.wait_step(first, "Loading input files")
@@ -120,14 +120,14 @@ def test_a_worker_killed_in_its_drain_has_a_working_successor(own_farm: Farm, jo
     wait_until(lambda: not own_farm.nodes(), "the worker to record its drain", seen=worker.log_end)
     worker.kill()
 
-    own_farm.start(concurrency=1)
+    own_farm.start_worker(concurrency=1)
 
     second = own_farm.send(f"{job_id}-b", "placeholder")
     assert own_farm.wait_state(second, "SUCCESS")["status"] == "completed"
 
 
 def test_the_watchdog_kills_a_worker_whose_pool_does_not_end(own_farm: Farm) -> None:
-    worker = own_farm.start(concurrency=2, DRAIN_SECONDS="1")
+    worker = own_farm.start_worker(concurrency=2, DRAIN_SECONDS="1")
     below = psutil.Process(worker.pid).children(recursive=True)
     below[0].suspend()  # Celery waits for it without a limit
 

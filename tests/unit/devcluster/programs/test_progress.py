@@ -5,7 +5,7 @@ import io
 import pytest
 
 from devcluster.programs import progress
-from devcluster.programs.progress import Progress, elapsed
+from devcluster.programs.progress import Spinner, elapsed
 from devcluster.waiting import wait_until
 
 
@@ -29,7 +29,7 @@ def test_a_length_of_time_is_told_for_people(seconds: float, text: str) -> None:
 def test_a_log_gets_whole_lines_with_the_detail_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_LOG_SECONDS", 0.01)
     log = io.StringIO()
-    with Progress("Building", stream=log) as shown:
+    with Spinner("Building", stream=log) as shown:
         shown.detail = "7 of 9 packages"
         wait_until(lambda: "7 of 9" in log.getvalue(), "a line with the detail", seen=log.getvalue)
     assert log.getvalue().startswith("Building ...\n")
@@ -41,13 +41,13 @@ def test_a_log_gets_whole_lines_with_the_detail_now_and_then(monkeypatch: pytest
 def test_a_terminal_gets_one_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_TERMINAL_SECONDS", 0.01)
     terminal = Terminal()
-    with Progress("Building", stream=terminal):
+    with Spinner("Building", stream=terminal):
         wait_until(lambda: "/ Building: 0 s" in terminal.getvalue(), "a second picture", seen=terminal.getvalue)
     assert terminal.getvalue().count("\n") == 1
 
 
 def test_a_failure_is_told() -> None:
     log = io.StringIO()
-    with pytest.raises(ValueError, match="no"), Progress("Building", stream=log):
+    with pytest.raises(ValueError, match="no"), Spinner("Building", stream=log):
         raise ValueError("no")
     assert log.getvalue().endswith("Building: failed after 0 s\n")

@@ -1,0 +1,90 @@
+"""Processes of the product that share a Redis: their folder, their environment, and Celery workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from devcluster.servers.processes import GRACE_SECONDS, Process
+from devcluster.servers.redis import Redis
+from devcluster.servers.running import Running
+from devcluster.servers.runs import Run
+
+_INHERITED_PREFIXES = ("CELERY_", "REDIS_", "RECONSTRUCTION_", "KUBECONFIG")  # the caller's own must not leak in
+
+
+class Product(Running):
+    """Processes that end with the `with` block. `settings` are environment variables for all of them."""
+
+    def __init__(self, redis: Redis, *, settings: Mapping[str, str] | None = None) -> None:
+        self.redis = redis
+        self._settings = dict(settings or {})
+        self._run = Run.new(type(self).__name__.lower())
+        self.processes: dict[str, Process] = {}
+        self.jobs_dir = self.folder / "jobs"
+        self.jobs_dir.mkdir()
+
+    @property
+    def folder(self) -> Path:
+        """Where the logs and the job folders lie until it is stopped."""
+        return self._run.folder
+
+    def start(self) -> None:
+        """Nothing to do: each process is started on its own."""
+
+    def stop(self) -> None:
+        """Stop every process, the last one first, and remove the folder."""
+        for process in reversed(self.processes.values()):
+            process.stop()
+        self._run.close()
+
+    def log_ends(self) -> str:
+        """The end of each process's log."""
+        return "\n".join(f"--- {name}:\n{process.log_end()}" for name, process in self.processes.items())
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """The environment of each process: this machine's, the addresses, and the settings."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_INHERITED_PREFIXES)}
+        return {
+            **inherited,
+            "CELERY_BROKER_URL": self.redis.url(0),
+            "CELERY_RESULT_BACKEND": self.redis.url(0),
+            "REDIS_STATE_DB": self.redis.url(1),
+            "JOBS_DIR": str(self.jobs_dir),
+            "LOG_FORMAT": "text",
+            "PYTHONUNBUFFERED": "1",
+            **self._settings,
+            **settings,
+        }
+
+    def start_worker(
+        self,
+        name: str = "worker",
+        *,
+        pool: str = "prefork",
+        concurrency: int = 2,
+        arguments: Sequence[str] = (),
+        grace_seconds: float = GRACE_SECONDS,
+        **settings: str,
+    ) -> Process:
+        """Start one Celery worker, which `stop` kills if it does not end within `grace_seconds`."""
+        command = [
+            *(sys.executable, "-m", "celery", "--app=reconstruction_operator.celery_app", "worker"),
+            *(f"--pool={pool}", f"--concurrency={concurrency}", f"--hostname={name}@127.0.0.1", "--loglevel=INFO"),
+            *arguments,
+        ]
+        return self._start(name, command, self.environment(**settings), grace_seconds=grace_seconds)
+
+    def _start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> Process:
+        process = Process(name, command, run=self._run, environment=environment, grace_seconds=grace_seconds)
+        self.processes[name] = process
+        return process
