@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from demo import keeping, results, stage, story
-from demo.display import Display, LogDisplay, TerminalDisplay
+from demo.display import Display
 from demo.kubectl import KubectlError, UnexpectedlyAcceptedError
 from demo.places import CHECKOUT, Places
 from demo.watching import monotonic_since_now
@@ -47,10 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[[], None] | None) -> int:
     try:
         clock = monotonic_since_now()
-        console = Console(highlight=False)
-        display: Display = (
-            TerminalDisplay(console) if console.is_terminal else LogDisplay(lambda line: print(line, flush=True), clock)
-        )
+        display = Display(Console(highlight=False), clock)
         with keeping.only_one(places), _cleaned(places):
             places.empty()
             with _stage(options.kubeconfig, places, display) as ready, _signals_ignored_afterwards():

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devcluster import commands
+
 _COMMAND_SECONDS = 900.0  # above the longest `kubectl wait` of the story
 
 
@@ -83,13 +85,10 @@ class Kubectl:
         return shlex.join(["kubectl", *self._where(), *arguments])
 
     def _done(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return commands.run(
             self.command(*arguments),
-            env=self.environment,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
             check=False,
-            timeout=_COMMAND_SECONDS,
+            environment=self.environment,
+            folder=self.folder,
+            timeout_seconds=_COMMAND_SECONDS,
         )

@@ -74,7 +74,7 @@ def _table(kubectl: Kubectl, display: Display) -> Iterator[None]:
                 display.table(kubectl.quietly("get", "recon"))
 
     thread = threading.Thread(target=look, name="table", daemon=True)
-    if display.wants_table:
+    if display.live:
         thread.start()
     try:
         yield

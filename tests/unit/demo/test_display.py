@@ -3,7 +3,7 @@ import io
 from rich.console import Console
 
 from demo.board import Board
-from demo.display import LogDisplay, TerminalDisplay
+from demo.display import Display
 
 
 def running(percent: int, step: str = "Running reconstruction", index: int = 3) -> Board:
@@ -12,11 +12,11 @@ def running(percent: int, step: str = "Running reconstruction", index: int = 3) 
 
 
 def logged(*boards: Board) -> list[str]:
-    lines: list[str] = []
-    display = LogDisplay(lines.append, lambda: 12.34)
+    out = io.StringIO()
+    display = Display(Console(file=out), lambda: 12.34)
     for board in boards:
         display.board(board)
-    return lines
+    return out.getvalue().splitlines()
 
 
 def test_a_log_gets_a_line_for_each_ten_percent_and_none_between() -> None:
@@ -38,26 +38,24 @@ def test_a_log_tells_each_event_once() -> None:
 
 
 def test_a_log_has_no_control_codes() -> None:
-    lines: list[str] = []
-    display = LogDisplay(lines.append, lambda: 0.0)
-    with display:
+    out = io.StringIO()
+    with Display(Console(file=out), lambda: 0.0) as display:
         display.title("A part")
         display.command("kubectl get recon")
         display.output("NAME\nbanana")
         display.board(running(50))
-    assert "\x1b" not in "".join(lines)
-    assert lines[:3] == [
+    assert "\x1b" not in out.getvalue()
+    assert out.getvalue().splitlines()[:4] == [
         "   0.0 s  == A part",
         "   0.0 s  $ kubectl get recon",
-        "   0.0 s      NAME\n   0.0 s      banana",
+        "   0.0 s      NAME",
+        "   0.0 s      banana",
     ]
 
 
 def test_a_terminal_shows_the_table_and_a_bar_for_each_job() -> None:
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=100, height=30)
-    display = TerminalDisplay(console)
-    with display:
+    with Display(Console(file=out, force_terminal=True, width=100, height=30), lambda: 0.0) as display:
         display.table("NAME     PHASE\nbanana   Running")
         display.board(running(50))
     shown = out.getvalue()
@@ -67,7 +65,7 @@ def test_a_terminal_shows_the_table_and_a_bar_for_each_job() -> None:
 
 def test_a_terminal_never_cuts_a_path_in_two() -> None:
     out = io.StringIO()
-    display = TerminalDisplay(Console(file=out, force_terminal=True, width=20))
+    display = Display(Console(file=out, force_terminal=True, width=20), lambda: 0.0)
     path = "export KUBECONFIG=/a/rather/long/path/to/a/file.kubeconfig"
     display.say(path)
     assert path in out.getvalue()
