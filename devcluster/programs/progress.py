@@ -20,7 +20,7 @@ def elapsed(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-class Progress:
+class Spinner:
     """Shows a title, the time that has passed, and `detail`, which the caller sets as it likes.
 
     A thread of its own draws, so it moves also while the work says nothing (a linker is silent for half a minute).
