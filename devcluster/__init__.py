@@ -13,7 +13,7 @@ processes on loopback ports: no Docker, no root. By hand: `python -m devcluster 
 - `node`: a real node, with kubelet and containerd
 - `cli`, `standing`: the one cluster that is left running by hand
 
-A development tool: nothing in the operator or the worker imports it, and no image holds it.
+A development tool: neither the operator nor the worker imports it, and no image contains it.
 """
 
 from devcluster.errors import (

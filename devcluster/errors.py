@@ -1,12 +1,12 @@
-"""Everything that devcluster raises.
+"""Errors: everything that devcluster raises.
 
 DevclusterError
-├── MissingToolError   a program is not there; the message says what to install
+├── MissingToolError   a program is missing; the message names what to install
 ├── BuildError         the Go build or a download failed
 ├── ServerEndedError   a server ended by itself; holds the end of its log
 ├── NotReadyError      a server runs, and did not become ready in time
 ├── RefusedError       the API server answered with an error; holds its status
-└── CommandError       kubectl failed; holds what it printed
+└── CommandError       a command failed; holds what it printed
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class DevclusterError(Exception):
 
 
 class MissingToolError(DevclusterError):
-    """A program is not there, and cannot be had without the user."""
+    """A program is missing, and only the user can install it."""
 
 
 class BuildError(DevclusterError):
@@ -27,11 +27,11 @@ class BuildError(DevclusterError):
 
 
 class NotReadyError(DevclusterError):
-    """What was waited for did not come."""
+    """A condition did not hold before its deadline."""
 
 
 class ServerEndedError(DevclusterError):
-    """A server ended that should be running."""
+    """A server ended by itself."""
 
     def __init__(self, name: str, status: int | None, log: str) -> None:
         super().__init__(f"{name} ended with status {status}. The end of its log:\n{log}")
@@ -41,7 +41,7 @@ class ServerEndedError(DevclusterError):
 
     @property
     def port_was_taken(self) -> bool:
-        """Somebody else took the port between our choosing it and the server's binding it."""
+        """Whether another program took the port after we chose it and before the server bound it."""
         return "address already in use" in self.log.lower()
 
 

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline and an account of what was seen instead."""
+"""Waiting for a condition, with a deadline and an error that shows the state instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devcluster.errors import NotReadyError
 
 T = TypeVar("T")
 
-_PAUSE_SECONDS = 0.05  # between two looks: short beside every start-up here, long beside one look
+_POLL_SECONDS = 0.05  # short beside every start-up here, long beside one check
 
 
 def wait_until(
@@ -20,10 +20,11 @@ def wait_until(
     timeout_seconds: float = 60.0,
     seen: Callable[[], object] | None = None,
 ) -> T:
-    """Call `look` until it returns something true, and return that.
+    """Call `look` until it returns something true, and return that. An OSError counts as not yet.
 
-    What `look` last returned, or last raised as OSError, is told in the error; `seen` adds to it what only the caller
-    can look at.
+    Raises:
+        NotReadyError: the time is over; the message has the last result or OSError, and what `seen` returns.
+
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
@@ -38,4 +39,4 @@ def wait_until(
         if time.monotonic() > deadline:
             more = f"\n{seen()}" if seen is not None else ""
             raise NotReadyError(f"{what}: not within {timeout_seconds:g} s; last seen: {last!r}{more}")
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(_POLL_SECONDS)

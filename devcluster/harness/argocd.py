@@ -1,4 +1,4 @@
-"""What Argo CD does with a resource customization: runs its Lua scripts on an object, in the version of Lua that it has (5.1)."""
+"""Argo CD's resource customizations: their Lua scripts run on an object, in Argo CD's version of Lua (5.1)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Customization:
         return {name: not options.get("disabled", False) for name, options in sorted(found.items())}
 
     def act(self, action: str, obj: dict[str, Any]) -> dict[str, Any]:
-        """The object as the action leaves it; Argo CD sends the difference as a merge patch."""
+        """The object after the action; Argo CD sends the difference as a merge patch."""
         return _dictionary(_run(self._folder / "actions" / action / "action.lua", obj))
 
 

@@ -1,4 +1,4 @@
-"""A collector of traces for as long as a `with` block: takes OTLP over HTTP as JSON, and shows what came."""
+"""Trace collector for as long as a `with` block: takes OTLP over HTTP as JSON, and keeps the spans."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
 
     @property
     def endpoint(self) -> str:
-        """What OTEL_EXPORTER_OTLP_ENDPOINT is to be."""
+        """The value for OTEL_EXPORTER_OTLP_ENDPOINT."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:

@@ -20,7 +20,7 @@ from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
 
 _COLUMNS, _LINES = 180, 40
-_SECONDS = 60.0  # k9s answers a key at once, and looks at the cluster every two seconds
+_SECONDS = 60.0  # k9s answers a key at once, and refreshes every two seconds
 _TMUX_SECONDS = 30.0
 _CODES = re.compile(r"\x1b\[[\d;]*m")  # for colours
 
@@ -73,31 +73,31 @@ class K9s(Running):
         self._run.close()
 
     def press(self, *keys: str) -> None:
-        """Keys by tmux's names for them: X, C-x, Tab, Enter."""
+        """Press keys, by tmux's names for them: X, C-x, Tab, Enter."""
         self._tmux("send-keys", *keys)
 
     def type(self, text: str) -> None:
-        """Letters, as they are."""
+        """Type letters."""
         self._tmux("send-keys", "-l", text)
 
     def screen(self, *, colours: bool = False) -> str:
-        """What is to be seen; with the terminal's codes for colours, if wanted."""
+        """The text on the screen; with the terminal's codes for colours, if wanted."""
         return self._tmux("capture-pane", "-p", *(["-e"] if colours else []))
 
     def row(self, name: str, *, colours: bool = False) -> str:
-        """The line of the table that is about an object; empty, if there is none."""
+        """The line of the table for an object; empty if there is none."""
         for line in self.screen(colours=colours).splitlines():
             if _CODES.sub("", line).lstrip("│ ").startswith(f"{name} "):
                 return line
         return ""
 
     def wait_for(self, what: str, holds: Callable[[str], bool]) -> str:
-        """The screen, once something holds of it."""
+        """The screen, once it `holds`."""
         wait_until(lambda: holds(self.screen()), what, timeout_seconds=_SECONDS, seen=self.screen)
         return self.screen()
 
     def wait_text(self, text: str) -> str:
-        """The screen, once it has a text."""
+        """The screen, once it shows a text."""
         return self.wait_for(f"k9s to show {text!r}", lambda screen: text in screen)
 
     def _tmux(self, *arguments: str, check: bool = True) -> str:

@@ -1,6 +1,6 @@
-"""Kubectl in one namespace, as a user types it: for tests of what the API server itself says, without an operator.
+"""kubectl in one namespace, as a user types it: for tests of the API server's own rules, without an operator.
 
-`devcluster.harness.jobs` is for jobs that an operator runs; here a refusal is a result like any other.
+`devcluster.harness.jobs` is for jobs that an operator runs; here a refusal is a result, and no error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KIND = "ReconstructionJob"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What kubectl said."""
+    """The result of a command."""
 
     accepted: bool
     text: str  # both streams
@@ -27,7 +27,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Kubectl:
-    """Commands in one namespace, as an administrator or as whoever the kubeconfig says."""
+    """Commands in one namespace, as an administrator or as the user of `kubeconfig`."""
 
     cluster: Cluster
     namespace: str
@@ -41,7 +41,7 @@ class Kubectl:
         return Answer(done.returncode == 0, done.stdout + done.stderr)
 
     def create(self, name: str = "job", **spec: Any) -> str:
-        """Make a job that must be admitted, with an input and what `spec` says. Returns its name."""
+        """Create a job that must be admitted, with an input and the fields of `spec`. Returns its name."""
         body = {
             "apiVersion": _API_VERSION,
             "kind": _KIND,
@@ -52,7 +52,7 @@ class Kubectl:
         return name
 
     def get(self, name: str) -> dict[str, Any]:
-        """Return the job as the API server has it."""
+        """Return the job."""
         done = self.cluster.kubectl(
             "-n", self.namespace, "get", "recon", name, "-o", "json", kubeconfig=self.kubeconfig
         )

@@ -1,4 +1,4 @@
-"""A Prometheus for as long as a `with` block: what it scrapes, and what it answers."""
+"""Prometheus for as long as a `with` block: its targets, and its answers to queries."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ class Prometheus(Running):
         """The series of an instant query: [{"metric": {label: value}, "value": [time, text]}].
 
         Raises:
-            DevclusterError: it refuses the expression.
+            DevclusterError: Prometheus refuses the expression.
 
         """
         return self._series("query", query=expression)
 
     def query_range(self, expression: str, *, start: float, end: float, step_seconds: float) -> list[dict[str, Any]]:
-        """As a panel asks: [{"metric": {label: value}, "values": [[time, text], …]}]; times are Unix seconds."""
+        """The series of a range query, as a panel sends it: [{"metric": {label: value}, "values": [[time, text], …]}]; times are Unix seconds."""
         return self._series("query_range", query=expression, start=str(start), end=str(end), step=str(step_seconds))
 
     def rules(self) -> list[dict[str, Any]]:

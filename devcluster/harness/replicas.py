@@ -1,4 +1,4 @@
-"""Operators seen from outside: what their probes and metrics say, and who holds the Lease."""
+"""Operators seen from outside: their probes, their metrics, and the holder of the Lease."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class Replica:
         return float(found[1]) if found else None
 
     def wait_ready(self) -> None:
-        """Return when `/readyz` says that all is well."""
+        """Return when `/readyz` answers 200."""
         wait_until(lambda: self.get("/readyz")[0] == 200, f"{self.name} to be ready", seen=self._account)  # noqa: PLR2004  # OK
 
     def wait_problem(self, check: str) -> str:
-        """What `/readyz` says is wrong with `check`, once it says so."""
+        """The problem that `/readyz` reports for `check`, once there is one."""
 
         def problem() -> str:
-            said = str(self.get("/readyz")[1]["checks"].get(check, "ok"))
-            return "" if said == "ok" else said
+            reported = str(self.get("/readyz")[1]["checks"].get(check, "ok"))
+            return "" if reported == "ok" else reported
 
-        return wait_until(problem, f"{self.name} to say what is wrong with {check}", seen=self._account)
+        return wait_until(problem, f"{self.name} to report a problem with {check}", seen=self._account)
 
     def wait_metric(self, name: str, value: float, **labels: str) -> None:
         """Return when the metric has that value."""
@@ -70,7 +70,7 @@ class Replica:
 
 @dataclass(frozen=True)
 class Lease:
-    """Who leads, as anybody sees it."""
+    """The Lease of the leader election."""
 
     cluster: Cluster
 
@@ -84,12 +84,12 @@ class Lease:
 
     @property
     def holder(self) -> str:
-        """Who holds it; empty: nobody."""
+        """The identity of the holder; empty if there is none."""
         return str(self.spec().get("holderIdentity") or "")
 
     @property
     def transitions(self) -> int:
-        """The count that fences Redis."""
+        """The number of transitions: the fencing token in Redis."""
         return int(self.spec().get("leaseTransitions") or 0)
 
     def delete(self) -> None:
@@ -98,7 +98,7 @@ class Lease:
             self.cluster.api.delete(LEASE)
 
     def wait_held(self, *, timeout_seconds: float = 60.0, by_other_than: str = "") -> str:
-        """The holder, once there is one, and another than that."""
+        """The holder, once there is one other than `by_other_than`."""
 
         def wanted() -> str:
             holder = self.holder

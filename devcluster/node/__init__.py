@@ -1,6 +1,6 @@
 """A real node for a laptop and for `make e2e`: kubelet and containerd beside a control plane, in namespaces of their own.
 
-Root on Linux, and no Docker: what runs containers comes from Debian (`packages`), the node's programs are built once from
+Needs root on Linux, and no Docker: the container runtime comes from Debian (`packages`), the node's programs are built once from
 released Go modules (`programs/go/node`), images are built by buildah on a base that debootstrap makes (`images`).
 By hand: `python -m devcluster node start`.
 
@@ -8,8 +8,8 @@ By hand: `python -m devcluster node start`.
         node.load("localhost/reconstruction-operator:0.1.0")
         node.kubectl("get", "nodes")
 
-Rooms: `node` (its life), `inside` (the first process of its namespaces, a program of its own), `configuration` and
-`arguments` (what the servers are told), `addresses`, `cgroups`, `images`, `packages`.
+Modules: `node` (start, stop, use), `inside` (the first process of its namespaces, a program of its own), `configuration` and
+`arguments` (files and command lines of the servers), `addresses`, `cgroups`, `images`, `packages`, `bundles`, `standing`.
 """
 
 from devcluster.node.node import Node

@@ -1,4 +1,4 @@
-"""Where a node's network lies: a /24 of its own for each node of this machine, told apart by a number."""
+"""Addresses of a node: each node of this machine has a number, and a /24 network by that number."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ API_SERVICE = "10.96.0.1"  # the first of the service range: `kubernetes.default
 
 @dataclass(frozen=True)
 class Addresses:
-    """What follows from a node's number."""
+    """Names and addresses that follow from a node's number."""
 
     number: int
 
     @property
     def name(self) -> str:
-        """Name of the link on the machine's side, and of the cgroups; at most 15 characters, as links want it."""
+        """Name of the link on the machine's side, and of the cgroups; a link's name has at most 15 characters."""
         return f"recon-node{self.number}"
 
     @property

@@ -1,4 +1,4 @@
-"""The command lines of a node's servers, control plane included: pure functions of its addresses and of a folder inside."""
+"""Command lines of a node's servers, control plane included: pure functions of its addresses and of a folder inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One image as a container without a cluster: what its own configuration says, by runc, as strictly as the chart's pods run.
+"""Bundles: one image as a container without a cluster, run by runc with its own configuration and the chart's restrictions.
 
 The root is read-only, no capability is left, /tmp is the only place to write to, and the network is the machine's.
 """
@@ -27,7 +27,7 @@ class Bundle:
     """An unpacked image that commands run in, until the end of the `with` block."""
 
     def __init__(self, tag: str, *, mounts: Mapping[Path, str] | None = None) -> None:
-        """Unpack an image. `mounts`: folders and files of the machine, read-only -> where they are inside."""
+        """Unpack an image. `mounts`: folders and files of the machine, mounted read-only -> their paths inside."""
         ensure(IMAGE_NEEDS)
         self._mounts = dict(mounts or {})
         self.configuration: dict[str, Any] = json.loads(_run("buildah", "inspect", "--type", "image", tag))["Docker"][
@@ -48,7 +48,7 @@ class Bundle:
         shutil.rmtree(self._folder)
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, whatever the entry point is."""
+        """Run a command to its end, in place of the entry point."""
         return subprocess.run(
             self._prepared(command, environment or {}),
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
-"""The cgroups of a node: all that it leaves outside its namespaces, and so all that has to be removed by hand.
+"""Cgroups of a node: all that it leaves outside its namespaces, and so all that has to be removed explicitly.
 
-Version 1 of cgroups, with a tree for each controller, is what was tried; version 2 is refused, and not guessed at.
+Only version 1 of cgroups, with a tree for each controller, was tried. Version 2 is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _END_SECONDS = 60.0  # from a node's end to that of its last process, on a loade
 
 
 def check(root: Path = _ROOT) -> None:
-    """Raise where this machine's cgroups are not of the kind that a node can have."""
+    """Raise MissingToolError if a node cannot use this machine's cgroups."""
     if (root / "cgroup.controllers").exists():
         raise MissingToolError("the node needs cgroups of version 1; this machine has version 2, which was never tried")
     absent = [name for name in CONTROLLERS if not (root / name).is_dir()]

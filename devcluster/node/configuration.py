@@ -1,4 +1,4 @@
-"""The configuration files of a node's servers: pure functions of its addresses. JSON, which every YAML reader reads."""
+"""Configuration files of a node's servers: pure functions of its addresses. JSON, which every YAML reader reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devcluster.node.images import PAUSE_IMAGE
 CNI_PROGRAMS = "/usr/lib/cni"  # where Debian puts them
 
 READY_PORTS = {"8181": "ready", "10248": "healthz", "10256": "healthz"}
-"""Where CoreDNS, the kubelet and kube-proxy say that they are ready: port on the loopback address -> path."""
+"""Readiness probes of CoreDNS, the kubelet and kube-proxy: port on the loopback address -> path."""
 
 
 def kubelet(addresses: Addresses, conf: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def kubelet(addresses: Addresses, conf: str) -> dict[str, Any]:
         "clusterDomain": CLUSTER_DOMAIN,
         "clusterDNS": [addresses.node],
         "resolvConf": "",  # names outside the cluster fail at once: pods have no way out
-        "imageGCHighThresholdPercent": 100,  # what was loaded by hand can be pulled from nowhere
+        "imageGCHighThresholdPercent": 100,  # a loaded image cannot be pulled again
         "evictionHard": {"memory.available": "100Mi"},
     }
 

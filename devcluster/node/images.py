@@ -26,7 +26,7 @@ TARGETS = {
     "worker": f"localhost/reconstruction-worker:{VERSION}",
     "worker-base": f"localhost/reconstruction-worker-base:{VERSION}",
 }
-"""The Dockerfile's targets, and what their images are called here."""
+"""The Dockerfile's targets -> the tags of their images."""
 PAUSE_IMAGE = "localhost/devcluster/pause:1"
 REDIS_IMAGE = f"localhost/devcluster/redis:{DEBIAN_SUITE}"
 PROMETHEUS_IMAGE = f"localhost/devcluster/prometheus:{DEBIAN_SUITE}"
@@ -104,7 +104,7 @@ def prometheus_image() -> str:
 
 
 def _package_image(tag: str, package: str) -> str:
-    """Build an image of one of Debian's packages, without a command of its own."""
+    """Build an image of one Debian package, without an entry point."""
     with tempfile.TemporaryDirectory(prefix="package-image-") as folder:
         return _build_text(tag, _PACKAGE, Path(folder), {"PACKAGE": package})
 

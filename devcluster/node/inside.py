@@ -1,4 +1,4 @@
-"""The first process of a node's namespaces: it prepares them, starts the servers, and starts each again that ends.
+"""First process of a node's namespaces: prepares them, starts the servers, and restarts each that ends.
 
 Run as a program, by path and with the standard library alone: `unshare … python -I -S inside.py PLAN.json`. When it ends, the
 kernel ends every process, mount and link of the namespaces with it.
@@ -22,10 +22,10 @@ from typing import Any
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _LINK = "eth0"
-_PAUSE_SECONDS = 0.1  # between two looks
+_PAUSE_SECONDS = 0.1  # between two checks
 _AGAIN_SECONDS = 1.0  # after a server's end, before it starts again
 _ASK_SECONDS = 2.0
-# The kubelet would set these for the whole machine: it is shown files in their place.
+# The kubelet would set these for the whole machine: it gets copies in their place.
 _KUBELET_SYSCTLS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops")
 
 
@@ -58,12 +58,12 @@ def _network(plan: dict[str, Any]) -> None:
     _run("ip", "route", "add", "default", "via", plan["machine"])
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     bridge = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-    if bridge.exists():  # else the kernel has no such filter that would have to be told
+    if bridge.exists():  # else the kernel has no such filter
         bridge.write_text("1")
 
 
 class _Servers:
-    """The servers that are to run; `tend` reaps what ended and starts it again."""
+    """The servers; `tend` reaps those that ended and starts them again."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -124,7 +124,7 @@ def _wait(servers: _Servers, url: str, context: Any = None) -> None:
 
 
 def main(plan_file: str) -> None:
-    """Prepare the namespaces, and look after the servers for ever."""
+    """Prepare the namespaces, and keep the servers running for ever."""
     import ssl  # noqa: PLC0415 -- here, where it is needed
 
     plan: dict[str, Any] = json.loads(Path(plan_file).read_text())
@@ -141,7 +141,7 @@ def main(plan_file: str) -> None:
     servers.start(plan["second"])
     for port, path in plan["ready"].items():
         _wait(servers, f"http://127.0.0.1:{port}/{path}")
-    Path(plan["said"]).touch()
+    Path(plan["ready_file"]).touch()
     while True:
         servers.tend()
         time.sleep(_PAUSE_SECONDS)

@@ -1,8 +1,8 @@
-"""A node with its control plane, for as long as a `with` block.
+"""Node with its control plane, for as long as a `with` block.
 
-One process holds the namespaces: when it ends, by whatever way, the kernel takes every other process, every mount and every
-link with it. A guard ends it when the launcher is gone (`devcluster.servers.guard`). What remains are cgroups and the run's folder:
-`stop` removes them, and where nobody stopped, the next node of the same number and the next run do.
+One process holds the namespaces. When it ends, the kernel ends every other process, mount and link in them. A guard ends it
+when the launcher ends (`devcluster.servers.guard`). Cgroups and the run's folder remain: `stop` removes them, or else the next
+node of the same number and the next run do.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
 
 _CONF = "/var/lib/kubernetes"  # inside; outside it lies below the run's folder
-_SAID = f"{_CONF}/all-answer"
+_READY_FILE = f"{_CONF}/all-answer"
 _READY_SECONDS = 300.0  # ready in 5 s; a loaded machine may need many times that
 _LINK_SECONDS = 30.0
 _COMMAND_SECONDS = 300.0
@@ -65,7 +65,7 @@ class Node(Running):
         """Install and build what is missing, start everything, and wait until the node is ready for pods.
 
         Raises:
-            MissingToolError: this machine cannot have a node; the message says what it lacks.
+            MissingToolError: this machine cannot run a node; the message names what it lacks.
 
         """
         if self._started is not None:
@@ -93,7 +93,7 @@ class Node(Running):
 
     @property
     def addresses(self) -> Addresses:
-        """Of the node, and of the machine as pods see it."""
+        """The addresses of the node, and of the machine as pods see it."""
         return self._running.addresses
 
     @property
@@ -143,7 +143,7 @@ class Node(Running):
 
 
 def enter(pid: int) -> list[str]:
-    """Return the command that goes before one which is to run inside."""
+    """Return the prefix of a command that runs inside."""
     return ["nsenter", f"--target={pid}", "--mount", "--net", "--"]
 
 
@@ -178,7 +178,7 @@ class _Started:
             raise
 
     def _start(self) -> None:
-        cgroups.remove(self.addresses.name)  # of one that was killed
+        cgroups.remove(self.addresses.name)  # of a node that was killed
         namespaces = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         self._last.callback(cgroups.remove, self.addresses.name)
         self.process = Process(
@@ -188,7 +188,7 @@ class _Started:
         )
         self._last.callback(self.process.kill)
         self._link(self.process.pid)
-        self._wait(lambda: self._outside(_SAID).exists(), "the node's servers to answer")
+        self._wait(lambda: self._outside(_READY_FILE).exists(), "the node's servers to answer")
         self._wait(self._takes_pods, "the node to take pods")
         load(self.process.pid, images.PAUSE_IMAGE)
 
@@ -244,13 +244,13 @@ class _Started:
             "api": self.addresses.url,
             "ca": f"{_CONF}/ca.crt",
             "ready": configuration.READY_PORTS,
-            "said": _SAID,
+            "ready_file": _READY_FILE,
         }
         (self.run.folder / "plan.json").write_text(json.dumps(plan))
         return self._conf / "admin.kubeconfig"
 
     def _link(self, pid: int) -> None:
-        """Lay the cable between the machine and the node."""
+        """Connect the machine and the node by a pair of links."""
         machines = Path("/proc/self/ns/net").readlink()
         self._wait(lambda: Path(f"/proc/{pid}/ns/net").readlink() != machines, "a network namespace", _LINK_SECONDS)
         name = self.addresses.name
@@ -280,16 +280,16 @@ class _Started:
 
 
 def sweep() -> list[str]:
-    """Clean up what nodes left whose launchers were killed, and say what that was."""
-    said = [str(folder) for folder in runs.sweep()]
+    """Remove what nodes left whose launchers were killed; return what was removed."""
+    removed = [str(folder) for folder in runs.sweep()]
     for number in NUMBERS:
         name = Addresses(number).name
         if cgroups.exist(name):
             with _held(number) as free:
                 if free:
                     cgroups.remove(name)
-                    said.append(f"the cgroups {name}")
-    return said
+                    removed.append(f"the cgroups {name}")
+    return removed
 
 
 @contextlib.contextmanager

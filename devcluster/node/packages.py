@@ -1,4 +1,4 @@
-"""What a node needs of the machine: a few Debian packages, installed where that may be done, else named."""
+"""Debian packages that a node needs: installed where this process may do that, else named in an error."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NODE_NEEDS = (
 
 
 def missing(needs: tuple[Need, ...], path: str | None = None) -> list[str]:
-    """Return the packages that bring what is not there, each once. `path`: where programs are looked for."""
+    """Return the packages of what is missing, each once. `path`: where programs are looked for."""
     found = dict.fromkeys(
         need.package
         for need in needs
@@ -56,7 +56,7 @@ def ensure(needs: tuple[Need, ...]) -> None:
     """Install what is missing by apt-get.
 
     Raises:
-        MissingToolError: it cannot be installed from here; the message says what is needed.
+        MissingToolError: it cannot be installed from here; the message names what is needed.
 
     """
     if sys.platform != "linux" or os.geteuid() != 0:
@@ -67,7 +67,7 @@ def ensure(needs: tuple[Need, ...]) -> None:
 
 
 def _install(absent: list[str]) -> None:
-    if not absent:  # somebody else has done it
+    if not absent:  # another process has installed them
         return
     command = f"apt-get install --no-install-recommends {' '.join(absent)}"
     if shutil.which("apt-get") is None:

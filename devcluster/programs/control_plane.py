@@ -1,4 +1,4 @@
-"""Which programs a cluster runs: those of a KUBEBUILDER_ASSETS folder where that is set, else our own build."""
+"""Programs of the control plane: those of a KUBEBUILDER_ASSETS folder where that is set, else our own build."""
 
 from __future__ import annotations
 

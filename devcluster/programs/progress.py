@@ -1,4 +1,4 @@
-"""Showing that something long is going on: a moving line on a terminal, a line now and then in a log."""
+"""Progress of long work: a spinner on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def elapsed(seconds: float) -> str:
 
 
 class Spinner:
-    """Shows a title, the time that has passed, and `detail`, which the caller sets as it likes.
+    """Shows a title, the elapsed time, and `detail`, which the caller may set at any time.
 
-    A thread of its own draws, so it moves also while the work says nothing (a linker is silent for half a minute).
+    A thread draws, so that it moves also while the work prints nothing (a linker is silent for half a minute).
     """
 
     def __init__(self, title: str, *, stream: TextIO | None = None) -> None:

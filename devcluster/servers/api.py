@@ -1,4 +1,4 @@
-"""A few requests to the API server: what the launcher itself needs, without a client library."""
+"""API client: the few requests that the launcher itself needs, without a client library."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REQUEST_SECONDS = 10.0
 
 
 class Api:
-    """Speaks JSON to one API server, as whoever the token says."""
+    """Sends JSON requests to one API server, as the token's user."""
 
     def __init__(self, port: int, ca: Path, token: str) -> None:
         self._port = port
@@ -23,19 +23,19 @@ class Api:
         self._token = token
 
     def get(self, path: str) -> Any:
-        """Read something."""
+        """Read an object, or a plain text like that of /readyz."""
         return self.request("GET", path)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """Create something."""
+        """Create an object."""
         return self.request("POST", path, body)
 
     def delete(self, path: str) -> Any:
-        """Delete something."""
+        """Delete an object."""
         return self.request("DELETE", path)
 
     def is_there(self, path: str) -> bool:
-        """Whether something exists. A server that cannot say so yet (it is starting) counts as no."""
+        """Whether an object exists. An error answer, as of a server that starts, counts as no."""
         try:
             self.get(path)
         except RefusedError:
@@ -43,7 +43,7 @@ class Api:
         return True
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
-        """Change something by a JSON merge patch."""
+        """Patch an object by a JSON merge patch."""
         return self.request("PATCH", path, body, content_type="application/merge-patch+json")
 
     def request(

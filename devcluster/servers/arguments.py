@@ -1,4 +1,4 @@
-"""The command lines of the servers: pure functions of ports, paths and certificates."""
+"""Command lines of the servers: pure functions of ports, paths and certificates."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Credentials:
-    """Files that prove who is who."""
+    """Files with which servers and users authenticate."""
 
     ca: Path
     etcd: Pair  # as server, peer and client: etcd has one client here
@@ -57,7 +57,7 @@ class Credentials:
 
 
 def etcd(program: Path, data: Path, ports: Ports, credentials: Credentials) -> list[str]:
-    """Run etcd for one client, which has to show a certificate: the API server's rules would be worth nothing else.
+    """Run etcd for one client, which has to show a certificate: else any process could bypass the API server's rules.
 
     Without fsync: the data lives no longer than the run, and survives the death of the process, though not of the machine.
     """
@@ -118,8 +118,8 @@ def controller_manager(program: Path, kubeconfig: Path, credentials: Credentials
         "service-account-private-key-file": credentials.service_account_private,
         "root-ca-file": credentials.ca,
         "use-service-account-credentials": "true",
-        "leader-elect": "false",  # there is one, and it need not wait for a dead one's lease
-        "secure-port": 0,  # nobody asks it for metrics, and so it needs no port
+        "leader-elect": "false",  # there is one, and it need not wait for an old lease to expire
+        "secure-port": 0,  # its metrics are not read, so it needs no port
         "kube-api-qps": _MANAGER_REQUESTS_PER_SECOND,
         "kube-api-burst": _MANAGER_REQUESTS_PER_SECOND,
     }
@@ -134,7 +134,7 @@ def redis_configuration(
     persistent: bool,
     extra: Mapping[str, str],
 ) -> str:
-    """Return the content of redis.conf. A file, because everybody can read a command line: the password is in it."""
+    """Return the content of redis.conf. A file, because every user can read a command line, and the password is in it."""
     options = {
         "bind": "127.0.0.1",
         "port": str(port),
@@ -154,7 +154,7 @@ def redis_configuration(
 
 
 def redis_tls(*, port: int, folder: Path) -> dict[str, str]:
-    """Return the lines of redis.conf for TLS with the certificate in `folder`. Clients show a password, and no certificate."""
+    """Return the lines of redis.conf for TLS with the certificate in `folder`. Clients authenticate by a password alone."""
     files = {"tls-cert-file": "redis.crt", "tls-key-file": "redis.key", "tls-ca-cert-file": "ca.crt"}
     options = {name: _quoted(str(folder / file)) for name, file in files.items()}
     return {"tls-port": str(port), "tls-auth-clients": "no", **options}

@@ -1,4 +1,4 @@
-"""Fresh keys and certificates for one cluster: its own authority, and what that signs.
+"""Certificates for one cluster: its own authority, and what that signs.
 
 Everything lives as long as the run. Keys are elliptic: making one takes a millisecond, an RSA key up to a second.
 """
@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from devcluster.files import write_private
 
-_LIFETIME = dt.timedelta(days=365)  # a laptop's cluster may stand for long
+_LIFETIME = dt.timedelta(days=365)  # a laptop's cluster may run for long
 _CLOCK_SKEW = dt.timedelta(minutes=5)  # between this machine and a container on it
 
 

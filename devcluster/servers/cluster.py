@@ -1,7 +1,6 @@
-"""A control plane: etcd, kube-apiserver and kube-controller-manager, for as long as a `with` block.
+"""Control plane: etcd, kube-apiserver and kube-controller-manager, for as long as a `with` block.
 
-Its faults can be produced on purpose: the API server can be paused, killed and started again with the same address and
-the same data.
+Faults are injected by methods: the API server can be paused, killed and started again with the same address and data.
 """
 
 from __future__ import annotations
@@ -153,11 +152,11 @@ class Cluster(Running):
     # -- faults
 
     def pause_apiserver(self) -> None:
-        """Let the API server hang: connections stay open, and nothing answers."""
+        """Pause the API server: connections stay open, and nothing answers."""
         self._running.processes["kube-apiserver"].pause()
 
     def resume_apiserver(self) -> None:
-        """Let a paused API server go on."""
+        """Continue a paused API server."""
         self._running.processes["kube-apiserver"].resume()
 
     def kill_apiserver(self) -> None:

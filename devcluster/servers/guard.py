@@ -1,16 +1,16 @@
-"""The parent of one server, which sees to it that the server never outlives its launcher.
+"""Guard: the parent of one server, which ends the server when its launcher ends.
 
 Run as a program, by path and with the standard library alone: `python -I -S guard.py OWNER FOLDER GRACE_SECONDS COMMAND...`
 
-- The guard watches its owner, the launcher. When that is gone, by whatever way (kill -9 included), it kills the server
-  and removes FOLDER. It looks at the process and not at a pipe: a pipe's end lives on in children that the owner forked.
-- The kernel kills the server when the guard is gone (PR_SET_PDEATHSIG). The launcher could not ask for that itself:
-  the signal comes at the end of the *thread* that started the child, and test runners start things from threads.
+- The guard watches its owner, the launcher. When the owner ends in any way (kill -9 included), the guard kills the server
+  and removes FOLDER. It watches the process and not a pipe: a pipe's end stays open in children that the owner forked.
+- The kernel kills the server when the guard ends (PR_SET_PDEATHSIG). The launcher itself could not use that: the signal
+  comes at the end of the *thread* that started the child, and test runners start servers from threads.
 - SIGTERM to the guard stops the server: SIGTERM, then SIGKILL after the grace time. As in a container, SIGTERM goes to
-  the server alone, which knows how to end its children (a Celery worker waits for theirs); SIGKILL goes to all.
+  the server alone, which ends its children in order (a Celery worker waits for theirs); SIGKILL goes to all.
 
-The server has a process group of its own, so that Ctrl-C in a terminal reaches the launcher alone, which then stops
-things in order. The guard writes the server's pid as one line to standard output, and ends with the server's status
+The server has a process group of its own, so that Ctrl-C in a terminal reaches the launcher alone, which then stops the
+servers in order. The guard writes the server's pid as one line to standard output, and ends with the server's status
 as a shell would give it.
 """
 
@@ -26,13 +26,13 @@ import sys
 import time
 from pathlib import Path
 
-_LOOK_SECONDS = 0.5  # between two looks at the owner where the kernel has no pidfd
+_POLL_SECONDS = 0.5  # between two checks of the owner where the kernel has no pidfd
 _PR_SET_PDEATHSIG = 1
 _EXIT_CANNOT_START = 127
 
 
 class _Watch:
-    """Wakes up for signals and for the owner's end, and sleeps otherwise."""
+    """Sleeps until a signal or the owner's end. Signals set a flag and never raise, so that none can be lost."""
 
     def __init__(self, owner: int) -> None:
         self._owner = owner
@@ -57,8 +57,8 @@ class _Watch:
         ends = [self._signals]
         if self._owner_end is not None:
             ends.append(self._owner_end)
-        elif limit_seconds is None or limit_seconds > _LOOK_SECONDS:
-            limit_seconds = _LOOK_SECONDS
+        elif limit_seconds is None or limit_seconds > _POLL_SECONDS:
+            limit_seconds = _POLL_SECONDS
         ready, _, _ = select.select(ends, [], [], limit_seconds)
         if self._signals in ready:
             os.read(self._signals, 4096)
@@ -68,14 +68,14 @@ def _start(command: list[str]) -> int:
     guard = os.getpid()
     server = os.fork()
     if server:
-        with contextlib.suppress(OSError):  # the child does the same: whoever comes first
+        with contextlib.suppress(OSError):  # the child does the same: the first of both calls counts
             os.setpgid(server, server)
         return server
     try:
         os.setpgid(0, 0)
         if sys.platform == "linux":
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != guard:  # it was gone before the kernel knew what to do then
+            if os.getppid() != guard:  # the guard ended before the kernel knew what to do then
                 os._exit(_EXIT_CANNOT_START)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE):
@@ -108,7 +108,7 @@ def _guard(watch: _Watch, server: int, folder: Path, grace_seconds: float) -> in
         if status is not None:
             _signal_group(server, signal.SIGKILL)  # what the server itself started
             if watch.owner_is_gone():
-                # Every guard of the folder does so; the last one leaves nothing.
+                # Every guard of the folder does so; the last one removes all.
                 shutil.rmtree(folder, ignore_errors=True)
             return status
         now = time.monotonic()
@@ -129,7 +129,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch = _Watch(int(owner))
     server = _start(command)
-    with contextlib.suppress(OSError):  # a launcher that is gone already reads no more
+    with contextlib.suppress(OSError):  # a launcher that has ended reads no more
         os.write(sys.stdout.fileno(), f"{server}\n".encode())
         os.close(sys.stdout.fileno())
     return _guard(watch, server, Path(folder), float(grace_seconds))

@@ -1,4 +1,4 @@
-"""Kubeconfig files. Certificates are inside and not beside them, so that a file can be copied anywhere."""
+"""Kubeconfig files, which contain their certificates, so that a file can be copied anywhere."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NAME = "devcluster"
 
 
 def token_user(token: str) -> dict[str, str]:
-    """Say who one is by a bearer token."""
+    """A user who authenticates by a bearer token."""
     return {"token": token}
 
 
 def certificate_user(pair: Pair) -> dict[str, str]:
-    """Say who one is by a client certificate."""
+    """A user who authenticates by a client certificate."""
     return {
         "client-certificate-data": _encoded(pair.certificate.read_bytes()),
         "client-key-data": _encoded(pair.key.read_bytes()),

@@ -1,4 +1,4 @@
-"""What the system knows of a process: enough to tell it from another one that was given the same pid."""
+"""Process identity: pid and start time, which distinguish a process from a later one with the same pid."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def start_mark(pid: int) -> str | None:
     return None if fields is None or fields[_STATE] == "Z" else fields[_START_TIME]
 
 
-def stands_still(pid: int) -> bool:
-    """Whether a process was stopped by SIGSTOP."""
+def is_paused(pid: int) -> bool:
+    """Whether a process was paused by SIGSTOP."""
     fields = _stat(pid)
     return fields is not None and fields[_STATE] == "T"
 

@@ -1,8 +1,8 @@
-"""Loopback ports that nobody listens on at the moment.
+"""Free loopback ports.
 
 Chosen at random below the range from which the kernel serves outgoing connections: a server that is killed and started
-again must find its port free, and no client of anybody may have it in the meantime. Between choosing and binding a port
-may still be lost; whoever starts a server tries again then.
+again must find its port free, and no client may get it in the meantime. Another program may still take a port before the
+server binds it: see `running.retried_on_taken_port`.
 """
 
 from __future__ import annotations

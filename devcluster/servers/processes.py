@@ -1,6 +1,6 @@
-"""One server as a child of this process: start, pause, kill and stop it, by its own pid and no other way.
+"""Server process: start, pause, kill and stop it, by its own pid and no other way.
 
-Between this process and the server stands a guard (`guard.py`), which ends the server when this process is gone.
+Between this process and the server stands a guard (`guard.py`), which ends the server when this process ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from devcluster.errors import DevclusterError, ServerEndedError
 from devcluster.servers import guard
-from devcluster.servers.pids import stands_still
+from devcluster.servers.pids import is_paused
 from devcluster.servers.runs import Run
 from devcluster.waiting import wait_until
 
@@ -43,7 +43,7 @@ class Process:
         self._grace_seconds = grace_seconds
         self.log = run.folder / f"{name}.log"
         with self.log.open("ab") as log:
-            # -I and -S: whatever PYTHONPATH or the virtualenv hold, the guard starts, and in 15 ms.
+            # -I and -S: neither PYTHONPATH nor the virtualenv can break the guard, and it starts in 15 ms.
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", _GUARD, str(os.getpid()), run.folder, str(grace_seconds), *command],
                 stdin=subprocess.DEVNULL,
@@ -73,7 +73,7 @@ class Process:
         return self._guard.poll() is None
 
     def check(self) -> None:
-        """Raise where the server has ended."""
+        """Raise ServerEndedError if the server has ended."""
         if not self.alive:
             raise ServerEndedError(self.name, self._guard.returncode, self.log_end())
 
@@ -86,22 +86,22 @@ class Process:
         return "\n".join(lines[-_LOG_LINES:])
 
     def pause(self) -> None:
-        """Stop the server's clock: connections stay open, nothing answers. Returns when it stands."""
+        """Pause the server: connections stay open, nothing answers. Returns when it is paused."""
         self._send(signal.SIGSTOP)
-        wait_until(self._stands, f"{self.name} to stand still", timeout_seconds=10.0)
+        wait_until(self._is_paused, f"{self.name} to be paused", timeout_seconds=10.0)
 
     def resume(self) -> None:
-        """Let a paused server go on; nothing to do for one that runs."""
+        """Continue a paused server; nothing to do for one that runs."""
         self._send(signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL: no farewell to anybody. Returns when it is gone."""
+        """Send SIGKILL, and return when the server has ended."""
         if self.alive:
             self._send(signal.SIGKILL)
         self._wait()
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL after the grace time. Returns when it is gone."""
+        """Send SIGTERM, and SIGKILL after the grace time. Returns when the server has ended, paused or not."""
         self._guard.terminate()  # does nothing where the guard has ended
         self._wait()
 
@@ -118,6 +118,6 @@ class Process:
                 f"{self.name} (pid {self.pid}) does not end; its guard is {self._guard.pid}"
             ) from None
 
-    def _stands(self) -> bool:
+    def _is_paused(self) -> bool:
         self.check()
-        return stands_still(self.pid)
+        return is_paused(self.pid)

@@ -1,4 +1,4 @@
-"""A Redis server for as long as a `with` block, whose faults can be produced on purpose."""
+"""Redis server for as long as a `with` block; faults are injected by methods."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ class Redis(Running):
     def url(self, db: int = 0, *, user: str = "", password: str | None = None) -> str:
         """Return its address, password included: the default user's, or that of one of `users`."""
         secret = self.password if password is None else password
-        who = f"{quote(user, safe='')}:{quote(secret, safe='')}@" if secret is not None else ""
+        user_info = f"{quote(user, safe='')}:{quote(secret, safe='')}@" if secret is not None else ""
         scheme, query = ("rediss", f"?ssl_ca_certs={self.ca}") if self._tls else ("redis", "")
-        return f"{scheme}://{who}127.0.0.1:{self._port}/{db}{query}"
+        return f"{scheme}://{user_info}127.0.0.1:{self._port}/{db}{query}"
 
     # -- its life
 
@@ -114,7 +114,7 @@ class Redis(Running):
     # -- faults
 
     def pause(self) -> None:
-        """Let it hang: connections stay open, and nothing answers."""
+        """Pause it: connections stay open, and nothing answers."""
         self._running.pause()
 
     def resume(self) -> None:

@@ -1,9 +1,9 @@
-"""A folder for each run of a server, and the cleaning up after launchers that were killed.
+"""Runs: a private folder for each run of servers, and the clean-up after launchers that were killed.
 
-A run's folder holds certificates, data, logs and `processes.json`. Its launcher holds a lock on the folder for as long as it
-lives, and the kernel gives the lock back however it ends: a folder that can be locked is left over. What its file
-lists is then killed, if it is still the same process (pid and start time), and the folder removed. Normally the guards have
-done both before; this is for the case that they were killed as well.
+A run's folder has certificates, data, logs and `processes.json`. The launcher holds a lock on the folder, which the kernel
+releases when the launcher ends: a folder that can be locked is left over. Its listed processes are then killed, if they are
+still the same (pid and start time), and the folder is removed. Normally the guards have done both before; this is for the
+case that they were killed as well.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Run:
 
     @classmethod
     def new(cls, name: str) -> Self:
-        """Clean up what dead launchers left, and make a folder of one's own."""
+        """Clean up what dead launchers left, and make a new folder."""
         root = runs_folder()
         # Under one lock, since a folder that is made and not locked yet looks like a left-over one.
         with locked(root / "lock"):
@@ -46,7 +46,7 @@ class Run:
         return cls(folder, lock)
 
     def remember(self, *pids: int) -> None:
-        """Write down processes that must not outlive this one."""
+        """List processes that must not outlive this one."""
         for pid in pids:
             mark = start_mark(pid)
             if mark is not None:
@@ -75,7 +75,7 @@ def _sweep(root: Path) -> list[Path]:
             continue
         try:
             lock = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:  # its guards are at it
+        except FileNotFoundError:  # its guards have just removed it
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,9 +1,8 @@
-"""Whether manifests are what Kubernetes releases other than our own know, by kubeconform; and other projects' CRDs.
+"""Conformance: whether manifests match other releases of Kubernetes, by kubeconform, and other projects' CRDs.
 
-Nothing is asked of the internet's schema collections: the schemas are made from the OpenAPI document that each release of the
-Go module k8s.io/kubernetes carries.
+No schema is downloaded: the schemas are made from the OpenAPI document in each release of the Go module k8s.io/kubernetes.
 
-Rooms: `kubeconform` (the program), `schemas` (from OpenAPI to what it reads), `released` (the modules, pinned).
+Modules: `kubeconform` (the program), `schemas` (from OpenAPI to what it reads), `released` (the modules, pinned).
 """
 
 from devcluster.programs.conformance.kubeconform import kubeconform

@@ -18,7 +18,7 @@ _SECONDS = 120.0  # it answers in 2 s
 
 
 def kubeconform(manifests: str, release: GoModule, *, more: Mapping[str, Any] | None = None) -> list[str]:
-    """What is wrong with manifests for a release of Kubernetes, in its words: an empty list, if nothing is.
+    """Return kubeconform's messages about manifests for a release of Kubernetes; an empty list if they conform.
 
     `more`: schemas by the names of their files, for kinds that are not Kubernetes' own.
     """
@@ -46,5 +46,5 @@ def _ask(manifests: str, folder: Path) -> list[str]:
     except (json.JSONDecodeError, KeyError) as error:
         raise DevclusterError(f"kubeconform ended with {done.returncode}: {done.stdout}{done.stderr}") from error
     if not found:
-        raise DevclusterError("kubeconform saw no object at all")
+        raise DevclusterError("kubeconform found no object at all")
     return [f"{one['kind']} {one['name']}: {one['msg']}" for one in found if one["status"] != "statusValid"]

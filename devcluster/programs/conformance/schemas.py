@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
-"""How kubeconform is told to name the file of a kind: kind, first part of the group, version, in small letters."""
+"""kubeconform's template for the file of a kind: kind, first part of the group, version, in small letters."""
 
 _DEFINITIONS = "definitions.json"
 _KINDS = "x-kubernetes-group-version-kind"
@@ -54,7 +54,7 @@ def _schema(node: Any) -> Any:
     if node.get("format") == "int-or-string":
         return _TEXT_OR_NUMBER
     schema = {
-        # What is called "format" below "properties" is a field of that name, and a schema.
+        # A "format" below "properties" is a field of that name, with a schema.
         key: {name: _schema(one) for name, one in value.items()} if key == "properties" else _schema(value)
         for key, value in node.items()
     }
