@@ -96,7 +96,7 @@ def _takeover(system: System, how: str) -> float:
 
 
 def _leads(system: System, name: str) -> bool | None:
-    """What the operator's own metric says; None while it does not answer."""
+    """Whether the operator leads, by its own metric; None while it does not answer."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{system.probe_ports[name]}/metrics", timeout=2) as answer:
             text = answer.read().decode()

@@ -1,4 +1,4 @@
-"""The command `python -m demo`; the Makefile calls it as `make demo`."""
+"""Command line of the demo: `python -m demo`, which `make demo` calls."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from rich.console import Console
 from demo import keeping, results, stage, story
 from demo.display import Display
 from demo.kubectl import KubectlError, UnexpectedlyAcceptedError
-from demo.places import CHECKOUT, Places
+from demo.places import Places
 from demo.watching import monotonic_since_now
 from devcluster import DevclusterError, interrupts
+from devcluster.files import CHECKOUT
 
 _EXPECTED = (
     DevclusterError,
@@ -98,7 +99,7 @@ def _explain(ready: stage.Stage, display: Display) -> None:
 
 @contextmanager
 def _alarmed(ready: stage.Stage) -> Iterator[None]:
-    """Let the end of a process interrupt the story, which may be waiting for what can never come."""
+    """Let the end of a process interrupt the story, which might wait for ever for it."""
     ended: list[DevclusterError] = []
 
     def interrupt(_number: int, _frame: object) -> None:
@@ -116,7 +117,7 @@ def _alarmed(ready: stage.Stage) -> Iterator[None]:
 
 @contextmanager
 def _cleaned(places: Places) -> Iterator[None]:
-    """Remove what is of no use afterwards; from the end of the block on, signals wait for that."""
+    """Remove what is of no use afterwards."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What is known of the jobs, from what the API server told a watcher: the demo sees no more than any user does."""
+"""Board: the state of the jobs as a watch of the API server shows it, which is all that any user sees."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class JobView:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of it will happen any more."""
+        """Whether the job has finished."""
         return self.finished_at is not None
 
     def step_seconds(self) -> dict[str, float]:
@@ -71,18 +71,18 @@ class EventView:
 
 @dataclass(frozen=True)
 class Board:
-    """Everything that is shown."""
+    """All that the display shows."""
 
     jobs: Mapping[str, JobView] = field(default_factory=dict)
     events: tuple[EventView, ...] = ()
 
     def with_job(self, job: Mapping[str, Any], at: float) -> Board:
-        """The board after a look at that object."""
+        """The board with the state of that object."""
         name = job["metadata"]["name"]
         return replace(self, jobs={**self.jobs, name: seen(self.jobs.get(name), job, at)})
 
     def with_event(self, event: Mapping[str, Any], at: float) -> Board:
-        """The board after that Event, where it is about a job."""
+        """The board with that Event, if it is about a job."""
         about: Mapping[str, Any] = event.get("involvedObject") or {}
         if about.get("kind") != "ReconstructionJob":
             return self

@@ -1,4 +1,4 @@
-"""One demo at a time, and one that stays: `make demo KEEP=1` and `make demo-stop`."""
+"""Lifetime of a demo: one at a time, and one that is kept (`make demo KEEP=1`) until `make demo-stop`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AlreadyRunningError(Exception):
 
 @contextlib.contextmanager
 def only_one(places: Places) -> Iterator[None]:
-    """Hold the lock of the demo's folder; the kernel gives it back however this process ends."""
+    """Hold the lock of the demo's folder; the kernel releases it when this process ends in any way."""
     places.root.mkdir(exist_ok=True)
     with locked_if_free(places.lock) as free:
         if not free:
@@ -89,7 +89,7 @@ def _be_the_background(places: Places, perform: Callable[[Callable[[], None]], i
 
 
 def stop(places: Places) -> str:
-    """End the demo that was kept; say what was done."""
+    """End the demo that was kept; return what was done."""
     try:
         found = json.loads(places.running.read_text())
     except FileNotFoundError:

@@ -17,7 +17,7 @@ _COMMAND_SECONDS = 900.0  # above the longest `kubectl wait` of the story
 
 
 class KubectlError(Exception):
-    """A command of the demo failed; holds what kubectl said."""
+    """A command of the demo failed; has kubectl's message."""
 
     def __init__(self, command: str, message: str) -> None:
         super().__init__(f"{command}\n{message}")
@@ -30,7 +30,7 @@ class UnexpectedlyAcceptedError(Exception):
 
 @dataclass(frozen=True)
 class Kubectl:
-    """One cluster, one namespace. `show` is told each command that a user would type."""
+    """kubectl for one cluster and one namespace. `show` gets each command that a user would type."""
 
     program: Path
     kubeconfig: str
@@ -40,7 +40,7 @@ class Kubectl:
     show: Callable[[str], None]
 
     def command(self, *arguments: str) -> list[str]:
-        """The whole command line, for processes that go on."""
+        """The whole command line, for a process that keeps running."""
         return [str(self.program), *self._where(), *arguments]
 
     @property
@@ -55,7 +55,7 @@ class Kubectl:
         return self.quietly(*arguments)
 
     def refused(self, *arguments: str) -> str:
-        """Show a command that the API server must refuse, run it, and return the server's words."""
+        """Show a command that the API server must refuse, run it, and return the server's message."""
         shown = self._shown(arguments)
         self.show(shown)
         done = self._done(arguments)
@@ -64,18 +64,18 @@ class Kubectl:
         return done.stderr.strip()
 
     def quietly(self, *arguments: str) -> str:
-        """Run a command that is the demo's own business, and return what it printed."""
+        """Run a command without showing it, and return what it printed."""
         done = self._done(arguments)
         if done.returncode != 0:
             raise KubectlError(self._shown(arguments), (done.stderr or done.stdout).strip())
         return done.stdout
 
     def read(self, *arguments: str) -> Any:
-        """What a command says in JSON."""
+        """The JSON that a command prints."""
         return json.loads(self.quietly(*arguments, "-o", "json"))
 
     def succeeds(self, *arguments: str) -> bool:
-        """Whether a command that only asks for something ends well."""
+        """Whether a command that only reads succeeds."""
         return self._done(arguments).returncode == 0
 
     def _where(self) -> list[str]:

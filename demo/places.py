@@ -1,4 +1,4 @@
-"""Where the demo's files lie: everything under one folder that git ignores."""
+"""Paths of the demo's files: everything under one folder that git ignores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from devcluster.files import CHECKOUT
 
 
 @dataclass(frozen=True)
@@ -17,17 +17,17 @@ class Places:
 
     @property
     def jobs(self) -> Path:
-        """The worker's job folders; they are gone at the end."""
+        """The worker's job folders; they are removed at the end."""
         return self.root / "jobs"
 
     @property
     def logs(self) -> Path:
-        """What operator and worker said."""
+        """The logs of operator and worker."""
         return self.root / "logs"
 
     @property
     def kubectl_cache(self) -> Path:
-        """What kubectl remembers of the cluster's resources."""
+        """Kubectl's cache of the cluster's resources."""
         return self.root / ".kubectl-cache"
 
     @property
@@ -37,7 +37,7 @@ class Places:
 
     @property
     def running(self) -> Path:
-        """Says which process keeps a demo running in the background."""
+        """Names the process that keeps a demo running in the background."""
         return self.root / ".running.json"
 
     def result(self, job: str) -> Path:
@@ -45,7 +45,7 @@ class Places:
         return self.root / job
 
     def shown(self, path: Path) -> str:
-        """A path as one would type it in the checkout."""
+        """A path as a user types it in the checkout."""
         return str(path.relative_to(CHECKOUT)) if path.is_relative_to(CHECKOUT) else str(path)
 
     def empty(self) -> None:

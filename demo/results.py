@@ -1,4 +1,4 @@
-"""What came out: files for the user, and the closing account."""
+"""Results of the demo: files for the user, and the closing lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXT_WIDTH = 100  # characters
 
 
 class DemoFailedError(Exception):
-    """The demo ran, and did not show what it should."""
+    """The demo ran, and its jobs did not end as they should."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def collect(kubectl: Kubectl, places: Places, view: JobView) -> Account:
     """Copy the outputs of a job that succeeded out of the worker's folder, with its manifest as it ended.
 
     Raises:
-        DemoFailedError: the job did not succeed, or its files are not what its status says.
+        DemoFailedError: the job did not succeed, or its files differ from its status.
 
     """
     job: dict[str, Any] = kubectl.read("get", f"recon/{view.name}")
@@ -48,12 +48,12 @@ def collect(kubectl: Kubectl, places: Places, view: JobView) -> Account:
     folder = places.result(view.name)
     shutil.copytree(places.jobs / job["metadata"]["uid"] / "output", folder)
     (folder / "job.yaml").write_text(kubectl.quietly("get", f"recon/{view.name}", "-o", "yaml"))
-    told = {file["name"] for file in status["outputs"]["files"]}
-    missing = sorted(name for name in told if not (folder / name).is_file())
+    listed = {file["name"] for file in status["outputs"]["files"]}
+    missing = sorted(name for name in listed if not (folder / name).is_file())
     meshes = tuple(sorted(folder.glob("*.glb")))
     previews = tuple(sorted(folder.glob("preview_*.png")))
     if missing or not meshes or not previews:
-        raise DemoFailedError(f"The output of {view.name} is not complete: {missing or sorted(told)}")
+        raise DemoFailedError(f"The output of {view.name} is not complete: {missing or sorted(listed)}")
     return Account(
         seconds=sum(view.step_seconds().values()),
         step_seconds=view.step_seconds(),
@@ -64,7 +64,7 @@ def collect(kubectl: Kubectl, places: Places, view: JobView) -> Account:
 
 
 def check_cancelled(kubectl: Kubectl, places: Places, name: str) -> None:
-    """See that a cancelled job is told as cancelled and has left no files.
+    """Check that a cancelled job is Cancelled and has left no files.
 
     Raises:
         DemoFailedError: otherwise.
@@ -79,7 +79,7 @@ def check_cancelled(kubectl: Kubectl, places: Places, name: str) -> None:
 
 
 def lines(account: Account, places: Places) -> list[str]:
-    """The closing account, for people."""
+    """The closing lines, for people."""
     shown = [f"The photos became a mesh in {account.seconds:.0f} s, as its status told it:"]
     shown += [f"  {seconds:5.1f} s  {step}" for step, seconds in account.step_seconds.items()]
     if account.quality:

@@ -1,4 +1,4 @@
-"""What the demo plays on: an API server, a Redis, an operator and a worker, each a process of its own.
+"""Stage of the demo: an API server, a Redis, an operator and a worker, each a process of its own.
 
 The API server is our own (`own`), or one that the user has (`theirs`). All of it ends with the `with` block.
 """
@@ -20,8 +20,9 @@ from reconstruction_operator.state import calls, reads
 
 from demo.display import Display
 from demo.kubectl import Kubectl, KubectlError
-from demo.places import CHECKOUT, Places
+from demo.places import Places
 from devcluster import Cluster, DevclusterError, Redis
+from devcluster.files import CHECKOUT
 from devcluster.harness.system import System
 from devcluster.programs.control_plane import programs
 from devcluster.programs.toolchain import redis_server
@@ -32,18 +33,18 @@ _CRD = "crd/reconstructionjobs.reconstruction.dev"
 _OPERATOR_LEASE = ("-n", "reconstruction-system", "get", "lease", "reconstruction-operator")
 _OLDEST_KUBERNETES = (1, 31)
 _READY_SECONDS = 120.0  # of the operator and the worker: a few seconds on a machine that is not busy
-_LOOK_SECONDS = 1.0  # between two looks whether everything still runs
+_CHECK_SECONDS = 1.0  # between two checks whether everything still runs
 _PROBE_SECONDS = 5.0
 _WORKER_PROCESSES = 2  # the photos and the placeholder, side by side
 
 
 class UnsuitableClusterError(Exception):
-    """The user's cluster is not one to play on; says why, and what to do."""
+    """The demo cannot use the user's cluster; the message says why, and what to do."""
 
 
 @dataclass
 class Stage:
-    """Everything is there, and ready."""
+    """The servers of a demo, which are ready."""
 
     kubectl: Kubectl
     processes: dict[str, Process]
@@ -59,7 +60,7 @@ class Stage:
 
     def hold(self) -> None:
         """Return only by an exception: a signal, or the end of one of the processes."""
-        while not self._over.wait(_LOOK_SECONDS):
+        while not self._over.wait(_CHECK_SECONDS):
             self.check()
 
     @contextlib.contextmanager
@@ -68,14 +69,14 @@ class Stage:
         over = threading.Event()
 
         def look() -> None:
-            while not over.wait(_LOOK_SECONDS):
+            while not over.wait(_CHECK_SECONDS):
                 try:
                     self.check()
                 except DevclusterError as error:
                     alarm(error)
                     return
 
-        thread = threading.Thread(target=look, name="watchman", daemon=True)
+        thread = threading.Thread(target=look, name="process watch", daemon=True)
         thread.start()
         try:
             yield
@@ -86,7 +87,7 @@ class Stage:
 
 @contextlib.contextmanager
 def own(places: Places, display: Display) -> Iterator[Stage]:
-    """A control plane of our own: nothing outside of this machine, nothing left afterwards."""
+    """A control plane of our own: nothing outside of this machine is used, and nothing is left afterwards."""
     programs()  # builds what is missing, and shows its progress
     redis_server()
     display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine")
@@ -101,14 +102,17 @@ def own(places: Places, display: Display) -> Iterator[Stage]:
         display.output(kubectl.run("apply", "-k", "manifests/install"))
         system = stack.enter_context(System(cluster, server, settings=_settings(places)))
         _start(
-            system, places, display, "as the service account of manifests/install, which may do no more than that says"
+            system,
+            places,
+            display,
+            "as the service account of manifests/install, with the permissions in it and no others",
         )
         yield Stage(kubectl, system.processes, (cluster.check,))
 
 
 @contextlib.contextmanager
 def theirs(kubeconfig: str, namespace: str, places: Places, display: Display) -> Iterator[Stage]:
-    """The user's cluster: a namespace of our own in it, and the CRD where there is none; both go again afterwards."""
+    """The user's cluster, with a new namespace, and the CRD where there is none; both are deleted afterwards."""
     found = shutil.which("kubectl")
     program = Path(found) if found else programs().kubectl
     redis_server()
@@ -151,7 +155,7 @@ def _settings(places: Places) -> dict[str, str]:
     }
 
 
-def _start(system: System, places: Places, display: Display, who: str, **settings: str) -> None:
+def _start(system: System, places: Places, display: Display, account: str, **settings: str) -> None:
     for name in ("operator", "worker"):
         (system.folder / f"{name}.log").symlink_to(places.logs / f"{name}.log")
     # The worker first: an operator that finds none says so in the job's Events.
@@ -164,7 +168,7 @@ def _start(system: System, places: Places, display: Display, who: str, **setting
     operator = system.start_operator(**settings)
     probe = f"http://127.0.0.1:{system.probe_ports['operator']}/readyz"
     wait_until(lambda: _ready(operator, probe), "the operator to be ready", timeout_seconds=_READY_SECONDS)
-    display.say(f"reconstruction-operator run: process {operator.pid}, {who}")
+    display.say(f"reconstruction-operator run: process {operator.pid}, {account}")
 
 
 def _wait_served(kubectl: Kubectl) -> None:
@@ -217,7 +221,7 @@ def _check_suitable(kubectl: Kubectl, kubeconfig: str) -> None:
 
 
 def _remove(kubectl: Kubectl, display: Display, what: str, kind: str) -> None:
-    # At the very end, whatever happened before: what cannot be removed is told, and the rest goes on.
+    # At the very end, after any error: what cannot be removed is reported, and the clean-up continues.
     try:
         display.output(kubectl.run("delete", kind, what, "--ignore-not-found", "--timeout=120s"))
     except KubectlError as error:

@@ -1,4 +1,4 @@
-"""What happens in the demo, in the order in which a user would do it."""
+"""Story of the demo: a user's commands, in order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from demo.watching import Watching
 PHOTOS_JOB = "banana"
 CANCELLED_JOB = "placeholder"
 _EXAMPLES = {PHOTOS_JOB: "manifests/examples/banana.yaml", CANCELLED_JOB: "manifests/examples/placeholder.yaml"}
-_TABLE_SECONDS = 1.0  # between two looks at the table, as `watch kubectl get recon` has it
-_READING_SECONDS = 2.0  # between the two steps of the cancel: for the eyes of whoever watches
+_TABLE_SECONDS = 1.0  # between two reads of the table, as in `watch -n1 kubectl get recon`
+_READING_SECONDS = 2.0  # between the two steps of the cancel: time to read the first
 _MESH_TIMEOUT = "15m"
 _STEP_TIMEOUT = "120s"
 
@@ -43,7 +43,7 @@ def _cancel(kubectl: Kubectl, display: Display) -> None:
     display.title("The placeholder is cancelled in two steps")
     display.say("A confirmation without a request is refused, by the API server itself:")
     display.refusal(kubectl.refused("patch", *_spec(job, '{"cancelConfirmed": true}')))
-    display.say("Step one, the request. The job goes on, and the request may still be taken back:")
+    display.say("Step one, the request. The job continues, and the request may still be withdrawn:")
     display.output(kubectl.run("patch", *_spec(job, '{"cancelRequested": true}')))
     kubectl.run("wait", "--for=condition=CancelRequested", job, f"--timeout={_STEP_TIMEOUT}")
     time.sleep(_READING_SECONDS)
@@ -65,12 +65,12 @@ def _until_shown(watching: Watching, job: str) -> None:
 
 @contextlib.contextmanager
 def _table(kubectl: Kubectl, display: Display) -> Iterator[None]:
-    """Keep the table on the display, where there is room for one."""
+    """Refresh the table on a terminal."""
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(_TABLE_SECONDS):
-            with contextlib.suppress(KubectlError):  # the next look is in a second
+            with contextlib.suppress(KubectlError):  # the next read is in a second
                 display.table(kubectl.quietly("get", "recon"))
 
     thread = threading.Thread(target=look, name="table", daemon=True)

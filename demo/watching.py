@@ -1,4 +1,4 @@
-"""Follows jobs and Events by `kubectl get --watch`, and keeps the board."""
+"""Watch of jobs and Events by `kubectl get --watch`, which keeps the board."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Watching:
             out: IO[str] | None = process.stdout
             assert out is not None  # noqa: S101  # for the type checker: a pipe was asked for
             with process:
-                for event in objects(out):  # one that is cut off is said again by the next watch
+                for event in objects(out):  # one that is cut off comes again with the next watch
                     if event["type"] in ("ADDED", "MODIFIED"):
                         take(event["object"])
             self._over.wait(_RESTART_SECONDS)
@@ -97,6 +97,6 @@ class Watching:
 
 
 def monotonic_since_now() -> Callable[[], float]:
-    """A clock that says the seconds since this call."""
+    """A clock that returns the seconds since this call."""
     start = time.monotonic()
     return lambda: time.monotonic() - start

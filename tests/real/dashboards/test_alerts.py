@@ -216,16 +216,16 @@ def alert_labels(case: Case) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
-def test_an_alert_fires_when_things_are_ill_and_nothing_else_does(case: Case, tmp_path: Path) -> None:
+def test_alert_fires_on_its_history_and_no_other_does(case: Case, tmp_path: Path) -> None:
     assert run_promtool(tmp_path, [history(case, case.ill, [alert_labels(case)])]) == ""
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
-def test_no_alert_fires_while_things_are_well(case: Case, tmp_path: Path) -> None:
+def test_no_alert_fires_on_a_healthy_history(case: Case, tmp_path: Path) -> None:
     assert run_promtool(tmp_path, [history(case, case.well, [])]) == ""
 
 
-def test_promtool_notices_an_alert_that_does_not_fire(tmp_path: Path) -> None:
+def test_promtool_fails_if_an_alert_does_not_fire(tmp_path: Path) -> None:
     case = CASES[1]
     assert "FAILED" in run_promtool(tmp_path, [history(case, case.well, [alert_labels(case)])])
 
@@ -234,14 +234,14 @@ def test_every_alert_has_its_histories() -> None:
     assert sorted(case.alert for case in CASES) == sorted(RULES)
 
 
-def test_promtool_finds_nothing_wrong_with_the_file() -> None:
+def test_promtool_lints_the_file_without_a_finding() -> None:
     command = [prometheus_program("promtool"), "check", "rules", "--lint=all", "--lint-fatal", ALERTS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("name", sorted(RULES))
-def test_an_alert_has_a_summary_and_a_runbook_that_says_what_to_look_at_first(name: str) -> None:
+def test_alert_has_a_summary_and_a_runbook_with_a_first_step(name: str) -> None:
     annotations = RULES[name]["annotations"]
     assert annotations["summary"].endswith(".")
     assert annotations["description"].endswith(".")

@@ -114,7 +114,7 @@ def run_jobs(jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_an_expression_answers_with_data_of_a_real_run(expression: str, scraped: Scraped) -> None:
+def test_expression_returns_data_of_a_real_run(expression: str, scraped: Scraped) -> None:
     series = scraped.prometheus.query_range(
         at_grafana(expression), start=scraped.begin, end=scraped.end, step_seconds=1
     )
@@ -130,7 +130,7 @@ def test_an_expression_answers_with_data_of_a_real_run(expression: str, scraped:
         ("Most memory of a model", [{"model": "rough-failure"}, {"model": "rough-good"}]),
     ],
 )
-def test_a_panel_shows_what_the_run_was(title: str, labels: list[dict[str, str]], scraped: Scraped) -> None:
+def test_panel_shows_the_numbers_of_the_run(title: str, labels: list[dict[str, str]], scraped: Scraped) -> None:
     (panel,) = [one for one in PANELS if one["title"] == title]
     series = scraped.prometheus.query_range(
         at_grafana(panel["targets"][0]["expr"]), start=scraped.begin, end=scraped.end, step_seconds=1
@@ -146,7 +146,7 @@ def test_every_rule_is_evaluated_without_an_error_and_nothing_fires(scraped: Scr
     assert [rule["name"] for rule in rules if rule["state"] == "firing"] == []
 
 
-def test_the_first_row_says_that_it_is_well(scraped: Scraped) -> None:
+def test_first_row_reports_a_healthy_system(scraped: Scraped) -> None:
     values = {}
     for panel in PANELS[:5]:
         (one,) = scraped.prometheus.query(at_grafana(panel["targets"][0]["expr"]))

@@ -93,7 +93,7 @@ def cluster_of_the_user(control_plane_programs: None) -> Iterator[devcluster.Clu
 
 
 @pytest.mark.timeout(MESH_SECONDS + 200)
-def test_photos_become_a_mesh_and_a_job_is_cancelled_on_the_cluster_of_the_user(
+def test_demo_makes_a_mesh_and_cancels_a_job_on_the_users_cluster(
     demo: type[Demo], cluster_of_the_user: devcluster.Cluster
 ) -> None:
     before = cluster_of_the_user.kubectl("get", "namespaces,crds", "-o", "name").stdout
@@ -131,7 +131,7 @@ def test_an_interrupted_demo_leaves_nothing_running(demo: type[Demo], number: si
     assert not (run.output / "jobs").exists()
 
 
-def test_a_cluster_that_does_not_answer_is_politely_refused(demo: type[Demo], tmp_path: Path) -> None:
+def test_cluster_that_does_not_answer_is_refused_with_advice(demo: type[Demo], tmp_path: Path) -> None:
     with devcluster.Cluster() as gone:
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_bytes(gone.kubeconfig.read_bytes())
@@ -144,7 +144,7 @@ def test_a_cluster_that_does_not_answer_is_politely_refused(demo: type[Demo], tm
     assert run.left() == []
 
 
-def test_a_cluster_with_an_operator_is_politely_refused(
+def test_cluster_with_an_operator_is_refused_with_advice(
     demo: type[Demo], cluster_of_the_user: devcluster.Cluster
 ) -> None:
     cluster_of_the_user.kubectl("create", "namespace", "reconstruction-system")

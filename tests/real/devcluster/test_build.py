@@ -29,7 +29,7 @@ def test_one_program_gets_a_name_for_each_part(program: GoProgram) -> None:
     assert {(folder / name).resolve().name for name in program.links} == {"small"}
 
 
-def test_two_that_need_it_build_it_once(program: GoProgram, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_callers_build_once(program: GoProgram, monkeypatch: pytest.MonkeyPatch) -> None:
     builds: list[Path] = []
     really_build = building._build
 
@@ -47,7 +47,7 @@ def test_two_that_need_it_build_it_once(program: GoProgram, monkeypatch: pytest.
     assert len(builds) == 1
 
 
-def test_a_failed_build_tells_what_the_compiler_said_and_leaves_nothing(program: GoProgram, tmp_path: Path) -> None:
+def test_failed_build_reports_the_compilers_message_and_leaves_nothing(program: GoProgram, tmp_path: Path) -> None:
     (program.module / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
     with pytest.raises(BuildError, match="undefined: nonsense"):
         building.built(program)

@@ -62,7 +62,7 @@ def exported(text: str) -> dict[str, str]:
     return dict(line[1].split("=", 1) for line in lines)
 
 
-def test_it_is_left_running_and_is_stopped(hand: Hand) -> None:
+def test_standing_cluster_serves_until_it_is_stopped(hand: Hand) -> None:
     started = hand.run("start", "--detach")
     assert started.returncode == 0, started.stderr
     settings = exported(started.stdout)
@@ -94,7 +94,7 @@ def test_it_is_left_running_and_is_stopped(hand: Hand) -> None:
     ]
 
 
-def test_after_a_kill_of_its_launcher_nothing_runs_and_it_can_be_started_again(hand: Hand) -> None:
+def test_killed_launcher_leaves_nothing_running_and_can_be_restarted(hand: Hand) -> None:
     hand.run("start", "--detach")
     launcher = hand.launcher()
     mark = start_mark(launcher)
@@ -106,7 +106,7 @@ def test_after_a_kill_of_its_launcher_nothing_runs_and_it_can_be_started_again(h
     assert hand.launcher() != launcher
 
 
-def test_to_stop_what_does_not_run_is_no_error(hand: Hand) -> None:
+def test_stop_without_a_running_cluster_succeeds(hand: Hand) -> None:
     stopped = hand.run("stop")
     assert (stopped.returncode, stopped.stderr) == (0, "nothing was running\n")
 

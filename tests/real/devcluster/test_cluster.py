@@ -37,17 +37,17 @@ subjects: [{{kind: ServiceAccount, name: reader, namespace: {namespace}}}]
 """
 
 
-def test_the_server_says_which_release_it_is(cluster: devcluster.Cluster) -> None:
+def test_server_reports_its_release(cluster: devcluster.Cluster) -> None:
     assert re.fullmatch(r"v1\.\d\d+\.\d+.*", cluster.api.get("/version")["gitVersion"])
 
 
-def test_kubectl_and_the_server_understand_each_other(cluster: devcluster.Cluster, namespace: str) -> None:
+def test_kubectl_works_with_the_server(cluster: devcluster.Cluster, namespace: str) -> None:
     cluster.kubectl("-n", namespace, "apply", "-f", "-", input=json.dumps(config_map("one")))
     shown = cluster.kubectl("-n", namespace, "get", "configmap", "one", "-o", "name")
     assert shown.stdout == "configmap/one\n"
 
 
-def test_a_failed_command_tells_what_kubectl_said(cluster: devcluster.Cluster, namespace: str) -> None:
+def test_failed_command_has_kubectls_message(cluster: devcluster.Cluster, namespace: str) -> None:
     with pytest.raises(devcluster.CommandError, match=r'configmaps "none" not found') as caught:
         cluster.kubectl("-n", namespace, "get", "configmap", "none")
     assert caught.value.status == 1
@@ -71,14 +71,14 @@ def test_what_a_deleted_object_owned_is_collected(cluster: devcluster.Cluster, n
     wait_until(lambda: not cluster.api.is_there(f"{maps}/owned"), "the end of the owned object")
 
 
-def test_a_deleted_namespace_goes_with_all_that_is_in_it(cluster: devcluster.Cluster, namespace: str) -> None:
+def test_deleted_namespace_is_removed_with_its_objects(cluster: devcluster.Cluster, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}"
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
     wait_until(lambda: not cluster.api.is_there(path), "the end of the namespace", seen=lambda: cluster.api.get(path))
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})  # for the fixture to delete
 
 
-def test_nobody_is_the_administrator_without_the_token(cluster: devcluster.Cluster) -> None:
+def test_request_without_the_token_is_refused(cluster: devcluster.Cluster) -> None:
     port = int(cluster.url.rpartition(":")[2])
     with pytest.raises(devcluster.RefusedError) as caught:
         Api(port, cluster.ca, "guessed").get("/api/v1/namespaces")
@@ -101,7 +101,7 @@ def test_a_service_account_may_do_what_its_role_grants_and_no_more(cluster: devc
         cluster.kubectl("get", "secrets", kubeconfig=mine)
 
 
-def test_etcd_speaks_to_nobody_without_a_certificate(cluster: devcluster.Cluster) -> None:
+def test_etcd_refuses_clients_without_a_certificate(cluster: devcluster.Cluster) -> None:
     stranger = ssl.create_default_context(cafile=str(cluster.ca))
 
     def ask() -> bytes:
@@ -116,7 +116,7 @@ def test_etcd_speaks_to_nobody_without_a_certificate(cluster: devcluster.Cluster
         ask()
 
 
-def test_a_paused_api_server_hangs_and_goes_on(cluster: devcluster.Cluster, namespace: str) -> None:
+def test_paused_api_server_hangs_until_it_is_resumed(cluster: devcluster.Cluster, namespace: str) -> None:
     cluster.pause_apiserver()
     hung = cluster.kubectl("get", "namespaces", "--request-timeout=1s", check=False)
     cluster.resume_apiserver()
@@ -124,7 +124,7 @@ def test_a_paused_api_server_hangs_and_goes_on(cluster: devcluster.Cluster, name
     assert cluster.api.is_there(f"/api/v1/namespaces/{namespace}")
 
 
-def test_a_killed_api_server_refuses_connections_and_comes_back_with_its_data(
+def test_killed_api_server_refuses_connections_and_restarts_with_its_data(
     cluster: devcluster.Cluster, namespace: str
 ) -> None:
     url = cluster.url
@@ -136,7 +136,7 @@ def test_a_killed_api_server_refuses_connections_and_comes_back_with_its_data(
     assert cluster.api.is_there(f"/api/v1/namespaces/{namespace}")
 
 
-def test_whatever_fault_a_test_left_can_be_healed(cluster: devcluster.Cluster) -> None:
+def test_heal_undoes_every_fault(cluster: devcluster.Cluster) -> None:
     cluster.pause_apiserver()
     cluster.heal()
     cluster.check()

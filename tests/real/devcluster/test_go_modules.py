@@ -17,11 +17,11 @@ def test_a_module_that_is_the_pinned_one_is_unpacked() -> None:
     assert "module sigs.k8s.io/yaml" in (MODULE.folder() / "go.mod").read_text()
 
 
-def test_another_content_is_refused() -> None:
+def test_module_with_another_hash_is_refused() -> None:
     with pytest.raises(BuildError, match="is not the one that was pinned: h1:G8fk"):
         replace(MODULE, checksum="h1:other").folder()
 
 
-def test_a_release_that_is_not_there_is_named() -> None:
+def test_error_names_a_missing_release() -> None:
     with pytest.raises(BuildError, match=r"v1\.6\.0-none could not be downloaded"):
         replace(MODULE, version="v1.6.0-none").folder()

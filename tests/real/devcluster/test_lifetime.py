@@ -82,7 +82,7 @@ def test_a_launcher_that_comes_to_its_end_leaves_nothing(launcher: Launcher) -> 
     assert launcher.left() == []  # at once: it has waited for all of them
 
 
-def test_nothing_is_left_of_paused_servers_either(launcher: Launcher) -> None:
+def test_paused_servers_are_removed_too(launcher: Launcher) -> None:
     for pid in [*launcher.marks][1::2]:  # guard, server, guard, server, ...
         os.kill(pid, signal.SIGSTOP)
     launcher.process.kill()

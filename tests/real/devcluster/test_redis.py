@@ -40,7 +40,7 @@ def test_it_refuses_writes_rather_than_drop_keys() -> None:
         assert keys(server)[0] == "00"
 
 
-def test_a_password_is_asked_for_and_is_part_of_the_url() -> None:
+def test_password_is_required_and_is_part_of_the_url() -> None:
     with devcluster.Redis(password="a/b c@d") as server:
         put(server, "key", db=1)
         assert keys(server, db=1) == ["key"]
@@ -62,7 +62,7 @@ def test_a_restart_without_data_is_empty(server: devcluster.Redis) -> None:
     assert keys(server) == []
 
 
-def test_a_kill_loses_all_of_it_what_an_earlier_restart_had_kept_as_well(server: devcluster.Redis) -> None:
+def test_kill_loses_all_data_even_what_a_restart_had_kept(server: devcluster.Redis) -> None:
     put(server, "kept")
     server.restart(keep_data=True)
     server.kill()
@@ -70,7 +70,7 @@ def test_a_kill_loses_all_of_it_what_an_earlier_restart_had_kept_as_well(server:
     assert keys(server) == []
 
 
-def test_a_persistent_one_loses_nothing_to_a_kill() -> None:
+def test_persistent_redis_loses_nothing_on_kill() -> None:
     with devcluster.Redis(persistent=True) as server:
         put(server, "kept")
         server.kill()
@@ -82,7 +82,7 @@ def test_a_persistent_one_loses_nothing_to_a_kill() -> None:
         assert keys(server) == []
 
 
-def test_a_paused_one_hangs_and_goes_on(server: devcluster.Redis) -> None:
+def test_paused_redis_hangs_until_it_is_resumed(server: devcluster.Redis) -> None:
     put(server, "key")
     server.pause()
     with client(server) as connection, pytest.raises(redis.exceptions.TimeoutError):
@@ -91,7 +91,7 @@ def test_a_paused_one_hangs_and_goes_on(server: devcluster.Redis) -> None:
     assert keys(server) == ["key"]
 
 
-def test_whatever_fault_a_test_left_can_be_healed(server: devcluster.Redis) -> None:
+def test_heal_undoes_every_fault(server: devcluster.Redis) -> None:
     server.pause()
     server.heal()
     assert keys(server) == []
@@ -114,7 +114,7 @@ def test_the_shared_one_is_empty_for_each_test(redis_url: str, redis_state_url: 
             connection.set("left by a test", "1")
 
 
-def test_with_tls_it_takes_nothing_else_and_its_authority_vouches_for_it() -> None:
+def test_with_tls_redis_refuses_plain_text_and_has_a_signed_certificate() -> None:
     with devcluster.Redis(tls=True, password="p") as server:
         put(server, "key", db=1)
         assert keys(server, db=1) == ["key"]
@@ -128,7 +128,7 @@ def test_with_tls_it_takes_nothing_else_and_its_authority_vouches_for_it() -> No
             client_of_public_authorities.ping()
 
 
-def test_its_users_are_those_that_were_named_and_the_default_one() -> None:
+def test_users_are_the_named_ones_and_the_default_one() -> None:
     with devcluster.Redis(password="p", users=["user reader on >q ~* resetchannels -@all +get +select"]) as server:
         put(server, "key")
         with redis.Redis.from_url(server.url(user="reader", password="q"), decode_responses=True) as reader:

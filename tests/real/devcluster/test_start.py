@@ -58,7 +58,7 @@ def test_a_redis_whose_port_was_taken_takes_another(taken_port: int, monkeypatch
         assert server.port != taken_port
 
 
-def test_a_server_that_refuses_its_settings_is_told_with_its_log() -> None:
+def test_error_has_the_log_of_a_server_that_refuses_its_settings() -> None:
     with pytest.raises(devcluster.ServerEndedError, match="maxmemory-policy"):
         devcluster.Redis(configuration={"maxmemory-policy": "whatever"}).start()
 
@@ -80,7 +80,7 @@ def test_a_cluster_that_refuses_its_settings_leaves_nothing(monkeypatch: pytest.
     assert not any(process.log.exists() for process in started)
 
 
-def test_a_program_that_is_not_there_is_named() -> None:
+def test_error_names_a_missing_program() -> None:
     run = Run.new("test")
     missing = run.folder / "no-such-program"
     process = Process("server", [missing], run=run)

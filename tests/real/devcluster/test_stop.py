@@ -34,7 +34,7 @@ def run() -> Iterator[Run]:
     made.close()
 
 
-def test_the_children_of_a_server_are_left_to_the_server(run: Run) -> None:
+def test_sigterm_goes_to_the_server_and_not_to_its_children(run: Run) -> None:
     process = Process("parent", [sys.executable, "-c", _PARENT], run=run)
     wait_until(lambda: "ready" in process.log_end(), "the server to be ready", seen=process.log_end)
     process.stop()

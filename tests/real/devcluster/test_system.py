@@ -8,7 +8,7 @@ from devcluster.harness.replicas import Lease
 from devcluster.harness.system import QUICK_SETTINGS, System
 
 
-def test_neither_the_jobs_nor_the_lease_of_an_earlier_system_stay(
+def test_install_deletes_jobs_and_lease_of_an_earlier_system(
     cluster: Cluster, redis_server: Redis, redis_url: str, namespace: str
 ) -> None:
     with System(cluster, redis_server, settings=QUICK_SETTINGS) as earlier:

@@ -29,13 +29,13 @@ def test_health(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", ACTIONS["discoveryTests"], ids=lambda case: Path(case["inputPath"]).stem)
-def test_which_actions_are_offered(case: dict[str, Any]) -> None:
+def test_offered_actions(case: dict[str, Any]) -> None:
     offered = OURS.actions(read(FOLDER / "actions" / case["inputPath"]))
     assert [{"name": name, "disabled": not enabled} for name, enabled in offered.items()] == case["result"]
 
 
 @pytest.mark.parametrize("case", ACTIONS["actionTests"], ids=lambda case: str(case["action"]))
-def test_what_an_action_changes(case: dict[str, Any]) -> None:
+def test_changes_by_an_action(case: dict[str, Any]) -> None:
     before = read(FOLDER / "actions" / case["inputPath"])
     assert OURS.act(case["action"], before) == read(FOLDER / "actions" / case["expectedOutputPath"])
 

@@ -59,11 +59,11 @@ def test_kube_state_metrics_looks_at_a_field_that_exists(path: list[str]) -> Non
     assert exists(path)
 
 
-def test_a_field_that_does_not_exist_is_noticed() -> None:
+def test_missing_field_is_detected() -> None:
     assert not exists(["status", "progress", "percentage"])
 
 
-def test_kube_state_metrics_is_told_of_our_kind_and_all_phases() -> None:
+def test_kube_state_metrics_file_has_our_kind_and_all_phases() -> None:
     assert RESOURCE["groupVersionKind"] == {"group": GROUP, "version": VERSION, "kind": KIND}
     (phases,) = [one["each"]["stateSet"]["list"] for one in RESOURCE["metrics"] if one["each"]["type"] == "StateSet"]
     assert phases == [phase.value for phase in Phase]
@@ -92,11 +92,11 @@ def test_k9s_finds_the_plugins_by_names_that_the_server_knows() -> None:
     assert patched == {crd()["metadata"]["name"]}
 
 
-def test_k9s_that_may_only_read_has_none_of_the_keys() -> None:
+def test_read_only_k9s_has_none_of_the_keys() -> None:
     assert {plugin["dangerous"] for plugin in PLUGINS.values()} == {True}
 
 
-def test_no_two_keys_are_the_same_and_a_cancel_asks_twice() -> None:
+def test_keys_are_distinct_and_both_steps_of_a_cancel_ask_for_confirmation() -> None:
     keys = [plugin["shortCut"] for plugin in PLUGINS.values()]
     assert len(set(keys)) == len(keys)
     for name in ("reconstruction-request-cancel", "reconstruction-confirm-cancel"):

@@ -14,7 +14,7 @@ DASHBOARD: dict[str, Any] = json.loads((CHECKOUT / dashboard.TARGET).read_text()
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 
 
-def test_it_keeps_its_uid_and_asks_for_the_data_source() -> None:
+def test_dashboard_keeps_its_uid_and_asks_for_the_data_source() -> None:
     assert DASHBOARD["uid"] == "reconstruction"
     assert DASHBOARD["templating"]["list"][0] == {
         "name": "datasource",

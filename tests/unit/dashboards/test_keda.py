@@ -123,7 +123,7 @@ POOLS = st.builds(
 
 
 @given(pool=POOLS, arrivals=ARRIVALS, choose=st.integers(0, 5))
-def test_no_job_is_killed_all_are_done_and_then_there_is_no_pod(
+def test_all_jobs_finish_unkilled_and_the_pool_scales_to_zero(
     pool: Pool, arrivals: list[list[int]], choose: int
 ) -> None:
     seen = run(pool, arrivals, by_jobs, lambda there: choose % there)
@@ -134,7 +134,7 @@ def test_no_job_is_killed_all_are_done_and_then_there_is_no_pod(
 
 
 @given(pool=POOLS, arrivals=ARRIVALS)
-def test_while_all_that_there_is_has_begun_no_pod_is_taken_away_from_it(pool: Pool, arrivals: list[list[int]]) -> None:
+def test_no_pod_is_removed_while_every_job_runs(pool: Pool, arrivals: list[list[int]]) -> None:
     # One slot a pod: then the pods that are wanted are never fewer than the jobs that run, up to the maximum.
     single = Pool(concurrency=1, maximum=pool.maximum, stabilization_ticks=pool.stabilization_ticks)
     seen = run(single, arrivals, by_jobs, oldest)
@@ -142,7 +142,7 @@ def test_while_all_that_there_is_has_begun_no_pod_is_taken_away_from_it(pool: Po
     assert all(pods >= min(working, single.maximum) for pods, working in zip(seen.pods, seen.working, strict=True))
 
 
-def test_the_list_length_alone_takes_pods_away_from_running_jobs() -> None:
+def test_list_length_alone_would_remove_pods_of_running_jobs() -> None:
     ours = run(Pool(), BURST, by_jobs, oldest)
     lists = run(Pool(), BURST, by_list_length, oldest)
 

@@ -14,7 +14,7 @@ def progress(index: int, step: str, percent: int) -> dict[str, object]:
 FINISHED = {"type": "Finished", "status": "True"}
 
 
-def test_a_job_that_the_operator_has_not_seen_has_no_phase() -> None:
+def test_job_without_a_status_has_no_phase() -> None:
     assert Board().with_job({"metadata": {"name": "new"}}, 1.0).jobs["new"] == JobView("new")
 
 
@@ -25,7 +25,7 @@ def test_a_running_job_shows_its_step_and_percentage() -> None:
     )
 
 
-def test_a_step_lasts_from_its_first_sight_to_that_of_the_next() -> None:
+def test_step_lasts_until_the_next_step_is_first_seen() -> None:
     board = Board()
     for at, index, step, percent in ((1.0, 1, "one", 0), (1.5, 1, "one", 5), (4.0, 2, "two", 10), (4.5, 2, "two", 15)):
         board = board.with_job(job(phase="Running", progress=progress(index, step, percent)), at)
@@ -33,7 +33,7 @@ def test_a_step_lasts_from_its_first_sight_to_that_of_the_next() -> None:
     assert board.jobs["banana"].step_seconds() == {"one": 3.0, "two": 6.0}
 
 
-def test_the_end_of_a_job_is_when_it_was_first_seen_to_be_over() -> None:
+def test_end_of_a_job_is_when_it_was_first_seen_finished() -> None:
     board = Board().with_job(job(phase="Failed", conditions=[FINISHED]), 3.0)
     assert board.with_job(job(phase="Failed", conditions=[FINISHED]), 9.0).jobs["banana"].finished_at == 3.0
 

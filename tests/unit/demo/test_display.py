@@ -26,7 +26,7 @@ def test_a_log_gets_a_line_for_each_ten_percent_and_none_between() -> None:
     ]
 
 
-def test_a_log_tells_each_event_once() -> None:
+def test_log_has_each_event_once() -> None:
     event = {
         "involvedObject": {"kind": "ReconstructionJob", "name": "banana"},
         "type": "Normal",

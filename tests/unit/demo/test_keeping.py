@@ -60,7 +60,7 @@ def test_a_kept_demo_outlives_its_launcher_until_it_is_stopped(places: Places) -
     assert not places.running.exists()
 
 
-def test_an_interrupt_of_the_launcher_ends_a_demo_that_is_still_at_its_story(places: Places) -> None:
+def test_interrupted_launcher_ends_a_demo_that_is_not_kept_yet(places: Places) -> None:
     with launch(places, "play") as launcher:
         assert launcher.stdout is not None
         assert launcher.stdout.readline() == "ready\n"
@@ -69,7 +69,7 @@ def test_an_interrupt_of_the_launcher_ends_a_demo_that_is_still_at_its_story(pla
     assert (places.root / "tidied").exists()
 
 
-def test_an_interrupt_of_the_launcher_while_it_forks_ends_the_demo(places: Places) -> None:
+def test_launcher_interrupted_during_its_fork_ends_the_demo(places: Places) -> None:
     with launch(places, "fork") as launcher:
         assert launcher.wait(30) == 130
 
@@ -83,11 +83,11 @@ def test_there_is_one_demo_at_a_time(places: Places) -> None:
         pass
 
 
-def test_stopping_says_so_when_nothing_runs(places: Places) -> None:
+def test_stop_reports_that_nothing_runs(places: Places) -> None:
     assert keeping.stop(places) == "no demo was left running"
 
 
-def test_stopping_never_touches_a_process_that_was_given_the_same_pid(places: Places) -> None:
+def test_stop_never_signals_a_process_that_reused_the_pid(places: Places) -> None:
     places.root.mkdir(exist_ok=True)
     places.running.write_text(json.dumps({"pid": os.getpid(), "mark": "another start time"}))
     assert keeping.stop(places) == "the demo that was left running has ended already"

@@ -6,12 +6,12 @@ from devcluster.errors import NotReadyError
 from devcluster.waiting import wait_until
 
 
-def test_what_was_waited_for_is_returned() -> None:
+def test_wait_returns_the_value() -> None:
     answers = iter([None, "", "here"])
     assert wait_until(lambda: next(answers), "an answer") == "here"
 
 
-def test_a_connection_that_is_refused_is_tried_again() -> None:
+def test_refused_connection_is_retried() -> None:
     looks = iter(range(3))
 
     def look() -> str:
@@ -27,12 +27,12 @@ def test_any_other_error_is_raised_at_once() -> None:
         wait_until(lambda: 1 / 0, "an answer")
 
 
-def test_the_end_of_the_wait_tells_what_was_seen() -> None:
+def test_timeout_reports_the_last_value() -> None:
     with pytest.raises(NotReadyError, match=r"an answer: not within 0 s; last seen: \[\]\nthe log"):
         wait_until(list, "an answer", timeout_seconds=0, seen=lambda: "the log")
 
 
-def test_the_end_of_the_wait_tells_the_last_failure() -> None:
+def test_timeout_reports_the_last_error() -> None:
     def refused() -> bool:
         raise ConnectionRefusedError("nobody there")
 

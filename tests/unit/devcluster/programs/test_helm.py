@@ -25,27 +25,27 @@ def first_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("version", ["v3.18.0+g1234567", "v4.3.1"])
-def test_one_on_path_that_is_new_enough_is_taken(first_on_path: Path, version: str) -> None:
+def test_helm_on_path_is_used_if_new_enough(first_on_path: Path, version: str) -> None:
     path = program(first_on_path, f"echo {version}")
 
     assert helm_program() == path
 
 
 @pytest.mark.parametrize("text", ["echo v3.17.9", "echo v2.16.1", "exit 1"], ids=["old", "very old", "broken"])
-def test_another_one_is_left_alone(first_on_path: Path, text: str) -> None:
+def test_unsuitable_helm_on_path_is_not_used(first_on_path: Path, text: str) -> None:
     path = program(first_on_path, text)
 
     assert helm_program() != path
 
 
-def test_the_users_own_cluster_is_never_found(first_on_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_helm_never_finds_the_users_own_cluster(first_on_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/home/somebody/.kube/config")
     program(first_on_path, '[ "$1" = version ] && echo v4.3.1 || echo "$KUBECONFIG"')
 
     assert helm("list").stdout == f"{os.devnull}\n"
 
 
-def test_a_failure_says_what_was_called_and_what_it_said(first_on_path: Path) -> None:
+def test_error_has_the_command_and_its_message(first_on_path: Path) -> None:
     program(first_on_path, '[ "$1" = version ] && echo v4.3.1 && exit; echo no such chart >&2; exit 1')
 
     with pytest.raises(CommandError, match="helm template x: status 1\nno such chart"):

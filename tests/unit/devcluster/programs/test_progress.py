@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
         pytest.param(187, "3 min 07 s", id="minutes"),
     ],
 )
-def test_a_length_of_time_is_told_for_people(seconds: float, text: str) -> None:
+def test_elapsed_time_is_readable(seconds: float, text: str) -> None:
     assert elapsed(seconds) == text
 
 
@@ -46,7 +46,7 @@ def test_a_terminal_gets_one_line_that_moves(monkeypatch: pytest.MonkeyPatch) ->
     assert terminal.getvalue().count("\n") == 1
 
 
-def test_a_failure_is_told() -> None:
+def test_failure_is_shown() -> None:
     log = io.StringIO()
     with pytest.raises(ValueError, match="no"), Spinner("Building", stream=log):
         raise ValueError("no")

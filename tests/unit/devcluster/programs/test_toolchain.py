@@ -87,5 +87,5 @@ def test_a_newer_redis_of_the_machine_is_taken(tmp_path: Path, monkeypatch: pyte
         pytest.param("Bad directive or wrong number of arguments", False, id="6 without"),
     ],
 )
-def test_a_redis_with_tls_is_known_by_what_it_complains_of(says: str, has_tls: bool, tmp_path: Path) -> None:
+def test_redis_with_tls_is_recognized_by_its_complaint(says: str, has_tls: bool, tmp_path: Path) -> None:
     assert toolchain._has_tls(program(tmp_path, "redis-server", says)) is has_tls

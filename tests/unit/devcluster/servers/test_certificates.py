@@ -22,7 +22,7 @@ def read(pair: Pair) -> x509.Certificate:
     return x509.load_pem_x509_certificate(pair.certificate.read_bytes())
 
 
-def test_the_server_is_known_by_every_name_that_clients_use(authority: Authority) -> None:
+def test_certificate_has_every_name_that_clients_use(authority: Authority) -> None:
     names = read(authority.issue("server", user="kube-apiserver", hosts=HOSTS)).extensions
     found = names.get_extension_for_class(x509.SubjectAlternativeName).value
     assert found.get_values_for_type(x509.IPAddress) == [
@@ -32,7 +32,7 @@ def test_the_server_is_known_by_every_name_that_clients_use(authority: Authority
     assert "kubernetes.default.svc" in found.get_values_for_type(x509.DNSName)
 
 
-def test_a_client_is_known_by_user_and_group(authority: Authority) -> None:
+def test_client_certificate_has_user_and_group(authority: Authority) -> None:
     subject = read(authority.issue("client", user="anna", group="team")).subject
     assert [(each.oid, each.value) for each in subject] == [
         (NameOID.ORGANIZATION_NAME, "team"),
@@ -45,7 +45,7 @@ def test_a_certificate_is_signed_by_its_authority(authority: Authority) -> None:
     read(authority.issue("client", user="anna")).verify_directly_issued_by(signer)
 
 
-def test_a_key_belongs_to_its_certificate_and_is_private(authority: Authority) -> None:
+def test_key_matches_its_certificate_and_is_private(authority: Authority) -> None:
     pair = authority.issue("client", user="anna")
     ssl.create_default_context().load_cert_chain(pair.certificate, pair.key)
     assert stat.S_IMODE(pair.key.stat().st_mode) == 0o600

@@ -30,7 +30,7 @@ def test_a_kubeconfig_has_one_cluster_one_user_and_one_context() -> None:
     }
 
 
-def test_a_client_certificate_is_inside_of_the_file(tmp_path: Path) -> None:
+def test_kubeconfig_contains_the_client_certificate(tmp_path: Path) -> None:
     pair = Pair(certificate=tmp_path / "a.crt", key=tmp_path / "a.key")
     pair.certificate.write_bytes(b"certificate")
     pair.key.write_bytes(b"key")

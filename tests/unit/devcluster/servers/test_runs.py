@@ -34,7 +34,7 @@ def left_over(processes: dict[str, str]) -> Path:
     return folder
 
 
-def test_a_run_that_is_held_stays() -> None:
+def test_sweep_keeps_a_locked_run() -> None:
     run = Run.new("cluster")
     assert sweep() == []
     assert run.folder.exists()
@@ -57,7 +57,7 @@ def test_the_processes_of_a_dead_launcher_are_killed(bystander: subprocess.Popen
     assert not folder.exists()
 
 
-def test_a_process_that_was_given_the_same_pid_lives_on(bystander: subprocess.Popen[bytes]) -> None:
+def test_process_that_reused_the_pid_is_not_killed(bystander: subprocess.Popen[bytes]) -> None:
     left_over({str(bystander.pid): "1"})
     sweep()
     assert bystander.poll() is None
@@ -70,7 +70,7 @@ def test_a_new_run_cleans_up_first() -> None:
     run.close()
 
 
-def test_what_was_remembered_names_live_processes_alone() -> None:
+def test_only_live_processes_are_listed() -> None:
     run = Run.new("cluster")
     run.remember(os.getpid(), 2**22 + 1)  # beyond the largest pid
     assert json.loads((run.folder / "processes.json").read_text()) == {str(os.getpid()): start_mark(os.getpid())}
