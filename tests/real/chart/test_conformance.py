@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 CHART = CHECKOUT / "charts" / "reconstruction-operator"
 SHAPES = ["values.yaml", *sorted(f"ci/{path.name}" for path in (CHART / "ci").glob("*.yaml"))]
 RELEASES = pytest.mark.parametrize(
-    "release", [KUBERNETES_OLDEST, KUBERNETES_NEWEST], ids=lambda release: release.module.version
+    "release", [KUBERNETES_OLDEST, KUBERNETES_NEWEST], ids=lambda release: release.version
 )
 
 
@@ -36,7 +36,7 @@ def deployment(**pod: Any) -> str:
 @RELEASES
 @pytest.mark.parametrize("values", SHAPES)
 def test_every_key_of_the_chart_is_valid(release: GoModule, values: str) -> None:
-    options = ["--namespace", "recon", "--kube-version", release.module.version]
+    options = ["--namespace", "recon", "--kube-version", release.version]
     made = helm("template", "reconstruction", CHART, "--values", CHART / values, *options).stdout
 
     assert kubeconform(made, release) == []
