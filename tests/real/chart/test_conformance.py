@@ -71,4 +71,4 @@ def test_a_key_of_a_newer_release_is_reported_for_the_oldest() -> None:
 def test_the_oldest_release_is_the_oldest_that_the_chart_accepts() -> None:
     wanted = yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"]
 
-    assert wanted.removeprefix(">=").split(".")[:2] == KUBERNETES_OLDEST.module.version.removeprefix("v").split(".")[:2]
+    assert wanted.removeprefix(">=").split(".")[:2] == KUBERNETES_OLDEST.version.removeprefix("v").split(".")[:2]

@@ -30,7 +30,7 @@ ON: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def theirs(chart_cluster: Cluster) -> Iterator[None]:
     """The CRDs of both projects, as released."""
-    files = [*MONITORING_CRDS.paths(), *KEDA_CRDS.paths()]
+    files = [*MONITORING_CRDS.files(), *KEDA_CRDS.files()]
     for file in files:
         chart_cluster.kubectl("apply", "--server-side", "-f", file)
     names = [f"-f{file}" for file in files]
