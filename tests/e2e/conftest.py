@@ -22,9 +22,10 @@ from devcluster.node import Node, images
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs.control_plane import programs
 from devcluster.programs.helm import helm
+from tests.support.paths import CHECKOUT
 
 HERE = Path(__file__).parent
-EXAMPLES = images.CHECKOUT / "manifests/examples"
+EXAMPLES = CHECKOUT / "manifests/examples"
 _DURATIONS: list[tuple[str, float]] = []
 
 
@@ -108,7 +109,7 @@ def volumes(node: Node, disk: Path) -> Path:
     node.kubectl("create", "namespace", "reconstruction-system")
     node.kubectl("label", "namespace", "reconstruction-system", "pod-security.kubernetes.io/enforce=restricted")
     text = (HERE / "volumes.yaml").read_text()
-    for word, folder in {"FOLDER": disk, "PHOTOS": images.CHECKOUT / "examples/photos"}.items():
+    for word, folder in {"FOLDER": disk, "PHOTOS": CHECKOUT / "examples/photos"}.items():
         text = text.replace(word, str(folder))
     node.kubectl("apply", "-f", "-", input=text)
     return disk
@@ -126,7 +127,7 @@ class Release:
         """Run helm as it is; returns what it printed."""
         return helm(*arguments, kubeconfig=self.node.kubeconfig, timeout_seconds=600).stdout
 
-    def upgrade(self, chart: Path = images.CHECKOUT / "charts/reconstruction-operator", *options: str | Path) -> str:
+    def upgrade(self, chart: Path = CHECKOUT / "charts/reconstruction-operator", *options: str | Path) -> str:
         """`helm upgrade --install --wait`, with the values of this folder."""
         values = ["--values", HERE / "values.yaml", *options]
         return self.helm("upgrade", "--install", self.name, chart, *self.here, *values, "--wait", "--timeout=5m")
@@ -191,7 +192,7 @@ def readme() -> Callable[[str], list[list[str]]]:
     """The commands below one of README.md's headings, as a shell would split them."""
 
     def commands(heading: str) -> list[list[str]]:
-        text = (images.CHECKOUT / "README.md").read_text()
+        text = (CHECKOUT / "README.md").read_text()
         _, _, after = text.partition(f"# {heading}\n")
         section = re.split(r"^#+ ", after, maxsplit=1, flags=re.MULTILINE)[0]
         blocks = re.findall(r"(?:^ {4}.*\n)+", section, re.MULTILINE)

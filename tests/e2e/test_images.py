@@ -17,10 +17,11 @@ from devcluster.node import images
 from devcluster.node.bundles import Bundle
 from devcluster.servers.ports import free_ports
 from devcluster.servers.runs import Run
+from tests.support.paths import CHECKOUT
 
 TARGETS = pytest.mark.parametrize("target", sorted(images.TARGETS))
 COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "cpp", "as", "ld", "make", "go", "rustc")
-VERSION = tomllib.loads((images.CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
+VERSION = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from devcluster import wait_until
-from devcluster.node import Node, cgroups, images
+from devcluster.node import Node, cgroups
+from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -22,7 +23,7 @@ def devcluster(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str
     """`python -m devcluster`, with runs in a folder of their own: a node of the user's stays out of this."""
     return subprocess.run(
         [sys.executable, "-m", "devcluster", *arguments],
-        cwd=images.CHECKOUT,
+        cwd=CHECKOUT,
         env=os.environ | {"TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         capture_output=True,

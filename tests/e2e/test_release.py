@@ -15,12 +15,13 @@ import pytest
 import yaml
 
 from devcluster import wait_until
-from devcluster.node import Node, images
+from devcluster.node import Node
+from tests.support.paths import CHECKOUT
 
 HERE = Path(__file__).parent
-ALERTS = images.CHECKOUT / "charts/reconstruction-operator/files/alerts.yaml"
-PHOTOS = images.CHECKOUT / "examples/photos"
-SCRAPING = images.CHECKOUT / "manifests/integrations/prometheus"
+ALERTS = CHECKOUT / "charts/reconstruction-operator/files/alerts.yaml"
+PHOTOS = CHECKOUT / "examples/photos"
+SCRAPING = CHECKOUT / "manifests/integrations/prometheus"
 WORKERS = "deployment/reconstruction-worker-cpu"
 WORKED = '{namespace="reconstruction-system", pool="cpu", model="photogrammetry"}'
 
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.timeout(900)  # a mesh takes a minute on a quiet machin
 @pytest.fixture(autouse=True)
 def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in the checkout's root, as the README's commands expect."""
-    monkeypatch.chdir(images.CHECKOUT)
+    monkeypatch.chdir(CHECKOUT)
 
 
 def worker_pod(status: dict[str, Any]) -> str:
@@ -168,7 +169,7 @@ def test_a_job_survives_an_upgrade_that_replaces_every_pod(node: Node, release: 
     node.kubectl("-n", release.namespace, "rollout", "status", WORKERS, "--timeout=300s", timeout_seconds=360)
     release.running("upgraded")
     old = {name for name in release.pods() if "redis" not in name}
-    release.upgrade(images.CHECKOUT / "charts/reconstruction-operator", "--set", "settings.LOG_LEVEL=DEBUG")
+    release.upgrade(CHECKOUT / "charts/reconstruction-operator", "--set", "settings.LOG_LEVEL=DEBUG")
     status = release.finished("upgraded")
     assert (status["phase"], status.get("failures", 0)) == ("Succeeded", 0)
     wait_until(lambda: old.isdisjoint(release.pods()), "the end of the old pods", timeout_seconds=180)

@@ -15,12 +15,13 @@ import pytest
 import yaml
 
 from devcluster import wait_until
-from devcluster.node import Node, images
+from devcluster.node import Node
 from devcluster.servers.certificates import Authority
+from tests.support.paths import CHECKOUT
 
 HERE = Path(__file__).parent
-CHART = images.CHECKOUT / "charts/reconstruction-operator"
-(PREVIOUS,) = (images.CHECKOUT / "tests/data/charts").glob("reconstruction-operator-*.tgz")
+CHART = CHECKOUT / "charts/reconstruction-operator"
+(PREVIOUS,) = (CHECKOUT / "tests/data/charts").glob("reconstruction-operator-*.tgz")
 KEEP_NOTHING = ["--set", "crds.keep=false,jobs.keep=false,redis.persistence.keep=false"]
 
 pytestmark = pytest.mark.timeout(900)
