@@ -1,13 +1,16 @@
-"""Trace collector for as long as a `with` block: takes OTLP over HTTP as JSON, and keeps the spans."""
+"""Trace collector for as long as a `with` block: accepts OTLP over HTTP (protobuf) and keeps what it received."""
 
 from __future__ import annotations
 
 import http.server
-import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Self
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 
 @dataclass(frozen=True)
@@ -22,21 +25,22 @@ class Received:
     error: str
     start: int  # Unix nanoseconds
     end: int
+    attributes: Mapping[str, str | int | float | bool]
 
 
 class Collector:
     """Listens on a free port of 127.0.0.1."""
 
     def __init__(self) -> None:
-        self.requests: list[tuple[str, Mapping[str, str]]] = []  # path and headers
+        self.requests: list[tuple[str, Mapping[str, str]]] = []  # path, and headers by name in lower case
         self.spans: list[Received] = []
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                collector.requests.append((self.path, dict(self.headers)))
-                collector.spans += _spans(body)
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                collector.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+                collector.spans += _spans(ExportTraceServiceRequest.FromString(body))
                 self.send_response(200)
                 self.end_headers()
 
@@ -61,22 +65,28 @@ class Collector:
         self._thread.join()
 
 
-def _spans(body: Mapping[str, Any]) -> list[Received]:
+def _spans(request: ExportTraceServiceRequest) -> list[Received]:
     found = []
-    for resource in body["resourceSpans"]:
-        attributes = {one["key"]: one["value"] for one in resource["resource"]["attributes"]}
+    for resource in request.resource_spans:
+        (service,) = (one.value.string_value for one in resource.resource.attributes if one.key == "service.name")
         found += [
             Received(
-                service=attributes["service.name"]["stringValue"],
-                name=span["name"],
-                trace_id=span["traceId"],
-                span_id=span["spanId"],
-                parent_id=span["parentSpanId"],
-                error=span["status"].get("message", ""),
-                start=int(span["startTimeUnixNano"]),
-                end=int(span["endTimeUnixNano"]),
+                service=service,
+                name=span.name,
+                trace_id=span.trace_id.hex(),
+                span_id=span.span_id.hex(),
+                parent_id=span.parent_span_id.hex(),
+                error=span.status.message,
+                start=span.start_time_unix_nano,
+                end=span.end_time_unix_nano,
+                attributes=MappingProxyType({one.key: _value(one.value) for one in span.attributes}),
             )
-            for scope in resource["scopeSpans"]
-            for span in scope["spans"]
+            for scope in resource.scope_spans
+            for span in scope.spans
         ]
+    return found
+
+
+def _value(value: AnyValue) -> str | int | float | bool:
+    found: str | int | float | bool = getattr(value, str(value.WhichOneof("value")))
     return found

@@ -86,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run() -> int:
     logs.configure(config.settings.LOG_FORMAT, config.settings.LOG_LEVEL)
+    tracing.enabled()  # imports the SDK before the event loop runs, and logs at once if it is missing
     try:
         return asyncio.run(process.run())
     except (client.NoClusterError, installation.NotInstalledError, OSError) as error:

@@ -1,0 +1,133 @@
+"""OTLP exporter: sends spans to the collector with the OpenTelemetry SDK. Imported only if the extra `tracing` is installed.
+
+The SDK queues spans and exports them in batches, in a daemon thread. Spans are dropped where the queue is full or the
+collector does not accept them within seconds. Besides the two settings, the SDK's own environment variables hold, such as
+OTEL_EXPORTER_OTLP_CERTIFICATE and OTEL_RESOURCE_ATTRIBUTES.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http import trace_exporter
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
+
+from reconstruction_operator import config
+from reconstruction_operator.telemetry.tracing import Place, Span
+
+_QUEUE_SPANS: Final = 2_048
+_BATCH_SPANS: Final = 256
+_DELAY_MILLISECONDS: Final = 1_000
+_TIMEOUT_SECONDS: Final = 5.0  # of one batch, with all retries
+_NANOSECONDS: Final = 1_000_000_000
+_VERSION: Final = metadata.version("reconstruction-operator")
+
+_place: Final[ContextVar[Place]] = ContextVar("place")  # of the span that is being started
+_providers: Final[dict[tuple[int, str], TracerProvider]] = {}  # by process and service: no connection survives a fork
+
+
+class JobIds(IdGenerator):
+    """The ids that follow from the job, in place of random ones."""
+
+    def generate_trace_id(self) -> int:
+        """The id of the trace of the span that is being started."""
+        return int(_place.get().trace_id, 16)
+
+    def generate_span_id(self) -> int:
+        """The id of the span that is being started."""
+        return int(_place.get().span_id, 16)
+
+
+class Exporter(trace_exporter.OTLPSpanExporter):
+    """The SDK's exporter. It logs the first failure of an outage, where the SDK logs each."""
+
+    failing = False  # of this process: it has one collector
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send a batch; blocks for `_TIMEOUT_SECONDS` at most."""
+        result = super().export(spans)
+        if result is SpanExportResult.SUCCESS:
+            Exporter.failing = False
+        return result
+
+    @classmethod
+    def is_first_failure(cls, _record: logging.LogRecord) -> bool:
+        """A filter for the SDK's log lines, all of which report failures."""
+        first, cls.failing = not cls.failing, True
+        return first
+
+
+logging.getLogger(trace_exporter.__name__).addFilter(Exporter.is_first_failure)
+
+
+def emit(span: Span) -> None:
+    """Queue the span."""
+    key = (os.getpid(), span.service)
+    provider = _providers.get(key) or _providers.setdefault(key, _new_provider(span.service))
+    tracer = provider.get_tracer("reconstruction_operator", _VERSION)
+    token = _place.set(span.place)
+    started = tracer.start_span(
+        span.name, _context(span.parent), attributes=span.attributes, start_time=_nanoseconds(span.start)
+    )
+    _place.reset(token)
+    started.set_status(Status(StatusCode.ERROR, span.error) if span.error else Status(StatusCode.OK))
+    started.end(_nanoseconds(max(span.start, span.end)))
+
+
+def flush(seconds: float) -> None:
+    """Wait until this process has exported or dropped its spans, at most for `seconds`."""
+    own = [provider for (process, _), provider in _providers.items() if process == os.getpid()]
+
+    def export_all() -> None:
+        for provider in own:
+            provider.force_flush()  # ignores its timeout (opentelemetry-python, issue 4568), hence the thread
+
+    thread = threading.Thread(target=export_all, name="traces", daemon=True)
+    thread.start()
+    thread.join(seconds)
+
+
+def _new_provider(service: str) -> TracerProvider:
+    headers = dict(one.split("=", 1) for one in config.settings.OTEL_EXPORTER_OTLP_HEADERS if "=" in one)
+    endpoint = f"{config.settings.OTEL_EXPORTER_OTLP_ENDPOINT.rstrip('/')}/v1/traces"
+    provider = TracerProvider(
+        sampler=ALWAYS_ON,
+        resource=Resource.create({SERVICE_NAME: service, SERVICE_VERSION: _VERSION}),
+        shutdown_on_exit=False,  # it would wait for longer than `flush`
+        id_generator=JobIds(),
+    )
+    provider.add_span_processor(
+        BatchSpanProcessor(
+            Exporter(endpoint=endpoint, headers=headers, timeout=_TIMEOUT_SECONDS),
+            max_queue_size=_QUEUE_SPANS,
+            max_export_batch_size=_BATCH_SPANS,
+            schedule_delay_millis=_DELAY_MILLISECONDS,
+        )
+    )
+    return provider
+
+
+def _context(parent: Place | None) -> Context:
+    if parent is None:
+        return Context()
+    trace_id, span_id = int(parent.trace_id, 16), int(parent.span_id, 16)
+    remote = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    return set_span_in_context(NonRecordingSpan(remote), Context())
+
+
+def _nanoseconds(moment: datetime) -> int:
+    since = moment - datetime.fromtimestamp(0, UTC)
+    return (since.days * 86_400 + since.seconds) * _NANOSECONDS + since.microseconds * 1_000
