@@ -1,7 +1,7 @@
-"""The worker tells Redis which job folders there are, so that nothing of a deleted job stays, whatever Redis forgot.
+"""Inventory: a worker reports the job folders to Redis, so that no files of deleted jobs stay after Redis lost its data.
 
-Nothing is deleted for that. The operator compares with the objects, and orders the deletion of what has none. Only a
-deletion that a worker began, and in which it died, is carried on: its order may be lost, and the owner's name with it.
+The report deletes nothing: the operator compares it with the objects, and orders the deletion of orphans. Only tombstones are
+deleted here. Their order may be lost, and the note of their owner may be deleted already.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PERIOD_SECONDS: Final = 3600.0
 
 
 class Inventory:
-    """Reports once for each epoch of Redis, each life of the worker and each hour, in a thread of its own."""
+    """Reports in its own thread: at the start of the worker, in each new epoch of Redis, and every hour."""
 
     def __init__(self, client: redis.Redis, keys: Keys, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -41,7 +41,7 @@ class Inventory:
         self._thread: threading.Thread | None = None
 
     def epoch_is(self, epoch: str) -> None:
-        """Report if this is another epoch than the last one that was reported in, or that was long ago. Returns at once."""
+        """Starts a report if the epoch is new or the last report is an hour old. Returns at once."""
         done = epoch == self._reported and self._monotonic() < self._due_at
         if not epoch or done or (self._thread is not None and self._thread.is_alive()):
             return
@@ -55,24 +55,24 @@ class Inventory:
             logger.warning("the job folders could not be reported: %s", error)
             return
         if epoch != self._reported:
-            logger.info("Redis began anew: %d job folders are reported to it", count)
+            logger.info("Redis has a new epoch: %d job folders are reported to it", count)
         self._reported, self._due_at = epoch, self._monotonic() + _PERIOD_SECONDS
         finish_deletions()
 
 
 def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:
-    """Say whose folders there are; returns how many.
+    """Reports the owners, in batches for each install; returns how many.
 
     Raises:
-        RedisError: Redis was not reached; any number may have been said.
+        RedisError: Redis was not reached; some may have been reported.
 
     """
     count = 0
     by_install = sorted(owners, key=lambda owner: owner.install_id)
-    for install_id, its in itertools.groupby(by_install, key=lambda owner: owner.install_id):
+    for install_id, group in itertools.groupby(by_install, key=lambda owner: owner.install_id):
         if not install_id:
             continue
-        mine = list(its)
+        mine = list(group)
         for first in range(0, len(mine), _BATCH):
             calls.run(client, worker_calls.report_folders(keys, install_id, mine[first : first + _BATCH]))
         count += len(mine)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reconstruction_operator import disk
@@ -21,11 +22,11 @@ _MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """Where a copy of a job's result may lie, and the namespace whose limits hold for it."""
+class Note:
+    """Names the owner of a job folder, and where a copy of its result may lie (empty: nowhere)."""
 
+    owner: Owner
     uri: str
-    namespace: str
     published: bool  # the result became the job's, and may have been reported
 
 
@@ -34,55 +35,58 @@ def note(workspace: Workspace, owner: Owner, output_uri: str) -> None:
     workspace.owner_note.write_text(json.dumps({**owner.to_json(), "outputUri": output_uri}) + "\n")
 
 
-def deliveries(folder: JobFolder) -> tuple[Delivery, ...]:
-    """All places of copies that the job's notes name; of two notes for one place, the published one.
+def deliveries(folder: JobFolder) -> tuple[Note, ...]:
+    """The notes that name a place of a copy; of two notes for one place, the published one.
 
     Raises:
         OSError: a note could not be read. No other record of its copy exists, so the folder must not be deleted yet.
 
     """
     found = {}
-    for file in folder.owner_notes:
-        noted = _read(file)
-        if noted is not None and noted[1]:
-            owner, uri = noted
-            found[uri] = Delivery(uri, owner.namespace, published=False)
-    sealed = manifests.read(folder.output)
-    if sealed is not None and sealed.owner is not None and sealed.uri:
-        found[sealed.uri] = Delivery(sealed.uri, sealed.owner.namespace, published=True)
+    for read in _notes(folder):
+        noted = read()
+        if noted is not None and noted.uri:
+            found[noted.uri] = noted
     return tuple(found.values())
 
 
 def owners() -> Iterator[Owner]:
-    """The owner of each job folder that names one. Folders may appear and vanish meanwhile.
+    """The owner of each job folder that names one, with its newest attempt. Folders may appear and vanish meanwhile.
 
     Raises:
         OSError: the job folders cannot be listed.
 
     """
     for folder in JobFolder.all():
-        owner = _owner(folder)
-        if owner is not None and owner.job_id == folder.job_id:
-            yield owner
+        found = []
+        for read in _notes(folder):
+            with contextlib.suppress(OSError):
+                found.append(read())
+        newest = max((one.owner for one in found if one is not None), key=lambda owner: owner.attempt, default=None)
+        if newest is not None and newest.job_id == folder.job_id:
+            yield newest
 
 
-def _owner(folder: JobFolder) -> Owner | None:
-    """The newest attempt's."""
-    found = []
+def _notes(folder: JobFolder) -> Iterator[Callable[[], Note | None]]:
+    """A reader for the note of each run, and a last one for that of the result.
+
+    A reader returns None for a missing or invalid note, and raises OSError for one that it cannot read.
+    """
     for file in folder.owner_notes:
-        with contextlib.suppress(OSError):
-            found.append(noted[0] if (noted := _read(file)) else None)
-    with contextlib.suppress(OSError):
-        sealed = manifests.read(folder.output)
-        found.append(sealed.owner if sealed else None)
-    return max((one for one in found if one is not None), key=lambda one: one.attempt, default=None)
+        yield partial(_read, file)
+    yield partial(_read_sealed, folder.output)
 
 
-def _read(file: Path) -> tuple[Owner, str] | None:
-    """Owner and output URI of a note; None if it is missing or invalid. Raises OSError if it cannot be read."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        text = disk.read_regular(file, _MAX_BYTES)
-        with contextlib.suppress(KeyError, TypeError, ValueError, RecursionError):
-            data = json.loads(text)
-            return Owner.from_json(data), data["outputUri"] if isinstance(data["outputUri"], str) else ""
+def _read(file: Path) -> Note | None:
+    with contextlib.suppress(
+        FileNotFoundError, NotADirectoryError, AttributeError, KeyError, TypeError, ValueError, RecursionError
+    ):
+        data = json.loads(disk.read_regular(file, _MAX_BYTES))
+        uri = data.get("outputUri")
+        return Note(Owner.from_json(data), uri if isinstance(uri, str) else "", published=False)
     return None
+
+
+def _read_sealed(output: Path) -> Note | None:
+    sealed = manifests.read(output)
+    return None if sealed is None or sealed.owner is None else Note(sealed.owner, sealed.uri, published=True)

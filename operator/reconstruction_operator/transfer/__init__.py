@@ -1,1 +1,1 @@
-"""Photos in, results out: folders, downloads, archives, photo checks, limits, tenancy and delivery."""
+"""Transfers: photos in (folders, downloads, archives, checks) and results out (delivery), within limits and tenancy."""

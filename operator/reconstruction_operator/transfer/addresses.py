@@ -1,7 +1,8 @@
-"""Which addresses a download may connect to: public ones, so that a job cannot look into the cluster's own network.
+"""SSRF protection: the addresses that a download may connect to.
 
-A host that the settings name may be inside that network, too, and never where no server of archives can be: at a link-local
-address (a cloud gives credentials to whoever asks 169.254.169.254), an unspecified one, multicast or broadcast.
+By default only public ones, so that a job cannot reach into the cluster's network. A host of the allowlist INPUT_HTTPS_HOSTS may
+also have a private address, but none where no file server can be: link-local (clouds serve credentials at 169.254.169.254),
+unspecified, multicast or broadcast.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from reconstruction_operator.transfer.errors import StorageError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
-"""Takes a host and a port, gives its addresses; raises OSError if it has none."""
+"""Takes a host and a port, returns its addresses; raises OSError if it has none."""
 
 _IPV4_INSIDE = (  # in the last 32 bits
     ipaddress.IPv6Network("::/96"),  # IPv4-compatible, RFC 4291
@@ -22,36 +23,36 @@ _IPV4_INSIDE = (  # in the last 32 bits
     ipaddress.IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated, RFC 2765
     ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
 )
-_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; where in it the IPv4 address is differs
-_ISATAP = 0x0200_5EFE  # RFC 5214: what stands before the IPv4 address, or 0x0000_5EFE
-_PUBLIC_6 = (ipaddress.IPv6Network("2000::/3"), *_IPV4_INSIDE)  # the rest of unicast is of a site, or nobody's
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; the position of the IPv4 address varies
+_ISATAP = 0x0200_5EFE  # RFC 5214: the 32 bits before the IPv4 address; or 0x0000_5EFE
+_PUBLIC_6 = (ipaddress.IPv6Network("2000::/3"), *_IPV4_INSIDE)  # the rest of unicast is site-local or unassigned
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
-_METADATA_6 = ipaddress.IPv6Network("fd00:ec2::/32")  # as 169.254.169.254; unique local, and still no server of ours
+_METADATA_6 = ipaddress.IPv6Network("fd00:ec2::/32")  # AWS metadata, as 169.254.169.254
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """All addresses of a host, as the system's resolver has them."""
+    """All addresses of a host, by the system's resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def is_public(text: str) -> bool:
-    """Whether the address is reachable from everywhere; an IPv4 address inside an IPv6 one counts as what it is."""
+    """Whether the address is reachable from everywhere. An IPv4 address embedded in an IPv6 one must be so too."""
     found = _parts(text)
-    return bool(found) and all(_is_reached_from_everywhere(one) for one in found)
+    return bool(found) and all(_is_global(one) for one in found)
 
 
-def is_of_a_server(text: str) -> bool:
-    """Whether a host that the settings name may have it: public, private or loopback."""
+def may_be_private(text: str) -> bool:
+    """Whether a host of the allowlist may have the address: public, private or loopback."""
     found = _parts(text)
-    return bool(found) and not any(_serves_nobody(one) for one in found)
+    return bool(found) and not any(_is_special(one) for one in found)
 
 
 def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve) -> list[str]:
-    """Addresses to connect to. One that is not allowed refuses them all: a name server could mix them on purpose.
+    """The addresses to connect to. One forbidden address refuses all of them: a name server could mix them on purpose.
 
     Raises:
-        StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if there is none.
+        StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if the host has no address.
 
     """
     try:
@@ -60,7 +61,7 @@ def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: R
         raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address: {error}") from None
     if not found:
         raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address")
-    allowed, wanted = (is_of_a_server, "an address of a server") if private_allowed else (is_public, "a public address")
+    allowed, wanted = (may_be_private, "an address of a server") if private_allowed else (is_public, "a public address")
     refused = [address for address in found if not allowed(address)]
     if refused:
         raise StorageError("INPUT_REFUSED", f"host {host} is at {refused[0]}, which is not {wanted}")
@@ -68,20 +69,20 @@ def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: R
 
 
 def _parts(text: str) -> tuple[Address, ...]:
-    """The address, and the IPv4 addresses inside it; none if it is no address."""
+    """The address and the IPv4 addresses embedded in it; empty if the text is not an address."""
     try:
         address: Address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return ()
-    return (address, *_inner(address))
+    return (address, *_embedded(address))
 
 
-def _is_reached_from_everywhere(address: Address) -> bool:
+def _is_global(address: Address) -> bool:
     known = isinstance(address, ipaddress.IPv4Address) or any(address in network for network in _PUBLIC_6)
     return known and address.is_global and not address.is_multicast
 
 
-def _serves_nobody(address: Address) -> bool:
+def _is_special(address: Address) -> bool:
     return (
         address.is_link_local
         or address.is_unspecified
@@ -92,11 +93,11 @@ def _serves_nobody(address: Address) -> bool:
     )
 
 
-def _inner(address: Address) -> tuple[Address, ...]:
+def _embedded(address: Address) -> tuple[Address, ...]:
     if isinstance(address, ipaddress.IPv4Address):
         return ()
-    inner = [address.sixtofour, *(address.teredo or ())]
+    embedded = [address.sixtofour, *(address.teredo or ())]
     is_isatap = int(address) >> 32 & 0xFFFFFFFF | 0x0200_0000 == _ISATAP
     if is_isatap or any(address in network for network in _IPV4_INSIDE):
-        inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return tuple(one for one in inner if one is not None)
+        embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return tuple(one for one in embedded if one is not None)

@@ -1,12 +1,14 @@
-"""A copy of the result where the job wants it: `file://` folders below the allowed roots.
+"""Delivery: a copy of the result in the folder that the job names, a `file://` URI below OUTPUT_ROOTS.
 
-The copy is made in a place beside the target and gets there by one rename, so that nobody reads half of it. A folder with
-anything else in it is never touched; one that holds an earlier result of the same job is replaced.
+The copy is made in a staging directory beside the target and takes its staging by one rename, so that no reader sees half of it.
+A target with foreign content is never touched; one that holds an earlier result of the same job is replaced.
 
-Any run may stand still between two calls of the system, and go on when another has long taken over. So all that a run moves,
-it moves out of or into its own place: `.<job id>.<attempt>.<random>.partial`. Whoever comes later takes that away first, with
-all that is in it, and then the earlier one's next rename fails before it has changed anything. Whoever makes a place only
-afterwards finds that its run's folder is gone: a later attempt renames that away before it works.
+Any run can pause between two system calls and go on long after another run has taken over. Therefore:
+
+- A run only renames into or out of its own staging directory, `.<job id>.<attempt>.<random>.partial`.
+- A later run first moves away the staging directories of all others. The next rename of an overtaken run fails before it has
+  changed anything.
+- A run that makes its staging directory after that finds its workspace gone: a later attempt retires workspaces first.
 """
 
 from __future__ import annotations
@@ -28,16 +30,16 @@ from reconstruction_operator.transfer.errors import StorageError
 
 logger = logging.getLogger(__name__)
 
-EVERY_ATTEMPT = 2**31 - 1  # more than any has
+EVERY_ATTEMPT = 2**31 - 1  # above any attempt number
 
 _REFUSED = "OUTPUT_REFUSED"
 _CHUNK_BYTES = 1 << 20
-_PLACE = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.partial")
+_STAGING = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.partial")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Who delivers or withdraws. It has been overtaken once its `folder` is gone; without one it cannot tell."""
+    """The run that delivers or withdraws. It is overtaken once `folder`, its workspace, is gone; None: that is not checked."""
 
     job_id: str
     attempt: int
@@ -49,51 +51,51 @@ def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, name
 
     Raises:
         StorageError: OUTPUT_REFUSED.
-        OvertakenError: what lies at the target is left as it is.
+        OvertakenError: the target is left as it is.
 
     """
     target = _target(uri, namespace)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _place(target, run) as place:
+    with _staging(target, run) as staging:
         check()
-        _take_away_others(place, run, at_most=EVERY_ATTEMPT)
-        _refuse_others(target, run)  # only now: an earlier run might have moved it between two looks
+        _take_others(staging, run, at_most=EVERY_ATTEMPT)
+        _refuse_others(target, run)  # after that: an earlier run can no longer move the target
         if _holds(target, source):
             return
-        copy = place / "copy"
+        copy = staging / "copy"
         copy.mkdir()
         for path in sorted(source.rglob("*"), key=lambda one: one == source / MANIFEST):
             _copy(path, copy / path.relative_to(source), check)
-        if not _holds(copy, source):  # a folder that is gone, or goes, lists nothing or a part
+        if not _holds(copy, source):  # a source that is being deleted lists only a part
             raise OvertakenError
         check()
         if _is_free(target):
             copy.rename(target)
         else:
-            _swap(copy, target, place / "previous", run)
+            _swap(copy, target, staging / "previous", run)
 
 
 def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> None:
-    """Deletes what this run and earlier ones have left there of a delivery, and with `copy` what was delivered as well.
+    """Deletes the staging directories of this run and earlier ones at that place, and with `copy` the delivered copy too.
 
     Raises:
         StorageError, OSError: it could not be deleted.
-        OvertakenError: it is for the later run to do.
+        OvertakenError: a later run has to do it.
 
     """
     target = _target(uri, namespace)
-    # In this order: a delivery that has no place any more lies at the target, unless it came too late for both.
-    under_way = any(attempt <= run.attempt for _, attempt in _places(target.parent, run.job_id))
+    # Staging first, target second: a delivery that completes between the two looks is seen at the target.
+    under_way = any(attempt <= run.attempt for _, attempt in _staged(target.parent, run.job_id))
     if not under_way and not (copy and _is_earlier(target, run)):
         return
-    with _place(target, run) as place:
-        _take_away_others(place, run, at_most=run.attempt)
+    with _staging(target, run) as staging:
+        _take_others(staging, run, at_most=run.attempt)
         if copy and _is_earlier(target, run):
-            previous = place / "previous"
+            previous = staging / "previous"
             target.rename(previous)
-            if not _is_earlier(previous, run):  # it was replaced just now
+            if not _is_earlier(previous, run):  # a later run has just replaced it
                 previous.rename(target)
-        disk.delete_tree(place)  # says what cannot be deleted
+        disk.delete_tree(staging)  # raises what cannot be deleted
 
 
 def check_uri(uri: str, *, namespace: str = "") -> None:
@@ -118,7 +120,7 @@ def _target(uri: str, namespace: str) -> Path:
         raise StorageError(
             _REFUSED, f"namespace {namespace or '(none)'} may not write to {path}: this worker leaves it {left}"
         )
-    if any(_PLACE.fullmatch(part) for part in real.parts):
+    if any(_STAGING.fullmatch(part) for part in real.parts):
         raise StorageError(_REFUSED, f"{path} is named like a delivery that is under way")
     above = next(one for one in real.parents if one.exists())
     if not above.is_dir():
@@ -169,70 +171,66 @@ def _holds(folder: Path, source: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _place(target: Path, run: Run) -> Iterator[Path]:
-    """A folder of this run beside the target, deleted at the end. Whatever fails once it was overtaken, fails by that."""
-    place = target.with_name(f".{run.job_id}.{run.attempt}.{uuid.uuid4().hex}.partial")
-    place.mkdir()
+def _staging(target: Path, run: Run) -> Iterator[Path]:
+    """A new staging directory of this run, deleted at the end. An overtaken run raises OvertakenError for any failure."""
+    staging = target.with_name(f".{run.job_id}.{run.attempt}.{uuid.uuid4().hex}.partial")
+    staging.mkdir()
     try:
-        if _is_overtaken(run, place):
+        if _is_overtaken(run, staging):
             raise OvertakenError
-        yield place
+        yield staging
     except (OSError, StorageError):
-        if _is_overtaken(run, place):
+        if _is_overtaken(run, staging):
             raise OvertakenError from None
         raise
     finally:
         try:
-            disk.delete_tree(place)
-        except OSError as error:  # what it was for is done, or has failed; others take it away
-            logger.warning("could not delete %s, which a delivery has left: %s", place, error)
+            disk.delete_tree(staging)
+        except OSError as error:  # the delivery is already decided; a later run deletes it
+            logger.warning("could not delete %s, which a delivery has left: %s", staging, error)
 
 
-def _is_overtaken(run: Run, place: Path) -> bool:
-    return not place.exists() or (run.folder is not None and not run.folder.exists())
+def _is_overtaken(run: Run, staging: Path) -> bool:
+    return not staging.exists() or (run.folder is not None and not run.folder.exists())
 
 
-def _places(folder: Path, job_id: str) -> Iterator[tuple[Path, int]]:
-    """Those of the job in that folder, with their attempts."""
-    try:
-        found = list(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for path in found:
-        match = _PLACE.fullmatch(path.name)
+def _staged(folder: Path, job_id: str) -> Iterator[tuple[Path, int]]:
+    """The job's staging directories in that folder, with their attempts."""
+    for path in disk.entries(folder):
+        match = _STAGING.fullmatch(path.name)
         if match and match["job"] == job_id:
             yield path, int(match["attempt"])
 
 
-def _take_away_others(place: Path, run: Run, *, at_most: int) -> None:
-    """Moves the places of all other runs up to that attempt into this run's own."""
-    for other, attempt in _places(place.parent, run.job_id):
-        if other == place or attempt > at_most:
+def _take_others(staging: Path, run: Run, *, at_most: int) -> None:
+    """Moves the staging directories of all other runs up to that attempt into this run's own."""
+    for other, attempt in _staged(staging.parent, run.job_id):
+        if other == staging or attempt > at_most:
             continue
         if attempt > run.attempt:
             raise OvertakenError
         try:
-            other.rename(place / other.name)
+            other.rename(staging / other.name)
         except FileNotFoundError:
-            if not place.exists():
+            if not staging.exists():
                 raise
-            # The other one has ended by itself.
+            # The other run has just deleted it itself.
 
 
 def _swap(copy: Path, target: Path, previous: Path, run: Run) -> None:
     _refuse_others(target, run)
     target.rename(previous)
     try:
-        _refuse_others(previous, run)  # it may have been replaced just now
+        _refuse_others(previous, run)  # a later run may have replaced it just now
         copy.rename(target)
     except BaseException:
-        with contextlib.suppress(OSError):  # somebody has put something there
+        with contextlib.suppress(OSError):  # the target is occupied again
             previous.rename(target)
         raise
 
 
 def _copy(source: Path, target: Path, check: Callable[[], None]) -> None:
-    """Never makes a folder above `target`: one that was taken away stays away."""
+    """Never creates parents of `target`: a staging directory that was taken away stays away."""
     check()
     if source.is_dir():
         target.mkdir()

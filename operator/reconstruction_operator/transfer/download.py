@@ -1,4 +1,8 @@
-"""An archive from an `https://` server. The address that was checked is the one that is connected to."""
+"""Download: an archive from an `https://` server.
+
+Against SSRF, every address is checked, also of each redirection; against DNS rebinding (TOCTOU), the connection goes to the
+address that was checked; against slow loris, a server that sends too slowly is given up.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +27,11 @@ from reconstruction_operator.transfer.limits import Limits, Tick
 
 _REFUSED, _UNREACHABLE = "INPUT_REFUSED", "INPUT_UNREACHABLE"
 _CHUNK_BYTES = 1 << 16
-_SPAN_SECONDS = 120.0  # in which a server has answered, redirections included, and then sends so many bytes each time
+_SPAN_SECONDS = 120.0  # for the answer, redirections included; and again for each _SPAN_BYTES of content
 _SPAN_BYTES = 1 << 20
 _MAX_REDIRECTS = 5
-_MAX_ADDRESSES = 8  # of one host
-_MAX_LENGTH_DIGITS = 4000  # Python makes no number of more than 4300
+_MAX_ADDRESSES = 8  # tried per host
+_MAX_LENGTH_DIGITS = 4000  # Python converts at most 4300 digits
 _HOST = re.compile(r"[a-z0-9._:-]+", re.IGNORECASE)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MISSING = (404, 410)
@@ -37,7 +41,7 @@ _OK = 200
 
 
 class _Patience:
-    """How long a server may take. A time limit for each read alone would let it send a byte now and then for days."""
+    """Minimum speed of a server. A timeout for each read alone would let it send single bytes for days (slow loris)."""
 
     def __init__(self, uri: str) -> None:
         self._shown = uris.redacted(uri)
@@ -46,15 +50,15 @@ class _Patience:
         self._has_answered = False
 
     def answered(self) -> None:
-        """From here on its content counts."""
+        """Starts the clock of the content."""
         self._has_answered, self._since = True, time.monotonic()
 
     def received(self, count: int) -> None:
-        """So many bytes of content more."""
+        """Counts so many more bytes of content."""
         self._bytes += count
 
     def check(self) -> None:
-        """Raises StorageError (INPUT_UNREACHABLE) if it takes longer than it may."""
+        """Raises StorageError (INPUT_UNREACHABLE) if the server is too slow."""
         if time.monotonic() - self._since < _SPAN_SECONDS:
             return
         if not self._has_answered:
@@ -66,7 +70,7 @@ class _Patience:
 
 
 def _checking_sockets(patience: _Patience) -> type[ssl.SSLSocket]:
-    """Sockets that look before each piece: one line of a header, or between chunks, can come byte by byte."""
+    """Sockets that check before each read: a header line, or the line between chunks, can arrive byte by byte."""
 
     class Socket(ssl.SSLSocket):
         def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
@@ -85,7 +89,7 @@ def download(
     resolve: addresses.Resolve = addresses.resolve,
     tls: ssl.SSLContext | None = None,
 ) -> int:
-    """Writes what the server sends to `target`; its size in bytes. `tls` holds whom to trust; None: the system's.
+    """Writes what the server sends to `target`; returns its size in bytes. `tls` holds the trusted roots; None: the system's.
 
     Raises:
         StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
@@ -130,7 +134,7 @@ def _get(
         pool = urllib3.HTTPSConnectionPool(
             address,
             port,
-            server_hostname=host,  # SNI and the certificate are the host's, whatever the address
+            server_hostname=host,  # SNI and the certificate are checked for the host, not for the address
             assert_hostname=host,
             ssl_context=context,
             timeout=urllib3.Timeout(connect=limits.timeout_seconds, read=limits.timeout_seconds),
@@ -175,7 +179,7 @@ def _host_and_port(parts: SplitResult, limits: Limits) -> tuple[str, int]:
     if not host:
         raise StorageError(_REFUSED, f"{shown} names no host")
     try:
-        ascii_host = host.encode("idna").decode("ascii")  # as name servers and certificates have it
+        ascii_host = host.encode("idna").decode("ascii")  # as in DNS and in certificates
     except UnicodeError as error:
         raise StorageError(_REFUSED, f"{shown} names a host that can be none: {error}") from None
     if not _HOST.fullmatch(ascii_host):
@@ -198,8 +202,8 @@ def _check_status(status: int, uri: str) -> None:
 def _save(
     response: urllib3.BaseHTTPResponse, uri: str, target: Path, limits: Limits, tick: Tick, *, patience: _Patience
 ) -> int:
-    said = response.headers.get("Content-Length", "")
-    expected = int(said) if said.isdecimal() and len(said) <= _MAX_LENGTH_DIGITS else None
+    length = response.headers.get("Content-Length", "")
+    expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None
     if expected is not None and expected > limits.max_bytes:
         raise StorageError(
             _REFUSED, f"{uris.redacted(uri)} has {_mb(expected)}; this worker takes {_mb(limits.max_bytes)}"
@@ -207,7 +211,9 @@ def _save(
     done = 0
     try:
         with target.open("xb") as file:
-            while chunk := response.read1(_CHUNK_BYTES, decode_content=False):  # whatever has come, were it one byte
+            while chunk := response.read1(
+                _CHUNK_BYTES, decode_content=False
+            ):  # returns as soon as one byte has arrived
                 done += len(chunk)
                 patience.received(len(chunk))
                 if done > limits.max_bytes:

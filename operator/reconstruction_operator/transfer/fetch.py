@@ -1,4 +1,4 @@
-"""Photos from wherever a job says they are, into one flat folder of the attempt."""
+"""Fetching: copies the photos of a job's input (folder, archive or download) into one flat folder."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
 
 
 def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """Copies of the photos in `folder` and below it. Links are followed as far as they stay inside.
+    """Copies the photos in `folder` and below it. Follows links that stay inside the folder.
 
     Raises:
         StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
@@ -61,7 +61,7 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
 
 
 def _take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """As `take_folder`, of a path that was looked up, and perhaps checked: links that it has since led elsewhere."""
+    """As `take_folder`, but resolves no links again: `folder` may have been checked, and may be a link by now (TOCTOU)."""
     if not folder.is_dir():
         raise StorageError("INPUT_NOT_FOUND", f"there is no folder {folder} on this worker")
     try:
@@ -91,11 +91,11 @@ def _take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetche
 
 
 def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    real = uris.resolved(path, _REFUSED)  # once: what is checked is what is read, whatever its links say later
+    real = uris.resolved(path, _REFUSED)  # only once: the path that is checked is the one that is read (TOCTOU)
     jobs = limits.jobs_dir.resolve()
-    # Neither in the job folders nor around them: other jobs' photos and meshes lie there.
-    other_jobs = real.is_relative_to(jobs) or jobs.is_relative_to(real)
-    if not _lies_below(real, limits.roots) or other_jobs:
+    # The job folders hold the photos and meshes of other jobs.
+    overlaps_jobs = real.is_relative_to(jobs) or jobs.is_relative_to(real)
+    if not _lies_below(real, limits.roots) or overlaps_jobs:
         roots = ", ".join(str(root) for root in limits.roots)
         raise StorageError(_REFUSED, f"{path} does not lie in a folder that this worker may read ({roots})")
     if limits.granted is not None and not _lies_below(real, map(limits.located, tenancy.folders(limits.granted))):
@@ -115,7 +115,7 @@ def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
 
 
 def _lies_below(real: Path, folders: Iterable[Path]) -> bool:
-    """Whether `real`, which is not looked up again, is one of the folders or below one."""
+    """Whether the resolved path `real` is one of the folders or below one."""
     return any(real.is_relative_to(one.resolve()) for one in folders)
 
 
@@ -124,7 +124,7 @@ def _allowed(granted: tuple[str, ...]) -> str:
 
 
 def _list(folder: Path, limits: Limits) -> dict[str, int]:
-    """Relative names and sizes of all regular files."""
+    """Relative names and sizes in bytes of all regular files."""
     found = {}
     for entries, (name, path) in enumerate(_walk(folder), start=1):
         if entries > limits.max_files:
@@ -146,7 +146,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _copy(source: Path, target: Path, left_bytes: int, tick: Tick, fraction: float, *, inside: Path) -> int:
-    """Bytes copied; it may have grown since it was listed."""
+    """Copies the file and returns its bytes. It may have grown since it was listed."""
     copied = 0
     with _opened(source, inside=inside) as reader, target.open("xb") as writer:
         while chunk := reader.read(_CHUNK_BYTES):
@@ -159,9 +159,10 @@ def _copy(source: Path, target: Path, left_bytes: int, tick: Tick, fraction: flo
 
 
 def _opened(source: Path, *, inside: Path) -> BinaryIO:
-    """The regular file `source`, which is `inside` or lies below it; that is not looked up again.
+    """Opens the regular file `source`, which is `inside` or lies below it; `inside` is resolved already.
 
-    Somebody may have put a link, or a pipe, in its place, or in that of a folder above it, since it was checked.
+    TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since it was checked. So the check is repeated
+    on the open file.
     """
     file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     real = Path(f"/proc/self/fd/{file.fileno()}").readlink()

@@ -1,4 +1,4 @@
-"""What an input may be, as one value."""
+"""Limits of inputs: the settings that inputs depend on, as one value."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from reconstruction_operator import config
 from reconstruction_operator.transfer import tenancy
 
 Tick = Callable[[float, str], None]
-"""Called often while something takes long: takes the fraction that is done (0.0 to 1.0) and a short message for people.
-Whatever it raises ends the work."""
+"""Progress callback, called often: takes the fraction done (0.0 to 1.0) and a short message for users. An exception that it
+raises ends the work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The settings that inputs depend on (`config` has the defaults)."""
+    """What one job's input may be."""
 
     roots: tuple[Path, ...]  # file:// inputs lie below one of these
     jobs_dir: Path  # and never below this one
     https_hosts: tuple[str, ...]  # empty: all public ones
-    max_bytes: int  # of one input, also once unpacked
+    max_bytes: int  # of one input, packed and unpacked
     max_files: int  # entries of one folder or archive
     max_pixels: int  # of one photo
     max_side: int  # px, of one photo
     timeout_seconds: float  # to connect, and for each read
     namespace: str = ""  # of the job
-    granted: tuple[str, ...] | None = None  # folders and addresses that are left to it; None: no limit by namespace
-    aliases: tuple[tuple[Path, Path], ...] = ()  # (as URIs name a folder, where it lies on this worker)
+    granted: tuple[str, ...] | None = None  # the namespace's allowlist of folders and addresses; None: no limit
+    aliases: tuple[tuple[Path, Path], ...] = ()  # (folder in URIs, folder on this worker)
 
     def located(self, path: Path) -> Path:
-        """Where a path of a URI lies on this worker. Says nothing of whether it may be read."""
-        plain = Path(os.path.normpath(path))  # no way out of an alias by `..`
+        """Where a path of a URI lies on this worker. Does not check whether it may be read."""
+        plain = Path(os.path.normpath(path))  # `..` must not lead out of an alias (path traversal)
         for named, real in self.aliases:
             if plain.is_relative_to(named):
                 return real / plain.relative_to(named)
@@ -41,7 +41,7 @@ class Limits:
 
     @classmethod
     def from_config(cls, namespace: str = "") -> Limits:
-        """As this process is set, for a job of that namespace."""
+        """From the settings, for a job of that namespace."""
         roots = [_root(entry) for entry in config.settings.INPUT_ROOTS]
         return cls(
             roots=tuple(real for _, real in roots),
@@ -59,7 +59,7 @@ class Limits:
 
 
 def overlap_with_jobs_dir() -> str:
-    """What is wrong with the settings if jobs could reach the folders of others by them; empty: nothing."""
+    """Why the settings would let a job reach the folders of other jobs; empty: they do not."""
     jobs = Path(config.settings.JOBS_DIR).resolve()
     inputs = [("INPUT_ROOTS", real) for _, real in map(_root, config.settings.INPUT_ROOTS)]
     for name, root in (*inputs, *(("OUTPUT_ROOTS", Path(one)) for one in config.settings.OUTPUT_ROOTS)):
@@ -70,6 +70,6 @@ def overlap_with_jobs_dir() -> str:
 
 
 def _root(entry: str) -> tuple[Path, Path]:
-    """The two names of a root: `/photos=/mnt/nas/photos`, or one path that is both."""
-    named, is_alias, real = entry.partition("=/")  # with the slash: a folder's name may hold a = too
+    """The folder in URIs and on this worker: `/photos=/mnt/nas/photos`, or one path for both."""
+    named, is_alias, real = entry.partition("=/")  # with the slash: a folder's name may contain `=`
     return (Path(named), Path("/" + real)) if is_alias else (Path(entry), Path(entry))

@@ -1,4 +1,4 @@
-"""Which files of an input are photos, and what they are called in one flat folder."""
+"""File names: which files of an input are photos, and their names in one flat folder."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import PurePosixPath
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 _JUNK_FOLDERS = ("__MACOSX", "@eaDir", ".AppleDouble", ".Trashes", ".Spotlight-V100")
-_MAX_NAME_BYTES = 200  # of 255 that a file system takes: room for what makes it unique
-_MAX_DIGITS = 0xD7FF  # of which the count is one character
-_MAX_KINDS = 4  # in a message
+_MAX_NAME_BYTES = 200  # file systems take 255: leaves room for a suffix that makes the name unique
+_MAX_DIGITS = 0xD7FF  # a larger count would be no valid character
+_MAX_KINDS = 4  # listed in a message
 _UNSAFE = re.compile(r"[^\w.() +,=@-]")
 
 
 def is_junk(name: str) -> bool:
-    """Whether it is something that macOS or a file server left (`._IMG_1.JPG` is no photo); `name` is a relative path."""
+    """Whether macOS or a file server created the file (`._IMG_1.JPG` is no photo); `name` is a relative path."""
     parts = PurePosixPath(name).parts
     return any(part in _JUNK_FOLDERS for part in parts) or (bool(parts) and parts[-1].startswith("."))
 
 
 def is_photo(name: str) -> bool:
-    """Whether the name says that it is a photo; `name` is a relative path."""
+    """Whether the suffix is that of a photo; `name` is a relative path."""
     return PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES and not is_junk(name)
 
 
@@ -32,7 +32,7 @@ def natural(name: str) -> str:
 
 
 def _comparable(digits: re.Match[str]) -> str:
-    """Of two numbers the longer one is larger. As text: Python makes no number of more than 4300 digits."""
+    """Digits as text that sorts like their number: length first. Python converts at most 4300 digits to a number."""
     number = digits[0].lstrip("0")
     return f"\0{chr(min(len(number), _MAX_DIGITS))}{number}"
 
@@ -40,7 +40,7 @@ def _comparable(digits: re.Match[str]) -> str:
 def flattened(names: Sequence[str]) -> list[str]:
     """A name for each relative path, unique without regard to case, none with a slash.
 
-    Folders that all share are left out; others become part of the name: `a/1.jpg`, `b/1.jpg` -> `a_1.jpg`, `b_1.jpg`.
+    Folders that all share are dropped; others become part of the name: `a/1.jpg`, `b/1.jpg` -> `a_1.jpg`, `b_1.jpg`.
     """
     paths = [PurePosixPath(name).parts for name in names]
     shared = 0
@@ -62,7 +62,7 @@ def flattened(names: Sequence[str]) -> list[str]:
 
 
 def ignored_text(names: Iterable[str]) -> str:
-    """What was left out, for a message: "3 other files ignored: 2 .heic, 1 .txt"; empty for none."""
+    """A message about ignored files, such as "3 other files ignored: 2 .heic, 1 .txt"; empty for none."""
     kinds = Counter(_printable(PurePosixPath(name).suffix.lower()[:12]) for name in names if not is_junk(name))
     if not kinds:
         return ""
@@ -72,5 +72,5 @@ def ignored_text(names: Iterable[str]) -> str:
 
 
 def _printable(text: str) -> str:
-    """As people see it: a name of bytes that are no text could not even be sent to them."""
+    """With a placeholder for characters that cannot be shown, such as bytes that are not valid UTF-8."""
     return "".join(char if char.isprintable() else "�" for char in text)

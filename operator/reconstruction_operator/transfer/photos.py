@@ -1,4 +1,4 @@
-"""Photos that are what they say: each is decoded once, in full, before a model sees it."""
+"""Photo checks: each photo is decoded once, in full and within limits, before a model opens it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from reconstruction_operator.transfer.limits import Limits, Tick
 
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"),
-    "MPO": (".jpg", ".jpeg"),  # a JPEG with more pictures behind it, as cameras with two lenses write it
+    "MPO": (".jpg", ".jpeg"),  # a JPEG followed by more pictures, as cameras with two lenses write it
     "PNG": (".png",),
     "WEBP": (".webp",),
     "TIFF": (".tif", ".tiff"),
 }
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # the reader of JPEG gives MPO as well
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # Pillow's JPEG reader also yields MPO
 _ORIENTATION = 0x0112  # EXIF tag
-_TURNED = (5, 6, 7, 8)  # orientations that swap width and height
-_BEFORE = 64  # bytes that show what a file is, for a message
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_HEAD_BYTES = 64  # enough to recognize a file for a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class CheckedImage:
 
 
 def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[CheckedImage, ...]:
-    """All of them, in order. A file whose suffix does not fit its content gets the right one.
+    """Checks all photos, in order. A file whose suffix does not fit its content is renamed.
 
     Raises:
-        StorageError: CORRUPT_IMAGE or IMAGE_TOO_LARGE, naming the first photo that is.
+        StorageError: CORRUPT_IMAGE or IMAGE_TOO_LARGE; names the first such photo.
 
     """
     return tuple(_check_each(paths, limits, tick))
@@ -111,7 +111,7 @@ def _corrupt(shown: str, error: Exception) -> StorageError:
 
 def _what(path: Path) -> str:
     with path.open("rb") as file:
-        start = file.read(_BEFORE)
+        start = file.read(_HEAD_BYTES)
     if not start:
         return "an empty file"
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):

@@ -1,7 +1,7 @@
-"""What is left to each namespace: the settings NAMESPACE_INPUTS and NAMESPACE_OUTPUTS.
+"""Tenancy: the allowlists of namespaces, from the settings NAMESPACE_INPUTS and NAMESPACE_OUTPUTS.
 
-Without entries every namespace may use all that the other settings allow. With any, a namespace may use what an entry for it,
-or for all (`*`), names, and nothing else. It narrows the other settings and never widens them.
+Without entries every namespace may use all that the other settings allow. With entries, a namespace may use only what an entry
+for it, or for all (`*`), names. The allowlists narrow the other settings and never widen them.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ _HTTPS_PORT: Final = 443
 
 
 def granted(entries: Iterable[tuple[str, str]], namespace: str) -> tuple[str, ...] | None:
-    """The folders and addresses that the namespace may use; None: no limit. Whoever names no namespace has none of them."""
+    """The folders and addresses that the namespace may use; None: no limit. A job without a namespace may use none."""
     pairs = tuple(entries)
     if not pairs:
         return None
-    if not _NAMESPACE.fullmatch(namespace):  # it becomes a part of paths
+    if not _NAMESPACE.fullmatch(namespace):  # it becomes a part of paths (path traversal)
         return ()
     return tuple(prefix.replace(_PLACEHOLDER, namespace) for name, prefix in pairs if name in ("*", namespace))
 
 
 def folders(prefixes: Iterable[str]) -> tuple[Path, ...]:
-    """Those of them that are folders."""
+    """The prefixes that are folders."""
     return tuple(Path(one) for one in prefixes if one.startswith("/"))
 
 
 def covers(prefixes: Iterable[str], address: SplitResult) -> bool:
-    """Whether one of them is that https:// address, or a folder above it."""
+    """Whether a prefix is that https:// address, or a folder above it."""
     path = unquote(address.path) or "/"
-    if ".." in path.split("/"):  # the server decides what it means
+    if ".." in path.split("/"):  # only the server knows what it resolves to
         return False
     return any(
         (prefix.hostname, prefix.port or _HTTPS_PORT) == (address.hostname, address.port or _HTTPS_PORT)

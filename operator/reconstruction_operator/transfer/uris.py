@@ -1,4 +1,4 @@
-"""Where an input or an output is, as text: taken apart, and shown without its secrets."""
+"""URIs of inputs and outputs: parsed, resolved to paths, and redacted for logs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def split(uri: str, reason: str) -> SplitResult:
     """The parts of a URI.
 
     Raises:
-        StorageError: `reason`; it is none.
+        StorageError: `reason`; it is not a URI.
 
     """
     try:
@@ -43,10 +43,10 @@ def split(uri: str, reason: str) -> SplitResult:
 
 
 def local_path(parts: SplitResult, reason: str) -> Path:
-    """The path of a `file://` URI; nothing is looked up.
+    """The path of a `file://` URI, without a look at the disk.
 
     Raises:
-        StorageError: `reason`; it names another machine, or no absolute path.
+        StorageError: `reason`; the URI names another machine, or no absolute path.
 
     """
     shown = redacted(parts.geturl())
@@ -61,16 +61,16 @@ def local_path(parts: SplitResult, reason: str) -> Path:
 
 
 def resolved(path: Path, reason: str) -> Path:
-    """`path`, which need not exist, with all links followed.
+    """`path` with all links followed. It need not exist.
 
     Raises:
-        StorageError: `reason`; it can be nowhere: its links lead in a circle, or a name is too long.
+        StorageError: `reason`; no such path can exist: its links form a circle, or a name is too long.
 
     """
     try:
         real = path.resolve()
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            real.stat()  # `resolve` does not say that a name is too long
+            real.stat()  # `resolve` does not report a name that is too long
     except RuntimeError:  # in Python before 3.13
         raise StorageError(reason, f"{path} cannot be looked up: its links lead in a circle") from None
     except OSError as error:

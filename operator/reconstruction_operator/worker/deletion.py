@@ -58,7 +58,7 @@ def _delete(folder: JobFolder, *, cancelled: bool) -> bool:
     run = delivery.Run(folder.job_id, delivery.EVERY_ATTEMPT, folder=None)
     for one in notes.deliveries(folder):
         try:
-            delivery.withdraw(one.uri, run, namespace=one.namespace, copy=cancelled or not one.published)
+            delivery.withdraw(one.uri, run, namespace=one.owner.namespace, copy=cancelled or not one.published)
         except StorageError as error:  # the settings have changed since it was delivered
             logger.warning("what was delivered of job %s may not be deleted: %s", folder.job_id, error)
     return file_handler.delete_job_files(folder.job_id)

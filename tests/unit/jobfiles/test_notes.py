@@ -1,4 +1,4 @@
-"""Job folders say whose they are; what says nothing, or nonsense, is nobody's."""
+"""Job folders name their owner and their delivered copies; invalid notes are ignored."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,9 @@ from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 from reconstruction_operator.jobfiles.manifest import seal
-from reconstruction_operator.jobfiles.notes import Delivery
-
-from tests.support.settings import configure
+from reconstruction_operator.jobfiles.notes import Note
 
 ENVELOPE = Envelope(install_id="mine", namespace="red", name="banana", attempt=2, queue="gpu")
-
-
-@pytest.fixture
-def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    configure(monkeypatch, JOBS_DIR=str(tmp_path))
-    return tmp_path
 
 
 def attempt(jobs_dir: Path, job_id: str, number: int) -> Workspace:
@@ -29,13 +21,13 @@ def attempt(jobs_dir: Path, job_id: str, number: int) -> Workspace:
     return Workspace(root)
 
 
-def test_an_attempts_folder_says_whose_it_is(jobs_dir: Path) -> None:
+def test_workspace_names_its_owner(jobs_dir: Path) -> None:
     notes.note(attempt(jobs_dir, "uid-1", 2), Owner.of("uid-1", ENVELOPE), "")
 
     assert list(notes.owners()) == [Owner("uid-1", "mine", "red", "banana", "gpu", 2)]
 
 
-def test_a_result_says_it_in_its_manifest_and_the_newest_attempt_counts(jobs_dir: Path) -> None:
+def test_result_names_its_owner_and_the_newest_attempt_counts(jobs_dir: Path) -> None:
     output = jobs_dir / "uid-1" / "output"
     output.mkdir(parents=True)
     seal(output, Manifest("uid-1", owner=Owner.of("uid-1", ENVELOPE)))
@@ -46,20 +38,20 @@ def test_a_result_says_it_in_its_manifest_and_the_newest_attempt_counts(jobs_dir
     assert [owner.attempt for owner in notes.owners()] == [3]
 
 
-def test_notes_and_results_say_where_copies_go(jobs_dir: Path) -> None:
+def test_notes_and_results_name_the_place_of_the_copy(jobs_dir: Path) -> None:
     owner = Owner.of("uid-1", ENVELOPE)
     notes.note(attempt(jobs_dir, "uid-1", 1), owner, "file:///meshes/a")
     notes.note(attempt(jobs_dir, "uid-1", 2), owner, "")
-    assert notes.deliveries(JobFolder.of("uid-1")) == (Delivery("file:///meshes/a", "red", published=False),)
+    assert notes.deliveries(JobFolder.of("uid-1")) == (Note(owner, "file:///meshes/a", published=False),)
 
     output = jobs_dir / "uid-1" / "output"
     output.mkdir()
     seal(output, Manifest("uid-1", uri="file:///meshes/a", owner=owner))
-    assert notes.deliveries(JobFolder.of("uid-1")) == (Delivery("file:///meshes/a", "red", published=True),)
+    assert notes.deliveries(JobFolder.of("uid-1")) == (Note(owner, "file:///meshes/a", published=True),)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"outputUri": 7, "namespace": "red"}), "\x00" * 100])
-def test_nonsense_says_nothing_of_copies(jobs_dir: Path, content: str) -> None:
+def test_invalid_note_names_no_copy(jobs_dir: Path, content: str) -> None:
     attempt(jobs_dir, "uid-1", 1).owner_note.write_text(content)
     (jobs_dir / "uid-1" / "output").mkdir()
     (jobs_dir / "uid-1" / "output" / "manifest.json").write_text(content)
@@ -73,7 +65,7 @@ def test_nonsense_says_nothing_of_copies(jobs_dir: Path, content: str) -> None:
         "{",
         "[]",
         "{}",
-        json.dumps(Owner.of("uid-2", ENVELOPE).to_json()),  # another's, copied here
+        json.dumps(Owner.of("uid-2", ENVELOPE).to_json()),  # of another job, copied here
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"attempt": True}),
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"attempt": 0}),
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"queue": 7}),
@@ -81,13 +73,13 @@ def test_nonsense_says_nothing_of_copies(jobs_dir: Path, content: str) -> None:
         "\x00" * 100,
     ],
 )
-def test_nonsense_is_nobodys(jobs_dir: Path, content: str) -> None:
+def test_invalid_note_names_no_owner(jobs_dir: Path, content: str) -> None:
     attempt(jobs_dir, "uid-1", 1).owner_note.write_text(content)
 
     assert list(notes.owners()) == []
 
 
-def test_bare_tasks_and_strange_things_say_nothing(jobs_dir: Path) -> None:
+def test_bare_tasks_and_foreign_files_have_no_owner(jobs_dir: Path) -> None:
     (jobs_dir / "bare" / "output").mkdir(parents=True)
     seal(jobs_dir / "bare" / "output", Manifest("bare"))
     (jobs_dir / "a-file").write_text("")

@@ -1,4 +1,4 @@
-"""One rename makes an attempt's output the job's."""
+"""One rename makes a run's output the job's; of concurrent runs, only one publishes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconstruction_operator.services import file_handler
 
 
 @pytest.mark.usefixtures("jobs_dir")
-def test_an_earlier_result_that_cannot_be_deleted_does_not_spoil_the_one_that_replaced_it(
+def test_earlier_result_that_cannot_be_deleted_does_not_spoil_its_successor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def publish_of(attempt: int) -> None:
@@ -36,7 +36,7 @@ def test_an_earlier_result_that_cannot_be_deleted_does_not_spoil_the_one_that_re
 
 @pytest.mark.usefixtures("jobs_dir")
 @pytest.mark.parametrize("attempt", [1, None], ids=["an attempt", "a bare task"])
-def test_of_two_runs_of_one_attempt_the_first_neither_publishes_nor_harms_the_second(attempt: int | None) -> None:
+def test_first_of_two_runs_of_one_attempt_neither_publishes_nor_harms_the_second(attempt: int | None) -> None:
     first = prepare("job", "job-1", attempt)
     second = prepare("job", "job-1", attempt)
 
@@ -52,7 +52,7 @@ def test_of_two_runs_of_one_attempt_the_first_neither_publishes_nor_harms_the_se
 
 
 @pytest.mark.usefixtures("jobs_dir")
-def test_a_later_attempt_that_is_there_already_is_not_disturbed() -> None:
+def test_earlier_attempt_does_not_start_beside_a_later_one() -> None:
     second = prepare("job", "job-2", 2)
 
     with pytest.raises(OvertakenError):
@@ -64,7 +64,7 @@ def test_a_later_attempt_that_is_there_already_is_not_disturbed() -> None:
 
 
 @pytest.mark.usefixtures("jobs_dir")
-def test_what_is_in_the_way_of_a_result_and_is_none_makes_way() -> None:
+def test_file_in_the_place_of_the_output_makes_way() -> None:
     file_handler.job_dir("job").mkdir(parents=True)
     file_handler.output_dir("job").write_text("no folder")
     workspace = prepare("job", "job-1", 1)

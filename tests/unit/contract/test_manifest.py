@@ -1,0 +1,59 @@
+"""The format of `manifest.json`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from reconstruction_operator.contract.manifest import Manifest, SealedFile
+from reconstruction_operator.contract.records import Owner
+
+MANIFEST = Manifest(
+    job_id="uid-1",
+    task_id="uid-1-2",
+    model="photogrammetry",
+    attempt=2,
+    images=30,
+    input_bytes=5_000,
+    quality={"faces": "1200"},
+    uri="file:///meshes/a",
+    owner=Owner("uid-1", "mine", "red", "banana", "gpu", 2),
+    files=(SealedFile("model.glb", 7, "0" * 64),),
+)
+
+
+def test_manifest_is_read_as_it_was_written() -> None:
+    assert Manifest.parse(MANIFEST.to_text().encode()) == MANIFEST
+    assert Manifest.parse(Manifest("bare").to_text().encode()) == Manifest("bare")
+
+
+def test_manifest_of_the_first_release_has_no_owner_and_unknown_keys_are_ignored() -> None:
+    content = json.loads(MANIFEST.to_text())
+    del content["owner"]
+    parsed = Manifest.parse(json.dumps(content | {"later": 1}).encode())
+    assert parsed is not None
+    assert (parsed.job_id, parsed.owner, parsed.files) == ("uid-1", None, MANIFEST.files)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b"\0" * 100, b"\xff", b"[" * 200_000])
+def test_other_text_is_no_manifest(text: bytes) -> None:
+    assert Manifest.parse(text) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"attempt": "2"},
+        {"attempt": True},
+        {"inputs": None},
+        {"quality": []},
+        {"files": [{"name": "model.glb"}]},
+        {"files": 7},
+        {"owner": {"jobId": "../x"}},
+        {"owner": 7},
+    ],
+    ids=str,
+)
+def test_manifest_with_a_field_of_another_type_is_none(wrong: dict[str, Any]) -> None:
+    assert Manifest.parse(json.dumps(json.loads(MANIFEST.to_text()) | wrong).encode()) is None

@@ -1,0 +1,98 @@
+"""Deleting a job's folder harms nothing else, whatever happens at the same time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.layout import JobFolder
+
+
+def fill(folder: Path) -> Path:
+    for name in ("input/a.jpg", "output/model.glb", "attempts/1/scratch/x"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("content")
+    return folder
+
+
+def test_delete_removes_the_whole_folder_and_no_other(jobs_dir: Path) -> None:
+    fill(jobs_dir / "job")
+    fill(jobs_dir / "job-2")
+    assert delete_job_files("job") is True
+    assert [path.name for path in jobs_dir.iterdir()] == ["job-2"]
+
+
+def test_link_in_place_of_the_folder_is_removed_not_followed(jobs_dir: Path, tmp_path: Path) -> None:
+    elsewhere = fill(tmp_path / "elsewhere")
+    (jobs_dir / "job").symlink_to(elsewhere)
+    assert delete_job_files("job") is True
+    assert (elsewhere / "output" / "model.glb").exists()
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_links_inside_the_folder_are_removed_not_followed(jobs_dir: Path, tmp_path: Path) -> None:
+    elsewhere = fill(tmp_path / "elsewhere")
+    fill(jobs_dir / "job")
+    (jobs_dir / "job" / "output" / "link").symlink_to(elsewhere)
+    (jobs_dir / "job" / "output" / "file").symlink_to(elsewhere / "output" / "model.glb")
+    delete_job_files("job")
+    assert (elsewhere / "output" / "model.glb").exists()
+
+
+def test_tombstone_of_a_deletion_that_was_cut_off_is_deleted_too(jobs_dir: Path) -> None:
+    for job_id in ("job", "job-2"):
+        fill(jobs_dir / job_id)
+        JobFolder.of(job_id).condemn()
+    delete_job_files("job")
+    (left,) = jobs_dir.iterdir()
+    assert left.name.startswith(".deleted-job-2-")
+
+
+def test_concurrent_deletions_all_succeed(jobs_dir: Path) -> None:
+    for number in range(50):
+        folder = jobs_dir / "job" / str(number)
+        folder.mkdir(parents=True)
+        for name in range(20):
+            (folder / str(name)).touch()
+    errors: list[BaseException] = []
+
+    def delete() -> None:
+        try:
+            delete_job_files("job")
+        except BaseException as error:  # noqa: BLE001  # reported below
+            errors.append(error)
+
+    threads = [threading.Thread(target=delete) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_concurrent_writer_does_not_keep_the_folder_alive(jobs_dir: Path) -> None:
+    fill(jobs_dir / "job")
+    inside = os.open(jobs_dir / "job" / "output", os.O_RDONLY)
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set() and number < 10_000:
+            number += 1
+            try:
+                os.close(os.open(str(number), os.O_CREAT | os.O_WRONLY, dir_fd=inside))
+            except FileNotFoundError:
+                return
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        delete_job_files("job")
+    finally:
+        stop.set()
+        thread.join()
+        os.close(inside)
+    assert list(jobs_dir.iterdir()) == []

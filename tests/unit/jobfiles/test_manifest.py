@@ -1,0 +1,57 @@
+"""A result is sealed by its manifest, and counts only while all its files are there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
+from reconstruction_operator.jobfiles import manifest as manifests
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """A sealed result."""
+    (tmp_path / "model.glb").write_text("mesh")
+    manifests.seal(tmp_path, Manifest("job", files=manifests.describe_files(tmp_path, lambda: None)))
+    return tmp_path
+
+
+def test_all_regular_files_are_described_meshes_first_and_others_removed(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "preview.png").write_text("picture")
+    (tmp_path / "model.glb").write_text("mesh")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "pipe")
+    checks: list[None] = []
+
+    files = manifests.describe_files(tmp_path, lambda: checks.append(None))
+
+    assert [one.name for one in files] == ["model.glb", "b/preview.png", "a.txt"]
+    assert files[0] == SealedFile("model.glb", 4, hashlib.sha256(b"mesh").hexdigest())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b", "model.glb"]
+    assert len(checks) == 3
+
+
+def test_sealed_result_is_read_back(output: Path) -> None:
+    manifest = manifests.read(output)
+    assert manifest is not None
+    assert manifests.read_sealed(output, "job") == manifest
+    assert manifests.read_sealed(output, "other") is None
+
+
+@pytest.mark.parametrize("lost", ["model.glb", MANIFEST])
+def test_result_that_lost_a_file_is_not_sealed(output: Path, lost: str) -> None:
+    (output / lost).unlink()
+    assert manifests.read_sealed(output, "job") is None
+
+
+def test_result_that_cannot_be_read_is_not_sealed_and_an_error_if_asked(output: Path) -> None:
+    (output / MANIFEST).unlink()
+    (output / MANIFEST).mkdir()
+    assert manifests.read_sealed(output, "job") is None
+    with pytest.raises(IsADirectoryError):
+        manifests.read(output)

@@ -1,0 +1,48 @@
+"""Files of unknown origin are read within bounds, and a deletion ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from reconstruction_operator import disk
+
+
+def test_deletion_ends_if_a_folder_lists_an_entry_that_does_not_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_nothing(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise FileNotFoundError(path)
+
+    monkeypatch.setattr(disk, "_DELETE_SECONDS", 0.05)
+    monkeypatch.setattr(shutil, "rmtree", find_nothing)
+    with pytest.raises(FileNotFoundError):
+        disk.delete_tree(tmp_path)
+
+
+def test_read_is_bounded_and_never_blocks(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+    os.mkfifo(tmp_path / "pipe")
+    assert disk.read_regular(tmp_path / "file", 4) == b"0123"
+    for name in ("pipe", "missing"):
+        with pytest.raises(FileNotFoundError):
+            disk.read_regular(tmp_path / name, 4)
+    with pytest.raises(IsADirectoryError):
+        disk.read_regular(tmp_path, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "expected"), [("a", 3, True), ("a", 4, False), ("b", 3, False), ("\0", 3, False)]
+)
+def test_files_are_there_only_in_full_size(name: str, size: int, expected: bool, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"123")
+    assert disk.has_files(tmp_path, [(name, size)]) is expected
+
+
+def test_free_bytes_of_a_missing_folder_are_those_of_its_parent(tmp_path: Path) -> None:
+    free = disk.free_bytes(tmp_path / "not" / "there")
+    assert free is not None
+    assert free > 0
