@@ -1,4 +1,4 @@
-"""One tenant's jobs and another's photos, with limits by namespace, through an operator and a worker."""
+"""Tenants: with allowlists by namespace, no job reads or writes the files of another tenant."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def meshes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def system(cluster: Cluster, photos: Path, meshes: Path) -> Iterator[System]:
-    """A worker that leaves to each namespace the folders of its name."""
+    """A worker that allows each namespace the folders of its name."""
     limits = {
         "INPUT_ROOTS": str(photos),
         "NAMESPACE_INPUTS": f"*={photos}/{{namespace}}",
@@ -47,7 +47,7 @@ def jobs(system: System, namespace: str) -> Jobs:
     return Jobs(system, namespace)
 
 
-def test_a_job_reads_no_photos_of_another_namespace_and_says_why(jobs: Jobs, photos: Path) -> None:
+def test_job_cannot_read_photos_of_another_namespace(jobs: Jobs, photos: Path) -> None:
     theirs = photos / "theirs"
     shutil.copytree(REPOSITORY / "tests" / "data" / "photos" / "berlin", theirs, dirs_exist_ok=True)
     (photos / jobs.namespace).mkdir()
@@ -61,7 +61,7 @@ def test_a_job_reads_no_photos_of_another_namespace_and_says_why(jobs: Jobs, pho
         assert f"this worker leaves it {photos}/{jobs.namespace}" in failure["message"]
 
 
-def test_a_job_writes_to_its_own_namespaces_folder_and_to_no_other(jobs: Jobs, meshes: Path) -> None:
+def test_job_writes_only_to_the_folder_of_its_namespace(jobs: Jobs, meshes: Path) -> None:
     mine, theirs = meshes / jobs.namespace, meshes / "theirs"
     theirs.mkdir(exist_ok=True)
     mine.mkdir()
@@ -79,7 +79,7 @@ def test_a_job_writes_to_its_own_namespaces_folder_and_to_no_other(jobs: Jobs, m
     assert list(theirs.iterdir()) == []
 
 
-def test_a_job_reads_no_results_of_another_job(jobs: Jobs) -> None:
+def test_job_cannot_read_results_of_another_job(jobs: Jobs) -> None:
     first = jobs.create()
     jobs.wait_finished(first)
 
@@ -90,7 +90,7 @@ def test_a_job_reads_no_results_of_another_job(jobs: Jobs) -> None:
     assert job["status"]["failure"]["reason"] == "INPUT_REFUSED"
 
 
-def test_a_job_of_the_same_name_in_another_namespace_is_another_job(jobs: Jobs, system: System) -> None:
+def test_cancel_spares_the_job_of_the_same_name_in_another_namespace(jobs: Jobs, system: System) -> None:
     system.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": f"{jobs.namespace}-2"}})
     other = Jobs(system, f"{jobs.namespace}-2")
     for one in (jobs, other):
@@ -104,7 +104,7 @@ def test_a_job_of_the_same_name_in_another_namespace_is_another_job(jobs: Jobs, 
     system.cluster.api.delete(f"/api/v1/namespaces/{other.namespace}")
 
 
-def test_a_worker_whose_root_holds_the_job_folders_does_not_start(system: System) -> None:
+def test_worker_does_not_start_if_a_root_holds_the_job_folders(system: System) -> None:
     worker = system.start_worker("wrong", INPUT_ROOTS=str(system.folder))
     wait_until(lambda: not worker.alive, "the worker to end", timeout_seconds=60)
 

@@ -1,4 +1,4 @@
-"""A job must not be able to look into the cluster's own network."""
+"""SSRF: a download connects only to public or allowlisted addresses."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from reconstruction_operator.transfer.errors import StorageError
         pytest.param("2002:7f00:1::", False, id="loopback behind 6to4"),
         pytest.param("2002:a00:1::", False, id="private behind 6to4"),
         pytest.param("64:ff9b::5db8:d70e", True, id="public behind NAT64"),
-        pytest.param("64:ff9b:1::7f00:1", False, id="loopback behind a NAT64 of the network's own"),
-        pytest.param("64:ff9b:1::a9fe:a9fe", False, id="metadata behind a NAT64 of the network's own"),
+        pytest.param("64:ff9b:1::7f00:1", False, id="loopback behind a local NAT64"),
+        pytest.param("64:ff9b:1::a9fe:a9fe", False, id="metadata behind a local NAT64"),
         pytest.param("64:ff9b:1:a9fe:a9:fe00::", False, id="metadata behind one with a shorter prefix"),
         pytest.param("::ffff:0:7f00:1", False, id="loopback, translated"),
         pytest.param("::ffff:0:a00:1", False, id="private, translated"),
         pytest.param("2001:0:5db8:d70e:0:0:80ff:fffe", False, id="loopback behind Teredo"),
         pytest.param("2606:2800::5efe:7f00:1", False, id="loopback behind ISATAP"),
-        pytest.param("2606:2800::200:5efe:a00:1", False, id="private behind ISATAP, said to be unique"),
+        pytest.param("2606:2800::200:5efe:a00:1", False, id="private behind ISATAP, with the unique bit"),
         pytest.param("fec0::1", False, id="site-local"),
         pytest.param("5f00::1", False, id="segments of routes"),
         pytest.param("4000::1", False, id="handed out to nobody"),
@@ -64,7 +64,7 @@ def test_one_private_address_among_public_ones_refuses_the_host() -> None:
 @pytest.mark.parametrize(
     "address", ["93.184.215.14", "10.0.0.1", "192.168.1.1", "127.0.0.1", "::1", "fd00::1", "fec0::1"]
 )
-def test_a_host_that_the_settings_name_may_be_private(address: str) -> None:
+def test_allowlisted_host_may_be_private(address: str) -> None:
     found = addresses.checked_addresses("nas", 443, private_allowed=True, resolve=lambda *_: [address])
     assert found == [address]
 
@@ -80,13 +80,13 @@ def test_a_host_that_the_settings_name_may_be_private(address: str) -> None:
         pytest.param("2002:a9fe:a9fe::", id="metadata behind 6to4"),
         pytest.param("::a9fe:a9fe", id="metadata in the old form"),
         pytest.param("::ffff:0:a9fe:a9fe", id="metadata, translated"),
-        pytest.param("64:ff9b:1::a9fe:a9fe", id="metadata behind a NAT64 of the network's own"),
+        pytest.param("64:ff9b:1::a9fe:a9fe", id="metadata behind a local NAT64"),
         pytest.param("64:ff9b:1:a9fe:a9:fe00::", id="metadata behind one with a shorter prefix"),
-        pytest.param("64:ff9b:1::7f00:1", id="loopback behind a NAT64 of the network's own"),
+        pytest.param("64:ff9b:1::7f00:1", id="loopback behind a local NAT64"),
         pytest.param("2001:0:5db8:d70e:0:0:5601:5601", id="metadata behind Teredo"),
         pytest.param("2001:0:a9fe:a9fe::", id="metadata as Teredo's server"),
         pytest.param("2606:2800::5efe:a9fe:a9fe", id="metadata behind ISATAP"),
-        pytest.param("fd00::200:5efe:a9fe:a9fe", id="metadata behind ISATAP, said to be unique"),
+        pytest.param("fd00::200:5efe:a9fe:a9fe", id="metadata behind ISATAP, with the unique bit"),
         pytest.param("0.0.0.0", id="unspecified"),  # noqa: S104  # nothing is bound here
         pytest.param("::", id="unspecified IPv6"),
         pytest.param("::ffff:0.0.0.0", id="unspecified inside IPv6"),
@@ -96,12 +96,12 @@ def test_a_host_that_the_settings_name_may_be_private(address: str) -> None:
         pytest.param("not an address", id="text"),
     ],
 )
-def test_a_host_that_the_settings_name_is_never_where_no_server_of_archives_can_be(address: str) -> None:
+def test_allowlisted_host_is_never_at_a_special_address(address: str) -> None:
     with pytest.raises(StorageError, match=r"INPUT_REFUSED: host nas is at .*, which is not an address of a server"):
         addresses.checked_addresses("nas", 443, private_allowed=True, resolve=lambda *_: ["10.0.0.1", address])
 
 
-def test_a_host_without_an_address_is_unreachable() -> None:
+def test_host_without_an_address_is_unreachable() -> None:
     def resolve(_host: str, _port: int) -> list[str]:
         raise OSError("Name or service not known")
 

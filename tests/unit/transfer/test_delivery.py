@@ -1,4 +1,4 @@
-"""A copy of the result goes where the job wants it, if the settings allow it."""
+"""Delivery: the result is copied where the job asks, if the settings allow it, and nothing else is touched."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from tests.support.settings import configure
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "meshes"
     folder.mkdir()
-    configure(monkeypatch, OUTPUT_ROOTS=(str(folder),))
-    configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"))
+    configure(monkeypatch, OUTPUT_ROOTS=(str(folder),), JOBS_DIR=str(tmp_path / "jobs"))
     return folder
 
 
@@ -36,7 +35,7 @@ def result(tmp_path: Path) -> Path:
 
 
 def seal(folder: Path, attempt: int = 1) -> None:
-    """As an attempt does: the manifest names all files."""
+    """Writes the manifest, as an attempt does."""
     files = tuple(
         SealedFile(path.relative_to(folder).as_posix(), path.stat().st_size, "")
         for path in folder.rglob("*")
@@ -57,7 +56,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def test_all_files_are_copied_and_nothing_else_is_left(root: Path, result: Path) -> None:
+def test_all_files_are_copied_and_no_staging_directory_stays(root: Path, result: Path) -> None:
     deliver(result, f"file://{root}/banana")
     assert names(root) == [
         "banana",
@@ -68,7 +67,7 @@ def test_all_files_are_copied_and_nothing_else_is_left(root: Path, result: Path)
     ]
 
 
-def test_an_earlier_result_of_the_same_job_is_replaced(root: Path, result: Path) -> None:
+def test_earlier_result_of_the_same_job_is_replaced(root: Path, result: Path) -> None:
     deliver(result, f"file://{root}/a/banana")
     (result / "model.glb").write_bytes(b"better")
     seal(result, attempt=2)
@@ -77,7 +76,7 @@ def test_an_earlier_result_of_the_same_job_is_replaced(root: Path, result: Path)
     assert names(root / "a") == ["banana", *(f"banana/{name}" for name in names(result))]
 
 
-def test_an_empty_folder_is_filled(root: Path, result: Path) -> None:
+def test_empty_folder_is_filled(root: Path, result: Path) -> None:
     (root / "banana").mkdir()
     deliver(result, f"file://{root}/banana")
     assert names(root / "banana") == names(result)
@@ -89,7 +88,7 @@ def test_an_empty_folder_is_filled(root: Path, result: Path) -> None:
         pytest.param("file://{root}", id="a root itself"),
         pytest.param("file://{root}/../elsewhere", id="outside"),
         pytest.param("file://{root}/link/x", id="behind a link"),
-        pytest.param("file://{root}/theirs", id="somebody's files"),
+        pytest.param("file://{root}/theirs", id="foreign files"),
         pytest.param("file://{root}/other", id="another job's result"),
         pytest.param("file:///jobs/other/output", id="another job's folder"),
         pytest.param("s3://bucket/x", id="a scheme that is not written"),
@@ -106,8 +105,8 @@ def test_an_empty_folder_is_filled(root: Path, result: Path) -> None:
         pytest.param("file://{root}/.job2.1.0123456789abcdef0123456789abcdef.partial/x", id="inside of one"),
     ],
 )
-def test_anything_else_is_refused_and_left_alone(uri: str, root: Path, result: Path) -> None:
-    put_anything_there(root)
+def test_any_other_target_is_refused_and_not_touched(uri: str, root: Path, result: Path) -> None:
+    put_foreign_files(root)
     before = names(root)
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
         deliver(result, uri.format(root=root))
@@ -116,7 +115,7 @@ def test_anything_else_is_refused_and_left_alone(uri: str, root: Path, result: P
     assert names(root) == before
 
 
-def put_anything_there(root: Path) -> None:
+def put_foreign_files(root: Path) -> None:
     (root / "link").symlink_to(root.parent)
     (root / "circle").symlink_to(root / "circle")
     (root / "a-file").write_text("no folder")
@@ -131,13 +130,13 @@ def put_anything_there(root: Path) -> None:
     (root / "other" / "manifest.json").write_text(Manifest("job2", attempt=1).to_text())
 
 
-def test_without_roots_nothing_is_delivered(root: Path, result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_delivered_without_output_roots(root: Path, result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, OUTPUT_ROOTS=())
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
         deliver(result, f"file://{root}/banana")
 
 
-def test_a_copy_that_is_there_and_whole_is_left_alone_and_any_other_is_made_again(root: Path, result: Path) -> None:
+def test_whole_copy_is_kept_and_a_damaged_one_is_replaced(root: Path, result: Path) -> None:
     mesh = root / "banana" / "model.glb"
     deliver(result, f"file://{root}/banana")
     before = mesh.stat().st_ino
@@ -150,7 +149,7 @@ def test_a_copy_that_is_there_and_whole_is_left_alone_and_any_other_is_made_agai
 
 
 @pytest.mark.parametrize("lost", ["manifest.json", "model.glb", ""])
-def test_of_a_result_that_is_not_whole_any_more_nothing_is_delivered(root: Path, result: Path, lost: str) -> None:
+def test_result_that_is_not_whole_is_not_delivered(root: Path, result: Path, lost: str) -> None:
     if lost:
         (result / lost).unlink()
     else:
@@ -161,7 +160,7 @@ def test_of_a_result_that_is_not_whole_any_more_nothing_is_delivered(root: Path,
 
 
 @pytest.mark.parametrize("left", ["banana", f".job1.2.{'0' * 32}.partial"])
-def test_who_finds_something_of_a_later_attempt_was_overtaken(root: Path, result: Path, left: str) -> None:
+def test_run_that_finds_files_of_a_later_attempt_is_overtaken(root: Path, result: Path, left: str) -> None:
     shutil.copytree(result, root / left)
     seal(root / left, attempt=2)
     before = names(root)
@@ -171,7 +170,7 @@ def test_who_finds_something_of_a_later_attempt_was_overtaken(root: Path, result
     assert names(root) == before
 
 
-def test_who_finds_that_its_folder_is_gone_was_overtaken(root: Path, result: Path, tmp_path: Path) -> None:
+def test_run_whose_workspace_is_gone_is_overtaken(root: Path, result: Path, tmp_path: Path) -> None:
     deliver(result, f"file://{root}/banana")
     before = names(root)
     run = delivery.Run("job1", 1, folder=tmp_path / "gone")
@@ -183,7 +182,7 @@ def test_who_finds_that_its_folder_is_gone_was_overtaken(root: Path, result: Pat
 
 
 @pytest.mark.parametrize("theirs", ["job2", "job1.1", "xjob1"])
-def test_what_other_jobs_have_under_way_is_left_alone(root: Path, result: Path, theirs: str) -> None:
+def test_staging_directories_of_other_jobs_are_not_touched(root: Path, result: Path, theirs: str) -> None:
     other = root / f".{theirs}.1.{'0' * 32}.partial"
     other.mkdir()
     deliver(result, f"file://{root}/banana")
@@ -191,7 +190,7 @@ def test_what_other_jobs_have_under_way_is_left_alone(root: Path, result: Path, 
     assert names(root) == [other.name]
 
 
-def test_what_was_delivered_can_be_withdrawn_and_nothing_else(root: Path, result: Path) -> None:
+def test_withdraw_deletes_only_the_copy_of_its_job(root: Path, result: Path) -> None:
     deliver(result, f"file://{root}/banana")
     delivery.withdraw(f"file://{root}/banana", run_of(1, "job2"))
     delivery.withdraw(f"file://{root}/banana", run_of(1), copy=False)
@@ -209,7 +208,7 @@ def test_what_was_delivered_can_be_withdrawn_and_nothing_else(root: Path, result
         pytest.param("copy", OSError, id="before the new one is"),
     ],
 )
-def test_a_folder_that_somebody_puts_there_in_the_last_moment_stays(
+def test_folder_created_at_the_last_moment_stays(
     moved: str, error: type[Exception], *, root: Path, result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = Path.rename
@@ -230,7 +229,7 @@ def test_a_folder_that_somebody_puts_there_in_the_last_moment_stays(
     assert names(root) == ["banana", "banana/thesis.txt"]
 
 
-def test_an_interrupted_copy_leaves_nothing(root: Path, result: Path) -> None:
+def test_interrupted_copy_leaves_nothing(root: Path, result: Path) -> None:
     def check() -> None:
         raise InterruptedError
 

@@ -1,4 +1,4 @@
-"""Downloads from a real HTTPS server on loopback, with a certificate of its own."""
+"""Downloads from a real HTTPS server on loopback: TLS, redirections, SSRF, DNS rebinding, slow loris."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
 def certificate(folder: Path) -> Path:
-    """A self-signed one for localhost, nas.example and bücher.example, with its key."""
+    """A self-signed certificate for localhost, nas.example and bücher.example, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
@@ -58,7 +58,7 @@ def certificate(folder: Path) -> Path:
 
 @dataclass
 class Server:
-    """`pages` says how each path is answered; `hosts` collects the Host headers."""
+    """`pages` holds the answer for each path; `hosts` collects the Host headers."""
 
     port: int
     tls: ssl.SSLContext
@@ -109,13 +109,13 @@ def body(content: bytes, *, said: int | str | None = None) -> Handle:
 def endless(handler: http.server.BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.end_headers()
-    with contextlib.suppress(OSError):  # the client has had enough
+    with contextlib.suppress(OSError):  # the client has closed the connection
         while True:
             handler.wfile.write(b"x" * 65_536)
 
 
 def slowly(prefix: bytes, piece: bytes) -> Handle:
-    """A byte or two now and then, for as long as somebody listens."""
+    """A few bytes every 20 ms until the client closes the connection."""
 
     def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
         with contextlib.suppress(OSError):
@@ -147,13 +147,13 @@ def get(server: Server, uri: str, tmp_path: Path, limits: Limits) -> bytes:
     return target.read_bytes()
 
 
-def test_an_archive_is_downloaded_with_its_query(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_archive_is_downloaded_with_its_query(server: Server, tmp_path: Path, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content")
     assert get(server, server.url("/a.zip?token=1"), tmp_path, limits) == b"content"
     assert server.hosts == [f"localhost:{server.port}"]
 
 
-def test_the_certificate_is_checked_for_the_name_not_for_the_address(
+def test_certificate_is_checked_for_the_host_not_for_the_address(
     server: Server, tmp_path: Path, limits: Limits
 ) -> None:
     server.pages["/a.zip"] = body(b"content")
@@ -161,20 +161,20 @@ def test_the_certificate_is_checked_for_the_name_not_for_the_address(
     assert get(server, server.url("/a.zip", "nas.example"), tmp_path, named) == b"content"
 
 
-def test_a_server_with_the_certificate_of_another_is_refused(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_server_with_the_certificate_of_another_host_is_refused(server: Server, tmp_path: Path, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content")
     other = replace(limits, https_hosts=("other.example",))
     with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .*'other\.example' doesn't match"):
         get(server, server.url("/a.zip", "other.example"), tmp_path, other)
 
 
-def test_a_server_that_nobody_vouches_for_is_refused(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_server_with_an_untrusted_certificate_is_refused(server: Server, tmp_path: Path, limits: Limits) -> None:
     server.tls = ssl.create_default_context()
     with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .*CERTIFICATE_VERIFY_FAILED"):
         get(server, server.url("/a.zip"), tmp_path, limits)
 
 
-def test_a_length_that_is_no_number_to_python_is_none(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_content_length_with_too_many_digits_is_ignored(server: Server, tmp_path: Path, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content", said="9" * 5000)
     assert get(server, server.url("/a.zip"), tmp_path, limits) == b"content"
 
@@ -205,7 +205,7 @@ def test_redirections_are_followed(server: Server, tmp_path: Path, limits: Limit
         pytest.param("/to-dots", "INPUT_REFUSED", "names a host that can be none", id="to a host with an empty part"),
     ],
 )
-def test_what_a_server_may_do_wrong_has_its_reason(
+def test_faulty_answer_has_a_reason(
     path: str, reason: str, text: str, *, server: Server, tmp_path: Path, limits: Limits
 ) -> None:
     server.pages |= {
@@ -229,7 +229,7 @@ def test_what_a_server_may_do_wrong_has_its_reason(
     assert "secret" not in caught.value.message
 
 
-def test_without_a_list_of_hosts_a_private_address_is_not_even_connected_to(
+def test_private_address_is_not_connected_to_without_an_allowlist(
     server: Server, tmp_path: Path, limits: Limits
 ) -> None:
     open_to_all = replace(limits, https_hosts=())
@@ -247,7 +247,7 @@ def test_without_a_list_of_hosts_a_private_address_is_not_even_connected_to(
     assert server.hosts == []
 
 
-def test_a_listed_host_that_a_name_server_puts_at_the_clouds_metadata_is_not_connected_to(
+def test_allowlisted_host_at_a_metadata_address_is_not_connected_to(
     server: Server, tmp_path: Path, limits: Limits
 ) -> None:
     with pytest.raises(StorageError, match=r"INPUT_REFUSED: host localhost is at 169\.254\.169\.254, which is not an"):
@@ -262,11 +262,9 @@ def test_a_listed_host_that_a_name_server_puts_at_the_clouds_metadata_is_not_con
     assert server.hosts == []
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
-    server: Server, tmp_path: Path, limits: Limits
-) -> None:
+def test_connection_goes_to_the_address_that_was_checked(server: Server, tmp_path: Path, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content")
-    answers = [["127.0.0.1"]]  # a name server that says something else the next time
+    answers = [["127.0.0.1"]]  # a second query would fail: DNS rebinding
 
     download.download(
         server.url("/a.zip"),
@@ -281,10 +279,10 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
 
 
 @pytest.mark.parametrize("second", ["10.96.0.1", "169.254.169.254", "127.0.0.53"])
-def test_a_redirection_is_resolved_and_checked_anew(
+def test_redirection_is_resolved_and_checked_again(
     second: str, server: Server, tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The first answer counts as public, so that the test's own server can give it.
+    # 127.0.0.1 counts as public, so that the test's server can send the redirection.
     monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
     answers = [["127.0.0.1"], [second]]
     server.pages["/1"] = to("/2")
@@ -300,7 +298,7 @@ def test_a_redirection_is_resolved_and_checked_anew(
         )
 
 
-def test_whoever_waits_can_end_a_download(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_tick_can_end_a_download(server: Server, tmp_path: Path, limits: Limits) -> None:
     server.pages["/endless"] = endless
 
     def tick(_fraction: float, _text: str) -> None:
@@ -312,8 +310,8 @@ def test_whoever_waits_can_end_a_download(server: Server, tmp_path: Path, limits
         )
 
 
-def ten_seconds_pass_with_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the clock of the download alone: how quick the machine is makes no difference."""
+def let_ten_seconds_pass_at_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the clock of the download is replaced, so the speed of the machine does not matter."""
     monkeypatch.setattr(download, "time", SimpleNamespace(monotonic=itertools.count(step=10).__next__))
 
 
@@ -331,7 +329,7 @@ def ten_seconds_pass_with_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
+def test_server_that_sends_single_bytes_is_given_up(
     sent: bytes,
     piece: bytes,
     text: str,
@@ -341,16 +339,16 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
     limits: Limits,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ten_seconds_pass_with_each_look(monkeypatch)
+    let_ten_seconds_pass_at_each_check(monkeypatch)
     server.pages["/slow"] = slowly(sent, piece)
     with pytest.raises(StorageError, match=f"INPUT_UNREACHABLE: .*{text}"):
         get(server, server.url("/slow"), tmp_path, limits)
 
 
-def test_a_server_that_is_slow_but_not_too_slow_is_waited_for(
+def test_server_above_the_minimum_speed_is_not_given_up(
     server: Server, tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ten_seconds_pass_with_each_look(monkeypatch)
+    let_ten_seconds_pass_at_each_check(monkeypatch)
     monkeypatch.setattr(download, "_SPAN_BYTES", 2)
 
     def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -364,7 +362,7 @@ def test_a_server_that_is_slow_but_not_too_slow_is_waited_for(
     assert get(server, server.url("/slow"), tmp_path, limits) == b"x" * 40
 
 
-def test_each_piece_of_a_slow_server_is_a_sign_of_life(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_each_piece_of_a_slow_server_ticks(server: Server, tmp_path: Path, limits: Limits) -> None:
     server.pages["/slow"] = slowly(b"HTTP/1.1 200 OK\r\n\r\n", b"x")
     seen: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Which files are photos, and what they are called in one flat folder."""
+"""File names: which are photos, their order, and flat names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconstruction_operator.transfer import names
     ("given", "expected"),
     [
         pytest.param(["a.jpg", "b.jpg"], ["a.jpg", "b.jpg"], id="flat"),
-        pytest.param(["set/a.jpg", "set/b.jpg"], ["a.jpg", "b.jpg"], id="one shared folder is left out"),
+        pytest.param(["set/a.jpg", "set/b.jpg"], ["a.jpg", "b.jpg"], id="one shared folder is dropped"),
         pytest.param(["x/set/a.jpg", "x/set/b.jpg"], ["a.jpg", "b.jpg"], id="two shared folders"),
         pytest.param(
             ["set/1/a.jpg", "set/2/a.jpg"], ["1_a.jpg", "2_a.jpg"], id="other folders become part of the name"
@@ -29,7 +29,7 @@ def test_nested_names_are_flattened(given: list[str], expected: list[str]) -> No
     assert names.flattened(given) == expected
 
 
-def test_a_name_of_any_length_fits_a_file_system() -> None:
+def test_long_name_is_shortened_for_the_file_system() -> None:
     (name,) = names.flattened(["ö" * 300 + ".jpg"])
     assert len(name.encode()) <= 255
     assert name.endswith(".jpg")
@@ -49,11 +49,11 @@ def test_a_name_of_any_length_fits_a_file_system() -> None:
         pytest.param("@eaDir/a.jpg", False, id="thumbnail of a file server"),
     ],
 )
-def test_photos_are_known_by_their_names(name: str, expected: bool) -> None:
+def test_photos_are_recognized_by_suffix(name: str, expected: bool) -> None:
     assert names.is_photo(name) is expected
 
 
-def test_photos_are_in_the_order_in_which_people_count() -> None:
+def test_photos_are_in_natural_order() -> None:
     given = ["IMG_10.jpg", "IMG_9.jpg", "img_1.jpg", "a/2.jpg"]
     assert sorted(given, key=names.natural) == ["a/2.jpg", "img_1.jpg", "IMG_9.jpg", "IMG_10.jpg"]
 
@@ -64,7 +64,7 @@ def test_photos_are_in_the_order_in_which_people_count() -> None:
         pytest.param(["a1.jpg", "a1b.jpg", "a2.jpg", "a.jpg", "ab.jpg"], id="numbers before letters"),
         pytest.param(["1-9.jpg", "1-10.jpg", "2-1.jpg", "10-1.jpg"], id="two numbers"),
         pytest.param(["a0.jpg", "a007.jpg", "a10.jpg"], id="zeros in front"),
-        pytest.param([f"{'9' * 4999}.jpg", f"1{'0' * 4999}.jpg"], id="more digits than Python makes a number of"),
+        pytest.param([f"{'9' * 4999}.jpg", f"1{'0' * 4999}.jpg"], id="more digits than Python converts"),
         pytest.param(["1.jpg", f"{'9' * 60_000}.jpg"], id="more digits than are counted"),
     ],
 )
@@ -80,8 +80,8 @@ def test_numbers_of_any_length_are_in_order(expected: list[str]) -> None:
         pytest.param(["LICENSE"], "1 other file ignored: 1 without suffix", id="one"),
         pytest.param(["a.heic", "b.HEIC", "c.txt"], "3 other files ignored: 2 .heic, 1 .txt", id="counted by kind"),
         pytest.param(["a.\udcff\n"], "1 other file ignored: 1 .��", id="bytes that are no text"),
-        pytest.param([".DS_Store", "__MACOSX/a.jpg"], "", id="junk is not worth a word"),
+        pytest.param([".DS_Store", "__MACOSX/a.jpg"], "", id="junk is not mentioned"),
     ],
 )
-def test_what_was_left_out_is_counted(given: list[str], expected: str) -> None:
+def test_ignored_files_are_counted_by_kind(given: list[str], expected: str) -> None:
     assert names.ignored_text(given) == expected

@@ -1,4 +1,4 @@
-"""Every photo is decoded once: what is broken, too large or no photo is named."""
+"""Photo checks: a photo that is broken, too large or of another format is named."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check(folder: Path, limits: Limits) -> tuple[photos.CheckedImage, ...]:
     ("kind", "suffix"),
     [("JPEG", ".jpg"), ("JPEG", ".JPEG"), ("PNG", ".png"), ("WEBP", ".webp"), ("TIFF", ".tif"), ("TIFF", ".tiff")],
 )
-def test_photos_of_all_kinds_are_taken(
+def test_photos_of_all_formats_are_accepted(
     kind: str, suffix: str, into: Path, limits: Limits, make_photo: MakePhoto
 ) -> None:
     path = into / f"a{suffix}"
@@ -47,14 +47,14 @@ def test_sizes_are_those_after_exif_orientation(
     assert (checked.width, checked.height) == expected
 
 
-def test_a_jpeg_with_more_pictures_behind_it_is_taken(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
+def test_jpeg_with_more_pictures_behind_it_is_accepted(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
     first, second = (Image.open(io.BytesIO(make_photo())) for _ in range(2))
     first.save(into / "a.jpg", "MPO", save_all=True, append_images=[second])
     assert [one.path.name for one in check(into, limits)] == ["a.jpg"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("JPEG", "a.jpg"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("TIFF", "a.tif")])
-def test_a_polyglot_is_the_photo_that_it_begins_as_and_nothing_else(
+def test_polyglot_is_only_the_photo_that_it_begins_with(
     kind: str, name: str, into: Path, limits: Limits, make_photo: MakePhoto
 ) -> None:
     content = make_photo(kind) + b"PK\x03\x04 an archive <script>of sorts</script>"
@@ -65,9 +65,7 @@ def test_a_polyglot_is_the_photo_that_it_begins_as_and_nothing_else(
     assert [(path.name, path.read_bytes()) for path in into.iterdir()] == [(name, content)]  # as it came
 
 
-def test_a_photo_with_the_suffix_of_another_kind_gets_its_own(
-    into: Path, limits: Limits, make_photo: MakePhoto
-) -> None:
+def test_photo_with_a_wrong_suffix_is_renamed(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
     (into / "a.jpg").write_bytes(make_photo("PNG"))
     (into / "a.png").write_bytes(make_photo("PNG"))
     assert [one.path.name for one in check(into, limits)] == ["a.jpg.png", "a.png"]
@@ -75,7 +73,7 @@ def test_a_photo_with_the_suffix_of_another_kind_gets_its_own(
 
 
 def png_of_size(width: int, height: int) -> bytes:
-    """A PNG whose header says that size; hardly any data follows."""
+    """A PNG whose header announces that size, with hardly any data."""
     parts = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0" * 100)))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -112,7 +110,7 @@ def bad_photos(make_photo: MakePhoto) -> dict[str, tuple[bytes, str, str]]:
 
 
 @pytest.mark.parametrize("case", sorted(bad_photos(lambda *_, **__: b"\0" * 40)))
-def test_a_bad_photo_is_named_with_its_place_and_what_is_wrong(
+def test_bad_photo_is_named_with_its_index_and_fault(
     case: str, into: Path, limits: Limits, make_photo: MakePhoto
 ) -> None:
     content, reason, text = bad_photos(make_photo)[case]
@@ -128,7 +126,7 @@ def test_a_bad_photo_is_named_with_its_place_and_what_is_wrong(
     assert text in caught.value.message
 
 
-def test_whoever_waits_is_told_before_each_photo(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
+def test_tick_comes_before_each_photo(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
     for name in ("a.jpg", "b.jpg"):
         (into / name).write_bytes(make_photo())
     heard: list[tuple[float, str]] = []

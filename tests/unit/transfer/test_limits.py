@@ -1,11 +1,11 @@
-"""INPUT_ROOTS: the folders that jobs may read, and the names that manifests have for them."""
+"""INPUT_ROOTS: the folders that jobs may read, their aliases, and no overlap with the job folders."""
 
 from pathlib import Path
 
 import pytest
 from reconstruction_operator.transfer import fetch
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.limits import Limits, overlap_with_jobs_dir
 
 from tests.support.settings import configure
 
@@ -26,16 +26,12 @@ def fetched(uri: str, tmp_path: Path) -> list[bytes]:
     return [photo.read_bytes() for photo in fetch.fetch(uri, into, Limits.from_config(), lambda *_: None).photos]
 
 
-def test_a_root_may_have_a_name_of_its_own_in_manifests(
-    nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_is_read_by_its_alias(nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, INPUT_ROOTS=(f"/photos={nas}",))
     assert fetched("file:///photos/banana", tmp_path) == [b"a photo"]
 
 
-def test_a_root_with_a_name_may_be_read_by_its_own_path_as_well(
-    nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_with_an_alias_is_read_by_its_path_too(nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, INPUT_ROOTS=(f"/photos={nas}",))
     assert fetched(f"file://{nas}/banana", tmp_path) == [b"a photo"]
 
@@ -48,26 +44,43 @@ def test_a_root_with_a_name_may_be_read_by_its_own_path_as_well(
         pytest.param("/photosynthesis", id="a longer name"),
     ],
 )
-def test_no_path_leads_out_of_a_root_with_a_name(
-    path: str, nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_path_leads_out_of_an_alias(path: str, nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, INPUT_ROOTS=(f"/photos={nas}",))
     with pytest.raises(StorageError, match="INPUT_REFUSED"):
         fetched(f"file://{path}", tmp_path)
 
 
-def test_a_link_out_of_a_root_with_a_name_is_refused(
-    nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_link_out_of_an_alias_is_refused(nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (nas / "elsewhere").symlink_to(tmp_path / "secret")
     configure(monkeypatch, INPUT_ROOTS=(f"/photos={nas}",))
     with pytest.raises(StorageError, match="INPUT_REFUSED"):
         fetched("file:///photos/elsewhere", tmp_path)
 
 
-def test_an_equals_sign_in_the_name_of_a_folder_is_no_alias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equals_sign_in_a_folder_name_is_no_alias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "light=low"
     folder.mkdir()
     (folder / "one.jpg").write_bytes(b"a photo")
     configure(monkeypatch, INPUT_ROOTS=(str(folder),))
     assert fetched(f"file://{folder}", tmp_path) == [b"a photo"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "root", "overlaps"),
+    [
+        pytest.param("INPUT_ROOTS", "photos", False, id="beside"),
+        pytest.param("INPUT_ROOTS", "jobs-2", False, id="a longer name"),
+        pytest.param("INPUT_ROOTS", "jobs", True, id="the same"),
+        pytest.param("INPUT_ROOTS", "jobs/inbox", True, id="below"),
+        pytest.param("INPUT_ROOTS", ".", True, id="above"),
+        pytest.param("INPUT_ROOTS", "link", True, id="a link to it"),
+        pytest.param("OUTPUT_ROOTS", "jobs", True, id="of results"),
+    ],
+)
+def test_root_that_overlaps_the_job_folders_is_reported(
+    setting: str, root: str, overlaps: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "jobs")
+    configure(monkeypatch, **{"JOBS_DIR": str(tmp_path / "jobs"), setting: (str(tmp_path / root),)})
+    assert bool(overlap_with_jobs_dir()) is overlaps
