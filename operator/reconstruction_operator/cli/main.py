@@ -24,18 +24,18 @@ _TRACES_SECONDS: Final = 2.0  # to export the last spans before the process ends
 _SETTINGS: Final = tuple(row for row in config.TABLE if row.whose != config.WORKER and not row.secret)
 
 
-def flag_of(variable: str) -> str:
-    """The flag of a setting: `LEASE_SECONDS` is `--lease-seconds`."""
-    return f"--{variable.lower().replace('_', '-')}"
-
-
-def _help(row: config.Setting) -> str:
+def _add_flag(group: argparse._ArgumentGroup, row: config.Setting) -> None:
+    """`--lease-seconds` for LEASE_SECONDS."""
     default = f", default {row.default}" if row.default else ""
-    return f"{row.meaning} [{row.name}{default}]".replace("%", "%%")
+    group.add_argument(
+        f"--{row.name.lower().replace('_', '-')}",
+        dest=row.name,
+        metavar=f"{{{','.join(row.choices)}}}" if row.choices else row.unit,
+        help=f"{row.meaning} [{row.name}{default}]".replace("%", "%%"),
+    )
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
+def _parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="reconstruction-operator", description="Kubernetes operator for 3D reconstruction jobs."
     )
@@ -53,25 +53,24 @@ def parser() -> argparse.ArgumentParser:
     for section, rows in itertools.groupby(_SETTINGS, key=lambda row: row.section):
         group = run.add_argument_group(section)
         for row in rows:
-            metavar = f"{{{','.join(row.choices)}}}" if row.choices else row.unit
-            group.add_argument(flag_of(row.name), dest=row.name, metavar=metavar, help=_help(row))
+            _add_flag(group, row)
     check = subcommands.add_parser(
         "selftest",
         help="run one placeholder job to its end",
         description="Create a placeholder job, wait until it has succeeded, and delete it. Needs a running operator, Redis "
         "and worker; the account may create, get and delete jobs in the namespace.",
     )
-    check.add_argument("--namespace", default="default", help="of the job [%(default)s]")
-    check.add_argument("--queue", default="celery", help="of the job [%(default)s]")
+    check.add_argument("--namespace", default="default", help="namespace of the job [%(default)s]")
+    check.add_argument("--queue", default="celery", help="queue of the job [%(default)s]")
     check.add_argument(
-        "--timeout-seconds", type=float, default=180.0, metavar="SECONDS", help="until it must have succeeded [180]"
+        "--timeout-seconds", type=float, default=180.0, metavar="SECONDS", help="time that the job has to succeed [180]"
     )
     return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (2: wrong usage or settings)."""
-    given = vars(parser().parse_args(arguments))
+    given = vars(_parser().parse_args(arguments))
     if given.pop("command") == "selftest":
         return _selftest(**given)
     # A flag overrides the environment variable of the same setting.
