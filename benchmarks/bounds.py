@@ -9,19 +9,18 @@ prints minimum, median and maximum in seconds, and the bound that should hold.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import secrets
 import signal
 import statistics
 import time
-import urllib.request
 from collections.abc import Callable
 
 import psutil
 
 from devcluster import Cluster, Redis, wait_until
 from devcluster.harness.jobs import Jobs
+from devcluster.harness.replicas import Replica
 from devcluster.harness.system import REPOSITORY, System
 
 _ROW = "{:<64} {:>7} {:>7} {:>7} {:>7}"
@@ -98,12 +97,10 @@ def _takeover(system: System, how: str) -> float:
 def _leads(system: System, name: str) -> bool | None:
     """Whether the operator leads, by its own metric; None while it does not answer."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{system.probe_ports[name]}/metrics", timeout=2) as answer:
-            text = answer.read().decode()
+        value = Replica(system, name).metric("reconstruction_leader")
     except OSError:
         return None
-    lines = [line for line in text.splitlines() if line.startswith("reconstruction_leader ")]
-    return bool(json.loads(lines[0].split()[1])) if lines else None
+    return None if value is None else bool(value)
 
 
 def _timed(act: Callable[[], object], done: Callable[[], bool]) -> float:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from devcluster.node.addresses import NODE_NAME, SERVICE_RANGE, Addresses
+from devcluster.servers.arguments import ISSUER, MANAGER_REQUESTS_PER_SECOND, flags
 
-_ISSUER = "https://kubernetes.default.svc.cluster.local"
 _ETCD = "http://127.0.0.1:2379"  # in a network namespace of its own
-# With the default of 20 a second, a new namespace waits seconds for its service account behind the others.
-_MANAGER_REQUESTS_PER_SECOND = 500
 
 
 def first(addresses: Addresses, conf: str) -> dict[str, list[str]]:
@@ -24,7 +20,7 @@ def first(addresses: Addresses, conf: str) -> dict[str, list[str]]:
         "kubelet-client-certificate": f"{conf}/kubelet-client.crt",
         "kubelet-client-key": f"{conf}/kubelet-client.key",
         "kubelet-preferred-address-types": "InternalIP",
-        "service-account-issuer": _ISSUER,
+        "service-account-issuer": ISSUER,
         "service-account-key-file": f"{conf}/service-accounts.pub",
         "service-account-signing-key-file": f"{conf}/service-accounts.key",
         "authorization-mode": "Node,RBAC",
@@ -33,9 +29,9 @@ def first(addresses: Addresses, conf: str) -> dict[str, list[str]]:
     }
     return {
         # Without fsync: the data lives no longer than the run.
-        "etcd": _flags({"data-dir": "/var/lib/etcd", "unsafe-no-fsync": "true", "log-level": "warn"}),
-        "containerd": _flags({"config": f"{conf}/containerd.toml"}),
-        "kube-apiserver": _flags(apiserver),
+        "etcd": flags({"data-dir": "/var/lib/etcd", "unsafe-no-fsync": "true", "log-level": "warn"}),
+        "containerd": flags({"config": f"{conf}/containerd.toml"}),
+        "kube-apiserver": flags(apiserver),
     }
 
 
@@ -44,8 +40,8 @@ def second(addresses: Addresses, conf: str) -> dict[str, list[str]]:
     manager = {
         "kubeconfig": f"{conf}/kube-controller-manager.kubeconfig",
         "leader-elect": "false",
-        "kube-api-qps": _MANAGER_REQUESTS_PER_SECOND,
-        "kube-api-burst": _MANAGER_REQUESTS_PER_SECOND,
+        "kube-api-qps": MANAGER_REQUESTS_PER_SECOND,
+        "kube-api-burst": MANAGER_REQUESTS_PER_SECOND,
         "use-service-account-credentials": "true",
         "service-account-private-key-file": f"{conf}/service-accounts.key",
         "root-ca-file": f"{conf}/ca.crt",
@@ -57,13 +53,9 @@ def second(addresses: Addresses, conf: str) -> dict[str, list[str]]:
         "node-ip": addresses.node,
     }
     return {
-        "kube-controller-manager": _flags(manager),
-        "kube-scheduler": _flags({"kubeconfig": f"{conf}/kube-scheduler.kubeconfig", "leader-elect": "false"}),
-        "kube-proxy": _flags({"config": f"{conf}/kube-proxy.json"}),
+        "kube-controller-manager": flags(manager),
+        "kube-scheduler": flags({"kubeconfig": f"{conf}/kube-scheduler.kubeconfig", "leader-elect": "false"}),
+        "kube-proxy": flags({"config": f"{conf}/kube-proxy.json"}),
         "coredns": [f"-conf={conf}/Corefile"],
-        "kubelet": _flags(kubelet),
+        "kubelet": flags(kubelet),
     }
-
-
-def _flags(options: Mapping[str, object]) -> list[str]:
-    return [f"--{name}={value}" for name, value in options.items()]

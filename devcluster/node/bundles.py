@@ -19,7 +19,6 @@ from devcluster.node.packages import IMAGE_NEEDS, ensure
 from devcluster.servers.processes import Process
 from devcluster.servers.runs import Run
 
-_COMMAND_SECONDS = 300.0
 _TMP = "/tmp"  # noqa: S108 -- inside, and the container's own
 
 
@@ -43,20 +42,13 @@ class Bundle:
 
     def __exit__(self, *_: object) -> None:
         for name in self._names:
-            subprocess.run(["runc", "delete", "--force", name], capture_output=True, check=False)
+            commands.run(["runc", "delete", "--force", name], check=False)
         _run("buildah", "rm", self._container)
         shutil.rmtree(self._folder)
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, in place of the entry point."""
-        return subprocess.run(
-            self._prepared(command, environment or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_COMMAND_SECONDS,
-        )
+        return commands.run(self._prepared(command, environment or {}), check=False)
 
     def start(self, name: str, *arguments: str, run: Run, environment: Mapping[str, str] | None = None) -> Process:
         """Start the entry point, with its own arguments unless others are given."""
@@ -67,7 +59,7 @@ class Bundle:
         name = f"recon-bundle-{secrets.token_hex(4)}"
         folder = self._folder / name
         folder.mkdir()
-        subprocess.run(["runc", "spec"], cwd=folder, check=True)
+        commands.run(["runc", "spec"], folder=folder)
         specification = json.loads((folder / "config.json").read_text())
         self._adapt(specification, name, command, environment)
         (folder / "config.json").write_text(json.dumps(specification))

@@ -52,8 +52,7 @@ ENTRYPOINT []
 
 def has_image(tag: str) -> bool:
     """Whether buildah's store has an image of this name."""
-    done = subprocess.run(["buildah", "inspect", "--type", "image", tag], capture_output=True, check=False)
-    return done.returncode == 0
+    return commands.run(["buildah", "inspect", "--type", "image", tag], check=False).returncode == 0
 
 
 def base_image() -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from devcluster import commands
 from devcluster.errors import MissingToolError
 from devcluster.files import cache_folder, locked
 
@@ -73,16 +73,12 @@ def _install(absent: list[str]) -> None:
     if shutil.which("apt-get") is None:
         raise MissingToolError(f"not here: {', '.join(absent)}. On Debian or Ubuntu: {command}")
     print(f"devcluster: {command}", file=sys.stderr, flush=True)
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", *absent]):
-        done = subprocess.run(
+        done = commands.run(
             ["apt-get", "-q", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
             check=False,
-            timeout=_APT_SECONDS,
-            env=environment,
+            environment={"DEBIAN_FRONTEND": "noninteractive"},
+            timeout_seconds=_APT_SECONDS,
         )
         if done.returncode != 0:
             raise MissingToolError(f"apt-get {arguments[0]} failed; {command} is needed.\n{done.stderr.strip()}")

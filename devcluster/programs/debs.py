@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import platform
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from devcluster import commands
 from devcluster.errors import MissingToolError
 from devcluster.programs.cache import cached
 from devcluster.programs.progress import Spinner
@@ -41,7 +41,7 @@ def unpacked(package: str, *, instead: str) -> Path:
         if failure:
             raise MissingToolError(f"apt-get could not download {package}. {instead}\n{failure}")
         for archive in sorted(archives.glob("*.deb")):
-            subprocess.run(["dpkg-deb", "--extract", archive, new], check=True, capture_output=True)
+            commands.run(["dpkg-deb", "--extract", archive, new])
 
     title = f"Downloading {package} from the distribution"
     return cached(f"debs/{package}-{_distribution()}", title, download)
@@ -59,12 +59,5 @@ def _distribution() -> str:
 def _apt_get(archives: Path, arguments: Sequence[str]) -> str:
     """Return its error message; empty if it succeeded. Nothing is installed, so that its locks are of no use."""
     options = ["-q", "-o", "Debug::NoLocking=1", "-o", f"Dir::Cache::archives={archives}", "-o", "APT::Sandbox::User="]
-    done = subprocess.run(
-        ["apt-get", *options, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_APT_SECONDS,
-    )
+    done = commands.run(["apt-get", *options, *arguments], check=False, timeout_seconds=_APT_SECONDS)
     return "" if done.returncode == 0 else done.stderr.strip() or f"apt-get ended with {done.returncode}"

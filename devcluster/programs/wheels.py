@@ -5,15 +5,17 @@ Nothing is installed. pip does the download because it has the user's index, pro
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from devcluster import commands
 from devcluster.errors import BuildError, MissingToolError
 from devcluster.programs.cache import cached
 from devcluster.programs.progress import Spinner
+
+_PIP_SECONDS = 1800.0  # 65 MB at most; a slow line needs many times what a fast one does
 
 
 def unpacked(pin: Path, *, pip_options: Sequence[str] = (), instead: str) -> Path:
@@ -26,7 +28,7 @@ def unpacked(pin: Path, *, pip_options: Sequence[str] = (), instead: str) -> Pat
     def download(new: Path, _progress: Spinner) -> None:
         options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", str(pin)]
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options, "--dest"]
-        done = subprocess.run([*command, new.parent, *pip_options], capture_output=True, text=True, check=False)
+        done = commands.run([*command, new.parent, *pip_options], check=False, timeout_seconds=_PIP_SECONDS)
         if done.returncode != 0:
             if "No module named pip" in done.stderr:
                 raise MissingToolError(f"{sys.executable} has no pip to download {requirement} with. {instead}")

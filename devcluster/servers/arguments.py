@@ -32,7 +32,7 @@ CONTROLLERS = (
 )
 
 # With the default of 20 a second, a new namespace waits seconds for its service account behind the others.
-_MANAGER_REQUESTS_PER_SECOND = 500
+MANAGER_REQUESTS_PER_SECOND = 500
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def etcd(program: Path, data: Path, ports: Ports, credentials: Credentials) -> l
         "unsafe-no-fsync": "true",
         "log-level": "warn",
     }
-    return [str(program), *_flags(options)]
+    return [str(program), *flags(options)]
 
 
 def apiserver(program: Path, ports: Ports, credentials: Credentials, extra: Sequence[str] = ()) -> list[str]:
@@ -107,7 +107,7 @@ def apiserver(program: Path, ports: Ports, credentials: Credentials, extra: Sequ
         "service-cluster-ip-range": SERVICE_RANGE,
         "allow-privileged": "true",
     }
-    return [str(program), *_flags(options), *extra]
+    return [str(program), *flags(options), *extra]
 
 
 def controller_manager(program: Path, kubeconfig: Path, credentials: Credentials) -> list[str]:
@@ -120,10 +120,10 @@ def controller_manager(program: Path, kubeconfig: Path, credentials: Credentials
         "use-service-account-credentials": "true",
         "leader-elect": "false",  # there is one, and it need not wait for an old lease to expire
         "secure-port": 0,  # its metrics are not read, so it needs no port
-        "kube-api-qps": _MANAGER_REQUESTS_PER_SECOND,
-        "kube-api-burst": _MANAGER_REQUESTS_PER_SECOND,
+        "kube-api-qps": MANAGER_REQUESTS_PER_SECOND,
+        "kube-api-burst": MANAGER_REQUESTS_PER_SECOND,
     }
-    return [str(program), *_flags(options)]
+    return [str(program), *flags(options)]
 
 
 def redis_configuration(
@@ -160,7 +160,8 @@ def redis_tls(*, port: int, folder: Path) -> dict[str, str]:
     return {"tls-port": str(port), "tls-auth-clients": "no", **options}
 
 
-def _flags(options: Mapping[str, object]) -> list[str]:
+def flags(options: Mapping[str, object]) -> list[str]:
+    """Return options as a command line has them: --name=value."""
     return [f"--{name}={value}" for name, value in options.items()]
 
 

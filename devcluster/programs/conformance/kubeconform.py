@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from devcluster import commands
 from devcluster.errors import DevclusterError
 from devcluster.programs.building import KUBECONFORM, built
 from devcluster.programs.conformance import schemas
 from devcluster.programs.go_modules import GoModule
-
-_SECONDS = 120.0  # it answers in 2 s
 
 
 def kubeconform(manifests: str, release: GoModule, *, more: Mapping[str, Any] | None = None) -> list[str]:
@@ -33,14 +31,7 @@ def kubeconform(manifests: str, release: GoModule, *, more: Mapping[str, Any] | 
 
 def _ask(manifests: str, folder: Path) -> list[str]:
     options = ["-strict", "-verbose", "-output=json", f"-schema-location={folder}/{schemas.LOCATION}"]
-    done = subprocess.run(
-        [built(KUBECONFORM) / "kubeconform", *options, "-"],
-        input=manifests,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_SECONDS,
-    )
+    done = commands.run([built(KUBECONFORM) / "kubeconform", *options, "-"], stdin=manifests, check=False)
     try:
         found = json.loads(done.stdout)["resources"]
     except (json.JSONDecodeError, KeyError) as error:
