@@ -1,4 +1,4 @@
-"""Each alert fires on the history that it is for and on no other, says so readably, and has a page for whoever is called."""
+"""Alerts: each fires on its own history and on no other, has a readable message, and has a runbook."""
 
 from __future__ import annotations
 

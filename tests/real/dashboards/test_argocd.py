@@ -1,4 +1,4 @@
-"""Argo CD's view of real jobs: its scripts run in Lua on the objects, and what its actions change goes to the API server."""
+"""Argo CD on real jobs: its Lua scripts run on the objects, and the changes of its actions are sent to the API server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OURS = Customization(FOLDER)
 
 
 def click(jobs: Jobs, name: str, action: str) -> None:
-    """As somebody does in Argo CD: the action must be offered, and its difference is a merge patch."""
+    """Run an action as Argo CD does: it must be offered, and its difference is a merge patch."""
     before = jobs.get(name)
     assert OURS.actions(before)[action], f"{action} is not offered: {OURS.actions(before)}"
     after = OURS.act(action, before)

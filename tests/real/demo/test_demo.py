@@ -1,4 +1,4 @@
-"""The demo as a user starts it, from the command line to the last file."""
+"""Demo as a user starts it: from the command line to the last file."""
 
 import json
 import os
@@ -23,7 +23,7 @@ MARK = "DEMO_TEST_MARK"  # in the environment of everything that the demo starts
 
 
 class Demo:
-    """One run, whose lines are kept as they come."""
+    """One run, and the lines that it has printed."""
 
     def __init__(self, output: Path, *arguments: str | Path) -> None:
         self.output = output
@@ -47,7 +47,7 @@ class Demo:
             for line in out:
                 self.lines.append(line.rstrip("\n"))
 
-    def said(self) -> str:
+    def output_text(self) -> str:
         return "\n".join(self.lines)
 
     def wait(self, timeout_seconds: float) -> int:
@@ -62,7 +62,7 @@ class Demo:
             try:
                 if entry.name.isdigit() and f"{MARK}={self.mark}".encode() in (entry / "environ").read_bytes():
                     found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            except OSError:  # gone meanwhile, or another user's
+            except OSError:  # it has ended, or belongs to another user
                 continue
         return found
 
@@ -100,19 +100,19 @@ def test_demo_makes_a_mesh_and_cancels_a_job_on_the_users_cluster(
 
     run = demo("--kubeconfig", cluster_of_the_user.kubeconfig)
 
-    assert run.wait(MESH_SECONDS) == 0, run.said()
+    assert run.wait(MESH_SECONDS) == 0, run.output_text()
     result = run.output / "banana"
     assert (result / "model.glb").read_bytes()[:4] == b"glTF"
     previews = sorted(result.glob("preview_*.png"))
     assert len(previews) >= 2
     assert {preview.read_bytes()[:8] for preview in previews} == {b"\x89PNG\r\n\x1a\n"}
     assert json.loads((result / "manifest.json").read_text())
-    said = run.said()
-    assert "a cancel takes two steps" in said
-    assert "banana: Running, " in said
-    assert "placeholder: Cancelled" in said
-    assert str(result / "model.glb") in said
-    assert "\x1b" not in said
+    text = run.output_text()
+    assert "a cancel takes two steps" in text
+    assert "banana: Running, " in text
+    assert "placeholder: Cancelled" in text
+    assert str(result / "model.glb") in text
+    assert "\x1b" not in text
     assert sorted(path.name for path in run.output.iterdir()) == [".lock", "banana", "logs"]
     assert run.left() == []
     assert cluster_of_the_user.kubectl("get", "namespaces,crds", "-o", "name").stdout == before
@@ -121,7 +121,12 @@ def test_demo_makes_a_mesh_and_cancels_a_job_on_the_users_cluster(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_an_interrupted_demo_leaves_nothing_running(demo: type[Demo], number: signal.Signals) -> None:
     run = demo()
-    wait_until(lambda: "banana: Running" in run.said(), "the demo to be at work", timeout_seconds=200, seen=run.said)
+    wait_until(
+        lambda: "banana: Running" in run.output_text(),
+        "the demo to be at work",
+        timeout_seconds=200,
+        seen=run.output_text,
+    )
 
     run.process.send_signal(number)
 
@@ -132,15 +137,15 @@ def test_an_interrupted_demo_leaves_nothing_running(demo: type[Demo], number: si
 
 
 def test_cluster_that_does_not_answer_is_refused_with_advice(demo: type[Demo], tmp_path: Path) -> None:
-    with devcluster.Cluster() as gone:
+    with devcluster.Cluster() as stopped:
         kubeconfig = tmp_path / "kubeconfig"
-        kubeconfig.write_bytes(gone.kubeconfig.read_bytes())
+        kubeconfig.write_bytes(stopped.kubeconfig.read_bytes())
 
     run = demo("--kubeconfig", kubeconfig)
 
     assert run.wait(120) == 1
-    assert f"The cluster of {kubeconfig} does not answer. kubectl says:" in run.said()
-    assert "Without KUBECONFIG=... the demo starts a control plane of its own." in run.said()
+    assert f"The cluster of {kubeconfig} does not answer. kubectl says:" in run.output_text()
+    assert "Without KUBECONFIG=... the demo starts a control plane of its own." in run.output_text()
     assert run.left() == []
 
 
@@ -159,4 +164,4 @@ def test_cluster_with_an_operator_is_refused_with_advice(
     run = demo("--kubeconfig", cluster_of_the_user.kubeconfig)
 
     assert run.wait(120) == 1
-    assert "has an operator installed" in run.said()
+    assert "has an operator installed" in run.output_text()

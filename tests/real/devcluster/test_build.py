@@ -1,4 +1,4 @@
-"""The Go build: whole or not at all, once for everybody who waits for it."""
+"""Go build: atomic, and done once if several processes wait for it."""
 
 import threading
 from pathlib import Path
@@ -13,7 +13,7 @@ from devcluster.programs.progress import Spinner
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GoProgram:
-    """One that is built in a second, in place of ours."""
+    """A program that is built in a second, in place of ours."""
     folder = tmp_path / "modules" / "small"
     folder.mkdir(parents=True)
     (folder / "go.mod").write_text("module example.invalid/small\n\ngo 1.26\n")

@@ -1,4 +1,4 @@
-"""The control plane is a real one: it comes up whole, asks everybody who they are, and breaks as real ones do."""
+"""Control plane: it starts completely, authenticates every client, and fails as real ones do."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""No server outlives its launcher, however that ends."""
+"""Lifetime: no server outlives its launcher, in whatever way the launcher ends."""
 
 import contextlib
 import json
@@ -36,9 +36,9 @@ class Launcher:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         assert process.stdout is not None
-        said = json.loads(process.stdout.readline())
-        self.marks = {pid: start_mark(pid) for pid in said["pids"]}
-        self.folders = [Path(folder) for folder in said["folders"]]
+        printed = json.loads(process.stdout.readline())
+        self.marks = {pid: start_mark(pid) for pid in printed["pids"]}
+        self.folders = [Path(folder) for folder in printed["folders"]]
         assert None not in self.marks.values()
         assert all(folder.exists() for folder in self.folders)
 

@@ -1,4 +1,4 @@
-"""Starting works where programs come from elsewhere, where ports are taken, and says so where it cannot."""
+"""Start of servers: with other programs, with taken ports, and with errors that name the cause."""
 
 import socket
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def taken_port() -> Iterator[int]:
 
 
 class LostOnce:
-    """Free ports, but for the first answer: somebody was faster with the last one of it."""
+    """Free ports, except that the last one of the first answer is taken."""
 
     def __init__(self, taken: int) -> None:
         self._taken: list[int] = [taken]

@@ -1,4 +1,4 @@
-"""A server is stopped as a container is: it is asked alone, and ends its children itself."""
+"""Stop: SIGTERM goes to the server alone, as to a container, and the server ends its children itself."""
 
 import sys
 from collections.abc import Iterator

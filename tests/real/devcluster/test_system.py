@@ -1,4 +1,4 @@
-"""Where one system follows another on a cluster."""
+"""System that follows another one on the same cluster."""
 
 from __future__ import annotations
 

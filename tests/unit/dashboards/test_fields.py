@@ -1,4 +1,4 @@
-"""What kube-state-metrics and k9s are told about exists in the CRD."""
+"""Fields in the files for kube-state-metrics and k9s exist in the CRD."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard's file: made from its table, importable, and readable for somebody who sees it for the first time."""
+"""Dashboard file: made from its table, importable, and readable at first sight."""
 
 from __future__ import annotations
 

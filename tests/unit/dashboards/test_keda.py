@@ -1,10 +1,9 @@
-"""The formula by which KEDA scales a pool, simulated: as many pods as the jobs that wait or run ask for.
+"""KEDA's scaling of a pool, simulated: as many pods as the waiting and running jobs need.
 
     pods = ceil(sum over queue and phase of reconstruction_queue_jobs / concurrency), within minReplicas and maxReplicas
 
-What is simulated beside it is what KEDA and the HorizontalPodAutoscaler do around it: it is looked at now and then, fewer
-pods are wanted only after that was enough for a while, and any of the pods may be the one that goes. A pod that goes takes
-no further job and finishes its own.
+The simulation includes KEDA and the HorizontalPodAutoscaler: they poll at intervals, scale in only after a stabilization
+window, and may remove any of the pods. A removed pod takes no further job and finishes its own.
 """
 
 from __future__ import annotations

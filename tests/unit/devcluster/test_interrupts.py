@@ -1,4 +1,4 @@
-"""An interrupt arrives, wherever the main thread is at that moment, and never twice."""
+"""Interrupts: none is lost, wherever the main thread is at that moment, and none is raised twice."""
 
 import signal
 import subprocess

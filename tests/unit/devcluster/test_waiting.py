@@ -1,4 +1,4 @@
-"""Waiting says what was seen instead."""
+"""Waiting: the error shows the state instead."""
 
 import pytest
 

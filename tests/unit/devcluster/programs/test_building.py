@@ -1,4 +1,4 @@
-"""What is built, and when it is built again."""
+"""Go builds: their input, and when they are built again."""
 
 import platform
 import re

@@ -1,4 +1,4 @@
-"""Which helm is taken, and that it never finds a cluster by itself."""
+"""Helm: which program is used, and that it never finds a cluster by itself."""
 
 from __future__ import annotations
 

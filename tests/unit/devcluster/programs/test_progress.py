@@ -1,4 +1,4 @@
-"""A build shows that it moves, on a terminal and in a log."""
+"""Progress of a build, on a terminal and in a log."""
 
 import io
 

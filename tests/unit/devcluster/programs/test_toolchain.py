@@ -1,4 +1,4 @@
-"""The machine's own programs are taken where they are new enough."""
+"""Toolchain: the machine's own programs are used if they are new enough."""
 
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def test_a_newer_redis_of_the_machine_is_taken(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("says", "has_tls"),
+    ("output", "has_tls"),
     [
         pytest.param(
             "# No tls-cert-file configured!\n# Failed to configure TLS. Check logs for more info.", True, id="with"
@@ -87,5 +87,5 @@ def test_a_newer_redis_of_the_machine_is_taken(tmp_path: Path, monkeypatch: pyte
         pytest.param("Bad directive or wrong number of arguments", False, id="6 without"),
     ],
 )
-def test_redis_with_tls_is_recognized_by_its_complaint(says: str, has_tls: bool, tmp_path: Path) -> None:
-    assert toolchain._has_tls(program(tmp_path, "redis-server", says)) is has_tls
+def test_redis_with_tls_is_recognized_by_its_complaint(output: str, has_tls: bool, tmp_path: Path) -> None:
+    assert toolchain._has_tls(program(tmp_path, "redis-server", output)) is has_tls

@@ -1,4 +1,4 @@
-"""The servers' command lines: loopback only, every client has to say who it is, secrets in files."""
+"""Command lines of the servers: loopback only, every client authenticates, secrets in files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The certificates say who is who, in the way that Kubernetes reads them."""
+"""Certificates name users and hosts as Kubernetes reads them."""
 
 import ipaddress
 import ssl

@@ -1,4 +1,4 @@
-"""What a killed launcher left is cleaned up, and nothing else is touched."""
+"""Runs: the rest of a killed launcher is cleaned up, and nothing else is touched."""
 
 import json
 import os

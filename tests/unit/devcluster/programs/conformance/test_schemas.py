@@ -27,7 +27,7 @@ EITHER = {"oneOf": [{"type": "string"}, {"type": "number"}]}
             {"type": "object", "additionalProperties": {"type": "string"}},
             id="a map takes any key",
         ),
-        pytest.param({"type": "object"}, {"type": "object"}, id="so does what says nothing of its keys"),
+        pytest.param({"type": "object"}, {"type": "object"}, id="a type without keys takes any key"),
         pytest.param({"type": "string", "format": "int-or-string"}, EITHER, id="a port has a name or a number"),
         pytest.param(
             {"properties": {"format": {"type": "string"}, "properties": {"type": "object"}}},
