@@ -94,7 +94,7 @@ class Case:
         return self.seen.lost(self.timing)
 
     @property
-    def forgotten(self) -> bool:
+    def claim_lost(self) -> bool:
         """A worker had the attempt, as the stored status says, and Redis has neither its claim nor its end."""
         return self.seen.end is None and self.seen.claim is None and self.stored.worker is not None
 

@@ -18,7 +18,7 @@ def decide(case: Case) -> Decision | None:
         return Decision(Stage.CANCELLING, claimed(case), (end,), stopping=True)
     if case.worker:
         return Decision(Stage.CANCELLING, claimed(case), wake=(liveness_check(case),), stopping=True)
-    if case.forgotten and case.in_grace:
+    if case.claim_lost and case.in_grace:
         actions, wake = await_registration(case)
         return Decision(Stage.CANCELLING, with_attempt(case), actions, (wake,))
     taken = TakeClaim(case.task, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker had it.")

@@ -30,7 +30,7 @@ def decide(case: Case) -> Decision | None:
 
 def recover(case: Case) -> Decision | None:
     """Redis lost an attempt that a worker had: a live worker may register it again, else another attempt follows."""
-    if not case.forgotten:
+    if not case.claim_lost:
         return None
     if case.in_grace:
         actions, wake = await_registration(case)

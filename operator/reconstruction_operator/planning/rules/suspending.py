@@ -21,7 +21,7 @@ def decide(case: Case) -> Decision | None:
         return attempts.stop(case, StopReason.SUSPEND)
     if not case.touched:
         return Decision(Stage.SUSPENDED, at_rest(case))
-    if case.forgotten and case.in_grace:
+    if case.claim_lost and case.in_grace:
         actions, wake = attempts.await_registration(case)
         return Decision(Stage.RECOVERING, with_attempt(case), actions, (wake,), suspending=True)
     taken = TakeClaim(case.task, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker had it.")

@@ -57,14 +57,14 @@ _TABLE = (
     ConditionReason(_T.SUSPENDED, "Suspended", "True", "spec.suspend is true, and nothing of the job runs."),
     ConditionReason(_T.SUSPENDED, "Suspending", "False", "spec.suspend is true; the current attempt is being stopped."),
     ConditionReason(_T.SUSPENDED, "NotSuspended", "False", "The job has not been suspended, or it is over."),
-    ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and goes on."),
+    ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and is resumed."),
     ConditionReason(
         _T.CANCEL_REQUESTED, "Requested", "True", "Step one: announced. Confirm it, or withdraw it; the job goes on."
     ),
     ConditionReason(_T.CANCEL_REQUESTED, "Confirmed", "True", "Step two: final. The job is stopped."),
     ConditionReason(_T.CANCEL_REQUESTED, "NotRequested", "False", "No cancel is requested."),
     ConditionReason(_T.CANCEL_REQUESTED, "Withdrawn", "False", "A request was withdrawn before it was confirmed."),
-    ConditionReason(_T.COMPLETE, "Succeeded", "True", "The result is there (status.outputs)."),
+    ConditionReason(_T.COMPLETE, "Succeeded", "True", "The result is in status.outputs."),
     ConditionReason(_T.COMPLETE, "NotFinished", "False", "The job is not over."),
     ConditionReason(_T.COMPLETE, "Failed", "False", "The job failed."),
     ConditionReason(_T.COMPLETE, "Cancelled", "False", "The job was cancelled."),

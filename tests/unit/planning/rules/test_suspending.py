@@ -44,11 +44,11 @@ LOST = ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 gave no si
         pytest.param(RUNNING, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="running"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), Phase.RUNNING, (), id="stopping"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=11), Phase.RUNNING, (LOST,), id="lost"),
-        pytest.param(RUNNING, Observation(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(1, "celery"),), id="redis-just-forgot-it"),
-        pytest.param(RUNNING, Observation(), Phase.QUEUED, (TAKE, PutRecord(1, "celery")), id="redis-forgot-it"),
+        pytest.param(RUNNING, Observation(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
+        pytest.param(RUNNING, Observation(), Phase.QUEUED, (TAKE, PutRecord(1, "celery")), id="redis-lost-it"),
         pytest.param(RUNNING, replace(HELD, end=END), Phase.SUSPENDED, (), id="stopped"),
         pytest.param(SUSPENDED, replace(HELD, end=END), Phase.SUSPENDED, (), id="at-rest"),
-        pytest.param(SUSPENDED, Observation(), Phase.SUSPENDED, (), id="at-rest-and-redis-forgot-it"),
+        pytest.param(SUSPENDED, Observation(), Phase.SUSPENDED, (), id="suspended-and-redis-lost-it"),
         pytest.param(SUSPENDED, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="something-runs-after-all"),
     ],
 )  # fmt: skip
@@ -78,7 +78,7 @@ def test_a_suspended_job_is_not_reconciling(look: Look) -> None:
 
 
 @pytest.mark.parametrize(
-    "seen", [pytest.param(replace(HELD, end=END), id="known"), pytest.param(Observation(), id="forgotten")]
+    "seen", [pytest.param(replace(HELD, end=END), id="known"), pytest.param(Observation(), id="lost")]
 )
 def test_a_resumed_job_continues_with_the_next_attempt(look: Look, seen: Observation) -> None:
     plan = look(seen, SUSPENDED, admitted=True)

@@ -32,7 +32,7 @@ def true(facts: Facts) -> set[str]:
         pytest.param(Facts(Stage.QUEUED, 1, dispatched=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued"),
         pytest.param(Facts(Stage.QUEUED, 1, dispatched=True, no_worker=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-without-workers"),
         pytest.param(Facts(Stage.RUNNING, 1, dispatched=True, held=True), Phase.RUNNING, {"Dispatched", "Running", "Reconciling"}, id="running"),
-        pytest.param(Facts(Stage.RECOVERING, 1, dispatched=True), Phase.RUNNING, {"Dispatched", "Reconciling"}, id="forgotten"),
+        pytest.param(Facts(Stage.RECOVERING, 1, dispatched=True), Phase.RUNNING, {"Dispatched", "Reconciling"}, id="lost"),
         pytest.param(Facts(Stage.SUSPENDED, 1, dispatched=True), Phase.SUSPENDED, {"Suspended"}, id="suspended"),
         pytest.param(Facts(Stage.CANCELLING, 1, requested=True, confirmed=True), Phase.CANCELLING, {"CancelRequested", "Reconciling"}, id="cancelling"),
         pytest.param(Facts(Stage.CANCELLING, 1, dispatched=True, held=True, stopping=True, requested=True, confirmed=True), Phase.CANCELLING, {"Dispatched", "Running", "CancelRequested", "Reconciling"}, id="cancelling-what-runs"),
