@@ -34,9 +34,9 @@ def delete_tree(path: Path) -> None:
     """
     deadline = time.monotonic() + _DELETE_SECONDS
     while path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)  # all that can be deleted, whatever blocks the rest
+        shutil.rmtree(path, ignore_errors=True)  # deletes as much as it can
         try:
-            shutil.rmtree(path)  # reports what blocks it
+            shutil.rmtree(path)  # raises what is in the way
         except FileNotFoundError:  # another process deletes it too
             if time.monotonic() > deadline:  # or the folder lists an entry that does not exist
                 raise

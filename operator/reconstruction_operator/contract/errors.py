@@ -1,4 +1,4 @@
-"""Error that ends a run whose job belongs to another run."""
+"""Error: a run has lost its job to a later run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Delivery: a copy of the result in the folder that the job names, a `file://` URI below OUTPUT_ROOTS.
 
-The copy is made in a staging directory beside the target and takes its staging by one rename, so that no reader sees half of it.
+The copy is made in a staging directory beside the target and takes its place by one rename, so that no reader sees half of it.
 A target with foreign content is never touched; one that holds an earlier result of the same job is replaced.
 
 Any run can pause between two system calls and go on long after another run has taken over. Therefore:
@@ -124,7 +124,7 @@ def _target(uri: str, namespace: str) -> Path:
         raise StorageError(_REFUSED, f"{path} is named like a delivery that is under way")
     above = next(one for one in real.parents if one.exists())
     if not above.is_dir():
-        raise StorageError(_REFUSED, f"{path} cannot be a folder: {above} is none")
+        raise StorageError(_REFUSED, f"{path} cannot be a folder: {above} is not one")
     return real
 
 

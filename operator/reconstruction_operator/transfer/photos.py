@@ -74,7 +74,7 @@ def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str]:
         ) from None
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001  # readers of hostile data raise whatever they like
+    except Exception as error:  # noqa: BLE001  # decoders of hostile data raise almost anything
         raise _corrupt(shown, error) from None
     with image:
         width, height = image.size

@@ -1,4 +1,4 @@
-"""Unpacker: takes the photos out of a hostile archive, in a process of its own under resource limits.
+"""Unpacker: takes the photos out of a hostile archive, in a separate process under resource limits.
 
 `python -m reconstruction_operator.transfer.unpacker REQUEST` reads the archive from stdin. On stdout it reports in lines of JSON:
 the number of photos so far for each piece that it reads, and at last the outcome, an object. `archive.py` starts it.

@@ -1,4 +1,4 @@
-"""Deleting a job's folder harms nothing else, whatever happens at the same time."""
+"""Deleting a job's folder harms nothing else, also under concurrent changes."""
 
 from __future__ import annotations
 

@@ -52,18 +52,6 @@ def test_first_of_two_runs_of_one_attempt_neither_publishes_nor_harms_the_second
 
 
 @pytest.mark.usefixtures("jobs_dir")
-def test_earlier_attempt_does_not_start_beside_a_later_one() -> None:
-    second = prepare("job", "job-2", 2)
-
-    with pytest.raises(OvertakenError):
-        prepare("job", "job-1", 1)
-
-    assert [one.name for one in second.root.parent.iterdir()] == [second.root.name]
-    (second.output / "model.glb").write_text("of the second")
-    assert publish(second, "job", replace=False) is None
-
-
-@pytest.mark.usefixtures("jobs_dir")
 def test_file_in_the_place_of_the_output_makes_way() -> None:
     file_handler.job_dir("job").mkdir(parents=True)
     file_handler.output_dir("job").write_text("no folder")

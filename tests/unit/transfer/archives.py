@@ -56,14 +56,14 @@ def encrypted_zip() -> bytes:
 
 
 def zip_that_lies_about_its_size() -> bytes:
-    """The directory says 10 bytes; there are 2 MB."""
+    """The directory announces 10 bytes; there are 2 MB."""
     data = bytearray(zipped(("a.jpg", b"\0" * (2 * MB))))
     at = data.index(b"PK\x01\x02")
     data[at + 24 : at + 28] = struct.pack("<I", 10)
     return bytes(data)
 
 
-def zip_that_says_one_terabyte() -> bytes:
+def zip_that_announces_one_terabyte() -> bytes:
     """In the extra field of ZIP64, which is there for sizes like that; there are 2 MB."""
     extra = struct.pack("<HHQ", 1, 8, 1 << 40)
     info = zipfile.ZipInfo("a.jpg")
@@ -99,7 +99,7 @@ def zip_with_a_real_huge_directory(entries: int) -> bytes:
 
 
 def zip_with_a_huge_directory_of_64_bits() -> bytes:
-    """zipfile takes the 64-bit record whatever the one of 32 bits says, and from where it should be."""
+    """zipfile prefers the 64-bit record to the one of 32 bits."""
     data = zipped(("a.jpg", b"x"))
     at = data.rindex(b"PK\x05\x06")
     record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, 500 * MB, 0)
@@ -110,7 +110,7 @@ def zip_with_a_huge_directory_of_64_bits() -> bytes:
 def zip_with_entries_before_it() -> bytes:
     data = bytearray(zipped(("a.jpg", b"x")))
     at = data.rindex(b"PK\x05\x06")
-    data[at + 16 : at + 20] = struct.pack("<I", 5000)  # where the directory is said to begin
+    data[at + 16 : at + 20] = struct.pack("<I", 5000)  # the announced start of the directory
     return bytes(data)
 
 
@@ -131,6 +131,13 @@ def pax_tar(*records: tuple[str, str], kind: bytes = tarfile.XHDTYPE, raw: bytes
     header = tarfile.TarInfo("pax")
     header.type, header.size = kind, len(raw)
     return header.tobuf(tarfile.USTAR_FORMAT) + raw + bytes(-len(raw) % 512)
+
+
+def tar_with_a_negative_name() -> bytes:
+    """A GNU long name of -1000 bytes."""
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, -1000
+    return header.tobuf(tarfile.GNU_FORMAT) + tarred(("a.jpg", b"x"))
 
 
 def sparse_tar(*, more: bool = False) -> bytes:
@@ -165,6 +172,6 @@ def zip_of_empty_blocks() -> bytes:
     packed = b"\0\0\0\xff\xff" * 6_000_000 + b"\1\0\0\xff\xff"
     at = data.index(b"PK\x01\x02")
     local, directory, end = data[:35], data[at : data.index(b"PK\x05\x06")], data[data.index(b"PK\x05\x06") :]
-    directory[20:28] = struct.pack("<II", len(packed), 1)  # it says that one byte comes
+    directory[20:28] = struct.pack("<II", len(packed), 1)  # one byte is announced
     end[16:20] = struct.pack("<I", 35 + len(packed))
     return bytes(local + packed + directory + end)

@@ -46,7 +46,7 @@ from reconstruction_operator.transfer.errors import StorageError
         pytest.param("2606:2800::200:5efe:a00:1", False, id="private behind ISATAP, with the unique bit"),
         pytest.param("fec0::1", False, id="site-local"),
         pytest.param("5f00::1", False, id="segments of routes"),
-        pytest.param("4000::1", False, id="handed out to nobody"),
+        pytest.param("4000::1", False, id="unassigned"),
         pytest.param("not an address", False, id="text"),
     ],
 )

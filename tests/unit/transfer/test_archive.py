@@ -7,13 +7,15 @@ import gzip
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import archive
+from reconstruction_operator.transfer import archive, unpacker
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
@@ -160,6 +162,21 @@ def test_death_of_the_process_is(
 
     with pytest.raises(error, match=text):
         unpack(archives.zip_of_empty_blocks(), into, limits, tick)
+
+
+def test_process_ends_when_the_worker_is_gone(into: Path) -> None:
+    archive_file = into.with_name("archive")
+    archive_file.write_bytes(archives.zip_of_empty_blocks())
+    request = unpacker.UnpackRequest(str(into), MB, 20).to_json()
+    with (
+        archive_file.open("rb") as file,
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", unpacker.__name__, request], stdin=file, stdout=subprocess.PIPE
+        ) as process,
+    ):
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(timeout=60) == -signal.SIGPIPE
 
 
 def test_compressed_tar_is_decompressed_once(into: Path, limits: Limits) -> None:

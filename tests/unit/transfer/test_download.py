@@ -96,10 +96,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     thread.join()
 
 
-def body(content: bytes, *, said: int | str | None = None) -> Handle:
+def body(content: bytes, *, length: int | str | None = None) -> Handle:
     def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
-        handler.send_header("Content-Length", str(len(content) if said is None else said))
+        handler.send_header("Content-Length", str(len(content) if length is None else length))
         handler.end_headers()
         handler.wfile.write(content)
 
@@ -175,7 +175,7 @@ def test_server_with_an_untrusted_certificate_is_refused(server: Server, tmp_pat
 
 
 def test_content_length_with_too_many_digits_is_ignored(server: Server, tmp_path: Path, limits: Limits) -> None:
-    server.pages["/a.zip"] = body(b"content", said="9" * 5000)
+    server.pages["/a.zip"] = body(b"content", length="9" * 5000)
     assert get(server, server.url("/a.zip"), tmp_path, limits) == b"content"
 
 
@@ -197,8 +197,8 @@ def test_redirections_are_followed(server: Server, tmp_path: Path, limits: Limit
             "/to-other", "INPUT_REFUSED", "host other.example is not among", id="to a host that is not allowed"
         ),
         pytest.param("/to-user", "INPUT_REFUSED", "a user or a password", id="to a URI with a password"),
-        pytest.param("/large", "INPUT_REFUSED", "has 9.5 MB; this worker takes 1.0 MB", id="too large, as it says"),
-        pytest.param("/endless", "INPUT_REFUSED", "has more than 1.0 MB", id="too large without saying so"),
+        pytest.param("/large", "INPUT_REFUSED", "has 9.5 MB; this worker takes 1.0 MB", id="announced too large"),
+        pytest.param("/endless", "INPUT_REFUSED", "has more than 1.0 MB", id="too large, not announced"),
         pytest.param("/short", "INPUT_UNREACHABLE", "broke off", id="broken off"),
         pytest.param("/to-half", "INPUT_REFUSED", "which is not a URI", id="to half an address"),
         pytest.param("/to-blank", "INPUT_REFUSED", "names a host that can be none", id="to a host with a blank"),
@@ -216,9 +216,9 @@ def test_faulty_answer_has_a_reason(
         "/to-file": to("file:///etc/passwd"),
         "/to-other": to("https://other.example/"),
         "/to-user": to(f"https://me:secret@localhost:{server.port}/"),
-        "/large": body(b"x", said=10_000_000),
+        "/large": body(b"x", length=10_000_000),
         "/endless": endless,
-        "/short": body(b"x" * 10, said=1000),
+        "/short": body(b"x" * 10, length=1000),
         "/to-half": to("https://[::1"),
         "/to-blank": to("https://local host/"),
         "/to-dots": to("https://.localhost/"),

@@ -151,7 +151,7 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
         pytest.param("http://localhost/a.zip", "INPUT_REFUSED", "http:// is not read", id="without TLS"),
         pytest.param("ftp://localhost/a.zip", "INPUT_REFUSED", "ftp:// is not read", id="ftp"),
         pytest.param("https://[::1", "INPUT_REFUSED", "cannot be read", id="half an address"),
-        pytest.param("https://host:99999/a.zip", "INPUT_REFUSED", "not a URI", id="a port that is none"),
+        pytest.param("https://host:99999/a.zip", "INPUT_REFUSED", "not a URI", id="an invalid port"),
         pytest.param("file://{root}/notes.txt", "INPUT_REFUSED", "neither a folder nor an archive", id="a text file"),
     ],
 )

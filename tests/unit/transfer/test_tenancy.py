@@ -80,7 +80,7 @@ def test_namespace_reads_nothing_else_and_the_message_says_why(
     ("uri", "allowed"),
     [
         pytest.param("https://host/maps/a.zip", True, id="below"),
-        pytest.param("https://host:443/maps/a.zip", True, id="the port said"),
+        pytest.param("https://host:443/maps/a.zip", True, id="with the default port"),
         pytest.param("https://HOST/maps/a.zip?signature=x", True, id="capitals and a query"),
         pytest.param("https://host/maps-2/a.zip", False, id="a longer name"),
         pytest.param("https://host/a.zip", False, id="above"),

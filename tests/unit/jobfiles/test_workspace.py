@@ -1,0 +1,43 @@
+"""A run takes over from earlier runs, and never from a later one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.jobfiles.publishing import publish
+from reconstruction_operator.jobfiles.workspace import delete_predecessors, prepare
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_earlier_attempt_does_not_start_beside_a_later_one() -> None:
+    second = prepare("job", "job-2", 2)
+
+    with pytest.raises(OvertakenError):
+        prepare("job", "job-1", 1)
+
+    assert [one.name for one in second.root.parent.iterdir()] == [second.root.name]
+    (second.output / "model.glb").write_text("of the second")
+    assert publish(second, "job", replace=False) is None
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_later_attempt_retires_all_earlier_runs_and_a_bare_task_only_its_own() -> None:
+    first, bare = prepare("job", "job-1", 1), prepare("job", "bare", None)
+    second = prepare("job", "job-2", 2)
+    again = prepare("job", "bare", None)
+
+    assert set(JobFolder.of("job").workspaces()) == {second, again}
+    assert not first.root.exists()
+    assert not bare.root.exists()
+
+
+def test_predecessors_are_deleted_and_a_discarded_workspace_leaves_no_empty_folder(jobs_dir: Path) -> None:
+    prepare("job", "job-1", 1)
+    second = prepare("job", "job-2", 2)
+    delete_predecessors("job")
+    assert list(second.root.parent.iterdir()) == [second.root]
+    second.discard()
+    assert list(jobs_dir.iterdir()) == []
