@@ -17,9 +17,9 @@ from typing import Any
 
 from chaos import clock
 from chaos.watcher import Watcher
-from devcluster.errors import RefusedError
+from devcluster.errors import ApiError
 from devcluster.harness.system import GROUP
-from devcluster.servers.api import Api
+from devcluster.servers.api import ApiClient
 
 _LOOK_SECONDS = 0.1
 _USERS = 6  # requests at a time, because an answer takes a while on a busy machine
@@ -78,7 +78,7 @@ class Load:
 
     def __init__(
         self,
-        api: Api,
+        api: ApiClient,
         watcher: Watcher,
         *,
         photos: Path,
@@ -276,7 +276,7 @@ class Load:
         while not self._ending.is_set():
             try:
                 found: dict[str, Any] = self._api.request(method, path, body, content_type=kind)
-            except RefusedError as refusal:
+            except ApiError as refusal:
                 if method == "POST" and refusal.status == 409 and body is not None:  # noqa: PLR2004 -- conflict
                     # An earlier try succeeded and its answer was lost.
                     method, path, body = "GET", f"{path}/{body['metadata']['name']}", None

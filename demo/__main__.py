@@ -69,14 +69,14 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
     return 0
 
 
-def _stage(kubeconfig: str | None, places: Places, display: Display) -> AbstractContextManager[stage.Stage]:
+def _stage(kubeconfig: str | None, places: Places, display: Display) -> AbstractContextManager[stage.DemoServers]:
     if kubeconfig is None:
         return stage.own(places, display)
     namespace = f"reconstruction-demo-{secrets.token_hex(3)}"
     return stage.theirs(str(Path(kubeconfig).expanduser().absolute()), namespace, places, display)
 
 
-def _play(ready: stage.Stage, display: Display, places: Places, clock: Callable[[], float]) -> None:
+def _play(ready: stage.DemoServers, display: Display, places: Places, clock: Callable[[], float]) -> None:
     board = story.play(ready.kubectl, display, clock)
     account = results.collect(ready.kubectl, places, board.jobs[story.PHOTOS_JOB])
     results.check_cancelled(ready.kubectl, places, story.CANCELLED_JOB)
@@ -84,7 +84,7 @@ def _play(ready: stage.Stage, display: Display, places: Places, clock: Callable[
         display.say(line)
 
 
-def _explain(ready: stage.Stage, display: Display) -> None:
+def _explain(ready: stage.DemoServers, display: Display) -> None:
     kubectl = ready.kubectl
     where = "" if kubectl.namespace == "default" else f" -n {kubectl.namespace}"
     display.title("Everything goes on running. In this or another terminal:")
@@ -98,7 +98,7 @@ def _explain(ready: stage.Stage, display: Display) -> None:
 
 
 @contextmanager
-def _alarmed(ready: stage.Stage) -> Iterator[None]:
+def _alarmed(ready: stage.DemoServers) -> Iterator[None]:
     """Let the end of a process interrupt the story, which might wait for ever for it."""
     ended: list[DevclusterError] = []
 

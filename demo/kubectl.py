@@ -29,7 +29,7 @@ class UnexpectedlyAcceptedError(Exception):
 
 
 @dataclass(frozen=True)
-class Kubectl:
+class ShownKubectl:
     """kubectl for one cluster and one namespace. `show` gets each command that a user would type."""
 
     program: Path

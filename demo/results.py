@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.board import JobView
-from demo.kubectl import Kubectl
+from demo.kubectl import ShownKubectl
 from demo.places import Places
 
 _TEXT_WIDTH = 100  # characters
@@ -31,7 +31,7 @@ class Account:
     quality: Mapping[str, str]
 
 
-def collect(kubectl: Kubectl, places: Places, view: JobView) -> Account:
+def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> Account:
     """Copy the outputs of a job that succeeded out of the worker's folder, with its manifest as it ended.
 
     Raises:
@@ -63,7 +63,7 @@ def collect(kubectl: Kubectl, places: Places, view: JobView) -> Account:
     )
 
 
-def check_cancelled(kubectl: Kubectl, places: Places, name: str) -> None:
+def check_cancelled(kubectl: ShownKubectl, places: Places, name: str) -> None:
     """Check that a cancelled job is Cancelled and has left no files.
 
     Raises:

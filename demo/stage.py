@@ -19,7 +19,7 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.state import calls, reads
 
 from demo.display import Display
-from demo.kubectl import Kubectl, KubectlError
+from demo.kubectl import KubectlError, ShownKubectl
 from demo.places import Places
 from devcluster import Cluster, DevclusterError, Redis
 from devcluster.files import CHECKOUT
@@ -43,10 +43,10 @@ class UnsuitableClusterError(Exception):
 
 
 @dataclass
-class Stage:
+class DemoServers:
     """The servers of a demo, which are ready."""
 
-    kubectl: Kubectl
+    kubectl: ShownKubectl
     processes: dict[str, Process]
     more_checks: tuple[Callable[[], None], ...] = ()
     _over: threading.Event = field(default_factory=threading.Event)
@@ -86,7 +86,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def own(places: Places, display: Display) -> Iterator[Stage]:
+def own(places: Places, display: Display) -> Iterator[DemoServers]:
     """A control plane of our own: nothing outside of this machine is used, and nothing is left afterwards."""
     programs()  # builds what is missing, and shows its progress
     redis_server()
@@ -107,11 +107,11 @@ def own(places: Places, display: Display) -> Iterator[Stage]:
             display,
             "as the service account of manifests/install, with the permissions in it and no others",
         )
-        yield Stage(kubectl, system.processes, (cluster.check,))
+        yield DemoServers(kubectl, system.processes, (cluster.check,))
 
 
 @contextlib.contextmanager
-def theirs(kubeconfig: str, namespace: str, places: Places, display: Display) -> Iterator[Stage]:
+def theirs(kubeconfig: str, namespace: str, places: Places, display: Display) -> Iterator[DemoServers]:
     """The user's cluster, with a new namespace, and the CRD where there is none; both are deleted afterwards."""
     found = shutil.which("kubectl")
     program = Path(found) if found else programs().kubectl
@@ -139,11 +139,13 @@ def theirs(kubeconfig: str, namespace: str, places: Places, display: Display) ->
             OPERATOR_NAMESPACE=namespace,
             WATCH_NAMESPACES=namespace,
         )
-        yield Stage(kubectl, system.processes)
+        yield DemoServers(kubectl, system.processes)
 
 
-def _kubectl(program: Path, kubeconfig: str, namespace: str, places: Places, display: Display) -> Kubectl:
-    return Kubectl(program, kubeconfig, namespace, folder=CHECKOUT, cache=places.kubectl_cache, show=display.command)
+def _kubectl(program: Path, kubeconfig: str, namespace: str, places: Places, display: Display) -> ShownKubectl:
+    return ShownKubectl(
+        program, kubeconfig, namespace, folder=CHECKOUT, cache=places.kubectl_cache, show=display.command
+    )
 
 
 def _settings(places: Places) -> dict[str, str]:
@@ -171,7 +173,7 @@ def _start(system: System, places: Places, display: Display, account: str, **set
     display.say(f"reconstruction-operator run: process {operator.pid}, {account}")
 
 
-def _wait_served(kubectl: Kubectl) -> None:
+def _wait_served(kubectl: ShownKubectl) -> None:
     # Not `kubectl wait`: it gives up on a CRD that is so new that it has no conditions yet.
     wait_until(
         lambda: kubectl.succeeds("get", "--raw", "/apis/reconstruction.dev/v1alpha1"),
@@ -194,7 +196,7 @@ def _registered(worker: Process, client: redis.Redis) -> bool:
     return bool(calls.run(client, reads.live_workers(Keys())))
 
 
-def _check_suitable(kubectl: Kubectl, kubeconfig: str) -> None:
+def _check_suitable(kubectl: ShownKubectl, kubeconfig: str) -> None:
     if not Path(kubeconfig).is_file():
         raise UnsuitableClusterError(
             f"There is no file {kubeconfig}: KUBECONFIG=... names a kubeconfig of your cluster."
@@ -220,7 +222,7 @@ def _check_suitable(kubectl: Kubectl, kubeconfig: str) -> None:
         )
 
 
-def _remove(kubectl: Kubectl, display: Display, what: str, kind: str) -> None:
+def _remove(kubectl: ShownKubectl, display: Display, what: str, kind: str) -> None:
     # At the very end, after any error: what cannot be removed is reported, and the clean-up continues.
     try:
         display.output(kubectl.run("delete", kind, what, "--ignore-not-found", "--timeout=120s"))

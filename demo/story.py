@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from demo.board import Board
 from demo.display import Display
-from demo.kubectl import Kubectl, KubectlError
+from demo.kubectl import KubectlError, ShownKubectl
 from demo.watching import Watching
 
 PHOTOS_JOB = "banana"
@@ -21,7 +21,7 @@ _MESH_TIMEOUT = "15m"
 _STEP_TIMEOUT = "120s"
 
 
-def play(kubectl: Kubectl, display: Display, clock: Callable[[], float]) -> Board:
+def play(kubectl: ShownKubectl, display: Display, clock: Callable[[], float]) -> Board:
     """Two jobs: photos become a mesh, and a placeholder is cancelled in two steps. Returns what was last seen of them."""
     with display, Watching(kubectl, display.board, clock) as watching, _table(kubectl, display):
         display.title("Two jobs: a dozen photos, and a placeholder that only takes its time")
@@ -37,7 +37,7 @@ def play(kubectl: Kubectl, display: Display, clock: Callable[[], float]) -> Boar
     return board
 
 
-def _cancel(kubectl: Kubectl, display: Display) -> None:
+def _cancel(kubectl: ShownKubectl, display: Display) -> None:
     job = f"recon/{CANCELLED_JOB}"
     kubectl.run("wait", "--for=jsonpath={.status.phase}=Running", job, f"--timeout={_STEP_TIMEOUT}")
     display.title("The placeholder is cancelled in two steps")
@@ -64,7 +64,7 @@ def _until_shown(watching: Watching, job: str) -> None:
 
 
 @contextlib.contextmanager
-def _table(kubectl: Kubectl, display: Display) -> Iterator[None]:
+def _table(kubectl: ShownKubectl, display: Display) -> Iterator[None]:
     """Refresh the table on a terminal."""
     over = threading.Event()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any, Self
 
 from demo.board import Board
-from demo.kubectl import Kubectl
+from demo.kubectl import ShownKubectl
 
 _RESTART_SECONDS = 1.0  # between the end of a watch (the API server was away) and the next
 _END_SECONDS = 5.0
@@ -32,7 +32,7 @@ def objects(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
 class Watching:
     """The board, for as long as a `with` block; `changed` is called (from a thread) with each new one."""
 
-    def __init__(self, kubectl: Kubectl, changed: Callable[[Board], None], clock: Callable[[], float]) -> None:
+    def __init__(self, kubectl: ShownKubectl, changed: Callable[[Board], None], clock: Callable[[], float]) -> None:
         self._kubectl = kubectl
         self._changed = changed
         self._clock = clock

@@ -17,12 +17,12 @@ A development tool: neither the operator nor the worker imports it, and no image
 """
 
 from devcluster.errors import (
+    ApiError,
     BuildError,
     CommandError,
     DevclusterError,
     MissingToolError,
     NotReadyError,
-    RefusedError,
     ServerEndedError,
 )
 from devcluster.servers.cluster import Cluster
@@ -30,6 +30,7 @@ from devcluster.servers.redis import Redis
 from devcluster.waiting import wait_until
 
 __all__ = [
+    "ApiError",
     "BuildError",
     "Cluster",
     "CommandError",
@@ -37,7 +38,6 @@ __all__ = [
     "MissingToolError",
     "NotReadyError",
     "Redis",
-    "RefusedError",
     "ServerEndedError",
     "wait_until",
 ]

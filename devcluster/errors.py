@@ -5,7 +5,7 @@ DevclusterError
 ├── BuildError         the Go build or a download failed
 ├── ServerEndedError   a server ended by itself; holds the end of its log
 ├── NotReadyError      a server runs, and did not become ready in time
-├── RefusedError       the API server answered with an error; holds its status
+├── ApiError           the API server answered with an error; holds its status
 └── CommandError       a command failed; holds what it printed
 """
 
@@ -45,7 +45,7 @@ class ServerEndedError(DevclusterError):
         return "address already in use" in self.log.lower()
 
 
-class RefusedError(DevclusterError):
+class ApiError(DevclusterError):
     """The API server answered a request with an error."""
 
     def __init__(self, method: str, path: str, status: int, message: str) -> None:

@@ -9,7 +9,7 @@ from chaos.faults.table import PATIENCE_SECONDS, Context, Heal, fault, nothing
 from chaos.polling import wait_for
 from chaos.proxies import Refusal
 from devcluster import wait_until
-from devcluster.errors import RefusedError
+from devcluster.errors import ApiError
 from devcluster.harness.system import JOBS, REPOSITORY
 
 _NAMESPACES = "/api/v1/namespaces"
@@ -42,7 +42,7 @@ def _namespace_deleted(context: Context) -> Heal:
 def _crd_deleted(context: Context) -> Heal:
     cluster = context.scene.cluster
     with context.load.paused():
-        with contextlib.suppress(RefusedError):
+        with contextlib.suppress(ApiError):
             cluster.api.delete(_CRD)
         wait_until(lambda: not cluster.api.is_there(_CRD), "the CRD to be gone", timeout_seconds=PATIENCE_SECONDS)
         context.load.mark_deleted()

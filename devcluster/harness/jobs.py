@@ -16,7 +16,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.watch import Watch
 from urllib3.exceptions import HTTPError
 
-from devcluster.errors import RefusedError
+from devcluster.errors import ApiError
 from devcluster.harness.system import GROUP, REPOSITORY, System
 from devcluster.servers.cluster import Cluster
 from devcluster.waiting import wait_until
@@ -100,7 +100,7 @@ class Jobs:
         def look() -> dict[str, Any] | None:
             nonlocal last
             last = {}
-            with contextlib.suppress(RefusedError):
+            with contextlib.suppress(ApiError):
                 last = self.get(name)
             return last if last and holds(last) else None
 

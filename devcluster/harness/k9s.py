@@ -16,7 +16,7 @@ from pathlib import Path
 
 from devcluster.errors import MissingToolError
 from devcluster.servers.running import Running
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
 _COLUMNS, _LINES = 180, 40
@@ -36,7 +36,7 @@ class K9s(Running):
     ) -> None:
         if shutil.which("tmux") is None:
             raise MissingToolError("tmux is not here; on Debian or Ubuntu: apt-get install tmux")
-        self._run = Run.new("k9s")
+        self._run = RunFolder.new("k9s")
         home = self._run.folder
         settings = home / "config" / "k9s"
         settings.mkdir(parents=True)

@@ -13,7 +13,7 @@ from devcluster.programs.building import KUBE_STATE_METRICS, built
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
 from devcluster.servers.running import Running
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 
 _ANSWER_SECONDS = 30.0
 
@@ -28,7 +28,7 @@ class KubeStateMetrics(Running):
     def start(self) -> None:
         """Start it. The first series come a moment later."""
         program = built(KUBE_STATE_METRICS) / KUBE_STATE_METRICS.name
-        self._run = Run.new("kube-state-metrics")
+        self._run = RunFolder.new("kube-state-metrics")
         self._port, telemetry = free_ports(2)
         options = {
             "kubeconfig": self._kubeconfig,

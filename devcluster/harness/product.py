@@ -10,7 +10,7 @@ from pathlib import Path
 from devcluster.servers.processes import GRACE_SECONDS, Process
 from devcluster.servers.redis import Redis
 from devcluster.servers.running import Running
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 
 _INHERITED_PREFIXES = ("CELERY_", "REDIS_", "RECONSTRUCTION_", "KUBECONFIG")  # the caller's own must not leak in
 
@@ -21,7 +21,7 @@ class Product(Running):
     def __init__(self, redis: Redis, *, settings: Mapping[str, str] | None = None) -> None:
         self.redis = redis
         self._settings = dict(settings or {})
-        self._run = Run.new(type(self).__name__.lower())
+        self._run = RunFolder.new(type(self).__name__.lower())
         self.processes: dict[str, Process] = {}
         self.jobs_dir = self.folder / "jobs"
         self.jobs_dir.mkdir()

@@ -18,7 +18,7 @@ from devcluster.programs.toolchain import prometheus_program
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
 from devcluster.servers.running import Running
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
 _READY_SECONDS = 120.0  # ready in a second
@@ -38,7 +38,7 @@ class Prometheus(Running):
     """A running Prometheus that scrapes `targets` every second, and has `rules` files."""
 
     def __init__(self, targets: Sequence[Target], *, rules: Sequence[Path] = (), scrape_seconds: int = 1) -> None:
-        self._run = Run.new("prometheus")
+        self._run = RunFolder.new("prometheus")
         (self.port,) = free_ports(1)
         file = self._run.folder / "prometheus.yml"
         file.write_text(yaml.safe_dump(_configuration(targets, rules, scrape_seconds)))

@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-from devcluster.errors import RefusedError
+from devcluster.errors import ApiError
 from devcluster.harness.system import LEASE, System
 from devcluster.servers.cluster import Cluster
 from devcluster.waiting import wait_until
@@ -78,7 +78,7 @@ class Lease:
         """The Lease's spec; empty if there is none."""
         try:
             found: dict[str, Any] = self.cluster.api.get(LEASE)["spec"]
-        except RefusedError:
+        except ApiError:
             return {}
         return found
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from devcluster.errors import RefusedError
+from devcluster.errors import ApiError
 from devcluster.files import CHECKOUT
 from devcluster.harness.product import Product
 from devcluster.servers.cluster import Cluster
@@ -82,7 +82,7 @@ class System(Product):
     def _delete(self, path: str) -> None:
         try:
             self.cluster.api.delete(path)
-        except RefusedError as refusal:
+        except ApiError as refusal:
             if refusal.status != HTTPStatus.NOT_FOUND:
                 raise
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 from devcluster import commands
 from devcluster.node.packages import IMAGE_NEEDS, ensure
 from devcluster.servers.processes import Process
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 
 _TMP = "/tmp"  # noqa: S108 -- inside, and the container's own
 
@@ -50,7 +50,9 @@ class Bundle:
         """Run a command to its end, in place of the entry point."""
         return commands.run(self._prepared(command, environment or {}), check=False)
 
-    def start(self, name: str, *arguments: str, run: Run, environment: Mapping[str, str] | None = None) -> Process:
+    def start(
+        self, name: str, *arguments: str, run: RunFolder, environment: Mapping[str, str] | None = None
+    ) -> Process:
         """Start the entry point, with its own arguments unless others are given."""
         command = [*(self.configuration["Entrypoint"] or []), *(arguments or self.configuration["Cmd"])]
         return Process(name, self._prepared(command, environment or {}), run=run)

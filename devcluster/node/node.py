@@ -28,7 +28,7 @@ from devcluster.servers.certificates import Authority, signing_key
 from devcluster.servers.kubeconfigs import certificate_user, kubeconfig, write_kubeconfig
 from devcluster.servers.processes import Process
 from devcluster.servers.running import Running
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
 _CONF = "/var/lib/kubernetes"  # inside; outside it lies below the run's folder
@@ -166,7 +166,7 @@ class _Started:
         self.kubectl_program = kubectl
         self._last = contextlib.ExitStack()
         self.addresses = Addresses(self._last.enter_context(_number()))
-        self.run = Run.new("node")
+        self.run = RunFolder.new("node")
         self._last.callback(self.run.close)
         self._var = self.run.folder / "var"
         self._conf = self._outside(_CONF)

@@ -9,12 +9,12 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from devcluster.errors import RefusedError
+from devcluster.errors import ApiError
 
 _REQUEST_SECONDS = 10.0
 
 
-class Api:
+class ApiClient:
     """Sends JSON requests to one API server, as the token's user."""
 
     def __init__(self, port: int, ca: Path, token: str) -> None:
@@ -38,7 +38,7 @@ class Api:
         """Whether an object exists. An error answer, as of a server that starts, counts as no."""
         try:
             self.get(path)
-        except RefusedError:
+        except ApiError:
             return False
         return True
 
@@ -49,7 +49,7 @@ class Api:
     def request(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, content_type: str = "application/json"
     ) -> Any:
-        """Send one request on a connection of its own; raise RefusedError for an error status."""
+        """Send one request on a connection of its own; raise ApiError for an error status."""
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls, timeout=_REQUEST_SECONDS)
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         with contextlib.closing(connection):
@@ -67,7 +67,7 @@ class Api:
         shown = _decoded(content)
         if answer.status >= http.HTTPStatus.BAD_REQUEST:
             message = shown.get("message", "") if isinstance(shown, dict) else str(shown)
-            raise RefusedError(method, path, answer.status, message)
+            raise ApiError(method, path, answer.status, message)
         return shown
 
 

@@ -16,14 +16,14 @@ from devcluster.errors import DevclusterError
 from devcluster.files import write_private
 from devcluster.programs.control_plane import Programs, programs
 from devcluster.servers import arguments
-from devcluster.servers.api import Api
+from devcluster.servers.api import ApiClient
 from devcluster.servers.arguments import Credentials, Ports
 from devcluster.servers.certificates import Authority, signing_key
 from devcluster.servers.kubeconfigs import certificate_user, kubeconfig, token_user, write_kubeconfig
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
 from devcluster.servers.running import Running, retried_on_taken_port
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
 _READY_SECONDS = 120.0  # ready in 2 s; a loaded CI machine may need many times that
@@ -69,7 +69,7 @@ class Cluster(Running):
         return self._running.run.folder
 
     @property
-    def api(self) -> Api:
+    def api(self) -> ApiClient:
         """Requests as an administrator."""
         return self._running.api
 
@@ -191,13 +191,13 @@ class _Started:
         self.programs = found
         self._apiserver_arguments = apiserver_arguments
         self.processes: dict[str, Process] = {}
-        self.run = Run.new("cluster")
+        self.run = RunFolder.new("cluster")
         self.ports = Ports(*free_ports(3))
         self.url = f"https://127.0.0.1:{self.ports.apiserver}"
         token = secrets.token_urlsafe(32)
         authority = Authority.new(self.run.folder)
         self.credentials = _credentials(authority, self.run.folder, token)
-        self.api = Api(self.ports.apiserver, self.credentials.ca, token)
+        self.api = ApiClient(self.ports.apiserver, self.credentials.ca, token)
         self.kubeconfig = self._write_kubeconfig("admin", token_user(token))
         # RBAC knows this user, and what it needs to act as each controller's own account.
         manager = authority.issue("controller-manager", user="system:kube-controller-manager")

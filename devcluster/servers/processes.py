@@ -16,7 +16,7 @@ from pathlib import Path
 from devcluster.errors import DevclusterError, ServerEndedError
 from devcluster.servers import guard
 from devcluster.servers.pids import is_paused
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
 _GUARD = Path(guard.__file__)
@@ -35,7 +35,7 @@ class Process:
         name: str,
         command: Sequence[str | Path],
         *,
-        run: Run,
+        run: RunFolder,
         environment: Mapping[str, str] | None = None,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:

@@ -17,7 +17,7 @@ from devcluster.servers.certificates import Authority
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
 from devcluster.servers.running import Running, retried_on_taken_port
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
 _READY_SECONDS = 60.0  # ready in 50 ms
@@ -47,7 +47,7 @@ class Redis(Running):
         self._users = tuple(users)
         self._persistent = persistent
         self._configuration = dict(configuration or {})
-        self._run: Run | None = None
+        self._run: RunFolder | None = None
         self._process: Process | None = None
         self._port = 0
         self._ca: Path | None = None
@@ -158,8 +158,8 @@ class Redis(Running):
     def _client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url(), socket_timeout=_SOCKET_SECONDS, socket_connect_timeout=_SOCKET_SECONDS)
 
-    def _launch_on_new_port(self) -> Run:
-        run = Run.new(_NAME)
+    def _launch_on_new_port(self) -> RunFolder:
+        run = RunFolder.new(_NAME)
         (self._port,) = free_ports(1)
         try:
             self._launch(run)
@@ -168,7 +168,7 @@ class Redis(Running):
             raise
         return run
 
-    def _launch(self, run: Run) -> None:
+    def _launch(self, run: RunFolder) -> None:
         data = run.folder / "data"
         data.mkdir(exist_ok=True)
         file = run.folder / "redis.conf"
@@ -204,7 +204,7 @@ class Redis(Running):
             # What `restart` saved has been read. Left there, it would come back after a later kill.
             (data / "dump.rdb").unlink(missing_ok=True)
 
-    def _end(self, run: Run) -> None:
+    def _end(self, run: RunFolder) -> None:
         process, self._process = self._process, None
         try:
             if process is not None:

@@ -25,7 +25,7 @@ from devcluster.waiting import wait_until
 _PROCESSES = "processes.json"
 
 
-class Run:
+class RunFolder:
     """One run's folder, locked by this process until `close`."""
 
     def __init__(self, folder: Path, lock: int) -> None:

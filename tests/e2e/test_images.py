@@ -16,7 +16,7 @@ from devcluster.harness.system import OPERATOR_NAMESPACE, System
 from devcluster.node import images
 from devcluster.node.bundles import Bundle
 from devcluster.servers.ports import free_ports
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 from tests.support.paths import CHECKOUT
 
 TARGETS = pytest.mark.parametrize("target", sorted(images.TARGETS))
@@ -39,8 +39,8 @@ def bundles(built: dict[str, str]) -> Iterator[Callable[[str], Bundle]]:
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
-    folder = Run.new("images")
+def run() -> Iterator[RunFolder]:
+    folder = RunFolder.new("images")
     yield folder
     folder.close()
 
@@ -111,7 +111,7 @@ def test_the_libraries_of_photogrammetry_load_on_a_read_only_root(bundles: Calla
 
 
 def test_the_operator_starts_within_seconds(
-    bundles: Callable[[str], Bundle], run: Run, measured: Callable[[str, float], None], tmp_path: Path
+    bundles: Callable[[str], Bundle], run: RunFolder, measured: Callable[[str, float], None], tmp_path: Path
 ) -> None:
     with Cluster() as cluster, Redis() as redis, System(cluster, redis) as system:
         system.install()
@@ -145,7 +145,7 @@ def test_the_operator_starts_within_seconds(
             operator.stop()
 
 
-def test_a_worker_is_healthy_once_it_listens(bundles: Callable[[str], Bundle], run: Run) -> None:
+def test_a_worker_is_healthy_once_it_listens(bundles: Callable[[str], Bundle], run: RunFolder) -> None:
     bundle = bundles("worker-base")
     health = bundle.configuration["Healthcheck"]["Test"][1:]
     (port,) = free_ports(1)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from devcluster import Cluster, RefusedError
+from devcluster import ApiError, Cluster
 from devcluster.harness.kubectl import Kubectl
-from devcluster.servers.api import Api
+from devcluster.servers.api import ApiClient
 
 pytestmark = pytest.mark.real
 
@@ -36,19 +36,19 @@ _AT_HOME: set[_Rule] = {
 
 
 @pytest.fixture
-def operator(installed: Cluster) -> Api:
+def operator(installed: Cluster) -> ApiClient:
     """Requests with the operator's own token, since kubectl needs more rights than the operator: it reads before it writes."""
     kubeconfig = json.loads(installed.service_account_kubeconfig(_HOME, "reconstruction-operator").read_text())
     port = urlsplit(installed.url).port
     assert port is not None
-    return Api(port, installed.ca, kubeconfig["users"][0]["user"]["token"])
+    return ApiClient(port, installed.ca, kubeconfig["users"][0]["user"]["token"])
 
 
-def send(who: Api, method: str, path: str, body: dict[str, Any] | None) -> object:
+def send(who: ApiClient, method: str, path: str, body: dict[str, Any] | None) -> object:
     return who.patch(path, body or {}) if method == "PATCH" else who.request(method, path, body)
 
 
-def rules(who: Api, namespace: str) -> set[_Rule]:
+def rules(who: ApiClient, namespace: str) -> set[_Rule]:
     """All rules of an account in a namespace, without those that every account has."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
@@ -63,11 +63,11 @@ def rules(who: Api, namespace: str) -> set[_Rule]:
     }
 
 
-def test_the_operator_has_only_its_rights_in_all_namespaces(operator: Api, api_namespace: str) -> None:
+def test_the_operator_has_only_its_rights_in_all_namespaces(operator: ApiClient, api_namespace: str) -> None:
     assert rules(operator, api_namespace) == _EVERYWHERE
 
 
-def test_the_operator_has_only_its_lease_in_its_own_namespace(operator: Api) -> None:
+def test_the_operator_has_only_its_lease_in_its_own_namespace(operator: ApiClient) -> None:
     assert rules(operator, _HOME) == _EVERYWHERE | _AT_HOME
 
 
@@ -87,7 +87,7 @@ _JOBS = f"/apis/{_GROUP}/v1alpha1/namespaces/test-api/reconstructionjobs"
     ],
 )
 def test_the_operator_is_allowed(
-    kubectl: Kubectl, operator: Api, method: str, path: str, body: dict[str, Any] | None
+    kubectl: Kubectl, operator: ApiClient, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     kubectl.create("job")
 
@@ -126,17 +126,17 @@ _SPEC = {"spec": {"suspend": True}}
     ],
 )
 def test_the_operator_is_forbidden(
-    kubectl: Kubectl, operator: Api, method: str, path: str, body: dict[str, Any] | None
+    kubectl: Kubectl, operator: ApiClient, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     kubectl.create("job")
 
-    with pytest.raises(RefusedError) as refusal:
+    with pytest.raises(ApiError) as refusal:
         send(operator, method, path, body)
 
     assert refusal.value.status == HTTPStatus.FORBIDDEN
 
 
-def test_the_operator_can_create_an_event_and_increase_its_count(kubectl: Kubectl, operator: Api) -> None:
+def test_the_operator_can_create_an_event_and_increase_its_count(kubectl: Kubectl, operator: ApiClient) -> None:
     kubectl.create("job")
     events = f"/apis/events.k8s.io/v1/namespaces/{kubectl.namespace}/events"
     event = {
@@ -163,7 +163,7 @@ def test_the_operator_can_create_an_event_and_increase_its_count(kubectl: Kubect
     assert counted["series"]["count"] == 2
 
 
-def test_the_operator_can_create_read_and_renew_its_lease(installed: Cluster, operator: Api) -> None:
+def test_the_operator_can_create_read_and_renew_its_lease(installed: Cluster, operator: ApiClient) -> None:
     name = "reconstruction-operator"
     if installed.api.is_there(f"{_LEASES}/{name}"):
         installed.api.delete(f"{_LEASES}/{name}")

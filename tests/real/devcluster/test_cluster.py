@@ -10,7 +10,7 @@ import pytest
 
 import devcluster
 from devcluster import wait_until
-from devcluster.servers.api import Api
+from devcluster.servers.api import ApiClient
 
 
 def config_map(name: str, **metadata: object) -> dict[str, object]:
@@ -80,8 +80,8 @@ def test_deleted_namespace_is_removed_with_its_objects(cluster: devcluster.Clust
 
 def test_request_without_the_token_is_refused(cluster: devcluster.Cluster) -> None:
     port = int(cluster.url.rpartition(":")[2])
-    with pytest.raises(devcluster.RefusedError) as caught:
-        Api(port, cluster.ca, "guessed").get("/api/v1/namespaces")
+    with pytest.raises(devcluster.ApiError) as caught:
+        ApiClient(port, cluster.ca, "guessed").get("/api/v1/namespaces")
     assert caught.value.status == 401
 
 

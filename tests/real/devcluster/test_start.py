@@ -12,7 +12,7 @@ from devcluster.programs.building import built
 from devcluster.servers import redis as redis_module
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_cluster_that_refuses_its_settings_leaves_nothing(monkeypatch: pytest.
 
 
 def test_error_names_a_missing_program() -> None:
-    run = Run.new("test")
+    run = RunFolder.new("test")
     missing = run.folder / "no-such-program"
     process = Process("server", [missing], run=run)
     process._wait()

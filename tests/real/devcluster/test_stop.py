@@ -7,7 +7,7 @@ import pytest
 
 from devcluster import wait_until
 from devcluster.servers.processes import Process
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 
 _PARENT = """
 import signal, subprocess, sys
@@ -28,13 +28,13 @@ while True:
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
-    made = Run.new("test")
+def run() -> Iterator[RunFolder]:
+    made = RunFolder.new("test")
     yield made
     made.close()
 
 
-def test_sigterm_goes_to_the_server_and_not_to_its_children(run: Run) -> None:
+def test_sigterm_goes_to_the_server_and_not_to_its_children(run: RunFolder) -> None:
     process = Process("parent", [sys.executable, "-c", _PARENT], run=run)
     wait_until(lambda: "ready" in process.log_end(), "the server to be ready", seen=process.log_end)
     process.stop()

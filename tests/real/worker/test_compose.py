@@ -21,7 +21,7 @@ from devcluster import wait_until
 from devcluster.programs.toolchain import redis_server
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
-from devcluster.servers.runs import Run
+from devcluster.servers.runs import RunFolder
 from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.real
@@ -44,13 +44,13 @@ def instruction(text: str, name: str) -> list[str]:
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
-    folder = Run.new("compose")
+def run() -> Iterator[RunFolder]:
+    folder = RunFolder.new("compose")
     yield folder
     folder.close()
 
 
-def test_commands_and_settings_of_compose_run_a_job(run: Run, tmp_path: Path) -> None:
+def test_commands_and_settings_of_compose_run_a_job(run: RunFolder, tmp_path: Path) -> None:
     port, metrics = free_ports(2)
     (tmp_path / "jobs").mkdir()
     stated = {name: str(value) for name, value in SERVICES["worker"]["environment"].items()}

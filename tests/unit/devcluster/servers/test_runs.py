@@ -12,7 +12,7 @@ import pytest
 from devcluster.errors import DevclusterError
 from devcluster.files import runs_folder
 from devcluster.servers.pids import start_mark
-from devcluster.servers.runs import Run, sweep
+from devcluster.servers.runs import RunFolder, sweep
 
 
 @pytest.fixture(autouse=True)
@@ -35,14 +35,14 @@ def left_over(processes: dict[str, str]) -> Path:
 
 
 def test_sweep_keeps_a_locked_run() -> None:
-    run = Run.new("cluster")
+    run = RunFolder.new("cluster")
     assert sweep() == []
     assert run.folder.exists()
     run.close()
 
 
 def test_a_closed_run_leaves_no_folder() -> None:
-    run = Run.new("cluster")
+    run = RunFolder.new("cluster")
     (run.folder / "log").touch()
     run.close()
     assert not run.folder.exists()
@@ -65,13 +65,13 @@ def test_process_that_reused_the_pid_is_not_killed(bystander: subprocess.Popen[b
 
 def test_a_new_run_cleans_up_first() -> None:
     folder = left_over({})
-    run = Run.new("redis")
+    run = RunFolder.new("redis")
     assert not folder.exists()
     run.close()
 
 
 def test_only_live_processes_are_listed() -> None:
-    run = Run.new("cluster")
+    run = RunFolder.new("cluster")
     run.remember(os.getpid(), 2**22 + 1)  # beyond the largest pid
     assert json.loads((run.folder / "processes.json").read_text()) == {str(os.getpid()): start_mark(os.getpid())}
     run.close()
