@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,11 +21,10 @@ from reconstruction_operator.planning.actions import (
     TakeClaim,
 )
 from reconstruction_operator.planning.rules.orphans import plan_orphan
-from reconstruction_operator.planning.types import Observation, Plan, Queue, Timing
+from reconstruction_operator.planning.types import Observation, Plan, Queue
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, TIMING, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SENT = NOW - timedelta(seconds=30)
 
 CLAIMS: dict[str, dict[str, Any]] = {
@@ -88,7 +86,7 @@ def observations() -> list[Observation]:
 @pytest.mark.parametrize("third", [0, *(pytest.param(one, marks=pytest.mark.release) for one in (1, 2))])
 @pytest.mark.parametrize("spec", SPECS, ids=["plain", "suspend", "requested", "confirmed", "overdue"])
 @pytest.mark.parametrize("stored", [pytest.param(status, id=name) for name, status in STATUSES.items()])
-def test_every_combination_has_a_sane_plan(look: Look, stored: Status, spec: dict[str, Any], third: int) -> None:
+def test_every_combination_has_a_sane_plan(stored: Status, spec: dict[str, Any], third: int) -> None:
     for seen in observations()[third::3]:
         plan = look(seen, stored, admitted=True, **spec)
         wrong = faults(stored, spec, seen, plan)
@@ -119,10 +117,10 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
     return [what for what, wrong in found.items() if wrong]
 
 
-def test_every_orphaned_record_has_a_sane_plan(timing: Timing) -> None:
+def test_every_orphaned_record_has_a_sane_plan() -> None:
     for seen, record in itertools.product(observations(), RECORDS[1:]):
         assert record is not None
-        actions = plan_orphan("uid", record, replace(seen, record=record), NOW, timing)
+        actions = plan_orphan("uid", record, replace(seen, record=record), NOW, TIMING)
 
         assert all(getattr(one, "task", None) in (None, TaskId("uid", record.attempt)) for one in actions)
         assert seen.end is None or not {TakeClaim, ForceEnd} & {type(one) for one in actions}

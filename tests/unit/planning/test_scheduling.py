@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -15,11 +14,9 @@ from reconstruction_operator.api.status import Failure, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.scheduling import Candidate, Quarantine, admit, quarantine
-from reconstruction_operator.planning.types import Observation, Plan
+from reconstruction_operator.planning.types import Observation
 
-Look = Callable[..., Plan]
-
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+from tests.support.plans import NOW, look
 
 
 def waiting(name: str, age: int, queue: str = "celery", in_flight: int = 0) -> Candidate:
@@ -111,7 +108,7 @@ def test_a_job_is_in_quarantine_after_its_second_lost_worker(status: Status, exp
     assert quarantine("celery", status) == expected
 
 
-def test_jobs_that_lost_the_same_worker_share_a_quarantine(look: Look) -> None:
+def test_jobs_that_lost_the_same_worker_share_a_quarantine() -> None:
     def after_the_loss_of(worker: str) -> Quarantine | None:
         running = Status(phase=Phase.RUNNING, attempt=2, failures=1, worker=worker)
         claim = Claim("token", worker, by_operator=False, at=NOW)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
@@ -18,12 +17,10 @@ from reconstruction_operator.planning.actions import (
     PutRecord,
     TakeClaim,
 )
-from reconstruction_operator.planning.types import Observation, Plan, Queue
+from reconstruction_operator.planning.types import Observation, Queue
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, TASK, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TASK = TaskId("uid", 1)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW - timedelta(seconds=3))
@@ -36,14 +33,14 @@ REQUESTED = {"cancel_requested": True}
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 
 
-def test_a_request_alone_stops_nothing(look: Look) -> None:
+def test_a_request_alone_stops_nothing() -> None:
     plan = look(Observation(), admitted=True, **REQUESTED)
 
     assert plan.status.phase is Phase.QUEUED
     assert plan.status.cancel == Cancel(requested_at=NOW)
 
 
-def test_a_withdrawn_request_leaves_no_time_in_the_status(look: Look) -> None:
+def test_a_withdrawn_request_leaves_no_time_in_the_status() -> None:
     asked = replace(RUNNING, cancel=Cancel(requested_at=NOW))
 
     assert look(HELD, asked).status.cancel is None
@@ -65,7 +62,7 @@ def test_a_withdrawn_request_leaves_no_time_in_the_status(look: Look) -> None:
     ],
 )  # fmt: skip
 def test_a_confirmed_cancel_waits_for_a_worker_only_if_one_has_started(
-    look: Look, status: Status, seen: Observation, actions: tuple[object, ...]
+    status: Status, seen: Observation, actions: tuple[object, ...]
 ) -> None:
     flagged = replace(seen, confirmed=True, flag_ttl_seconds=3000.0)
 
@@ -76,7 +73,7 @@ def test_a_confirmed_cancel_waits_for_a_worker_only_if_one_has_started(
     assert not plan.wants_dispatch
 
 
-def test_a_cancel_during_backoff_takes_effect_at_once(look: Look) -> None:
+def test_a_cancel_during_backoff_takes_effect_at_once() -> None:
     waiting = Status(phase=Phase.PENDING, attempt=2, failures=1, next_attempt_time=NOW + timedelta(seconds=60))
 
     plan = look(Observation(record=RECORD), waiting, **CONFIRMED)
@@ -84,13 +81,13 @@ def test_a_cancel_during_backoff_takes_effect_at_once(look: Look) -> None:
     assert plan.actions == (AssertCancelled(), replace(TAKE, task=TaskId("uid", 2)))
 
 
-def test_a_job_with_an_invalid_spec_can_be_cancelled(look: Look) -> None:
+def test_a_job_with_an_invalid_spec_can_be_cancelled() -> None:
     plan = look(Observation(), input=Location("s3://nowhere/a"), **CONFIRMED)
 
     assert plan.status.phase is Phase.CANCELLING
 
 
-def test_running_stays_true_until_the_worker_has_stopped(look: Look) -> None:
+def test_running_stays_true_until_the_worker_has_stopped() -> None:
     status = look(HELD, RUNNING, **CONFIRMED).status
     running, cancelled = status.condition(ConditionType.RUNNING), status.condition(ConditionType.CANCELLED)
 

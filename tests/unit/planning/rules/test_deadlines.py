@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
@@ -12,12 +11,10 @@ from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
-from reconstruction_operator.planning.types import Observation, Plan, Queue
+from reconstruction_operator.planning.types import Observation, Queue
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, TASK, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TASK = TaskId("uid", 1)
 START = NOW - timedelta(seconds=60)  # of the job's creation as well
 RECORD = Record("install", "team", "banana", 1, "celery", START)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=START)
@@ -42,9 +39,7 @@ NO_WORKER = "No worker began within 60 s (queueDeadlineSeconds)."
         pytest.param(Status(), Observation(), (), id="not-dispatched"),
     ],
 )  # fmt: skip
-def test_a_job_that_takes_too_long_is_stopped(
-    look: Look, status: Status, seen: Observation, actions: tuple[object, ...]
-) -> None:
+def test_a_job_that_takes_too_long_is_stopped(status: Status, seen: Observation, actions: tuple[object, ...]) -> None:
     assert look(seen, status, active_deadline_seconds=60).actions == actions
 
 
@@ -59,7 +54,7 @@ def test_a_job_that_takes_too_long_is_stopped(
     ],
 )  # fmt: skip
 def test_a_job_that_waits_too_long_ends_without_a_worker(
-    look: Look, status: Status, seen: Observation, actions: tuple[object, ...]
+    status: Status, seen: Observation, actions: tuple[object, ...]
 ) -> None:
     assert look(seen, status, queue_deadline_seconds=60).actions == actions
 
@@ -71,13 +66,11 @@ def test_a_job_that_waits_too_long_ends_without_a_worker(
         pytest.param(QUEUED, IN_QUEUE, {"queue_deadline_seconds": 65}, id="queue"),
     ],
 )
-def test_a_job_is_planned_again_at_its_deadline(
-    look: Look, status: Status, seen: Observation, spec: dict[str, int]
-) -> None:
+def test_a_job_is_planned_again_at_its_deadline(status: Status, seen: Observation, spec: dict[str, int]) -> None:
     assert look(seen, status, **spec).wake_at == NOW + timedelta(seconds=5)
 
 
-def test_the_queue_deadline_starts_again_at_a_resume(look: Look) -> None:
+def test_the_queue_deadline_starts_again_at_a_resume() -> None:
     resumed = Condition("Suspended", "False", "Resumed", "", NOW - timedelta(seconds=10), 1)
 
     plan = look(Observation(), Status(phase=Phase.PENDING, conditions=(resumed,)), queue_deadline_seconds=30)
@@ -86,7 +79,7 @@ def test_the_queue_deadline_starts_again_at_a_resume(look: Look) -> None:
     assert plan.wake_at == NOW + timedelta(seconds=20)
 
 
-def test_a_job_resumed_just_now_has_its_whole_queue_deadline(look: Look) -> None:
+def test_a_job_resumed_just_now_has_its_whole_queue_deadline() -> None:
     suspended = Condition("Suspended", "True", "Suspended", "", NOW - timedelta(seconds=50), 1)
 
     plan = look(Observation(), Status(phase=Phase.SUSPENDED, conditions=(suspended,)), queue_deadline_seconds=30)
@@ -95,7 +88,7 @@ def test_a_job_resumed_just_now_has_its_whole_queue_deadline(look: Look) -> None
     assert plan.wake_at == NOW + timedelta(seconds=30)
 
 
-def test_a_suspended_job_has_no_deadline(look: Look) -> None:
+def test_a_suspended_job_has_no_deadline() -> None:
     spec = {"active_deadline_seconds": 1, "queue_deadline_seconds": 1, "suspend": True}
 
     plan = look(Observation(), Status(phase=Phase.SUSPENDED, attempt=1), **spec)

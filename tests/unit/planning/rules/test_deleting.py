@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
 from reconstruction_operator.planning.types import Observation, Plan
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, TASK, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TASK = TaskId("uid", 1)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
 RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=NOW - timedelta(seconds=2))
@@ -36,6 +32,6 @@ GONE = (Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
     ],
 )  # fmt: skip
 def test_a_job_under_deletion_is_stopped_and_not_written(
-    look: Look, stored: Status, seen: Observation, actions: tuple[object, ...]
+    stored: Status, seen: Observation, actions: tuple[object, ...]
 ) -> None:
     assert look(seen, stored, deleting=True) == Plan(stored, actions)  # type: ignore[arg-type]  # a table of actions

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
@@ -13,9 +12,8 @@ from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Dispatch, PutRecord
 from reconstruction_operator.planning.types import Observation, Plan, Queue
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FIRST, SECOND = TaskId("uid", 1), TaskId("uid", 2)
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, task_id="uid-1", dispatch_time=NOW - timedelta(seconds=5))
 RETRY = Status(phase=Phase.PENDING, attempt=2, task_id="uid-2", failures=1)
@@ -48,12 +46,12 @@ def record(attempt: int = 1, sent: datetime | None = None) -> Record:
     ],
 )  # fmt: skip
 def test_when_an_unclaimed_attempt_is_sent_and_resent(
-    look: Look, status: Status, seen: Observation, actions: tuple[object, ...]
+    status: Status, seen: Observation, actions: tuple[object, ...]
 ) -> None:
     assert look(seen, status, admitted=True).actions == actions
 
 
-def test_a_job_that_is_not_admitted_stays_pending(look: Look) -> None:
+def test_a_job_that_is_not_admitted_stays_pending() -> None:
     plan = look(Observation(queue=Queue(workers=1)))
 
     assert (plan.status.phase, plan.status.attempt, plan.actions) == (Phase.PENDING, 0, ())
@@ -61,14 +59,14 @@ def test_a_job_that_is_not_admitted_stays_pending(look: Look) -> None:
     assert plan.status.message == "Waiting for room in queue celery"
 
 
-def test_an_admitted_job_is_queued_with_task_id_and_time(look: Look) -> None:
+def test_an_admitted_job_is_queued_with_task_id_and_time() -> None:
     status = look(Observation(queue=Queue(workers=1)), admitted=True).status
 
     assert (status.phase, status.attempt, status.task_id, status.dispatch_time) == (Phase.QUEUED, 1, "uid-1", NOW)
     assert status.message == "Waiting in queue celery"
 
 
-def test_a_new_attempt_is_not_sent_before_it_is_stored(look: Look) -> None:
+def test_a_new_attempt_is_not_sent_before_it_is_stored() -> None:
     lost = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1")
 
     plan = look(Observation(record=record()), lost, admitted=True)
@@ -77,7 +75,7 @@ def test_a_new_attempt_is_not_sent_before_it_is_stored(look: Look) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "phase"), [(-1, Phase.QUEUED), (0, Phase.QUEUED), (1, Phase.PENDING)])
-def test_an_attempt_waits_for_its_time(look: Look, seconds: int, phase: Phase) -> None:
+def test_an_attempt_waits_for_its_time(seconds: int, phase: Phase) -> None:
     due = NOW + timedelta(seconds=seconds)
 
     plan = look(Observation(record=record(1, ago(99))), replace(RETRY, next_attempt_time=due), admitted=True)
@@ -87,7 +85,7 @@ def test_an_attempt_waits_for_its_time(look: Look, seconds: int, phase: Phase) -
     assert plan.status.next_attempt_time == (due if phase is Phase.PENDING else None)
 
 
-def test_a_claimed_attempt_is_never_sent_again(look: Look) -> None:
+def test_a_claimed_attempt_is_never_sent_again() -> None:
     claim = Claim("token", "worker-1", by_operator=False, at=ago(3000))
 
     plan = look(Observation(record=record(), claim=claim, alive=True), QUEUED, admitted=True)
@@ -95,14 +93,14 @@ def test_a_claimed_attempt_is_never_sent_again(look: Look) -> None:
     assert plan.actions == ()
 
 
-def test_a_priority_is_a_queue_of_its_own(look: Look) -> None:
+def test_a_priority_is_a_queue_of_its_own() -> None:
     plan = look(Observation(), admitted=True, queue="gpu", priority="high")
 
     assert plan.actions == (PutRecord(1, "gpu-high"), Dispatch(FIRST, "gpu-high"))
     assert plan.status.message == "Waiting for a worker: no live worker listens to queue gpu-high"
 
 
-def test_the_status_adopts_a_newer_attempt_of_the_record(look: Look) -> None:
+def test_the_status_adopts_a_newer_attempt_of_the_record() -> None:
     plan = look(Observation(record=record(3, ago(2))), QUEUED)
 
     assert (plan.status.attempt, plan.status.task_id, plan.status.phase) == (3, "uid-3", Phase.QUEUED)
@@ -110,9 +108,9 @@ def test_the_status_adopts_a_newer_attempt_of_the_record(look: Look) -> None:
 
 
 @pytest.mark.parametrize("managed_by", [None, "reconstruction.dev/operator"])
-def test_a_job_of_this_operator_is_accepted(look: Look, managed_by: str | None) -> None:
+def test_a_job_of_this_operator_is_accepted(managed_by: str | None) -> None:
     assert look(Observation(), managed_by=managed_by).status.observed_generation == 1
 
 
-def test_a_job_of_another_controller_is_ignored(look: Look) -> None:
+def test_a_job_of_another_controller_is_ignored() -> None:
     assert look(Observation(), managed_by="example.com/other", admitted=True) == Plan(Status())

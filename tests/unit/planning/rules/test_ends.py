@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.status import (
@@ -19,11 +18,10 @@ from reconstruction_operator.api.status import (
 )
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
-from reconstruction_operator.planning.types import Observation, Plan
+from reconstruction_operator.planning.types import Observation
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ENDED = NOW - timedelta(seconds=2)
 SENT = NOW - timedelta(minutes=2)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(minutes=1))
@@ -44,7 +42,7 @@ def seen(outcome: Outcome, reason: str = "", message: str = "", attempt: int = 1
     return Observation(record=Record("install", "team", "banana", attempt, "celery", SENT), claim=CLAIM, end=end)
 
 
-def test_a_success_reports_its_details(look: Look) -> None:
+def test_a_success_reports_its_details() -> None:
     outputs = Outputs("/jobs/uid/output", 10, (OutputFile("model.glb", 10),))
     success = seen(Outcome.SUCCEEDED)
     assert success.end is not None
@@ -97,7 +95,6 @@ def test_a_success_reports_its_details(look: Look) -> None:
     ],
 )  # fmt: skip
 def test_what_follows_from_each_end(
-    look: Look,
     end: tuple[Outcome, str],
     failures: int,
     spec: dict[str, object],
@@ -120,7 +117,7 @@ def test_what_follows_from_each_end(
         pytest.param((Outcome.CANCELLED, "CANCELLED"), Phase.CANCELLED, id="the-worker-obeyed"),
     ],
 )
-def test_a_recorded_final_end_wins_over_a_confirmed_cancel(look: Look, end: tuple[Outcome, str], phase: Phase) -> None:
+def test_a_recorded_final_end_wins_over_a_confirmed_cancel(end: tuple[Outcome, str], phase: Phase) -> None:
     plan = look(seen(*end), RUNNING, cancel_requested=True, cancel_confirmed=True, suspend=True)
 
     assert plan.status.phase is phase
@@ -128,7 +125,7 @@ def test_a_recorded_final_end_wins_over_a_confirmed_cancel(look: Look, end: tupl
     assert plan.actions == ()
 
 
-def test_a_cancel_is_acknowledged_at_the_time_of_its_end(look: Look) -> None:
+def test_a_cancel_is_acknowledged_at_the_time_of_its_end() -> None:
     before = replace(RUNNING, cancel=Cancel(NOW - timedelta(seconds=9), NOW - timedelta(seconds=5)))
 
     status = look(seen(Outcome.CANCELLED), before, cancel_requested=True, cancel_confirmed=True).status
@@ -138,7 +135,7 @@ def test_a_cancel_is_acknowledged_at_the_time_of_its_end(look: Look) -> None:
     assert (status.progress.percent, status.progress.eta_seconds) == (60, None)
 
 
-def test_a_failure_has_the_workers_message_and_advice(look: Look) -> None:
+def test_a_failure_has_the_workers_message_and_advice() -> None:
     status = look(seen(Outcome.FAILED, "NOT_ENOUGH_OVERLAP", "3 of 29 photos overlap"), RUNNING).status
 
     assert status.failure == Failure(
@@ -149,13 +146,13 @@ def test_a_failure_has_the_workers_message_and_advice(look: Look) -> None:
     assert status.message.startswith("Failed: NOT_ENOUGH_OVERLAP: 3 of 29 photos overlap.")
 
 
-def test_a_failure_after_several_attempts_has_their_number(look: Look) -> None:
+def test_a_failure_after_several_attempts_has_their_number() -> None:
     status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY"), replace(RUNNING, attempt=3, failures=2)).status
 
     assert status.message.startswith("Failed after 3 attempts: OUT_OF_MEMORY: ")
 
 
-def test_the_next_attempt_is_written_ahead_with_its_time(look: Look) -> None:
+def test_the_next_attempt_is_written_ahead_with_its_time() -> None:
     status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY", "killed"), RUNNING).status
 
     assert replace(status, conditions=(), failure=None) == Status(
@@ -170,23 +167,23 @@ def test_the_next_attempt_is_written_ahead_with_its_time(look: Look) -> None:
     )
 
 
-def test_a_lost_worker_is_retried_without_backoff(look: Look) -> None:
+def test_a_lost_worker_is_retried_without_backoff() -> None:
     assert look(seen(Outcome.FAILED, "WORKER_LOST"), RUNNING).status.next_attempt_time is None
 
 
-def test_the_end_of_a_superseded_attempt_leads_to_the_recorded_attempt(look: Look) -> None:
+def test_the_end_of_a_superseded_attempt_leads_to_the_recorded_attempt() -> None:
     plan = look(seen(Outcome.FAILED, "TOO_FEW_IMAGES", attempt=2), RUNNING)
 
     assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.QUEUED, 2, 1)
 
 
-def test_a_cancel_waits_for_the_newer_attempt_of_the_record(look: Look) -> None:
+def test_a_cancel_waits_for_the_newer_attempt_of_the_record() -> None:
     plan = look(seen(Outcome.STOPPED, "DRAINED", attempt=2), RUNNING, cancel_requested=True, cancel_confirmed=True)
 
     assert (plan.status.phase, plan.status.attempt) == (Phase.CANCELLING, 2)
 
 
-def test_an_end_by_the_operator_without_a_worker_starts_nothing(look: Look) -> None:
+def test_an_end_by_the_operator_without_a_worker_starts_nothing() -> None:
     end = End(Outcome.FAILED, "QUEUE_TIMEOUT", "No worker began within 60 s.", at=ENDED)
 
     status = look(Observation(claim=OTHERS_CLAIM, end=end), Status(phase=Phase.QUEUED, attempt=1)).status

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Condition, Failure, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
@@ -23,10 +21,8 @@ from reconstruction_operator.planning.actions import (
 )
 from reconstruction_operator.planning.types import Observation, Plan, Queue
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, TASK, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TASK = TaskId("uid", 1)
 ENDED = NOW - timedelta(seconds=60)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=90))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
@@ -49,13 +45,13 @@ def ended(phase: Phase) -> Observation:
 
 
 @pytest.mark.parametrize("phase", list(ENDS))
-def test_a_cleaned_up_job_has_no_actions_and_no_writes(look: Look, phase: Phase) -> None:
+def test_a_cleaned_up_job_has_no_actions_and_no_writes(phase: Phase) -> None:
     seen = over(phase, observed_generation=7)
     assert look(ended(phase), seen, generation=7, cancel_requested=True) == Plan(seen)
 
 
 @pytest.mark.parametrize("phase", list(ENDS))
-def test_a_later_edit_of_the_spec_only_updates_the_generation(look: Look, phase: Phase) -> None:
+def test_a_later_edit_of_the_spec_only_updates_the_generation(phase: Phase) -> None:
     before = Condition("Finished", "True", str(phase), observed_generation=6)
 
     plan = look(ended(phase), over(phase, observed_generation=6, conditions=(before,)), generation=7)
@@ -74,14 +70,14 @@ def test_a_later_edit_of_the_spec_only_updates_the_generation(look: Look, phase:
     ],
 )
 def test_the_flags_of_a_finished_job_are_deleted(
-    look: Look, phase: Phase, requested: bool, confirmed: bool, actions: tuple[object, ...]
+    phase: Phase, requested: bool, confirmed: bool, actions: tuple[object, ...]
 ) -> None:
     seen = replace(ended(phase), requested=requested, confirmed=confirmed)
 
     assert look(seen, over(phase)).actions == actions
 
 
-def test_ttl_deletes_the_files_before_the_object(look: Look) -> None:
+def test_ttl_deletes_the_files_before_the_object() -> None:
     seen = ended(Phase.SUCCEEDED)
 
     assert look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=60).actions == (DeleteFiles("celery"),)
@@ -89,13 +85,13 @@ def test_ttl_deletes_the_files_before_the_object(look: Look) -> None:
     assert cleaned.actions == (DeleteObject(),)
 
 
-def test_ttl_deletes_nothing_before_its_time(look: Look) -> None:
+def test_ttl_deletes_nothing_before_its_time() -> None:
     plan = look(ended(Phase.SUCCEEDED), over(Phase.SUCCEEDED), ttl_seconds_after_finished=61)
 
     assert (plan.actions, plan.wake_at) == ((), NOW + timedelta(seconds=1))
 
 
-def test_an_object_that_survives_its_deletion_is_deleted_again(look: Look) -> None:
+def test_an_object_that_survives_its_deletion_is_deleted_again() -> None:
     status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
 
     plan = look(Observation(), status, ttl_seconds_after_finished=0)
@@ -103,7 +99,7 @@ def test_an_object_that_survives_its_deletion_is_deleted_again(look: Look) -> No
     assert plan.wake_at == NOW + timedelta(seconds=60)
 
 
-def test_ttl_orders_no_deletion_of_files_if_no_worker_started_the_job(look: Look) -> None:
+def test_ttl_orders_no_deletion_of_files_if_no_worker_started_the_job() -> None:
     status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
 
     assert look(Observation(), status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
@@ -119,9 +115,7 @@ def test_ttl_orders_no_deletion_of_files_if_no_worker_started_the_job(look: Look
         pytest.param(None, 0, True, id="never-sent"),
     ],
 )
-def test_an_order_to_delete_is_resent_only_if_it_was_lost(
-    look: Look, sent: datetime | None, waiting: int, due: bool
-) -> None:
+def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime | None, waiting: int, due: bool) -> None:
     queue = Queue(workers=1, waiting=waiting)
     seen = replace(ended(Phase.SUCCEEDED), record=replace(RECORD, sent_at=sent), queue=queue)
 
@@ -132,7 +126,7 @@ def test_an_order_to_delete_is_resent_only_if_it_was_lost(
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-def test_files_are_deleted_if_the_operator_ended_the_cancelled_attempt(look: Look, attempt: int) -> None:
+def test_files_are_deleted_if_the_operator_ended_the_cancelled_attempt(attempt: int) -> None:
     """Even of the first attempt: a worker may have run it while no operator ran, and Redis may have lost it."""
     end = End(Outcome.CANCELLED, at=ENDED)
     operators = Claim("operator", "operator", by_operator=True, at=ENDED)
@@ -153,7 +147,7 @@ def test_files_are_deleted_if_the_operator_ended_the_cancelled_attempt(look: Loo
     ],
 )
 def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_gone(
-    look: Look, confirmed: bool, left_seconds: float | None, actions: tuple[object, ...]
+    confirmed: bool, left_seconds: float | None, actions: tuple[object, ...]
 ) -> None:
     """No worker consumes the queue for an hour; then one takes the order."""
     record = replace(RECORD, sent_at=NOW - timedelta(seconds=50))  # the order
@@ -165,7 +159,7 @@ def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_gone(
     assert look(replace(seen, cleaned=True), over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
 
 
-def test_files_are_deleted_if_the_cancelling_worker_could_not(look: Look) -> None:
+def test_files_are_deleted_if_the_cancelling_worker_could_not() -> None:
     seen = ended(Phase.CANCELLED)
     left = replace(seen, end=replace(ENDS[Phase.CANCELLED], files_left=True))
 
@@ -187,7 +181,7 @@ def test_files_are_deleted_if_the_cancelling_worker_could_not(look: Look) -> Non
         pytest.param({"end": None, "claim": None, "epoch_age_seconds": 1}, False, id="redis-is-young"),
     ],
 )
-def test_files_are_deleted_if_redis_lost_the_cancel(look: Look, changes: dict[str, object], due: bool) -> None:
+def test_files_are_deleted_if_redis_lost_the_cancel(changes: dict[str, object], due: bool) -> None:
     seen = replace(ended(Phase.CANCELLED), silent_seconds=3600.0, **changes)  # type: ignore[arg-type]
 
     actions = look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions
@@ -195,9 +189,7 @@ def test_files_are_deleted_if_redis_lost_the_cancel(look: Look, changes: dict[st
     assert (DeleteFiles("celery") in actions) is due
 
 
-def test_ttl_deletes_the_object_at_once_if_no_attempt_started(
-    look: Look,
-) -> None:
+def test_ttl_deletes_the_object_at_once_if_no_attempt_started() -> None:
     operators = Claim("operator", "operator", by_operator=True, at=ENDED)
     seen = Observation(record=RECORD, claim=operators, end=End(Outcome.CANCELLED, at=ENDED), queue=Queue(workers=0))
     status = over(Phase.CANCELLED, attempt=1, worker=None, dispatch_time=ENDED)
@@ -205,14 +197,14 @@ def test_ttl_deletes_the_object_at_once_if_no_attempt_started(
     assert look(seen, status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
 
 
-def test_a_lost_end_and_record_of_a_finished_job_are_restored(look: Look) -> None:
+def test_a_lost_end_and_record_of_a_finished_job_are_restored() -> None:
     plan = look(Observation(queue=LISTENED), over(Phase.FAILED))
 
     message = "The job was over before Redis forgot it."
     assert plan.actions == (TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", message), PutRecord(1, "celery"))
 
 
-def test_a_lost_end_is_restored_if_the_record_was_kept(look: Look) -> None:
+def test_a_lost_end_is_restored_if_the_record_was_kept() -> None:
     plan = look(Observation(record=RECORD, queue=LISTENED), over(Phase.FAILED))
 
     message = "The job was over before Redis forgot it."
@@ -220,29 +212,29 @@ def test_a_lost_end_is_restored_if_the_record_was_kept(look: Look) -> None:
 
 
 @pytest.mark.parametrize("phase", list(ENDS))
-def test_a_lost_record_of_a_finished_job_is_restored(look: Look, phase: Phase) -> None:
+def test_a_lost_record_of_a_finished_job_is_restored(phase: Phase) -> None:
     flag = (AssertCancelled(),) if phase is Phase.CANCELLED else ()  # first: an old order may be carried out at once
 
     assert look(replace(ended(phase), record=None), over(phase)).actions == (*flag, PutRecord(1, "celery"))
 
 
-def test_a_job_that_was_never_sent_needs_no_record(look: Look) -> None:
+def test_a_job_that_was_never_sent_needs_no_record() -> None:
     seen = replace(ended(Phase.CANCELLED), record=None)
 
     assert look(seen, over(Phase.CANCELLED, worker=None)).actions == ()
 
 
-def test_no_end_is_restored_during_the_grace(look: Look) -> None:
+def test_no_end_is_restored_during_the_grace() -> None:
     assert look(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED)).actions == ()
 
 
-def test_a_run_of_a_finished_job_is_stopped(look: Look) -> None:
+def test_a_run_of_a_finished_job_is_stopped() -> None:
     plan = look(Observation(record=RECORD, claim=CLAIM, alive=True), over(Phase.FAILED))
 
     assert plan.actions == (RequestStop(TASK, StopReason.SUPERSEDED),)
 
 
-def test_an_object_that_is_being_deleted_is_not_deleted_again(look: Look) -> None:
+def test_an_object_that_is_being_deleted_is_not_deleted_again() -> None:
     seen = replace(ended(Phase.SUCCEEDED), cleaned=True)
 
     assert look(seen, over(Phase.SUCCEEDED), deleting=True, ttl_seconds_after_finished=0).actions == ()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import AssertCancelled, RequestCancel, WithdrawRequest
-from reconstruction_operator.planning.types import Observation, Plan, Queue
+from reconstruction_operator.planning.types import Observation, Queue
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HELD = Observation(
     record=Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3)),
     claim=Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2)),
@@ -41,7 +39,7 @@ CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
     ],
 )
 def test_the_flags_follow_the_spec(
-    look: Look, spec: dict[str, bool], flags: tuple[bool, bool], ttl: float | None, actions: tuple[object, ...]
+    spec: dict[str, bool], flags: tuple[bool, bool], ttl: float | None, actions: tuple[object, ...]
 ) -> None:
     requested, confirmed = flags
     seen = replace(HELD, requested=requested, confirmed=confirmed, flag_ttl_seconds=ttl)
@@ -52,7 +50,7 @@ def test_the_flags_follow_the_spec(
 @pytest.mark.parametrize(
     ("requested", "ttl", "seconds"), [(False, None, 1800), (True, 3600.0, 1800), (True, 1801.0, 1)]
 )
-def test_a_flag_is_checked_before_it_expires(look: Look, requested: bool, ttl: float | None, seconds: int) -> None:
+def test_a_flag_is_checked_before_it_expires(requested: bool, ttl: float | None, seconds: int) -> None:
     plan = look(Observation(requested=requested, flag_ttl_seconds=ttl), suspend=True, **REQUESTED)
 
     assert plan.wake_at == NOW + timedelta(seconds=seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
@@ -19,9 +19,10 @@ from reconstruction_operator.planning.actions import (
     TakeClaim,
 )
 from reconstruction_operator.planning.rules.orphans import plan_orphan
-from reconstruction_operator.planning.types import Observation, Queue, Timing
+from reconstruction_operator.planning.types import Observation, Queue
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+from tests.support.plans import NOW, TIMING
+
 TASK = TaskId("uid", 2)
 RECORD = Record("install", "team", "banana", 2, "gpu", NOW - timedelta(seconds=90))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
@@ -59,6 +60,6 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
     ],
 )  # fmt: skip
 def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
-    timing: Timing, record: Record, seen: Observation, actions: tuple[object, ...]
+    record: Record, seen: Observation, actions: tuple[object, ...]
 ) -> None:
-    assert plan_orphan("uid", record, seen, NOW, timing) == actions
+    assert plan_orphan("uid", record, seen, NOW, TIMING) == actions

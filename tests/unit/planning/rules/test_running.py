@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, ProgressReport, Record
 from reconstruction_operator.planning.actions import ForceEnd, PutRecord
-from reconstruction_operator.planning.types import Observation, Plan
+from reconstruction_operator.planning.types import Observation
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, TASK, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TASK = TaskId("uid", 1)
 STARTED = NOW - timedelta(seconds=30)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=40, milliseconds=300))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=STARTED + timedelta(milliseconds=700))
@@ -32,7 +28,7 @@ RUNNING = Status(
 )
 
 
-def test_the_status_has_the_worker_and_its_start_in_whole_seconds(look: Look) -> None:
+def test_the_status_has_the_worker_and_its_start_in_whole_seconds() -> None:
     status = look(SEEN, Status(phase=Phase.QUEUED, attempt=1)).status
 
     assert replace(status, conditions=(), observed_generation=-1) == replace(
@@ -40,7 +36,7 @@ def test_the_status_has_the_worker_and_its_start_in_whole_seconds(look: Look) ->
     )
 
 
-def test_the_first_start_is_kept_over_later_attempts(look: Look) -> None:
+def test_the_first_start_is_kept_over_later_attempts() -> None:
     first = NOW - timedelta(hours=1)
 
     status = look(SEEN, replace(RUNNING, start_time=first)).status
@@ -48,7 +44,7 @@ def test_the_first_start_is_kept_over_later_attempts(look: Look) -> None:
     assert status.start_time == first
 
 
-def test_a_progress_report_is_written_to_the_status(look: Look) -> None:
+def test_a_progress_report_is_written_to_the_status() -> None:
     report = ProgressReport(
         percent=33,
         step="Running reconstruction",
@@ -77,7 +73,7 @@ def test_a_progress_report_is_written_to_the_status(look: Look) -> None:
         pytest.param(10.0, 15.1, True, id="the-grace-is-over"),
     ],
 )
-def test_a_worker_is_lost_after_its_silence(look: Look, silent: float, epoch_age: float, lost: bool) -> None:
+def test_a_worker_is_lost_after_its_silence(silent: float, epoch_age: float, lost: bool) -> None:
     seen = replace(SEEN, alive=False, silent_seconds=silent, epoch_age_seconds=epoch_age)
 
     plan = look(seen, RUNNING)
@@ -87,20 +83,18 @@ def test_a_worker_is_lost_after_its_silence(look: Look, silent: float, epoch_age
     assert plan.status.phase is Phase.RUNNING  # the end that counts is seen next
 
 
-def test_a_living_worker_is_never_lost(look: Look) -> None:
+def test_a_living_worker_is_never_lost() -> None:
     assert look(replace(SEEN, silent_seconds=1e6), RUNNING).actions == ()
 
 
 @pytest.mark.parametrize(("alive", "silent", "seconds"), [(True, 0.0, 10), (False, 4.0, 6), (False, 9.9, 1)])
-def test_the_heartbeat_is_checked_when_the_worker_could_be_lost(
-    look: Look, alive: bool, silent: float, seconds: int
-) -> None:
+def test_the_heartbeat_is_checked_when_the_worker_could_be_lost(alive: bool, silent: float, seconds: int) -> None:
     plan = look(replace(SEEN, alive=alive, silent_seconds=silent), RUNNING)
 
     assert plan.wake_at == NOW + timedelta(seconds=seconds)
 
 
-def test_a_live_worker_may_register_again_after_a_loss_of_data(look: Look) -> None:
+def test_a_live_worker_may_register_again_after_a_loss_of_data() -> None:
     plan = look(Observation(epoch_age_seconds=5), RUNNING)
 
     assert plan.actions == (PutRecord(1, "celery"),)
@@ -112,7 +106,7 @@ def test_a_live_worker_may_register_again_after_a_loss_of_data(look: Look) -> No
     assert plan.wake_at == NOW + timedelta(seconds=11)
 
 
-def test_another_attempt_follows_if_no_worker_registers_again(look: Look) -> None:
+def test_another_attempt_follows_if_no_worker_registers_again() -> None:
     plan = look(Observation(record=replace(RECORD, sent_at=None), epoch_age_seconds=16), RUNNING)
 
     assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.PENDING, 2, 0)
@@ -122,14 +116,14 @@ def test_another_attempt_follows_if_no_worker_registers_again(look: Look) -> Non
     ]
 
 
-def test_a_requested_stop_is_final_although_its_cause_is_gone(look: Look) -> None:
+def test_a_requested_stop_is_final_although_its_cause_is_gone() -> None:
     plan = look(replace(SEEN, stop=StopReason.SUSPEND), RUNNING)
 
     assert plan.actions == ()
     assert plan.status.message == "Stopping: the job was suspended"
 
 
-def test_an_attempt_whose_end_by_the_operator_is_lost_is_ended_again(look: Look) -> None:
+def test_an_attempt_whose_end_by_the_operator_is_lost_is_ended_again() -> None:
     claim = Claim("operator", "operator: suspended", by_operator=True, at=STARTED)
 
     (action,) = look(Observation(record=RECORD, claim=claim), Status(phase=Phase.QUEUED, attempt=1)).actions
@@ -138,5 +132,5 @@ def test_an_attempt_whose_end_by_the_operator_is_lost_is_ended_again(look: Look)
     assert (action.outcome, action.reason) == (Outcome.STOPPED, "REDIS_LOST")
 
 
-def test_a_lost_record_of_a_running_job_is_restored(look: Look) -> None:
+def test_a_lost_record_of_a_running_job_is_restored() -> None:
     assert look(replace(SEEN, record=None), RUNNING).actions == (PutRecord(1, "celery"),)

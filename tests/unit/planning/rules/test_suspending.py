@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import ConditionType, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import Dispatch, ForceEnd, PutRecord, RequestStop, TakeClaim
-from reconstruction_operator.planning.types import Observation, Plan, Queue
+from reconstruction_operator.planning.types import Observation, Queue
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, TASK, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TASK = TaskId("uid", 1)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
 END = End(Outcome.STOPPED, "SUSPENDED", at=NOW)
@@ -53,7 +49,7 @@ LOST = ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 gave no si
     ],
 )  # fmt: skip
 def test_a_suspended_job_is_stopped_in_each_state(
-    look: Look, status: Status, seen: Observation, phase: Phase, actions: tuple[object, ...]
+    status: Status, seen: Observation, phase: Phase, actions: tuple[object, ...]
 ) -> None:
     sent = replace(status, dispatch_time=NOW) if status is RUNNING else status
 
@@ -62,7 +58,7 @@ def test_a_suspended_job_is_stopped_in_each_state(
     assert (plan.status.phase, plan.actions) == (phase, actions)
 
 
-def test_a_suspended_job_has_no_worker_no_start_and_no_estimate(look: Look) -> None:
+def test_a_suspended_job_has_no_worker_no_start_and_no_estimate() -> None:
     status = look(replace(HELD, end=END), RUNNING, suspend=True).status
 
     assert (status.worker, status.start_time, status.attempt) == (None, None, 1)
@@ -70,7 +66,7 @@ def test_a_suspended_job_has_no_worker_no_start_and_no_estimate(look: Look) -> N
     assert status.message == "Suspended: set spec.suspend to false to go on"
 
 
-def test_a_suspended_job_is_not_reconciling(look: Look) -> None:
+def test_a_suspended_job_is_not_reconciling() -> None:
     status = look(Observation(), suspend=True).status
 
     true = [one.type for one in status.conditions if one.status == "True"]
@@ -80,20 +76,20 @@ def test_a_suspended_job_is_not_reconciling(look: Look) -> None:
 @pytest.mark.parametrize(
     "seen", [pytest.param(replace(HELD, end=END), id="known"), pytest.param(Observation(), id="lost")]
 )
-def test_a_resumed_job_continues_with_the_next_attempt(look: Look, seen: Observation) -> None:
+def test_a_resumed_job_continues_with_the_next_attempt(seen: Observation) -> None:
     plan = look(seen, SUSPENDED, admitted=True)
 
     assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.PENDING, 2, 0)
     assert plan.actions == ()
 
 
-def test_a_newer_attempt_of_the_record_comes_before_a_resume(look: Look) -> None:
+def test_a_newer_attempt_of_the_record_comes_before_a_resume() -> None:
     status = look(Observation(record=replace(RECORD, attempt=3)), SUSPENDED).status
 
     assert (status.phase, status.attempt) == (Phase.QUEUED, 3)
 
 
-def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt(look: Look) -> None:
+def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt() -> None:
     seen = Observation(queue=Queue(workers=1))
     status = look(seen, suspend=True).status
 
@@ -103,7 +99,7 @@ def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt(look: Lo
     assert [event.reason for event in plan.events] == ["Resumed", "Dispatched"]
 
 
-def test_a_pending_retry_counts_once_when_it_is_suspended(look: Look) -> None:
+def test_a_pending_retry_counts_once_when_it_is_suspended() -> None:
     end = End(Outcome.FAILED, "OUT_OF_MEMORY", at=NOW)
     status = look(replace(HELD, end=end), RUNNING, suspend=True).status
     assert (status.phase, status.attempt, status.failures) == (Phase.SUSPENDED, 1, 1)

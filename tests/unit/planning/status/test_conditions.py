@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -13,8 +13,8 @@ from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, markdown
 
 from tests.support.paths import CHECKOUT
+from tests.support.plans import NOW
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
 DOCUMENT = CHECKOUT / "docs" / "conditions.md"
 FAILURE = Failure("OUT_OF_MEMORY", "It was killed.", retriable=True)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.planning.status.eta import eta_seconds
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+from tests.support.plans import NOW
 
 
 def report(fraction: float, elapsed: float, silence: float = 0.0) -> ProgressReport:

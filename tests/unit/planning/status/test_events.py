@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.spec import Location
@@ -15,9 +14,8 @@ from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.types import Event, Observation, Plan, Queue
 
-Look = Callable[..., Plan]
+from tests.support.plans import NOW, look
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
 LISTENED = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
 HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
@@ -38,7 +36,7 @@ def reasons(plan: Plan) -> list[str]:
     return [f"{event.reason}!" if event.type == "Warning" else event.reason for event in plan.events]
 
 
-def after(look: Look, *looks: tuple[Observation, dict[str, object]]) -> Status:
+def after(*looks: tuple[Observation, dict[str, object]]) -> Status:
     """The status after that history."""
     status = Status()
     for seen, spec in looks:
@@ -46,7 +44,7 @@ def after(look: Look, *looks: tuple[Observation, dict[str, object]]) -> Status:
     return status
 
 
-def test_the_events_of_a_successful_job(look: Look) -> None:
+def test_the_events_of_a_successful_job() -> None:
     status, life = Status(), []
     for seen in (LISTENED, HELD, *(at_step(index) for index in range(1, 7)), ended(Outcome.SUCCEEDED)):
         plan = look(seen, status, admitted=True)
@@ -83,25 +81,24 @@ def test_the_events_of_a_successful_job(look: Look) -> None:
     ],
 )  # fmt: skip
 def test_each_transition_has_its_events(
-    look: Look,
     history: list[tuple[Observation, dict[str, object]]],
     seen: Observation,
     spec: dict[str, object],
     expected: list[str],
 ) -> None:
-    assert reasons(look(seen, after(look, *history), admitted=True, **spec)) == expected
+    assert reasons(look(seen, after(*history), admitted=True, **spec)) == expected
 
 
-def test_progress_within_a_step_is_no_event(look: Look) -> None:
-    status = after(look, (at_step(3), {}))
+def test_progress_within_a_step_is_no_event() -> None:
+    status = after((at_step(3), {}))
     assert status.progress is not None
     moved = replace(status, progress=replace(status.progress, percent=59))
 
     assert events(status, moved, "celery") == ()
 
 
-def test_an_event_has_a_useful_message(look: Look) -> None:
-    status = after(look, (at_step(2), {}))
+def test_an_event_has_a_useful_message() -> None:
+    status = after((at_step(2), {}))
     failed = ended(Outcome.FAILED, "OUT_OF_MEMORY")
 
     assert look(at_step(3), status).events == (Event("Normal", "StepStarted", "Step 3 of 6: Running reconstruction"),)

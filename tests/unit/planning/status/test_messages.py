@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from reconstruction_operator.api.status import Failure, Phase, Status
-from reconstruction_operator.planning.types import Observation, Plan, Queue
+from reconstruction_operator.planning.types import Observation, Queue
 
-Look = Callable[..., Plan]
+from tests.support.plans import look
 
 LOST = Failure("WORKER_LOST", "Worker worker-1 gave no sign of life", retriable=True)
 
@@ -26,7 +24,7 @@ LOST = Failure("WORKER_LOST", "Worker worker-1 gave no sign of life", retriable=
         pytest.param(2, 0, "Waiting for a worker: no live worker listens to queue celery", id="no-worker-listens"),
     ],
 )
-def test_the_message_says_what_a_waiting_job_waits_for(look: Look, failures: int, workers: int, message: str) -> None:
+def test_the_message_says_what_a_waiting_job_waits_for(failures: int, workers: int, message: str) -> None:
     stored = Status(phase=Phase.PENDING, attempt=failures + 1, failures=failures, failure=LOST)
 
     plan = look(Observation(queue=Queue(workers=workers)), stored)

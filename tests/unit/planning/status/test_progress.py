@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.planning.status.progress import Advance, advance, done, halted
-from reconstruction_operator.planning.types import Timing
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+from tests.support.plans import NOW, TIMING
+
 BEFORE = NOW - timedelta(seconds=10)
 OLD = Progress(30, "Running reconstruction", 3, 6, 100, "1m40s", "30%", BEFORE)
 STORED = Status(
@@ -30,14 +30,14 @@ REPORT = ProgressReport(
 )
 
 
-def test_the_first_report_is_written(timing: Timing) -> None:
+def test_the_first_report_is_written() -> None:
     first = Advance(replace(OLD, last_update_time=NOW), "Running reconstruction: depth map 1/12")
 
-    assert advance(replace(STORED, progress=None), REPORT, NOW, timing) == first
+    assert advance(replace(STORED, progress=None), REPORT, NOW, TIMING) == first
 
 
-def test_the_same_report_again_changes_nothing(timing: Timing) -> None:
-    assert advance(STORED, REPORT, NOW, timing) == Advance(OLD, STORED.message)
+def test_the_same_report_again_changes_nothing() -> None:
+    assert advance(STORED, REPORT, NOW, TIMING) == Advance(OLD, STORED.message)
 
 
 @pytest.mark.parametrize(
@@ -47,28 +47,26 @@ def test_the_same_report_again_changes_nothing(timing: Timing) -> None:
         pytest.param({"message": "depth map 2/12"}, 30, "depth map 2/12", id="text"),
     ],
 )
-def test_a_change_within_a_step_is_written(
-    timing: Timing, changes: dict[str, object], percent: int, message: str
-) -> None:
-    moved = advance(STORED, replace(REPORT, **changes), NOW, timing)  # type: ignore[arg-type]  # fields of the report
+def test_a_change_within_a_step_is_written(changes: dict[str, object], percent: int, message: str) -> None:
+    moved = advance(STORED, replace(REPORT, **changes), NOW, TIMING)  # type: ignore[arg-type]  # fields of the report
 
     assert moved == Advance(
         replace(OLD, percent=percent, display=f"{percent}%", last_update_time=NOW), f"Running reconstruction: {message}"
     )
 
 
-def test_changes_within_a_step_are_debounced(timing: Timing) -> None:
+def test_changes_within_a_step_are_debounced() -> None:
     just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
 
-    held_back = advance(just_now, replace(REPORT, percent=31), NOW + timedelta(milliseconds=500), timing)
+    held_back = advance(just_now, replace(REPORT, percent=31), NOW + timedelta(milliseconds=500), TIMING)
 
     assert held_back == Advance(just_now.progress, STORED.message, NOW + timedelta(seconds=1))
 
 
-def test_a_new_step_is_written_at_once(timing: Timing) -> None:
+def test_a_new_step_is_written_at_once() -> None:
     just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
 
-    moved = advance(just_now, replace(REPORT, step="Post-processing mesh", step_index=4, percent=60), NOW, timing)
+    moved = advance(just_now, replace(REPORT, step="Post-processing mesh", step_index=4, percent=60), NOW, TIMING)
 
     assert moved.progress is not None
     assert (moved.progress.step_index, moved.progress.percent) == (4, 60)
@@ -83,10 +81,8 @@ def test_a_new_step_is_written_at_once(timing: Timing) -> None:
         pytest.param(0.17, 120, id="twenty-seconds-more-are"),
     ],
 )
-def test_an_estimate_alone_is_written_only_when_it_has_changed_noticeably(
-    timing: Timing, fraction: float, eta: int
-) -> None:
-    moved = advance(STORED, replace(REPORT, fraction=fraction), NOW, timing)
+def test_an_estimate_alone_is_written_only_when_it_has_changed_noticeably(fraction: float, eta: int) -> None:
+    moved = advance(STORED, replace(REPORT, fraction=fraction), NOW, TIMING)
 
     assert moved.progress is not None
     assert moved.progress.eta_seconds == eta
@@ -100,19 +96,19 @@ def test_an_estimate_alone_is_written_only_when_it_has_changed_noticeably(
         pytest.param({"step_index": 2, "percent": 40}, id="an-earlier-step"),
     ],
 )
-def test_a_late_report_changes_nothing(timing: Timing, changes: dict[str, object]) -> None:
+def test_a_late_report_changes_nothing(changes: dict[str, object]) -> None:
     late = replace(REPORT, **changes)  # type: ignore[arg-type]  # fields of the report
 
-    assert advance(STORED, late, NOW, timing) == Advance(OLD, STORED.message)
+    assert advance(STORED, late, NOW, TIMING) == Advance(OLD, STORED.message)
 
 
-def test_no_report_changes_nothing(timing: Timing) -> None:
-    assert advance(STORED, None, NOW, timing) == Advance(OLD, STORED.message)
+def test_no_report_changes_nothing() -> None:
+    assert advance(STORED, None, NOW, TIMING) == Advance(OLD, STORED.message)
 
 
 @pytest.mark.parametrize(("reported", "shown"), [(-5, 0), (1000, 100)])
-def test_a_percentage_stays_within_its_range(timing: Timing, reported: int, shown: int) -> None:
-    moved = advance(Status(), replace(REPORT, percent=reported), NOW, timing)
+def test_a_percentage_stays_within_its_range(reported: int, shown: int) -> None:
+    moved = advance(Status(), replace(REPORT, percent=reported), NOW, TIMING)
 
     assert moved.progress is not None
     assert moved.progress.percent == shown
@@ -127,7 +123,7 @@ def test_a_success_is_a_hundred_percent() -> None:
     assert done(STORED, NOW) == Progress(100, "Finalizing output", 6, 6, None, "", "100%", NOW)
 
 
-def test_a_text_that_is_not_the_message_is_no_change(timing: Timing) -> None:
+def test_a_text_that_is_not_the_message_is_no_change() -> None:
     stopping = replace(STORED, message="Stopping: the job was suspended")
 
-    assert advance(stopping, REPORT, NOW, timing, show_text=False).progress is OLD
+    assert advance(stopping, REPORT, NOW, TIMING, show_text=False).progress is OLD

@@ -1,0 +1,46 @@
+"""Plans for tests: one job, one moment, one set of timings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.planning.plan import plan
+from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
+
+NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TASK: Final = TaskId("uid", 1)  # of the first attempt
+TIMING: Final = Timing(
+    lost_after_seconds=10,
+    epoch_grace_seconds=15,
+    resend_seconds=15,
+    backoff_seconds=10,
+    backoff_max_seconds=600,
+    cancel_ttl_seconds=3600,
+    progress_seconds=1,
+)
+
+
+def look(
+    seen: Observation,
+    status: Status | None = None,
+    *,
+    admitted: bool = False,
+    at: datetime = NOW,
+    deleting: bool = False,
+    generation: int = 1,
+    **spec: Any,
+) -> Plan:
+    """The plan for a job that was created a minute ago, with changes to its spec."""
+    job = Job(
+        key=JobKey("team", "banana", TASK.job_id),
+        generation=generation,
+        created=NOW - timedelta(minutes=1),
+        spec=Spec(**{"input": Location("file:///photos/banana"), **spec}),
+        status=status or Status(),
+        deleting=deleting,
+    )
+    return plan(job, seen, at, TIMING, admitted=admitted)
