@@ -31,9 +31,7 @@ _TOO_LONG_YET: Final = frozenset(
         "test_a_delivery_that_ends_while_the_files_of_its_cancelled_job_are_deleted_leaves_nothing",
         "test_a_finished_job_that_is_deleted_right_after_redis_was_emptied_leaves_no_files",
         "test_a_job_is_in_progress_before_the_operator_has_seen_it_and_never_current_before_its_end",
-        "test_a_listed_host_that_a_name_server_puts_at_the_clouds_metadata_is_not_connected_to",
         "test_a_message_of_a_closed_connection_that_is_acknowledged_late_is_an_error_of_the_connection",
-        "test_an_earlier_result_that_cannot_be_deleted_does_not_spoil_the_one_that_replaced_it",
         "test_an_unknown_reason_of_a_newer_worker_is_treated_as_an_error_of_the_worker_under_its_own_name",
         "test_jobs_that_are_deleted_while_no_operator_runs_and_redis_is_emptied_leave_no_files",
     }

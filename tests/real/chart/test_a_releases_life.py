@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
 
 import pytest
 
 from devcluster.waiting import wait_until
+from tests.real.chart.release import Release
 from tests.support.paths import CHECKOUT, DATA
 
 pytestmark = pytest.mark.real
@@ -19,25 +19,25 @@ CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjob
 GONE_SECONDS = 60.0
 
 
-def password(release: Any) -> str:
+def password(release: Release) -> str:
     secret = json.loads(release.kubectl("get", "secret", "reconstruction-redis", "-o", "json"))
     return base64.b64decode(secret["data"]["password"]).decode()
 
 
-def replicas(release: Any) -> int:
+def replicas(release: Release) -> int:
     found = json.loads(release.kubectl("get", "deployment", "reconstruction-operator", "-o", "json"))
     return int(found["spec"]["replicas"])
 
 
-def jobs(release: Any) -> list[str]:
+def jobs(release: Release) -> list[str]:
     return sorted(release.kubectl("get", "recon", "-o", "name").split())
 
 
-def gone(release: Any, path: str) -> None:
+def gone(release: Release, path: str) -> None:
     wait_until(lambda: not release.cluster.api.is_there(path), f"{path} to be gone", timeout_seconds=GONE_SECONDS)
 
 
-def test_an_install_creates_all_objects_and_prints_the_next_commands(release: Any) -> None:
+def test_an_install_creates_all_objects_and_prints_the_next_commands(release: Release) -> None:
     text = release.install()
 
     assert "STATUS: deployed" in text
@@ -57,7 +57,7 @@ def test_an_install_creates_all_objects_and_prints_the_next_commands(release: An
     }
 
 
-def test_an_upgrade_changes_the_given_values_and_keeps_password_and_jobs(release: Any) -> None:
+def test_an_upgrade_changes_the_given_values_and_keeps_password_and_jobs(release: Release) -> None:
     release.install()
     before = password(release)
     release.create_job()
@@ -70,7 +70,7 @@ def test_an_upgrade_changes_the_given_values_and_keeps_password_and_jobs(release
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
 
-def test_an_upgrade_without_a_change_restarts_no_pod(release: Any) -> None:
+def test_an_upgrade_without_a_change_restarts_no_pod(release: Release) -> None:
     def generations() -> dict[str, int]:
         found = json.loads(release.kubectl("get", "deployments,statefulsets", "-o", "json"))
         return {one["metadata"]["name"]: one["metadata"]["generation"] for one in found["items"]}
@@ -83,7 +83,7 @@ def test_an_upgrade_without_a_change_restarts_no_pod(release: Any) -> None:
     assert generations() == before
 
 
-def test_a_rollback_restores_the_values_and_loses_no_job(release: Any) -> None:
+def test_a_rollback_restores_the_values_and_loses_no_job(release: Release) -> None:
     release.install()
     release.create_job()
     before = password(release)
@@ -97,7 +97,7 @@ def test_a_rollback_restores_the_values_and_loses_no_job(release: Any) -> None:
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
 
-def test_an_upgrade_from_the_previous_chart_and_its_rollback_lose_no_job(release: Any) -> None:
+def test_an_upgrade_from_the_previous_chart_and_its_rollback_lose_no_job(release: Release) -> None:
     release.helm("upgrade", PREVIOUS, "--install")
     release.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
     release.create_job()
@@ -114,7 +114,7 @@ def test_an_upgrade_from_the_previous_chart_and_its_rollback_lose_no_job(release
     assert jobs(release) == [f"reconstructionjob.reconstruction.dev/{name}" for name in ("another", "job")]
 
 
-def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Any) -> None:
+def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Release) -> None:
     release.install()
     release.create_job()
 
@@ -133,7 +133,7 @@ def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Any) -> No
     assert everywhere.stdout == ""
 
 
-def test_a_new_install_adopts_what_an_uninstall_left(release: Any) -> None:
+def test_a_new_install_adopts_what_an_uninstall_left(release: Release) -> None:
     release.install()
     release.create_job()
     release.helm("uninstall")
@@ -144,7 +144,7 @@ def test_a_new_install_adopts_what_an_uninstall_left(release: Any) -> None:
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
 
-def test_an_uninstall_without_keep_deletes_the_jobs_and_does_not_hang(release: Any) -> None:
+def test_an_uninstall_without_keep_deletes_the_jobs_and_does_not_hang(release: Release) -> None:
     release.install(crds={"keep": False}, jobs={"keep": False})
     release.create_job("one")
     release.create_job("two", suspend=True)
@@ -155,7 +155,7 @@ def test_an_uninstall_without_keep_deletes_the_jobs_and_does_not_hang(release: A
     wait_until(lambda: release.objects() == set(), "everything to be gone", timeout_seconds=GONE_SECONDS)
 
 
-def test_a_release_without_the_crd_leaves_the_existing_crd_unchanged(release: Any) -> None:
+def test_a_release_without_the_crd_leaves_the_existing_crd_unchanged(release: Release) -> None:
     release.cluster.kubectl("apply", "-f", MANIFESTS / "crd")
     before = release.cluster.api.get(CRD)["metadata"]["uid"]
 

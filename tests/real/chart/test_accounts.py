@@ -15,17 +15,17 @@ from devcluster import Redis
 from devcluster.harness.system import QUICK_SETTINGS, System
 from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
-from tests.support.paths import CHECKOUT
+from tests.real.chart.release import Release
+from tests.support.paths import CHART
 
 pytestmark = pytest.mark.real
 
-CHART = CHECKOUT / "charts" / "reconstruction-operator"
 PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 FINISHED_SECONDS = 120.0
 
 
 @pytest.fixture
-def system(release: Any) -> Iterator[System]:
+def system(release: Release) -> Iterator[System]:
     """A release whose operator watches its own namespace alone, with processes in place of its pods."""
     release.install(operator={"watchNamespaces": [release.namespace]}, crds={"keep": False})
     with Redis() as redis, System(release.cluster, redis, settings=QUICK_SETTINGS) as running:
@@ -37,7 +37,7 @@ def system(release: Any) -> Iterator[System]:
         yield running
 
 
-def hooks(release: Any) -> list[dict[str, Any]]:
+def hooks(release: Release) -> list[dict[str, Any]]:
     """The objects that `helm test` creates before its pod."""
     text = helm("template", "reconstruction", CHART, "--namespace", release.namespace).stdout
     return [
@@ -47,7 +47,7 @@ def hooks(release: Any) -> list[dict[str, Any]]:
     ]
 
 
-def selftest(release: Any, *options: str) -> subprocess.CompletedProcess[str]:
+def selftest(release: Release, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the selftest as the pod of `helm test` does, with its account."""
     release.kubectl("apply", "-f", "-", text=yaml.safe_dump_all(hooks(release)))
     account = release.cluster.service_account_kubeconfig(release.namespace, "reconstruction-test")
@@ -61,7 +61,7 @@ def selftest(release: Any, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Any) -> None:
+def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Release) -> None:
     done = selftest(release)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -72,7 +72,7 @@ def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Any) -> No
     assert release.kubectl("get", "recon", "-o", "name") == ""
 
 
-def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, release: Any) -> None:
+def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, release: Release) -> None:
     done = selftest(release, "--queue=nobody", "--timeout-seconds=5")
 
     assert done.returncode == 1
@@ -81,7 +81,7 @@ def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, r
     assert release.kubectl("get", "recon", "-o", "name") == ""
 
 
-def test_helm_test_reports_a_missing_permission(release: Any) -> None:
+def test_helm_test_reports_a_missing_permission(release: Release) -> None:
     release.install(crds={"keep": False})
     account = release.cluster.service_account_kubeconfig(release.namespace, "default")
 
@@ -98,7 +98,7 @@ def test_helm_test_reports_a_missing_permission(release: Any) -> None:
     assert "The API server refuses the test's job: 403 Forbidden" in done.stdout
 
 
-def test_an_operator_of_one_namespace_ignores_other_namespaces(system: System, release: Any) -> None:
+def test_an_operator_of_one_namespace_ignores_other_namespaces(system: System, release: Release) -> None:
     cluster = release.cluster
     cluster.kubectl("-n", "default", "create", "-f", "-", input=yaml.safe_dump(job("elsewhere")))
     release.kubectl("create", "-f", "-", text=yaml.safe_dump(job("here")))
@@ -123,5 +123,5 @@ def job(name: str) -> dict[str, Any]:
     }
 
 
-def phase(release: Any, namespace: str, name: str) -> str:
+def phase(release: Release, namespace: str, name: str) -> str:
     return str(release.cluster.kubectl("-n", namespace, "get", "recon", name, "-o", "jsonpath={.status.phase}").stdout)

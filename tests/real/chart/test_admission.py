@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
-from tests.support.paths import CHECKOUT
+from tests.real.chart.release import Release
+from tests.support.paths import CHART
 
 pytestmark = pytest.mark.real
 
-CHART = CHECKOUT / "charts" / "reconstruction-operator"
 SHAPES = ["", *sorted(path.name for path in (CHART / "ci").iterdir())]
 
 
@@ -45,7 +45,7 @@ def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_shape_is_valid(release: Any, shape: str) -> None:
+def test_a_shape_is_valid(release: Release, shape: str) -> None:
     cluster = release.cluster
     if not cluster.api.is_there("/api/v1/namespaces/chart-team"):  # one of the shapes watches it
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": "chart-team"}})
@@ -67,7 +67,7 @@ def test_a_shape_is_valid(release: Any, shape: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_pods_of_a_shape_meet_the_restricted_standard(release: Any, shape: str) -> None:
+def test_the_pods_of_a_shape_meet_the_restricted_standard(release: Release, shape: str) -> None:
     cluster = release.cluster
     classes = "/apis/node.k8s.io/v1/runtimeclasses"
     if not cluster.api.is_there(f"{classes}/nvidia"):  # the cluster provides it, not the chart
@@ -79,7 +79,7 @@ def test_the_pods_of_a_shape_meet_the_restricted_standard(release: Any, shape: s
         assert done.stderr == "", pod["metadata"]["name"]
 
 
-def test_a_pod_that_may_gain_privileges_is_rejected(release: Any) -> None:
+def test_a_pod_that_may_gain_privileges_is_rejected(release: Release) -> None:
     pod = next(pods(rendered(release.namespace, "")))
     pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
 
@@ -104,7 +104,7 @@ CLAIM = {"spec": {"accessModes": ["ReadOnlyMany"], "resources": {"requests": {"s
     ],
 )
 def test_photos_come_from_volumes_that_the_restricted_standard_allows(
-    release: Any, source: dict[str, Any], refusal: str
+    release: Release, source: dict[str, Any], refusal: str
 ) -> None:
     values = json.dumps({"photos": [{"name": "archive", "mountPath": "/photos"} | source]})
     made = helm("template", "reconstruction", CHART, "--namespace", release.namespace, "--values", "-", stdin=values)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from devcluster.waiting import wait_until
+from tests.real.chart.release import Release
 
 pytestmark = pytest.mark.real
 
@@ -16,7 +17,7 @@ USER = "carol"
 SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so
 
 
-def patch(release: Any, body: dict[str, Any], *, user: str = USER) -> subprocess.CompletedProcess[str]:
+def patch(release: Release, body: dict[str, Any], *, user: str = USER) -> subprocess.CompletedProcess[str]:
     done: subprocess.CompletedProcess[str] = release.cluster.kubectl(
         "-n",
         release.namespace,
@@ -32,12 +33,12 @@ def patch(release: Any, body: dict[str, Any], *, user: str = USER) -> subprocess
     return done
 
 
-def bind(release: Any, user: str, role: str) -> None:
+def bind(release: Release, user: str, role: str) -> None:
     release.kubectl("create", "rolebinding", f"{user}-{role}", f"--clusterrole={role}", f"--user={user}")
 
 
 @pytest.fixture
-def guarded(release: Any) -> Any:
+def guarded(release: Release) -> Release:
     """A release with the policy in effect, a job, and the user carol with the role."""
     release.install(rbac={"canceller": {"enabled": True}})
     release.create_job("job", parameters={"quality": "fast"}, activeDeadlineSeconds=600)
@@ -50,12 +51,12 @@ def guarded(release: Any) -> Any:
     return release
 
 
-def test_a_canceller_cancels_in_two_steps(guarded: Any) -> None:
+def test_a_canceller_cancels_in_two_steps(guarded: Release) -> None:
     assert patch(guarded, {"spec": {"cancelRequested": True}}).returncode == 0
     assert patch(guarded, {"spec": {"cancelConfirmed": True}}).returncode == 0
 
 
-def test_a_canceller_withdraws_a_request(guarded: Any) -> None:
+def test_a_canceller_withdraws_a_request(guarded: Release) -> None:
     assert patch(guarded, {"spec": {"cancelRequested": True}}).returncode == 0
     assert patch(guarded, {"spec": {"cancelRequested": False}}).returncode == 0
 
@@ -71,14 +72,14 @@ REFUSED: dict[str, dict[str, Any]] = {
 }
 
 
-def test_a_canceller_gets_a_reason_for_every_other_change(guarded: Any) -> None:
+def test_a_canceller_gets_a_reason_for_every_other_change(guarded: Release) -> None:
     for what, body in REFUSED.items():
         done = patch(guarded, body)
         assert done.returncode == 1, what
         assert "you may change spec.cancelRequested and spec.cancelConfirmed" in done.stderr, what
 
 
-def test_a_canceller_cannot_create_or_delete_jobs_or_write_their_status(guarded: Any) -> None:
+def test_a_canceller_cannot_create_or_delete_jobs_or_write_their_status(guarded: Release) -> None:
     for verb, part in (("create", ""), ("delete", ""), ("deletecollection", ""), ("patch", "status")):
         done = guarded.cluster.kubectl(
             "-n", guarded.namespace, "auth", "can-i", verb, "reconstructionjobs.reconstruction.dev",
@@ -87,23 +88,23 @@ def test_a_canceller_cannot_create_or_delete_jobs_or_write_their_status(guarded:
         assert done.stdout.strip() == "no", verb
 
 
-def test_the_policy_does_not_restrict_an_editor(guarded: Any) -> None:
+def test_the_policy_does_not_restrict_an_editor(guarded: Release) -> None:
     bind(guarded, "erin", "reconstruction-editor")
 
     assert patch(guarded, {"spec": {"suspend": True}}, user="erin").returncode == 0
 
 
-def test_a_user_with_both_roles_has_the_rights_of_an_editor(guarded: Any) -> None:
+def test_a_user_with_both_roles_has_the_rights_of_an_editor(guarded: Release) -> None:
     bind(guarded, USER, "reconstruction-editor")
 
     assert patch(guarded, {"spec": {"suspend": True}}).returncode == 0
 
 
-def test_the_policy_does_not_restrict_an_administrator(guarded: Any) -> None:
+def test_the_policy_does_not_restrict_an_administrator(guarded: Release) -> None:
     guarded.kubectl("label", "recon", "job", "team=maps")
 
 
-def test_the_policy_does_not_restrict_roles_without_the_verb_cancel(guarded: Any) -> None:
+def test_the_policy_does_not_restrict_roles_without_the_verb_cancel(guarded: Release) -> None:
     guarded.kubectl("create", "role", "bot", "--verb=get,patch", "--resource=reconstructionjobs.reconstruction.dev")
     guarded.kubectl("create", "rolebinding", "bot", "--role=bot", "--user=bot")
 

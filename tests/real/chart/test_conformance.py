@@ -13,12 +13,11 @@ from devcluster.programs.conformance import KUBERNETES_NEWEST, KUBERNETES_OLDEST
 from devcluster.programs.control_plane import programs
 from devcluster.programs.go_modules import GoModule
 from devcluster.programs.helm import helm
-from tests.support.paths import CHECKOUT
+from tests.support.paths import CHART, CHECKOUT
 
 # The first test builds kubeconform and downloads two modules: half a minute, once.
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
-CHART = CHECKOUT / "charts" / "reconstruction-operator"
 SHAPES = ["values.yaml", *sorted(f"ci/{path.name}" for path in (CHART / "ci").glob("*.yaml"))]
 RELEASES = pytest.mark.parametrize(
     "release", [KUBERNETES_OLDEST, KUBERNETES_NEWEST], ids=lambda release: release.version

@@ -9,6 +9,7 @@ import pytest
 
 from devcluster import Cluster
 from devcluster.programs.conformance import KEDA_CRDS, MONITORING_CRDS
+from tests.real.chart.release import Release
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -39,14 +40,14 @@ def theirs(chart_cluster: Cluster) -> Iterator[None]:
     chart_cluster.kubectl("delete", *names)
 
 
-def strictly(release: Any, manifest: str, *, check: bool = True) -> str:
+def strictly(release: Release, manifest: str, *, check: bool = True) -> str:
     """A server-side dry run with strict validation of every key; returns the output."""
     options = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict"]
     done = release.cluster.kubectl("-n", release.namespace, *options, "-f", "-", input=manifest, check=check)
     return str(done.stdout + done.stderr)
 
 
-def test_the_chart_installs_with_every_integration_on(release: Any, theirs: None) -> None:
+def test_the_chart_installs_with_every_integration_on(release: Release, theirs: None) -> None:
     assert "STATUS: deployed" in release.install(**ON)
 
     kinds = "servicemonitors,podmonitors,prometheusrules,scaledobjects"
@@ -59,7 +60,7 @@ def test_the_chart_installs_with_every_integration_on(release: Any, theirs: None
     }
 
 
-def test_every_key_of_the_integrations_is_valid(release: Any, theirs: None) -> None:
+def test_every_key_of_the_integrations_is_valid(release: Release, theirs: None) -> None:
     release.install(**ON)
     manifest = release.manifest()
 
@@ -68,7 +69,7 @@ def test_every_key_of_the_integrations_is_valid(release: Any, theirs: None) -> N
     assert "intervall" in strictly(release, wrong, check=False)
 
 
-def test_an_uninstall_deletes_the_integrations(release: Any, theirs: None) -> None:
+def test_an_uninstall_deletes_the_integrations(release: Release, theirs: None) -> None:
     release.install(**ON)
 
     release.helm("uninstall")

@@ -10,11 +10,10 @@ import yaml
 
 from devcluster import Cluster
 from devcluster.programs.helm import helm
-from tests.support.paths import CHECKOUT
+from tests.support.paths import CHART, CHECKOUT
 
 pytestmark = pytest.mark.real
 
-CHART = CHECKOUT / "charts" / "reconstruction-operator"
 NAMESPACE = "reconstruction-system"
 HELMS = {"helm.sh/chart", "app.kubernetes.io/managed-by", "checksum/settings"}
 

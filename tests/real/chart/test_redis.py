@@ -16,11 +16,10 @@ import yaml
 from devcluster.programs.helm import helm
 from devcluster.programs.toolchain import redis_server
 from devcluster.waiting import wait_until
-from tests.support.paths import CHECKOUT
+from tests.support.paths import CHART
 
 pytestmark = pytest.mark.real
 
-CHART = CHECKOUT / "charts" / "reconstruction-operator"
 PASSWORD = """ "a" 'b' \\c \\" $HOME $(id) `id` #d %s é
 EOF
 protected-mode no """

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from devcluster import Cluster, Redis
-from devcluster.harness.jobs import Jobs
 from devcluster.harness.replicas import Lease
 from devcluster.harness.system import QUICK_SETTINGS, System
 
@@ -24,8 +23,3 @@ def system(cluster: Cluster, redis_server: Redis, redis_url: str) -> Iterator[Sy
 @pytest.fixture
 def lease(cluster: Cluster) -> Lease:
     return Lease(cluster)
-
-
-@pytest.fixture
-def jobs(system: System, namespace: str) -> Jobs:
-    return Jobs(system, namespace)

@@ -14,10 +14,11 @@ import yaml
 
 from devcluster.harness.system import REPOSITORY
 from devcluster.programs.toolchain import prometheus_program
+from tests.support.paths import CHART
 
 pytestmark = pytest.mark.real
 
-ALERTS = REPOSITORY / "charts" / "reconstruction-operator" / "files" / "alerts.yaml"
+ALERTS = CHART / "files" / "alerts.yaml"
 RULES = {rule["alert"]: rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]}
 
 # Two replicas of which the first leads. What a standby measures must not count: its values below are the worse ones.

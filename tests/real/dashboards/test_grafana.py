@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 
-from devcluster import Cluster, Redis, wait_until
+from devcluster import Cluster, wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.prometheus import Prometheus, Target
-from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.system import REPOSITORY
 from devcluster.servers.ports import free_ports
 from scripts.generate.dashboard import dashboard
+from tests.support.paths import CHART
+from tests.support.systems import running_system
 
 pytestmark = pytest.mark.real
 
@@ -31,7 +33,7 @@ EXPRESSIONS = [
     for panel in PANELS
     for target in panel["targets"]
 ]
-ALERTS = REPOSITORY / "charts" / "reconstruction-operator" / "files" / "alerts.yaml"
+ALERTS = CHART / "files" / "alerts.yaml"
 ROUGH_MODELS = REPOSITORY / "tests" / "data" / "models"
 PHOTOS = f"file://{REPOSITORY}/tests/data/photos/berlin"
 
@@ -60,8 +62,7 @@ def scraped(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": "dashboards"}})
     pids = tmp_path_factory.mktemp("pids")
     (port,) = free_ports(1)
-    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as system:
-        system.install()
+    with running_system(cluster, operator=False) as system:
         system.start_operator(BACKOFF_SECONDS="0.1")
         system.start_worker(
             WORKER_METRICS_PORT=str(port), PYTHONPATH=str(ROUGH_MODELS), ROUGH_MODELS_PIDS=str(pids), concurrency=4

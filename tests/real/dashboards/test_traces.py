@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pytest
 from reconstruction_operator.contract.steps import STEPS
 
-from devcluster import Cluster, Redis, wait_until
+from devcluster import Cluster, wait_until
 from devcluster.harness.collector import Collector, Received
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import QUICK_SETTINGS, System
+from tests.support.systems import Worker, running_system
 
 pytestmark = pytest.mark.real
 
@@ -42,12 +42,9 @@ class Traced:
 
 @pytest.fixture
 def traced(cluster: Cluster, namespace: str) -> Iterator[Traced]:
-    with Redis() as server, Collector() as collector:
-        settings = {**QUICK_SETTINGS, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
-        with System(cluster, server, settings=settings) as running:
-            running.install()
-            running.start_operator()
-            running.start_worker(concurrency=2)
+    with Collector() as collector:
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+        with running_system(cluster, Worker(concurrency=2), settings=settings) as running:
             yield Traced(Jobs(running, namespace), collector)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from devcluster import Cluster, Redis, wait_until
+from devcluster import wait_until
 from devcluster.harness.jobs import Jobs, phase
-from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.system import REPOSITORY, System
+from tests.support.systems import SharedSystems
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -39,12 +40,9 @@ def signs(tmp_path: Path) -> Signs:
 
 
 @pytest.fixture
-def system(cluster: Cluster, server: Redis) -> Iterator[System]:
+def system(start_system: SharedSystems) -> System:
     """An operator alone: each test starts the worker that it is about."""
-    with System(cluster, server, settings=QUICK_SETTINGS) as running:
-        running.install()
-        running.start_operator()
-        yield running
+    return start_system(redis={"persistent": True}, fresh=True)
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
 
 from tests.support.paths import CHECKOUT
 
-REPOSITORY = CHECKOUT
-BANANA = REPOSITORY / "examples" / "photos" / "banana"
+BANANA = CHECKOUT / "examples" / "photos" / "banana"
 
 
 @dataclass

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from devcluster import Cluster, Redis
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.system import REPOSITORY, System
 from devcluster.waiting import wait_until
+from tests.support.systems import SharedSystems, Worker
 
 pytestmark = pytest.mark.real
 
@@ -26,25 +25,16 @@ def meshes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("meshes")
 
 
-@pytest.fixture(scope="module")
-def system(cluster: Cluster, photos: Path, meshes: Path) -> Iterator[System]:
-    """A worker that allows each namespace the folders of its name."""
-    limits = {
-        "INPUT_ROOTS": str(photos),
-        "NAMESPACE_INPUTS": f"*={photos}/{{namespace}}",
-        "OUTPUT_ROOTS": str(meshes),
-        "NAMESPACE_OUTPUTS": f"*={meshes}/{{namespace}}",
-    }
-    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS | limits) as running:
-        running.install()
-        running.start_operator()
-        running.start_worker(concurrency=2)
-        yield running
-
-
 @pytest.fixture
-def jobs(system: System, namespace: str) -> Jobs:
-    return Jobs(system, namespace)
+def system(start_system: SharedSystems, photos: Path, meshes: Path) -> System:
+    """A worker that allows each namespace only the folders of its name."""
+    return start_system(
+        Worker(concurrency=2),
+        INPUT_ROOTS=str(photos),
+        NAMESPACE_INPUTS=f"*={photos}/{{namespace}}",
+        OUTPUT_ROOTS=str(meshes),
+        NAMESPACE_OUTPUTS=f"*={meshes}/{{namespace}}",
+    )
 
 
 def test_job_cannot_read_photos_of_another_namespace(jobs: Jobs, photos: Path) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-from devcluster import Cluster, Redis, wait_until
+from devcluster import wait_until
 from devcluster.harness.jobs import Jobs, phase
-from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
+from devcluster.harness.system import REPOSITORY, System
 from devcluster.servers.processes import Process
+from tests.support.systems import SharedSystems
 
 OLD = str(REPOSITORY / "tests" / "data" / "versions" / "reconstruction_operator-8f86b5e.zip")
 NEW = str(REPOSITORY / "operator")
@@ -22,29 +22,10 @@ pytestmark = pytest.mark.long
 SLOW = {"stepSeconds": 3}
 
 
-@pytest.fixture(scope="module")
-def cluster(control_plane_programs: None) -> Iterator[Cluster]:
-    """For these tests alone: operators of two versions would take the jobs of others."""
-    with Cluster() as running:
-        yield running
-
-
 @pytest.fixture
-def system(cluster: Cluster) -> Iterator[System]:
-    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
-        running.install()
-        yield running
-
-
-@pytest.fixture
-def jobs(system: System, namespace: str) -> Jobs:
-    return Jobs(system, namespace)
-
-
-@pytest.fixture
-def state(system: System) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
-        yield client
+def system(start_system: SharedSystems) -> System:
+    """A system without processes: each test starts those of the versions that it is about."""
+    return start_system(operator=False, fresh=True)
 
 
 def worker_of(system: System, version: str, name: str = "worker") -> Process:

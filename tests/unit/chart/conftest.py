@@ -13,9 +13,8 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
-from tests.support.paths import CHECKOUT
+from tests.support.paths import CHART
 
-CHART = CHECKOUT / "charts" / "reconstruction-operator"
 NAMESPACE = "recon"
 
 Objects = dict[tuple[str, str], dict[str, Any]]

@@ -12,7 +12,6 @@ import pytest
 
 from tests.support.paths import CHECKOUT
 
-REPOSITORY = CHECKOUT
 Objects = dict[tuple[str, str], dict[str, Any]]
 Render = Callable[..., Objects]
 Refuse = Callable[..., str]
@@ -88,7 +87,7 @@ def runbooks(objects: Objects) -> set[str]:
 
 
 def test_alert_links_to_its_runbook_in_the_repository_or_at_the_base_url(render: Render) -> None:
-    pages = sorted(path.name for path in (REPOSITORY / "docs" / "runbooks").glob("Reconstruction*.md"))
+    pages = sorted(path.name for path in (CHECKOUT / "docs" / "runbooks").glob("Reconstruction*.md"))
     asked = {"enabled": True, "runbookBaseUrl": "https://git.example.com/docs/runbooks/"}
 
     as_is = render({"metrics": {"prometheusRule": {"enabled": True}}}, apis=APIS)

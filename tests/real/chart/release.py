@@ -1,0 +1,67 @@
+"""One release of the chart, and what tests do with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devcluster import Cluster
+from devcluster.programs.helm import helm
+from tests.support.paths import CHART
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release of the chart in a namespace that enforces the restricted standard. No pod starts: there is no node."""
+
+    cluster: Cluster
+    namespace: str
+    name: str = "reconstruction"
+
+    def helm(self, command: str, *options: str | Path, **values: Any) -> str:
+        """Run a helm command on the release; `values` as in values.yaml. Returns the output."""
+        given = ["--values", "-"] if values else []
+        done = helm(
+            command,
+            self.name,
+            *options,
+            *given,
+            "--namespace",
+            self.namespace,
+            kubeconfig=self.cluster.kubeconfig,
+            stdin=json.dumps(values) if values else None,
+        )
+        return done.stdout
+
+    def install(self, **values: Any) -> str:
+        """Install or upgrade the release, and wait for its CRD."""
+        text = self.helm("upgrade", CHART, "--install", **values)
+        self.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
+        return text
+
+    def manifest(self) -> str:
+        """The installed manifests."""
+        done = helm("get", "manifest", self.name, "--namespace", self.namespace, kubeconfig=self.cluster.kubeconfig)
+        return done.stdout
+
+    def kubectl(self, *arguments: str, text: str | None = None) -> str:
+        """Run kubectl in the release's namespace; returns the output."""
+        return self.cluster.kubectl("-n", self.namespace, *arguments, input=text).stdout
+
+    def create_job(self, name: str = "job", **spec: Any) -> None:
+        """Create a ReconstructionJob."""
+        body = {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": "ReconstructionJob",
+            "metadata": {"name": name},
+            "spec": {"modelType": "placeholder", "input": {"uri": "file:///photos/banana"}} | spec,
+        }
+        self.kubectl("create", "-f", "-", text=json.dumps(body))
+
+    def objects(self) -> set[str]:
+        """All objects of the release in the namespace, as kind/name."""
+        kinds = "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,roles,rolebindings,persistentvolumeclaims,poddisruptionbudgets"
+        selector = f"app.kubernetes.io/instance={self.name}"
+        return set(self.kubectl("get", kinds, "-l", selector, "-o", "name").split())
