@@ -92,6 +92,7 @@ def cluster_of_the_user(control_plane_programs: None) -> Iterator[devcluster.Clu
         yield running
 
 
+@pytest.mark.release
 @pytest.mark.timeout(MESH_SECONDS + 200)
 def test_demo_makes_a_mesh_and_cancels_a_job_on_the_users_cluster(
     demo: type[Demo], cluster_of_the_user: devcluster.Cluster
