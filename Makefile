@@ -23,9 +23,11 @@ demo-stop: setup ## stop what `make demo KEEP=1` left running
 # the longest files come first (tests/conftest.py).
 PYTEST_ARGS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
 PARALLEL    := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
+LINTS       := style types layers tree
 
 check: setup ## the quick part: style, types, layers, tree, and the tests without servers
-	@$(PARALLEL) lint unit
+	@$(PYTHON_BIN) -S scripts/checks/layout.py
+	@$(PARALLEL) unit $(LINTS)
 
 test: setup lint control-plane ## what `check` does, then the tests on a real control plane, Redis and workers
 	@$(PYTHON_BIN) -m pytest -m "not release" $(PYTEST_ARGS)
@@ -38,7 +40,7 @@ test-pythons: ## lint and tests on each promised Python; PYTHONS="3.12 3.13" PYT
 
 lint: setup
 	@$(PYTHON_BIN) -S scripts/checks/layout.py
-	@$(PARALLEL) style types layers tree
+	@$(PARALLEL) $(LINTS)
 
 style: setup
 	@$(PYTHON_BIN) -m ruff check --quiet $(SOURCES)
@@ -55,7 +57,7 @@ tree: setup
 	@$(PYTHON_BIN) -m scripts.generate --check
 
 unit: setup
-	@$(PYTHON_BIN) -m pytest tests/unit tests/behaviour -m "not real and not release" --numprocesses=auto --dist=loadfile
+	@$(PYTHON_BIN) -m pytest tests/unit tests/behaviour -m "not real and not release" --numprocesses=auto --dist=worksteal
 
 control-plane: setup
 	@$(PYTHON_BIN) -m devcluster build >/dev/null
