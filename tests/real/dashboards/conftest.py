@@ -10,7 +10,7 @@ from tests.support.systems import SharedSystems, Worker
 SLOW = Worker("slow", concurrency=4, settings={"WORKER_POOLS": "slow", "PLACEHOLDER_STEP_SECONDS": "20"})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")  # kube-state-metrics is started once for it
 def system(start_system: SharedSystems) -> System:
     """An operator, a quick worker, and for pool `slow` one that stays long enough in each step to be observed there."""
     return start_system(Worker(concurrency=2), SLOW)

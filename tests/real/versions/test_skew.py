@@ -42,7 +42,7 @@ def is_gone(jobs: Jobs, state: redis.Redis, uid: str, folder: Path) -> bool:
 
 @pytest.mark.parametrize("version", [OLD, NEW])
 def test_a_process_runs_the_version_that_it_is_told_to(system: System, version: str) -> None:
-    program = "import reconstruction_operator.state as one; print(one.__file__)"
+    program = "import reconstruction_operator as one; print(one.__file__)"
 
     said = subprocess.run(
         [sys.executable, "-c", program],
