@@ -50,7 +50,9 @@ def problems(checkout: Path) -> list[str]:
     found += [problem for name in pinned if name in installed for problem in _unmet(installed, name)]
     shipped = sorted({name for lock in _SHIPPED for name in pins(checkout / "requirements" / lock)})
     for name in shipped:
-        licence = _READ_BY_HAND.get(name) or (licence_of(installed[name]) if name in installed else "")
+        if name not in installed:
+            continue  # reported above
+        licence = _READ_BY_HAND.get(name) or licence_of(installed[name])
         if not _ALLOWED.search(licence):
             found.append(f"{name} is in an image, and its licence is not known to be allowed: {licence!r}")
     return found
