@@ -27,7 +27,11 @@ from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
+CANCELLED = End(Outcome.CANCELLED, "CANCELLED")
 WHERE = ending.Where(Reached(STEPS[2], 41, 0.5), 12.3)
+
+
+pytestmark = pytest.mark.usefixtures("redis_server", "jobs_dir")
 
 
 @pytest.fixture
@@ -40,123 +44,102 @@ def redis_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[fakeredis.FakeServ
     client.close()
 
 
-def owned(token: str = "mine") -> Ownership:  # noqa: S107  # no secret
-    return Ownership("job", "task", None, token, "w")
+class Run:
+    """A run that has claimed the attempt, if it could."""
+
+    def __init__(self, token: str = "mine", *, task_id: str = "task", attempt: int | None = None) -> None:  # noqa: S107  # no secret
+        self.ownership = Ownership("job", task_id, attempt, token, "w")
+        self.ownership.claim()
+        self.heartbeat = Heartbeat(
+            beat=self.ownership.beat,
+            cancelled=self.ownership.cancelled,
+            every_seconds=0.02,
+            drain_seconds=1.0,
+            first=self.ownership.beat(),
+        )
+
+    def record(self, end: End, *, patience_seconds: float = 1.0) -> End | None:
+        return ending.record(end, self.ownership, self.heartbeat, patience_seconds=patience_seconds)
 
 
-def heartbeat(ownership: Ownership) -> Heartbeat:
-    return Heartbeat(
-        beat=ownership.beat,
-        cancelled=ownership.cancelled,
-        every_seconds=0.02,
-        drain_seconds=1.0,
-        first=ownership.beat(),
-    )
-
-
-def test_an_end_is_recorded_once_redis_answers_again(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
-    ownership = owned()
-    ownership.claim()
-    with heartbeat(ownership) as beating:
+def test_an_end_is_recorded_once_redis_answers_again(redis_server: fakeredis.FakeServer) -> None:
+    run = Run()
+    with run.heartbeat:
         redis_server.connected = False
         threading.Timer(0.3, lambda: setattr(redis_server, "connected", True)).start()
         begun = time.monotonic()
-        recorded = ending.record(SUCCESS, ownership, beating, patience_seconds=60.0)
+        recorded = run.record(SUCCESS, patience_seconds=60.0)
     assert recorded is not None
     assert recorded.outcome is Outcome.SUCCEEDED
     assert time.monotonic() - begun >= 0.25
 
 
-def test_recording_gives_up_when_patience_is_over(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
-    ownership = owned()
-    ownership.claim()
-    beating = heartbeat(ownership)
+def test_recording_gives_up_when_patience_is_over(redis_server: fakeredis.FakeServer) -> None:
+    run = Run()
     redis_server.connected = False
     with pytest.raises(ending.RedisAwayTooLongError, match="Succeeded"):
-        ending.record(SUCCESS, ownership, beating, patience_seconds=0.1)
+        run.record(SUCCESS, patience_seconds=0.1)
 
 
-def test_recording_an_end_is_idempotent(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
-    ownership = owned()
-    ownership.claim()
-    beating = heartbeat(ownership)
-    first = ending.record(SUCCESS, ownership, beating, patience_seconds=1.0)
-    assert ending.record(SUCCESS, ownership, beating, patience_seconds=1.0) == first
+def test_recording_an_end_is_idempotent() -> None:
+    run = Run()
+    first = run.record(SUCCESS)
+    assert first is not None
+    assert run.record(SUCCESS) == first
 
 
-def test_the_end_of_another_runs_attempt_does_not_count(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
-    owned("other").claim()
-    late = owned()
-    assert ending.record(SUCCESS, late, heartbeat(late), patience_seconds=1.0) is None
+def test_the_end_of_another_runs_attempt_does_not_count() -> None:
+    Run("other")
+    assert Run().record(SUCCESS) is None
 
 
-def test_an_end_is_recorded_after_redis_lost_its_data(redis_server: fakeredis.FakeServer, jobs_dir: Path) -> None:
-    ownership = owned()
-    ownership.claim()
-    beating = heartbeat(ownership)
+def test_an_end_is_recorded_after_redis_lost_its_data() -> None:
+    run = Run()
     job_manager.get_redis_client().flushall()
-    assert ending.record(SUCCESS, ownership, beating, patience_seconds=1.0) is not None
+    assert run.record(SUCCESS) is not None
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
-def test_a_cancel_beats_every_other_end_and_deletes_the_files(
-    outcome: Outcome, redis_server: fakeredis.FakeServer, jobs_dir: Path
-) -> None:
+def test_a_cancel_beats_every_other_end_and_deletes_the_files(outcome: Outcome, jobs_dir: Path) -> None:
     (jobs_dir / "job" / "output").mkdir(parents=True)
-    ownership = owned()
-    ownership.claim()
-    beating = heartbeat(ownership)
+    run = Run()
     job_manager.assert_cancelled("job")
-    end = ending.record(End(outcome, "X"), ownership, beating, patience_seconds=1.0)
+    end = run.record(End(outcome, "X"))
     assert end is not None
     assert end.outcome is Outcome.CANCELLED
     assert not end.files_left
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_an_overtaken_run_deletes_nothing_for_an_outdated_cancel(
-    redis_server: fakeredis.FakeServer, jobs_dir: Path
-) -> None:
-    ownership = owned()
-    ownership.claim()
-    beating = heartbeat(ownership)
+def test_an_overtaken_run_deletes_nothing_for_an_outdated_cancel(jobs_dir: Path) -> None:
+    run = Run()
     job_manager.get_redis_client().flushall()  # the run is paused, the cancel is lost, and another run succeeds
-    owned("other").claim()
+    Run("other")
     (jobs_dir / "job" / "output").mkdir(parents=True)
 
-    cancelled = End(Outcome.CANCELLED, "CANCELLED")
-
-    assert ending.record(cancelled, ownership, beating, patience_seconds=1.0) is None
+    assert run.record(CANCELLED) is None
     assert (jobs_dir / "job" / "output").exists()
 
 
-def test_a_cancel_is_recorded_even_if_files_cannot_be_deleted(
-    redis_server: fakeredis.FakeServer, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancel_is_recorded_even_if_files_cannot_be_deleted(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise PermissionError(errno.EACCES, "denied")
 
     (jobs_dir / "job").mkdir()
     monkeypatch.setattr(os, "rename", fail)
-    ownership = owned()
-    ownership.claim()
-    cancelled = End(Outcome.CANCELLED, "CANCELLED")
-    end = ending.record(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0)
+    end = Run().record(CANCELLED)
     assert end is not None
     assert end.files_left
 
 
 def test_a_cancel_is_recorded_even_if_files_are_on_a_dead_mount(
-    redis_server: fakeredis.FakeServer, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_over = threading.Event()
     monkeypatch.setattr(deletion, "DELETE_SECONDS", 0.2)
     monkeypatch.setattr(os, "rename", lambda *_: is_over.wait())
     (jobs_dir / "job").mkdir()
-    ownership = owned()
-    ownership.claim()
-    cancelled = End(Outcome.CANCELLED, "CANCELLED")
-    end = ending.record(cancelled, ownership, heartbeat(ownership), patience_seconds=1.0)
+    end = Run().record(CANCELLED)
     is_over.set()
     assert end is not None
     assert end.files_left
@@ -166,7 +149,7 @@ def test_a_cancel_is_recorded_even_if_files_are_on_a_dead_mount(
     ("outcome", "stays"), [pytest.param(Outcome.CANCELLED, False), pytest.param(Outcome.FAILED, True)]
 )
 def test_a_result_published_after_the_operators_end_stays_unless_cancelled(
-    outcome: Outcome, stays: bool, redis_server: fakeredis.FakeServer, jobs_dir: Path
+    outcome: Outcome, stays: bool, jobs_dir: Path
 ) -> None:
     """A cancelled job's files were deleted before. Otherwise the result stays for the next attempt to report."""
     task, client = TaskId("job", 1), job_manager.get_redis_client()
@@ -175,14 +158,12 @@ def test_a_result_published_after_the_operators_end_stays_unless_cancelled(
         Keys(), **common, job_id="job", namespace="n", name="n", attempt=1, queue="celery"
     )
     calls.run(client, wanted)
-    ownership = Ownership("job", str(task), 1, "mine", "w")
-    ownership.claim()
-    beating = heartbeat(ownership)
+    run = Run(task_id=str(task), attempt=1)
     client.delete(Keys().alive(str(task)))
     assert calls.run(client, operator_calls.force_end(Keys(), **common, task=task, end=End(outcome, "X")))
     (jobs_dir / "job" / "output").mkdir(parents=True)
 
-    assert ending.record(SUCCESS, ownership, beating, patience_seconds=1.0) is None
+    assert run.record(SUCCESS) is None
     assert (jobs_dir / "job" / "output").exists() is stays
 
 
