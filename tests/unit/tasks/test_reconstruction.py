@@ -18,6 +18,8 @@ from reconstruction_operator.worker.attempt.failures import ReconstructionFailed
 from tests.support.attempts import JOB, want
 from tests.support.settings import configure
 
+pytestmark = pytest.mark.usefixtures("client", "jobs_dir")
+
 SIX_PAIRS = [
     ("Loading input files", 10),
     ("Preprocessing images", 20),
@@ -51,13 +53,13 @@ def test_task_has_its_name_and_signature() -> None:
     )
 
 
-def test_six_steps_are_reported_once_each_in_order(client: redis.Redis, jobs_dir: Path, states: mock.Mock) -> None:
+def test_six_steps_are_reported_once_each_in_order(states: mock.Mock) -> None:
     process_reconstruction("test123", "placeholder")
     assert pairs(states) == SIX_PAIRS
     assert {call.kwargs["state"] for call in states.call_args_list} == {"PROGRESS"}
 
 
-def test_a_completed_job_returns_its_status_and_output_path(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_completed_job_returns_its_status_and_output_path(jobs_dir: Path) -> None:
     result = process_reconstruction("test123", "placeholder")
     assert {name: result[name] for name in ("status", "job_id", "output_path", "simulated")} == {
         "status": "completed",
@@ -68,32 +70,32 @@ def test_a_completed_job_returns_its_status_and_output_path(client: redis.Redis,
     assert json.loads(json.dumps(result)) == result
 
 
-def test_apply_runs_the_job(client: redis.Redis, jobs_dir: Path, states: mock.Mock) -> None:
+def test_apply_runs_the_job(states: mock.Mock) -> None:
     result = process_reconstruction.apply(args=("test123", "placeholder"))
     assert (result.state, result.result["status"]) == ("SUCCESS", "completed")
     assert pairs(states) == SIX_PAIRS
 
 
-def test_an_unconfirmed_cancel_request_is_cleared_at_the_jobs_end(client: redis.Redis, jobs_dir: Path) -> None:
+def test_an_unconfirmed_cancel_request_is_cleared_at_the_jobs_end() -> None:
     job_manager.request_cancellation("test123")
     assert process_reconstruction("test123", "placeholder")["status"] == "completed"
     assert not job_manager.cancel_pending("test123")
     assert not job_manager.is_job_cancelled("test123")
 
 
-def test_a_cancelled_job_returns_status_and_job_id(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_cancelled_job_returns_status_and_job_id() -> None:
     confirm("test123")
     assert process_reconstruction("test123", "placeholder") == {"status": "cancelled", "job_id": "test123"}
 
 
-def test_the_cancel_flag_keeps_its_ttl_after_a_cancel(client: redis.Redis, jobs_dir: Path) -> None:
+def test_the_cancel_flag_keeps_its_ttl_after_a_cancel(client: redis.Redis) -> None:
     confirm("test123")
     process_reconstruction("test123", "placeholder")
     assert job_manager.is_job_cancelled("test123")
     assert 3500 < client.ttl("cancel:test123") <= 3600
 
 
-def test_a_late_duplicate_of_a_cancelled_job_is_cancelled(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_late_duplicate_of_a_cancelled_job_is_cancelled() -> None:
     confirm("test123")
     process_reconstruction("test123", "placeholder")
     assert process_reconstruction("test123", "placeholder")["status"] == "cancelled"
@@ -101,7 +103,7 @@ def test_a_late_duplicate_of_a_cancelled_job_is_cancelled(client: redis.Redis, j
 
 @pytest.mark.parametrize("step", range(1, 7))
 def test_cancel_flag_is_checked_before_each_step_is_reported(
-    step: int, client: redis.Redis, jobs_dir: Path, states: mock.Mock, monkeypatch: pytest.MonkeyPatch
+    step: int, jobs_dir: Path, states: mock.Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each step asks once. The cancel comes just before step number `step`."""
     answers = iter([False] * (step - 1) + [True])
@@ -115,7 +117,7 @@ def test_cancel_flag_is_checked_before_each_step_is_reported(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_cancel_deletes_input_and_earlier_output(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_cancel_deletes_input_and_earlier_output(jobs_dir: Path) -> None:
     process_reconstruction("test123", "placeholder")
     file_handler.input_dir("test123").mkdir()
     (file_handler.input_dir("test123") / "a.jpg").write_bytes(b"photo")
@@ -124,9 +126,7 @@ def test_a_cancel_deletes_input_and_earlier_output(client: redis.Redis, jobs_dir
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_cancel_after_the_last_check_beats_success(
-    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancel_after_the_last_check_beats_success(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the recording of the end can see it."""
     configure(monkeypatch, BEAT_SECONDS=60.0)
     asked: list[str] = []
@@ -142,7 +142,7 @@ def test_a_cancel_after_the_last_check_beats_success(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_completed_job_leaves_only_its_output(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_completed_job_leaves_only_its_output(jobs_dir: Path) -> None:
     process_reconstruction("test123", "placeholder")
     assert sorted(path.relative_to(jobs_dir).as_posix() for path in jobs_dir.rglob("*")) == [
         "test123",
@@ -155,7 +155,7 @@ def test_a_completed_job_leaves_only_its_output(client: redis.Redis, jobs_dir: P
     ]
 
 
-def test_a_simulated_result_is_marked_in_its_files(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_simulated_result_is_marked_in_its_files(jobs_dir: Path) -> None:
     process_reconstruction("test123", "reconviagen")
     output = jobs_dir / "test123" / "output"
     manifest = json.loads((output / "manifest.json").read_text())
@@ -164,7 +164,7 @@ def test_a_simulated_result_is_marked_in_its_files(client: redis.Redis, jobs_dir
 
 
 def test_a_model_that_is_not_installed_fails_where_simulation_is_off(
-    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
     with pytest.raises(ReconstructionFailedError, match="BACKEND_UNAVAILABLE: model reconviagen cannot run"):
@@ -172,33 +172,31 @@ def test_a_model_that_is_not_installed_fails_where_simulation_is_off(
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_an_unknown_model_is_never_simulated(client: redis.Redis, jobs_dir: Path) -> None:
+def test_an_unknown_model_is_never_simulated() -> None:
     with pytest.raises(
         ReconstructionFailedError, match=r"BACKEND_UNAVAILABLE: .*'reconvia'.* placeholder, reconviagen"
     ):
         process_reconstruction("test123", "reconvia")
 
 
-def test_the_placeholder_runs_where_simulation_is_off(
-    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_placeholder_runs_where_simulation_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
     assert process_reconstruction("test123", "placeholder")["simulated"] is True
 
 
 @pytest.mark.parametrize("job_id", ["", "../etc", "a/b", "a" * 200, None])
-def test_an_unsafe_job_id_is_refused(job_id: str, client: redis.Redis, jobs_dir: Path) -> None:
+def test_an_unsafe_job_id_is_refused(job_id: str, client: redis.Redis) -> None:
     with pytest.raises(ValueError, match="job id"):
         process_reconstruction(job_id, "placeholder")
     assert client.keys("*") == []
 
 
-def test_a_real_model_without_photos_fails_with_its_reason(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_real_model_without_photos_fails_with_its_reason() -> None:
     with pytest.raises(ReconstructionFailedError, match=r"INPUT_NOT_FOUND: there is no folder .*test123/input"):
         process_reconstruction("test123", "photogrammetry")
 
 
-def test_a_second_bare_task_replaces_the_jobs_output(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_second_bare_task_replaces_the_jobs_output(jobs_dir: Path) -> None:
     process_reconstruction("test123", "placeholder")
     (jobs_dir / "test123" / "output" / "model.glb").write_bytes(b"old")
     assert process_reconstruction("test123", "placeholder")["status"] == "completed"
@@ -206,15 +204,13 @@ def test_a_second_bare_task_replaces_the_jobs_output(client: redis.Redis, jobs_d
     assert [path.name for path in (jobs_dir / "test123").iterdir()] == ["output"]
 
 
-def test_a_duplicate_message_is_ignored(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_duplicate_message_is_ignored() -> None:
     first = process_reconstruction.apply(args=("test123", "placeholder"), task_id="same")
     second = process_reconstruction.apply(args=("test123", "placeholder"), task_id="same")
     assert (first.state, second.state) == ("SUCCESS", "IGNORED")
 
 
-def test_a_job_folder_that_cannot_be_created_is_a_worker_error(
-    client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_folder_that_cannot_be_created_is_a_worker_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("no folder")
     configure(monkeypatch, JOBS_DIR=str(tmp_path / "file"))
     with pytest.raises(ReconstructionFailedError, match=r"WORKER_ERROR: .*Not a directory"):
@@ -229,7 +225,7 @@ def test_a_malformed_envelope_is_dropped(job: Any, client: redis.Redis, jobs_dir
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_unknown_keys_of_the_envelope_are_ignored(client: redis.Redis, jobs_dir: Path) -> None:
+def test_unknown_keys_of_the_envelope_are_ignored(client: redis.Redis) -> None:
     want(client, 1)
     message = Envelope(attempt=1).to_json() | {"colour": "blue", "queue": 7}
     done = process_reconstruction.apply(args=(JOB, "placeholder", message), task_id=f"{JOB}-1")

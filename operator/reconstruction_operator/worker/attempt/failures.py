@@ -1,4 +1,4 @@
-"""Failures: the reason and message that a failed run reports, whatever exception ended it."""
+"""Failures: the reason and message that a failed run reports, for any exception."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ class ReconstructionFailedError(Exception):
 def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
     """Translate `error`, which ended a run in `folder`. Unexpected exceptions are also logged with their traceback."""
     match error:
-        case ReconstructionFailedError():
-            return error
         case ModelFailure() | StorageError():
             return _failure(error.reason, error.message)
         case OSError() if error.errno in _FULL:

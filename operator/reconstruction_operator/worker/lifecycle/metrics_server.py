@@ -1,7 +1,7 @@
 """Metrics server: the worker's metrics at `http://WORKER_METRICS_HOST:WORKER_METRICS_PORT/metrics`.
 
-The main process serves them, whatever the pool; measurements of the pool's processes reach it through a relay. If the port is
-taken, the worker runs without metrics.
+The main process serves them; measurements of the pool's processes reach it through a relay. If the port is taken, the worker
+runs without metrics.
 """
 
 from __future__ import annotations

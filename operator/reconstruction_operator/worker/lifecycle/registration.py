@@ -1,7 +1,7 @@
 """Registration: tells the operator, through Redis, that a worker exists, which queues it consumes, and when it drains.
 
-One thread of the worker's main process does it, whatever the pool. No other code here calls Redis, so neither a signal handler
-nor the worker's start waits for it.
+One thread of the worker's main process does it, in every pool. No other code here calls Redis, so neither a signal handler nor
+the worker's start waits for it.
 """
 
 from __future__ import annotations

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import redis
 from reconstruction_operator.api.status import Inputs, Outputs
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
@@ -23,6 +21,8 @@ from reconstruction_operator.worker.attempt.steps import Reached
 
 from devcluster.harness.collector import Collector
 from tests.support.settings import configure
+
+pytestmark = pytest.mark.usefixtures("client", "jobs_dir")
 
 Value = Callable[..., float | None]
 
@@ -131,7 +131,7 @@ def test_photos_and_memory_are_counted(value: Value, spans: list[Span]) -> None:
     assert value("model_highest_memory_bytes", model="photogrammetry") == 2 << 30
 
 
-def test_a_job_has_one_attempt_and_six_steps_in_metrics(client: redis.Redis, jobs_dir: Path, value: Value) -> None:
+def test_a_job_has_one_attempt_and_six_steps_in_metrics(value: Value) -> None:
     process_reconstruction("test123", "placeholder")
 
     assert value("attempts_total", model="placeholder", outcome="Succeeded", reason="") == 1
@@ -139,9 +139,7 @@ def test_a_job_has_one_attempt_and_six_steps_in_metrics(client: redis.Redis, job
         assert value("step_seconds_count", model="placeholder", step=step.name) == 1
 
 
-def test_an_unknown_model_is_not_a_label(
-    client: redis.Redis, jobs_dir: Path, value: Value, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_model_is_not_a_label(value: Value, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
     with pytest.raises(Exception, match="made-up"):
         process_reconstruction("test123", "made-up")
@@ -181,9 +179,7 @@ def test_the_senders_trace_is_continued(spans: list[Span]) -> None:
     assert spans[0].attributes["outcome"] == "Overtaken"
 
 
-def test_a_bare_message_continues_the_trace_of_its_header(
-    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bare_message_continues_the_trace_of_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
     with Collector() as collector:
         configure(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
         process_reconstruction.apply(args=("test123", "placeholder"), headers={"traceparent": TRACEPARENT})

@@ -6,11 +6,12 @@ import math
 import time
 
 import pytest
-import redis
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
+
+pytestmark = pytest.mark.usefixtures("client")
 
 SHARES = {
     Step.LOAD: 0.1,
@@ -43,7 +44,7 @@ def shown(heard: list[tuple[Reached, bool]]) -> list[tuple[int, int]]:
     return [(reached.step.index, reached.percent) for reached, _ in heard]
 
 
-def test_a_real_model_reaches_a_steps_percentage_at_its_end(client: redis.Redis) -> None:
+def test_a_real_model_reaches_a_steps_percentage_at_its_end() -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard)
     for step in Step:
@@ -54,14 +55,14 @@ def test_a_real_model_reaches_a_steps_percentage_at_its_end(client: redis.Redis)
     assert shown(heard) == sorted(shown(heard))
 
 
-def test_steps_that_a_model_skips_are_reported_in_order(client: redis.Redis) -> None:
+def test_steps_that_a_model_skips_are_reported_in_order() -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard)
     steps.report(Step.PREVIEW, 0.0)
     assert [index for index, _ in shown(heard)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
-def test_begin_and_end_of_a_step_are_kept_and_others_may_be_skipped(client: redis.Redis) -> None:
+def test_begin_and_end_of_a_step_are_kept_and_others_may_be_skipped() -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard)
     steps.report(Step.LOAD, 0.5, "photo 3/6")
@@ -84,7 +85,7 @@ def test_begin_and_end_of_a_step_are_kept_and_others_may_be_skipped(client: redi
         pytest.param(Step.RECONSTRUCT, -5.0, id="less than nothing"),
     ],
 )
-def test_progress_never_goes_backwards(step: Step, fraction: float, client: redis.Redis) -> None:
+def test_progress_never_goes_backwards(step: Step, fraction: float) -> None:
     steps = make([])
     steps.report(Step.RECONSTRUCT, 0.5)
     before = steps.reached
@@ -92,7 +93,7 @@ def test_progress_never_goes_backwards(step: Step, fraction: float, client: redi
     assert (steps.reached.percent, steps.reached.fraction) == (before.percent, before.fraction) == (40, 0.45)
 
 
-def test_fraction_of_the_run_follows_the_models_shares(client: redis.Redis) -> None:
+def test_fraction_of_the_run_follows_the_models_shares() -> None:
     steps = make([])
     steps.report(Step.RECONSTRUCT, 0.5)
     assert steps.reached.fraction == pytest.approx(0.1 + 0.1 + 0.25)
@@ -100,7 +101,7 @@ def test_fraction_of_the_run_follows_the_models_shares(client: redis.Redis) -> N
     assert steps.reached.fraction == pytest.approx(1.0)
 
 
-def test_a_simulated_step_reports_its_percentage_at_its_begin(client: redis.Redis) -> None:
+def test_a_simulated_step_reports_its_percentage_at_its_begin() -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard, pace=0.05)
     begun = time.monotonic()
