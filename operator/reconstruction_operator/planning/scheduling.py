@@ -55,7 +55,7 @@ def admit(
     candidates: Sequence[Candidate],
     waiting_by_queue: Mapping[str, int],
     window: int,
-    tried: Collection[Quarantine] = (),
+    in_flight: Collection[Quarantine] = (),
 ) -> tuple[JobKey, ...]:
     """The jobs to dispatch now, in this order. Deterministic, whatever the order of `candidates`.
 
@@ -63,10 +63,10 @@ def admit(
       lost is filled again.
     - The namespace with the fewest jobs in flight comes first (among equals that with the oldest job, then by name), and
       within it the oldest job.
-    - Of each quarantine only the oldest job comes, and none while a job of it is in flight (`tried`).
+    - Of each quarantine only the oldest job comes, and none while a job of it is in flight (`in_flight`).
     """
     by_queue: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for candidate in _apart(candidates, tried):
+    for candidate in _apart(candidates, in_flight):
         by_queue[candidate.queue].append(candidate)
     admitted: list[JobKey] = []
     for queue in sorted(by_queue):
@@ -76,13 +76,13 @@ def admit(
     return tuple(admitted)
 
 
-def _apart(candidates: Iterable[Candidate], tried: Collection[Quarantine]) -> Iterator[Candidate]:
+def _apart(candidates: Iterable[Candidate], in_flight: Collection[Quarantine]) -> Iterator[Candidate]:
     """The candidates outside quarantine, and the oldest of each quarantine that has none in flight."""
     first: dict[Quarantine, Candidate] = {}
     for one in candidates:
         if one.quarantine is None:
             yield one
-        elif one.quarantine not in tried:
+        elif one.quarantine not in in_flight:
             other = first.setdefault(one.quarantine, one)
             first[one.quarantine] = min(one, other, key=_age)
     yield from first.values()
