@@ -63,7 +63,7 @@ def flattened(names: Sequence[str]) -> list[str]:
 
 def ignored_text(names: Iterable[str]) -> str:
     """A message about ignored files, such as "3 other files ignored: 2 .heic, 1 .txt"; empty for none."""
-    kinds = Counter(_printable(PurePosixPath(name).suffix.lower()[:12]) for name in names if not is_junk(name))
+    kinds = Counter(printable(PurePosixPath(name).suffix.lower()[:12]) for name in names if not is_junk(name))
     if not kinds:
         return ""
     total = kinds.total()
@@ -71,6 +71,6 @@ def ignored_text(names: Iterable[str]) -> str:
     return f"{total} other {'file' if total == 1 else 'files'} ignored: {shown}"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """With a placeholder for characters that cannot be shown, such as bytes that are not valid UTF-8."""
     return "".join(char if char.isprintable() else "�" for char in text)

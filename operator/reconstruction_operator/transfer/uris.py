@@ -7,6 +7,7 @@ import errno
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 
 _MAX_SHOWN_CHARS = 200
@@ -20,7 +21,7 @@ def redacted(uri: str) -> str:
         return "(a URI that cannot be read)"
     host = parts.netloc.rpartition("@")[2]
     shown = parts._replace(netloc=host, query="…" if parts.query else "", fragment="").geturl()
-    return "".join(char if char.isprintable() else "�" for char in shown)[:_MAX_SHOWN_CHARS]
+    return names.printable(shown)[:_MAX_SHOWN_CHARS]
 
 
 def split(uri: str, reason: str) -> SplitResult:
