@@ -53,9 +53,9 @@ def test_a_clean_stop_works_while_redis_and_the_api_server_are_away(
     assert process.log_end().endswith("Stopped")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bare() -> Iterator[Cluster]:
-    """A cluster of this test's own, whose CRD may be deleted."""
+    """A cluster apart, whose CRD may be deleted."""
     with Cluster() as running:
         yield running
 

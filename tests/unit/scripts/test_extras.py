@@ -1,13 +1,14 @@
 """Extras: operator and worker import with the packages of their own lock file alone; all others are blocked."""
 
 import json
-import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
 
 import pytest
+from packaging.utils import canonicalize_name
 
+from scripts.checks.installed import pins
 from tests.support.paths import CHECKOUT
 
 # Imports every module of the given packages while the given top-level names cannot be imported.
@@ -34,22 +35,13 @@ print(len(seen))
 """
 
 
-def normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def locked(name: str) -> set[str]:
-    lines = (CHECKOUT / "requirements" / name).read_text().splitlines()
-    return {normal(line.split("==")[0]) for line in lines if "==" in line}
-
-
 def modules_beyond(allowed: set[str]) -> list[str]:
     """Top-level modules of all installed distributions except the allowed ones and the project."""
     allowed = allowed | {"reconstruction-operator"}
     return sorted(
         module
         for module, distributions in packages_distributions().items()
-        if not {normal(each) for each in distributions} & allowed
+        if not {canonicalize_name(each) for each in distributions} & allowed
     )
 
 
@@ -81,7 +73,7 @@ def imported(blocked: list[str], *roots: str) -> subprocess.CompletedProcess[str
     ],
 )
 def test_every_module_imports_with_the_packages_of_its_image(lock: str, missing: set[str], roots: list[str]) -> None:
-    blocked = modules_beyond(locked(lock))
+    blocked = modules_beyond({*pins(CHECKOUT / "requirements" / lock)})
     assert missing <= set(blocked)
     done = imported(blocked, *(f"reconstruction_operator.{root}" for root in roots))
     assert (done.returncode, done.stderr) == (0, "")
