@@ -80,16 +80,16 @@ def test_foreign_handlers_keep_their_format_and_are_redacted() -> None:
     assert "s3cret" not in text
 
 
-@pytest.mark.parametrize("name", ["", "celery.task", "multiprocessing"])
-def test_every_logger_of_a_worker_is_redacted(name: str) -> None:
+def test_every_logger_of_a_worker_is_redacted() -> None:
     code = (
         "import logging\n"
         "from reconstruction_operator.celery_app import app\n"
         "app.log.setup('DEBUG')\n"
-        f"logging.getLogger({name!r}).error('redis://:s3cret@host/0')\n"
+        "for name in ('', 'celery.task', 'multiprocessing'):\n"
+        "    logging.getLogger(name).error('redis://:s3cret@host/0')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "redis://***@host/0" in done.stderr
+    assert done.stderr.count("redis://***@host/0") == 3
     assert "s3cret" not in done.stderr + done.stdout
 
 
