@@ -52,7 +52,7 @@ def test_redis_comes_back_empty_while_jobs_run(jobs: Jobs, seen: Seen, server: R
     assert all(jobs.get(name)["status"].get("failures", 0) == 0 for name in names)
 
 
-def test_a_finished_job_that_is_deleted_right_after_redis_was_emptied_leaves_no_files(
+def test_a_finished_job_deleted_right_after_redis_lost_its_data_leaves_no_files(
     jobs: Jobs, server: Redis, system: System
 ) -> None:
     name = jobs.create()
@@ -66,7 +66,7 @@ def test_a_finished_job_that_is_deleted_right_after_redis_was_emptied_leaves_no_
     wait_until(lambda: not folder.exists(), "the job's folder to be gone", seen=system.processes["operator"].log_end)
 
 
-def test_jobs_that_are_deleted_while_no_operator_runs_and_redis_is_emptied_leave_no_files(
+def test_jobs_deleted_without_operator_while_redis_loses_its_data_leave_no_files(
     jobs: Jobs, server: Redis, system: System
 ) -> None:
     gone = [jobs.create() for _ in range(3)]

@@ -55,9 +55,7 @@ def test_a_cancelled_job_is_current_and_not_failed(jobs: Jobs) -> None:
     assert kstatus(jobs.wait_phase(name, "Cancelled")) == "Current"
 
 
-def test_a_job_is_in_progress_before_the_operator_has_seen_it_and_never_current_before_its_end(
-    jobs: Jobs, seen: Seen
-) -> None:
+def test_a_job_is_in_progress_from_its_creation_and_current_only_after_its_end(jobs: Jobs, seen: Seen) -> None:
     name = jobs.create(queue="slow")
     jobs.wait_finished(name)
 

@@ -32,7 +32,7 @@ def test_every_promised_reason_is_there_and_is_a_failure(code: str) -> None:
 
 
 @pytest.mark.parametrize("one", _ALL)
-def test_a_code_is_in_capitals_and_its_condition_reason_is_one_that_the_api_conventions_allow(one: Reason) -> None:
+def test_a_code_is_in_capitals_and_its_condition_reason_is_valid_in_kubernetes(one: Reason) -> None:
     assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", one.code)
     assert re.fullmatch(r"[A-Z][A-Za-z]{0,62}", one.condition_reason)
     assert one.condition_reason.upper() == one.code.replace("_", "")
@@ -64,7 +64,7 @@ def test_what_stays_as_it_is_is_not_tried_again(code: str) -> None:
     assert not REASONS[code].retriable
 
 
-def test_an_unknown_reason_of_a_newer_worker_is_treated_as_an_error_of_the_worker_under_its_own_name() -> None:
+def test_an_unknown_reason_of_a_newer_worker_counts_as_a_worker_error() -> None:
     known = REASONS["WORKER_ERROR"]
 
     assert reason("LENS_CAP_ON") == Reason("LENS_CAP_ON", known.retriable, known.counts, known.advice)
