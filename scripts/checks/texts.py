@@ -27,13 +27,8 @@ _TEST: Final = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
 _TOO_LONG_YET: Final = frozenset(
     {
         "test_a_beat_does_not_hear_what_a_predecessor_of_the_same_name_said_of_its_shutdown",
-        "test_a_code_is_in_capitals_and_its_condition_reason_is_valid_in_kubernetes",
         "test_a_delivery_that_ends_while_the_files_of_its_cancelled_job_are_deleted_leaves_nothing",
-        "test_a_finished_job_deleted_right_after_redis_lost_its_data_leaves_no_files",
-        "test_a_job_is_in_progress_from_its_creation_and_current_only_after_its_end",
         "test_a_message_of_a_closed_connection_that_is_acknowledged_late_is_an_error_of_the_connection",
-        "test_an_unknown_reason_of_a_newer_worker_counts_as_a_worker_error",
-        "test_jobs_deleted_without_operator_while_redis_loses_its_data_leave_no_files",
     }
 )
 _LINK: Final = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
