@@ -20,7 +20,6 @@ _SLACK_SECONDS = 1.0
 _LONGEST_PAUSE = timedelta(seconds=30)  # a message without a record is requeued for 20 s at most
 # 422 is a refusal by schema or rules. 403 is expected: a fresh API server may not have loaded the roles yet.
 _REFUSED = re.compile(r"The API server refused the status of \S+: 422 ")
-_SUCCESS = '"outcome":"Succeeded"'
 
 
 def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
@@ -103,7 +102,7 @@ def successes(scene: Scene, uids: set[str]) -> dict[str, int]:
     found = dict.fromkeys(uids, 0)
     for key in scene.state.scan_iter("end:*", count=1000):
         uid = str(key).removeprefix("end:").rpartition("-")[0]
-        if uid in found and _SUCCESS in str(scene.state.get(key)).replace(" ", ""):
+        if uid in found and _text(scene.state.hget(key, "outcome")) == "Succeeded":
             found[uid] += 1
     return found
 

@@ -28,6 +28,7 @@ import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import QUICK_SETTINGS, System
 from devcluster.programs.control_plane import programs
+from tests.support.settings import configure
 from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems
 
 if TYPE_CHECKING:
@@ -148,3 +149,9 @@ def state(system: System) -> Iterator[redis.Redis]:
     """A client of the job state (DB 1) of the system."""
     with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
         yield client
+
+
+@pytest.fixture
+def redis_settings(redis_url: str, redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that point at that Redis."""
+    configure(monkeypatch, CELERY_BROKER_URL=redis_url, CELERY_RESULT_BACKEND=redis_url, REDIS_STATE_DB=redis_state_url)

@@ -1,4 +1,4 @@
-"""What the operator says to a worker beside the job id and the model: one versioned mapping, the task's `job` argument."""
+"""Envelope of a message: the versioned mapping that is the task's `job` argument."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENVELOPE_VERSION = 1
 
 
 class EnvelopeError(ValueError):
-    """The message cannot be understood; it says what is wrong."""
+    """The mapping is malformed or of a newer version; the text names the fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Envelope:
     traceparent: str = ""  # W3C Trace Context
 
     def to_json(self) -> dict[str, Any]:
-        """The mapping that travels."""
+        """The mapping that is sent."""
         encoded: dict[str, Any] = codec.encode(self)
         return encoded
 

@@ -1,4 +1,4 @@
-"""The names of all keys of the job state (DB 1). Nothing else formats them."""
+"""Names of all keys of the job state (DB 1). Nothing else formats them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Keys:
         return f"{self.prefix}{kind}:{_name('task id', task_id)}"
 
     def record(self, job_id: str) -> str:
-        """The operator's wish for the job: JSON (`contract.records.Record`), no TTL."""
+        """The attempt that the operator wants: hash (`contract.records.Record`), no TTL."""
         return self._of_job("job", job_id)
 
     def cancel_request(self, job_id: str) -> str:
@@ -41,23 +41,23 @@ class Keys:
         return self._of_job("cancel", job_id)
 
     def cleaned(self, job_id: str) -> str:
-        """A worker has deleted the job's files on the operator's order."""
+        """A worker has deleted the job's files, as the operator ordered: the time."""
         return self._of_job("cleaned", job_id)
 
     def claim(self, task_id: str) -> str:
-        """Who has begun the attempt: JSON (`contract.records.Claim`), given once."""
+        """The delivery that has begun the attempt: hash (`contract.records.Claim`), given once."""
         return self._of_task("claim", task_id)
 
     def alive(self, task_id: str) -> str:
-        """The claimant's heartbeat: JSON with its token, a few seconds."""
+        """The claimant's heartbeat: hash with its token, a few seconds."""
         return self._of_task("alive", task_id)
 
     def stop(self, task_id: str) -> str:
-        """Why the operator wants the attempt stopped: JSON."""
+        """Why the operator wants the attempt stopped: hash with the reason."""
         return self._of_task("stop", task_id)
 
     def end(self, task_id: str) -> str:
-        """How the attempt ended: JSON (`contract.records.End`), written once."""
+        """How the attempt ended: hash (`contract.records.End`; all but outcome and time is one JSON field), written once."""
         return self._of_task("end", task_id)
 
     def records(self, install_id: str) -> str:
@@ -65,7 +65,7 @@ class Keys:
         return f"{self.prefix}records:{_name('install id', install_id)}"
 
     def folders(self, install_id: str) -> str:
-        """Hash of the job folders that workers found after Redis had forgotten things: job id to JSON (as a record)."""
+        """Job folders that workers found after Redis lost data: hash, job id to JSON (with the fields of a record)."""
         return f"{self.prefix}folders:{_name('install id', install_id)}"
 
     def fence(self, install_id: str) -> str:
@@ -73,11 +73,11 @@ class Keys:
         return f"{self.prefix}fence:{_name('install id', install_id)}"
 
     def worker(self, node: str) -> str:
-        """What a live worker says of itself: JSON."""
+        """Registration of a live worker: JSON."""
         return f"{self.prefix}worker:{_name('node', node)}"
 
     def draining(self, node: str) -> str:
-        """When a worker that shuts down gives up its jobs, and in which of its lives: JSON."""
+        """When a worker that shuts down gives up its attempts, and which process of that node name: hash."""
         return f"{self.prefix}draining:{_name('node', node)}"
 
     def workers(self) -> str:
@@ -85,5 +85,5 @@ class Keys:
         return f"{self.prefix}workers"
 
     def epoch(self) -> str:
-        """The sentinel: while it is there and names the server's run, Redis has forgotten nothing."""
+        """The sentinel, a hash: while it exists and names the server's run, Redis has lost no data."""
         return f"{self.prefix}epoch"

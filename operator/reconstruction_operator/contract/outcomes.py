@@ -1,4 +1,4 @@
-"""Every end and every reason, in one table: retriable or not, counted as a failure or not, what the user is told."""
+"""Outcomes and reasons of attempts, in one table: retriable or not, counted as a failure or not, and the advice to users."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class Outcome(enum.StrEnum):
-    """How an attempt ended, as `finish` recorded it."""
+    """How an attempt ended."""
 
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
-    STOPPED = "Stopped"  # given up without failure: suspended, drained, deleted, overtaken
+    STOPPED = "Stopped"  # given up without failure: suspended, drained, deleted, superseded
 
 
 class StopReason(enum.StrEnum):
@@ -31,7 +31,7 @@ class StopReason(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason. `advice` is what the user can do; the worker's message, with its numbers, comes before it."""
+    """One reason. `advice` is what the user can do; it follows the worker's message, which has the numbers."""
 
     code: str  # in .status.failure.reason
     retriable: bool  # another attempt may end differently
@@ -40,12 +40,12 @@ class Reason:
 
     @property
     def condition_reason(self) -> str:
-        """The same in CamelCase, as the API conventions want a condition's reason."""
+        """The code in CamelCase, as the API conventions require of a condition's reason."""
         return "".join(part.capitalize() for part in self.code.split("_"))
 
 
 _TABLE = (
-    # The photos and the parameters: trying again changes nothing.
+    # The photos and the parameters: a retry changes nothing.
     Reason("INPUT_NOT_FOUND", False, True, "Check spec.input.uri, and that the workers mount that folder."),
     Reason("INPUT_REFUSED", False, True, "Use a location that the workers' settings allow."),
     Reason("INPUT_UNREACHABLE", True, True, "Check that the server of spec.input.uri answers the workers."),
@@ -69,7 +69,7 @@ _TABLE = (
         "LOW_TEXTURE", False, True, "Photograph with more light and detail, or put a patterned sheet below the object."
     ),
     Reason("INVALID_PARAMETERS", False, True, "Correct spec.parameters in a new job."),
-    # The machine: another attempt, perhaps on another worker, may do.
+    # The machine: another attempt, perhaps on another worker, may succeed.
     Reason("OUT_OF_MEMORY", True, True, "Use quality fast or fewer photos, or give the workers more memory."),
     Reason("BACKEND_CRASHED", True, True, "See the worker's log; if it happens again, report it with the photos."),
     Reason("BACKEND_UNAVAILABLE", False, True, "Choose a modelType that the workers of this queue have."),
@@ -94,7 +94,7 @@ REASONS: Mapping[str, Reason] = MappingProxyType({reason.code: reason for reason
 
 
 def reason(code: str) -> Reason:
-    """The reason of that code; an unknown one (a newer worker's) counts as WORKER_ERROR, under its own name."""
+    """The reason of that code; an unknown one (of a newer worker) counts as WORKER_ERROR, under its own name."""
     known = REASONS.get(code)
     if known is not None:
         return known

@@ -1,16 +1,18 @@
-"""Records that operator and worker exchange through Redis and the job folder."""
+"""Records that operator and worker exchange through Redis and the job folder. `state.fields` reads and writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.api.status import Inputs, Outputs
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
+
+OPERATOR_TOKEN: Final = "operator"  # noqa: S105  # no secret: it marks the operator's own claims and ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +29,20 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`claim:{task_id}`: who has begun the attempt."""
+    """`claim:{task_id}`: the delivery that has begun the attempt, or the operator if none ever will."""
 
     token: str
     owner: str  # a worker's node name, or "operator: …"
-    by_operator: bool
+    by_operator: bool  # its token is OPERATOR_TOKEN
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """`end:{task_id}`: how the attempt ended; the one truth about it."""
+    """`end:{task_id}`: how the attempt ended. Nothing else decides that."""
 
     outcome: Outcome
-    reason: str = ""  # a code of api.outcomes; empty for success
+    reason: str = ""  # a code of contract.outcomes; empty for success
     message: str = ""
     at: datetime | None = None
     worker: str = ""
@@ -73,7 +75,7 @@ class ObservedJob:
 
 @dataclass(frozen=True, slots=True)
 class ProgressReport:
-    """The newest PROGRESS meta of the attempt. A view: no decision about an end rests on it."""
+    """The newest PROGRESS meta of the attempt, for display: no decision about an end rests on it."""
 
     percent: int
     step: str
@@ -105,7 +107,7 @@ class Owner:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As it lies in the file."""
+        """As the job folder's note holds it."""
         return {
             "jobId": self.job_id,
             "installId": self.install_id,
@@ -120,7 +122,7 @@ class Owner:
         """The owner of that content.
 
         Raises:
-            KeyError, TypeError, ValueError: it is none.
+            KeyError, TypeError, ValueError: the content names no owner.
 
         """
         job_id, *texts = [data[name] for name in ("jobId", "installId", "namespace", "name", "queue")]

@@ -1,4 +1,4 @@
-"""The two-step cancel of a job, as both sides and anybody else may use it: a few functions over Redis.
+"""Two-step cancel of a job: functions over Redis for the operator, workers and users.
 
 A request (`cancel_request:{job_id}` = "pending") may be withdrawn; a confirmation (`cancel:{job_id}` = "1") makes the
 worker stop. Both live for 3600 s. Every change is one atomic command or script, so that two confirmations, or a
@@ -24,7 +24,7 @@ _CONFIRMED: Final = "1"
 
 _CONFIRM: Final = Script.of(
     "confirm",
-    """-- Turn a request into a confirmation. Answers whether there was one.
+    """-- Turn a request into a confirmation. Answers whether there was a request.
 local request_key, cancel_key = unpack(KEYS)
 local confirmed, ttl_s = unpack(ARGV)
 if redis.call('EXISTS', request_key) == 0 then return 0 end
@@ -37,7 +37,7 @@ return 1
 
 @functools.cache
 def get_redis_client() -> redis.Redis:
-    """The client of the job state, made from `config.settings.REDIS_STATE_DB` at the first call. `cache_clear()` forgets it."""
+    """The client of the job state, made from `config.settings.REDIS_STATE_DB` at the first call; `cache_clear()` drops it."""
     return connections.state_client()
 
 
@@ -76,12 +76,12 @@ def clear_cancellation(job_id: str) -> None:
 
 
 def withdraw_request(job_id: str) -> bool:
-    """Take step one back; a confirmation stays. Whether there was a request."""
+    """Withdraw step one; a confirmation stays. Returns whether there was a request."""
     return bool(get_redis_client().delete(Keys().cancel_request(job_id)))
 
 
 def assert_cancelled(job_id: str) -> bool:
-    """Set the confirmation (again), so that it does not expire while the job still waits. Always True."""
+    """Set the confirmation or renew its TTL, so that it does not expire while the job still waits. Always True."""
     keys = Keys()
     with get_redis_client().pipeline(transaction=True) as transaction:
         transaction.set(keys.cancel(job_id), _CONFIRMED, ex=config.CANCEL_TTL_SECONDS)

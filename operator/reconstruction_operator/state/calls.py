@@ -1,6 +1,6 @@
-"""A state change as a value, and the three ways to carry it out: `run`, `arun`, and `arun_all` for a batch.
+"""Calls: a script with its arguments as a value, carried out by `run`, `arun`, or `arun_all` for a batch.
 
-Every script may run twice without harm (redis-py repeats a command whose answer was lost). Clients must have
+Every script is idempotent, since redis-py retries a command whose answer was lost. Clients must have
 `decode_responses=True`.
 """
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script. `sha` is the name that Redis knows it by."""
+    """A Lua script. `sha` is its name in Redis's cache of scripts."""
 
     name: str
     text: str
@@ -68,7 +68,7 @@ def run(client: redis.Redis, call: Call[T]) -> T:
 
 
 async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
-    """As `run`, on an event loop."""
+    """Carry it out on an event loop; raises what `run` raises."""
     try:
         reply = await cast("Any", client.evalsha(*call._by_sha))  # noqa: SLF001
     except NoScriptError:
@@ -80,7 +80,7 @@ async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> lis
     """All of them in one round trip, in order; an error of one is its result and does not stop the others.
 
     Raises:
-        DeposedError: any of them was refused for it.
+        DeposedError: any of them was refused by the fence.
         RedisError: Redis was not reached; any number of them may have been carried out.
 
     """
@@ -89,8 +89,8 @@ async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> lis
     pipeline = client.pipeline(transaction=False)
     sent: set[str] = set()
     for call in calls:
-        # The first use of a script in a batch sends its text, so that no later one can meet a server that does not
-        # know it: sending those again would change the order.
+        # The first use of a script in a batch sends its text, so that no later one meets a server that does not know it:
+        # retrying that one would change the order.
         if call.script.sha in sent:
             pipeline.evalsha(*call._by_sha)  # noqa: SLF001
         else:

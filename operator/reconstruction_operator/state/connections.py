@@ -1,4 +1,4 @@
-"""Connections to Redis, all with deadlines: nothing that uses them waits for ever.
+"""Connections to Redis, all with timeouts.
 
 URLs may be `redis://`, `rediss://` (TLS), `unix://`, or Sentinel's as Celery writes it
 (`sentinel://host:26379/1;sentinel://other:26379/1`), with user and password; redis-py and kombu read the rest of them.
@@ -21,26 +21,26 @@ from redis.backoff import ConstantBackoff, NoBackoff
 from reconstruction_operator import config
 
 HEALTH_CHECK_SECONDS: Final = 15  # an idle connection that a firewall has dropped is found at its next use
-_RETRIES: Final = 1  # a pooled connection that Redis has closed meanwhile fails once; a second failure is an outage
+_RETRIES: Final = 1  # a pooled connection that Redis has closed fails once; a second failure is an outage
 _RETRY_PAUSE_SECONDS: Final = 0.05
 _SENTINEL: Final = "sentinel://"
 _SENTINEL_PORT: Final = 26379
 
 
 class _BehindSentinel(redis.Redis):
-    """A client that owns the connections to its sentinels, too."""
+    """A client that also owns the connections to its sentinels."""
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close the connections to Redis and to the sentinels."""
         super().close()
         cast("Any", self.connection_pool).sentinel_manager.close()
 
 
 class _AsyncBehindSentinel(redis.asyncio.Redis):
-    """The same on an event loop."""
+    """As `_BehindSentinel`, on an event loop."""
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Close all of them."""
+        """Close the connections to Redis and to the sentinels."""
         await super().aclose(close_connection_pool)
         await cast("Any", self.connection_pool).sentinel_manager.aclose()
 
@@ -69,12 +69,12 @@ def _client(url: str) -> redis.Redis:
 
 
 def async_state_client() -> redis.asyncio.Redis:
-    """The same on an event loop."""
+    """A client of the job state, on an event loop."""
     return _async_client(config.settings.REDIS_STATE_DB)
 
 
 def async_results_client() -> redis.asyncio.Redis:
-    """A client of Celery's results (`config.settings.CELERY_RESULT_BACKEND`)."""
+    """A client of Celery's results (`config.settings.CELERY_RESULT_BACKEND`), on an event loop."""
     return _async_client(config.settings.CELERY_RESULT_BACKEND)
 
 
@@ -96,14 +96,14 @@ def _async_client(url: str) -> redis.asyncio.Redis:
 
 
 def is_socket(url: str) -> bool:
-    """Whether the URL names a Unix socket, in redis-py's words or in Celery's."""
+    """Whether the URL names a Unix socket, as redis-py or as Celery writes it."""
     return url.startswith(("unix://", "redis+socket://", "socket://"))
 
 
 def _options(url: str) -> dict[str, Any]:
     options = {
         "decode_responses": True,
-        "encoding_errors": "replace",  # a value that is no text must not hide those that were read with it
+        "encoding_errors": "replace",  # one value that is not UTF-8 must not hide the others of the same answer
         "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "health_check_interval": HEALTH_CHECK_SECONDS,
     }
@@ -113,7 +113,7 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _for_redis_py(url: str) -> str:
-    """The URL as redis-py writes it: Celery has its own words for sockets and for certificates."""
+    """The URL as redis-py writes it: Celery writes sockets and certificates differently."""
     for scheme in ("redis+socket://", "socket://"):
         if url.startswith(scheme):
             return "unix://" + url.removeprefix(scheme).replace("virtual_host=", "db=")
@@ -123,7 +123,7 @@ def _for_redis_py(url: str) -> str:
 
 
 def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
-    """Addresses of the sentinels; database and credentials of the Redis behind them, as the first URL says."""
+    """Addresses of the sentinels; database and credentials of the Redis behind them, from the first URL."""
     parts = [urlsplit(one) for one in url.split(";")]
     first = parts[0]
     credentials: dict[str, Any] = {"db": int(first.path.strip("/") or 0)}
@@ -135,7 +135,7 @@ def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
 
 
 def _sentinel_options(retry: redis.retry.Retry | redis.asyncio.retry.Retry) -> dict[str, Any]:
-    """For the connections to the sentinels themselves. When one is down the next is asked at once."""
+    """For the connections to the sentinels. When one is down the next is asked at once."""
     options: dict[str, Any] = {
         "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
@@ -155,7 +155,7 @@ def broker_transport_options() -> dict[str, Any]:
         "socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "socket_keepalive": True,
         "health_check_interval": HEALTH_CHECK_SECONDS,
-        # Publishing, and connecting for it: one try more, at once.
+        # Publishing, and connecting for it: one retry, at once.
         "max_retries": 1,
         "interval_start": 0,
         "interval_step": 0.2,
@@ -180,7 +180,7 @@ def _common(url: str) -> dict[str, Any]:
 
 
 def tls_options(url: str) -> dict[str, Any] | None:
-    """Celery's options for a `rediss://` URL that does not say how to check the certificate: it is checked."""
+    """Celery's options for a `rediss://` URL without `ssl_cert_reqs`: the certificate is checked."""
     if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
         return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     return None

@@ -1,15 +1,15 @@
-"""What can go wrong in the protocol, beside what redis-py raises itself.
+"""Errors of the protocol. What redis-py raises comes on top.
 
 ProtocolError
-├── DeposedError           a newer leader has been here: this operator must stop acting
-└── UnexpectedReplyError   a script answered what this version does not know: mixed versions, or a defect
+├── DeposedError           a newer leader has acted: this operator must stop
+└── UnexpectedReplyError   a script's answer has an unknown form: a defect, or mixed versions
 """
 
 from __future__ import annotations
 
 
 class ProtocolError(Exception):
-    """Any of the errors below."""
+    """Base of the errors below."""
 
 
 class DeposedError(ProtocolError):
@@ -22,7 +22,7 @@ class DeposedError(ProtocolError):
 
 
 class UnexpectedReplyError(ProtocolError):
-    """A script's answer could not be understood."""
+    """A script's answer has a form that this version does not know."""
 
     def __init__(self, script: str, reply: object) -> None:
         super().__init__(f"script {script} answered {reply!r:.200}")

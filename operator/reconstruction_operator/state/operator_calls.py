@@ -1,4 +1,4 @@
-"""What the operator does. Pure: each function makes a `Call`.
+"""Calls of the operator. Pure: each function makes a `Call` of the script of its name.
 
 Every call carries the leader's `fence` (the transition count of its Lease) and the `install_id` that it counts for, and
 raises DeposedError when it is carried out after a higher fence was seen: it has changed nothing then.
@@ -6,31 +6,30 @@ raises DeposedError when it is carried out after a higher fence was seen: it has
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, assert_never
 
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
-from reconstruction_operator.contract.records import End, Record
-from reconstruction_operator.state import scripts, stored
-from reconstruction_operator.state.calls import Call, Script
+from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Record
+from reconstruction_operator.planning import actions
+from reconstruction_operator.state import fields
+from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
 from reconstruction_operator.state.replies import Epoch
-from reconstruction_operator.state.units import milliseconds
+from reconstruction_operator.state.scripts import script
 
-OPERATOR_TOKEN: Final = "operator"  # noqa: S105  # no secret: it marks the operator's own claims and ends
-FORGET_MAX_ATTEMPTS: Final = 1_000  # the newest; keys of older ones have a TTL and are long gone
+FORGET_MAX_ATTEMPTS: Final = 1_000  # the newest; keys of older ones have a TTL and have expired
 
 T = TypeVar("T")
 
 
 def _fenced(
-    script: Script,
+    name: str,
     keys: tuple[str, ...],
-    args: tuple[str | int, ...],
+    args: tuple[str | int, ...] = (),
     *,
     fence: int,
     read: Callable[[list[Any]], T],
@@ -44,9 +43,9 @@ def _fenced(
             case ["deposed", seen]:
                 raise DeposedError(fence=fence, seen=int(seen))
             case _:
-                raise UnexpectedReplyError(script.name, reply)
+                raise UnexpectedReplyError(name, reply)
 
-    return Call(script, keys, (fence, *args), answer)
+    return Call(script(name, fenced=True), keys, (fence, *args), answer)
 
 
 def _nothing(_rest: list[Any]) -> None:
@@ -54,11 +53,36 @@ def _nothing(_rest: list[Any]) -> None:
 
 
 def _retention() -> int:
-    return milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS)
+    return fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS)
 
 
-def _owner(end: End) -> str:
-    return f"operator: {(end.reason or end.outcome.value).lower().replace('_', ' ')}"
+def for_action(keys: Keys, action: actions.Action, job: JobKey, *, fence: int, install_id: str) -> Call[Any] | None:
+    """The call that carries out an action of a plan for that job; None for an action that is no change in Redis."""
+    leader: dict[str, Any] = {"fence": fence, "install_id": install_id}
+    job_id = job.job_id
+    match action:
+        case actions.PutRecord(attempt, queue):
+            leader |= {"namespace": job.namespace, "name": job.name}
+            return put_record(keys, **leader, job_id=job_id, attempt=attempt, queue=queue)
+        case actions.RequestCancel():
+            return request_cancel(keys, **leader, job_id=job_id)
+        case actions.WithdrawRequest():
+            return withdraw_request(keys, **leader, job_id=job_id)
+        case actions.AssertCancelled():
+            return assert_cancelled(keys, **leader, job_id=job_id)
+        case actions.ClearFlags():
+            return clear_flags(keys, **leader, job_id=job_id)
+        case actions.TakeClaim(task, outcome, reason, message):
+            return take_claim(keys, **leader, task=task, end=End(outcome, reason, message))
+        case actions.ForceEnd(task, outcome, reason, message):
+            return force_end(keys, **leader, task=task, end=End(outcome, reason, message))
+        case actions.RequestStop(task, reason):
+            return request_stop(keys, **leader, task=task, reason=reason)
+        case actions.Forget(attempts):
+            return forget(keys, **leader, job_id=job_id, attempts=attempts)
+        case actions.Dispatch() | actions.DeleteFiles() | actions.DeleteObject():
+            return None
+    assert_never(action)
 
 
 def put_record(
@@ -72,29 +96,28 @@ def put_record(
     attempt: int,
     queue: str,
 ) -> Call[Record]:
-    """Say which attempt is wanted, and get the record that holds: the wanted attempt never falls."""
-    said = {"install_id": install_id, "namespace": namespace, "name": name, "attempt": attempt, "queue": queue}
+    """Put on record which attempt is wanted, and get the record that holds: the wanted attempt never falls."""
     key = keys.record(job_id)
 
     def read(rest: list[Any]) -> Record:
-        record = stored.load(key, rest[0], stored.parse_record)
+        record = fields.load(key, rest[0], fields.parse_record)
         if record is None:
             raise UnexpectedReplyError("put_record", rest)
         return record
 
     return _fenced(
-        scripts.PUT_RECORD,
-        (keys.fence(install_id), key, keys.records(install_id), keys.epoch()),
-        (job_id, attempt, json.dumps(said)),
+        "put_record",
+        (keys.fence(install_id), key, keys.records(install_id)),
+        (job_id, attempt, queue, install_id, namespace, name),
         fence=fence,
         read=read,
     )
 
 
 def index_records(keys: Keys, *, fence: int, install_id: str, job_ids: Sequence[str]) -> Call[None]:
-    """Put the records of those jobs, as far as there are any, into the index that `list_records` reads."""
+    """Put the records of those jobs, as far as they exist, into the index that `list_records` reads."""
     return _fenced(
-        scripts.INDEX_RECORDS,
+        "index_records",
         (keys.fence(install_id), keys.records(install_id), *map(keys.record, job_ids)),
         tuple(job_ids),
         fence=fence,
@@ -103,9 +126,9 @@ def index_records(keys: Keys, *, fence: int, install_id: str, job_ids: Sequence[
 
 
 def drop_folders(keys: Keys, *, fence: int, install_id: str, job_ids: Sequence[str]) -> Call[None]:
-    """These reported job folders are looked after."""
+    """Drop the reports of these job folders: they have been dealt with."""
     return _fenced(
-        scripts.DROP_FOLDERS,
+        "drop_folders",
         (keys.fence(install_id), keys.folders(install_id)),
         tuple(job_ids),
         fence=fence,
@@ -115,70 +138,40 @@ def drop_folders(keys: Keys, *, fence: int, install_id: str, job_ids: Sequence[s
 
 def mark_sent(keys: Keys, *, fence: int, install_id: str, job_id: str, attempt: int) -> Call[None]:
     """Note that the attempt's message was sent now; nothing if the record wants another."""
-    return _fenced(
-        scripts.MARK_SENT, (keys.fence(install_id), keys.record(job_id)), (attempt,), fence=fence, read=_nothing
-    )
+    return _fenced("mark_sent", (keys.fence(install_id), keys.record(job_id)), (attempt,), fence=fence, read=_nothing)
 
 
 def request_cancel(keys: Keys, *, fence: int, install_id: str, job_id: str) -> Call[None]:
-    """Set or prolong `cancel_request:{job_id}`; nothing once the cancel is confirmed."""
-    return _fenced(
-        scripts.REQUEST_CANCEL,
-        (keys.fence(install_id), keys.cancel_request(job_id), keys.cancel(job_id)),
-        (config.CANCEL_TTL_SECONDS,),
-        fence=fence,
-        read=_nothing,
-    )
+    """Set `cancel_request:{job_id}` or renew its TTL; nothing once the cancel is confirmed."""
+    return _of_flags("request_cancel", keys, install_id, job_id, (config.CANCEL_TTL_SECONDS,), fence=fence)
 
 
 def assert_cancelled(keys: Keys, *, fence: int, install_id: str, job_id: str) -> Call[None]:
-    """Set or prolong `cancel:{job_id}`, and delete the request."""
-    return _fenced(
-        scripts.ASSERT_CANCELLED,
-        (keys.fence(install_id), keys.cancel_request(job_id), keys.cancel(job_id)),
-        (config.CANCEL_TTL_SECONDS,),
-        fence=fence,
-        read=_nothing,
-    )
+    """Set `cancel:{job_id}` or renew its TTL, and delete the request."""
+    return _of_flags("assert_cancelled", keys, install_id, job_id, (config.CANCEL_TTL_SECONDS,), fence=fence)
 
 
 def withdraw_request(keys: Keys, *, fence: int, install_id: str, job_id: str) -> Call[None]:
-    """Delete the request alone, never a confirmation."""
-    return _fenced(
-        scripts.DELETE, (keys.fence(install_id), keys.cancel_request(job_id)), (), fence=fence, read=_nothing
-    )
+    """Delete the request, never a confirmation."""
+    return _of_flags("withdraw_request", keys, install_id, job_id, fence=fence)
 
 
 def clear_flags(keys: Keys, *, fence: int, install_id: str, job_id: str) -> Call[None]:
     """Delete both flags of a job that is over."""
-    return _fenced(
-        scripts.DELETE,
-        (keys.fence(install_id), keys.cancel_request(job_id), keys.cancel(job_id)),
-        (),
-        fence=fence,
-        read=_nothing,
-    )
+    return _of_flags("clear_flags", keys, install_id, job_id, fence=fence)
+
+
+def _of_flags(
+    name: str, keys: Keys, install_id: str, job_id: str, args: tuple[str | int, ...] = (), *, fence: int
+) -> Call[None]:
+    flags = keys.cancel_request(job_id), keys.cancel(job_id)
+    return _fenced(name, (keys.fence(install_id), *flags), args, fence=fence, read=_nothing)
 
 
 def take_claim(keys: Keys, *, fence: int, install_id: str, task: TaskId, end: End) -> Call[bool]:
     """End an attempt that no worker has begun, so that none ever begins it. False: a worker has it, or had it."""
     return _fenced(
-        scripts.TAKE_CLAIM,
-        (keys.fence(install_id), keys.claim(str(task)), keys.end(str(task))),
-        (OPERATOR_TOKEN, _owner(end), _retention(), stored.dump_end(OPERATOR_TOKEN, end)),
-        fence=fence,
-        read=lambda rest: rest[0] == 1,
-    )
-
-
-def request_stop(keys: Keys, *, fence: int, install_id: str, task: TaskId, reason: StopReason) -> Call[None]:
-    """Ask for the stop of an attempt that has not ended. Final, and the first reason holds."""
-    return _fenced(
-        scripts.REQUEST_STOP,
-        (keys.fence(install_id), keys.stop(str(task)), keys.end(str(task))),
-        (_retention(), json.dumps({"reason": reason.value})),
-        fence=fence,
-        read=_nothing,
+        "take_claim", _of_attempt(keys, install_id, task), _of_end(end), fence=fence, read=lambda rest: rest[0] == 1
     )
 
 
@@ -189,11 +182,31 @@ def force_end(keys: Keys, *, fence: int, install_id: str, task: TaskId, end: End
     """
     key = keys.end(str(task))
     return _fenced(
-        scripts.FORCE_END,
-        (keys.fence(install_id), keys.claim(str(task)), key, keys.alive(str(task))),
-        (OPERATOR_TOKEN, _owner(end), _retention(), stored.dump_end(OPERATOR_TOKEN, end)),
+        "force_end",
+        (*_of_attempt(keys, install_id, task), keys.alive(str(task))),
+        _of_end(end),
         fence=fence,
-        read=lambda rest: stored.load(key, rest[0], stored.parse_end),
+        read=lambda rest: fields.load_end(key, rest[0]) if rest else None,
+    )
+
+
+def _of_attempt(keys: Keys, install_id: str, task: TaskId) -> tuple[str, ...]:
+    return keys.fence(install_id), keys.claim(str(task)), keys.end(str(task)), keys.record(task.job_id)
+
+
+def _of_end(end: End) -> tuple[str | int, ...]:
+    owner = f"operator: {(end.reason or end.outcome.value).lower().replace('_', ' ')}"
+    return OPERATOR_TOKEN, owner, _retention(), end.outcome.value, fields.dump_details(end)
+
+
+def request_stop(keys: Keys, *, fence: int, install_id: str, task: TaskId, reason: StopReason) -> Call[None]:
+    """Ask for the stop of an attempt that has not ended. Final, and the first reason holds."""
+    return _fenced(
+        "request_stop",
+        (keys.fence(install_id), keys.stop(str(task)), keys.end(str(task)), keys.record(task.job_id)),
+        (_retention(), reason.value),
+        fence=fence,
+        read=_nothing,
     )
 
 
@@ -206,7 +219,7 @@ def forget(keys: Keys, *, fence: int, install_id: str, job_id: str, attempts: in
         for key in (keys.claim, keys.alive, keys.end, keys.stop)
     )
     return _fenced(
-        scripts.FORGET,
+        "forget",
         (keys.fence(install_id), keys.records(install_id), *of_job, *of_attempts),
         (job_id, len(of_job)),
         fence=fence,
@@ -219,19 +232,12 @@ def open_epoch(keys: Keys, *, fence: int, install_id: str, run_id: str) -> Call[
 
     `run_id` is the server's own, from `INFO server`.
     """
-    key = keys.epoch()
 
     def read(rest: list[Any]) -> Epoch:
-        now = stored.moment(int(rest[1]))
-        epoch = stored.load(
-            key,
-            rest[0],
-            lambda data: Epoch(
-                str(data.get("id")), str(data.get("run_id")), stored.moment(data.get("started_at")), now
-            ),
-        )
-        if epoch is None:
-            raise UnexpectedReplyError("open_epoch", rest)
-        return epoch
+        match rest:
+            case [[str() as epoch_id, str() as run, started_at], now]:
+                return Epoch(epoch_id, run, fields.moment(int(started_at)), fields.moment(int(now)))
+            case _:
+                raise UnexpectedReplyError("open_epoch", rest)
 
-    return _fenced(scripts.OPEN_EPOCH, (keys.fence(install_id), key), (run_id,), fence=fence, read=read)
+    return _fenced("open_epoch", (keys.fence(install_id), keys.epoch()), (run_id,), fence=fence, read=read)

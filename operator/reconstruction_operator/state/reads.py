@@ -1,4 +1,4 @@
-"""What the operator reads: jobs, its index of records, and the workers that are there."""
+"""Reads of the job state: jobs, the index of records, reported folders, and live workers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from typing import Any, Final
 from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob, Record
-from reconstruction_operator.state import scripts, stored
+from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import UnexpectedReplyError
 from reconstruction_operator.state.replies import Observed, WorkerInfo
+from reconstruction_operator.state.scripts import script
 
 FOLDERS_BATCH: Final = 1_000
-OBSERVE_BATCH: Final = 500  # jobs in one `observe`: about 5 ms in which Redis answers nobody else
+OBSERVE_BATCH: Final = 500  # jobs in one `observe`: 5 to 10 ms in which Redis answers no other client
 _MAX_WORKERS: Final = 10_000
+_NO_KEY: Final = -2  # PTTL's answer
 _SKEW: Final = timedelta(days=1)  # by which a time may be ahead of Redis's clock, which may have been set back
 _MAX_NAMES: Final = 100  # queues, or models, of one worker
 
 
 def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
-    """One snapshot of those jobs (job id, attempt), in their order. Callers ask for `OBSERVE_BATCH` at most at once."""
+    """One snapshot of those jobs (job id, attempt), in their order: `OBSERVE_BATCH` at most in one call."""
     names = tuple(
         (
             keys.record(job_id),
@@ -41,7 +43,7 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
     def read(reply: Any) -> Observed:
         match reply:
             case [str() as now, *values] if len(values) == len(names):
-                at = stored.moment(int(now))
+                at = fields.moment(int(now))
                 return Observed(
                     at,
                     tuple(
@@ -53,32 +55,32 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
                 raise UnexpectedReplyError("observe", reply)
 
     flat = tuple(key for group in names for key in group)
-    return Call(scripts.OBSERVE, flat, (stored.MAX_VALUE_BYTES,), read)
+    return Call(script("observe"), flat, (fields.MAX_VALUE_BYTES,), read)
 
 
 def _job(names: tuple[str, ...], values: list[Any], attempt: int, now: datetime) -> ObservedJob:
-    record, claim, alive, end, stop, requested, confirmed, cleaned, ttl_ms = values
-    claimed = stored.load(names[1], claim, stored.parse_claim)
-    token = stored.load(names[2], alive, stored.parse_token)
-    ended = stored.load(names[3], end, stored.parse_end)
+    record, claim, alive, end, stop, request_ttl_ms, cancel_ttl_ms, cleaned = values
+    claimed = fields.load(names[1], claim, fields.parse_claim, now=now)
+    token = fields.load(names[2], alive, fields.parse_token)
+    # A flag is set if its key exists, whatever it holds, as for the job manager and the scripts. TTLs as PTTL's.
+    requested, confirmed = request_ttl_ms != _NO_KEY, cancel_ttl_ms != _NO_KEY
+    ttl_ms = cancel_ttl_ms if confirmed else request_ttl_ms
     return ObservedJob(
-        record=_believed(stored.load(names[0], record, stored.parse_record), attempt, now),
-        # What has happened has happened by now.
-        claim=claimed and replace(claimed, at=min(claimed.at, now)),
+        record=_believed(fields.load(names[0], record, fields.parse_record), attempt, now),
+        claim=claimed,
         alive=claimed is not None and token == claimed.token,
-        end=ended and replace(ended, at=min(ended.at or now, now)),
-        stop=stored.load(names[4], stop, stored.parse_stop),
-        # As the job manager and the scripts see it: a flag is set if its key is there, whatever it holds.
-        requested=requested is not None,
-        confirmed=confirmed is not None,
+        end=fields.load_end(names[3], end, now=now),
+        stop=fields.load(names[4], stop, fields.parse_stop),
+        requested=requested,
+        confirmed=confirmed,
         flag_ttl_seconds=ttl_ms / 1000 if ttl_ms >= 0 else None,
-        cleaned=cleaned is not None,
+        cleaned=cleaned == 1,
     )
 
 
 def _believed(record: Record | None, attempt: int, now: datetime) -> Record | None:
     """The record as `put_record` takes it: none that is absurdly far ahead, and no message that is still to be sent."""
-    if record is None or record.attempt > attempt + stored.MAX_AHEAD:
+    if record is None or record.attempt > attempt + fields.MAX_AHEAD:
         return None
     if record.sent_at is not None and record.sent_at > now + _SKEW:
         return replace(record, sent_at=None)
@@ -91,68 +93,77 @@ def list_records(keys: Keys, install_id: str) -> Call[tuple[str, ...]]:
     def read(reply: Any) -> tuple[str, ...]:
         return tuple(sorted(one for one in reply if _is_job_id(one)))
 
-    return Call(scripts.LIST_RECORDS, (keys.records(install_id),), (), read)
+    return Call(script("list_records"), (keys.records(install_id),), (), read)
 
 
 def list_folders(keys: Keys, install_id: str) -> Call[Mapping[str, Record]]:
     """Some of the job folders that workers have reported, by job id, as the records that they might have.
 
-    A report that cannot be understood is there, too, as a record of no install: it is nobody's, and to be dropped.
+    A malformed report is a record of no install, so that it is dropped.
     """
     key = keys.folders(install_id)
-    nobody = Record("", "", "", 1, "")
+    malformed = Record("", "", "", 1, "")
 
     def read(reply: Any) -> Mapping[str, Record]:
         pairs = zip(reply[::2], reply[1::2], strict=True)
         return {
-            job_id: (stored.load(key, text, stored.parse_record) if _is_job_id(job_id) else None) or nobody
+            job_id: (fields.load_json(key, text, _reported) if _is_job_id(job_id) else None) or malformed
             for job_id, text in pairs
         }
 
-    return Call(scripts.LIST_FOLDERS, (key,), (FOLDERS_BATCH, stored.MAX_VALUE_BYTES), read)
+    return Call(script("list_folders"), (key,), (FOLDERS_BATCH, fields.MAX_VALUE_BYTES), read)
 
 
 def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:
-    """Workers that take messages, by name: registered within their TTL, and not about to shut down."""
-    # The node names are in Redis alone, so the script is given what their keys begin with.
+    """Workers that take messages, by name: registered within their TTL, and not shutting down."""
+    # Only Redis knows the node names, so the script is given what their keys begin with.
     worker, draining = (key("x").removesuffix("x") for key in (keys.worker, keys.draining))
 
     def read(reply: Any) -> tuple[WorkerInfo, ...]:
         found = (
-            stored.load(f"{worker}{node}", text, lambda data, node=node: _worker(node, data))  # type: ignore[misc]  # mypy infers no lambda with a default
+            fields.load_json(f"{worker}{node}", text, lambda data, node=node: _worker(node, data))  # type: ignore[misc]  # mypy infers no lambda with a default
             for node, text in zip(reply[::2], reply[1::2], strict=True)
         )
         return tuple(sorted((one for one in found if one is not None), key=lambda one: one.node))
 
-    return Call(scripts.LIVE_WORKERS, (keys.workers(),), (worker, draining, _MAX_WORKERS, stored.MAX_VALUE_BYTES), read)
+    return Call(
+        script("live_workers"), (keys.workers(),), (worker, draining, _MAX_WORKERS, fields.MAX_VALUE_BYTES), read
+    )
 
 
 def with_heartbeat(keys: Keys, tasks: Sequence[TaskId]) -> Call[tuple[bool, ...]]:
-    """Whether each of those attempts has a heartbeat, whosever it is."""
+    """Whether each of those attempts has a heartbeat, of whichever delivery."""
 
     def read(reply: Any) -> tuple[bool, ...]:
         if not isinstance(reply, list) or len(reply) != len(tasks):
-            raise UnexpectedReplyError("present", reply)
+            raise UnexpectedReplyError("with_heartbeat", reply)
         return tuple(one == 1 for one in reply)
 
-    return Call(scripts.PRESENT, tuple(keys.alive(str(task)) for task in tasks), (), read)
+    return Call(script("with_heartbeat"), tuple(keys.alive(str(task)) for task in tasks), (), read)
+
+
+def _reported(data: Mapping[str, Any]) -> Record | None:
+    attempt = data.get("attempt")
+    texts = [data.get(name) for name in ("queue", "install_id", "namespace", "name")]
+    if type(attempt) is not int or not all(isinstance(text, str) for text in texts):
+        return None
+    return fields.parse_record(str(attempt), *texts, None)
 
 
 def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:
     concurrency = data.get("concurrency")
-    version = data.get("version")
     return WorkerInfo(
-        node=stored.plain(node),
+        node=fields.plain(node),
         queues=_names(data.get("queues")),
         models=_names(data.get("models")),
-        version=stored.plain(version) if isinstance(version, str) else "",
+        version=fields.text_of(data, "version"),
         concurrency=concurrency if type(concurrency) is int and concurrency > 0 else 1,
     )
 
 
 def _names(value: object) -> tuple[str, ...]:
     items = value if isinstance(value, list) else []
-    return tuple(stored.plain(one) for one in items[:_MAX_NAMES] if isinstance(one, str))
+    return tuple(fields.plain(one) for one in items[:_MAX_NAMES] if isinstance(one, str))
 
 
 def _is_job_id(text: object) -> bool:

@@ -1,4 +1,4 @@
-"""What the protocol answers."""
+"""Answers of the scripts."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ class FinishVerdict(enum.StrEnum):
     """Whether an end counts."""
 
     RECORDED = "recorded"
-    ALREADY = "already"  # this very token had recorded `end` before
-    CANCELLED = "cancelled"  # the flag is set, nothing was recorded: clean up, then finish with Outcome.CANCELLED
-    OVERTAKEN = "overtaken"  # the attempt is another's, has ended by another (`end`), is unwanted, or is unknown
+    ALREADY = "already"  # this token has recorded `end` before
+    CANCELLED = "cancelled"  # the flag is set, and nothing was recorded: clean up, then finish with Outcome.CANCELLED
+    OVERTAKEN = (
+        "overtaken"  # superseded: another delivery has the attempt or ended it (`end`), or it is unwanted or unknown
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class FinishReply:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A time over which Redis has forgotten nothing, as far as anybody can know. All times are Redis's."""
+    """A time over which Redis has lost no data, as far as its sentinel shows. All times are Redis's."""
 
     id: str
     run_id: str
@@ -67,7 +69,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One snapshot: `jobs` in the order that was asked for, `now` by Redis's clock."""
+    """One snapshot: `jobs` in the order of the request, `now` by Redis's clock."""
 
     now: datetime
     jobs: tuple[ObservedJob, ...]

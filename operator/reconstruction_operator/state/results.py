@@ -1,4 +1,4 @@
-"""Celery's results (DB 0), as the operator reads them: progress for eyes, never the truth about an end."""
+"""Celery's results (DB 0), as the operator reads them: progress for display. They never decide an end."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.contract.steps import STEP_COUNT
-from reconstruction_operator.state import scripts, stored
+from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, arun
+from reconstruction_operator.state.scripts import script
 
 _RESULT: Final = "celery-task-meta-"  # Celery's own prefix, of the key and of the channel
-_POLL_SECONDS: Final = 1.0  # in which a cancelled subscription ends, and silence is counted
+_POLL_SECONDS: Final = 1.0  # within which a cancelled subscription ends, and by which silence is counted
 _SILENCE_SECONDS: Final = 10.0  # after which the connection must answer a ping
 _RETRY_SECONDS: Final = 1.0  # between two tries to subscribe
 
@@ -29,19 +30,19 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """A subscription has just begun: what was published before it is lost, so read everything."""
+    """A subscription has just begun: what was published before it is lost, so everything must be read."""
 
 
 def result_key(task_id: str) -> str:
     """The key under which, and the channel on which, Celery publishes a task's state."""
     prefix = config.settings.REDIS_KEY_PREFIX
     if prefix and prefix[-1] not in ":_-.":
-        prefix += "_"  # as Celery's result backend does, other than kombu
+        prefix += "_"  # as Celery's result backend does; kombu does not
     return f"{prefix}{_RESULT}{task_id}"
 
 
 async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str, ProgressReport]:
-    """The newest progress of those tasks; left out are tasks that report none, and what cannot be understood.
+    """The newest progress of those tasks, without tasks that report none and without malformed results.
 
     Raises:
         RedisError: Redis was not reached.
@@ -50,15 +51,15 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
     if not task_ids:
         return {}
     keys = [result_key(one) for one in task_ids]
-    values = await arun(client, Call(scripts.RESULTS, tuple(keys), (stored.MAX_VALUE_BYTES,), tuple))
+    values = await arun(client, Call(script("read_results"), tuple(keys), (fields.MAX_VALUE_BYTES,), tuple))
     found = {task_id: _report(key, value) for task_id, key, value in zip(task_ids, keys, values, strict=True) if value}
     return {task_id: report for task_id, report in found.items() if report is not None}
 
 
 async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | Resync, None]:
-    """Ids of tasks whose state has changed, for ever; a `Resync` first, and after every break.
+    """Ids of tasks whose state has changed; a `Resync` first, and after every lost connection.
 
-    While Redis is away it waits: it raises nothing, and ends when it is closed or cancelled.
+    It retries while Redis is away, raises nothing, and ends only when it is closed or cancelled.
     """
     while True:
         pubsub = client.pubsub()
@@ -67,17 +68,17 @@ async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | Resync,
             async for one in _listen(pubsub):
                 yield one
         except (RedisError, OSError) as error:
-            _logger.warning("the subscription to task states broke (%s); trying again", error)
+            _logger.warning("The subscription to task states broke (%s); retrying", error)
         finally:
             await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py has not annotated it
         await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | Resync]:
-    """What one connection brings.
+    """What arrives on one connection.
 
     Raises:
-        RedisError: it broke, or was silent though it was asked.
+        RedisError: it broke, or did not answer a ping.
 
     """
     head = result_key("")
@@ -95,7 +96,7 @@ async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | Re
             continue
         asked, silent_seconds = False, 0.0
         match message:
-            case {"type": "psubscribe"}:  # also when redis-py has quietly connected again
+            case {"type": "psubscribe"}:  # also when redis-py has reconnected by itself
                 yield Resync()
             case {"type": "pmessage", "channel": str() as channel} if channel.startswith(head):
                 yield channel.removeprefix(head)
@@ -104,7 +105,7 @@ async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | Re
 
 
 def _report(key: str, text: object) -> ProgressReport | None:
-    return stored.load(key, text, _parse, judged=False)
+    return fields.load_json(key, text, _parse)
 
 
 def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
@@ -114,13 +115,13 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
     index = meta.get("stepIndex")
     return ProgressReport(
         percent=int(_number(meta, "progress", 100.0)),
-        step=_text(meta, "step"),
+        step=fields.text_of(meta, "step"),
         step_index=index if type(index) is int and 0 <= index <= STEP_COUNT else 0,
         fraction=_number(meta, "fraction", 1.0),
         started_at=_time(meta, "startedAt"),
         at=_time(meta, "at"),
-        message=_text(meta, "message", stored.MESSAGE_CHARS),
-        worker=_text(meta, "worker"),
+        message=fields.text_of(meta, "message", fields.MESSAGE_CHARS),
+        worker=fields.text_of(meta, "worker"),
         inputs=_inputs(meta),
     )
 
@@ -129,12 +130,7 @@ def _number(meta: Mapping[str, Any], name: str, most: float) -> float:
     value = meta.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:  # not NaN either
         return 0.0
-    return float(min(value, most))  # in this order: there are whole numbers that no float holds
-
-
-def _text(meta: Mapping[str, Any], name: str, limit: int = stored.NAME_CHARS) -> str:
-    value = meta.get(name)
-    return stored.plain(value, limit) if isinstance(value, str) else ""
+    return float(min(value, most))  # in this order: no float holds the largest whole numbers
 
 
 def _time(meta: Mapping[str, Any], name: str) -> datetime | None:
@@ -142,11 +138,11 @@ def _time(meta: Mapping[str, Any], name: str) -> datetime | None:
     if not isinstance(value, int | float):
         return None
     try:
-        return stored.moment(value * 1000)
-    except stored.MalformedError:
+        return fields.moment(value * 1000)
+    except fields.MalformedError:
         return None
 
 
 def _inputs(meta: Mapping[str, Any]) -> Inputs | None:
-    images, size = stored.count(meta.get("images")), stored.count(meta.get("bytes"))
+    images, size = fields.count(meta.get("images")), fields.count(meta.get("bytes"))
     return None if images is None and size is None else Inputs(images=images, bytes=size)

@@ -1,4 +1,4 @@
-"""What a worker says: claims, heartbeats, ends, and that it is there. Pure: each function makes a `Call`.
+"""Calls of a worker: claims, heartbeats, ends, registrations. Pure: each function makes a `Call` of the script of its name.
 
 `attempt` is the operator's message's; None for a bare `delay()`, which has no record and only its own task id to claim.
 """
@@ -13,25 +13,24 @@ from typing import Any, Final
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
-from reconstruction_operator.contract.records import End, Owner
-from reconstruction_operator.state import scripts, stored
+from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Owner
+from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import UnexpectedReplyError
-from reconstruction_operator.state.operator_calls import OPERATOR_TOKEN
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict, FinishReply, FinishVerdict
-from reconstruction_operator.state.units import milliseconds
+from reconstruction_operator.state.scripts import script
 
 _REPORT_SECONDS: Final = 86_400  # a report that no operator has asked for; the next epoch brings another
 
 
 def _checked(token: str) -> str:
-    if not 0 < len(token) <= stored.NAME_CHARS or token == OPERATOR_TOKEN:
-        raise ValueError("a worker's token is a random text of its own")
+    if not fields.is_token(token) or token == OPERATOR_TOKEN:
+        raise ValueError("a worker's token is a random printable text")
     return token
 
 
-def _stop(key: str, text: object) -> StopReason | None:
-    return stored.load(key, text, stored.parse_stop)
+def _stop(reason: object) -> StopReason | None:
+    return fields.parse_stop(reason) if isinstance(reason, str) else None
 
 
 def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str) -> Call[ClaimReply]:
@@ -43,14 +42,14 @@ def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: 
     def read(reply: Any) -> ClaimReply:
         match reply:
             case ["claimed", cancelled, stop]:
-                return ClaimReply(ClaimVerdict.CLAIMED, cancelled == 1, _stop(keys.stop(task_id), stop))
+                return ClaimReply(ClaimVerdict.CLAIMED, cancelled == 1, _stop(stop))
             case [verdict] if verdict in set(ClaimVerdict):
                 return ClaimReply(ClaimVerdict(verdict))
             case _:
                 raise UnexpectedReplyError("claim", reply)
 
     return Call(
-        scripts.CLAIM,
+        script("claim"),
         (
             keys.claim(task_id),
             keys.alive(task_id),
@@ -67,21 +66,21 @@ def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: 
 def beat(
     keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str, life: str
 ) -> Call[BeatReply]:
-    """Say that the attempt lives, and ask whether it may go on. `life` is as in `start_draining`.
+    """Report that the attempt is alive, and ask whether it may go on. `life` is as in `start_draining`.
 
-    After an emptied Redis the claim is made again with this token, if nobody else has it and the record (which the
-    operator puts back first) does not want a newer attempt.
+    After Redis was emptied the claim is made again with this token, if no other delivery has it and the record (which the
+    operator puts back first) wants no newer attempt.
     """
 
     def read(reply: Any) -> BeatReply:
         match reply:
             case [owned, cancelled, stop, drain_at]:
-                return BeatReply(owned == 1, cancelled == 1, _stop(keys.stop(task_id), stop), _drain_at(drain_at))
+                return BeatReply(owned == 1, cancelled == 1, _stop(stop), _drain_at(drain_at))
             case _:
                 raise UnexpectedReplyError("beat", reply)
 
     return Call(
-        scripts.BEAT,
+        script("beat"),
         (
             keys.claim(task_id),
             keys.alive(task_id),
@@ -102,13 +101,13 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
 
     def read(reply: Any) -> FinishReply:
         match reply:
-            case [verdict, text] if verdict in set(FinishVerdict):
-                return FinishReply(FinishVerdict(verdict), stored.load(key, text, stored.parse_end))
+            case [verdict, *end] if verdict in set(FinishVerdict):
+                return FinishReply(FinishVerdict(verdict), fields.load_end(key, end[0]) if end else None)
             case _:
                 raise UnexpectedReplyError("finish", reply)
 
     return Call(
-        scripts.FINISH,
+        script("finish"),
         (
             keys.claim(task_id),
             keys.alive(task_id),
@@ -122,9 +121,9 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
             _checked(token),
             end.worker,
             _text(attempt),
-            milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS),
+            fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS),
             end.outcome.value,
-            stored.dump_end(token, end),
+            fields.dump_details(end),
         ),
         read,
     )
@@ -133,23 +132,25 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
 def register_worker(
     keys: Keys, *, node: str, queues: tuple[str, ...], models: tuple[str, ...], version: str, concurrency: int
 ) -> Call[str]:
-    """Say that this worker takes messages of those queues; to be repeated within `config.settings.WORKER_TTL_SECONDS`.
+    """Register a worker that consumes those queues; to be repeated within `config.settings.WORKER_TTL_SECONDS`.
 
-    The answer is another one when Redis may have forgotten things meanwhile; empty until an operator has noticed.
+    Answers the id of the epoch, which changes when Redis may have forgotten things; empty until an operator has noticed.
     """
-    said = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
+    registration = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
     return Call(
-        scripts.REGISTER_WORKER,
+        script("register_worker"),
         (keys.worker(node), keys.workers(), keys.draining(node), keys.epoch()),
-        (node, milliseconds(config.settings.WORKER_TTL_SECONDS), json.dumps(said)),
+        (node, fields.milliseconds(config.settings.WORKER_TTL_SECONDS), json.dumps(registration)),
         lambda reply: reply if isinstance(reply, str) else "",
     )
 
 
 def report_folders(keys: Keys, install_id: str, owners: Sequence[Owner]) -> Call[None]:
-    """Say that there are these job folders of that install."""
-    said = [
-        (
+    """Report that these job folders of that install exist."""
+    reports = [
+        text
+        for owner in owners
+        for text in (
             owner.job_id,
             json.dumps(
                 {
@@ -161,41 +162,42 @@ def report_folders(keys: Keys, install_id: str, owners: Sequence[Owner]) -> Call
                 }
             ),
         )
-        for owner in owners
     ]
     return Call(
-        scripts.REPORT_FOLDERS,
+        script("report_folders"),
         (keys.folders(install_id),),
-        (milliseconds(_REPORT_SECONDS), *(text for pair in said for text in pair)),
+        (fields.milliseconds(_REPORT_SECONDS), *reports),
         _nothing,
     )
 
 
 def unregister_worker(keys: Keys, node: str) -> Call[None]:
-    """Say that this worker is gone."""
-    return Call(scripts.UNREGISTER_WORKER, (keys.worker(node), keys.workers(), keys.draining(node)), (node,), _nothing)
+    """Remove the registration of a worker that has shut down."""
+    return Call(
+        script("unregister_worker"), (keys.worker(node), keys.workers(), keys.draining(node)), (node,), _nothing
+    )
 
 
 def start_draining(keys: Keys, node: str, life: str, seconds: float) -> Call[None]:
-    """Say that this worker takes no more messages, and gives up what still runs after `seconds`.
+    """Announce that this worker takes no more messages, and gives up what still runs after `seconds`.
 
     `life` tells this process from others that have had, or will have, the same node name.
     """
-    after_ms = milliseconds(seconds)
+    after_ms = fields.milliseconds(seconds)
     return Call(
-        scripts.START_DRAINING,
+        script("start_draining"),
         (keys.draining(node),),
-        (life, after_ms, after_ms + milliseconds(config.settings.WORKER_TTL_SECONDS)),
+        (life, after_ms, after_ms + fields.milliseconds(config.settings.WORKER_TTL_SECONDS)),
         _nothing,
     )
 
 
 def mark_cleaned(keys: Keys, job_id: str) -> Call[None]:
-    """Say that the job's files are gone, as the operator ordered; nothing is kept of a job without a record."""
+    """Note that the job's files are deleted, as the operator ordered; nothing is kept of a job without a record."""
     return Call(
-        scripts.MARK_CLEANED,
+        script("mark_cleaned"),
         (keys.cleaned(job_id), keys.record(job_id)),
-        (milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS),),
+        (fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS),),
         _nothing,
     )
 
@@ -205,7 +207,9 @@ def _nothing(_reply: Any) -> None:
 
 
 def _ttls() -> tuple[int, int]:
-    return milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS), milliseconds(config.settings.ALIVE_TTL_SECONDS)
+    return fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS), fields.milliseconds(
+        config.settings.ALIVE_TTL_SECONDS
+    )
 
 
 def _text(attempt: int | None) -> str:
@@ -216,6 +220,6 @@ def _drain_at(text: object) -> datetime | None:
     if not isinstance(text, str) or not text.isascii() or not text.isdigit():
         return None
     try:
-        return stored.moment(int(text))
+        return fields.moment(int(text))
     except ValueError:
         return None

@@ -10,7 +10,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles import notes
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import file_handler, job_manager
-from reconstruction_operator.state import calls, stored, worker_calls
+from reconstruction_operator.state import calls, reads, worker_calls
 from reconstruction_operator.transfer import delivery
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.worker.attempt.interruption import call_within
@@ -70,17 +70,12 @@ def _is_cancelled(job_id: str) -> bool | None:
     The operator keeps the flag until the files are deleted. After Redis lost its data, the operator sets the flag before it puts
     the record back: so no record means that the flag proves nothing.
     """
-    keys, attempt = Keys(), 1
+    attempt = 1
     while True:
-        names = keys.record(job_id), keys.end(str(TaskId(job_id, attempt))), keys.cancel(job_id)
-        with job_manager.get_redis_client().pipeline(transaction=True) as snapshot:
-            for name in names:
-                snapshot.get(name)
-            texts = snapshot.execute(raise_on_error=False)  # an error, as of a key of another type, counts as absent
-        record = stored.load(names[0], texts[0], stored.parse_record)
-        if record is None:
+        snapshot = calls.run(job_manager.get_redis_client(), reads.observe(Keys(), [(job_id, TaskId(job_id, attempt))]))
+        (job,) = snapshot.jobs
+        if job.record is None:
             return None
-        if record.attempt == attempt:
-            end = stored.load(names[1], texts[1], stored.parse_end)
-            return texts[2] is not None or (end is not None and end.outcome is Outcome.CANCELLED)
-        attempt = record.attempt
+        if job.record.attempt == attempt:
+            return job.confirmed or (job.end is not None and job.end.outcome is Outcome.CANCELLED)
+        attempt = job.record.attempt

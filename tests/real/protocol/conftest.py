@@ -1,4 +1,4 @@
-"""Redis, and a worker that can stand still at each of its points."""
+"""Redis, and a worker that can be paused at each of its points."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ T = TypeVar("T")
 
 
 def _at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, before which a run may stand still."""
+    """The function, with a point before it."""
 
     def stopping(*args: Any, **kwargs: Any) -> Any:
-        Fiber.stand_still(name)
+        Fiber.pause_at(name)
         return function(*args, **kwargs)
 
     return stopping
 
 
 def _torn(write_text: Callable[..., int]) -> Callable[..., int]:
-    """The same for a write: half of it is there when it fails."""
+    """`write_text` with a point before it; a write that fails leaves half of the text."""
 
     def stopping(path: Path, text: str, *args: Any, **kwargs: Any) -> int:
         try:
-            Fiber.stand_still("write")
+            Fiber.pause_at("write")
         except OSError:
             write_text(path, text[: len(text) // 2], *args, **kwargs)
             raise
@@ -47,14 +47,14 @@ def _torn(write_text: Callable[..., int]) -> Callable[..., int]:
 
 
 def _at_once(function: Callable[[], T], check: Callable[[], None]) -> T:
-    """As `call_interruptibly`, in the run's own thread: there it has points. How it leaves a thread behind is tested elsewhere."""
+    """`call_interruptibly` in the run's own thread, which has points; abandoning a thread is tested elsewhere."""
     check()
     return function()
 
 
 @pytest.fixture
 def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    """Redis; and a worker whose times are short, and which stands still before each change on the disk."""
+    """Redis; a worker with short waits, which can be paused before each change on the disk."""
     # Heartbeats and registrations expire only when the state machine says so.
     configure(monkeypatch, REDIS_STATE_DB=redis_state_url, ALIVE_TTL_SECONDS=3_600.0, WORKER_TTL_SECONDS=3_600.0)
     monkeypatch.setattr(calls, "run", calls.run)
@@ -69,7 +69,7 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
         monkeypatch.setattr(Path, method, _at_a_point(method, getattr(Path, method)))
     monkeypatch.setattr(Path, "write_text", _torn(Path.write_text))
     monkeypatch.setattr(disk, "delete_tree", _at_a_point("delete", disk.delete_tree))
-    logging.disable(logging.CRITICAL)  # of all that goes wrong here on purpose
+    logging.disable(logging.CRITICAL)  # faults are intended here
     job_manager.get_redis_client.cache_clear()
     yield job_manager.get_redis_client()
     logging.disable(logging.NOTSET)

@@ -1,7 +1,7 @@
-"""The real code of a worker, which stands still at each of its points until it is told to go on.
+"""Fibers: run the real code of a worker, paused at each of its points until the test lets it go on.
 
-A point is every word to Redis and every change on the disk. Exactly one thread runs at any time, so that what happens is
-the same each time; who stands still may do so for ever, and is told then that it was killed.
+A point is before every call to Redis and before every change on the disk. Exactly one thread runs at any time, so that an
+example is reproducible. A paused fiber can be killed.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _PATIENCE_SECONDS = 30.0  # a guard: nothing between two points waits for anythi
 
 
 class KilledError(BaseException):
-    """Raised at the point where a run stands still: SIGKILL leaves no time for anything else."""
+    """Raised at the point where a run is paused, as SIGKILL would end it there."""
 
 
 class Fiber:
-    """`body` in a thread of its own; it gets a function that it calls at each point, with the point's name."""
+    """Runs `body` in its own thread; the code calls `pause_at` at each point."""
 
     _current = threading.local()
 
     def __init__(self, body: Callable[[], None]) -> None:
         self._body = body
-        self._go, self._stands = threading.Semaphore(0), threading.Semaphore(0)
+        self._go, self._paused = threading.Semaphore(0), threading.Semaphore(0)
         self._killed = False
         self._fault: Exception | None = None
         self._error: BaseException | None = None
@@ -35,8 +35,8 @@ class Fiber:
         self._thread.start()
 
     @classmethod
-    def stand_still(cls, point: str) -> None:
-        """To be called by code that may run in a fiber; elsewhere it does nothing."""
+    def pause_at(cls, point: str) -> None:
+        """Pause before a point, in a fiber; elsewhere do nothing."""
         fiber: Fiber | None = getattr(cls._current, "fiber", None)
         if fiber is not None:
             fiber._pause(point)
@@ -44,7 +44,7 @@ class Fiber:
     def go_on(self) -> None:
         """Run to the next point, or to the end. Raises what the body raised."""
         self._go.release()
-        if not self._stands.acquire(timeout=_PATIENCE_SECONDS):
+        if not self._paused.acquire(timeout=_PATIENCE_SECONDS):
             where = traceback.format_stack(sys._current_frames()[self._thread.ident or 0])
             raise AssertionError(f"a run hangs after {self.point!r}:\n{''.join(where[-6:])}")
         if self._error is not None:
@@ -52,12 +52,12 @@ class Fiber:
             raise error
 
     def fail(self, fault: Exception) -> None:
-        """Run on, but what it stands before raises `fault` instead of being done."""
+        """Run on, but the point that it is paused at raises `fault` instead."""
         self._fault = fault
         self.go_on()
 
     def kill(self) -> None:
-        """End it where it stands."""
+        """Kill it at its point."""
         if not self.over:
             self._killed = True
             self.go_on()
@@ -66,7 +66,7 @@ class Fiber:
         if self._killed:
             raise KilledError
         self.point = point
-        self._stands.release()
+        self._paused.release()
         self._go.acquire()
         if self._killed:
             raise KilledError
@@ -85,4 +85,4 @@ class Fiber:
         except BaseException as error:  # noqa: BLE001  # raised again in `go_on`
             self._error = error
         self.over = True
-        self._stands.release()
+        self._paused.release()

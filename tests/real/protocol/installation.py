@@ -1,7 +1,7 @@
-"""An installation at work: two operators, three workers, a broker, a Redis, job folders, and users.
+"""Installation under test: two operators, three workers, a broker, a Redis, job folders, and users.
 
-Nothing is chosen here, and nothing judged: this is what anybody can do, well or badly. Everybody acts on what they saw last,
-however old. The operators decide by the real plan, sweep by the real sweeper, and the workers run the real task.
+It offers every move, right or wrong; `machine` chooses, `promises` checks. Each operator acts on its last observation, however
+old. The operators decide by the real plan and sweep by the real sweeper, and the workers run the real task.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import End, ObservedJob
+from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.controller.kube import installation as controller
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.orphans import Orphans
@@ -32,14 +32,14 @@ from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, errors, operator_calls, reads, worker_calls
 from reconstruction_operator.state.calls import Call, run
 
-from tests.real.protocol import model
 from tests.real.protocol.fibers import Fiber
-from tests.real.protocol.model import State
 from tests.real.protocol.world import INSTALL, NAMESPACE, Listing, Message, Object, Operator, Run, Watched, Worker
+from tests.support import protocol as model
+from tests.support.protocol import NONSENSE_FIELDS, State, as_text
 
 WORKERS: Final = ("worker-1", "worker-2", "worker-3")
 LONG_SECONDS: Final = 1e9
-# Whatever the operator may do after a while, it may do at once.
+# The operator waits for nothing: what it may do after a while, it may do at once.
 TIMING: Final = Timing(
     lost_after_seconds=0.0,
     epoch_grace_seconds=0.0,
@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 
 class Installation:
-    """With these jobs. `compared`: each script's answer and effect are held against the model."""
+    """With these jobs. `compared`: each script's answer and effect are compared with the model."""
 
     def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
         self.client = client
@@ -74,41 +74,41 @@ class Installation:
         config.use(replace(config.settings, JOBS_DIR=str(self.root), OUTPUT_ROOTS=(str(self.meshes),)))
         self.deliveries = 0
         self.run_id = 1
-        self.last: Call[Any] | None = None  # since which nobody else has changed anything
+        self.last: Call[Any] | None = None  # since which nothing else has changed
         self.state: State | None = None
         self.visited: set[str] = set()
-        # What has happened, as far as it decides what may come of it.
+        # What has happened, as far as it decides which results are right.
         self.dropped: set[str] = set()  # keys that Redis has lost, one by one
         self.emptied = False
-        self.asked: set[str] = set()  # jobs of which the job manager requested a cancel, perhaps after it was confirmed
-        self.cleared: set[str] = set()  # jobs of which the job manager took back a cancel, perhaps a confirmed one
-        self.vanished: set[str] = set()  # jobs of which a folder has vanished
+        self.asked: set[str] = set()  # jobs whose cancel the job manager requested, perhaps after it was confirmed
+        self.cleared: set[str] = set()  # jobs whose cancel the job manager cleared, perhaps a confirmed one
+        self.vanished: set[str] = set()  # jobs that have lost a folder
         self.granted: dict[str, str] = {}  # task -> token that was given the claim
         self._compared = compared
         self._budget: int | None = None  # how many actions an operator has left until it dies
         client.flushdb()
-        calls.run = self.said  # type: ignore[assignment]  # the fixture puts it back
-        calls.arun = self._said_by_sweeper  # type: ignore[assignment]
+        calls.run = self.run  # type: ignore[assignment]  # the fixture puts it back
+        calls.arun = self._run_by_sweeper  # type: ignore[assignment]
 
     def close(self) -> None:
-        """End what runs, and leave nothing on the disk."""
+        """End all runs, and delete all folders."""
         for each in self.runs.values():
             each.fiber.kill()
         for folder in (self.root, self.meshes):
             shutil.rmtree(folder, ignore_errors=True)
 
-    # --- Words to Redis
+    # --- Calls
 
     def now(self) -> State:
-        """What is in Redis; read again only after somebody has been there."""
+        """What Redis holds; read again only after a change that is no compared call."""
         if self.state is None:
             self.state = State.of(self.client)
         return self.state
 
-    def said(self, client: redis.Redis, call: Call[T]) -> T:
-        """As `protocol.run`, which it stands for: a point of whoever says it, and a check of what it does."""
+    def run(self, client: redis.Redis, call: Call[T]) -> T:
+        """Stands in for `calls.run`: a point of the run that makes the call, and a comparison with the model."""
         name = call.script.name
-        Fiber.stand_still(name)
+        Fiber.pause_at(name)
         if not self._compared:
             self.state = None
             return run(client, call)
@@ -116,7 +116,7 @@ class Installation:
         expected_reply, expected = model.expected(before, call)
         answers: list[Any] = []
         run(client, replace(call, read=answers.append))
-        reply, self.state = model.normal(answers[0]), None
+        reply, self.state = answers[0], None
         after = self.now()
         assert expected_reply == reply, f"{name}{call.keys}{call.args} answered {reply}, not {expected_reply}"
         wrong = list(after.differences(expected))
@@ -125,23 +125,23 @@ class Installation:
         self.last = call
         return call.read(answers[0])
 
-    async def _said_by_sweeper(self, client: redis.Redis, call: Call[T]) -> T:
-        return self.said(client, call)
+    async def _run_by_sweeper(self, client: redis.Redis, call: Call[T]) -> T:
+        return self.run(client, call)
 
     def order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
         """An operator's change; None if it was deposed."""
         try:
             return calls.run(self.client, make(self.keys, fence=operator.fence, install_id=INSTALL, **what))
         except errors.DeposedError as error:
-            self._hear_of_another(operator, error)
+            self._meets_another(operator, error)
             return None
 
-    def _hear_of_another(self, operator: Operator, error: errors.DeposedError) -> None:
-        if operator is self.operators[self.leader]:  # nobody else leads: its next tenure is above what Redis holds
+    def _meets_another(self, operator: Operator, error: errors.DeposedError) -> None:
+        if operator is self.operators[self.leader]:  # it does lead: its next tenure is above the fence in Redis
             operator.fence = error.seen + 1
 
-    def say_it_again(self) -> None:
-        """The answer to the newest word was lost on its way, and redis-py says it again."""
+    def retry(self) -> None:
+        """The answer to the newest call was lost, and redis-py retries it."""
         if self.last is None:
             return
         before = self.now()
@@ -150,26 +150,27 @@ class Installation:
         except errors.ProtocolError:
             return
         after = self.now()
-        assert after.values.keys() == before.values.keys(), f"{self.last.script.name} does more the second time"
+        assert after.values.keys() == before.values.keys(), f"{self.last.script.name} is not idempotent"
 
-    # --- What befalls Redis
+    # --- Faults of Redis
 
     def age(self) -> None:
-        """What nobody prolongs runs out sooner or later; here it comes halfway."""
+        """Half of every TTL passes."""
         state = self.now()
         for key, ttl_ms in state.ttls.items():
             if ttl_ms is not None:
                 self.client.pexpire(key, ttl_ms // 2)
+        self.state = None
 
     def silence(self, job: str) -> None:
-        """All who run it stand still for longer than the TTL of a heartbeat; they may go on later."""
+        """All its runs pause for longer than the TTL of a heartbeat; they may go on later."""
         for key in self.now().values:
             if key.startswith(f"alive:{job}-"):
                 self.client.delete(key)
         self.state, self.last = None, None
 
     def empty(self) -> None:
-        """All of it is forgotten, and another server's run begins."""
+        """Redis loses all data and starts again."""
         self.client.flushdb()
         self.state, self.last = None, None
         self.run_id += 1
@@ -177,13 +178,25 @@ class Installation:
         self.granted.clear()
 
     def drop(self, key: str, nonsense: str | None = None) -> None:
-        """The key is lost, or holds what nobody has written there."""
+        """The key is lost, or its value is replaced by nonsense."""
         self.client.delete(key)
-        if nonsense is not None:
+        if nonsense == "fields":
+            self.client.hset(key, mapping=NONSENSE_FIELDS)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+            self.client.pexpire(key, NONSENSE_MS)
+        elif nonsense is not None:
             self.client.set(key, nonsense, px=NONSENSE_MS)
         self.state, self.last = None, None
         self.dropped.add(key)
         self.granted.pop(key.removeprefix("claim:"), None)
+
+    def turn_to_text(self, job: str) -> None:
+        """The record becomes a text of the version before, as if an operator of that version had put it."""
+        key = self.keys.record(job)
+        state = self.now()
+        record = state.fields(key)
+        if record is not None:
+            self.client.set(key, as_text(record))
+            self.state, self.last = None, None
 
     def has_lost(self, job: str, *kinds: str) -> bool:
         """Whether Redis has lost such a key of the job, or of all of them, alone or with everything else."""
@@ -214,7 +227,7 @@ class Installation:
                 self.delete(thing)
 
     def delete(self, thing: Object) -> None:
-        """Whoever believes to lead sees it."""
+        """Both operators see the deletion."""
         if thing.deleted:
             return
         thing.deleted = True
@@ -222,10 +235,10 @@ class Installation:
             operator.gone.append(thing.job)
 
     def use_the_job_manager(self, job: str, what: str) -> None:
-        """As somebody at a prompt."""
-        self.last = None
+        """A user calls the job manager."""
+        self.state, self.last = None, None
         requested, confirmed = job_manager.cancel_pending(job), job_manager.is_job_cancelled(job)
-        match what.split()[1]:
+        match what.split()[2]:
             case "requests":
                 job_manager.request_cancellation(job)
                 self.asked.add(job)
@@ -239,10 +252,10 @@ class Installation:
                 self.cleared.add(job)
                 assert (job_manager.cancel_pending(job), job_manager.is_job_cancelled(job)) == (False, False)
 
-    # --- Operators: each acts on what it saw at its last turn, and looks again
+    # --- Operators: each acts on its last observation, and observes again
 
     def _operator(self) -> Operator:
-        """One with the real sweeper, and the real memory of what was deleted."""
+        """An operator with the real sweeper and the real list of orphans."""
         operator = Operator()
 
         async def observe(subjects: Sequence[Subject]) -> ObservedBatch:
@@ -276,7 +289,7 @@ class Installation:
         return operator
 
     def lead(self, index: int) -> None:
-        """This one leads from now on; the other one may not know it."""
+        """This operator leads from now on; the other one may not know it."""
         operator = self.operators[index]
         operator.fence = max(one.fence for one in self.operators) + 1
         self._forget_all(operator)
@@ -290,14 +303,14 @@ class Installation:
         operator.orphans.clear()
 
     def sweep(self, operator: Operator) -> None:
-        """Look at all records, and at the folders that workers have reported."""
+        """Sweep all records, and the folders that workers have reported."""
         try:
             at_once(operator.sweeper.sweep("period", operator.fence))
         except errors.DeposedError as error:
-            self._hear_of_another(operator, error)
+            self._meets_another(operator, error)
 
     def turn(self, operator: Operator, job: str, *, actions: int | None = None) -> None:
-        """Act on the last look at the job, and look again. After so many `actions` it dies, and another process begins."""
+        """Act on the last observation of the job, and observe again. After `actions` it is killed and started again."""
         self._budget = actions
         if self.objects[job].deleted:
             operator.orphans.add_deleted(operator.gone, operator.monotonic)
@@ -322,7 +335,7 @@ class Installation:
         return _observation(observed.jobs[0]), observed.now
 
     def _act(self, operator: Operator, job: Job, seen: ObservedJob, now: datetime) -> None:
-        """On what it saw last: that may be long ago, and another operator may lead since."""
+        """Carry out the plan for an observation, which may be old: another operator may lead by now."""
         thing = self.objects[job.key.job_id]
         made = plan(job, _observation(seen), now, TIMING, admitted=True)
         for action in made.actions:
@@ -333,42 +346,26 @@ class Installation:
     def _carry_out(self, operator: Operator, key: JobKey, action: planned.Action) -> None:
         if self._budget is not None:
             if self._budget == 0:
-                return  # it is dead
+                return  # it was killed
             self._budget -= 1
         job = key.job_id
         match action:
-            case planned.PutRecord(attempt, queue):
-                place = {"namespace": key.namespace, "name": key.name, "queue": queue}
-                self.order(operator, operator_calls.put_record, job_id=job, attempt=attempt, **place)
             case planned.Dispatch(task):
                 self.messages.append(Message(job, task.attempt))  # the broker knows no fences
                 self.order(operator, operator_calls.mark_sent, job_id=job, attempt=task.attempt)
-            case planned.RequestCancel():
-                self.order(operator, operator_calls.request_cancel, job_id=job)
-            case planned.WithdrawRequest():
-                self.order(operator, operator_calls.withdraw_request, job_id=job)
-            case planned.AssertCancelled():
-                self.order(operator, operator_calls.assert_cancelled, job_id=job)
-            case planned.ClearFlags():
-                self.order(operator, operator_calls.clear_flags, job_id=job)
-            case planned.TakeClaim(task, outcome, reason, message):
-                self.order(operator, operator_calls.take_claim, task=task, end=End(outcome, reason, message))
-            case planned.ForceEnd(task, outcome, reason, message):
-                self.order(operator, operator_calls.force_end, task=task, end=End(outcome, reason, message))
-            case planned.RequestStop(task, reason):
-                self.order(operator, operator_calls.request_stop, task=task, reason=reason)
             case planned.DeleteFiles():
                 self.messages.append(Message(job, 0))
-            case planned.Forget(attempts):
-                if self.order(operator, operator_calls.forget, job_id=job, attempts=attempts):
-                    self.granted = {one: token for one, token in self.granted.items() if not one.startswith(f"{job}-")}
             case planned.DeleteObject():
                 self.delete(self.objects[job])
+            case _:
+                done = self.order(operator, operator_calls.for_action, action=action, job=key)
+                if done and isinstance(action, planned.Forget):
+                    self.granted = {one: token for one, token in self.granted.items() if not one.startswith(f"{job}-")}
 
     # --- Workers
 
     def register(self, node: str, *, at_once: bool = True) -> None:
-        """A worker says that it is there; and which folders it found, now or (found as early as this) at the next time."""
+        """A worker registers, and reports the folders that it found: now, or at its next registration."""
         said = {"queues": ("celery",), "models": ("plain",), "version": "1", "concurrency": 1}
         epoch = calls.run(self.client, worker_calls.register_worker(self.keys, node=node, **said))  # type: ignore[arg-type]
         worker = self.workers[node]
@@ -383,7 +380,7 @@ class Installation:
             worker.reported, worker.found = seen_in, None
 
     def take(self, message: Message, *, fails: bool) -> Run:
-        """A worker gets the message, and goes to its first point."""
+        """A worker gets the message, and runs to its first point."""
         self.deliveries += 1
         worker = next(name for name in WORKERS if name not in self.runs)
 
@@ -404,27 +401,27 @@ class Installation:
         return run
 
     def beat(self, run: Run) -> None:
-        """Its other thread, while it stands still."""
+        """A beat of its other thread, while the run is paused."""
         if run.heartbeat is not None:
             run.heartbeat.ask_now()
-            held = self.now().object(self.keys.claim(run.message.task))
+            held = self.now().fields(self.keys.claim(run.message.task))
             if held and held["token"] == run.token:
                 self.granted[run.message.task] = run.token  # it may have registered again
 
     def advance(self, run: Run, points: int) -> None:
-        """To its next points, or to its end."""
+        """Run to its next points, or to its end."""
         for _ in range(points):
             self._step(run, run.fiber.go_on)
             if run.fiber.over:
                 return
 
     def fail(self, run: Run, fault: OSError) -> None:
-        """What it is about to do to a file cannot be done."""
+        """Its next change of a file fails."""
         self.visited.add(f"{fault.strerror} at {run.fiber.point}")
         self._step(run, lambda: run.fiber.fail(fault))
 
     def kill(self, run: Run) -> None:
-        """Its process is gone. What it had started is not undone."""
+        """Kill its process. Nothing is undone."""
         run.fiber.kill()
         del self.runs[run.ownership.worker]
         self.workers[run.ownership.worker] = Worker()  # the next one of that name begins anew
@@ -443,30 +440,30 @@ class Installation:
         """A run has got its claim."""
 
     def moved(self, run: Run) -> None:
-        """A run has come to its next point."""
+        """A run has reached its next point."""
 
     # --- Folders
 
     def sealed(self, job: str) -> str | None:
-        """Whose output lies there, complete."""
+        """The token of the run whose output is published, if there is one."""
         manifest = publishing.read_sealed(job)
         return None if manifest is None else (file_handler.output_dir(job) / "model.glb").read_text()
 
     def delivered(self, job: str) -> str | None:
-        """Whose copy lies where the job wants it."""
+        """The token of the run whose copy is delivered, if there is one."""
         copy = self.meshes / job
         return (copy / "model.glb").read_text() if copy.exists() else None
 
     def files_of(self, job: str) -> list[Path]:
-        """What could vanish of a job."""
+        """Files and folders of a job that could be lost."""
         folder = file_handler.job_dir(job)
         output = folder / "output"
         return [
             one for one in (output, output / "model.glb", *sorted(folder.glob("attempts/*")), folder) if one.exists()
         ]
 
-    def vanish(self, job: str, path: Path) -> None:
-        """Somebody deletes what is not theirs."""
+    def lose_file(self, job: str, path: Path) -> None:
+        """A file or folder of a job is deleted by hand."""
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -476,7 +473,7 @@ class Installation:
 
 
 class _With:
-    """A part of the operator that has these things and can do them."""
+    """Stands in for a part of the operator, with these attributes and methods."""
 
     def __init__(self, **doings: Any) -> None:
         self.__dict__.update(doings)

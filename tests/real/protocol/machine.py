@@ -1,9 +1,9 @@
-"""The state machine: everything that anybody may do next.
+"""State machine of the protocol: chooses what happens next.
 
-Two operators (one of which may be deposed and not know it), three workers that run the real task and may stand still at
-any of its points, messages that are lost, doubled and late, a Redis that loses any key at any moment, users who change
-their minds, and job folders on a disk that fills up and loses things. Hypothesis chooses what happens next, and which
-faults a run has at all.
+Two operators (one may be deposed and not know it), three workers that run the real task and may pause at any of its points,
+messages that are lost, duplicated and late, a Redis that loses any key at any moment or holds records of the version before,
+users who change their minds, and job folders on a disk that fills up and loses files. Hypothesis chooses the events, and which
+faults an example has at all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.real.protocol.promises import Promises
 
 JOBS: Final = ("job-a", "job-b", "job-c")
 
-# What may happen next, and how often: so that in most runs a good deal does.
+# What may happen next, with weights: so that in most examples much happens.
 ALWAYS: Final = {
     "the leader has its turn": 10,
     "a message is taken": 6,
@@ -43,15 +43,15 @@ SOMETIMES: Final = {
     "a user withdraws the request": 1,
     "a user suspends or resumes": 2,
     "a user deletes": 1,
-    "somebody requests by the job manager": 1,
-    "somebody confirms by the job manager": 2,
-    "somebody clears by the job manager": 1,
+    "a script requests by the job manager": 1,
+    "a script confirms by the job manager": 2,
+    "a script clears by the job manager": 1,
     "a message is lost": 1,
-    "a message is doubled": 3,
+    "a message is duplicated": 3,
     "a worker is killed": 1,
     "a worker registers": 2,
     "a worker drains": 1,
-    "a worker goes": 1,
+    "a worker unregisters": 1,
     "an answer is lost": 2,
     "heartbeats run out": 4,
     "half of all time passes": 1,
@@ -60,6 +60,7 @@ SOMETIMES: Final = {
     "some keys are lost": 1,
     "a key holds nonsense": 1,
     "Redis is emptied": 1,
+    "an older operator puts a record": 1,
     "a file cannot be changed": 3,
     "a file vanishes": 1,
 }
@@ -69,7 +70,7 @@ SCENES: Final = ("fresh", "running", "emptied", "silent", "silent and given up",
 
 
 class Protocol(Promises, RuleBasedStateMachine):
-    """Rules are what anybody may do at any time; invariants are checked after each, and liveness at the end."""
+    """One rule draws every event; invariants are checked after each, and liveness at the end."""
 
     redis: ClassVar[redis.Redis]  # set by the test
 
@@ -81,7 +82,7 @@ class Protocol(Promises, RuleBasedStateMachine):
 
     @initialize(faults=st.sets(st.sampled_from(sorted(SOMETIMES)), min_size=8), scene=st.sampled_from(SCENES))
     def start(self, faults: set[str], scene: str) -> None:
-        """With the faults of this run; and, in most, far enough on its way that more can happen from the first step on."""
+        """With the faults of this example; most scenes begin late enough that much can happen from the first step on."""
         weights = ALWAYS | {name: SOMETIMES[name] for name in faults}
         self.happenings = [name for name, weight in sorted(weights.items()) for _ in range(weight)]
         self.lead(0)
@@ -115,7 +116,7 @@ class Protocol(Promises, RuleBasedStateMachine):
             if self.sound:
                 for what in sorted(self.visited):
                     event(what)
-                target(float(len(self.visited)), label="different things that happened")
+                target(float(len(self.visited)), label="different events")
                 self.everything_ends(with_another_leader=True)
         finally:
             self.close()
@@ -129,25 +130,27 @@ class Protocol(Promises, RuleBasedStateMachine):
 
     @rule(data=st.data())
     def something_happens(self, data: st.DataObject) -> None:
-        self.state, self.sound = None, False
+        self.sound = False
         what = data.draw(st.sampled_from(self.happenings))
         job = self._some_job(data)
         match what:
             case "an answer is lost":
-                self.say_it_again()
+                self.retry()
             case "heartbeats run out":
                 self.silence(job)
             case "half of all time passes":
                 self.age()
             case "Redis is emptied":
                 self.empty()
+            case "an older operator puts a record":
+                self.turn_to_text(job)
             case "a run loses a key":
                 self._lose_of_a_run(data)
             case "a file vanishes":
                 self._lose_a_file(data, job)
             case _ if what in LOSSES:
                 self._lose(data, what)
-            case _ if what.startswith("somebody"):
+            case _ if what.startswith("a script"):
                 self.use_the_job_manager(job, what)
             case _ if what.startswith("a user"):
                 self.wish(self.objects[job], what)
@@ -161,7 +164,7 @@ class Protocol(Promises, RuleBasedStateMachine):
                 self._move(data, what)
 
     def _some_job(self, data: st.DataObject) -> str:
-        """Mostly the first that is not over, so that much happens to it."""
+        """Mostly the first job that is not over, so that much happens to it."""
         open_jobs = [job for job in JOBS if not self.objects[job].over]
         return data.draw(st.sampled_from([*open_jobs[:1] * 5, *JOBS]))
 
@@ -178,12 +181,12 @@ class Protocol(Promises, RuleBasedStateMachine):
         note(f"lost: {gone}")
         nonsense = None
         if what == "a key holds nonsense":
-            nonsense = data.draw(st.sampled_from(["nonsense", "[]", "7", "x" * 70_000]))
+            nonsense = data.draw(st.sampled_from(["nonsense", "[]", "7", "{}", "fields", "x" * 70_000]))
         for key in gone:
             self.drop(key, nonsense)
 
     def _lose_of_a_run(self, data: st.DataObject) -> None:
-        """And it is the first that notices."""
+        """The run notices before the operator does."""
         if not self.runs:
             return
         run = self.runs[data.draw(st.sampled_from(sorted(self.runs)))]
@@ -202,12 +205,12 @@ class Protocol(Promises, RuleBasedStateMachine):
     def _lose_a_file(self, data: st.DataObject, job: str) -> None:
         there = self.files_of(job)
         if there:
-            self.vanish(job, data.draw(st.sampled_from(there)))
+            self.lose_file(job, data.draw(st.sampled_from(there)))
 
-    # --- Whoever acts
+    # --- Operators, workers and messages
 
     def _turns(self, job: str) -> None:
-        for _ in range(3):  # look, act, and see what came of it
+        for _ in range(3):  # observe, act, and observe the result
             self.turn(self.operators[self.leader], job)
             self.what_is_promised_holds()
 
@@ -230,9 +233,9 @@ class Protocol(Promises, RuleBasedStateMachine):
     def _handle(self, data: st.DataObject, what: str) -> None:
         if not self.messages:
             return
-        message = data.draw(st.sampled_from(self.messages))  # any of them: late is as good as in time
+        message = data.draw(st.sampled_from(self.messages))  # any of them: messages may be late
         match what:
-            case "a message is doubled":
+            case "a message is duplicated":
                 self.messages.append(message)
             case "a message is lost":
                 self.messages.remove(message)
@@ -250,7 +253,7 @@ class Protocol(Promises, RuleBasedStateMachine):
         match what:
             case "a worker registers":
                 self.register(node, at_once=data.draw(st.booleans()))
-            case "a worker goes":
+            case "a worker unregisters":
                 calls.run(self.client, worker_calls.unregister_worker(self.keys, node))
                 return
             case "a worker drains":

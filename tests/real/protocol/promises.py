@@ -1,4 +1,4 @@
-"""What must hold after every step, and what must come about once nothing goes wrong any more."""
+"""Promises of the protocol: invariants after every step, and liveness once no more faults happen."""
 
 from __future__ import annotations
 
@@ -18,54 +18,54 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import operator_calls
 
 from tests.real.protocol.installation import WORKERS, Installation
-from tests.real.protocol.model import State
 from tests.real.protocol.world import INSTALL, Run, Worker
+from tests.support.protocol import State
 
-ROUNDS: Final = 40  # in which every job ends, once nothing goes wrong any more
-FOR_EVER: Final = ("job:", "records:", "fence:", "epoch", "workers")  # the only keys without a time to live
+ROUNDS: Final = 40  # in which every job ends, once no more faults happen
+FOR_EVER: Final = ("job:", "records:", "fence:", "epoch", "workers")  # the only keys without a TTL
 
 
 class Promises(Installation):
-    """An installation that is watched from outside."""
+    """An installation whose promises are checked from outside."""
 
     def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
         super().__init__(client, jobs, compared=compared)
         self.outputs: dict[str, str] = {}  # job -> token whose output was sealed
         self.published: set[str] = set()  # jobs whose output was sealed once
-        self.rooms: dict[str, set[str]] = {}  # job -> the folders that its attempts work in
-        self.succeeded: dict[str, str] = {}  # job -> the same, once the status said so
+        self.rooms: dict[str, set[str]] = {}  # job -> the staging directories of its attempts
+        self.succeeded: dict[str, str] = {}  # job -> the same, once the status is Succeeded
         self.asserted: set[str] = set()  # jobs whose cancel a leader has confirmed in Redis, before any end
 
     # --- Whenever a run moves
 
     def begun(self, run: Run) -> None:
-        """An attempt is given once, and none begins of a job that is over."""
+        """An attempt is claimed once, and none begins of a job that is over."""
         task, job = run.message.task, run.message.job
         assert task not in self.granted, f"{task} was given to {self.granted[task]}, and then to {run.token}"
         self.granted[task] = run.token
         thing = self.objects[job]
-        # Redis says that a job is over by the end of the newest attempt, and by the record that older ones do not match.
+        # In Redis a job is over by the end of its newest attempt, and by the record, which older attempts do not match.
         assert self.has_lost(job, "claim:", "end:", "job:") or not thing.finished, (
             f"{task} begins, but its job has ended as {thing.status.phase}"
         )
 
     def moved(self, run: Run) -> None:
-        """What a run did to its job's files: nobody but who may touches them."""
+        """A run has changed only files that it may change."""
         job = run.message.job
         token = self.sealed(job)
         if token is None and job in self.outputs:
             gone = self.outputs.pop(job)
-            assert self._may_delete(run), f"{run} took away the output of {gone}"
+            assert self._may_delete(run), f"{run} deleted the output of {gone}"
         elif token is not None:
             assert self.outputs.setdefault(job, token) == token, f"{run} replaced the output of {self.outputs[job]}"
-            self._is_whole(job, file_handler.output_dir(job))
+            self._is_complete(job, file_handler.output_dir(job))
             self.published.add(job)
         if self.delivered(job) is not None:
-            self._is_whole(job, self.meshes / job)
+            self._is_complete(job, self.meshes / job)
         rooms = {one.name for one in JobFolder.of(job).attempts.glob("[1-9]*")}
         for name in self.rooms.get(job, set()) - rooms:
             earlier = int(name.partition("-")[0]) <= run.message.attempt
-            assert earlier or self._may_delete(run), f"{run} took away the folder of a later attempt, {name}"
+            assert earlier or self._may_delete(run), f"{run} deleted the folder of a later attempt, {name}"
         self.rooms[job] = rooms
 
     def _may_delete(self, run: Run) -> bool:
@@ -73,7 +73,7 @@ class Promises(Installation):
         cancelled = heard or self.keys.cancel(run.message.job) in self.now().values
         return cancelled or run.message.attempt == 0 or run.message.job in self.vanished
 
-    def _is_whole(self, job: str, folder: Path) -> None:
+    def _is_complete(self, job: str, folder: Path) -> None:
         for said in json.loads((folder / MANIFEST).read_text())["files"]:
             digest = hashlib.sha256((folder / said["name"]).read_bytes()).hexdigest()
             assert digest == said["sha256"], f"{said['name']} of {job} in {folder} is not what was sealed"
@@ -81,14 +81,13 @@ class Promises(Installation):
     # --- After every step
 
     def hold(self) -> None:
-        """Whatever has happened, and to whom."""
-        self.state = None
+        """Check what holds at any time."""
         state = self.now()
         for key, ttl_ms in state.ttls.items():
-            assert ttl_ms is not None or key.startswith(FOR_EVER), f"{key} stays for ever"
+            assert ttl_ms is not None or key.startswith(FOR_EVER), f"{key} has no TTL"
         for job in self.jobs:
             ends = self._ends(state, job)
-            self._an_end_is_of_who_held_the_claim(state, ends)
+            self._an_end_is_of_its_claimant(state, ends)
             requested, confirmed = (key in state.values for key in (f"cancel_request:{job}", f"cancel:{job}"))
             assert job in self.asked or not (requested and confirmed), f"{job} is requested and confirmed"
             self._what_ended_stays_so(job, ends)
@@ -96,16 +95,16 @@ class Promises(Installation):
             self._a_success_has_its_output(job)
 
     def _ends(self, state: State, job: str) -> dict[str, dict[str, Any]]:
-        found = ((key.removeprefix("end:"), state.object(key)) for key in state.values if key.startswith(f"end:{job}-"))
+        found = ((key.removeprefix("end:"), state.fields(key)) for key in state.values if key.startswith(f"end:{job}-"))
         return {task: end for task, end in found if end is not None}
 
-    def _an_end_is_of_who_held_the_claim(self, state: State, ends: dict[str, dict[str, Any]]) -> None:
+    def _an_end_is_of_its_claimant(self, state: State, ends: dict[str, dict[str, Any]]) -> None:
         for task, end in ends.items():
             key = self.keys.claim(task)
-            claim = state.object(key)
+            claim = state.fields(key)
             if claim is not None:
                 assert end["token"] in (claim["token"], operator_calls.OPERATOR_TOKEN), (
-                    f"{task} is {claim}'s, its end is {end}"
+                    f"{task} is claimed by {claim}, and ended as {end}"
                 )
             else:
                 assert key in self.dropped, f"{task} ended without a claim"
@@ -120,10 +119,10 @@ class Promises(Installation):
         assert not later, f"{later} began after {final}"
 
     def _a_confirmed_cancel_is_no_success(self, state: State, job: str, ends: dict[str, dict[str, Any]]) -> None:
-        """The flag alone decides. It is lost with everything else as well; but then nothing ends before it is back."""
+        """The flag alone decides. If it is lost with everything else, nothing ends before it is set again."""
         flag = self.keys.cancel(job)
         if flag in self.dropped or job in self.cleared or self.objects[job].deleted:
-            self.asserted.discard(job)  # of a deleted job nobody sets it again, and nobody asks how it ends
+            self.asserted.discard(job)  # of a deleted job it is not set again, and its end does not matter
             return
         counts = [task for task, end in ends.items() if end["outcome"] == Outcome.SUCCEEDED]
         if self.objects[job].spec.cancel_confirmed and flag in state.values and not counts:
@@ -140,10 +139,10 @@ class Promises(Installation):
         assert self.succeeded.setdefault(job, token) == token, f"the output of {job} changed after its end"
         assert self.delivered(job) == token, f"{job} has succeeded, and its copy is of {self.delivered(job)}"
 
-    # --- Once nothing goes wrong any more
+    # --- Once no more faults happen
 
     def everything_ends(self, *, with_another_leader: bool) -> None:
-        """Every job ends, as it must; and once it is deleted, nothing is left of it."""
+        """Every job ends as it must; and once it is deleted, nothing is left of it."""
         for thing in self.objects.values():
             if thing.spec.suspend:
                 self.wish(thing, "a user suspends or resumes")
@@ -164,11 +163,11 @@ class Promises(Installation):
         copied = {job: self.delivered(job) for job in self.succeeded}
         state = self.now()
         for job, thing in self.objects.items():
-            # That of a job that was never sent and is deleted unseen goes by itself.
+            # The request of a job that was never sent and is deleted unseen expires.
             left = not thing.deleted and f"cancel_request:{job}" in state.values
             assert not left, f"a request is left of {job}, {thing.status.phase}"
             self.delete(thing)
-        if self.keys.records(INSTALL) in self.dropped:  # what was deleted meanwhile is found within an hour
+        if self.keys.records(INSTALL) in self.dropped:  # deletions are then found within an hour
             self.workers = {node: Worker() for node in WORKERS}
         self._until("nothing is left of the jobs", self._nothing_is_left)
         for job, token in copied.items():
@@ -181,7 +180,7 @@ class Promises(Installation):
         assert not left, f"{left} is left where the jobs delivered"
 
     def _see_all(self) -> None:
-        """The leader has seen everything, and done once what follows: flags are there again."""
+        """The leader has observed everything and acted once: flags are set again."""
         leader = self.operators[self.leader]
         self.sweep(leader)
         for job in (*self.jobs, *self.jobs):
@@ -193,7 +192,10 @@ class Promises(Installation):
         for job, thing in self.objects.items():
             if not thing.spec.cancel_confirmed or thing.over:
                 continue
-            ends = [(Outcome(end["outcome"]), str(end.get("reason"))) for end in self._ends(state, job).values()]
+            ends = [
+                (Outcome(end["outcome"]), str(json.loads(end["details"]).get("reason")))
+                for end in self._ends(state, job).values()
+            ]
             if not any(_is_final(outcome, reason) for outcome, reason in ends):
                 found.append(job)
         return found
@@ -206,23 +208,23 @@ class Promises(Installation):
     def _has_files(self, job: str) -> bool:
         folder = file_handler.job_dir(job)
         delivered = job not in self.vanished and any(job in path.name for path in self.meshes.iterdir())
-        return delivered or (folder.exists() and not self._is_nobodys(folder))
+        return delivered or (folder.exists() and not self._has_no_owner(folder))
 
     def _nothing_is_left(self) -> bool:
-        # A record can be found by the index alone: whoever leads next misses it where that was lost before it was cleaned up.
+        # Only the index finds a record: if it was lost before the job was cleaned up, the next leader misses the record.
         found = [job for job in self.jobs if self.keys.records(INSTALL) not in self.dropped]
         left = [key for key in self.client.keys("*") if any(job in key for job in found) and self.client.pttl(key) < 0]
         recorded = self.client.smembers(self.keys.records(INSTALL))
-        folders = [one for one in self.root.iterdir() if not self._is_nobodys(one)]
+        folders = [one for one in self.root.iterdir() if not self._has_no_owner(one)]
         return not (left or recorded or folders or self.messages or self.runs)
 
-    def _is_nobodys(self, folder: Path) -> bool:
-        """A folder of a worker that was killed before it could note whose it is, and a job whose record was lost as well."""
+    def _has_no_owner(self, folder: Path) -> bool:
+        """Left by a worker that was killed before it wrote the ownership note, of a job whose record was lost as well."""
         empty = all(one.is_dir() or one.name == OWNER for one in folder.rglob("*"))
         return empty and any(job in folder.name and self.has_lost(job, "job:", "records:") for job in self.jobs)
 
     def _until(self, what: str, holds: Callable[[], bool]) -> None:
-        """Fair turns for everybody until it holds."""
+        """Fair turns for all until it holds."""
         for _ in range(ROUNDS):
             if holds():
                 return
@@ -241,7 +243,7 @@ class Promises(Installation):
                 self.client.delete(key)  # of a worker that was killed
         self.state = None
         for node, worker in self.workers.items():
-            if node == WORKERS[0] or worker.found is not None:  # one has seen all that the others would see
+            if node == WORKERS[0] or worker.found is not None:  # all workers find the same folders
                 self.register(node)
         self.sweep(leader)
         for job in self.jobs:

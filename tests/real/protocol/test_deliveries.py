@@ -1,6 +1,6 @@
-"""A delivery that stands still, or is cut off, at any point: what counts stays whole, and nothing is left behind.
+"""Deliveries that are paused or killed at any point: the valid result stays complete, and nothing is left behind.
 
-Each story is told once for each point at which its first run can stand: before every look at the disk and every change.
+Each test repeats for each point at which its first run can be paused: before every look at the disk and every change.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHANGES = ("rename", "mkdir", "open")
 
 def at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def stopping(*args: Any, **kwargs: Any) -> Any:
-        Fiber.stand_still(name)
+        Fiber.pause_at(name)
         return function(*args, **kwargs)
 
     return stopping
@@ -52,7 +52,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Attempt:
-    """One run of an attempt: it has its folder, with a sealed result."""
+    """One run of an attempt, with its folder and a sealed result."""
 
     def __init__(self, root: Path, number: int) -> None:
         self._uri = f"file://{root}/banana"
@@ -84,7 +84,7 @@ class Attempt:
 
 
 def stopped_at_each_point(begin: Callable[[], Callable[[], None]]) -> Iterator[Fiber]:
-    """What `begin` gives, standing at its first point, then anew at its second, and so on to its last."""
+    """A fiber of what `begin` returns, paused at its first point, then a new one at its second, and so on to the last."""
     number = 0
     while True:
         number += 1
@@ -106,7 +106,7 @@ def to_the_end(fiber: Fiber) -> None:
 
 
 def holds_whole(root: Path, attempt: Attempt) -> bool:
-    """And nothing else lies beside it."""
+    """Whether the delivered result is complete, and nothing else exists."""
     files = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
     manifest = (attempt.space.output / MANIFEST).read_text()
     return [path.name for path in root.iterdir()] == ["banana"] and files == {
@@ -117,7 +117,7 @@ def holds_whole(root: Path, attempt: Attempt) -> bool:
 
 
 def begin_anew(root: Path, before: str, number: int = 2) -> Attempt:
-    """With what may lie there already."""
+    """Begin with what may exist already."""
     deletion.delete(JOB, cancelled=True)
     disk.delete_tree(root)
     root.mkdir()
@@ -135,7 +135,7 @@ SUCCESSOR = pytest.mark.parametrize("successor", [2, 3], ids=["another run of it
 
 @BEFORE
 @SUCCESSOR
-def test_one_that_stood_still_harms_no_successor(root: Path, before: str, successor: int) -> None:
+def test_a_paused_delivery_harms_no_successor(root: Path, before: str, successor: int) -> None:
     for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
         second = Attempt(root, successor)
         second.deliver()
@@ -146,7 +146,7 @@ def test_one_that_stood_still_harms_no_successor(root: Path, before: str, succes
 
 @BEFORE
 @SUCCESSOR
-def test_one_that_stood_still_delivers_nothing_once_its_successor_withdrew(
+def test_a_paused_delivery_delivers_nothing_after_its_successor_withdrew(
     root: Path, before: str, successor: int
 ) -> None:
     for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
@@ -156,7 +156,7 @@ def test_one_that_stood_still_delivers_nothing_once_its_successor_withdrew(
 
 
 @SUCCESSOR
-def test_a_withdrawal_that_stood_still_harms_no_successor(root: Path, successor: int) -> None:
+def test_a_paused_withdrawal_harms_no_successor(root: Path, successor: int) -> None:
     def begin() -> Callable[[], None]:
         first = begin_anew(root, "nothing")
         first.deliver()
@@ -170,7 +170,7 @@ def test_a_withdrawal_that_stood_still_harms_no_successor(root: Path, successor:
 
 
 @BEFORE
-def test_whatever_one_that_was_killed_has_left_goes_with_the_next_delivery(root: Path, before: str) -> None:
+def test_the_next_delivery_deletes_what_a_killed_one_has_left(root: Path, before: str) -> None:
     for killed in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
         killed.kill()
         second = Attempt(root, 3)
@@ -180,7 +180,7 @@ def test_whatever_one_that_was_killed_has_left_goes_with_the_next_delivery(root:
 
 @BEFORE
 @pytest.mark.parametrize("is_killed", [True, False])
-def test_whatever_one_that_was_cut_off_has_left_goes_with_the_jobs_files(
+def test_deletion_of_a_job_deletes_what_an_interrupted_delivery_has_left(
     root: Path, before: str, *, is_killed: bool
 ) -> None:
     for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
@@ -192,7 +192,7 @@ def test_whatever_one_that_was_cut_off_has_left_goes_with_the_jobs_files(
         assert not file_handler.job_dir(JOB).exists()
 
 
-def test_a_deletion_that_was_killed_is_carried_on_by_the_next(root: Path) -> None:
+def test_the_next_deletion_finishes_a_killed_one(root: Path) -> None:
     def begin() -> Callable[[], None]:
         first = Fiber(begin_anew(root, "nothing").deliver)
         while first.point != "open":
@@ -210,8 +210,8 @@ def test_a_deletion_that_was_killed_is_carried_on_by_the_next(root: Path) -> Non
         assert not file_handler.job_dir(JOB).exists()
 
 
-def test_a_delivery_that_ends_while_the_files_of_its_cancelled_job_are_deleted_leaves_nothing(root: Path) -> None:
-    """Wherever the delivery stood when the deletion began, and wherever that stands when the delivery goes on."""
+def test_a_delivery_leaves_nothing_if_its_cancelled_job_is_deleted_meanwhile(root: Path) -> None:
+    """At any pair of points of delivery and deletion."""
     changes, reached = 0, True
     while reached:
         changes += 1
@@ -243,8 +243,8 @@ def to_the_next_change(fiber: Fiber) -> None:
 
 
 @SUCCESSOR
-def test_wherever_both_stand_still_the_later_one_delivers(root: Path, successor: int) -> None:
-    """First the one stands still, then the other; then they go on to their ends in the same order."""
+def test_of_two_paused_deliveries_the_later_one_delivers(root: Path, successor: int) -> None:
+    """The first one pauses, then the other; then they go on to their ends in the same order."""
     reached, first_changes = True, 0
     while reached:
         first_changes += 1

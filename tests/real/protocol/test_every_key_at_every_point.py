@@ -1,8 +1,8 @@
-"""Each key is lost once at each point at which anybody can stand, and everything still ends as it must.
+"""Loss of each key at each point: every job still ends as it must.
 
-The state machine beside this draws such losses at random, among everything else; here none is left out. A scene is a
-short story of one job, told in steps that are always the same. It is told once to see how many steps it has, and then again
-for each key that is there after each step: the key is lost, the story goes on to its end, and what must hold is checked.
+The state machine draws such losses at random, among everything else; here none is left out. A story is a short life of one
+job, in fixed steps. It runs once to count its steps, and then again for each key that exists after each step: the key is
+lost, the story ends, and the promises are checked.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pytest
 import redis
 from reconstruction_operator.api.status import Phase
 
-from tests.real.protocol.model import State
 from tests.real.protocol.promises import Promises
+from tests.support.protocol import State
 
 pytestmark = pytest.mark.real
 
@@ -37,7 +37,7 @@ def _begins(here: Promises) -> Iterator[None]:
 
 
 def _turn(here: Promises) -> Iterator[None]:
-    """The leader looks, may lose sight of what it saw, and acts."""
+    """The leader observes, and acts at its next turn."""
     leader = here.operators[here.leader]
     here.turn(leader, JOB)
     yield
@@ -46,7 +46,7 @@ def _turn(here: Promises) -> Iterator[None]:
 
 
 def _runs(here: Promises, until: str = "") -> Iterator[None]:
-    """The run goes from point to point, to its end or to that point."""
+    """The run goes from point to point, to that point or to its end."""
     (run,) = here.runs.values()
     while not run.fiber.over and run.fiber.point != until:
         here.advance(run, 1)
@@ -109,7 +109,7 @@ def is_suspended(here: Promises) -> Iterator[None]:
 
 
 def _points(client: redis.Redis, story: Story) -> list[tuple[str, ...]]:
-    """The keys that are there after each step of the story, told without a loss."""
+    """The keys that exist after each step of the story, without a loss."""
     with closing(Promises(client, [JOB])) as here:
         there = [tuple(sorted(State.of(client).values)) for _ in story(here)]
         here.hold()
@@ -118,7 +118,7 @@ def _points(client: redis.Redis, story: Story) -> list[tuple[str, ...]]:
 
 
 def _lose(client: redis.Redis, story: Story, step: int, key: str, first: str) -> None:
-    """Tell it up to that step, lose the key, and see it end."""
+    """Run the story up to that step, lose the key, and let everything end."""
     with closing(Promises(client, [JOB], compared=False)) as here:
         next(itertools.islice(story(here), step, None))
         here.drop(key)
@@ -126,9 +126,9 @@ def _lose(client: redis.Redis, story: Story, step: int, key: str, first: str) ->
         over, wanted = thing.over, {Phase.CANCELLED if thing.spec.cancel_confirmed else Phase.SUCCEEDED}
         if first == "worker":
             if not here.runs:
-                return  # nobody who could be faster than the operator
+                return  # there is no run that could be faster than the operator
             if here.keys.cancel(JOB) not in here.now().values:
-                wanted.add(Phase.SUCCEEDED)  # nobody has told the worker of a cancel
+                wanted.add(Phase.SUCCEEDED)  # the worker cannot know of a cancel
             for run in list(here.runs.values()):
                 here.advance(run, TO_THE_END)
         here.hold()
@@ -138,13 +138,11 @@ def _lose(client: redis.Redis, story: Story, step: int, key: str, first: str) ->
 
 @pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.release)])  # every other loss in `make test`
 @pytest.mark.parametrize("story", [succeeds, is_cancelled, is_deleted, is_suspended])
-def test_whichever_key_is_lost_at_whichever_point_all_ends_as_it_must(
-    client: redis.Redis, story: Story, half: int
-) -> None:
+def test_loss_of_any_key_at_any_point_changes_no_end(client: redis.Redis, story: Story, half: int) -> None:
     for step, there in enumerate(_points(client, story)):
         for number, (key, first) in enumerate(itertools.product(there, ("worker", "operator"))):
             if first == "worker" and JOB not in key:
-                continue  # a run never asks for it
+                continue  # a run never reads it
             if (number // 2 + number + step) % 2 != half:  # the other half: the same key with the other one first
                 continue
             try:

@@ -1,6 +1,6 @@
-"""Who is overtaken stands still before each change on the disk, goes on when its successor has come to each of its own, and harms nobody.
+"""A superseded run pauses before each change on the disk, and goes on when its successor is before each of its own.
 
-The state machine beside this draws such moments at random; here none is left out.
+The state machine draws such moments at random; here none is left out.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _take(here: Promises, *, attempt: int) -> Run:
 
 
 def _go(here: Promises, run: Run, changes: int) -> bool:
-    """Go on until it stands before its so manieth change on the disk; says whether there is one."""
+    """Go on until it is before its change number `changes` on the disk; False if it has fewer."""
     while not run.fiber.over:
         if run.fiber.point in CHANGES:
             if changes == 0:
@@ -57,8 +57,8 @@ def _to_its_end(here: Promises, run: Run) -> None:
         here.advance(run, 1)
 
 
-def _tell(client: redis.Redis, stops_before: int, meets: int) -> tuple[bool, bool]:
-    """Whether the first had so many changes before it until its end was recorded, and its successor so many in all."""
+def _meet(client: redis.Redis, stops_before: int, meets: int) -> tuple[bool, bool]:
+    """Whether the first run has so many changes before its end is recorded, and its successor so many in all."""
     with closing(Promises(client, [JOB], compared=False)) as here:
         one = _first(here)
         if not _go(here, one, stops_before) or here.keys.end(one.message.task) in here.now().values:
@@ -76,15 +76,15 @@ def _tell(client: redis.Redis, stops_before: int, meets: int) -> tuple[bool, boo
         return True, met
 
 
-def test_it_harms_nobody_wherever_it_stood_and_whenever_it_goes_on(client: redis.Redis) -> None:
+def test_a_superseded_run_harms_no_successor_at_any_pair_of_points(client: redis.Redis) -> None:
     pairs, stops_before = 0, 0
     while True:
         meets, there, met = 0, True, True
-        while there and met:  # once more when its successor has ended
+        while there and met:  # the last time when its successor has ended
             try:
-                there, met = _tell(client, stops_before, meets)
+                there, met = _meet(client, stops_before, meets)
             except AssertionError as error:
-                error.add_note(f"one stood before change {stops_before} until two stood before change {meets}")
+                error.add_note(f"run 1 paused before change {stops_before} until run 2 was before change {meets}")
                 raise
             pairs, meets = pairs + there, meets + 1
         if not there:
@@ -94,7 +94,7 @@ def test_it_harms_nobody_wherever_it_stood_and_whenever_it_goes_on(client: redis
     assert pairs > 10 * stops_before
 
 
-def test_what_a_cancelled_attempt_could_not_delete_is_deleted_when_that_can_be_done(client: redis.Redis) -> None:
+def test_files_that_a_cancelled_attempt_could_not_delete_are_deleted_later(client: redis.Redis) -> None:
     with closing(Promises(client, [JOB], compared=False)) as here:
         run = _first(here)
         while run.fiber.point != "the model runs":

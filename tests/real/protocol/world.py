@@ -1,4 +1,4 @@
-"""The world around the protocol, as simple as can be: users' objects, operators, and workers that run the real task."""
+"""World around the protocol: users' objects, operators, messages, and workers that run the real task."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ class Object:
         return self.deleted or self.finished
 
     def write(self, status: Status) -> None:
-        """As the CRD's rules: an attempt never falls, and what is over stays over."""
+        """Store a status by the CRD's rules: an attempt never falls, and a finished job stays finished."""
         if not self.over and status.attempt >= self.status.attempt:
             self.status = status
 
 
 class Listing:
-    """The API server as far as the sweeper asks it: which jobs there are."""
+    """Stands in for the API server: lists the jobs for the sweeper."""
 
     def __init__(self, objects: Mapping[str, Object]) -> None:
         self._objects = objects
@@ -78,7 +78,7 @@ class Listing:
 
 
 class Watched:
-    """What a leader has seen of the API server: all of it, and at once. Jobs are looked at in any case."""
+    """Stands in for the cache of a leader: always complete and current."""
 
     def __init__(self, objects: Mapping[str, Object]) -> None:
         self._objects = objects
@@ -101,20 +101,20 @@ class Watched:
 
 @dataclass
 class Operator:
-    """An operator that may have been deposed. `seen` is what it last saw of each job: it acts on that."""
+    """An operator that may have been deposed. `seen` is its last observation of each job, on which it acts."""
 
     fence: int = 0
     seen: dict[str, tuple[Job, ObservedJob, datetime]] = field(default_factory=dict)
-    looked: dict[TaskId, Observation] = field(default_factory=dict)  # the same of jobs whose objects are gone
-    gone: list[Job] = field(default_factory=list)  # jobs whose deletion it saw, and has not thought of yet
-    monotonic: float = 0.0  # so late that whatever waits for a time is due
+    looked: dict[TaskId, Observation] = field(default_factory=dict)  # the same of jobs whose objects are deleted
+    gone: list[Job] = field(default_factory=list)  # jobs whose deletion it saw, and has not handled yet
+    monotonic: float = 0.0  # advanced so far that all waits are over
     orphans: Orphans = field(init=False)  # the real ones
     sweeper: Sweeper = field(init=False)
 
 
 @dataclass(frozen=True)
 class Message:
-    """What lies in the queue. Attempt 0 is the order to delete the job's files."""
+    """A message in the queue. Attempt 0 is the order to delete the job's files."""
 
     job: str
     attempt: int
@@ -126,7 +126,7 @@ class Message:
 
 
 class Run:
-    """A delivery in a worker: the real code of the task, standing still somewhere."""
+    """A delivery in a worker: the real code of the task, paused at one of its points."""
 
     def __init__(
         self,
@@ -189,12 +189,12 @@ class Run:
 class Worker:
     """A worker's main process, as `tasks.registration` and `tasks.inventory`."""
 
-    reported: str = ""  # the epoch in which it has said which job folders there are
-    found: tuple[str, list[Owner]] | None = None  # which it is about to say, and the epoch in which it found them
+    reported: str = ""  # the epoch in which it has reported job folders
+    found: tuple[str, list[Owner]] | None = None  # found and not reported yet, and in which epoch
 
 
 class PlainModel:
-    """Writes who has run it."""
+    """Model that writes the token of its run."""
 
     name: ClassVar[str] = "plain"
     isolated: ClassVar[bool] = False
@@ -210,10 +210,10 @@ class PlainModel:
 
     def run(self, work: Work, report: Report) -> Result:
         report(Step.RECONSTRUCT, 0.0)
-        Fiber.stand_still("the model runs")
+        Fiber.pause_at("the model runs")
         report(Step.RECONSTRUCT, 0.5)
         if work.parameters["fails"]:
-            raise ModelFailure("BACKEND_CRASHED", "as it was told")
+            raise ModelFailure("BACKEND_CRASHED", "as ordered")
         (work.output_dir / "model.glb").write_text(str(work.parameters["token"]))
         return Result()
 

@@ -53,18 +53,28 @@ HOSTILE_RESULTS: dict[str, str | bytes] = {
     "terminals and pages": progress(progress=5, step="\x1b[2J\x00\ud800", message="<script>alert(1)</script>\n\r"),
     "half a character": '{"status": "PROGRESS", "result": {"progress": 1, "step": "\\ud800", "worker": "\\udfff"}}',
 }
-HOSTILE_ENDS: dict[str, str | bytes] = {
-    "no text": b"\xff",
-    "wrong types": json.dumps({"outcome": "Succeeded", "at": 1, "outputs": [], "inputs": 7, "quality": "x"}),
-    "another's outcome": json.dumps({"outcome": "Deleted", "at": 1, "token": "x"}),
-    "half a character": '{"outcome": "Failed", "at": 1, "reason": "\\ud800", "message": "\\udfff"}',  # the scripts reject it
-    "a terminal's command": json.dumps({"outcome": "Failed", "at": 1, "reason": "\x07", "message": "\x00<b>\x1b[2J"}),
-    "long": json.dumps({"outcome": "Failed", "at": 1, "reason": "r" * 30_000, "message": "m" * 30_000}),
-    "too big": FIFTY_MB,
+
+
+def ended(outcome: str, at: str = "1", **details: Any) -> dict[str, str | bytes]:
+    return {"outcome": outcome, "at": at, "details": json.dumps(details)}
+
+
+HOSTILE_ENDS: dict[str, dict[str, str | bytes] | str | bytes] = {
+    "no text": {"outcome": b"\xff"},
+    "another's outcome": ended("Deleted"),
+    "too big": {"outcome": FIFTY_MB},
+    "another type": FIFTY_MB,  # as long as a text of the version before may be, and longer
+    "wrong types": ended("Succeeded", outputs=[], inputs=7, quality="x"),
+    "half a character": {"outcome": "Failed", "at": "1", "details": '{"reason": "\\ud800", "message": "\\udfff"}'},
+    "a terminal's command": ended("Failed", reason="\x07", message="\x00<b>\x1b[2J"),
+    "long": ended("Failed", reason="r" * 30_000, message="m" * 30_000),
+    "details too big": {"outcome": "Failed", "at": "1", "details": FIFTY_MB},
+    "details too deep": {"outcome": "Failed", "at": "9" * 400, "details": DEEP},
 }
 
 
-MALFORMED_ENDS = ("no text", "another's outcome", "half a character", "too big")
+LOGGED = ("no text", "another's outcome", "too big")  # as malformed: these are no ends, and their jobs go on
+MALFORMED_ENDS = (*LOGGED, "another type")
 
 
 def test_hostile_results_and_ends_harm_no_other_job(
@@ -73,9 +83,13 @@ def test_hostile_results_and_ends_harm_no_other_job(
     # No worker ends these jobs so early, and a failure is not retried: a job ends with what was written here.
     spec = {"parameters": {"stepSeconds": 3}, "backoffLimit": 0}
     victims = {name: jobs.create(**spec) for name in HOSTILE_ENDS}
-    ids = {name: jobs.wait_phase(job, "Running")["metadata"]["uid"] for name, job in victims.items()}
-    for name, end in HOSTILE_ENDS.items():
-        state.set(f"end:{ids[name]}-1", end)
+    ids = {}
+    for name, end in HOSTILE_ENDS.items():  # there are more than the worker runs at once
+        ids[name] = jobs.wait_phase(victims[name], "Running")["metadata"]["uid"]
+        if isinstance(end, dict):
+            state.hset(f"end:{ids[name]}-1", mapping=end)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+        else:
+            state.set(f"end:{ids[name]}-1", end)
     others = [jobs.create() for _ in range(4)]
     malformed = [ids[name] for name in MALFORMED_ENDS]  # these continue
     for number, value in enumerate(HOSTILE_RESULTS.values()):
@@ -84,7 +98,7 @@ def test_hostile_results_and_ends_harm_no_other_job(
         broker.publish(key, value[:100_000])
 
     said = system.processes["operator"].log
-    for job_id in malformed:
+    for job_id in (ids[name] for name in LOGGED):
         wait_until(
             lambda text=f"Redis key end:{job_id}-1 is malformed": text in said.read_text(),  # type: ignore[misc]
             f"the operator to report that the end of {job_id} is malformed",
@@ -99,6 +113,8 @@ def test_hostile_results_and_ends_harm_no_other_job(
     # It has an outcome and a time, so it is a valid end; the other fields are dropped.
     assert (other["phase"], other["completionTime"], "outputs" in other) == ("Succeeded", "1970-01-01T00:00:00Z", False)
     assert [ends[name]["phase"] for name in MALFORMED_ENDS] == ["Succeeded"] * 4  # by their own work
+    bare = ("half a character", "details too big", "details too deep")
+    assert [ends[name]["phase"] for name in bare] == ["Failed"] * 3
     for status in ends.values():
         assert len(json.dumps(status)) < 20_000
         assert "\x1b" not in json.dumps(status, ensure_ascii=False)

@@ -29,93 +29,136 @@ def system(start_system: SharedSystems) -> System:
 
 
 def worker_of(system: System, version: str, name: str = "worker") -> Process:
-    return system.start_worker(name, concurrency=2, PYTHONPATH=version, DRAIN_SECONDS="1")
+    return system.start_worker(name, concurrency=4, PYTHONPATH=version, DRAIN_SECONDS="1")
 
 
 def operator_of(system: System, version: str, name: str = "operator") -> Process:
     return system.start_operator(name, PYTHONPATH=version)
 
 
+def running(jobs: Jobs, **parameters: float) -> str:
+    """A job that a worker runs."""
+    name = jobs.create(parameters=parameters)
+    jobs.wait_phase(name, "Running")
+    return name
+
+
 def is_gone(jobs: Jobs, state: redis.Redis, uid: str, folder: Path) -> bool:
     return not folder.exists() and not state.exists(f"job:{uid}") and not list(state.scan_iter(f"*:{uid}*"))
 
 
-@pytest.mark.parametrize("version", [OLD, NEW])
-def test_a_process_runs_the_version_that_it_is_told_to(system: System, version: str) -> None:
-    program = "import reconstruction_operator as one; print(one.__file__)"
+def delete(jobs: Jobs, state: redis.Redis, name: str) -> None:
+    """Delete a job, and wait until nothing is left of it."""
+    uid, folder = str(jobs.get(name)["metadata"]["uid"]), jobs.folder(name)
+    jobs.delete(name)
+    wait_until(lambda: is_gone(jobs, state, uid, folder), "the deleted job to leave nothing", timeout_seconds=90)
 
-    said = subprocess.run(
+
+def cancel(jobs: Jobs, name: str) -> None:
+    jobs.request_cancel(name)
+    jobs.confirm_cancel(name)
+    assert phase(jobs.wait_finished(name)) == "Cancelled"
+    assert not jobs.folder(name).exists()
+
+
+def suspend_and_resume(jobs: Jobs, name: str) -> None:
+    jobs.patch(name, suspend=True)
+    jobs.wait_phase(name, "Suspended")
+    jobs.patch(name, suspend=False)
+    assert result(jobs, name) == ("Succeeded", 2, 0)
+
+
+def result(jobs: Jobs, name: str) -> tuple[str | None, int, int]:
+    """Phase, attempts and failures of a job that has finished."""
+    job = jobs.wait_finished(name)
+    return phase(job), job["status"]["attempt"], job["status"].get("failures", 0)
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_a_process_runs_the_version_that_it_is_given(system: System, version: str) -> None:
+    program = "import reconstruction_operator.config as one; print(one.__file__)"
+
+    output = subprocess.run(
         [sys.executable, "-c", program],
         env=system.environment(PYTHONPATH=version),
         capture_output=True,
         text=True,
         check=True,
-    )
+    ).stdout
 
-    assert said.stdout.startswith(f"{version}/")
+    assert output.startswith(f"{version}/")
 
 
-@pytest.mark.parametrize(
-    ("operator", "worker"), [pytest.param(NEW, OLD, id="old-worker"), pytest.param(OLD, NEW, id="old-operator")]
-)
-def test_jobs_run_and_are_cancelled_suspended_and_deleted(
-    system: System, jobs: Jobs, state: redis.Redis, operator: str, worker: str
-) -> None:
-    operator_of(system, operator)
-    worker_of(system, worker)
+def test_new_workers_work_with_an_old_operator(system: System, jobs: Jobs, state: redis.Redis) -> None:
+    operator_of(system, OLD)
+    worker_of(system, NEW)
 
     done = jobs.create()
-    job = jobs.wait_finished(done)
-    assert phase(job) == "Succeeded"
+    assert result(jobs, done) == ("Succeeded", 1, 0)
     assert (jobs.folder(done) / "output" / "manifest.json").exists()
+    cancel(jobs, running(jobs, **SLOW))
+    suspend_and_resume(jobs, running(jobs, stepSeconds=1))
+    delete(jobs, state, done)
 
-    cancelled = jobs.create(parameters=SLOW)
-    jobs.wait_phase(cancelled, "Running")
-    jobs.request_cancel(cancelled)
-    jobs.confirm_cancel(cancelled)
-    assert phase(jobs.wait_finished(cancelled)) == "Cancelled"
-    assert not jobs.folder(cancelled).exists()
 
-    suspended = jobs.create(parameters={"stepSeconds": 1})
-    jobs.wait_phase(suspended, "Running")
-    jobs.patch(suspended, suspend=True)
-    jobs.wait_phase(suspended, "Suspended")
-    jobs.patch(suspended, suspend=False)
-    again = jobs.wait_finished(suspended)
-    assert (phase(again), again["status"]["attempt"]) == ("Succeeded", 2)
+def test_a_new_operator_takes_over_the_jobs_of_old_workers(system: System, jobs: Jobs, state: redis.Redis) -> None:
+    first = operator_of(system, OLD, "before")
+    worker_of(system, OLD)
+    done, cancelled, suspended, deleted = (running(jobs, **SLOW) for _ in range(4))
 
-    uid, folder = str(jobs.get(done)["metadata"]["uid"]), jobs.folder(done)
-    jobs.delete(done)
-    wait_until(lambda: is_gone(jobs, state, uid, folder), "the deleted job to leave nothing", timeout_seconds=90)
+    first.stop()
+    operator_of(system, NEW, "after")
+
+    delete(jobs, state, deleted)
+    cancel(jobs, cancelled)
+    suspend_and_resume(jobs, suspended)  # its second attempt is an old worker's, too
+    assert result(jobs, done) == ("Succeeded", 1, 0)
+    delete(jobs, state, done)
+
+
+def test_a_job_of_a_new_operator_waits_for_a_new_worker(system: System, jobs: Jobs) -> None:
+    operator_of(system, NEW)
+    old = worker_of(system, OLD, "old")
+    name = jobs.create()
+    uid = jobs.wait_phase(name, "Queued")["metadata"]["uid"]
+    wait_until(lambda: uid in old.log.read_text(), "the old worker to get the message")
+
+    worker_of(system, NEW, "new")
+
+    assert result(jobs, name) == ("Succeeded", 1, 0)
+    assert "new" in jobs.get(name)["status"]["worker"]
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [pytest.param(OLD, NEW, id="upgrade"), pytest.param(NEW, OLD, id="rollback")]
+    ("before", "after", "worker"),
+    [pytest.param(OLD, NEW, OLD, id="upgrade"), pytest.param(NEW, OLD, NEW, id="rollback")],
 )
-def test_the_operator_is_exchanged_while_a_job_runs(system: System, jobs: Jobs, before: str, after: str) -> None:
+def test_a_running_job_survives_an_exchange_of_the_operator(
+    system: System, jobs: Jobs, before: str, after: str, worker: str
+) -> None:
     first = operator_of(system, before, "before")
-    worker_of(system, OLD)
-    name = jobs.create(parameters=SLOW)
-    jobs.wait_phase(name, "Running")
+    worker_of(system, worker)
+    name = running(jobs, **SLOW)
 
     first.stop()
     operator_of(system, after, "after")
 
-    job = jobs.wait_finished(name)
-    assert (phase(job), job["status"]["attempt"], job["status"].get("failures", 0)) == ("Succeeded", 1, 0)
+    assert result(jobs, name) == ("Succeeded", 1, 0)
 
 
 @pytest.mark.parametrize(
     ("before", "after"), [pytest.param(OLD, NEW, id="upgrade"), pytest.param(NEW, OLD, id="rollback")]
 )
-def test_the_worker_is_exchanged_while_a_job_runs(system: System, jobs: Jobs, before: str, after: str) -> None:
-    operator_of(system, NEW)
-    first = worker_of(system, before)
-    name = jobs.create(parameters=SLOW)
-    jobs.wait_phase(name, "Running")
+def test_a_running_job_begins_anew_after_an_exchange_of_both(
+    system: System, jobs: Jobs, before: str, after: str
+) -> None:
+    operator = operator_of(system, before, "before")
+    worker = worker_of(system, before)
+    name = running(jobs, **SLOW)
 
-    first.stop()
+    operator.stop()
+    operator_of(system, after, "after")
+    worker.stop()
     worker_of(system, after)  # of the same node name, as a pod of a StatefulSet
 
-    job = jobs.wait_finished(name)
-    assert (phase(job), job["status"]["attempt"], job["status"].get("failures", 0)) == ("Succeeded", 2, 0)
+    assert result(jobs, name) == ("Succeeded", 2, 0)

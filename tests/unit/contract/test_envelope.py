@@ -30,11 +30,11 @@ _JSON = st.recursive(
         traceparent=_TEXT,
     )
 )
-def test_an_envelope_comes_back_from_the_message_as_it_was(envelope: Envelope) -> None:
+def test_an_envelope_survives_encoding(envelope: Envelope) -> None:
     assert Envelope.from_json(json.loads(json.dumps(envelope.to_json()))) == envelope
 
 
-def test_the_message_has_the_names_of_json() -> None:
+def test_a_message_has_camel_case_names() -> None:
     envelope = Envelope(
         install_id="i",
         namespace="shop",
@@ -60,11 +60,11 @@ def test_keys_that_a_newer_operator_sends_are_ignored() -> None:
     assert Envelope.from_json({"version": 1, "attempt": 1, "colour": "blue"}) == Envelope()
 
 
-def test_it_knows_the_task_that_it_is_for() -> None:
+def test_an_envelope_names_its_task() -> None:
     assert Envelope(attempt=4).task_id("test123") == TaskId("test123", 4)
 
 
-def test_it_is_for_no_task_of_an_unsafe_job() -> None:
+def test_an_unsafe_job_id_makes_no_task() -> None:
     with pytest.raises(ValueError, match="job id"):
         Envelope(attempt=4).task_id("../etc")
 
@@ -87,13 +87,13 @@ def test_it_is_for_no_task_of_an_unsafe_job() -> None:
         pytest.param({"version": 1, "attempt": 10**9}, "attempt 1000000000", id="a-huge-attempt"),
     ],
 )
-def test_a_message_that_cannot_be_understood_is_refused(data: object, said: str) -> None:
+def test_a_malformed_message_is_refused(data: object, said: str) -> None:
     with pytest.raises(EnvelopeError, match=said):
         Envelope.from_json(data)
 
 
 @given(_JSON)
-def test_no_message_whatever_raises_anything_else(data: object) -> None:
+def test_a_message_of_any_kind_raises_nothing_else(data: object) -> None:
     try:
         envelope = Envelope.from_json(data)
     except EnvelopeError:

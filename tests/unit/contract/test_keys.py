@@ -6,7 +6,7 @@ from reconstruction_operator.contract.keys import Keys
 from tests.support.settings import configure
 
 
-def test_the_names_are_those_of_the_protocol() -> None:
+def test_key_names_are_those_of_the_protocol() -> None:
     keys = Keys(prefix="")
     names = {
         keys.record("j"): "job:j",
@@ -27,7 +27,7 @@ def test_the_names_are_those_of_the_protocol() -> None:
     assert list(names) == list(names.values())
 
 
-def test_the_prefix_is_the_setting_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_prefix_is_the_current_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
     assert Keys().record("j") == "team-a:job:j"
     assert Keys().workers() == "team-a:workers"
@@ -35,12 +35,12 @@ def test_the_prefix_is_the_setting_of_the_moment(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 257], ids=["empty", "unprintable", "too-long"])
 @pytest.mark.parametrize("kind", ["claim", "alive", "stop", "end", "records", "fence", "worker", "draining"])
-def test_a_name_that_cannot_be_one_is_refused(kind: str, name: str) -> None:
+def test_a_malformed_name_is_refused(kind: str, name: str) -> None:
     with pytest.raises(ValueError, match="printable characters"):
         getattr(Keys(prefix=""), kind)(name)
 
 
 @pytest.mark.parametrize("kind", ["record", "cancel", "cancel_request", "cleaned"])
-def test_a_job_id_that_cannot_be_one_is_refused(kind: str) -> None:
+def test_a_malformed_job_id_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match="job id"):
         getattr(Keys(prefix=""), kind)("a/../b")

@@ -27,24 +27,24 @@ _ALL = [pytest.param(one, id=one.code) for one in REASONS.values()]
         "TIMEOUT",
     ],
 )
-def test_every_promised_reason_is_there_and_is_a_failure(code: str) -> None:
+def test_every_promised_reason_exists_and_is_a_failure(code: str) -> None:
     assert REASONS[code].counts
 
 
 @pytest.mark.parametrize("one", _ALL)
-def test_a_code_is_in_capitals_and_its_condition_reason_is_valid_in_kubernetes(one: Reason) -> None:
+def test_a_code_is_in_capitals_and_its_condition_reason_in_camel_case(one: Reason) -> None:
     assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", one.code)
     assert re.fullmatch(r"[A-Z][A-Za-z]{0,62}", one.condition_reason)
     assert one.condition_reason.upper() == one.code.replace("_", "")
 
 
 @pytest.mark.parametrize("one", _ALL)
-def test_every_reason_has_an_advice_that_is_a_sentence(one: Reason) -> None:
+def test_every_advice_is_a_sentence(one: Reason) -> None:
     assert re.fullmatch(r"[A-Z].{10,160}\.", one.advice)
 
 
 @pytest.mark.parametrize("code", ["SUSPENDED", "DRAINED", "REDIS_LOST", "SUPERSEDED", "DELETED", "CANCELLED"])
-def test_what_is_no_failure_does_not_count(code: str) -> None:
+def test_reasons_that_are_no_failures_do_not_count(code: str) -> None:
     assert not REASONS[code].counts
 
 
@@ -52,7 +52,7 @@ def test_what_is_no_failure_does_not_count(code: str) -> None:
     "code",
     ["OUT_OF_MEMORY", "BACKEND_CRASHED", "DISK_FULL", "WORKER_LOST", "WORKER_ERROR", "INPUT_UNREACHABLE"],
 )
-def test_what_another_machine_or_moment_may_mend_is_tried_again(code: str) -> None:
+def test_transient_failures_are_retriable(code: str) -> None:
     assert REASONS[code].retriable
 
 
@@ -60,15 +60,15 @@ def test_what_another_machine_or_moment_may_mend_is_tried_again(code: str) -> No
     "code",
     ["TOO_FEW_IMAGES", "NOT_ENOUGH_OVERLAP", "CORRUPT_IMAGE", "INVALID_PARAMETERS", "TIMEOUT", "INVALID_SPEC"],
 )
-def test_what_stays_as_it_is_is_not_tried_again(code: str) -> None:
+def test_permanent_failures_are_not_retriable(code: str) -> None:
     assert not REASONS[code].retriable
 
 
-def test_an_unknown_reason_of_a_newer_worker_counts_as_a_worker_error() -> None:
+def test_an_unknown_reason_counts_as_a_worker_error_under_its_own_name() -> None:
     known = REASONS["WORKER_ERROR"]
 
     assert reason("LENS_CAP_ON") == Reason("LENS_CAP_ON", known.retriable, known.counts, known.advice)
 
 
-def test_stop_reasons_are_words_that_the_protocol_stores() -> None:
+def test_stop_reasons_are_the_texts_that_redis_holds() -> None:
     assert {one.value for one in StopReason} == {"Suspend", "Deadline", "Deleted", "Superseded"}

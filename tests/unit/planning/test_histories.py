@@ -10,23 +10,34 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Part
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from reconstruction_operator import config
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason, reason
-from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
+from reconstruction_operator.contract.records import End, ObservedJob, ProgressReport
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning import actions
 from reconstruction_operator.planning import types as t
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS
+from reconstruction_operator.state import operator_calls, reads, worker_calls
+from reconstruction_operator.state.fields import moment
+from reconstruction_operator.state.replies import ClaimVerdict, FinishVerdict
 
+from tests.support.protocol import State
+
+KEY = JobKey("ns", "name", "uid")
+JOB_ID = KEY.job_id
+KEYS = Keys(prefix="")
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TIMING = t.Timing(
     lost_after_seconds=10,
@@ -37,7 +48,6 @@ TIMING = t.Timing(
     cancel_ttl_seconds=3600,
     progress_seconds=1,
 )
-ALIVE_SECONDS = 10
 ROUNDS = 150  # in which a job ends once its environment behaves
 STOP_ENDS = {
     StopReason.SUSPEND: (Outcome.STOPPED, "SUSPENDED"),
@@ -57,89 +67,86 @@ class Run:
     connected: bool = True
     steps_done: int = 0
 
+    @property
+    def worker(self) -> str:
+        return f"worker of {self.token}"
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The run as the worker's calls name it."""
+        task_id = str(TaskId(JOB_ID, self.attempt))
+        return {"task_id": task_id, "job_id": JOB_ID, "attempt": self.attempt, "token": self.token}
+
 
 @dataclass
 class World:
-    """Redis, workers and queue, by the rules of the protocol."""
+    """Redis, workers and queue: the real calls of operator and worker, on the model of the protocol."""
 
-    now: datetime = START
-    record: Record | None = None
-    claims: dict[int, Claim] = field(default_factory=dict)
-    alive: dict[int, tuple[str, datetime]] = field(default_factory=dict)  # token, until
-    stops: dict[int, StopReason] = field(default_factory=dict)
-    ends: dict[int, End] = field(default_factory=dict)
+    redis: State = field(default_factory=lambda: State(clock=int(START.timestamp() * 1000)))
+    heard_until: dict[int, datetime] = field(default_factory=dict)  # by attempt: when its newest heartbeat expires
     reports: dict[int, ProgressReport] = field(default_factory=dict)
-    requested_until: datetime | None = None
-    confirmed_until: datetime | None = None
     epoch_at: datetime = START - timedelta(days=1)
     contact_since: datetime = START  # of the operator with Redis
     messages: list[int] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
-    recorded: list[tuple[int, Outcome, str]] = field(default_factory=list)  # every end ever recorded
+    recorded: dict[str, End] = field(default_factory=dict)  # every end ever recorded, by attempt and time
     tokens: int = 0
-    orders: int = 0  # to delete files
-    cleaned: bool = False
 
-    def flag(self, until: datetime | None) -> bool:
-        return until is not None and until > self.now
+    @property
+    def now(self) -> datetime:
+        return moment(self.redis.clock)
 
-    def is_alive(self, attempt: int) -> bool:
-        held, until = self.alive.get(attempt, ("", START))
-        claim = self.claims.get(attempt)
-        return claim is not None and held == claim.token and until > self.now
+    def pass_time(self, seconds: int) -> None:
+        self.redis.pass_time(1000 * seconds)
 
-    def record_end(self, attempt: int, end: End) -> None:
-        self.ends[attempt] = replace(end, at=self.now)
-        self.recorded.append((attempt, end.outcome, end.reason))
+    def of(self, attempt: int) -> ObservedJob:
+        """What Redis holds about an attempt."""
+        return self.redis.run(reads.observe(KEYS, [(JOB_ID, TaskId(JOB_ID, attempt))])).jobs[0]
+
+    def _note(self, attempt: int) -> None:
+        end = self.of(attempt).end
+        if end is not None:
+            self.recorded.setdefault(f"{attempt} at {end.at}", end)
 
     # --- the worker's side
 
     def take_message(self, attempt: int) -> None:
-        if attempt in self.ends or attempt in self.claims:
-            return
-        if self.record is None or self.record.attempt != attempt:
-            return
         self.tokens += 1
         run = Run(attempt, f"token-{self.tokens}")
-        self.claims[attempt] = Claim(run.token, f"worker-{self.tokens}", False, self.now)
-        self._breathe(run)
-        self.runs.append(run)
+        reply = self.redis.run(worker_calls.claim(KEYS, **run.names, worker=run.worker))
+        if reply.verdict is ClaimVerdict.CLAIMED:
+            self._heard(run)
+            self.runs.append(run)
 
-    def _breathe(self, run: Run) -> None:
-        self.alive[run.attempt] = (run.token, self.now + timedelta(seconds=ALIVE_SECONDS))
+    def _heard(self, run: Run) -> None:
+        if self.of(run.attempt).alive:
+            self.heard_until[run.attempt] = self.now + timedelta(seconds=config.settings.ALIVE_TTL_SECONDS)
 
     def beat(self, run: Run) -> None:
         """A beat, and what the worker does about its answer."""
         if not run.connected:
             return
-        claim, wanted = self.claims.get(run.attempt), self.record.attempt if self.record else 0
-        taken = claim is not None and claim.token != run.token
-        if run.attempt in self.ends or taken or wanted > run.attempt:
+        reply = self.redis.run(worker_calls.beat(KEYS, **run.names, worker=run.worker, life="life"))
+        self._heard(run)
+        if not reply.owned or self.of(run.attempt).end is not None:
             self.runs.remove(run)
-            return
-        if claim is None and wanted == 0:
-            return
-        if claim is None:
-            self.claims[run.attempt] = Claim(run.token, f"worker-{run.token[6:]}", False, self.now)
-        self._breathe(run)
-        if self.flag(self.confirmed_until):
+        elif reply.cancelled:
             self._end(run, End(Outcome.CANCELLED, "CANCELLED"))
-        elif run.attempt in self.stops:
-            outcome, why = STOP_ENDS[self.stops[run.attempt]]
+        elif reply.stop is not None:
+            outcome, why = STOP_ENDS[reply.stop]
             self._end(run, End(outcome, why, "stopped"))
 
     def finish(self, run: Run, end: End) -> None:
         self.beat(run)
-        claim = self.claims.get(run.attempt)
-        if run in self.runs and run.connected and claim is not None and claim.token == run.token:
+        if run in self.runs and run.connected:
             self._end(run, end)
 
     def _end(self, run: Run, end: End) -> None:
-        self.record_end(run.attempt, replace(end, worker=f"worker-{run.token[6:]}"))
-        self.alive.pop(run.attempt, None)
-        if end.outcome is Outcome.SUCCEEDED:
-            self.requested_until = self.confirmed_until = None
-        self.runs.remove(run)
+        """Nothing is recorded, and the run goes on, while Redis knows nothing of the job."""
+        reply = self.redis.run(worker_calls.finish(KEYS, **run.names, end=replace(end, worker=run.worker)))
+        if reply.verdict is FinishVerdict.RECORDED:
+            self._note(run.attempt)
+            self.runs.remove(run)
 
     def report(self, run: Run, fraction: float) -> None:
         self.beat(run)
@@ -159,70 +166,47 @@ class World:
     # --- the operator's side
 
     def observe(self, job: t.Job) -> t.Observation:
-        n = job.attempt
-        claim = self.claims.get(n)
-        held_until = self.alive.get(n, ("", self.contact_since))[1]
-        silent_since = max(self.contact_since, held_until, claim.at if claim else START)
-        silent = 0.0 if self.is_alive(n) else (self.now - silent_since).total_seconds()
-        until = self.confirmed_until if self.flag(self.confirmed_until) else self.requested_until
-        return t.Observation(
-            record=self.record,
-            claim=claim,
-            alive=self.is_alive(n),
-            silent_seconds=max(0.0, silent) if claim else 0.0,
-            end=self.ends.get(n),
-            stop=self.stops.get(n),
-            requested=self.flag(self.requested_until),
-            confirmed=self.flag(self.confirmed_until),
-            flag_ttl_seconds=(until - self.now).total_seconds() if until and self.flag(until) else None,
-            progress=self.reports.get(n),
+        seen = self.of(job.attempt)
+        silent_seconds = 0.0
+        if seen.claim is not None and not seen.alive:
+            heard_until = self.heard_until.get(job.attempt, self.contact_since)
+            silent_seconds = (self.now - max(self.contact_since, heard_until, seen.claim.at)).total_seconds()
+        return t.Observation.of(
+            seen,
+            silent_seconds=max(0.0, silent_seconds),
+            progress=self.reports.get(job.attempt),
             queue=t.Queue(workers=1, waiting=len(self.messages)),
             epoch_age_seconds=(self.now - self.epoch_at).total_seconds(),
-            cleaned=self.cleaned,
         )
 
-    def carry_out(self, action: actions.Action) -> None:
-        expiry = self.now + timedelta(seconds=TIMING.cancel_ttl_seconds)
+    def carry_out(self, action: actions.Action, attempt: int) -> None:
+        leader: dict[str, Any] = {"fence": 1, "install_id": "install"}
         match action:
-            case actions.PutRecord(attempt, queue):
-                if self.record is None or self.record.attempt < attempt:
-                    self.record = Record("install", "ns", "name", attempt, queue)
             case actions.Dispatch(task):
                 self.messages.append(task.attempt)
-                if self.record is not None and self.record.attempt == task.attempt:
-                    self.record = replace(self.record, sent_at=self.now)
-            case actions.RequestCancel():
-                self.requested_until = expiry
-            case actions.WithdrawRequest():
-                self.requested_until = None
-            case actions.AssertCancelled():
-                self.confirmed_until, self.requested_until = expiry, None
-            case actions.ClearFlags():
-                self.confirmed_until = self.requested_until = None
-            case actions.TakeClaim(task, outcome, why, message):
-                if task.attempt not in self.ends and task.attempt not in self.claims:
-                    self.claims[task.attempt] = Claim("operator", "operator", True, self.now)
-                    self.record_end(task.attempt, End(outcome, why, message))
-            case actions.RequestStop(task, why):
-                self.stops.setdefault(task.attempt, why)
-            case actions.ForceEnd(task, outcome, why, message):
-                if task.attempt not in self.ends and not self.is_alive(task.attempt):
-                    self.claims.setdefault(task.attempt, Claim("operator", "operator", True, self.now))
-                    self.record_end(task.attempt, End(outcome, why, message))
+                self.redis.run(operator_calls.mark_sent(KEYS, **leader, job_id=JOB_ID, attempt=task.attempt))
             case actions.DeleteFiles():
-                self.orders += 1
-                if self.record is not None:
-                    self.record = replace(self.record, sent_at=self.now)
-            case _:
+                self.redis.run(operator_calls.mark_sent(KEYS, **leader, job_id=JOB_ID, attempt=attempt))
+            case actions.Forget() | actions.DeleteObject():
                 raise AssertionError(f"{action} is for jobs with a time to live, or without an object")
+            case _:
+                call = operator_calls.for_action(KEYS, action, KEY, **leader)
+                assert call is not None
+                self.redis.run(call)
+                if isinstance(action, actions.TakeClaim | actions.ForceEnd):
+                    self._note(action.task.attempt)
 
     def forget(self) -> None:
         """FLUSHALL."""
-        self.record = self.requested_until = self.confirmed_until = None
-        for keys in (self.claims, self.alive, self.stops, self.ends, self.reports):
-            keys.clear()
-        self.messages.clear()
+        self.redis = State(clock=self.redis.clock)
+        for lost in (self.heard_until, self.reports, self.messages):
+            lost.clear()
         self.epoch_at = self.contact_since = self.now
+
+    def running(self) -> list[Run]:
+        """The runs that hold their attempts."""
+        held = ((run, self.of(run.attempt)) for run in self.runs)
+        return [run for run, seen in held if seen.runs and seen.claim and seen.claim.token == run.token]
 
 
 def _but_generation(status: Status) -> Status:
@@ -249,7 +233,7 @@ class Histories(RuleBasedStateMachine):
             queue_deadline_seconds=waiting,
         )
         self.world = World()
-        self.job = t.Job(JobKey("ns", "name", "uid"), 1, START, spec, Status())
+        self.job = t.Job(KEY, 1, START, spec, Status())
         self.looked: t.Observation | None = None
         self.confirmed_in_time = False
 
@@ -278,7 +262,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 5, 12, 40, 900, 2500]))
     def time_passes(self, seconds: int) -> None:
-        self.world.now += timedelta(seconds=seconds)
+        self.world.pass_time(seconds)
 
     @rule(what=st.sampled_from(["emptied", "contact breaks", "message is lost", "message is doubled"]))
     def redis_has_trouble(self, what: str) -> None:
@@ -349,7 +333,7 @@ class Histories(RuleBasedStateMachine):
         if write == "b":
             self._store(made.status)
         for action in made.actions[:dies_after]:
-            self.world.carry_out(action)
+            self.world.carry_out(action, made.status.attempt)
         if write == "a" and dies_after == 99:
             self._store(made.status)
         return made
@@ -370,8 +354,7 @@ class Histories(RuleBasedStateMachine):
             assert _but_generation(new) == _but_generation(old), "a finished job was reopened"
         assert _reached(new) >= _reached(old), "the attempt or its progress fell"
         if new.phase is Phase.CANCELLED and old.phase is not Phase.CANCELLED:
-            owners = {claim.token for n, claim in self.world.claims.items() if n not in self.world.ends}
-            assert not [run for run in self.world.runs if run.token in owners], "cancelled while it runs"
+            assert not self.world.running(), "cancelled while it runs"
         self.job = replace(self.job, status=new)
 
     # --- what always holds
@@ -419,7 +402,7 @@ class Histories(RuleBasedStateMachine):
                 self.world.report(run, min(1.0, run.steps_done / 6))
                 if run in self.world.runs and run.steps_done >= 7:
                     self.world.finish(run, End(Outcome.SUCCEEDED))
-            self.world.now += timedelta(seconds=5)
+            self.world.pass_time(5)
         self._check_the_end()
 
     def _check_the_end(self) -> None:
@@ -427,15 +410,11 @@ class Histories(RuleBasedStateMachine):
         assert status.phase is not None
         assert status.phase.finished, f"the job hangs: {status}"
         assert status.completion_time is not None
-        outcomes = {outcome for _, outcome, _ in self.world.recorded}
+        recorded = self.world.recorded.values()
         if status.phase is Phase.SUCCEEDED:
-            assert Outcome.SUCCEEDED in outcomes
+            assert any(end.outcome is Outcome.SUCCEEDED for end in recorded)
         if self.confirmed_in_time and status.phase is Phase.FAILED:
-            final = [
-                why
-                for _, outcome, why in self.world.recorded
-                if outcome is Outcome.FAILED and not reason(why).retriable
-            ]
+            final = [end for end in recorded if end.outcome is Outcome.FAILED and not reason(end.reason).retriable]
             assert final, "a confirmed cancel ended as a failure that nobody had recorded"
         if status.phase is Phase.CANCELLED:
             assert self.confirmed_in_time

@@ -1,4 +1,4 @@
-"""The mission's contract of the job manager, word for word."""
+"""Job manager: the public contract of the two-step cancel."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_clearing_deletes_both_flags_and_no_others(client: redis.Redis) -> None:
     assert client.keys("*") == ["cancel_request:other"]
 
 
-def test_a_withdrawal_says_whether_there_was_a_request(client: redis.Redis) -> None:
+def test_a_withdrawal_returns_whether_there_was_a_request(client: redis.Redis) -> None:
     job_manager.request_cancellation("test123")
     assert job_manager.withdraw_request("test123") is True
     assert job_manager.withdraw_request("test123") is False
@@ -117,7 +117,7 @@ def test_asserting_a_cancel_again_gives_it_a_full_hour(client: redis.Redis) -> N
     ["", "a b", "../etc", "a/b", "a..b", "-a", "a" * 129, "a\n", "a:b", "*", None, 7],
     ids=lambda one: repr(one)[:12],
 )
-def test_what_is_no_job_id_never_becomes_a_key(
+def test_a_malformed_job_id_never_becomes_a_key(
     client: redis.Redis, function: Callable[[object], object], job_id: object
 ) -> None:
     with pytest.raises(ValueError, match="job id"):
@@ -135,7 +135,7 @@ def test_the_prefix_of_the_installation_comes_before_the_keys(
     assert client.keys("*") == ["team-a:cancel:test123"]
 
 
-def test_the_client_is_made_once_from_the_setting_of_that_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_is_made_once_from_the_current_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     job_manager.get_redis_client.cache_clear()
     configure(monkeypatch, REDIS_STATE_DB="redis://example.invalid:7777/5")
     client = job_manager.get_redis_client()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, assert_never
+from typing import Any
 
 import redis.asyncio
 from redis.exceptions import RedisError
@@ -21,7 +21,6 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.planning import actions as planned
@@ -93,11 +92,12 @@ class Actor:
         return results
 
     async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> None:
+        leader: dict[str, Any] = {"fence": fence, "install_id": self._install_id}
         pairs = [
             (job, action, call)
             for job in batch
             for action in job.actions
-            if (call := self._call(job, action, fence)) is not None
+            if (call := operator_calls.for_action(self._keys, action, job.key, **leader)) is not None
         ]
         replies = await calls.arun_all(self._state, [call for _, _, call in pairs])
         for (job, action, call), reply in zip(pairs, replies, strict=True):
@@ -157,33 +157,6 @@ class Actor:
         else:
             metrics.API_WRITES.labels("delete", "ok").inc()
 
-    def _call(self, job: JobActions, action: planned.Action, fence: int) -> calls.Call[Any] | None:
-        common: dict[str, Any] = {"fence": fence, "install_id": self._install_id}
-        job_id = job.key.job_id
-        match action:
-            case planned.PutRecord(attempt=attempt, queue=queue):
-                common |= {"namespace": job.key.namespace, "name": job.key.name}
-                return operator_calls.put_record(self._keys, **common, job_id=job_id, attempt=attempt, queue=queue)
-            case planned.RequestCancel():
-                return operator_calls.request_cancel(self._keys, **common, job_id=job_id)
-            case planned.WithdrawRequest():
-                return operator_calls.withdraw_request(self._keys, **common, job_id=job_id)
-            case planned.AssertCancelled():
-                return operator_calls.assert_cancelled(self._keys, **common, job_id=job_id)
-            case planned.ClearFlags():
-                return operator_calls.clear_flags(self._keys, **common, job_id=job_id)
-            case planned.TakeClaim(task=task):
-                return operator_calls.take_claim(self._keys, **common, task=task, end=_end(action))
-            case planned.ForceEnd(task=task):
-                return operator_calls.force_end(self._keys, **common, task=task, end=_end(action))
-            case planned.RequestStop(task=task, reason=reason):
-                return operator_calls.request_stop(self._keys, **common, task=task, reason=reason)
-            case planned.Forget(attempts=attempts):
-                return operator_calls.forget(self._keys, **common, job_id=job_id, attempts=attempts)
-            case planned.Dispatch() | planned.DeleteFiles() | planned.DeleteObject():
-                return None
-        assert_never(action)
-
 
 def message(
     actions: JobActions, action: planned.Dispatch | planned.DeleteFiles, *, install_id: str
@@ -207,7 +180,3 @@ def message(
         traceparent=str(tracing.of_job(job_id)) if tracing.enabled() else "",
     )
     return dispatch.Message(job_id, str(action.task), action.queue, spec.model_type, envelope)
-
-
-def _end(action: planned.TakeClaim | planned.ForceEnd) -> End:
-    return End(outcome=action.outcome, reason=action.reason, message=action.message)

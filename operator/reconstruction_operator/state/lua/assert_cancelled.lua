@@ -1,4 +1,4 @@
--- Step two of a cancel, or its prolongation. Answers {'ok'}.
+-- Step two of a cancel: set the confirmation or renew its TTL. Answers {'ok'}.
 local fence_key, request_key, cancel_key = unpack(KEYS)
 local fence, ttl_s = unpack(ARGV)
 

@@ -1,48 +1,42 @@
--- A running attempt says that it lives, and asks whether it may go on. Answers {owned, cancelled, stop, drain_at}.
+-- Heartbeat of a running attempt, which asks whether it may go on. Answers {owned, cancelled, stop, drain_at}.
 local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key = unpack(KEYS)
 local token, worker, life, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 
--- What a predecessor of the same name said of its own end is not about this worker.
-local draining = object_at(draining_key)
-local drain_at = draining and draining.life == life and tonumber(draining.at)
-
 local function answer(owned)
+  -- A shutdown that another process of the same node name announced is not about this worker.
+  local drains, drain_at = unpack(fields_at(draining_key, 'life', 'at'))
   return {
     owned and 1 or 0,
     is_set(cancel_key) and 1 or 0,
-    text_at(stop_key) or '',
-    drain_at and digits(drain_at) or '',
+    stop_at(stop_key) or '',
+    drains == life and time_of(drain_at) and drain_at or '',
   }
 end
 
--- Overtaken: what is alive here is no longer this attempt.
-local function overtaken()
-  local alive = object_at(alive_key)
-  if alive and alive.token == token then redis.call('DEL', alive_key) end
+-- Superseded: from now on no heartbeat is this attempt's.
+local function superseded()
+  if token_at(alive_key) == token then redis.call('DEL', alive_key) end
   return answer(false)
 end
 
-local ended = end_at(end_key)
-if ended then
-  -- A beat that comes after the attempt's own end is harmless, and must not bring it back to life.
-  return answer(ended.token == token)
-end
-local claim = claim_at(claim_key)
-if claim and claim.token ~= token then return overtaken() end
+local ended, recorder = end_at(end_key)
+-- A beat after the attempt's own end is harmless, and must not bring it back to life.
+if ended then return answer(recorder == token) end
+local claimant = token_at(claim_key)
+if claimant and claimant ~= token then return superseded() end
 
-local record = nil
 if attempt ~= '' then
-  local want = wanted(object_at(record_key))
-  if want and want > tonumber(attempt) then return overtaken() end
-  -- Neither claim nor record: Redis was emptied and the operator has not been here since (it puts the record first),
-  -- or the job was forgotten on purpose. Go on, but write nothing that would be left behind.
-  if not want and not claim then return answer(true) end
+  local want = wanted(record_key)
+  if want and want > tonumber(attempt) then return superseded() end
+  -- Neither claim nor record: Redis was emptied and the operator has not put the record back yet, or the job was
+  -- forgotten on purpose. Go on, but write nothing that would be left behind.
+  if not want and not claimant then return answer(true) end
 end
 
-if claim then
+if claimant and not is_unread(claim_key, record_key) then
   redis.call('PEXPIRE', claim_key, claim_ttl_ms)
 else
-  redis.call('SET', claim_key, claim_text(token, worker, false, now_ms()), 'PX', claim_ttl_ms)
+  put_claim(claim_key, claim_ttl_ms, token, worker, record_key)
 end
-redis.call('SET', alive_key, cjson.encode({token = token, worker = worker}), 'PX', alive_ttl_ms)
+put(alive_key, alive_ttl_ms, {token = token, worker = worker}, record_key)
 return answer(true)

@@ -1,4 +1,4 @@
--- These reported job folders are looked after, or another's. Answers {'ok'}.
+-- Drop reports of job folders that have been dealt with, or are another install's. Answers {'ok'}.
 local fence_key, folders_key = unpack(KEYS)
 local refused = deposed(fence_key, ARGV[1])
 if refused then return refused end

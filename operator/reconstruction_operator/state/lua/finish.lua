@@ -1,30 +1,25 @@
 -- The one point where success, failure and cancel are decided. Answers {verdict, end}.
 local claim_key, alive_key, end_key, record_key, cancel_key, request_key, cleaned_key = unpack(KEYS)
-local token, worker, attempt, retention_ms, outcome, json = unpack(ARGV)
+local token, worker, attempt, retention_ms, outcome, details = unpack(ARGV)
 
-local ended = end_at(end_key)
-if ended then
-  return {ended.token == token and 'already' or 'overtaken', text_at(end_key)}
-end
-local claim = claim_at(claim_key)
-if claim and claim.token ~= token then return {'overtaken', ''} end
+local ended, recorder = end_at(end_key)
+if ended then return {recorder == token and 'already' or 'overtaken', ended} end
+local claimant = token_at(claim_key)
+if claimant and claimant ~= token then return {'overtaken'} end
 if attempt ~= '' then
-  local want = wanted(object_at(record_key))
-  if want and want > tonumber(attempt) then return {'overtaken', ''} end
-  if not want and not claim then return {'overtaken', ''} end  -- forgotten: see beat.lua
+  local want = wanted(record_key)
+  if want and want > tonumber(attempt) then return {'overtaken'} end
+  if not want and not claimant then return {'overtaken'} end  -- forgotten: see beat.lua
 end
-if outcome ~= 'Cancelled' and is_set(cancel_key) then return {'cancelled', ''} end
+if outcome ~= 'Cancelled' and is_set(cancel_key) then return {'cancelled'} end
 
-local at = now_ms()
-local text = stamped(json, at)
-redis.call('SET', end_key, text, 'PX', retention_ms)
--- The claim lives as long as the end, from now on; after an emptied Redis it is made again.
-if claim then
+-- The claim lives as long as the end, from now on; after Redis was emptied it is made again.
+if claimant then
   redis.call('PEXPIRE', claim_key, retention_ms)
 else
-  redis.call('SET', claim_key, claim_text(token, worker, false, at), 'PX', retention_ms)
+  put_claim(claim_key, retention_ms, token, worker, record_key)
 end
--- That files were deleted before says nothing of what this attempt has left.
+-- What an earlier cleanup deleted says nothing about the files of this attempt.
 redis.call('DEL', alive_key, cleaned_key)
 if outcome == 'Succeeded' then redis.call('DEL', cancel_key, request_key) end
-return {'recorded', text}
+return {'recorded', put_end(end_key, retention_ms, token, outcome, details, record_key)}

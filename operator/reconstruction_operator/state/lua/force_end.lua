@@ -1,21 +1,18 @@
--- End an attempt whose worker is silent. Answers {'ok', the end that counts}, empty if a worker is alive after all.
-local fence_key, claim_key, end_key, alive_key = unpack(KEYS)
-local fence, token, owner, retention_ms, json = unpack(ARGV)
+-- End an attempt whose worker is silent. Answers {'ok', the end that counts}, without an end if the worker is alive after all.
+local fence_key, claim_key, end_key, record_key, alive_key = unpack(KEYS)
+local fence, token, owner, retention_ms, outcome, details = unpack(ARGV)
 
 local refused = deposed(fence_key, fence)
 if refused then return refused end
 
-if end_at(end_key) then return {'ok', text_at(end_key)} end
-local claim = claim_at(claim_key)
-local alive = object_at(alive_key)
-if claim and alive and alive.token == claim.token then return {'ok', ''} end
+local ended = end_at(end_key)
+if ended then return {'ok', ended} end
+local claimant = token_at(claim_key)
+if claimant and token_at(alive_key) == claimant then return {'ok'} end
 
-local at = now_ms()
-local text = stamped(json, at)
-redis.call('SET', end_key, text, 'PX', retention_ms)
-if claim then
+if claimant then
   redis.call('PEXPIRE', claim_key, retention_ms)
 else
-  redis.call('SET', claim_key, claim_text(token, owner, true, at), 'PX', retention_ms)
+  put_claim(claim_key, retention_ms, token, owner, record_key)
 end
-return {'ok', text}
+return {'ok', put_end(end_key, retention_ms, token, outcome, details, record_key)}

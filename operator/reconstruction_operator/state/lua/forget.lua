@@ -8,9 +8,8 @@ local refused = deposed(fence_key, fence)
 if refused then return refused end
 
 for index = first, #KEYS, 4 do
-  local claim = claim_at(KEYS[index])
-  local alive = object_at(KEYS[index + 1])
-  if claim and alive and alive.token == claim.token and not end_at(KEYS[index + 2]) then return {'ok', 0} end
+  local claimant = token_at(KEYS[index])
+  if claimant and token_at(KEYS[index + 1]) == claimant and not end_at(KEYS[index + 2]) then return {'ok', 0} end
 end
 for index = 3, #KEYS do redis.call('DEL', KEYS[index]) end
 redis.pcall('SREM', records_key, job_id)

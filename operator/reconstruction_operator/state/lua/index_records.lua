@@ -1,4 +1,4 @@
--- Put records that are there into the index of the install, which lacks them. Answers {'ok'}.
+-- Put existing records into the index of the install, which lacks them. Answers {'ok'}.
 -- KEYS: fence, records, the record of each job. ARGV: fence, the id of each job.
 local fence_key, records_key = unpack(KEYS)
 local fence = ARGV[1]

@@ -5,9 +5,10 @@ local fence, attempt = unpack(ARGV)
 local refused = deposed(fence_key, fence)
 if refused then return refused end
 
-local record = object_at(record_key)
-if wanted(record) == tonumber(attempt) then
-  record.sent_at = now_ms()
-  redis.call('SET', record_key, cjson.encode(record))
+if wanted(record_key) == tonumber(attempt) then
+  local record = {}
+  for index, value in ipairs(fields_at(record_key, unpack(RECORD))) do record[RECORD[index]] = value or nil end
+  record.sent_at = digits(now_ms())
+  put(record_key, nil, record, record_key)
 end
 return {'ok'}

@@ -1,21 +1,26 @@
 -- One snapshot of a whole batch. KEYS: for each job record, claim, alive, end, stop, request, cancel, cleaned.
--- Answers {now, {record, claim, alive, end, stop, request, cancel, cleaned, ms that the flag has to live}, ...}.
+-- Answers {now, {record, claim, alive, end, stop, ms that the request lives, the same of the confirmation, cleaned}, ...}.
 local limit_bytes = tonumber(ARGV[1])
+
+local function cut(values)  -- what is far too big is not even sent
+  for index, value in ipairs(values) do
+    if value and #value > limit_bytes then values[index] = 'oversized' end
+  end
+  return values
+end
 
 local seen = {digits(now_ms())}
 for first = 1, #KEYS, 8 do
-  local values = redis.call('MGET', unpack(KEYS, first, first + 7))
-  for index = 1, 8 do
-    -- What is far too big is not even sent; the reader finds no JSON and says so.
-    if values[index] and #values[index] > limit_bytes then values[index] = 'oversized' end
-  end
-  local ttl_ms = -2
-  if values[7] then
-    ttl_ms = redis.call('PTTL', KEYS[first + 6])
-  elseif values[6] then
-    ttl_ms = redis.call('PTTL', KEYS[first + 5])
-  end
-  values[9] = ttl_ms
-  seen[#seen + 1] = values
+  local record, claim, alive, ended, stop, request, cancel, cleaned = unpack(KEYS, first, first + 7)
+  seen[#seen + 1] = {
+    cut(fields_at(record, unpack(RECORD))),
+    cut(fields_at(claim, 'token', 'owner', 'at')),
+    cut(fields_at(alive, 'token')),
+    cut(fields_at(ended, 'outcome', 'at', 'details')),
+    cut(fields_at(stop, 'reason')),
+    redis.call('PTTL', request),
+    redis.call('PTTL', cancel),
+    redis.call('EXISTS', cleaned),
+  }
 end
 return seen

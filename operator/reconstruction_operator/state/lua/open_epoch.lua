@@ -1,5 +1,5 @@
--- Make sure of the sentinel: a new one if it is missing, or was set in another run of the server.
--- Answers {'ok', sentinel, now}.
+-- Open an epoch if the sentinel is missing, malformed, or of another run of the server.
+-- Answers {'ok', {id, run id, when it began}, now}.
 local fence_key, epoch_key = unpack(KEYS)
 local fence, run_id = unpack(ARGV)
 
@@ -7,12 +7,10 @@ local refused = deposed(fence_key, fence)
 if refused then return refused end
 
 local now = now_ms()
-local epoch = epoch_at(epoch_key)
-if not epoch or epoch.run_id ~= run_id then
-  redis.call('SET', epoch_key, cjson.encode({
-    id = digits(now) .. '-' .. string.sub(run_id, 1, 8),
-    run_id = run_id,
-    started_at = now,
-  }))
+local id, run, started_at = unpack(fields_at(epoch_key, 'id', 'run_id', 'started_at'))
+local began = time_of(started_at)
+if not id or #id > 64 or run ~= run_id or not began or began > now then
+  id, started_at = digits(now) .. '-' .. string.sub(run_id, 1, 8), digits(now)
+  put(epoch_key, nil, {id = id, run_id = run_id, started_at = started_at})
 end
-return {'ok', text_at(epoch_key), digits(now)}
+return {'ok', {id, run_id, started_at}, digits(now)}

@@ -1,4 +1,4 @@
--- A worker says that it takes messages, and from which queues. Answers the sentinel, or an empty text.
+-- Register a worker, and the queues that it consumes. Answers the id of the epoch, or an empty text.
 local worker_key, workers_key, draining_key, epoch_key = unpack(KEYS)
 local node, ttl_ms, json = unpack(ARGV)
 
@@ -6,6 +6,6 @@ if redis.call('TYPE', workers_key).ok ~= 'zset' then redis.call('DEL', workers_k
 local now = now_ms()
 redis.call('SET', worker_key, json, 'PX', ttl_ms)
 redis.call('ZADD', workers_key, digits(now + tonumber(ttl_ms)), node)
-redis.call('ZREMRANGEBYSCORE', workers_key, '-inf', digits(now))  -- those that went without a word
+redis.call('ZREMRANGEBYSCORE', workers_key, '-inf', digits(now))  -- registrations that have expired
 redis.call('DEL', draining_key)  -- of a predecessor of the same name, which died while it was draining
-return text_at(epoch_key) or ''
+return fields_at(epoch_key, 'id')[1] or ''

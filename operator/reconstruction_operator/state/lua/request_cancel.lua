@@ -1,4 +1,4 @@
--- Step one of a cancel, or its prolongation; nothing once step two is there. Answers {'ok'}.
+-- Step one of a cancel: set the request or renew its TTL; nothing once the cancel is confirmed. Answers {'ok'}.
 local fence_key, request_key, cancel_key = unpack(KEYS)
 local fence, ttl_s = unpack(ARGV)
 

@@ -1,4 +1,4 @@
-"""What somebody else has written into the job state: read as absent, written anew, and never in the way of other jobs."""
+"""Malformed values in the job state: read as absent, written anew, and no obstacle for other jobs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import redis
 import redis.asyncio
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import ObservedJob
-from reconstruction_operator.state import calls, errors, operator_calls, reads, replies, results, stored, worker_calls
+from reconstruction_operator.contract.records import ObservedJob, Record
+from reconstruction_operator.state import calls, errors, fields, operator_calls, reads, replies, results, worker_calls
 
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
 PLACE: dict[str, Any] = {"namespace": "ns", "name": "n", "queue": "celery"}
-RECORD: dict[str, Any] = {"install_id": "install", **PLACE, "attempt": 1}
+RECORD: dict[str, Any] = {"install_id": "install", **PLACE, "attempt": "1"}
 RUN: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "t", "worker": "w"}
 SERVER = fakeredis.FakeServer()
 KEYS = Keys(prefix="")
@@ -61,26 +61,21 @@ def now_ms(client: redis.Redis, *, days: int = 0) -> int:
 @pytest.mark.parametrize(
     "change",
     [
-        {"sent_at": "x"},
-        {"sent_at": 253_402_300_799_000},
         {"queue": "Not A Queue"},
         {"queue": "q" * 51},
-        {"queue": "-q"},
-        {"queue": "q-"},
-        {"queue": None},
-        {"name": ["n"]},
-        {"attempt": 1.5},
-        {"attempt": 10**9},
-        {"attempt": 999_999_999},
-        {"attempt": "1"},
-        {"attempt": True},
+        {"queue": ""},
+        {"attempt": "1.5"},
+        {"attempt": "1000000000"},
+        {"attempt": "999999999"},
+        {"attempt": "True"},
+        {"attempt": "1", "queue": b"\xff"},
     ],
     ids=str,
 )
-def test_a_record_that_cannot_be_believed_is_replaced_and_the_job_goes_on(
+def test_a_record_that_breaks_a_rule_is_replaced_and_the_job_goes_on(
     do: Do, client: redis.Redis, change: dict[str, Any]
 ) -> None:
-    client.set("job:job", json.dumps(RECORD | change))
+    client.hset("job:job", mapping=RECORD | change)
     assert observe(do).record is None
 
     assert do(operator_calls.put_record, **LEADER, job_id="job", **PLACE, attempt=1).attempt == 1
@@ -92,8 +87,8 @@ def test_a_record_that_cannot_be_believed_is_replaced_and_the_job_goes_on(
 
 
 def test_the_highest_attempt_that_is_adopted_can_be_followed_by_another(do: Do, client: redis.Redis) -> None:
-    highest = 1 + stored.MAX_AHEAD
-    client.set("job:job", json.dumps(RECORD | {"attempt": highest}))
+    highest = 1 + fields.MAX_AHEAD
+    client.hset("job:job", mapping=RECORD | {"attempt": highest})
     record = observe(do).record
     assert record is not None
     assert record.attempt == highest
@@ -101,8 +96,9 @@ def test_the_highest_attempt_that_is_adopted_can_be_followed_by_another(do: Do, 
     assert do(operator_calls.put_record, **LEADER, job_id="job", **PLACE, attempt=highest + 1).attempt == highest + 1
 
 
-def test_a_message_that_is_still_to_be_sent_was_not_sent(do: Do, client: redis.Redis) -> None:
-    client.set("job:job", json.dumps(RECORD | {"sent_at": now_ms(client, days=2)}))
+@pytest.mark.parametrize("far", [True, False])
+def test_a_sending_time_in_the_future_or_malformed_is_dropped(do: Do, client: redis.Redis, *, far: bool) -> None:
+    client.hset("job:job", mapping=RECORD | {"sent_at": now_ms(client, days=2) if far else "x"})
     before = observe(do).record
     assert before is not None
     assert before.sent_at is None
@@ -117,15 +113,15 @@ def test_a_message_that_is_still_to_be_sent_was_not_sent(do: Do, client: redis.R
 
 def test_no_claim_or_end_lies_in_the_future(do: Do, client: redis.Redis) -> None:
     at = now_ms(client, days=9)
-    client.set("claim:job-1", json.dumps({"token": "t", "at": at}))
-    client.set("end:job-1", json.dumps({"outcome": "Failed", "at": at}))
+    client.hset("claim:job-1", mapping={"token": "t", "at": at})
+    client.hset("end:job-1", mapping={"outcome": "Failed", "at": at})
     seen = do(reads.observe, [("job", TaskId("job", 1))])
     (job,) = seen.jobs
     assert (job.claim.at, job.end.at) == (seen.now, seen.now)
 
 
 @pytest.mark.parametrize("fence", ["2000000001", "3000000000", "999999999999999"])
-def test_a_fence_that_no_lease_can_reach_deposes_nobody(do: Do, client: redis.Redis, fence: str) -> None:
+def test_a_fence_that_no_lease_can_reach_deposes_no_operator(do: Do, client: redis.Redis, fence: str) -> None:
     client.set("fence:install", fence)
     do(operator_calls.put_record, **LEADER, job_id="job", **PLACE, attempt=1)
     assert client.get("fence:install") == "5"
@@ -133,19 +129,19 @@ def test_a_fence_that_no_lease_can_reach_deposes_nobody(do: Do, client: redis.Re
 
 @pytest.mark.parametrize(
     "change",
-    [{"id": 7}, {"id": None}, {"id": "x" * 65}, {"started_at": "x"}, {"started_at": 7_000_000_000_000}],
+    [{"id": "x" * 65}, {"started_at": "x"}, {"started_at": 7_000_000_000_000}],
     ids=str,
 )
-def test_a_sentinel_that_nobody_can_have_set_is_renewed(do: Do, client: redis.Redis, change: dict[str, Any]) -> None:
-    client.set("epoch", json.dumps({"id": "one", "run_id": "run", "started_at": 1} | change))
+def test_a_malformed_sentinel_is_renewed(do: Do, client: redis.Redis, change: dict[str, Any]) -> None:
+    client.hset("epoch", mapping={"id": "one", "run_id": "run", "started_at": 1} | change)
     opened = do(operator_calls.open_epoch, **LEADER, run_id="run")
     assert opened.id.endswith("-run")
     assert opened.started_at <= opened.now
     assert do(operator_calls.open_epoch, **LEADER, run_id="run").id == opened.id
 
 
-def test_reports_under_what_is_no_job_id_go_at_once(do: Do, client: redis.Redis) -> None:
-    said = json.dumps(RECORD)
+def test_reports_under_a_malformed_job_id_are_deleted_at_once(do: Do, client: redis.Redis) -> None:
+    said = json.dumps(RECORD | {"attempt": 1})
     bad: list[bytes | str] = [b"\xff\xfe", "", "../x", "a..b", "-a", "a-", "x" * 129, "a b"]
     client.hset("folders:install", mapping=dict.fromkeys(bad, said))  # type: ignore[arg-type]
     client.hset("folders:install", mapping={"job": said, "big": "x" * 70_000})
@@ -167,7 +163,7 @@ async def test_an_answer_that_cannot_be_read_stops_no_other_call(async_client: r
     first, second, third = await calls.arun_all(async_client, [put, bad, put])
 
     assert isinstance(second, errors.UnexpectedReplyError)
-    assert first == third == stored.parse_record(RECORD)
+    assert first == third == Record("install", "ns", "n", 1, "celery")
 
 
 @pytest.mark.parametrize(
@@ -185,11 +181,3 @@ async def test_numbers_of_any_size_are_cut(
     await async_client.set(results.result_key("job-1"), f'{{"status": "PROGRESS", "result": {{{meta}}}}}')
     report = (await results.read(async_client, ["job-1"]))["job-1"]
     assert (report.percent, report.fraction, report.started_at) == (percent, fraction, None)
-
-
-@pytest.mark.parametrize("error", [OverflowError(), KeyError("x"), AttributeError(), RecursionError()], ids=repr)
-def test_whatever_a_parser_stumbles_over_reads_as_absent(error: Exception) -> None:
-    def parse(_data: object) -> None:
-        raise error
-
-    assert stored.load("key", "{}", parse) is None

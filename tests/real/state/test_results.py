@@ -48,7 +48,7 @@ async def client(redis_settings: None) -> AsyncIterator[redis.asyncio.Redis]:
 
 
 def report(task_id: str, meta: object, state: str = "PROGRESS") -> None:
-    """As a worker does it."""
+    """Store a state as a worker does."""
     app = Celery("test", set_as_current=False)
     app.conf.update(celery_settings.settings())
     app.backend.store_result(task_id, meta, state)
@@ -89,7 +89,7 @@ async def test_other_states_are_no_progress(client: redis.asyncio.Redis, state: 
         '{"status": ["PROGRESS"], "result": {}}',
     ],
 )
-async def test_what_is_no_report_is_left_out(client: redis.asyncio.Redis, text: str) -> None:
+async def test_a_malformed_report_is_left_out(client: redis.asyncio.Redis, text: str) -> None:
     await client.set("celery-task-meta-job-1", text)
     assert await results.read(client, ["job-1"]) == {}
 
@@ -167,7 +167,7 @@ async def test_a_connection_that_stays_open_without_an_answer_is_given_up(
     waiting = asyncio.ensure_future(following(subscription))
     redis_server.pause()
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while "the subscription to task states broke" not in caplog.text:  # noqa: ASYNC110  # a log has no event
+        while "The subscription to task states broke" not in caplog.text:  # noqa: ASYNC110  # a log has no event
             await asyncio.sleep(0.05)
     redis_server.resume()
     assert await waiting == results.Resync()

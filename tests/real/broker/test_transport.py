@@ -1,4 +1,4 @@
-"""kombu's transport as ours: what a worker's connection meets on a real Redis."""
+"""The hardened transport on a real Redis."""
 
 import pytest
 from kombu import Connection, Queue
@@ -7,7 +7,7 @@ from reconstruction_operator.broker import transport
 pytestmark = pytest.mark.real
 
 
-def test_a_message_of_a_closed_connection_that_is_acknowledged_late_is_an_error_of_the_connection(
+def test_acknowledging_on_a_closed_connection_is_a_connection_error(
     redis_url: str,
 ) -> None:
     transport.install()

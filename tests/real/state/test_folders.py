@@ -1,4 +1,4 @@
-"""What workers say of the job folders that they found, until the operator has looked at it."""
+"""Reports of job folders that workers found, until the operator has dealt with them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,6 @@ Do = Callable[..., Any]
 
 
 @pytest.fixture
-def do(client: redis.Redis, keys: Keys) -> Do:
-    def carry_out(make: Callable[..., calls.Call[Any]], *args: Any, **kwargs: Any) -> Any:
-        return calls.run(client, make(keys, *args, **kwargs))
-
-    return carry_out
-
-
-@pytest.fixture
 def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     configure(monkeypatch, JOBS_DIR=str(tmp_path))
     return tmp_path
@@ -49,7 +41,7 @@ def owner(job_id: str, *, attempt: int = 2) -> Owner:
     return Owner(job_id, "install", "ns", "a-name", "celery-high", attempt)
 
 
-def test_what_is_reported_is_listed_as_the_record_that_the_job_might_have(do: Do) -> None:
+def test_a_report_is_listed_as_the_record_that_the_job_might_have(do: Do) -> None:
     do(worker_calls.report_folders, "install", [owner("a"), owner("b", attempt=7)])
     expected = {job: Record("install", "ns", "a-name", attempt, "celery-high") for job, attempt in [("a", 2), ("b", 7)]}
     assert do(reads.list_folders, "install") == expected
@@ -71,25 +63,25 @@ def test_names_of_any_language_survive_a_report(do: Do) -> None:
     assert do(reads.list_folders, "install") == {"job": Record("install", 'n/"\\', "名前 ö", 1, "celery")}
 
 
-def test_a_report_that_nobody_asks_for_goes_by_itself(do: Do, client: redis.Redis) -> None:
+def test_a_report_expires(do: Do, client: redis.Redis) -> None:
     do(worker_calls.report_folders, "install", [owner("a")])
     assert 86_000 < client.ttl("folders:install") <= 86_400
 
 
-def test_reports_of_different_installs_do_not_meet(do: Do) -> None:
+def test_each_install_has_its_own_reports(do: Do) -> None:
     do(worker_calls.report_folders, "other", [owner("a")])
     assert do(reads.list_folders, "install") == {}
     do(operator_calls.drop_folders, **LEADER, job_ids=["a"])
     assert set(do(reads.list_folders, "other")) == {"a"}
 
 
-def test_what_is_looked_after_is_dropped_and_the_rest_stays(do: Do) -> None:
+def test_dropped_reports_are_deleted_and_others_stay(do: Do) -> None:
     do(worker_calls.report_folders, "install", [owner("a"), owner("b"), owner("c")])
     do(operator_calls.drop_folders, **LEADER, job_ids=["a", "c", "never-reported"])
     assert set(do(reads.list_folders, "install")) == {"b"}
 
 
-def test_nothing_is_left_once_all_is_dropped(do: Do, client: redis.Redis) -> None:
+def test_no_key_is_left_once_all_reports_are_dropped(do: Do, client: redis.Redis) -> None:
     do(worker_calls.report_folders, "install", [owner("a")])
     do(operator_calls.drop_folders, **LEADER, job_ids=["a"])
     assert client.keys("*") == ["fence:install"]
@@ -103,7 +95,7 @@ def test_a_deposed_operator_drops_no_reports(do: Do) -> None:
     assert set(do(reads.list_folders, "install")) == {"a"}
 
 
-def test_dropping_lifts_the_fence_of_a_new_leader(do: Do, client: redis.Redis) -> None:
+def test_dropping_raises_the_fence_of_a_new_leader(do: Do, client: redis.Redis) -> None:
     do(operator_calls.drop_folders, **LEADER, job_ids=["a"])
     assert client.get("fence:install") == "5"
 
@@ -131,7 +123,7 @@ def test_thousands_of_reports_are_listed_in_batches(do: Do) -> None:
         pytest.param("", json.dumps(SAID), id="no-id"),
     ],
 )
-def test_a_report_that_cannot_be_understood_is_nobodys_and_can_be_dropped(
+def test_a_malformed_report_is_of_no_install_and_can_be_dropped(
     do: Do, client: redis.Redis, job_id: str, text: str
 ) -> None:
     client.hset("folders:install", job_id, text)
@@ -179,7 +171,7 @@ def test_folders_are_reported_once_an_epoch_and_again_after_an_hour(client: redi
     published("job")
 
     def said(epoch: str) -> set[str]:
-        """What a registration in that epoch makes the worker say."""
+        """The folders that the worker reports after a registration in that epoch."""
         of_a_worker.epoch_is(epoch)
         for thread in threading.enumerate():
             if thread.name == "inventory":
@@ -196,12 +188,12 @@ def test_folders_are_reported_once_an_epoch_and_again_after_an_hour(client: redi
     assert said("two") == set()
 
 
-def test_what_is_left_of_a_deletion_in_which_a_worker_died_is_deleted(
+def test_an_interrupted_deletion_is_finished(
     jobs_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = published("whole")
     for job_id in ("stays", "goes"):
-        (published(job_id) / MANIFEST).unlink()  # the owner's name may be among what is gone
+        (published(job_id) / MANIFEST).unlink()  # the ownership note may be deleted already
         with monkeypatch.context() as dying:
             dying.setattr(disk, "delete_tree", lambda _: None)
             file_handler.delete_job_files(job_id)
@@ -223,7 +215,7 @@ def test_what_is_left_of_a_deletion_in_which_a_worker_died_is_deleted(
     assert list(jobs_dir.iterdir()) == [whole.parent]
 
 
-def test_a_folder_that_bears_another_jobs_name_is_not_reported(client: redis.Redis, keys: Keys, jobs_dir: Path) -> None:
+def test_a_folder_under_another_jobs_name_is_not_reported(client: redis.Redis, keys: Keys, jobs_dir: Path) -> None:
     for name in ("other", f".deleted-job-1-{'0' * 32}", ".deleted-job-"):
         output = jobs_dir / name / "output"
         output.mkdir(parents=True)

@@ -1,24 +1,16 @@
-"""Settings that point at the real Redis of the test, and clients of it."""
+"""Clients of a real Redis, and the protocol in few words."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
 import redis.asyncio
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.state import connections
-
-from tests.support.settings import configure
-
-
-@pytest.fixture
-def redis_settings(redis_url: str, redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, CELERY_BROKER_URL=redis_url)
-    configure(monkeypatch, CELERY_RESULT_BACKEND=redis_url)
-    configure(monkeypatch, REDIS_STATE_DB=redis_state_url)
+from reconstruction_operator.state import calls, connections
 
 
 @pytest.fixture
@@ -39,3 +31,13 @@ async def async_client(redis_settings: None) -> AsyncIterator[redis.asyncio.Redi
 @pytest.fixture
 def keys() -> Keys:
     return Keys(prefix="")
+
+
+@pytest.fixture
+def do(client: redis.Redis, keys: Keys) -> Callable[..., Any]:
+    """Make a call with these arguments, and carry it out."""
+
+    def carry_out(make: Callable[..., calls.Call[Any]], *args: Any, **kwargs: Any) -> Any:
+        return calls.run(client, make(keys, *args, **kwargs))
+
+    return carry_out

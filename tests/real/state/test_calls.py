@@ -1,4 +1,4 @@
-"""How calls are carried out: one by one, and a batch in one round trip."""
+"""Calls: one by one, and a batch in one round trip."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_the_same_on_an_event_loop(async_client: redis.asyncio.Redis, keys
     assert (await calls.arun(async_client, put(keys, 1))).attempt == 1
 
 
-async def test_a_batch_is_carried_out_in_its_order_even_by_a_redis_that_knows_no_script(
+async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
     async_client: redis.asyncio.Redis, keys: Keys
 ) -> None:
     await async_client.script_flush()

@@ -1,4 +1,4 @@
-"""Reads of whole batches, and what happens when others wrote nonsense into our keys."""
+"""Reads of whole batches, and of malformed values."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import ObservedJob
-from reconstruction_operator.state import calls, operator_calls, reads, replies, stored, worker_calls
+from reconstruction_operator.state import calls, fields, operator_calls, reads, replies, worker_calls
+
+from tests.support.protocol import NONSENSE_FIELDS
 
 pytestmark = pytest.mark.real
 
@@ -28,11 +31,11 @@ def test_nothing_is_seen_of_an_unknown_job(client: redis.Redis, keys: Keys) -> N
     assert observe(client, keys, "job") == (ObservedJob(),)
 
 
-def test_an_empty_batch_tells_the_time(client: redis.Redis, keys: Keys) -> None:
+def test_an_empty_batch_has_no_jobs(client: redis.Redis, keys: Keys) -> None:
     assert calls.run(client, reads.observe(keys, [])).jobs == ()
 
 
-def test_a_full_batch_comes_in_its_order(client: redis.Redis, keys: Keys) -> None:
+def test_a_full_batch_keeps_its_order(client: redis.Redis, keys: Keys) -> None:
     ids = [f"job-{index}" for index in range(reads.OBSERVE_BATCH)]
     for one in ids[::7]:
         calls.run(client, operator_calls.put_record(keys, **LEADER, job_id=one, **(PLACE | {"name": one})))
@@ -48,7 +51,7 @@ def test_a_full_batch_comes_in_its_order(client: redis.Redis, keys: Keys) -> Non
         pytest.param({"cancel_request:job": 100, "cancel:job": 200}, (True, True, 200), id="confirmation-first"),
     ],
 )
-def test_flags_are_seen_with_the_time_that_they_have(
+def test_flags_are_seen_with_their_ttl(
     client: redis.Redis, keys: Keys, flags: dict[str, int], seen: tuple[bool, bool, int]
 ) -> None:
     for key, seconds in flags.items():
@@ -64,34 +67,35 @@ def test_a_flag_without_a_ttl_has_none(client: redis.Redis, keys: Keys) -> None:
     assert (job.confirmed, job.flag_ttl_seconds) == (True, None)
 
 
-def test_a_heartbeat_of_another_token_is_none_of_the_claimants(client: redis.Redis, keys: Keys) -> None:
+def test_a_heartbeat_of_another_token_does_not_count(client: redis.Redis, keys: Keys) -> None:
     calls.run(client, operator_calls.put_record(keys, **LEADER, job_id="job", **PLACE))
     calls.run(client, worker_calls.claim(keys, **WORKER))
-    client.set("alive:job-1", '{"token": "other"}')
+    client.hset("alive:job-1", "token", "other")
     assert observe(client, keys, "job")[0].alive is False
 
 
-@pytest.mark.parametrize(
-    "junk",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        "7",
-        '{"a": 1}',
-        "\x00",
-        "x" * 100_000,
-        '{"token": {}, "attempt": [], "outcome": 5, "at": {}}',
-    ],
-    ids=["empty", "cut", "list", "null", "number", "other", "binary", "big", "wrong-types"],
-)
-def test_nonsense_under_every_key_reads_as_absent_and_is_replaced(client: redis.Redis, keys: Keys, junk: str) -> None:
+JUNK_TEXTS = {
+    "empty": "",
+    "cut": "{",
+    "list": "[]",
+    "null": "null",
+    "number": "7",
+    "other": '{"a": 1}',
+    "binary": "\x00",
+    "big": "x" * 100_000,
+    "deep": '{"a":' * 9_000,
+    "wrong-types": '{"token": {}, "attempt": [], "queue": 7, "outcome": 5, "reason": 1e999, "at": {}}',
+}
+
+
+@pytest.mark.parametrize("junk", JUNK_TEXTS.values(), ids=JUNK_TEXTS)
+def test_a_text_under_every_key_reads_as_absent_and_is_replaced(client: redis.Redis, keys: Keys, junk: str) -> None:
     for key in OF_A_JOB:
         client.set(key, junk)
     assert observe(client, keys, "job") == (ObservedJob(),)
     calls.run(client, operator_calls.put_record(keys, **LEADER, job_id="job", **PLACE))
     assert observe(client, keys, "job")[0].record is not None
+    assert client.type("job:job") == "hash"
 
 
 @pytest.mark.parametrize("kind", ["list", "set", "hash"])
@@ -102,7 +106,7 @@ def test_keys_of_another_type_read_as_absent_and_are_replaced(client: redis.Redi
         elif kind == "set":
             client.sadd(key, "x")
         else:
-            client.hset(key, "x", "y")
+            client.hset(key, mapping=NONSENSE_FIELDS)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
     assert observe(client, keys, "job") == (ObservedJob(),)
     calls.run(client, operator_calls.open_epoch(keys, **LEADER, run_id="run"))
     calls.run(client, operator_calls.put_record(keys, **LEADER, job_id="job", **PLACE))
@@ -112,12 +116,15 @@ def test_keys_of_another_type_read_as_absent_and_are_replaced(client: redis.Redi
     assert "job" in calls.run(client, reads.list_records(keys, "install"))
 
 
-def test_a_value_that_is_far_too_big_is_not_even_sent(client: redis.Redis, keys: Keys) -> None:
-    client.set("end:job-1", '{"outcome":"Succeeded","at":1,"message":"' + "x" * stored.MAX_VALUE_BYTES + '"}')
-    assert observe(client, keys, "job")[0].end is None
+def test_oversized_details_are_not_even_sent(client: redis.Redis, keys: Keys) -> None:
+    details = '{"message":"' + "x" * fields.MAX_VALUE_BYTES + '"}'
+    client.hset("end:job-1", mapping={"outcome": "Succeeded", "at": 1, "details": details})
+    end = observe(client, keys, "job")[0].end
+    assert end is not None
+    assert (end.outcome, end.message) == (Outcome.SUCCEEDED, "")
 
 
-def test_ids_in_the_index_that_are_none_are_left_out(client: redis.Redis, keys: Keys) -> None:
+def test_malformed_ids_in_the_index_are_left_out(client: redis.Redis, keys: Keys) -> None:
     client.sadd("records:install", "good-1", "../bad", "", "good-0")
     assert calls.run(client, reads.list_records(keys, "install")) == ("good-0", "good-1")
 

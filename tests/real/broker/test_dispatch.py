@@ -1,4 +1,4 @@
-"""Messages as a real Celery worker takes them, and a broker that goes away."""
+"""Dispatch: messages as a real Celery worker takes them, and an outage of the broker."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _without(mapping: dict[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name not in names}
 
 
-def test_an_order_to_clean_up_goes_the_same_way(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+def test_an_order_to_clean_up_is_sent_like_a_job(dispatcher: Dispatcher, broker: redis.Redis) -> None:
     dispatcher.send([dispatch.cleanup_message("job-1", queue="gpu")])
     (sent,) = waiting(broker, "gpu")
     assert sent["headers"]["task"] == "reconstruction.cleanup"
@@ -120,13 +120,11 @@ def test_sending_subscribes_to_no_result(
     )  # Celery reads it beside our settings
     broker.config_resetstat()
     dispatcher.send([message()])
-    # Not what is subscribed to now: Celery ends a subscription as soon as nobody holds the result.
+    # Not the current subscriptions: Celery ends one as soon as its result is garbage-collected.
     assert {"cmdstat_lpush", "cmdstat_subscribe"} & set(broker.info("commandstats")) == {"cmdstat_lpush"}
 
 
-def test_a_queue_that_the_operators_user_may_not_write_to_holds_up_no_other(
-    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_queue_that_redis_refuses_delays_no_other(broker: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     broker.execute_command("ACL", "SETUSER", "narrow", "on", "nopass", "~celery*", "~_kombu.binding*", "&*", "+@all")
     try:
         configure(monkeypatch, CELERY_BROKER_URL=config.settings.CELERY_BROKER_URL.replace("//", "//narrow:x@"))
@@ -147,7 +145,7 @@ def test_a_key_of_another_type_is_replaced(key: str, dispatcher: Dispatcher, bro
     assert broker.llen("celery") == 1
 
 
-def test_a_job_id_that_is_none_sends_nothing_at_all(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+def test_a_malformed_job_id_sends_nothing_at_all(dispatcher: Dispatcher, broker: redis.Redis) -> None:
     bad = Message(job_id="../x", task_id="x-1", model_type="m", envelope=Envelope(), queue="celery")
     with pytest.raises(ValueError, match="job id"):
         dispatcher.send([message(), bad])
@@ -205,7 +203,7 @@ def test_without_a_broker_it_raises_within_seconds_and_works_again_after(
 _WORKER = """
 import pathlib, sys
 from celery import Celery
-from reconstruction_operator.services import celery_settings
+from reconstruction_operator.broker import celery_settings
 app = Celery("reconstruction_operator")
 app.conf.update(celery_settings.settings(), imports=())
 @app.task(name="reconstruction.process", bind=True)

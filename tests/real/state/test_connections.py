@@ -1,4 +1,4 @@
-"""Every way to reach a Redis that the documentation promises, for the job state, the broker and the results."""
+"""Connections: every documented way to reach a Redis, for the job state, the broker and the results."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ QUOTED = "p%40ss%2Fw%3Ard"
 
 @contextmanager
 def connected(monkeypatch: pytest.MonkeyPatch, *, state: str, broker: str) -> Iterator[None]:
-    configure(monkeypatch, REDIS_STATE_DB=state)
-    configure(monkeypatch, CELERY_BROKER_URL=broker)
-    configure(monkeypatch, CELERY_RESULT_BACKEND=broker)
+    configure(monkeypatch, REDIS_STATE_DB=state, CELERY_BROKER_URL=broker, CELERY_RESULT_BACKEND=broker)
     job_manager.get_redis_client.cache_clear()
     yield
     job_manager.get_redis_client().close()
@@ -103,7 +101,7 @@ async def test_a_unix_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         await everything_works()
 
 
-async def test_celerys_word_for_a_unix_socket_is_understood_for_the_job_state(
+async def test_celerys_scheme_for_a_unix_socket_works_for_the_job_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "redis.sock"
@@ -148,7 +146,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 @asynccontextmanager
 async def tls_in_front_of(port: int, certificate_file: Path, key_file: Path) -> AsyncIterator[int]:
-    """The port of a proxy on this event loop that speaks TLS and passes everything on to `port`."""
+    """The port of a proxy on this event loop that terminates TLS in front of `port`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate_file, key_file)
     serving: set[asyncio.Task[None]] = set()
@@ -189,7 +187,7 @@ async def test_tls_with_a_certificate_that_is_checked(
                 await everything_works()
 
 
-async def test_tls_checks_the_certificate_even_if_the_url_does_not_ask_for_it(
+async def test_tls_checks_the_certificate_by_default(
     redis_url: str, redis_server: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate_file, key_file = certificate(tmp_path)

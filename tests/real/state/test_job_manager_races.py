@@ -1,4 +1,4 @@
-"""The job manager when several call it at once, on a real Redis."""
+"""Concurrent calls of the job manager on a real Redis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDS = 200
 
 
 def at_once(*functions: Callable[[str], object]) -> list[object]:
-    """What they answered, all started together."""
+    """The answers of all calls, started together."""
     barrier = Barrier(len(functions))
 
     def start(function: Callable[[str], object]) -> object:
@@ -49,7 +49,7 @@ def test_a_confirmation_and_a_clear_leave_no_half_state(client: redis.Redis) -> 
         assert flags(client) in allowed
 
 
-def test_a_confirmation_and_a_withdrawal_agree_on_who_was_first(client: redis.Redis) -> None:
+def test_a_confirmation_and_a_withdrawal_agree_on_their_order(client: redis.Redis) -> None:
     for _ in range(ROUNDS):
         client.flushdb()
         job_manager.request_cancellation("test123")

@@ -1,0 +1,246 @@
+"""Fields of the hashes in Redis: which values are present, and how records are read from them and written.
+
+Nothing that comes from Redis is trusted. Whether a record is present depends on one or two scalar fields, by the rules
+below; `lua/prelude.lua` has the same rules for the scripts. All other fields are read leniently and cut to size: what is
+malformed is left out. Times are whole milliseconds since 1970, by Redis's clock.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
+
+MESSAGE_CHARS: Final = 1_024
+FILES: Final = 16
+QUALITY_ENTRIES: Final = 16
+NAME_CHARS: Final = 256  # names, reasons, tokens, quality's keys and values
+URI_CHARS: Final = 2_048
+MAX_VALUE_BYTES: Final = 65_536  # of one value; ours stay below 20 kB
+MAX_AHEAD: Final = 10**6  # attempts by which a record may be ahead of the job's status; as in put_record.lua
+_MAX_INT: Final = 2**53  # above it JavaScript does not count exactly
+_MAX_LOGGED: Final = 1_000
+
+_logger = logging.getLogger(__name__)
+_logged: set[str] = set()  # keys whose values were malformed: each is logged once, and the set stays small
+
+T = TypeVar("T")
+
+
+class MalformedError(ValueError):
+    """A value that is not what its key should hold."""
+
+
+# --- The rules, as in lua/prelude.lua
+
+_DIGITS: Final = re.compile(r"[0-9]{1,15}")
+_TOKEN: Final = re.compile(rf"[!-~]{{1,{NAME_CHARS}}}")
+_QUEUE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # as in a spec, with its priority
+_MAX_ATTEMPT: Final = 10**9 - 1  # as the envelope's
+_MAX_MS: Final = 7_258_118_400_000  # the year 2200: what is added to a time stays one
+
+
+def whole(text: str | None, least: int, most: int) -> int | None:
+    """A whole number within these bounds."""
+    if text is None or not _DIGITS.fullmatch(text):
+        return None
+    number = int(text)
+    return number if least <= number <= most else None
+
+
+def is_token(text: str | None) -> bool:
+    """Whether a claim or a heartbeat with this token is one."""
+    return text is not None and _TOKEN.fullmatch(text) is not None
+
+
+def time_of(text: str | None) -> datetime | None:
+    """A time."""
+    ms = whole(text, 0, _MAX_MS)
+    return None if ms is None else moment(ms)
+
+
+# --- Hashes
+
+
+def load(key: str, values: object, parse: Callable[..., T | None], /, **known: Any) -> T | None:
+    """What `parse` makes of the values of some fields of `key`, None for each that is missing.
+
+    None if nothing is there, or something malformed, which is logged once.
+    """
+    texts = [value if isinstance(value, str) else None for value in values] if isinstance(values, list) else []
+    if not any(text is not None for text in texts):
+        return None
+    found = parse(*texts, **known)
+    if found is None:
+        _log_once(key, " ".join(f"{text!r:.40}" for text in texts))
+    return found
+
+
+def parse_record(*texts: str | None) -> Record | None:
+    """`job:{job_id}`, from the fields that prelude.lua's RECORD lists: present by its attempt and its queue."""
+    attempt, queue, install_id, namespace, name, sent_at = texts
+    wanted = whole(attempt, 1, _MAX_ATTEMPT)
+    if wanted is None or queue is None or not _QUEUE.fullmatch(queue):
+        return None
+    return Record(plain(install_id), plain(namespace), plain(name), wanted, queue, time_of(sent_at))
+
+
+def parse_claim(token: str | None, owner: str | None, at: str | None, *, now: datetime) -> Claim | None:
+    """`claim:{task_id}`: present by its token. Its time is never after `now`."""
+    if token is None or not is_token(token):
+        return None
+    return Claim(token, plain(owner), by_operator=token == OPERATOR_TOKEN, at=min(time_of(at) or now, now))
+
+
+def parse_token(token: str | None) -> str | None:
+    """`alive:{task_id}`: the token of the run whose heartbeat it is."""
+    return token if is_token(token) else None
+
+
+def parse_stop(reason: str | None) -> StopReason | None:
+    """`stop:{task_id}`."""
+    return StopReason(reason) if reason in set(StopReason) else None
+
+
+def load_end(key: str, values: object, *, now: datetime | None = None) -> End | None:
+    """The end under `end:{task_id}`, as `load`."""
+    return load(key, values, parse_end, key=key, now=now)
+
+
+def parse_end(
+    outcome: str | None, at: str | None, details: str | None, *, key: str, now: datetime | None = None
+) -> End | None:
+    """`end:{task_id}`: present by its outcome. Its time is never after `now`; malformed details are left out."""
+    if outcome not in set(Outcome):
+        return None
+    when = time_of(at) or now
+    end = End(Outcome(outcome), at=min(when, now) if when and now else when)
+    return load_json(key, details, lambda data: _with_details(end, data)) or end
+
+
+def _with_details(end: End, data: Mapping[str, Any]) -> End:
+    inputs, outputs, quality = (data.get(name) for name in ("inputs", "outputs", "quality"))
+    return _cut(
+        replace(
+            end,
+            reason=text_of(data, "reason"),
+            message=text_of(data, "message", MESSAGE_CHARS),
+            worker=text_of(data, "worker"),
+            simulated=data.get("simulated") is True,
+            inputs=codec.decode(Inputs, inputs) if isinstance(inputs, Mapping) else None,
+            outputs=codec.decode(Outputs, outputs) if isinstance(outputs, Mapping) else None,
+            quality=quality if isinstance(quality, Mapping) else {},
+            files_left=data.get("filesLeft") is True,
+        )
+    )
+
+
+def dump_details(end: End) -> str:
+    """The details of an end, cut to size: all but its outcome and its time, which the script sets."""
+    encoded = codec.encode(_cut(replace(end, at=None)))
+    return json.dumps({name: value for name, value in encoded.items() if name != "outcome"}, separators=(",", ":"))
+
+
+def _cut(end: End) -> End:
+    """The same within the limits of a status; numbers that no photo set has are left out."""
+    return replace(
+        end,
+        reason=plain(end.reason),
+        message=plain(end.message, MESSAGE_CHARS),
+        worker=plain(end.worker),
+        inputs=end.inputs and Inputs(images=count(end.inputs.images), bytes=count(end.inputs.bytes)),
+        outputs=end.outputs
+        and Outputs(
+            uri=plain(end.outputs.uri, URI_CHARS),
+            bytes=count(end.outputs.bytes) or 0,
+            files=tuple(OutputFile(plain(one.name), count(one.bytes) or 0) for one in end.outputs.files[:FILES]),
+        ),
+        quality=_quality(end.quality),
+    )
+
+
+def _quality(values: Mapping[Any, Any]) -> Mapping[str, str]:
+    pairs = (
+        (plain(name), plain(str(value)))
+        for name, value in values.items()
+        if isinstance(name, str) and isinstance(value, str | int | float)
+    )
+    return dict(list(pairs)[:QUALITY_ENTRIES])
+
+
+# --- JSON that no script opens: details, registrations, reports of folders, Celery's results
+
+
+def load_json(key: str, text: object, parse: Callable[[Mapping[str, Any]], T | None]) -> T | None:
+    """What `parse` makes of the JSON object `text`, or None if it is absent ("" and None) or malformed."""
+    if text is None or text == "":
+        return None
+    try:
+        return parse(_object(text))
+    except Exception as error:  # noqa: BLE001  # whatever a value has made of it, one value never stops the others
+        _log_once(key, error)
+        return None
+
+
+def _object(text: object) -> Mapping[str, Any]:
+    data = json.loads(text) if isinstance(text, str) else None
+    if not isinstance(data, Mapping):
+        raise MalformedError("no JSON object")
+    return data
+
+
+def _log_once(key: str, why: object) -> None:
+    if key in _logged:
+        return
+    if len(_logged) >= _MAX_LOGGED:
+        _logged.clear()
+    _logged.add(key)
+    _logger.warning("the value of Redis key %s is malformed (%.200s), and is read as absent", key, why)
+
+
+# --- Single values
+
+
+def milliseconds(seconds: float) -> int:
+    """Seconds of the settings, for a TTL. At least 1: Redis refuses a TTL of 0."""
+    return max(1, round(seconds * 1000))
+
+
+def moment(value: object) -> datetime:
+    """The time of a number of milliseconds.
+
+    Raises:
+        MalformedError: no number, or out of range.
+
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_MS:
+        raise MalformedError(f"{value!r:.40} is no time in ms")
+    return datetime.fromtimestamp(value / 1000, UTC)
+
+
+def plain(text: str | None, limit: int = NAME_CHARS) -> str:
+    """Text for statuses and logs: cut, on one line, without control characters and unpaired surrogates."""
+    cut = (text or "")[:limit]
+    if cut.isprintable():
+        return cut
+    return "".join(" " if one.isspace() else one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in cut)
+
+
+def text_of(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:
+    """A text of a JSON object; empty if it is missing or of another type."""
+    value = data.get(name)
+    return plain(value, limit) if isinstance(value, str) else ""
+
+
+def count(value: object) -> int | None:
+    """A number of photos or bytes, or None for what cannot be one."""
+    return value if type(value) is int and 0 <= value <= _MAX_INT else None

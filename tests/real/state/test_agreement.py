@@ -1,0 +1,118 @@
+"""The scripts and the operator agree on which values are present: state/fields.py against lua/prelude.lua."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reconstruction_operator.state import calls, fields
+from reconstruction_operator.state.scripts import PRELUDE, part
+
+pytestmark = pytest.mark.real
+
+_JUDGE = calls.Script.of(
+    "judge",
+    "".join(map(part, PRELUDE))
+    + """
+local value = ARGV[1]
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'attempt', ARGV[2] or value, 'queue', ARGV[3] or value, 'token', value, 'outcome', value, 'reason', value)
+local function as_bit(found) return found and 1 or 0 end
+return {as_bit(wanted(KEYS[1])), as_bit(token_at(KEYS[1])), as_bit(end_at(KEYS[1])), as_bit(stop_at(KEYS[1])), as_bit(time_of(value))}
+""",
+)
+
+
+def by_scripts(client: redis.Redis, *values: str | bytes) -> list[bool]:
+    """Whether it is a record, a token, an end, a stop and a time for the scripts."""
+    call: calls.Call[Any] = calls.Call(_JUDGE, ("key",), values, list)  # type: ignore[arg-type]  # bytes, as no call has
+    return [bool(one) for one in calls.run(client, call)]
+
+
+def by_operator(client: redis.Redis) -> list[bool]:
+    """The same for the operator, from what it reads there."""
+    attempt, queue, token, outcome, reason = client.hmget("key", ["attempt", "queue", "token", "outcome", "reason"])
+    found: list[Any] = [
+        fields.parse_record(attempt, queue, None, None, None, None),
+        fields.parse_token(token),
+        fields.parse_end(outcome, None, None, key="key"),
+        fields.parse_stop(reason),
+        fields.time_of(token),
+    ]
+    return [one is not None for one in found]
+
+
+RECORD, TOKEN, END, STOP, TIME = range(5)
+VALUES: list[tuple[str | bytes, set[int]]] = [
+    ("", set()),
+    ("0", {TOKEN, TIME}),
+    ("007", {RECORD, TOKEN, TIME}),
+    ("-1", {TOKEN}),
+    ("+1", {TOKEN}),
+    ("1.0", {TOKEN}),
+    ("1e3", {TOKEN}),
+    ("0x10", {TOKEN}),
+    (" 1", set()),
+    ("1\n", set()),
+    ("1\x00", set()),
+    ("\u0661", set()),  # a digit of another script
+    ("7258118400000", {TOKEN, TIME}),
+    ("7258118400001", {TOKEN}),
+    ("9" * 15, {TOKEN}),
+    ("0" * 16, {TOKEN}),
+    ("nan", {TOKEN}),
+    ("x" * 256, {TOKEN}),
+    ("x" * 257, set()),
+    ("a b", set()),
+    ("\x7f", set()),
+    ("\u00e9", set()),
+    (b"\xff", set()),
+    (b"a\xff", set()),
+    ("Succeeded", {TOKEN, END}),
+    ("Stopped", {TOKEN, END}),
+    ("succeeded", {TOKEN}),
+    ("Suspend", {TOKEN, STOP}),
+    ("Superseded", {TOKEN, STOP}),
+    ("Succeeded\n", set()),
+]
+RECORDS = [
+    ("1", "celery", True),
+    ("999999999", "gpu-high", True),
+    ("0001", "a", True),
+    ("1", "q" * 50, True),
+    ("0", "celery", False),
+    ("1000000000", "celery", False),
+    ("1.5", "celery", False),
+    ("1", "", False),
+    ("1", "-a", False),
+    ("1", "a-", False),
+    ("1", "A", False),
+    ("1", "a_b", False),
+    ("1", "q" * 51, False),
+    ("1", "celery\n", False),
+    ("1", "_kombu.binding.celery", False),
+]
+
+
+@pytest.mark.parametrize(("value", "taken"), VALUES, ids=[repr(value)[:20] for value, _ in VALUES])
+def test_both_take_or_refuse_a_value(client: redis.Redis, value: str | bytes, taken: set[int]) -> None:
+    expected = [kind in taken for kind in range(5)]
+    assert by_scripts(client, value) == expected
+    assert by_operator(client) == expected
+
+
+@pytest.mark.parametrize(("attempt", "queue", "taken"), RECORDS)
+def test_both_take_or_refuse_a_record(client: redis.Redis, attempt: str, queue: str, *, taken: bool) -> None:
+    assert by_scripts(client, "x", attempt, queue)[RECORD] is taken
+    assert by_operator(client)[RECORD] is taken
+
+
+@given(value=st.text(max_size=20) | st.binary(max_size=20) | st.from_regex(r"[0-9a-z-]{1,55}", fullmatch=True))
+@settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_they_agree_on_any_value(client: redis.Redis, value: str | bytes) -> None:
+    text = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+    for values in ((text,), (text, "1", text), (text, text, "celery")):
+        assert by_scripts(client, *values) == by_operator(client), values

@@ -1,0 +1,218 @@
+"""Fields of the hashes in Redis, and the JSON that no script opens: nothing of it is trusted."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
+from reconstruction_operator.state import fields
+
+AT = datetime(2023, 11, 14, 22, 13, 20, 123000, tzinfo=UTC)
+AT_MS = "1700000000123"
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+LATER_MS = "1800000000000"
+FULL = End(
+    Outcome.FAILED,
+    "TOO_FEW_IMAGES",
+    "2 photos",
+    worker="w",
+    simulated=True,
+    inputs=Inputs(images=2, bytes=10),
+    outputs=Outputs("file:///x", 5, (OutputFile("model.glb", 5),)),
+    quality={"faces": "120"},
+    files_left=True,
+)
+
+
+def ended(details: object, outcome: str = "Succeeded") -> End:
+    """The end with these details."""
+    text = details if isinstance(details, str) else json.dumps(details)
+    end = fields.load_end("end:job-1", [outcome, AT_MS, text])
+    assert end is not None
+    return end
+
+
+def test_a_record_is_read() -> None:
+    values = ["2", "celery", "i", "ns", "n", AT_MS]
+    assert fields.load("key", values, fields.parse_record) == Record("i", "ns", "n", 2, "celery", AT)
+
+
+@pytest.mark.parametrize("sent_at", [None, "", "x", "1e30", "253402300799000"])
+def test_a_record_without_a_time_is_one_that_was_not_sent(sent_at: str | None) -> None:
+    assert fields.parse_record("2", "celery", None, None, None, sent_at) == Record("", "", "", 2, "celery")
+
+
+@pytest.mark.parametrize(
+    ("token", "at", "expected"),
+    [
+        pytest.param("t", AT_MS, Claim("t", "w", by_operator=False, at=AT), id="of a worker"),
+        pytest.param(OPERATOR_TOKEN, AT_MS, Claim(OPERATOR_TOKEN, "w", by_operator=True, at=AT), id="of the operator"),
+        pytest.param("t", LATER_MS, Claim("t", "w", by_operator=False, at=NOW), id="in the future"),
+        pytest.param("t", "x", Claim("t", "w", by_operator=False, at=NOW), id="without a time"),
+    ],
+)
+def test_a_claim_is_read(token: str, at: str, expected: Claim) -> None:
+    assert fields.load("key", [token, "w", at], fields.parse_claim, now=NOW) == expected
+
+
+def test_an_end_is_read_as_it_was_written() -> None:
+    assert ended(fields.dump_details(FULL), "Failed") == replace(FULL, at=AT)
+
+
+def test_an_end_without_details_is_an_end() -> None:
+    assert fields.load_end("key", ["Succeeded", AT_MS, None]) == End(Outcome.SUCCEEDED, at=AT)
+
+
+@pytest.mark.parametrize(("at", "expected"), [(LATER_MS, NOW), ("x", NOW), (AT_MS, AT)])
+def test_an_end_is_not_in_the_future(at: str, expected: datetime) -> None:
+    assert fields.load_end("key", ["Failed", at, None], now=NOW) == End(Outcome.FAILED, at=expected)
+
+
+def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
+    files = tuple(OutputFile(f"{index:09}" * 100, 1) for index in range(50))
+    quality = {f"q{index}": "v" * 1_000 for index in range(50)}
+    big = End(Outcome.SUCCEEDED, message="m" * 5_000, outputs=Outputs("u" * 5_000, 1, files), quality=quality)
+    raw = {
+        "message": "m" * 5_000,
+        "outputs": {"uri": "u" * 5_000, "bytes": 1, "files": [{"name": one.name, "bytes": 1} for one in files]},
+        "quality": quality,
+    }
+    for end in (ended(fields.dump_details(big)), ended(raw)):
+        assert len(end.message) == 1_024
+        assert end.outputs is not None
+        assert len(end.outputs.uri) == 2_048
+        assert len(end.outputs.files) == 16
+        assert len(end.outputs.files[0].name) == 256
+        assert len(end.quality) == 16
+        assert {len(value) for value in end.quality.values()} == {256}
+
+
+def test_a_stop_is_read() -> None:
+    assert fields.load("key", ["Deadline"], fields.parse_stop) is StopReason.DEADLINE
+
+
+@pytest.mark.parametrize(
+    ("parse", "values"),
+    [
+        pytest.param(fields.parse_record, ["0", "celery", "i", "ns", "n", None], id="record"),
+        pytest.param(fields.parse_token, [""], id="heartbeat"),
+        pytest.param(fields.parse_stop, ["Because"], id="stop"),
+    ],
+)
+def test_malformed_fields_read_as_absent_and_are_logged_once(
+    parse: Callable[..., object], values: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    key = f"job:{parse.__name__}"
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert fields.load(key, values, parse) is None
+    heads = [record.getMessage().partition(" is malformed")[0] for record in caplog.records]
+    assert heads == [f"the value of Redis key {key}"]
+
+
+@pytest.mark.parametrize("values", [[], [None] * 6, None, "text", 7])
+def test_an_absent_value_is_not_logged(values: object, caplog: pytest.LogCaptureFixture) -> None:
+    assert fields.load("key", values, fields.parse_record) is None
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("outcome", ["Great", "", None])
+def test_an_end_with_an_unknown_outcome_is_none(outcome: str | None) -> None:
+    assert fields.load_end("key", [outcome, AT_MS, "{}"]) is None
+
+
+@pytest.mark.parametrize(
+    "details",
+    ["", "{", "[]", "1", "null", "oversized", "[" * 100_000, '{"message": 1e400}', "\ud800", '{"a":NaN}'],
+    ids=lambda one: repr(one)[:12],
+)
+def test_malformed_details_do_not_hide_an_end(details: str) -> None:
+    assert ended(details) == End(Outcome.SUCCEEDED, at=AT)
+
+
+def test_details_of_a_wrong_type_are_left_out() -> None:
+    end = ended(
+        {
+            "simulated": "yes",
+            "message": {},
+            "worker": 7,
+            "inputs": {"images": -3, "bytes": "many"},
+            "outputs": {"uri": 7, "bytes": 2**60, "files": ["x"]},
+            "quality": {"a": 1, "b": [2], "c": 0.5},
+        }
+    )
+    expected = End(
+        Outcome.SUCCEEDED,
+        at=AT,
+        inputs=Inputs(),
+        outputs=Outputs("", 0, (OutputFile("", 0),)),
+        quality={"a": "1", "c": "0.5"},
+    )
+    assert end == expected
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+_NAMES = ("reason", "message", "worker", "simulated", "inputs", "outputs", "quality", "filesLeft")
+
+
+@given(data=st.fixed_dictionaries({}, optional=dict.fromkeys(_NAMES, json_values)))
+def test_details_of_any_kind_do_not_hide_an_end(data: dict[str, Any]) -> None:
+    assert ended(data).outcome is Outcome.SUCCEEDED
+
+
+@given(values=st.lists(st.none() | st.text(), min_size=6, max_size=6))
+def test_fields_of_any_kind_raise_nothing(values: list[str | None]) -> None:
+    assert isinstance(fields.load("key", values, fields.parse_record), Record | None)
+    assert isinstance(fields.load("key", values[:3], fields.parse_claim, now=NOW), Claim | None)
+    assert isinstance(fields.load_end("key", values[:3]), End | None)
+    assert isinstance(fields.load("key", values[:1], fields.parse_stop), StopReason | None)
+    assert isinstance(fields.load("key", values[:1], fields.parse_token), str | None)
+
+
+@pytest.mark.parametrize("error", [OverflowError(), KeyError("x"), AttributeError(), RecursionError()], ids=repr)
+def test_json_whose_parser_raises_anything_reads_as_absent(error: Exception) -> None:
+    def parse(_data: object) -> None:
+        raise error
+
+    assert fields.load_json("key", "{}", parse) is None
+
+
+HOSTILE = "a\x1b[2J\x00b\u202ec\ud800\nd"  # a terminal's command, a turned direction, half a character, a second line
+HARMLESS = "a\ufffd[2J\ufffdb\ufffdc\ufffd d"
+
+
+def test_texts_lose_control_characters_and_unpaired_surrogates() -> None:
+    end = ended(
+        {
+            "reason": HOSTILE,
+            "message": HOSTILE,
+            "worker": HOSTILE,
+            "outputs": {"uri": HOSTILE, "files": [{"name": HOSTILE, "bytes": 1}]},
+            "quality": {HOSTILE: HOSTILE},
+        }
+    )
+    assert (end.reason, end.message, end.worker) == (HARMLESS, HARMLESS, HARMLESS)
+    assert end.outputs == Outputs(HARMLESS, 0, (OutputFile(HARMLESS, 1),))
+    assert end.quality == {HARMLESS: HARMLESS}
+    claim = fields.parse_claim("t", HOSTILE, AT_MS, now=NOW)
+    record = fields.parse_record("1", "celery", "i", "ns", HOSTILE, None)
+    assert (claim and claim.owner, record and record.name) == (HARMLESS, HARMLESS)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0, 1), (0.0001, 1), (1.5, 1_500)])
+def test_a_ttl_is_at_least_a_millisecond(seconds: float, expected: int) -> None:
+    assert fields.milliseconds(seconds) == expected
