@@ -23,14 +23,6 @@ REGISTRY_HOSTS: Final = tuple(
     )
 )
 _TEST: Final = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
-# Names that are still to be shortened; no new ones.
-_TOO_LONG_YET: Final = frozenset(
-    {
-        "test_a_beat_does_not_hear_what_a_predecessor_of_the_same_name_said_of_its_shutdown",
-        "test_a_delivery_that_ends_while_the_files_of_its_cancelled_job_are_deleted_leaves_nothing",
-        "test_a_message_of_a_closed_connection_that_is_acknowledged_late_is_an_error_of_the_connection",
-    }
-)
 _LINK: Final = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 _TARGET: Final = re.compile(r"^([a-z0-9-]+):", re.MULTILINE)
 _COMMAND: Final = re.compile(r"`make ([a-z0-9-]+)")
@@ -74,7 +66,7 @@ def long_test_names(texts: Mapping[str, str]) -> Iterator[str]:
     for name, text in texts.items():
         if name.startswith("tests/") and name.endswith(".py"):
             for test in _TEST.findall(text):
-                if len(test) > MAX_TEST_NAME and test not in _TOO_LONG_YET:
+                if len(test) > MAX_TEST_NAME:
                     yield f"{name}: {test} has {len(test)} characters; at most {MAX_TEST_NAME}"
 
 
