@@ -1,23 +1,19 @@
-"""Operators without workers: what is tested here is the operator's own."""
+"""Operators without workers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from devcluster import Cluster, Redis
+from devcluster import Cluster
 from devcluster.harness.replicas import Lease
-from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.harness.system import System
+from tests.support.systems import SharedSystems
 
 
 @pytest.fixture
-def system(cluster: Cluster, redis_server: Redis, redis_url: str) -> Iterator[System]:
+def system(start_system: SharedSystems) -> System:
     """The shipped manifests on the cluster, and no process yet."""
-    cluster.heal()
-    with System(cluster, redis_server, settings=QUICK_SETTINGS) as running:
-        running.install()
-        yield running
+    return start_system(operator=False, fresh=True)
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
-"""What /healthz and /readyz say while something is away."""
+"""Probes: /healthz and /readyz without Redis, without the API server, and on a standby."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 import redis
 
-from devcluster import Cluster, Redis, wait_until
+from devcluster import Cluster, wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.replicas import Lease, Replica
 from devcluster.harness.system import System
@@ -17,7 +15,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def operator(system: System, lease: Lease) -> Replica:
-    """One that is ready."""
+    """An operator that is ready, and leads."""
     system.start_operator()
     replica = Replica(system)
     replica.wait_ready()
@@ -25,17 +23,17 @@ def operator(system: System, lease: Lease) -> Replica:
     return replica
 
 
-def test_without_redis_it_is_alive_and_not_ready_and_says_why(operator: Replica, redis_server: Redis) -> None:
-    redis_server.kill()
+def test_without_redis_the_operator_is_alive_and_not_ready(operator: Replica, system: System) -> None:
+    system.redis.kill()
 
     assert operator.wait_problem("redis")
     assert operator.get("/healthz")[0] == 200
     assert operator.metric("reconstruction_redis_up") == 0
-    redis_server.start()
+    system.redis.start()
     operator.wait_ready()
 
 
-def test_without_the_api_server_it_is_alive_and_not_ready_and_says_why(operator: Replica, cluster: Cluster) -> None:
+def test_without_the_api_server_the_operator_is_alive_and_not_ready(operator: Replica, cluster: Cluster) -> None:
     cluster.kill_apiserver()
 
     assert "the API server has not answered for" in operator.wait_problem("api")
@@ -44,7 +42,7 @@ def test_without_the_api_server_it_is_alive_and_not_ready_and_says_why(operator:
     operator.wait_ready()
 
 
-def test_a_backlog_is_no_illness(system: System, jobs: Jobs) -> None:
+def test_a_backlog_of_writes_fails_no_probe(system: System, jobs: Jobs) -> None:
     for _ in range(60):
         jobs.create()
     system.start_operator(WRITES_PER_SECOND="2")  # half a minute for what would take a second
@@ -53,7 +51,7 @@ def test_a_backlog_is_no_illness(system: System, jobs: Jobs) -> None:
 
     wait_until(
         lambda: (operator.metric("reconstruction_pending_writes") or 0) > 10,
-        "statuses to wait for their turn",
+        "status writes to wait",
         seen=lambda: operator.metric("reconstruction_pending_writes"),
     )
 
@@ -61,7 +59,7 @@ def test_a_backlog_is_no_illness(system: System, jobs: Jobs) -> None:
     assert operator.get("/readyz")[0] == 200
 
 
-def test_a_standby_is_well(operator: Replica, system: System) -> None:
+def test_the_probes_of_a_standby_succeed(operator: Replica, system: System) -> None:
     system.start_operator("standby")
     standby = Replica(system, "standby")
     standby.wait_ready()
@@ -72,15 +70,15 @@ def test_a_standby_is_well(operator: Replica, system: System) -> None:
 
 
 @pytest.fixture
-def evicting(redis_server: Redis, redis_url: str) -> Iterator[None]:
-    """The Redis may evict for as long as the test runs."""
-    with redis.Redis.from_url(redis_url) as client:
+def evicting(system: System) -> None:
+    """Redis may evict keys."""
+    with redis.Redis.from_url(system.redis.url(0)) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
-        yield
-        client.config_set("maxmemory-policy", "noeviction")
 
 
-def test_a_redis_that_may_evict_is_a_metric_and_a_log_line(evicting: None, operator: Replica, system: System) -> None:
+def test_a_redis_that_may_evict_is_reported_in_metric_and_log(
+    evicting: None, operator: Replica, system: System
+) -> None:
     operator.wait_metric("reconstruction_redis_evicts", 1)
 
     assert "maxmemory-policy allkeys-lru" in system.processes["operator"].log.read_text()

@@ -1,4 +1,4 @@
-"""Servers and processes that go away and come back: every job still ends, once, and progress never falls."""
+"""Outages of servers and processes: every job still ends, once, and its progress never falls."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(600)]
 _OUTAGE_SECONDS = 20.0
 
 
-def _stay_away() -> None:
-    """An outage lasts a time; there is nothing else to wait for."""
+def _wait_out() -> None:
+    """The length of an outage; there is no condition to wait for."""
     threading.Event().wait(_OUTAGE_SECONDS)
 
 
@@ -31,18 +31,18 @@ def _finish_all(jobs: Jobs, seen: Seen, names: list[str]) -> None:
         assert set(ended) <= {"Succeeded"}
 
 
-def test_redis_is_away_for_twenty_seconds_while_jobs_run(jobs: Jobs, seen: Seen, server: Redis) -> None:
+def test_jobs_survive_an_outage_of_redis(jobs: Jobs, seen: Seen, server: Redis) -> None:
     names = [jobs.create() for _ in range(6)]
     jobs.wait_phase(names[0], "Running")
 
     server.kill()
-    _stay_away()
+    _wait_out()
     server.start()
 
     _finish_all(jobs, seen, [*names, jobs.create()])
 
 
-def test_redis_comes_back_empty_while_jobs_run(jobs: Jobs, seen: Seen, server: Redis) -> None:
+def test_jobs_survive_the_loss_of_all_data_in_redis(jobs: Jobs, seen: Seen, server: Redis) -> None:
     names = [jobs.create() for _ in range(6)]
     jobs.wait_phase(names[0], "Running")
 
@@ -63,35 +63,35 @@ def test_a_finished_job_deleted_right_after_redis_lost_its_data_leaves_no_files(
     server.flushall()
     jobs.delete(name)
 
-    wait_until(lambda: not folder.exists(), "the job's folder to be gone", seen=system.processes["operator"].log_end)
+    wait_until(lambda: not folder.exists(), "the job's folder to be deleted", seen=system.processes["operator"].log_end)
 
 
 def test_jobs_deleted_without_operator_while_redis_loses_its_data_leave_no_files(
     jobs: Jobs, server: Redis, system: System
 ) -> None:
-    gone = [jobs.create() for _ in range(3)]
+    deleted = [jobs.create() for _ in range(3)]
     stays = jobs.create()
-    for name in (*gone, stays):
+    for name in (*deleted, stays):
         jobs.wait_finished(name)
-    folders = [jobs.folder(name) for name in gone]
+    folders = [jobs.folder(name) for name in deleted]
     result = jobs.folder(stays) / "output" / "model.glb"
     assert all(folder.is_dir() for folder in folders)
 
     system.processes["operator"].kill()
-    for name in gone:
+    for name in deleted:
         jobs.delete(name)
     server.flushall()
     system.start_operator()
 
     wait_until(
         lambda: not any(folder.exists() for folder in folders),
-        "the folders of the deleted jobs to be gone",
+        "the folders of the deleted jobs to be deleted",
         seen=system.processes["operator"].log_end,
     )
     assert result.is_file()
 
 
-def test_redis_hangs_while_a_cancel_is_confirmed(jobs: Jobs, server: Redis) -> None:
+def test_a_cancel_confirmed_while_redis_hangs_is_carried_out(jobs: Jobs, server: Redis) -> None:
     name = jobs.create()
     jobs.wait_phase(name, "Running")
     jobs.request_cancel(name)
@@ -103,18 +103,18 @@ def test_redis_hangs_while_a_cancel_is_confirmed(jobs: Jobs, server: Redis) -> N
     assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
 
 
-def test_the_api_server_is_away_for_twenty_seconds_while_jobs_run(jobs: Jobs, seen: Seen, cluster: Cluster) -> None:
+def test_jobs_survive_an_outage_of_the_api_server(jobs: Jobs, seen: Seen, cluster: Cluster) -> None:
     names = [jobs.create() for _ in range(6)]
     jobs.wait_phase(names[0], "Running")
 
     cluster.kill_apiserver()
-    _stay_away()
+    _wait_out()
     cluster.start_apiserver()
 
     _finish_all(jobs, seen, [*names, jobs.create()])
 
 
-def test_a_killed_worker_is_noticed_and_its_job_runs_again(jobs: Jobs, seen: Seen, system: System) -> None:
+def test_the_job_of_a_killed_worker_runs_again(jobs: Jobs, seen: Seen, system: System) -> None:
     name = jobs.create()
     jobs.wait_phase(name, "Running")
 
@@ -127,7 +127,7 @@ def test_a_killed_worker_is_noticed_and_its_job_runs_again(jobs: Jobs, seen: See
     assert jobs.wait_event(name, "WorkerLost")[0] == "Warning"
 
 
-def test_a_worker_that_is_shut_down_gives_its_job_back_without_a_failure(jobs: Jobs, system: System) -> None:
+def test_the_job_of_a_drained_worker_runs_again_without_a_failure(jobs: Jobs, system: System) -> None:
     name = jobs.create(parameters={"stepSeconds": 30})
     jobs.wait_phase(name, "Running")
 
@@ -138,7 +138,7 @@ def test_a_worker_that_is_shut_down_gives_its_job_back_without_a_failure(jobs: J
     assert job["status"].get("failures", 0) == 0
 
 
-def test_a_worker_that_stood_still_is_overtaken_and_cannot_publish(jobs: Jobs, seen: Seen, system: System) -> None:
+def test_a_paused_worker_is_superseded_and_cannot_publish(jobs: Jobs, seen: Seen, system: System) -> None:
     name = jobs.create()
     jobs.wait_phase(name, "Running")
 
@@ -154,7 +154,7 @@ def test_a_worker_that_stood_still_is_overtaken_and_cannot_publish(jobs: Jobs, s
     seen.assert_never_backwards(name)
 
 
-def test_the_operator_is_restarted_in_every_phase(jobs: Jobs, seen: Seen, system: System) -> None:
+def test_jobs_in_every_phase_survive_a_restart_of_the_operator(jobs: Jobs, seen: Seen, system: System) -> None:
     running = jobs.create()
     queued = jobs.create(queue="later")
     suspended = jobs.create(suspend=True)
@@ -179,7 +179,7 @@ def test_the_operator_is_restarted_in_every_phase(jobs: Jobs, seen: Seen, system
     assert jobs.get(failed)["status"]["attempt"] == 1
 
 
-def test_two_operators_work_as_one(jobs: Jobs, seen: Seen, system: System) -> None:
+def test_jobs_survive_the_kill_of_a_leader_with_a_standby(jobs: Jobs, seen: Seen, system: System) -> None:
     system.start_operator("standby")
     names = [jobs.create() for _ in range(8)]
     jobs.wait_phase(names[0], "Running")
@@ -190,7 +190,7 @@ def test_two_operators_work_as_one(jobs: Jobs, seen: Seen, system: System) -> No
     assert all(jobs.get(name)["status"]["attempt"] == 1 for name in names)
 
 
-def test_a_paused_leader_that_wakes_up_changes_nothing(jobs: Jobs, seen: Seen, system: System) -> None:
+def test_a_paused_leader_changes_nothing_when_it_resumes(jobs: Jobs, seen: Seen, system: System) -> None:
     system.start_operator("standby")
     names = [jobs.create() for _ in range(4)]
     jobs.wait_phase(names[0], "Running")

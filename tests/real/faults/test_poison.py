@@ -1,4 +1,4 @@
-"""A job that kills its worker each time ends Failed, and those that ran beside it end well."""
+"""Poison jobs: a job that kills its worker each time ends Failed, and the jobs beside it succeed."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _BACKOFF_LIMIT = 2
 
 @dataclass(frozen=True)
 class Signs:
-    """What the models wait for (tests/data/models)."""
+    """Files that the models wait for (tests/data/models)."""
 
     folder: Path
 
     def kill(self) -> None:
-        """The poison kills once."""
+        """Let the poison kill its worker once."""
         (self.folder / "kill").touch()
 
     def finish(self) -> None:
-        """The others may finish."""
+        """Let the others finish."""
         (self.folder / "finish").touch()
 
 
@@ -41,13 +41,13 @@ def signs(tmp_path: Path) -> Signs:
 
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
-    """An operator alone: each test starts the worker that it is about."""
+    """An operator alone: each test starts its own worker."""
     return start_system(redis={"persistent": True}, fresh=True)
 
 
 @pytest.fixture
 def start(system: System, signs: Signs) -> Callable[[str, int], None]:
-    """Starts the one worker, which is called the same each time, as the container of a pod is."""
+    """Starts the worker, with the same name each time, as in a container that is restarted."""
 
     def go(pool: str, concurrency: int) -> None:
         models = f"{REPOSITORY}/tests/data/models"
@@ -83,11 +83,11 @@ def _ended(jobs: Jobs, name: str) -> tuple[str, int, int]:
     return status["phase"], status["attempt"], status.get("failures", 0)
 
 
-def _wait_gone(system: System) -> None:
+def _wait_killed(system: System) -> None:
     wait_until(lambda: not system.processes["worker"].alive, "the whole worker to be killed")
 
 
-def test_those_beside_a_poison_in_a_prefork_worker_notice_nothing(
+def test_jobs_beside_a_poison_in_a_prefork_worker_are_not_affected(
     jobs: Jobs, signs: Signs, start: Callable[[str, int], None]
 ) -> None:
     start("prefork", 6)
@@ -105,7 +105,7 @@ def test_those_beside_a_poison_in_a_prefork_worker_notice_nothing(
     assert [_ended(jobs, name) for name in innocents] == [("Succeeded", 1, 0)] * len(innocents)
 
 
-def test_those_behind_a_poison_in_a_solo_worker_only_wait_for_its_return(
+def test_jobs_behind_a_poison_in_a_solo_worker_only_wait(
     jobs: Jobs, signs: Signs, system: System, start: Callable[[str, int], None]
 ) -> None:
     start("solo", 1)
@@ -117,14 +117,14 @@ def test_those_behind_a_poison_in_a_solo_worker_only_wait_for_its_return(
     for attempt in (1, 2, 3):
         _wait_runs(jobs, poison, attempt)
         signs.kill()
-        _wait_gone(system)
+        _wait_killed(system)
         start("solo", 1)
 
     assert _ended(jobs, poison) == ("Failed", 3, 3)
     assert [_ended(jobs, name) for name in innocents] == [("Succeeded", 1, 0)] * len(innocents)
 
 
-def test_those_that_lost_a_worker_twice_with_a_poison_are_tried_without_it(
+def test_jobs_that_crashed_twice_with_a_poison_are_retried_apart_from_it(
     jobs: Jobs, signs: Signs, system: System, start: Callable[[str, int], None]
 ) -> None:
     start("threads", 6)
@@ -134,20 +134,20 @@ def test_those_that_lost_a_worker_twice_with_a_poison_are_tried_without_it(
         for name in (poison, *innocents):
             _wait_runs(jobs, name, attempt)
         signs.kill()
-        _wait_gone(system)
+        _wait_killed(system)
         start("threads", 6)
-    # Whichever is seen as lost first is tried first.
-    tried = wait_until(lambda: _running_in(jobs, (poison, *innocents), 3), "one of them to be tried again")
+    # The job whose loss is noticed first is retried first.
+    tried = wait_until(lambda: _running_in(jobs, (poison, *innocents), 3), "one of them to be retried")
     for name in {poison, *innocents} - {tried}:
         jobs.wait(name, "waiting for its turn", lambda job: "one after another" in job["status"]["message"])
     system.processes["operator"].kill()
     system.start_operator()
-    jobs.wait_finished(jobs.create())  # the new one has sent what it lets in
+    jobs.wait_finished(jobs.create())  # the new operator has dispatched what it admits
     if tried != poison:
-        signs.finish()  # one innocent after another ends, until it is the poison's turn
+        signs.finish()  # one innocent after another ends, until the poison is retried
     _wait_runs(jobs, poison, 3)
     signs.kill()
-    _wait_gone(system)
+    _wait_killed(system)
     start("threads", 6)
 
     assert _ended(jobs, poison) == ("Failed", 3, 3)

@@ -1,4 +1,4 @@
-"""An object that is deleted in any phase takes everything with it, and never hangs."""
+"""Deletion: an object can be deleted in any phase, at once, and nothing of its job is left."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_deleted_job_leaves_nothing(jobs: Jobs, state: redis.Redis, phase: str
     _delete_and_expect_nothing_left(jobs, state, name)
 
 
-def test_a_job_deleted_while_it_is_being_cancelled_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
+def test_a_job_deleted_during_its_cancel_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
     name = jobs.create(queue="slow")
     jobs.wait_phase(name, "Running")
     jobs.request_cancel(name)
@@ -69,7 +69,7 @@ def test_a_job_deleted_after_its_cancel_leaves_nothing(jobs: Jobs, state: redis.
     _delete_and_expect_nothing_left(jobs, state, name)
 
 
-def test_a_job_cancelled_before_anything_was_sent_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
+def test_a_job_cancelled_before_its_dispatch_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
     name = jobs.create(suspend=True)
     jobs.request_cancel(name)
     jobs.confirm_cancel(name)
@@ -78,7 +78,9 @@ def test_a_job_cancelled_before_anything_was_sent_leaves_nothing(jobs: Jobs, sta
 
     jobs.delete(name)
 
-    wait_until(lambda: not state.keys(f"*{uid}*"), f"all keys of {name} to go", timeout_seconds=_DEADLINE_SECONDS)
+    wait_until(
+        lambda: not state.keys(f"*{uid}*"), f"all keys of {name} to be deleted", timeout_seconds=_DEADLINE_SECONDS
+    )
 
 
 def test_a_job_deleted_between_two_attempts_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
@@ -100,9 +102,7 @@ def test_a_job_deleted_in_a_queue_without_workers_never_runs(jobs: Jobs, state: 
     assert token == "operator"
 
 
-def test_a_namespace_with_jobs_in_it_is_deleted_without_hanging_and_leaves_nothing(
-    jobs: Jobs, state: redis.Redis
-) -> None:
+def test_a_deleted_namespace_with_jobs_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
     running = jobs.create(queue="slow", parameters={"stepSeconds": 30})
     names = [running, jobs.create(), jobs.create(suspend=True)]
     for name in names:
@@ -112,10 +112,10 @@ def test_a_namespace_with_jobs_in_it_is_deleted_without_hanging_and_leaves_nothi
     uids = {name: str(jobs.get(name)["metadata"]["uid"]) for name in names}
     folders = {name: jobs.folder(name) for name in names}
     uid = uids[running]
-    wait_until(folders[running].is_dir, f"{folders[running]} to be there")
+    wait_until(folders[running].is_dir, f"{folders[running]} to exist")
     wait_until(
         lambda: set(state.keys(f"*{uid}*")) >= _keys_of_a_running_job(uid),
-        f"record, flag, claim and heartbeat of {running} to be there",
+        f"record, flag, claim and heartbeat of {running} to exist",
         seen=lambda: state.keys(f"*{uid}*"),
     )
 

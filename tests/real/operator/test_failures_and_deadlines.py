@@ -9,7 +9,7 @@ from devcluster.harness.jobs import Jobs, Seen, condition, is_true
 pytestmark = pytest.mark.real
 
 
-def test_a_failure_says_what_happened_and_what_to_do(jobs: Jobs) -> None:
+def test_a_failure_names_its_reason_and_the_input(jobs: Jobs) -> None:
     name = jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere/at/all"})
 
     job = jobs.wait_finished(name)
@@ -23,7 +23,7 @@ def test_a_failure_says_what_happened_and_what_to_do(jobs: Jobs) -> None:
     assert jobs.wait_event(name, "Failed")[0] == "Warning"
 
 
-def test_a_model_that_is_not_installed_fails_where_simulation_is_off(jobs: Jobs) -> None:
+def test_a_model_that_is_not_installed_fails_without_simulation(jobs: Jobs) -> None:
     name = jobs.create(modelType="reconviagen")
 
     failure = jobs.wait_finished(name)["status"]["failure"]
@@ -32,7 +32,7 @@ def test_a_model_that_is_not_installed_fails_where_simulation_is_off(jobs: Jobs)
     assert "reconviagen" in failure["message"]
 
 
-def test_a_model_that_nobody_knows_is_named_together_with_the_known_ones(jobs: Jobs) -> None:
+def test_the_failure_of_an_unknown_model_lists_the_known_ones(jobs: Jobs) -> None:
     name = jobs.create(modelType="photogrametry")
 
     failure = jobs.wait_finished(name)["status"]["failure"]
@@ -51,7 +51,7 @@ def test_parameters_are_checked_by_the_model(jobs: Jobs) -> None:
     assert "fast" in failure["message"]
 
 
-def test_a_failure_that_may_pass_is_tried_again_up_to_the_backoff_limit(jobs: Jobs, seen: Seen) -> None:
+def test_a_retriable_failure_is_retried_up_to_the_backoff_limit(jobs: Jobs, seen: Seen) -> None:
     name = jobs.create(modelType="rough-segfault", queue="rough", backoffLimit=2)
 
     job = jobs.wait_finished(name)
@@ -66,7 +66,7 @@ def test_a_failure_that_may_pass_is_tried_again_up_to_the_backoff_limit(jobs: Jo
     assert not jobs.folder(name).exists() or not list((jobs.folder(name) / "attempts").glob("*"))
 
 
-def test_a_failure_that_will_not_pass_is_not_tried_again(jobs: Jobs) -> None:
+def test_a_failure_that_is_not_retriable_is_not_retried(jobs: Jobs) -> None:
     name = jobs.create(modelType="rough-failure", queue="rough", backoffLimit=5)
 
     assert jobs.wait_finished(name)["status"]["attempt"] == 1
@@ -94,7 +94,7 @@ def test_a_job_past_its_active_deadline_is_stopped_and_failed(jobs: Jobs) -> Non
     assert not (jobs.folder(name) / "output").exists()
 
 
-def test_a_job_that_waits_too_long_fails_without_having_started(jobs: Jobs) -> None:
+def test_a_job_past_its_queue_deadline_fails_without_a_start(jobs: Jobs) -> None:
     name = jobs.create(queue="nobody", queueDeadlineSeconds=2)
 
     job = jobs.wait_finished(name)
@@ -103,7 +103,7 @@ def test_a_job_that_waits_too_long_fails_without_having_started(jobs: Jobs) -> N
     assert "startTime" not in job["status"]
 
 
-def test_a_queue_without_a_worker_is_said_while_the_job_waits(jobs: Jobs) -> None:
+def test_a_queued_job_reports_that_no_worker_listens(jobs: Jobs) -> None:
     name = jobs.create(queue="nobody")
 
     job = jobs.wait(name, "without a worker", lambda job: condition(job, "Dispatched").get("reason") == "NoWorker")
@@ -112,7 +112,7 @@ def test_a_queue_without_a_worker_is_said_while_the_job_waits(jobs: Jobs) -> Non
     assert "nobody" in job["status"]["message"]
 
 
-def test_the_files_and_then_the_object_go_when_the_time_to_live_is_over(jobs: Jobs) -> None:
+def test_the_ttl_deletes_the_files_and_then_the_object(jobs: Jobs) -> None:
     name = jobs.create(ttlSecondsAfterFinished=1)
     folder = jobs.folder(name)
 

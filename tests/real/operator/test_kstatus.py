@@ -1,7 +1,7 @@
-"""What kstatus (Helm 4, Flux) reads in each state.
+"""kstatus: the state that Helm 4 and Flux compute from the status.
 
-The reading is the one of sigs.k8s.io/cli-utils pkg/kstatus for custom resources: a deletion, then the observed generation, then
-the conditions Reconciling and Stalled, then Ready, else Current.
+The rules are those of sigs.k8s.io/cli-utils pkg/kstatus for custom resources: a deletion, then the observed generation,
+then the conditions Reconciling and Stalled, then Ready, otherwise Current.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def kstatus(job: dict[str, Any]) -> str:
         pytest.param({"modelType": "reconviagen"}, "Failed", "Failed", id="failed"),
     ],
 )
-def test_each_state_reads_as_a_job_should(jobs: Jobs, spec: dict[str, Any], phase: str, expected: str) -> None:
+def test_the_state_in_each_phase(jobs: Jobs, spec: dict[str, Any], phase: str, expected: str) -> None:
     job = jobs.wait_phase(jobs.create(**spec), phase)
 
     assert kstatus(job) == expected

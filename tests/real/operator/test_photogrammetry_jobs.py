@@ -1,4 +1,4 @@
-"""Real photos through the whole system."""
+"""Photogrammetry jobs: real photos through the whole system."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_three_photos_of_a_portal_become_a_mesh_with_previews(jobs: Jobs) -> Non
             assert max(ImageStat.Stat(image.convert("L")).stddev) > 5, f"{preview.name} is blank"
 
 
-def test_photos_that_hardly_overlap_fail_with_their_numbers_and_advice(jobs: Jobs) -> None:
+def test_photos_without_overlap_fail_with_numbers_and_advice(jobs: Jobs) -> None:
     name = jobs.create(
         modelType="photogrammetry", input={"uri": f"file://{PHOTOS}/lund"}, parameters={"quality": "fast"}
     )
@@ -49,17 +49,17 @@ def test_photos_that_hardly_overlap_fail_with_their_numbers_and_advice(jobs: Job
 
     failure = job["status"]["failure"]
     assert failure["reason"] == "NOT_ENOUGH_OVERLAP"
-    told = re.match(r"(\d+) of 10 photos overlap", failure["message"])
-    assert told is not None, failure
-    assert int(told[1]) < 3
+    found = re.match(r"(\d+) of 10 photos overlap", failure["message"])
+    assert found is not None, failure
+    assert int(found[1]) < 3
     assert "at least 3 are needed: take more, closer together" in failure["message"]
     assert is_true(job, "Failed")
-    assert job["status"]["attempt"] == 1  # trying again would change nothing
+    assert job["status"]["attempt"] == 1  # a retry would change nothing
 
 
 @pytest.fixture
 def broken_among_good(photos_root: Path) -> Path:
-    """Good photos and one that was cut off."""
+    """Good photos and a truncated one."""
     folder = photos_root / "broken-among-good"
     shutil.copytree(PHOTOS / "berlin", folder)
     good = sorted(folder.glob("*.jpg"))

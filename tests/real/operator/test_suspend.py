@@ -1,4 +1,4 @@
-"""Suspend and resume: nothing runs meanwhile, nothing counts as a failure."""
+"""Suspend and resume: a suspended job does not run, and its stop is no failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from devcluster.harness.jobs import Jobs, Seen, is_true
 pytestmark = pytest.mark.real
 
 
-def test_a_job_born_suspended_is_not_dispatched_until_it_is_resumed(jobs: Jobs) -> None:
+def test_a_job_created_suspended_is_dispatched_after_its_resume(jobs: Jobs) -> None:
     name = jobs.create(suspend=True)
     job = jobs.wait_phase(name, "Suspended")
     assert is_true(job, "Suspended")
@@ -20,7 +20,7 @@ def test_a_job_born_suspended_is_not_dispatched_until_it_is_resumed(jobs: Jobs) 
     assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
 
 
-def test_a_running_job_is_stopped_and_starts_again_as_the_next_attempt(jobs: Jobs, seen: Seen) -> None:
+def test_a_suspended_running_job_resumes_as_the_next_attempt(jobs: Jobs, seen: Seen) -> None:
     name = jobs.create(queue="slow")
     jobs.wait_phase(name, "Running")
 

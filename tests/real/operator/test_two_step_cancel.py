@@ -1,4 +1,4 @@
-"""A cancel in two steps: at each step, in the queue, withdrawn, refused, and against everything else."""
+"""Two-step cancel: at each step, in the queue, withdrawn, refused, and against other changes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ pytestmark = pytest.mark.real
 STEPS = range(1, 7)
 
 
-def test_a_cancel_at_each_of_the_six_steps_stops_the_job_and_deletes_its_files(jobs: Jobs, state: redis.Redis) -> None:
-    slow = {"queue": "slow", "parameters": {"stepSeconds": 5}}  # a busy machine hears of a cancel seconds later
+def test_a_cancel_at_each_step_stops_the_job_and_deletes_its_files(jobs: Jobs, state: redis.Redis) -> None:
+    slow = {"queue": "slow", "parameters": {"stepSeconds": 5}}  # on a busy machine a cancel takes seconds
     names = {step: jobs.create(f"cancel-at-{step}", **slow) for step in STEPS}
     for step, name in names.items():
         jobs.request_cancel(name)
@@ -34,16 +34,16 @@ def test_a_cancel_at_each_of_the_six_steps_stops_the_job_and_deletes_its_files(j
         assert cancel["requestedAt"] <= cancel["confirmedAt"] <= cancel["acknowledgedAt"]
         uid = job["metadata"]["uid"]
         assert not (jobs.system.jobs_dir / uid / "output").exists()
-        assert state.get(f"cancel:{uid}") == "1"  # stays until its time, so that a late duplicate stops as well
+        assert state.get(f"cancel:{uid}") == "1"  # it stays for its TTL, so that a late duplicate message stops, too
         assert not state.exists(f"cancel_request:{uid}")
 
 
-def test_a_request_alone_changes_nothing_but_the_condition(jobs: Jobs, state: redis.Redis) -> None:
+def test_a_request_alone_changes_only_the_condition(jobs: Jobs, state: redis.Redis) -> None:
     name = jobs.create(queue="slow")
     jobs.wait_phase(name, "Running")
 
     jobs.request_cancel(name)
-    job = jobs.wait(name, "asked to be cancelled", lambda job: is_true(job, "CancelRequested"))
+    job = jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
 
     assert job["status"]["phase"] == "Running"
     assert state.get(f"cancel_request:{job['metadata']['uid']}") == "pending"
@@ -53,16 +53,18 @@ def test_a_request_alone_changes_nothing_but_the_condition(jobs: Jobs, state: re
 def test_a_withdrawn_request_leaves_no_flag_behind(jobs: Jobs, state: redis.Redis) -> None:
     name = jobs.create(queue="slow")
     jobs.request_cancel(name)
-    jobs.wait(name, "asked to be cancelled", lambda job: is_true(job, "CancelRequested"))
+    jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
 
     jobs.patch(name, cancelRequested=False)
-    job = jobs.wait(name, "no longer asked", lambda job: condition(job, "CancelRequested").get("status") == "False")
+    job = jobs.wait(
+        name, "without a requested cancel", lambda job: condition(job, "CancelRequested").get("status") == "False"
+    )
 
     assert not state.exists(f"cancel_request:{job['metadata']['uid']}")
     assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
 
 
-def test_a_confirmation_without_a_request_is_refused_by_the_api_server(jobs: Jobs) -> None:
+def test_the_api_server_refuses_a_confirmation_without_a_request(jobs: Jobs) -> None:
     name = jobs.create(queue="slow")
 
     with pytest.raises(CommandError, match="cancelRequested"):
@@ -116,11 +118,11 @@ def test_a_confirmation_after_the_end_changes_nothing(jobs: Jobs) -> None:
     assert (jobs.folder(name) / "output" / "model.glb").is_file()
 
 
-def test_events_tell_both_steps(jobs: Jobs) -> None:
+def test_events_report_both_steps(jobs: Jobs) -> None:
     name = jobs.create(queue="nobody")
     jobs.wait_phase(name, "Queued")
     jobs.request_cancel(name)
-    jobs.wait(name, "asked to be cancelled", lambda job: is_true(job, "CancelRequested"))
+    jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
     jobs.confirm_cancel(name)
     jobs.wait_finished(name)
 

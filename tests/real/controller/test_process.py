@@ -1,4 +1,4 @@
-"""How the process ends: cleanly on a signal, and with a reason when it cannot go on."""
+"""The operator's process: a clean stop on a signal, and an exit with a reason when it cannot go on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from devcluster import Cluster, Redis, ServerEndedError, wait_until
+from devcluster import Cluster, ServerEndedError, wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.replicas import Replica
-from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.harness.system import System
 from devcluster.servers.processes import Process
+from tests.support.systems import running_system
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -40,13 +41,11 @@ def test_a_clean_stop_takes_a_few_seconds(system: System, jobs: Jobs) -> None:
     assert "Traceback" not in log
 
 
-def test_a_clean_stop_works_while_redis_and_the_api_server_are_away(
-    system: System, jobs: Jobs, cluster: Cluster, redis_server: Redis
-) -> None:
+def test_a_clean_stop_works_without_redis_and_the_api_server(system: System, jobs: Jobs, cluster: Cluster) -> None:
     process = system.start_operator()
     jobs.wait_phase(jobs.create(), "Queued")
 
-    redis_server.kill()
+    system.redis.kill()
     cluster.kill_apiserver()
     process.stop()
 
@@ -61,25 +60,24 @@ def bare() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def lonely(bare: Cluster, redis_server: Redis, redis_url: str) -> Iterator[System]:
-    with System(bare, redis_server, settings=QUICK_SETTINGS) as running:
-        running.install()
+def bare_system(bare: Cluster) -> Iterator[System]:
+    with running_system(bare, operator=False) as running:
         yield running
 
 
-def test_without_the_crd_it_says_what_to_install(lonely: System, bare: Cluster) -> None:
+def test_without_the_crd_the_error_names_what_to_install(bare_system: System, bare: Cluster) -> None:
     bare.kubectl("delete", CRD)
 
-    process = lonely.start_operator()
+    process = bare_system.start_operator()
 
     assert _status(process) == 1
     assert "install the CRD first (kubectl apply -f manifests/crd)" in process.log_end()
     assert "Traceback" not in process.log_end()
 
 
-def test_a_crd_that_goes_ends_the_process_so_that_it_is_restarted(lonely: System, bare: Cluster) -> None:
-    process = lonely.start_operator()
-    Replica(lonely).wait_ready()
+def test_the_process_exits_when_the_crd_is_deleted(bare_system: System, bare: Cluster) -> None:
+    process = bare_system.start_operator()
+    Replica(bare_system).wait_ready()
 
     bare.kubectl("delete", CRD)
 

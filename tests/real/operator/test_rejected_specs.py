@@ -1,4 +1,4 @@
-"""Manifests that the API server admits and the operator does not accept: finished as Failed, with a reason and advice."""
+"""Specs that the API server admits and the operator rejects: such jobs end as Failed, with a reason and advice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "named"),
     [
         pytest.param({"input": {"uri": "s3://photos/banana"}}, "s3", id="a-store-that-is-not-supported-yet"),
         pytest.param({"input": {"uri": "gs://photos/banana"}}, "gs", id="another-store"),
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.real
         ),
     ],
 )
-def test_it_is_finished_as_failed_and_says_why(jobs: Jobs, spec: dict[str, Any], said: str) -> None:
+def test_a_rejected_job_fails_with_a_reason(jobs: Jobs, spec: dict[str, Any], named: str) -> None:
     name = jobs.create(**spec)
 
     job = jobs.wait_finished(name)
@@ -39,10 +39,10 @@ def test_it_is_finished_as_failed_and_says_why(jobs: Jobs, spec: dict[str, Any],
     assert is_true(job, "Failed")
     assert is_true(job, "Stalled")
     assert job["status"]["failure"]["reason"] == "INVALID_SPEC"
-    assert re.search(said, job["status"]["failure"]["message"]), job["status"]["failure"]["message"]
+    assert re.search(named, job["status"]["failure"]["message"]), job["status"]["failure"]["message"]
 
 
-def test_a_refused_spec_takes_nothing_else_down(jobs: Jobs) -> None:
+def test_a_rejected_job_does_not_affect_others(jobs: Jobs) -> None:
     bad = jobs.create(input={"uri": "s3://photos/banana"})
     good = jobs.create()
 

@@ -1,4 +1,4 @@
-"""Two replicas: one works, the other takes over."""
+"""Lease: of two replicas one works, and the other takes over."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _start_two(system: System, lease: Lease, **settings: str) -> str:
     return leader
 
 
-def test_after_a_kill_the_other_replica_leads_within_fifteen_seconds(system: System, lease: Lease, jobs: Jobs) -> None:
+def test_a_standby_leads_within_fifteen_seconds_of_a_kill(system: System, lease: Lease, jobs: Jobs) -> None:
     leader = _start_two(system, lease, LEASE_SECONDS="10")
     transitions = lease.transitions
 
@@ -39,7 +39,7 @@ def test_after_a_kill_the_other_replica_leads_within_fifteen_seconds(system: Sys
     jobs.wait_phase(jobs.create(), "Queued")
 
 
-def test_after_a_clean_stop_the_other_replica_leads_at_once(system: System, lease: Lease, jobs: Jobs) -> None:
+def test_a_standby_leads_at_once_after_a_clean_stop(system: System, lease: Lease, jobs: Jobs) -> None:
     leader = _start_two(system, lease, LEASE_SECONDS="60")
 
     started = time.monotonic()
@@ -47,11 +47,11 @@ def test_after_a_clean_stop_the_other_replica_leads_at_once(system: System, leas
     lease.wait_held(by_other_than=leader)
     took_seconds = time.monotonic() - started
 
-    assert took_seconds <= 10.0  # of 60 that it would have waited for otherwise
+    assert took_seconds <= 10.0  # without the release it would be 60
     jobs.wait_phase(jobs.create(), "Queued")
 
 
-def test_a_leader_that_stood_still_finds_itself_deposed(system: System, lease: Lease, jobs: Jobs) -> None:
+def test_a_paused_leader_is_deposed_when_it_resumes(system: System, lease: Lease, jobs: Jobs) -> None:
     leader = _start_two(system, lease)
 
     system.processes["first"].pause()
@@ -64,9 +64,7 @@ def test_a_leader_that_stood_still_finds_itself_deposed(system: System, lease: L
     assert Replica(system, "second").metric("reconstruction_leader") == 1
 
 
-def test_a_lease_that_somebody_deleted_is_taken_again_and_redis_accepts_its_holder(
-    system: System, lease: Lease, jobs: Jobs
-) -> None:
+def test_after_a_deletion_of_the_lease_redis_accepts_the_new_holder(system: System, lease: Lease, jobs: Jobs) -> None:
     system.start_operator()
     leader = lease.wait_held()
     jobs.wait_phase(jobs.create(), "Queued")
@@ -79,7 +77,7 @@ def test_a_lease_that_somebody_deleted_is_taken_again_and_redis_accepts_its_hold
     jobs.wait_phase(jobs.create(), "Queued")
 
 
-def test_a_restarted_operator_goes_on_where_the_killed_one_was(system: System, lease: Lease, jobs: Jobs) -> None:
+def test_a_restarted_operator_continues_the_work_of_the_killed_one(system: System, lease: Lease, jobs: Jobs) -> None:
     system.start_operator()
     leader = lease.wait_held()
     name = jobs.create()

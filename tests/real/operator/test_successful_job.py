@@ -1,4 +1,4 @@
-"""A job that nobody disturbs, as a user and a dashboard see it."""
+"""A job that succeeds, as a user and a dashboard see it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONDITIONS = {
 }
 
 
-def test_a_slow_job_passes_all_steps_in_order_and_never_goes_backwards(jobs: Jobs, seen: Seen) -> None:
+def test_a_job_passes_all_steps_in_order(jobs: Jobs, seen: Seen) -> None:
     name = jobs.create(queue="slow")
 
     job = jobs.wait_finished(name)
@@ -45,7 +45,7 @@ def test_a_slow_job_passes_all_steps_in_order_and_never_goes_backwards(jobs: Job
     assert job["status"]["progress"]["percent"] == 100
 
 
-def test_the_finished_status_says_what_came_out_and_where(jobs: Jobs) -> None:
+def test_the_finished_status_names_the_outputs(jobs: Jobs) -> None:
     name = jobs.create()
 
     status = jobs.wait_finished(name)["status"]
@@ -62,7 +62,7 @@ def test_the_finished_status_says_what_came_out_and_where(jobs: Jobs) -> None:
     assert status["startTime"] <= status["completionTime"]
 
 
-def test_a_simulated_result_says_so_in_the_status_and_in_an_event(jobs: Jobs) -> None:
+def test_a_simulated_result_is_reported_in_status_and_event(jobs: Jobs) -> None:
     name = jobs.create()
 
     job = jobs.wait_finished(name)
@@ -71,21 +71,21 @@ def test_a_simulated_result_says_so_in_the_status_and_in_an_event(jobs: Jobs) ->
     assert jobs.wait_event(name, "Simulated")[0] == "Warning"
 
 
-def test_all_conditions_are_there_from_the_first_visit_with_the_generation(jobs: Jobs, seen: Seen) -> None:
+def test_every_status_has_all_conditions_with_its_generation(jobs: Jobs, seen: Seen) -> None:
     name = jobs.create(queue="slow")
 
     jobs.wait_finished(name)
 
-    visited = [one for one in seen.of(name) if one.get("status", {}).get("phase")]
-    assert visited
-    for version in visited:
+    versions = [one for one in seen.of(name) if one.get("status", {}).get("phase")]
+    assert versions
+    for version in versions:
         found = version["status"]["conditions"]
         assert {one["type"] for one in found} == CONDITIONS
         assert all(one["observedGeneration"] == version["status"]["observedGeneration"] for one in found)
         assert all(one["lastTransitionTime"] and one["reason"] for one in found)
 
 
-def test_exactly_one_outcome_is_true_when_it_succeeded(jobs: Jobs) -> None:
+def test_only_complete_is_true_after_success(jobs: Jobs) -> None:
     job = jobs.wait_finished(jobs.create())
 
     assert {kind: is_true(job, kind) for kind in ("Complete", "Failed", "Cancelled", "Stalled", "Reconciling")} == {
@@ -98,7 +98,7 @@ def test_exactly_one_outcome_is_true_when_it_succeeded(jobs: Jobs) -> None:
     assert condition(job, "Finished")["reason"] == "Succeeded"
 
 
-def test_kubectl_wait_returns_when_it_is_finished(jobs: Jobs) -> None:
+def test_kubectl_wait_returns_when_the_job_is_finished(jobs: Jobs) -> None:
     name = jobs.create()
 
     output = jobs.kubectl("wait", "--for=condition=Finished", f"recon/{name}", "--timeout=60s")
@@ -106,7 +106,7 @@ def test_kubectl_wait_returns_when_it_is_finished(jobs: Jobs) -> None:
     assert "condition met" in output
 
 
-def test_the_table_of_kubectl_get_shows_phase_step_and_progress(jobs: Jobs) -> None:
+def test_kubectl_get_shows_phase_step_and_progress(jobs: Jobs) -> None:
     name = jobs.create()
     jobs.wait_finished(name)
 
@@ -117,7 +117,7 @@ def test_the_table_of_kubectl_get_shows_phase_step_and_progress(jobs: Jobs) -> N
     assert "100%" in row
 
 
-def test_events_tell_the_life_of_the_job_and_not_each_percent(jobs: Jobs) -> None:
+def test_events_report_changes_of_phase_and_not_each_percent(jobs: Jobs) -> None:
     name = jobs.create(queue="slow")
     jobs.wait_finished(name)
     jobs.wait_event(name, "Succeeded")
@@ -128,7 +128,7 @@ def test_events_tell_the_life_of_the_job_and_not_each_percent(jobs: Jobs) -> Non
     assert len(reasons) <= 16
 
 
-def test_nothing_of_a_finished_job_waits_in_redis_but_its_result(jobs: Jobs, state: redis.Redis) -> None:
+def test_a_finished_job_leaves_no_flags_in_redis(jobs: Jobs, state: redis.Redis) -> None:
     name = jobs.create()
     job = jobs.wait_finished(name)
     uid = job["metadata"]["uid"]
@@ -136,7 +136,7 @@ def test_nothing_of_a_finished_job_waits_in_redis_but_its_result(jobs: Jobs, sta
     assert not state.exists(f"cancel:{uid}", f"cancel_request:{uid}", f"alive:{uid}-1", f"stop:{uid}-1")
 
 
-def test_the_manifest_in_the_output_says_that_it_is_simulated(jobs: Jobs) -> None:
+def test_the_output_manifest_of_a_simulation_is_marked(jobs: Jobs) -> None:
     name = jobs.create()
     jobs.wait_finished(name)
 
@@ -145,7 +145,7 @@ def test_the_manifest_in_the_output_says_that_it_is_simulated(jobs: Jobs) -> Non
     assert manifest["simulated"] is True
 
 
-def test_another_controllers_job_is_left_alone(jobs: Jobs) -> None:
+def test_another_controllers_job_is_ignored(jobs: Jobs) -> None:
     other = jobs.create(managedBy="example.com/another")
     mine = jobs.create()
 
@@ -154,7 +154,7 @@ def test_another_controllers_job_is_left_alone(jobs: Jobs) -> None:
     assert "phase" not in jobs.get(other).get("status", {})
 
 
-def test_priorities_go_to_their_own_queues(jobs: Jobs) -> None:
+def test_jobs_of_every_priority_are_run(jobs: Jobs) -> None:
     names = [jobs.create(priority=priority) for priority in ("low", "normal", "high")]
 
     assert [jobs.wait_finished(name)["status"]["phase"] for name in names] == ["Succeeded"] * 3
