@@ -198,7 +198,7 @@ class Operator:
             Check("tasks", f"crashed: {crashed}" if crashed else ""),
             Check("lag", late("the event loop is late by", self.lag.seconds, _LAG_SECONDS)),
             Check("loop", late("no round of the loop for", self.reconciler.idle_seconds, _ROUND_SECONDS)),
-            Check("watch", "the watch does not even try to reach the API server" if self.watch_age.dead else ""),
+            Check("watch", "the watch sends no requests to the API server" if self.watch_age.dead else ""),
         )
 
     def readiness(self) -> Sequence[Check]:
@@ -208,7 +208,7 @@ class Operator:
             Check("api", late("the API server has not answered for", silent, _API_SECONDS)),
             Check("watch", "the jobs were not listed yet, or long ago" if self.watch_age.stale else ""),
             Check("redis", self.view.connection.problem),
-            Check("lease", "" if self.election.leading or self.election.holder else "nobody leads yet"),
+            Check("lease", "" if self.election.leading or self.election.holder else "no replica leads yet"),
         )
 
     def measure(self) -> None:
