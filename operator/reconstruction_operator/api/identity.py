@@ -42,6 +42,9 @@ class JobKey:
         """The job's id in Redis, in messages and as the name of its folder."""
         return self.uid
 
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class TaskId:

@@ -146,7 +146,7 @@ class EventRecorder:
             else:  # the namespace is being deleted, or the role lacks Events: worth one line of log
                 metrics.EVENTS_DROPPED.labels("refused").inc()
                 log = _log.debug if error.status == HTTPStatus.NOT_FOUND else _log.info
-                log("An Event about %s/%s was refused: %s", pending.key.namespace, pending.key.name, error)
+                log("An Event about %s was refused: %s", pending.key, error)
 
     async def _count(self, series: _Series, pending: PendingEvent) -> None:
         body = {"series": {"count": series.count, "lastObservedTime": micro_time(pending.at)}}

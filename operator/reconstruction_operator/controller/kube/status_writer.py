@@ -186,18 +186,17 @@ class StatusWriter:
         instruments.stored(job, pending.status)
 
     def _failed(self, pending: PendingWrite, error: ApiError, begun: float) -> None:
-        name = f"{pending.key.namespace}/{pending.key.name}"
         if error.transient:
             self._back_off(error, begun)
             if pending.key not in self._writes:  # otherwise a newer status waits
                 self._writes.put(pending)
         elif error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or DOES_NOT_FIT in error.message:
-            _log.debug("%s is deleted, another object, or newer than the cache: its status is not written", name)
+            _log.debug("%s is deleted, another object, or newer than the cache: its status is not written", pending.key)
             self._cache.enqueue_after(pending.key, _CONFLICT_SECONDS)
         else:
             # Refused by a rule (a finished phase never changes, an attempt never falls), by the role, or by the schema.
             self._cache.enqueue_after(pending.key, _REFUSED_SECONDS)
-            _log.error("The API server refused the status of %s: %s", name, error)
+            _log.error("The API server refused the status of %s: %s", pending.key, error)
 
     def _back_off(self, error: ApiError, begun: float) -> None:
         # Writes that were in flight together fail together: that counts as one failure.

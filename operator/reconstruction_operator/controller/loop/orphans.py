@@ -120,7 +120,7 @@ class Orphans:
             if orphan is not None and forgets and one.key not in results.failed:
                 orphan.forgotten = True
         for key, why in results.failed.items():
-            _log.warning("The orphaned record of %s/%s could not be cleaned up yet: %s", key.namespace, key.name, why)
+            _log.warning("The orphaned record of %s could not be cleaned up yet: %s", key, why)
         self._measure()
 
     def _orphan(self, job_id: str, now: float) -> _Orphan:

@@ -194,7 +194,7 @@ class Reconciler:
                 raise
             except Exception:  # noqa: BLE001  # as in a round
                 metrics.RECONCILE_ERRORS.labels("loop").inc()
-                _log.exception("%s/%s could not be reconciled", job.key.namespace, job.key.name)
+                _log.exception("%s could not be reconciled", job.key)
                 self._retry_later(job.key)
 
     async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
@@ -229,7 +229,7 @@ class Reconciler:
                 made = plan.plan(job, one, seen.now, self._timing, admitted=admitted)
             except Exception:  # noqa: BLE001  # one bad job never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
-                _log.exception("%s/%s could not be planned", job.key.namespace, job.key.name)
+                _log.exception("%s could not be planned", job.key)
                 self._retry_later(job.key)
                 continue
             self._parts.admission.wants(job.key, wants=made.wants_dispatch)
@@ -258,11 +258,7 @@ class Reconciler:
             metrics.RECONCILE_ERRORS.labels("act").inc(len(results.failed))
             key, why = next(iter(results.failed.items()))
             _log.warning(
-                "The actions for %d jobs failed and are retried (first: %s/%s: %s)",
-                len(results.failed),
-                key.namespace,
-                key.name,
-                why,
+                "The actions for %d jobs failed and are retried (first: %s: %s)", len(results.failed), key, why
             )
 
     def _enqueue(self, jobs: Sequence[Job]) -> None:

@@ -165,7 +165,7 @@ class Sweeper:
         listed = await list_keys(self._api, self._installation.namespaces)
         self._list_at = self._monotonic() + self._periods.list_seconds
         for key in before - listed:
-            _log.info("%s/%s was deleted, and the watch missed it", key.namespace, key.name)
+            _log.info("%s was deleted, and the watch missed it", key)
             self._cache.remove(key)
         ids = {key.uid for key in listed}
         gone = [job_id for job_id in recorded if job_id not in ids]
