@@ -114,7 +114,7 @@ def _reports(status: Status) -> bool:
 
 
 def _begun_at(status: Status) -> datetime | None:
-    """When a worker took the attempt, as far as the status tells: a later attempt's first report stands for it."""
+    """When a worker took the attempt, as far as the status shows; of a later attempt, its first report."""
     if status.worker is None or status.dispatch_time is None:
         return None
     if status.attempt <= 1:

@@ -91,7 +91,7 @@ def test_a_job_deleted_between_two_attempts_leaves_nothing(jobs: Jobs, state: re
 
 
 def test_a_job_deleted_in_a_queue_without_workers_never_runs(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create(queue="nobody")
+    name = jobs.create(queue="unserved")
     job = jobs.wait_phase(name, "Queued")
     uid = job["metadata"]["uid"]
 

@@ -95,7 +95,7 @@ def test_a_job_past_its_active_deadline_is_stopped_and_failed(jobs: Jobs) -> Non
 
 
 def test_a_job_past_its_queue_deadline_fails_without_a_start(jobs: Jobs) -> None:
-    name = jobs.create(queue="nobody", queueDeadlineSeconds=2)
+    name = jobs.create(queue="unserved", queueDeadlineSeconds=2)
 
     job = jobs.wait_finished(name)
 
@@ -104,12 +104,12 @@ def test_a_job_past_its_queue_deadline_fails_without_a_start(jobs: Jobs) -> None
 
 
 def test_a_queued_job_reports_that_no_worker_listens(jobs: Jobs) -> None:
-    name = jobs.create(queue="nobody")
+    name = jobs.create(queue="unserved")
 
     job = jobs.wait(name, "without a worker", lambda job: condition(job, "Dispatched").get("reason") == "NoWorker")
 
     assert job["status"]["phase"] == "Queued"
-    assert "nobody" in job["status"]["message"]
+    assert "unserved" in job["status"]["message"]
 
 
 def test_the_ttl_deletes_the_files_and_then_the_object(jobs: Jobs) -> None:

@@ -35,7 +35,7 @@ def kstatus(job: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("spec", "phase", "expected"),
     [
-        pytest.param({"queue": "nobody"}, "Queued", "InProgress", id="queued"),
+        pytest.param({"queue": "unserved"}, "Queued", "InProgress", id="queued"),
         pytest.param({"queue": "slow"}, "Running", "InProgress", id="running"),
         pytest.param({}, "Succeeded", "Current", id="succeeded"),
         pytest.param({"modelType": "reconviagen"}, "Failed", "Failed", id="failed"),
@@ -48,7 +48,7 @@ def test_the_state_in_each_phase(jobs: Jobs, spec: dict[str, Any], phase: str, e
 
 
 def test_a_cancelled_job_is_current_and_not_failed(jobs: Jobs) -> None:
-    name = jobs.create(queue="nobody")
+    name = jobs.create(queue="unserved")
     jobs.request_cancel(name)
     jobs.confirm_cancel(name)
 

@@ -37,7 +37,7 @@ def test_a_suspended_running_job_resumes_as_the_next_attempt(jobs: Jobs, seen: S
 
 
 def test_a_queued_job_is_suspended_without_a_worker(jobs: Jobs) -> None:
-    name = jobs.create(queue="nobody")
+    name = jobs.create(queue="unserved")
     jobs.wait_phase(name, "Queued")
 
     jobs.patch(name, suspend=True)

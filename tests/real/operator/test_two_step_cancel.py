@@ -76,7 +76,7 @@ def test_the_api_server_refuses_a_confirmation_without_a_request(jobs: Jobs) -> 
 
 
 def test_a_queued_job_is_cancelled_without_a_worker(jobs: Jobs) -> None:
-    name = jobs.create(queue="nobody")
+    name = jobs.create(queue="unserved")
     jobs.wait_phase(name, "Queued")
 
     jobs.request_cancel(name)
@@ -119,7 +119,7 @@ def test_a_confirmation_after_the_end_changes_nothing(jobs: Jobs) -> None:
 
 
 def test_events_report_both_steps(jobs: Jobs) -> None:
-    name = jobs.create(queue="nobody")
+    name = jobs.create(queue="unserved")
     jobs.wait_phase(name, "Queued")
     jobs.request_cancel(name)
     jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))

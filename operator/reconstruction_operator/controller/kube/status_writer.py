@@ -37,7 +37,7 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-# The server's message if a patch does not fit the object: another uid, or a newer version. It says no more (seen on 1.36);
+# The server's message if a patch does not fit the object: another uid, or a newer version. It has no details (seen on 1.36);
 # what its rules and the schema refuse has a message of its own.
 DOES_NOT_FIT: Final = "the server rejected our request due to an error in our request"
 
@@ -46,7 +46,7 @@ _BACKOFF_SECONDS: Final = 0.25  # after a failed write; doubles
 _BACKOFF_MAX_SECONDS: Final = 1.0  # a server that has recovered is noticed within this time
 _WRITE_TIMEOUT_SECONDS: Final = 5.0
 _NOT_LEADING_SECONDS: Final = 0.1
-_CONFLICT_SECONDS: Final = 1.0  # until the job is looked at again
+_CONFLICT_SECONDS: Final = 1.0  # until the job is requeued
 _REFUSED_SECONDS: Final = 10.0  # the same; long enough that a refusal does not become a loop
 
 Operation = dict[str, Any]

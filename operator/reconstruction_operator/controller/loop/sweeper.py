@@ -1,7 +1,6 @@
 """Sweeper: the resync. It enqueues all jobs, and compares records in Redis with the objects in the API server.
 
-Events can be lost: a relist after 410 Gone brings no DELETED, and Redis's pub/sub keeps nothing. A sweep finds what they
-would have told.
+Events can be lost: a relist after 410 Gone brings no DELETED, and Redis's pub/sub keeps nothing. A sweep finds what was missed.
 """
 
 from __future__ import annotations

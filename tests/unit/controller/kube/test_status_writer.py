@@ -30,7 +30,7 @@ def key(name: str) -> JobKey:
 
 
 class Server:
-    """Stands in for the API server: keeps the patches, and answers as it is told, else with the next version."""
+    """Stands in for the API server: keeps the patches, and answers with the next error of `answers`, or else with the next version."""
 
     def __init__(self) -> None:
         self.patches: list[tuple[str, dict[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""Actor: failures of the API server are retried, and messages are told apart."""
+"""Actor: failures of the API server are retried, and the two kinds of message are counted apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeper: a sweep ends, whatever workers report meanwhile."""
+"""Sweeper: a sweep ends even if workers report more folders meanwhile."""
 
 from __future__ import annotations
 
