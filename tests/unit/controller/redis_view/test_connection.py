@@ -1,0 +1,78 @@
+"""Connection: outages are counted, and a new epoch requests a resync."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import fakeredis
+import pytest
+import redis
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.controller.redis_view.connection import RedisConnection
+
+
+class Server:
+    """A Redis whose INFO the test chooses."""
+
+    def __init__(self) -> None:
+        self.client: Any = fakeredis.FakeAsyncRedis(decode_responses=True)
+        self.run_id = "run-1"
+        self.client.info = self.info  # type: ignore[method-assign,assignment]  # the stand-in has no settings to report
+        election: Any = SimpleNamespace(fence=1)
+        self.connection = RedisConnection(self.client, election, keys=Keys(), install_id="here")
+
+    async def info(self) -> dict[str, str]:
+        return {"run_id": self.run_id, "maxmemory_policy": "noeviction"}
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+async def test_a_restarted_redis_requests_a_resync_for_its_epoch(server: Server) -> None:
+    assert not await server.connection.check(1)
+    server.run_id = "run-2"
+    await server.client.flushall()
+
+    assert await server.connection.check(1)
+    assert server.connection.resync.take() == "epoch"
+
+
+async def test_a_reconnection_requests_a_resync(server: Server) -> None:
+    assert server.connection.problem
+    await server.connection.check(None)
+
+    assert (server.connection.problem, server.connection.resync.take()) == ("", "reconnect")
+
+
+@pytest.mark.parametrize(
+    ("error", "interruptions"),
+    [
+        pytest.param(redis.ConnectionError("refused"), 1, id="not reached"),
+        pytest.param(redis.TimeoutError("late"), 1, id="too late"),
+        pytest.param(redis.ResponseError("WRONGTYPE"), 0, id="one command refused"),
+    ],
+)
+async def test_only_a_lost_connection_is_an_interruption(
+    server: Server, error: redis.RedisError, interruptions: int
+) -> None:
+    await server.connection.check(None)
+
+    server.connection.failed(error)
+
+    assert (server.connection.interruptions, bool(server.connection.problem)) == (interruptions, interruptions > 0)
+
+
+async def test_a_resync_is_for_the_period_unless_one_was_requested(server: Server) -> None:
+    requests = server.connection.resync
+
+    assert requests.take() == "start"
+    await requests.wait(0.001)
+    assert requests.take() == "period"
+    requests.request("leading")
+    await requests.wait(60.0)
+    assert requests.take() == "leading"
+    requests.restore("leading")
+    assert requests.take() == "leading"
