@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import redis
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
@@ -23,7 +22,7 @@ from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Observation, Timing
 from reconstruction_operator.state import errors
 
-from tests.support.jobs import make_body
+from tests.support.jobs import make_body, make_key
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TIMING = Timing(
@@ -64,10 +63,6 @@ class Observer:
         return ObservedBatch(NOON, tuple(Observation(record=one) for one in records))
 
 
-def key(name: str) -> JobKey:
-    return JobKey("default", name, f"uid-{name}")
-
-
 class Loop:
     """The loop, with three jobs of which the second is bad. Its clock stands at 100."""
 
@@ -102,7 +97,7 @@ async def test_the_jobs_of_a_failed_batch_are_reconciled_one_at_a_time(error: Ex
     assert loop.queues.of("gpu").waiting == 2  # the orders for the good ones are counted
     assert loop.cache.queued == 0
     assert loop.cache.timers.due(100.5) == []
-    assert key("bad") in loop.cache.timers.due(101.0)  # the bad one waits for its backoff
+    assert make_key("bad") in loop.cache.timers.due(101.0)  # the bad one waits for its backoff
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.cache import Cache
 
-from tests.support.jobs import make_body
+from tests.support.jobs import make_body, make_key
 
 Suspect = Callable[..., JobKey]
 
@@ -35,7 +35,7 @@ def suspect(cache: Cache, admission: Admission) -> Suspect:
         made = make_body(name, version=version, phase=phase, attempt=3, failures=2, failure=failure)
         made["spec"] |= {"managedBy": managed_by}
         cache.put(made)
-        key = JobKey("default", name, f"uid-{name}")
+        key = make_key(name)
         admission.wants(key, wants=phase == "Pending")
         return key
 

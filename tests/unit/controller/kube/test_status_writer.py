@@ -20,13 +20,9 @@ from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.planning.types import Event, Job
 
 from chaos import remains
-from tests.support.jobs import make_body
+from tests.support.jobs import make_body, make_key
 
 RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))
-
-
-def key(name: str) -> JobKey:
-    return JobKey("default", name, f"uid-{name}")
 
 
 class Server:
@@ -101,7 +97,7 @@ class Fixture:
 
     def job(self, name: str, **status: Any) -> Job:
         self.cache.put(make_body(name, **status))
-        found = self.cache.get(key(name))
+        found = self.cache.get(make_key(name))
         assert found is not None
         return found
 
@@ -129,7 +125,7 @@ async def test_an_offered_status_is_written_and_the_answer_is_cached(fixture: Fi
         fixture.writer.offer(fixture.job("a"), RUNNING, (event,))
         await fixture.written()
 
-    stored = fixture.cache.get(key("a"))
+    stored = fixture.cache.get(make_key("a"))
     assert stored is not None
     assert stored.status.phase is Phase.RUNNING
     assert fixture.stored == [("a", (event,))]
@@ -277,7 +273,7 @@ async def test_a_job_that_was_deleted_meanwhile_is_not_written(fixture: Fixture)
     fixture.election.leading = False
     async with fixture.running():
         fixture.writer.offer(fixture.job("a"), RUNNING, ())
-        fixture.cache.remove(key("a"))
+        fixture.cache.remove(make_key("a"))
         fixture.election.leading = True
         await fixture.written()
 
@@ -294,7 +290,7 @@ async def test_a_status_decided_from_an_older_one_is_not_written(fixture: Fixtur
         await fixture.written()
 
     assert fixture.server.patches == []
-    assert fixture.cache.take(1) == [key("a")]
+    assert fixture.cache.take(1) == [make_key("a")]
 
 
 async def test_writes_keep_the_rate_limit() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Cancel, Condition, Failure, Phase, Progress, Status
 from reconstruction_operator.controller.kube.status_writer import status_patch
 
-KEY = JobKey("default", "banana", "uid-banana")
+from tests.support.jobs import make_key
+
+KEY = make_key()
 RUNNING = Status(
     observed_generation=1,
     phase=Phase.RUNNING,

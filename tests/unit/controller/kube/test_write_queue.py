@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
 from reconstruction_operator.controller.kube.write_queue import (
     PendingWrite,
@@ -15,11 +14,9 @@ from reconstruction_operator.controller.kube.write_queue import (
     urgency_of,
 )
 
+from tests.support.jobs import make_key
+
 RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))
-
-
-def key(name: str) -> JobKey:
-    return JobKey("default", name, f"uid-{name}")
 
 
 @pytest.fixture
@@ -28,7 +25,7 @@ def queue() -> WriteQueue:
 
 
 def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RUNNING) -> PendingWrite:
-    return PendingWrite(key(name), Status(), status, {}, {}, (), since, urgency)
+    return PendingWrite(make_key(name), Status(), status, {}, {}, (), since, urgency)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +93,7 @@ def test_a_job_with_a_write_in_flight_is_skipped_until_it_is_done(queue: WriteQu
     queue.put(pending("b", Urgency.PROGRESS))
 
     assert taken(queue) == ["b"]
-    queue.done(key("a"))
+    queue.done(make_key("a"))
     assert taken(queue) == ["a"]
 
 

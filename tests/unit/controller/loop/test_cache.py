@@ -9,9 +9,9 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.loop.cache import Cache
 
-from tests.support.jobs import make_body
+from tests.support.jobs import make_body, make_key
 
-KEY = JobKey("default", "banana", "uid-banana")
+KEY = make_key()
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_phases_and_jobs_in_flight_are_counted_as_they_change(cache: Cache) -> N
     cache.put(make_body("b", version=2, phase="Running"))
     cache.put(make_body("c", namespace="other", phase="Cancelling"))
     cache.put(make_body("d", version=1, phase="Running"))
-    cache.remove(JobKey("default", "d", "uid-d"))
+    cache.remove(make_key("d"))
 
     assert {phase: number for phase, number in cache.phases().items() if number} == {
         Phase.PENDING: 1,
@@ -153,8 +153,8 @@ def test_a_delayed_key_is_due_after_its_delay_unless_the_job_is_deleted() -> Non
     cache = Cache(monotonic=lambda: 100.0)
     for name in ("stays", "deleted"):
         cache.put(make_body(name))
-        cache.enqueue_after(JobKey("default", name, f"uid-{name}"), 5.0)
-    cache.remove(JobKey("default", "deleted", "uid-deleted"))
+        cache.enqueue_after(make_key(name), 5.0)
+    cache.remove(make_key("deleted"))
 
     assert cache.timers.due(104.9) == []
     assert [key.name for key in cache.timers.due(105.0)] == ["stays"]
@@ -188,7 +188,7 @@ def test_a_job_that_no_longer_wants_a_worker_is_no_demand(cache: Cache, phase: s
 
 def test_a_deleted_job_is_no_demand(cache: Cache) -> None:
     put(cache, "one", "Queued")
-    cache.remove(JobKey("default", "one", "uid-one"))
+    cache.remove(make_key("one"))
 
     assert cache.demand() == {("celery", Phase.QUEUED): 0}
 

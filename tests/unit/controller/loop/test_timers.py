@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller.loop.timers import Timers
 
-A, B = JobKey("default", "a", "uid-a"), JobKey("default", "b", "uid-b")
+from tests.support.jobs import make_key
+
+A, B = make_key("a"), make_key("b")
 
 
 def test_nothing_is_due_before_its_time() -> None:
