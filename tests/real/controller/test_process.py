@@ -54,7 +54,7 @@ def test_a_clean_stop_works_without_redis_and_the_api_server(system: System, job
 
 @pytest.fixture(scope="module")
 def bare() -> Iterator[Cluster]:
-    """A cluster apart, whose CRD may be deleted."""
+    """A cluster of this module alone, whose CRD may be deleted."""
     with Cluster() as running:
         yield running
 
