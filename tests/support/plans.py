@@ -10,6 +10,7 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
+from reconstruction_operator.planning.validation import problems
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TASK: Final = TaskId("uid", 1)  # of the first attempt
@@ -35,12 +36,14 @@ def look(
     **spec: Any,
 ) -> Plan:
     """The plan for a job that was created a minute ago, with changes to its spec."""
+    wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})
     job = Job(
         key=JobKey("team", "banana", TASK.job_id),
         generation=generation,
         created=NOW - timedelta(minutes=1),
-        spec=Spec(**{"input": Location("file:///photos/banana"), **spec}),
+        spec=wanted,
         status=status or Status(),
         deleting=deleting,
+        problem=problems(wanted),
     )
     return plan(job, seen, at, TIMING, admitted=admitted)

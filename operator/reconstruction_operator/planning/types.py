@@ -11,6 +11,7 @@ from reconstruction_operator.api.spec import Spec, queue_name
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
+from reconstruction_operator.planning.validation import InvalidSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Job:
     spec: Spec
     status: Status
     deleting: bool = False  # it has a deletionTimestamp: a finalizer that is not ours holds it
+    problem: InvalidSpec | None = None  # the mistakes in the spec, found when the body was read
 
     @property
     def ours(self) -> bool:

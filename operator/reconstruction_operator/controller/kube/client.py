@@ -24,6 +24,8 @@ import yaml
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
+from reconstruction_operator.controller.kube import answers
+
 _log = logging.getLogger(__name__)
 
 JSON_PATCH: Final = "application/json-patch+json"
@@ -158,6 +160,8 @@ class Api:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._access.ssl_context, limit=32),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=5.0),
+                response_class=answers.Answer,
+                middlewares=[answers.BoundedPages()],
             )
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
@@ -193,7 +197,7 @@ class Api:
 
 def _parsed(status: int, text: bytes, retry_after: str | None) -> dict[str, Any]:
     try:
-        parsed = json.loads(text or b"{}")
+        parsed = answers.parse(text or b"{}")
     except ValueError:
         parsed = None
     if status >= HTTPStatus.BAD_REQUEST:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Status
+from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job
 
 GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
@@ -46,13 +48,19 @@ def version_of(body: Mapping[str, Any]) -> int:
 def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     """The job of a body. A field that cannot be read gets its default, so that no object stops the loop."""
     metadata = body.get("metadata", {})
+    spec = codec.decode(Spec, body.get("spec"))
+    status = codec.decode(Status, body.get("status"))
+    problem = validation.problems(spec)
+    if problem is not None or (status.phase is not None and status.phase.finished):
+        spec = replace(spec, parameters={})  # never sent any more, and as large as a tenant wrote them
     return Job(
         key=key,
         generation=int(metadata.get("generation") or 0),
         created=_time(metadata.get("creationTimestamp")),
-        spec=codec.decode(Spec, body.get("spec")),
-        status=codec.decode(Status, body.get("status")),
+        spec=spec,
+        status=status,
         deleting=bool(metadata.get("deletionTimestamp")),
+        problem=problem,
     )
 
 

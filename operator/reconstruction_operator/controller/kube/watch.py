@@ -19,7 +19,7 @@ import aiohttp
 import kopf
 
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
-from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube import answers, objects
 from reconstruction_operator.controller.kube.client import ClusterAccess, find_cluster
 from reconstruction_operator.controller.loop.cache import Cache
 
@@ -29,7 +29,6 @@ _WATCH_SECONDS: Final = (
     60.0  # the server ends each watch then, and kopf begins the next: so the age of its last answer is bounded
 )
 _INACTIVITY_SECONDS: Final = 70.0  # bookmarks come every minute
-_PAGE: Final = 500
 _REQUEST_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 5.0
 _ANSWER_WITHIN_SECONDS: Final = _WATCH_SECONDS + _REQUEST_SECONDS
@@ -146,7 +145,7 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.queueing.idle_timeout = 0.1
-    settings.watching.chunk_size = _PAGE
+    settings.watching.chunk_size = answers.PAGE  # at most: see BoundedPages
     settings.watching.server_timeout = int(_WATCH_SECONDS)
     settings.watching.inactivity_timeout = _INACTIVITY_SECONDS
     settings.networking.connect_timeout = _CONNECT_SECONDS
@@ -162,5 +161,7 @@ async def _session(access: ClusterAccess, age: WatchAge) -> kopf.AiohttpSession:
         connector=aiohttp.TCPConnector(ssl=access.ssl_context, limit=0),
         headers=await access.headers(),
         trace_configs=[age.tracing()],
+        response_class=answers.Answer,
+        middlewares=[answers.BoundedPages()],
     )
     return kopf.AiohttpSession(server=access.server, aiohttp_session=session)

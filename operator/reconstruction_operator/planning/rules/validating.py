@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconstruction_operator.api.status import Failure
-from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.case import Case, Decision, Stage
 
 
@@ -13,9 +12,8 @@ def decide(case: Case) -> Decision | None:
     """The spec has a mistake that the API server cannot see: the job fails at once."""
     if case.touched or case.job.spec.cancel_confirmed:
         return None
-    problem = validation.problems(case.job.spec)
-    if problem is None:
+    if case.job.problem is None:
         return None
-    failure = Failure("INVALID_SPEC", problem.message, retriable=False)
+    failure = Failure("INVALID_SPEC", case.job.problem.message, retriable=False)
     status = replace(case.stored, failure=failure, completion_time=case.at, next_attempt_time=None)
     return Decision(Stage.INVALID, status)

@@ -1,0 +1,88 @@
+"""Objects that a tenant made to harm the operator, stored before the policy on parameters: nobody else notices them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from devcluster import Cluster, wait_until
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import System
+from tests.support.paths import CHECKOUT
+from tests.support.systems import QUICK, SharedSystems
+
+Store = Callable[[str, str], None]
+
+_BINDING = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/reconstructionjobs-parameters"
+_DEEP = ("lists", "mappings")  # names of jobs that Python's JSON parser cannot read
+_POLICY_SECONDS = 60.0  # until the API server follows a change of its policies
+
+
+@pytest.fixture
+def system(start_system: SharedSystems) -> System:
+    return start_system(QUICK, fresh=True)
+
+
+@pytest.fixture
+def unguarded(cluster: Cluster, system: System) -> Iterator[None]:
+    """The API server without the policy, as before an upgrade of the CRD."""
+    cluster.api.delete(_BINDING)
+    yield
+    cluster.kubectl("apply", "-f", CHECKOUT / "manifests" / "crd")
+
+
+@pytest.fixture
+def store(unguarded: None, jobs: Jobs, tmp_path: Path) -> Iterator[Store]:
+    """Creates a job with these parameters, given as JSON, as soon as the API server accepts them.
+
+    kubectl creates, reads and deletes these objects: Python's JSON parser cannot take them.
+    """
+    file = tmp_path / "job.json"
+
+    def create(name: str, parameters: str) -> None:
+        file.write_text(
+            '{"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob", '
+            f'"metadata": {{"name": "{name}", "namespace": "{jobs.namespace}"}}, "spec": '
+            '{"modelType": "placeholder", "input": {"uri": "file:///photos/a"}, "parameters": ' + parameters + "}}"
+        )
+        arguments = ("create", "--validate=false", "-f", file)
+        wait_until(
+            lambda: jobs.system.cluster.kubectl(*arguments, check=False).returncode == 0,
+            f"the API server to store {name}",
+            timeout_seconds=_POLICY_SECONDS,
+        )
+
+    yield create
+    jobs.kubectl("delete", "recon", *_DEEP, "--ignore-not-found")
+
+
+def failure_of(jobs: Jobs, name: str) -> str:
+    """Reason and message of the failure in the status of a hostile job."""
+    template = "jsonpath={.status.failure.reason}: {.status.failure.message}"
+    return wait_until(
+        lambda: text if (text := jobs.kubectl("get", "recon", name, "-o", template)) != ": " else None,
+        f"the failure of {name}",
+        timeout_seconds=_POLICY_SECONDS,
+    )
+
+
+def test_deeply_nested_objects_harm_no_other_job(store: Store, jobs: Jobs) -> None:
+    store("lists", '{"a": ' + "[" * 9_990 + "]" * 9_990 + "}")
+    store("mappings", '{"a": ' + '{"a":' * 3_000 + "1" + "}" * 3_000 + "}")
+
+    jobs.create("beside", modelType="placeholder")
+    assert jobs.wait_finished("beside")["status"]["phase"] == "Succeeded"
+    for name in _DEEP:
+        assert failure_of(jobs, name).startswith("INVALID_SPEC: spec.parameters is nested more than 8 deep")
+
+
+def test_an_operator_starts_beside_deeply_nested_objects(store: Store, jobs: Jobs) -> None:
+    store("lists", '{"a": ' + "[" * 9_990 + "]" * 9_990 + "}")
+
+    jobs.system.processes.pop("operator").stop()
+    jobs.system.start_operator()
+    jobs.create("beside", modelType="placeholder")
+    assert jobs.wait_finished("beside")["status"]["phase"] == "Succeeded"
+    assert failure_of(jobs, "lists").startswith("INVALID_SPEC: ")

@@ -1,0 +1,118 @@
+"""Answers of the API server that are too deep or too large."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import test_utils, web
+from reconstruction_operator.controller.kube import answers
+
+_OBJECT_BYTES = 1_400_000  # nearly as large as etcd stores
+
+
+def nested(levels: int, opening: str = "[", closing: str = "]") -> bytes:
+    return ('{"a": ' + opening * levels + closing * levels + ', "b": "[{\\"]"}').encode()
+
+
+def depth(value: object) -> int:
+    levels = 0
+    while isinstance(value, list | dict) and value:
+        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
+        levels += 1
+    return levels
+
+
+@pytest.mark.parametrize("levels", [1, 20, 900])
+def test_what_the_parser_takes_is_parsed_as_ever(levels: int) -> None:
+    assert answers.parse(nested(levels)) == json.loads(nested(levels))
+
+
+@pytest.mark.parametrize("levels", [5_000, 9_990, 100_000])
+def test_deeper_values_are_null_and_the_rest_is_kept(levels: int) -> None:
+    parsed = answers.parse(nested(levels))
+
+    assert parsed["b"] == '[{"]'
+    assert depth(parsed["a"]) == answers.MAX_DEPTH - 1
+
+
+def test_deep_mappings_are_cut_like_lists() -> None:
+    text = b'{"a": ' + b'{"x":' * 5_000 + b"1" + b"}" * 5_000 + b"}"
+    assert depth(answers.parse(text)) == answers.MAX_DEPTH
+
+
+def test_invalid_json_is_still_an_error() -> None:
+    with pytest.raises(ValueError, match="Expecting"):
+        answers.parse(b"{")
+
+
+def test_a_line_with_few_brackets_is_not_touched() -> None:
+    assert answers.shallow(nested(500)) == nested(500)
+    assert depth(json.loads(answers.shallow(nested(3_000)))) == answers.MAX_DEPTH
+
+
+@asynccontextmanager
+async def serve(objects: int, object_bytes: int, asked: list[int]) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session with a server that lists as many objects as `limit` says, and watches."""
+
+    async def listing(request: web.Request) -> web.Response:
+        limit, begin = int(request.query["limit"]), int(request.query.get("continue", 0))
+        asked.append(limit)
+        end = min(begin + limit, objects)
+        items = [{"name": number, "text": "x" * object_bytes} for number in range(begin, end)]
+        token = str(end) if end < objects else ""
+        return web.json_response({"items": items, "metadata": {"continue": token}})
+
+    async def watching(_: web.Request) -> web.Response:
+        return web.Response(body=nested(10) + b"\n" + nested(9_990) + b"\n" + nested(10) + b"\n")
+
+    application = web.Application()
+    application.add_routes([web.get("/jobs", listing), web.get("/watch", watching)])
+    async with (
+        test_utils.TestServer(application) as server,
+        aiohttp.ClientSession(
+            server.make_url("/"), response_class=answers.Answer, middlewares=[answers.BoundedPages()]
+        ) as session,
+    ):
+        yield session
+
+
+async def names(session: aiohttp.ClientSession) -> list[int]:
+    found: list[int] = []
+    token = ""
+    while True:
+        async with session.get("/jobs", params={"limit": "500", "continue": token or "0"}) as response:
+            page = await response.json()
+        found += [item["name"] for item in page["items"]]
+        token = page["metadata"]["continue"]
+        if not token:
+            return found
+
+
+async def test_pages_of_small_objects_grow_to_the_largest_page() -> None:
+    asked: list[int] = []
+    async with serve(2_000, 100, asked) as session:
+        assert await names(session) == list(range(2_000))
+
+    assert asked[:4] == [50, 100, 200, 400]
+    assert max(asked) == answers.PAGE
+
+
+async def test_pages_of_large_objects_are_small_and_nothing_is_lost() -> None:
+    asked: list[int] = []
+    async with serve(30, _OBJECT_BYTES, asked) as session:
+        assert await names(session) == list(range(30))
+
+    assert asked[0] == 50
+    assert max(asked[3:]) == 5
+
+
+async def test_a_watch_yields_all_lines_with_deep_ones_cut() -> None:
+    async with serve(0, 0, []) as session, session.get("/watch", params={"watch": "true"}) as response:
+        text = b"".join([chunk async for chunk in response.content.iter_chunked(1 << 20)])
+
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [depth(line["a"]) for line in lines] == [9, answers.MAX_DEPTH - 1, 9]
