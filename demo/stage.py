@@ -8,21 +8,16 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import redis
-from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.state import calls, reads
 
 from demo.display import Display
 from demo.kubectl import KubectlError, ShownKubectl
 from demo.places import Places
 from devcluster import Cluster, DevclusterError, Redis
 from devcluster.files import CHECKOUT
+from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 from devcluster.programs.control_plane import programs
 from devcluster.programs.toolchain import redis_server
@@ -32,9 +27,8 @@ from devcluster.waiting import wait_until
 _CRD = "crd/reconstructionjobs.reconstruction.dev"
 _OPERATOR_LEASE = ("-n", "reconstruction-system", "get", "lease", "reconstruction-operator")
 _OLDEST_KUBERNETES = (1, 31)
-_READY_SECONDS = 120.0  # of the operator and the worker: a few seconds on a machine that is not busy
+_READY_SECONDS = 120.0  # of the CRD: under a second on a machine that is not busy
 _CHECK_SECONDS = 1.0  # between two checks whether everything still runs
-_PROBE_SECONDS = 5.0
 _WORKER_PROCESSES = 2  # the photos and the placeholder, side by side
 
 
@@ -160,16 +154,14 @@ def _settings(places: Places) -> dict[str, str]:
 def _start(system: System, places: Places, display: Display, account: str, **settings: str) -> None:
     for name in ("operator", "worker"):
         (system.folder / f"{name}.log").symlink_to(places.logs / f"{name}.log")
-    # The worker first: an operator that finds none says so in the job's Events.
+    # The worker first: an operator that finds none reports that in the job's Events.
     worker = system.start_worker(concurrency=_WORKER_PROCESSES)
-    with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
-        wait_until(lambda: _registered(worker, client), "the worker to register", timeout_seconds=_READY_SECONDS)
+    system.wait_registered()
     display.say(
         f"celery -A reconstruction_operator.celery_app worker: process {worker.pid}; it knows nothing of Kubernetes"
     )
     operator = system.start_operator(**settings)
-    probe = f"http://127.0.0.1:{system.probe_ports['operator']}/readyz"
-    wait_until(lambda: _ready(operator, probe), "the operator to be ready", timeout_seconds=_READY_SECONDS)
+    Replica(system).wait_ready()
     display.say(f"reconstruction-operator run: process {operator.pid}, {account}")
 
 
@@ -180,20 +172,6 @@ def _wait_served(kubectl: ShownKubectl) -> None:
         "the API server to serve ReconstructionJobs",
         timeout_seconds=_READY_SECONDS,
     )
-
-
-def _ready(operator: Process, probe: str) -> bool:
-    operator.check()
-    try:
-        with urllib.request.urlopen(probe, timeout=_PROBE_SECONDS):  # noqa: S310  # our own process
-            return True
-    except urllib.error.HTTPError:  # it answers, and is not ready
-        return False
-
-
-def _registered(worker: Process, client: redis.Redis) -> bool:
-    worker.check()
-    return bool(calls.run(client, reads.live_workers(Keys())))
 
 
 def _check_suitable(kubectl: ShownKubectl, kubeconfig: str) -> None:

@@ -7,12 +7,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import redis
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.state import calls, reads
+
 from devcluster.servers.processes import GRACE_SECONDS, Process
 from devcluster.servers.redis import Redis
 from devcluster.servers.running import Running
 from devcluster.servers.runs import RunFolder
+from devcluster.waiting import wait_until
 
 _INHERITED_PREFIXES = ("CELERY_", "REDIS_", "RECONSTRUCTION_", "KUBECONFIG")  # the caller's own must not leak in
+_HOST = "127.0.0.1"
+_REGISTER_SECONDS = 120.0  # Celery's mingle alone takes one; two shared cores may be busy with anything
 
 
 class Product(Running):
@@ -72,10 +79,25 @@ class Product(Running):
         """Start one Celery worker, which `stop` kills if it does not end within `grace_seconds`."""
         command = [
             *(sys.executable, "-m", "celery", "--app=reconstruction_operator.celery_app", "worker"),
-            *(f"--pool={pool}", f"--concurrency={concurrency}", f"--hostname={name}@127.0.0.1", "--loglevel=INFO"),
+            *(f"--pool={pool}", f"--concurrency={concurrency}", f"--hostname={name}@{_HOST}", "--loglevel=INFO"),
             *arguments,
         ]
         return self._start(name, command, self.environment(**settings), grace_seconds=grace_seconds)
+
+    def nodes(self) -> list[str]:
+        """The workers that have registered in Redis."""
+        with redis.Redis.from_url(self.redis.url(1), decode_responses=True) as client:
+            return [worker.node for worker in calls.run(client, reads.live_workers(Keys()))]
+
+    def wait_registered(self, name: str = "worker") -> None:
+        """Return when a worker has registered in Redis."""
+        process = self.processes[name]
+
+        def registered() -> bool:
+            process.check()
+            return f"{name}@{_HOST}" in self.nodes()
+
+        wait_until(registered, f"worker {name} to register", timeout_seconds=_REGISTER_SECONDS, seen=process.log_end)
 
     def _start(
         self,

@@ -15,6 +15,7 @@ from devcluster.servers.cluster import Cluster
 from devcluster.waiting import wait_until
 
 _TIMEOUT_SECONDS = 10.0
+_READY_SECONDS = 120.0  # a few seconds on a machine that is not busy
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,12 @@ class Replica:
 
     def wait_ready(self) -> None:
         """Return when `/readyz` answers 200."""
-        wait_until(lambda: self.get("/readyz")[0] == 200, f"{self.name} to be ready", seen=self._account)  # noqa: PLR2004  # OK
+
+        def ready() -> bool:
+            self.system.processes[self.name].check()
+            return self.get("/readyz")[0] == 200  # noqa: PLR2004  # OK
+
+        wait_until(ready, f"{self.name} to be ready", timeout_seconds=_READY_SECONDS, seen=self._account)
 
     def wait_problem(self, check: str) -> str:
         """The problem that `/readyz` reports for `check`, once there is one."""

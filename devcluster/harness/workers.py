@@ -75,17 +75,8 @@ class Farm(Product):
             grace_seconds=grace_seconds,
             **settings,
         )
-        wait_until(
-            lambda: f"{name}@127.0.0.1" in self.nodes(),
-            f"worker {name} to register",
-            timeout_seconds=_START_SECONDS,
-            seen=process.log_end,
-        )
+        self.wait_registered(name)
         return process
-
-    def nodes(self) -> list[str]:
-        """The workers that have registered."""
-        return [worker.node for worker in calls.run(self.state, reads.live_workers(Keys()))]
 
     def send(self, job_id: str, model: str, job: Mapping[str, Any] | None = None, **options: Any) -> AsyncResult:
         """Send a message to the default queue."""
