@@ -234,8 +234,7 @@ def _keeps_its_result(case: _Case) -> Iterator[str]:
         f"the result is of attempt {final.attempt}, and the status says attempt {end.attempt}",
     )
     yield _if(
-        end.output_bytes != final.bytes,
-        f"its result has {final.bytes} bytes, and the status says {end.output_bytes}",
+        end.output_bytes != final.bytes, f"its result has {final.bytes} bytes, and the status says {end.output_bytes}"
     )
 
 
@@ -284,8 +283,7 @@ def _cancels(case: _Case) -> Iterator[str]:
     bounds = case.evidence.bounds
     waited = reachable_seconds(job.confirmed_at, end.at, case.evidence, case.runs)
     yield _if(
-        waited > bounds.cancelling,
-        f"it was reported as cancelled {waited:.1f} s after the confirmation could be seen",
+        waited > bounds.cancelling, f"it was reported as cancelled {waited:.1f} s after the confirmation could be seen"
     )
     for run in case.runs:
         passed = reachable_seconds(job.confirmed_at, run.start, case.evidence, [run])

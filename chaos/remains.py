@@ -115,10 +115,7 @@ def refusals(log: str) -> list[str]:
 def _members(client: redis.Redis, key: str) -> Iterator[str]:
     """The members of a key that is not of one job: the indexes of records and of folders."""
     kind = _text(client.type(key))
-    read: Any = {
-        "set": client.smembers,
-        "hash": client.hkeys,
-    }.get(kind)
+    read: Any = {"set": client.smembers, "hash": client.hkeys}.get(kind)
     for member in read(key) if read is not None else ():
         yield _text(member)
 

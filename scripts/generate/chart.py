@@ -112,7 +112,4 @@ def schema() -> str:
 
 def files() -> dict[str, str]:
     """Path in the checkout -> content."""
-    return {
-        f"{CHART}/README.md": readme(),
-        f"{CHART}/values.schema.json": schema(),
-    }
+    return {f"{CHART}/README.md": readme(), f"{CHART}/values.schema.json": schema()}

@@ -257,8 +257,7 @@ ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
                 "Jobs that were cancelled per hour, and those whose cancel is under way.",
                 [
                     Query(
-                        f"3600 * sum({rate('reconstruction_jobs_finished_total', _CANCELLED)})",
-                        "cancelled per hour",
+                        f"3600 * sum({rate('reconstruction_jobs_finished_total', _CANCELLED)})", "cancelled per hour"
                     ),
                     Query(f"max({metric('reconstruction_jobs', _CANCELLING)})", "cancelling now"),
                 ],

@@ -109,13 +109,7 @@ def api_page() -> str:
     for path, node, _ in nodes:
         for rule in node.get("x-kubernetes-validations", ()):
             parts.append(f"| `{(path + rule.get('fieldPath', '')).lstrip('.')}` | {rule['message']} |")
-    parts += [
-        "",
-        "## Columns of `kubectl get recon`",
-        "",
-        "| column | from | meaning | shown |",
-        "|---|---|---|---|",
-    ]
+    parts += ["", "## Columns of `kubectl get recon`", "", "| column | from | meaning | shown |", "|---|---|---|---|"]
     for column in PRINTER_COLUMNS:
         shown = "with `-o wide`" if column.get("priority") else "always"
         parts.append(f"| {column['name']} | `{column['jsonPath']}` | {column['description']} | {shown} |")

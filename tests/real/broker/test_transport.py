@@ -7,9 +7,7 @@ from reconstruction_operator.broker import transport
 pytestmark = pytest.mark.real
 
 
-def test_acknowledging_on_a_closed_connection_is_a_connection_error(
-    redis_url: str,
-) -> None:
+def test_acknowledging_on_a_closed_connection_is_a_connection_error(redis_url: str) -> None:
     transport.install()
     connection = Connection(redis_url)
     with connection.channel() as channel:

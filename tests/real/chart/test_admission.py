@@ -53,13 +53,7 @@ def test_a_shape_is_valid(release: Release, shape: str) -> None:
     objects = [one for one in rendered(release.namespace, shape) if one["kind"] != "Pod"]
 
     done = cluster.kubectl(
-        "apply",
-        "--server-side",
-        "--dry-run=server",
-        "--validate=strict",
-        "-f",
-        "-",
-        input=yaml.safe_dump_all(objects),
+        "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", input=yaml.safe_dump_all(objects)
     )
 
     assert done.stderr == ""

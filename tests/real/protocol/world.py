@@ -129,14 +129,7 @@ class Run:
     """A delivery in a worker: the real code of the task, paused at one of its points."""
 
     def __init__(
-        self,
-        message: Message,
-        *,
-        token: str,
-        worker: str,
-        fails: bool,
-        output_uri: str,
-        put_back: Callable[[], None],
+        self, message: Message, *, token: str, worker: str, fails: bool, output_uri: str, put_back: Callable[[], None]
     ) -> None:
         self.message = message
         self.ownership = Ownership(message.job, message.task, message.attempt, token, worker)

@@ -156,10 +156,7 @@ async def test_after_a_restart_of_redis_there_is_a_resync(client: redis.asyncio.
 
 
 async def test_a_connection_that_stays_open_without_an_answer_is_given_up(
-    client: redis.asyncio.Redis,
-    redis_server: Redis,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    client: redis.asyncio.Redis, redis_server: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(results, "_SILENCE_SECONDS", 1.0)
     subscription = results.subscribe(client)
