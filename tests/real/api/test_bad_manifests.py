@@ -8,8 +8,6 @@ import yaml
 from devcluster.harness.kubectl import Kubectl
 from tests.support.paths import DATA
 
-pytestmark = pytest.mark.real
-
 _TABLE = yaml.safe_load((DATA / "bad_manifests.yaml").read_text(encoding="utf-8"))
 _LEAST = 30
 

@@ -8,8 +8,6 @@ import pytest
 
 from devcluster.harness.kubectl import Kubectl
 
-pytestmark = pytest.mark.real
-
 _IMMUTABLE = "cannot be changed, added or removed later: create a new job under another name"
 _WITH_ALL = {
     "modelType": "photogrammetry",

@@ -11,8 +11,6 @@ import yaml
 from devcluster.harness.kubectl import Kubectl
 from tests.support.paths import CHECKOUT
 
-pytestmark = pytest.mark.real
-
 _FOLDER = CHECKOUT / "manifests" / "examples"
 _EXAMPLES = [pytest.param(path, id=path.stem) for path in sorted(_FOLDER.glob("*.yaml"))]
 

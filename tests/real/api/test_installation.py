@@ -13,8 +13,6 @@ from reconstruction_operator import config
 from devcluster import Cluster
 from tests.support.paths import CHECKOUT
 
-pytestmark = pytest.mark.real
-
 _MANIFESTS = CHECKOUT / "manifests"
 _HOME = "reconstruction-system"
 _INSTALLATIONS = ["install", "complete"]

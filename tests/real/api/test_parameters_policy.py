@@ -10,8 +10,6 @@ import pytest
 from devcluster import wait_until
 from devcluster.harness.kubectl import Kubectl
 
-pytestmark = pytest.mark.real
-
 _ACTIVE_SECONDS = 60.0  # until the API server enforces a new policy
 
 

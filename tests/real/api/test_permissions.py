@@ -13,8 +13,6 @@ from devcluster import ApiError, Cluster
 from devcluster.harness.kubectl import Kubectl
 from devcluster.servers.api import ApiClient
 
-pytestmark = pytest.mark.real
-
 _HOME = "reconstruction-system"
 _GROUP = "reconstruction.dev"
 _LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{_HOME}/leases"

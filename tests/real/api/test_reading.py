@@ -13,8 +13,6 @@ from reconstruction_operator.api.crd import schema
 from devcluster import Cluster
 from devcluster.harness.kubectl import Kubectl
 
-pytestmark = pytest.mark.real
-
 _JOB = (
     "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, "
     "spec: {input: {uri: 'file:///photos/banana'}}}"

@@ -22,8 +22,6 @@ from reconstruction_operator.api.status import (
 
 from devcluster.harness.kubectl import Kubectl
 
-pytestmark = pytest.mark.real
-
 _FINISHED = [phase for phase in Phase if phase.finished]
 _UNFINISHED = [phase for phase in Phase if not phase.finished]
 _AT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

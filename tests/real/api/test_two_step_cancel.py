@@ -6,8 +6,6 @@ import pytest
 
 from devcluster.harness.kubectl import Kubectl
 
-pytestmark = pytest.mark.real
-
 _NEITHER = (False, False)
 _REQUESTED = (True, False)
 _ONLY_CONFIRMED = (False, True)

@@ -24,8 +24,6 @@ from reconstruction_operator.contract.envelope import Envelope
 from devcluster import Redis
 from tests.support.settings import configure
 
-pytestmark = pytest.mark.real
-
 DEADLINE_SECONDS = 120
 # A failure may take two tries of the tuned timeout; the machine may be slow on top.
 A_FEW_SECONDS = 20

@@ -4,8 +4,6 @@ import pytest
 from kombu import Connection, Queue
 from reconstruction_operator.broker import transport
 
-pytestmark = pytest.mark.real
-
 
 def test_acknowledging_on_a_closed_connection_is_a_connection_error(redis_url: str) -> None:
     transport.install()

@@ -12,8 +12,6 @@ import redis
 from chaos.proxies import ApiProxy, Network, Refusal, TcpProxy
 from devcluster import Cluster, Redis, wait_until
 
-pytestmark = pytest.mark.real
-
 
 @pytest.fixture
 def network() -> Iterator[Network]:

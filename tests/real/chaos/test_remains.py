@@ -11,8 +11,6 @@ from reconstruction_operator.broker.dispatch import Dispatcher, cleanup_message
 from chaos import remains
 from tests.support.settings import configure
 
-pytestmark = pytest.mark.real
-
 
 def test_messages_are_found_by_job_until_they_are_acknowledged(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, CELERY_BROKER_URL=redis_url)

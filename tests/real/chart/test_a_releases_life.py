@@ -5,13 +5,9 @@ from __future__ import annotations
 import base64
 import json
 
-import pytest
-
 from devcluster.waiting import wait_until
 from tests.real.chart.release import Release
 from tests.support.paths import CHECKOUT, DATA
-
-pytestmark = pytest.mark.real
 
 MANIFESTS = CHECKOUT / "manifests"
 (PREVIOUS,) = (DATA / "charts").glob("reconstruction-operator-*.tgz")

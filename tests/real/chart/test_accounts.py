@@ -18,8 +18,6 @@ from devcluster.waiting import wait_until
 from tests.real.chart.release import Release
 from tests.support.paths import CHART
 
-pytestmark = pytest.mark.real
-
 PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 FINISHED_SECONDS = 120.0
 

@@ -14,8 +14,6 @@ from devcluster.programs.helm import helm
 from tests.real.chart.release import Release
 from tests.support.paths import CHART
 
-pytestmark = pytest.mark.real
-
 SHAPES = ["", *sorted(path.name for path in (CHART / "ci").iterdir())]
 
 

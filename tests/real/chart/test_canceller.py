@@ -11,8 +11,6 @@ import pytest
 from devcluster.waiting import wait_until
 from tests.real.chart.release import Release
 
-pytestmark = pytest.mark.real
-
 USER = "carol"
 SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so
 

@@ -16,7 +16,7 @@ from devcluster.programs.helm import helm
 from tests.support.paths import CHART, CHECKOUT
 
 # The first test builds kubeconform and downloads two modules: half a minute, once.
-pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 SHAPES = ["values.yaml", *sorted(f"ci/{path.name}" for path in (CHART / "ci").glob("*.yaml"))]
 RELEASES = pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from devcluster import Cluster
 from devcluster.programs.conformance import KEDA_CRDS, MONITORING_CRDS
 from tests.real.chart.release import Release
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 ON: dict[str, Any] = {
     "metrics": {

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 import yaml
 
 from devcluster import Cluster
 from devcluster.programs.helm import helm
 from tests.support.paths import CHART, CHECKOUT
-
-pytestmark = pytest.mark.real
 
 NAMESPACE = "reconstruction-system"
 HELMS = {"helm.sh/chart", "app.kubernetes.io/managed-by", "checksum/settings"}

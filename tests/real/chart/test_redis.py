@@ -18,8 +18,6 @@ from devcluster.programs.toolchain import redis_server
 from devcluster.waiting import wait_until
 from tests.support.paths import CHART
 
-pytestmark = pytest.mark.real
-
 PASSWORD = """ "a" 'b' \\c \\" $HOME $(id) `id` #d %s é
 EOF
 protected-mode no """

@@ -10,7 +10,7 @@ from devcluster.harness.jobs import Jobs
 from devcluster.harness.replicas import Lease, Replica
 from devcluster.harness.system import System
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 TAKE_OVER_SECONDS = 15.0  # promised, with the default LEASE_SECONDS
 

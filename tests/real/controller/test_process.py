@@ -14,7 +14,7 @@ from devcluster.harness.system import System
 from devcluster.servers.processes import Process
 from tests.support.systems import running_system
 
-pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 CRD = "crd/reconstructionjobs.reconstruction.dev"
 

@@ -28,8 +28,6 @@ from devcluster import Cluster
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
 
-pytestmark = pytest.mark.real
-
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RUNNING = Status(
     observed_generation=1,

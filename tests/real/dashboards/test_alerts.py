@@ -16,8 +16,6 @@ from devcluster.harness.system import REPOSITORY
 from devcluster.programs.toolchain import prometheus_program
 from tests.support.paths import CHART
 
-pytestmark = pytest.mark.real
-
 ALERTS = CHART / "files" / "alerts.yaml"
 RULES = {rule["alert"]: rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]}
 

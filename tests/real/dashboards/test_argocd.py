@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from devcluster.harness.argocd import Customization
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY
 from scripts.generate.integrations import CUSTOMIZATION
-
-pytestmark = pytest.mark.real
 
 FOLDER = REPOSITORY / CUSTOMIZATION
 OURS = Customization(FOLDER)

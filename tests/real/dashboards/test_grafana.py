@@ -24,8 +24,6 @@ from scripts.generate.dashboard import dashboard
 from tests.support.paths import CHART
 from tests.support.systems import running_system
 
-pytestmark = pytest.mark.real
-
 DASHBOARD = dashboard()
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 EXPRESSIONS = [

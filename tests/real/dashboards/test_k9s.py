@@ -10,14 +10,11 @@ import re
 import subprocess
 from typing import Any
 
-import pytest
 import yaml
 
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY
 from devcluster.programs.control_plane import programs
-
-pytestmark = pytest.mark.real
 
 PLUGINS: dict[str, Any] = yaml.safe_load((REPOSITORY / "manifests/integrations/k9s/plugins.yaml").read_text())[
     "plugins"

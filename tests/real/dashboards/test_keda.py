@@ -14,8 +14,6 @@ from devcluster.harness.prometheus import Prometheus, Target
 from devcluster.harness.system import REPOSITORY, System
 from devcluster.programs.helm import helm
 
-pytestmark = pytest.mark.real
-
 QUEUE = "scaled"
 
 

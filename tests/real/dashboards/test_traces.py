@@ -13,8 +13,6 @@ from devcluster.harness.collector import Collector, Received
 from devcluster.harness.jobs import Jobs
 from tests.support.systems import Worker, running_system
 
-pytestmark = pytest.mark.real
-
 ROOT, WAIT = "ReconstructionJob", "wait for a worker"
 
 

@@ -12,7 +12,7 @@ from devcluster import Cluster, Redis, wait_until
 from devcluster.harness.jobs import Jobs, Seen, phase
 from devcluster.harness.system import System
 
-pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 _OUTAGE_SECONDS = 20.0
 

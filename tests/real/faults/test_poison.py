@@ -14,7 +14,7 @@ from devcluster.harness.jobs import Jobs, phase
 from devcluster.harness.system import REPOSITORY, System
 from tests.support.systems import SharedSystems
 
-pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 _BACKOFF_LIMIT = 2
 

@@ -13,7 +13,7 @@ from reconstruction_operator.models.interface import Step
 if TYPE_CHECKING:
     from conftest import Run
 
-pytestmark = [pytest.mark.real, pytest.mark.release, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.release, pytest.mark.timeout(1800)]
 
 
 def test_nearly_all_photos_are_aligned_within_a_pixel(banana: Run) -> None:

@@ -17,7 +17,7 @@ from tests.support.paths import DATA
 if TYPE_CHECKING:
     from conftest import Run
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 PHOTOS = DATA / "photos"
 

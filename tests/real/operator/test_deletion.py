@@ -10,8 +10,6 @@ import redis
 from devcluster import wait_until
 from devcluster.harness.jobs import Jobs
 
-pytestmark = pytest.mark.real
-
 _DEADLINE_SECONDS = 60.0
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from devcluster.harness.jobs import Jobs, Seen, condition, is_true
-
-pytestmark = pytest.mark.real
 
 
 def test_a_failure_names_its_reason_and_the_input(jobs: Jobs) -> None:

@@ -12,8 +12,6 @@ import pytest
 
 from devcluster.harness.jobs import Jobs, Seen
 
-pytestmark = pytest.mark.real
-
 
 def kstatus(job: dict[str, Any]) -> str:
     status = job.get("status", {})

@@ -13,7 +13,7 @@ from PIL import Image, ImageStat
 from devcluster.harness.jobs import Jobs, is_true
 from devcluster.harness.system import REPOSITORY
 
-pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 PHOTOS = REPOSITORY / "tests" / "data" / "photos"
 _RECONSTRUCTION_SECONDS = 600.0  # a minute on two quiet cores

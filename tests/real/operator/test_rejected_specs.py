@@ -9,8 +9,6 @@ import pytest
 
 from devcluster.harness.jobs import Jobs, condition, is_true
 
-pytestmark = pytest.mark.real
-
 
 @pytest.mark.parametrize(
     ("spec", "named"),

@@ -9,7 +9,7 @@ import redis
 
 from devcluster.harness.jobs import Jobs, Seen, condition, is_true
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 STEPS = [
     "Loading input files",

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from devcluster.harness.jobs import Jobs, Seen, is_true
-
-pytestmark = pytest.mark.real
 
 
 def test_a_job_created_suspended_is_dispatched_after_its_resume(jobs: Jobs) -> None:

@@ -8,8 +8,6 @@ import redis
 from devcluster import CommandError
 from devcluster.harness.jobs import Jobs, condition, is_true
 
-pytestmark = pytest.mark.real
-
 STEPS = range(1, 7)
 
 

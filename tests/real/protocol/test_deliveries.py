@@ -23,8 +23,6 @@ from reconstruction_operator.worker import deletion
 from tests.real.protocol.fibers import Fiber
 from tests.support.settings import configure
 
-pytestmark = pytest.mark.real  # a minute of disk, if of no server
-
 JOB = "0b7c4a9e-job"
 LOOKS = ("exists", "iterdir", "read_bytes", "read_manifest")
 CHANGES = ("rename", "mkdir", "open")

@@ -19,7 +19,7 @@ from reconstruction_operator.api.status import Phase
 from tests.real.protocol.promises import Promises
 from tests.support.protocol import State
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 JOB: Final = "job-a"
 TO_THE_END: Final = 100  # points, more than any run has

@@ -10,7 +10,6 @@ import os
 from contextlib import closing
 from typing import Final
 
-import pytest
 import redis
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.outcomes import Outcome
@@ -19,8 +18,6 @@ from reconstruction_operator.services import file_handler
 from tests.real.protocol.machine import CHANGES
 from tests.real.protocol.promises import Promises
 from tests.real.protocol.world import Run
-
-pytestmark = pytest.mark.real
 
 JOB: Final = "job-a"
 

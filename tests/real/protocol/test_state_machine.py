@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.real.protocol.machine import Protocol
 
-pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.hypothesis]
+pytestmark = [pytest.mark.long, pytest.mark.hypothesis]
 
 IS_QUICK = settings.default is settings.get_profile("shared") and "PROTOCOL_EXAMPLES" not in os.environ
 EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", settings.default.max_examples))

@@ -18,8 +18,6 @@ from devcluster.harness.system import System
 from devcluster.waiting import wait_until
 from tests.support.systems import SharedSystems, Worker
 
-pytestmark = pytest.mark.real
-
 FIFTY_MB = "x" * 50_000_000
 DEEP = "[" * 200_000
 

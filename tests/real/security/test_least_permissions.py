@@ -19,8 +19,6 @@ from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
 from tests.support.systems import running_system
 
-pytestmark = pytest.mark.real
-
 PASSWORDS = {"operator": secrets.token_urlsafe(12), "worker": secrets.token_urlsafe(12)}
 REFUSED = r"permission|The user executing the script can't"
 ADMIN = secrets.token_urlsafe(12)

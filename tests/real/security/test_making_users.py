@@ -8,15 +8,12 @@ import secrets
 import subprocess
 from pathlib import Path
 
-import pytest
 import redis
 
 from devcluster import Redis
 from devcluster.harness.system import REPOSITORY
 from devcluster.programs.toolchain import redis_server
 from tests.real.security.redis_users import rules
-
-pytestmark = pytest.mark.real
 
 ADMIN = secrets.token_urlsafe(12)
 PASSWORDS = {"operator": """ "a" 'b' \\c \\" $HOME $(id) `id` #d ~* é""", "worker": secrets.token_urlsafe(12)}

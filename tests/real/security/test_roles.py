@@ -16,8 +16,6 @@ from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
 from tests.support.paths import CHART, CHECKOUT
 
-pytestmark = pytest.mark.real
-
 CRD = CHECKOUT / "manifests" / "crd"
 ROLES = ("viewer", "editor", "canceller")
 SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so

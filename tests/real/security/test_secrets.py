@@ -25,8 +25,6 @@ from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
 from tests.support.systems import SharedSystems
 
-pytestmark = pytest.mark.real
-
 PREFIX = "maps:"
 OPERATOR, WORKER, WRONG, HEADER = (f"Secret-{secrets.token_hex(8)}" for _ in range(4))
 

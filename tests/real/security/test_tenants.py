@@ -12,8 +12,6 @@ from devcluster.harness.system import REPOSITORY, System
 from devcluster.waiting import wait_until
 from tests.support.systems import SharedSystems, Worker
 
-pytestmark = pytest.mark.real
-
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from reconstruction_operator.state import calls, fields
 from reconstruction_operator.state.scripts import PRELUDE, part
 
-pytestmark = pytest.mark.real
-
 _JUDGE = calls.Script.of(
     "judge",
     "".join(map(part, PRELUDE))

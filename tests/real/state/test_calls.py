@@ -12,8 +12,6 @@ from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.state.calls import Call, Script
 from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
 
-pytestmark = pytest.mark.real
-
 LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
 
 

@@ -32,7 +32,6 @@ from devcluster.waiting import wait_until
 from tests.support.settings import configure
 
 pytestmark = [
-    pytest.mark.real,
     pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning"),  # Celery's own call of redis-py
 ]
 

@@ -22,8 +22,6 @@ from reconstruction_operator.state.errors import DeposedError
 
 from tests.support.settings import configure
 
-pytestmark = pytest.mark.real
-
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
 SAID = {"install_id": "install", "namespace": "ns", "name": "a-name", "attempt": 2, "queue": "celery-high"}
 NOBODY = Record("", "", "", 1, "")

@@ -6,11 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-import pytest
 import redis
 from reconstruction_operator.services import job_manager
-
-pytestmark = pytest.mark.real
 
 ROUNDS = 200
 

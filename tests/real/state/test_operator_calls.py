@@ -16,8 +16,6 @@ from reconstruction_operator.state.replies import ClaimVerdict
 
 from tests.support.protocol import State
 
-pytestmark = pytest.mark.real
-
 TASK = TaskId("job", 1)
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
 PLACE: dict[str, Any] = {"job_id": "job", "namespace": "ns", "name": "a-name"}

@@ -14,8 +14,6 @@ from reconstruction_operator.state import calls, fields, operator_calls, reads, 
 
 from tests.support.protocol import NONSENSE_FIELDS
 
-pytestmark = pytest.mark.real
-
 TASK = TaskId("job", 1)
 LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
 PLACE: dict[str, Any] = {"namespace": "ns", "name": "n", "attempt": 1, "queue": "celery"}

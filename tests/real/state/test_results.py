@@ -20,7 +20,6 @@ from devcluster import Redis
 from tests.support.settings import configure
 
 pytestmark = [
-    pytest.mark.real,
     pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning"),  # Celery's own call of redis-py
 ]
 

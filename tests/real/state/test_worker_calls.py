@@ -25,8 +25,6 @@ from reconstruction_operator.state.replies import (
 
 from tests.support.protocol import NONSENSE_FIELDS
 
-pytestmark = pytest.mark.real
-
 TASK = TaskId("job", 1)
 FIRST: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "first"}
 SECOND = FIRST | {"token": "second"}

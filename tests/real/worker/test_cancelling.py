@@ -10,8 +10,6 @@ import pytest
 from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm, is_gone
 
-pytestmark = pytest.mark.real
-
 STEPS = [
     "Loading input files",
     "Preprocessing images",

@@ -24,8 +24,6 @@ from devcluster.servers.processes import Process
 from devcluster.servers.runs import RunFolder
 from tests.support.paths import CHECKOUT
 
-pytestmark = pytest.mark.real
-
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 

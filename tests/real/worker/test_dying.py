@@ -14,8 +14,6 @@ from reconstruction_operator.contract.outcomes import Outcome
 from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm, is_gone
 
-pytestmark = pytest.mark.real
-
 
 @pytest.fixture(scope="module")
 def farm(server: Redis) -> Iterator[Farm]:

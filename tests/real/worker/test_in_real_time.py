@@ -7,13 +7,10 @@ import subprocess
 import sys
 import time
 
-import pytest
 from celery.result import AsyncResult
 
 from devcluster import Redis
 from devcluster.harness.workers import Farm
-
-pytestmark = pytest.mark.real
 
 SIX_PAIRS = [
     ("Loading input files", 10),

@@ -14,8 +14,6 @@ from devcluster import wait_until
 from devcluster.harness.workers import Farm
 from devcluster.servers.ports import free_ports
 
-pytestmark = pytest.mark.real
-
 
 @dataclass(frozen=True)
 class Scraped:

@@ -14,8 +14,6 @@ import redis
 from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm
 
-pytestmark = pytest.mark.real
-
 _HUGE_CHARACTERS = 50_000_000
 
 

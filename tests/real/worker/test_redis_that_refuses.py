@@ -11,7 +11,7 @@ from devcluster import wait_until
 from devcluster.harness.workers import Farm
 from devcluster.servers.processes import Process
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 _JOBS = 12
 _LATER = 6

@@ -17,7 +17,7 @@ from reconstruction_operator.worker.lifecycle.watchdog import GRACE_SECONDS
 from devcluster import wait_until
 from devcluster.harness.workers import Farm
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 _AWAY_SECONDS = 10.0
 _SLOW = {"stepSeconds": 60}
