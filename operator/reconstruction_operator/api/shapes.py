@@ -54,6 +54,14 @@ def shape(text: str, **rest: Any) -> Mapping[str, Any]:
     return {_KEY: Shape(text=text, **rest)}
 
 
+def member(default: Any, text: str, **rest: Any) -> Any:
+    """A dataclass field with a shape. A class as default is called for each object."""
+    metadata = shape(text, **rest)
+    if isinstance(default, type):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
 def shape_of(one: dataclasses.Field[Any]) -> Shape:
     """The shape of a dataclass field.
 

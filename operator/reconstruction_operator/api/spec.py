@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from reconstruction_operator.api.shapes import Rule, shape
+from reconstruction_operator.api.shapes import Rule, member
 
 PRIORITIES = ("low", "normal", "high")
 
@@ -28,8 +28,7 @@ _NO_CREDENTIALS = Rule(
     reason="FieldValueForbidden",  # prints no value, hence no password
 )
 _NO_WAY_UP = Rule(
-    rule=r"!self.matches(r'(^|/)\.\.(/|$)')",
-    message="write the address without '..': name the folder itself",
+    rule=r"!self.matches(r'(^|/)\.\.(/|$)')", message="write the address without '..': name the folder itself"
 )
 _OUTPUT_IS_NO_WEB_PAGE = Rule(
     rule="!has(self.uri) || !self.uri.startsWith('https://')",
@@ -51,16 +50,14 @@ _QUEUE_WITHOUT_PRIORITY = Rule(
 class Location:
     """Source of the photos, or destination of the mesh."""
 
-    uri: str = field(
-        default="",
-        metadata=shape(
-            "Address: file:///photos/banana or, for an input, https://host/photos.zip. The workers use it, so a file:// "
-            "path is one on the workers. s3:// and gs:// are reserved for later versions: such a job fails.",
-            required=True,
-            max_length=2048,
-            pattern="^(file|s3|gs|https)://",  # for editors; the rules are complete
-            rules=(_FULL_ADDRESS, _NO_CREDENTIALS, _NO_WAY_UP),
-        ),
+    uri: str = member(
+        "",
+        "Address: file:///photos/banana or, for an input, https://host/photos.zip. The workers use it, so a file:// "
+        "path is one on the workers. s3:// and gs:// are reserved for later versions: such a job fails.",
+        required=True,
+        max_length=2048,
+        pattern="^(file|s3|gs|https)://",  # for editors; the rules are complete
+        rules=(_FULL_ADDRESS, _NO_CREDENTIALS, _NO_WAY_UP),
     )
 
 
@@ -68,151 +65,119 @@ class Location:
 class Spec:
     """The spec as the API server admitted it. Defaults are those of the CRD."""
 
-    model_type: str = field(
-        default="photogrammetry",
-        metadata=shape(
-            "The model that reconstructs: photogrammetry (real, on a CPU), reconviagen (needs a GPU worker), "
-            "placeholder (a simulation), or another that the workers have installed.",
-            stored_default=True,
-            immutable=True,
-            max_length=63,
-            pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
-            pattern_message=(
-                "a model's name has lower-case letters, digits, dots, dashes and underscores, with a letter or digit "
-                "at both ends, such as photogrammetry"
-            ),
-        ),
+    model_type: str = member(
+        "photogrammetry",
+        "The model that reconstructs: photogrammetry (real, on a CPU), reconviagen (needs a GPU worker), "
+        "placeholder (a simulation), or another that the workers have installed.",
+        stored_default=True,
+        immutable=True,
+        max_length=63,
+        pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
+        pattern_message="a model's name has lower-case letters, digits, dots, dashes and underscores, with a letter or "
+        "digit at both ends, such as photogrammetry",
     )
-    input: Location = field(
-        default_factory=Location,
-        metadata=shape(
-            "Where the photos are: a folder, or one .zip or .tar archive. At least 3 photos, better 20 or more.",
-            required=True,
-            immutable=True,
-        ),
+    input: Location = member(
+        Location,
+        "Where the photos are: a folder, or one .zip or .tar archive. At least 3 photos, better 20 or more.",
+        required=True,
+        immutable=True,
     )
-    output: Location | None = field(
-        default=None,
-        metadata=shape(
-            "Where the result is copied to, besides the workers' job folder, which always has it.",
-            absent="not copied",
-            immutable=True,
-            rules=(_OUTPUT_IS_NO_WEB_PAGE,),
-        ),
+    output: Location | None = member(
+        None,
+        "Where the result is copied to, besides the workers' job folder, which always has it.",
+        absent="not copied",
+        immutable=True,
+        rules=(_OUTPUT_IS_NO_WEB_PAGE,),
     )
-    parameters: Mapping[str, Any] = field(
-        default_factory=dict,
-        metadata=shape(
-            "The model's own settings, which the model checks. photogrammetry: quality (fast or standard).",
-            absent="the model's own defaults",
-            immutable=True,
-            free_form=True,
-            max_properties=32,
-        ),
+    parameters: Mapping[str, Any] = member(
+        dict,
+        "The model's own settings, which the model checks. photogrammetry: quality (fast or standard).",
+        absent="the model's own defaults",
+        immutable=True,
+        free_form=True,
+        max_properties=32,
     )
-    queue: str = field(
-        default="celery",
-        metadata=shape(
-            "Celery queue of the workers that are to run the job. Fixed once the job has been dispatched.",
-            stored_default=True,
-            max_length=40,
-            pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-            pattern_message=(
-                "a queue's name has lower-case letters, digits and dashes, with a letter or digit at both ends, "
-                "such as celery or gpu-large"
-            ),
-            rules=(_QUEUE_WITHOUT_PRIORITY, _QUEUE_NOT_RESERVED),
-        ),
+    queue: str = member(
+        "celery",
+        "Celery queue of the workers that are to run the job. Fixed once the job has been dispatched.",
+        stored_default=True,
+        max_length=40,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        pattern_message="a queue's name has lower-case letters, digits and dashes, with a letter or digit at both "
+        "ends, such as celery or gpu-large",
+        rules=(_QUEUE_WITHOUT_PRIORITY, _QUEUE_NOT_RESERVED),
     )
-    priority: str = field(
-        default="normal",
-        metadata=shape(
-            "low, normal or high: workers consume <queue>-high before <queue>, and that before <queue>-low. "
-            " A running job is never stopped for another. Fixed once the job has been dispatched.",
-            stored_default=True,
-            choices=PRIORITIES,
-        ),
+    priority: str = member(
+        "normal",
+        "low, normal or high: workers consume <queue>-high before <queue>, and that before <queue>-low. "
+        " A running job is never stopped for another. Fixed once the job has been dispatched.",
+        stored_default=True,
+        choices=PRIORITIES,
     )
-    suspend: bool = field(
-        default=False,
-        metadata=shape(
-            "While true, the job is not dispatched. A running job is stopped; once this is false, it starts again from "
-            "the beginning as another attempt.",
-            stored_default=True,
-        ),
+    suspend: bool = member(
+        False,
+        "While true, the job is not dispatched. A running job is stopped; once this is false, it starts again from "
+        "the beginning as another attempt.",
+        stored_default=True,
     )
-    cancel_requested: bool = field(
-        default=False,
-        metadata=shape(
-            "Step one of a cancel: announces it, and stops nothing. Set it back to false to withdraw it. Only in an "
-            "existing job.",
-            stored_default=True,
-        ),
+    cancel_requested: bool = member(
+        False,
+        "Step one of a cancel: announces it, and stops nothing. Set it back to false to withdraw it. Only in an "
+        "existing job.",
+        stored_default=True,
     )
-    cancel_confirmed: bool = field(
-        default=False,
-        metadata=shape(
-            "Step two of a cancel, final: the job is stopped and its files are deleted. Accepted only when "
-            "cancelRequested is already stored as true.",
-            stored_default=True,
-        ),
+    cancel_confirmed: bool = member(
+        False,
+        "Step two of a cancel, final: the job is stopped and its files are deleted. Accepted only when "
+        "cancelRequested is already stored as true.",
+        stored_default=True,
     )
-    backoff_limit: int = field(
-        default=2,
-        metadata=shape(
-            "How many failures are retried before the job fails, with a backoff that doubles each time. A suspension, a "
-            "worker's graceful shutdown and a loss of data in Redis do not count. Failures that another attempt cannot "
-            "fix (too few photos) are not retried.",
-            unit="failed attempts",
-            stored_default=True,
-            minimum=0,
-            maximum=100,
-        ),
+    backoff_limit: int = member(
+        2,
+        "How many failures are retried before the job fails, with a backoff that doubles each time. A suspension, a "
+        "worker's graceful shutdown and a loss of data in Redis do not count. Failures that another attempt cannot "
+        "fix (too few photos) are not retried.",
+        unit="failed attempts",
+        stored_default=True,
+        minimum=0,
+        maximum=100,
     )
-    active_deadline_seconds: int | None = field(
-        default=None,
-        metadata=shape(
-            "Time that the job may take from its first start, over all attempts; then it fails with TIMEOUT. "
-            "Starts anew after a suspension.",
-            unit="seconds",
-            absent="no limit",
-            minimum=1,
-            maximum=_YEAR_SECONDS,
-        ),
+    active_deadline_seconds: int | None = member(
+        None,
+        "Time that the job may take from its first start, over all attempts; then it fails with TIMEOUT. "
+        "Starts anew after a suspension.",
+        unit="seconds",
+        absent="no limit",
+        minimum=1,
+        maximum=_YEAR_SECONDS,
     )
-    queue_deadline_seconds: int | None = field(
-        default=None,
-        metadata=shape(
-            "Time that the job may wait for its first start, from its creation or the end of a suspension; then it "
-            "fails with QUEUE_TIMEOUT.",
-            unit="seconds",
-            absent="no limit",
-            minimum=1,
-            maximum=_YEAR_SECONDS,
-        ),
+    queue_deadline_seconds: int | None = member(
+        None,
+        "Time that the job may wait for its first start, from its creation or the end of a suspension; then it "
+        "fails with QUEUE_TIMEOUT.",
+        unit="seconds",
+        absent="no limit",
+        minimum=1,
+        maximum=_YEAR_SECONDS,
     )
-    ttl_seconds_after_finished: int | None = field(
-        default=None,
-        metadata=shape(
-            "Time after its end at which the job and its files in the workers' job folder are deleted, however it "
-            "ended. What was copied to spec.output stays. 0 deletes at once.",
-            unit="seconds",
-            absent="kept until you delete the job",
-            minimum=0,
-            maximum=_YEAR_SECONDS,
-        ),
+    ttl_seconds_after_finished: int | None = member(
+        None,
+        "Time after its end at which the job and its files in the workers' job folder are deleted, however it "
+        "ended. What was copied to spec.output stays. 0 deletes at once.",
+        unit="seconds",
+        absent="kept until you delete the job",
+        minimum=0,
+        maximum=_YEAR_SECONDS,
     )
-    managed_by: str | None = field(
-        default=None,
-        metadata=shape(
-            "Another controller that manages this job, as a domain and a name. The operator ignores the job unless this "
-            "is reconstruction.dev/operator.",
-            absent="the operator",
-            immutable=True,
-            max_length=63,
-            pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$",
-            pattern_message="a controller's name is a domain, a slash and a name, such as example.com/my-controller",
-        ),
+    managed_by: str | None = member(
+        None,
+        "Another controller that manages this job, as a domain and a name. The operator ignores the job unless this "
+        "is reconstruction.dev/operator.",
+        absent="the operator",
+        immutable=True,
+        max_length=63,
+        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$",
+        pattern_message="a controller's name is a domain, a slash and a name, such as example.com/my-controller",
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconstruction_operator.api.shapes import shape
+from reconstruction_operator.api.shapes import member, shape
 
 
 class Phase(enum.StrEnum):
@@ -52,16 +52,12 @@ class Condition:
     """As metav1.Condition."""
 
     type: str = field(metadata=shape("Name of the condition.", required=True, max_length=64))
-    status: str = field(
-        metadata=shape("Whether it holds.", required=True, choices=("True", "False", "Unknown")),
-    )
+    status: str = field(metadata=shape("Whether it holds.", required=True, choices=("True", "False", "Unknown")))
     reason: str = field(metadata=shape("Reason in one word, for programs.", required=True, max_length=128))
-    message: str = field(default="", metadata=shape("Reason in a sentence.", max_length=4096))
-    last_transition_time: datetime | None = field(
-        default=None, metadata=shape("When the condition's status last changed.", required=True)
-    )
-    observed_generation: int | None = field(
-        default=None, metadata=shape("The metadata.generation that the condition was made from.", minimum=0)
+    message: str = member("", "Reason in a sentence.", max_length=4096)
+    last_transition_time: datetime | None = member(None, "When the condition's status last changed.", required=True)
+    observed_generation: int | None = member(
+        None, "The metadata.generation that the condition was made from.", minimum=0
     )
 
 
@@ -73,143 +69,107 @@ class Progress:
     (`display.percent_text`, `display.duration_text`). `step` is another column. A job that does not run has no `eta`.
     """
 
-    percent: int = field(
-        default=0, metadata=shape("How much is done, over all six steps.", unit="percent", minimum=0, maximum=100)
+    percent: int = member(0, "How much is done, over all six steps.", unit="percent", minimum=0, maximum=100)
+    step: str = member("", "Name of the current step, such as Running reconstruction.", max_length=128)
+    step_index: int = member(0, "Number of the current step, from 1; 0 before the first.", minimum=0, maximum=1000)
+    step_count: int = member(6, "How many steps there are.", minimum=0, maximum=1000)
+    eta_seconds: int | None = member(
+        None, "Estimated time left, from the pace so far.", unit="seconds", absent="not known", minimum=0
     )
-    step: str = field(
-        default="", metadata=shape("Name of the current step, such as Running reconstruction.", max_length=128)
-    )
-    step_index: int = field(
-        default=0, metadata=shape("Number of the current step, from 1; 0 before the first.", minimum=0, maximum=1000)
-    )
-    step_count: int = field(default=6, metadata=shape("How many steps there are.", minimum=0, maximum=1000))
-    eta_seconds: int | None = field(
-        default=None,
-        metadata=shape("Estimated time left, from the pace so far.", unit="seconds", absent="not known", minimum=0),
-    )
-    eta: str = field(default="", metadata=shape("etaSeconds as text, such as 1m20s.", max_length=32))
-    display: str = field(default="", metadata=shape("percent as text, such as 60%.", max_length=64))
-    last_update_time: datetime | None = field(default=None, metadata=shape("When the worker reported this."))
+    eta: str = member("", "etaSeconds as text, such as 1m20s.", max_length=32)
+    display: str = member("", "percent as text, such as 60%.", max_length=64)
+    last_update_time: datetime | None = member(None, "When the worker reported this.")
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """The photos that were read."""
 
-    images: int | None = field(default=None, metadata=shape("How many photos were read.", unit="photos", minimum=0))
-    bytes: int | None = field(default=None, metadata=shape("Size of the photos together.", unit="bytes", minimum=0))
+    images: int | None = member(None, "How many photos were read.", unit="photos", minimum=0)
+    bytes: int | None = member(None, "Size of the photos together.", unit="bytes", minimum=0)
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
     """One file of the output."""
 
-    name: str = field(default="", metadata=shape("Path below outputs.uri, such as model.glb.", max_length=256))
-    bytes: int = field(default=0, metadata=shape("Size of the file.", unit="bytes", minimum=0))
+    name: str = member("", "Path below outputs.uri, such as model.glb.", max_length=256)
+    bytes: int = member(0, "Size of the file.", unit="bytes", minimum=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """The result."""
 
-    uri: str = field(default="", metadata=shape("Where the result is.", max_length=2048))
-    bytes: int = field(default=0, metadata=shape("Size of all files together.", unit="bytes", minimum=0))
-    files: tuple[OutputFile, ...] = field(
-        default=(), metadata=shape("The most important files, 16 at most.", max_items=16)
-    )
+    uri: str = member("", "Where the result is.", max_length=2048)
+    bytes: int = member(0, "Size of all files together.", unit="bytes", minimum=0)
+    files: tuple[OutputFile, ...] = member((), "The most important files, 16 at most.", max_items=16)
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """When each step of a cancel was seen."""
 
-    requested_at: datetime | None = field(default=None, metadata=shape("When the operator saw spec.cancelRequested."))
-    confirmed_at: datetime | None = field(default=None, metadata=shape("When the operator saw spec.cancelConfirmed."))
-    acknowledged_at: datetime | None = field(default=None, metadata=shape("When nothing of the job was running."))
+    requested_at: datetime | None = member(None, "When the operator saw spec.cancelRequested.")
+    confirmed_at: datetime | None = member(None, "When the operator saw spec.cancelConfirmed.")
+    acknowledged_at: datetime | None = member(None, "When nothing of the job was running.")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why the job, or its last attempt, failed."""
 
-    reason: str = field(
-        default="", metadata=shape("One of the documented reasons, such as NOT_ENOUGH_OVERLAP.", max_length=64)
-    )
-    message: str = field(
-        default="", metadata=shape("What happened, with its numbers, and what you can do.", max_length=4096)
-    )
-    retriable: bool = field(default=False, metadata=shape("Whether another attempt might have ended differently."))
+    reason: str = member("", "One of the documented reasons, such as NOT_ENOUGH_OVERLAP.", max_length=64)
+    message: str = member("", "What happened, with its numbers, and what you can do.", max_length=4096)
+    retriable: bool = member(False, "Whether another attempt might have ended differently.")
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """The status. Empty until the operator has seen the job."""
 
-    observed_generation: int = field(
-        default=-1,
-        metadata=shape(
-            "The metadata.generation that this status was made from; -1 until the operator has seen the job.",
-            stored_default=True,
-            minimum=-1,
-        ),
+    observed_generation: int = member(
+        -1,
+        "The metadata.generation that this status was made from; -1 until the operator has seen the job.",
+        stored_default=True,
+        minimum=-1,
     )
-    phase: Phase | None = field(
-        default=None,
-        metadata=shape(
-            "State of the job for users: Pending, Queued, Running, Suspended, Cancelling, and at the end Succeeded, "
-            "Failed or Cancelled, which never change. Programs should read the conditions."
-        ),
+    phase: Phase | None = member(
+        None,
+        "State of the job for users: Pending, Queued, Running, Suspended, Cancelling, and at the end Succeeded, "
+        "Failed or Cancelled, which never change. Programs should read the conditions.",
     )
-    attempt: int = field(
-        default=0,
-        metadata=shape("Number of the current attempt, from 1; 0 before the first. Never decreases.", minimum=0),
+    attempt: int = member(0, "Number of the current attempt, from 1; 0 before the first. Never decreases.", minimum=0)
+    failures: int = member(0, "Failed attempts that count against spec.backoffLimit.", unit="attempts", minimum=0)
+    next_attempt_time: datetime | None = member(None, "When the next attempt may start, during a backoff.")
+    task_id: str | None = member(None, "Celery task id of the current attempt.", max_length=256)
+    worker: str | None = member(
+        None, "Name of the worker that has the current attempt, or had the last.", max_length=256
     )
-    failures: int = field(
-        default=0, metadata=shape("Failed attempts that count against spec.backoffLimit.", unit="attempts", minimum=0)
+    simulated: bool | None = member(None, "True: the result is a simulation, not made from the photos.")
+    message: str = member("", "State of the job in a sentence.", max_length=4096)
+    dispatch_time: datetime | None = member(None, "When the current attempt was sent to its queue.")
+    start_time: datetime | None = member(
+        None, "When the first attempt since the job's creation or its last suspension started."
     )
-    next_attempt_time: datetime | None = field(
-        default=None, metadata=shape("When the next attempt may start, during a backoff.")
+    completion_time: datetime | None = member(None, "When the job ended, whatever its outcome.")
+    progress: Progress | None = member(None, "Progress of the current attempt.")
+    inputs: Inputs | None = member(None, "The photos that were read.")
+    outputs: Outputs | None = member(None, "The result.")
+    quality: Mapping[str, str] = member(
+        dict,
+        "A few numbers about the result, as text, such as registeredImages or faces; 16 at most.",
+        max_properties=16,
+        max_length=128,
     )
-    task_id: str | None = field(default=None, metadata=shape("Celery task id of the current attempt.", max_length=256))
-    worker: str | None = field(
-        default=None,
-        metadata=shape("Name of the worker that has the current attempt, or had the last.", max_length=256),
-    )
-    simulated: bool | None = field(
-        default=None, metadata=shape("True: the result is a simulation, not made from the photos.")
-    )
-    message: str = field(default="", metadata=shape("State of the job in a sentence.", max_length=4096))
-    dispatch_time: datetime | None = field(
-        default=None, metadata=shape("When the current attempt was sent to its queue.")
-    )
-    start_time: datetime | None = field(
-        default=None,
-        metadata=shape("When the first attempt since the job's creation or its last suspension started."),
-    )
-    completion_time: datetime | None = field(default=None, metadata=shape("When the job ended, whatever its outcome."))
-    progress: Progress | None = field(default=None, metadata=shape("Progress of the current attempt."))
-    inputs: Inputs | None = field(default=None, metadata=shape("The photos that were read."))
-    outputs: Outputs | None = field(default=None, metadata=shape("The result."))
-    quality: Mapping[str, str] = field(
-        default_factory=dict,
-        metadata=shape(
-            "A few numbers about the result, as text, such as registeredImages or faces; 16 at most.",
-            max_properties=16,
-            max_length=128,
-        ),
-    )
-    cancel: Cancel | None = field(default=None, metadata=shape("When each step of a cancel was seen."))
-    failure: Failure | None = field(
-        default=None, metadata=shape("Why the job failed or, if it is not finished, why its last attempt failed.")
-    )
-    conditions: tuple[Condition, ...] = field(
-        default=(),
-        metadata=shape(
-            "For programs and kubectl wait: Accepted, Dispatched, Running, Suspended, CancelRequested, Complete, "
-            "Failed, Cancelled, Finished (however it ended; its reason is the outcome), Reconciling, Stalled.",
-            max_items=32,
-            list_key="type",
-        ),
+    cancel: Cancel | None = member(None, "When each step of a cancel was seen.")
+    failure: Failure | None = member(None, "Why the job failed or, if it is not finished, why its last attempt failed.")
+    conditions: tuple[Condition, ...] = member(
+        (),
+        "For programs and kubectl wait: Accepted, Dispatched, Running, Suspended, CancelRequested, Complete, "
+        "Failed, Cancelled, Finished (however it ended; its reason is the outcome), Reconciling, Stalled.",
+        max_items=32,
+        list_key="type",
     )
 
     def condition(self, kind: ConditionType) -> Condition | None:

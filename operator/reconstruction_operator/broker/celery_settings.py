@@ -13,10 +13,7 @@ from reconstruction_operator.broker import transport
 from reconstruction_operator.state import connections
 
 DEFAULT_QUEUE: Final = "celery"  # Celery's own default, which `redis-cli LLEN celery` shows
-TASK_MODULES: Final = (
-    "reconstruction_operator.tasks.reconstruction",
-    "reconstruction_operator.tasks.cleanup",
-)
+TASK_MODULES: Final = ("reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup")
 BOOTSTEPS: Final = {
     "worker": (
         "reconstruction_operator.worker.lifecycle.startup_checks:StartupChecks",

@@ -65,11 +65,7 @@ class ProbeServer:
         self.program = program
         app = web.Application()
         app.add_routes(
-            [
-                web.get("/healthz", self._healthz),
-                web.get("/readyz", self._readyz),
-                web.get("/metrics", self._metrics),
-            ]
+            [web.get("/healthz", self._healthz), web.get("/readyz", self._readyz), web.get("/metrics", self._metrics)]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self._host = host

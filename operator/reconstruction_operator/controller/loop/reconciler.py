@@ -66,12 +66,7 @@ class Reconciler:
     """One loop for all jobs."""
 
     def __init__(
-        self,
-        parts: Parts,
-        *,
-        timing: Timing,
-        batch_seconds: float,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, parts: Parts, *, timing: Timing, batch_seconds: float, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._parts = parts
         self._timing = timing

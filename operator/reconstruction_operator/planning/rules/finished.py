@@ -24,11 +24,7 @@ from reconstruction_operator.planning.rules.resending import deletion_is_due
 from reconstruction_operator.planning.times import after, earliest
 from reconstruction_operator.planning.types import Plan
 
-_OUTCOMES = {
-    Phase.SUCCEEDED: Outcome.SUCCEEDED,
-    Phase.FAILED: Outcome.FAILED,
-    Phase.CANCELLED: Outcome.CANCELLED,
-}
+_OUTCOMES = {Phase.SUCCEEDED: Outcome.SUCCEEDED, Phase.FAILED: Outcome.FAILED, Phase.CANCELLED: Outcome.CANCELLED}
 _RECHECK_SECONDS = 5.0  # whether the files are deleted
 _SLOW_RECHECK_SECONDS = 60.0  # the same, while no worker consumes the queue
 

@@ -59,11 +59,7 @@ def next_attempt(case: Case, attempt: int) -> Status:
 def at_rest(case: Case) -> Status:
     """The status of a suspended job: when it is resumed, it starts from the beginning."""
     return replace(
-        with_attempt(case),
-        worker=None,
-        next_attempt_time=None,
-        start_time=None,
-        progress=halted(case.stored.progress),
+        with_attempt(case), worker=None, next_attempt_time=None, start_time=None, progress=halted(case.stored.progress)
     )
 
 
