@@ -7,7 +7,7 @@ raises DeposedError when it is carried out after a higher fence was seen: it has
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar, assert_never
+from typing import Any, Final, TypedDict, TypeVar, Unpack, assert_never
 
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
@@ -26,15 +26,28 @@ FORGET_MAX_ATTEMPTS: Final = 1_000  # the newest; keys of older ones have a TTL 
 T = TypeVar("T")
 
 
+class Leader(TypedDict):
+    """The operator that calls, by its fence, and the install that the fence counts for."""
+
+    fence: int
+    install_id: str
+
+
+def _nothing(_rest: list[Any]) -> None:
+    return None
+
+
 def _fenced(
     name: str,
-    keys: tuple[str, ...],
+    keys: Keys,
+    own: tuple[str, ...],
     args: tuple[str | int, ...] = (),
+    read: Callable[[list[Any]], T] = _nothing,  # type: ignore[assignment]  # T is None then
     *,
     fence: int,
-    read: Callable[[list[Any]], T],
+    install_id: str,
 ) -> Call[T]:
-    """A call whose first key and argument are the fence; `read` gets what follows "ok"."""
+    """A call with its `own` keys and arguments after the fence's; `read` gets what follows "ok"."""
 
     def answer(reply: Any) -> T:
         match reply:
@@ -45,59 +58,46 @@ def _fenced(
             case _:
                 raise UnexpectedReplyError(name, reply)
 
-    return Call(script(name, fenced=True), keys, (fence, *args), answer)
-
-
-def _nothing(_rest: list[Any]) -> None:
-    return None
+    return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer)
 
 
 def _retention() -> int:
     return fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS)
 
 
-def for_action(keys: Keys, action: actions.Action, job: JobKey, *, fence: int, install_id: str) -> Call[Any] | None:
+def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack[Leader]) -> Call[Any] | None:
     """The call that carries out an action of a plan for that job; None for an action that is no change in Redis."""
-    leader: dict[str, Any] = {"fence": fence, "install_id": install_id}
     job_id = job.job_id
     match action:
         case actions.PutRecord(attempt, queue):
-            leader |= {"namespace": job.namespace, "name": job.name}
-            return put_record(keys, **leader, job_id=job_id, attempt=attempt, queue=queue)
+            place = {"namespace": job.namespace, "name": job.name}
+            return put_record(keys, job_id=job_id, **place, attempt=attempt, queue=queue, **leader)
         case actions.RequestCancel():
-            return request_cancel(keys, **leader, job_id=job_id)
+            return request_cancel(keys, job_id=job_id, **leader)
         case actions.WithdrawRequest():
-            return withdraw_request(keys, **leader, job_id=job_id)
+            return withdraw_request(keys, job_id=job_id, **leader)
         case actions.AssertCancelled():
-            return assert_cancelled(keys, **leader, job_id=job_id)
+            return assert_cancelled(keys, job_id=job_id, **leader)
         case actions.ClearFlags():
-            return clear_flags(keys, **leader, job_id=job_id)
+            return clear_flags(keys, job_id=job_id, **leader)
         case actions.TakeClaim(task, outcome, reason, message):
-            return take_claim(keys, **leader, task=task, end=End(outcome, reason, message))
+            return take_claim(keys, task=task, end=End(outcome, reason, message), **leader)
         case actions.ForceEnd(task, outcome, reason, message):
-            return force_end(keys, **leader, task=task, end=End(outcome, reason, message))
+            return force_end(keys, task=task, end=End(outcome, reason, message), **leader)
         case actions.RequestStop(task, reason):
-            return request_stop(keys, **leader, task=task, reason=reason)
+            return request_stop(keys, task=task, reason=reason, **leader)
         case actions.Forget(attempts):
-            return forget(keys, **leader, job_id=job_id, attempts=attempts)
+            return forget(keys, job_id=job_id, attempts=attempts, **leader)
         case actions.Dispatch() | actions.DeleteFiles() | actions.DeleteObject():
             return None
     assert_never(action)
 
 
 def put_record(
-    keys: Keys,
-    *,
-    fence: int,
-    install_id: str,
-    job_id: str,
-    namespace: str,
-    name: str,
-    attempt: int,
-    queue: str,
+    keys: Keys, *, job_id: str, namespace: str, name: str, attempt: int, queue: str, **leader: Unpack[Leader]
 ) -> Call[Record]:
     """Put on record which attempt is wanted, and get the record that holds: the wanted attempt never falls."""
-    key = keys.record(job_id)
+    key, install_id = keys.record(job_id), leader["install_id"]
 
     def read(rest: list[Any]) -> Record:
         record = fields.load(key, rest[0], fields.parse_record)
@@ -105,93 +105,71 @@ def put_record(
             raise UnexpectedReplyError("put_record", rest)
         return record
 
-    return _fenced(
-        "put_record",
-        (keys.fence(install_id), key, keys.records(install_id)),
-        (job_id, attempt, queue, install_id, namespace, name),
-        fence=fence,
-        read=read,
-    )
+    args = (job_id, attempt, queue, install_id, namespace, name)
+    return _fenced("put_record", keys, (key, keys.records(install_id)), args, read, **leader)
 
 
-def index_records(keys: Keys, *, fence: int, install_id: str, job_ids: Sequence[str]) -> Call[None]:
+def index_records(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
     """Put the records of those jobs, as far as they exist, into the index that `list_records` reads."""
-    return _fenced(
-        "index_records",
-        (keys.fence(install_id), keys.records(install_id), *map(keys.record, job_ids)),
-        tuple(job_ids),
-        fence=fence,
-        read=_nothing,
-    )
+    own = (keys.records(leader["install_id"]), *map(keys.record, job_ids))
+    return _fenced("index_records", keys, own, tuple(job_ids), **leader)
 
 
-def drop_folders(keys: Keys, *, fence: int, install_id: str, job_ids: Sequence[str]) -> Call[None]:
+def drop_folders(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
     """Drop the reports of these job folders: they have been dealt with."""
-    return _fenced(
-        "drop_folders",
-        (keys.fence(install_id), keys.folders(install_id)),
-        tuple(job_ids),
-        fence=fence,
-        read=_nothing,
-    )
+    return _fenced("drop_folders", keys, (keys.folders(leader["install_id"]),), tuple(job_ids), **leader)
 
 
-def mark_sent(keys: Keys, *, fence: int, install_id: str, job_id: str, attempt: int) -> Call[None]:
+def mark_sent(keys: Keys, *, job_id: str, attempt: int, **leader: Unpack[Leader]) -> Call[None]:
     """Note that the attempt's message was sent now; nothing if the record wants another."""
-    return _fenced("mark_sent", (keys.fence(install_id), keys.record(job_id)), (attempt,), fence=fence, read=_nothing)
+    return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt,), **leader)
 
 
-def request_cancel(keys: Keys, *, fence: int, install_id: str, job_id: str) -> Call[None]:
+def request_cancel(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
     """Set `cancel_request:{job_id}` or renew its TTL; nothing once the cancel is confirmed."""
-    return _of_flags("request_cancel", keys, install_id, job_id, (config.CANCEL_TTL_SECONDS,), fence=fence)
+    return _fenced("request_cancel", keys, _flags(keys, job_id), (config.CANCEL_TTL_SECONDS,), **leader)
 
 
-def assert_cancelled(keys: Keys, *, fence: int, install_id: str, job_id: str) -> Call[None]:
+def assert_cancelled(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
     """Set `cancel:{job_id}` or renew its TTL, and delete the request."""
-    return _of_flags("assert_cancelled", keys, install_id, job_id, (config.CANCEL_TTL_SECONDS,), fence=fence)
+    return _fenced("assert_cancelled", keys, _flags(keys, job_id), (config.CANCEL_TTL_SECONDS,), **leader)
 
 
-def withdraw_request(keys: Keys, *, fence: int, install_id: str, job_id: str) -> Call[None]:
+def withdraw_request(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
     """Delete the request, never a confirmation."""
-    return _of_flags("withdraw_request", keys, install_id, job_id, fence=fence)
+    return _fenced("withdraw_request", keys, _flags(keys, job_id), **leader)
 
 
-def clear_flags(keys: Keys, *, fence: int, install_id: str, job_id: str) -> Call[None]:
+def clear_flags(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
     """Delete both flags of a job that is over."""
-    return _of_flags("clear_flags", keys, install_id, job_id, fence=fence)
+    return _fenced("clear_flags", keys, _flags(keys, job_id), **leader)
 
 
-def _of_flags(
-    name: str, keys: Keys, install_id: str, job_id: str, args: tuple[str | int, ...] = (), *, fence: int
-) -> Call[None]:
-    flags = keys.cancel_request(job_id), keys.cancel(job_id)
-    return _fenced(name, (keys.fence(install_id), *flags), args, fence=fence, read=_nothing)
+def _flags(keys: Keys, job_id: str) -> tuple[str, str]:
+    return keys.cancel_request(job_id), keys.cancel(job_id)
 
 
-def take_claim(keys: Keys, *, fence: int, install_id: str, task: TaskId, end: End) -> Call[bool]:
+def take_claim(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -> Call[bool]:
     """End an attempt that no worker has begun, so that none ever begins it. False: a worker has it, or had it."""
-    return _fenced(
-        "take_claim", _of_attempt(keys, install_id, task), _of_end(end), fence=fence, read=lambda rest: rest[0] == 1
-    )
+    return _fenced("take_claim", keys, _of_attempt(keys, task), _of_end(end), lambda rest: rest[0] == 1, **leader)
 
 
-def force_end(keys: Keys, *, fence: int, install_id: str, task: TaskId, end: End) -> Call[End | None]:
+def force_end(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -> Call[End | None]:
     """End an attempt whose worker is silent, and get the end that counts: the worker's, if it came first.
 
     None: its worker is alive after all, and nothing was changed.
     """
     key = keys.end(str(task))
-    return _fenced(
-        "force_end",
-        (*_of_attempt(keys, install_id, task), keys.alive(str(task))),
-        _of_end(end),
-        fence=fence,
-        read=lambda rest: fields.load_end(key, rest[0]) if rest else None,
-    )
+
+    def read(rest: list[Any]) -> End | None:
+        return fields.load_end(key, rest[0]) if rest else None
+
+    own = (*_of_attempt(keys, task), keys.alive(str(task)))
+    return _fenced("force_end", keys, own, _of_end(end), read, **leader)
 
 
-def _of_attempt(keys: Keys, install_id: str, task: TaskId) -> tuple[str, ...]:
-    return keys.fence(install_id), keys.claim(str(task)), keys.end(str(task)), keys.record(task.job_id)
+def _of_attempt(keys: Keys, task: TaskId) -> tuple[str, ...]:
+    return keys.claim(str(task)), keys.end(str(task)), keys.record(task.job_id)
 
 
 def _of_end(end: End) -> tuple[str | int, ...]:
@@ -199,35 +177,25 @@ def _of_end(end: End) -> tuple[str | int, ...]:
     return OPERATOR_TOKEN, owner, _retention(), end.outcome.value, fields.dump_details(end)
 
 
-def request_stop(keys: Keys, *, fence: int, install_id: str, task: TaskId, reason: StopReason) -> Call[None]:
+def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
     """Ask for the stop of an attempt that has not ended. Final, and the first reason holds."""
-    return _fenced(
-        "request_stop",
-        (keys.fence(install_id), keys.stop(str(task)), keys.end(str(task)), keys.record(task.job_id)),
-        (_retention(), reason.value),
-        fence=fence,
-        read=_nothing,
-    )
+    own = (keys.stop(str(task)), keys.end(str(task)), keys.record(task.job_id))
+    return _fenced("request_stop", keys, own, (_retention(), reason.value), **leader)
 
 
-def forget(keys: Keys, *, fence: int, install_id: str, job_id: str, attempts: int) -> Call[bool]:
+def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) -> Call[bool]:
     """Delete every key of the job and of its attempts 1 to `attempts`. False: one of them still runs; nothing was done."""
-    of_job = (keys.record(job_id), keys.cancel_request(job_id), keys.cancel(job_id), keys.cleaned(job_id))
+    of_job = (keys.record(job_id), *_flags(keys, job_id), keys.cleaned(job_id))
     of_attempts = (
         key(str(TaskId(job_id, attempt)))
         for attempt in range(max(1, attempts - FORGET_MAX_ATTEMPTS + 1), attempts + 1)
         for key in (keys.claim, keys.alive, keys.end, keys.stop)
     )
-    return _fenced(
-        "forget",
-        (keys.fence(install_id), keys.records(install_id), *of_job, *of_attempts),
-        (job_id, len(of_job)),
-        fence=fence,
-        read=lambda rest: rest[0] == 1,
-    )
+    own = (keys.records(leader["install_id"]), *of_job, *of_attempts)
+    return _fenced("forget", keys, own, (job_id, len(of_job)), lambda rest: rest[0] == 1, **leader)
 
 
-def open_epoch(keys: Keys, *, fence: int, install_id: str, run_id: str) -> Call[Epoch]:
+def open_epoch(keys: Keys, *, run_id: str, **leader: Unpack[Leader]) -> Call[Epoch]:
     """Make sure of the sentinel. Another id than before means that Redis may have forgotten things since.
 
     `run_id` is the server's own, from `INFO server`.
@@ -240,4 +208,4 @@ def open_epoch(keys: Keys, *, fence: int, install_id: str, run_id: str) -> Call[
             case _:
                 raise UnexpectedReplyError("open_epoch", rest)
 
-    return _fenced("open_epoch", (keys.fence(install_id), keys.epoch()), (run_id,), fence=fence, read=read)
+    return _fenced("open_epoch", keys, (keys.epoch(),), (run_id,), read, **leader)

@@ -1,11 +1,9 @@
--- Fencing token of the operator's scripts. `deposed` is the answer to a leader that has had a successor, else nil; a new
--- leader's first script raises the fence.
+-- Fencing token: comes before each of the operator's scripts, whose first key and argument it is. A leader that has had a
+-- successor is answered {'deposed', the successor's fence}, and nothing is changed. A new leader's first script raises the fence.
 
-local function deposed(key, fence)
-  local text = redis.pcall('GET', key)
-  local seen = type(text) == 'string' and whole(text, 0, 2000000000) or -1  -- a Lease counts its transitions in an int32
-  local mine = tonumber(fence)
-  if mine < seen then return {'deposed', digits(seen)} end
-  if mine > seen then redis.call('SET', key, digits(mine)) end
-  return nil
-end
+local held = redis.pcall('GET', KEYS[1])
+local seen = type(held) == 'string' and whole(held, 0, 2000000000) or -1  -- a Lease counts its transitions in an int32
+local fence = tonumber(ARGV[1])
+if fence < seen then return {'deposed', digits(seen)} end
+if fence > seen then redis.call('SET', KEYS[1], digits(fence)) end
+

@@ -1,9 +1,6 @@
 -- End an attempt whose worker is silent. Answers {'ok', the end that counts}, without an end if the worker is alive after all.
-local fence_key, claim_key, end_key, record_key, alive_key = unpack(KEYS)
-local fence, token, owner, retention_ms, outcome, details = unpack(ARGV)
-
-local refused = deposed(fence_key, fence)
-if refused then return refused end
+local _, claim_key, end_key, record_key, alive_key = unpack(KEYS)
+local _, token, owner, retention_ms, outcome, details = unpack(ARGV)
 
 local ended = end_at(end_key)
 if ended then return {'ok', ended} end

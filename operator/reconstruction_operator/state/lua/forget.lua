@@ -1,11 +1,8 @@
 -- Delete all keys of a job of which nothing runs any more. Answers {'ok', forgotten}.
 -- KEYS: fence, records, keys of the job (as many as ARGV says), then claim, alive, end, stop of each attempt.
-local fence, job_id, job_keys = unpack(ARGV)
-local fence_key, records_key = unpack(KEYS)
+local _, job_id, job_keys = unpack(ARGV)
+local _, records_key = unpack(KEYS)
 local first = 3 + tonumber(job_keys)
-
-local refused = deposed(fence_key, fence)
-if refused then return refused end
 
 for index = first, #KEYS, 4 do
   local claimant = token_at(KEYS[index])

@@ -1,10 +1,6 @@
 -- Put existing records into the index of the install, which lacks them. Answers {'ok'}.
 -- KEYS: fence, records, the record of each job. ARGV: fence, the id of each job.
-local fence_key, records_key = unpack(KEYS)
-local fence = ARGV[1]
-
-local refused = deposed(fence_key, fence)
-if refused then return refused end
+local _, records_key = unpack(KEYS)
 
 if redis.call('TYPE', records_key).ok ~= 'set' then redis.call('DEL', records_key) end
 for index = 3, #KEYS do

@@ -1,9 +1,6 @@
 -- Note when the wanted attempt's newest message was sent. Answers {'ok'}.
-local fence_key, record_key = unpack(KEYS)
-local fence, attempt = unpack(ARGV)
-
-local refused = deposed(fence_key, fence)
-if refused then return refused end
+local _, record_key = unpack(KEYS)
+local _, attempt = unpack(ARGV)
 
 if wanted(record_key) == tonumber(attempt) then
   local record = {}

@@ -1,10 +1,7 @@
 -- Put on record which attempt is wanted. It never falls, unless it is too far ahead to be ours (`fields.MAX_AHEAD`).
 -- Answers {'ok', the record that holds}.
-local fence_key, record_key, records_key = unpack(KEYS)
-local fence, job_id, attempt, queue, install_id, namespace, name = unpack(ARGV)
-
-local refused = deposed(fence_key, fence)
-if refused then return refused end
+local _, record_key, records_key = unpack(KEYS)
+local _, job_id, attempt, queue, install_id, namespace, name = unpack(ARGV)
 
 if redis.call('TYPE', records_key).ok ~= 'set' then redis.call('DEL', records_key) end
 redis.call('SADD', records_key, job_id)

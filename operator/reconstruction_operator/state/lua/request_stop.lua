@@ -1,9 +1,6 @@
 -- Ask for the stop of an attempt that has not ended. The first reason holds. Answers {'ok'}.
-local fence_key, stop_key, end_key, record_key = unpack(KEYS)
-local fence, retention_ms, reason = unpack(ARGV)
-
-local refused = deposed(fence_key, fence)
-if refused then return refused end
+local _, stop_key, end_key, record_key = unpack(KEYS)
+local _, retention_ms, reason = unpack(ARGV)
 
 if not end_at(end_key) and not stop_at(stop_key) then
   put(stop_key, retention_ms, {reason = reason, at = digits(now_ms())}, record_key)

@@ -1,9 +1,6 @@
 -- End an attempt that no worker has begun, so that none ever begins it. Answers {'ok', taken}.
-local fence_key, claim_key, end_key, record_key = unpack(KEYS)
-local fence, token, owner, retention_ms, outcome, details = unpack(ARGV)
-
-local refused = deposed(fence_key, fence)
-if refused then return refused end
+local _, claim_key, end_key, record_key = unpack(KEYS)
+local _, token, owner, retention_ms, outcome, details = unpack(ARGV)
 
 local ended, recorder = end_at(end_key)
 if ended then return {'ok', recorder == token and 1 or 0} end

@@ -1,6 +1,4 @@
 -- Delete the request of a cancel, never a confirmation. Answers {'ok'}.
-local fence_key, request_key = unpack(KEYS)
-local refused = deposed(fence_key, ARGV[1])
-if refused then return refused end
+local _, request_key = unpack(KEYS)
 redis.call('DEL', request_key)
 return {'ok'}
