@@ -55,19 +55,6 @@ def broker_client() -> redis.Redis:
     return _client(config.settings.CELERY_BROKER_URL)
 
 
-def _client(url: str) -> redis.Redis:
-    options = _options(url) | {"retry": redis.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)}
-    if not url.startswith(_SENTINEL):
-        return redis.Redis.from_url(_for_redis_py(url), **options)
-    sentinels, credentials = _sentinels(url)
-    # redis-py has not annotated its Sentinel.
-    watch = cast("Any", redis.sentinel.Sentinel)(
-        sentinels, sentinel_kwargs=_sentinel_options(redis.retry.Retry(NoBackoff(), 0)), **options, **credentials
-    )
-    client: redis.Redis = watch.master_for(config.settings.REDIS_SENTINEL_MASTER, redis_class=_BehindSentinel)
-    return client
-
-
 def async_state_client() -> redis.asyncio.Redis:
     """A client of the job state, on an event loop."""
     return _async_client(config.settings.REDIS_STATE_DB)
@@ -78,21 +65,26 @@ def async_results_client() -> redis.asyncio.Redis:
     return _async_client(config.settings.CELERY_RESULT_BACKEND)
 
 
-def _async_client(url: str) -> redis.asyncio.Redis:
-    options = _options(url) | {"retry": redis.asyncio.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)}
-    if not url.startswith(_SENTINEL):
-        return redis.asyncio.Redis.from_url(_for_redis_py(url), **options)
-    sentinels, credentials = _sentinels(url)
-    watch = cast("Any", redis.asyncio.sentinel.Sentinel)(
-        sentinels,
-        sentinel_kwargs=_sentinel_options(redis.asyncio.retry.Retry(NoBackoff(), 0)),
-        **options,
-        **credentials,
-    )
-    client: redis.asyncio.Redis = watch.master_for(
-        config.settings.REDIS_SENTINEL_MASTER, redis_class=_AsyncBehindSentinel
-    )
+def _client(url: str) -> redis.Redis:
+    client: redis.Redis = _connected(url, redis, _BehindSentinel)
     return client
+
+
+def _async_client(url: str) -> redis.asyncio.Redis:
+    client: redis.asyncio.Redis = _connected(url, redis.asyncio, _AsyncBehindSentinel)
+    return client
+
+
+def _connected(url: str, library: Any, behind_sentinel: type) -> Any:
+    """A client of `library`: redis-py's two halves, with and without an event loop, have the same names."""
+    retry = library.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)
+    options = _options(url) | {"retry": retry}
+    if not url.startswith(_SENTINEL):
+        return library.Redis.from_url(_for_redis_py(url), **options)
+    sentinels, credentials = _sentinels(url)
+    sentinel_options = _sentinel_options(library.retry.Retry(NoBackoff(), 0))
+    watch = library.sentinel.Sentinel(sentinels, sentinel_kwargs=sentinel_options, **options, **credentials)
+    return watch.master_for(config.settings.REDIS_SENTINEL_MASTER, redis_class=behind_sentinel)
 
 
 def is_socket(url: str) -> bool:

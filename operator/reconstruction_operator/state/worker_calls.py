@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -50,14 +51,7 @@ def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: 
 
     return Call(
         script("claim"),
-        (
-            keys.claim(task_id),
-            keys.alive(task_id),
-            keys.end(task_id),
-            keys.record(job_id),
-            keys.cancel(job_id),
-            keys.stop(task_id),
-        ),
+        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id)),
         (_checked(token), worker, _text(attempt), *_ttls()),
         read,
     )
@@ -81,15 +75,7 @@ def beat(
 
     return Call(
         script("beat"),
-        (
-            keys.claim(task_id),
-            keys.alive(task_id),
-            keys.end(task_id),
-            keys.record(job_id),
-            keys.cancel(job_id),
-            keys.stop(task_id),
-            keys.draining(worker),
-        ),
+        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id), keys.draining(worker)),
         (_checked(token), worker, life, _text(attempt), *_ttls()),
         read,
     )
@@ -108,20 +94,12 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
 
     return Call(
         script("finish"),
-        (
-            keys.claim(task_id),
-            keys.alive(task_id),
-            key,
-            keys.record(job_id),
-            keys.cancel(job_id),
-            keys.cancel_request(job_id),
-            keys.cleaned(job_id),
-        ),
+        (*_of_attempt(keys, task_id, job_id), keys.cancel_request(job_id), keys.cleaned(job_id)),
         (
             _checked(token),
             end.worker,
             _text(attempt),
-            fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS),
+            _retention(),
             end.outcome.value,
             fields.dump_details(end),
         ),
@@ -147,28 +125,9 @@ def register_worker(
 
 def report_folders(keys: Keys, install_id: str, owners: Sequence[Owner]) -> Call[None]:
     """Report that these job folders of that install exist."""
-    reports = [
-        text
-        for owner in owners
-        for text in (
-            owner.job_id,
-            json.dumps(
-                {
-                    "install_id": owner.install_id,
-                    "namespace": owner.namespace,
-                    "name": owner.name,
-                    "attempt": owner.attempt,
-                    "queue": owner.queue,
-                }
-            ),
-        )
-    ]
-    return Call(
-        script("report_folders"),
-        (keys.folders(install_id),),
-        (fields.milliseconds(_REPORT_SECONDS), *reports),
-        _nothing,
-    )
+    reports = [text for owner in owners for text in (owner.job_id, json.dumps(asdict(owner)))]
+    ttl_ms = fields.milliseconds(_REPORT_SECONDS)
+    return Call(script("report_folders"), (keys.folders(install_id),), (ttl_ms, *reports), _nothing)
 
 
 def unregister_worker(keys: Keys, node: str) -> Call[None]:
@@ -197,7 +156,7 @@ def mark_cleaned(keys: Keys, job_id: str) -> Call[None]:
     return Call(
         script("mark_cleaned"),
         (keys.cleaned(job_id), keys.record(job_id)),
-        (fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS),),
+        (_retention(),),
         _nothing,
     )
 
@@ -206,10 +165,16 @@ def _nothing(_reply: Any) -> None:
     return None
 
 
+def _of_attempt(keys: Keys, task_id: str, job_id: str) -> tuple[str, ...]:
+    return keys.claim(task_id), keys.alive(task_id), keys.end(task_id), keys.record(job_id), keys.cancel(job_id)
+
+
+def _retention() -> int:
+    return fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS)
+
+
 def _ttls() -> tuple[int, int]:
-    return fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS), fields.milliseconds(
-        config.settings.ALIVE_TTL_SECONDS
-    )
+    return _retention(), fields.milliseconds(config.settings.ALIVE_TTL_SECONDS)
 
 
 def _text(attempt: int | None) -> str:
