@@ -18,14 +18,7 @@ import traceback
 from pathlib import Path
 
 from reconstruction_operator.models import exchange, registry
-from reconstruction_operator.models.exchange import (
-    DefectMessage,
-    ExitMessage,
-    FailureMessage,
-    Message,
-    ProgressMessage,
-    RunRequest,
-)
+from reconstruction_operator.models.exchange import DefectMessage, ExitMessage, FailureMessage, Message, ProgressMessage
 from reconstruction_operator.models.interface import ModelFailure, Report, Step
 
 _POLL_SECONDS = 0.1  # how often the guard looks at its worker and its model
@@ -42,7 +35,7 @@ def main() -> None:
     """Fork into guard and model. Never returns."""
     messages = int(sys.argv[1])
     os.set_inheritable(messages, False)
-    request = RunRequest.from_json(Path(sys.argv[2]).read_text())
+    request = exchange.RunRequest.from_json(Path(sys.argv[2]).read_text())
     guard = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -77,21 +70,15 @@ def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
             silent += min(time.monotonic() - before, 2 * _POLL_SECONDS)
         ended, status = os.waitpid(model, os.WNOHANG)
         if ended:
-            _send(messages, _exit_of(status), patient=True)
+            _send(messages, ExitMessage(os.waitstatus_to_exitcode(status)), patient=True)
             break
     os.killpg(0, signal.SIGKILL)
-
-
-def _exit_of(status: int) -> ExitMessage:
-    if os.WIFSIGNALED(status):
-        return ExitMessage(code=None, signal=os.WTERMSIG(status))
-    return ExitMessage(code=os.WEXITSTATUS(status), signal=None)
 
 
 # --- The model --------------------------------------------------------------------------------------------------------
 
 
-def _be_the_model(guard: int, messages: int, request: RunRequest) -> int:
+def _be_the_model(guard: int, messages: int, request: exchange.RunRequest) -> int:
     """Run the model and send its outcome; returns the exit code."""
     _end_with(guard)
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # a descriptor is wanted, not a path
@@ -111,7 +98,7 @@ def _end_with(guard: int) -> None:
         os._exit(1)
 
 
-def _outcome(request: RunRequest, report: Report) -> Message:
+def _outcome(request: exchange.RunRequest, report: Report) -> Message:
     work = request.work
     try:
         return registry.find(request.model).run(work, report)

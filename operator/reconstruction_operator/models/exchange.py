@@ -84,10 +84,9 @@ class DefectMessage:
 
 @dataclass(frozen=True, slots=True)
 class ExitMessage:
-    """The model's process has ended, with an exit code or by a signal; the other one is None."""
+    """The model's process has ended, with that exit code or, if it is negative, by that signal (as in `subprocess`)."""
 
-    code: int | None
-    signal: int | None
+    code: int
 
 
 Message = ProgressMessage | Result | FailureMessage | DefectMessage | ExitMessage
@@ -107,8 +106,8 @@ def encode(message: Message) -> bytes:
             document = {"kind": "failure", "reason": reason, "message": text[:_MAX_TEXT_CHARS]}
         case DefectMessage(text):
             document = {"kind": "defect", "text": text[-_MAX_TEXT_CHARS:]}
-        case ExitMessage(code, signal):
-            document = {"kind": "exit", "code": code, "signal": signal}
+        case ExitMessage(code):
+            document = {"kind": "exit", "code": code}
     return json.dumps(document).encode() + b"\n"
 
 
@@ -136,8 +135,7 @@ def _decode(document: Mapping[str, Any]) -> Message | None:
         case "defect":
             return DefectMessage(str(document["text"]))
         case "exit":
-            code, signal = document["code"], document["signal"]
-            return ExitMessage(None if code is None else int(code), None if signal is None else int(signal))
+            return ExitMessage(int(document["code"]))
     return None
 
 

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from reconstruction_operator import config
@@ -97,7 +96,7 @@ class _ModelProcess:
         self.ended = False
         self._was_paused = False
         self._last_beat = time.monotonic()
-        self._silence_seconds = request.silence_seconds
+        self.silence_seconds = request.silence_seconds
         self._lines = bytearray()
         self._log = bytearray()
         file = request.work.scratch_dir / "request.json"
@@ -138,27 +137,18 @@ class _ModelProcess:
     @property
     def was_paused(self) -> bool:
         """Whether this worker was paused for longer than the process waits for a sign of life."""
-        return self._was_paused or time.monotonic() - self._last_beat > self._silence_seconds
+        return self._was_paused or time.monotonic() - self._last_beat > self.silence_seconds
 
-    @property
-    def silence(self) -> str:
-        """How long the process waits for a sign of life before it ends itself, as text."""
-        return f"{self._silence_seconds:g} s"
-
-    @property
-    def log(self) -> str:
+    def read_log(self) -> str:
         """The end of the process's stderr and stdout."""
+        while self._read_log():
+            pass
         return bytes(self._log).decode(errors="replace").strip()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._dead():
             self._signal(signal.SIGTERM)
             deadline = time.monotonic() + _GRACE_SECONDS
@@ -189,11 +179,6 @@ class _ModelProcess:
         # A process that left the group may keep the pipe open.
         self.ended = self.ended or (not readable and self._dead())
         return []
-
-    def read_rest(self) -> None:
-        """Read what is left of the log."""
-        while self._read_log():
-            pass
 
     def _read_log(self) -> bool:
         try:
@@ -249,20 +234,19 @@ def _verdict(outcome: Message | None, process: _ModelProcess, what: str, memory:
 
 
 def _death(process: _ModelProcess, what: str, memory: MemoryWatch) -> ModelFailure:
-    process.read_rest()
-    log = process.log
-    logger.error("%s (%s); the end of its output:\n%s", what, process.exit, log)
-    ended = process.exit
-    number = None if ended is None else ended.signal
+    log, ended = process.read_log(), process.exit
+    logger.error("%s (%s); the end of its output:\n%s", what, ended, log)
     if process.was_paused:
+        silence = f"{process.silence_seconds:g} s"
         return ModelFailure(
-            "WORKER_ERROR", f"{what}: its worker was paused for longer than {process.silence}, so it ended itself"
+            "WORKER_ERROR", f"{what}: its worker was paused for longer than {silence}, so it ended itself"
         )
-    if ended is None or number == signal.SIGKILL:
+    if ended is None or ended.code == -signal.SIGKILL:
         # The worker did not send it; so most likely the kernel did, for want of memory.
         used = f"; it used {megabytes(memory.newest_bytes)} when it was last seen" if memory.newest_bytes else ""
         return ModelFailure("OUT_OF_MEMORY", f"{what}: killed from outside by SIGKILL, most likely for memory{used}")
-    how = f"it exited with code {ended.code} and without a result" if number is None else f"killed by {_name(number)}"
+    code = ended.code
+    how = f"it exited with code {code} and without a result" if code >= 0 else f"killed by {_name(-code)}"
     return ModelFailure("BACKEND_CRASHED", _with_tail(f"{what}: {how}", log))
 
 
