@@ -61,8 +61,7 @@ class ReconViaGenModel:
         seed = parameters.get("seed", _DEFAULT_SEED)
         if type(seed) is not int or not 0 <= seed <= _MAX_SEED:
             raise ModelFailure(
-                "INVALID_PARAMETERS",
-                f"parameter seed is {seed!r:.80}; allowed are whole numbers from 0 to {_MAX_SEED}",
+                "INVALID_PARAMETERS", f"parameter seed is {seed!r:.80}; allowed are whole numbers from 0 to {_MAX_SEED}"
             )
         return {"seed": seed}
 

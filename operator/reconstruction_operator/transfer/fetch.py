@@ -12,7 +12,7 @@ from reconstruction_operator.transfer import archive as archives
 from reconstruction_operator.transfer import download, names, tenancy, uris
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.limits import Limits, Tick, section
 
 _CHUNK_BYTES = 1 << 20
 _REFUSED = "INPUT_REFUSED"
@@ -34,14 +34,8 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
             return _take_local(limits.located(uris.local_path(parts, _REFUSED)), into, limits, tick)
         case "https":
             archive = into.with_name("download")
-
-            def downloading(fraction: float, message: str) -> None:
-                tick(_DOWNLOAD_SHARE * fraction, message)
-
-            def unpacking(fraction: float, message: str) -> None:
-                tick(_DOWNLOAD_SHARE + (1 - _DOWNLOAD_SHARE) * fraction, message)
-
-            download.download(uri, archive, limits, downloading)
+            download.download(uri, archive, limits, section(tick, 0.0, _DOWNLOAD_SHARE))
+            unpacking = section(tick, _DOWNLOAD_SHARE, 1.0)
             with archive.open("rb") as file:
                 fetched = archives.unpack(file, uris.redacted(uri), into, limits, unpacking)
             archive.unlink()

@@ -15,6 +15,11 @@ Tick = Callable[[float, str], None]
 raises ends the work."""
 
 
+def section(tick: Tick, start: float, end: float) -> Tick:
+    """Progress of the section of the work from `start` to `end`, both fractions of the whole."""
+    return lambda fraction, message: tick(start + (end - start) * fraction, message)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one job's input may be."""

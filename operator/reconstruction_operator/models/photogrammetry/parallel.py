@@ -15,10 +15,7 @@ _Result = TypeVar("_Result")
 
 
 def each(
-    function: Callable[[_Item], _Result],
-    items: Iterable[_Item],
-    threads: int,
-    done: Callable[[int, int], None],
+    function: Callable[[_Item], _Result], items: Iterable[_Item], threads: int, done: Callable[[int, int], None]
 ) -> Sequence[_Result]:
     """The results of `function` for each item, in order of the items.
 

@@ -23,8 +23,8 @@ class QualitySettings:
     faces: int  # triangles in model.glb, at most
     texture_faces: int  # triangles in model_textured.glb, at most (unwrapping is slower than linear)
     texture_size: int  # px: side of the square texture
-    crop: bool  # keep only the region that the cameras look at, if they converge
-    seed: int  # of all random numbers
+    crop: bool = True  # keep only the region that the cameras look at, if they converge
+    seed: int = 0  # of all random numbers
 
 
 QUALITIES: Mapping[str, QualitySettings] = {
@@ -39,8 +39,6 @@ QUALITIES: Mapping[str, QualitySettings] = {
         faces=80_000,
         texture_faces=16_000,
         texture_size=2048,
-        crop=True,
-        seed=0,
     ),
     "standard": QualitySettings(
         max_image_size=2000,
@@ -53,8 +51,6 @@ QUALITIES: Mapping[str, QualitySettings] = {
         faces=200_000,
         texture_faces=30_000,
         texture_size=4096,
-        crop=True,
-        seed=0,
     ),
 }
 

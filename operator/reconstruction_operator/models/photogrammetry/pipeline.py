@@ -76,10 +76,7 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
     ball = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell = surface.thin(surface.crop(cloud, ball), settings.octree_depth)
     rough = surface.poisson(
-        cell_cloud,
-        folders["surface"],
-        octree_depth=settings.octree_depth,
-        progress=progress.part(0.8, 1.0),
+        cell_cloud, folders["surface"], octree_depth=settings.octree_depth, progress=progress.part(0.8, 1.0)
     )
 
     progress = StageProgress(report, Step.POSTPROCESS)
@@ -133,11 +130,7 @@ def _dense_cloud(
     greys = [planesweep.grey_view(view.image(), view.camera, settings.depth_size) for view in seen]
     depths = depthmaps.compute(seen, greys, settings, threads, progress.part(0.0, 0.9))
     return fusion.fuse(
-        [grey.camera for grey in greys],
-        depths,
-        [view.sources for view in seen],
-        threads,
-        progress.part(0.9, 1.0),
+        [grey.camera for grey in greys], depths, [view.sources for view in seen], threads, progress.part(0.9, 1.0)
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import queue
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -48,23 +48,18 @@ class StageProgress:
         release the interpreter lock. If reporting raises, this method raises at once and abandons the call: native
         code cannot be interrupted, and the process is about to end.
         """
-        outcome: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
+        outcome: Future[_T] = Future()
 
         def run() -> None:
             try:
-                outcome.put((call(), None))
+                outcome.set_result(call())
             except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
-                outcome.put((None, error))
+                outcome.set_exception(error)
 
         started = time.monotonic()
         threading.Thread(target=run, daemon=True).start()
-        while True:
-            try:
-                result, error = outcome.get(timeout=BEAT_SECONDS)
-            except queue.Empty:
-                self(*measure(time.monotonic() - started))
-                continue
-            if error is not None:
-                raise error
+        while not wait([outcome], BEAT_SECONDS).done:
             self(*measure(time.monotonic() - started))
-            return result  # type: ignore[return-value]  # no error: the call's own result, which may be None
+        result = outcome.result()
+        self(*measure(time.monotonic() - started))
+        return result

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-import queue
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -65,21 +65,15 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
     interruption the thread is left behind. So `function` has to call `check` itself now and then, and has to bear that its
     folder is deleted while it works.
     """
-    outcome: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+    outcome: Future[T] = Future()
 
     def run() -> None:
         try:
-            outcome.put((function(), None))
+            outcome.set_result(function())
         except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
-            outcome.put((None, error))
+            outcome.set_exception(error)
 
     threading.Thread(target=run, name="interruptible", daemon=True).start()
-    while True:
-        try:
-            result, error = outcome.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            check()
-            continue
-        if error is not None:
-            raise error
-        return result  # type: ignore[return-value]  # without an error it is what `function` returned
+    while not wait([outcome], _POLL_SECONDS).done:
+        check()
+    return outcome.result()

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import fetch, photos
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.limits import Limits, Tick, section
 
 _FETCH_SHARE = 0.5  # of the step; the rest is for decoding
 
-Advance = Callable[[float, str], None]
-"""Takes the fraction that is done and a short message; raises when the run has to end."""
-
 
 def load_photos(
-    job_id: str, envelope: Envelope | None, *, model: Model, workspace: Workspace, limits: Limits, advance: Advance
+    job_id: str, envelope: Envelope | None, *, model: Model, workspace: Workspace, limits: Limits, tick: Tick
 ) -> tuple[Photo, ...]:
     """The checked photos of the envelope's input; without an envelope, of the job's own input folder.
 
-    Raises:
-        StorageError: the input cannot be used; its reason says why.
-
+    What `tick` raises ends the work. Raises StorageError if the input cannot be used.
     """
-
-    def fetching(fraction: float, message: str) -> None:
-        advance(_FETCH_SHARE * fraction, message)
-
-    def checking(fraction: float, message: str) -> None:
-        advance(_FETCH_SHARE + (1 - _FETCH_SHARE) * fraction, message)
-
+    fetching, checking = section(tick, 0.0, _FETCH_SHARE), section(tick, _FETCH_SHARE, 1.0)
     if envelope is None:
         fetched = fetch.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
     else:
@@ -45,12 +32,8 @@ def load_photos(
 
 
 def _check_count(count: int, model: Model, ignored: str) -> None:
-    beside = f" ({ignored})" if ignored else ""
+    found = f"{count} photos were found{f' ({ignored})' if ignored else ''}; {model.name}"
     if count < model.min_photos:
-        raise StorageError(
-            "TOO_FEW_IMAGES", f"{count} photos were found{beside}; {model.name} needs at least {model.min_photos}"
-        )
+        raise StorageError("TOO_FEW_IMAGES", f"{found} needs at least {model.min_photos}")
     if count > model.max_photos:
-        raise StorageError(
-            "TOO_MANY_IMAGES", f"{count} photos were found{beside}; {model.name} takes at most {model.max_photos}"
-        )
+        raise StorageError("TOO_MANY_IMAGES", f"{found} takes at most {model.max_photos}")

@@ -129,13 +129,17 @@ class AttemptRun:
         if choice.simulated:
             return ()
 
-        def advance(fraction: float, message: str) -> None:
-            steps.report(Step.LOAD, fraction, message)
-
         assignment = self._assignment
-        limits = Limits.from_config(assignment.namespace)
-        load = partial(load_photos, model=choice.model, workspace=space, limits=limits, advance=advance)
-        photos = call_interruptibly(lambda: load(assignment.job_id, assignment.envelope), self._heartbeat.check)
+        load = partial(
+            load_photos,
+            assignment.job_id,
+            assignment.envelope,
+            model=choice.model,
+            workspace=space,
+            limits=Limits.from_config(assignment.namespace),
+            tick=partial(steps.report, Step.LOAD),
+        )
+        photos = call_interruptibly(load, self._heartbeat.check)
         self._observer.read(Inputs(images=len(photos), bytes=sum(photo.bytes for photo in photos)))
         return photos
 

@@ -25,11 +25,7 @@ def match(
     def call() -> None:
         # One call for all pairs: each call rebuilds the search structures of its photos.
         pycolmap.match_image_pairs(
-            database,
-            matching_options=options,
-            pairing_options=pairing,
-            verification_options=verification,
-            device=CPU,
+            database, matching_options=options, pairing_options=pairing, verification_options=verification, device=CPU
         )
 
     with pycolmap.Database.open(database) as reader:

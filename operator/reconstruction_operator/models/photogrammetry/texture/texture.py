@@ -122,10 +122,7 @@ def bake(
             total[here] += weight
 
     parallel.each(
-        add_photo,
-        range(len(views)),
-        threads,
-        lambda done, of: progress(done / of, f"texture from photo {done}/{of}"),
+        add_photo, range(len(views)), threads, lambda done, of: progress(done / of, f"texture from photo {done}/{of}")
     )
     covered = total > 0
     np.divide(blended, total[:, None], out=blended, where=covered[:, None])
