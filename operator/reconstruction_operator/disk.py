@@ -28,9 +28,7 @@ def set_aside(path: Path, prefix: str) -> Path | None:
 def delete_tree(path: Path) -> None:
     """Deletes a folder, file or link, even while other processes delete or add entries there. Links are never followed.
 
-    Raises:
-        OSError: something could not be deleted.
-
+    Raises OSError if something could not be deleted.
     """
     deadline = time.monotonic() + _DELETE_SECONDS
     while path.is_dir() and not path.is_symlink():
@@ -57,10 +55,7 @@ def entries(folder: Path) -> list[Path]:
 def read_regular(path: Path, max_bytes: int) -> bytes:
     """The first `max_bytes` of a regular file. Safe for files of unknown origin: never blocks on a pipe.
 
-    Raises:
-        FileNotFoundError: there is none, or it is neither a regular file nor a folder.
-        OSError: it cannot be read.
-
+    Raises FileNotFoundError if there is neither a regular file nor a folder, OSError if it cannot be read.
     """
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -16,10 +16,7 @@ def delete_job_files(job_id: str) -> bool:
 
     The rename comes first: no reader ever sees half of the folder, and a run that still works there cannot publish any more.
 
-    Raises:
-        ValueError: the job id is not safe.
-        OSError: the folder could not be moved or emptied.
-
+    Raises ValueError for an unsafe job id, OSError if the folder could not be moved or emptied.
     """
     folder = JobFolder.of(job_id)
     existed = folder.condemn()

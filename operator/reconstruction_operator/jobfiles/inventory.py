@@ -63,9 +63,7 @@ class Inventory:
 def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:
     """Reports the owners, in batches for each install; returns how many.
 
-    Raises:
-        RedisError: Redis was not reached; some may have been reported.
-
+    Raises RedisError without Redis, perhaps after some reports.
     """
     count = 0
     by_install = sorted(owners, key=lambda owner: owner.install_id)

@@ -41,20 +41,13 @@ class JobFolder:
     def of(cls, job_id: str) -> JobFolder:
         """The folder of that job, which need not exist.
 
-        Raises:
-            ValueError: the job id is not safe as a path (path traversal).
-
+        Raises ValueError for a job id that is not safe as a path (path traversal).
         """
         return cls(Path(config.settings.JOBS_DIR) / check_job_id(job_id))
 
     @classmethod
     def all(cls) -> Iterator[JobFolder]:
-        """Every folder that may be a job's.
-
-        Raises:
-            OSError: the job folders cannot be listed.
-
-        """
+        """Every folder that may be a job's. Raises OSError if they cannot be listed."""
         return (cls(path) for path in Path(config.settings.JOBS_DIR).iterdir() if not path.name.startswith("."))
 
     @property

@@ -38,9 +38,7 @@ def note(workspace: Workspace, owner: Owner, output_uri: str) -> None:
 def deliveries(folder: JobFolder) -> tuple[Note, ...]:
     """The notes that name a place of a copy; of two notes for one place, the published one.
 
-    Raises:
-        OSError: a note could not be read. No other record of its copy exists, so the folder must not be deleted yet.
-
+    Raises OSError if a note could not be read. No other record of its copy exists, so the folder must not be deleted yet.
     """
     found = {}
     for read in _notes(folder):
@@ -53,9 +51,7 @@ def deliveries(folder: JobFolder) -> tuple[Note, ...]:
 def owners() -> Iterator[Owner]:
     """The owner of each job folder that names one, with its newest attempt. Folders may appear and vanish meanwhile.
 
-    Raises:
-        OSError: the job folders cannot be listed.
-
+    Raises OSError if the job folders cannot be listed.
     """
     for folder in JobFolder.all():
         found = []

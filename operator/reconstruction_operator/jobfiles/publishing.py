@@ -22,9 +22,7 @@ def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | N
     of this job was faster. A sealed result is never moved out of its place, even for a moment: an overtaken run may pause
     anywhere in here and go on after its successor's result has been reported.
 
-    Raises:
-        OvertakenError: a later attempt has taken over, or the job's files were deleted.
-
+    Raises OvertakenError if a later attempt has taken over, or the job's files were deleted.
     """
     folder = JobFolder.of(job_id)
     while not _take_place(workspace.output, folder.output):

@@ -95,15 +95,11 @@ class Model(Protocol):
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
         """The parameters with all defaults filled in.
 
-        Raises:
-            ModelFailure: INVALID_PARAMETERS, naming the parameter, what was given and what is allowed.
-
+        Raises ModelFailure (INVALID_PARAMETERS), naming the parameter, what was given and what is allowed.
         """
 
     def run(self, work: Work, report: Report) -> Result:
         """Write the mesh (`model.glb`, perhaps `model_textured.glb`) and at least two `preview_*.png` to `output_dir`.
 
-        Raises:
-            ModelFailure: with one of the documented reasons.
-
+        Raises ModelFailure with one of the documented reasons.
         """

@@ -34,12 +34,7 @@ class PlaceholderModel:
         return None
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        """`stepSeconds`, if it was given.
-
-        Raises:
-            ModelFailure: INVALID_PARAMETERS.
-
-        """
+        """`stepSeconds`, if it was given. Raises ModelFailure (INVALID_PARAMETERS)."""
         if "stepSeconds" not in parameters:
             return {}
         seconds = parameters["stepSeconds"]

@@ -49,12 +49,7 @@ class ReconViaGenModel:
         return f"missing Python modules: {', '.join(missing)} (see github.com/GAP-LAB-CUHK-SZ/ReconViaGen; needs a GPU)"
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        """The seed, or its default.
-
-        Raises:
-            ModelFailure: INVALID_PARAMETERS.
-
-        """
+        """The seed, or its default. Raises ModelFailure (INVALID_PARAMETERS)."""
         unknown = sorted(set(parameters) - {"seed"})
         if unknown:
             raise ModelFailure("INVALID_PARAMETERS", f"parameter {unknown[0]!r:.80} is not known; allowed is seed")
@@ -68,9 +63,7 @@ class ReconViaGenModel:
     def run(self, work: Work, report: Report) -> Result:
         """Write `model.glb` and the previews.
 
-        Raises:
-            ModelFailure: BACKEND_UNAVAILABLE without a GPU, OUT_OF_MEMORY if the GPU's is not enough.
-
+        Raises ModelFailure: BACKEND_UNAVAILABLE without a GPU, OUT_OF_MEMORY if the GPU's is not enough.
         """
         os.environ.setdefault("SPCONV_ALGO", "native")  # read on import; the default runs a benchmark first
         torch = importlib.import_module("torch")

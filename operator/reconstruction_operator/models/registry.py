@@ -38,10 +38,7 @@ def available() -> tuple[str, ...]:
 def find(name: str) -> Model:
     """The model of that name, ready to run.
 
-    Raises:
-        UnknownModelError: no such name.
-        UnavailableModelError: its package cannot be imported, or the model reports why it cannot run.
-
+    Raises UnknownModelError if there is none, UnavailableModelError if it cannot be imported or cannot run here.
     """
     entry = _entries().get(name)
     if entry is None:

@@ -33,8 +33,6 @@ def output_dir(job_id: str) -> Path:
 def delete_job_files(job_id: str) -> bool:
     """Deletes the job's folder with all that is in it; returns whether there was one. Links are removed, never followed.
 
-    Raises:
-        OSError: the folder could not be moved or emptied.
-
+    Raises OSError if the folder could not be moved or emptied.
     """
     return deletion.delete_job_files(job_id)

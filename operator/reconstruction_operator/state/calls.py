@@ -53,13 +53,7 @@ class Call(Generic[T]):
 
 
 def run(client: redis.Redis, call: Call[T]) -> T:
-    """Carry it out.
-
-    Raises:
-        RedisError: Redis was not reached or refused.
-        ProtocolError: as the call says.
-
-    """
+    """Carry it out. Raises RedisError without an answer of Redis, ProtocolError as the call says."""
     try:
         reply = client.evalsha(*call._by_sha)  # noqa: SLF001  # the two halves of one module
     except NoScriptError:

@@ -216,12 +216,7 @@ def milliseconds(seconds: float) -> int:
 
 
 def moment(value: object) -> datetime:
-    """The time of a number of milliseconds.
-
-    Raises:
-        MalformedError: no number, or out of range.
-
-    """
+    """The time of a number of milliseconds. Raises MalformedError if it is no number or out of range."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_MS:
         raise MalformedError(f"{value!r:.40} is no time in ms")
     return datetime.fromtimestamp(value / 1000, UTC)

@@ -44,9 +44,7 @@ def result_key(task_id: str) -> str:
 async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str, ProgressReport]:
     """The newest progress of those tasks, without tasks that report none and without malformed results.
 
-    Raises:
-        RedisError: Redis was not reached.
-
+    Raises RedisError without Redis.
     """
     if not task_ids:
         return {}
@@ -75,12 +73,7 @@ async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | Resync,
 
 
 async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | Resync]:
-    """What arrives on one connection.
-
-    Raises:
-        RedisError: it broke, or did not answer a ping.
-
-    """
+    """What arrives on one connection. Raises RedisError if it broke, or did not answer a ping."""
     head = result_key("")
     silent_seconds = 0.0
     asked = False

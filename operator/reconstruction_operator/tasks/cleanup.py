@@ -19,11 +19,7 @@ def clean_up(job_id: str) -> None:
 
     If Redis has lost the job, nothing is deleted: the operator, which knows how the job ended, orders it again.
 
-    Raises:
-        ValueError: the job id is not safe.
-        OSError, OvertakenError: something could not be deleted; the operator orders it again.
-        RedisError: the deletion could not be recorded; the same.
-
+    Raises ValueError for an unsafe job id; any other error means that the operator orders the deletion again.
     """
     existed = deletion.clean_up(check_job_id(job_id))
     if existed is None:

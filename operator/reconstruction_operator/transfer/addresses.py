@@ -51,9 +51,7 @@ def may_be_private(text: str) -> bool:
 def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve) -> list[str]:
     """The addresses to connect to. One forbidden address refuses all of them: a name server could mix them on purpose.
 
-    Raises:
-        StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if the host has no address.
-
+    Raises StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if the host has no address.
     """
     try:
         found = resolve(host, port)

@@ -91,9 +91,7 @@ def download(
 ) -> int:
     """Writes what the server sends to `target`; returns its size in bytes. `tls` holds the trusted roots; None: the system's.
 
-    Raises:
-        StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
-
+    Raises StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
     """
     context = tls or ssl.create_default_context()
     patience = _Patience(uri)

@@ -22,9 +22,7 @@ _DOWNLOAD_SHARE = 0.8  # of fetching; the rest is for unpacking
 def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """The photos of a `file://` folder or archive, or of an `https://` archive.
 
-    Raises:
-        StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE.
-
+    Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE.
     """
     if not uri:
         raise StorageError("INPUT_NOT_FOUND", "the job names no input (spec.input.uri)")
@@ -47,9 +45,7 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
 def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """Copies the photos in `folder` and below it. Follows links that stay inside the folder.
 
-    Raises:
-        StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
-
+    Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
     """
     return _take_folder(folder.resolve(), into, limits, tick)
 

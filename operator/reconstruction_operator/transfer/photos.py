@@ -35,9 +35,7 @@ class CheckedImage:
 def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[CheckedImage, ...]:
     """Checks all photos, in order. A file whose suffix does not fit its content is renamed.
 
-    Raises:
-        StorageError: CORRUPT_IMAGE or IMAGE_TOO_LARGE; names the first such photo.
-
+    Raises StorageError: CORRUPT_IMAGE or IMAGE_TOO_LARGE, naming the first such photo.
     """
     return tuple(_check_each(paths, limits, tick))
 

@@ -125,9 +125,7 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
 
     `report` is called with the number of photos so far for each piece that is read or written.
 
-    Raises:
-        RefusedError: no archive, damaged, encrypted, too large, or with entries that point elsewhere.
-
+    Raises RefusedError: no archive, damaged, encrypted, too large, or with entries that point elsewhere.
     """
     into = Path(request.into)
     photos: dict[str, Path] = {}  # by their names in the archive

@@ -25,12 +25,7 @@ def redacted(uri: str) -> str:
 
 
 def split(uri: str, reason: str) -> SplitResult:
-    """The parts of a URI.
-
-    Raises:
-        StorageError: `reason`; it is not a URI.
-
-    """
+    """The parts of a URI. Raises StorageError (`reason`) if it is none."""
     try:
         parts = urlsplit(uri)
         _ = parts.port  # checked on access only
@@ -46,9 +41,7 @@ def split(uri: str, reason: str) -> SplitResult:
 def local_path(parts: SplitResult, reason: str) -> Path:
     """The path of a `file://` URI, without a look at the disk.
 
-    Raises:
-        StorageError: `reason`; the URI names another machine, or no absolute path.
-
+    Raises StorageError (`reason`) if the URI names another machine, or no absolute path.
     """
     shown = redacted(parts.geturl())
     if parts.netloc not in ("", "localhost"):
@@ -64,9 +57,7 @@ def local_path(parts: SplitResult, reason: str) -> Path:
 def resolved(path: Path, reason: str) -> Path:
     """`path` with all links followed. It need not exist.
 
-    Raises:
-        StorageError: `reason`; no such path can exist: its links form a circle, or a name is too long.
-
+    Raises StorageError (`reason`) if no such path can exist: its links form a circle, or a name is too long.
     """
     try:
         real = path.resolve()

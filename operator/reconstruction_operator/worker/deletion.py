@@ -23,10 +23,7 @@ DELETE_SECONDS = 60.0
 def clean_up(job_id: str) -> bool | None:
     """Delete the files of a job that is over, and record that; returns whether there were any. None: Redis has lost the job.
 
-    Raises:
-        OSError, OvertakenError: as `delete`.
-        RedisError: Redis did not answer.
-
+    Raises OSError and OvertakenError as `delete`, RedisError without Redis.
     """
     cancelled = _is_cancelled(job_id)
     if cancelled is None:

@@ -22,10 +22,8 @@ def run(
 ) -> None:
     """Runs `python -P -m module arguments`; its output goes to the file `log`.
 
-    Raises:
-        MemoryError: The process ran out of memory, or was killed, as the kernel does when memory runs out.
-        RuntimeError: The process failed; the message has the end of its output.
-
+    Raises MemoryError if it ran out of memory or was killed, as the kernel does then; RuntimeError with the end of its output
+    if it failed.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(

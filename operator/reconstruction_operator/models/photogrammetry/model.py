@@ -58,10 +58,8 @@ class PhotogrammetryModel:
     def run(self, work: Work, report: Report) -> Result:
         """Makes `model.glb`, `model_textured.glb` and `preview_0.png` ... in `work.output_dir`.
 
-        Raises:
-            ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, LOW_TEXTURE, NOT_ENOUGH_OVERLAP, NO_DENSE_SURFACE,
-                INVALID_PARAMETERS or OUT_OF_MEMORY.
-
+        Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, LOW_TEXTURE, NOT_ENOUGH_OVERLAP, NO_DENSE_SURFACE,
+        INVALID_PARAMETERS or OUT_OF_MEMORY.
         """
         settings = parameter_table.settings(work.parameters)
         if len(work.photos) < self.min_photos:

@@ -101,9 +101,7 @@ OVERRIDES: Mapping[str, WholeNumber | Switch] = {
 def check(given: Mapping[str, object]) -> dict[str, object]:
     """`given` with all defaults filled in.
 
-    Raises:
-        ModelFailure: INVALID_PARAMETERS with the parameter, what was given and what is allowed.
-
+    Raises ModelFailure (INVALID_PARAMETERS) with the parameter, what was given and what is allowed.
     """
     known = ["quality", *OVERRIDES]
     for name in given:

@@ -33,9 +33,7 @@ class PreparedPhoto:
 def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: StageProgress) -> list[PreparedPhoto]:
     """Writes each photo to `folder`, at most `max_size` px on its longer side; in the order of their names.
 
-    Raises:
-        ModelFailure: CORRUPT_IMAGE, naming the file.
-
+    Raises ModelFailure (CORRUPT_IMAGE), naming the file.
     """
     prepared = []
     ordered = sorted(photos, key=lambda photo: natural_order(photo.path.name))

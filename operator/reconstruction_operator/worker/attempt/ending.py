@@ -105,9 +105,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
     reported as cancelled while it still has files. If they cannot be deleted, the end says so, and the operator orders the
     deletion until it succeeds. While Redis is away, this retries.
 
-    Raises:
-        RedisAwayTooLongError: Redis was away for `patience_seconds`.
-
+    Raises RedisAwayTooLongError after `patience_seconds` without Redis.
     """
     deadline = time.monotonic() + patience_seconds
     while True:

@@ -45,9 +45,7 @@ class InterruptedRunError(Exception):
 def call_within(seconds: float, function: Callable[[], T]) -> T:
     """The result of `function`, which is left behind in its thread after `seconds`.
 
-    Raises:
-        TimeoutError: it was left behind.
-
+    Raises TimeoutError if it was left behind.
     """
     deadline = time.monotonic() + seconds
 

@@ -63,10 +63,7 @@ class AttemptRun:
     def execute(self) -> End:
         """Go through the six steps.
 
-        Raises:
-            InterruptedRunError: the run has to end; nothing was published.
-            ReconstructionFailedError: it failed; nothing was published.
-
+        Raises InterruptedRunError if the run has to end, ReconstructionFailedError if it failed; nothing was published then.
         """
         try:
             return self._execute()

@@ -62,9 +62,7 @@ class Steps:
     def report(self, step: Step, fraction: float, message: str = "") -> None:
         """Implements `models.interface.Report`. Begins all steps up to that one; ignores progress that goes backwards.
 
-        Raises:
-            InterruptedRunError: the run has to end.
-
+        Raises InterruptedRunError if the run has to end.
         """
         while self._current is None or self._current < step:
             self._begin(Step(1 if self._current is None else self._current + 1))
@@ -73,12 +71,7 @@ class Steps:
             self._reach(step, fraction, message, keep=False)
 
     def complete(self) -> None:
-        """End the last step.
-
-        Raises:
-            InterruptedRunError: the run has to end.
-
-        """
+        """End the last step. Raises InterruptedRunError if the run has to end."""
         self.report(Step.FINALIZE, 0.0)
         self._end_current()
 

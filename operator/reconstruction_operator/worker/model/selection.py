@@ -32,9 +32,7 @@ class Choice:
 def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
     """The model of that name. If it cannot run here, the placeholder, provided that the settings allow simulation.
 
-    Raises:
-        ModelFailure: BACKEND_UNAVAILABLE or INVALID_PARAMETERS.
-
+    Raises ModelFailure: BACKEND_UNAVAILABLE or INVALID_PARAMETERS.
     """
     try:
         model = registry.find(model_type)

@@ -32,9 +32,7 @@ def extract(
 ) -> None:
     """Writes up to `features` features of each of `photos` (files in `folder`) to `database`.
 
-    Raises:
-        ModelFailure: LOW_TEXTURE: half of the photos have too few features.
-
+    Raises ModelFailure (LOW_TEXTURE) if half of the photos have too few features.
     """
     with pycolmap.Database.open(database) as reader:
 

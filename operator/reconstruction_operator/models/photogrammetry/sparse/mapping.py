@@ -60,9 +60,7 @@ def align(
 ) -> SparseModel:
     """The largest consistent model of the `count` photos in `folder`, from the matches in `database`.
 
-    Raises:
-        ModelFailure: NOT_ENOUGH_OVERLAP, with the number of photos that were aligned.
-
+    Raises ModelFailure (NOT_ENOUGH_OVERLAP), with the number of photos that were aligned.
     """
     (scratch / "incremental").mkdir()
     (scratch / "global").mkdir()

@@ -29,9 +29,7 @@ _SECONDS_OTHERWISE = 20.0
 def crop(cloud: Cloud, ball: Ball | None) -> Cloud:
     """The points in `ball`; without a ball, all but the far background, which would make the octree coarse.
 
-    Raises:
-        ModelFailure: NO_DENSE_SURFACE.
-
+    Raises ModelFailure (NO_DENSE_SURFACE).
     """
     if len(cloud.points) < FEWEST_POINTS:
         raise ModelFailure(
@@ -58,9 +56,7 @@ def thin(cloud: Cloud, octree_depth: int) -> tuple[Cloud, float]:
 def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StageProgress) -> Mesh:
     """The surface through `cloud`; `scratch` is a folder for the files in between.
 
-    Raises:
-        ModelFailure: NO_DENSE_SURFACE.
-
+    Raises ModelFailure (NO_DENSE_SURFACE).
     """
     points_path, mesh_path = scratch / "points.ply", scratch / "surface.ply"
     write_ply(points_path, cloud)
