@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,12 +40,7 @@ def deliveries(folder: JobFolder) -> tuple[Note, ...]:
 
     Raises OSError if a note could not be read. No other record of its copy exists, so the folder must not be deleted yet.
     """
-    found = {}
-    for read in _notes(folder):
-        noted = read()
-        if noted is not None and noted.uri:
-            found[noted.uri] = noted
-    return tuple(found.values())
+    return tuple({one.uri: one for one in _notes(folder, skipped=()) if one.uri}.values())
 
 
 def owners() -> Iterator[Owner]:
@@ -54,23 +49,20 @@ def owners() -> Iterator[Owner]:
     Raises OSError if the job folders cannot be listed.
     """
     for folder in JobFolder.all():
-        found = []
-        for read in _notes(folder):
-            with contextlib.suppress(OSError):
-                found.append(read())
-        newest = max((one.owner for one in found if one is not None), key=lambda owner: owner.attempt, default=None)
+        found = (one.owner for one in _notes(folder, skipped=(OSError,)))
+        newest = max(found, key=lambda owner: owner.attempt, default=None)
         if newest is not None and newest.job_id == folder.job_id:
             yield newest
 
 
-def _notes(folder: JobFolder) -> Iterator[Callable[[], Note | None]]:
-    """A reader for the note of each run, and a last one for that of the result.
-
-    A reader returns None for a missing or invalid note, and raises OSError for one that it cannot read.
-    """
-    for file in folder.owner_notes:
-        yield partial(_read, file)
-    yield partial(_read_sealed, folder.output)
+def _notes(folder: JobFolder, *, skipped: tuple[type[OSError], ...]) -> Iterator[Note]:
+    """The valid notes of the runs, and last that of the result. `skipped`: errors of notes that are left out."""
+    for read in (*(partial(_read, file) for file in folder.owner_notes), partial(_read_sealed, folder.output)):
+        noted = None
+        with contextlib.suppress(*skipped):
+            noted = read()
+        if noted is not None:
+            yield noted
 
 
 def _read(file: Path) -> Note | None:

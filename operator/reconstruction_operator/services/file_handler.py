@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconstruction_operator.jobfiles import deletion
+from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
+
+__all__ = ["delete_job_files", "input_dir", "job_dir", "output_dir"]
 
 
 def job_dir(job_id: str) -> Path:
@@ -28,11 +30,3 @@ def input_dir(job_id: str) -> Path:
 def output_dir(job_id: str) -> Path:
     """The published result."""
     return JobFolder.of(job_id).output
-
-
-def delete_job_files(job_id: str) -> bool:
-    """Deletes the job's folder with all that is in it; returns whether there was one. Links are removed, never followed.
-
-    Raises OSError if the folder could not be moved or emptied.
-    """
-    return deletion.delete_job_files(job_id)

@@ -50,7 +50,10 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
         return {}
     keys = [result_key(one) for one in task_ids]
     values = await arun(client, Call(script("read_results"), tuple(keys), (fields.MAX_VALUE_BYTES,), tuple))
-    found = {task_id: _report(key, value) for task_id, key, value in zip(task_ids, keys, values, strict=True) if value}
+    found = {
+        task_id: fields.load_json(key, value, _parse)
+        for task_id, key, value in zip(task_ids, keys, values, strict=True)
+    }
     return {task_id: report for task_id, report in found.items() if report is not None}
 
 
@@ -95,10 +98,6 @@ async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | Re
                 yield channel.removeprefix(head)
             case _:
                 pass
-
-
-def _report(key: str, text: object) -> ProgressReport | None:
-    return fields.load_json(key, text, _parse)
 
 
 def _parse(data: Mapping[str, Any]) -> ProgressReport | None:

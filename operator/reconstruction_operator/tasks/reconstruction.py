@@ -93,9 +93,8 @@ def _patience(task: Task) -> Patience:
     if _in_worker(task):
         # The message came from Redis, so an outage has just begun. Its end is awaited for as long as the message is ours.
         return Patience(claim_seconds=60.0, end_seconds=config.settings.VISIBILITY_TIMEOUT_SECONDS, flush_seconds=5.0)
-    return Patience(
-        claim_seconds=0.0, end_seconds=30.0, flush_seconds=1.0
-    )  # a user waits, perhaps without a result backend
+    # A user waits, perhaps without a result backend.
+    return Patience(claim_seconds=0.0, end_seconds=30.0, flush_seconds=1.0)
 
 
 def _put_back(task: Task, job_id: str) -> None:

@@ -168,9 +168,8 @@ def _host_and_port(parts: SplitResult, limits: Limits) -> tuple[str, int]:
     if parts.scheme != "https":
         raise StorageError(_REFUSED, f"{shown}: only https:// is downloaded, not {parts.scheme}://")
     if parts.username is not None or parts.password is not None:
-        raise StorageError(
-            _REFUSED, f"{shown}: a user or a password in the URI could be read by everyone who sees the job"
-        )
+        text = f"{shown}: a user or a password in the URI could be read by everyone who sees the job"
+        raise StorageError(_REFUSED, text)
     if limits.granted is not None and not tenancy.covers(limits.granted, parts):
         raise StorageError(_REFUSED, f"{shown} is not left to namespace {limits.namespace or '(none)'} by this worker")
     host = (parts.hostname or "").rstrip(".")
@@ -202,29 +201,24 @@ def _save(
 ) -> int:
     length = response.headers.get("Content-Length", "")
     expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None
+    shown, most = uris.redacted(uri), _mb(limits.max_bytes)
     if expected is not None and expected > limits.max_bytes:
-        raise StorageError(
-            _REFUSED, f"{uris.redacted(uri)} has {_mb(expected)}; this worker takes {_mb(limits.max_bytes)}"
-        )
+        raise StorageError(_REFUSED, f"{shown} has {_mb(expected)}; this worker takes {most}")
     done = 0
     try:
         with target.open("xb") as file:
-            while chunk := response.read1(
-                _CHUNK_BYTES, decode_content=False
-            ):  # returns as soon as one byte has arrived
+            # `read1` returns as soon as one byte has arrived.
+            while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
                 done += len(chunk)
                 patience.received(len(chunk))
                 if done > limits.max_bytes:
-                    raise StorageError(
-                        _REFUSED,
-                        f"{uris.redacted(uri)} has more than {_mb(limits.max_bytes)}, all that this worker takes",
-                    )
+                    raise StorageError(_REFUSED, f"{shown} has more than {most}, all that this worker takes")
                 file.write(chunk)
                 tick(done / expected if expected else 0.0, f"{_mb(done)} downloaded")
     except HTTPError as error:
-        raise StorageError(_UNREACHABLE, f"{uris.redacted(uri)} broke off after {_mb(done)}: {error}") from None
+        raise StorageError(_UNREACHABLE, f"{shown} broke off after {_mb(done)}: {error}") from None
     if expected is not None and done != expected:
-        raise StorageError(_UNREACHABLE, f"{uris.redacted(uri)} broke off after {done} of {expected} bytes")
+        raise StorageError(_UNREACHABLE, f"{shown} broke off after {done} of {expected} bytes")
     return done
 
 

@@ -89,8 +89,9 @@ def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
         roots = ", ".join(str(root) for root in limits.roots)
         raise StorageError(_REFUSED, f"{path} does not lie in a folder that this worker may read ({roots})")
     if limits.granted is not None and not _lies_below(real, map(limits.located, tenancy.folders(limits.granted))):
+        left = ", ".join(limits.granted) or "nothing"
         raise StorageError(
-            _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {path}: {_allowed(limits.granted)}"
+            _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {path}: this worker leaves it {left}"
         )
     if real.is_file():
         try:
@@ -107,10 +108,6 @@ def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
 def _lies_below(real: Path, folders: Iterable[Path]) -> bool:
     """Whether the resolved path `real` is one of the folders or below one."""
     return any(real.is_relative_to(one.resolve()) for one in folders)
-
-
-def _allowed(granted: tuple[str, ...]) -> str:
-    return f"this worker leaves it {', '.join(granted)}" if granted else "this worker leaves it nothing"
 
 
 def _list(folder: Path, limits: Limits) -> dict[str, int]:

@@ -5,11 +5,11 @@ The process belongs to the same process group: a signal to the group of the run 
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS, StageProgress, nearing_the_end
@@ -29,8 +29,12 @@ def run(
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
+        started = time.monotonic()
         try:
-            _wait(process, lambda passed: progress(nearing_the_end(passed, expected_seconds), message))
+            while process.poll() is None:
+                progress(nearing_the_end(time.monotonic() - started, expected_seconds), message)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(BEAT_SECONDS)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -43,14 +47,3 @@ def run(
             raise MemoryError(output_tail)
         raise RuntimeError(f"{module} ended with status {process.returncode}: {output_tail}")
     progress(1.0, message)
-
-
-def _wait(process: subprocess.Popen[bytes], beat: Callable[[float], None]) -> None:
-    started = time.monotonic()
-    while True:
-        beat(time.monotonic() - started)
-        try:
-            process.wait(BEAT_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
 from reconstruction_operator.worker.attempt import ending
@@ -95,7 +96,7 @@ def carry_out(
     try:
         end = run.execute()
     except ReconstructionFailedError as error:
-        failure, end = error, ending.end_of_failure(error, assignment.worker)
+        failure, end = error, End(Outcome.FAILED, error.reason, error.message, worker=assignment.worker)
     except InterruptedRunError as error:
         where = ending.Where(run.reached, time.monotonic() - begun)
         end = ending.end_of_interruption(error.interruption, where, assignment.worker)

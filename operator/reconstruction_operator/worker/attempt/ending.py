@@ -21,7 +21,6 @@ from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
 from reconstruction_operator.worker import deletion
-from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import Interruption, InterruptionKind
 from reconstruction_operator.worker.attempt.ownership import Ownership
@@ -93,11 +92,6 @@ def end_of_interruption(interruption: Interruption, where: Where, worker: str) -
             return End(outcome, reason, f"{why}stopped {where}", worker=worker)
 
 
-def end_of_failure(failure: ReconstructionFailedError, worker: str) -> End:
-    """The end to record for a run that failed."""
-    return End(Outcome.FAILED, failure.reason, failure.message, worker=worker)
-
-
 def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_seconds: float) -> End | None:
     """Record `end`; returns the end that counts, or None if the attempt belongs to another run.
 
@@ -121,9 +115,8 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
             case FinishVerdict.OVERTAKEN:
                 logger.warning("attempt %s was overtaken: its end (%s) does not count", ownership.task_id, end.outcome)
                 if reply.end is not None and reply.end.outcome is Outcome.CANCELLED:
-                    _delete_files(
-                        ownership.job_id
-                    )  # again: the first deletion may have preceded this run's last writes
+                    # Again: the first deletion may have preceded this run's last writes.
+                    _delete_files(ownership.job_id)
                 return None
             case FinishVerdict.CANCELLED:
                 end = End(Outcome.CANCELLED, "CANCELLED", f"cancelled when it was {_done(end)}", worker=end.worker)

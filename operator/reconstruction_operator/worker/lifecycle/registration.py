@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 
 from celery.signals import worker_shutting_down
 from redis.exceptions import RedisError
@@ -24,6 +25,7 @@ from reconstruction_operator.worker.attempt.ownership import LIFE
 from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _MAX_PERIOD_SECONDS = 5.0
 _RETRY_SECONDS = 0.5  # after Redis could not be told that the worker drains
@@ -86,17 +88,13 @@ class Registration(LifelongStep):
             version=metadata.version("reconstruction-operator"),
             concurrency=self.concurrency,
         )
-        try:
-            epoch = calls.run(self._client, call)
-        except (RedisError, ProtocolError) as error:
-            logger.warning("worker %s could not register: %s", self._node, error)
-        else:
-            self._inventory.epoch_is(epoch)
+        self._try("register", call, self._inventory.epoch_is)
 
-    def _try(self, what: str, call: calls.Call[None]) -> bool:
+    def _try(self, what: str, call: calls.Call[T], then: Callable[[T], None] = lambda _: None) -> bool:
         try:
-            calls.run(self._client, call)
+            reply = calls.run(self._client, call)
         except (RedisError, ProtocolError) as error:
             logger.warning("worker %s could not %s: %s", self._node, what, error)
             return False
+        then(reply)
         return True

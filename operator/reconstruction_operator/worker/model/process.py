@@ -17,14 +17,7 @@ from typing import Self
 
 from reconstruction_operator import config
 from reconstruction_operator.models import exchange
-from reconstruction_operator.models.exchange import (
-    DefectMessage,
-    ExitMessage,
-    FailureMessage,
-    Message,
-    ProgressMessage,
-    RunRequest,
-)
+from reconstruction_operator.models.exchange import ExitMessage, Message, ProgressMessage, RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
 from reconstruction_operator.worker.model.memory import MemoryWatch, megabytes
 
@@ -224,9 +217,9 @@ def _verdict(outcome: Message | None, process: _ModelProcess, what: str, memory:
     match outcome:
         case Result():
             return outcome
-        case FailureMessage(reason, text):
+        case exchange.FailureMessage(reason, text):
             raise ModelFailure(reason, text)
-        case DefectMessage(text):
+        case exchange.DefectMessage(text):
             logger.error("%s by an exception of its own:\n%s", what, text)
             raise ModelFailure("BACKEND_CRASHED", f"{what}: {text.strip().splitlines()[-1][:_MESSAGE_TAIL_CHARS]}")
         case _:

@@ -31,11 +31,6 @@ class Frame:
         moved: Doubles = (points - self.origin) @ self.rotation.T * self.scale
         return moved
 
-    def directions(self, vectors: Doubles) -> Doubles:
-        """World directions (n, 3) in the model's coordinates, rotated only."""
-        turned: Doubles = vectors @ self.rotation.T
-        return turned
-
 
 def find(points: Doubles, cameras: Sequence[Camera], seed: int) -> Frame:
     """The frame of a model whose surface is `points` (n, 3), seen by `cameras`. Front is where the first camera is."""
