@@ -359,7 +359,7 @@ def _window(one: Fault, begin: float) -> Window:
         begin,
         begin,
         cuts=one.cuts,
-        blocks_users=one.blocks_users,
+        blocks_users=one.blocks_users or one.deposes,
         harms=one.harms,
         forgets=one.forgets,
         deposes=one.deposes,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
+from typing import Final
 
-from chaos.faults.table import PATIENCE_SECONDS, Context, Heal, fault, nothing
+from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, nothing, together
 from chaos.polling import wait_for
-from chaos.proxies import Refusal
+from chaos.proxies import ApiProxy, Refusal
 from devcluster import wait_until
 from devcluster.errors import ApiError
 from devcluster.harness.system import JOBS, REPOSITORY
@@ -17,11 +19,8 @@ _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjo
 _DOOMED_JOBS = 6
 _RUNNING_SECONDS = 15.0  # for one of them to run; enough without other faults
 
-# --- Kubernetes -------------------------------------------------------------------------------------------------------
 
-
-@fault("namespace deleted", on="objects", hold=(0.0, 1.0))
-def _namespace_deleted(context: Context) -> Heal:
+def _delete_namespace(context: Context) -> Heal:
     context.counter += 1
     namespace = f"doomed-{context.counter}"
     api = context.scene.cluster.api
@@ -38,8 +37,7 @@ def _namespace_deleted(context: Context) -> Heal:
     )
 
 
-@fault("CRD deleted and applied again", on="objects", hold=(0.0, 0.0), deposes=True)
-def _crd_deleted(context: Context) -> Heal:
+def _delete_crd(context: Context) -> Heal:
     cluster = context.scene.cluster
     with context.load.paused():
         with contextlib.suppress(ApiError):
@@ -55,56 +53,31 @@ def _crd_deleted(context: Context) -> Heal:
     return nothing
 
 
-@fault("API server: killed", on="kubernetes", hold=(0.5, 6.0), deposes=True)
-def _api_killed(context: Context) -> Heal:
+def _kill_api(context: Context) -> Heal:
     context.scene.cluster.kill_apiserver()
     return context.scene.cluster.heal
 
 
-@fault("API server: paused", on="kubernetes", hold=(1.0, 10.0), deposes=True)
-def _api_paused(context: Context) -> Heal:
+def _pause_api(context: Context) -> Heal:
     context.scene.cluster.pause_apiserver()
     return context.scene.cluster.heal
 
 
-@fault("API server: 409 to writes", on="kubernetes", hold=(3.0, 8.0), deposes=True)
-def _api_conflicts(context: Context) -> Heal:
-    return _refuse(context, Refusal(409, "Conflict", share=0.7, writes_only=True))
+def _at_each_proxy(act: Callable[[ApiProxy], None]) -> Inject:
+    def inject(context: Context) -> Heal:
+        proxies = context.scene.api_proxies.values()
+        for proxy in proxies:
+            act(proxy)
+        return together([proxy.heal for proxy in proxies])
+
+    return inject
 
 
-@fault("API server: 429 with Retry-After", on="kubernetes", hold=(3.0, 8.0), deposes=True)
-def _api_throttles(context: Context) -> Heal:
-    return _refuse(context, Refusal(429, "TooManyRequests", share=0.7, retry_after_seconds=1))
+def _refuses(refusal: Refusal) -> Inject:
+    return _at_each_proxy(lambda proxy: proxy.refuse(refusal))
 
 
-@fault("API server: 500", on="kubernetes", hold=(3.0, 8.0), deposes=True)
-def _api_fails(context: Context) -> Heal:
-    return _refuse(context, Refusal(500, "InternalError", share=0.7))
-
-
-@fault("API server: watches expired (410)", on="kubernetes", hold=(1.0, 6.0), deposes=True)
-def _api_expires(context: Context) -> Heal:
-    for proxy in context.scene.api_proxies.values():
-        proxy.expire_watches()
-    return _healer(context)
-
-
-def _refuse(context: Context, refusal: Refusal) -> Heal:
-    for proxy in context.scene.api_proxies.values():
-        proxy.refuse(refusal)
-    return _healer(context)
-
-
-def _healer(context: Context) -> Heal:
-    def heal() -> None:
-        for proxy in context.scene.api_proxies.values():
-            proxy.heal()
-
-    return heal
-
-
-@fault("API server: slow etcd", on="kubernetes", hold=(5.0, 10.0), deposes=True)
-def _etcd_slow(context: Context) -> Heal:
+def _slow_etcd(context: Context) -> Heal:
     over = threading.Event()
 
     def stutter() -> None:
@@ -123,3 +96,22 @@ def _etcd_slow(context: Context) -> Heal:
         context.scene.resume_etcd()
 
     return heal
+
+
+def _of_the_api(name: str, inject: Inject, hold: tuple[float, float]) -> Fault:
+    return Fault(f"API server: {name}", "kubernetes", inject, hold, deposes=True)
+
+
+_CONFLICT: Final = Refusal(409, "Conflict", share=0.7, writes_only=True)
+_THROTTLED: Final = Refusal(429, "TooManyRequests", share=0.7, retry_after_seconds=1)
+FAULTS: Final = (
+    Fault("namespace deleted", "objects", _delete_namespace, hold=(0.0, 1.0)),
+    Fault("CRD deleted and applied again", "objects", _delete_crd, hold=(0.0, 0.0), deposes=True),
+    _of_the_api("killed", _kill_api, (0.5, 6.0)),
+    _of_the_api("paused", _pause_api, (1.0, 10.0)),
+    _of_the_api("409 to writes", _refuses(_CONFLICT), (3.0, 8.0)),
+    _of_the_api("429 with Retry-After", _refuses(_THROTTLED), (3.0, 8.0)),
+    _of_the_api("500", _refuses(Refusal(500, "InternalError", share=0.7)), (3.0, 8.0)),
+    _of_the_api("watches expired (410)", _at_each_proxy(ApiProxy.expire_watches), (1.0, 6.0)),
+    _of_the_api("slow etcd", _slow_etcd, (5.0, 10.0)),
+)

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
+from collections.abc import Callable
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
+from typing import Final
 
 import psutil
 
-from chaos.faults.table import PATIENCE_SECONDS, Context, Heal, fault, nothing
+from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, nothing, together
 from chaos.scene import OPERATORS, WORKERS
 from devcluster import wait_until
 
-# --- Operators --------------------------------------------------------------------------------------------------------
+Pick = Callable[[Context], str]
+"""Picks the victim: the name of a process."""
 
 
-def _end_process(context: Context, name: str, number: signal.Signals) -> Heal:
+def _leader(context: Context) -> str:
+    return context.scene.leader() or context.chance.choice(OPERATORS)
+
+
+def _standby(context: Context) -> str:
+    return context.scene.standby()
+
+
+def _any_worker(context: Context) -> str:
+    return context.chance.choice(WORKERS)
+
+
+def _ends(pick: Pick, number: Signals) -> Inject:
+    return lambda context: _end_process(context, pick(context), number)
+
+
+def _end_process(context: Context, name: str, number: Signals) -> Heal:
     process = context.scene.process(name)
     context.victims.add(name)
     context.missed = not process.alive
@@ -25,168 +44,84 @@ def _end_process(context: Context, name: str, number: signal.Signals) -> Heal:
     return lambda: context.scene.down.discard(name)
 
 
-def _pause_process(context: Context, name: str, *, alone: bool = False) -> Heal:
+def _pauses(pick: Pick, *, alone: bool = False) -> Inject:
     """Pause the process, and its children too unless `alone`."""
-    process = context.scene.process(name)
-    context.victims.add(name)
-    context.missed = not process.alive
-    if not process.alive:
-        return nothing
-    if alone:
-        os.kill(process.pid, signal.SIGSTOP)
-    else:
-        process.pause()
-    return lambda: process.resume() if process.alive else None
+
+    def inject(context: Context) -> Heal:
+        name = pick(context)
+        process = context.scene.process(name)
+        context.victims.add(name)
+        context.missed = not process.alive
+        if not process.alive:
+            return nothing
+        if alone:
+            os.kill(process.pid, SIGSTOP)
+        else:
+            process.pause()
+        return lambda: process.resume() if process.alive else None
+
+    return inject
 
 
-def _leader(context: Context) -> str:
-    return context.scene.leader() or context.chance.choice(OPERATORS)
-
-
-@fault("operator, leader: SIGKILL", on="operators", deposes=True)
-def _leader_killed(context: Context) -> Heal:
-    return _end_process(context, _leader(context), signal.SIGKILL)
-
-
-@fault("operator, leader: SIGTERM", on="operators", deposes=True)
-def _leader_terminated(context: Context) -> Heal:
-    return _end_process(context, _leader(context), signal.SIGTERM)
-
-
-@fault("operator, leader: SIGSTOP, SIGCONT", on="operators", hold=(2.0, 12.0), deposes=True)
-def _leader_stopped(context: Context) -> Heal:
-    return _pause_process(context, _leader(context))
-
-
-@fault("operator, standby: SIGKILL", on="operators")
-def _standby_killed(context: Context) -> Heal:
-    return _end_process(context, context.scene.standby(), signal.SIGKILL)
-
-
-@fault("operator, standby: SIGTERM", on="operators")
-def _standby_terminated(context: Context) -> Heal:
-    return _end_process(context, context.scene.standby(), signal.SIGTERM)
-
-
-@fault("operator, standby: SIGSTOP, SIGCONT", on="operators", hold=(2.0, 8.0))
-def _standby_stopped(context: Context) -> Heal:
-    return _pause_process(context, context.scene.standby())
-
-
-@fault("jobs deleted while no operator runs", on="operators", hold=(2.0, 5.0), deposes=True)
-def _deleted_while_down(context: Context) -> Heal:
+def _delete_while_down(context: Context) -> Heal:
     ran = [name for name in OPERATORS if context.scene.process(name).alive]
-    heals = [_end_process(context, name, signal.SIGKILL) for name in OPERATORS]
+    heals = [_end_process(context, name, SIGKILL) for name in OPERATORS]
     context.missed = not ran
     victims = [job for job in context.load.under_way if job.scenario == "steady"]
     context.load.delete(context.chance.sample(victims, min(5, len(victims))))
-
-    def heal() -> None:
-        for one in heals:
-            one()
-
-    return heal
+    return together(heals)
 
 
-@fault("operators and workers restarted one after another", on="operators", hold=(0.0, 0.5), deposes=True)
-def _rolled(context: Context) -> Heal:
+def _terminate(context: Context, name: str) -> None:
+    """Send SIGTERM to a process, and wait for its end."""
+    process = context.scene.process(name)
+    if process.alive:
+        os.kill(process.pid, SIGTERM)
+    wait_until(lambda: not process.alive, f"{name} to end", timeout_seconds=PATIENCE_SECONDS)
+
+
+def _roll(context: Context) -> Heal:
     for name in (*OPERATORS, *WORKERS):
-        process = context.scene.process(name)
-        if process.alive:
-            os.kill(process.pid, signal.SIGTERM)
-        wait_until(lambda gone=process: not gone.alive, f"{name} to end", timeout_seconds=PATIENCE_SECONDS)  # type: ignore[misc]
+        _terminate(context, name)
         context.scene.start(name)
     return nothing
 
 
-# --- Workers ----------------------------------------------------------------------------------------------------------
+def _signals_child(number: Signals, heal_number: Signals | None = None) -> Inject:
+    """Signal a pool process of a worker; to heal it, send it another signal."""
+
+    def inject(context: Context) -> Heal:
+        children = [child for worker in WORKERS for child in context.scene.children(worker)]
+        context.missed = not children
+        if not children:
+            return nothing
+        child = context.chance.choice(children)
+        context.victims.add(str(child.pid))
+
+        def send(signal: Signals) -> None:
+            with contextlib.suppress(psutil.Error):
+                child.send_signal(signal)
+
+        send(number)
+        return nothing if heal_number is None else lambda: send(heal_number)
+
+    return inject
 
 
-@fault("worker: SIGKILL", on="workers", harms=True)
-def _worker_killed(context: Context) -> Heal:
-    return _end_process(context, context.chance.choice(WORKERS), signal.SIGKILL)
-
-
-@fault("worker: SIGTERM", on="workers", hold=(3.0, 5.0))
-def _worker_terminated(context: Context) -> Heal:
-    return _end_process(context, context.chance.choice(WORKERS), signal.SIGTERM)
-
-
-@fault("worker with its children: SIGSTOP, SIGCONT", on="workers", hold=(1.0, 20.0), cuts=True, harms=True)
-def _worker_stopped(context: Context) -> Heal:
-    return _pause_process(context, context.chance.choice(WORKERS))
-
-
-@fault("worker, the parent alone: SIGSTOP, SIGCONT", on="workers", hold=(1.0, 12.0), cuts=True, harms=True)
-def _worker_parent_stopped(context: Context) -> Heal:
-    return _pause_process(context, context.chance.choice(WORKERS), alone=True)
-
-
-def _signal_child(context: Context, number: signal.Signals) -> psutil.Process | None:
-    children = [child for worker in WORKERS for child in context.scene.children(worker)]
-    context.missed = not children
-    if not children:
-        return None
-    child = context.chance.choice(children)
-    context.victims.add(str(child.pid))
-    with contextlib.suppress(psutil.Error):
-        child.send_signal(number)
-    return child
-
-
-@fault("worker, a child: SIGKILL", on="workers", harms=True)
-def _child_killed(context: Context) -> Heal:
-    _signal_child(context, signal.SIGKILL)
-    return nothing
-
-
-@fault("worker, a child: SIGTERM", on="workers", harms=True)
-def _child_terminated(context: Context) -> Heal:
-    _signal_child(context, signal.SIGTERM)
-    return nothing
-
-
-@fault("worker, a child: SIGSTOP, SIGCONT", on="workers", hold=(1.0, 20.0), cuts=True, harms=True)
-def _child_stopped(context: Context) -> Heal:
-    child = _signal_child(context, signal.SIGSTOP)
-
-    def heal() -> None:
-        with contextlib.suppress(psutil.Error):
-            if child is not None:
-                child.send_signal(signal.SIGCONT)
-
-    return heal
-
-
-@fault("worker: clock off by minutes", on="workers", hold=(6.0, 12.0))
-def _clock_off(context: Context) -> Heal:
-    name = context.chance.choice(WORKERS)
+def _set_clock_off(context: Context) -> Heal:
+    name = _any_worker(context)
     scene = context.scene
     scene.skew_seconds[name] = context.chance.choice((-1, 1)) * context.chance.randint(120, 900)
-    process = scene.process(name)
-    if process.alive:
-        os.kill(process.pid, signal.SIGTERM)
-    wait_until(lambda: not process.alive, f"{name} to end", timeout_seconds=PATIENCE_SECONDS)
+    _terminate(context, name)
     scene.start(name)
 
     def heal() -> None:
         scene.skew_seconds.pop(name, None)
         newest = scene.process(name)
         if newest.alive:
-            os.kill(newest.pid, signal.SIGTERM)
+            os.kill(newest.pid, SIGTERM)
 
     return heal
-
-
-# --- Model processes --------------------------------------------------------------------------------------------------
-
-
-def _signal_models(context: Context, number: signal.Signals) -> list[int]:
-    groups = [one.pid for one in _some_models(context)]
-    for group in groups:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, number)
-    return groups
 
 
 def _some_models(context: Context) -> list[psutil.Process]:
@@ -200,14 +135,24 @@ def _some_models(context: Context) -> list[psutil.Process]:
     return chosen
 
 
-@fault("model process: SIGKILL", on="models", harms=True)
-def _models_killed(context: Context) -> Heal:
-    _signal_models(context, signal.SIGKILL)
-    return nothing
+def _signals_models(number: Signals, heal_number: Signals | None = None) -> Inject:
+    """Signal some models with their guards; to heal them, send them another signal."""
+
+    def inject(context: Context) -> Heal:
+        groups = [one.pid for one in _some_models(context)]
+
+        def send(signal: Signals) -> None:
+            for group in groups:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal)
+
+        send(number)
+        return nothing if heal_number is None else lambda: send(heal_number)
+
+    return inject
 
 
-@fault("model process without its guard: SIGKILL", on="models", harms=True)
-def _models_out_of_memory(context: Context) -> Heal:
+def _kill_models_alone(context: Context) -> Heal:
     """Kill the models the way the kernel's OOM killer does."""
     for guard in _some_models(context):
         with contextlib.suppress(psutil.Error):
@@ -216,34 +161,51 @@ def _models_out_of_memory(context: Context) -> Heal:
     return nothing
 
 
-@fault("model process: SIGTERM", on="models", harms=True)
-def _models_terminated(context: Context) -> Heal:
-    _signal_models(context, signal.SIGTERM)
-    return nothing
-
-
-@fault("model process: SIGSTOP, SIGCONT", on="models", hold=(1.0, 12.0), cuts=True, harms=True)
-def _models_stopped(context: Context) -> Heal:
-    groups = _signal_models(context, signal.SIGSTOP)
-
-    def heal() -> None:
-        for group in groups:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGCONT)
-
-    return heal
-
-
-# --- Files ------------------------------------------------------------------------------------------------------------
-
-
-@fault("disk of the job folders full", on="disk", hold=(1.0, 6.0), needs_disk=True, harms=True)
-def _disk_full(context: Context) -> Heal:
+def _fill_disk(context: Context) -> Heal:
     context.scene.fill_disk()
     return context.scene.empty_disk
 
 
-@fault("job folders read-only", on="disk", hold=(1.0, 6.0), needs_disk=True, harms=True)
-def _disk_read_only(context: Context) -> Heal:
+def _make_read_only(context: Context) -> Heal:
     wait_until(context.scene.make_read_only, "a moment without an open file", timeout_seconds=PATIENCE_SECONDS)
     return context.scene.make_writable
+
+
+_OPERATORS: Final = (
+    Fault("operator, leader: SIGKILL", "operators", _ends(_leader, SIGKILL), deposes=True),
+    Fault("operator, leader: SIGTERM", "operators", _ends(_leader, SIGTERM), deposes=True),
+    Fault("operator, leader: SIGSTOP, SIGCONT", "operators", _pauses(_leader), hold=(2.0, 12.0), deposes=True),
+    Fault("operator, standby: SIGKILL", "operators", _ends(_standby, SIGKILL)),
+    Fault("operator, standby: SIGTERM", "operators", _ends(_standby, SIGTERM)),
+    Fault("operator, standby: SIGSTOP, SIGCONT", "operators", _pauses(_standby), hold=(2.0, 8.0)),
+    Fault("jobs deleted while no operator runs", "operators", _delete_while_down, hold=(2.0, 5.0), deposes=True),
+    Fault("operators and workers restarted one after another", "operators", _roll, hold=(0.0, 0.5), deposes=True),
+)
+_STOPS: Final = {"cuts": True, "harms": True}
+_WORKERS: Final = (
+    Fault("worker: SIGKILL", "workers", _ends(_any_worker, SIGKILL), harms=True),
+    Fault("worker: SIGTERM", "workers", _ends(_any_worker, SIGTERM), hold=(3.0, 5.0)),
+    Fault("worker with its children: SIGSTOP, SIGCONT", "workers", _pauses(_any_worker), hold=(1.0, 20.0), **_STOPS),
+    Fault(
+        "worker, the parent alone: SIGSTOP, SIGCONT",
+        "workers",
+        _pauses(_any_worker, alone=True),
+        hold=(1.0, 12.0),
+        **_STOPS,
+    ),
+    Fault("worker, a child: SIGKILL", "workers", _signals_child(SIGKILL), harms=True),
+    Fault("worker, a child: SIGTERM", "workers", _signals_child(SIGTERM), harms=True),
+    Fault("worker, a child: SIGSTOP, SIGCONT", "workers", _signals_child(SIGSTOP, SIGCONT), hold=(1.0, 20.0), **_STOPS),
+    Fault("worker: clock off by minutes", "workers", _set_clock_off, hold=(6.0, 12.0)),
+)
+_MODELS: Final = (
+    Fault("model process: SIGKILL", "models", _signals_models(SIGKILL), harms=True),
+    Fault("model process without its guard: SIGKILL", "models", _kill_models_alone, harms=True),
+    Fault("model process: SIGTERM", "models", _signals_models(SIGTERM), harms=True),
+    Fault("model process: SIGSTOP, SIGCONT", "models", _signals_models(SIGSTOP, SIGCONT), hold=(1.0, 12.0), **_STOPS),
+)
+_DISK: Final = (
+    Fault("disk of the job folders full", "disk", _fill_disk, hold=(1.0, 6.0), needs_disk=True, harms=True),
+    Fault("job folders read-only", "disk", _make_read_only, hold=(1.0, 6.0), needs_disk=True, harms=True),
+)
+FAULTS: Final = (*_OPERATORS, *_WORKERS, *_MODELS, *_DISK)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import redis
 
-from chaos.faults.table import Context, Heal, fault, nothing
+from chaos.faults.table import Context, Fault, Heal, Inject, nothing, together
 from chaos.load import UserJob
 from chaos.polling import wait_for
 from chaos.proxies import TcpProxy
@@ -17,56 +18,36 @@ from chaos.scene import OPERATORS, WORKERS
 _FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; less without other faults
 _QUEUES = ("celery-high", "celery", "celery-low")
 
-# --- Redis ------------------------------------------------------------------------------------------------------------
 
-
-@fault("Redis: killed, back with its data", on="redis", hold=(0.5, 8.0), cuts=True, blocks_users=True, harms=True)
-def _redis_killed(context: Context) -> Heal:
+def _kill(context: Context) -> Heal:
     context.scene.redis.kill()
     return context.scene.redis.heal
 
 
-@fault(
-    "Redis: killed, back without its data",
-    on="redis",
-    hold=(0.5, 6.0),
-    cuts=True,
-    blocks_users=True,
-    harms=True,
-    forgets=True,
-)
-def _redis_emptied(context: Context) -> Heal:
+def _empty(context: Context) -> Heal:
     context.scene.redis.kill()
     return lambda: context.scene.redis.restart(keep_data=False)
 
 
-@fault("Redis: FLUSHALL", on="redis", blocks_users=True, forgets=True)
-def _redis_flushed(context: Context) -> Heal:
+def _flush(context: Context) -> Heal:
     context.scene.redis.flushall()
     return nothing
 
 
-@fault("Redis: paused", on="redis", hold=(1.0, 12.0), cuts=True, blocks_users=True, harms=True)
-def _redis_paused(context: Context) -> Heal:
+def _pause(context: Context) -> Heal:
     context.scene.redis.pause()
     return context.scene.redis.resume
 
 
-@fault("Redis: slow", on="redis", hold=(4.0, 10.0), blocks_users=True)
-def _redis_slow(context: Context) -> Heal:
+def _slow(context: Context) -> Heal:
     seconds = context.chance.uniform(0.05, 0.4)
-    for proxy in context.scene.redis_proxies.values():
+    proxies = context.scene.redis_proxies.values()
+    for proxy in proxies:
         proxy.delay(seconds)
-
-    def heal() -> None:
-        for proxy in context.scene.redis_proxies.values():
-            proxy.heal()
-
-    return heal
+    return together([proxy.heal for proxy in proxies])
 
 
-@fault("Redis: all connections cut (CLIENT KILL)", on="redis", hold=(0.0, 1.0), blocks_users=True)
-def _redis_clients_killed(context: Context) -> Heal:
+def _kill_clients(context: Context) -> Heal:
     killed = 0
     with contextlib.suppress(redis.RedisError):
         for kind in ("normal", "pubsub"):
@@ -75,57 +56,48 @@ def _redis_clients_killed(context: Context) -> Heal:
     return nothing
 
 
-@fault("Redis: out of memory", on="redis", hold=(1.0, 8.0), cuts=True, blocks_users=True, harms=True)
-def _redis_full(context: Context) -> Heal:
-    try:
-        context.scene.broker.config_set("maxmemory", "1")
-    except redis.RedisError:  # as below
-        context.missed = True
+def _reconfigured(begin: Callable[[redis.Redis], object], end: Callable[[redis.Redis], object]) -> Inject:
+    def inject(context: Context) -> Heal:
+        try:
+            begin(context.scene.broker)
+        except redis.RedisError:  # it is still loading its data, after an earlier fault
+            context.missed = True
+        return lambda: end(context.scene.broker)
 
-    def heal() -> None:
-        context.scene.broker.config_set("maxmemory", "0")
-
-    return heal
+    return inject
 
 
-@fault("Redis: read-only replica", on="redis", hold=(1.0, 8.0), cuts=True, blocks_users=True, harms=True)
-def _redis_read_only(context: Context) -> Heal:
-    # A replica of an unreachable primary keeps its data and refuses every write.
-    try:
-        context.scene.broker.replicaof("127.0.0.1", "1")
-    except redis.RedisError:  # it is still loading its data, after an earlier fault
-        context.missed = True
-
-    def heal() -> None:
-        context.scene.broker.replicaof("NO", "ONE")
-
-    return heal
+_full = _reconfigured(
+    lambda client: client.config_set("maxmemory", "1"), lambda client: client.config_set("maxmemory", "0")
+)
+# A replica of an unreachable primary keeps its data and refuses every write.
+_read_only = _reconfigured(
+    lambda client: client.replicaof("127.0.0.1", "1"), lambda client: client.replicaof("NO", "ONE")
+)
 
 
-@fault("network: the operators cut off from Redis", on="network", hold=(1.0, 10.0), blocks_users=True)
-def _operators_cut_off(context: Context) -> Heal:
+def _cut_off_operators(context: Context) -> Heal:
     return _cut_off(context, *(context.scene.redis_proxies[name] for name in OPERATORS))
 
 
-@fault("network: the leader alone cut off from Redis", on="network", hold=(2.0, 10.0), blocks_users=True)
-def _leader_cut_off(context: Context) -> Heal:
+def _leader(context: Context) -> str:
     leader = context.scene.leader()
     context.missed = leader is None
-    return _cut_off(context, context.scene.redis_proxies[leader or OPERATORS[0]])
+    return leader or OPERATORS[0]
 
 
-@fault("network: the leader alone cut off from the API server", on="network", hold=(2.0, 10.0), deposes=True)
-def _leader_without_api(context: Context) -> Heal:
+def _cut_off_leader(context: Context) -> Heal:
+    return _cut_off(context, context.scene.redis_proxies[_leader(context)])
+
+
+def _cut_off_leader_from_api(context: Context) -> Heal:
     """The leader still reaches Redis, and another operator takes the Lease meanwhile."""
-    leader = context.scene.leader()
-    context.missed = leader is None
-    proxy = context.scene.api_proxies[leader or OPERATORS[0]]
+    proxy = context.scene.api_proxies[_leader(context)]
     proxy.silence()
     return proxy.heal
 
 
-@fault("network: a worker cut off from Redis", on="network", hold=(1.0, 20.0), cuts=True, harms=True)
-def _worker_cut_off(context: Context) -> Heal:
+def _cut_off_worker(context: Context) -> Heal:
     name = context.chance.choice(WORKERS)
     context.victims.add(name)
     return _cut_off(context, context.scene.redis_proxies[name])
@@ -135,19 +107,10 @@ def _cut_off(context: Context, *proxies: TcpProxy) -> Heal:
     refuses = context.chance.random() < 0.5  # noqa: PLR2004 -- half of the cuts refuse, half are silent
     for proxy in proxies:
         (proxy.refuse if refuses else proxy.silence)()
-
-    def heal() -> None:
-        for proxy in proxies:
-            proxy.heal()
-
-    return heal
+    return together([proxy.heal for proxy in proxies])
 
 
-# --- Messages ---------------------------------------------------------------------------------------------------------
-
-
-@fault("messages: duplicated and reordered", on="messages", hold=(0.0, 1.0))
-def _messages_shuffled(context: Context) -> Heal:
+def _shuffle_messages(context: Context) -> Heal:
     context.missed = True
     with contextlib.suppress(redis.RedisError):
         for queue in _QUEUES:
@@ -169,8 +132,7 @@ def _messages_shuffled(context: Context) -> Heal:
     return nothing
 
 
-@fault("messages: again, after their jobs were deleted", on="messages", hold=(0.0, 1.0))
-def _messages_of_the_deleted(context: Context) -> Heal:
+def _resend_messages_of_the_deleted(context: Context) -> Heal:
     """Copy waiting messages, delete their jobs, and send the copies once the jobs' records are gone."""
     with contextlib.suppress(redis.RedisError):
         for queue in _QUEUES:
@@ -199,3 +161,30 @@ def _is_forgotten(context: Context, job: UserJob) -> bool:
         return job.deleted_at is not None and not context.scene.state.exists(f"job:{job.uid}")
     except redis.RedisError:
         return False
+
+
+def _of_redis(name: str, inject: Inject, hold: tuple[float, float], *, forgets: bool = False) -> Fault:
+    """A fault that keeps everything from Redis for a while."""
+    return Fault(f"Redis: {name}", "redis", inject, hold, cuts=True, blocks_users=True, harms=True, forgets=forgets)
+
+
+def _of_network(name: str, inject: Inject, hold: tuple[float, float], **effects: bool) -> Fault:
+    return Fault(f"network: {name}", "network", inject, hold, **effects)
+
+
+FAULTS: Final = (
+    _of_redis("killed, back with its data", _kill, (0.5, 8.0)),
+    _of_redis("killed, back without its data", _empty, (0.5, 6.0), forgets=True),
+    Fault("Redis: FLUSHALL", "redis", _flush, blocks_users=True, forgets=True),
+    _of_redis("paused", _pause, (1.0, 12.0)),
+    Fault("Redis: slow", "redis", _slow, (4.0, 10.0), blocks_users=True),
+    Fault("Redis: all connections cut (CLIENT KILL)", "redis", _kill_clients, (0.0, 1.0), blocks_users=True),
+    _of_redis("out of memory", _full, (1.0, 8.0)),
+    _of_redis("read-only replica", _read_only, (1.0, 8.0)),
+    _of_network("the operators cut off from Redis", _cut_off_operators, (1.0, 10.0), blocks_users=True),
+    _of_network("the leader alone cut off from Redis", _cut_off_leader, (2.0, 10.0), blocks_users=True),
+    _of_network("the leader alone cut off from the API server", _cut_off_leader_from_api, (2.0, 10.0), deposes=True),
+    _of_network("a worker cut off from Redis", _cut_off_worker, (1.0, 20.0), cuts=True, harms=True),
+    Fault("messages: duplicated and reordered", "messages", _shuffle_messages, (0.0, 1.0)),
+    Fault("messages: again, after their jobs were deleted", "messages", _resend_messages_of_the_deleted, (0.0, 1.0)),
+)

@@ -1,11 +1,10 @@
-"""Fault table: what a fault is, and the registry that the other modules of this package fill."""
+"""Faults as values, and what a fault may use."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TypedDict, Unpack
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from chaos.load import Load
 from chaos.scene import Scene
@@ -50,7 +49,7 @@ class Fault:
     name: str
     on: str
     inject: Inject
-    hold: tuple[float, float]
+    hold: tuple[float, float] = (0.5, 3.0)
     cuts: bool = False
     blocks_users: bool = False
     harms: bool = False
@@ -59,36 +58,14 @@ class Fault:
     deposes: bool = False
 
 
-class Effects(TypedDict, total=False):
-    """The flags of a `Fault`."""
+def together(heals: Sequence[Heal]) -> Heal:
+    """Heal by all of these, in order."""
 
-    cuts: bool
-    blocks_users: bool
-    harms: bool
-    needs_disk: bool
-    forgets: bool
-    deposes: bool
+    def heal() -> None:
+        for one in heals:
+            one()
 
-
-_TABLE: list[Fault] = []
-
-
-def fault(
-    name: str, *, on: str, hold: tuple[float, float] = (0.5, 3.0), **effects: Unpack[Effects]
-) -> Callable[[Inject], Inject]:
-    """Register a function that injects a fault and returns the function that heals it."""
-
-    def register(inject: Inject) -> Inject:
-        made = Fault(name, on, inject, hold, **effects)
-        _TABLE.append(replace(made, blocks_users=made.blocks_users or made.deposes))
-        return inject
-
-    return register
-
-
-def registered() -> tuple[Fault, ...]:
-    """Return every registered fault, in order."""
-    return tuple(_TABLE)
+    return heal
 
 
 def nothing() -> None:
