@@ -6,7 +6,7 @@ Grafana's own JSON is mostly layout; here each panel's query and meaning take a 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,20 +23,17 @@ _GREEN, _AMBER, _RED, _BLUE = "green", "orange", "red", "blue"
 
 
 @dataclass(frozen=True)
-class Query:
-    """PromQL, and what its series are called."""
-
-    expression: str
-    legend: str = ""
-
-
-@dataclass(frozen=True)
 class Panel:
-    """`steps`: (from this value on, colour) after the first colour; `words`: {value: (text, colour)}."""
+    """One panel.
+
+    - `queries`: what a series is called -> its PromQL.
+    - `steps`: (from this value on, colour), after the first colour.
+    - `words`: value -> (text, colour).
+    """
 
     title: str
     text: str
-    queries: Sequence[Query]
+    queries: Mapping[str, str]
     unit: str = "short"
     width: int = 8
     height: int = 7
@@ -45,17 +42,16 @@ class Panel:
     steps: Sequence[tuple[float, str]] = ()
     first_colour: str = _GREEN
     words: dict[str, tuple[str, str]] = field(default_factory=dict)
-    smallest: float | None = 0
 
 
-def of_leader(metric: str, labels: str = "") -> str:
+def of_leader(name: str, labels: str = "") -> str:
     """A metric that only the leading replica measures."""
-    return f"({metric}{{{_labels(labels)}}} {_OF_LEADER})"
+    return f"({metric(name, labels)} {_OF_LEADER})"
 
 
 def metric(name: str, labels: str = "") -> str:
-    """A metric of the chosen namespaces."""
-    return f"{name}{{{_labels(labels)}}}"
+    """A metric of ours, in the chosen namespaces; `name` without its prefix."""
+    return f"reconstruction_{name}{{{_NS}{labels and ', '}{labels}}}"
 
 
 def rate(name: str, labels: str = "") -> str:
@@ -69,12 +65,8 @@ def quantile(share: float, name: str, by: str = "", labels: str = "") -> str:
     return f"histogram_quantile({share}, sum by ({groups}) ({rate(f'{name}_bucket', labels)}))"
 
 
-def _labels(labels: str) -> str:
-    return f"{_NS}, {labels}" if labels else _NS
-
-
 def _stat(title: str, text: str, expression: str, **options: Any) -> Panel:
-    return Panel(title, text, [Query(expression)], kind="stat", width=3, height=4, **options)
+    return Panel(title, text, {"": expression}, kind="stat", width=3, height=4, **options)
 
 
 _QUEUE: Final = 'queue=~"$queue"'
@@ -83,328 +75,261 @@ _CANCELLED: Final = 'outcome="Cancelled"'
 _CANCELLING: Final = 'phase="Cancelling"'
 _YES: Final = {"1": ("yes", _GREEN), "0": ("no", _RED)}
 
-ROWS: Final[Sequence[tuple[str, Sequence[Panel]]]] = (
-    (
-        "Is it well",
-        (
-            _stat(
-                "Somebody leads",
-                "Whether one of the operator's replicas holds the Lease and works.",
-                f"max({metric('reconstruction_leader')})",
-                words=_YES,
-            ),
-            _stat(
-                "Redis answers",
-                "As the leading replica sees it.",
-                f"max({of_leader('reconstruction_redis_up')})",
-                words=_YES,
-            ),
-            _stat(
-                "API server answered",
-                "Time since the API server last answered the leader's watch, which is renewed every minute.",
-                f"max({of_leader('reconstruction_watch_age_seconds')})",
-                unit="s",
-                steps=((90, _AMBER), (300, _RED)),
-            ),
-            _stat(
-                "Status is late by",
-                "How long the oldest status write waits: what dashboards show of a job is that old.",
-                f"max({of_leader('reconstruction_oldest_pending_write_seconds')})",
-                unit="s",
-                steps=((10, _AMBER), (60, _RED)),
-            ),
-            _stat(
-                "Alerts",
-                "Alerts of this operator that fire, as far as this Prometheus has its rules.",
-                'count(ALERTS{alertname=~"Reconstruction.*", alertstate="firing"}) or vector(0)',
-                steps=((1, _RED),),
-            ),
-            _stat(
-                "Failed, last hour",
-                "Share of the jobs that ended within the last hour and failed, for whatever reason.",
-                f"sum(increase({metric('reconstruction_jobs_finished_total', _FAILED)}[1h]))"
-                f" / clamp_min(sum(increase({metric('reconstruction_jobs_finished_total')}[1h])), 1)",
-                unit="percentunit",
-                steps=((0.1, _AMBER), (0.5, _RED)),
-            ),
-            _stat(
-                "Workers busy",
-                "Share of the workers' slots that run a job.",
-                f"sum({metric('reconstruction_worker_running_attempts')}) / sum({metric('reconstruction_worker_slots')})",
-                unit="percentunit",
-                first_colour=_BLUE,
-            ),
-            _stat(
-                "Queues without workers",
-                "Queues in which messages wait and to which no live worker listens.",
-                f"count({of_leader('reconstruction_queue_length_messages')} > 0"
-                f" unless on (namespace, queue) {of_leader('reconstruction_workers')} > 0) or vector(0)",
-                steps=((1, _RED),),
-            ),
+ROWS: Final[Mapping[str, Sequence[Panel]]] = {
+    "Is it well": (
+        _stat(
+            "Somebody leads",
+            "Whether one of the operator's replicas holds the Lease and works.",
+            f"max({metric('leader')})",
+            words=_YES,
+        ),
+        _stat("Redis answers", "As the leading replica sees it.", f"max({of_leader('redis_up')})", words=_YES),
+        _stat(
+            "API server answered",
+            "Time since the API server last answered the leader's watch, which is renewed every minute.",
+            f"max({of_leader('watch_age_seconds')})",
+            unit="s",
+            steps=((90, _AMBER), (300, _RED)),
+        ),
+        _stat(
+            "Status is late by",
+            "How long the oldest status write waits: what dashboards show of a job is that old.",
+            f"max({of_leader('oldest_pending_write_seconds')})",
+            unit="s",
+            steps=((10, _AMBER), (60, _RED)),
+        ),
+        _stat(
+            "Alerts",
+            "Alerts of this operator that fire, as far as this Prometheus has its rules.",
+            'count(ALERTS{alertname=~"Reconstruction.*", alertstate="firing"}) or vector(0)',
+            steps=((1, _RED),),
+        ),
+        _stat(
+            "Failed, last hour",
+            "Share of the jobs that ended within the last hour and failed, for whatever reason.",
+            f"sum(increase({metric('jobs_finished_total', _FAILED)}[1h]))"
+            f" / clamp_min(sum(increase({metric('jobs_finished_total')}[1h])), 1)",
+            unit="percentunit",
+            steps=((0.1, _AMBER), (0.5, _RED)),
+        ),
+        _stat(
+            "Workers busy",
+            "Share of the workers' slots that run a job.",
+            f"sum({metric('worker_running_attempts')}) / sum({metric('worker_slots')})",
+            unit="percentunit",
+            first_colour=_BLUE,
+        ),
+        _stat(
+            "Queues without workers",
+            "Queues in which messages wait and to which no live worker listens.",
+            f"count({of_leader('queue_length_messages')} > 0"
+            f" unless on (namespace, queue) {of_leader('workers')} > 0) or vector(0)",
+            steps=((1, _RED),),
         ),
     ),
-    (
-        "Throughput",
-        (
-            Panel(
-                "Jobs by phase",
-                "All ReconstructionJobs that exist. Each replica counts all of them: the highest is shown.",
-                [Query(f"max by (phase) ({metric('reconstruction_jobs')})", "{{phase}}")],
-                stacked=True,
-            ),
-            Panel(
-                "Jobs finished per hour",
-                "At the pace of the moment, by outcome.",
-                [Query(f"3600 * sum by (outcome) ({rate('reconstruction_jobs_finished_total')})", "{{outcome}}")],
-                stacked=True,
-            ),
-            Panel(
-                "Photos read per minute",
-                "By the workers that are scraped, by model.",
-                [Query(f"60 * sum by (model) ({rate('reconstruction_worker_images_total')})", "{{model}}")],
-            ),
+    "Throughput": (
+        Panel(
+            "Jobs by phase",
+            "All ReconstructionJobs that exist. Each replica counts all of them: the highest is shown.",
+            {"{{phase}}": f"max by (phase) ({metric('jobs')})"},
+            stacked=True,
+        ),
+        Panel(
+            "Jobs finished per hour",
+            "At the pace of the moment, by outcome.",
+            {"{{outcome}}": f"3600 * sum by (outcome) ({rate('jobs_finished_total')})"},
+            stacked=True,
+        ),
+        Panel(
+            "Photos read per minute",
+            "By the workers that are scraped, by model.",
+            {"{{model}}": f"60 * sum by (model) ({rate('worker_images_total')})"},
         ),
     ),
-    (
-        "Waiting",
-        (
-            Panel(
-                "Jobs that wait or run, by queue",
-                "Pending and Queued jobs wait; Running and Cancelling ones have a worker. Workers are scaled by their sum.",
-                [
-                    Query(
-                        "sum by (queue, phase) (max by (queue, phase, job, namespace)"
-                        f" ({metric('reconstruction_queue_jobs', _QUEUE)}))",
-                        "{{queue}} {{phase}}",
-                    )
-                ],
-                stacked=True,
-            ),
-            Panel(
-                "Wait for a worker",
-                "From an attempt's dispatch to its start. Half of all attempts wait less than the first, one in ten longer than the second.",
-                [
-                    Query(quantile(0.5, "reconstruction_queue_wait_seconds", "queue", _QUEUE), "{{queue}} half"),
-                    Query(quantile(0.9, "reconstruction_queue_wait_seconds", "queue", _QUEUE), "{{queue}} 9 in 10"),
-                ],
-                unit="s",
-            ),
-            Panel(
-                "Messages and workers",
-                "Messages in Redis and workers that listen, by queue. Of the jobs that wait only a bounded part has a message.",
-                [
-                    Query(
-                        f"max by (queue) ({of_leader('reconstruction_queue_length_messages', _QUEUE)})",
-                        "{{queue}} messages",
-                    ),
-                    Query(f"max by (queue) ({of_leader('reconstruction_workers', _QUEUE)})", "{{queue}} workers"),
-                ],
-            ),
+    "Waiting": (
+        Panel(
+            "Jobs that wait or run, by queue",
+            "Pending and Queued jobs wait; Running and Cancelling ones have a worker. Workers are scaled by their sum.",
+            {
+                "{{queue}} {{phase}}": (
+                    f"sum by (queue, phase) (max by (queue, phase, job, namespace) ({metric('queue_jobs', _QUEUE)}))"
+                )
+            },
+            stacked=True,
+        ),
+        Panel(
+            "Wait for a worker",
+            "From an attempt's dispatch to its start. Half of all attempts wait less than the first, one in ten longer than the second.",
+            {
+                "{{queue}} half": quantile(0.5, "queue_wait_seconds", "queue", _QUEUE),
+                "{{queue}} 9 in 10": quantile(0.9, "queue_wait_seconds", "queue", _QUEUE),
+            },
+            unit="s",
+        ),
+        Panel(
+            "Messages and workers",
+            "Messages in Redis and workers that listen, by queue. Of the jobs that wait only a bounded part has a message.",
+            {
+                "{{queue}} messages": f"max by (queue) ({of_leader('queue_length_messages', _QUEUE)})",
+                "{{queue}} workers": f"max by (queue) ({of_leader('workers', _QUEUE)})",
+            },
         ),
     ),
-    (
-        "Durations",
-        (
-            Panel(
-                "Run time of jobs",
-                "From the first start to the end, by outcome.",
-                [
-                    Query(quantile(0.5, "reconstruction_run_seconds", "outcome"), "{{outcome}} half"),
-                    Query(quantile(0.9, "reconstruction_run_seconds", "outcome"), "{{outcome}} 9 in 10"),
-                ],
-                unit="s",
-            ),
-            Panel(
-                "Time in each step",
-                "Mean, as the workers measured it, of steps that were completed.",
-                [
-                    Query(
-                        f"sum by (step) ({rate('reconstruction_worker_step_seconds_sum')})"
-                        f" / sum by (step) ({rate('reconstruction_worker_step_seconds_count')})",
-                        "{{step}}",
-                    )
-                ],
-                unit="s",
-                stacked=True,
-            ),
-            Panel(
-                "Attempts of a job",
-                "Mean number of attempts that jobs had used when they ended: 1 where nothing is tried again.",
-                [
-                    Query(
-                        f"sum({rate('reconstruction_job_attempts_sum')}) / sum({rate('reconstruction_job_attempts_count')})",
-                        "attempts",
-                    )
-                ],
-            ),
+    "Durations": (
+        Panel(
+            "Run time of jobs",
+            "From the first start to the end, by outcome.",
+            {
+                "{{outcome}} half": quantile(0.5, "run_seconds", "outcome"),
+                "{{outcome}} 9 in 10": quantile(0.9, "run_seconds", "outcome"),
+            },
+            unit="s",
+        ),
+        Panel(
+            "Time in each step",
+            "Mean, as the workers measured it, of steps that were completed.",
+            {
+                "{{step}}": (
+                    f"sum by (step) ({rate('worker_step_seconds_sum')})"
+                    f" / sum by (step) ({rate('worker_step_seconds_count')})"
+                )
+            },
+            unit="s",
+            stacked=True,
+        ),
+        Panel(
+            "Attempts of a job",
+            "Mean number of attempts that jobs had used when they ended: 1 where nothing is tried again.",
+            {"attempts": f"sum({rate('job_attempts_sum')}) / sum({rate('job_attempts_count')})"},
         ),
     ),
-    (
-        "Cancels",
-        (
-            Panel(
-                "Time to cancel",
-                "From the confirmation to the end of everything that ran.",
-                [
-                    Query(quantile(0.5, "reconstruction_cancel_seconds"), "half"),
-                    Query(quantile(0.9, "reconstruction_cancel_seconds"), "9 in 10"),
-                ],
-                unit="s",
-                width=12,
-            ),
-            Panel(
-                "Cancelled and cancelling",
-                "Jobs that were cancelled per hour, and those whose cancel is under way.",
-                [
-                    Query(
-                        f"3600 * sum({rate('reconstruction_jobs_finished_total', _CANCELLED)})", "cancelled per hour"
-                    ),
-                    Query(f"max({metric('reconstruction_jobs', _CANCELLING)})", "cancelling now"),
-                ],
-                width=12,
-            ),
+    "Cancels": (
+        Panel(
+            "Time to cancel",
+            "From the confirmation to the end of everything that ran.",
+            {"half": quantile(0.5, "cancel_seconds"), "9 in 10": quantile(0.9, "cancel_seconds")},
+            unit="s",
+            width=12,
+        ),
+        Panel(
+            "Cancelled and cancelling",
+            "Jobs that were cancelled per hour, and those whose cancel is under way.",
+            {
+                "cancelled per hour": f"3600 * sum({rate('jobs_finished_total', _CANCELLED)})",
+                "cancelling now": f"max({metric('jobs', _CANCELLING)})",
+            },
+            width=12,
         ),
     ),
-    (
-        "Failures",
-        (
-            Panel(
-                "Failed jobs per hour, by reason",
-                "Reasons are explained in docs/reasons.md: most are about the photos, some about the machines.",
-                [
-                    Query(
-                        f"3600 * sum by (reason) ({rate('reconstruction_jobs_finished_total', _FAILED)}) > 0",
-                        "{{reason}}",
-                    )
-                ],
-                stacked=True,
-            ),
-            Panel(
-                "Attempts that ended, by reason",
-                "Per hour and as the workers saw it, with those that were tried again. Empty: they succeeded.",
-                [
-                    Query(
-                        f"3600 * sum by (outcome, reason) ({rate('reconstruction_worker_attempts_total')})",
-                        "{{outcome}} {{reason}}",
-                    )
-                ],
-                stacked=True,
-            ),
-            Panel(
-                "What went wrong around them",
-                "In the last hour: workers that went silent, restarts of Redis, batches that the broker did not take, failures of the loop.",
-                [
-                    Query(f"sum(increase({metric('reconstruction_lost_workers_total')}[1h]))", "lost workers"),
-                    Query(f"sum(increase({metric('reconstruction_redis_epochs_total')}[1h]))", "Redis forgot"),
-                    Query(f"sum(increase({metric('reconstruction_dispatch_errors_total')}[1h]))", "dispatch errors"),
-                    Query(
-                        f"sum(increase({metric('reconstruction_reconcile_errors_total')}[1h]))", "failures of the loop"
-                    ),
-                ],
-            ),
+    "Failures": (
+        Panel(
+            "Failed jobs per hour, by reason",
+            "Reasons are explained in docs/reasons.md: most are about the photos, some about the machines.",
+            {"{{reason}}": f"3600 * sum by (reason) ({rate('jobs_finished_total', _FAILED)}) > 0"},
+            stacked=True,
+        ),
+        Panel(
+            "Attempts that ended, by reason",
+            "Per hour and as the workers saw it, with those that were tried again. Empty: they succeeded.",
+            {"{{outcome}} {{reason}}": f"3600 * sum by (outcome, reason) ({rate('worker_attempts_total')})"},
+            stacked=True,
+        ),
+        Panel(
+            "What went wrong around them",
+            "In the last hour: workers that went silent, restarts of Redis, batches that the broker did not take, failures of the loop.",
+            {
+                "lost workers": f"sum(increase({metric('lost_workers_total')}[1h]))",
+                "Redis forgot": f"sum(increase({metric('redis_epochs_total')}[1h]))",
+                "dispatch errors": f"sum(increase({metric('dispatch_errors_total')}[1h]))",
+                "failures of the loop": f"sum(increase({metric('reconcile_errors_total')}[1h]))",
+            },
         ),
     ),
-    (
-        "Workers",
-        (
-            Panel(
-                "Slots and what runs",
-                "Of the workers that are scraped.",
-                [
-                    Query(f"sum({metric('reconstruction_worker_slots')})", "slots"),
-                    Query(f"sum({metric('reconstruction_worker_running_attempts')})", "running"),
-                    Query(f"sum({metric('reconstruction_worker_draining')})", "draining workers"),
-                ],
-            ),
-            Panel(
-                "Most memory of a model",
-                "Highest since the worker's start, of all processes of one run together: what a pod's limit must leave room for.",
-                [Query(f"max by (model) ({metric('reconstruction_worker_model_highest_memory_bytes')})", "{{model}}")],
-                unit="bytes",
-            ),
-            Panel(
-                "Heartbeats that failed",
-                "Per minute and worker: Redis did not answer a worker in the middle of a job.",
-                [Query(f"60 * {rate('reconstruction_worker_heartbeat_failures_total')}", "{{instance}}")],
-            ),
-            Panel(
-                "Read and written",
-                "Photos that were read and results that were published, bytes per second.",
-                [
-                    Query(f"sum({rate('reconstruction_worker_input_bytes_total')})", "photos"),
-                    Query(f"sum({rate('reconstruction_worker_output_bytes_total')})", "results"),
-                ],
-                unit="Bps",
-                width=12,
-            ),
-            Panel(
-                "Workers that have each model",
-                "A job whose model no worker of its queue has fails with BACKEND_UNAVAILABLE.",
-                [Query(f"sum by (model) ({metric('reconstruction_worker_model_available')})", "{{model}}")],
-                width=12,
-            ),
+    "Workers": (
+        Panel(
+            "Slots and what runs",
+            "Of the workers that are scraped.",
+            {
+                "slots": f"sum({metric('worker_slots')})",
+                "running": f"sum({metric('worker_running_attempts')})",
+                "draining workers": f"sum({metric('worker_draining')})",
+            },
+        ),
+        Panel(
+            "Most memory of a model",
+            "Highest since the worker's start, of all processes of one run together: what a pod's limit must leave room for.",
+            {"{{model}}": f"max by (model) ({metric('worker_model_highest_memory_bytes')})"},
+            unit="bytes",
+        ),
+        Panel(
+            "Heartbeats that failed",
+            "Per minute and worker: Redis did not answer a worker in the middle of a job.",
+            {"{{instance}}": f"60 * {rate('worker_heartbeat_failures_total')}"},
+        ),
+        Panel(
+            "Read and written",
+            "Photos that were read and results that were published, bytes per second.",
+            {
+                "photos": f"sum({rate('worker_input_bytes_total')})",
+                "results": f"sum({rate('worker_output_bytes_total')})",
+            },
+            unit="Bps",
+            width=12,
+        ),
+        Panel(
+            "Workers that have each model",
+            "A job whose model no worker of its queue has fails with BACKEND_UNAVAILABLE.",
+            {"{{model}}": f"sum by (model) ({metric('worker_model_available')})"},
+            width=12,
         ),
     ),
-    (
-        "The operator",
-        (
-            Panel(
-                "Writes to the API server",
-                "Per second, by kind. At the limit of WRITES_PER_SECOND progress waits.",
-                [Query(f"sum by (kind) ({rate('reconstruction_api_writes_total')})", "{{kind}}")],
-                unit="wps",
-                stacked=True,
-            ),
-            Panel(
-                "From a decision to its status",
-                "Nine in ten statuses are stored within this time, by kind.",
-                [Query(quantile(0.9, "reconstruction_write_lag_seconds", "kind"), "{{kind}}")],
-                unit="s",
-            ),
-            Panel(
-                "A round of the loop",
-                "Observing, planning and acting of one batch; and how late the event loop is.",
-                [
-                    Query(quantile(0.9, "reconstruction_reconcile_seconds"), "9 in 10 rounds"),
-                    Query(f"max({metric('reconstruction_loop_lag_seconds')})", "lag"),
-                ],
-                unit="s",
-            ),
-            Panel(
-                "Memory",
-                "Resident, of each replica.",
-                [
-                    Query(
-                        "process_resident_memory_bytes and on (job, namespace, instance)"
-                        f" {metric('reconstruction_leader')}",
-                        "{{instance}}",
-                    )
-                ],
-                unit="bytes",
-                width=12,
-            ),
-            Panel(
-                "CPU",
-                "Cores, of each replica.",
-                [
-                    Query(
-                        "rate(process_cpu_seconds_total[$__rate_interval]) and on (job, namespace, instance)"
-                        f" {metric('reconstruction_leader')}",
-                        "{{instance}}",
-                    )
-                ],
-                width=12,
-            ),
+    "The operator": (
+        Panel(
+            "Writes to the API server",
+            "Per second, by kind. At the limit of WRITES_PER_SECOND progress waits.",
+            {"{{kind}}": f"sum by (kind) ({rate('api_writes_total')})"},
+            unit="wps",
+            stacked=True,
+        ),
+        Panel(
+            "From a decision to its status",
+            "Nine in ten statuses are stored within this time, by kind.",
+            {"{{kind}}": quantile(0.9, "write_lag_seconds", "kind")},
+            unit="s",
+        ),
+        Panel(
+            "A round of the loop",
+            "Observing, planning and acting of one batch; and how late the event loop is.",
+            {"9 in 10 rounds": quantile(0.9, "reconcile_seconds"), "lag": f"max({metric('loop_lag_seconds')})"},
+            unit="s",
+        ),
+        Panel(
+            "Memory",
+            "Resident, of each replica.",
+            {"{{instance}}": (f"process_resident_memory_bytes and on (job, namespace, instance) {metric('leader')}")},
+            unit="bytes",
+            width=12,
+        ),
+        Panel(
+            "CPU",
+            "Cores, of each replica.",
+            {
+                "{{instance}}": (
+                    "rate(process_cpu_seconds_total[$__rate_interval]) and on (job, namespace, instance)"
+                    f" {metric('leader')}"
+                )
+            },
+            width=12,
         ),
     ),
-)
+}
 
 
 def dashboard() -> dict[str, Any]:
     """The dashboard as Grafana imports it."""
     panels: list[dict[str, Any]] = []
     top = 0
-    for title, row in ROWS:
+    for title, row in ROWS.items():
         panels.append(_row(title, len(panels) + 1, top))
         top += 1
         left = height = 0
@@ -477,11 +402,11 @@ def _panel(panel: Panel, number: int, left: int, top: int) -> dict[str, Any]:
             {
                 "refId": chr(ord("A") + place),
                 "datasource": _SOURCE,
-                "expr": query.expression,
-                "legendFormat": query.legend or "__auto",
+                "expr": expression,
+                "legendFormat": legend or "__auto",
                 **({"instant": True, "range": False} if is_stat else {"range": True}),
             }
-            for place, query in enumerate(panel.queries)
+            for place, (legend, expression) in enumerate(panel.queries.items())
         ],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _stat_options(panel) if is_stat else _series_options(),
@@ -490,9 +415,7 @@ def _panel(panel: Panel, number: int, left: int, top: int) -> dict[str, Any]:
 
 def _defaults(panel: Panel) -> dict[str, Any]:
     steps = [{"color": panel.first_colour, "value": None}, *({"color": one, "value": at} for at, one in panel.steps)]
-    defaults: dict[str, Any] = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}}
-    if panel.smallest is not None:
-        defaults["min"] = panel.smallest
+    defaults: dict[str, Any] = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}, "min": 0}
     if panel.words:
         options = {value: {"text": text, "color": colour} for value, (text, colour) in panel.words.items()}
         defaults["mappings"] = [{"type": "value", "options": options}]
