@@ -75,8 +75,7 @@ def _model_process() -> psutil.Process | None:
 
 
 def _cancelled(jobs: Jobs) -> float:
-    name = jobs.create(f"placeholder-{secrets.token_hex(3)}")
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running", f"placeholder-{secrets.token_hex(3)}")
     jobs.request_cancel(name)
     return _timed(
         lambda: jobs.confirm_cancel(name), lambda: jobs.get(name).get("status", {}).get("phase") == "Cancelled"

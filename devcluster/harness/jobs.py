@@ -86,6 +86,17 @@ class Jobs:
         """Step two of a cancel."""
         self.patch(name, cancelConfirmed=True)
 
+    def cancel(self, name: str) -> None:
+        """Both steps of a cancel."""
+        self.request_cancel(name)
+        self.confirm_cancel(name)
+
+    def create_in(self, wanted: str, name: str | None = None, **spec: Any) -> str:
+        """Create a job and wait until it is in that phase. Returns its name."""
+        name = self.create(name, **spec)
+        self.wait_phase(name, wanted)
+        return name
+
     def wait(
         self,
         name: str,

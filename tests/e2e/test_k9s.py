@@ -82,15 +82,9 @@ def answer(screen: K9s, title: str) -> str:
     return asked
 
 
-def running(jobs: Jobs) -> str:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
-    return name
-
-
 @pytest.mark.parametrize("view", ["recon", "rjob", "reconstructionjobs"])
 def test_k9s_accepts_our_files_and_shows_jobs_by_each_name(view: str, start: Open, jobs: Jobs) -> None:
-    name = running(jobs)
+    name = jobs.create_in("Running", queue="slow")
 
     screen = start(view)
 
@@ -114,7 +108,7 @@ def test_k9s_accepts_our_files_and_shows_jobs_by_each_name(view: str, start: Ope
 
 
 def test_the_newest_job_is_on_top(start: Open, jobs: Jobs) -> None:
-    older = running(jobs)
+    older = jobs.create_in("Running", queue="slow")
     wait_until(lambda: jobs.get(older)["status"]["progress"]["percent"] >= 0, "the older one to be there")
     first_second = jobs.get(older)["metadata"]["creationTimestamp"]
     newer = jobs.create(queue="slow")
@@ -128,7 +122,7 @@ def test_the_newest_job_is_on_top(start: Open, jobs: Jobs) -> None:
 
 
 def test_a_job_is_suspended_and_resumed(start: Open, jobs: Jobs) -> None:
-    name = running(jobs)
+    name = jobs.create_in("Running", queue="slow")
     screen = start()
     select(screen, name)
 
@@ -143,7 +137,7 @@ def test_a_job_is_suspended_and_resumed(start: Open, jobs: Jobs) -> None:
 
 
 def test_the_second_key_alone_does_nothing_and_shows_why(start: Open, jobs: Jobs) -> None:
-    name = running(jobs)
+    name = jobs.create_in("Running", queue="slow")
     screen = start()
     select(screen, name)
 
@@ -155,7 +149,7 @@ def test_the_second_key_alone_does_nothing_and_shows_why(start: Open, jobs: Jobs
 
 
 def test_a_question_not_confirmed_does_nothing(start: Open, jobs: Jobs) -> None:
-    name = running(jobs)
+    name = jobs.create_in("Running", queue="slow")
     screen = start()
     select(screen, name)
 
@@ -170,7 +164,7 @@ def test_a_question_not_confirmed_does_nothing(start: Open, jobs: Jobs) -> None:
 
 
 def test_a_cancel_is_requested_withdrawn_requested_and_confirmed(start: Open, jobs: Jobs) -> None:
-    name = running(jobs)
+    name = jobs.create_in("Running", queue="slow")
     screen = start()
     select(screen, name)
 
@@ -212,8 +206,7 @@ def test_a_failed_job_is_highlighted_and_found_by_a_key(start: Open, jobs: Jobs)
 
 
 def test_the_wide_view_shows_worker_and_message(start: Open, jobs: Jobs) -> None:
-    name = jobs.create(queue="nobody")
-    jobs.wait_phase(name, "Queued")
+    name = jobs.create_in("Queued", queue="nobody")
     screen = start()
     select(screen, name)
 
@@ -225,7 +218,7 @@ def test_the_wide_view_shows_worker_and_message(start: Open, jobs: Jobs) -> None
 
 
 def test_a_read_only_k9s_has_none_of_the_keys(start: Open, jobs: Jobs) -> None:
-    name = running(jobs)
+    name = jobs.create_in("Running", queue="slow")
     screen = start(readonly=True)
     select(screen, name)
 

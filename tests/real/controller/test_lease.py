@@ -80,13 +80,11 @@ def test_after_a_deletion_of_the_lease_redis_accepts_the_new_holder(system: Syst
 def test_a_restarted_operator_continues_the_work_of_the_killed_one(system: System, lease: Lease, jobs: Jobs) -> None:
     system.start_operator()
     leader = lease.wait_held()
-    name = jobs.create()
-    jobs.wait_phase(name, "Queued")
+    name = jobs.create_in("Queued")
 
     system.processes["operator"].kill()
     system.start_operator()
     lease.wait_held(by_other_than=leader)
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
 
     assert jobs.wait_phase(name, "Cancelled")["status"]["attempt"] == 1

@@ -24,8 +24,7 @@ def health(jobs: Jobs, name: str) -> str:
 
 
 def test_a_job_is_suspended_and_resumed_by_actions(jobs: Jobs) -> None:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running", queue="slow")
     assert health(jobs, name) == "Progressing"
 
     click(jobs, name, "suspend")
@@ -38,8 +37,7 @@ def test_a_job_is_suspended_and_resumed_by_actions(jobs: Jobs) -> None:
 
 
 def test_a_job_is_cancelled_by_two_actions(jobs: Jobs) -> None:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running", queue="slow")
     assert not OURS.actions(jobs.get(name))["confirm-cancel"]
 
     click(jobs, name, "request-cancel")

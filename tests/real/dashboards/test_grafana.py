@@ -105,8 +105,7 @@ def run_jobs(jobs: Jobs) -> None:
         parameters = {"parameters": {"stepSeconds": 20}} if name == "cancelled" else {}
         jobs.create(name, modelType=model, input={"uri": PHOTOS}, **parameters)
     jobs.wait_phase("cancelled", "Running")
-    jobs.request_cancel("cancelled")
-    jobs.confirm_cancel("cancelled")
+    jobs.cancel("cancelled")
     for name, outcome in (("second", "Succeeded"), ("isolated", "Succeeded"), ("failing", "Failed")):
         jobs.wait_phase(name, outcome)
     jobs.wait_phase("cancelled", "Cancelled")

@@ -51,8 +51,7 @@ def press(jobs: Jobs, name: str, key: str) -> str:
 
 
 def test_a_job_is_suspended_and_resumed(jobs: Jobs) -> None:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running", queue="slow")
 
     assert press(jobs, name, "Shift-S").endswith(f"{name} patched")
     jobs.wait_phase(name, "Suspended")
@@ -70,8 +69,7 @@ def test_the_second_key_of_a_cancel_is_refused_before_the_first(jobs: Jobs) -> N
 
 
 def test_a_cancel_is_announced_withdrawn_announced_and_confirmed(jobs: Jobs) -> None:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running", queue="slow")
 
     for key in ("Shift-X", "Shift-W", "Shift-X", "Ctrl-X"):
         assert press(jobs, name, key).endswith(f"{name} patched")

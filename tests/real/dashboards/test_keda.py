@@ -57,7 +57,6 @@ def test_query_counts_jobs_that_wait_or_run_and_no_others(query: str, system: Sy
         )
         assert answer() == 2
 
-        jobs.request_cancel(first)
-        jobs.confirm_cancel(first)
+        jobs.cancel(first)
         jobs.wait_finished(first)
         wait_for(1)

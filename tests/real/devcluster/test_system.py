@@ -15,8 +15,7 @@ def test_install_deletes_jobs_and_lease_of_an_earlier_system(
         earlier.install()
         earlier.start_operator()
         jobs = Jobs(earlier, namespace)
-        name = jobs.create()
-        jobs.wait_phase(name, "Queued")
+        name = jobs.create_in("Queued")
         assert Lease(cluster).holder
 
     with System(cluster, redis_server, settings=QUICK_SETTINGS) as later:

@@ -92,8 +92,7 @@ def test_jobs_deleted_without_operator_while_redis_loses_its_data_leave_no_files
 
 
 def test_a_cancel_confirmed_while_redis_hangs_is_carried_out(jobs: Jobs, server: Redis) -> None:
-    name = jobs.create()
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running")
     jobs.request_cancel(name)
 
     server.pause()
@@ -115,8 +114,7 @@ def test_jobs_survive_an_outage_of_the_api_server(jobs: Jobs, seen: Seen, cluste
 
 
 def test_the_job_of_a_killed_worker_runs_again(jobs: Jobs, seen: Seen, system: System) -> None:
-    name = jobs.create()
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running")
 
     system.processes["worker"].kill()
     system.start_worker("second", concurrency=4)
@@ -128,8 +126,7 @@ def test_the_job_of_a_killed_worker_runs_again(jobs: Jobs, seen: Seen, system: S
 
 
 def test_the_job_of_a_drained_worker_runs_again_without_a_failure(jobs: Jobs, system: System) -> None:
-    name = jobs.create(parameters={"stepSeconds": 30})
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running", parameters={"stepSeconds": 30})
 
     system.start_worker("second", concurrency=4)
     os.kill(system.processes["worker"].pid, signal.SIGTERM)
@@ -139,8 +136,7 @@ def test_the_job_of_a_drained_worker_runs_again_without_a_failure(jobs: Jobs, sy
 
 
 def test_a_paused_worker_is_superseded_and_cannot_publish(jobs: Jobs, seen: Seen, system: System) -> None:
-    name = jobs.create()
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running")
 
     system.processes["worker"].pause()
     system.start_worker("second", concurrency=4)
@@ -148,8 +144,7 @@ def test_a_paused_worker_is_superseded_and_cannot_publish(jobs: Jobs, seen: Seen
     system.processes["worker"].resume()
 
     assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
-    after = jobs.create()
-    jobs.wait_finished(after)
+    jobs.wait_finished(jobs.create())
     assert jobs.get(name)["status"] == job["status"]
     seen.assert_never_backwards(name)
 
@@ -166,8 +161,7 @@ def test_jobs_in_every_phase_survive_a_restart_of_the_operator(jobs: Jobs, seen:
     jobs.wait_phase(failed, "Failed")
 
     system.processes["operator"].kill()
-    jobs.request_cancel(cancelled)
-    jobs.confirm_cancel(cancelled)
+    jobs.cancel(cancelled)
     jobs.patch(suspended, suspend=False)
     deleted = jobs.create()
     jobs.delete(deleted)
@@ -200,8 +194,7 @@ def test_a_paused_leader_changes_nothing_when_it_resumes(jobs: Jobs, seen: Seen,
         jobs.wait_finished(name, timeout_seconds=120)
     before = {name: jobs.get(name)["status"] for name in names}
     system.processes["operator"].resume()
-    after = jobs.create()
-    jobs.wait_finished(after)
+    jobs.wait_finished(jobs.create())
 
     wait_until(lambda: system.processes["standby"].alive, "the new leader to live")
     assert {name: jobs.get(name)["status"] for name in names} == before

@@ -49,19 +49,15 @@ def test_a_deleted_job_leaves_nothing(jobs: Jobs, state: redis.Redis, phase: str
 
 
 def test_a_job_deleted_during_its_cancel_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    name = jobs.create_in("Running", queue="slow")
+    jobs.cancel(name)
 
     _delete_and_expect_nothing_left(jobs, state, name)
 
 
 def test_a_job_deleted_after_its_cancel_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    name = jobs.create_in("Running", queue="slow")
+    jobs.cancel(name)
     jobs.wait_phase(name, "Cancelled")
 
     _delete_and_expect_nothing_left(jobs, state, name)
@@ -69,8 +65,7 @@ def test_a_job_deleted_after_its_cancel_leaves_nothing(jobs: Jobs, state: redis.
 
 def test_a_job_cancelled_before_its_dispatch_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
     name = jobs.create(suspend=True)
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
     uid = jobs.wait_phase(name, "Cancelled")["metadata"]["uid"]
     assert {state.ttl(key) > 0 for key in state.keys(f"*{uid}*")} == {True}
 

@@ -20,18 +20,14 @@ def test_a_failure_names_its_reason_and_the_input(jobs: Jobs) -> None:
 
 
 def test_a_model_that_is_not_installed_fails_without_simulation(jobs: Jobs) -> None:
-    name = jobs.create(modelType="reconviagen")
-
-    failure = jobs.wait_finished(name)["status"]["failure"]
+    failure = jobs.wait_finished(jobs.create(modelType="reconviagen"))["status"]["failure"]
 
     assert failure["reason"] == "BACKEND_UNAVAILABLE"
     assert "reconviagen" in failure["message"]
 
 
 def test_the_failure_of_an_unknown_model_lists_the_known_ones(jobs: Jobs) -> None:
-    name = jobs.create(modelType="photogrametry")
-
-    failure = jobs.wait_finished(name)["status"]["failure"]
+    failure = jobs.wait_finished(jobs.create(modelType="photogrametry"))["status"]["failure"]
 
     assert failure["reason"] == "BACKEND_UNAVAILABLE"
     assert "photogrammetry" in failure["message"]
@@ -72,8 +68,7 @@ def test_a_cancel_beats_another_attempt(jobs: Jobs) -> None:
     name = jobs.create(modelType="rough-segfault", queue="rough", backoffLimit=100)
     jobs.wait(name, "between two attempts", lambda job: job.get("status", {}).get("attempt", 0) >= 2)
 
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
 
     job = jobs.wait_finished(name)
     assert job["status"]["phase"] == "Cancelled"
@@ -91,9 +86,7 @@ def test_a_job_past_its_active_deadline_is_stopped_and_failed(jobs: Jobs) -> Non
 
 
 def test_a_job_past_its_queue_deadline_fails_without_a_start(jobs: Jobs) -> None:
-    name = jobs.create(queue="unserved", queueDeadlineSeconds=2)
-
-    job = jobs.wait_finished(name)
+    job = jobs.wait_finished(jobs.create(queue="unserved", queueDeadlineSeconds=2))
 
     assert job["status"]["failure"]["reason"] == "QUEUE_TIMEOUT"
     assert "startTime" not in job["status"]

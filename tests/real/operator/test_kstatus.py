@@ -47,8 +47,7 @@ def test_the_state_in_each_phase(jobs: Jobs, spec: dict[str, Any], phase: str, e
 
 def test_a_cancelled_job_is_current_and_not_failed(jobs: Jobs) -> None:
     name = jobs.create(queue="unserved")
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
 
     assert kstatus(jobs.wait_phase(name, "Cancelled")) == "Current"
 

@@ -86,8 +86,7 @@ def test_a_confirmed_cancel_stops_the_native_code(jobs: Jobs) -> None:
         timeout_seconds=_RECONSTRUCTION_SECONDS,
     )
 
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
 
     job = jobs.wait_finished(name)
     assert job["status"]["phase"] == "Cancelled"

@@ -26,9 +26,7 @@ from devcluster.harness.jobs import Jobs, condition, is_true
     ],
 )
 def test_a_rejected_job_fails_with_a_reason(jobs: Jobs, spec: dict[str, Any], named: str) -> None:
-    name = jobs.create(**spec)
-
-    job = jobs.wait_finished(name)
+    job = jobs.wait_finished(jobs.create(**spec))
 
     assert job["status"]["phase"] == "Failed"
     accepted = condition(job, "Accepted")

@@ -129,8 +129,7 @@ def test_events_report_changes_of_phase_and_not_each_percent(jobs: Jobs) -> None
 
 
 def test_a_finished_job_leaves_no_flags_in_redis(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create()
-    job = jobs.wait_finished(name)
+    job = jobs.wait_finished(jobs.create())
     uid = job["metadata"]["uid"]
 
     assert not state.exists(f"cancel:{uid}", f"cancel_request:{uid}", f"alive:{uid}-1", f"stop:{uid}-1")
@@ -147,9 +146,7 @@ def test_the_output_manifest_of_a_simulation_is_marked(jobs: Jobs) -> None:
 
 def test_another_controllers_job_is_ignored(jobs: Jobs) -> None:
     other = jobs.create(managedBy="example.com/another")
-    mine = jobs.create()
-
-    jobs.wait_finished(mine)
+    jobs.wait_finished(jobs.create())
 
     assert "phase" not in jobs.get(other).get("status", {})
 

@@ -17,8 +17,7 @@ def test_a_job_created_suspended_is_dispatched_after_its_resume(jobs: Jobs) -> N
 
 
 def test_a_suspended_running_job_resumes_as_the_next_attempt(jobs: Jobs, seen: Seen) -> None:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running", queue="slow")
 
     jobs.patch(name, suspend=True)
     job = jobs.wait_phase(name, "Suspended")
@@ -33,8 +32,7 @@ def test_a_suspended_running_job_resumes_as_the_next_attempt(jobs: Jobs, seen: S
 
 
 def test_a_queued_job_is_suspended_without_a_worker(jobs: Jobs) -> None:
-    name = jobs.create(queue="unserved")
-    jobs.wait_phase(name, "Queued")
+    name = jobs.create_in("Queued", queue="unserved")
 
     jobs.patch(name, suspend=True)
 

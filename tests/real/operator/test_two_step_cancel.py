@@ -37,8 +37,7 @@ def test_a_cancel_at_each_step_stops_the_job_and_deletes_its_files(jobs: Jobs, s
 
 
 def test_a_request_alone_changes_only_the_condition(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running", queue="slow")
 
     jobs.request_cancel(name)
     job = jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
@@ -68,17 +67,14 @@ def test_the_api_server_refuses_a_confirmation_without_a_request(jobs: Jobs) -> 
     with pytest.raises(CommandError, match="cancelRequested"):
         jobs.confirm_cancel(name)
 
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
     assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
 
 
 def test_a_queued_job_is_cancelled_without_a_worker(jobs: Jobs) -> None:
-    name = jobs.create(queue="unserved")
-    jobs.wait_phase(name, "Queued")
+    name = jobs.create_in("Queued", queue="unserved")
 
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
 
     job = jobs.wait_finished(name)
     assert job["status"]["phase"] == "Cancelled"
@@ -86,18 +82,15 @@ def test_a_queued_job_is_cancelled_without_a_worker(jobs: Jobs) -> None:
 
 
 def test_a_suspended_job_is_cancelled_without_being_resumed(jobs: Jobs) -> None:
-    name = jobs.create(suspend=True)
-    jobs.wait_phase(name, "Suspended")
+    name = jobs.create_in("Suspended", suspend=True)
 
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
 
     assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
 
 
 def test_a_cancel_beats_a_suspend(jobs: Jobs) -> None:
-    name = jobs.create(queue="slow")
-    jobs.wait_phase(name, "Running")
+    name = jobs.create_in("Running", queue="slow")
 
     jobs.request_cancel(name)
     jobs.patch(name, suspend=True, cancelConfirmed=True)
@@ -109,16 +102,14 @@ def test_a_confirmation_after_the_end_changes_nothing(jobs: Jobs) -> None:
     name = jobs.create()
     jobs.wait_finished(name)
 
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
 
     assert jobs.get(name)["status"]["phase"] == "Succeeded"
     assert (jobs.folder(name) / "output" / "model.glb").is_file()
 
 
 def test_events_report_both_steps(jobs: Jobs) -> None:
-    name = jobs.create(queue="unserved")
-    jobs.wait_phase(name, "Queued")
+    name = jobs.create_in("Queued", queue="unserved")
     jobs.request_cancel(name)
     jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
     jobs.confirm_cancel(name)

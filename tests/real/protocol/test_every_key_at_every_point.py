@@ -26,14 +26,15 @@ TO_THE_END: Final = 100  # points, more than any run has
 Story = Callable[[Promises], Iterator[None]]
 
 
-def _begins(here: Promises) -> Iterator[None]:
-    """The operator sends the job, one action at a time, and a worker takes it."""
+def _begins(here: Promises, *, until: str) -> Iterator[None]:
+    """The operator sends the job, one action at a time, and a worker takes it and runs to that point."""
     here.lead(0)
     here.register("worker-1")
     yield
     yield from _turn(here)
     here.take(here.messages.pop(), fails=False)
     yield
+    yield from _runs(here, until)
 
 
 def _turn(here: Promises) -> Iterator[None]:
@@ -53,39 +54,37 @@ def _runs(here: Promises, until: str = "") -> Iterator[None]:
         yield
 
 
+def _reacts(here: Promises) -> Iterator[None]:
+    """The run notices what the operator did, and goes on to its end, which the operator sees."""
+    for run in here.runs.values():
+        here.beat(run)
+    yield
+    yield from _runs(here)
+    yield from _turn(here)
+
+
 def succeeds(here: Promises) -> Iterator[None]:
     """From the first message to the end in the status."""
-    yield from _begins(here)
-    yield from _runs(here)
+    yield from _begins(here, until="")
     yield from _turn(here)
 
 
 def is_cancelled(here: Promises) -> Iterator[None]:
     """In the middle of its run."""
-    yield from _begins(here)
-    yield from _runs(here, until="the model runs")
+    yield from _begins(here, until="the model runs")
     here.wish(here.objects[JOB], "a user requests a cancel")
     yield from _turn(here)
     here.wish(here.objects[JOB], "a user confirms the cancel")
     yield from _turn(here)
-    for run in here.runs.values():
-        here.beat(run)
-    yield
-    yield from _runs(here)
-    yield from _turn(here)
+    yield from _reacts(here)
 
 
 def is_deleted(here: Promises) -> Iterator[None]:
     """In the middle of its run; then its files are cleaned up."""
-    yield from _begins(here)
-    yield from _runs(here, until="the model runs")
+    yield from _begins(here, until="the model runs")
     here.delete(here.objects[JOB])
     yield from _turn(here)
-    for run in here.runs.values():
-        here.beat(run)
-    yield
-    yield from _runs(here)
-    yield from _turn(here)
+    yield from _reacts(here)
     for message in here.messages[:1]:
         here.messages.remove(message)
         here.take(message, fails=False)
@@ -95,15 +94,10 @@ def is_deleted(here: Promises) -> Iterator[None]:
 
 def is_suspended(here: Promises) -> Iterator[None]:
     """In the middle of its run, and resumed."""
-    yield from _begins(here)
-    yield from _runs(here, until="the model runs")
+    yield from _begins(here, until="the model runs")
     here.wish(here.objects[JOB], "a user suspends or resumes")
     yield from _turn(here)
-    for run in here.runs.values():
-        here.beat(run)
-    yield
-    yield from _runs(here)
-    yield from _turn(here)
+    yield from _reacts(here)
     here.wish(here.objects[JOB], "a user suspends or resumes")
     yield from _turn(here)
 

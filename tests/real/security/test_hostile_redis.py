@@ -194,8 +194,7 @@ def test_hostile_messages_crash_no_worker_and_run_no_code(
 
 @pytest.mark.parametrize("key", ["celery", "celery-high", "_kombu.binding.celery", "unacked", "unacked_index"])
 def test_a_broker_key_of_another_type_is_replaced(key: str, system: System, jobs: Jobs, broker: redis.Redis) -> None:
-    running = jobs.create()
-    jobs.wait_phase(running, "Running")
+    running = jobs.create_in("Running")
     broker.delete(key)
     broker.set(key, "of another type")
 

@@ -90,8 +90,7 @@ def test_runs_cancels_suspensions_losses_and_deletions_need_no_more_rights(secur
     jobs.create("whole")
     jobs.create("cancelled", **long)
     jobs.wait_phase("cancelled", "Running")
-    jobs.request_cancel("cancelled")
-    jobs.confirm_cancel("cancelled")
+    jobs.cancel("cancelled")
     assert [jobs.wait_finished(one)["status"]["phase"] for one in ("whole", "cancelled")] == ["Succeeded", "Cancelled"]
     folder = jobs.folder("whole")
     jobs.create("suspended", **long)

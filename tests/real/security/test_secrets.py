@@ -159,8 +159,7 @@ def test_no_signature_of_an_input_url_appears_anywhere(
         assert jobs.wait_finished(missing)["status"]["failure"]["reason"] == "INPUT_NOT_FOUND"
         wait_until(lambda: any(tmp_path.glob("*.pid")), "the model to run", timeout_seconds=60)
         shown = shown_by(system, jobs, [running, missing])
-        jobs.request_cancel(running)
-        jobs.confirm_cancel(running)
+        jobs.cancel(running)
         assert jobs.wait_finished(running)["status"]["phase"] == "Cancelled"
         shown["worker"] = system.processes["worker"].log.read_text()
 

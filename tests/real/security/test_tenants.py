@@ -84,8 +84,7 @@ def test_cancel_spares_the_job_of_the_same_name_in_another_namespace(jobs: Jobs,
     for one in (jobs, other):
         one.create("same")
     jobs.wait_phase("same", "Running")
-    jobs.request_cancel("same")
-    jobs.confirm_cancel("same")
+    jobs.cancel("same")
 
     assert jobs.wait_finished("same")["status"]["phase"] == "Cancelled"
     assert other.wait_finished("same")["status"]["phase"] == "Succeeded"

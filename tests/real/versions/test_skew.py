@@ -38,9 +38,7 @@ def operator_of(system: System, version: str, name: str = "operator") -> Process
 
 def running(jobs: Jobs, **parameters: float) -> str:
     """A job that a worker runs."""
-    name = jobs.create(parameters=parameters)
-    jobs.wait_phase(name, "Running")
-    return name
+    return jobs.create_in("Running", parameters=parameters)
 
 
 def is_gone(jobs: Jobs, state: redis.Redis, uid: str, folder: Path) -> bool:
@@ -55,8 +53,7 @@ def delete(jobs: Jobs, state: redis.Redis, name: str) -> None:
 
 
 def cancel(jobs: Jobs, name: str) -> None:
-    jobs.request_cancel(name)
-    jobs.confirm_cancel(name)
+    jobs.cancel(name)
     assert phase(jobs.wait_finished(name)) == "Cancelled"
     assert not jobs.folder(name).exists()
 
