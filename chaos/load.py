@@ -18,6 +18,7 @@ from typing import Any
 from chaos import clock
 from chaos.watcher import Watcher
 from devcluster.errors import ApiError
+from devcluster.harness.manifests import manifest
 from devcluster.harness.system import GROUP
 from devcluster.servers.api import ApiClient
 
@@ -195,13 +196,8 @@ class Load:
         scenario = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         output_uri = f"file://{self._delivered / namespace / name}"
         spec = self._spec(scenario, output_uri, chance) | ({"priority": priority} if priority else {})
-        body = {
-            "apiVersion": "reconstruction.dev/v1alpha1",
-            "kind": "ReconstructionJob",
-            "metadata": {"name": name},
-            "spec": spec,
-        }
-        created = self._patiently("POST", f"{GROUP}/namespaces/{namespace}/reconstructionjobs", body)
+        path = f"{GROUP}/namespaces/{namespace}/reconstructionjobs"
+        created = self._patiently("POST", path, manifest(name, **spec))
         if created is None:
             return
         now = clock.now()

@@ -17,6 +17,7 @@ from kubernetes.watch import Watch
 from urllib3.exceptions import HTTPError
 
 from devcluster.errors import ApiError
+from devcluster.harness.manifests import manifest
 from devcluster.harness.system import GROUP, REPOSITORY, System
 from devcluster.servers.cluster import Cluster
 from devcluster.waiting import wait_until
@@ -55,13 +56,7 @@ class Jobs:
         """Create a job, of the placeholder model unless `spec` names another. Returns its name."""
         name = name or f"job-{uuid.uuid4().hex[:8]}"
         wanted = {"modelType": "placeholder", "input": {"uri": f"file://{REPOSITORY}/tests/data/photos/berlin"}} | spec
-        body = {
-            "apiVersion": "reconstruction.dev/v1alpha1",
-            "kind": "ReconstructionJob",
-            "metadata": {"name": name},
-            "spec": wanted,
-        }
-        self.system.cluster.api.post(self._path, body)
+        self.system.cluster.api.post(self._path, manifest(name, **wanted))
         return name
 
     def get(self, name: str) -> dict[str, Any]:

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devcluster.harness.manifests import manifest
 from devcluster.servers.cluster import Cluster
-
-_API_VERSION = "reconstruction.dev/v1alpha1"
-_KIND = "ReconstructionJob"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +40,8 @@ class Kubectl:
 
     def create(self, name: str = "job", **spec: Any) -> str:
         """Create a job that must be admitted, with an input and the fields of `spec`. Returns its name."""
-        body = {
-            "apiVersion": _API_VERSION,
-            "kind": _KIND,
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": {"input": {"uri": "file:///photos/banana"}} | spec,
-        }
-        self.cluster.kubectl("create", "-f", "-", input=json.dumps(body), kubeconfig=self.kubeconfig)
+        body = json.dumps(manifest(name, namespace=self.namespace, **spec))
+        self.cluster.kubectl("create", "-f", "-", input=body, kubeconfig=self.kubeconfig)
         return name
 
     def get(self, name: str) -> dict[str, Any]:

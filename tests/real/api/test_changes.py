@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from devcluster.harness.kubectl import Kubectl
+from devcluster.harness.manifests import manifest
 
 _IMMUTABLE = "cannot be changed, added or removed later: create a new job under another name"
 _WITH_ALL = {
@@ -134,10 +136,7 @@ def test_queue_and_priority_are_fixed_after_the_dispatch(
 
 
 def test_a_dispatched_job_can_be_applied_again_unchanged(kubectl: Kubectl) -> None:
-    text = (
-        "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, "
-        "spec: {input: {uri: 'file:///photos/banana'}, queue: gpu, priority: high, parameters: {quality: fast}}}"
-    )
+    text = json.dumps(manifest(queue="gpu", priority="high", parameters={"quality": "fast"}))
     assert kubectl("apply", "-f", "-", text=text).accepted
     assert kubectl.report("job", attempt=1, phase="Running").accepted
 

@@ -12,11 +12,11 @@ from reconstruction_operator.api.crd import schema
 
 from devcluster import Cluster
 from devcluster.harness.kubectl import Kubectl
+from devcluster.harness.manifests import manifest
 
-_JOB = (
-    "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, "
-    "spec: {input: {uri: 'file:///photos/banana'}}}"
-)
+
+def job(**spec: Any) -> str:
+    return json.dumps(manifest(**spec))
 
 
 def objects_of(node: dict[str, Any], path: str) -> Iterator[tuple[str, list[str]]]:
@@ -213,45 +213,38 @@ def test_parameters_are_kept_unchanged_at_any_depth(kubectl: Kubectl) -> None:
 
 def test_server_side_apply_of_the_same_object_changes_nothing(kubectl: Kubectl) -> None:
     apply = ("apply", "--server-side", "-f", "-")
-    assert kubectl(*apply, text=_JOB).text == "reconstructionjob.reconstruction.dev/job serverside-applied\n"
+    assert kubectl(*apply, text=job()).text == "reconstructionjob.reconstruction.dev/job serverside-applied\n"
     assert kubectl.report("job", observedGeneration=1, phase="Running").accepted
     before = kubectl.get("job")
 
-    assert kubectl(*apply, text=_JOB).accepted
+    assert kubectl(*apply, text=job()).accepted
     assert kubectl.get("job") == before
 
 
 def test_server_side_apply_does_not_conflict_with_status_writes(kubectl: Kubectl) -> None:
-    kubectl("apply", "--server-side", "-f", "-", text=_JOB)
+    kubectl("apply", "--server-side", "-f", "-", text=job())
     assert kubectl.report("job", **_RUNNING).accepted
 
-    answer = kubectl("apply", "--server-side", "-f", "-", text=_JOB.replace("spec: {", "spec: {suspend: true, "))
+    answer = kubectl("apply", "--server-side", "-f", "-", text=job(suspend=True))
 
     assert answer.accepted, answer.text
-    job = kubectl.get("job")
-    assert job["spec"]["suspend"] is True
-    assert job["status"]["progress"]["percent"] == 42
+    stored = kubectl.get("job")
+    assert stored["spec"]["suspend"] is True
+    assert stored["status"]["progress"]["percent"] == 42
 
 
 def test_server_side_apply_names_the_manager_in_a_conflict(kubectl: Kubectl) -> None:
-    kubectl(
-        "apply",
-        "--server-side",
-        "--field-manager=pipeline",
-        "-f",
-        "-",
-        text=_JOB.replace("spec: {", "spec: {suspend: true, "),
-    )
+    kubectl("apply", "--server-side", "--field-manager=pipeline", "-f", "-", text=job(suspend=True))
 
-    answer = kubectl("apply", "--server-side", "-f", "-", text=_JOB.replace("spec: {", "spec: {suspend: false, "))
+    answer = kubectl("apply", "--server-side", "-f", "-", text=job(suspend=False))
 
     assert not answer.accepted
     assert 'conflict with "pipeline": .spec.suspend' in answer.text
 
 
 def test_server_side_apply_keeps_the_two_steps_of_a_cancel(kubectl: Kubectl) -> None:
-    kubectl("apply", "--server-side", "-f", "-", text=_JOB)
-    both = _JOB.replace("spec: {", "spec: {cancelRequested: true, cancelConfirmed: true, ")
+    kubectl("apply", "--server-side", "-f", "-", text=job())
+    both = job(cancelRequested=True, cancelConfirmed=True)
 
     assert "a cancel takes two steps" in kubectl("apply", "--server-side", "-f", "-", text=both).text
 
@@ -261,19 +254,20 @@ def test_conditions_of_one_type_are_merged_by_server_side_apply(kubectl: Kubectl
     at = "2026-01-01T00:00:00Z"
     for manager, kind in (("one", "Accepted"), ("two", "Finished")):
         condition = {"type": kind, "status": "True", "reason": "R", "lastTransitionTime": at}
-        text = json.dumps(json.loads(_as_json(name)) | {"status": {"conditions": [condition]}})
+        body = manifest(name) | {"status": {"conditions": [condition]}}
+        del body["spec"]
         answer = kubectl(
-            "apply", "--server-side", f"--field-manager={manager}", "--subresource=status", "-f", "-", text=text
+            "apply",
+            "--server-side",
+            f"--field-manager={manager}",
+            "--subresource=status",
+            "-f",
+            "-",
+            text=json.dumps(body),
         )
         assert answer.accepted, answer.text
 
     assert [one["type"] for one in kubectl.get(name)["status"]["conditions"]] == ["Accepted", "Finished"]
-
-
-def _as_json(name: str) -> str:
-    return json.dumps(
-        {"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob", "metadata": {"name": name}}
-    )
 
 
 def test_the_api_server_reports_no_violations_of_the_crd(installed: Cluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from reconstruction_operator.api.status import (
 )
 
 from devcluster.harness.kubectl import Kubectl
+from devcluster.harness.manifests import manifest
 
 _FINISHED = [phase for phase in Phase if phase.finished]
 _UNFINISHED = [phase for phase in Phase if not phase.finished]
@@ -36,10 +38,7 @@ def test_a_new_job_has_the_generation_minus_one(kubectl: Kubectl) -> None:
 
 
 def test_a_status_in_a_manifest_is_ignored(kubectl: Kubectl) -> None:
-    text = (
-        "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, "
-        "spec: {input: {uri: 'file:///photos/banana'}}, status: {phase: Succeeded, attempt: 7}}"
-    )
+    text = json.dumps(manifest() | {"status": {"phase": "Succeeded", "attempt": 7}})
 
     assert kubectl("apply", "-f", "-", text=text).accepted
     assert kubectl.get("job")["status"] == {"observedGeneration": -1}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from devcluster.harness.kubectl import Kubectl
+from devcluster.harness.manifests import manifest
 
 _NEITHER = (False, False)
 _REQUESTED = (True, False)
@@ -96,15 +99,7 @@ def test_a_withdrawn_request_does_not_allow_a_confirmation(kubectl: Kubectl) -> 
 def test_a_replaced_object_keeps_the_rules(kubectl: Kubectl) -> None:
     name = bring(kubectl, _BOTH)
 
-    answer = kubectl(
-        "replace",
-        "-f",
-        "-",
-        text=(
-            "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, "
-            "spec: {input: {uri: 'file:///photos/banana'}}}"
-        ),
-    )
+    answer = kubectl("replace", "-f", "-", text=json.dumps(manifest()))
 
     assert _FINAL in answer.text
     assert stored(kubectl, name) == _BOTH
@@ -112,17 +107,9 @@ def test_a_replaced_object_keeps_the_rules(kubectl: Kubectl) -> None:
 
 @pytest.mark.parametrize("state", [_REQUESTED, _ONLY_CONFIRMED, _BOTH])
 def test_no_job_is_created_with_a_cancel(kubectl: Kubectl, state: tuple[bool, bool]) -> None:
-    answer = kubectl(
-        "create",
-        "-f",
-        "-",
-        text=(
-            "{apiVersion: reconstruction.dev/v1alpha1, kind: ReconstructionJob, metadata: {name: job}, spec: {"
-            f"input: {{uri: 'file:///photos/banana'}}, cancelRequested: {state[0]}, cancelConfirmed: {state[1]}}}}}"
-        )
-        .replace("True", "true")
-        .replace("False", "false"),
-    )
+    body = manifest(cancelRequested=state[0], cancelConfirmed=state[1])
+
+    answer = kubectl("create", "-f", "-", text=json.dumps(body))
 
     assert _NEW in answer.text
     assert answer.text.count("Forbidden") == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from devcluster import Cluster
+from devcluster.harness.manifests import manifest
 from devcluster.programs.helm import helm
 from tests.support.paths import CHART
 
@@ -52,12 +53,7 @@ class Release:
 
     def create_job(self, name: str = "job", **spec: Any) -> None:
         """Create a ReconstructionJob."""
-        body = {
-            "apiVersion": "reconstruction.dev/v1alpha1",
-            "kind": "ReconstructionJob",
-            "metadata": {"name": name},
-            "spec": {"modelType": "placeholder", "input": {"uri": "file:///photos/banana"}} | spec,
-        }
+        body = manifest(name, **{"modelType": "placeholder"} | spec)
         self.kubectl("create", "-f", "-", text=json.dumps(body))
 
     def objects(self) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from devcluster import Redis
+from devcluster.harness.manifests import manifest
 from devcluster.harness.system import QUICK_SETTINGS, System
 from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
@@ -45,13 +47,17 @@ def hooks(release: Release) -> list[dict[str, Any]]:
     ]
 
 
-def selftest(release: Release, *options: str) -> subprocess.CompletedProcess[str]:
+def helm_test(release: Release, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the selftest as the pod of `helm test` does, with its account."""
     release.kubectl("apply", "-f", "-", text=yaml.safe_dump_all(hooks(release)))
-    account = release.cluster.service_account_kubeconfig(release.namespace, "reconstruction-test")
+    return selftest(release, "reconstruction-test", *options)
+
+
+def selftest(release: Release, account: str, *options: str) -> subprocess.CompletedProcess[str]:
+    kubeconfig = release.cluster.service_account_kubeconfig(release.namespace, account)
     return subprocess.run(
         [PROGRAM, "selftest", f"--namespace={release.namespace}", *options],
-        env={"KUBECONFIG": str(account), "PATH": "/usr/bin:/bin"},
+        env={"KUBECONFIG": str(kubeconfig), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
@@ -60,7 +66,7 @@ def selftest(release: Release, *options: str) -> subprocess.CompletedProcess[str
 
 
 def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Release) -> None:
-    done = selftest(release)
+    done = helm_test(release)
 
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -71,7 +77,7 @@ def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Release) -
 
 
 def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, release: Release) -> None:
-    done = selftest(release, "--queue=nobody", "--timeout-seconds=5")
+    done = helm_test(release, "--queue=nobody", "--timeout-seconds=5")
 
     assert done.returncode == 1
     assert "It is not finished in time. Last seen: Queued" in done.stdout
@@ -81,16 +87,8 @@ def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, r
 
 def test_helm_test_reports_a_missing_permission(release: Release) -> None:
     release.install(crds={"keep": False})
-    account = release.cluster.service_account_kubeconfig(release.namespace, "default")
 
-    done = subprocess.run(
-        [PROGRAM, "selftest", f"--namespace={release.namespace}"],
-        env={"KUBECONFIG": str(account), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=250,
-    )
+    done = selftest(release, "default")
 
     assert done.returncode == 1
     assert "The API server refuses the test's job: 403 Forbidden" in done.stdout
@@ -98,8 +96,9 @@ def test_helm_test_reports_a_missing_permission(release: Release) -> None:
 
 def test_an_operator_of_one_namespace_ignores_other_namespaces(system: System, release: Release) -> None:
     cluster = release.cluster
-    cluster.kubectl("-n", "default", "create", "-f", "-", input=yaml.safe_dump(job("elsewhere")))
-    release.kubectl("create", "-f", "-", text=yaml.safe_dump(job("here")))
+    elsewhere = json.dumps(manifest("elsewhere", modelType="placeholder"))
+    cluster.kubectl("-n", "default", "create", "-f", "-", input=elsewhere)
+    release.create_job("here")
 
     wait_until(
         lambda: phase(release, release.namespace, "here") == "Succeeded",
@@ -110,15 +109,6 @@ def test_an_operator_of_one_namespace_ignores_other_namespaces(system: System, r
 
     assert phase(release, "default", "elsewhere") == ""  # no operator has seen it
     cluster.kubectl("-n", "default", "delete", "recon", "elsewhere")
-
-
-def job(name: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "reconstruction.dev/v1alpha1",
-        "kind": "ReconstructionJob",
-        "metadata": {"name": name},
-        "spec": {"modelType": "placeholder", "input": {"uri": "file:///photos/banana"}},
-    }
 
 
 def phase(release: Release, namespace: str, name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from devcluster import Cluster
+from devcluster.harness.manifests import manifest
 from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
 from tests.support.paths import CHART, CHECKOUT
@@ -37,11 +38,7 @@ class Tenants:
 
 
 def job(name: str, namespace: str) -> str:
-    spec = {"modelType": "placeholder", "input": {"uri": "file:///photos/banana"}}
-    metadata = {"name": name, "namespace": namespace}
-    return json.dumps(
-        {"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob", "metadata": metadata, "spec": spec}
-    )
+    return json.dumps(manifest(name, namespace=namespace, modelType="placeholder"))
 
 
 @pytest.fixture(scope="module")
@@ -138,23 +135,12 @@ def test_a_canceller_changes_only_the_two_fields_by_any_request(tenants: Tenants
     mine = tenants.mine
     current = json.loads(tenants.cluster.kubectl("-n", mine, "get", "recon", "job", "-o", "json").stdout)
     more = current | {"spec": current["spec"] | {"suspend": True, "cancelRequested": True}}
+    added = {"op": "add", "path": "/spec/suspend", "value": True}
     applied = json.loads(job("job", mine)) | {"spec": {"suspend": True, "input": {"uri": "file:///photos/banana"}}}
     attempts = [
         (["replace", "-f", "-"], json.dumps(more)),
         (["apply", "--server-side", "--force-conflicts", "-f", "-"], json.dumps(applied)),
-        (
-            [
-                "-n",
-                mine,
-                "patch",
-                "recon",
-                "job",
-                "--type=json",
-                "-p",
-                '[{"op":"add","path":"/spec/suspend","value":true}]',
-            ],
-            None,
-        ),
+        (["-n", mine, "patch", "recon", "job", "--type=json", "-p", json.dumps([added])], None),
         (["create", "-f", "-"], job("another", mine)),
         (["-n", mine, "delete", "recon", "job"], None),
     ]
