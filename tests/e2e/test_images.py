@@ -45,6 +45,11 @@ def run() -> Iterator[RunFolder]:
     folder.close()
 
 
+def addresses(redis: Redis) -> dict[str, str]:
+    broker = redis.url(0)
+    return {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "REDIS_STATE_DB": redis.url(1)}
+
+
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2):  # noqa: S310 -- the loopback address
@@ -122,9 +127,7 @@ def test_the_operator_starts_within_seconds(
         (port,) = free_ports(1)
         environment = {
             "KUBECONFIG": "/etc/kubeconfig",
-            "CELERY_BROKER_URL": redis.url(0),
-            "CELERY_RESULT_BACKEND": redis.url(0),
-            "REDIS_STATE_DB": redis.url(1),
+            **addresses(redis),
             "OPERATOR_NAMESPACE": OPERATOR_NAMESPACE,
             "PROBE_HOST": "127.0.0.1",
             "PROBE_PORT": str(port),
@@ -151,9 +154,7 @@ def test_a_worker_is_healthy_once_it_listens(bundles: Callable[[str], Bundle], r
     (port,) = free_ports(1)
     with Redis() as redis:
         environment = {
-            "CELERY_BROKER_URL": redis.url(0),
-            "CELERY_RESULT_BACKEND": redis.url(0),
-            "REDIS_STATE_DB": redis.url(1),
+            **addresses(redis),
             "JOBS_DIR": "/tmp/jobs",
             "WORKER_METRICS_HOST": "127.0.0.1",
             "WORKER_METRICS_PORT": str(port),

@@ -20,25 +20,9 @@ pytestmark = pytest.mark.release
 def test_combined_faults_over_fifty_jobs_break_no_invariant(control_plane_programs: None, tmp_path: Path) -> None:
     report = tmp_path / "report.md"
 
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "chaos",
-            "--short",
-            "--seed",
-            str(SEED),
-            "--patience",
-            str(PATIENCE),
-            "--report",
-            report,
-        ],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=800,
-    )
+    options = ["--short", f"--seed={SEED}", f"--patience={PATIENCE}", f"--report={report}"]
+    command = [sys.executable, "-m", "chaos", *options]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=800)
 
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
     assert "left out" not in report.read_text() or not can_mount()

@@ -24,17 +24,9 @@ class Release:
     def helm(self, command: str, *options: str | Path, **values: Any) -> str:
         """Run a helm command on the release; `values` as in values.yaml. Returns the output."""
         given = ["--values", "-"] if values else []
-        done = helm(
-            command,
-            self.name,
-            *options,
-            *given,
-            "--namespace",
-            self.namespace,
-            kubeconfig=self.cluster.kubeconfig,
-            stdin=json.dumps(values) if values else None,
-        )
-        return done.stdout
+        where = ["--namespace", self.namespace]
+        text = json.dumps(values) if values else None
+        return helm(command, self.name, *options, *given, *where, kubeconfig=self.cluster.kubeconfig, stdin=text).stdout
 
     def install(self, **values: Any) -> str:
         """Install or upgrade the release, and wait for its CRD."""

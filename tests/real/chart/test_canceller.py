@@ -16,18 +16,8 @@ SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so
 
 
 def patch(release: Release, body: dict[str, Any], *, user: str = USER) -> subprocess.CompletedProcess[str]:
-    done: subprocess.CompletedProcess[str] = release.cluster.kubectl(
-        "-n",
-        release.namespace,
-        "patch",
-        "recon",
-        "job",
-        "--type=merge",
-        "-p",
-        json.dumps(body),
-        f"--as={user}",
-        check=False,
-    )
+    command = ["patch", "recon", "job", "--type=merge", "-p", json.dumps(body), f"--as={user}"]
+    done: subprocess.CompletedProcess[str] = release.cluster.kubectl("-n", release.namespace, *command, check=False)
     return done
 
 

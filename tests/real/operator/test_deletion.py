@@ -48,17 +48,12 @@ def test_a_deleted_job_leaves_nothing(jobs: Jobs, state: redis.Redis, phase: str
     _delete_and_expect_nothing_left(jobs, state, name)
 
 
-def test_a_job_deleted_during_its_cancel_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
+@pytest.mark.parametrize("phase", ["", "Cancelled"], ids=["during", "after"])
+def test_a_job_deleted_during_or_after_its_cancel_leaves_nothing(jobs: Jobs, state: redis.Redis, phase: str) -> None:
     name = jobs.create_in("Running", queue="slow")
     jobs.cancel(name)
-
-    _delete_and_expect_nothing_left(jobs, state, name)
-
-
-def test_a_job_deleted_after_its_cancel_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create_in("Running", queue="slow")
-    jobs.cancel(name)
-    jobs.wait_phase(name, "Cancelled")
+    if phase:
+        jobs.wait_phase(name, phase)
 
     _delete_and_expect_nothing_left(jobs, state, name)
 

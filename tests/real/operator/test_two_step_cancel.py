@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 
@@ -71,22 +73,21 @@ def test_the_api_server_refuses_a_confirmation_without_a_request(jobs: Jobs) -> 
     assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
 
 
-def test_a_queued_job_is_cancelled_without_a_worker(jobs: Jobs) -> None:
-    name = jobs.create_in("Queued", queue="unserved")
+@pytest.mark.parametrize(
+    ("phase", "spec"),
+    [
+        pytest.param("Queued", {"queue": "unserved"}, id="queued"),
+        pytest.param("Suspended", {"suspend": True}, id="suspended"),
+    ],
+)
+def test_a_job_that_does_not_run_is_cancelled_without_a_start(jobs: Jobs, phase: str, spec: dict[str, Any]) -> None:
+    name = jobs.create_in(phase, **spec)
 
     jobs.cancel(name)
 
     job = jobs.wait_finished(name)
     assert job["status"]["phase"] == "Cancelled"
     assert "startTime" not in job["status"]
-
-
-def test_a_suspended_job_is_cancelled_without_being_resumed(jobs: Jobs) -> None:
-    name = jobs.create_in("Suspended", suspend=True)
-
-    jobs.cancel(name)
-
-    assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
 
 
 def test_a_cancel_beats_a_suspend(jobs: Jobs) -> None:

@@ -44,8 +44,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(disk, "delete_tree", at_a_point("delete", disk.delete_tree))
     monkeypatch.setattr(deletion, "call_within", lambda _, function: function())  # in the thread that has points
     folder = tmp_path / "meshes"
-    configure(monkeypatch, OUTPUT_ROOTS=(str(folder),))
-    configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"))
+    configure(monkeypatch, OUTPUT_ROOTS=(str(folder),), JOBS_DIR=str(tmp_path / "jobs"))
     return folder
 
 

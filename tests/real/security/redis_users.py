@@ -22,8 +22,5 @@ def user(side: str, password: str, *, prefix: str = "") -> str:
 
 def addresses(redis: Redis, side: str, password: str) -> dict[str, str]:
     """The three settings with which operator or worker connects as its own user."""
-    return {
-        "CELERY_BROKER_URL": redis.url(0, user=f"reconstruction-{side}", password=password),
-        "CELERY_RESULT_BACKEND": redis.url(0, user=f"reconstruction-{side}", password=password),
-        "REDIS_STATE_DB": redis.url(1, user=f"reconstruction-{side}", password=password),
-    }
+    broker, state = (redis.url(db, user=f"reconstruction-{side}", password=password) for db in (0, 1))
+    return {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "REDIS_STATE_DB": state}

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis
 import redis.asyncio
 from celery import Celery
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.broker.dispatch import Dispatcher, Message
 from reconstruction_operator.contract.envelope import Envelope
@@ -32,7 +26,7 @@ from devcluster.waiting import wait_until
 from tests.support.settings import configure
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning"),  # Celery's own call of redis-py
+    pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # Celery's own call of redis-py
 ]
 
 PASSWORD = "p@ss/w:rd"
@@ -114,85 +108,22 @@ async def test_celerys_scheme_for_a_unix_socket_works_for_the_job_state(
             assert client.get("cancel:test123") == "1"
 
 
-# --- TLS, by a proxy in front of an ordinary Redis
+# --- TLS
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
-    now = datetime.now(UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = folder / "tls.crt", folder / "tls.key"
-    certificate_file.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate_file, key_file
-
-
-@asynccontextmanager
-async def tls_in_front_of(port: int, certificate_file: Path, key_file: Path) -> AsyncIterator[int]:
-    """The port of a proxy on this event loop that terminates TLS in front of `port`."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate_file, key_file)
-    serving: set[asyncio.Task[None]] = set()
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
-        finally:
-            writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.add(asyncio.ensure_future(serve(reader, writer)))
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
-    for task in serving:
-        task.cancel()
-    await asyncio.gather(*serving, return_exceptions=True)
-
-
-async def test_tls_with_a_certificate_that_is_checked(
-    redis_url: str, redis_server: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate_file, key_file = certificate(tmp_path)
-    async with tls_in_front_of(redis_server.port, certificate_file, key_file) as port:
-        address = f"rediss://127.0.0.1:{port}"
+async def test_tls_with_a_certificate_that_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Redis(tls=True, password=PASSWORD) as server:
         for word in ("required", "CERT_REQUIRED"):
-            redis_server.flushall()
-            options = f"ssl_cert_reqs={word}&ssl_ca_certs={certificate_file}"
-            with connected(monkeypatch, state=f"{address}/1?{options}", broker=f"{address}/0?{options}"):
+            server.flushall()
+            state, broker = (f"{server.url(db)}&ssl_cert_reqs={word}" for db in (1, 0))
+            with connected(monkeypatch, state=state, broker=broker):
                 await everything_works()
 
 
-async def test_tls_checks_the_certificate_by_default(
-    redis_url: str, redis_server: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate_file, key_file = certificate(tmp_path)
-    async with tls_in_front_of(redis_server.port, certificate_file, key_file) as port:
-        address = f"rediss://127.0.0.1:{port}"
-        with connected(monkeypatch, state=f"{address}/1", broker=f"{address}/0"):
+async def test_tls_checks_the_certificate_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Redis(tls=True, password=PASSWORD) as server:
+        state, broker = (server.url(db).partition("?")[0] for db in (1, 0))  # without our authority
+        with connected(monkeypatch, state=state, broker=broker):
             with pytest.raises(redis.ConnectionError, match="certificate verify failed"):
                 await asyncio.to_thread(job_manager.cancel_pending, "test123")
             with pytest.raises(Exception, match="certificate verify failed"):
@@ -234,8 +165,7 @@ def _knows(client: redis.Redis) -> bool:
 
 @pytest.mark.parametrize("addresses", [1, 2], ids=["one", "the-first-is-down"])
 async def test_sentinel_by_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
-    configure(monkeypatch, REDIS_SENTINEL_MASTER="meshes")
-    configure(monkeypatch, REDIS_SENTINEL_PASSWORD="watch")
+    configure(monkeypatch, REDIS_SENTINEL_MASTER="meshes", REDIS_SENTINEL_PASSWORD="watch")
     with Redis(password=PASSWORD) as server, sentinel_of(server, tmp_path) as port:
         ports = [1, port][-addresses:]
 

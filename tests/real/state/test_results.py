@@ -20,7 +20,7 @@ from devcluster import Redis
 from tests.support.settings import configure
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning"),  # Celery's own call of redis-py
+    pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # Celery's own call of redis-py
 ]
 
 DEADLINE_SECONDS = 60
