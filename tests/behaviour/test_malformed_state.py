@@ -127,11 +127,7 @@ def test_a_fence_that_no_lease_can_reach_deposes_no_operator(do: Do, client: red
     assert client.get("fence:install") == "5"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"id": "x" * 65}, {"started_at": "x"}, {"started_at": 7_000_000_000_000}],
-    ids=str,
-)
+@pytest.mark.parametrize("change", [{"id": "x" * 65}, {"started_at": "x"}, {"started_at": 7_000_000_000_000}], ids=str)
 def test_a_malformed_sentinel_is_renewed(do: Do, client: redis.Redis, change: dict[str, Any]) -> None:
     client.hset("epoch", mapping={"id": "one", "run_id": "run", "started_at": 1} | change)
     opened = do(operator_calls.open_epoch, **LEADER, run_id="run")

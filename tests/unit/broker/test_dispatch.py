@@ -11,10 +11,7 @@ TRACEPARENT = str(tracing.of_job(UID))
 
 @pytest.mark.parametrize(
     ("traceparent", "headers"),
-    [
-        pytest.param(TRACEPARENT, {"traceparent": TRACEPARENT}, id="with traces"),
-        pytest.param("", None, id="without"),
-    ],
+    [pytest.param(TRACEPARENT, {"traceparent": TRACEPARENT}, id="with traces"), pytest.param("", None, id="without")],
 )
 def test_a_message_carries_its_trace_in_envelope_and_header(traceparent: str, headers: dict[str, str] | None) -> None:
     message = dispatch.Message(UID, f"{UID}-1", "celery", "placeholder", Envelope(traceparent=traceparent))

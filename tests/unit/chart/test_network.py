@@ -20,10 +20,7 @@ def labels(component: str) -> dict[str, str]:
     }
 
 
-REDIS = {
-    "ports": [{"port": 6379, "protocol": "TCP"}],
-    "to": [{"podSelector": {"matchLabels": labels("redis")}}],
-}
+REDIS = {"ports": [{"port": 6379, "protocol": "TCP"}], "to": [{"podSelector": {"matchLabels": labels("redis")}}]}
 
 
 def policies(objects: Objects) -> dict[str, dict[str, Any]]:

@@ -108,10 +108,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                             "timeoutSeconds": 5,
                             "failureThreshold": 3,
                         },
-                        "resources": {
-                            "requests": {"cpu": "100m", "memory": "128Mi"},
-                            "limits": {"memory": "512Mi"},
-                        },
+                        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
                         "securityContext": {
                             "allowPrivilegeEscalation": False,
                             "readOnlyRootFilesystem": True,

@@ -110,10 +110,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                             "readOnlyRootFilesystem": True,
                             "capabilities": {"drop": ["ALL"]},
                         },
-                        "volumeMounts": [
-                            {"name": "jobs", "mountPath": "/jobs"},
-                            {"name": "tmp", "mountPath": "/tmp"},
-                        ],
+                        "volumeMounts": [{"name": "jobs", "mountPath": "/jobs"}, {"name": "tmp", "mountPath": "/tmp"}],
                     }
                 ],
                 "volumes": [

@@ -49,16 +49,14 @@ def test_reasons_that_are_no_failures_do_not_count(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code",
-    ["OUT_OF_MEMORY", "BACKEND_CRASHED", "DISK_FULL", "WORKER_LOST", "WORKER_ERROR", "INPUT_UNREACHABLE"],
+    "code", ["OUT_OF_MEMORY", "BACKEND_CRASHED", "DISK_FULL", "WORKER_LOST", "WORKER_ERROR", "INPUT_UNREACHABLE"]
 )
 def test_transient_failures_are_retriable(code: str) -> None:
     assert REASONS[code].retriable
 
 
 @pytest.mark.parametrize(
-    "code",
-    ["TOO_FEW_IMAGES", "NOT_ENOUGH_OVERLAP", "CORRUPT_IMAGE", "INVALID_PARAMETERS", "TIMEOUT", "INVALID_SPEC"],
+    "code", ["TOO_FEW_IMAGES", "NOT_ENOUGH_OVERLAP", "CORRUPT_IMAGE", "INVALID_PARAMETERS", "TIMEOUT", "INVALID_SPEC"]
 )
 def test_permanent_failures_are_not_retriable(code: str) -> None:
     assert not REASONS[code].retriable

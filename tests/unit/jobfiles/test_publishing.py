@@ -13,9 +13,7 @@ from reconstruction_operator.services import file_handler
 
 
 @pytest.mark.usefixtures("jobs_dir")
-def test_earlier_result_that_cannot_be_deleted_does_not_spoil_its_successor(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_earlier_result_that_cannot_be_deleted_does_not_spoil_its_successor(monkeypatch: pytest.MonkeyPatch) -> None:
     def publish_of(attempt: int) -> None:
         workspace = prepare("job", f"job-{attempt}", attempt)
         (workspace.output / "model.glb").write_text(f"of {attempt}")

@@ -267,12 +267,7 @@ def test_connection_goes_to_the_address_that_was_checked(server: Server, tmp_pat
     answers = [["127.0.0.1"]]  # a second query would fail: DNS rebinding
 
     download.download(
-        server.url("/a.zip"),
-        tmp_path / "a",
-        limits,
-        lambda *_: None,
-        resolve=lambda *_: answers.pop(),
-        tls=server.tls,
+        server.url("/a.zip"), tmp_path / "a", limits, lambda *_: None, resolve=lambda *_: answers.pop(), tls=server.tls
     )
 
     assert (tmp_path / "a").read_bytes() == b"content"

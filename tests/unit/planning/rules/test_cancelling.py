@@ -11,12 +11,7 @@ from reconstruction_operator.api.spec import Location
 from reconstruction_operator.api.status import Cancel, ConditionType, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
-from reconstruction_operator.planning.actions import (
-    AssertCancelled,
-    ForceEnd,
-    PutRecord,
-    TakeClaim,
-)
+from reconstruction_operator.planning.actions import AssertCancelled, ForceEnd, PutRecord, TakeClaim
 from reconstruction_operator.planning.types import Observation, Queue
 
 from tests.support.plans import NOW, TASK, look

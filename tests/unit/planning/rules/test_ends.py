@@ -6,16 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import (
-    Cancel,
-    Failure,
-    Inputs,
-    OutputFile,
-    Outputs,
-    Phase,
-    Progress,
-    Status,
-)
+from reconstruction_operator.api.status import Cancel, Failure, Inputs, OutputFile, Outputs, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.types import Observation
@@ -95,10 +86,7 @@ def test_a_success_reports_its_details() -> None:
     ],
 )  # fmt: skip
 def test_what_follows_from_each_end(
-    end: tuple[Outcome, str],
-    failures: int,
-    spec: dict[str, object],
-    expected: tuple[Phase, int, int],
+    end: tuple[Outcome, str], failures: int, spec: dict[str, object], expected: tuple[Phase, int, int]
 ) -> None:
     plan = look(seen(*end), replace(RUNNING, failures=failures), **spec)
 

@@ -11,11 +11,7 @@ import pytest
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import (
-    InterruptedRunError,
-    Interruption,
-    InterruptionKind,
-)
+from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, InterruptionKind
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 FINE = BeatReply(owned=True)
