@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,10 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
+from tests.support.chart import Objects, Refuse, Render
 from tests.support.paths import CHART
 
 NAMESPACE = "recon"
-
-Objects = dict[tuple[str, str], dict[str, Any]]
-"""Objects by kind and name."""
-
-Render = Callable[..., Objects]
-Refuse = Callable[..., str]
 
 
 @functools.cache

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.support.chart import RESTRICTED, Objects, Render
 from tests.support.paths import CHECKOUT
-
-Objects = dict[tuple[str, str], dict[str, Any]]
-Render = Callable[..., Objects]
 
 ALL_PODS: dict[str, Any] = {"workers": {"gpu": {"enabled": True}}}
 
@@ -112,11 +110,7 @@ def test_every_pod_is_restricted_and_has_a_read_only_root(render: Render) -> Non
         assert pod["securityContext"]["runAsUser"] > 0, name
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
         for container in pod["containers"]:
-            assert container["securityContext"] == {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            }, name
+            assert container["securityContext"] == RESTRICTED, name
 
 
 def test_every_container_has_a_memory_request_and_limit(render: Render) -> None:

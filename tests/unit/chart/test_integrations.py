@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.chart import Objects, Refuse, Render
 from tests.support.paths import CHECKOUT
-
-Objects = dict[tuple[str, str], dict[str, Any]]
-Render = Callable[..., Objects]
-Refuse = Callable[..., str]
 
 APIS = tuple(f"monitoring.coreos.com/v1/{kind}" for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule"))
 ALERTS = """\

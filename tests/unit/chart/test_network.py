@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-Objects = dict[tuple[str, str], dict[str, Any]]
-Render = Callable[..., Objects]
+from tests.support.chart import Objects, Render, labels
 
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 API_SERVER = {"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]}
-
-
-def labels(component: str) -> dict[str, str]:
-    return {
-        "app.kubernetes.io/name": "reconstruction-operator",
-        "app.kubernetes.io/instance": "reconstruction",
-        "app.kubernetes.io/component": component,
-    }
 
 
 REDIS = {"ports": [{"port": 6379, "protocol": "TCP"}], "to": [{"podSelector": {"matchLabels": labels("redis")}}]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,38 +9,21 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
+from tests.support.chart import REDIS_ENV, RESTRICTED, Objects, Render, container_of, env_of, labels, pod_of, workload
 
-Objects = dict[tuple[str, str], dict[str, Any]]
-Render = Callable[..., Objects]
-
-SELECTOR = {
-    "app.kubernetes.io/name": "reconstruction-operator",
-    "app.kubernetes.io/instance": "reconstruction",
-    "app.kubernetes.io/component": "operator",
-}
-REDIS = "redis://:$(REDIS_PASSWORD)@reconstruction-redis.recon.svc:6379"
-
-
-def deployment(objects: Objects) -> dict[str, Any]:
-    return objects["Deployment", "reconstruction-operator"]
+SELECTOR = labels("operator")
 
 
 def pod(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = deployment(objects)["spec"]["template"]["spec"]
-    return spec
+    return pod_of(objects, "operator")
 
 
 def container(objects: Objects) -> dict[str, Any]:
-    (only,) = pod(objects)["containers"]
-    return dict(only)
-
-
-def env(objects: Objects) -> dict[str, Any]:
-    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container(objects)["env"]}
+    return container_of(objects, "operator")
 
 
 def test_the_deployment_as_a_whole(render: Render) -> None:
-    spec = deployment(render())["spec"]
+    spec = workload(render(), "operator")
 
     assert spec["template"]["metadata"]["annotations"].keys() == {"checksum/settings"}
     del spec["template"]["metadata"]["annotations"]
@@ -82,13 +64,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                                 "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
                             },
                             {"name": "LEASE_NAME", "value": "reconstruction-operator"},
-                            {
-                                "name": "REDIS_PASSWORD",
-                                "valueFrom": {"secretKeyRef": {"name": "reconstruction-redis", "key": "password"}},
-                            },
-                            {"name": "CELERY_BROKER_URL", "value": f"{REDIS}/0"},
-                            {"name": "CELERY_RESULT_BACKEND", "value": f"{REDIS}/0"},
-                            {"name": "REDIS_STATE_DB", "value": f"{REDIS}/1"},
+                            *REDIS_ENV,
                         ],
                         "ports": [{"name": "http", "containerPort": 8080}],
                         "startupProbe": {
@@ -109,11 +85,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                             "failureThreshold": 3,
                         },
                         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
-                        "securityContext": {
-                            "allowPrivilegeEscalation": False,
-                            "readOnlyRootFilesystem": True,
-                            "capabilities": {"drop": ["ALL"]},
-                        },
+                        "securityContext": RESTRICTED,
                         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
                     }
                 ],
@@ -154,7 +126,7 @@ def test_extra_variables_and_volumes_follow_ours(render: Render) -> None:
 def test_labels_and_annotations_of_the_pods_are_added(render: Render) -> None:
     objects = render({"operator": {"podLabels": {"team": "maps"}, "podAnnotations": {"scrape": "true"}}})
 
-    metadata = deployment(objects)["spec"]["template"]["metadata"]
+    metadata = workload(objects, "operator")["template"]["metadata"]
     assert metadata["labels"] == SELECTOR | {"team": "maps"}
     assert metadata["annotations"]["scrape"] == "true"
 
@@ -182,11 +154,6 @@ def test_disruption_budget_keeps_one_replica(render: Render) -> None:
 # --- permissions
 
 
-def subjects(one: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = one["subjects"]
-    return found
-
-
 WORK = [
     {
         "apiGroups": ["reconstruction.dev"],
@@ -204,7 +171,7 @@ def test_operator_has_permissions_in_all_namespaces_and_for_its_lease(render: Re
     objects = render()
 
     assert objects["ClusterRole", "reconstruction-operator"]["rules"] == WORK + CLUSTER_ID
-    assert subjects(objects["ClusterRoleBinding", "reconstruction-operator"]) == ACCOUNT
+    assert objects["ClusterRoleBinding", "reconstruction-operator"]["subjects"] == ACCOUNT
     assert objects["Role", "reconstruction-operator"]["rules"] == [
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
         {
@@ -219,7 +186,7 @@ def test_operator_has_permissions_in_all_namespaces_and_for_its_lease(render: Re
 def test_operator_of_one_namespace_has_permissions_only_there(render: Render) -> None:
     objects = render({"operator": {"watchNamespaces": ["museum"]}})
 
-    assert env(objects)["WATCH_NAMESPACES"] == "museum"
+    assert env_of(objects, "operator")["WATCH_NAMESPACES"] == "museum"
     assert objects["ClusterRole", "reconstruction-operator"]["rules"] == WORK
     assert objects["ClusterRole", "reconstruction-operator-cluster-id"]["rules"] == CLUSTER_ID
     everywhere = objects["ClusterRoleBinding", "reconstruction-operator"]
@@ -227,17 +194,14 @@ def test_operator_of_one_namespace_has_permissions_only_there(render: Render) ->
     there = objects["RoleBinding", "reconstruction-operator-jobs"]
     assert there["metadata"]["namespace"] == "museum"
     assert there["roleRef"]["name"] == "reconstruction-operator"
-    assert subjects(everywhere) == subjects(there) == ACCOUNT
+    assert everywhere["subjects"] == there["subjects"] == ACCOUNT
 
 
 def test_an_operator_of_several_namespaces_is_bound_in_each(chart: Path, render: Render) -> None:
     text = helm("template", "reconstruction", chart, "--set", "operator.watchNamespaces={maps,museum}").stdout
 
-    bound = [
-        one["metadata"]["namespace"]
-        for one in yaml.safe_load_all(text)
-        if one and one["metadata"]["name"] == "reconstruction-operator-jobs"
-    ]
+    metadata = [one["metadata"] for one in yaml.safe_load_all(text) if one]
+    bound = [one["namespace"] for one in metadata if one["name"] == "reconstruction-operator-jobs"]
     assert bound == ["maps", "museum"]
 
 

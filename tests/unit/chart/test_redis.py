@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-Objects = dict[tuple[str, str], dict[str, Any]]
-Render = Callable[..., Objects]
-Refuse = Callable[..., str]
+from tests.support.chart import RESTRICTED, Objects, Refuse, Render, labels
 
-SELECTOR = {
-    "app.kubernetes.io/name": "reconstruction-operator",
-    "app.kubernetes.io/instance": "reconstruction",
-    "app.kubernetes.io/component": "redis",
-}
+SELECTOR = labels("redis")
 START = """\
 password=$(printf %s "$REDISCLI_AUTH" | od -An -v -tx1 | tr -d ' \\n' | sed 's/../\\\\x&/g')
 : "${password:?there is none}"
@@ -96,11 +89,7 @@ def test_the_stateful_set_as_a_whole(render: Render) -> None:
                         "readinessProbe": {"exec": ping, "periodSeconds": 10, "timeoutSeconds": 5},
                         "livenessProbe": {"tcpSocket": {"port": "redis"}, "periodSeconds": 10, "timeoutSeconds": 5},
                         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
-                        "securityContext": {
-                            "allowPrivilegeEscalation": False,
-                            "readOnlyRootFilesystem": True,
-                            "capabilities": {"drop": ["ALL"]},
-                        },
+                        "securityContext": RESTRICTED,
                         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
                     }
                 ],
@@ -144,14 +133,9 @@ def test_no_secret_is_an_argument_of_any_process(render: Render, values: dict[st
 
 
 def test_no_two_releases_have_the_same_password(render: Render) -> None:
-    passwords = {
-        one["data"]["password"]
-        for release in ("one", "two")
-        for (kind, _), one in render(release=release).items()
-        if kind == "Secret"
-    }
+    secrets = [one for name in ("one", "two") for (kind, _), one in render(release=name).items() if kind == "Secret"]
 
-    assert len(passwords) == 2
+    assert len({secret["data"]["password"] for secret in secrets}) == len(secrets) == 2
 
 
 def test_existing_password_secret_is_used_and_none_is_created(render: Render) -> None:
@@ -167,20 +151,14 @@ def test_redis_without_persistence_uses_an_empty_dir(render: Render) -> None:
     spec = stateful_set(render({"redis": {"persistence": {"enabled": False}}}))
 
     assert spec["template"]["spec"]["volumes"] == [{"name": "data", "emptyDir": {}}]
-    assert "volumeClaimTemplates" not in spec
-    assert "persistentVolumeClaimRetentionPolicy" not in spec
+    assert spec.keys().isdisjoint({"volumeClaimTemplates", "persistentVolumeClaimRetentionPolicy"})
 
 
-def test_redis_volume_can_be_deleted_with_the_release(render: Render) -> None:
-    spec = stateful_set(render({"redis": {"persistence": {"keep": False}}}))
+def test_redis_volume_can_be_deleted_with_the_release_and_have_no_class(render: Render) -> None:
+    spec = stateful_set(render({"redis": {"persistence": {"keep": False, "storageClassName": "-"}}}))
 
     assert spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete"
-
-
-def test_redis_volume_can_have_no_storage_class(render: Render) -> None:
-    (claim,) = stateful_set(render({"redis": {"persistence": {"storageClassName": "-"}}}))["volumeClaimTemplates"]
-
-    assert claim["spec"]["storageClassName"] == ""
+    assert spec["volumeClaimTemplates"][0]["spec"]["storageClassName"] == ""
 
 
 def test_external_redis_is_reached_by_the_addresses_in_a_secret(render: Render) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,8 @@ import yaml
 from devcluster.programs.helm import helm
 from scripts.generate.chart import documented
 from scripts.paths import CHART
+from tests.support.chart import Refuse
 from tests.support.paths import CHECKOUT
-
-Refuse = Callable[..., str]
 
 # Maps with the user's own keys.
 FREE = {"settings", "workers", "photos", "workerDefaults.settings"}

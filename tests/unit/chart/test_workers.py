@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from reconstruction_operator.telemetry import metrics
 
-Objects = dict[tuple[str, str], dict[str, Any]]
-Render = Callable[..., Objects]
-Refuse = Callable[..., str]
+from tests.support.chart import (
+    REDIS_ENV,
+    RESTRICTED,
+    Objects,
+    Refuse,
+    Render,
+    container_of,
+    env_of,
+    labels,
+    pod_of,
+    workload,
+)
 
-SELECTOR = {
-    "app.kubernetes.io/name": "reconstruction-operator",
-    "app.kubernetes.io/instance": "reconstruction",
-    "app.kubernetes.io/component": "worker-cpu",
-}
-REDIS = "redis://:$(REDIS_PASSWORD)@reconstruction-redis.recon.svc:6379"
+SELECTOR = labels("worker-cpu")
 
 
 def spec(objects: Objects, pool: str = "cpu") -> dict[str, Any]:
-    found: dict[str, Any] = objects["Deployment", f"reconstruction-worker-{pool}"]["spec"]
-    return found
+    return workload(objects, f"worker-{pool}")
 
 
 def pod(objects: Objects, pool: str = "cpu") -> dict[str, Any]:
-    found: dict[str, Any] = spec(objects, pool)["template"]["spec"]
-    return found
+    return pod_of(objects, f"worker-{pool}")
 
 
 def container(objects: Objects, pool: str = "cpu") -> dict[str, Any]:
-    (only,) = pod(objects, pool)["containers"]
-    return dict(only)
+    return container_of(objects, f"worker-{pool}")
 
 
 def env(objects: Objects, pool: str = "cpu") -> dict[str, Any]:
-    return {one["name"]: one.get("value") for one in container(objects, pool)["env"]}
+    return env_of(objects, f"worker-{pool}")
 
 
-def volume(objects: Objects, name: str) -> dict[str, Any]:
-    (found,) = (one for one in pod(objects)["volumes"] if one["name"] == name)
+def volume(objects: Objects, name: str, pool: str = "cpu") -> dict[str, Any]:
+    (found,) = (one for one in pod(objects, pool)["volumes"] if one["name"] == name)
     return {key: value for key, value in found.items() if key != "name"}
 
 
@@ -94,22 +94,12 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                             {"name": "INPUT_ROOTS", "value": "/photos"},
                             {"name": "DRAIN_SECONDS", "value": "20"},
                             {"name": "WORKER_METRICS_PORT", "value": "8080"},
-                            {
-                                "name": "REDIS_PASSWORD",
-                                "valueFrom": {"secretKeyRef": {"name": "reconstruction-redis", "key": "password"}},
-                            },
-                            {"name": "CELERY_BROKER_URL", "value": f"{REDIS}/0"},
-                            {"name": "CELERY_RESULT_BACKEND", "value": f"{REDIS}/0"},
-                            {"name": "REDIS_STATE_DB", "value": f"{REDIS}/1"},
+                            *REDIS_ENV,
                         ],
                         "ports": [{"name": "metrics", "containerPort": 8080}],
                         "readinessProbe": {"tcpSocket": {"port": "metrics"}, "periodSeconds": 5, "timeoutSeconds": 5},
                         "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "8Gi"}},
-                        "securityContext": {
-                            "allowPrivilegeEscalation": False,
-                            "readOnlyRootFilesystem": True,
-                            "capabilities": {"drop": ["ALL"]},
-                        },
+                        "securityContext": RESTRICTED,
                         "volumeMounts": [{"name": "jobs", "mountPath": "/jobs"}, {"name": "tmp", "mountPath": "/tmp"}],
                     }
                 ],
@@ -135,21 +125,17 @@ def test_a_gpu_pool_is_switched_on_by_one_value(render: Render) -> None:
 
 
 def test_additional_pool_inherits_the_defaults(render: Render) -> None:
-    objects = render(
-        {
-            "workerDefaults": {"concurrency": 3, "nodeSelector": {"disk": "ssd"}},
-            "workers": {"large": {"queues": ["large", "celery"], "resources": {"limits": {"memory": "64Gi"}}}},
-        }
-    )
+    large = {"queues": ["large", "celery"], "resources": {"limits": {"memory": "64Gi"}}}
+    defaults = {"concurrency": 3, "nodeSelector": {"disk": "ssd"}}
+
+    objects = render({"workerDefaults": defaults, "workers": {"large": large}})
 
     assert pools(objects) == {"cpu", "large"}
     assert env(objects, "large")["WORKER_POOLS"] == "large,celery"
     assert "--concurrency=3" in container(objects, "large")["command"]
     assert pod(objects, "large")["nodeSelector"] == {"disk": "ssd"}
-    assert container(objects, "large")["resources"] == {
-        "requests": {"cpu": "1", "memory": "2Gi"},
-        "limits": {"memory": "64Gi"},
-    }
+    resources = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "64Gi"}}
+    assert container(objects, "large")["resources"] == resources
 
 
 @pytest.mark.parametrize(
@@ -232,27 +218,22 @@ def test_grace_period_shorter_than_the_drain_is_refused(refuse: Refuse) -> None:
     assert "workers.cpu.terminationGracePeriodSeconds is 600: a pod that drains for 600 s needs at least 610" in message
 
 
+ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+OURS = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
+
+
 @pytest.mark.parametrize(
-    ("modes", "strategy"),
+    ("values", "strategy"),
     [
-        pytest.param(["ReadWriteOnce"], {"type": "Recreate"}, id="one node"),
-        pytest.param(
-            ["ReadWriteMany"],
-            {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            id="several nodes",
-        ),
+        pytest.param({"jobs": {"accessModes": ["ReadWriteOnce"]}}, {"type": "Recreate"}, id="volume of one node"),
+        pytest.param({"jobs": {"accessModes": ["ReadWriteMany"]}}, ROLLING, id="volume of several nodes"),
+        pytest.param({"workers": {"cpu": {"strategy": OURS}}}, OURS, id="configured"),
     ],
 )
-def test_the_update_strategy_fits_the_access_mode_of_the_volume(
-    render: Render, modes: list[str], strategy: dict[str, object]
+def test_the_update_strategy_fits_the_volume_or_is_configured(
+    render: Render, values: dict[str, Any], strategy: dict[str, object]
 ) -> None:
-    assert spec(render({"jobs": {"accessModes": modes}}))["strategy"] == strategy
-
-
-def test_configured_strategy_is_used(render: Render) -> None:
-    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
-
-    assert spec(render({"workers": {"cpu": {"strategy": strategy}}}))["strategy"] == strategy
+    assert spec(render(values))["strategy"] == strategy
 
 
 # --- volumes
@@ -265,14 +246,7 @@ def test_claim_of_the_job_folders_is_kept_after_an_uninstall(render: Render) -> 
     assert claim["spec"] == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}}
 
 
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        pytest.param("fast", "fast", id="a class"),
-        pytest.param("-", "", id="none"),
-        pytest.param("", None, id="the cluster's default"),
-    ],
-)
+@pytest.mark.parametrize(("value", "found"), [("fast", "fast"), ("-", ""), ("", None)])  # "": the cluster's default
 def test_the_claim_requests_a_storage_class(render: Render, value: str, found: str | None) -> None:
     claim = render({"jobs": {"storageClassName": value}})["PersistentVolumeClaim", "reconstruction-jobs"]
 
@@ -289,13 +263,8 @@ def test_existing_claim_is_used_and_none_is_created(render: Render) -> None:
 def test_a_pool_can_have_a_claim_of_its_own(render: Render) -> None:
     objects = render({"workers": {"gpu": {"enabled": True, "storage": {"existingClaim": "nvme"}}}})
 
-    claims = {
-        pool: next(one for one in pod(objects, pool)["volumes"] if one["name"] == "jobs") for pool in ("cpu", "gpu")
-    }
-    assert {pool: one["persistentVolumeClaim"]["claimName"] for pool, one in claims.items()} == {
-        "cpu": "reconstruction-jobs",
-        "gpu": "nvme",
-    }
+    assert volume(objects, "jobs") == {"persistentVolumeClaim": {"claimName": "reconstruction-jobs"}}
+    assert volume(objects, "jobs", "gpu") == {"persistentVolumeClaim": {"claimName": "nvme"}}
 
 
 def test_tmp_and_shared_memory_have_the_configured_sizes(render: Render) -> None:
@@ -307,25 +276,17 @@ def test_tmp_and_shared_memory_have_the_configured_sizes(render: Render) -> None
 
 
 def test_photos_are_mounted_read_only(render: Render) -> None:
-    objects = render(
-        {
-            "photos": [
-                {"name": "archive", "mountPath": "/photos", "existingClaim": "photos", "subPath": "2026"},
-                {
-                    "name": "nas",
-                    "mountPath": "/photos/nas",
-                    "volume": {"nfs": {"server": "nas", "path": "/photos", "readOnly": True}},
-                },
-            ]
-        }
-    )
+    nfs = {"nfs": {"server": "nas", "path": "/photos", "readOnly": True}}
+    archive = {"name": "archive", "mountPath": "/photos", "existingClaim": "photos", "subPath": "2026"}
+
+    objects = render({"photos": [archive, {"name": "nas", "mountPath": "/photos/nas", "volume": nfs}]})
 
     assert container(objects)["volumeMounts"][1:3] == [
         {"name": "photos-archive", "mountPath": "/photos", "subPath": "2026", "readOnly": True},
         {"name": "photos-nas", "mountPath": "/photos/nas", "readOnly": True},
     ]
     assert volume(objects, "photos-archive") == {"persistentVolumeClaim": {"claimName": "photos", "readOnly": True}}
-    assert volume(objects, "photos-nas") == {"nfs": {"server": "nas", "path": "/photos", "readOnly": True}}
+    assert volume(objects, "photos-nas") == nfs
 
 
 # --- KEDA
@@ -337,27 +298,28 @@ SCALED: dict[str, Any] = {
 }
 
 
+def scaled_object(render: Render, values: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = render(values, apis=KEDA)["ScaledObject", "reconstruction-worker-cpu"]["spec"]
+    return found
+
+
 def test_a_pool_is_scaled_by_the_jobs_that_wait_and_run(render: Render) -> None:
-    assert render(SCALED, apis=KEDA)["ScaledObject", "reconstruction-worker-cpu"]["spec"] == {
+    query = 'sum(max by (queue, phase) (reconstruction_queue_jobs{queue=~"(celery|large)(-high|-low)?"}))'
+    metadata = {
+        "serverAddress": "http://prometheus:9090",
+        "query": query,
+        "threshold": "2",
+        "ignoreNullValues": "false",
+    }
+
+    assert scaled_object(render, SCALED) == {
         "scaleTargetRef": {"name": "reconstruction-worker-cpu"},
         "pollingInterval": 15,
         "cooldownPeriod": 300,
         "minReplicaCount": 0,
         "maxReplicaCount": 4,
         "advanced": {"horizontalPodAutoscalerConfig": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 300}}}},
-        "triggers": [
-            {
-                "type": "prometheus",
-                "metricType": "AverageValue",
-                "metadata": {
-                    "serverAddress": "http://prometheus:9090",
-                    "query": "sum(max by (queue, phase)"
-                    ' (reconstruction_queue_jobs{queue=~"(celery|large)(-high|-low)?"}))',
-                    "threshold": "2",
-                    "ignoreNullValues": "false",
-                },
-            }
-        ],
+        "triggers": [{"type": "prometheus", "metricType": "AverageValue", "metadata": metadata}],
     }
 
 
@@ -370,16 +332,16 @@ def test_scaled_pool_sets_no_replicas_and_lets_the_longest_job_end(render: Rende
 
 
 def test_the_metrics_of_several_operators_are_distinguished(render: Render) -> None:
-    values = SCALED | {"keda": SCALED["keda"] | {"selector": 'namespace="recon"', "authenticationRef": "prometheus"}}
+    keda = SCALED["keda"] | {"selector": 'namespace="recon"', "authenticationRef": "prometheus"}
 
-    (trigger,) = render(values, apis=KEDA)["ScaledObject", "reconstruction-worker-cpu"]["spec"]["triggers"]
+    (trigger,) = scaled_object(render, SCALED | {"keda": keda})["triggers"]
 
     assert '{namespace="recon",queue=~' in trigger["metadata"]["query"]
     assert trigger["authenticationRef"] == {"name": "prometheus"}
 
 
 def test_the_scaling_metric_is_one_of_the_operator(render: Render) -> None:
-    (trigger,) = render(SCALED, apis=KEDA)["ScaledObject", "reconstruction-worker-cpu"]["spec"]["triggers"]
+    (trigger,) = scaled_object(render, SCALED)["triggers"]
 
     (name,) = (metric.name for metric in metrics.QUEUE_JOBS.collect())
     assert f"({name}{{" in trigger["metadata"]["query"]

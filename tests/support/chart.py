@@ -1,0 +1,60 @@
+"""Types of the rendered chart, and parts that several of its objects share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+"""Objects by kind and name."""
+
+Render = Callable[..., Objects]
+Refuse = Callable[..., str]
+
+RESTRICTED: Final = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+"""The security context of every container."""
+
+_REDIS = "redis://:$(REDIS_PASSWORD)@reconstruction-redis.recon.svc:6379"
+REDIS_PASSWORD: Final = {"secretKeyRef": {"name": "reconstruction-redis", "key": "password"}}
+REDIS_ENV: Final = [
+    {"name": "REDIS_PASSWORD", "valueFrom": REDIS_PASSWORD},
+    {"name": "CELERY_BROKER_URL", "value": f"{_REDIS}/0"},
+    {"name": "CELERY_RESULT_BACKEND", "value": f"{_REDIS}/0"},
+    {"name": "REDIS_STATE_DB", "value": f"{_REDIS}/1"},
+]
+
+
+def labels(component: str) -> dict[str, str]:
+    """The labels that select the pods of a component."""
+    return {
+        "app.kubernetes.io/name": "reconstruction-operator",
+        "app.kubernetes.io/instance": "reconstruction",
+        "app.kubernetes.io/component": component,
+    }
+
+
+def workload(objects: Objects, name: str) -> dict[str, Any]:
+    """The spec of the Deployment."""
+    spec: dict[str, Any] = objects["Deployment", f"reconstruction-{name}"]["spec"]
+    return spec
+
+
+def pod_of(objects: Objects, name: str) -> dict[str, Any]:
+    """The spec of the Deployment's pods."""
+    spec: dict[str, Any] = workload(objects, name)["template"]["spec"]
+    return spec
+
+
+def container_of(objects: Objects, name: str) -> dict[str, Any]:
+    """The only container of the Deployment's pods."""
+    (only,) = pod_of(objects, name)["containers"]
+    return dict(only)
+
+
+def env_of(objects: Objects, name: str) -> dict[str, Any]:
+    """The variables of that container: values, or where they come from."""
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container_of(objects, name)["env"]}
