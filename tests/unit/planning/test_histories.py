@@ -33,21 +33,14 @@ from reconstruction_operator.state import operator_calls, reads, worker_calls
 from reconstruction_operator.state.fields import moment
 from reconstruction_operator.state.replies import ClaimVerdict, FinishVerdict
 
+from tests.support import plans
 from tests.support.protocol import State
 
 KEY = JobKey("ns", "name", "uid")
 JOB_ID = KEY.job_id
 KEYS = Keys(prefix="")
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TIMING = t.Timing(
-    lost_after_seconds=10,
-    epoch_grace_seconds=15,
-    resend_seconds=15,
-    backoff_seconds=10,
-    backoff_max_seconds=40,
-    cancel_ttl_seconds=3600,
-    progress_seconds=1,
-)
+TIMING = replace(plans.TIMING, backoff_max_seconds=40)
 ROUNDS = 150  # in which a job ends once its environment behaves
 STOP_ENDS = {
     StopReason.SUSPEND: (Outcome.STOPPED, "SUSPENDED"),

@@ -27,6 +27,9 @@ def record(attempt: int = 1, sent: datetime | None = None) -> Record:
     return Record("install", "team", "banana", attempt, "celery", sent)
 
 
+CLAIMED = Observation(record=record(), claim=Claim("token", "worker-1", by_operator=False, at=ago(3000)), alive=True)
+
+
 @pytest.mark.parametrize(
     ("status", "seen", "actions"),
     [
@@ -43,6 +46,7 @@ def record(attempt: int = 1, sent: datetime | None = None) -> Record:
         pytest.param(QUEUED, Observation(record=record(sent=ago(800)), queue=Queue(1, 5)), (), id="unclaimed-in-a-long-queue"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(900)), queue=Queue(1, 5)), (Dispatch(FIRST, "celery", again=True),), id="unclaimed-for-too-long"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), queue=Queue(0, 5)), (), id="no-worker-so-it-waits-there"),
+        pytest.param(QUEUED, CLAIMED, (), id="claimed"),
     ],
 )  # fmt: skip
 def test_when_an_unclaimed_attempt_is_sent_and_resent(
@@ -83,14 +87,6 @@ def test_an_attempt_waits_for_its_time(seconds: int, phase: Phase) -> None:
     assert plan.status.phase is phase
     assert plan.wake_at == (due if phase is Phase.PENDING else NOW + timedelta(seconds=15))
     assert plan.status.next_attempt_time == (due if phase is Phase.PENDING else None)
-
-
-def test_a_claimed_attempt_is_never_sent_again() -> None:
-    claim = Claim("token", "worker-1", by_operator=False, at=ago(3000))
-
-    plan = look(Observation(record=record(), claim=claim, alive=True), QUEUED, admitted=True)
-
-    assert plan.actions == ()
 
 
 def test_a_priority_is_a_queue_of_its_own() -> None:

@@ -159,16 +159,13 @@ def test_a_lost_worker_is_retried_without_backoff() -> None:
     assert look(seen(Outcome.FAILED, "WORKER_LOST"), RUNNING).status.next_attempt_time is None
 
 
-def test_the_end_of_a_superseded_attempt_leads_to_the_recorded_attempt() -> None:
-    plan = look(seen(Outcome.FAILED, "TOO_FEW_IMAGES", attempt=2), RUNNING)
+@pytest.mark.parametrize(
+    ("spec", "phase"), [({}, Phase.QUEUED), ({"cancel_requested": True, "cancel_confirmed": True}, Phase.CANCELLING)]
+)
+def test_the_end_of_a_superseded_attempt_leads_to_the_recorded_attempt(spec: dict[str, bool], phase: Phase) -> None:
+    plan = look(seen(Outcome.FAILED, "TOO_FEW_IMAGES", attempt=2), RUNNING, **spec)
 
-    assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.QUEUED, 2, 1)
-
-
-def test_a_cancel_waits_for_the_newer_attempt_of_the_record() -> None:
-    plan = look(seen(Outcome.STOPPED, "DRAINED", attempt=2), RUNNING, cancel_requested=True, cancel_confirmed=True)
-
-    assert (plan.status.phase, plan.status.attempt) == (Phase.CANCELLING, 2)
+    assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (phase, 2, 1)
 
 
 def test_an_end_by_the_operator_without_a_worker_starts_nothing() -> None:

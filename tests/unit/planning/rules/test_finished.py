@@ -77,12 +77,26 @@ def test_the_flags_of_a_finished_job_are_deleted(
     assert look(seen, over(phase)).actions == actions
 
 
-def test_ttl_deletes_the_files_before_the_object() -> None:
-    seen = ended(Phase.SUCCEEDED)
+DONE = ended(Phase.SUCCEEDED)
+OPERATORS_CLAIM = Claim("operator", "operator", by_operator=True, at=ENDED)
+NOT_STARTED = Observation(record=RECORD, claim=OPERATORS_CLAIM, end=End(Outcome.CANCELLED, at=ENDED), queue=Queue(0))
+INVALID = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
 
-    assert look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=60).actions == (DeleteFiles("celery"),)
-    cleaned = look(replace(seen, cleaned=True), over(Phase.SUCCEEDED), ttl_seconds_after_finished=60)
-    assert cleaned.actions == (DeleteObject(),)
+
+@pytest.mark.parametrize(
+    ("seen", "status", "deleting", "actions"),
+    [
+        pytest.param(DONE, over(Phase.SUCCEEDED), False, (DeleteFiles("celery"),), id="the-files-first"),
+        pytest.param(replace(DONE, cleaned=True), over(Phase.SUCCEEDED), False, (DeleteObject(),), id="then-the-object"),
+        pytest.param(replace(DONE, cleaned=True), over(Phase.SUCCEEDED), True, (), id="it-is-being-deleted"),
+        pytest.param(Observation(), INVALID, False, (DeleteObject(),), id="no-worker-started-the-job"),
+        pytest.param(NOT_STARTED, over(Phase.CANCELLED, worker=None, dispatch_time=ENDED), False, (DeleteObject(),), id="no-attempt-started"),
+    ],
+)  # fmt: skip
+def test_ttl_deletes_the_files_before_the_object(
+    seen: Observation, status: Status, deleting: bool, actions: tuple[object, ...]
+) -> None:
+    assert look(seen, status, deleting=deleting, ttl_seconds_after_finished=60).actions == actions
 
 
 def test_ttl_deletes_nothing_before_its_time() -> None:
@@ -92,17 +106,7 @@ def test_ttl_deletes_nothing_before_its_time() -> None:
 
 
 def test_an_object_that_survives_its_deletion_is_deleted_again() -> None:
-    status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
-
-    plan = look(Observation(), status, ttl_seconds_after_finished=0)
-
-    assert plan.wake_at == NOW + timedelta(seconds=60)
-
-
-def test_ttl_orders_no_deletion_of_files_if_no_worker_started_the_job() -> None:
-    status = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
-
-    assert look(Observation(), status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
+    assert look(Observation(), INVALID, ttl_seconds_after_finished=0).wake_at == NOW + timedelta(seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +132,7 @@ def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime | None,
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_files_are_deleted_if_the_operator_ended_the_cancelled_attempt(attempt: int) -> None:
     """Even of the first attempt: a worker may have run it while no operator ran, and Redis may have lost it."""
-    end = End(Outcome.CANCELLED, at=ENDED)
-    operators = Claim("operator", "operator", by_operator=True, at=ENDED)
-    seen = Observation(record=replace(RECORD, attempt=attempt), claim=operators, end=end, queue=LISTENED)
+    seen = replace(NOT_STARTED, record=replace(RECORD, attempt=attempt), queue=LISTENED)
     status = over(Phase.CANCELLED, attempt=attempt, worker=None, dispatch_time=ENDED)
 
     assert look(seen, status).actions == (AssertCancelled(), DeleteFiles("celery"))
@@ -160,13 +162,12 @@ def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_gone(
 
 
 def test_files_are_deleted_if_the_cancelling_worker_could_not() -> None:
-    seen = ended(Phase.CANCELLED)
-    left = replace(seen, end=replace(ENDS[Phase.CANCELLED], files_left=True))
+    status = over(Phase.CANCELLED, dispatch_time=ENDED)
+    left = replace(ended(Phase.CANCELLED), end=replace(ENDS[Phase.CANCELLED], files_left=True))
 
-    ordered = (AssertCancelled(), DeleteFiles("celery"))
-    assert look(left, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ordered
-    assert look(replace(left, cleaned=True), over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
-    assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == ()
+    assert look(left, status).actions == (AssertCancelled(), DeleteFiles("celery"))
+    assert look(replace(left, cleaned=True), status).actions == ()
+    assert look(ended(Phase.CANCELLED), status).actions == ()
 
 
 @pytest.mark.parametrize(
@@ -189,26 +190,24 @@ def test_files_are_deleted_if_redis_lost_the_cancel(changes: dict[str, object], 
     assert (DeleteFiles("celery") in actions) is due
 
 
-def test_ttl_deletes_the_object_at_once_if_no_attempt_started() -> None:
-    operators = Claim("operator", "operator", by_operator=True, at=ENDED)
-    seen = Observation(record=RECORD, claim=operators, end=End(Outcome.CANCELLED, at=ENDED), queue=Queue(workers=0))
-    status = over(Phase.CANCELLED, attempt=1, worker=None, dispatch_time=ENDED)
-
-    assert look(seen, status, ttl_seconds_after_finished=0).actions == (DeleteObject(),)
+RESTORED = TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", "The job was over before Redis forgot it.")
+RUNS = Observation(record=RECORD, claim=CLAIM, alive=True)
 
 
-def test_a_lost_end_and_record_of_a_finished_job_are_restored() -> None:
-    plan = look(Observation(queue=LISTENED), over(Phase.FAILED))
-
-    message = "The job was over before Redis forgot it."
-    assert plan.actions == (TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", message), PutRecord(1, "celery"))
-
-
-def test_a_lost_end_is_restored_if_the_record_was_kept() -> None:
-    plan = look(Observation(record=RECORD, queue=LISTENED), over(Phase.FAILED))
-
-    message = "The job was over before Redis forgot it."
-    assert plan.actions == (TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", message),)
+@pytest.mark.parametrize(
+    ("seen", "status", "actions"),
+    [
+        pytest.param(Observation(queue=LISTENED), over(Phase.FAILED), (RESTORED, PutRecord(1, "celery")), id="end-and-record"),
+        pytest.param(Observation(record=RECORD, queue=LISTENED), over(Phase.FAILED), (RESTORED,), id="the-end-alone"),
+        pytest.param(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="the-grace-is-not-over"),
+        pytest.param(replace(ended(Phase.CANCELLED), record=None), over(Phase.CANCELLED, worker=None), (), id="it-was-never-sent"),
+        pytest.param(RUNS, over(Phase.FAILED), (RequestStop(TASK, StopReason.SUPERSEDED),), id="it-runs-after-all"),
+    ],
+)  # fmt: skip
+def test_what_redis_lost_of_a_finished_job_is_restored(
+    seen: Observation, status: Status, actions: tuple[object, ...]
+) -> None:
+    assert look(seen, status).actions == actions
 
 
 @pytest.mark.parametrize("phase", list(ENDS))
@@ -216,25 +215,3 @@ def test_a_lost_record_of_a_finished_job_is_restored(phase: Phase) -> None:
     flag = (AssertCancelled(),) if phase is Phase.CANCELLED else ()  # first: an old order may be carried out at once
 
     assert look(replace(ended(phase), record=None), over(phase)).actions == (*flag, PutRecord(1, "celery"))
-
-
-def test_a_job_that_was_never_sent_needs_no_record() -> None:
-    seen = replace(ended(Phase.CANCELLED), record=None)
-
-    assert look(seen, over(Phase.CANCELLED, worker=None)).actions == ()
-
-
-def test_no_end_is_restored_during_the_grace() -> None:
-    assert look(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED)).actions == ()
-
-
-def test_a_run_of_a_finished_job_is_stopped() -> None:
-    plan = look(Observation(record=RECORD, claim=CLAIM, alive=True), over(Phase.FAILED))
-
-    assert plan.actions == (RequestStop(TASK, StopReason.SUPERSEDED),)
-
-
-def test_an_object_that_is_being_deleted_is_not_deleted_again() -> None:
-    seen = replace(ended(Phase.SUCCEEDED), cleaned=True)
-
-    assert look(seen, over(Phase.SUCCEEDED), deleting=True, ttl_seconds_after_finished=0).actions == ()

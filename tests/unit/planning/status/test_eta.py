@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,36 +18,26 @@ def report(fraction: float, elapsed: float, silence: float = 0.0) -> ProgressRep
 
 
 @pytest.mark.parametrize(
-    ("fraction", "elapsed", "silence", "expected"),
+    ("report", "expected"),
     [
-        pytest.param(0.0, 100, 0, None, id="nothing-is-done"),
-        pytest.param(0.02, 100, 0, None, id="too-little-is-done"),
-        pytest.param(0.5, 1.0, 0, None, id="too-early"),
-        pytest.param(0.5, 8, 0, 8, id="half-way"),
-        pytest.param(0.5, 8, 3, 5, id="time-passes"),
-        pytest.param(0.25, 20, 0, 60, id="a-quarter"),
-        pytest.param(0.25, 41, 0, 120, id="rounded-to-ten-seconds"),
-        pytest.param(0.5, 1500, 0, 1500, id="rounded-to-minutes"),
-        pytest.param(0.5, 8000, 0, 8100, id="rounded-to-five-minutes"),
-        pytest.param(0.5, 10, 100, 50, id="no-report-for-long"),
-        pytest.param(1.0, 50, 30, 0, id="done"),
-        pytest.param(7.0, 50, 0, 0, id="more-than-done"),
+        pytest.param(report(0.0, 100), None, id="nothing-is-done"),
+        pytest.param(report(0.02, 100), None, id="too-little-is-done"),
+        pytest.param(report(0.5, 1.0), None, id="too-early"),
+        pytest.param(report(0.5, 8), 8, id="half-way"),
+        pytest.param(report(0.5, 8, 3), 5, id="time-passes"),
+        pytest.param(report(0.25, 20), 60, id="a-quarter"),
+        pytest.param(report(0.25, 41), 120, id="rounded-to-ten-seconds"),
+        pytest.param(report(0.5, 1500), 1500, id="rounded-to-minutes"),
+        pytest.param(report(0.5, 8000), 8100, id="rounded-to-five-minutes"),
+        pytest.param(report(0.5, 10, 100), 50, id="no-report-for-long"),
+        pytest.param(report(1.0, 50, 30), 0, id="done"),
+        pytest.param(report(7.0, 50), 0, id="more-than-done"),
+        pytest.param(replace(report(0.5, 10), started_at=None), None, id="without-a-start"),
+        pytest.param(replace(report(0.5, 10), at=None), 10, id="without-a-time-so-it-counts-as-new"),
     ],
 )
-def test_the_estimate_follows_from_the_pace(
-    fraction: float, elapsed: float, silence: float, expected: int | None
-) -> None:
-    assert eta_seconds(report(fraction, elapsed, silence), NOW) == expected
-
-
-def test_there_is_no_estimate_without_a_start() -> None:
-    assert eta_seconds(ProgressReport(50, "step", 3, 0.5, started_at=None, at=NOW), NOW) is None
-
-
-def test_a_report_without_a_time_counts_as_new() -> None:
-    began = NOW - timedelta(seconds=10)
-
-    assert eta_seconds(ProgressReport(50, "step", 3, 0.5, started_at=began, at=None), NOW) == 10
+def test_the_estimate_follows_from_the_pace(report: ProgressReport, expected: int | None) -> None:
+    assert eta_seconds(report, NOW) == expected
 
 
 @given(

@@ -99,13 +99,10 @@ def test_progress_within_a_step_is_no_event() -> None:
 
 def test_an_event_has_a_useful_message() -> None:
     status = after((at_step(2), {}))
-    failed = ended(Outcome.FAILED, "OUT_OF_MEMORY")
+    step = Event("Normal", "StepStarted", "Step 3 of 6: Running reconstruction")
+    advice = "Use quality fast or fewer photos, or give the workers more memory."
+    failure = Event("Warning", "AttemptFailed", f"Attempt 1: OUT_OF_MEMORY: It ended. {advice}")
 
-    assert look(at_step(3), status).events == (Event("Normal", "StepStarted", "Step 3 of 6: Running reconstruction"),)
-    assert look(failed, status, at=NOW + timedelta(seconds=5)).events == (
-        Event(
-            "Warning",
-            "AttemptFailed",
-            "Attempt 1: OUT_OF_MEMORY: It ended. Use quality fast or fewer photos, or give the workers more memory.",
-        ),
-    )
+    assert look(at_step(3), status).events == (step,)
+    failed = ended(Outcome.FAILED, "OUT_OF_MEMORY")
+    assert look(failed, status, at=NOW + timedelta(seconds=5)).events == (failure,)
