@@ -145,13 +145,11 @@ def test_full_or_broken_disk_is_an_error_of_the_disk(into: Path, limits: Limits)
 @pytest.mark.parametrize(
     ("number", "error", "text"),
     [
-        pytest.param(signal.SIGKILL, RuntimeError, "exit code -9", id="the worker's error if it was killed"),
-        pytest.param(
-            signal.SIGXCPU, StorageError, "INPUT_REFUSED: set takes too long", id="refused if it took too long"
-        ),
+        (signal.SIGKILL, RuntimeError, "exit code -9"),
+        (signal.SIGXCPU, StorageError, "INPUT_REFUSED: set takes too long"),
     ],
 )
-def test_death_of_the_process_is(
+def test_killed_process_is_the_workers_error_and_a_slow_one_is_refused(
     number: signal.Signals, error: type[Exception], text: str, into: Path, limits: Limits
 ) -> None:
     def tick(_fraction: float, _text: str) -> None:

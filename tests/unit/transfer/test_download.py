@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import http.server
 import itertools
 import ssl
@@ -15,45 +14,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from reconstruction_operator.transfer import addresses, download
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
+from devcluster.servers.certificates import Authority
+
 Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
-
-
-def certificate(folder: Path) -> Path:
-    """A self-signed certificate for localhost, nas.example and bücher.example, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    names: list[x509.GeneralName] = [
-        x509.DNSName("localhost"),
-        x509.DNSName("nas.example"),
-        x509.DNSName("xn--bcher-kva.example"),
-    ]
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "server.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-    return file
 
 
 @dataclass
@@ -62,18 +29,31 @@ class Server:
 
     port: int
     tls: ssl.SSLContext
+    target: Path
     pages: dict[str, Handle] = field(default_factory=dict)
     hosts: list[str] = field(default_factory=list)
 
     def url(self, path: str, host: str = "localhost") -> str:
         return f"https://{host}:{self.port}{path}"
 
+    def get(
+        self,
+        uri: str,
+        limits: Limits,
+        *,
+        tick: Callable[[float, str], None] = lambda *_: None,
+        resolve: Callable[[str, int], list[str]] = lambda *_: ["127.0.0.1"],
+    ) -> bytes:
+        """Download, and read what was downloaded."""
+        download.download(uri, self.target, limits, tick, resolve=resolve, tls=self.tls)
+        return self.target.read_bytes()
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    pem = certificate(tmp_path)
-    trust = ssl.create_default_context(cafile=str(pem))
-    running = Server(0, trust)
+    authority = Authority.new(tmp_path)
+    pair = authority.issue("server", user="server", hosts=("localhost", "nas.example", "xn--bcher-kva.example"))
+    running = Server(0, ssl.create_default_context(cafile=str(authority.certificate)), tmp_path / "download")
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -85,7 +65,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
     listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
+    context.load_cert_chain(pair.certificate, pair.key)
     listening.socket = context.wrap_socket(listening.socket, server_side=True)
     running.port = listening.server_address[1]
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05})
@@ -141,47 +121,34 @@ def status(code: int) -> Handle:
     return lambda handler: handler.send_error(code)
 
 
-def get(server: Server, uri: str, tmp_path: Path, limits: Limits) -> bytes:
-    target = tmp_path / "download"
-    download.download(uri, target, limits, lambda *_: None, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
-    return target.read_bytes()
-
-
-def test_archive_is_downloaded_with_its_query(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_archive_is_downloaded_with_its_query(server: Server, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content")
-    assert get(server, server.url("/a.zip?token=1"), tmp_path, limits) == b"content"
+    assert server.get(server.url("/a.zip?token=1"), limits) == b"content"
     assert server.hosts == [f"localhost:{server.port}"]
 
 
-def test_certificate_is_checked_for_the_host_not_for_the_address(
-    server: Server, tmp_path: Path, limits: Limits
-) -> None:
+def test_certificate_is_checked_for_the_host_not_for_the_address(server: Server, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content")
-    named = replace(limits, https_hosts=("nas.example",))
-    assert get(server, server.url("/a.zip", "nas.example"), tmp_path, named) == b"content"
-
-
-def test_server_with_the_certificate_of_another_host_is_refused(server: Server, tmp_path: Path, limits: Limits) -> None:
-    server.pages["/a.zip"] = body(b"content")
-    other = replace(limits, https_hosts=("other.example",))
+    hosts = replace(limits, https_hosts=("nas.example", "other.example"))
+    assert server.get(server.url("/a.zip", "nas.example"), hosts) == b"content"
     with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .*'other\.example' doesn't match"):
-        get(server, server.url("/a.zip", "other.example"), tmp_path, other)
+        server.get(server.url("/a.zip", "other.example"), hosts)
 
 
-def test_server_with_an_untrusted_certificate_is_refused(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_server_with_an_untrusted_certificate_is_refused(server: Server, limits: Limits) -> None:
     server.tls = ssl.create_default_context()
     with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .*CERTIFICATE_VERIFY_FAILED"):
-        get(server, server.url("/a.zip"), tmp_path, limits)
+        server.get(server.url("/a.zip"), limits)
 
 
-def test_content_length_with_too_many_digits_is_ignored(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_content_length_with_too_many_digits_is_ignored(server: Server, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content", length="9" * 5000)
-    assert get(server, server.url("/a.zip"), tmp_path, limits) == b"content"
+    assert server.get(server.url("/a.zip"), limits) == b"content"
 
 
-def test_redirections_are_followed(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_redirections_are_followed(server: Server, limits: Limits) -> None:
     server.pages |= {"/1": to("/2"), "/2": to(server.url("/a.zip"), 307), "/a.zip": body(b"content")}
-    assert get(server, server.url("/1"), tmp_path, limits) == b"content"
+    assert server.get(server.url("/1"), limits) == b"content"
 
 
 @pytest.mark.parametrize(
@@ -205,9 +172,7 @@ def test_redirections_are_followed(server: Server, tmp_path: Path, limits: Limit
         pytest.param("/to-dots", "INPUT_REFUSED", "names a host that can be none", id="to a host with an empty part"),
     ],
 )
-def test_faulty_answer_has_a_reason(
-    path: str, reason: str, text: str, *, server: Server, tmp_path: Path, limits: Limits
-) -> None:
+def test_faulty_answer_has_a_reason(path: str, reason: str, text: str, *, server: Server, limits: Limits) -> None:
     server.pages |= {
         "/forbidden": status(403),
         "/broken": status(503),
@@ -224,15 +189,12 @@ def test_faulty_answer_has_a_reason(
         "/to-dots": to("https://.localhost/"),
     }
     with pytest.raises(StorageError) as caught:
-        get(server, server.url(path), tmp_path, limits)
+        server.get(server.url(path), limits)
     assert (caught.value.reason, text in caught.value.message) == (reason, True), caught.value.message
     assert "secret" not in caught.value.message
 
 
-def test_private_address_is_not_connected_to_without_an_allowlist(
-    server: Server, tmp_path: Path, limits: Limits
-) -> None:
-    open_to_all = replace(limits, https_hosts=())
+def test_private_address_is_not_connected_to_without_an_allowlist(server: Server, limits: Limits) -> None:
     asked: list[str] = []
 
     def resolve(host: str, _port: int) -> list[str]:
@@ -240,69 +202,43 @@ def test_private_address_is_not_connected_to_without_an_allowlist(
         return ["10.0.0.1"]
 
     with pytest.raises(StorageError, match=r"INPUT_REFUSED: host localhost is at 10\.0\.0\.1, which is not a public"):
-        download.download(
-            server.url("/"), tmp_path / "a", open_to_all, lambda *_: None, resolve=resolve, tls=server.tls
-        )
+        server.get(server.url("/"), replace(limits, https_hosts=()), resolve=resolve)
     assert asked == ["localhost"]
     assert server.hosts == []
 
 
-def test_allowlisted_host_at_a_metadata_address_is_not_connected_to(
-    server: Server, tmp_path: Path, limits: Limits
-) -> None:
+def test_allowlisted_host_at_a_metadata_address_is_not_connected_to(server: Server, limits: Limits) -> None:
     with pytest.raises(StorageError, match=r"INPUT_REFUSED: host localhost is at 169\.254\.169\.254, which is not an"):
-        download.download(
-            server.url("/"),
-            tmp_path / "a",
-            limits,
-            lambda *_: None,
-            resolve=lambda *_: ["127.0.0.1", "169.254.169.254"],
-            tls=server.tls,
-        )
+        server.get(server.url("/"), limits, resolve=lambda *_: ["127.0.0.1", "169.254.169.254"])
     assert server.hosts == []
 
 
-def test_connection_goes_to_the_address_that_was_checked(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_connection_goes_to_the_address_that_was_checked(server: Server, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content")
     answers = [["127.0.0.1"]]  # a second query would fail: DNS rebinding
-
-    download.download(
-        server.url("/a.zip"), tmp_path / "a", limits, lambda *_: None, resolve=lambda *_: answers.pop(), tls=server.tls
-    )
-
-    assert (tmp_path / "a").read_bytes() == b"content"
+    assert server.get(server.url("/a.zip"), limits, resolve=lambda *_: answers.pop()) == b"content"
 
 
 @pytest.mark.parametrize("second", ["10.96.0.1", "169.254.169.254", "127.0.0.53"])
 def test_redirection_is_resolved_and_checked_again(
-    second: str, server: Server, tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+    second: str, server: Server, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # 127.0.0.1 counts as public, so that the test's server can send the redirection.
     monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
     answers = [["127.0.0.1"], [second]]
     server.pages["/1"] = to("/2")
-
     with pytest.raises(StorageError, match=f"INPUT_REFUSED: host localhost is at {second}, which is not a public"):
-        download.download(
-            server.url("/1"),
-            tmp_path / "a",
-            replace(limits, https_hosts=()),
-            lambda *_: None,
-            resolve=lambda *_: answers.pop(0),
-            tls=server.tls,
-        )
+        server.get(server.url("/1"), replace(limits, https_hosts=()), resolve=lambda *_: answers.pop(0))
 
 
-def test_tick_can_end_a_download(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_tick_can_end_a_download(server: Server, limits: Limits) -> None:
     server.pages["/endless"] = endless
 
     def tick(_fraction: float, _text: str) -> None:
         raise InterruptedError("enough")
 
     with pytest.raises(InterruptedError, match="enough"):
-        download.download(
-            server.url("/endless"), tmp_path / "a", limits, tick, resolve=lambda *_: ["127.0.0.1"], tls=server.tls
-        )
+        server.get(server.url("/endless"), limits, tick=tick)
 
 
 def let_ten_seconds_pass_at_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,23 +261,16 @@ def let_ten_seconds_pass_at_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_server_that_sends_single_bytes_is_given_up(
-    sent: bytes,
-    piece: bytes,
-    text: str,
-    *,
-    server: Server,
-    tmp_path: Path,
-    limits: Limits,
-    monkeypatch: pytest.MonkeyPatch,
+    sent: bytes, piece: bytes, text: str, *, server: Server, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_ten_seconds_pass_at_each_check(monkeypatch)
     server.pages["/slow"] = slowly(sent, piece)
     with pytest.raises(StorageError, match=f"INPUT_UNREACHABLE: .*{text}"):
-        get(server, server.url("/slow"), tmp_path, limits)
+        server.get(server.url("/slow"), limits)
 
 
 def test_server_above_the_minimum_speed_is_not_given_up(
-    server: Server, tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+    server: Server, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_ten_seconds_pass_at_each_check(monkeypatch)
     monkeypatch.setattr(download, "_SPAN_BYTES", 2)
@@ -354,10 +283,10 @@ def test_server_above_the_minimum_speed_is_not_given_up(
             time.sleep(0.02)
 
     server.pages["/slow"] = handle
-    assert get(server, server.url("/slow"), tmp_path, limits) == b"x" * 40
+    assert server.get(server.url("/slow"), limits) == b"x" * 40
 
 
-def test_each_piece_of_a_slow_server_ticks(server: Server, tmp_path: Path, limits: Limits) -> None:
+def test_each_piece_of_a_slow_server_ticks(server: Server, limits: Limits) -> None:
     server.pages["/slow"] = slowly(b"HTTP/1.1 200 OK\r\n\r\n", b"x")
     seen: list[str] = []
 
@@ -367,31 +296,25 @@ def test_each_piece_of_a_slow_server_ticks(server: Server, tmp_path: Path, limit
             raise InterruptedError("enough")
 
     with pytest.raises(InterruptedError, match="enough"):
-        download.download(
-            server.url("/slow"), tmp_path / "a", limits, tick, resolve=lambda *_: ["127.0.0.1"], tls=server.tls
-        )
+        server.get(server.url("/slow"), limits, tick=tick)
     assert seen == ["connecting", *["0.0 MB downloaded"] * 4]
+
+
+def test_not_all_addresses_of_a_host_with_very_many_are_tried(server: Server, limits: Limits) -> None:
+    tried: list[str] = []
+    many = [f"127.0.1.{n}" for n in range(1, 200)]
+    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be reached"):
+        server.get(
+            "https://localhost:1/a.zip", limits, tick=lambda _, text: tried.append(text), resolve=lambda *_: many
+        )
+    assert tried == ["connecting"] * 8
 
 
 @pytest.mark.parametrize("listed", ["bücher.example", "xn--bcher-kva.example"])
 def test_a_host_in_another_script_is_called_by_its_name_in_the_network(
-    listed: str, server: Server, tmp_path: Path, limits: Limits
+    listed: str, server: Server, limits: Limits
 ) -> None:
     server.pages["/a.zip"] = body(b"content")
     named = replace(limits, https_hosts=(listed,))
-    assert get(server, server.url("/a.zip", "bücher.example"), tmp_path, named) == b"content"
+    assert server.get(server.url("/a.zip", "bücher.example"), named) == b"content"
     assert server.hosts == [f"xn--bcher-kva.example:{server.port}"]
-
-
-def test_not_all_addresses_of_a_host_with_very_many_are_tried(server: Server, tmp_path: Path, limits: Limits) -> None:
-    tried: list[str] = []
-    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be reached"):
-        download.download(
-            "https://localhost:1/a.zip",
-            tmp_path / "a",
-            limits,
-            lambda _, text: tried.append(text),
-            resolve=lambda *_: [f"127.0.1.{n}" for n in range(1, 200)],
-            tls=server.tls,
-        )
-    assert tried == ["connecting"] * 8

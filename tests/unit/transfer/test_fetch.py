@@ -22,10 +22,10 @@ def fetch(uri: str, into: Path, limits: Limits) -> Fetched:
 
 
 def fill(folder: Path, **files: bytes) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        (folder / name.replace("__", "/").replace("_", ".")).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name.replace("__", "/").replace("_", ".")).write_bytes(content)
+        path = folder / name.replace("__", "/").replace("_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     return folder
 
 
@@ -56,13 +56,8 @@ def test_links_are_followed_only_if_they_stay_inside(tmp_path: Path, into: Path,
     (folder / "c.jpg").symlink_to(secret / "a.jpg")
     (folder / "d").symlink_to(secret)
     (folder / "e.jpg").symlink_to("/dev/zero")
+    os.mkfifo(folder / "f.jpg")
     assert [path.name for path in fetch(f"file://{folder}", into, limits).photos] == ["a.jpg", "b.jpg"]
-
-
-def test_pipe_among_the_photos_is_skipped(into: Path, limits: Limits) -> None:
-    folder = fill(limits.roots[0] / "set", a_jpg=b"1")
-    os.mkfifo(folder / "b.jpg")
-    assert [path.name for path in fetch(f"file://{folder}", into, limits).photos] == ["a.jpg"]
 
 
 def test_folder_replaced_by_a_link_while_it_is_read_is_refused(tmp_path: Path, into: Path, limits: Limits) -> None:
@@ -169,30 +164,27 @@ def test_refused_location_has_a_reason(
     assert list(into.iterdir()) == []
 
 
-def test_job_folders_are_not_read_even_below_a_root(into: Path, limits: Limits) -> None:
-    wide = replace(limits, roots=(limits.jobs_dir.parent,))
-    fill(limits.jobs_dir / "other" / "output", a_jpg=b"secret")
-    with pytest.raises(StorageError, match="INPUT_REFUSED"):
-        fetch(f"file://{limits.jobs_dir}/other/output", into, wide)
-
-
-def test_folder_above_the_job_folders_is_not_read(into: Path, limits: Limits) -> None:
-    wide = replace(limits, roots=(limits.jobs_dir.parent,))
+@pytest.mark.parametrize("below", ["", "/jobs/other/output"], ids=["above them", "one of them"])
+def test_job_folders_are_not_read_even_below_a_root(below: str, into: Path, limits: Limits) -> None:
+    root = limits.jobs_dir.parent
     fill(limits.jobs_dir / "other" / "output", a_jpg=b"secret")
     fill(limits.roots[0], mine_jpg=b"mine")
     with pytest.raises(StorageError, match="INPUT_REFUSED"):
-        fetch(f"file://{limits.jobs_dir.parent}", into, wide)
+        fetch(f"file://{root}{below}", into, replace(limits, roots=(root,)))
 
 
-def test_too_many_files_are_refused_with_the_limit(into: Path, limits: Limits) -> None:
-    folder = fill(limits.roots[0] / "set", **{f"n{n}_txt": b"" for n in range(21)})
-    with pytest.raises(StorageError, match="more than 20 files"):
-        fetch(f"file://{folder}", into, limits)
-
-
-def test_too_many_bytes_are_refused_with_their_number(into: Path, limits: Limits) -> None:
-    folder = fill(limits.roots[0] / "set", a_jpg=b"x" * 600_000, b_jpg=b"x" * 600_000)
-    with pytest.raises(StorageError, match=r"2 photos in .* have 1 MB"):
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        pytest.param({f"n{n}_txt": b"" for n in range(21)}, "more than 20 files", id="files"),
+        pytest.param({f"{n}_jpg": b"x" * 600_000 for n in "ab"}, "2 photos in .* have 1 MB", id="bytes"),
+    ],
+)
+def test_too_many_files_or_bytes_are_refused_with_the_limit(
+    files: dict[str, bytes], text: str, into: Path, limits: Limits
+) -> None:
+    folder = fill(limits.roots[0] / "set", **files)
+    with pytest.raises(StorageError, match=text):
         fetch(f"file://{folder}", into, limits)
 
 
