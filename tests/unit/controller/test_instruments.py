@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -13,9 +13,8 @@ from reconstruction_operator.controller import instruments
 from reconstruction_operator.telemetry import metrics
 from reconstruction_operator.telemetry.tracing import Span
 
-from tests.support.jobs import make_job
+from tests.support.jobs import NOON, make_job
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 JOB_ID = "uid-a"
 
 
@@ -113,12 +112,13 @@ def test_a_step_lasts_from_its_first_report_to_that_of_the_next_step() -> None:
 
 def test_a_report_without_a_step_is_ignored() -> None:
     clock = instruments.StepClock()
-    before = sample("reconstruction_step_seconds_count", step="Loading input files")
+    name, step = "reconstruction_step_seconds_count", {"step": "Loading input files"}
+    before = sample(name, **step)
 
     clock.report(JOB_ID, report(0, NOON), NOON)
     clock.report(JOB_ID, None, after(5))
 
-    assert sample("reconstruction_step_seconds_count", step="Loading input files") == before
+    assert sample(name, **step) == before
 
 
 WAITING = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOON)
@@ -134,15 +134,12 @@ def spans(*statuses: Status) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "statuses",
+    ("statuses", "waits"),
     [
-        pytest.param((WAITING, REPORTED), id="the worker is named with its first progress"),
-        pytest.param((WAITING, CLAIMED, REPORTED), id="the worker is named before its first progress"),
+        pytest.param((WAITING, REPORTED), 1, id="the worker is named with its first progress"),
+        pytest.param((WAITING, CLAIMED, REPORTED), 1, id="the worker is named before its first progress"),
+        pytest.param((WAITING, REPORTED, replace(REPORTED, attempt=2)), 2, id="two attempts"),
     ],
 )
-def test_a_wait_is_traced_once(statuses: tuple[Status, ...]) -> None:
-    assert spans(*statuses, replace(REPORTED, message="more")) == ["wait for a worker"]
-
-
-def test_each_attempt_has_a_wait_in_the_trace() -> None:
-    assert spans(WAITING, REPORTED, replace(REPORTED, attempt=2)) == ["wait for a worker"] * 2
+def test_the_wait_of_each_attempt_is_traced_once(statuses: tuple[Status, ...], waits: int) -> None:
+    assert spans(*statuses, replace(statuses[-1], message="more")) == ["wait for a worker"] * waits

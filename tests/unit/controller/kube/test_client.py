@@ -37,49 +37,38 @@ users: [{name: me, user: {token: s3cret}}]
 
 
 @pytest.fixture
-def kubeconfig(tmp_path: Path) -> Path:
-    file = tmp_path / "config.yaml"
-    file.write_text(KUBECONFIG)
-    return file
-
-
-async def test_the_kubeconfig_of_the_environment_variable_is_used(kubeconfig: Path, tmp_path: Path) -> None:
-    found = await find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path)})
-
-    assert found.server == "https://10.0.0.1:6443"
-    assert await found.headers() == {"Authorization": "Bearer s3cret"}
-
-
-@pytest.fixture
-def home(kubeconfig: Path, tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
+    """Holds a kubeconfig as the home folder does, and a file that is none."""
     (tmp_path / ".kube").mkdir()
-    kubeconfig.rename(tmp_path / ".kube" / "config")
+    (tmp_path / ".kube" / "config").write_text(KUBECONFIG)
+    (tmp_path / "broken").write_text("{]")
     return tmp_path
-
-
-async def test_the_kubeconfig_of_the_home_folder_is_used_outside_a_pod(home: Path) -> None:
-    assert (await find_cluster({"HOME": str(home)})).server == "https://10.0.0.1:6443"
 
 
 @pytest.mark.parametrize(
     "environ",
     [
-        pytest.param({"HOME": "/nonexistent"}, id="nothing"),
-        pytest.param({"KUBECONFIG": "/nonexistent/config"}, id="a missing file"),
+        pytest.param({"KUBECONFIG": "{folder}/.kube/config", "HOME": "/nonexistent"}, id="of the environment variable"),
+        pytest.param({"HOME": "{folder}"}, id="of the home folder, outside a pod"),
     ],
 )
-async def test_without_a_cluster_the_error_names_what_to_set(environ: dict[str, str]) -> None:
-    with pytest.raises(NoClusterError, match="Set KUBECONFIG"):
-        await find_cluster(environ)
+async def test_a_kubeconfig_is_found(environ: dict[str, str], folder: Path) -> None:
+    found = await find_cluster({name: value.format(folder=folder) for name, value in environ.items()})
+
+    assert found.server == "https://10.0.0.1:6443"
+    assert await found.headers() == {"Authorization": "Bearer s3cret"}
 
 
-@pytest.fixture
-def no_kubeconfig(tmp_path: Path) -> Path:
-    file = tmp_path / "config"
-    file.write_text("{]")
-    return file
-
-
-async def test_a_file_that_is_no_kubeconfig_is_a_readable_error(no_kubeconfig: Path) -> None:
-    with pytest.raises(NoClusterError):
-        await find_cluster({"KUBECONFIG": str(no_kubeconfig)})
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        pytest.param({"HOME": "/nonexistent"}, "Set KUBECONFIG", id="nothing"),
+        pytest.param({"KUBECONFIG": "/nonexistent/config"}, "Set KUBECONFIG", id="a missing file"),
+        pytest.param({"KUBECONFIG": "{folder}/broken"}, None, id="a file that is no kubeconfig"),
+    ],
+)
+async def test_without_a_cluster_the_error_is_readable(
+    environ: dict[str, str], message: str | None, folder: Path
+) -> None:
+    with pytest.raises(NoClusterError, match=message):
+        await find_cluster({name: value.format(folder=folder) for name, value in environ.items()})

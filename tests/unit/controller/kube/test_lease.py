@@ -37,20 +37,16 @@ def test_the_record_of_a_lease(body: dict[str, Any], expected: LeaseRecord) -> N
 HELD = LeaseRecord("7", "a", 3, 10.0)
 
 
-def test_a_held_lease_expires_after_its_duration_without_a_change() -> None:
-    seen = Sighting(HELD, since=100.0)
-
-    assert seen.updated(HELD, now=105.0).expires() == 110.0
-
-
-def test_a_renewal_restarts_the_duration() -> None:
-    renewed = LeaseRecord("8", "a", 3, 10.0)
-
-    assert Sighting(HELD, since=100.0).updated(renewed, now=105.0).expires() == 115.0
-
-
-def test_a_released_lease_may_be_taken_at_once() -> None:
-    assert Sighting(LeaseRecord("8", "", 3, 10.0), since=105.0).expires() == 105.0
+@pytest.mark.parametrize(
+    ("seen", "expires"),
+    [
+        pytest.param(HELD, 110.0, id="held: its duration after the last change"),
+        pytest.param(LeaseRecord("8", "a", 3, 10.0), 115.0, id="renewed: its duration from now"),
+        pytest.param(LeaseRecord("8", "", 3, 10.0), 105.0, id="released: at once"),
+    ],
+)
+def test_when_a_candidate_may_take_a_lease(seen: LeaseRecord, expires: float) -> None:
+    assert Sighting(HELD, since=100.0).updated(seen, now=105.0).expires() == expires
 
 
 def test_the_holder_stops_before_a_candidate_may_begin() -> None:
@@ -70,11 +66,8 @@ def test_a_spec_names_the_holder_and_micro_times() -> None:
 def test_a_lease_made_after_a_deletion_starts_above_the_old_count() -> None:
     before = leases.first_transitions(NOON) + 50  # fifty changes of leader
 
-    assert leases.first_transitions(NOON + timedelta(hours=1)) > before
-
-
-def test_the_first_count_fits_the_apis_32_bits_until_2087() -> None:
-    assert leases.first_transitions(datetime(2087, 1, 1, tzinfo=UTC)) < 2**31
+    assert before < leases.first_transitions(NOON + timedelta(hours=1))
+    assert leases.first_transitions(datetime(2087, 1, 1, tzinfo=UTC)) < 2**31  # the API's 32 bits
 
 
 @pytest.mark.parametrize(("seen", "next_above"), [(7, 7), (2_000_000_000, 2_000_000_000), (10**15, 2_000_000_000)])

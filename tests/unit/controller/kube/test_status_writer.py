@@ -7,7 +7,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
@@ -60,12 +61,6 @@ class Server:
         return [name for name, _ in self.patches]
 
 
-class Election:
-    """Whether this replica leads."""
-
-    leading = True
-
-
 class Events:
     """Notes which jobs' statuses were stored, with their Events."""
 
@@ -82,15 +77,11 @@ class Fixture:
     def __init__(self, *, per_second: float = 1_000.0) -> None:
         self.server = Server()
         self.cache = Cache(monotonic=lambda: 0.0)
-        self.election: Any = Election()
-        self.events: Any = Events()
+        self.election: Any = SimpleNamespace(leading=True)
+        events = Events()
+        self.stored = events.recorded
         self.writes = WriteQueue(per_second=per_second)
-        self.writer = StatusWriter(self.server, self.cache, self.election, self.writes, self.events)
-
-    @property
-    def stored(self) -> list[tuple[str, tuple[Event, ...]]]:
-        recorded: list[tuple[str, tuple[Event, ...]]] = self.events.recorded
-        return recorded
+        self.writer = StatusWriter(self.server, self.cache, self.election, self.writes, cast("Any", events))
 
     def due_after(self, seconds: float) -> list[str]:
         return [one.name for one in self.cache.timers.due(seconds)]
@@ -101,17 +92,22 @@ class Fixture:
         assert found is not None
         return found
 
+    def offer(self, *names: str) -> None:
+        """Offer that these new jobs run."""
+        for name in names:
+            self.writer.offer(self.job(name), RUNNING, ())
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        """A running writer. At the end the replica leads, if it has not before, and all that was offered is written."""
         task = asyncio.create_task(self.writer.run())
         try:
             yield
+            self.election.leading = True
+            assert await self.writer.flush(20.0), f"not written after 20 s: {self.server.patches}"
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-    async def written(self) -> None:
-        assert await self.writer.flush(20.0), f"not written after 20 s: {self.server.patches}"
 
 
 @pytest.fixture
@@ -123,7 +119,6 @@ async def test_an_offered_status_is_written_and_the_answer_is_cached(fixture: Fi
     event = Event("Normal", "Started", "…")
     async with fixture.running():
         fixture.writer.offer(fixture.job("a"), RUNNING, (event,))
-        await fixture.written()
 
     stored = fixture.cache.get(make_key("a"))
     assert stored is not None
@@ -135,12 +130,10 @@ async def test_nothing_is_written_until_the_lease_is_held_then_ends_first(fixtur
     fixture.election.leading = False
     async with fixture.running():
         fixture.writer.offer(fixture.job("progress", phase="Running", attempt=1, observedGeneration=1), RUNNING, ())
-        fixture.writer.offer(fixture.job("phase"), RUNNING, ())
+        fixture.offer("phase")
         fixture.writer.offer(fixture.job("finished"), replace(RUNNING, phase=Phase.FAILED), ())
         await asyncio.sleep(0.2)  # in which a writer that does not ask would have written
         before = list(fixture.server.names)
-        fixture.election.leading = True
-        await fixture.written()
 
     assert (before, fixture.server.names) == ([], ["finished", "phase", "progress"])
 
@@ -151,8 +144,6 @@ async def test_only_the_newest_offer_for_a_job_is_written(fixture: Fixture) -> N
         job = fixture.job("a")
         for percent in range(50):
             fixture.writer.offer(job, replace(RUNNING, progress=Progress(percent=percent)), ())
-        fixture.election.leading = True
-        await fixture.written()
 
     assert [status["progress"]["percent"] for _, status in fixture.server.patches] == [49]
 
@@ -179,8 +170,7 @@ async def test_an_offer_of_the_stored_status_drops_the_older_offer(fixture: Fixt
 async def test_a_write_that_the_server_could_not_take_is_retried(fixture: Fixture, error: ApiError) -> None:
     fixture.server.answers = [error, error]
     async with fixture.running():
-        fixture.writer.offer(fixture.job("a"), RUNNING, ())
-        await fixture.written()
+        fixture.offer("a")
 
     assert fixture.server.names == ["a", "a", "a"]
     assert [name for name, _ in fixture.stored] == ["a"]
@@ -190,14 +180,12 @@ async def test_writes_that_fail_together_lengthen_the_backoff_once(fixture: Fixt
     fixture.server.answers = [ApiError(503, "ServiceUnavailable", "starting") for _ in range(8)]
     fixture.election.leading = False
     async with fixture.running():
-        for name in "abcdefgh":
-            fixture.writer.offer(fixture.job(name), RUNNING, ())
+        fixture.offer(*"abcdefgh")
         fixture.election.leading = True
         await fixture.server.asked.wait()
         while fixture.server.answers:  # noqa: ASYNC110  # the stand-in sets its event at the first request only
             await asyncio.sleep(0)
         failures = fixture.writer._failures
-        await fixture.written()
 
     assert failures == 1
     assert sorted(name for name, _ in fixture.stored) == list("abcdefgh")
@@ -206,9 +194,7 @@ async def test_writes_that_fail_together_lengthen_the_backoff_once(fixture: Fixt
 async def test_retry_after_delays_the_next_write(fixture: Fixture) -> None:
     fixture.server.answers = [ApiError(429, "TooManyRequests", "slow down", retry_after_seconds=1.0)]
     async with fixture.running():
-        fixture.writer.offer(fixture.job("a"), RUNNING, ())
-        fixture.writer.offer(fixture.job("b"), RUNNING, ())
-        await fixture.written()
+        fixture.offer("a", "b")
 
     first, *_, last = fixture.server.times
     assert last - first >= 1.0
@@ -221,9 +207,11 @@ async def test_a_newer_offer_replaces_the_write_that_failed(fixture: Fixture) ->
         fixture.writer.offer(job, RUNNING, ())
         await fixture.server.asked.wait()
         fixture.writer.offer(job, replace(RUNNING, phase=Phase.SUCCEEDED), ())
-        await fixture.written()
 
     assert [status["phase"] for _, status in fixture.server.patches] == ["Running", "Succeeded"]
+
+
+BY_A_RULE = ApiError(422, "Invalid", "a finished phase never changes")
 
 
 @pytest.mark.parametrize(
@@ -234,48 +222,28 @@ async def test_a_newer_offer_replaces_the_write_that_failed(fixture: Fixture) ->
             ApiError(422, "Invalid", status_writer.DOES_NOT_FIT), 1.0, id="another object, or a newer version"
         ),
         pytest.param(ApiError(409, "Conflict", "too many writers"), 1.0, id="conflict"),
-        pytest.param(ApiError(422, "Invalid", "a finished phase never changes"), 10.0, id="refused by a rule"),
+        pytest.param(BY_A_RULE, 10.0, id="refused by a rule"),
         pytest.param(ApiError(403, "Forbidden", "role"), 10.0, id="refused by the role"),
     ],
 )
 async def test_a_refused_write_is_dropped_and_its_job_is_requeued(
-    fixture: Fixture, error: ApiError, pause_seconds: float
+    fixture: Fixture, error: ApiError, pause_seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     fixture.server.answers = [error]
     async with fixture.running():
-        fixture.writer.offer(fixture.job("a"), RUNNING, ())
-        await fixture.written()
+        fixture.offer("a")
 
-    assert fixture.server.names == ["a"]
-    assert fixture.stored == []
+    assert (fixture.server.names, fixture.stored) == (["a"], [])
     assert (fixture.due_after(pause_seconds - 0.1), fixture.due_after(pause_seconds)) == ([], ["a"])
-
-
-@pytest.mark.parametrize(
-    ("error", "found"),
-    [
-        (ApiError(422, "Invalid", "a finished phase never changes"), True),
-        (ApiError(403, "Forbidden", "a server that has just started knows no role"), False),
-    ],
-)
-async def test_fault_runs_find_refusals_by_a_rule_in_the_log(
-    fixture: Fixture, error: ApiError, found: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    fixture.server.answers = [error]
-    async with fixture.running():
-        fixture.writer.offer(fixture.job("a"), RUNNING, ())
-        await fixture.written()
-
-    assert [error.message in line for line in remains.refusals(caplog.text)] == [True] * found
+    # Fault runs look for refusals by a rule in the log, and for no others.
+    assert [error.message in line for line in remains.refusals(caplog.text)] == [True] * (error is BY_A_RULE)
 
 
 async def test_a_job_that_was_deleted_meanwhile_is_not_written(fixture: Fixture) -> None:
     fixture.election.leading = False
     async with fixture.running():
-        fixture.writer.offer(fixture.job("a"), RUNNING, ())
+        fixture.offer("a")
         fixture.cache.remove(make_key("a"))
-        fixture.election.leading = True
-        await fixture.written()
 
     assert fixture.server.patches == []
 
@@ -286,8 +254,6 @@ async def test_a_status_decided_from_an_older_one_is_not_written(fixture: Fixtur
         old = fixture.job("a", version=1)
         fixture.job("a", version=2, phase="Succeeded")
         fixture.writer.offer(old, RUNNING, ())
-        fixture.election.leading = True
-        await fixture.written()
 
     assert fixture.server.patches == []
     assert fixture.cache.take(1) == [make_key("a")]
@@ -295,20 +261,17 @@ async def test_a_status_decided_from_an_older_one_is_not_written(fixture: Fixtur
 
 async def test_writes_keep_the_rate_limit() -> None:
     fixture = Fixture(per_second=50.0)  # a burst of 25, then one each 20 ms
+    started = time.monotonic()
     async with fixture.running():
-        started = time.monotonic()
-        for number in range(75):
-            fixture.writer.offer(fixture.job(f"job-{number}"), RUNNING, ())
-        await fixture.written()
-        took_seconds = time.monotonic() - started
+        fixture.offer(*(f"job-{number}" for number in range(75)))
 
     assert len(fixture.server.patches) == 75
-    assert took_seconds >= 0.98
+    assert fixture.server.times[-1] - started >= 0.98
 
 
 async def test_a_new_leader_starts_with_an_empty_queue(fixture: Fixture) -> None:
     fixture.election.leading = False
-    fixture.writer.offer(fixture.job("a"), RUNNING, ())
+    fixture.offer("a")
     fixture.writer.forget()
 
     assert fixture.writes.idle

@@ -30,17 +30,14 @@ def test_seconds_of_silence(looks: list[tuple[float, bool]], expected: list[floa
 
 def test_silence_is_counted_anew_after_an_interruption() -> None:
     tracker = LivenessTracker(gap_seconds=5.0)
-    tracker.saw(TASK, alive=False, now=0.0, contact=1)
-    tracker.saw(TASK, alive=False, now=4.0, contact=1)
+    looks = ((0.0, 1), (4.0, 1), (5.0, 2), (6.0, 2))
 
-    assert tracker.saw(TASK, alive=False, now=5.0, contact=2) == 0.0
-    assert tracker.saw(TASK, alive=False, now=6.0, contact=2) == 1.0
+    silent = [tracker.saw(TASK, alive=False, now=now, contact=contact) for now, contact in looks]
+    assert silent == [0.0, 4.0, 0.0, 1.0]
 
 
 def test_each_task_is_counted_for_itself() -> None:
     tracker = LivenessTracker(gap_seconds=5.0)
-    tracker.saw(TASK, alive=False, now=0.0, contact=1)
-    tracker.saw(OTHER, alive=False, now=1.0, contact=1)
+    looks = ((TASK, 0.0), (OTHER, 1.0), (TASK, 2.0), (OTHER, 2.0))
 
-    assert tracker.saw(TASK, alive=False, now=2.0, contact=1) == 2.0
-    assert tracker.saw(OTHER, alive=False, now=2.0, contact=1) == 1.0
+    assert [tracker.saw(task, alive=False, now=now, contact=1) for task, now in looks] == [0.0, 0.0, 2.0, 1.0]

@@ -6,14 +6,11 @@ from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Queue
 
 
-def test_before_the_first_reading_a_queue_counts_as_served() -> None:
-    assert QueueFacts().of("celery").workers > 0
-
-
-def test_after_a_reading_a_queue_without_workers_is_known() -> None:
+def test_a_queue_counts_as_served_until_the_first_reading() -> None:
     facts = QueueFacts()
-    facts.update({"gpu": 2}, {})
+    assert facts.of("celery").workers > 0
 
+    facts.update({"gpu": 2}, {})
     assert (facts.of("celery"), facts.of("gpu")) == (Queue(workers=0, waiting=0), Queue(workers=2, waiting=0))
 
 
