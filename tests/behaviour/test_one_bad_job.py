@@ -15,7 +15,7 @@ from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.loop.reconciler import Parts, Reconciler
+from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import plan
@@ -77,7 +77,13 @@ class Loop:
         orphans = Orphans(view.observer, actor, Installation("install"), timing=TIMING)
         admission = Admission(self.cache, window=10)
         self.reconciler = Reconciler(
-            Parts(self.cache, view, election, actor, writer, admission, orphans),
+            self.cache,
+            view,
+            election,
+            actor,
+            writer,
+            admission,
+            orphans,
             timing=TIMING,
             batch_seconds=0.0,
             monotonic=lambda: 100.0,

@@ -28,8 +28,8 @@ from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.loop.reconciler import Parts, Reconciler
-from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
+from reconstruction_operator.controller.loop.reconciler import Reconciler
+from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.probes import Check, ProbeServer, Starting, late
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.planning.types import Timing
@@ -152,10 +152,17 @@ class Operator:
             self.orphans,
             election=self.election,
             installation=installation,
-            periods=Periods(settings.SWEEP_SECONDS, settings.LIST_SECONDS),
+            sweep_seconds=settings.SWEEP_SECONDS,
+            list_seconds=settings.LIST_SECONDS,
         )
         self.reconciler = Reconciler(
-            Parts(self.cache, self.view, self.election, self.actor, self.writer, admission, self.orphans),
+            self.cache,
+            self.view,
+            self.election,
+            self.actor,
+            self.writer,
+            admission,
+            self.orphans,
             timing=timing,
             batch_seconds=settings.BATCH_SECONDS,
         )

@@ -174,7 +174,7 @@ async def test_the_server_refuses_to_change_an_end_and_the_job_is_requeued(desk:
     job = desk.load(desk.jobs.create("a"))
     await desk.write(job, replace(RUNNING, phase=Phase.SUCCEEDED))
     stale = Cache(monotonic=lambda: 0.0)  # as a deposed leader would have it
-    desk.cache = desk.writer._cache = stale
+    desk.cache = desk.writer.cache = stale
     stale.put({"metadata": {**desk.jobs.get("a")["metadata"], "resourceVersion": "1"}, "spec": {}, "status": {}})
 
     await desk.write(job, RUNNING)

@@ -22,7 +22,7 @@ from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.controller.kube import installation as controller
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
+from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.jobfiles import deletion, inventory, notes, publishing
 from reconstruction_operator.planning import actions as planned
@@ -283,7 +283,8 @@ class Installation:
             operator.orphans,
             election=cast("Any", operator),  # the sweeper asks for its fence
             installation=controller.Installation(INSTALL),
-            periods=Periods(0.0, 0.0),
+            sweep_seconds=0.0,
+            list_seconds=0.0,
             monotonic=lambda: operator.monotonic,
         )
         return operator

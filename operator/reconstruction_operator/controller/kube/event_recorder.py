@@ -7,7 +7,7 @@ import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -71,26 +71,18 @@ def event_body(pending: PendingEvent, name: str, instance: str) -> dict[str, Any
     }
 
 
+@dataclass(eq=False)
 class EventRecorder:
     """Posts what is recorded, when the status writes in `writes` leave room for it."""
 
-    def __init__(
-        self,
-        api: SupportsRequest,
-        writes: WriteQueue,
-        *,
-        instance: str,
-        monotonic: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._api = api
-        self._writes = writes
-        self._instance = instance
-        self._monotonic = monotonic
-        self._now = now
-        self._waiting: deque[PendingEvent] = deque()
-        self._series: OrderedDict[tuple[JobKey, Event], _Series] = OrderedDict()
-        self._wake = asyncio.Event()
+    api: SupportsRequest
+    writes: WriteQueue
+    instance: str
+    monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _waiting: deque[PendingEvent] = field(default_factory=deque, init=False)
+    _series: OrderedDict[tuple[JobKey, Event], _Series] = field(default_factory=OrderedDict, init=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def record(self, key: JobKey, events: tuple[Event, ...]) -> None:
         """Post these later. If too many wait, the oldest is dropped."""
@@ -98,7 +90,7 @@ class EventRecorder:
             if len(self._waiting) >= _WAITING_AT_MOST:
                 self._waiting.popleft()
                 metrics.EVENTS_DROPPED.labels("full").inc()
-            self._waiting.append(PendingEvent(key, event, self._now()))
+            self._waiting.append(PendingEvent(key, event, self.now()))
         self._wake.set()
 
     async def run(self) -> None:
@@ -107,11 +99,11 @@ class EventRecorder:
             while not self._waiting:  # a loop: a status without Events wakes this task, too
                 self._wake.clear()
                 await self._wake.wait()
-            if self._writes.urgent or not self._writes.bucket.take(self._monotonic()):
+            if self.writes.urgent or not self.writes.bucket.take(self.monotonic()):
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             await self._post(self._waiting.popleft())
-            if not self._writes.idle:  # progress goes first, but must not starve the Events
+            if not self.writes.idle:  # progress goes first, but must not starve the Events
                 await asyncio.sleep(_YIELD_SECONDS)
 
     async def flush(self, timeout_seconds: float) -> None:
@@ -127,15 +119,15 @@ class EventRecorder:
         same = (pending.key, pending.event)
         series = self._series.get(same)
         try:
-            if series is not None and series.until > self._monotonic():
+            if series is not None and series.until > self.monotonic():
                 series.count += 1
                 self._series.move_to_end(same)
                 await self._count(series, pending)
             else:
                 name = f"{pending.key.name[:200]}.{int(pending.at.timestamp() * 1e6):x}{abs(hash(same)) % 0xFFFF:04x}"
                 base = f"/apis/events.k8s.io/v1/namespaces/{pending.key.namespace}/events"
-                await self._request("POST", base, event_body(pending, name, self._instance), "application/json")
-                self._series[same] = _Series(f"{base}/{name}", 1, self._monotonic() + _SERIES_SECONDS)
+                await self._request("POST", base, event_body(pending, name, self.instance), "application/json")
+                self._series[same] = _Series(f"{base}/{name}", 1, self.monotonic() + _SERIES_SECONDS)
                 while len(self._series) > _SERIES_AT_MOST:
                     self._series.popitem(last=False)
         except ApiError as error:
@@ -153,5 +145,5 @@ class EventRecorder:
         await self._request("PATCH", series.path, body, MERGE_PATCH)
 
     async def _request(self, method: str, path: str, body: dict[str, Any], content_type: str) -> None:
-        await self._api.request(method, path, body=body, content_type=content_type, timeout_seconds=_TIMEOUT_SECONDS)
+        await self.api.request(method, path, body=body, content_type=content_type, timeout_seconds=_TIMEOUT_SECONDS)
         metrics.API_WRITES.labels("event", "ok").inc()

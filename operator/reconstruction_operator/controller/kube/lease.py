@@ -13,7 +13,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -98,38 +98,32 @@ def lease_spec(
 # --- The election -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(eq=False)
 class LeaderElection:
     """Holds the Lease, or tries to. `fence` is the transition count of our tenure, None while another replica leads."""
 
-    def __init__(
-        self,
-        api: Api,
-        *,
-        namespace: str,
-        name: str,
-        identity: str,
-        duration_seconds: float,
-        monotonic: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._api = api
-        self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
-        self._name = name
-        self._identity = identity
-        self._duration_seconds = duration_seconds
-        self._monotonic = monotonic
-        self._now = now
-        self._sighting: Sighting | None = None
-        self._lease: dict[str, Any] | None = None  # the newest body
-        self._tenure: int | None = None
-        self._trusted_until = 0.0
-        self._at_least = 0  # transitions that our fence must exceed
-        self._changed = asyncio.Event()
+    api: Api
+    namespace: str
+    name: str
+    identity: str
+    duration_seconds: float
+    monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _sighting: Sighting | None = field(default=None, init=False)
+    _lease: dict[str, Any] | None = field(default=None, init=False)  # the newest body
+    _tenure: int | None = field(default=None, init=False)
+    _trusted_until: float = field(default=0.0, init=False)
+    _at_least: int = field(default=0, init=False)  # transitions that our fence must exceed
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    @property
+    def _collection(self) -> str:
+        return f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
 
     @property
     def fence(self) -> int | None:
         """Our fencing token while we surely lead. Ask before every batch of actions; never keep the answer."""
-        return self._tenure if self._tenure is not None and self._monotonic() < self._trusted_until else None
+        return self._tenure if self._tenure is not None and self.monotonic() < self._trusted_until else None
 
     @property
     def leading(self) -> bool:
@@ -160,16 +154,16 @@ class LeaderElection:
     async def run(self) -> None:
         """Contend and renew until cancelled."""
         while True:
-            started = self._monotonic()
+            started = self.monotonic()
             try:
-                async with asyncio.timeout(self._duration_seconds / 2):
+                async with asyncio.timeout(self.duration_seconds / 2):
                     await self._round(started)
             except (ApiError, TimeoutError) as error:
                 log = (
                     _log.debug if isinstance(error, ApiError) and error.status == HTTPStatus.CONFLICT else _log.warning
                 )
                 log("The Lease could not be read or written: %s", error or "no answer in time")
-            if self._tenure is not None and self._monotonic() >= self._trusted_until:
+            if self._tenure is not None and self.monotonic() >= self._trusted_until:
                 self._lose("expired")
             await asyncio.sleep(self._pause_seconds())
 
@@ -198,15 +192,15 @@ class LeaderElection:
 
     async def _contend(self, started: float) -> None:
         try:
-            lease = await self._api.get(f"{self._collection}/{self._name}")
+            lease = await self.api.get(f"{self._collection}/{self.name}")
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             await self._create(started)
             return
-        self._saw(lease, self._monotonic())
+        self._saw(lease, self.monotonic())
         sighting = self._sighting
-        if sighting is None or (sighting.record.holder != self._identity and self._monotonic() < sighting.expires()):
+        if sighting is None or (sighting.record.holder != self.identity and self.monotonic() < sighting.expires()):
             return
         # Above the count also if we are the last holder: another replica may have led in between.
         transitions = max(sighting.record.transitions, self._at_least) + 1
@@ -214,26 +208,26 @@ class LeaderElection:
         self._win(transitions, started)
 
     async def _create(self, started: float) -> None:
-        transitions = max(first_transitions(self._now()), self._at_least + 1)
+        transitions = max(first_transitions(self.now()), self._at_least + 1)
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": self._name},
-            "spec": lease_spec(self._identity, self._duration_seconds, transitions, self._now()),
+            "metadata": {"name": self.name},
+            "spec": lease_spec(self.identity, self.duration_seconds, transitions, self.now()),
         }
-        self._saw(await self._api.request("POST", self._collection, body=body), started)
+        self._saw(await self.api.request("POST", self._collection, body=body), started)
         self._win(transitions, started)
 
     async def _hold(self, transitions: int, acquired: str | None, started: float) -> None:
-        await self._write(lease_spec(self._identity, self._duration_seconds, transitions, self._now(), acquired))
-        self._trusted_until = started + self._duration_seconds * HOLDER_MARGIN
+        await self._write(lease_spec(self.identity, self.duration_seconds, transitions, self.now(), acquired))
+        self._trusted_until = started + self.duration_seconds * HOLDER_MARGIN
 
     async def _write(self, spec: dict[str, Any], timeout_seconds: float | None = None) -> None:
         # Optimistic concurrency: the body holds the resource version that we read, so of two candidates one gets a conflict.
         body = {**(self._lease or {}), "spec": spec}
-        limit = self._duration_seconds / 2 if timeout_seconds is None else timeout_seconds
-        path = f"{self._collection}/{self._name}"
-        self._saw(await self._api.request("PUT", path, body=body, timeout_seconds=limit), self._monotonic())
+        limit = self.duration_seconds / 2 if timeout_seconds is None else timeout_seconds
+        path = f"{self._collection}/{self.name}"
+        self._saw(await self.api.request("PUT", path, body=body, timeout_seconds=limit), self.monotonic())
 
     def _saw(self, lease: dict[str, Any], now: float) -> None:
         record = LeaseRecord.of(lease)
@@ -242,10 +236,10 @@ class LeaderElection:
 
     def _win(self, transitions: int, started: float) -> None:
         self._tenure = self._at_least = transitions
-        self._trusted_until = started + self._duration_seconds * HOLDER_MARGIN
+        self._trusted_until = started + self.duration_seconds * HOLDER_MARGIN
         metrics.LEADER.set(1)
         metrics.LEADER_CHANGES.labels("taken").inc()
-        _log.info("Leading as %s, transition %d", self._identity, transitions)
+        _log.info("Leading as %s, transition %d", self.identity, transitions)
         self._changed.set()
 
     def _lose(self, why: str) -> None:
@@ -258,8 +252,8 @@ class LeaderElection:
         self._changed.set()
 
     def _pause_seconds(self) -> float:
-        now = self._monotonic()
+        now = self.monotonic()
         if self._tenure is not None:
-            return self._duration_seconds / _RENEWALS_PER_DURATION
+            return self.duration_seconds / _RENEWALS_PER_DURATION
         expires = self._sighting.expires() - now if self._sighting else _POLL_SECONDS
         return min(_POLL_SECONDS, max(0.05, expires))

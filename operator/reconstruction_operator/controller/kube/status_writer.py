@@ -18,6 +18,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -79,42 +80,33 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[Operatio
     return [*removed, *set_]
 
 
+@dataclass(eq=False)
 class StatusWriter:
     """Takes statuses (`offer`); `run` writes them while this replica leads."""
 
-    def __init__(
-        self,
-        api: SupportsRequest,
-        cache: Cache,
-        election: LeaderElection,
-        writes: WriteQueue,
-        events: EventRecorder,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._api = api
-        self._cache = cache
-        self._election = election
-        self._writes = writes
-        self._events = events
-        self._monotonic = monotonic
-        self._failures = 0  # in a row, over all jobs: the server has the problem, not a job
-        self._failed_at = -1.0
-        self._blocked_until = 0.0
-        self._wake = asyncio.Event()
+    api: SupportsRequest
+    cache: Cache
+    election: LeaderElection
+    writes: WriteQueue
+    events: EventRecorder
+    monotonic: Callable[[], float] = time.monotonic
+    _failures: int = field(default=0, init=False)  # in a row, over all jobs: the server has the problem, not a job
+    _failed_at: float = field(default=-1.0, init=False)
+    _blocked_until: float = field(default=0.0, init=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def offer(self, job: Job, wanted: Status, events: tuple[Event, ...]) -> None:
         """Have `wanted` written instead of what waits for the job. If it is stored already, nothing is written."""
         if wanted == job.status or (before := codec.encode(job.status)) == (after := codec.encode(wanted)):
-            self._writes.drop(job.key)
+            self.writes.drop(job.key)
             return
         urgency = urgency_of(job.status, wanted)
-        self._writes.put(PendingWrite(job.key, job.status, wanted, before, after, events, self._monotonic(), urgency))
+        self.writes.put(PendingWrite(job.key, job.status, wanted, before, after, events, self.monotonic(), urgency))
         self._wake.set()
 
     def forget(self) -> None:
         """Drop everything: another replica decides from now on."""
-        self._writes.clear()
+        self.writes.clear()
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -126,11 +118,11 @@ class StatusWriter:
         """Wait until everything is written (while `run` runs); whether it was."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                while not self._writes.idle and self._election.leading:  # noqa: ASYNC110  # losing the Lease sets no event
+                while not self.writes.idle and self.election.leading:  # noqa: ASYNC110  # losing the Lease sets no event
                     await asyncio.sleep(0.02)
         except TimeoutError:
             return False
-        return self._writes.idle
+        return self.writes.idle
 
     async def _send_forever(self) -> None:
         while True:
@@ -138,36 +130,36 @@ class StatusWriter:
             try:
                 await self._write(pending)
             finally:
-                self._writes.done(pending.key)
+                self.writes.done(pending.key)
                 self._wake.set()
 
     async def _next(self) -> PendingWrite:
         while True:
-            now = self._monotonic()
-            delay = max(self._writes.bucket.delay_seconds(now), self._blocked_until - now)
-            if not self._election.leading:
+            now = self.monotonic()
+            delay = max(self.writes.bucket.delay_seconds(now), self._blocked_until - now)
+            if not self.election.leading:
                 delay = max(delay, _NOT_LEADING_SECONDS)
             if delay > 0:
                 await asyncio.sleep(delay)
                 continue
-            pending = self._writes.take()
+            pending = self.writes.take()
             if pending is not None:
-                self._writes.bucket.take(now)  # there is a token: the delay was 0
+                self.writes.bucket.take(now)  # there is a token: the delay was 0
                 return pending
             self._wake.clear()
             await self._wake.wait()
 
     async def _write(self, pending: PendingWrite) -> None:
-        job = self._cache.get(pending.key)
+        job = self.cache.get(pending.key)
         if job is None or job.status != pending.base:
             # Decided from a status that has been replaced, perhaps by our own last write, which has enqueued the job.
             return
         whole = pending.urgency is not Urgency.PROGRESS
-        patch = status_patch(job.key, self._cache.version(job.key), pending.before, pending.after, whole=whole)
+        patch = status_patch(job.key, self.cache.version(job.key), pending.before, pending.after, whole=whole)
         kind = pending.urgency.name.lower()
-        begun = self._monotonic()
+        begun = self.monotonic()
         try:
-            body = await self._api.request(
+            body = await self.api.request(
                 "PATCH",
                 f"{objects.path(job.key)}/status",
                 body=patch,
@@ -180,33 +172,33 @@ class StatusWriter:
             return
         self._failures = 0
         metrics.API_WRITES.labels(kind, "ok").inc()
-        metrics.WRITE_LAG.labels(kind).observe(self._monotonic() - pending.since)
-        self._cache.put(body)
-        self._events.record(job.key, pending.events)
+        metrics.WRITE_LAG.labels(kind).observe(self.monotonic() - pending.since)
+        self.cache.put(body)
+        self.events.record(job.key, pending.events)
         instruments.stored(job, pending.status)
 
     def _failed(self, pending: PendingWrite, error: ApiError, begun: float) -> None:
         if error.transient:
             self._back_off(error, begun)
-            if pending.key not in self._writes:  # otherwise a newer status waits
-                self._writes.put(pending)
+            if pending.key not in self.writes:  # otherwise a newer status waits
+                self.writes.put(pending)
         elif error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or DOES_NOT_FIT in error.message:
             _log.debug("%s is deleted, another object, or newer than the cache: its status is not written", pending.key)
-            self._cache.enqueue_after(pending.key, _CONFLICT_SECONDS)
+            self.cache.enqueue_after(pending.key, _CONFLICT_SECONDS)
         else:
             # Refused by a rule (a finished phase never changes, an attempt never falls), by the role, or by the schema.
-            self._cache.enqueue_after(pending.key, _REFUSED_SECONDS)
+            self.cache.enqueue_after(pending.key, _REFUSED_SECONDS)
             _log.error("The API server refused the status of %s: %s", pending.key, error)
 
     def _back_off(self, error: ApiError, begun: float) -> None:
         # Writes that were in flight together fail together: that counts as one failure.
         if begun >= self._failed_at:
             self._failures += 1
-            self._failed_at = self._monotonic()
+            self._failed_at = self.monotonic()
         jitter = random.uniform(0.75, 1.25)  # noqa: S311  # no secret
         pause = backoff(self._failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS) * jitter
         wait = max(error.retry_after_seconds or 0.0, pause)
-        self._blocked_until = max(self._blocked_until, self._monotonic() + wait)
+        self._blocked_until = max(self._blocked_until, self.monotonic() + wait)
         log = _log.warning if self._failures == 1 else _log.debug
         log("The API server did not take a status write; retrying in %.1f s: %s", wait, error)
 

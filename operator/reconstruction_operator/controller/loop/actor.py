@@ -51,29 +51,27 @@ class ActResults:
     ordered: list[str] = field(default_factory=list)  # queues to which an order to delete files was sent
 
 
+@dataclass(eq=False)
 class Actor:
     """Acts on Redis, the broker and the API server."""
 
-    def __init__(
-        self, state: redis.asyncio.Redis, api: Api, dispatcher: dispatch.Dispatcher, *, keys: Keys, install_id: str
-    ) -> None:
-        self._state = state
-        self._api = api
-        self._dispatcher = dispatcher
-        self._keys = keys
-        self._install_id = install_id
-        # kombu's connections are not thread-safe: only this thread uses the broker.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dispatch")
+    state: redis.asyncio.Redis
+    api: Api
+    dispatcher: dispatch.Dispatcher
+    keys: Keys
+    install_id: str
+    # kombu's connections are not thread-safe: only this thread uses the broker.
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "dispatch"), init=False)
 
     def close(self) -> None:
         """Close the connection to the broker, and end the thread."""
-        self._thread.submit(self._dispatcher.close)
+        self._thread.submit(self.dispatcher.close)
         self._thread.shutdown(wait=False)
 
     async def queue_lengths(self, queues: Sequence[str]) -> dict[str, int]:
         """How many messages wait in each queue; raises SendError."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._dispatcher.queue_lengths, tuple(queues))
+        return await loop.run_in_executor(self._thread, self.dispatcher.queue_lengths, tuple(queues))
 
     async def act(self, batch: Sequence[JobActions], fence: int) -> ActResults:
         """Carry out the actions of these jobs.
@@ -92,14 +90,14 @@ class Actor:
         return results
 
     async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> None:
-        leader: dict[str, Any] = {"fence": fence, "install_id": self._install_id}
+        leader: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
         pairs = [
             (job, action, call)
             for job in batch
             for action in job.actions
-            if (call := operator_calls.for_action(self._keys, action, job.key, **leader)) is not None
+            if (call := operator_calls.for_action(self.keys, action, job.key, **leader)) is not None
         ]
-        replies = await calls.arun_all(self._state, [call for _, _, call in pairs])
+        replies = await calls.arun_all(self.state, [call for _, _, call in pairs])
         for (job, action, call), reply in zip(pairs, replies, strict=True):
             if isinstance(reply, RedisError | errors.ProtocolError):
                 results.failed[job.key] = f"{call.script.name}: {reply}"
@@ -118,9 +116,9 @@ class Actor:
         ]
         if not going:
             return
-        messages = [message(job, action, install_id=self._install_id) for job, action in going]
+        messages = [message(job, action, install_id=self.install_id) for job, action in going]
         try:
-            refused = await asyncio.get_running_loop().run_in_executor(self._thread, self._dispatcher.send, messages)
+            refused = await asyncio.get_running_loop().run_in_executor(self._thread, self.dispatcher.send, messages)
         except dispatch.SendError as error:
             metrics.DISPATCH_ERRORS.inc()
             results.failed.update({job.key: str(error) for job, _ in going})
@@ -130,12 +128,12 @@ class Actor:
             results.failed.update({job.key: refused[action.queue] for job, action in going if action.queue in refused})
             going = [(job, action) for job, action in going if action.queue not in refused]
         # `sent_at` covers both kinds of message, so that resends are spaced.
-        common: dict[str, Any] = {"fence": fence, "install_id": self._install_id}
+        common: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
         marks = [
-            operator_calls.mark_sent(self._keys, **common, job_id=job.key.job_id, attempt=job.attempt)
+            operator_calls.mark_sent(self.keys, **common, job_id=job.key.job_id, attempt=job.attempt)
             for job, _ in going
         ]
-        replies: list[RedisError | errors.ProtocolError | None] = await calls.arun_all(self._state, marks)
+        replies: list[RedisError | errors.ProtocolError | None] = await calls.arun_all(self.state, marks)
         for (job, action), reply in zip(going, replies, strict=True):
             if isinstance(action, planned.Dispatch):
                 metrics.DISPATCHED.labels(action.queue, str(action.again).lower()).inc()
@@ -148,7 +146,7 @@ class Actor:
     async def _delete(self, key: JobKey, results: ActResults) -> None:
         options = {"preconditions": {"uid": key.uid}, "propagationPolicy": "Background"}
         try:
-            await self._api.request("DELETE", objects.path(key), body=options)
+            await self.api.request("DELETE", objects.path(key), body=options)
         except ApiError as error:
             gone = error.status == HTTPStatus.NOT_FOUND
             metrics.API_WRITES.labels("delete", "gone" if gone else "refused").inc()

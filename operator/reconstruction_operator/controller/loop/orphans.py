@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -48,15 +48,15 @@ class _Orphan:
         return known != (record.attempt, record.queue)
 
 
+@dataclass(eq=False)
 class Orphans:
     """The records that are being cleaned up. Times are monotonic seconds of the caller."""
 
-    def __init__(self, observer: Observer, actor: Actor, installation: Installation, *, timing: Timing) -> None:
-        self._observer = observer
-        self._actor = actor
-        self._installation = installation
-        self._timing = timing
-        self._orphans: dict[str, _Orphan] = {}
+    observer: Observer
+    actor: Actor
+    installation: Installation
+    timing: Timing
+    _orphans: dict[str, _Orphan] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         """How many are left."""
@@ -113,7 +113,7 @@ class Orphans:
             fresh, at = await self._observe(stale)
             seen |= fresh
         batch = self._plan_all(seen, at, now)
-        results = await self._actor.act(batch, fence)
+        results = await self.actor.act(batch, fence)
         for one in batch:
             orphan = self._orphans.get(one.key.job_id)
             forgets = any(isinstance(action, planned.Forget) for action in one.actions)
@@ -131,9 +131,7 @@ class Orphans:
 
     async def _observe(self, job_ids: Sequence[str]) -> tuple[dict[str, Observation], datetime]:
         orphans = [(job_id, self._orphans[job_id]) for job_id in job_ids]
-        seen = await self._observer.observe(
-            [Subject(TaskId(job_id, one.attempt), one.queue) for job_id, one in orphans]
-        )
+        seen = await self.observer.observe([Subject(TaskId(job_id, one.attempt), one.queue) for job_id, one in orphans])
         return dict(zip(job_ids, seen.observations, strict=True)), seen.now
 
     def _plan_all(self, seen: Mapping[str, Observation], at: datetime, now: float) -> list[JobActions]:
@@ -161,12 +159,12 @@ class Orphans:
             # No message of it was ever sent, or Redis lost the record. The rest is deleted, its place in the index included.
             del self._orphans[job_id]
             return JobActions(JobKey("", "", job_id), None, orphan.attempt, (planned.Forget(orphan.attempt),))
-        if not self._installation.owns(record):
+        if not self.installation.owns(record):
             del self._orphans[job_id]
             return None
         limit = _RUNNING_SECONDS if seen.runs else _LAST_SECONDS
         orphan.looks += 1
         orphan.next_at = now + backoff(orphan.looks, _FIRST_SECONDS, limit)
-        actions = plan.plan_orphan(job_id, record, seen, at, self._timing)
+        actions = plan.plan_orphan(job_id, record, seen, at, self.timing)
         key = JobKey(record.namespace, record.name, job_id)
         return JobActions(key, None, record.attempt, actions) if actions else None

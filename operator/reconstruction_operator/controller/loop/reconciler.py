@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -43,8 +43,15 @@ _REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis did not answer
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The components that the reconciler works with."""
+class _Planned:
+    job: Job
+    seen: Observation
+    plan: Plan
+
+
+@dataclass(eq=False)
+class Reconciler:
+    """One loop for all jobs."""
 
     cache: Cache
     view: RedisView
@@ -53,40 +60,27 @@ class Parts:
     writer: StatusWriter
     admission: Admission
     orphans: Orphans
+    timing: Timing
+    batch_seconds: float
+    monotonic: Callable[[], float] = time.monotonic
+    _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
+    _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
+    _steps: StepClock = field(default_factory=StepClock, init=False)
+    _round_at: float = field(init=False)
 
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    job: Job
-    seen: Observation
-    plan: Plan
-
-
-class Reconciler:
-    """One loop for all jobs."""
-
-    def __init__(
-        self, parts: Parts, *, timing: Timing, batch_seconds: float, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._parts = parts
-        self._timing = timing
-        self._batch_seconds = batch_seconds
-        self._monotonic = monotonic
-        self._fence: int | None = None  # of the tenure that has begun
-        self._failures: dict[JobKey, int] = {}
-        self._steps = StepClock()
-        self._round_at = monotonic()
+    def __post_init__(self) -> None:
+        self._round_at = self.monotonic()
 
     @property
     def idle_seconds(self) -> float:
         """Since the newest round: it shows that the loop is alive."""
-        return self._monotonic() - self._round_at
+        return self.monotonic() - self._round_at
 
     async def run(self) -> None:
         """Work while leading, wait while not; until cancelled."""
         while True:
-            self._round_at = self._monotonic()
-            fence = self._parts.election.fence
+            self._round_at = self.monotonic()
+            fence = self.election.fence
             if fence is None:
                 await self._stand_by()
                 continue
@@ -96,10 +90,10 @@ class Reconciler:
                 await self._wait()
                 await self.round(fence)
             except errors.DeposedError as error:
-                self._parts.election.deposed(error.seen)
+                self.election.deposed(error.seen)
             except RedisError as error:
                 metrics.RECONCILE_ERRORS.labels("redis").inc()
-                self._parts.view.connection.failed(error)
+                self.view.connection.failed(error)
                 await asyncio.sleep(_REDIS_PAUSE_SECONDS)
             except Exception:  # noqa: BLE001  # nothing stops the loop
                 # A defect. The next sweep enqueues the jobs of this round again; the others go on.
@@ -110,29 +104,29 @@ class Reconciler:
     async def _stand_by(self) -> None:
         if self._fence is not None:
             self._fence = None
-            self._parts.writer.forget()
-            self._parts.orphans.clear()
-            self._parts.admission.clear()
-            self._parts.cache.timers.clear()
-        self._parts.cache.take_deleted()  # the leader takes care of them
-        await self._parts.election.changed(_IDLE_SECONDS)
+            self.writer.forget()
+            self.orphans.clear()
+            self.admission.clear()
+            self.cache.timers.clear()
+        self.cache.take_deleted()  # the leader takes care of them
+        await self.election.changed(_IDLE_SECONDS)
 
     async def _begin(self, fence: int) -> None:
         """A tenure begins: assert the epoch, and look at every job and every record."""
-        await self._parts.view.connection.check(fence)
-        self._parts.writer.forget()
-        self._parts.admission.clear()
-        self._parts.cache.enqueue_all()
-        self._parts.view.connection.resync.request("leading")
+        await self.view.connection.check(fence)
+        self.writer.forget()
+        self.admission.clear()
+        self.cache.enqueue_all()
+        self.view.connection.resync.request("leading")
         self._fence = fence
 
     async def _wait(self) -> None:
         """Wait for work, and then for a moment more (debounce)."""
-        cache, now = self._parts.cache, self._monotonic()
+        cache, now = self.cache, self.monotonic()
         if cache.queued >= _BATCH_JOBS:
             await asyncio.sleep(0)
             return
-        times = (cache.timers.next_at(), self._parts.orphans.next_at())
+        times = (cache.timers.next_at(), self.orphans.next_at())
         until = min([now + _IDLE_SECONDS, *(at for at in times if at is not None)])
         if not cache.changed.is_set() and until > now:
             try:
@@ -141,21 +135,21 @@ class Reconciler:
             except TimeoutError:
                 return
         cache.changed.clear()
-        await asyncio.sleep(self._batch_seconds)
+        await asyncio.sleep(self.batch_seconds)
 
     async def round(self, fence: int) -> None:
         """Reconcile what is due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
-        parts, now = self._parts, self._monotonic()
-        for key in parts.cache.timers.due(now):
-            parts.cache.enqueue(key)
+        now = self.monotonic()
+        for key in self.cache.timers.due(now):
+            self.cache.enqueue(key)
         await self._clean_up_deleted(fence, now)
-        for key in parts.admission.admit(parts.view.queues.waiting, now):
-            parts.cache.enqueue(key)
-        keys = parts.cache.take(_BATCH_JOBS)
-        metrics.DIRTY.set(parts.cache.queued)
-        if parts.cache.queued:
-            parts.cache.changed.set()
-        jobs = [job for key in keys if (job := parts.cache.get(key)) is not None and job.ours]
+        for key in self.admission.admit(self.view.queues.waiting, now):
+            self.cache.enqueue(key)
+        keys = self.cache.take(_BATCH_JOBS)
+        metrics.DIRTY.set(self.cache.queued)
+        if self.cache.queued:
+            self.cache.changed.set()
+        jobs = [job for key in keys if (job := self.cache.get(key)) is not None and job.ours]
         if not jobs:
             return
         try:
@@ -171,17 +165,17 @@ class Reconciler:
         metrics.BATCH_JOBS.observe(len(jobs))
 
     async def _clean_up_deleted(self, fence: int, now: float) -> None:
-        deleted = self._parts.cache.take_deleted()
+        deleted = self.cache.take_deleted()
         for job in deleted:
             self._failures.pop(job.key, None)
             self._steps.forget(job.key.job_id)
-            self._parts.admission.forget(job.key)
-        self._parts.orphans.add_deleted(deleted, now)
-        await self._parts.orphans.round(fence, now)
+            self.admission.forget(job.key)
+        self.orphans.add_deleted(deleted, now)
+        await self.orphans.round(fence, now)
 
     async def _one_at_a_time(self, jobs: Sequence[Job], fence: int) -> None:
         for index, job in enumerate(jobs):
-            self._round_at = self._monotonic()
+            self._round_at = self.monotonic()
             try:
                 await self._batch([job], fence)
             except (RedisError, errors.DeposedError, asyncio.CancelledError):
@@ -193,7 +187,7 @@ class Reconciler:
                 self._retry_later(job.key)
 
     async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
-        view = self._parts.view
+        view = self.view
         subjects = [Subject(job.task, job.queue) for job in jobs]
         seen = await view.observer.observe(subjects)
         if any(_surprising(job, one) for job, one in zip(jobs, seen.observations, strict=True)):
@@ -203,13 +197,13 @@ class Reconciler:
                 return
             seen = await view.observer.observe(subjects)
         planned = self._plan(jobs, seen)
-        if self._parts.election.fence != fence:
+        if self.election.fence != fence:
             self._enqueue(jobs)
             return
         actions = [
             JobActions(one.job.key, one.job, one.job.attempt, one.plan.actions) for one in planned if one.plan.actions
         ]
-        results = await self._parts.actor.act(actions, fence)
+        results = await self.actor.act(actions, fence)
         for queue in results.ordered:
             view.queues.sent(queue)  # so that an order is waited for, and not repeated
         for one in planned:
@@ -219,34 +213,34 @@ class Reconciler:
     def _plan(self, jobs: Sequence[Job], seen: ObservedBatch) -> list[_Planned]:
         planned = []
         for job, one in zip(jobs, seen.observations, strict=True):
-            admitted = self._parts.admission.take(job.key)
+            admitted = self.admission.take(job.key)
             try:
-                made = plan.plan(job, one, seen.now, self._timing, admitted=admitted)
+                made = plan.plan(job, one, seen.now, self.timing, admitted=admitted)
             except Exception:  # noqa: BLE001  # one bad job never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("%s could not be planned", job.key)
                 self._retry_later(job.key)
                 continue
-            self._parts.admission.wants(job.key, wants=made.wants_dispatch)
+            self.admission.wants(job.key, wants=made.wants_dispatch)
             running = one.claim is not None and one.end is None
             self._steps.report(job.key.job_id, one.progress if running else None, seen.now)
             planned.append(_Planned(job, one, made))
         return planned
 
     def _follow(self, one: _Planned, results: ActResults, now: datetime) -> None:
-        parts, key, made = self._parts, one.job.key, one.plan
+        key, made = one.job.key, one.plan
         if key in results.failed:
             self._retry_later(key)  # the status must not report what was not done
             return
         self._failures.pop(key, None)
         if key in results.sent:
-            parts.view.queues.sent(results.sent[key])
-            parts.admission.sent(key)
-        parts.writer.offer(one.job, made.status, made.events)
+            self.view.queues.sent(results.sent[key])
+            self.admission.sent(key)
+        self.writer.offer(one.job, made.status, made.events)
         if key in results.changed:
-            parts.cache.enqueue(key)
+            self.cache.enqueue(key)
         if made.wake_at is not None:
-            parts.cache.enqueue_after(key, max(0.0, (made.wake_at - now).total_seconds()))
+            self.cache.enqueue_after(key, max(0.0, (made.wake_at - now).total_seconds()))
 
     def _report(self, results: ActResults) -> None:
         if results.failed:
@@ -258,11 +252,11 @@ class Reconciler:
 
     def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            self._parts.cache.enqueue(job.key)
+            self.cache.enqueue(job.key)
 
     def _retry_later(self, key: JobKey) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        self._parts.cache.enqueue_after(key, backoff(failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS))
+        self.cache.enqueue_after(key, backoff(failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS))
 
 
 def _surprising(job: Job, seen: Observation) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
@@ -53,45 +53,27 @@ async def list_keys(api: Api, namespaces: Sequence[str]) -> set[JobKey]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Periods:
-    """How often to sweep, and how often to list the objects while doing so."""
-
-    sweep_seconds: float
-    list_seconds: float
-
-
+@dataclass(eq=False)
 class Sweeper:
     """Enqueues jobs, finds orphans, and compares the cache with the API server, while this replica leads."""
 
-    def __init__(
-        self,
-        api: Api,
-        view: RedisView,
-        cache: Cache,
-        orphans: Orphans,
-        *,
-        election: LeaderElection,
-        installation: Installation,
-        periods: Periods,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._api = api
-        self._view = view
-        self._cache = cache
-        self._orphans = orphans
-        self._election = election
-        self._installation = installation
-        self._periods = periods
-        self._monotonic = monotonic
-        self._list_at = 0.0
+    api: Api
+    view: RedisView
+    cache: Cache
+    orphans: Orphans
+    election: LeaderElection
+    installation: Installation
+    sweep_seconds: float
+    list_seconds: float  # between two lists of the objects, which sweeps make
+    monotonic: Callable[[], float] = time.monotonic
+    _list_at: float = field(default=0.0, init=False)
 
     async def run(self) -> None:
         """Sweep periodically and at each resync request, until cancelled."""
-        requests = self._view.connection.resync
+        requests = self.view.connection.resync
         while True:
-            pause = self._periods.sweep_seconds
-            fence = self._election.fence
+            pause = self.sweep_seconds
+            fence = self.election.fence
             if fence is not None:
                 cause = requests.take()
                 try:
@@ -105,11 +87,11 @@ class Sweeper:
     async def sweep(self, cause: str, fence: int) -> None:
         """Sweep once; raises RedisError, ApiError and DeposedError."""
         metrics.SWEEPS.labels(cause).inc()
-        enqueued = self._cache.enqueue_unfinished()
-        recorded = await calls.arun(self._view.state, reads.list_records(self._view.keys, self._installation.id))
+        enqueued = self.cache.enqueue_unfinished()
+        recorded = await calls.arun(self.view.state, reads.list_records(self.view.keys, self.installation.id))
         await self._restore_records(frozenset(recorded), fence)
-        known = self._cache.ids()
-        unknown = [job_id for job_id in recorded if job_id not in known and job_id not in self._orphans]
+        known = self.cache.ids()
+        unknown = [job_id for job_id in recorded if job_id not in known and job_id not in self.orphans]
         _log.debug(
             "Sweep (%s): %d unfinished jobs, %d records, %d of them unknown",
             cause,
@@ -117,65 +99,65 @@ class Sweeper:
             len(recorded),
             len(unknown),
         )
-        if unknown or self._monotonic() >= self._list_at:
+        if unknown or self.monotonic() >= self._list_at:
             await self._compare(recorded)
         await self._take_folder_reports(fence)
 
     async def _take_folder_reports(self, fence: int) -> None:
         """Workers report their job folders after Redis lost data: one without an object is an orphan without a record."""
         for _ in range(_FOLDER_BATCHES):
-            reported = await calls.arun(self._view.state, reads.list_folders(self._view.keys, self._installation.id))
+            reported = await calls.arun(self.view.state, reads.list_folders(self.view.keys, self.installation.id))
             if not reported:
                 return
-            known = self._cache.ids()
+            known = self.cache.ids()
             unknown = {
                 job_id: record
                 for job_id, record in reported.items()
-                if record.install_id == self._installation.id and job_id not in known
+                if record.install_id == self.installation.id and job_id not in known
             }
             if unknown:
-                listed = {key.uid for key in await list_keys(self._api, self._installation.namespaces)}
+                listed = {key.uid for key in await list_keys(self.api, self.installation.namespaces)}
                 gone = {job_id: record for job_id, record in unknown.items() if job_id not in listed}
                 if gone:
                     _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(gone))
-                self._orphans.add_reported(gone, self._monotonic())
+                self.orphans.add_reported(gone, self.monotonic())
             dropped = operator_calls.drop_folders(
-                self._view.keys, fence=fence, install_id=self._installation.id, job_ids=tuple(reported)
+                self.view.keys, fence=fence, install_id=self.installation.id, job_ids=tuple(reported)
             )
-            await calls.arun(self._view.state, dropped)
+            await calls.arun(self.view.state, dropped)
             if len(reported) < reads.FOLDERS_BATCH:
                 return
 
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:
         """Redis lost some records, or their places in the index. Such jobs are enqueued, finished ones too, to get one."""
-        lost = [job.key for job in self._cache if job.sent and job.key.job_id not in recorded and job.ours]
+        lost = [job.key for job in self.cache if job.sent and job.key.job_id not in recorded and job.ours]
         for first in range(0, len(lost), _PAGE):
             job_ids = [key.job_id for key in lost[first : first + _PAGE]]
             call = operator_calls.index_records(
-                self._view.keys, fence=fence, install_id=self._installation.id, job_ids=job_ids
+                self.view.keys, fence=fence, install_id=self.installation.id, job_ids=job_ids
             )
-            await calls.arun(self._view.state, call)
+            await calls.arun(self.view.state, call)
         for key in lost:
-            self._cache.enqueue(key)
+            self.cache.enqueue(key)
 
     async def _compare(self, recorded: Sequence[str]) -> None:
         # What was in the cache before the list began, and is not in the list, was deleted: uids never come back.
-        before = {job.key for job in self._cache}
-        listed = await list_keys(self._api, self._installation.namespaces)
-        self._list_at = self._monotonic() + self._periods.list_seconds
+        before = {job.key for job in self.cache}
+        listed = await list_keys(self.api, self.installation.namespaces)
+        self._list_at = self.monotonic() + self.list_seconds
         for key in before - listed:
             _log.info("%s was deleted, and the watch missed it", key)
-            self._cache.remove(key)
+            self.cache.remove(key)
         ids = {key.uid for key in listed}
         gone = [job_id for job_id in recorded if job_id not in ids]
-        self._orphans.add(gone, self._monotonic())
+        self.orphans.add(gone, self.monotonic())
         for key in listed - before:
-            if self._cache.get(key) is None:
+            if self.cache.get(key) is None:
                 await self._fetch(key)
 
     async def _fetch(self, key: JobKey) -> None:
         try:
-            self._cache.put(await self._api.get(objects.path(key)))
+            self.cache.put(await self.api.get(objects.path(key)))
         except ApiError as error:
             if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
                 raise

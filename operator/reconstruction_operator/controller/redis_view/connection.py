@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -22,20 +23,20 @@ _PERIOD_SECONDS: Final = 1.0
 _KEEPS: Final = "noeviction"
 
 
+@dataclass(eq=False)
 class RedisConnection:
     """What is known of the server. `interruptions` counts how often contact was lost."""
 
-    def __init__(self, state: redis.asyncio.Redis, election: LeaderElection, *, keys: Keys, install_id: str) -> None:
-        self._state = state
-        self._election = election
-        self._keys = keys
-        self._install_id = install_id
-        self._epoch: str | None = None
-        self._epoch_started_at: datetime | None = None
-        self._policy = ""
-        self.problem = "not reached yet"  # empty if Redis answers
-        self.interruptions = 0
-        self.resync = ResyncRequests()
+    state: redis.asyncio.Redis
+    election: LeaderElection
+    keys: Keys
+    install_id: str
+    _epoch: str | None = field(default=None, init=False)
+    _epoch_started_at: datetime | None = field(default=None, init=False)
+    _policy: str = field(default="", init=False)
+    problem: str = field(default="not reached yet", init=False)  # empty if Redis answers
+    interruptions: int = field(default=0, init=False)
+    resync: ResyncRequests = field(default_factory=ResyncRequests, init=False)
 
     def epoch_age_seconds(self, now: datetime) -> float:
         """How long Redis has surely kept its data, at `now` by its own clock."""
@@ -45,9 +46,9 @@ class RedisConnection:
         """Check until cancelled."""
         while True:
             try:
-                await self.check(self._election.fence)
+                await self.check(self.election.fence)
             except errors.DeposedError as error:
-                self._election.deposed(error.seen)
+                self.election.deposed(error.seen)
             except (RedisError, OSError, errors.ProtocolError) as error:
                 self._lost(error)
             await asyncio.sleep(_PERIOD_SECONDS)
@@ -60,12 +61,12 @@ class RedisConnection:
             DeposedError: a newer leader has been here.
 
         """
-        info = await self._state.info()
+        info = await self.state.info()
         lost_data = False
         if fence is not None:
             run_id = str(info.get("run_id", ""))
-            call = operator_calls.open_epoch(self._keys, fence=fence, install_id=self._install_id, run_id=run_id)
-            epoch = await calls.arun(self._state, call)
+            call = operator_calls.open_epoch(self.keys, fence=fence, install_id=self.install_id, run_id=run_id)
+            epoch = await calls.arun(self.state, call)
             self._epoch_started_at = epoch.started_at
             lost_data = self._epoch not in (None, epoch.id)
             self._epoch = epoch.id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -38,36 +38,27 @@ class ObservedBatch:
     observations: tuple[Observation, ...]
 
 
+@dataclass(eq=False)
 class Observer:
     """Reads attempts and heartbeats; raises RedisError."""
 
-    def __init__(
-        self,
-        state: redis.asyncio.Redis,
-        result_backend: redis.asyncio.Redis,
-        connection: RedisConnection,
-        queues: QueueFacts,
-        *,
-        keys: Keys,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._state = state
-        self._result_backend = result_backend
-        self._connection = connection
-        self._queues = queues
-        self._keys = keys
-        self._monotonic = monotonic
-        self._liveness = LivenessTracker(_GAP_SECONDS)
+    state: redis.asyncio.Redis
+    result_backend: redis.asyncio.Redis
+    connection: RedisConnection
+    queues: QueueFacts
+    keys: Keys
+    monotonic: Callable[[], float] = time.monotonic
+    _liveness: LivenessTracker = field(default_factory=lambda: LivenessTracker(_GAP_SECONDS), init=False)
 
     async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
         """Read these attempts."""
         if not subjects:
             return ObservedBatch(datetime.now(UTC), ())
         pairs = [(subject.task.job_id, subject.task) for subject in subjects]
-        observed = await calls.arun(self._state, reads.observe(self._keys, pairs))
+        observed = await calls.arun(self.state, reads.observe(self.keys, pairs))
         # Celery's results show what runs; of an attempt that ended, `end` holds everything.
         running = [str(subject.task) for subject, job in zip(subjects, observed.jobs, strict=True) if job.runs]
-        reports = await results.read(self._result_backend, running) if running else {}
+        reports = await results.read(self.result_backend, running) if running else {}
         observations = tuple(
             self._observation(subject, job, reports.get(str(subject.task)), observed.now)
             for subject, job in zip(subjects, observed.jobs, strict=True)
@@ -78,7 +69,7 @@ class Observer:
         """Those of these claimed attempts that have no heartbeat at this moment; `observe` tells for how long."""
         if not tasks:
             return []
-        found = await calls.arun(self._state, reads.with_heartbeat(self._keys, tasks))
+        found = await calls.arun(self.state, reads.with_heartbeat(self.keys, tasks))
         missing = []
         for task, present in zip(tasks, found, strict=True):
             if present:
@@ -94,10 +85,10 @@ class Observer:
             job,
             silent_seconds=self._silent_seconds(subject.task, alive=job.alive or not job.runs),
             progress=report,
-            queue=self._queues.of(subject.queue),
-            epoch_age_seconds=self._connection.epoch_age_seconds(now),
+            queue=self.queues.of(subject.queue),
+            epoch_age_seconds=self.connection.epoch_age_seconds(now),
         )
 
     def _silent_seconds(self, task: TaskId, *, alive: bool) -> float:
-        contact = self._connection.interruptions
-        return self._liveness.saw(task, alive=alive, now=self._monotonic(), contact=contact)
+        contact = self.connection.interruptions
+        return self._liveness.saw(task, alive=alive, now=self.monotonic(), contact=contact)

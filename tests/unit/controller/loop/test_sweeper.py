@@ -10,7 +10,7 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.cache import Cache
-from reconstruction_operator.controller.loop.sweeper import Periods, Sweeper
+from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.state import calls, reads
 
 
@@ -34,7 +34,8 @@ async def test_folders_that_are_reported_again_and_again_do_not_hold_up_a_sweep(
         nothing,
         election=nothing,
         installation=Installation("install"),
-        periods=Periods(60.0, 60.0),
+        sweep_seconds=60.0,
+        list_seconds=60.0,
     )
 
     await sweeper._take_folder_reports(1)
