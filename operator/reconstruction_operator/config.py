@@ -255,9 +255,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """The settings of `environ`; an empty variable means the default.
 
-        Raises:
-            InvalidSettingError: A variable has a value that its setting does not accept.
-
+        Raises InvalidSettingError if a variable has a value that its setting does not accept.
         """
         return cls(**{row.name: row.read(row.name, environ[row.name]) for row in TABLE if environ.get(row.name)})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -25,12 +26,7 @@ def format_time(value: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """An aware datetime in UTC.
-
-    Raises:
-        ValueError: It is not an RFC 3339 time.
-
-    """
+    """An aware datetime in UTC. Raises ValueError if it is not an RFC 3339 time."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
@@ -57,7 +53,7 @@ def decode(kind: type[T], data: object) -> T:
     """
     mapping = data if isinstance(data, Mapping) else {}
     values: dict[str, Any] = {}
-    for name, hint in _hints(kind).items():
+    for name, hint in _hints(kind).items():  # type: ignore[arg-type]  # a class is hashable
         raw = mapping.get(camel(name))
         if raw is None:
             continue
@@ -68,14 +64,9 @@ def decode(kind: type[T], data: object) -> T:
     return kind(**values)
 
 
-_known_hints: dict[type[Any], Mapping[str, Any]] = {}  # get_type_hints is slow
-
-
+@functools.cache  # get_type_hints is slow
 def _hints(kind: type[Any]) -> Mapping[str, Any]:
-    hints = _known_hints.get(kind)
-    if hints is None:
-        hints = _known_hints[kind] = typing.get_type_hints(kind)
-    return hints
+    return typing.get_type_hints(kind)
 
 
 def _decode(hint: Any, raw: Any) -> Any:

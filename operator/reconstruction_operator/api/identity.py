@@ -13,13 +13,13 @@ MANAGER = f"{GROUP}/operator"  # in spec.managedBy, and the reporter of Events
 
 _JOB_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 
+_TASK_ID = re.compile(r"(.+)-([1-9][0-9]{0,8})")  # the attempt is an int32
+
 
 def check_job_id(job_id: object) -> str:
     """`job_id`, if it is safe as a folder name and in a Redis key.
 
-    Raises:
-        ValueError: It is not 1 to 128 letters, digits, dots, dashes or underscores with a letter or digit at both ends.
-
+    Raises ValueError if it is not 1 to 128 letters, digits, dots, dashes or underscores with a letter or digit at both ends.
     """
     if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id) or ".." in job_id:
         raise ValueError(
@@ -59,12 +59,8 @@ class TaskId:
     @classmethod
     def parse(cls, text: str) -> TaskId | None:
         """The attempt of a task id; None if the operator did not make it."""
-        job_id, dash, attempt = text.rpartition("-")
-        if not dash or not attempt.isascii() or not attempt.isdigit() or not 0 < len(attempt) < 10:  # noqa: PLR2004  # an int32's digits
-            return None
-        if attempt.startswith("0"):
-            return None
+        found = _TASK_ID.fullmatch(text)
         try:
-            return cls(check_job_id(job_id), int(attempt))
+            return cls(check_job_id(found[1]), int(found[2])) if found else None
         except ValueError:
             return None

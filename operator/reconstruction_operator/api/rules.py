@@ -6,6 +6,7 @@ Rules of a single field are declared with the field (`spec`); here are those tha
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 from reconstruction_operator.api.codec import camel
@@ -13,41 +14,39 @@ from reconstruction_operator.api.shapes import Rule, shape_of
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
 
+_forbidden = functools.partial(Rule, reason="FieldValueForbidden")  # whose answer does not print the value
+
 # Together: a confirmation needs a request that is stored already, is final, and keeps its request. Each mistake breaks
 # one rule only, so that a user reads one message.
 CANCEL_RULES: tuple[Rule, ...] = (
-    Rule(
+    _forbidden(
         rule="oldSelf.hasValue() || (!self.cancelRequested && !self.cancelConfirmed)",
         message=(
             "a new job cannot be cancelled already: create it with cancelRequested and cancelConfirmed false or left "
             "out (set suspend: true to keep it from starting)"
         ),
         field_path=".cancelRequested",
-        reason="FieldValueForbidden",
         optional_old_self=True,
     ),
-    Rule(
+    _forbidden(
         rule="!self.cancelConfirmed || self.cancelRequested || oldSelf.cancelConfirmed",
         message=(
             "a cancel takes two steps: set cancelRequested: true first and apply that, then set cancelConfirmed: true"
         ),
         field_path=".cancelConfirmed",
-        reason="FieldValueForbidden",
     ),
-    Rule(
+    _forbidden(
         rule="!self.cancelConfirmed || !self.cancelRequested || oldSelf.cancelConfirmed || oldSelf.cancelRequested",
         message=(
             "a cancel takes two steps: this change makes both at once. Apply cancelRequested: true alone first, "
             "then set cancelConfirmed: true"
         ),
         field_path=".cancelConfirmed",
-        reason="FieldValueForbidden",
     ),
-    Rule(
+    _forbidden(
         rule="!oldSelf.cancelConfirmed || (self.cancelConfirmed && self.cancelRequested)",
         message="the cancel is confirmed, which is final: create a new job to run this again",
         field_path=".cancelConfirmed",
-        reason="FieldValueForbidden",
     ),
 )
 
@@ -59,11 +58,10 @@ def immutability_rules(kind: type[Any]) -> tuple[Rule, ...]:
     """
     names = [camel(one.name) for one in dataclasses.fields(kind) if shape_of(one).immutable]
     return tuple(
-        Rule(
+        _forbidden(
             rule=f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})",
             message=f"{name} cannot be changed, added or removed later: create a new job under another name",
             field_path=f".{name}",
-            reason="FieldValueForbidden",
         )
         for name in names
     )
@@ -74,33 +72,30 @@ SPEC_RULES: tuple[Rule, ...] = (*CANCEL_RULES, *immutability_rules(Spec))
 _FINISHED = ", ".join(f"'{phase.value}'" for phase in Phase if phase.finished)
 
 STATUS_RULES: tuple[Rule, ...] = (
-    Rule(
+    _forbidden(
         rule=(
             f"!has(oldSelf.phase) || !(oldSelf.phase in [{_FINISHED}]) "
             "|| (has(self.phase) && self.phase == oldSelf.phase)"
         ),
         message="the job is finished, and its phase never changes again",
         field_path=".phase",
-        reason="FieldValueForbidden",
     ),
-    Rule(
+    _forbidden(
         rule="!has(oldSelf.attempt) || (has(self.attempt) && self.attempt >= oldSelf.attempt)",
         message="the number of the attempt never falls",
         field_path=".attempt",
-        reason="FieldValueForbidden",
     ),
 )
 
 
 def _fixed_once_dispatched(name: str) -> Rule:
-    return Rule(
+    return _forbidden(
         rule=(
             f"self.spec.{name} == oldSelf.spec.{name} || !has(oldSelf.status) || (!has(oldSelf.status.dispatchTime) "
             "&& (!has(oldSelf.status.attempt) || oldSelf.status.attempt == 0))"
         ),
         message=(f"the job has been dispatched, and its {name} is fixed since then: cancel it, and create a new job"),
         field_path=f".spec.{name}",
-        reason="FieldValueForbidden",
     )
 
 

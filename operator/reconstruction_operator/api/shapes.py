@@ -65,9 +65,7 @@ def member(default: Any, text: str, **rest: Any) -> Any:
 def shape_of(one: dataclasses.Field[Any]) -> Shape:
     """The shape of a dataclass field.
 
-    Raises:
-        TypeError: The field has none; every field of the resource must have one.
-
+    Raises TypeError if the field has none; every field of the resource must have one.
     """
     found = one.metadata.get(_KEY)
     if not isinstance(found, Shape):

@@ -172,6 +172,11 @@ class Status:
         list_key="type",
     )
 
+    @property
+    def why_failed(self) -> str:
+        """The failure's message; empty without one."""
+        return self.failure.message if self.failure else ""
+
     def condition(self, kind: ConditionType) -> Condition | None:
         """The condition of that type."""
         return next((one for one in self.conditions if one.type == kind), None)

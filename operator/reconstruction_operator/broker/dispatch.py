@@ -110,9 +110,7 @@ class Dispatcher:
     def queue_lengths(self, queues: Iterable[str]) -> dict[str, int]:
         """How many messages wait in each of the queues.
 
-        Raises:
-            SendError: the broker was not reached, for a few seconds.
-
+        Raises SendError if the broker was not reached, for a few seconds.
         """
         names = sorted(set(queues))
         if not names:

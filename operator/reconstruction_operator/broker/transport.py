@@ -39,9 +39,7 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
 
     Checks the keys of `queues`, their bindings, and `others` (key -> type).
 
-    Raises:
-        RedisError: Redis was not reached or refused.
-
+    Raises RedisError: Redis was not reached or refused.
     """
     names = tuple(queues)
     wanted = dict.fromkeys(names, "list") | {f"_kombu.binding.{name}": "set" for name in names}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
+from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube import client, objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
@@ -45,49 +45,35 @@ async def selftest(
 ) -> bool:
     """Whether the job succeeded in time. It is always deleted.
 
-    Raises:
-        ApiError: The job cannot be created: no permission, no CRD, no API server.
-
+    Raises ApiError if the job cannot be created: no permission, no CRD, no API server.
     """
     deadline = monotonic() + timeout_seconds
     created = objects.key_of(await api.request("POST", objects.collection_path(namespace), body=manifest(queue)))
     if created is None:
         raise ApiError(0, "NoJob", "the API server did not answer with a job")
     report(f"Created job {created.name} in namespace {namespace}, queue {queue}")
+    reported = ""
     try:
-        return await _watched(api, created, deadline, report=report, monotonic=monotonic, pause=pause)
+        while True:
+            try:
+                status = objects.job_of(await api.get(objects.path(created)), created).status
+            except ApiError as error:
+                if not error.transient:
+                    report(f"The job cannot be read: {error}")
+                    return False
+                status = Status()
+            line = _line(status)
+            if line and line != reported:
+                report(line)
+                reported = line
+            if status.phase is not None and status.phase.finished:
+                return status.phase is Phase.SUCCEEDED
+            if monotonic() > deadline:
+                report(f"It is not finished in time. Last seen: {reported or 'no status, so no operator runs'}")
+                return False
+            await pause(_PERIOD_SECONDS)
     finally:
         await api.request("DELETE", objects.path(created))
-
-
-async def _watched(
-    api: Api,
-    key: JobKey,
-    deadline: float,
-    *,
-    report: Callable[[str], None],
-    monotonic: Callable[[], float],
-    pause: Callable[[float], Awaitable[None]],
-) -> bool:
-    reported = ""
-    while True:
-        try:
-            status = objects.job_of(await api.get(objects.path(key)), key).status
-        except ApiError as error:
-            if not error.transient:
-                report(f"The job cannot be read: {error}")
-                return False
-            status = Status()
-        line = _line(status)
-        if line and line != reported:
-            report(line)
-            reported = line
-        if status.phase is not None and status.phase.finished:
-            return status.phase is Phase.SUCCEEDED
-        if monotonic() > deadline:
-            report(f"It is not finished in time. Last seen: {reported or 'no status, so no operator runs'}")
-            return False
-        await pause(_PERIOD_SECONDS)
 
 
 def _line(status: Status) -> str:
@@ -97,12 +83,7 @@ def _line(status: Status) -> str:
 
 
 async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
-    """The command; returns its exit status.
-
-    Raises:
-        NoClusterError: No setting names the API server.
-
-    """
+    """The command; returns its exit status. Raises NoClusterError if no setting names the API server."""
     api = Api(await client.find_cluster())
     try:
         succeeded = await selftest(

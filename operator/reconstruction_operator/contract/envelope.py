@@ -44,9 +44,7 @@ class Envelope:
     def from_json(cls, data: object) -> Envelope:
         """The envelope of a message.
 
-        Raises:
-            EnvelopeError: no mapping, a version that this code does not know, or a missing or wrong attempt.
-
+        Raises EnvelopeError: no mapping, a version that this code does not know, or a missing or wrong attempt.
         """
         if not isinstance(data, Mapping):
             raise EnvelopeError(f"the job argument is a {type(data).__name__}, not a mapping")

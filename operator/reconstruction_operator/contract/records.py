@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.api.status import Inputs, Outputs
 from reconstruction_operator.contract.envelope import Envelope
@@ -108,23 +109,11 @@ class Owner:
 
     def to_json(self) -> dict[str, Any]:
         """As the job folder's note holds it."""
-        return {
-            "jobId": self.job_id,
-            "installId": self.install_id,
-            "namespace": self.namespace,
-            "name": self.name,
-            "queue": self.queue,
-            "attempt": self.attempt,
-        }
+        return {codec.camel(one.name): getattr(self, one.name) for one in fields(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Owner:
-        """The owner of that content.
-
-        Raises:
-            KeyError, TypeError, ValueError: the content names no owner.
-
-        """
+        """The owner of that content. Raises KeyError, TypeError, ValueError if the content names no owner."""
         job_id, *texts = [data[name] for name in ("jobId", "installId", "namespace", "name", "queue")]
         attempt = data["attempt"]
         if not all(isinstance(text, str) for text in texts) or type(attempt) is not int or attempt < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
@@ -236,16 +237,7 @@ def _instance() -> str:
 
 
 def _timing() -> Timing:
-    settings = config.settings
-    return Timing(
-        lost_after_seconds=settings.LOST_AFTER_SECONDS,
-        epoch_grace_seconds=settings.EPOCH_GRACE_SECONDS,
-        resend_seconds=settings.RESEND_SECONDS,
-        backoff_seconds=settings.BACKOFF_SECONDS,
-        backoff_max_seconds=settings.BACKOFF_MAX_SECONDS,
-        cancel_ttl_seconds=config.CANCEL_TTL_SECONDS,
-        progress_seconds=settings.PROGRESS_SECONDS,
-    )
+    return Timing(**{one.name: getattr(config, one.name.upper()) for one in dataclasses.fields(Timing)})
 
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------

@@ -41,13 +41,19 @@ class AssertCancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeClaim:
-    """End an attempt that no worker has claimed; without effect if a worker has."""
-
+class _EndAttempt:
     task: TaskId
     outcome: Outcome
     reason: str
     message: str
+
+
+class TakeClaim(_EndAttempt):
+    """End an attempt that no worker has claimed; without effect if a worker has."""
+
+
+class ForceEnd(_EndAttempt):
+    """End an attempt whose worker is lost; without effect if it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +62,6 @@ class RequestStop:
 
     task: TaskId
     reason: StopReason
-
-
-@dataclass(frozen=True, slots=True)
-class ForceEnd:
-    """End an attempt whose worker is lost; without effect if it has ended."""
-
-    task: TaskId
-    outcome: Outcome
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

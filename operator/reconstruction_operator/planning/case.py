@@ -79,11 +79,6 @@ class Case:
         return (claim.owner or "a worker") if claim is not None and self.seen.runs else ""
 
     @property
-    def closed(self) -> bool:
-        """See `Observation.closed`."""
-        return self.seen.closed
-
-    @property
     def in_grace(self) -> bool:
         """See `Observation.in_grace`."""
         return self.seen.in_grace(self.timing)

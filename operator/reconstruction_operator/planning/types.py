@@ -55,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The settings that plans depend on (`config` has their meanings and defaults)."""
+    """The settings that plans depend on: `config` has them under the same names."""
 
     lost_after_seconds: float
     epoch_grace_seconds: float

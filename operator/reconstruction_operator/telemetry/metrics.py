@@ -5,6 +5,7 @@ All have the same prefix and base units. No label holds a job's name, so the num
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from prometheus_client import (
@@ -28,14 +29,8 @@ REGISTRY.register(GC_COLLECTOR)
 _PREFIX = "reconstruction"
 _FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _HUMAN_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
-
-
-def _counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
-    return Counter(name, text, labels, namespace=_PREFIX, registry=REGISTRY)
-
-
-def _gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
-    return Gauge(name, text, labels, namespace=_PREFIX, registry=REGISTRY)
+_counter = partial(Counter, namespace=_PREFIX, registry=REGISTRY)
+_gauge = partial(Gauge, namespace=_PREFIX, registry=REGISTRY)
 
 
 def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:

@@ -5,6 +5,7 @@ The rules are those of `metrics`. The processes of a pool report by `relay`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from prometheus_client import PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -17,14 +18,8 @@ _PREFIX = "reconstruction_worker"
 _RUN_SECONDS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
 _MEBIBYTE = 1024**2
 _MEMORY_BYTES = tuple(megabytes * _MEBIBYTE for megabytes in (128, 256, 512, *(1024 * 2**power for power in range(8))))
-
-
-def _counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
-    return Counter(name, text, labels, namespace=_PREFIX, registry=REGISTRY)
-
-
-def _gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
-    return Gauge(name, text, labels, namespace=_PREFIX, registry=REGISTRY)
+_counter = partial(Counter, namespace=_PREFIX, registry=REGISTRY)
+_gauge = partial(Gauge, namespace=_PREFIX, registry=REGISTRY)
 
 
 def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:

@@ -33,9 +33,7 @@ _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 def parse(text: bytes) -> Any:
     """The JSON in `text`; values nested deeper than `MAX_DEPTH` are null if the parser cannot take them.
 
-    Raises:
-        ValueError: `text` is no JSON.
-
+    Raises ValueError if `text` is no JSON.
     """
     try:
         return json.loads(text)

@@ -86,9 +86,7 @@ class ClusterAccess:
 async def find_cluster(environ: Mapping[str, str] = os.environ) -> ClusterAccess:
     """The API server of KUBECONFIG, of ~/.kube/config, or of the pod, in this order.
 
-    Raises:
-        NoClusterError: there is none of these, or it cannot be read.
-
+    Raises NoClusterError if there is none of these, or it cannot be read.
     """
     configuration = Configuration()
     named = environ.get("KUBECONFIG")
@@ -150,12 +148,7 @@ class Api:
         accept: str = "application/json",
         timeout_seconds: float = _TIMEOUT_SECONDS,
     ) -> dict[str, Any]:
-        """The answer's JSON.
-
-        Raises:
-            ApiError: any status from 400; no answer within the time; no JSON.
-
-        """
+        """The answer's JSON. Raises ApiError: any status from 400; no answer within the time; no JSON."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._access.ssl_context, limit=32),

@@ -41,9 +41,7 @@ class Installation:
 async def wait_for_resource(api: Api, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
     """Return when the API server serves ReconstructionJobs. While it does not answer at all, wait for ever.
 
-    Raises:
-        NotInstalledError: it answers, and does not serve them within the time.
-
+    Raises NotInstalledError if it answers, and does not serve them within the time.
     """
     missing_for = 0.0
     warned = False
@@ -83,9 +81,7 @@ async def install_id(
 ) -> str:
     """The id of this installation: as configured, or made from the uid of the namespace kube-system and our Lease.
 
-    Raises:
-        NotInstalledError: the role does not allow reading that namespace.
-
+    Raises NotInstalledError if the role does not allow reading that namespace.
     """
     if configured:
         return configured

@@ -93,9 +93,7 @@ async def watch(
 ) -> None:
     """Feed the cache until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
 
-    Raises:
-        Exception: kopf's own, when the watch cannot go on: the resource was deleted, or a defect.
-
+    Raises Exception: kopf's own, when the watch cannot go on: the resource was deleted, or a defect.
     """
     registry = kopf.OperatorRegistry()
 

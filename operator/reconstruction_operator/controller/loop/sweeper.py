@@ -36,9 +36,7 @@ _FOLDER_BATCHES: Final = 100  # in one sweep: workers may report new ones meanwh
 async def list_keys(api: Api, namespaces: Sequence[str]) -> set[JobKey]:
     """Every job that exists, by a consistent, paged list (without a resource version: the newest state).
 
-    Raises:
-        ApiError: a page failed.
-
+    Raises ApiError if a page failed.
     """
     found: set[JobKey] = set()
     for namespace in namespaces or (None,):

@@ -22,7 +22,7 @@ _STOPPING = {
 
 def end_unclaimed(case: Case, end: TakeClaim) -> tuple[Action, ...]:
     """Ends an attempt that no worker has, so that none ever starts it."""
-    if case.closed:  # the operator has claimed it already, and Redis lost its end
+    if case.seen.closed:  # the operator has claimed it already, and Redis lost its end
         return (ForceEnd(end.task, end.outcome, end.reason, end.message),)
     return (end,)
 

@@ -13,7 +13,7 @@ def actions(case: Case) -> tuple[Action, ...]:
     """What ends the job's attempt."""
     if case.seen.end is not None or not case.touched:
         return ()
-    if case.lost or case.closed:
+    if case.lost or case.seen.closed:
         return (ForceEnd(case.task, Outcome.STOPPED, "DELETED", _MESSAGE),)
     if case.worker:
         return () if case.seen.stop is not None else (RequestStop(case.task, StopReason.DELETED),)

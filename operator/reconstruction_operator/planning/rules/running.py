@@ -40,7 +40,7 @@ def recover(case: Case) -> Decision | None:
 
 def reopen(case: Case) -> Decision | None:
     """The operator ended the attempt, and Redis lost that end: no worker will run it, so another attempt follows."""
-    if not case.closed:
+    if not case.seen.closed:
         return None
     end = ForceEnd(case.task, Outcome.STOPPED, "REDIS_LOST", "Redis forgot how the operator had ended this attempt.")
     return Decision(case.idle_stage, with_attempt(case), (end,))

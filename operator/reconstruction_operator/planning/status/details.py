@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconstruction_operator.api.fitting import cut
 from reconstruction_operator.api.status import Failure, Inputs, Status
 from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.planning.case import Case
@@ -66,9 +67,7 @@ def at_rest(case: Case) -> Status:
 def failure_of(code: str, message: str) -> Failure:
     """Why an attempt failed: the worker's message, then the advice for that reason."""
     its = reason(code)
-    words = message.strip()
-    if len(words) > _MESSAGE_CHARACTERS:
-        words = words[: _MESSAGE_CHARACTERS - 1] + "…"
+    words = cut(message.strip(), _MESSAGE_CHARACTERS)
     if its.advice not in words:
         words = f"{words}{'' if not words or words.endswith(('.', '!', '?', '…')) else '.'} {its.advice}".strip()
     return Failure(reason=its.code, message=words, retriable=its.retriable)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.planning.types import Event
 
 _T = ConditionType
+_normal = partial(Event, "Normal")
+_warning = partial(Event, "Warning")
 _RESTARTED = {
     "RedisLost": "Redis forgot the last attempt",
     "Drained": "The worker was shut down",
@@ -27,7 +30,7 @@ def _accepted(old: Status, new: Status) -> Iterator[Event]:
     if _became(old, new, _T.ACCEPTED, "True"):
         yield _normal("Accepted", "The spec is accepted")
     if _became(old, new, _T.ACCEPTED, "False"):
-        yield _warning("InvalidSpec", _why(new))
+        yield _warning("InvalidSpec", new.why_failed)
 
 
 def _cancel(old: Status, new: Status) -> Iterator[Event]:
@@ -61,7 +64,7 @@ def _trouble(old: Status, new: Status) -> Iterator[Event]:
         lost = new.failure.reason == "WORKER_LOST"
         attempt = max(1, old.attempt)
         yield _warning(
-            "WorkerLost" if lost else "AttemptFailed", f"Attempt {attempt}: {new.failure.reason}: {_why(new)}"
+            "WorkerLost" if lost else "AttemptFailed", f"Attempt {attempt}: {new.failure.reason}: {new.why_failed}"
         )
     if _turned(old, new, _T.RUNNING, "AwaitingWorker"):
         yield _warning("RedisLost", "Redis was emptied; a live worker may register the attempt again")
@@ -106,15 +109,3 @@ def _turned(old: Status, new: Status, kind: ConditionType, reason: str) -> bool:
 def _reason(status: Status, kind: ConditionType) -> str:
     condition = status.condition(kind)
     return condition.reason if condition else ""
-
-
-def _why(status: Status) -> str:
-    return status.failure.message if status.failure else ""
-
-
-def _normal(reason: str, message: str) -> Event:
-    return Event("Normal", reason, message)
-
-
-def _warning(reason: str, message: str) -> Event:
-    return Event("Warning", reason, message)

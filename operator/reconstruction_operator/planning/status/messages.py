@@ -16,7 +16,7 @@ def sentence(case: Case, decision: Decision) -> str:
     unserved = f"Waiting for a worker: no live worker listens to queue {queue}" if case.seen.queue.workers == 0 else ""
     match decision.stage:
         case Stage.INVALID:
-            return f"Not accepted: {_why(status)}"
+            return f"Not accepted: {status.why_failed}"
         case Stage.WAITING if quarantine(queue, status) and not unserved:
             return f"Waiting for its turn in queue {queue}: jobs that lost the same worker are tried one after another"
         case Stage.WAITING:
@@ -55,11 +55,7 @@ def _succeeded(status: Status) -> str:
 
 def _failed(status: Status) -> str:
     attempts = f" after {status.attempt} attempts" if status.attempt > 1 else ""
-    return f"Failed{attempts}: {status.failure.reason if status.failure else ''}: {_why(status)}"
-
-
-def _why(status: Status) -> str:
-    return status.failure.message if status.failure else ""
+    return f"Failed{attempts}: {status.failure.reason if status.failure else ''}: {status.why_failed}"
 
 
 def _worker(case: Case) -> str:
