@@ -44,6 +44,6 @@ def look(
         spec=wanted,
         status=status or Status(),
         deleting=deleting,
-        problem=problems(wanted),
+        problems=problems(wanted),
     )
     return plan(job, seen, at, TIMING, admitted=admitted)

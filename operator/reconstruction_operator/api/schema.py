@@ -68,12 +68,10 @@ def _type_schema(hint: Any, its: Shape) -> Schema:
 
 
 def _list_schema(item: Any, its: Shape) -> Schema:
-    schema: Schema = {"type": "array", "items": object_schema(item)} | _present({"maxItems": its.max_items})
+    kind: Schema = {"x-kubernetes-list-type": "atomic"}
     if its.list_key:
-        schema |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [its.list_key]}
-    else:
-        schema |= {"x-kubernetes-list-type": "atomic"}
-    return schema
+        kind = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [its.list_key]}
+    return {"type": "array", "items": object_schema(item)} | _present({"maxItems": its.max_items}) | kind
 
 
 def _mapping_schema(its: Shape) -> Schema:
@@ -96,14 +94,9 @@ def validations(rules: Sequence[Rule]) -> Schema:
 
 
 def _validation(one: Rule) -> Schema:
-    validation: Schema = {"rule": one.rule, "message": one.message}
-    if one.field_path:
-        validation["fieldPath"] = one.field_path
-    if one.reason != "FieldValueInvalid":
-        validation["reason"] = one.reason
-    if one.optional_old_self:
-        validation["optionalOldSelf"] = True
-    return validation
+    reason = None if one.reason == "FieldValueInvalid" else one.reason
+    optional = {"fieldPath": one.field_path or None, "reason": reason, "optionalOldSelf": one.optional_old_self or None}
+    return {"rule": one.rule, "message": one.message} | _present(optional)
 
 
 def _present(values: Mapping[str, Any]) -> Schema:

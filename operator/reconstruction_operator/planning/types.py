@@ -11,7 +11,6 @@ from reconstruction_operator.api.spec import Spec, queue_name
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
-from reconstruction_operator.planning.validation import InvalidSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Job:
     spec: Spec
     status: Status
     deleting: bool = False  # it has a deletionTimestamp: a finalizer that is not ours holds it
-    problem: InvalidSpec | None = None  # the mistakes in the spec, found when the body was read
+    problems: tuple[str, ...] = ()  # the mistakes in the spec, found when the body was read
 
     @property
     def ours(self) -> bool:

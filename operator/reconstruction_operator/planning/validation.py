@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -23,27 +22,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SHOWN_CHARACTERS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class InvalidSpec:
-    """Why a spec is not accepted: at least one problem, each a sentence that names its field."""
-
-    problems: tuple[str, ...]
-
-    @property
-    def message(self) -> str:
-        """All problems, one after the other."""
-        return " ".join(self.problems)
-
-
-def problems(spec: Spec) -> InvalidSpec | None:
-    """The mistakes of the spec, or None."""
-    found = (
+def problems(spec: Spec) -> tuple[str, ...]:
+    """The mistakes of the spec, each a sentence that names its field."""
+    return (
         *_input(spec.input.uri),
         *(_output(spec.output.uri) if spec.output is not None else ()),
         *_parameters(spec.parameters),
         *_queue(spec.queue),
     )
-    return InvalidSpec(found) if found else None
 
 
 def _input(uri: str) -> Iterator[str]:

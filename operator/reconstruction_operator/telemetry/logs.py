@@ -27,14 +27,7 @@ _BEARER: Final = re.compile(r"(?P<word>bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGN
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 # Libraries whose INFO lines repeat ours. kopf logs every retried request at ERROR, which is useful.
-_QUIET: Final = {
-    "kopf": logging.WARNING,
-    "aiohttp.access": logging.WARNING,
-    "asyncio": logging.WARNING,
-    "kombu": logging.WARNING,
-    "celery": logging.WARNING,
-    "urllib3": logging.WARNING,
-}
+_QUIET: Final = ("kopf", "aiohttp.access", "asyncio", "kombu", "celery", "urllib3")
 
 
 def redact(text: str) -> str:
@@ -101,8 +94,8 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name, quiet in _QUIET.items():
-        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else quiet)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:

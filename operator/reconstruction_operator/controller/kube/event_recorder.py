@@ -122,7 +122,8 @@ class EventRecorder:
             if series is not None and series.until > self.monotonic():
                 series.count += 1
                 self._series.move_to_end(same)
-                await self._count(series, pending)
+                body = {"series": {"count": series.count, "lastObservedTime": micro_time(pending.at)}}
+                await self._request("PATCH", series.path, body, MERGE_PATCH)
             else:
                 name = f"{pending.key.name[:200]}.{int(pending.at.timestamp() * 1e6):x}{abs(hash(same)) % 0xFFFF:04x}"
                 base = f"/apis/events.k8s.io/v1/namespaces/{pending.key.namespace}/events"
@@ -139,10 +140,6 @@ class EventRecorder:
                 metrics.EVENTS_DROPPED.labels("refused").inc()
                 log = _log.debug if error.status == HTTPStatus.NOT_FOUND else _log.info
                 log("An Event about %s was refused: %s", pending.key, error)
-
-    async def _count(self, series: _Series, pending: PendingEvent) -> None:
-        body = {"series": {"count": series.count, "lastObservedTime": micro_time(pending.at)}}
-        await self._request("PATCH", series.path, body, MERGE_PATCH)
 
     async def _request(self, method: str, path: str, body: dict[str, Any], content_type: str) -> None:
         await self.api.request(method, path, body=body, content_type=content_type, timeout_seconds=_TIMEOUT_SECONDS)

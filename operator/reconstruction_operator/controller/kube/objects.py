@@ -50,8 +50,8 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     metadata = body.get("metadata", {})
     spec = codec.decode(Spec, body.get("spec"))
     status = codec.decode(Status, body.get("status"))
-    problem = validation.problems(spec)
-    if problem is not None or (status.phase is not None and status.phase.finished):
+    problems = validation.problems(spec)
+    if problems or (status.phase is not None and status.phase.finished):
         spec = replace(spec, parameters={})  # never sent any more, and as large as a tenant wrote them
     return Job(
         key=key,
@@ -60,7 +60,7 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
         spec=spec,
         status=status,
         deleting=bool(metadata.get("deletionTimestamp")),
-        problem=problem,
+        problems=problems,
     )
 
 

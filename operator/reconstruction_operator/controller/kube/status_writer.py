@@ -61,23 +61,18 @@ def status_patch(
     `whole` replaces the status: for changes of phase, after which nothing stale may be left even if our view of what is
     stored was old. Otherwise only the fields that differ are sent.
     """
-    changes = [{"op": "add", "path": "/status", "value": after}] if whole else _differences(before, after)
+    changes: list[Operation] = [{"op": "add", "path": "/status", "value": after}]
+    if not whole:  # "add" sets a member whether it exists or not
+        changed = {name: value for name, value in after.items() if before.get(name) != value}
+        changes = [
+            *({"op": "remove", "path": f"/status/{name}"} for name in before if name not in after),
+            *({"op": "add", "path": f"/status/{name}", "value": value} for name, value in changed.items()),
+        ]
     return [
         {"op": "test", "path": "/metadata/uid", "value": key.uid},
         {"op": "test", "path": "/metadata/resourceVersion", "value": str(version)},
         *changes,
     ]
-
-
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[Operation]:
-    # "add" sets a member whether it exists or not.
-    removed = [{"op": "remove", "path": f"/status/{name}"} for name in before if name not in after]
-    set_ = [
-        {"op": "add", "path": f"/status/{name}", "value": value}
-        for name, value in after.items()
-        if before.get(name) != value
-    ]
-    return [*removed, *set_]
 
 
 @dataclass(eq=False)

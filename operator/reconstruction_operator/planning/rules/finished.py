@@ -7,24 +7,13 @@ from datetime import datetime
 
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.actions import (
-    Action,
-    AssertCancelled,
-    ClearFlags,
-    DeleteFiles,
-    DeleteObject,
-    PutRecord,
-    RequestStop,
-    TakeClaim,
-    WithdrawRequest,
-)
+from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.rules import flags
 from reconstruction_operator.planning.rules.resending import deletion_is_due
 from reconstruction_operator.planning.times import after, earliest
 from reconstruction_operator.planning.types import Plan
 
-_OUTCOMES = {Phase.SUCCEEDED: Outcome.SUCCEEDED, Phase.FAILED: Outcome.FAILED, Phase.CANCELLED: Outcome.CANCELLED}
 _RECHECK_SECONDS = 5.0  # whether the files are deleted
 _SLOW_RECHECK_SECONDS = 60.0  # the same, while no worker consumes the queue
 
@@ -39,11 +28,11 @@ def plan(case: Case) -> Plan:
     if delete_files:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
         if deletion_is_due(case.seen.record, case.seen.queue, since, case.now, case.timing):
-            actions.append(DeleteFiles(case.job.queue))
+            actions.append(planned.DeleteFiles(case.job.queue))
         pause = _RECHECK_SECONDS if case.seen.queue.workers else _SLOW_RECHECK_SECONDS
         wake.append(after(case.now, pause))
     elif expired and not case.job.deleting:
-        actions.append(DeleteObject())
+        actions.append(planned.DeleteObject())
         wake.append(after(case.now, _SLOW_RECHECK_SECONDS))  # unless the watch reports the deletion
     return Plan(_generation_observed(case), tuple(actions), wake_at=earliest(wake, case.now))
 
@@ -57,33 +46,33 @@ def _generation_observed(case: Case) -> Status:
     return replace(stored, observed_generation=generation, conditions=conditions)
 
 
-def _flags(case: Case, *, delete_files: bool) -> tuple[Action, ...]:
+def _flags(case: Case, *, delete_files: bool) -> tuple[planned.Action, ...]:
     seen = case.seen
     if case.stored.phase is not Phase.CANCELLED:
-        return (ClearFlags(),) if seen.requested or seen.confirmed else ()
+        return (planned.ClearFlags(),) if seen.requested or seen.confirmed else ()
     # The confirmed flag stays until it expires: it stops late duplicates of the message.
-    withdrawn = (WithdrawRequest(),) if seen.requested else ()
+    withdrawn = (planned.WithdrawRequest(),) if seen.requested else ()
     if not delete_files and not case.record_lost:
         return withdrawn
     # The flag tells the worker to delete copies of the result as well, so it must not expire before the files are deleted.
     # It is set before the record is restored: without a record, no order to delete is carried out.
-    renewed, _ = flags.keep(AssertCancelled(), seen, case.now, case.timing, is_set=seen.confirmed)
+    renewed, _ = flags.keep(planned.AssertCancelled(), seen, case.now, case.timing, is_set=seen.confirmed)
     return (*withdrawn, *renewed)
 
 
-def _restored(case: Case) -> tuple[Action, ...]:
+def _restored(case: Case) -> tuple[planned.Action, ...]:
     """Restores what Redis lost: an end, so that the attempt never runs again, and the record, which a deletion needs."""
-    put = (PutRecord(case.attempt, case.job.queue),) if case.record_lost else ()
+    put = (planned.PutRecord(case.attempt, case.job.queue),) if case.record_lost else ()
     if case.stored.attempt == 0 or case.seen.end is not None:
         return put
     if case.worker:
-        return put if case.seen.stop is not None else (*put, RequestStop(case.task, StopReason.SUPERSEDED))
+        return put if case.seen.stop is not None else (*put, planned.RequestStop(case.task, StopReason.SUPERSEDED))
     if case.in_grace:
         return ()
     failure = case.stored.failure
-    outcome = _OUTCOMES[case.stored.phase or Phase.FAILED]
+    outcome = Outcome(case.stored.phase or Phase.FAILED)
     reason = failure.reason if failure else "CANCELLED" if outcome is Outcome.CANCELLED else ""
-    closed = TakeClaim(case.task, outcome, reason, "The job was over before Redis forgot it.")
+    closed = planned.TakeClaim(case.task, outcome, reason, "The job was over before Redis forgot it.")
     return (closed, *put)
 
 

@@ -7,16 +7,7 @@ from datetime import datetime
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.planning.actions import (
-    Action,
-    AssertCancelled,
-    ClearFlags,
-    DeleteFiles,
-    ForceEnd,
-    Forget,
-    RequestStop,
-    TakeClaim,
-)
+from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.rules import flags
 from reconstruction_operator.planning.rules.resending import deletion_is_due
 from reconstruction_operator.planning.types import Observation, Timing
@@ -24,27 +15,29 @@ from reconstruction_operator.planning.types import Observation, Timing
 _MESSAGE = "The job's object was deleted."
 
 
-def plan_orphan(job_id: str, record: Record, seen: Observation, now: datetime, timing: Timing) -> tuple[Action, ...]:
+def plan_orphan(
+    job_id: str, record: Record, seen: Observation, now: datetime, timing: Timing
+) -> tuple[planned.Action, ...]:
     """The next step of the clean-up; plan again until `Forget` is carried out. `seen` is of the attempt that the record wants."""
     task = TaskId(job_id, record.attempt)
     if seen.end is None:
         return _stop(task, seen, timing)
     if seen.cleaned:
-        return (Forget(record.attempt),)
-    flagged: tuple[Action, ...] = ()
+        return (planned.Forget(record.attempt),)
+    flagged: tuple[planned.Action, ...] = ()
     if seen.end.outcome is Outcome.SUCCEEDED:
-        flagged = (ClearFlags(),) if seen.requested or seen.confirmed else ()
+        flagged = (planned.ClearFlags(),) if seen.requested or seen.confirmed else ()
     elif seen.confirmed:
         # The last attempt may have ended otherwise. The flag tells the worker to delete copies of the result as well.
-        flagged, _ = flags.keep(AssertCancelled(), seen, now, timing, is_set=True)
+        flagged, _ = flags.keep(planned.AssertCancelled(), seen, now, timing, is_set=True)
     if deletion_is_due(record, seen.queue, seen.end.at or now, now, timing):
-        return (*flagged, DeleteFiles(record.queue))
+        return (*flagged, planned.DeleteFiles(record.queue))
     return flagged
 
 
-def _stop(task: TaskId, seen: Observation, timing: Timing) -> tuple[Action, ...]:
+def _stop(task: TaskId, seen: Observation, timing: Timing) -> tuple[planned.Action, ...]:
     if seen.claim is None:
-        return (TakeClaim(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
+        return (planned.TakeClaim(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
     if seen.closed or seen.lost(timing):
-        return (ForceEnd(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
-    return () if seen.stop is not None else (RequestStop(task, StopReason.DELETED),)
+        return (planned.ForceEnd(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
+    return () if seen.stop is not None else (planned.RequestStop(task, StopReason.DELETED),)

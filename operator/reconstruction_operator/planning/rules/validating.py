@@ -10,10 +10,8 @@ from reconstruction_operator.planning.case import Case, Decision, Stage
 
 def decide(case: Case) -> Decision | None:
     """The spec has a mistake that the API server cannot see: the job fails at once."""
-    if case.touched or case.job.spec.cancel_confirmed:
+    if case.touched or case.job.spec.cancel_confirmed or not case.job.problems:
         return None
-    if case.job.problem is None:
-        return None
-    failure = Failure("INVALID_SPEC", case.job.problem.message, retriable=False)
+    failure = Failure("INVALID_SPEC", " ".join(case.job.problems), retriable=False)
     status = replace(case.stored, failure=failure, completion_time=case.at, next_attempt_time=None)
     return Decision(Stage.INVALID, status)

@@ -34,6 +34,5 @@ def test_a_job_keeps_its_parameters_until_it_is_finished() -> None:
 def test_a_rejected_job_keeps_the_problem_and_no_parameters(parameters: dict[str, Any], problem: str) -> None:
     job = job_with(parameters)
 
-    assert job.problem is not None
-    assert job.problem.message.startswith(problem)
+    assert [one.startswith(problem) for one in job.problems] == [True]
     assert job.spec.parameters == {}
