@@ -65,13 +65,9 @@ def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:
 
     Raises RedisError without Redis, perhaps after some reports.
     """
-    count = 0
-    by_install = sorted(owners, key=lambda owner: owner.install_id)
+    by_install = sorted((owner for owner in owners if owner.install_id), key=lambda owner: owner.install_id)
     for install_id, group in itertools.groupby(by_install, key=lambda owner: owner.install_id):
-        if not install_id:
-            continue
         mine = list(group)
         for first in range(0, len(mine), _BATCH):
             calls.run(client, worker_calls.report_folders(keys, install_id, mine[first : first + _BATCH]))
-        count += len(mine)
-    return count
+    return len(by_install)

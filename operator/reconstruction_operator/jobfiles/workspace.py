@@ -19,10 +19,7 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     because its worker could not learn that it was overtaken, fails at its last rename. Workspaces have unique names: an
     overtaken run can neither write into its successor's workspace nor delete it. A bare task retires only its own earlier runs.
 
-    Raises:
-        OvertakenError: a later attempt is there already.
-        OSError: the job folders cannot be written.
-
+    Raises OvertakenError if a later attempt is there already, OSError if the job folders cannot be written.
     """
     folder = JobFolder.of(job_id)
     workspace = folder.new_workspace(task_id, attempt)

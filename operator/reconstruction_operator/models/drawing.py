@@ -41,6 +41,7 @@ def _glb(parts: Sequence[bytes], *, half: float) -> bytes:
     for part, target in zip(parts, (_VERTICES, _VERTICES, _VERTICES, _INDICES), strict=True):
         views.append({"buffer": 0, "byteOffset": offset, "byteLength": len(part), "target": target})
         offset += len(part)
+    vectors = {"componentType": _FLOAT, "count": 24, "type": "VEC3"}
     document = {
         "asset": {"version": "2.0", "generator": "reconstruction-operator placeholder (simulated)"},
         "scene": 0,
@@ -51,15 +52,8 @@ def _glb(parts: Sequence[bytes], *, half: float) -> bytes:
         ],
         "materials": [{"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 0.9}}],
         "accessors": [
-            {
-                "bufferView": 0,
-                "componentType": _FLOAT,
-                "count": 24,
-                "type": "VEC3",
-                "min": [-half] * 3,
-                "max": [half] * 3,
-            },
-            {"bufferView": 1, "componentType": _FLOAT, "count": 24, "type": "VEC3"},
+            vectors | {"bufferView": 0, "min": [-half] * 3, "max": [half] * 3},
+            vectors | {"bufferView": 1},
             {"bufferView": 2, "componentType": _UINT8, "normalized": True, "count": 24, "type": "VEC4"},
             {"bufferView": 3, "componentType": _UINT16, "count": 36, "type": "SCALAR"},
         ],

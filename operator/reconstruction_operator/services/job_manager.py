@@ -50,10 +50,8 @@ def request_cancellation(job_id: str) -> bool:
 def confirm_cancellation(job_id: str) -> bool:
     """Step two: turn the request into a cancel. False, and nothing is changed, if there is no request."""
     keys = Keys()
-    call = Call(
-        _CONFIRM, (keys.cancel_request(job_id), keys.cancel(job_id)), (_CONFIRMED, config.CANCEL_TTL_SECONDS), bool
-    )
-    return run(get_redis_client(), call)
+    flags, args = (keys.cancel_request(job_id), keys.cancel(job_id)), (_CONFIRMED, config.CANCEL_TTL_SECONDS)
+    return run(get_redis_client(), Call(_CONFIRM, flags, args, bool))
 
 
 def is_job_cancelled(job_id: str) -> bool:

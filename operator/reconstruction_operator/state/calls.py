@@ -73,10 +73,7 @@ async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
 async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> list[T | RedisError | ProtocolError]:
     """All of them in one round trip, in order; an error of one is its result and does not stop the others.
 
-    Raises:
-        DeposedError: any of them was refused by the fence.
-        RedisError: Redis was not reached; any number of them may have been carried out.
-
+    Raises DeposedError if the fence refused any of them, RedisError without Redis: any number may have been carried out then.
     """
     if not calls:
         return []

@@ -25,9 +25,8 @@ class FinishVerdict(enum.StrEnum):
     RECORDED = "recorded"
     ALREADY = "already"  # this token has recorded `end` before
     CANCELLED = "cancelled"  # the flag is set, and nothing was recorded: clean up, then finish with Outcome.CANCELLED
-    OVERTAKEN = (
-        "overtaken"  # superseded: another delivery has the attempt or ended it (`end`), or it is unwanted or unknown
-    )
+    # Superseded: another delivery has the attempt or ended it (`end`), or it is unwanted or unknown.
+    OVERTAKEN = "overtaken"
 
 
 @dataclass(frozen=True, slots=True)

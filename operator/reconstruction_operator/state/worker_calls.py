@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any, Final
 
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Owner
 from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call
@@ -30,10 +28,6 @@ def _checked(token: str) -> str:
     return token
 
 
-def _stop(reason: object) -> StopReason | None:
-    return fields.parse_stop(reason) if isinstance(reason, str) else None
-
-
 def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str) -> Call[ClaimReply]:
     """Ask whether this delivery may run. The claim is given once, ever; asking again with its token is CLAIMED again.
 
@@ -42,8 +36,8 @@ def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: 
 
     def read(reply: Any) -> ClaimReply:
         match reply:
-            case ["claimed", cancelled, stop]:
-                return ClaimReply(ClaimVerdict.CLAIMED, cancelled == 1, _stop(stop))
+            case ["claimed", cancelled, str() as stop]:
+                return ClaimReply(ClaimVerdict.CLAIMED, cancelled == 1, fields.parse_stop(stop))
             case [verdict] if verdict in set(ClaimVerdict):
                 return ClaimReply(ClaimVerdict(verdict))
             case _:
@@ -68,8 +62,8 @@ def beat(
 
     def read(reply: Any) -> BeatReply:
         match reply:
-            case [owned, cancelled, stop, drain_at]:
-                return BeatReply(owned == 1, cancelled == 1, _stop(stop), _drain_at(drain_at))
+            case [owned, cancelled, str() as stop, str() as drain_at]:
+                return BeatReply(owned == 1, cancelled == 1, fields.parse_stop(stop), fields.time_of(drain_at))
             case _:
                 raise UnexpectedReplyError("beat", reply)
 
@@ -179,12 +173,3 @@ def _ttls() -> tuple[int, int]:
 
 def _text(attempt: int | None) -> str:
     return "" if attempt is None else str(attempt)
-
-
-def _drain_at(text: object) -> datetime | None:
-    if not isinstance(text, str) or not text.isascii() or not text.isdigit():
-        return None
-    try:
-        return fields.moment(int(text))
-    except ValueError:
-        return None

@@ -49,10 +49,7 @@ class Run:
 def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:
     """Makes the folder `uri` a copy of the sealed folder `source`; `check` is called often and may raise.
 
-    Raises:
-        StorageError: OUTPUT_REFUSED.
-        OvertakenError: the target is left as it is.
-
+    Raises StorageError (OUTPUT_REFUSED), or OvertakenError; the target is left as it is then.
     """
     target = _target(uri, namespace)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,10 +75,7 @@ def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, name
 def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> None:
     """Deletes the staging directories of this run and earlier ones at that place, and with `copy` the delivered copy too.
 
-    Raises:
-        StorageError, OSError: it could not be deleted.
-        OvertakenError: a later run has to do it.
-
+    Raises StorageError or OSError if that failed, OvertakenError if a later run has to do it.
     """
     target = _target(uri, namespace)
     # Staging first, target second: a delivery that completes between the two looks is seen at the target.
@@ -110,12 +104,12 @@ def _target(uri: str, namespace: str) -> Path:
     path = uris.local_path(parts, _REFUSED)
     roots = tuple(Path(root) for root in config.settings.OUTPUT_ROOTS)
     real = uris.resolved(path, _REFUSED)
-    inside = uris.lies_below(path, roots) and real not in {root.resolve() for root in roots}
-    if not inside or uris.lies_below(path, (Path(config.settings.JOBS_DIR),)):
+    inside = uris.lies_below(real, roots) and real not in {root.resolve() for root in roots}
+    if not inside or uris.lies_below(real, (Path(config.settings.JOBS_DIR),)):
         allowed = ", ".join(config.settings.OUTPUT_ROOTS) or "none"
         raise StorageError(_REFUSED, f"{path} does not lie below a folder that this worker may write to ({allowed})")
     granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, namespace)
-    if granted is not None and not uris.lies_below(path, tenancy.folders(granted)):
+    if granted is not None and not uris.lies_below(real, tenancy.folders(granted)):
         left = ", ".join(granted) or "nothing"
         raise StorageError(
             _REFUSED, f"namespace {namespace or '(none)'} may not write to {path}: this worker leaves it {left}"

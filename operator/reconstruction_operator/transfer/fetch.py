@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -85,10 +85,10 @@ def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
     jobs = limits.jobs_dir.resolve()
     # The job folders hold the photos and meshes of other jobs.
     overlaps_jobs = real.is_relative_to(jobs) or jobs.is_relative_to(real)
-    if not _lies_below(real, limits.roots) or overlaps_jobs:
+    if not uris.lies_below(real, limits.roots) or overlaps_jobs:
         roots = ", ".join(str(root) for root in limits.roots)
         raise StorageError(_REFUSED, f"{path} does not lie in a folder that this worker may read ({roots})")
-    if limits.granted is not None and not _lies_below(real, map(limits.located, tenancy.folders(limits.granted))):
+    if limits.granted is not None and not uris.lies_below(real, map(limits.located, tenancy.folders(limits.granted))):
         left = ", ".join(limits.granted) or "nothing"
         raise StorageError(
             _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {path}: this worker leaves it {left}"
@@ -103,11 +103,6 @@ def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
     if not real.exists():
         raise StorageError("INPUT_NOT_FOUND", f"there is no {path} on this worker")
     return _take_folder(real, into, limits, tick)
-
-
-def _lies_below(real: Path, folders: Iterable[Path]) -> bool:
-    """Whether the resolved path `real` is one of the folders or below one."""
-    return any(real.is_relative_to(one.resolve()) for one in folders)
 
 
 def _list(folder: Path, limits: Limits) -> dict[str, int]:

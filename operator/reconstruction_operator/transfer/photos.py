@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,16 +37,14 @@ def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Checke
 
     Raises StorageError: CORRUPT_IMAGE or IMAGE_TOO_LARGE, naming the first such photo.
     """
-    return tuple(_check_each(paths, limits, tick))
-
-
-def _check_each(paths: Sequence[Path], limits: Limits, tick: Tick) -> Iterator[CheckedImage]:
     taken = {path.name.lower() for path in paths}
+    checked = []
     for index, path in enumerate(paths, start=1):
         tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
         width, height, kind = _decode(path, f"photo {path.name} ({index} of {len(paths)})", limits)
         kept = _with_suffix(path, kind, taken)
-        yield CheckedImage(kept, width, height, kept.stat().st_size)
+        checked.append(CheckedImage(kept, width, height, kept.stat().st_size))
+    return tuple(checked)
 
 
 def _with_suffix(path: Path, kind: str, taken: set[str]) -> Path:
@@ -65,39 +63,28 @@ def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str]:
     # Its own limit is a warning first, then an error, both process-wide; ours is checked below, before decoding.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        image = Image.open(path, formats=_FORMATS)
+        with Image.open(path, formats=_FORMATS) as image:
+            (width, height), kind = image.size, image.format or ""
+            _check_size(width, height, shown, limits)
+            image.load()
+            orientation = image.getexif().get(_ORIENTATION)
     except UnidentifiedImageError:
-        raise StorageError(
-            "CORRUPT_IMAGE", f"{shown} is {_what(path)}, not a JPEG, PNG, WebP or TIFF picture"
-        ) from None
-    except MemoryError:
+        text = f"{shown} is {_what(path)}, not a JPEG, PNG, WebP or TIFF picture"
+        raise StorageError("CORRUPT_IMAGE", text) from None
+    except (MemoryError, StorageError):
         raise
     except Exception as error:  # noqa: BLE001  # decoders of hostile data raise almost anything
         raise _corrupt(shown, error) from None
-    with image:
-        width, height = image.size
-        _check_size(width, height, shown, limits)
-        kind = image.format or ""
-        try:
-            image.load()
-            orientation = image.getexif().get(_ORIENTATION)
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001  # the same
-            raise _corrupt(shown, error) from None
     return (height, width, kind) if orientation in _TURNED else (width, height, kind)
 
 
 def _check_size(width: int, height: int, shown: str, limits: Limits) -> None:
     if max(width, height) > limits.max_side:
-        raise StorageError(
-            "IMAGE_TOO_LARGE", f"{shown} has {width} x {height} px; at most {limits.max_side} a side are taken"
-        )
+        text = f"{shown} has {width} x {height} px; at most {limits.max_side} a side are taken"
+        raise StorageError("IMAGE_TOO_LARGE", text)
     if width * height > limits.max_pixels:
-        allowed = limits.max_pixels / 1e6
-        raise StorageError(
-            "IMAGE_TOO_LARGE", f"{shown} has {width * height / 1e6:.0f} megapixels; at most {allowed:.0f} are taken"
-        )
+        had, allowed = width * height / 1e6, limits.max_pixels / 1e6
+        raise StorageError("IMAGE_TOO_LARGE", f"{shown} has {had:.0f} megapixels; at most {allowed:.0f} are taken")
 
 
 def _corrupt(shown: str, error: Exception) -> StorageError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -72,7 +73,6 @@ def resolved(path: Path, reason: str) -> Path:
     return real
 
 
-def lies_below(path: Path, roots: tuple[Path, ...]) -> bool:
-    """Whether `path`, with all links followed, is one of the roots or below one."""
-    real = path.resolve()
-    return any(real.is_relative_to(root.resolve()) for root in roots)
+def lies_below(real: Path, folders: Iterable[Path]) -> bool:
+    """Whether the resolved path `real` is one of the folders or below one."""
+    return any(real.is_relative_to(one.resolve()) for one in folders)

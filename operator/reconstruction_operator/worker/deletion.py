@@ -40,10 +40,8 @@ def delete(job_id: str, *, cancelled: bool) -> bool:
 
     A delivered copy of a published result stays, since it may have been reported, unless the job is `cancelled`.
 
-    Raises:
-        ValueError: the job id is not safe.
-        OSError, OvertakenError: something could not be deleted, or not in time. The folder still names it.
-
+    Raises ValueError for an unsafe job id; OSError or OvertakenError if something could not be deleted, or not in time. The
+    folder still names it then.
     """
     return call_within(DELETE_SECONDS, lambda: _delete(JobFolder.of(job_id), cancelled=cancelled))
 

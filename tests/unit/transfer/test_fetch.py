@@ -98,7 +98,7 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
 ) -> None:
     secret = fill(tmp_path / "secret", set_zip=b"secret")
     archive = fill(limits.roots[0] / "mine", set_zip=b"PK") / "set.zip"
-    looked_up = inputs._lies_below
+    looked_up = uris.lies_below
 
     def exchange(real: Path, folders: Iterable[Path]) -> bool:
         found = looked_up(real, folders)
@@ -115,7 +115,7 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
             monkeypatch.setattr(Path, "is_file", lambda _: True)
         return found
 
-    monkeypatch.setattr(inputs, "_lies_below", exchange)
+    monkeypatch.setattr(uris, "lies_below", exchange)
     with pytest.raises(StorageError) as caught:
         fetch(f"file://{archive}", into, limits)
     expected = (

@@ -40,7 +40,7 @@ class AttemptObserver:
     now: Callable[[], datetime] = _now
     emit: Callable[[Span], None] = tracing.emit
     model: str = field(init=False, default="")  # an installed model, never what the job says: it is a label
-    inputs: Inputs | None = field(init=False, default=None)
+    inputs: Inputs = field(init=False, default=Inputs())
     _begun: _Moment = field(init=False)
     _step: tuple[StepInfo, _Moment] | None = field(init=False, default=None)
 
@@ -63,8 +63,8 @@ class AttemptObserver:
             "message": reached.message,
             "worker": self.assignment.worker,
             "attempt": self.assignment.attempt,
-            "images": None if self.inputs is None else self.inputs.images,
-            "bytes": None if self.inputs is None else self.inputs.bytes,
+            "images": self.inputs.images,
+            "bytes": self.inputs.bytes,
         }
         self.sender.offer(meta, keep=keep)
 

@@ -127,16 +127,9 @@ class AttemptRun:
             return ()
 
         assignment = self._assignment
-        load = partial(
-            load_photos,
-            assignment.job_id,
-            assignment.envelope,
-            model=choice.model,
-            workspace=space,
-            limits=Limits.from_config(assignment.namespace),
-            tick=partial(steps.report, Step.LOAD),
-        )
-        photos = call_interruptibly(load, self._heartbeat.check)
+        limits, tick = Limits.from_config(assignment.namespace), partial(steps.report, Step.LOAD)
+        load = partial(load_photos, model=choice.model, workspace=space, limits=limits, tick=tick)
+        photos = call_interruptibly(lambda: load(assignment.job_id, assignment.envelope), self._heartbeat.check)
         self._observer.read(Inputs(images=len(photos), bytes=sum(photo.bytes for photo in photos)))
         return photos
 
@@ -179,8 +172,8 @@ class AttemptRun:
             model=assignment.model_type,
             simulated=result.simulated,
             attempt=assignment.attempt,
-            images=None if inputs is None else inputs.images,
-            input_bytes=None if inputs is None else inputs.bytes,
+            images=inputs.images,
+            input_bytes=inputs.bytes,
             quality=_texts(result.quality),
             uri=assignment.output_uri,
             owner=assignment.owner,

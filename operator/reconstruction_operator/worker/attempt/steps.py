@@ -52,12 +52,7 @@ class Steps:
         self._publish = publish
         self._current: Step | None = None
         self._begun_at = 0.0
-        self._reached = Reached(STEPS[0], 0, 0.0)
-
-    @property
-    def reached(self) -> Reached:
-        """The newest report."""
-        return self._reached
+        self.reached = Reached(STEPS[0], 0, 0.0)  # the newest report
 
     def report(self, step: Step, fraction: float, message: str = "") -> None:
         """Implements `models.interface.Report`. Begins all steps up to that one; ignores progress that goes backwards.
@@ -103,10 +98,10 @@ class Steps:
         info = STEPS[step - 1]
         percent = info.percent if self._pace_seconds is not None else percent_at(info.index, part)
         whole = sum(self._shares.get(one, 0.0) for one in Step if one < step) + self._shares.get(step, 0.0) * part
-        self._reached = Reached(
+        self.reached = Reached(
             info,
-            max(percent, self._reached.percent),
-            max(min(1.0, whole), self._reached.fraction),
+            max(percent, self.reached.percent),
+            max(min(1.0, whole), self.reached.fraction),
             message[:_MAX_MESSAGE_CHARS],
         )
-        self._publish(self._reached, keep)
+        self._publish(self.reached, keep)

@@ -56,10 +56,8 @@ def run_isolated(
     memory of all its processes together; 0: no limit. `title` names the model in messages ("photogrammetry"). `used` gets the
     peak of their memory at the end of any kind, if it was measured.
 
-    Raises:
-        ModelFailure: raised by the model; or OUT_OF_MEMORY or BACKEND_CRASHED if the process died.
-        OSError: the process could not be started.
-
+    Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it could not
+    be started.
     """
     with _ModelProcess(request) as process:
         outcome: Message | None = None

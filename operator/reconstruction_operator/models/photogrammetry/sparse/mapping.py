@@ -64,24 +64,16 @@ def align(
     """
     (scratch / "incremental").mkdir()
     (scratch / "global").mkdir()
-    best = _largest(
-        _incremental(
-            database,
-            folder,
-            scratch / "incremental",
-            count=count,
-            seed=seed,
-            threads=threads,
-            progress=progress.part(0.0, 0.6),
-        )
-    )
+    first, second = progress.part(0.0, 0.6), progress.part(0.6, 1.0)
+    output = scratch / "incremental"
+    best = _largest(_incremental(database, folder, output, count=count, seed=seed, threads=threads, progress=first))
     aligned = len(best.photos) if best else 0
     needed = max(_FEWEST_CAMERAS, math.ceil(_FEWEST_SHARE * count))
     if best is None or aligned < needed:
         raise ModelFailure("NOT_ENOUGH_OVERLAP", _overlap_advice(aligned, count, needed))
     if aligned < count:
         other = _largest(
-            progress.part(0.6, 1.0).during(
+            second.during(
                 lambda: _global(database, folder, scratch / "global", seed=seed, threads=threads),
                 lambda passed: (
                     nearing_the_end(passed, _GLOBAL_SECONDS_PER_PHOTO * count),
