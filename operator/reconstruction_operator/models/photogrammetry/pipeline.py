@@ -28,56 +28,40 @@ _FEWEST_FACES = 200
 
 def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
     """Writes meshes and previews to `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` documents."""
-    cv2.setNumThreads(work.threads)
+    threads = work.threads
+    cv2.setNumThreads(threads)
     folders = {name: work.scratch_dir / name for name in ("photos", "pairs", "sparse", "views", "surface")}
     for folder in folders.values():
         folder.mkdir()
     database = work.scratch_dir / "features.db"
 
-    progress = StageProgress(report, Step.PREPROCESS)
-    prepared = photos.prepare(work.photos, folders["photos"], settings.max_image_size, progress.part(0.0, 0.15))
+    part = StageProgress(report, Step.PREPROCESS).part
+    prepared = photos.prepare(work.photos, folders["photos"], settings.max_image_size, part(0.0, 0.15))
     features.extract(
-        prepared,
-        folders["photos"],
-        database,
-        features=settings.features,
-        threads=work.threads,
-        progress=progress.part(0.15, 1.0),
+        prepared, folders["photos"], database, features=settings.features, threads=threads, progress=part(0.15, 1.0)
     )
 
-    progress = StageProgress(report, Step.RECONSTRUCT)
-    matching.match(
-        pairs.choose([photo.name for photo in prepared]),
-        database,
-        folders["pairs"],
-        seed=settings.seed,
-        threads=work.threads,
-        progress=progress.part(0.0, 0.28),
-    )
+    part = StageProgress(report, Step.RECONSTRUCT).part
+    chosen = pairs.choose([photo.name for photo in prepared])
+    matching.match(chosen, database, folders["pairs"], seed=settings.seed, threads=threads, progress=part(0.0, 0.28))
     sparse = mapping.align(
         database,
         folders["photos"],
         folders["sparse"],
         count=len(prepared),
         seed=settings.seed,
-        threads=work.threads,
-        progress=progress.part(0.28, 0.33),
+        threads=threads,
+        progress=part(0.28, 0.33),
     )
+    sources = settings.depth_sources
     seen = views.make(
-        sparse,
-        folders["photos"],
-        folders["views"],
-        sources=settings.depth_sources,
-        threads=work.threads,
-        progress=progress.part(0.33, 0.35),
+        sparse, folders["photos"], folders["views"], sources=sources, threads=threads, progress=part(0.33, 0.35)
     )
-    cloud = _dense_cloud(seen, settings, work.threads, progress.part(0.35, 0.8))
+    cloud = _dense_cloud(seen, settings, threads, part(0.35, 0.8))
     cameras = [view.camera for view in seen]
     ball = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell = surface.thin(surface.crop(cloud, ball), settings.octree_depth)
-    rough = surface.poisson(
-        cell_cloud, folders["surface"], octree_depth=settings.octree_depth, progress=progress.part(0.8, 1.0)
-    )
+    rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=settings.octree_depth, progress=part(0.8, 1.0))
 
     progress = StageProgress(report, Step.POSTPROCESS)
     mesh = _cleaned(rough, cell_cloud.points, cell, ball, settings.faces, progress=progress.part(0.0, 0.15))
@@ -92,7 +76,7 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
         frame,
         settings=settings,
         scratch=folders["surface"],
-        threads=work.threads,
+        threads=threads,
         progress=progress.part(0.4, 0.95),
     )
     export.write_textured(work.output_dir / "model_textured.glb", textured.mesh, textured.uv, textured.texture)
