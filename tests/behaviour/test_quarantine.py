@@ -29,11 +29,17 @@ def suspect(cache: Cache, admission: Admission) -> Suspect:
     """Puts a job that lost its worker for the second time. It waits, unless it is in another phase."""
 
     def put(
-        name: str, phase: str = "Pending", version: int = 1, worker: str = "worker-1", managed_by: str | None = None
+        name: str,
+        phase: str = "Pending",
+        version: int = 1,
+        worker: str = "worker-1",
+        managed_by: str | None = None,
+        **metadata: str,
     ) -> JobKey:
         failure = {"reason": "WORKER_LOST", "message": f"Worker {worker} is silent", "retriable": True}
         made = make_body(name, version=version, phase=phase, attempt=3, failures=2, failure=failure)
         made["spec"] |= {"managedBy": managed_by}
+        made["metadata"] |= metadata
         cache.put(made)
         key = make_key(name)
         admission.wants(key, wants=phase == "Pending")
@@ -55,12 +61,24 @@ def test_suspects_wait_until_the_one_in_flight_has_ended(
     assert not cache.quarantines()
 
 
-@pytest.mark.parametrize("phase", ["Suspended", "Failed", "Succeeded", "Cancelled"])
-def test_a_suspect_that_does_not_run_holds_up_no_other(admission: Admission, suspect: Suspect, phase: str) -> None:
-    suspect("first", phase)
+@pytest.mark.parametrize(
+    ("changes", "in_flight"),
+    [
+        *(pytest.param({"phase": phase}, 0, id=phase) for phase in ("Suspended", "Failed", "Succeeded", "Cancelled")),
+        pytest.param({"worker": "worker-2"}, 1, id="of another worker"),
+        pytest.param({"managed_by": "example.com/other"}, 1, id="of another controller"),
+        # Its status stays as it is until its finalizer is removed.
+        pytest.param({"deletionTimestamp": "2026-03-01T12:00:00Z"}, 0, id="being deleted"),
+    ],
+)
+def test_a_suspect_that_does_not_run_here_holds_up_no_other(
+    admission: Admission, suspect: Suspect, cache: Cache, changes: dict[str, str], in_flight: int
+) -> None:
+    first = suspect("first", **{"phase": "Running", **changes})
     second = suspect("second")
 
     assert admission.admit({}, now=0.0) == (second,)
+    assert cache.in_flight(first.namespace) == in_flight
 
 
 def test_a_deleted_suspect_holds_up_no_other(admission: Admission, suspect: Suspect, cache: Cache) -> None:
@@ -68,20 +86,6 @@ def test_a_deleted_suspect_holds_up_no_other(admission: Admission, suspect: Susp
     second = suspect("second")
 
     cache.remove(first)
-
-    assert admission.admit({}, now=0.0) == (second,)
-
-
-def test_a_suspect_of_another_worker_holds_up_no_other(admission: Admission, suspect: Suspect) -> None:
-    suspect("first", "Running", worker="worker-2")
-    second = suspect("second")
-
-    assert admission.admit({}, now=0.0) == (second,)
-
-
-def test_another_controllers_suspect_holds_up_no_other(admission: Admission, suspect: Suspect) -> None:
-    suspect("first", "Running", managed_by="example.com/other")
-    second = suspect("second")
 
     assert admission.admit({}, now=0.0) == (second,)
 
@@ -107,18 +111,3 @@ def test_a_suspect_whose_message_redis_lost_does_not_wait_for_itself(admission: 
     admission.wants(first, wants=True)
 
     assert admission.admit({}, now=0.0) == (first,)
-
-
-def test_a_suspect_that_is_being_deleted_holds_up_no_other(
-    admission: Admission, suspect: Suspect, cache: Cache
-) -> None:
-    """Its status stays as it is until its finalizer is removed."""
-    key = suspect("first", "Running")
-    second = suspect("second")
-    held = make_body("first", version=2, phase="Running", attempt=3, failures=2)
-    held["status"]["failure"] = {"reason": "WORKER_LOST", "message": "Worker worker-1 is silent", "retriable": True}
-    held["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
-    cache.put(held)
-
-    assert admission.admit({}, now=0.0) == (second,)
-    assert cache.in_flight(key.namespace) == 0

@@ -16,11 +16,11 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 RED, BLUE = (200.0, 30.0, 20.0), (20.0, 30.0, 200.0)
 
 
-def _ignore(step: Step, fraction: float, message: str = "") -> None:
-    pass
+def ignore(step: Step, fraction: float, message: str = "") -> None:
+    """A report of progress that no test looks at."""
 
 
-QUIET: Final = StageProgress(_ignore, Step.POSTPROCESS)
+QUIET: Final = StageProgress(ignore, Step.POSTPROCESS)
 
 
 def sphere(subdivisions: int = 4, radius: float = 1.0) -> Mesh:

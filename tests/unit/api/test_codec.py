@@ -134,11 +134,8 @@ def test_nested_values_and_times_are_encoded() -> None:
     ]
 
 
-def test_times_are_written_in_utc() -> None:
+def test_times_are_written_and_read_in_utc() -> None:
     assert codec.format_time(datetime(2026, 1, 1, 1, 0, tzinfo=timezone(timedelta(hours=2)))) == "2025-12-31T23:00:00Z"
-
-
-def test_times_are_read_in_utc() -> None:
     assert codec.parse_time("2026-01-01T01:00:00+02:00") == datetime(2025, 12, 31, 23, 0, tzinfo=UTC)
 
 

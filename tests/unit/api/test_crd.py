@@ -123,34 +123,26 @@ def test_every_measure_has_its_unit(path: str) -> None:
     assert "Unit: " in _FIELDS[path]["description"]
 
 
-@pytest.mark.parametrize(
-    ("path", "default"),
-    [
-        ("spec.modelType", "photogrammetry"),
-        ("spec.queue", "celery"),
-        ("spec.priority", "normal"),
-        ("spec.suspend", False),
-        ("spec.cancelRequested", False),
-        ("spec.cancelConfirmed", False),
-        ("spec.backoffLimit", 2),
-        ("status", {"observedGeneration": -1}),
-        ("status.observedGeneration", -1),
-    ],
-)
-def test_a_stored_default_is_the_promised_one(path: str, default: object) -> None:
-    assert _FIELDS[path]["default"] == default
-
-
-def test_no_other_default_is_stored() -> None:
-    assert sum("default" in node for node in _FIELDS.values()) == 9
+def test_the_stored_defaults_are_the_promised_ones() -> None:
+    assert {path: node["default"] for path, node in _FIELDS.items() if "default" in node} == {
+        "spec.modelType": "photogrammetry",
+        "spec.queue": "celery",
+        "spec.priority": "normal",
+        "spec.suspend": False,
+        "spec.cancelRequested": False,
+        "spec.cancelConfirmed": False,
+        "spec.backoffLimit": 2,
+        "status": {"observedGeneration": -1},
+        "status.observedGeneration": -1,
+    }
 
 
 def test_stored_defaults_equal_those_of_the_types() -> None:
-    stored = {
-        name: node["default"] for name, node in _SCHEMA["properties"]["spec"]["properties"].items() if "default" in node
-    }
+    fields = _SCHEMA["properties"]["spec"]["properties"]
+    stored = {name: node["default"] for name, node in fields.items() if "default" in node}
 
     assert encode(Spec()) == stored | {"input": {}}
+    assert encode(Status())["observedGeneration"] == _FIELDS["status"]["default"]["observedGeneration"]
 
 
 @pytest.mark.parametrize("path", [path for path, node in _FIELDS.items() if node.get("type") == "string"])
@@ -169,34 +161,19 @@ def test_all_phases_are_allowed() -> None:
     assert _FIELDS["status.phase"]["enum"] == [phase.value for phase in Phase]
 
 
-def test_all_conditions_are_named_in_the_description() -> None:
-    described = _FIELDS["status.conditions"]["description"]
+def test_all_conditions_are_named_in_the_description_and_have_room() -> None:
+    described, most = (_FIELDS["status.conditions"][name] for name in ("description", "maxItems"))
 
     assert [kind.value for kind in ConditionType if kind.value not in described] == []
-
-
-def test_there_is_room_for_all_conditions() -> None:
-    assert len(ConditionType) <= _FIELDS["status.conditions"]["maxItems"]
+    assert len(ConditionType) <= most
 
 
 def test_the_columns_are_the_promised_ones() -> None:
-    assert [column["name"] for column in PRINTER_COLUMNS if not column.get("priority")] == [
-        "Phase",
-        "Step",
-        "Progress",
-        "ETA",
-        "Images",
-        "Age",
-    ]
-    assert [column["name"] for column in PRINTER_COLUMNS if column.get("priority") == 1] == [
-        "Reason",
-        "Attempt",
-        "Worker",
-        "Message",
-    ]
+    shown = [column["name"] for column in PRINTER_COLUMNS if not column.get("priority")]
+    wide = [column["name"] for column in PRINTER_COLUMNS if column.get("priority") == 1]
 
-
-def test_the_age_is_the_only_date() -> None:
+    assert shown == ["Phase", "Step", "Progress", "ETA", "Images", "Age"]
+    assert wide == ["Reason", "Attempt", "Worker", "Message"]
     assert [column["name"] for column in PRINTER_COLUMNS if column["type"] == "date"] == ["Age"]
 
 
@@ -221,7 +198,3 @@ def test_a_field_without_a_shape_is_an_error() -> None:
 def test_a_type_unknown_to_the_api_server_is_an_error() -> None:
     with pytest.raises(TypeError, match="no type for"):
         object_schema(dataclasses.make_dataclass("Wrong", [("weight", bytes, dataclasses.field(metadata=shape("x")))]))
-
-
-def test_the_first_status_is_the_stored_default() -> None:
-    assert encode(Status())["observedGeneration"] == _FIELDS["status"]["default"]["observedGeneration"]

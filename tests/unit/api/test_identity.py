@@ -50,11 +50,8 @@ def test_the_error_truncates_a_huge_id() -> None:
     assert len(str(refusal.value)) < 400
 
 
-def test_the_job_id_is_the_uid() -> None:
+def test_the_job_id_is_the_uid_and_a_later_object_is_another_job() -> None:
     assert JobKey("shop", "banana", _UID).job_id == _UID
-
-
-def test_a_later_object_of_the_same_name_is_another_job() -> None:
     assert JobKey("shop", "banana", "1") != JobKey("shop", "banana", "2")
 
 

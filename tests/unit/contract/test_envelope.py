@@ -36,12 +36,7 @@ def test_an_envelope_survives_encoding(envelope: Envelope) -> None:
 
 def test_a_message_has_camel_case_names() -> None:
     envelope = Envelope(
-        install_id="i",
-        namespace="shop",
-        name="banana",
-        attempt=2,
-        input_uri="file:///photos/banana",
-        parameters={"a": 1},
+        install_id="i", namespace="shop", name="banana", attempt=2, input_uri="file:///a", parameters={"a": 1}
     )
 
     assert envelope.to_json() == {
@@ -50,7 +45,7 @@ def test_a_message_has_camel_case_names() -> None:
         "namespace": "shop",
         "name": "banana",
         "attempt": 2,
-        "inputUri": "file:///photos/banana",
+        "inputUri": "file:///a",
         "queue": "celery",
         "parameters": {"a": 1},
     }
@@ -60,11 +55,8 @@ def test_keys_that_a_newer_operator_sends_are_ignored() -> None:
     assert Envelope.from_json({"version": 1, "attempt": 1, "colour": "blue"}) == Envelope()
 
 
-def test_an_envelope_names_its_task() -> None:
+def test_an_envelope_names_its_task_unless_the_job_id_is_unsafe() -> None:
     assert Envelope(attempt=4).task_id("test123") == TaskId("test123", 4)
-
-
-def test_an_unsafe_job_id_makes_no_task() -> None:
     with pytest.raises(ValueError, match="job id"):
         Envelope(attempt=4).task_id("../etc")
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import fakeredis
 import pytest
 import redis
 from reconstruction_operator.services import job_manager
@@ -23,14 +22,6 @@ FUNCTIONS = [
     job_manager.withdraw_request,
     job_manager.assert_cancelled,
 ]
-
-
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    server = fakeredis.FakeRedis(decode_responses=True)
-    monkeypatch.setattr(job_manager, "get_redis_client", lambda: server)
-    yield server
-    server.close()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__name__)

@@ -8,12 +8,10 @@ from reconstruction_operator.models.interface import Report, Step
 from reconstruction_operator.models.photogrammetry import helper_process
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
-
-def nowhere(step: Step, fraction: float, message: str = "") -> None:
-    pass
+from tests.support.geometry import ignore
 
 
-def run(module: str, arguments: list[str], folder: Path, report: Report = nowhere) -> None:
+def run(module: str, arguments: list[str], folder: Path, report: Report = ignore) -> None:
     progress = StageProgress(report, Step.RECONSTRUCT)
     helper_process.run(module, arguments, log=folder / "log", progress=progress, expected_seconds=1.0, message="busy")
 

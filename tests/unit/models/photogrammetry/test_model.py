@@ -11,16 +11,14 @@ from PIL import Image
 from reconstruction_operator.models.interface import Model, ModelFailure, Photo, Step, Work
 from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
 
+from tests.support.geometry import ignore
+
 
 def work(folder: Path, photos: tuple[Photo, ...], parameters: dict[str, object] | None = None) -> Work:
     scratch, output = folder / "scratch", folder / "output"
     scratch.mkdir()
     output.mkdir()
     return Work(photos, scratch, output, parameters or {}, threads=1)
-
-
-def quiet(step: Step, fraction: float, message: str = "") -> None:
-    pass
 
 
 def test_it_keeps_the_interface() -> None:
@@ -51,7 +49,7 @@ def test_unavailable_names_missing_packages_and_how_to_install_them(monkeypatch:
 def test_too_few_photos_are_refused_before_libraries_are_loaded(tmp_path: Path) -> None:
     photo = Photo(tmp_path / "one.jpg", 100, 100, 1)
     with pytest.raises(ModelFailure, match=r"TOO_FEW_IMAGES: 2 photos given, at least 3 are needed"):
-        PhotogrammetryModel().run(work(tmp_path, (photo, photo)), quiet)
+        PhotogrammetryModel().run(work(tmp_path, (photo, photo)), ignore)
 
 
 def test_a_broken_photo_is_a_clear_failure(tmp_path: Path) -> None:
@@ -59,7 +57,7 @@ def test_a_broken_photo_is_a_clear_failure(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff\xd8\xff\xe0 this is no photo")
     photo = Photo(broken, 100, 100, broken.stat().st_size)
     with pytest.raises(ModelFailure, match=r"CORRUPT_IMAGE: holiday\.jpg cannot be read"):
-        PhotogrammetryModel().run(work(tmp_path, (photo,) * 3, {"quality": "fast"}), quiet)
+        PhotogrammetryModel().run(work(tmp_path, (photo,) * 3, {"quality": "fast"}), ignore)
 
 
 def test_a_lack_of_memory_is_a_clear_failure(tmp_path: Path) -> None:

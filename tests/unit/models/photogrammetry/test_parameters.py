@@ -30,54 +30,30 @@ def test_check_is_idempotent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("name", "value", "allowed"),
     [
-        pytest.param(
-            {"quality": "best"}, "parameter quality: 'best' was given, allowed is one of fast, standard", id="a-quality"
-        ),
-        pytest.param({"quality": 1}, "parameter quality: 1 was given, allowed is one of fast, standard", id="a-type"),
-        pytest.param(
-            {"quality": ["fast"]},
-            "parameter quality: ['fast'] was given, allowed is one of fast, standard",
-            id="a-list",
-        ),
-        pytest.param(
-            {"maxImageSize": 399},
-            "parameter maxImageSize: 399 was given, allowed is a whole number from 400 to 4000",
-            id="too-small",
-        ),
-        pytest.param(
-            {"textureSize": 8193},
-            "parameter textureSize: 8193 was given, allowed is a whole number from 256 to 8192",
-            id="too-large",
-        ),
-        pytest.param(
-            {"faces": "5000"},
-            "parameter faces: '5000' was given, allowed is a whole number from 1000 to 1000000",
-            id="a-number-in-quotes",
-        ),
-        pytest.param(
-            {"faces": 5000.5},
-            "parameter faces: 5000.5 was given, allowed is a whole number from 1000 to 1000000",
-            id="a-fraction",
-        ),
-        pytest.param(
-            {"seed": True},
-            "parameter seed: True was given, allowed is a whole number from 0 to 2147483647",
-            id="true-is-no-number",
-        ),
-        pytest.param({"crop": 1}, "parameter crop: 1 was given, allowed is true or false", id="one-is-not-true"),
-        pytest.param(
-            {"qualtiy": "fast"},
-            "unknown parameter 'qualtiy': known are quality, maxImageSize, textureSize, faces, crop, seed",
-            id="a-typing-error",
-        ),
+        pytest.param("quality", "best", "one of fast, standard", id="a-quality"),
+        pytest.param("quality", 1, "one of fast, standard", id="a-type"),
+        pytest.param("quality", ["fast"], "one of fast, standard", id="a-list"),
+        pytest.param("maxImageSize", 399, "a whole number from 400 to 4000", id="too-small"),
+        pytest.param("textureSize", 8193, "a whole number from 256 to 8192", id="too-large"),
+        pytest.param("faces", "5000", "a whole number from 1000 to 1000000", id="a-number-in-quotes"),
+        pytest.param("faces", 5000.5, "a whole number from 1000 to 1000000", id="a-fraction"),
+        pytest.param("seed", True, "a whole number from 0 to 2147483647", id="true-is-no-number"),
+        pytest.param("crop", 1, "true or false", id="one-is-not-true"),
     ],
 )
-def test_a_bad_parameter_is_refused_with_what_is_allowed(given: dict[str, object], said: str) -> None:
+def test_a_bad_parameter_is_refused_with_what_is_allowed(name: str, value: object, allowed: str) -> None:
     with pytest.raises(ModelFailure) as refused:
-        MODEL.check_parameters(given)
-    assert (refused.value.reason, refused.value.message) == ("INVALID_PARAMETERS", said)
+        MODEL.check_parameters({name: value})
+    message = f"parameter {name}: {value!r} was given, allowed is {allowed}"
+    assert (refused.value.reason, refused.value.message) == ("INVALID_PARAMETERS", message)
+
+
+def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
+    known = "known are quality, maxImageSize, textureSize, faces, crop, seed"
+    with pytest.raises(ModelFailure, match=f"^INVALID_PARAMETERS: unknown parameter 'qualtiy': {known}$"):
+        MODEL.check_parameters({"qualtiy": "fast"})
 
 
 @pytest.mark.parametrize("quality", parameters.QUALITIES)

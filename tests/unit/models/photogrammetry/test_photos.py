@@ -6,21 +6,18 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
-from reconstruction_operator.models.interface import Photo, Step
+from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry import photos
-from reconstruction_operator.models.photogrammetry.progress import StageProgress
+
+from tests.support.geometry import QUIET
 
 LENS = ExifTags.Base
-
-
-def nowhere(step: Step, fraction: float, message: str = "") -> None:
-    pass
 
 
 def prepared(path: Path, max_size: int = 1000) -> tuple[photos.PreparedPhoto, Image.Image]:
     folder = path.parent / "prepared"
     folder.mkdir()
-    (one,) = photos.prepare([Photo(path, 0, 0, 0)], folder, max_size, StageProgress(nowhere, Step.PREPROCESS))
+    (one,) = photos.prepare([Photo(path, 0, 0, 0)], folder, max_size, QUIET)
     with Image.open(folder / one.name) as image:
         return one, image.copy()
 
@@ -72,18 +69,17 @@ def test_large_photo_is_reduced_with_its_focal_length(tmp_path: Path) -> None:
     assert photo.focal_px == pytest.approx(800.0)
 
 
-@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16", "CMYK"])
-def test_every_kind_of_pixel_becomes_rgb(tmp_path: Path, mode: str) -> None:
-    Image.new(mode, (30, 20)).save(tmp_path / "odd.tiff")
-    _, result = prepared(tmp_path / "odd.tiff")
-    assert result.mode == "RGB"
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "WEBP", "TIFF"])
-def test_every_accepted_photo_format_is_read(tmp_path: Path, kind: str) -> None:
-    Image.new("RGB", (30, 20)).save(tmp_path / "photo", kind)
-    photo, _ = prepared(tmp_path / "photo")
-    assert (photo.width, photo.height) == (30, 20)
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        *((mode, "TIFF") for mode in ("L", "RGBA", "P", "I;16", "CMYK")),
+        *(("RGB", kind) for kind in ("JPEG", "MPO", "PNG", "WEBP", "TIFF")),
+    ],
+)
+def test_every_accepted_format_and_kind_of_pixel_becomes_rgb(tmp_path: Path, mode: str, kind: str) -> None:
+    Image.new(mode, (30, 20)).save(tmp_path / "photo", kind)
+    photo, result = prepared(tmp_path / "photo")
+    assert (photo.width, photo.height, result.mode) == (30, 20, "RGB")
 
 
 def picture_of_two_kinds() -> bytes:
@@ -118,6 +114,6 @@ def test_only_photos_of_the_same_camera_share_intrinsics(tmp_path: Path) -> None
     folder = tmp_path / "prepared"
     folder.mkdir()
     given = [Photo(tmp_path / f"{name}.png", 0, 0, 0) for name in "cab"]
-    first, second, third = photos.prepare(given, folder, 1000, StageProgress(nowhere, Step.PREPROCESS))
+    first, second, third = photos.prepare(given, folder, 1000, QUIET)
     assert first.camera == second.camera != third.camera
     assert [first.source, second.source, third.source] == ["a.png", "b.png", "c.png"]

@@ -6,10 +6,7 @@ import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.progress import StageProgress, nearing_the_end
 
-
-class Reported(list[tuple[Step, float, str]]):
-    def __call__(self, step: Step, fraction: float, message: str = "") -> None:
-        self.append((step, round(fraction, 6), message))
+from tests.support.geometry import QUIET
 
 
 def half(passed_seconds: float) -> tuple[float, str]:
@@ -17,8 +14,12 @@ def half(passed_seconds: float) -> tuple[float, str]:
 
 
 def test_nested_parts_report_their_fraction_of_the_step() -> None:
-    reported = Reported()
-    inner = StageProgress(reported, Step.RECONSTRUCT).part(0.5, 1.0).part(0.0, 0.5)
+    reported: list[tuple[Step, float, str]] = []
+
+    def report(step: Step, fraction: float, message: str = "") -> None:
+        reported.append((step, fraction, message))
+
+    inner = StageProgress(report, Step.RECONSTRUCT).part(0.5, 1.0).part(0.0, 0.5)
     inner(0.5, "half")
     inner(7.0)
     assert reported == [(Step.RECONSTRUCT, 0.625, "half"), (Step.RECONSTRUCT, 0.75, "")]
@@ -41,7 +42,7 @@ def test_during_raises_the_error_of_the_call() -> None:
         raise MemoryError("no more")
 
     with pytest.raises(MemoryError, match="no more"):
-        StageProgress(Reported(), Step.PREPROCESS).during(call, half)
+        QUIET.during(call, half)
 
 
 def test_during_raises_at_once_if_reporting_raises() -> None:

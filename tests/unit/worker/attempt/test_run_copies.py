@@ -57,8 +57,7 @@ def test_cleanup_of_a_cancelled_job_deletes_a_killed_workers_copy(
     job_manager.assert_cancelled(JOB)
     end_by_the_operator(client, attempt, Outcome.CANCELLED, "CANCELLED")
     clean_up(JOB)
-    assert list(meshes.iterdir()) == []
-    assert list(jobs_dir.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
 def test_an_early_cancel_deletes_the_copy_of_the_killed_attempt_before(
@@ -69,8 +68,7 @@ def test_an_early_cancel_deletes_the_copy_of_the_killed_attempt_before(
     want(client, 2)
     job_manager.assert_cancelled(JOB)
     assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
-    assert list(meshes.iterdir()) == []
-    assert list(jobs_dir.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
 def test_a_failure_deletes_the_copy_of_the_killed_attempt_before(
@@ -81,8 +79,7 @@ def test_a_failure_deletes_the_copy_of_the_killed_attempt_before(
     want(client, 2)
     with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
         run(2, model="photogrammetry", input_uri="file:///etc", output_uri=f"file://{meshes}/banana")
-    assert list(meshes.iterdir()) == []
-    assert list(jobs_dir.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
 def test_the_copy_is_deleted_before_cancelled_is_recorded(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +111,7 @@ def test_a_cancel_after_delivery_deletes_the_copy(
 
     monkeypatch.setattr(calls, "run", run_and_watch)
     assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
-    assert list(meshes.iterdir()) == []
-    assert list(jobs_dir.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
 def test_notes_of_earlier_runs_stay_until_the_next_run_has_its_own(
@@ -131,8 +127,7 @@ def test_notes_of_earlier_runs_stay_until_the_next_run_has_its_own(
         with pytest.raises(KilledError):
             run(2, output_uri=f"file://{meshes}/banana")
     clean_up(JOB)
-    assert list(meshes.iterdir()) == []
-    assert list(jobs_dir.iterdir()) == []
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
 def test_an_attempt_overtaken_before_publishing_deletes_its_copy(

@@ -5,17 +5,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.dense import views
-from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
+from tests.support.geometry import QUIET
+
 UP = np.array([0.0, 1.0, 0.0])
-
-
-def nowhere(step: Step, fraction: float, message: str = "") -> None:
-    pass
 
 
 POINTS = np.random.default_rng(0).uniform(-0.5, 0.5, (200, 3))
@@ -66,7 +62,7 @@ def test_undistorted_photos_follow_the_pinhole_model(tmp_path: Path) -> None:
 
     (view,) = views.make(
         model, tmp_path / "in", tmp_path / "out", sources=1, threads=1,
-        progress=StageProgress(nowhere, Step.RECONSTRUCT),
+        progress=QUIET,
     )  # fmt: skip
 
     rows, columns = np.nonzero(view.image()[:, :, 0] > 200)

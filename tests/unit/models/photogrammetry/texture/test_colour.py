@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.texture import colour
@@ -9,8 +10,12 @@ from reconstruction_operator.models.photogrammetry.texture import colour
 from tests.support.geometry import BLUE, QUIET, RED, sphere
 
 
-def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View]) -> None:
-    weights = colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
+@pytest.fixture
+def weights(photographed: list[View]) -> Singles:
+    return colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
+
+
+def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View], weights: Singles) -> None:
     colours, seen = colour.vertex_colours(sphere(), photographed, weights, QUIET)
     x, _, z = sphere().vertices.T
     assert seen[z > 0.5].all()
@@ -19,15 +24,13 @@ def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View])
     assert colours[seen & (x > 0.15)] == pytest.approx(np.tile(BLUE, (int((seen & (x > 0.15)).sum()), 1)), abs=8)
 
 
-def test_unseen_vertices_take_the_nearest_seen_colour(photographed: list[View]) -> None:
-    weights = colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
+def test_unseen_vertices_take_the_nearest_seen_colour(photographed: list[View], weights: Singles) -> None:
     colours, _ = colour.vertex_colours(sphere(), photographed, weights, QUIET)
     behind = (sphere().vertices[:, 2] < -0.5) & (sphere().vertices[:, 0] < -0.5)
     assert colours[behind] == pytest.approx(np.tile(RED, (int(behind.sum()), 1)), abs=8)
 
 
-def test_view_weights_of_a_vertex_sum_to_one_over_its_best_photos(photographed: list[View]) -> None:
-    weights = colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
+def test_view_weights_of_a_vertex_sum_to_one_over_its_best_photos(weights: Singles) -> None:
     sums = weights.sum(axis=1)
     assert sums[sums > 0] == pytest.approx(1.0)
     assert (weights > 0).sum(axis=1).max() == 3
