@@ -27,14 +27,10 @@ def test_a_log_gets_a_line_for_each_ten_percent_and_none_between() -> None:
 
 
 def test_log_has_each_event_once() -> None:
-    event = {
-        "involvedObject": {"kind": "ReconstructionJob", "name": "banana"},
-        "type": "Normal",
-        "reason": "Dispatched",
-        "message": "Attempt 1 was sent to queue celery",
-    }
+    job = {"kind": "ReconstructionJob", "name": "banana"}
+    event = {"involvedObject": job, "type": "Normal", "reason": "Dispatched", "message": "Attempt 1 was sent"}
     board = Board().with_event(event, 1.0)
-    assert logged(board, board) == ["  12.3 s  banana: event Dispatched: Attempt 1 was sent to queue celery"]
+    assert logged(board, board) == ["  12.3 s  banana: event Dispatched: Attempt 1 was sent"]
 
 
 def test_a_log_has_no_control_codes() -> None:

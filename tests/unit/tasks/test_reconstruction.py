@@ -61,12 +61,8 @@ def test_six_steps_are_reported_once_each_in_order(states: mock.Mock) -> None:
 
 def test_a_completed_job_returns_its_status_and_output_path(jobs_dir: Path) -> None:
     result = process_reconstruction("test123", "placeholder")
-    assert {name: result[name] for name in ("status", "job_id", "output_path", "simulated")} == {
-        "status": "completed",
-        "job_id": "test123",
-        "output_path": f"{jobs_dir}/test123/output",
-        "simulated": True,
-    }
+    expected = {"status": "completed", "job_id": "test123", "output_path": f"{jobs_dir}/test123/output"}
+    assert result.items() >= (expected | {"simulated": True}).items()
     assert json.loads(json.dumps(result)) == result
 
 
@@ -83,22 +79,12 @@ def test_an_unconfirmed_cancel_request_is_cleared_at_the_jobs_end() -> None:
     assert not job_manager.is_job_cancelled("test123")
 
 
-def test_a_cancelled_job_returns_status_and_job_id() -> None:
+def test_a_cancelled_job_and_its_late_duplicate_return_status_and_job_id(client: redis.Redis) -> None:
     confirm("test123")
-    assert process_reconstruction("test123", "placeholder") == {"status": "cancelled", "job_id": "test123"}
-
-
-def test_the_cancel_flag_keeps_its_ttl_after_a_cancel(client: redis.Redis) -> None:
-    confirm("test123")
-    process_reconstruction("test123", "placeholder")
-    assert job_manager.is_job_cancelled("test123")
-    assert 3500 < client.ttl("cancel:test123") <= 3600
-
-
-def test_a_late_duplicate_of_a_cancelled_job_is_cancelled() -> None:
-    confirm("test123")
-    process_reconstruction("test123", "placeholder")
-    assert process_reconstruction("test123", "placeholder")["status"] == "cancelled"
+    for _ in range(2):
+        assert process_reconstruction("test123", "placeholder") == {"status": "cancelled", "job_id": "test123"}
+        assert job_manager.is_job_cancelled("test123")
+        assert 3500 < client.ttl("cancel:test123") <= 3600
 
 
 @pytest.mark.parametrize("step", range(1, 7))
@@ -144,14 +130,10 @@ def test_a_cancel_after_the_last_check_beats_success(jobs_dir: Path, monkeypatch
 
 def test_a_completed_job_leaves_only_its_output(jobs_dir: Path) -> None:
     process_reconstruction("test123", "placeholder")
+    files = ["SIMULATED.txt", "manifest.json", "model.glb", "preview_0.png", "preview_1.png"]
     assert sorted(path.relative_to(jobs_dir).as_posix() for path in jobs_dir.rglob("*")) == [
-        "test123",
-        "test123/output",
-        "test123/output/SIMULATED.txt",
-        "test123/output/manifest.json",
-        "test123/output/model.glb",
-        "test123/output/preview_0.png",
-        "test123/output/preview_1.png",
+        *("test123", "test123/output"),
+        *(f"test123/output/{name}" for name in files),
     ]
 
 
@@ -173,9 +155,8 @@ def test_a_model_that_is_not_installed_fails_where_simulation_is_off(
 
 
 def test_an_unknown_model_is_never_simulated() -> None:
-    with pytest.raises(
-        ReconstructionFailedError, match=r"BACKEND_UNAVAILABLE: .*'reconvia'.* placeholder, reconviagen"
-    ):
+    message = r"BACKEND_UNAVAILABLE: .*'reconvia'.* placeholder, reconviagen"
+    with pytest.raises(ReconstructionFailedError, match=message):
         process_reconstruction("test123", "reconvia")
 
 

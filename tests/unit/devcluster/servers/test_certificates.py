@@ -1,13 +1,11 @@
 """Certificates name users and hosts as Kubernetes reads them."""
 
-import ipaddress
 import ssl
 import stat
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from devcluster.servers.arguments import HOSTS
 from devcluster.servers.certificates import Authority, Pair, signing_key
@@ -25,19 +23,18 @@ def read(pair: Pair) -> x509.Certificate:
 def test_certificate_has_every_name_that_clients_use(authority: Authority) -> None:
     names = read(authority.issue("server", user="kube-apiserver", hosts=HOSTS)).extensions
     found = names.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert found.get_values_for_type(x509.IPAddress) == [
-        ipaddress.ip_address("127.0.0.1"),
-        ipaddress.ip_address("10.0.0.1"),
-    ]
+    assert [str(one) for one in found.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "10.0.0.1"]
     assert "kubernetes.default.svc" in found.get_values_for_type(x509.DNSName)
 
 
 def test_client_certificate_has_user_and_group(authority: Authority) -> None:
     subject = read(authority.issue("client", user="anna", group="team")).subject
-    assert [(each.oid, each.value) for each in subject] == [
-        (NameOID.ORGANIZATION_NAME, "team"),
-        (NameOID.COMMON_NAME, "anna"),
-    ]
+    assert subject.rfc4514_string() == "CN=anna,O=team"
+
+
+def test_two_clusters_share_no_authority(authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    assert Authority.new(tmp_path / "two").certificate.read_bytes() != authority.certificate.read_bytes()
 
 
 def test_a_certificate_is_signed_by_its_authority(authority: Authority) -> None:
@@ -55,12 +52,3 @@ def test_the_key_of_tokens_is_private_and_its_public_half_is_not(tmp_path: Path)
     private, public = signing_key(tmp_path, "tokens")
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert public.read_text().startswith("-----BEGIN PUBLIC KEY-----")
-
-
-def test_two_clusters_share_no_authority(tmp_path: Path) -> None:
-    certificates = []
-    for name in ("one", "two"):
-        folder = tmp_path / name
-        folder.mkdir()
-        certificates.append(Authority.new(folder).certificate.read_bytes())
-    assert certificates[0] != certificates[1]

@@ -65,11 +65,8 @@ def test_a_stopped_attempt_records_the_reason_and_leaves_no_files(
     configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.2)
 
     assert run() == {"status": "stopped", "job_id": JOB, "reason": code}
-
-    recorded = end(client)
-    assert (recorded.outcome, recorded.reason) == (outcome, code)
-    assert "stopped at step " in recorded.message
-    assert ("activeDeadlineSeconds" in recorded.message) is (code == "TIMEOUT")
+    assert (end(client).outcome, end(client).reason) == (outcome, code)
+    assert "stopped at step " in end(client).message
     assert list(jobs_dir.iterdir()) == []
 
 

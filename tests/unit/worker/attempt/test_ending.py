@@ -121,23 +121,19 @@ def test_an_overtaken_run_deletes_nothing_for_an_outdated_cancel(jobs_dir: Path)
     assert (jobs_dir / "job" / "output").exists()
 
 
-def test_a_cancel_is_recorded_even_if_files_cannot_be_deleted(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise PermissionError(errno.EACCES, "denied")
-
-    (jobs_dir / "job").mkdir()
-    monkeypatch.setattr(os, "rename", fail)
-    end = Run().record(CANCELLED)
-    assert end is not None
-    assert end.files_left
-
-
-def test_a_cancel_is_recorded_even_if_files_are_on_a_dead_mount(
-    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "denied"), None], ids=["refused", "a dead mount"])
+def test_a_cancel_is_recorded_even_if_files_cannot_be_deleted(
+    error: OSError | None, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_over = threading.Event()
+
+    def rename(*_: object) -> None:
+        if error:
+            raise error
+        is_over.wait()
+
     monkeypatch.setattr(deletion, "DELETE_SECONDS", 0.2)
-    monkeypatch.setattr(os, "rename", lambda *_: is_over.wait())
+    monkeypatch.setattr(os, "rename", rename)
     (jobs_dir / "job").mkdir()
     end = Run().record(CANCELLED)
     is_over.set()
@@ -168,35 +164,25 @@ def test_a_result_published_after_the_operators_end_stays_unless_cancelled(
 
 
 @pytest.mark.parametrize(
-    ("interruption", "expected"),
+    ("kind", "stop", "outcome", "reason", "message"),
     [
-        (Interruption(InterruptionKind.OVERTAKEN), None),
-        (Interruption(InterruptionKind.CANCELLED), (Outcome.CANCELLED, "CANCELLED", "cancelled at step 3 of 6")),
-        (
-            Interruption(InterruptionKind.DRAINED),
-            (Outcome.STOPPED, "DRAINED", "its worker was shut down; stopped at step 3"),
-        ),
-        (
-            Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND),
-            (Outcome.STOPPED, "SUSPENDED", "stopped at step 3"),
-        ),
-        (Interruption(InterruptionKind.STOPPED, StopReason.DELETED), (Outcome.STOPPED, "DELETED", "stopped at step 3")),
-        (
-            Interruption(InterruptionKind.STOPPED, StopReason.SUPERSEDED),
-            (Outcome.STOPPED, "SUPERSEDED", "stopped at step 3"),
-        ),
-        (
-            Interruption(InterruptionKind.STOPPED, StopReason.DEADLINE),
-            (Outcome.FAILED, "TIMEOUT", "activeDeadlineSeconds is over; stopped at step 3"),
-        ),
+        (InterruptionKind.CANCELLED, None, Outcome.CANCELLED, "CANCELLED", "cancelled at step 3 of 6"),
+        (InterruptionKind.DRAINED, None, Outcome.STOPPED, "DRAINED", "its worker was shut down; stopped at step 3"),
+        (InterruptionKind.STOPPED, StopReason.SUSPEND, Outcome.STOPPED, "SUSPENDED", "stopped at step 3"),
+        (InterruptionKind.STOPPED, StopReason.DELETED, Outcome.STOPPED, "DELETED", "stopped at step 3"),
+        (InterruptionKind.STOPPED, StopReason.SUPERSEDED, Outcome.STOPPED, "SUPERSEDED", "stopped at step 3"),
+        (InterruptionKind.STOPPED, StopReason.DEADLINE, Outcome.FAILED, "TIMEOUT", "activeDeadlineSeconds is over; stopped"),
     ],
-)
-def test_interruptions_become_ends(interruption: Interruption, expected: tuple[Outcome, str, str] | None) -> None:
-    end = ending.end_of_interruption(interruption, WHERE, "w")
-    if expected is None:
-        assert end is None
-        return
+)  # fmt: skip
+def test_interruptions_become_ends(
+    kind: InterruptionKind, stop: StopReason | None, outcome: Outcome, reason: str, message: str
+) -> None:
+    end = ending.end_of_interruption(Interruption(kind, stop), WHERE, "w")
     assert end is not None
-    assert (end.outcome, end.reason) == expected[:2]
-    assert end.message.startswith(expected[2])
+    assert (end.outcome, end.reason) == (outcome, reason)
+    assert end.message.startswith(message)
     assert "(Running reconstruction, 41%), after 12 s" in end.message
+
+
+def test_an_overtaken_run_has_no_end() -> None:
+    assert ending.end_of_interruption(Interruption(InterruptionKind.OVERTAKEN), WHERE, "w") is None

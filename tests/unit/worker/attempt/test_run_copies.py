@@ -60,25 +60,19 @@ def test_cleanup_of_a_cancelled_job_deletes_a_killed_workers_copy(
     assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
-def test_an_early_cancel_deletes_the_copy_of_the_killed_attempt_before(
-    client: redis.Redis, jobs_dir: Path, meshes: Path
+@pytest.mark.parametrize("cancelled", [True, False], ids=["an early cancel", "a failure"])
+def test_an_early_end_deletes_the_copy_of_the_killed_attempt_before(
+    cancelled: bool, client: redis.Redis, jobs_dir: Path, meshes: Path
 ) -> None:
     kill_before_publishing(meshes)
     end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
     want(client, 2)
-    job_manager.assert_cancelled(JOB)
-    assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
-    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
-
-
-def test_a_failure_deletes_the_copy_of_the_killed_attempt_before(
-    client: redis.Redis, jobs_dir: Path, meshes: Path
-) -> None:
-    kill_before_publishing(meshes)
-    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
-    want(client, 2)
-    with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
-        run(2, model="photogrammetry", input_uri="file:///etc", output_uri=f"file://{meshes}/banana")
+    if cancelled:
+        job_manager.assert_cancelled(JOB)
+        assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    else:
+        with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
+            run(2, model="photogrammetry", input_uri="file:///etc", output_uri=f"file://{meshes}/banana")
     assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 

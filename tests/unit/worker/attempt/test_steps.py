@@ -13,14 +13,7 @@ from reconstruction_operator.worker.attempt.steps import Reached, Steps
 
 pytestmark = pytest.mark.usefixtures("client")
 
-SHARES = {
-    Step.LOAD: 0.1,
-    Step.PREPROCESS: 0.1,
-    Step.RECONSTRUCT: 0.5,
-    Step.POSTPROCESS: 0.1,
-    Step.PREVIEW: 0.1,
-    Step.FINALIZE: 0.1,
-}
+SHARES = dict.fromkeys(Step, 0.1) | {Step.RECONSTRUCT: 0.5}
 
 
 def make(heard: list[tuple[Reached, bool]], *, pace: float | None = None) -> Steps:

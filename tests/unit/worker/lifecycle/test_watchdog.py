@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+import pytest
 from reconstruction_operator.worker.lifecycle.watchdog import watch
 
 _GUARD_SECONDS = 30.0  # against hanging
@@ -35,20 +36,15 @@ def test_kills_a_worker_that_does_not_end_in_time() -> None:
     assert worker.killed.wait(_GUARD_SECONDS)
 
 
-def test_spares_a_worker_that_ends_in_time() -> None:
-    worker = Worker(patience_seconds=_GUARD_SECONDS)
+@pytest.mark.parametrize(
+    ("asked", "patience_seconds"),
+    [pytest.param(True, _GUARD_SECONDS, id="in time"), pytest.param(False, 0.0, id="without being asked to stop")],
+)
+def test_spares_a_worker_that_ends(asked: bool, patience_seconds: float) -> None:
+    worker = Worker(patience_seconds)
 
-    worker.stopping.set()
-    worker.ended.set()
-    worker.thread.join(_GUARD_SECONDS)
-
-    assert not worker.thread.is_alive()
-    assert not worker.killed.is_set()
-
-
-def test_ends_with_a_worker_that_was_not_asked_to_stop() -> None:
-    worker = Worker(patience_seconds=0.0)
-
+    if asked:
+        worker.stopping.set()
     worker.ended.set()
     worker.thread.join(_GUARD_SECONDS)
 
