@@ -226,13 +226,6 @@ async def test_a_refused_request_reports_the_servers_reason_and_message(api: Api
     assert "unknown" in refused.value.message
 
 
-async def test_the_operators_account_may_not_read_secrets(api: Api) -> None:
-    with pytest.raises(ApiError) as refused:
-        await api.get("/api/v1/namespaces/default/secrets")
-
-    assert refused.value.status == 403
-
-
 async def test_refused_credentials_are_read_again(kubeconfig: Path) -> None:
     good = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
     stale = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,164 +20,154 @@ ALERTS = CHART / "files" / "alerts.yaml"
 RULES = {rule["alert"]: rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]}
 
 # Two replicas of which the first leads. What a standby measures must not count: its values below are the worse ones.
-LEADER = '{job="operator", instance="a"}'
-STANDBY = '{job="operator", instance="b"}'
-LED = {f"reconstruction_leader{LEADER}": "1x600", f"reconstruction_leader{STANDBY}": "0x600"}
+LED = ("leader 1x600", "standby leader 0x600")
 
 
 @dataclass(frozen=True)
 class Case:
-    """Series by their names, one value a minute as promtool writes them, and when to look."""
+    """Series of the leader and of the standby, one value a minute as promtool writes them, and when to look."""
 
     alert: str
-    well: Mapping[str, str]
-    ill: Mapping[str, str]
+    well: Sequence[str]
+    ill: Sequence[str]
     minute: int
     labels: Mapping[str, str] = field(default_factory=dict)  # of the alert, beside severity and job
     has_job: bool = True
-    base: Mapping[str, str] = field(default_factory=lambda: LED)
+    base: Sequence[str] = LED
 
 
-def on_leader(name: str, values: str, labels: str = "") -> dict[str, str]:
-    more = f", {labels}" if labels else ""
-    return {f'reconstruction_{name}{{job="operator", instance="a"{more}}}': values}
+def parse(lines: Sequence[str]) -> dict[str, str]:
+    """Series -> values, from lines such as `standby workers{queue="gpu"} 3x60`."""
+    found = {}
+    for line in lines:
+        standby, name, labels, values = re.fullmatch(r"(standby )?(\w+)(?:{(.*)})? (.*)", line).groups()  # type: ignore[union-attr]
+        place = f'job="operator", instance="{"b" if standby else "a"}"'
+        found[f"reconstruction_{name}{{{place}{f', {labels}' if labels else ''}}}"] = values
+    return found
 
-
-def on_standby(name: str, values: str, labels: str = "") -> dict[str, str]:
-    return {
-        key.replace('instance="a"', 'instance="b"'): value for key, value in on_leader(name, values, labels).items()
-    }
-
-
-QUEUED = 'queue="gpu", phase="Queued"'
-RUNNING = 'queue="gpu", phase="Running"'
-GPU = 'queue="gpu"'
 
 CASES = [
-    Case("ReconstructionOperatorAbsent", LED, {}, 10, has_job=False, base={}),
+    Case("ReconstructionOperatorAbsent", ["leader 1x600", "standby leader 0x600"], [], 10, has_job=False, base=()),
     Case(
         "ReconstructionNoLeader",
-        LED,
-        {f"reconstruction_leader{LEADER}": "0x600", f"reconstruction_leader{STANDBY}": "0x600"},
+        ["leader 1x600", "standby leader 0x600"],
+        ["leader 0x600", "standby leader 0x600"],
         5,
-        base={},
+        base=(),
     ),
     Case(
         "ReconstructionLeaderFlaps",
-        on_leader("leader_changes_total", "0x20 1x600", 'change="taken"'),
-        on_leader("leader_changes_total", "0x10 1+1x20", 'change="taken"'),
+        ['leader_changes_total{change="taken"} 0x20 1x600'],
+        ['leader_changes_total{change="taken"} 0x10 1+1x20'],
         30,
     ),
     Case(
         "ReconstructionWatchStale",
-        on_leader("watch_age_seconds", "60x60") | on_standby("watch_age_seconds", "7200x60"),
-        on_leader("watch_age_seconds", "0+60x60"),
+        ["watch_age_seconds 60x60", "standby watch_age_seconds 7200x60"],
+        ["watch_age_seconds 0+60x60"],
         20,
     ),
-    Case("ReconstructionLoopLags", on_leader("loop_lag_seconds", "0.1x60"), on_leader("loop_lag_seconds", "3x60"), 10),
+    Case("ReconstructionLoopLags", ["loop_lag_seconds 0.1x60"], ["loop_lag_seconds 3x60"], 10),
     Case(
         "ReconstructionReconcileErrors",
-        on_leader("reconcile_errors_total", "0x10 1x60", 'stage="act"'),
-        on_leader("reconcile_errors_total", "0+2x60", 'stage="act"'),
+        ['reconcile_errors_total{stage="act"} 0x10 1x60'],
+        ['reconcile_errors_total{stage="act"} 0+2x60'],
         30,
         {"stage": "act"},
     ),
     Case(
         "ReconstructionStatusLags",
-        on_leader("oldest_pending_write_seconds", "3x60") | on_standby("oldest_pending_write_seconds", "900x60"),
-        on_leader("oldest_pending_write_seconds", "90x60"),
+        ["oldest_pending_write_seconds 3x60", "standby oldest_pending_write_seconds 900x60"],
+        ["oldest_pending_write_seconds 90x60"],
         10,
     ),
     Case(
         "ReconstructionApiWritesRefused",
-        on_leader("api_writes_total", "0+100x60", 'kind="phase", result="ok"'),
-        on_leader("api_writes_total", "0+1x60", 'kind="phase", result="refused"'),
+        ['api_writes_total{kind="phase", result="ok"} 0+100x60'],
+        ['api_writes_total{kind="phase", result="refused"} 0+1x60'],
         30,
         {"kind": "phase"},
     ),
     Case(
         "ReconstructionOrphansStay",
-        on_leader("orphan_records", "5x50 0x60") | on_standby("orphan_records", "5x120"),
-        on_leader("orphan_records", "5x120"),
+        ["orphan_records 5x50 0x60", "standby orphan_records 5x120"],
+        ["orphan_records 5x120"],
         70,
     ),
     Case(
         "ReconstructionRedisDown",
-        on_leader("redis_up", "1x60") | on_standby("redis_up", "0x60"),
-        on_leader("redis_up", "0x60") | on_standby("redis_up", "1x60"),
+        ["redis_up 1x60", "standby redis_up 0x60"],
+        ["redis_up 0x60", "standby redis_up 1x60"],
         10,
     ),
-    Case("ReconstructionRedisEvicts", on_leader("redis_evicts", "0x60"), on_leader("redis_evicts", "1x60"), 10),
+    Case("ReconstructionRedisEvicts", ["redis_evicts 0x60"], ["redis_evicts 1x60"], 10),
     Case(
         "ReconstructionRedisForgets",
-        on_leader("redis_epochs_total", "0x10 1x400"),
-        on_leader("redis_epochs_total", "0x10 1x30 2x30 3x400"),
+        ["redis_epochs_total 0x10 1x400"],
+        ["redis_epochs_total 0x10 1x30 2x30 3x400"],
         120,
     ),
-    Case(
-        "ReconstructionDispatchErrors",
-        on_leader("dispatch_errors_total", "0x5 1x60"),
-        on_leader("dispatch_errors_total", "0+1x60"),
-        30,
-    ),
+    Case("ReconstructionDispatchErrors", ["dispatch_errors_total 0x5 1x60"], ["dispatch_errors_total 0+1x60"], 30),
     Case(
         "ReconstructionQueueWithoutWorkers",
-        on_leader("queue_length_messages", "4x60", GPU)
-        | on_leader("workers", "1x60", GPU)
-        | on_standby("workers", "0x60", GPU),
-        on_leader("queue_length_messages", "4x60", GPU)
-        | on_leader("workers", "0x60", GPU)
-        | on_standby("workers", "3x60", GPU),
+        ['queue_length_messages{queue="gpu"} 4x60', 'workers{queue="gpu"} 1x60', 'standby workers{queue="gpu"} 0x60'],
+        ['queue_length_messages{queue="gpu"} 4x60', 'workers{queue="gpu"} 0x60', 'standby workers{queue="gpu"} 3x60'],
         15,
         {"queue": "gpu"},
     ),
     Case(
         "ReconstructionQueueStands",
-        on_leader("queue_jobs", "4x60", QUEUED)
-        | on_leader("queue_jobs", "1x60", RUNNING)
-        | on_leader("workers", "1x60", GPU),
-        on_leader("queue_jobs", "4x60", QUEUED)
-        | on_leader("queue_jobs", "0x60", RUNNING)
-        | on_leader("workers", "1x60", GPU),
+        [
+            'queue_jobs{queue="gpu", phase="Queued"} 4x60',
+            'queue_jobs{queue="gpu", phase="Running"} 1x60',
+            'workers{queue="gpu"} 1x60',
+        ],
+        [
+            'queue_jobs{queue="gpu", phase="Queued"} 4x60',
+            'queue_jobs{queue="gpu", phase="Running"} 0x60',
+            'workers{queue="gpu"} 1x60',
+        ],
         20,
         {"queue": "gpu"},
     ),
     Case(
         "ReconstructionLongWait",
-        on_leader("queue_wait_seconds_bucket", "0+1x180", 'queue="gpu", le="600"')
-        | on_leader("queue_wait_seconds_bucket", "0+1x180", 'queue="gpu", le="+Inf"'),
-        on_leader("queue_wait_seconds_bucket", "0x180", 'queue="gpu", le="3600"')
-        | on_leader("queue_wait_seconds_bucket", "0+1x180", 'queue="gpu", le="7200"')
-        | on_leader("queue_wait_seconds_bucket", "0+1x180", 'queue="gpu", le="+Inf"'),
+        [
+            'queue_wait_seconds_bucket{queue="gpu", le="600"} 0+1x180',
+            'queue_wait_seconds_bucket{queue="gpu", le="+Inf"} 0+1x180',
+        ],
+        [
+            'queue_wait_seconds_bucket{queue="gpu", le="3600"} 0x180',
+            'queue_wait_seconds_bucket{queue="gpu", le="7200"} 0+1x180',
+            'queue_wait_seconds_bucket{queue="gpu", le="+Inf"} 0+1x180',
+        ],
         60,
         {"queue": "gpu"},
     ),
     Case(
         "ReconstructionJobsFail",
-        on_leader("jobs_finished_total", "0+1x60", 'outcome="Failed", reason="NOT_ENOUGH_OVERLAP"'),
-        on_leader("jobs_finished_total", "0+1x60", 'outcome="Failed", reason="DISK_FULL"'),
+        ['jobs_finished_total{outcome="Failed", reason="NOT_ENOUGH_OVERLAP"} 0+1x60'],
+        ['jobs_finished_total{outcome="Failed", reason="DISK_FULL"} 0+1x60'],
         30,
         {"reason": "DISK_FULL"},
     ),
     Case(
-        "ReconstructionWorkersLost",
-        on_leader("lost_workers_total", "0x10 1x60"),
-        on_leader("lost_workers_total", "0x10 1x5 2x5 3x5 4x60"),
-        28,
+        "ReconstructionWorkersLost", ["lost_workers_total 0x10 1x60"], ["lost_workers_total 0x10 1x5 2x5 3x5 4x60"], 28
     ),
     Case(
         "ReconstructionCancelSlow",
-        on_leader("cancel_seconds_bucket", "0+1x60", 'le="2.5"')
-        | on_leader("cancel_seconds_bucket", "0+1x60", 'le="+Inf"'),
-        on_leader("cancel_seconds_bucket", "0x60", 'le="30"')
-        | on_leader("cancel_seconds_bucket", "0+1x60", 'le="60"')
-        | on_leader("cancel_seconds_bucket", "0+1x60", 'le="+Inf"'),
+        ['cancel_seconds_bucket{le="2.5"} 0+1x60', 'cancel_seconds_bucket{le="+Inf"} 0+1x60'],
+        [
+            'cancel_seconds_bucket{le="30"} 0x60',
+            'cancel_seconds_bucket{le="60"} 0+1x60',
+            'cancel_seconds_bucket{le="+Inf"} 0+1x60',
+        ],
         30,
     ),
     Case(
         "ReconstructionWorkerHeartbeatsFail",
-        on_leader("worker_heartbeat_failures_total", "0x5 2x60"),
-        on_leader("worker_heartbeat_failures_total", "0+5x60"),
+        ["worker_heartbeat_failures_total 0x5 2x60"],
+        ["worker_heartbeat_failures_total 0+5x60"],
         20,
         {"instance": "a"},
     ),
@@ -193,7 +183,7 @@ def run_promtool(tmp_path: Path, tests: list[dict[str, Any]]) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def history(case: Case, series: Mapping[str, str], firing: list[Mapping[str, str]]) -> dict[str, Any]:
+def history(case: Case, series: Sequence[str], firing: list[Mapping[str, str]]) -> dict[str, Any]:
     """A promtool test: after so many minutes exactly these alerts fire."""
     samples = []
     for labels in firing:
@@ -201,7 +191,7 @@ def history(case: Case, series: Mapping[str, str], firing: list[Mapping[str, str
         samples.append({"labels": f"ALERTS{{{text}}}", "value": 1})
     return {
         "interval": "1m",
-        "input_series": [{"series": name, "values": values} for name, values in (case.base | dict(series)).items()],
+        "input_series": [{"series": name, "values": values} for name, values in parse([*case.base, *series]).items()],
         "promql_expr_test": [
             {"expr": 'ALERTS{alertstate="firing"}', "eval_time": f"{case.minute}m", "exp_samples": samples}
         ],

@@ -31,13 +31,14 @@ def _finish_all(jobs: Jobs, seen: Seen, names: list[str]) -> None:
         assert set(ended) <= {"Succeeded"}
 
 
-def test_jobs_survive_an_outage_of_redis(jobs: Jobs, seen: Seen, server: Redis) -> None:
+@pytest.mark.parametrize("what", ["Redis", "the API server"])
+def test_jobs_survive_an_outage(jobs: Jobs, seen: Seen, server: Redis, cluster: Cluster, what: str) -> None:
     names = [jobs.create() for _ in range(6)]
     jobs.wait_phase(names[0], "Running")
 
-    server.kill()
+    (server.kill if what == "Redis" else cluster.kill_apiserver)()
     _wait_out()
-    server.start()
+    (server.start if what == "Redis" else cluster.start_apiserver)()
 
     _finish_all(jobs, seen, [*names, jobs.create()])
 
@@ -100,17 +101,6 @@ def test_a_cancel_confirmed_while_redis_hangs_is_carried_out(jobs: Jobs, server:
     server.resume()
 
     assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
-
-
-def test_jobs_survive_an_outage_of_the_api_server(jobs: Jobs, seen: Seen, cluster: Cluster) -> None:
-    names = [jobs.create() for _ in range(6)]
-    jobs.wait_phase(names[0], "Running")
-
-    cluster.kill_apiserver()
-    _wait_out()
-    cluster.start_apiserver()
-
-    _finish_all(jobs, seen, [*names, jobs.create()])
 
 
 def test_the_job_of_a_killed_worker_runs_again(jobs: Jobs, seen: Seen, system: System) -> None:

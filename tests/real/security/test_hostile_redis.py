@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import redis
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
 from devcluster.waiting import wait_until
+from tests.support.messages import make_message
 from tests.support.systems import SharedSystems, Worker
 
 FIFTY_MB = "x" * 50_000_000
@@ -136,20 +135,7 @@ def test_records_claims_and_indexes_of_any_type_are_replaced(jobs: Jobs, state: 
 
 
 def message(body: bytes, content_type: str = "application/json", **headers: Any) -> str:
-    task_id = str(uuid.uuid4())
-    return json.dumps(
-        {
-            "body": base64.b64encode(body).decode(),
-            "content-type": content_type,
-            "content-encoding": "utf-8",
-            "headers": {"task": "reconstruction.process", "id": task_id} | headers,
-            "properties": {
-                "delivery_tag": task_id,
-                "body_encoding": "base64",
-                "delivery_info": {"exchange": "celery", "routing_key": "celery"},
-            },
-        }
-    )
+    return json.dumps(make_message(body, content_type, **headers))
 
 
 def envelope(**job: Any) -> bytes:

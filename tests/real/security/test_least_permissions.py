@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import uuid
@@ -17,6 +16,7 @@ from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
 from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
+from tests.support.messages import make_message
 from tests.support.systems import running_system
 
 PASSWORDS = {"operator": secrets.token_urlsafe(12), "worker": secrets.token_urlsafe(12)}
@@ -49,24 +49,6 @@ class Secured:
         """A client with the rights of `operator` or `worker`."""
         url = self.system.redis.url(1, user=f"reconstruction-{side}", password=PASSWORDS[side])
         return redis.Redis.from_url(url, decode_responses=True)
-
-
-def message_for_later(task_id: str) -> str:
-    """A message of a plain task that no worker runs before the year 2099."""
-    body = base64.b64encode(json.dumps([["later", "placeholder"], {}, {}]).encode()).decode()
-    return json.dumps(
-        {
-            "body": body,
-            "content-type": "application/json",
-            "content-encoding": "utf-8",
-            "headers": {"task": "reconstruction.process", "id": task_id, "eta": "2099-01-01T00:00:00+00:00"},
-            "properties": {
-                "delivery_tag": task_id,
-                "body_encoding": "base64",
-                "delivery_info": {"exchange": "celery", "routing_key": "celery"},
-            },
-        }
-    )
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +88,8 @@ def test_runs_cancels_suspensions_losses_and_deletions_need_no_more_rights(secur
     assert jobs.wait_finished("orphaned")["status"]["phase"] == "Succeeded"
     # A worker reserves this message, and requeues it when it stops.
     tag = str(uuid.uuid4())
-    secured.admin.lpush("celery", message_for_later(tag))
+    body = json.dumps([["later", "placeholder"], {}, {}]).encode()
+    secured.admin.lpush("celery", json.dumps(make_message(body, tag=tag, eta="2099-01-01T00:00:00+00:00")))
     wait_until(lambda: secured.admin.hexists("unacked", tag), "the worker to reserve the message", timeout_seconds=60)
     secured.system.processes["other"].stop()
     assert secured.admin.llen("celery") == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import redis
 
 from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm
+from tests.support.messages import make_message
 
 _HUGE_CHARACTERS = 50_000_000
 
@@ -24,36 +24,12 @@ def farm(server: Redis) -> Iterator[Farm]:
         yield running
 
 
-def message(
-    body: bytes,
-    *,
-    task: str = "reconstruction.process",
-    content_type: str = "application/json",
-    encoding: str = "utf-8",
-) -> dict[str, Any]:
-    """The message as kombu pushes it to the list."""
-    headers = {"task": task, "id": uuid.uuid4().hex, "lang": "py", "argsrepr": "", "kwargsrepr": ""}
-    return {
-        "body": base64.b64encode(body).decode(),
-        "content-encoding": encoding,
-        "content-type": content_type,
-        "headers": headers,
-        "properties": {
-            "correlation_id": headers["id"],
-            "delivery_mode": 2,
-            "delivery_info": {"exchange": "", "routing_key": "celery"},
-            "body_encoding": "base64",
-            "delivery_tag": uuid.uuid4().hex,
-        },
-    }
-
-
 def arguments(*args: object, **kwargs: object) -> bytes:
     return json.dumps([args, kwargs, {}]).encode()
 
 
 def without(field: str) -> dict[str, Any]:
-    return {name: value for name, value in message(arguments("job")).items() if name != field}
+    return {name: value for name, value in make_message(arguments("job")).items() if name != field}
 
 
 @pytest.mark.parametrize(
@@ -62,25 +38,25 @@ def without(field: str) -> dict[str, Any]:
         pytest.param(lambda: "no JSON", "cannot be understood and is dropped", id="no-json"),
         pytest.param(lambda: "[]", "cannot be understood and is dropped", id="a-list"),
         pytest.param(lambda: json.dumps(without("properties")), "KeyError('properties')", id="no-properties"),
-        pytest.param(lambda: message(b"no JSON either"), "Can't decode message body", id="a-body-that-is-no-json"),
+        pytest.param(lambda: make_message(b"no JSON either"), "Can't decode message body", id="a-body-that-is-no-json"),
         pytest.param(
-            lambda: message(b"cos\nabort\n(tR.", content_type="application/x-python-serialize", encoding="binary"),
+            lambda: make_message(b"cos\nabort\n(tR.", content_type="application/x-python-serialize", encoding="binary"),
             "Refusing to deserialize",
             id="pickle",
         ),
-        pytest.param(lambda: message(b"!!python/object/apply:os.abort []", content_type="application/x-yaml"), "Refusing to deserialize", id="yaml"),
-        pytest.param(lambda: message(arguments(), task="os.abort"), "unregistered task", id="an-unknown-task"),
-        pytest.param(lambda: message(arguments()), "TypeError", id="no-arguments"),
-        pytest.param(lambda: message(arguments("a", "placeholder", None, "more")), "TypeError", id="too-many-arguments"),
-        pytest.param(lambda: message(arguments("../../etc", "placeholder")), "job id", id="a-job-id-that-is-a-path"),
-        pytest.param(lambda: message(arguments(7, "placeholder")), "job id", id="a-job-id-of-another-type"),
-        pytest.param(lambda: message(arguments("job", "placeholder", ["x"])), "cannot be understood", id="no-mapping"),
+        pytest.param(lambda: make_message(b"!!python/object/apply:os.abort []", content_type="application/x-yaml"), "Refusing to deserialize", id="yaml"),
+        pytest.param(lambda: make_message(arguments(), task="os.abort"), "unregistered task", id="an-unknown-task"),
+        pytest.param(lambda: make_message(arguments()), "TypeError", id="no-arguments"),
+        pytest.param(lambda: make_message(arguments("a", "placeholder", None, "more")), "TypeError", id="too-many-arguments"),
+        pytest.param(lambda: make_message(arguments("../../etc", "placeholder")), "job id", id="a-job-id-that-is-a-path"),
+        pytest.param(lambda: make_message(arguments(7, "placeholder")), "job id", id="a-job-id-of-another-type"),
+        pytest.param(lambda: make_message(arguments("job", "placeholder", ["x"])), "cannot be understood", id="no-mapping"),
         pytest.param(
-            lambda: message(arguments("job", "placeholder", {"version": 99, "attempt": 1})),
+            lambda: make_message(arguments("job", "placeholder", {"version": 99, "attempt": 1})),
             "upgrade the workers",
             id="of-a-newer-version",
         ),
-        pytest.param(lambda: message(arguments("x" * _HUGE_CHARACTERS, "placeholder")), "job id", id="a-huge-one"),
+        pytest.param(lambda: make_message(arguments("x" * _HUGE_CHARACTERS, "placeholder")), "job id", id="a-huge-one"),
     ],
 )  # fmt: skip
 def test_a_bad_message_is_logged_and_the_next_one_runs(farm: Farm, make: Callable[[], Any], logged: str) -> None:
