@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -52,169 +52,139 @@ class Good:
         return Result(quality={"photos": len(work.photos), "error": 0.123456789})
 
     def misbehave(self, work: Work, report: Report) -> None:
-        """Do nothing; subclasses misbehave here."""
+        """Do nothing; the models below misbehave here."""
 
 
-class NativeSleep(Good):
+Misbehaviour = Callable[[Work, Report], None]
+
+
+def model(name: str) -> Callable[[Misbehaviour], type[Good]]:
+    """A model of that name, which misbehaves in this way."""
+
+    def make(misbehave: Misbehaviour) -> type[Good]:
+        return type(name, (Good,), {"name": name, "misbehave": lambda _, work, report: misbehave(work, report)})
+
+    return make
+
+
+@model("rough-sleep")
+def native_sleep(work: Work, report: Report) -> None:
     """Holds the interpreter's lock in native code for an hour: no Python thread runs in this process."""
-
-    name = "rough-sleep"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        leave_pid(work)
-        ctypes.PyDLL(None).sleep(3600)
+    leave_pid(work)
+    ctypes.PyDLL(None).sleep(3600)
 
 
-class Stubborn(Good):
+@model("rough-stubborn")
+def stubborn(work: Work, report: Report) -> None:
     """Ignores SIGTERM, as does its child process."""
-
-    name = "rough-stubborn"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(3600)"])
-        leave_pid(work)
-        while True:
-            time.sleep(60)
-
-
-class SegmentationFault(Good):
-    name = "rough-segfault"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        print("about to read a null pointer", flush=True)  # noqa: T201  # as libraries do
-        ctypes.string_at(0)
-
-
-class Exiting(Good):
-    name = "rough-exit"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        os.write(2, b"cannot go on\n")
-        os._exit(3)
-
-
-class Silent(Good):
-    """Exits with code 0 and without a result."""
-
-    name = "rough-silent"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        os._exit(0)
-
-
-class Hungry(Good):
-    """Allocates 20 MB again and again."""
-
-    name = "rough-hungry"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        eaten = []
-        for _ in range(500):
-            eaten.append(b"x" * (20 << 20))
-            time.sleep(0.02)
-
-
-class Killed(Good):
-    """Dies by SIGKILL, as by the kernel when memory is short."""
-
-    name = "rough-killed"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Patient(Good):
-    """Works until a test lets it finish."""
-
-    name = "rough-patient"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        wait_for_sign("finish")
-
-
-class Poison(Good):
-    """Kills the worker's process that runs its task, whenever a test asks for it."""
-
-    name = "rough-poison"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        wait_for_sign("kill").unlink()  # each sign is for one kill
-        guard = Path(f"/proc/{os.getppid()}/stat").read_text()
-        os.kill(int(guard.rpartition(")")[2].split()[1]), signal.SIGKILL)  # field 4: the guard's parent is the task
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(3600)"])
+    leave_pid(work)
+    while True:
         time.sleep(60)
 
 
-class Error(Good):
-    name = "rough-error"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        raise TypeError("a defect of the model")
-
-
-class Failing(Good):
-    name = "rough-failure"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        raise ModelFailure("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps")
+@model("rough-segfault")
+def segmentation_fault(work: Work, report: Report) -> None:
+    print("about to read a null pointer", flush=True)  # noqa: T201  # as libraries do
+    ctypes.string_at(0)
 
 
-class NoMemory(Good):
-    name = "rough-memory"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        raise MemoryError
-
-
-class NoDisk(Good):
-    name = "rough-disk"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work.scratch_dir / "big"))
+@model("rough-exit")
+def exiting(work: Work, report: Report) -> None:
+    os.write(2, b"cannot go on\n")
+    os._exit(3)
 
 
-class Chatty(Good):
+@model("rough-silent")
+def silent(work: Work, report: Report) -> None:
+    """Exits with code 0 and without a result."""
+    os._exit(0)
+
+
+@model("rough-hungry")
+def hungry(work: Work, report: Report) -> None:
+    """Allocates 20 MB again and again."""
+    eaten = []
+    for _ in range(500):
+        eaten.append(b"x" * (20 << 20))
+        time.sleep(0.02)
+
+
+@model("rough-killed")
+def killed(work: Work, report: Report) -> None:
+    """Dies by SIGKILL, as by the kernel when memory is short."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@model("rough-patient")
+def patient(work: Work, report: Report) -> None:
+    """Works until a test lets it finish."""
+    wait_for_sign("finish")
+
+
+@model("rough-poison")
+def poison(work: Work, report: Report) -> None:
+    """Kills the worker's process that runs its task, whenever a test asks for it."""
+    wait_for_sign("kill").unlink()  # each sign is for one kill
+    guard = Path(f"/proc/{os.getppid()}/stat").read_text()
+    os.kill(int(guard.rpartition(")")[2].split()[1]), signal.SIGKILL)  # field 4: the guard's parent is the task
+    time.sleep(60)
+
+
+@model("rough-error")
+def error(work: Work, report: Report) -> None:
+    raise TypeError("a defect of the model")
+
+
+@model("rough-failure")
+def failing(work: Work, report: Report) -> None:
+    raise ModelFailure("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps")
+
+
+@model("rough-memory")
+def no_memory(work: Work, report: Report) -> None:
+    raise MemoryError
+
+
+@model("rough-disk")
+def no_disk(work: Work, report: Report) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work.scratch_dir / "big"))
+
+
+@model("rough-chatty")
+def chatty(work: Work, report: Report) -> None:
     """Reports and prints faster than the worker reads."""
-
-    name = "rough-chatty"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        for number in range(20_000):
-            report(Step.RECONSTRUCT, number / 20_000, "x" * 300)
-        for _ in range(2_000):
-            os.write(1, b"printed " * 100)
-            os.write(2, b"logged " * 100)
-        report(Step.RECONSTRUCT, float("nan"), "no number")
-        report(Step.PREPROCESS, 0.1, "backwards")
+    for number in range(20_000):
+        report(Step.RECONSTRUCT, number / 20_000, "x" * 300)
+    for _ in range(2_000):
+        os.write(1, b"printed " * 100)
+        os.write(2, b"logged " * 100)
+    report(Step.RECONSTRUCT, float("nan"), "no number")
+    report(Step.PREPROCESS, 0.1, "backwards")
 
 
-class Daemon(Good):
+@model("rough-daemon")
+def daemon(work: Work, report: Report) -> None:
     """Leaves a process behind that has left the group and holds all inherited file descriptors."""
-
-    name = "rough-daemon"
-
-    def misbehave(self, work: Work, report: Report) -> None:
-        if os.fork() == 0:
-            os.setsid()
-            time.sleep(20)
-            os._exit(0)
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(20)
+        os._exit(0)
 
 
-class Compressing(Good):
+@model("rough-zlib")
+def compressing(work: Work, report: Report) -> None:
     """Compresses after it has loaded pycolmap, which brings its own zlib."""
+    import gzip
+    import zlib
 
-    name = "rough-zlib"
+    import pycolmap
+    from PIL import Image
 
-    def misbehave(self, work: Work, report: Report) -> None:
-        import gzip
-        import zlib
-
-        import pycolmap
-        from PIL import Image
-
-        assert pycolmap.__version__
-        assert zlib.decompress(zlib.compress(b"0" * 100_000)) == gzip.decompress(gzip.compress(b"0" * 100_000))
-        Image.new("RGB", (64, 64)).save(work.output_dir / "picture.png")
+    assert pycolmap.__version__
+    assert zlib.decompress(zlib.compress(b"0" * 100_000)) == gzip.decompress(gzip.compress(b"0" * 100_000))
+    Image.new("RGB", (64, 64)).save(work.output_dir / "picture.png")
 
 
 class Meshless(Good):
