@@ -89,6 +89,10 @@ class Scene:
             self.redis = starting.enter_context(Redis(persistent=True))
             network = starting.enter_context(Network())
             self.system = starting.enter_context(System(self.cluster, self.redis, settings=SETTINGS))
+            self.jobs_dir = self.system.jobs_dir
+            self.journal_dir = self.system.folder / "journal"  # of the model processes
+            self.photos = self.system.folder / "photos"  # of all jobs: real ones, scaled down
+            self.delivered = self.system.folder / "delivered"  # copies of results: a disk that no fault touches
             self.api_proxies: dict[str, ApiProxy] = {
                 name: network.api(self.cluster.url, self.cluster.ca, self._chance) for name in OPERATORS
             }
@@ -113,28 +117,6 @@ class Scene:
         with contextlib.suppress(DevclusterError, OSError):
             self.heal()
         self._stack.close()
-
-    # -- folders
-
-    @property
-    def jobs_dir(self) -> Path:
-        """The job folders of all workers."""
-        return self.system.jobs_dir
-
-    @property
-    def journal_dir(self) -> Path:
-        """The journals of the model processes."""
-        return self.system.folder / "journal"
-
-    @property
-    def photos(self) -> Path:
-        """The photos of all jobs: real ones, scaled down."""
-        return self.system.folder / "photos"
-
-    @property
-    def delivered(self) -> Path:
-        """Where copies of results go: a disk that no fault touches."""
-        return self.system.folder / "delivered"
 
     def logs(self) -> Iterator[Path]:
         """The log of each part."""

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.files import CHECKOUT
 
 
-@dataclass(frozen=True)
 class Places:
     """The folders of one run."""
 
-    root: Path
-
-    @property
-    def jobs(self) -> Path:
-        """The worker's job folders; they are removed at the end."""
-        return self.root / "jobs"
-
-    @property
-    def logs(self) -> Path:
-        """The logs of operator and worker."""
-        return self.root / "logs"
-
-    @property
-    def kubectl_cache(self) -> Path:
-        """Kubectl's cache of the cluster's resources."""
-        return self.root / ".kubectl-cache"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the demo that runs."""
-        return self.root / ".lock"
-
-    @property
-    def running(self) -> Path:
-        """Names the process that keeps a demo running in the background."""
-        return self.root / ".running.json"
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.jobs = root / "jobs"  # the worker's job folders; they are removed at the end
+        self.logs = root / "logs"  # of operator and worker
+        self.kubectl_cache = root / ".kubectl-cache"  # of the cluster's resources
+        self.lock = root / ".lock"  # held by the demo that runs
+        self.running = root / ".running.json"  # names the process that keeps a demo running in the background
 
     def result(self, job: str) -> Path:
         """Mesh, previews and manifest of a job."""

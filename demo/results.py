@@ -34,9 +34,7 @@ class Account:
 def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> Account:
     """Copy the outputs of a job that succeeded out of the worker's folder, with its manifest as it ended.
 
-    Raises:
-        DemoFailedError: the job did not succeed, or its files differ from its status.
-
+    A DemoFailedError says that the job did not succeed, or that its files differ from its status.
     """
     job: dict[str, Any] = kubectl.read("get", f"recon/{view.name}")
     status = job["status"]
@@ -64,12 +62,7 @@ def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> Account:
 
 
 def check_cancelled(kubectl: ShownKubectl, places: Places, name: str) -> None:
-    """Check that a cancelled job is Cancelled and has left no files.
-
-    Raises:
-        DemoFailedError: otherwise.
-
-    """
+    """Raise DemoFailedError unless a cancelled job is Cancelled and has left no files."""
     job: dict[str, Any] = kubectl.read("get", f"recon/{name}")
     if job["status"]["phase"] != "Cancelled":
         raise DemoFailedError(f"The job {name} ended as {job['status']['phase']}, and should be Cancelled.")

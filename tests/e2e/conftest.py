@@ -4,8 +4,6 @@ Not a part of `make test`: it wants root on a Debian machine, and minutes. The s
 failure ends the run. How long each took, and what was measured on the way, is printed at the end.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Images: each runs as strictly as the chart's pods, with a numeric user, a read-only root and no capability."""
 
-from __future__ import annotations
-
 import time
 import tomllib
 import urllib.error

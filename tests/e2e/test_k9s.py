@@ -3,8 +3,6 @@
 It needs no node: a control plane, a Redis, an operator and a worker, as in `tests/real`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """Node: what a killed launcher leaves, and how that is removed."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -3,8 +3,6 @@
 Installed and used by the lines of README.md, as they are; what is added to them is `--values`.
 """
 
-from __future__ import annotations
-
 import json
 import urllib.parse
 from collections.abc import Callable

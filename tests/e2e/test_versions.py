@@ -4,8 +4,6 @@ The previous chart is the package that was made of it then. Both versions ask fo
 run what was built from this checkout.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Models that misbehave, each in one way."""
 # ruff: noqa: ARG002, PLC0415  # the order of imports matters in one; most ignore their arguments
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import os

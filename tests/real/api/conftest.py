@@ -1,7 +1,5 @@
 """Fixtures: the CRD on a real API server, without operator and Redis."""
 
-from __future__ import annotations
-
 import pytest
 
 from devcluster import Cluster, wait_until

@@ -1,7 +1,5 @@
 """Messages of the API server for bad manifests. The table is `tests/data/bad_manifests.yaml`."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 

@@ -1,7 +1,5 @@
 """Changes of a job: which are allowed, and the messages for those that are not."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

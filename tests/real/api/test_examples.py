@@ -1,7 +1,5 @@
 """Examples: the API server admits each, and the commands in their comments work."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Manifests of the installation: kustomize builds them, a real API server accepts them, and their pods are admitted."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

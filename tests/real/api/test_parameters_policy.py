@@ -1,7 +1,5 @@
 """Parameters that no model takes: the API server refuses them, so that no reader of the jobs must parse them."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Permissions of operator, viewers and editors: the roles of `manifests/install` on a real API server."""
 
-from __future__ import annotations
-
 import json
 from http import HTTPStatus
 from typing import Any

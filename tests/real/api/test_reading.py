@@ -1,7 +1,5 @@
 """Reading jobs with kubectl and tools: columns, `explain`, short names, selectors, defaults, server-side apply."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Status on a real API server: who may write it, which changes are rejected, and its stored default."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Two-step cancel: all transitions of its two fields, from every state that can be stored."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

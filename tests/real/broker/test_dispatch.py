@@ -1,7 +1,5 @@
 """Dispatch: messages as a real Celery worker takes them, and an outage of the broker."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

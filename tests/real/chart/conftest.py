@@ -1,7 +1,5 @@
 """Fixtures of the chart on a real API server: a cluster apart, since these tests create and delete the CRD."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """One release of the chart, and what tests do with it."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Release: install, upgrade, rollback and uninstall; what changes, what stays, and that no object hangs."""
 
-from __future__ import annotations
-
 import base64
 import json
 

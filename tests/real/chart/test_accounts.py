@@ -1,7 +1,5 @@
 """Service accounts of the chart: real processes with their tokens have the rights that they need."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Admission: a real API server accepts every promised shape of the chart in a restricted namespace, without a warning."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

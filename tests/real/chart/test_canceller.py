@@ -1,7 +1,5 @@
 """Canceller role: may cancel jobs and nothing else, by a role and an admission policy on fields, on a real API server."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from typing import Any

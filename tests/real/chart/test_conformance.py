@@ -1,7 +1,5 @@
 """Conformance: kubeconform checks the chart and manifests/ against the oldest and the newest release of Kubernetes."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from typing import Any

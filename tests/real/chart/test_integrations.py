@@ -1,7 +1,5 @@
 """Integrations: the chart's resources of the Prometheus operator and KEDA, on an API server with those CRDs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

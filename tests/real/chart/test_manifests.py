@@ -1,7 +1,5 @@
 """Manifests: `kubectl apply -k manifests/install` creates what the chart creates for the operator alone."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Redis of the chart: its command and its probe, with a real server."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator

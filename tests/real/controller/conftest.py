@@ -1,7 +1,5 @@
 """Operators without workers."""
 
-from __future__ import annotations
-
 import pytest
 
 from devcluster import Cluster

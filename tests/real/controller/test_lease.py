@@ -1,7 +1,5 @@
 """Lease: of two replicas one works, and the other takes over."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

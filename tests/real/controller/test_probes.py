@@ -1,7 +1,5 @@
 """Probes: /healthz and /readyz without Redis, without the API server, and on a standby."""
 
-from __future__ import annotations
-
 import pytest
 import redis
 

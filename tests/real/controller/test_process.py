@@ -1,7 +1,5 @@
 """The operator's process: a clean stop on a signal, and an exit with a reason when it cannot go on."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Status writes and Events on a real API server: preconditions, rules, and what is stored in the end."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """The system of the tests of dashboards."""
 
-from __future__ import annotations
-
 import pytest
 
 from devcluster.harness.system import System

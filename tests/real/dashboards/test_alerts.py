@@ -1,7 +1,5 @@
 """Alerts: each fires on its own history and on no other, has a readable message, and has a runbook."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Mapping, Sequence

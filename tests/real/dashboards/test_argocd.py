@@ -1,7 +1,5 @@
 """Argo CD on real jobs: its Lua scripts run on the objects, and the changes of its actions are sent to the API server."""
 
-from __future__ import annotations
-
 from devcluster.harness.argocd import Customization
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY

@@ -3,8 +3,6 @@
 The run: an operator and a worker, jobs that succeed, fail, are cancelled, and an isolated model.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import time

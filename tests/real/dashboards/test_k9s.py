@@ -3,8 +3,6 @@
 tests/e2e/test_k9s.py presses the keys in k9s itself, whose build takes minutes.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

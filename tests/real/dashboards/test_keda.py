@@ -1,7 +1,5 @@
 """The query of the chart's ScaledObject, on a real Prometheus: it counts what waits and what runs, of its own queues alone."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

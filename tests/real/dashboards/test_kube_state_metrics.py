@@ -1,7 +1,5 @@
 """kube-state-metrics itself, with our configuration and our role, on real jobs: every metric has a series."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

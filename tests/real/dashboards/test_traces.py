@@ -1,7 +1,5 @@
 """One trace a job, from its creation to its mesh: operator and worker write into the same one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

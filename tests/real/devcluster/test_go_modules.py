@@ -1,7 +1,5 @@
 """Files of a Go module, and only of the release that was pinned."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

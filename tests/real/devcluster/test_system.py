@@ -1,7 +1,5 @@
 """System that follows another one on the same cluster."""
 
-from __future__ import annotations
-
 from devcluster import Cluster, Redis
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.replicas import Lease

@@ -1,7 +1,5 @@
 """Systems of a test's own, for tests that break them."""
 
-from __future__ import annotations
-
 import pytest
 
 from devcluster import Redis

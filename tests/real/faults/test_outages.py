@@ -1,7 +1,5 @@
 """Outages of servers and processes: every job still ends, once, and its progress never falls."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

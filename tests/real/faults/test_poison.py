@@ -1,7 +1,5 @@
 """Poison jobs: a job that kills its worker each time ends Failed, and the jobs beside it succeed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

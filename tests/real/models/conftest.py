@@ -1,7 +1,5 @@
 """Fixtures of the photogrammetry engine on real photos."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Deletion: an object can be deleted in any phase, at once, and nothing of its job is left."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

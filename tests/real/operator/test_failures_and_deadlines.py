@@ -1,7 +1,5 @@
 """Failures with their reasons, deadlines, and the time to live."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

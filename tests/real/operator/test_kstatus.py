@@ -4,8 +4,6 @@ The rules are those of sigs.k8s.io/cli-utils pkg/kstatus for custom resources: a
 then the conditions Reconciling and Stalled, then Ready, otherwise Current.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Photogrammetry jobs: real photos through the whole system."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

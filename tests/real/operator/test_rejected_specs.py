@@ -1,7 +1,5 @@
 """Specs that the API server admits and the operator rejects: such jobs end as Failed, with a reason and advice."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A job that succeeds, as a user and a dashboard see it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

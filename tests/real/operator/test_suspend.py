@@ -1,7 +1,5 @@
 """Suspend and resume: a suspended job does not run, and its stop is no failure."""
 
-from __future__ import annotations
-
 from devcluster.harness.jobs import Jobs, Seen, is_true
 
 

@@ -1,7 +1,5 @@
 """Two-step cancel: at each step, in the queue, withdrawn, refused, and against other changes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

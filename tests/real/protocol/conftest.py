@@ -1,7 +1,5 @@
 """Redis, and a worker that can be paused at each of its points."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ A point is before every call to Redis and before every change on the disk. Exact
 example is reproducible. A paused fiber can be killed.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 import traceback

@@ -4,8 +4,6 @@ It offers every move, right or wrong; `machine` chooses, `promises` checks. Each
 old. The operators decide by the real plan and sweep by the real sweeper, and the workers run the real task.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence

@@ -6,8 +6,6 @@ users who change their minds, and job folders on a disk that fills up and loses 
 faults an example has at all.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 from typing import ClassVar, Final

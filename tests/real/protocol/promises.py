@@ -1,7 +1,5 @@
 """Promises of the protocol: invariants after every step, and liveness once no more faults happen."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Sequence

@@ -3,8 +3,6 @@
 Each test repeats for each point at which its first run can be paused: before every look at the disk and every change.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

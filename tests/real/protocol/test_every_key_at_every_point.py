@@ -5,8 +5,6 @@ job, in fixed steps. It runs once to count its steps, and then again for each ke
 lost, the story ends, and the promises are checked.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import closing

@@ -3,8 +3,6 @@
 The state machine draws such moments at random; here none is left out.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 from contextlib import closing

@@ -3,8 +3,6 @@
 `PROTOCOL_EXAMPLES=5000 PROTOCOL_STEPS=80` runs more examples, other ones each time, and shrinks a failure.
 """
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """World around the protocol: users' objects, operators, messages, and workers that run the real task."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

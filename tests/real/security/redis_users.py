@@ -1,7 +1,5 @@
 """Redis users: ACL lines and URLs from the files in manifests/integrations/redis."""
 
-from __future__ import annotations
-
 from devcluster import Redis
 from devcluster.harness.system import REPOSITORY
 

@@ -1,7 +1,5 @@
 """Objects that a tenant made to harm the operator, stored before the policy on parameters: nobody else notices them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Hostile Redis: an attacker with write access spoils single jobs, all others succeed, and no process crashes."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Least privilege: the system over TLS, operator and workers as Redis users with the rights of manifests/integrations/redis."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import uuid

@@ -1,7 +1,5 @@
 """The commands in docs/security.md that create the Redis users."""
 
-from __future__ import annotations
-
 import os
 import re
 import secrets

@@ -1,7 +1,5 @@
 """User roles: viewers, editors and cancellers of one namespace try each operation on a real API server."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import subprocess

@@ -1,7 +1,5 @@
 """Secrets: no password or signature appears in a log, Event, status, metric or command line, even after errors."""
 
-from __future__ import annotations
-
 import contextlib
 import http.server
 import io

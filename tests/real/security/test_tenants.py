@@ -1,7 +1,5 @@
 """Tenants: with allowlists by namespace, no job reads or writes the files of another tenant."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Clients of a real Redis, and the protocol in few words."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The scripts and the operator agree on which values are present: state/fields.py against lua/prelude.lua."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Calls: one by one, and a batch in one round trip."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

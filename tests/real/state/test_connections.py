@@ -1,7 +1,5 @@
 """Connections: every documented way to reach a Redis, for the job state, the broker and the results."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """Reports of job folders that workers found, until the operator has dealt with them."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Concurrent calls of the job manager on a real Redis."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

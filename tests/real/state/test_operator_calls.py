@@ -1,7 +1,5 @@
 """The operator's calls, one situation a test."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reads of whole batches, and of malformed values."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

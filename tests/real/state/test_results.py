@@ -1,7 +1,5 @@
 """Celery's results and the subscription to them, with what a real Celery backend writes."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator

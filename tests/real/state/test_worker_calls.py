@@ -1,7 +1,5 @@
 """The worker's calls, one situation a test."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Operator and worker of different versions, and the upgrade of either while jobs run: what docs/upgrading.md promises."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

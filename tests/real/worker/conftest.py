@@ -1,7 +1,5 @@
 """Real Celery workers, as processes on a real Redis, without Kubernetes."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """A confirmed cancel, at each step and inside native code, in every pool."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """compose.yaml without Docker: its commands and environment, as processes on this machine."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Models and workers that die, and messages that are delivered twice."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Iterator

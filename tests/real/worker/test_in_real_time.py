@@ -1,7 +1,5 @@
 """The contract in real time, as a user sees it in a shell."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

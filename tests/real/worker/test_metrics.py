@@ -1,7 +1,5 @@
 """A worker's metrics as Prometheus reads them, in every pool, and after its processes have died."""
 
-from __future__ import annotations
-
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Malformed and foreign messages: the worker logs each, and goes on with the next."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Callable, Iterator

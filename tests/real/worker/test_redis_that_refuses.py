@@ -1,7 +1,5 @@
 """Redis refuses all writes for a while, since it is full or has become a replica: no worker ends."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

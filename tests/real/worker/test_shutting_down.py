@@ -1,7 +1,5 @@
 """Workers that start and shut down, and a Redis that does not answer."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading
