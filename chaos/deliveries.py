@@ -43,22 +43,12 @@ class Deliveries:
     def _look(self) -> None:
         for manifest in self._folder.glob(f"[!.]*/[!.]*/{_MANIFEST}"):
             known = self._found.setdefault((manifest.parent.parent.name, manifest.parent.name), [])
-            try:
-                digest = _digest(manifest)
-            except FileNotFoundError:
-                continue
-            if not known or known[-1].digest != digest:
+            digest = _digest(manifest)
+            if digest and (not known or known[-1].digest != digest):
                 delivery = _read(manifest.parent)
                 # A copy that is being replaced now is read at the next poll.
-                if delivery is not None and delivery.digest == digest and _same(manifest, digest):
+                if delivery is not None and delivery.digest == digest == _digest(manifest):
                     known.append(delivery)
-
-
-def _same(manifest: Path, digest: str) -> bool:
-    try:
-        return _digest(manifest) == digest
-    except FileNotFoundError:
-        return False
 
 
 def _read(folder: Path) -> DeliveredCopy | None:
@@ -70,18 +60,11 @@ def _read(folder: Path) -> DeliveredCopy | None:
     except FileNotFoundError:
         return DeliveredCopy(clock.now(), "", "", "it has no manifest")
     content = json.loads(raw)
-    wrong = [one["name"] for one in content["files"] if not _matches(folder, one)]
+    wrong = [one["name"] for one in content["files"] if _digest(folder / one["name"]) != one["sha256"]]
     more = _names(folder) - {one["name"] for one in content["files"]} - {_MANIFEST}
     problems = [f"{wrong} differ from the manifest"] if wrong else []
     problems += [f"{sorted(more)} are not in the manifest"] if more else []
     return DeliveredCopy(clock.now(), content["jobId"], hashlib.sha256(raw).hexdigest(), "; ".join(problems))
-
-
-def _matches(folder: Path, entry: dict[str, object]) -> bool:
-    try:
-        return _digest(folder / str(entry["name"])) == entry["sha256"]
-    except FileNotFoundError:
-        return False
 
 
 def _names(folder: Path) -> set[str]:
@@ -89,4 +72,8 @@ def _names(folder: Path) -> set[str]:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Empty if there is no such file."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""

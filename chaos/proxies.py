@@ -24,6 +24,7 @@ _START_SECONDS = 30.0
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "content-length", "te", "trailer"}
 
 T = TypeVar("T")
+P = TypeVar("P", "TcpProxy", "ApiProxy")
 
 
 class Network:
@@ -48,14 +49,13 @@ class Network:
 
     def tcp(self, port: int) -> TcpProxy:
         """Open a proxy to that port on loopback."""
-        proxy = TcpProxy(self._loop, port)
-        self._call(proxy.open())
-        self._proxies.append(proxy)
-        return proxy
+        return self._opened(TcpProxy(self._loop, port))
 
     def api(self, url: str, ca: Path, chance: random.Random) -> ApiProxy:
         """Open a proxy to that API server."""
-        proxy = ApiProxy(self._loop, url, ca, chance)
+        return self._opened(ApiProxy(self._loop, url, ca, chance))
+
+    def _opened(self, proxy: P) -> P:
         self._call(proxy.open())
         self._proxies.append(proxy)
         return proxy
@@ -64,19 +64,37 @@ class Network:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_START_SECONDS)
 
 
-class TcpProxy:
+class _Proxy:
+    """What both kinds have in common."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self.port = 0
+
+    def silence(self) -> None:
+        """Keep connections open, accept new ones, and pass nothing: like a pulled cable."""
+        self._loop.call_soon_threadsafe(self._flows.clear)
+
+    def heal(self) -> None:
+        """Pass everything again, held data first."""
+        self._loop.call_soon_threadsafe(self._heal)
+
+    def _heal(self) -> None:
+        self._flows.set()
+
+
+class TcpProxy(_Proxy):
     """A TCP proxy that can delay, silence and refuse connections."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, target: int) -> None:
-        self._loop = loop
+        super().__init__(loop)
         self._target = target
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
-        self._flows = asyncio.Event()
-        self._flows.set()
         self._refuses = False
         self._delay_seconds = 0.0
-        self.port = 0
 
     # -- faults
 
@@ -84,17 +102,9 @@ class TcpProxy:
         """Delay each chunk of data, in both directions."""
         self._loop.call_soon_threadsafe(setattr, self, "_delay_seconds", seconds)
 
-    def silence(self) -> None:
-        """Keep connections open, accept new ones, and pass nothing: like a pulled cable."""
-        self._loop.call_soon_threadsafe(self._flows.clear)
-
     def refuse(self) -> None:
         """Reset all connections, and every new one."""
         self._loop.call_soon_threadsafe(self._set_refuses, True)
-
-    def heal(self) -> None:
-        """Pass everything again, held data first."""
-        self._loop.call_soon_threadsafe(self._heal)
 
     # -- lifecycle, on the event loop
 
@@ -121,7 +131,7 @@ class TcpProxy:
     def _heal(self) -> None:
         self._refuses = False
         self._delay_seconds = 0.0
-        self._flows.set()
+        super()._heal()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refuses:
@@ -163,22 +173,19 @@ class Refusal:
     writes_only: bool = False
 
 
-class ApiProxy:
+class ApiProxy(_Proxy):
     """An HTTP proxy for the operators that uses TLS to the API server, and can refuse, silence and expire watches."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, url: str, ca: Path, chance: random.Random) -> None:
-        self._loop = loop
+        super().__init__(loop)
         self._url = url
         self._tls = ssl.create_default_context(cafile=str(ca))
         self._chance = chance
         self._refusal: Refusal | None = None
-        self._flows = asyncio.Event()
-        self._flows.set()
         self._watches_expire = False
         self._watches: set[asyncio.Event] = set()
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
-        self.port = 0
 
     @property
     def url(self) -> str:
@@ -191,17 +198,9 @@ class ApiProxy:
         """Give that response to a random share of all requests."""
         self._loop.call_soon_threadsafe(setattr, self, "_refusal", refusal)
 
-    def silence(self) -> None:
-        """Answer no request and pass no watch event: like a pulled cable."""
-        self._loop.call_soon_threadsafe(self._flows.clear)
-
     def expire_watches(self) -> None:
         """End every watch, and every new one until `heal`, with 410 Expired."""
         self._loop.call_soon_threadsafe(self._expire)
-
-    def heal(self) -> None:
-        """Pass everything again."""
-        self._loop.call_soon_threadsafe(self._heal)
 
     # -- lifecycle, on the event loop
 
@@ -236,7 +235,7 @@ class ApiProxy:
     def _heal(self) -> None:
         self._refusal = None
         self._watches_expire = False
-        self._flows.set()
+        super()._heal()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         await self._flows.wait()

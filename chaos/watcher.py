@@ -28,9 +28,9 @@ OUTCOMES = frozenset({"Succeeded", "Failed", "Cancelled"})
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One version of a job's status; `at` is when it arrived, in seconds since boot."""
+    """One version of a job's status; `at` is when it arrived, in seconds since boot. Only some fields make it another one."""
 
-    at: float
+    at: float = field(compare=False)
     phase: str
     attempt: int
     percent: int
@@ -38,10 +38,10 @@ class Snapshot:
     reason: str  # of the condition Failed
     failures: int = 0
     confirmed: bool = False  # spec.cancelConfirmed
-    finished_reason: str = ""  # of the condition Finished
-    output_bytes: int | None = None  # status.outputs.bytes
-    output_uri: str = ""  # status.outputs.uri
-    completed_at: float = 0.0  # status.completionTime, as seconds since boot
+    finished_reason: str = field(default="", compare=False)  # of the condition Finished
+    output_bytes: int | None = field(default=None, compare=False)  # status.outputs.bytes
+    output_uri: str = field(default="", compare=False)  # status.outputs.uri
+    completed_at: float = field(default=0.0, compare=False)  # status.completionTime, as seconds since boot
 
     @property
     def finished(self) -> bool:
@@ -153,9 +153,7 @@ class Watcher:
                 metadata["uid"], History(metadata["uid"], metadata["namespace"], metadata["name"])
             )
             snapshot = _snapshot(body, clock.now())
-            if snapshot is not None and (
-                not history.snapshots or _content(history.snapshots[-1]) != _content(snapshot)
-            ):
+            if snapshot is not None and snapshot != history.newest:
                 history.snapshots.append(snapshot)
 
 
@@ -186,15 +184,3 @@ def _since_boot(text: str | None) -> float:
     if text is None:
         return 0.0
     return datetime.fromisoformat(text).timestamp() - time.time() + clock.now()
-
-
-def _content(snapshot: Snapshot) -> tuple[object, ...]:
-    return (
-        snapshot.phase,
-        snapshot.attempt,
-        snapshot.percent,
-        snapshot.true_conditions,
-        snapshot.reason,
-        snapshot.failures,
-        snapshot.confirmed,
-    )
