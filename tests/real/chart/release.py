@@ -5,10 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from devcluster import Cluster
 from devcluster.harness.manifests import manifest
 from devcluster.programs.helm import helm
 from tests.support.paths import CHART
+
+
+def rendered(namespace: str, *options: str | Path, **values: Any) -> list[dict[str, Any]]:
+    """The objects that `helm template` makes; `values` as in values.yaml."""
+    command = ["template", "reconstruction", CHART, "--namespace", namespace, *options]
+    text = helm(*command, "--values", "-", stdin=json.dumps(values)).stdout
+    return [one for one in yaml.safe_load_all(text) if one]
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,8 @@ import yaml
 from devcluster import Redis
 from devcluster.harness.manifests import manifest
 from devcluster.harness.system import QUICK_SETTINGS, System
-from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
-from tests.real.chart.release import Release
-from tests.support.paths import CHART
+from tests.real.chart.release import Release, rendered
 
 PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 FINISHED_SECONDS = 120.0
@@ -37,12 +35,8 @@ def system(release: Release) -> Iterator[System]:
 
 def hooks(release: Release) -> list[dict[str, Any]]:
     """The objects that `helm test` creates before its pod."""
-    text = helm("template", "reconstruction", CHART, "--namespace", release.namespace).stdout
-    return [
-        one
-        for one in yaml.safe_load_all(text)
-        if one and one["metadata"]["name"] == "reconstruction-test" and one["kind"] != "Pod"
-    ]
+    made = rendered(release.namespace)
+    return [one for one in made if one["metadata"]["name"] == "reconstruction-test" and one["kind"] != "Pod"]
 
 
 def helm_test(release: Release, *options: str) -> subprocess.CompletedProcess[str]:

@@ -2,23 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from devcluster.programs.helm import helm
-from tests.real.chart.release import Release
+from tests.real.chart.release import Release, rendered
 from tests.support.paths import CHART
 
 SHAPES = ["", *sorted(path.name for path in (CHART / "ci").iterdir())]
 
 
-def rendered(namespace: str, shape: str) -> list[dict[str, Any]]:
-    values: list[str | Path] = ["--values", CHART / "ci" / shape] if shape else []
-    text = helm("template", "reconstruction", CHART, "--namespace", namespace, *values).stdout
-    return [one for one in yaml.safe_load_all(text) if one]
+def of_shape(namespace: str, shape: str) -> list[dict[str, Any]]:
+    return rendered(namespace, *(["--values", CHART / "ci" / shape] if shape else []))
 
 
 def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -46,7 +42,7 @@ def test_a_shape_is_valid(release: Release, shape: str) -> None:
     if not cluster.api.is_there("/api/v1/namespaces/chart-team"):  # one of the shapes watches it
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": "chart-team"}})
     # The pod of `helm test` names an account that helm creates just before it.
-    objects = [one for one in rendered(release.namespace, shape) if one["kind"] != "Pod"]
+    objects = [one for one in of_shape(release.namespace, shape) if one["kind"] != "Pod"]
 
     done = cluster.kubectl(
         "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", input=yaml.safe_dump_all(objects)
@@ -63,14 +59,14 @@ def test_the_pods_of_a_shape_meet_the_restricted_standard(release: Release, shap
     if not cluster.api.is_there(f"{classes}/nvidia"):  # the cluster provides it, not the chart
         cluster.api.post(classes, {"metadata": {"name": "nvidia"}, "handler": "nvidia"})
 
-    for pod in pods(rendered(release.namespace, shape)):
+    for pod in pods(of_shape(release.namespace, shape)):
         text = json.dumps(pod)
         done = cluster.kubectl("-n", release.namespace, "create", "--dry-run=server", "-f", "-", input=text)
         assert done.stderr == "", pod["metadata"]["name"]
 
 
 def test_a_pod_that_may_gain_privileges_is_rejected(release: Release) -> None:
-    pod = next(pods(rendered(release.namespace, "")))
+    pod = next(pods(of_shape(release.namespace, "")))
     pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
 
     done = release.cluster.kubectl(
@@ -96,9 +92,7 @@ CLAIM = {"spec": {"accessModes": ["ReadOnlyMany"], "resources": {"requests": {"s
 def test_photos_come_from_volumes_that_the_restricted_standard_allows(
     release: Release, source: dict[str, Any], refusal: str
 ) -> None:
-    values = json.dumps({"photos": [{"name": "archive", "mountPath": "/photos"} | source]})
-    made = helm("template", "reconstruction", CHART, "--namespace", release.namespace, "--values", "-", stdin=values)
-    objects = [one for one in yaml.safe_load_all(made.stdout) if one]
+    objects = rendered(release.namespace, photos=[{"name": "archive", "mountPath": "/photos"} | source])
     (worker,) = [pod for pod in pods(objects) if "worker" in pod["metadata"]["name"]]
 
     command = ["-n", release.namespace, "create", "--dry-run=server", "-f", "-"]

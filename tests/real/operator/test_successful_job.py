@@ -4,6 +4,7 @@ import json
 
 import pytest
 import redis
+from reconstruction_operator.api.status import ConditionType
 
 from devcluster.harness.jobs import Jobs, Seen, condition, is_true
 
@@ -17,19 +18,6 @@ STEPS = [
     "Generating previews",
     "Finalizing output",
 ]
-CONDITIONS = {
-    "Accepted",
-    "Dispatched",
-    "Running",
-    "Suspended",
-    "CancelRequested",
-    "Complete",
-    "Failed",
-    "Cancelled",
-    "Finished",
-    "Reconciling",
-    "Stalled",
-}
 
 
 def test_a_job_passes_all_steps_in_order(jobs: Jobs, seen: Seen) -> None:
@@ -78,7 +66,7 @@ def test_every_status_has_all_conditions_with_its_generation(jobs: Jobs, seen: S
     assert versions
     for version in versions:
         found = version["status"]["conditions"]
-        assert {one["type"] for one in found} == CONDITIONS
+        assert {one["type"] for one in found} == set(ConditionType)
         assert all(one["observedGeneration"] == version["status"]["observedGeneration"] for one in found)
         assert all(one["lastTransitionTime"] and one["reason"] for one in found)
 

@@ -3,7 +3,7 @@
 import json
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,12 @@ class Tenants:
             *arguments, f"--as={role}-of-mine", check=False, input=text
         )
         return done
+
+    def assert_refused(self, role: str, attempts: Sequence[tuple[list[str], str | None]]) -> None:
+        for arguments, text in attempts:
+            done = self.attempt(role, *arguments, text=text)
+            assert done.returncode == 1, arguments
+            assert "orbidden" in done.stderr, done.stderr
 
 
 def job(name: str, namespace: str) -> str:
@@ -97,10 +103,7 @@ def test_no_role_changes_a_job_of_another_namespace(role: str, tenants: Tenants)
         (["-n", theirs, "create", "-f", "-"], job("another", theirs)),
         (["apply", "--server-side", "-f", "-"], job("job", theirs)),
     ]
-    for arguments, text in attempts:
-        done = tenants.attempt(role, *arguments, text=text)
-        assert done.returncode == 1, arguments
-        assert "orbidden" in done.stderr, done.stderr
+    tenants.assert_refused(role, attempts)
     assert tenants.cluster.kubectl("-n", theirs, "get", "recon", "job", "-o", "yaml").stdout == before
 
 
@@ -110,12 +113,8 @@ def test_no_role_writes_a_status(role: str, tenants: Tenants) -> None:
     done = tenants.attempt(role, *patch(tenants.mine, body, "--subresource=status"))
     assert "orbidden" in done.stderr
     tenants.attempt(role, *patch(tenants.mine, body))  # accepted or not: this endpoint ignores the status
-    assert (
-        tenants.cluster.api.get(f"/apis/reconstruction.dev/v1alpha1/namespaces/{tenants.mine}/reconstructionjobs/job")
-        .get("status", {})
-        .get("phase")
-        != "Succeeded"
-    )
+    path = f"/apis/reconstruction.dev/v1alpha1/namespaces/{tenants.mine}/reconstructionjobs/job"
+    assert tenants.cluster.api.get(path).get("status", {}).get("phase") != "Succeeded"
 
 
 def test_a_viewer_changes_nothing(tenants: Tenants) -> None:
@@ -142,9 +141,6 @@ def test_a_canceller_changes_only_the_two_fields_by_any_request(tenants: Tenants
         (["create", "-f", "-"], job("another", mine)),
         (["-n", mine, "delete", "recon", "job"], None),
     ]
-    for arguments, text in attempts:
-        done = tenants.attempt("canceller", *arguments, text=text)
-        assert done.returncode == 1, arguments
-        assert "orbidden" in done.stderr, done.stderr
+    tenants.assert_refused("canceller", attempts)
     assert tenants.attempt("canceller", *patch(mine, {"spec": {"cancelRequested": True}})).returncode == 0
     assert tenants.attempt("canceller", *patch(mine, {"spec": {"cancelRequested": False}})).returncode == 0

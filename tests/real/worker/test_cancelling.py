@@ -4,18 +4,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from reconstruction_operator.contract import steps
 
 from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm, is_gone
 
-STEPS = [
-    "Loading input files",
-    "Preprocessing images",
-    "Running reconstruction",
-    "Post-processing mesh",
-    "Generating previews",
-    "Finalizing output",
-]
+STEPS = [step.name for step in steps.STEPS]
 _TRIES = 3  # the machine may be busy during one of them
 
 
