@@ -15,9 +15,6 @@ from importlib import metadata
 from typing import Final
 
 from reconstruction_operator import config
-from reconstruction_operator.cli import selftest
-from reconstruction_operator.controller import process
-from reconstruction_operator.controller.kube import client, installation
 from reconstruction_operator.telemetry import logs, tracing
 
 _TRACES_SECONDS: Final = 2.0  # to export the last spans before the process ends
@@ -84,6 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run() -> int:
+    # Imported here: the worker's image has this program, and not the operator's packages.
+    from reconstruction_operator.controller import process  # noqa: PLC0415
+    from reconstruction_operator.controller.kube import client, installation  # noqa: PLC0415
+
     logs.configure(config.settings.LOG_FORMAT, config.settings.LOG_LEVEL)
     tracing.enabled()  # imports the SDK before the event loop runs, and logs at once if it is missing
     try:
@@ -96,6 +97,9 @@ def _run() -> int:
 
 
 def _selftest(*, namespace: str, queue: str, timeout_seconds: float) -> int:
+    from reconstruction_operator.cli import selftest  # noqa: PLC0415  # as in `_run`
+    from reconstruction_operator.controller.kube import client  # noqa: PLC0415  # the same
+
     try:
         return asyncio.run(selftest.run(namespace=namespace, queue=queue, timeout_seconds=timeout_seconds))
     except client.NoClusterError as error:

@@ -12,7 +12,7 @@ _IMMUTABLE = "cannot be changed, added or removed later: create a new job under 
 _WITH_ALL = {
     "modelType": "photogrammetry",
     "output": {"uri": "file:///meshes/banana"},
-    "parameters": {"quality": "fast", "deep": {"list": [1, {"a": None}]}},
+    "parameters": {"quality": "fast", "views": [1, None]},
     "managedBy": "example.com/other",
 }
 
@@ -30,7 +30,7 @@ _WITH_ALL = {
         pytest.param("parameters", _WITH_ALL, {"quality": "standard"}, id="parameter-changed"),
         pytest.param("parameters", _WITH_ALL, {"quality": None}, id="parameter-removed"),
         pytest.param("parameters", _WITH_ALL, {"seed": 7}, id="parameter-added"),
-        pytest.param("parameters", _WITH_ALL, {"deep": {"list": [1, {"a": 2}]}}, id="parameter-changed-deep-inside"),
+        pytest.param("parameters", _WITH_ALL, {"views": [1, 2]}, id="parameter-changed-in-a-list"),
         pytest.param("parameters", _WITH_ALL, None, id="parameters-removed"),
         pytest.param("parameters", {}, {"quality": "fast"}, id="parameters-added"),
         pytest.param("parameters", {}, {}, id="empty-parameters-added"),

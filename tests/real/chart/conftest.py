@@ -8,6 +8,7 @@ import pytest
 from devcluster import Cluster
 from devcluster.programs.helm import helm
 from tests.real.chart.release import Release
+from tests.support.paths import CHECKOUT
 
 
 @pytest.fixture(scope="session")
@@ -29,5 +30,5 @@ def release(chart_cluster: Cluster) -> Iterator[Release]:
     if one.name in installed:
         one.helm("uninstall")
     # kubectl waits until both are deleted.
-    chart_cluster.kubectl("delete", "crd", "reconstructionjobs.reconstruction.dev", "--ignore-not-found")
+    chart_cluster.kubectl("delete", "-f", CHECKOUT / "manifests" / "crd", "--ignore-not-found")
     chart_cluster.kubectl("delete", "namespace", namespace)
