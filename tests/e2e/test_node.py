@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import wait_until
+from devcluster import commands, wait_until
 from devcluster.node import Node, cgroups
 from tests.support.paths import CHECKOUT
 
@@ -19,16 +19,8 @@ pytestmark = pytest.mark.timeout(900)
 
 def devcluster(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """`python -m devcluster`, with runs in a folder of their own: a node of the user's stays out of this."""
-    return subprocess.run(
-        [sys.executable, "-m", "devcluster", *arguments],
-        cwd=CHECKOUT,
-        env=os.environ | {"TMPDIR": str(folder)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    command = [sys.executable, "-m", "devcluster", *arguments]
+    return commands.run(command, check=False, environment={"TMPDIR": str(folder)}, folder=CHECKOUT, timeout_seconds=600)
 
 
 def processes(network: Path) -> list[str]:

@@ -9,6 +9,7 @@ import yaml
 from reconstruction_operator import config
 
 from devcluster import Cluster
+from tests.real.chart.release import pods
 from tests.support.paths import CHECKOUT
 
 _MANIFESTS = CHECKOUT / "manifests"
@@ -64,24 +65,10 @@ def test_the_api_server_accepts_the_manifests_without_warnings(installed: Cluste
 
 @pytest.mark.parametrize("name", _INSTALLATIONS)
 def test_the_pods_meet_the_restricted_pod_security_standard(installed: Cluster, name: str) -> None:
-    workloads = of_kind(build(installed, name), "Deployment", "StatefulSet")
-
-    for title, workload in workloads.items():
-        template = workload["spec"]["template"]
-        claims = [
-            {"name": one["metadata"]["name"], "persistentVolumeClaim": {"claimName": one["metadata"]["name"]}}
-            for one in workload["spec"].get("volumeClaimTemplates", [])
-        ]
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": template["metadata"] | {"name": title, "namespace": _HOME},
-            "spec": template["spec"]
-            | {"serviceAccountName": "default", "volumes": template["spec"].get("volumes", []) + claims},
-        }
-        done = installed.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(pod), check=False)
-        assert done.returncode == 0, f"{title}: {done.stderr}"
-        assert done.stderr == ""
+    for pod in pods(build(installed, name)):
+        command = ["-n", _HOME, "create", "--dry-run=server", "-f", "-"]
+        done = installed.kubectl(*command, input=json.dumps(pod), check=False)
+        assert (done.returncode, done.stderr) == (0, ""), pod["metadata"]["name"]
 
 
 def test_a_pod_that_is_not_restricted_is_rejected(installed: Cluster) -> None:

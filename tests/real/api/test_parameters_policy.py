@@ -7,17 +7,15 @@ import pytest
 
 from devcluster import wait_until
 from devcluster.harness.kubectl import Kubectl
+from devcluster.harness.manifests import manifest
 
 _ACTIVE_SECONDS = 60.0  # until the API server enforces a new policy
 
 
-def manifest(parameters: str) -> str:
+def body(parameters: str) -> str:
     """A job with these parameters, as JSON: kubectl's YAML reader would take long for deep ones."""
-    spec = f'{{"modelType": "placeholder", "input": {{"uri": "file:///photos/a"}}, "parameters": {parameters}}}'
-    return (
-        '{"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob", '
-        f'"metadata": {{"name": "bounded"}}, "spec": {spec}}}'
-    )
+    text = json.dumps(manifest("bounded", modelType="placeholder", parameters="PARAMETERS"))
+    return text.replace('"PARAMETERS"', parameters)
 
 
 def deep(levels: int, opening: str, closing: str) -> str:
@@ -28,7 +26,7 @@ def deep(levels: int, opening: str, closing: str) -> str:
 def create(kubectl: Kubectl) -> Kubectl:
     """kubectl, once the policy is enforced."""
     wait_until(
-        lambda: not kubectl("create", "--dry-run=server", "-f", "-", text=manifest('{"a": [[]]}')).accepted,
+        lambda: not kubectl("create", "--dry-run=server", "-f", "-", text=body('{"a": [[]]}')).accepted,
         "the API server to enforce the policy on parameters",
         timeout_seconds=_ACTIVE_SECONDS,
     )
@@ -57,7 +55,7 @@ def create(kubectl: Kubectl) -> Kubectl:
     ],
 )
 def test_unbounded_parameters_are_refused_by_the_api_server(create: Kubectl, parameters: str, message: str) -> None:
-    answer = create("create", "--validate=false", "-f", "-", text=manifest(parameters))
+    answer = create("create", "--validate=false", "-f", "-", text=body(parameters))
 
     assert not answer.accepted
     assert message in answer.text
@@ -73,7 +71,7 @@ def test_unbounded_parameters_are_refused_by_the_api_server(create: Kubectl, par
     ],
 )
 def test_plain_parameters_are_accepted_unchanged(create: Kubectl, parameters: dict[str, Any]) -> None:
-    answer = create("create", "-f", "-", "-o", "jsonpath={.spec.parameters}", text=manifest(json.dumps(parameters)))
+    answer = create("create", "-f", "-", "-o", "jsonpath={.spec.parameters}", text=body(json.dumps(parameters)))
 
     assert answer.accepted, answer.text
     assert json.loads(answer.text or "{}") == parameters

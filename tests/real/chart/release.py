@@ -1,6 +1,7 @@
 """One release of the chart, and what tests do with it."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,25 @@ def rendered(namespace: str, *options: str | Path, **values: Any) -> list[dict[s
     command = ["template", "reconstruction", CHART, "--namespace", namespace, *options]
     text = helm(*command, "--values", "-", stdin=json.dumps(values)).stdout
     return [one for one in yaml.safe_load_all(text) if one]
+
+
+def pods(objects: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every pod as its controller would create it, without the accounts, which do not exist yet."""
+    for one in objects:
+        if one["kind"] not in ("Deployment", "StatefulSet", "Pod"):
+            continue
+        template = one if one["kind"] == "Pod" else one["spec"]["template"]
+        claims = [
+            {"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": "any"}}
+            for claim in one["spec"].get("volumeClaimTemplates", [])
+        ]
+        yield {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": one["metadata"]["name"], "labels": template["metadata"]["labels"]},
+            "spec": template["spec"]
+            | {"serviceAccountName": "default", "volumes": template["spec"].get("volumes", []) + claims},
+        }
 
 
 @dataclass(frozen=True)

@@ -47,14 +47,9 @@ def helm_test(release: Release, *options: str) -> subprocess.CompletedProcess[st
 
 def selftest(release: Release, account: str, *options: str) -> subprocess.CompletedProcess[str]:
     kubeconfig = release.cluster.service_account_kubeconfig(release.namespace, account)
-    return subprocess.run(
-        [PROGRAM, "selftest", f"--namespace={release.namespace}", *options],
-        env={"KUBECONFIG": str(kubeconfig), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=250,
-    )
+    command = [PROGRAM, "selftest", f"--namespace={release.namespace}", *options]
+    environment = {"KUBECONFIG": str(kubeconfig), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=250)
 
 
 def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Release) -> None:

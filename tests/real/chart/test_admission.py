@@ -1,13 +1,12 @@
 """Admission: a real API server accepts every promised shape of the chart in a restricted namespace, without a warning."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.real.chart.release import Release, rendered
+from tests.real.chart.release import Release, pods, rendered
 from tests.support.paths import CHART
 
 SHAPES = ["", *sorted(path.name for path in (CHART / "ci").iterdir())]
@@ -15,25 +14,6 @@ SHAPES = ["", *sorted(path.name for path in (CHART / "ci").iterdir())]
 
 def of_shape(namespace: str, shape: str) -> list[dict[str, Any]]:
     return rendered(namespace, *(["--values", CHART / "ci" / shape] if shape else []))
-
-
-def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every pod as its controller would create it, without the accounts, which do not exist yet."""
-    for one in objects:
-        if one["kind"] not in ("Deployment", "StatefulSet", "Pod"):
-            continue
-        template = one if one["kind"] == "Pod" else one["spec"]["template"]
-        claims = [
-            {"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": "any"}}
-            for claim in one["spec"].get("volumeClaimTemplates", [])
-        ]
-        yield {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": one["metadata"]["name"], "labels": template["metadata"]["labels"]},
-            "spec": template["spec"]
-            | {"serviceAccountName": "default", "volumes": template["spec"].get("volumes", []) + claims},
-        }
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 import devcluster
-from devcluster import wait_until
+from devcluster import commands, wait_until
 from devcluster.servers.pids import start_mark
 
 _ROOT = Path(devcluster.__file__).parent.parent
@@ -25,11 +25,8 @@ class Hand:
         self.temporary = temporary
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"TMPDIR": str(self.temporary)}
         command = [sys.executable, "-m", "devcluster", *arguments]
-        return subprocess.run(
-            command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240
-        )
+        return commands.run(command, check=False, environment={"TMPDIR": str(self.temporary)}, folder=_ROOT)
 
     def launcher(self) -> int:
         return int(self.run("status").stderr.partition("process ")[2].split()[0])
@@ -70,13 +67,7 @@ def test_standing_cluster_serves_until_it_is_stopped(hand: Hand) -> None:
     with redis.Redis.from_url(settings["REDIS_STATE_DB"]) as connection:
         assert connection.ping()
     kubectl = started.stderr.partition("kubectl: ")[2].strip()
-    shown = subprocess.run(
-        [kubectl, "get", "namespace", "default", "-o", "name"],
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    shown = commands.run([kubectl, "get", "namespace", "default", "-o", "name"], environment=settings)
     assert shown.stdout == "namespace/default\n"
 
     assert exported(hand.run("status").stdout) == settings

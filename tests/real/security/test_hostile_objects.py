@@ -1,5 +1,6 @@
 """Objects that a tenant made to harm the operator, stored before the policy on parameters: nobody else notices them."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from devcluster import Cluster, wait_until
 from devcluster.harness.jobs import Jobs
+from devcluster.harness.manifests import manifest
 from devcluster.harness.system import System
 from tests.support.paths import CHECKOUT
 from tests.support.systems import QUICK, SharedSystems
@@ -40,11 +42,8 @@ def store(unguarded: None, jobs: Jobs, tmp_path: Path) -> Iterator[Store]:
     file = tmp_path / "job.json"
 
     def create(name: str, parameters: str) -> None:
-        file.write_text(
-            '{"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob", '
-            f'"metadata": {{"name": "{name}", "namespace": "{jobs.namespace}"}}, "spec": '
-            '{"modelType": "placeholder", "input": {"uri": "file:///photos/a"}, "parameters": ' + parameters + "}}"
-        )
+        body = json.dumps(manifest(name, namespace=jobs.namespace, modelType="placeholder", parameters="PARAMETERS"))
+        file.write_text(body.replace('"PARAMETERS"', parameters))
         arguments = ("create", "--validate=false", "-f", file)
         wait_until(
             lambda: jobs.system.cluster.kubectl(*arguments, check=False).returncode == 0,

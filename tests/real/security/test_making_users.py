@@ -3,12 +3,11 @@
 import os
 import re
 import secrets
-import subprocess
 from pathlib import Path
 
 import redis
 
-from devcluster import Redis
+from devcluster import Redis, commands
 from devcluster.harness.system import REPOSITORY
 from devcluster.programs.toolchain import redis_server
 from tests.real.security.redis_users import rules
@@ -40,14 +39,8 @@ def test_the_commands_create_both_users_and_expose_no_password(tmp_path: Path) -
         (programs / "redis-cli").write_text(noting_redis_cli(server, notes))
         (programs / "redis-cli").chmod(0o755)
 
-        done = subprocess.run(
-            ["sh", "-c", documented()],
-            cwd=tmp_path,
-            env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": ADMIN},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        environment = {"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": ADMIN}
+        done = commands.run(["sh", "-c", documented()], environment=environment, folder=tmp_path)
 
         assert done.stdout.split() == ["OK", "OK"]
         assert notes.read_text().split() == ["called", "called"]  # without any argument

@@ -72,14 +72,9 @@ def result(jobs: Jobs, name: str) -> tuple[str | None, int, int]:
 @pytest.mark.parametrize("version", [OLD, NEW])
 def test_a_process_runs_the_version_that_it_is_given(system: System, version: str) -> None:
     program = "import reconstruction_operator.config as one; print(one.__file__)"
-
-    output = subprocess.run(
-        [sys.executable, "-c", program],
-        env=system.environment(PYTHONPATH=version),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    command = [sys.executable, "-c", program]
+    environment = system.environment(PYTHONPATH=version)
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
     assert output.startswith(f"{version}/")
 

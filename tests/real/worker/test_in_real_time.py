@@ -27,14 +27,8 @@ def test_delay_runs_six_steps_in_about_twelve_seconds(server: Redis) -> None:
             "from reconstruction_operator.tasks.reconstruction import process_reconstruction;"
             'print(process_reconstruction.delay("test123", "reconviagen").id)'
         )
-        sent = subprocess.run(
-            [sys.executable, "-c", code],
-            env=farm.environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=120,
-        )
+        command = [sys.executable, "-c", code]
+        sent = subprocess.run(command, env=farm.environment(), capture_output=True, text=True, check=True, timeout=120)
         result = AsyncResult(sent.stdout.strip(), app=farm.app)
         seen: list[tuple[str, int]] = []
         started = ended = 0.0
