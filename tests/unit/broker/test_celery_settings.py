@@ -57,16 +57,14 @@ def test_a_worker_imports_both_tasks_when_it_starts() -> None:
     assert {"reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup"} <= set(imports)
 
 
-def test_no_prefix_is_given_by_default() -> None:
+@pytest.mark.parametrize(("prefix", "expected"), [("", None), ("team-a:", "team-a:")])
+def test_prefix_applies_to_the_keys_of_broker_and_results(
+    monkeypatch: pytest.MonkeyPatch, prefix: str, expected: str | None
+) -> None:
+    configure(monkeypatch, REDIS_KEY_PREFIX=prefix)
     chosen = celery_settings.settings()
-    assert "global_keyprefix" not in chosen["broker_transport_options"] | chosen["result_backend_transport_options"]
-
-
-def test_prefix_applies_to_the_keys_of_broker_and_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
-    chosen = celery_settings.settings()
-    assert chosen["broker_transport_options"]["global_keyprefix"] == "team-a:"
-    assert chosen["result_backend_transport_options"]["global_keyprefix"] == "team-a:"
+    for name in ("broker_transport_options", "result_backend_transport_options"):
+        assert chosen[name].get("global_keyprefix") == expected
 
 
 @pytest.mark.parametrize(

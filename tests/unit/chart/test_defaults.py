@@ -100,8 +100,16 @@ def test_crd_is_deleted_with_the_release_without_keep(render: Render) -> None:
     assert "annotations" not in made["metadata"]
 
 
-def test_the_crd_can_be_left_out(render: Render) -> None:
-    assert "CustomResourceDefinition" not in {kind for kind, _ in render({"crds": {"enabled": False}})}
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        pytest.param({"crds": {"enabled": False}}, "CustomResourceDefinition", id="the CRD"),
+        pytest.param({"test": {"enabled": False}}, "Pod", id="helm test"),
+        pytest.param({"operator": {"replicas": 1}}, "PodDisruptionBudget", id="the budget of a single replica"),
+    ],
+)
+def test_what_can_be_left_out(render: Render, values: dict[str, Any], kind: str) -> None:
+    assert kind not in {found for found, _ in render(values)}
 
 
 def test_every_pod_is_restricted_and_has_a_read_only_root(render: Render) -> None:
@@ -230,7 +238,3 @@ def test_helm_test_objects_are_deleted_after_the_test(render: Render) -> None:
     assert len(hooks) == 4
     assert all(hook["helm.sh/hook"] == "test" for hook in hooks)
     assert all(hook["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded" for hook in hooks)
-
-
-def test_helm_test_can_be_left_out(render: Render) -> None:
-    assert "Pod" not in {kind for kind, _ in render({"test": {"enabled": False}})}

@@ -139,10 +139,6 @@ def test_a_digest_overrides_the_tag(render: Render) -> None:
     assert container(objects)["image"] == f"reconstruction-operator@{digest}"
 
 
-def test_single_replica_has_no_disruption_budget(render: Render) -> None:
-    assert "PodDisruptionBudget" not in {kind for kind, _ in render({"operator": {"replicas": 1}})}
-
-
 def test_disruption_budget_keeps_one_replica(render: Render) -> None:
     assert render()["PodDisruptionBudget", "reconstruction-operator"]["spec"] == {
         "minAvailable": 1,

@@ -11,8 +11,9 @@ from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import prepare
 from reconstruction_operator.services import file_handler
 
+pytestmark = pytest.mark.usefixtures("jobs_dir")
 
-@pytest.mark.usefixtures("jobs_dir")
+
 def test_earlier_result_that_cannot_be_deleted_does_not_spoil_its_successor(monkeypatch: pytest.MonkeyPatch) -> None:
     def publish_of(attempt: int) -> None:
         workspace = prepare("job", f"job-{attempt}", attempt)
@@ -32,7 +33,6 @@ def test_earlier_result_that_cannot_be_deleted_does_not_spoil_its_successor(monk
     assert not file_handler.job_dir("job").exists()
 
 
-@pytest.mark.usefixtures("jobs_dir")
 @pytest.mark.parametrize("attempt", [1, None], ids=["an attempt", "a bare task"])
 def test_first_of_two_runs_of_one_attempt_neither_publishes_nor_harms_the_second(attempt: int | None) -> None:
     first = prepare("job", "job-1", attempt)
@@ -49,7 +49,6 @@ def test_first_of_two_runs_of_one_attempt_neither_publishes_nor_harms_the_second
     assert (file_handler.output_dir("job") / "model.glb").read_text() == "of the second"
 
 
-@pytest.mark.usefixtures("jobs_dir")
 def test_file_in_the_place_of_the_output_makes_way() -> None:
     file_handler.job_dir("job").mkdir(parents=True)
     file_handler.output_dir("job").write_text("no folder")

@@ -10,8 +10,9 @@ from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import delete_predecessors, prepare
 
+pytestmark = pytest.mark.usefixtures("jobs_dir")
 
-@pytest.mark.usefixtures("jobs_dir")
+
 def test_earlier_attempt_does_not_start_beside_a_later_one() -> None:
     second = prepare("job", "job-2", 2)
 
@@ -23,7 +24,6 @@ def test_earlier_attempt_does_not_start_beside_a_later_one() -> None:
     assert publish(second, "job", replace=False) is None
 
 
-@pytest.mark.usefixtures("jobs_dir")
 def test_later_attempt_retires_all_earlier_runs_and_a_bare_task_only_its_own() -> None:
     first, bare = prepare("job", "job-1", 1), prepare("job", "bare", None)
     second = prepare("job", "job-2", 2)

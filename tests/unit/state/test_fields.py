@@ -42,9 +42,10 @@ def ended(details: object, outcome: str = "Succeeded") -> End:
     return end
 
 
-def test_a_record_is_read() -> None:
+def test_a_record_and_a_stop_are_read() -> None:
     values = ["2", "celery", "i", "ns", "n", AT_MS]
     assert fields.load("key", values, fields.parse_record) == Record("i", "ns", "n", 2, "celery", AT)
+    assert fields.load("key", ["Deadline"], fields.parse_stop) is StopReason.DEADLINE
 
 
 @pytest.mark.parametrize("sent_at", [None, "", "x", "1e30", "253402300799000"])
@@ -65,11 +66,8 @@ def test_a_claim_is_read(token: str, at: str, expected: Claim) -> None:
     assert fields.load("key", [token, "w", at], fields.parse_claim, now=NOW) == expected
 
 
-def test_an_end_is_read_as_it_was_written() -> None:
+def test_an_end_is_read_as_it_was_written_with_or_without_details() -> None:
     assert ended(fields.dump_details(FULL), "Failed") == replace(FULL, at=AT)
-
-
-def test_an_end_without_details_is_an_end() -> None:
     assert fields.load_end("key", ["Succeeded", AT_MS, None]) == End(Outcome.SUCCEEDED, at=AT)
 
 
@@ -95,10 +93,6 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         assert len(end.outputs.files[0].name) == 256
         assert len(end.quality) == 16
         assert {len(value) for value in end.quality.values()} == {256}
-
-
-def test_a_stop_is_read() -> None:
-    assert fields.load("key", ["Deadline"], fields.parse_stop) is StopReason.DEADLINE
 
 
 @pytest.mark.parametrize(
@@ -141,24 +135,16 @@ def test_malformed_details_do_not_hide_an_end(details: str) -> None:
 
 
 def test_details_of_a_wrong_type_are_left_out() -> None:
-    end = ended(
-        {
-            "simulated": "yes",
-            "message": {},
-            "worker": 7,
-            "inputs": {"images": -3, "bytes": "many"},
-            "outputs": {"uri": 7, "bytes": 2**60, "files": ["x"]},
-            "quality": {"a": 1, "b": [2], "c": 0.5},
-        }
-    )
-    expected = End(
-        Outcome.SUCCEEDED,
-        at=AT,
-        inputs=Inputs(),
-        outputs=Outputs("", 0, (OutputFile("", 0),)),
-        quality={"a": "1", "c": "0.5"},
-    )
-    assert end == expected
+    wrong = {
+        "simulated": "yes",
+        "message": {},
+        "worker": 7,
+        "inputs": {"images": -3, "bytes": "many"},
+        "outputs": {"uri": 7, "bytes": 2**60, "files": ["x"]},
+        "quality": {"a": 1, "b": [2], "c": 0.5},
+    }
+    outputs, quality = Outputs("", 0, (OutputFile("", 0),)), {"a": "1", "c": "0.5"}
+    assert ended(wrong) == End(Outcome.SUCCEEDED, at=AT, inputs=Inputs(), outputs=outputs, quality=quality)
 
 
 json_values = st.recursive(

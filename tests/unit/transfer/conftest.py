@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from reconstruction_operator.transfer.limits import Limits
-
-MakePhoto = Callable[..., bytes]
 
 
 @pytest.fixture
@@ -35,16 +30,3 @@ def limits(tmp_path: Path) -> Limits:
         max_side=400,
         timeout_seconds=10.0,
     )
-
-
-def make_photo(kind: str = "JPEG", size: tuple[int, int] = (64, 48), **options: object) -> bytes:
-    """A photo of that kind with something in it, so that half of it is not the whole."""
-    image = Image.effect_noise(size, 80).convert("RGB")
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-@pytest.fixture(name="make_photo")
-def make_photo_fixture() -> MakePhoto:
-    return make_photo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
+from tests.support.photos import make_photo
 from tests.unit.transfer.archives import zipped
 
 
@@ -188,9 +189,7 @@ def test_too_many_files_or_bytes_are_refused_with_the_limit(
         fetch(f"file://{folder}", into, limits)
 
 
-def test_archive_in_an_input_root_becomes_one_flat_folder(
-    into: Path, limits: Limits, make_photo: Callable[..., bytes]
-) -> None:
+def test_archive_in_an_input_root_becomes_one_flat_folder(into: Path, limits: Limits) -> None:
     archive = limits.roots[0] / "set.zip"
     archive.write_bytes(zipped(("set/1/a.jpg", make_photo()), ("set/2/a.jpg", make_photo()), ("set/x.heic", b"")))
     fetched = fetch(f"file://{archive}", into, limits)

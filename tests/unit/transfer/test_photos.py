@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from reconstruction_operator.transfer import photos
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
-MakePhoto = Callable[..., bytes]
+from tests.support.photos import make_photo
 
 
 def check(folder: Path, limits: Limits) -> tuple[photos.CheckedImage, ...]:
@@ -25,9 +24,7 @@ def check(folder: Path, limits: Limits) -> tuple[photos.CheckedImage, ...]:
     ("kind", "suffix"),
     [("JPEG", ".jpg"), ("JPEG", ".JPEG"), ("PNG", ".png"), ("WEBP", ".webp"), ("TIFF", ".tif"), ("TIFF", ".tiff")],
 )
-def test_photos_of_all_formats_are_accepted(
-    kind: str, suffix: str, into: Path, limits: Limits, make_photo: MakePhoto
-) -> None:
+def test_photos_of_all_formats_are_accepted(kind: str, suffix: str, into: Path, limits: Limits) -> None:
     path = into / f"a{suffix}"
     path.write_bytes(make_photo(kind))
     assert check(into, limits) == (photos.CheckedImage(path, 64, 48, path.stat().st_size),)
@@ -38,7 +35,7 @@ def test_photos_of_all_formats_are_accepted(
     [(1, (64, 48)), (3, (64, 48)), (5, (48, 64)), (6, (48, 64)), (7, (48, 64)), (8, (48, 64)), (99, (64, 48))],
 )
 def test_sizes_are_those_after_exif_orientation(
-    orientation: int, expected: tuple[int, int], into: Path, limits: Limits, make_photo: MakePhoto
+    orientation: int, expected: tuple[int, int], into: Path, limits: Limits
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -47,25 +44,21 @@ def test_sizes_are_those_after_exif_orientation(
     assert (checked.width, checked.height) == expected
 
 
-def test_jpeg_with_more_pictures_behind_it_is_accepted(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
+def test_jpeg_with_more_pictures_behind_it_is_accepted(into: Path, limits: Limits) -> None:
     first, second = (Image.open(io.BytesIO(make_photo())) for _ in range(2))
     first.save(into / "a.jpg", "MPO", save_all=True, append_images=[second])
     assert [one.path.name for one in check(into, limits)] == ["a.jpg"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("JPEG", "a.jpg"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("TIFF", "a.tif")])
-def test_polyglot_is_only_the_photo_that_it_begins_with(
-    kind: str, name: str, into: Path, limits: Limits, make_photo: MakePhoto
-) -> None:
+def test_polyglot_is_only_the_photo_that_it_begins_with(kind: str, name: str, into: Path, limits: Limits) -> None:
     content = make_photo(kind) + b"PK\x03\x04 an archive <script>of sorts</script>"
     (into / name).write_bytes(content)
-
     assert check(into, limits) == (photos.CheckedImage(into / name, 64, 48, len(content)),)
-
     assert [(path.name, path.read_bytes()) for path in into.iterdir()] == [(name, content)]  # as it came
 
 
-def test_photo_with_a_wrong_suffix_is_renamed(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
+def test_photo_with_a_wrong_suffix_is_renamed(into: Path, limits: Limits) -> None:
     (into / "a.jpg").write_bytes(make_photo("PNG"))
     (into / "a.png").write_bytes(make_photo("PNG"))
     assert [one.path.name for one in check(into, limits)] == ["a.jpg.png", "a.png"]
@@ -81,52 +74,45 @@ def png_of_size(width: int, height: int) -> bytes:
     )
 
 
-def bad_photos(make_photo: MakePhoto) -> dict[str, tuple[bytes, str, str]]:
-    jpeg, png, tiff, webp = (make_photo(kind) for kind in ("JPEG", "PNG", "TIFF", "WEBP"))
-    broken_png = bytearray(png)
-    broken_png[len(png) // 2] ^= 0xFF
-    return {
-        "half a JPEG": (jpeg[: len(jpeg) // 2], "CORRUPT_IMAGE", "is truncated"),
-        "half a PNG": (png[: len(png) // 2], "CORRUPT_IMAGE", "truncated"),
-        "half a TIFF": (tiff[: len(tiff) // 2], "CORRUPT_IMAGE", "photo bad.jpg"),
-        "half a WebP": (webp[: len(webp) // 2], "CORRUPT_IMAGE", "photo bad.jpg"),
-        "a PNG with a flipped bit": (bytes(broken_png), "CORRUPT_IMAGE", "cannot be decoded"),
-        "the start of a JPEG alone": (jpeg[:20], "CORRUPT_IMAGE", "photo bad.jpg"),
-        "an empty file": (b"", "CORRUPT_IMAGE", "an empty file"),
-        "text": (b"not a photo at all", "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
-        "an error page of a web server": (b"<!DOCTYPE html><html>404", "CORRUPT_IMAGE", "a web page"),
-        "a HEIC photo": (b"\0\0\0\x18ftypheic" + b"\0" * 50, "CORRUPT_IMAGE", "HEIC"),
-        "a GIF": (make_photo("GIF"), "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
-        "an EPS, which Pillow gives to Ghostscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "CORRUPT_IMAGE", "another kind"),
-        "random bytes behind a JPEG's magic": (b"\xff\xd8\xff\xe0" + bytes(range(256)), "CORRUPT_IMAGE", "bad.jpg"),
-        "too many pixels": (make_photo(size=(300, 300)), "IMAGE_TOO_LARGE", "0 megapixels; at most 0"),
-        "too long a side": (make_photo(size=(401, 2)), "IMAGE_TOO_LARGE", "401 x 2 px; at most 400"),
-        "a decompression bomb": (png_of_size(60_000, 60_000), "IMAGE_TOO_LARGE", "60000 x 60000 px"),
-        "a line of 100,000 pixels": (png_of_size(100_000, 1), "IMAGE_TOO_LARGE", "100000 x 1 px; at most 400"),
-        "a script with a picture's name": (b"#!/bin/sh\nexit 0\n", "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
-        "an archive before a JPEG": (b"PK\x03\x04" + jpeg, "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
-        "a PNG that lacks most of its rows": (png_of_size(150, 150), "CORRUPT_IMAGE", "bad.jpg"),
-    }
+JPEG, PNG, TIFF, WEBP = (make_photo(kind) for kind in ("JPEG", "PNG", "TIFF", "WEBP"))
+FLIPPED = PNG[: len(PNG) // 2] + bytes([PNG[len(PNG) // 2] ^ 0xFF]) + PNG[len(PNG) // 2 + 1 :]
+BAD_PHOTOS = {
+    "half a JPEG": (JPEG[: len(JPEG) // 2], "CORRUPT_IMAGE", "is truncated"),
+    "half a PNG": (PNG[: len(PNG) // 2], "CORRUPT_IMAGE", "truncated"),
+    "half a TIFF": (TIFF[: len(TIFF) // 2], "CORRUPT_IMAGE", "photo bad.jpg"),
+    "half a WebP": (WEBP[: len(WEBP) // 2], "CORRUPT_IMAGE", "photo bad.jpg"),
+    "a PNG with a flipped bit": (FLIPPED, "CORRUPT_IMAGE", "cannot be decoded"),
+    "the start of a JPEG alone": (JPEG[:20], "CORRUPT_IMAGE", "photo bad.jpg"),
+    "an empty file": (b"", "CORRUPT_IMAGE", "an empty file"),
+    "text": (b"not a photo at all", "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+    "an error page of a web server": (b"<!DOCTYPE html><html>404", "CORRUPT_IMAGE", "a web page"),
+    "a HEIC photo": (b"\0\0\0\x18ftypheic" + b"\0" * 50, "CORRUPT_IMAGE", "HEIC"),
+    "a GIF": (make_photo("GIF"), "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+    "an EPS, which Pillow gives to Ghostscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "CORRUPT_IMAGE", "another kind"),
+    "random bytes behind a JPEG's magic": (b"\xff\xd8\xff\xe0" + bytes(range(256)), "CORRUPT_IMAGE", "bad.jpg"),
+    "too many pixels": (make_photo(size=(300, 300)), "IMAGE_TOO_LARGE", "0 megapixels; at most 0"),
+    "too long a side": (make_photo(size=(401, 2)), "IMAGE_TOO_LARGE", "401 x 2 px; at most 400"),
+    "a decompression bomb": (png_of_size(60_000, 60_000), "IMAGE_TOO_LARGE", "60000 x 60000 px"),
+    "a line of 100,000 pixels": (png_of_size(100_000, 1), "IMAGE_TOO_LARGE", "100000 x 1 px; at most 400"),
+    "a script with a picture's name": (b"#!/bin/sh\nexit 0\n", "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+    "an archive before a JPEG": (b"PK\x03\x04" + JPEG, "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+    "a PNG that lacks most of its rows": (png_of_size(150, 150), "CORRUPT_IMAGE", "bad.jpg"),
+}
 
 
-@pytest.mark.parametrize("case", sorted(bad_photos(lambda *_, **__: b"\0" * 40)))
-def test_bad_photo_is_named_with_its_index_and_fault(
-    case: str, into: Path, limits: Limits, make_photo: MakePhoto
-) -> None:
-    content, reason, text = bad_photos(make_photo)[case]
-    (into / "a.jpg").write_bytes(make_photo())
-    (into / "bad.jpg").write_bytes(content)
-    (into / "c.jpg").write_bytes(make_photo())
-
+@pytest.mark.parametrize("case", BAD_PHOTOS)
+def test_bad_photo_is_named_with_its_index_and_fault(case: str, into: Path, limits: Limits) -> None:
+    content, reason, text = BAD_PHOTOS[case]
+    for name, photo in (("a.jpg", JPEG), ("bad.jpg", content), ("c.jpg", JPEG)):
+        (into / name).write_bytes(photo)
     with pytest.raises(StorageError) as caught:
         check(into, limits)
-
     assert caught.value.reason == reason
     assert "photo bad.jpg (2 of 3)" in caught.value.message
     assert text in caught.value.message
 
 
-def test_tick_comes_before_each_photo(into: Path, limits: Limits, make_photo: MakePhoto) -> None:
+def test_tick_comes_before_each_photo(into: Path, limits: Limits) -> None:
     for name in ("a.jpg", "b.jpg"):
         (into / name).write_bytes(make_photo())
     heard: list[tuple[float, str]] = []
