@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,21 +18,11 @@ from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import plan
-from reconstruction_operator.planning.types import Observation, Timing
+from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import errors
 
-from tests.support.jobs import make_body, make_key
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TIMING = Timing(
-    lost_after_seconds=60.0,
-    epoch_grace_seconds=60.0,
-    resend_seconds=60.0,
-    backoff_seconds=1.0,
-    backoff_max_seconds=60.0,
-    cancel_ttl_seconds=3_600.0,
-    progress_seconds=1.0,
-)
+from tests.support.jobs import NOON, make_body, make_key
+from tests.support.plans import TIMING
 
 
 class Actor:

@@ -14,6 +14,11 @@ import pytest
 from reconstruction_operator.telemetry import logs
 
 
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
+
+
 @pytest.fixture(autouse=True)
 def _root_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
@@ -63,8 +68,7 @@ def test_redacting_a_long_hostile_text_is_fast(piece: str) -> None:
     assert time.process_time() - begun < 5.0
 
 
-def test_foreign_handlers_keep_their_format_and_are_redacted() -> None:
-    stream = io.StringIO()
+def test_foreign_handlers_keep_their_format_and_are_redacted(stream: io.StringIO) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("[%(name)s] %(message)s"))
     logger = logging.getLogger("theirs")
@@ -93,10 +97,8 @@ def test_every_logger_of_a_worker_is_redacted() -> None:
     assert "s3cret" not in done.stderr + done.stdout
 
 
-def test_json_has_time_level_logger_message_and_extra() -> None:
-    stream = io.StringIO()
+def test_json_has_time_level_logger_message_and_extra(stream: io.StringIO) -> None:
     logs.configure("json", "INFO", stream)
-
     logging.getLogger("reconstruction_operator.x").info("%d jobs", 3, extra={"namespace": "default"})
 
     line = json.loads(stream.getvalue())
@@ -105,28 +107,22 @@ def test_json_has_time_level_logger_message_and_extra() -> None:
     assert line == expected
 
 
-def test_json_has_the_redacted_traceback_in_the_same_line() -> None:
-    stream = io.StringIO()
+def test_json_has_the_redacted_traceback_in_the_same_line(stream: io.StringIO) -> None:
     logs.configure("json", "INFO", stream)
-
-    error = ConnectionError("redis://:s3cret@host/0 refused")
-    logging.getLogger("x").error("failed", exc_info=error)
+    logging.getLogger("x").error("failed", exc_info=ConnectionError("redis://:s3cret@host/0 refused"))
 
     (text,) = stream.getvalue().splitlines()
     assert "ConnectionError: redis://***@host/0 refused" in json.loads(text)["exception"]
 
 
-def test_text_has_one_readable_line() -> None:
-    stream = io.StringIO()
+def test_text_has_one_readable_line(stream: io.StringIO) -> None:
     logs.configure("text", "INFO", stream)
-
     logging.getLogger("x").warning("redis://:s3cret@host/0 is away", extra={"tries": 2})
 
     assert stream.getvalue().rstrip().endswith("WARNING x: redis://***@host/0 is away tries=2")
 
 
-def test_the_level_is_set_and_libraries_are_quiet_except_at_debug() -> None:
-    stream = io.StringIO()
+def test_the_level_is_set_and_libraries_are_quiet_except_at_debug(stream: io.StringIO) -> None:
     logs.configure("text", "INFO", stream)
     logging.getLogger("x").debug("hidden")
     logging.getLogger("kopf.objects").info("hidden")

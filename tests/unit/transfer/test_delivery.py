@@ -56,15 +56,13 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def test_all_files_are_copied_and_no_staging_directory_stays(root: Path, result: Path) -> None:
+@pytest.mark.parametrize("is_there", [False, True], ids=["no folder", "an empty folder"])
+def test_all_files_are_copied_and_no_staging_directory_stays(is_there: bool, root: Path, result: Path) -> None:
+    if is_there:
+        (root / "banana").mkdir()
     deliver(result, f"file://{root}/banana")
-    assert names(root) == [
-        "banana",
-        "banana/manifest.json",
-        "banana/model.glb",
-        "banana/textures",
-        "banana/textures/a.png",
-    ]
+    files = ["manifest.json", "model.glb", "textures", "textures/a.png"]
+    assert names(root) == ["banana", *(f"banana/{name}" for name in files)]
 
 
 def test_earlier_result_of_the_same_job_is_replaced(root: Path, result: Path) -> None:
@@ -74,12 +72,6 @@ def test_earlier_result_of_the_same_job_is_replaced(root: Path, result: Path) ->
     deliver(result, f"file://{root}/a/banana", 2)
     assert (root / "a" / "banana" / "model.glb").read_bytes() == b"better"
     assert names(root / "a") == ["banana", *(f"banana/{name}" for name in names(result))]
-
-
-def test_empty_folder_is_filled(root: Path, result: Path) -> None:
-    (root / "banana").mkdir()
-    deliver(result, f"file://{root}/banana")
-    assert names(root / "banana") == names(result)
 
 
 @pytest.mark.parametrize(

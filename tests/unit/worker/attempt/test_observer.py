@@ -60,22 +60,18 @@ def value() -> Iterator[Value]:
         metric.clear()
 
 
-@pytest.fixture
-def spans() -> list[Span]:
-    return []
-
-
 class Observed:
-    """An observer of the first attempt of a job, and a clock that the test sets."""
+    """An observer of the first attempt of a job, its spans, and a clock that the test sets."""
 
-    def __init__(self, spans: list[Span], traceparent: str = "") -> None:
+    def __init__(self, traceparent: str = "") -> None:
         self.seconds = 0.0
+        self.spans: list[Span] = []
         self.observer = AttemptObserver(
             Assignment(UID, f"{UID}-1", "photogrammetry", None, "w@1", traceparent),
             ProgressSender(lambda _: None, flush_seconds=0.0),
             monotonic=lambda: self.seconds,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
-            emit=spans.append,
+            emit=self.spans.append,
         )
         self.observer.model = "photogrammetry"
 
@@ -88,8 +84,8 @@ class Observed:
         self.observer.ended(end)
 
 
-def test_a_step_is_measured_until_the_next_begins_or_the_job_succeeds(value: Value, spans: list[Span]) -> None:
-    observed = Observed(spans)
+def test_a_step_is_measured_until_the_next_begins_or_the_job_succeeds(value: Value) -> None:
+    observed = Observed()
     observed.reach(1, at=1.0)
     observed.reach(1, at=5.0)
     observed.reach(2, at=11.0)
@@ -109,10 +105,8 @@ def test_a_step_is_measured_until_the_next_begins_or_the_job_succeeds(value: Val
         pytest.param(None, "Overtaken", "", id="overtaken"),
     ],
 )
-def test_an_incomplete_step_has_no_duration(
-    end: End | None, outcome: str, reason: str, *, value: Value, spans: list[Span]
-) -> None:
-    observed = Observed(spans)
+def test_an_incomplete_step_has_no_duration(end: End | None, outcome: str, reason: str, *, value: Value) -> None:
+    observed = Observed()
     observed.reach(1, at=1.0)
     observed.end(end)
 
@@ -120,8 +114,8 @@ def test_an_incomplete_step_has_no_duration(
     assert value("step_seconds_count", model="photogrammetry", step="Loading input files") is None
 
 
-def test_photos_and_memory_are_counted(value: Value, spans: list[Span]) -> None:
-    observer = Observed(spans).observer
+def test_photos_and_memory_are_counted(value: Value) -> None:
+    observer = Observed().observer
     observer.read(Inputs(images=16, bytes=4_000_000))
     observer.used(2 << 30)
 
@@ -147,36 +141,38 @@ def test_an_unknown_model_is_not_a_label(value: Value, monkeypatch: pytest.Monke
     assert value("attempts_total", model="", outcome="Failed", reason="BACKEND_UNAVAILABLE") == 1
 
 
-def test_steps_are_children_of_the_attempt_and_the_attempt_of_the_job(spans: list[Span]) -> None:
-    observed = Observed(spans, str(tracing.of_job(UID)))
+def test_steps_are_children_of_the_attempt_and_the_attempt_of_the_job() -> None:
+    observed = Observed(str(tracing.of_job(UID)))
     for step, at in ((1, 1.0), (1, 2.0), (2, 3.0)):
         observed.reach(step, at=at)
     observed.end(End(Outcome.SUCCEEDED))
 
-    assert [span.name for span in spans] == ["Loading input files", "Preprocessing images", "attempt"]
-    attempt = spans[-1]
-    assert attempt.parent == tracing.of_job(UID)
-    assert {span.parent for span in spans[:-1]} == {attempt.place}
-    assert {span.place.trace_id for span in spans} == {UID.replace("-", "")}
-    assert [span.error for span in spans] == ["", "", ""]
+    *steps, attempt = observed.spans
+    assert [span.name for span in steps] == ["Loading input files", "Preprocessing images"]
+    assert (attempt.name, attempt.parent) == ("attempt", tracing.of_job(UID))
+    assert {span.parent for span in steps} == {attempt.place}
+    assert {span.place.trace_id for span in observed.spans} == {UID.replace("-", "")}
+    assert {span.error for span in observed.spans} == {""}
 
 
-def test_a_failure_is_reported_at_the_step_where_it_happened(spans: list[Span]) -> None:
-    observed = Observed(spans)
+def test_a_failure_is_reported_at_the_step_where_it_happened() -> None:
+    observed = Observed()
     observed.reach(1, at=1.0)
     observed.reach(2, at=2.0)
     observed.end(End(Outcome.FAILED, "CORRUPT_IMAGE", "a.jpg cannot be read"))
 
-    assert [span.error for span in spans] == ["", *["CORRUPT_IMAGE: a.jpg cannot be read"] * 2]
+    assert [span.error for span in observed.spans] == ["", *["CORRUPT_IMAGE: a.jpg cannot be read"] * 2]
 
 
-def test_the_senders_trace_is_continued(spans: list[Span]) -> None:
-    Observed(spans, TRACEPARENT).end(None)
+def test_the_senders_trace_is_continued() -> None:
+    observed = Observed(TRACEPARENT)
+    observed.end(None)
 
-    assert spans[0].place.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
-    assert spans[0].parent is not None
-    assert spans[0].parent.span_id == "00f067aa0ba902b7"
-    assert spans[0].attributes["outcome"] == "Overtaken"
+    (span,) = observed.spans
+    assert span.place.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert span.parent is not None
+    assert span.parent.span_id == "00f067aa0ba902b7"
+    assert span.attributes["outcome"] == "Overtaken"
 
 
 def test_a_bare_message_continues_the_trace_of_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
