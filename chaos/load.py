@@ -296,20 +296,18 @@ _CHANGES: Mapping[str, Mapping[str, bool]] = {
 }
 
 
+_VERBS: Mapping[str, tuple[str, ...]] = {
+    "cancel": ("request", "confirm"),
+    "withdraw": ("request", "withdraw"),
+    "suspend": ("suspend", "resume"),
+    "delete": ("delete",),
+}
+
+
 def _actions(scenario: str, chance: random.Random) -> list[tuple[float, str]]:
     """Return the (seconds after creation, action) pairs of a scenario."""
     first = chance.uniform(0.0, 12.0)
     second = first + chance.uniform(0.2, 6.0)
-    match scenario:
-        case "cancel":
-            return [(first, "request"), (second, "confirm")]
-        case "cancel at once":
-            return [(0.0, "request"), (0.1, "confirm")]
-        case "withdraw":
-            return [(first, "request"), (second, "withdraw")]
-        case "suspend":
-            return [(first, "suspend"), (second, "resume")]
-        case "delete":
-            return [(first, "delete")]
-        case _:
-            return []
+    if scenario == "cancel at once":
+        return [(0.0, "request"), (0.1, "confirm")]
+    return list(zip((first, second), _VERBS.get(scenario, ()), strict=False))

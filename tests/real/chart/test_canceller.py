@@ -15,8 +15,7 @@ SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so
 
 def patch(release: Release, body: dict[str, Any], *, user: str = USER) -> subprocess.CompletedProcess[str]:
     command = ["patch", "recon", "job", "--type=merge", "-p", json.dumps(body), f"--as={user}"]
-    done: subprocess.CompletedProcess[str] = release.cluster.kubectl("-n", release.namespace, *command, check=False)
-    return done
+    return release.cluster.kubectl("-n", release.namespace, *command, check=False)
 
 
 def bind(release: Release, user: str, role: str) -> None:

@@ -77,8 +77,7 @@ class Desk:
 
     @property
     def stored(self) -> list[str]:
-        stored: list[str] = self.events.stored
-        return stored
+        return self.events.stored
 
     def requeued(self) -> list[str]:
         return [key.name for key in self.cache.timers.due(1_000.0)]
@@ -95,8 +94,7 @@ class Desk:
         assert await self.writer.flush(30.0)
 
     def status(self, name: str) -> dict[str, Any]:
-        status: dict[str, Any] = self.jobs.get(name)["status"]
-        return status
+        return self.jobs.get(name)["status"]
 
 
 @pytest.fixture

@@ -25,8 +25,7 @@ Do = Callable[..., Any]
 
 
 def seen(do: Do) -> ObservedJob:
-    job: ObservedJob = do(reads.observe, [("job", TASK)]).jobs[0]
-    return job
+    return do(reads.observe, [("job", TASK)]).jobs[0]
 
 
 # --- Fences

@@ -48,20 +48,16 @@ class Redis:
         )
 
     def claim(self, who: dict[str, Any] = FIRST) -> ClaimReply:
-        reply: ClaimReply = self.do(worker_calls.claim, **who, worker="w")
-        return reply
+        return self.do(worker_calls.claim, **who, worker="w")
 
     def beat(self, who: dict[str, Any] = FIRST) -> BeatReply:
-        reply: BeatReply = self.do(worker_calls.beat, **who, worker="w", life="life")
-        return reply
+        return self.do(worker_calls.beat, **who, worker="w", life="life")
 
     def finish(self, who: dict[str, Any] = FIRST, end: End = SUCCESS) -> FinishReply:
-        reply: FinishReply = self.do(worker_calls.finish, **who, end=end)
-        return reply
+        return self.do(worker_calls.finish, **who, end=end)
 
     def seen(self) -> ObservedJob:
-        job: ObservedJob = self.do(reads.observe, [("job", TASK)]).jobs[0]
-        return job
+        return self.do(reads.observe, [("job", TASK)]).jobs[0]
 
 
 @pytest.fixture

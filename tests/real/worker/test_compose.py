@@ -35,8 +35,7 @@ def stage(name: str) -> str:
 
 
 def instruction(text: str, name: str) -> list[str]:
-    values: list[str] = json.loads(re.findall(rf"^{name} (\[.*\])$", text, re.MULTILINE)[-1])
-    return values
+    return json.loads(re.findall(rf"^{name} (\[.*\])$", text, re.MULTILINE)[-1])
 
 
 @pytest.fixture
