@@ -82,6 +82,19 @@ def _from_text(text: str) -> dict[str, str] | str:
     return fields | {"details": json.dumps(data, separators=(",", ":"))}
 
 
+def put_foreign(client: redis.Redis, key: str, kind: str) -> None:
+    """Put a value of that type under a key: not the type, or not the fields, that it has for us."""
+    match kind:
+        case "string":
+            client.set(key, "x")
+        case "list":
+            client.rpush(key, "x")
+        case "set":
+            client.sadd(key, "x")
+        case _:
+            client.hset(key, mapping=NONSENSE_FIELDS)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+
+
 @dataclass
 class State:
     """All that a Redis holds. A TTL of None means none. `clock`: the time in ms, if it is known."""

@@ -181,19 +181,10 @@ def full_status(text: str) -> Status:
     )
 
 
-def test_every_field_is_stored_as_it_was_written(kubectl: Kubectl) -> None:
+@pytest.mark.parametrize("text", ["Text", "ä☃\N{COLLISION SYMBOL}" * 4000], ids=["short", "too-long"])
+def test_every_field_of_a_fitted_status_is_stored_as_it_was_written(kubectl: Kubectl, text: str) -> None:
     name = kubectl.create()
-    status = fitting.fit(full_status("Text"))
-
-    answer = kubectl.report(name, **codec.encode(status))
-
-    assert answer.accepted, answer.text
-    assert codec.decode(Status, kubectl.get(name)["status"]) == status
-
-
-def test_a_fitted_status_is_accepted(kubectl: Kubectl) -> None:
-    name = kubectl.create()
-    status = fitting.fit(full_status("ä☃\N{COLLISION SYMBOL}" * 4000))
+    status = fitting.fit(full_status(text))
 
     answer = kubectl.report(name, **codec.encode(status))
 

@@ -42,6 +42,9 @@ class Scraped:
     begin: float
     end: float
 
+    def series(self, expression: str) -> list[dict[str, Any]]:
+        return self.prometheus.query_range(at_grafana(expression), start=self.begin, end=self.end, step_seconds=1)
+
 
 def at_grafana(expression: str) -> str:
     """The expression with the variables as Grafana fills them in for "All"."""
@@ -111,9 +114,7 @@ def run_jobs(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_expression_returns_data_of_a_real_run(expression: str, scraped: Scraped) -> None:
-    series = scraped.prometheus.query_range(
-        at_grafana(expression), start=scraped.begin, end=scraped.end, step_seconds=1
-    )
+    series = scraped.series(expression)
 
     assert numbers(series) != []
 
@@ -128,9 +129,7 @@ def test_expression_returns_data_of_a_real_run(expression: str, scraped: Scraped
 )
 def test_panel_shows_the_numbers_of_the_run(title: str, labels: list[dict[str, str]], scraped: Scraped) -> None:
     (panel,) = [one for one in PANELS if one["title"] == title]
-    series = scraped.prometheus.query_range(
-        at_grafana(panel["targets"][0]["expr"]), start=scraped.begin, end=scraped.end, step_seconds=1
-    )
+    series = scraped.series(panel["targets"][0]["expr"])
 
     assert sorted((one["metric"] for one in series if max(numbers([one])) > 0), key=str) == labels
 

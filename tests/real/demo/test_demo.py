@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,16 +72,15 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path, control_plane_programs: None) -> Iterator[type[Demo]]:
-    """The class, bound to a folder; what it starts is ended after the test."""
+def demo(tmp_path: Path, control_plane_programs: None) -> Iterator[Callable[..., Demo]]:
+    """Starts a demo; it is ended after the test."""
     started: list[Demo] = []
 
-    class Bound(Demo):
-        def __init__(self, *arguments: str | Path) -> None:
-            super().__init__(tmp_path / "demo-output", *arguments)
-            started.append(self)
+    def start(*arguments: str | Path) -> Demo:
+        started.append(Demo(tmp_path / "demo-output", *arguments))
+        return started[-1]
 
-    yield Bound
+    yield start
     for each in started:
         each.close()
 
@@ -95,7 +94,7 @@ def cluster_of_the_user(control_plane_programs: None) -> Iterator[devcluster.Clu
 @pytest.mark.release
 @pytest.mark.timeout(MESH_SECONDS + 200)
 def test_demo_makes_a_mesh_and_cancels_a_job_on_the_users_cluster(
-    demo: type[Demo], cluster_of_the_user: devcluster.Cluster
+    demo: Callable[..., Demo], cluster_of_the_user: devcluster.Cluster
 ) -> None:
     before = cluster_of_the_user.kubectl("get", "namespaces,crds", "-o", "name").stdout
 
@@ -120,7 +119,7 @@ def test_demo_makes_a_mesh_and_cancels_a_job_on_the_users_cluster(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_an_interrupted_demo_leaves_nothing_running(demo: type[Demo], number: signal.Signals) -> None:
+def test_an_interrupted_demo_leaves_nothing_running(demo: Callable[..., Demo], number: signal.Signals) -> None:
     run = demo()
     wait_until(
         lambda: "banana: Running" in run.output_text(),
@@ -137,7 +136,7 @@ def test_an_interrupted_demo_leaves_nothing_running(demo: type[Demo], number: si
     assert not (run.output / "jobs").exists()
 
 
-def test_cluster_that_does_not_answer_is_refused_with_advice(demo: type[Demo], tmp_path: Path) -> None:
+def test_cluster_that_does_not_answer_is_refused_with_advice(demo: Callable[..., Demo], tmp_path: Path) -> None:
     with devcluster.Cluster() as stopped:
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_bytes(stopped.kubeconfig.read_bytes())
@@ -151,7 +150,7 @@ def test_cluster_that_does_not_answer_is_refused_with_advice(demo: type[Demo], t
 
 
 def test_cluster_with_an_operator_is_refused_with_advice(
-    demo: type[Demo], cluster_of_the_user: devcluster.Cluster
+    demo: Callable[..., Demo], cluster_of_the_user: devcluster.Cluster
 ) -> None:
     cluster_of_the_user.kubectl("create", "namespace", "reconstruction-system")
     lease = {

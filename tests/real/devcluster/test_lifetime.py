@@ -30,6 +30,11 @@ with devcluster.Cluster() as cluster, devcluster.Redis() as redis:
 """
 
 
+def started(program: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", program]
+    return subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 class Launcher:
     """A program of its own that holds a cluster and a Redis."""
 
@@ -53,9 +58,7 @@ class Launcher:
 
 @pytest.fixture
 def launcher(control_plane_programs: None) -> Iterator[Launcher]:
-    with subprocess.Popen(
-        [sys.executable, "-c", _LAUNCHER], cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with started(_LAUNCHER) as process:
         try:
             yield Launcher(process)
         finally:
@@ -123,9 +126,7 @@ with devcluster.Redis() as server:
     print(json.dumps([child, *server.pids]), flush=True)
     sys.stdin.read()
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", program], cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with started(program) as process:
         assert process.stdout is not None
         child, guard, server = json.loads(process.stdout.readline())
         marks = {pid: start_mark(pid) for pid in (guard, server)}

@@ -18,6 +18,7 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.errors import DeposedError
 
+from tests.support.protocol import put_foreign
 from tests.support.settings import configure
 
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
@@ -132,13 +133,7 @@ def test_a_malformed_report_is_of_no_install_and_can_be_dropped(
 def test_reports_under_a_key_of_another_type_read_as_none_and_are_replaced(
     do: Do, client: redis.Redis, kind: str
 ) -> None:
-    match kind:
-        case "string":
-            client.set("folders:install", "x")
-        case "list":
-            client.rpush("folders:install", "x")
-        case _:
-            client.sadd("folders:install", "x")
+    put_foreign(client, "folders:install", kind)
     assert do(reads.list_folders, "install") == {}
     do(operator_calls.drop_folders, **LEADER, job_ids=["a"])
     do(worker_calls.report_folders, "install", [owner("a")])

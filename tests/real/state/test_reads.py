@@ -10,7 +10,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.state import calls, fields, operator_calls, reads, replies, worker_calls
 
-from tests.support.protocol import NONSENSE_FIELDS
+from tests.support.protocol import put_foreign
 
 TASK = TaskId("job", 1)
 LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
@@ -97,12 +97,7 @@ def test_a_text_under_every_key_reads_as_absent_and_is_replaced(client: redis.Re
 @pytest.mark.parametrize("kind", ["list", "set", "hash"])
 def test_keys_of_another_type_read_as_absent_and_are_replaced(client: redis.Redis, keys: Keys, kind: str) -> None:
     for key in (*OF_A_JOB, "records:install", "fence:install", "workers", "epoch"):
-        if kind == "list":
-            client.rpush(key, "x")
-        elif kind == "set":
-            client.sadd(key, "x")
-        else:
-            client.hset(key, mapping=NONSENSE_FIELDS)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+        put_foreign(client, key, kind)
     assert observe(client, keys, "job") == (ObservedJob(),)
     calls.run(client, operator_calls.open_epoch(keys, **LEADER, run_id="run"))
     calls.run(client, operator_calls.put_record(keys, **LEADER, job_id="job", **PLACE))
