@@ -23,7 +23,7 @@ from chaos.plan import Round, rounds
 from chaos.polling import wait_for
 from chaos.results import ResultWatcher
 from chaos.scene import NAMESPACES, OPERATORS, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
-from chaos.watcher import Snapshot, Watcher
+from chaos.watcher import Watcher
 
 JOBS_UNDER_WAY = 50
 _RECOVERY_SECONDS = 90.0
@@ -118,7 +118,8 @@ class ChaosRun:
     def perform(self) -> RunResult:
         """Run everything in order. A defect on the way is recorded, and the evidence is still gathered."""
         begun_at = clock.now()
-        faults = [one for one in all_faults() if _is_wanted(one, self._options.only)]
+        only = [text.lower() for text in self._options.only]
+        faults = [one for one in all_faults() if not only or any(text in one.name.lower() for text in only)]
         possible = [one for one in faults if self._scene.own_disk or not one.needs_disk]
         self._load.start()
         self._log(f"waiting for {self._options.target} jobs under way")
@@ -222,7 +223,11 @@ class ChaosRun:
 
     def _begun(self) -> set[str]:
         """The jobs that have run or ended, by their history."""
-        return {one.uid for one in self._watcher.histories if any(_has_begun(look) for look in one.snapshots)}
+        return {
+            one.uid
+            for one in self._watcher.histories
+            if any(look.phase in _ACTIVE or look.finished for look in one.snapshots)
+        }
 
     def _has_moved(self, job: UserJob, since: float) -> bool:
         history = self._watcher.of(job.uid)
@@ -345,10 +350,6 @@ class ChaosRun:
         )
 
 
-def _has_begun(snapshot: Snapshot) -> bool:
-    return snapshot.phase in _ACTIVE or snapshot.finished
-
-
 def _window(one: Fault, begin: float) -> Window:
     """The window of a fault that begins now; `end` is set later."""
     return Window(
@@ -361,10 +362,6 @@ def _window(one: Fault, begin: float) -> Window:
         forgets=one.forgets,
         deposes=one.deposes,
     )
-
-
-def _is_wanted(fault: Fault, only: tuple[str, ...]) -> bool:
-    return not only or any(text.lower() in fault.name.lower() for text in only)
 
 
 def _progress(broker: redis.Redis) -> dict[str, tuple[int, int]]:

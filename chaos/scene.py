@@ -21,7 +21,7 @@ import redis
 from PIL import Image
 
 from chaos.proxies import ApiProxy, Network, TcpProxy
-from devcluster import Cluster, DevclusterError, Redis, wait_until
+from devcluster import Cluster, DevclusterError, Redis, commands, wait_until
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
 from devcluster.servers.kubeconfigs import kubeconfig, token_user, write_kubeconfig
@@ -322,12 +322,9 @@ def _is_model(process: psutil.Process) -> bool:
 
 def can_mount() -> bool:
     """Whether this process may mount file systems in a mount namespace of its own."""
-    return shutil.which("unshare") is not None and _succeeds([*MOUNTING, sys.executable, "-S", "-c", ""])
+    command = [*MOUNTING, sys.executable, "-S", "-c", ""]
+    return shutil.which("unshare") is not None and commands.run(command, check=False).returncode == 0
 
 
 MOUNTING = ["unshare", "--mount", "--propagation", "private"]
 """Prefix of a command that gets a mount namespace of its own, which ends with it."""
-
-
-def _succeeds(command: list[str]) -> bool:
-    return subprocess.run(command, check=False, capture_output=True, timeout=_READY_SECONDS).returncode == 0

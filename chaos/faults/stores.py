@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import redis
@@ -12,7 +12,6 @@ import redis
 from chaos.faults.table import Context, Fault, Heal, Inject, nothing, together
 from chaos.load import UserJob
 from chaos.polling import wait_for
-from chaos.proxies import TcpProxy
 from chaos.scene import OPERATORS, WORKERS
 
 _FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; less without other faults
@@ -76,18 +75,10 @@ _read_only = _reconfigured(
 )
 
 
-def _cut_off_operators(context: Context) -> Heal:
-    return _cut_off(context, *(context.scene.redis_proxies[name] for name in OPERATORS))
-
-
 def _leader(context: Context) -> str:
     leader = context.scene.leader()
     context.missed = leader is None
     return leader or OPERATORS[0]
-
-
-def _cut_off_leader(context: Context) -> Heal:
-    return _cut_off(context, context.scene.redis_proxies[_leader(context)])
 
 
 def _cut_off_leader_from_api(context: Context) -> Heal:
@@ -97,17 +88,23 @@ def _cut_off_leader_from_api(context: Context) -> Heal:
     return proxy.heal
 
 
-def _cut_off_worker(context: Context) -> Heal:
+def _any_worker(context: Context) -> list[str]:
     name = context.chance.choice(WORKERS)
     context.victims.add(name)
-    return _cut_off(context, context.scene.redis_proxies[name])
+    return [name]
 
 
-def _cut_off(context: Context, *proxies: TcpProxy) -> Heal:
-    refuses = context.chance.random() < 0.5  # noqa: PLR2004 -- half of the cuts refuse, half are silent
-    for proxy in proxies:
-        (proxy.refuse if refuses else proxy.silence)()
-    return together([proxy.heal for proxy in proxies])
+def _cuts_off(pick: Callable[[Context], Sequence[str]]) -> Inject:
+    """Cut these processes off from Redis."""
+
+    def inject(context: Context) -> Heal:
+        proxies = [context.scene.redis_proxies[name] for name in pick(context)]
+        refuses = context.chance.random() < 0.5  # noqa: PLR2004 -- half of the cuts refuse, half are silent
+        for proxy in proxies:
+            (proxy.refuse if refuses else proxy.silence)()
+        return together([proxy.heal for proxy in proxies])
+
+    return inject
 
 
 def _shuffle_messages(context: Context) -> Heal:
@@ -181,10 +178,15 @@ FAULTS: Final = (
     Fault("Redis: all connections cut (CLIENT KILL)", "redis", _kill_clients, (0.0, 1.0), blocks_users=True),
     _of_redis("out of memory", _full, (1.0, 8.0)),
     _of_redis("read-only replica", _read_only, (1.0, 8.0)),
-    _of_network("the operators cut off from Redis", _cut_off_operators, (1.0, 10.0), blocks_users=True),
-    _of_network("the leader alone cut off from Redis", _cut_off_leader, (2.0, 10.0), blocks_users=True),
+    _of_network("the operators cut off from Redis", _cuts_off(lambda _: OPERATORS), (1.0, 10.0), blocks_users=True),
+    _of_network(
+        "the leader alone cut off from Redis",
+        _cuts_off(lambda context: [_leader(context)]),
+        (2.0, 10.0),
+        blocks_users=True,
+    ),
     _of_network("the leader alone cut off from the API server", _cut_off_leader_from_api, (2.0, 10.0), deposes=True),
-    _of_network("a worker cut off from Redis", _cut_off_worker, (1.0, 20.0), cuts=True, harms=True),
+    _of_network("a worker cut off from Redis", _cuts_off(_any_worker), (1.0, 20.0), cuts=True, harms=True),
     Fault("messages: duplicated and reordered", "messages", _shuffle_messages, (0.0, 1.0)),
     Fault("messages: again, after their jobs were deleted", "messages", _resend_messages_of_the_deleted, (0.0, 1.0)),
 )

@@ -99,8 +99,9 @@ def test_a_deleted_namespace_with_jobs_leaves_nothing(jobs: Jobs, state: redis.R
     folders = {name: jobs.folder(name) for name in names}
     uid = uids[running]
     wait_until(folders[running].is_dir, f"{folders[running]} to exist")
+    keys = {f"job:{uid}", f"cancel_request:{uid}", f"claim:{uid}-1", f"alive:{uid}-1"}
     wait_until(
-        lambda: set(state.keys(f"*{uid}*")) >= _keys_of_a_running_job(uid),
+        lambda: set(state.keys(f"*{uid}*")) >= keys,
         f"record, flag, claim and heartbeat of {running} to exist",
         seen=lambda: state.keys(f"*{uid}*"),
     )
@@ -110,7 +111,3 @@ def test_a_deleted_namespace_with_jobs_leaves_nothing(jobs: Jobs, state: redis.R
     assert not jobs.system.cluster.api.is_there(f"/api/v1/namespaces/{jobs.namespace}")
     for name in names:
         _expect_nothing_left(state, folders[name], uids[name])
-
-
-def _keys_of_a_running_job(uid: str) -> set[str]:
-    return {f"job:{uid}", f"cancel_request:{uid}", f"claim:{uid}-1", f"alive:{uid}-1"}
