@@ -28,6 +28,12 @@ REDIS_ENV: Final = [
 ]
 
 
+def unprivileged(user: int, **more: object) -> dict[str, object]:
+    """The security context of a pod that runs as this user and group."""
+    ids = {"runAsNonRoot": True, "runAsUser": user, "runAsGroup": user}
+    return {**ids, "seccompProfile": {"type": "RuntimeDefault"}, **more}
+
+
 def labels(component: str) -> dict[str, str]:
     """The labels that select the pods of a component."""
     return {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support.chart import Objects, Render, labels
 
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
@@ -29,22 +31,23 @@ def test_no_policies_are_rendered_by_default(render: Render) -> None:
     assert policies(render()) == {}
 
 
-def test_operator_accepts_all_and_connects_to_api_server_and_redis(render: Render) -> None:
-    assert enabled(render)["operator"] == {
-        "podSelector": {"matchLabels": labels("operator")},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"ports": [{"port": "http", "protocol": "TCP"}]}],
-        "egress": [DNS, REDIS, API_SERVER],
-    }
+def policy(component: str, ingress: list[dict[str, Any]], egress: list[dict[str, Any]]) -> dict[str, Any]:
+    selector = {"matchLabels": labels(component)}
+    return {"podSelector": selector, "policyTypes": ["Ingress", "Egress"], "ingress": ingress, "egress": egress}
 
 
-def test_worker_accepts_metrics_requests_and_connects_only_to_redis(render: Render) -> None:
-    assert enabled(render)["worker-cpu"] == {
-        "podSelector": {"matchLabels": labels("worker-cpu")},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"ports": [{"port": "metrics", "protocol": "TCP"}]}],
-        "egress": [DNS, REDIS],
-    }
+@pytest.mark.parametrize(
+    ("component", "port", "egress"),
+    [
+        pytest.param("operator", "http", [DNS, REDIS, API_SERVER], id="operator: API server and Redis"),
+        pytest.param("worker-cpu", "metrics", [DNS, REDIS], id="worker: only Redis"),
+    ],
+)
+def test_operator_and_workers_accept_requests_and_connect_only_where_they_need(
+    render: Render, component: str, port: str, egress: list[dict[str, Any]]
+) -> None:
+    ingress = [{"ports": [{"port": port, "protocol": "TCP"}]}]
+    assert enabled(render)[component] == policy(component, ingress, egress)
 
 
 def test_worker_without_metrics_accepts_no_connections(render: Render) -> None:
@@ -66,27 +69,14 @@ def test_worker_egress_can_be_extended(render: Render) -> None:
 
 
 def test_redis_accepts_operator_and_workers_and_connects_to_nothing(render: Render) -> None:
-    assert enabled(render)["redis"] == {
-        "podSelector": {"matchLabels": labels("redis")},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [
-            {
-                "ports": [{"port": "redis", "protocol": "TCP"}],
-                "from": [
-                    {"podSelector": {"matchLabels": labels("operator")}},
-                    {
-                        "podSelector": {
-                            "matchLabels": {
-                                name: value for name, value in labels("").items() if not name.endswith("component")
-                            },
-                            "matchExpressions": [{"key": "reconstruction.dev/pool", "operator": "Exists"}],
-                        }
-                    },
-                ],
-            }
-        ],
-        "egress": [],
+    pools = {
+        "matchLabels": {name: value for name, value in labels("").items() if not name.endswith("component")},
+        "matchExpressions": [{"key": "reconstruction.dev/pool", "operator": "Exists"}],
     }
+    clients = [{"podSelector": {"matchLabels": labels("operator")}}, {"podSelector": pools}]
+    ingress = [{"ports": [{"port": "redis", "protocol": "TCP"}], "from": clients}]
+
+    assert enabled(render)["redis"] == policy("redis", ingress, [])
 
 
 def test_every_pod_has_a_policy(render: Render) -> None:

@@ -9,7 +9,18 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
-from tests.support.chart import REDIS_ENV, RESTRICTED, Objects, Render, container_of, env_of, labels, pod_of, workload
+from tests.support.chart import (
+    REDIS_ENV,
+    RESTRICTED,
+    Objects,
+    Render,
+    container_of,
+    env_of,
+    labels,
+    pod_of,
+    unprivileged,
+    workload,
+)
 
 SELECTOR = labels("operator")
 
@@ -45,12 +56,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                         "labelSelector": {"matchLabels": SELECTOR},
                     }
                 ],
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": 65532,
-                    "runAsGroup": 65532,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "securityContext": unprivileged(65532),
                 "containers": [
                     {
                         "name": "operator",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import RESTRICTED, Objects, Refuse, Render, labels
+from tests.support.chart import REDIS_PASSWORD, RESTRICTED, Objects, Refuse, Render, labels, unprivileged
 
 SELECTOR = labels("redis")
 START = """\
@@ -17,6 +17,7 @@ exec redis-server "$@" - <<EOF
 requirepass "$password"
 EOF
 """
+ARGUMENTS = ["--dir", "/data", "--appendonly", "yes", "--maxmemory", "256mb", "--maxmemory-policy", "noeviction"]
 EXTERNAL: dict[str, Any] = {"enabled": False, "external": {"existingSecret": "our-redis"}}
 
 
@@ -49,36 +50,15 @@ def test_the_stateful_set_as_a_whole(render: Render) -> None:
             "spec": {
                 "automountServiceAccountToken": False,
                 "enableServiceLinks": False,
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": 999,
-                    "runAsGroup": 999,
-                    "fsGroup": 999,
-                    "fsGroupChangePolicy": "OnRootMismatch",
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "securityContext": unprivileged(999, fsGroup=999, fsGroupChangePolicy="OnRootMismatch"),
                 "containers": [
                     {
                         "name": "redis",
                         "image": "docker.io/library/redis:7.4",
                         "imagePullPolicy": "IfNotPresent",
                         "command": ["sh", "-c", START, "redis-server"],
-                        "args": [
-                            "--dir",
-                            "/data",
-                            "--appendonly",
-                            "yes",
-                            "--maxmemory",
-                            "256mb",
-                            "--maxmemory-policy",
-                            "noeviction",
-                        ],
-                        "env": [
-                            {
-                                "name": "REDISCLI_AUTH",
-                                "valueFrom": {"secretKeyRef": {"name": "reconstruction-redis", "key": "password"}},
-                            }
-                        ],
+                        "args": ARGUMENTS,
+                        "env": [{"name": "REDISCLI_AUTH", "valueFrom": REDIS_PASSWORD}],
                         "ports": [{"name": "redis", "containerPort": 6379}],
                         "startupProbe": {
                             "exec": ping,

@@ -17,10 +17,12 @@ from tests.support.chart import (
     env_of,
     labels,
     pod_of,
+    unprivileged,
     workload,
 )
 
 SELECTOR = labels("worker-cpu")
+COMMAND = ["celery", "--app=reconstruction_operator.celery_app", "worker", "--concurrency=1", "--loglevel=INFO"]
 
 
 def spec(objects: Objects, pool: str = "cpu") -> dict[str, Any]:
@@ -67,26 +69,13 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                 "automountServiceAccountToken": False,
                 "enableServiceLinks": False,
                 "terminationGracePeriodSeconds": 60,
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": 65532,
-                    "runAsGroup": 65532,
-                    "fsGroup": 65532,
-                    "fsGroupChangePolicy": "OnRootMismatch",
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "securityContext": unprivileged(65532, fsGroup=65532, fsGroupChangePolicy="OnRootMismatch"),
                 "containers": [
                     {
                         "name": "worker",
                         "image": "reconstruction-worker:0.1.0",
                         "imagePullPolicy": "IfNotPresent",
-                        "command": [
-                            "celery",
-                            "--app=reconstruction_operator.celery_app",
-                            "worker",
-                            "--concurrency=1",
-                            "--loglevel=INFO",
-                        ],
+                        "command": COMMAND,
                         "envFrom": [{"configMapRef": {"name": "reconstruction-settings"}}],
                         "env": [
                             {"name": "WORKER_POOLS", "value": "celery"},
