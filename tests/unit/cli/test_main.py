@@ -25,20 +25,21 @@ def test_every_setting_of_the_operator_has_a_flag(capsys: pytest.CaptureFixture[
     assert {"--jobs-dir", "--redis-sentinel-password"} & flags == set()
 
 
-def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "code", "printed"),
+    [
+        pytest.param(["--version"], 0, r"reconstruction-operator \d+\.\d+\.\d+\n", id="version"),
+        pytest.param([], 2, r"(?s)usage: reconstruction-operator .*", id="usage, without a command"),
+    ],
+)
+def test_version_and_usage_are_printed(
+    arguments: list[str], code: int, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as end:
-        main.main(["--version"])
+        main.main(arguments)
 
-    assert end.value.code == 0
-    assert re.fullmatch(r"reconstruction-operator \d+\.\d+\.\d+\n", capsys.readouterr().out)
-
-
-def test_the_usage_is_printed_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        main.main([])
-
-    assert end.value.code == 2
-    assert "usage: reconstruction-operator" in capsys.readouterr().err
+    assert end.value.code == code
+    assert re.fullmatch(printed, capsys.readouterr()[1 if code else 0])
 
 
 @pytest.mark.parametrize(

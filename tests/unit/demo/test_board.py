@@ -14,15 +14,12 @@ def progress(index: int, step: str, percent: int) -> dict[str, object]:
 FINISHED = {"type": "Finished", "status": "True"}
 
 
-def test_job_without_a_status_has_no_phase() -> None:
-    assert Board().with_job({"metadata": {"name": "new"}}, 1.0).jobs["new"] == JobView("new")
-
-
-def test_a_running_job_shows_its_step_and_percentage() -> None:
-    board = Board().with_job(job(phase="Running", progress=progress(3, "Running reconstruction", 40)), 2.0)
-    assert board.jobs["banana"] == JobView(
-        "banana", "Running", 40, "Running reconstruction", 3, 7, steps_begun={"Running reconstruction": 2.0}
-    )
+def test_a_job_shows_its_step_and_percentage_once_it_runs() -> None:
+    board = Board().with_job({"metadata": {"name": "banana"}}, 1.0)
+    assert board.jobs["banana"] == JobView("banana")
+    board = board.with_job(job(phase="Running", progress=progress(3, "Running reconstruction", 40)), 2.0)
+    begun = {"Running reconstruction": 2.0}
+    assert board.jobs["banana"] == JobView("banana", "Running", 40, "Running reconstruction", 3, 7, steps_begun=begun)
 
 
 def test_step_lasts_until_the_next_step_is_first_seen() -> None:

@@ -24,21 +24,14 @@ def test_delete_removes_the_whole_folder_and_no_other(jobs_dir: Path) -> None:
     assert [path.name for path in jobs_dir.iterdir()] == ["job-2"]
 
 
-def test_link_in_place_of_the_folder_is_removed_not_followed(jobs_dir: Path, tmp_path: Path) -> None:
+def test_links_are_removed_not_followed(jobs_dir: Path, tmp_path: Path) -> None:
     elsewhere = fill(tmp_path / "elsewhere")
     (jobs_dir / "job").symlink_to(elsewhere)
-    assert delete_job_files("job") is True
+    (fill(jobs_dir / "job-2") / "output" / "link").symlink_to(elsewhere)
+    (jobs_dir / "job-2" / "output" / "file").symlink_to(elsewhere / "output" / "model.glb")
+    assert [delete_job_files(job_id) for job_id in ("job", "job-2")] == [True, True]
     assert (elsewhere / "output" / "model.glb").exists()
     assert list(jobs_dir.iterdir()) == []
-
-
-def test_links_inside_the_folder_are_removed_not_followed(jobs_dir: Path, tmp_path: Path) -> None:
-    elsewhere = fill(tmp_path / "elsewhere")
-    fill(jobs_dir / "job")
-    (jobs_dir / "job" / "output" / "link").symlink_to(elsewhere)
-    (jobs_dir / "job" / "output" / "file").symlink_to(elsewhere / "output" / "model.glb")
-    delete_job_files("job")
-    assert (elsewhere / "output" / "model.glb").exists()
 
 
 def test_tombstone_of_a_deletion_that_was_cut_off_is_deleted_too(jobs_dir: Path) -> None:

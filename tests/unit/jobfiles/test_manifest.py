@@ -39,8 +39,7 @@ def test_all_regular_files_are_described_meshes_first_and_others_removed(tmp_pat
 def test_sealed_result_is_read_back(output: Path) -> None:
     manifest = manifests.read(output)
     assert manifest is not None
-    assert manifests.read_sealed(output, "job") == manifest
-    assert manifests.read_sealed(output, "other") is None
+    assert [manifests.read_sealed(output, job_id) for job_id in ("job", "other")] == [manifest, None]
 
 
 @pytest.mark.parametrize("lost", ["model.glb", MANIFEST])

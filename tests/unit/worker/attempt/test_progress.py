@@ -56,8 +56,7 @@ def test_nothing_is_sent_after_close() -> None:
         hang.wait(_PATIENCE_SECONDS)
         sent.append(meta)
 
-    sender = ProgressSender(send, flush_seconds=0.05)
-    with sender:
+    with ProgressSender(send, flush_seconds=0.05) as sender:
         for number in range(5):
             sender.offer({"step": number}, keep=True)
     hang.set()
