@@ -42,54 +42,24 @@ def by_operator(client: redis.Redis) -> list[bool]:
 
 
 RECORD, TOKEN, END, STOP, TIME = range(5)
+_NOTHING: tuple[str | bytes, ...] = (
+    *("", " 1", "1\n", "1\x00", "x" * 257, "a b", "\x7f", "\u00e9", b"\xff", b"a\xff", "Succeeded\n"),
+    "\u0661",  # a digit of another script
+)
+_TOKENS = ("-1", "+1", "1.0", "1e3", "0x10", "7258118400001", "9" * 15, "0" * 16, "nan", "x" * 256, "succeeded")
 VALUES: list[tuple[str | bytes, set[int]]] = [
-    ("", set()),
-    ("0", {TOKEN, TIME}),
+    *((value, set[int]()) for value in _NOTHING),
+    *((value, {TOKEN}) for value in _TOKENS),
+    *((value, {TOKEN, TIME}) for value in ("0", "7258118400000")),
     ("007", {RECORD, TOKEN, TIME}),
-    ("-1", {TOKEN}),
-    ("+1", {TOKEN}),
-    ("1.0", {TOKEN}),
-    ("1e3", {TOKEN}),
-    ("0x10", {TOKEN}),
-    (" 1", set()),
-    ("1\n", set()),
-    ("1\x00", set()),
-    ("\u0661", set()),  # a digit of another script
-    ("7258118400000", {TOKEN, TIME}),
-    ("7258118400001", {TOKEN}),
-    ("9" * 15, {TOKEN}),
-    ("0" * 16, {TOKEN}),
-    ("nan", {TOKEN}),
-    ("x" * 256, {TOKEN}),
-    ("x" * 257, set()),
-    ("a b", set()),
-    ("\x7f", set()),
-    ("\u00e9", set()),
-    (b"\xff", set()),
-    (b"a\xff", set()),
-    ("Succeeded", {TOKEN, END}),
-    ("Stopped", {TOKEN, END}),
-    ("succeeded", {TOKEN}),
-    ("Suspend", {TOKEN, STOP}),
-    ("Superseded", {TOKEN, STOP}),
-    ("Succeeded\n", set()),
+    *((value, {TOKEN, END}) for value in ("Succeeded", "Stopped")),
+    *((value, {TOKEN, STOP}) for value in ("Suspend", "Superseded")),
 ]
+_QUEUES = ("", "-a", "a-", "A", "a_b", "q" * 51, "celery\n", "_kombu.binding.celery")  # malformed
 RECORDS = [
-    ("1", "celery", True),
-    ("999999999", "gpu-high", True),
-    ("0001", "a", True),
-    ("1", "q" * 50, True),
-    ("0", "celery", False),
-    ("1000000000", "celery", False),
-    ("1.5", "celery", False),
-    ("1", "", False),
-    ("1", "-a", False),
-    ("1", "a-", False),
-    ("1", "A", False),
-    ("1", "a_b", False),
-    ("1", "q" * 51, False),
-    ("1", "celery\n", False),
-    ("1", "_kombu.binding.celery", False),
+    *((*record, True) for record in (("1", "celery"), ("999999999", "gpu-high"), ("0001", "a"), ("1", "q" * 50))),
+    *((attempt, "celery", False) for attempt in ("0", "1000000000", "1.5")),
+    *(("1", queue, False) for queue in _QUEUES),
 ]
 
 
