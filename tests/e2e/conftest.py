@@ -141,8 +141,7 @@ class Release:
 
     def job(self, name: str) -> dict[str, Any]:
         """One job."""
-        found: dict[str, Any] = self.get(f"recon/{name}")
-        return found
+        return self.get(f"recon/{name}")
 
     def apply(self, example: str, name: str) -> None:
         """Apply one of the shipped examples, under a name of its own."""
@@ -168,8 +167,7 @@ class Release:
     def finished(self, name: str) -> dict[str, Any]:
         """The status of a job once it has ended, as `kubectl wait` sees it."""
         self.node.kubectl("wait", "--for=condition=Finished", f"recon/{name}", "--timeout=300s", timeout_seconds=360)
-        status: dict[str, Any] = self.job(name)["status"]
-        return status
+        return self.job(name)["status"]
 
     def pods(self) -> dict[str, dict[str, Any]]:
         """The pods of the release, by name."""

@@ -8,6 +8,7 @@ faults an example has at all.
 
 import errno
 import os
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 import redis
@@ -131,21 +132,18 @@ class Protocol(Promises, RuleBasedStateMachine):
         self.sound = False
         what = data.draw(st.sampled_from(self.happenings))
         job = self._some_job(data)
+        events: dict[str, Callable[[], object]] = {
+            "an answer is lost": self.retry,
+            "heartbeats run out": lambda: self.silence(job),
+            "half of all time passes": self.age,
+            "Redis is emptied": self.empty,
+            "an older operator puts a record": lambda: self.turn_to_text(job),
+            "a run loses a key": lambda: self._lose_of_a_run(data),
+            "a file vanishes": lambda: self._lose_a_file(data, job),
+        }
         match what:
-            case "an answer is lost":
-                self.retry()
-            case "heartbeats run out":
-                self.silence(job)
-            case "half of all time passes":
-                self.age()
-            case "Redis is emptied":
-                self.empty()
-            case "an older operator puts a record":
-                self.turn_to_text(job)
-            case "a run loses a key":
-                self._lose_of_a_run(data)
-            case "a file vanishes":
-                self._lose_a_file(data, job)
+            case _ if what in events:
+                events[what]()
             case _ if what in LOSSES:
                 self._lose(data, what)
             case _ if what.startswith("a script"):
@@ -214,19 +212,15 @@ class Protocol(Promises, RuleBasedStateMachine):
 
     def _operate(self, data: st.DataObject, what: str, job: str) -> None:
         leader, other = self.operators[self.leader], self.operators[1 - self.leader]
-        match what:
-            case "the leader has its turn":
-                self.turn(leader, job)
-            case "the leader dies in its turn":
-                self.turn(leader, job, actions=data.draw(st.integers(0, 2)))
-            case "the leader sweeps":
-                self.sweep(leader)
-            case "the other operator has its turn":
-                self.turn(other, job)
-            case "the other operator sweeps":
-                self.sweep(other)
-            case "the other operator takes over":
-                self.lead(1 - self.leader)
+        events: dict[str, Callable[[], object]] = {
+            "the leader has its turn": lambda: self.turn(leader, job),
+            "the leader dies in its turn": lambda: self.turn(leader, job, actions=data.draw(st.integers(0, 2))),
+            "the leader sweeps": lambda: self.sweep(leader),
+            "the other operator has its turn": lambda: self.turn(other, job),
+            "the other operator sweeps": lambda: self.sweep(other),
+            "the other operator takes over": lambda: self.lead(1 - self.leader),
+        }
+        events[what]()
 
     def _handle(self, data: st.DataObject, what: str) -> None:
         if not self.messages:
