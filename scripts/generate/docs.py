@@ -120,28 +120,27 @@ def api_page() -> str:
 
 def metrics_page() -> str:
     """docs/metrics.md."""
-    parts = [
-        "# Metrics",
-        "",
-        "All metrics have one prefix and base units. No label has a job's name, so the number of series does not grow with the",
-        "number of jobs. These tables are made from `operator/reconstruction_operator/telemetry` by `make docs`;",
-        "[dashboards.md](dashboards.md) shows how to use them.",
-        "",
-        "## The operator",
-        "",
-        "At `/metrics` of `PROBE_PORT`, together with the usual metrics of Python and its process. Each replica reports what it",
-        "sees; a standby (`reconstruction_leader` is 0) only counts the jobs.",
-        "",
-        *metrics_table(metrics),
-        "",
-        "## The workers",
-        "",
-        "At `/metrics` of `WORKER_METRICS_PORT` (off by default), in the worker's main process, for every kind of pool. Pool",
-        "processes send their numbers there at once, so the counts survive a killed process.",
-        "",
-        *metrics_table(worker_metrics),
-    ]
-    return "\n".join(parts) + "\n"
+    operator, workers = ("\n".join(metrics_table(module)) for module in (metrics, worker_metrics))
+    return f"""# Metrics
+
+All metrics have one prefix and base units. No label has a job's name, so the number of series does not grow with the
+number of jobs. These tables are made from `operator/reconstruction_operator/telemetry` by `make docs`;
+[dashboards.md](dashboards.md) shows how to use them.
+
+## The operator
+
+At `/metrics` of `PROBE_PORT`, together with the usual metrics of Python and its process. Each replica reports what it
+sees; a standby (`reconstruction_leader` is 0) only counts the jobs.
+
+{operator}
+
+## The workers
+
+At `/metrics` of `WORKER_METRICS_PORT` (off by default), in the worker's main process, for every kind of pool. Pool
+processes send their numbers there at once, so the counts survive a killed process.
+
+{workers}
+"""
 
 
 def metrics_table(module: ModuleType) -> Iterator[str]:

@@ -36,6 +36,13 @@ class Scraped:
         )
 
 
+@pytest.fixture
+def scraped() -> Scraped:
+    """Of a worker that is started with this port."""
+    (port,) = free_ports(1)
+    return Scraped(port)
+
+
 def value_in(text: str, name: str, labels: Mapping[str, str]) -> float | None:
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -45,10 +52,8 @@ def value_in(text: str, name: str, labels: Mapping[str, str]) -> float | None:
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_a_job_counts_once_with_six_steps(pool: str, own_farm: Farm, job_id: str) -> None:
-    (port,) = free_ports(1)
-    own_farm.start_worker(pool=pool, concurrency=1 if pool == "solo" else 2, WORKER_METRICS_PORT=str(port))
-    scraped = Scraped(port)
+def test_a_job_counts_once_with_six_steps(scraped: Scraped, pool: str, own_farm: Farm, job_id: str) -> None:
+    own_farm.start_worker(pool=pool, concurrency=1 if pool == "solo" else 2, WORKER_METRICS_PORT=str(scraped.port))
     own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")
 
     scraped.wait_for(1, "attempts_total", model="placeholder", outcome="Succeeded", reason="")
@@ -59,12 +64,10 @@ def test_a_job_counts_once_with_six_steps(pool: str, own_farm: Farm, job_id: str
     scraped.wait_for(1, "model_available", model="placeholder")
 
 
-def test_an_isolated_model_reports_photos_bytes_and_memory(own_farm: Farm, job_id: str) -> None:
-    (port,) = free_ports(1)
-    own_farm.start_worker(WORKER_METRICS_PORT=str(port))
+def test_an_isolated_model_reports_photos_bytes_and_memory(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
+    own_farm.start_worker(WORKER_METRICS_PORT=str(scraped.port))
     own_farm.photo(job_id)
     size = (own_farm.jobs_dir / job_id / "input" / "a.jpg").stat().st_size
-    scraped = Scraped(port)
     own_farm.wait_state(own_farm.send(job_id, "rough-good"), "SUCCESS")
 
     scraped.wait_for(1, "attempts_total", model="rough-good", outcome="Succeeded", reason="")
@@ -75,10 +78,8 @@ def test_an_isolated_model_reports_photos_bytes_and_memory(own_farm: Farm, job_i
     assert scraped.value("model_peak_memory_bytes_count", model="rough-good") == 1
 
 
-def test_heartbeat_failures_count_while_redis_is_away(own_farm: Farm, job_id: str) -> None:
-    (port,) = free_ports(1)
-    own_farm.start_worker(WORKER_METRICS_PORT=str(port), PLACEHOLDER_STEP_SECONDS="600", BEAT_SECONDS="0.2")
-    scraped = Scraped(port)
+def test_heartbeat_failures_count_while_redis_is_away(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
+    own_farm.start_worker(WORKER_METRICS_PORT=str(scraped.port), PLACEHOLDER_STEP_SECONDS="600", BEAT_SECONDS="0.2")
     own_farm.wait_step(own_farm.send(job_id, "placeholder"), "Loading input files")
     scraped.wait_for(1, "running_attempts")
     own_farm.server.kill()
@@ -91,10 +92,9 @@ def test_heartbeat_failures_count_while_redis_is_away(own_farm: Farm, job_id: st
     )
 
 
-def test_a_worker_runs_without_metrics_if_the_port_is_taken(own_farm: Farm, job_id: str) -> None:
-    (port,) = free_ports(1)
-    own_farm.start_worker("first", WORKER_METRICS_PORT=str(port))
-    second = own_farm.start_worker("second", WORKER_METRICS_PORT=str(port))
+def test_a_worker_runs_without_metrics_if_the_port_is_taken(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
+    own_farm.start_worker("first", WORKER_METRICS_PORT=str(scraped.port))
+    second = own_farm.start_worker("second", WORKER_METRICS_PORT=str(scraped.port))
 
     wait_until(lambda: "no metrics at" in second.log.read_text(), "the second one to log it", seen=second.log_end)
     own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")
