@@ -54,19 +54,8 @@ def _measure(folder: Path, quality: str) -> None:
         numbers = json.load(output_text) if process.returncode == 0 else {}
     registered = f"{numbers['registered']}/{numbers['images']}" if numbers else "-"
     cpu_seconds = usage.ru_utime + usage.ru_stime
-    print(
-        _ROW.format(
-            folder.name,
-            quality,
-            registered,
-            numbers.get("faces", "-"),
-            f"{seconds:.0f}",
-            f"{cpu_seconds:.0f}",
-            f"{usage.ru_maxrss // 1024}",
-            outcome,
-        ),
-        flush=True,
-    )
+    used = (f"{seconds:.0f}", f"{cpu_seconds:.0f}", f"{usage.ru_maxrss // 1024}")
+    print(_ROW.format(folder.name, quality, registered, numbers.get("faces", "-"), *used, outcome), flush=True)
 
 
 if __name__ == "__main__":

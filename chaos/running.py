@@ -352,15 +352,9 @@ class ChaosRun:
 
 def _window(one: Fault, begin: float) -> Window:
     """The window of a fault that begins now; `end` is set later."""
+    blocks, deposes = one.blocks_users or one.deposes, one.deposes
     return Window(
-        one.name,
-        begin,
-        begin,
-        cuts=one.cuts,
-        blocks_users=one.blocks_users or one.deposes,
-        harms=one.harms,
-        forgets=one.forgets,
-        deposes=one.deposes,
+        one.name, begin, begin, one.cuts, blocks_users=blocks, harms=one.harms, forgets=one.forgets, deposes=deposes
     )
 
 

@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -234,17 +233,12 @@ class Scene:
 
     def make_read_only(self) -> bool:
         """Remount the job folders read-only; False while a process has a file open for writing."""
-        done = subprocess.run(
-            ["mount", "-o", "remount,ro", self.jobs_dir], check=False, capture_output=True, timeout=_READY_SECONDS
-        )
-        return done.returncode == 0
+        return commands.run(["mount", "-o", "remount,ro", self.jobs_dir], check=False).returncode == 0
 
     def make_writable(self) -> None:
         """Remount the job folders writable."""
         if self.own_disk:
-            subprocess.run(
-                ["mount", "-o", "remount,rw", self.jobs_dir], check=True, capture_output=True, timeout=_READY_SECONDS
-            )
+            commands.run(["mount", "-o", "remount,rw", self.jobs_dir])
 
     @property
     def _filler(self) -> Path:
@@ -261,11 +255,7 @@ class Scene:
                 photo.reduce(16).save(self.photos / source.name)
         if self.own_disk:
             # In a mount namespace of this run, which ends with the run.
-            subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "chaos-jobs", self.jobs_dir],
-                check=True,
-                timeout=_READY_SECONDS,
-            )
+            commands.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "chaos-jobs", self.jobs_dir])
             starting.callback(self._unmount)
         self.system.install()
         for namespace in NAMESPACES:
@@ -281,7 +271,7 @@ class Scene:
             process.kill()
 
     def _unmount(self) -> None:
-        subprocess.run(["umount", "--lazy", self.jobs_dir], check=False, timeout=_READY_SECONDS)
+        commands.run(["umount", "--lazy", self.jobs_dir], check=False)
 
     def _addresses(self, proxy: str) -> dict[str, str]:
         port = self.redis_proxies[proxy].port

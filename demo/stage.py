@@ -95,12 +95,8 @@ def own(places: Places, display: Display) -> Iterator[DemoServers]:
         _wait_served(kubectl)
         display.output(kubectl.run("apply", "-k", "manifests/install"))
         system = stack.enter_context(System(cluster, server, settings=_settings(places)))
-        _start(
-            system,
-            places,
-            display,
-            "as the service account of manifests/install, with the permissions in it and no others",
-        )
+        account = "as the service account of manifests/install, with the permissions in it and no others"
+        _start(system, places, display, account)
         yield DemoServers(kubectl, system.processes, (cluster.check,))
 
 
@@ -124,15 +120,8 @@ def theirs(kubeconfig: str, namespace: str, places: Places, display: Display) ->
         stack.callback(_remove, kubectl, display, namespace, "namespace")
         display.output(kubectl.run("create", "namespace", namespace))
         system = stack.enter_context(System(Cluster(), server, settings=_settings(places)))
-        _start(
-            system,
-            places,
-            display,
-            "as the user of your kubeconfig",
-            KUBECONFIG=kubeconfig,
-            OPERATOR_NAMESPACE=namespace,
-            WATCH_NAMESPACES=namespace,
-        )
+        settings = {"KUBECONFIG": kubeconfig, "OPERATOR_NAMESPACE": namespace, "WATCH_NAMESPACES": namespace}
+        _start(system, places, display, "as the user of your kubeconfig", **settings)
         yield DemoServers(kubectl, system.processes)
 
 

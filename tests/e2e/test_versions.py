@@ -96,12 +96,8 @@ def test_an_uninstall_that_keeps_nothing_leaves_nothing_and_is_not_stuck(node: N
     release.helm("uninstall", release.name, *release.here, "--wait", "--timeout=5m")
     node.kubectl("wait", "--for=delete", crd, "--timeout=120s")
     wait_until(lambda: not release.pods(), "the end of all pods", timeout_seconds=180, seen=release.pods)
-    left = node.kubectl(
-        "get",
-        "clusterroles,clusterrolebindings",
-        "--selector=app.kubernetes.io/instance=reconstruction",
-        "--output=name",
-    )
+    selector = "--selector=app.kubernetes.io/instance=reconstruction"
+    left = node.kubectl("get", "clusterroles,clusterrolebindings", selector, "--output=name")
     assert left.stdout == ""
     claims = release.get("persistentvolumeclaims", "-n", release.namespace)["items"]
     # That of the Redis which the release had before is the user's to delete: the chart had been told to keep it then.

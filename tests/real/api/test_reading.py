@@ -228,15 +228,8 @@ def test_conditions_of_one_type_are_merged_by_server_side_apply(kubectl: Kubectl
         condition = {"type": kind, "status": "True", "reason": "R", "lastTransitionTime": at}
         body = manifest(name) | {"status": {"conditions": [condition]}}
         del body["spec"]
-        answer = kubectl(
-            "apply",
-            "--server-side",
-            f"--field-manager={manager}",
-            "--subresource=status",
-            "-f",
-            "-",
-            text=json.dumps(body),
-        )
+        options = ("--server-side", f"--field-manager={manager}", "--subresource=status")
+        answer = kubectl("apply", *options, "-f", "-", text=json.dumps(body))
         assert answer.accepted, answer.text
 
     assert [one["type"] for one in kubectl.get(name)["status"]["conditions"]] == ["Accepted", "Finished"]
