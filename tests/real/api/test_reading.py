@@ -176,8 +176,8 @@ def test_jobs_are_selected_by_field(kubectl: Kubectl, selector: str, expected: l
     assert found.text.split() == expected
 
 
-def test_parameters_are_kept_unchanged_at_any_depth(kubectl: Kubectl) -> None:
-    parameters = {"quality": "fast", "numbers": [1, 2.5, -3], "deep": {"er": {"still": None, "yes": True}}, "ünï": "☃"}
+def test_parameters_are_kept_unchanged(kubectl: Kubectl) -> None:
+    parameters = {"quality": "fast", "numbers": [1, 2.5, -3], "nothing": None, "yes": True, "ünï": "☃"}
     name = kubectl.create(parameters=parameters)
 
     assert kubectl.get(name)["spec"]["parameters"] == parameters
