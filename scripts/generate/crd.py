@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconstruction_operator.api import admission, crd
+from reconstruction_operator.api import crd, parameters_policy
 
 from scripts.paths import CHART
 
@@ -13,5 +13,5 @@ FOLDER: Final = "manifests/crd"
 
 def files() -> dict[str, str]:
     """Path in the checkout -> content."""
-    contents = {"reconstructionjobs.yaml": crd.render(), "parameters-policy.yaml": admission.render()}
+    contents = {"reconstructionjobs.yaml": crd.render(), "parameters-policy.yaml": parameters_policy.render()}
     return {f"{folder}/{name}": text for folder in (FOLDER, f"{CHART}/files/crd") for name, text in contents.items()}

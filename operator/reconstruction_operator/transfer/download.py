@@ -40,7 +40,7 @@ _HTTPS_PORT = 443
 _OK = 200
 
 
-class _Patience:
+class _SlowServerLimit:
     """Minimum speed of a server. A timeout for each read alone would let it send single bytes for days (slow loris)."""
 
     def __init__(self, uri: str) -> None:
@@ -69,7 +69,7 @@ class _Patience:
         self._since, self._bytes = time.monotonic(), 0
 
 
-def _checking_sockets(patience: _Patience) -> type[ssl.SSLSocket]:
+def _checking_sockets(patience: _SlowServerLimit) -> type[ssl.SSLSocket]:
     """Sockets that check before each read: a header line, or the line between chunks, can arrive byte by byte."""
 
     class Socket(ssl.SSLSocket):
@@ -94,7 +94,7 @@ def download(
     Raises StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
     """
     context = tls or ssl.create_default_context()
-    patience = _Patience(uri)
+    patience = _SlowServerLimit(uri)
     context.sslsocket_class = _checking_sockets(patience)
 
     def attempt() -> None:
@@ -197,7 +197,13 @@ def _check_status(status: int, uri: str) -> None:
 
 
 def _save(
-    response: urllib3.BaseHTTPResponse, uri: str, target: Path, limits: Limits, tick: Tick, *, patience: _Patience
+    response: urllib3.BaseHTTPResponse,
+    uri: str,
+    target: Path,
+    limits: Limits,
+    tick: Tick,
+    *,
+    patience: _SlowServerLimit,
 ) -> int:
     length = response.headers.get("Content-Length", "")
     expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None

@@ -35,7 +35,7 @@ _ANSWER_WITHIN_SECONDS: Final = _WATCH_SECONDS + _REQUEST_SECONDS
 _EXIT_SECONDS: Final = 25.0  # kopf's last resort; a pod has 30
 
 
-class _Patience:
+class _Backoffs:
     """Endless pauses between retries: kopf ends the whole operator when they are used up."""
 
     def __iter__(self) -> Iterator[float]:
@@ -148,7 +148,7 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.inactivity_timeout = _INACTIVITY_SECONDS
     settings.networking.connect_timeout = _CONNECT_SECONDS
     settings.networking.request_timeout = _REQUEST_SECONDS
-    settings.networking.error_backoffs = _Patience()
+    settings.networking.error_backoffs = _Backoffs()
     settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
 
 
