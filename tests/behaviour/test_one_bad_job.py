@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.contract.records import Record
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject

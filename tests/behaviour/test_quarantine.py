@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.cache import Cache
 
 from tests.support.jobs import make_body, make_key
 

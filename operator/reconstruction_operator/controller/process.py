@@ -17,6 +17,7 @@ from typing import Any, Final
 from reconstruction_operator import config
 from reconstruction_operator.broker.dispatch import Dispatcher
 from reconstruction_operator.controller.kube import client, installation, watch
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.event_recorder import EventRecorder
 from reconstruction_operator.controller.kube.installation import Installation
@@ -27,7 +28,6 @@ from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.loop.sweeper import Sweeper

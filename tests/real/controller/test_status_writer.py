@@ -14,11 +14,11 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Failure, Phase, Progress, Status
 from reconstruction_operator.controller.kube import client as kubernetes_client
 from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.event_recorder import EventRecorder
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.kube.write_queue import WriteQueue
-from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.sweeper import list_keys
 from reconstruction_operator.planning.types import Event, Job
 

@@ -27,11 +27,11 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller import instruments
 from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import JSON_PATCH, ApiError, SupportsRequest
 from reconstruction_operator.controller.kube.event_recorder import EventRecorder
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.kube.write_queue import PendingWrite, Urgency, WriteQueue, urgency_of
-from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Event, Job
 from reconstruction_operator.telemetry import metrics

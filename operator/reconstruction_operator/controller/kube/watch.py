@@ -20,8 +20,8 @@ import kopf
 
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
 from reconstruction_operator.controller.kube import answers, objects
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import ClusterAccess, find_cluster
-from reconstruction_operator.controller.loop.cache import Cache
 
 _log = logging.getLogger(__name__)
 

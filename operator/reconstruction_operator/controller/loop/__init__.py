@@ -1,1 +1,1 @@
-"""The control loop: cache and work queue, reconciler, actor, admission, orphans, sweeps, timers."""
+"""The control loop: reconciler, actor, admission, orphans, sweeper, polling."""

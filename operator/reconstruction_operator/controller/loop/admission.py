@@ -8,7 +8,7 @@ from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.controller.loop.cache import IN_FLIGHT, Cache
+from reconstruction_operator.controller.kube.cache import IN_FLIGHT, Cache
 from reconstruction_operator.planning import scheduling
 from reconstruction_operator.telemetry import metrics
 

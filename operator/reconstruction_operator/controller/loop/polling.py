@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.broker.dispatch import SendError
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.actor import Actor
-from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.queues import workers_by_queue
 from reconstruction_operator.controller.redis_view.view import RedisView

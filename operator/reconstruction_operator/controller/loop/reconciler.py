@@ -19,11 +19,11 @@ from redis.exceptions import RedisError
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.instruments import StepClock
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.controller.redis_view.view import RedisView

@@ -16,10 +16,10 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.state import calls, errors, operator_calls, reads

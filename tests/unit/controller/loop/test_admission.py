@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.cache import Cache
 
 from tests.support.jobs import make_body, make_key
 

@@ -9,8 +9,8 @@ from typing import Any
 import fakeredis
 import pytest
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop import polling
-from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 
 from tests.support.jobs import make_body

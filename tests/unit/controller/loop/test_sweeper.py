@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
+from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
-from reconstruction_operator.controller.loop.cache import Cache
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.state import calls, reads
 

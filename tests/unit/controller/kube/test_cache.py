@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.loop.cache import Cache
+from reconstruction_operator.controller.kube.cache import Cache
 
 from tests.support.jobs import make_body, make_key
 

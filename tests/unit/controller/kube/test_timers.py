@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.loop.timers import Timers
+from reconstruction_operator.controller.kube.timers import Timers
 
 from tests.support.jobs import make_key
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.loop.timers import Timers
+from reconstruction_operator.controller.kube.timers import Timers
 from reconstruction_operator.planning.scheduling import Quarantine, quarantine
 from reconstruction_operator.planning.types import Job
 
