@@ -87,7 +87,7 @@ def _play(ready: stage.DemoServers, display: Display, places: Places, clock: Cal
 def _explain(ready: stage.DemoServers, display: Display) -> None:
     kubectl = ready.kubectl
     where = "" if kubectl.namespace == "default" else f" -n {kubectl.namespace}"
-    display.title("Everything goes on running. In this or another terminal:")
+    display.title("Everything keeps running. In this or another terminal:")
     display.say(f"  export KUBECONFIG={kubectl.kubeconfig}")
     if shutil.which("kubectl") is None:
         display.say(f"  alias kubectl={kubectl.program}")

@@ -78,7 +78,7 @@ _YES: Final = {"1": ("yes", _GREEN), "0": ("no", _RED)}
 ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "Is it well": (
         _stat(
-            "Somebody leads",
+            "A leader exists",
             "Whether one of the operator's replicas holds the Lease and works.",
             f"max({metric('leader')})",
             words=_YES,
@@ -106,7 +106,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
         ),
         _stat(
             "Failed, last hour",
-            "Share of the jobs that ended within the last hour and failed, for whatever reason.",
+            "Share of the jobs that ended within the last hour and failed, for any reason.",
             f"sum(increase({metric('jobs_finished_total', _FAILED)}[1h]))"
             f" / clamp_min(sum(increase({metric('jobs_finished_total')}[1h])), 1)",
             unit="percentunit",

@@ -147,7 +147,7 @@ def test_first_row_reports_a_healthy_system(scraped: Scraped) -> None:
         (one,) = scraped.prometheus.query(at_grafana(panel["targets"][0]["expr"]))
         values[panel["title"]] = float(one["value"][1])
 
-    assert values["Somebody leads"] == 1
+    assert values["A leader exists"] == 1
     assert values["Redis answers"] == 1
     assert values["API server answered"] < 90
     assert values["Status is late by"] < 10

@@ -35,7 +35,9 @@ def _accepted(old: Status, new: Status) -> Iterator[Event]:
 
 def _cancel(old: Status, new: Status) -> Iterator[Event]:
     if _became(old, new, _T.CANCEL_REQUESTED, "True") and _reason(new, _T.CANCEL_REQUESTED) == "Requested":
-        yield _normal("CancelRequested", "A cancel is requested: confirm it or withdraw it; the job goes on meanwhile")
+        yield _normal(
+            "CancelRequested", "A cancel is requested: confirm it or withdraw it; the job continues meanwhile"
+        )
     if _reason(new, _T.CANCEL_REQUESTED) == "Withdrawn" and _reason(old, _T.CANCEL_REQUESTED) != "Withdrawn":
         yield _normal("CancelWithdrawn", "The request for a cancel was withdrawn")
     if _turned(old, new, _T.CANCEL_REQUESTED, "Confirmed"):
@@ -44,7 +46,7 @@ def _cancel(old: Status, new: Status) -> Iterator[Event]:
 
 def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
     if _turned(old, new, _T.SUSPENDED, "Resumed"):
-        yield _normal("Resumed", "The job goes on")
+        yield _normal("Resumed", "The job continues")
     yield from _trouble(old, new)
     another = new.attempt != old.attempt
     if new.dispatch_time is not None and (old.dispatch_time is None or another):

@@ -59,7 +59,7 @@ _TABLE = (
     ConditionReason(_T.SUSPENDED, "NotSuspended", "False", "The job has not been suspended, or it is over."),
     ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and is resumed."),
     ConditionReason(
-        _T.CANCEL_REQUESTED, "Requested", "True", "Step one: announced. Confirm it, or withdraw it; the job goes on."
+        _T.CANCEL_REQUESTED, "Requested", "True", "Step one: announced. Confirm it, or withdraw it; the job continues."
     ),
     ConditionReason(_T.CANCEL_REQUESTED, "Confirmed", "True", "Step two: final. The job is stopped."),
     ConditionReason(_T.CANCEL_REQUESTED, "NotRequested", "False", "No cancel is requested."),

@@ -1,3 +1,3 @@
--- Step one of two: announced, and may be withdrawn. The job goes on.
+-- Step one of two: announced, and may be withdrawn. The job continues.
 obj.spec.cancelRequested = true
 return obj
