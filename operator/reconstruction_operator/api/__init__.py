@@ -1,4 +1,4 @@
-"""The ReconstructionJob resource: its spec, its status, its conditions, and the message that a worker is sent.
+"""The ReconstructionJob resource: spec, status, conditions, CRD.
 
 Types alone: no I/O, no clock. The CRD is made from them (`crd`).
 """

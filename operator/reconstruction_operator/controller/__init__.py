@@ -1,1 +1,1 @@
-"""All that speaks to Kubernetes."""
+"""The operator: Kubernetes, its view of Redis, and the reconcile loop."""

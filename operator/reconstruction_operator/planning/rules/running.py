@@ -1,4 +1,4 @@
-"""An attempt that a worker has: its progress, its deadline, its loss; and an attempt that Redis lost."""
+"""Running attempts: progress, deadline and loss of an attempt that a worker has; recovery of one that Redis lost."""
 
 from __future__ import annotations
 

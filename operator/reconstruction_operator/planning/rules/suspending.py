@@ -1,4 +1,4 @@
-"""Suspend and resume. A stop is final for its attempt: a resumed job continues with the next one, from the beginning."""
+"""Suspension: stop and resume. A stop is final for its attempt: a resumed job continues with the next one, from the beginning."""
 
 from __future__ import annotations
 
