@@ -72,7 +72,7 @@ def settings() -> dict[str, Any]:
         # could run. A second delivery finds the claim; the operator resends a message that is lost.
         "task_acks_late": True,
         "worker_prefetch_multiplier": 1,
-        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that loses its connection goes on
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that loses its connection continues
         "worker_soft_shutdown_timeout": config.settings.DRAIN_SECONDS,
         "imports": TASK_MODULES,
     }

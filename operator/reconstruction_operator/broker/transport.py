@@ -80,7 +80,7 @@ class _HardenedQoS(kombu_redis.QoS):
 
 
 class _HardenedChannel(kombu_redis.Channel):
-    """Goes on after a malformed message, and after a key of the wrong type."""
+    """Survives a malformed message, and a key of the wrong type."""
 
     QoS = _HardenedQoS
     _failed = False  # whether the last read was dropped

@@ -42,11 +42,11 @@ class Starting:
     """A program that waits for what it needs: alive, and not ready."""
 
     def health(self) -> Sequence[Check]:
-        """It runs."""
+        """One check: the process has started."""
         return (Check("starting"),)
 
     def readiness(self) -> Sequence[Check]:
-        """It waits."""
+        """One failed check: the program is not prepared."""
         return (Check("prepared", "waiting for the API server"),)
 
     def measure(self) -> None:

@@ -55,7 +55,7 @@ def main() -> None:
 
 def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
     """Wait for the end of the model or of the worker; then kill the process group, this process included."""
-    # SIGTERM goes to the whole group, and is meant for the model: the guard stays to report how that ended.
+    # SIGTERM is sent to the whole group, and is meant for the model: the guard stays to report how that ended.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     silent = 0.0
     while silent < silence_seconds:
@@ -63,7 +63,7 @@ def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
         readable, _, _ = select.select([0], [], [], _POLL_SECONDS)
         if readable:
             if not os.read(0, 4096):
-                break  # the worker is gone
+                break  # the worker has exited
             silent = 0.0
         else:
             # If the guard itself was paused, that time does not count as silence.
@@ -143,7 +143,7 @@ def _send(descriptor: int, message: Message, *, patient: bool) -> None:
             # A pipe that select calls writable takes this much at once, without blocking.
             written = os.write(descriptor, line[: select.PIPE_BUF])
         except BrokenPipeError:
-            return  # the worker is gone, as the guard will notice
+            return  # the worker has exited, as the guard will notice
         line = line[written:]
         deadline = max(deadline, time.monotonic() + _PATIENCE_SECONDS)  # never half a line
 

@@ -3,10 +3,11 @@
 The window keeps most waiting jobs in the API server, where suspend, cancel and fairness act on them at once. Priorities
 are separate queues (`<queue>-high`, `<queue>`, `<queue>-low`), which workers consume in that order.
 
-**Poison quarantine.** A job that kills its whole worker takes the other attempts of that worker with it, and nothing tells
-which of them was the poison. Retried together, they would die together until all have failed. So jobs that lost the same
-worker, and not for the first time, are in quarantine: only one of them is in flight at a time in each queue. When the
-poison job kills a worker again, it is the only one of them there. A first loss is usual (nodes fail), and is retried at once.
+**Poison quarantine.** A job that kills its whole worker takes the other attempts of that worker with it, and it is
+unknown which of them was the poison. Retried together, they would die together until all have failed. So jobs that lost
+the same worker, and not for the first time, are in quarantine: only one of them is in flight at a time in each queue.
+When the poison job kills a worker again, it is the only one of them there. A first loss is usual (nodes fail), and is
+retried at once.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def admit(
     window: int,
     in_flight: Collection[Quarantine] = (),
 ) -> tuple[JobKey, ...]:
-    """The jobs to dispatch now, in this order. Deterministic, whatever the order of `candidates`.
+    """The jobs to dispatch now, in this order. Deterministic, regardless of the order of `candidates`.
 
     - Each queue is filled up to `window` messages. `waiting_by_queue` are the messages in Redis, so that a queue that Redis
       lost is filled again.

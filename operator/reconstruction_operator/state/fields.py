@@ -63,7 +63,7 @@ def is_token(text: str | None) -> bool:
 
 
 def time_of(text: str | None) -> datetime | None:
-    """A time."""
+    """Milliseconds since 1970 as a datetime; None for anything else."""
     ms = whole(text, 0, _MAX_MS)
     return None if ms is None else moment(ms)
 
@@ -186,7 +186,7 @@ def load_json(key: str, text: object, parse: Callable[[Mapping[str, Any]], T | N
         return None
     try:
         return parse(_object(text))
-    except Exception as error:  # noqa: BLE001  # whatever a value has made of it, one value never stops the others
+    except Exception as error:  # noqa: BLE001  # any parser error: one bad value must not stop the others
         _log_once(key, error)
         return None
 

@@ -62,7 +62,7 @@ def _job(names: tuple[str, ...], values: list[Any], attempt: int, now: datetime)
     record, claim, alive, end, stop, request_ttl_ms, cancel_ttl_ms, cleaned = values
     claimed = fields.load(names[1], claim, fields.parse_claim, now=now)
     token = fields.load(names[2], alive, fields.parse_token)
-    # A flag is set if its key exists, whatever it holds, as for the job manager and the scripts. TTLs as PTTL's.
+    # A flag is set if its key exists, with any content, as for the job manager and the scripts. TTLs as PTTL's.
     requested, confirmed = request_ttl_ms != _NO_KEY, cancel_ttl_ms != _NO_KEY
     ttl_ms = cancel_ttl_ms if confirmed else request_ttl_ms
     return ObservedJob(

@@ -8,7 +8,7 @@ Any run can pause between two system calls and go on long after another run has 
 - A run only renames into or out of its own staging directory, `.<job id>.<attempt>.<random>.partial`.
 - A later run first moves away the staging directories of all others. The next rename of an overtaken run fails before it has
   changed anything.
-- A run that makes its staging directory after that finds its workspace gone: a later attempt retires workspaces first.
+- A run that makes its staging directory after that fails, because its workspace is deleted: a later attempt retires workspaces first.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _STAGING = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.p
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The run that delivers or withdraws. It is overtaken once `folder`, its workspace, is gone; None: that is not checked."""
+    """The run that delivers or withdraws. It is overtaken once `folder`, its workspace, is deleted; None: no check."""
 
     job_id: str
     attempt: int

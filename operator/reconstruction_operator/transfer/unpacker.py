@@ -244,7 +244,7 @@ def _write(entry: _Entry, target: Path, tick: Callable[[], None]) -> None:
 def main() -> None:
     """Unpacks stdin as the first argument asks, under limits on memory, file size and CPU time without a report."""
     request = UnpackRequest(**json.loads(sys.argv[1]))
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a worker that is gone ends this process at its next report
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # after the worker's death the next report ends this process
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, request.memory_bytes)
     _limit(resource.RLIMIT_FSIZE, request.max_bytes)

@@ -47,7 +47,7 @@ def delete(job_id: str, *, cancelled: bool) -> bool:
 
 
 def _delete(folder: JobFolder, *, cancelled: bool) -> bool:
-    # A run that still works finds its workspace gone before it delivers. The notes stay until all copies are deleted.
+    # A run that still works fails before it delivers, because its workspace is deleted. The notes stay until all copies are deleted.
     for workspace in folder.workspaces():
         workspace.retire()
     run = delivery.Run(folder.job_id, delivery.EVERY_ATTEMPT, folder=None)

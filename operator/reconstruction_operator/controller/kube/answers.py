@@ -1,4 +1,4 @@
-"""Answers of the API server: bounded in size, and parsed whatever a tenant stored.
+"""Answers of the API server: bounded in size, and parsed, hostile objects included.
 
 A tenant may store an object of 1.5 MB, or nest its free-form fields thousands of levels deep. Pages of a list are bounded
 in bytes, and JSON is cut off below a depth that no valid object reaches, so that one object never stops the operator.

@@ -121,7 +121,7 @@ class Api:
         self._refused_at = -_REFRESH_SECONDS
         self._monotonic = monotonic
         self._session: aiohttp.ClientSession | None = None
-        self._answered_at: float | None = None  # monotonic, whatever the answer was
+        self._answered_at: float | None = None  # monotonic; for any answer
 
     @property
     def silent_seconds(self) -> float:

@@ -103,7 +103,7 @@ class EventRecorder:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             await self._post(self._waiting.popleft())
-            if not self.writes.idle:  # progress goes first, but must not starve the Events
+            if not self.writes.idle:  # progress is sent first, but must not starve the Events
                 await asyncio.sleep(_YIELD_SECONDS)
 
     async def flush(self, timeout_seconds: float) -> None:

@@ -17,7 +17,7 @@ _BURST_SECONDS: Final = 0.5  # of the rate
 
 
 class Urgency(enum.IntEnum):
-    """The kind of a status write; lower goes first."""
+    """The kind of a status write; lower is sent first."""
 
     FINISHED = 0
     PHASE = 1
@@ -58,7 +58,7 @@ class TokenBucket:
         self._at = now
 
     def delay_seconds(self, now: float) -> float:
-        """How long until a token is there; 0 if one is."""
+        """Seconds until the next token; 0 if one is available."""
         self._refill(now)
         return max(0.0, (1.0 - self._tokens) / self._per_second)
 

@@ -83,7 +83,7 @@ class RedisConnection:
 
     def _lost(self, error: Exception) -> None:
         if not self.problem:
-            _log.warning("Redis does not answer; jobs go on, and the operator waits for it: %s", error)
+            _log.warning("Redis does not answer; running jobs continue, and the operator waits for it: %s", error)
         self.problem = str(error) or type(error).__name__
         self.interruptions += 1
         metrics.REDIS_UP.set(0)

@@ -18,7 +18,7 @@ _WITHOUT_BACKOFF = frozenset({"WORKER_LOST"})  # detecting the loss took long en
 
 
 def decide(case: Case) -> Decision | None:
-    """The attempt has ended. Its recorded end is final, whatever the status or the spec says.
+    """The attempt has ended. Its recorded end is final, regardless of status and spec.
 
     - A success or a cancel ends the job.
     - Otherwise a newer attempt that the record wants continues.

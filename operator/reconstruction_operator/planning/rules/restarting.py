@@ -12,7 +12,7 @@ from reconstruction_operator.planning.times import whole
 
 
 def another(case: Case, counted: Status, *, due: datetime | None, cause: str) -> Decision:
-    """The attempt after this one, at once or when it is `due`. The failures are those of `counted`."""
+    """The attempt after this one, at once or when it is `due`. Its failures are taken from `counted`."""
     status = replace(
         next_attempt(case, case.attempt + 1), next_attempt_time=due, failures=counted.failures, failure=counted.failure
     )

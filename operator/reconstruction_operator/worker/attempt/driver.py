@@ -105,7 +105,7 @@ def carry_out(
     observer.ended(end)
     run.clean_up(end)
     if run.published and end is None and assignment.owner is not None:
-        # Its result is in the job folder, and nothing may know: the job may be gone from Redis and from the API server.
+        # Its result is in the job folder, and no record may name it: Redis and the API server may have deleted the job.
         ending.report_folder(assignment.owner)
     return Conclusion(end, failure)
 

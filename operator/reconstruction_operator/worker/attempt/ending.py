@@ -96,7 +96,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
     """Record `end`; returns the end that counts, or None if the attempt belongs to another run.
 
     A confirmed cancel beats any other end. The job's files are deleted before Cancelled is recorded, so that no job is
-    reported as cancelled while it still has files. If they cannot be deleted, the end says so, and the operator orders the
+    reported as cancelled while it still has files. If they cannot be deleted, the end records it, and the operator orders the
     deletion until it succeeds. While Redis is away, this retries.
 
     Raises RedisAwayTooLongError after `patience_seconds` without Redis.
@@ -105,7 +105,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
     while True:
         if end.outcome is Outcome.CANCELLED:
             if _is_overtaken(heartbeat):
-                logger.warning("attempt %s was overtaken: the cancel that it heard of is outdated", ownership.task_id)
+                logger.warning("attempt %s was overtaken: its cancel is outdated", ownership.task_id)
                 return None
             end = replace(end, files_left=not _delete_files(ownership.job_id))
         reply = _finish(end, ownership, heartbeat, deadline)

@@ -59,7 +59,7 @@ class Heartbeat:
 
     @property
     def interruption(self) -> Interruption | None:
-        """Why the run has to end; None: it goes on."""
+        """Why the run has to end; None: continue."""
         if self._interruption is None and self._drain_deadline is not None and time.monotonic() >= self._drain_deadline:
             return Interruption(InterruptionKind.DRAINED)
         return self._interruption
@@ -122,7 +122,7 @@ class Heartbeat:
             except (RedisError, ProtocolError) as error:
                 self._log_outage(error)
             except Exception:
-                logger.exception("the heartbeat failed; it goes on")
+                logger.exception("the heartbeat failed; retrying")
             flag_alone = not flag_alone
 
     def _hear(self, reply: BeatReply) -> None:
@@ -155,7 +155,7 @@ class Heartbeat:
         relay.report(worker_metrics.HEARTBEAT_FAILURES, 1)
         if self._away_since is None:
             self._away_since = time.monotonic()
-            logger.warning("Redis does not answer; the run goes on without it: %s", error)
+            logger.warning("Redis does not answer; the run continues: %s", error)
 
     def _log_return(self) -> None:
         if self._away_since is not None:

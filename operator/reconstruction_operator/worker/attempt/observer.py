@@ -75,7 +75,7 @@ class AttemptObserver:
         report(metrics.INPUT, inputs.bytes or 0, self.model)
 
     def used(self, peak_bytes: int) -> None:
-        """The model's processes have ended; `peak_bytes` of memory was their most."""
+        """The model's processes have ended; `peak_bytes` is their peak resident memory in bytes."""
         report(metrics.PEAK_MEMORY, peak_bytes, self.model)
         report(metrics.HIGHEST_MEMORY, peak_bytes, self.model)
 

@@ -89,7 +89,7 @@ class AttemptRun:
         space, sealed = call_interruptibly(self._begin, check)
         if sealed is not None:
             logger.info("job %s has a sealed output of %s already", assignment.job_id, sealed.task_id)
-            self._deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)  # the copy may be gone
+            self._deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)  # the copy may be missing
             return end_of_success(sealed, assignment.worker)
         self._steps = steps = Steps(
             job_id=assignment.job_id,
@@ -194,7 +194,9 @@ class AttemptRun:
             check()
             if owned:
                 shown = uris.redacted(uri)
-                raise OSError(f"what was copied to {shown} vanished at once: see who else deletes there") from None
+                raise OSError(
+                    f"what was copied to {shown} vanished at once: another program deletes files there"
+                ) from None
             raise
 
     def _withdraw(self, end: End | None) -> bool:

@@ -86,7 +86,7 @@ class Steps:
             self._heartbeat.wait(self._begun_at + self._pace_seconds - time.monotonic())
 
     def _check_flag(self) -> None:
-        # While Redis is away, asking would only time out. The heartbeat goes on asking, and logs the outage.
+        # While Redis is away, asking would only time out. The heartbeat keeps polling, and logs the outage.
         if not self._heartbeat.redis_is_away:
             with contextlib.suppress(RedisError):
                 if call_interruptibly(lambda: job_manager.is_job_cancelled(self._job_id), self._heartbeat.check):

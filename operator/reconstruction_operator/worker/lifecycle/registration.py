@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _MAX_PERIOD_SECONDS = 5.0
-_RETRY_SECONDS = 0.5  # after Redis could not be told that the worker drains
+_RETRY_SECONDS = 0.5  # after the drain could not be recorded
 _JOIN_SECONDS = 5.0
 
 

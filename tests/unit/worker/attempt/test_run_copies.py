@@ -169,6 +169,6 @@ def test_a_copy_deleted_by_another_program_fails_the_job(
         raise OvertakenError
 
     monkeypatch.setattr(delivery, "deliver", find_it_gone)
-    with pytest.raises(ReconstructionFailedError, match="see who else deletes there"):
+    with pytest.raises(ReconstructionFailedError, match="another program deletes files there"):
         run(output_uri=f"file://{meshes}/banana")
     assert (end(client).outcome, end(client).reason) == (Outcome.FAILED, "WORKER_ERROR")

@@ -17,7 +17,7 @@ _NOTCH_RINGS = 6  # closes notches and holes up to twice as many edges wide
 _SPIKE_RINGS = 3  # cuts spikes up to twice as many edges wide
 _LARGEST_HOLE = 0.1  # of the vertices
 _TAUBIN_SHRINK = 0.5  # Taubin 1995, "A signal processing approach to fair surface design": a step in ...
-_TAUBIN_GROW = -0.53  # ... and one out, so that noise goes and volume stays
+_TAUBIN_GROW = -0.53  # ... and one out, which removes noise, keeps volume
 
 
 def without_extrapolation(mesh: Mesh, points: Doubles, cell: float) -> Mesh:
