@@ -100,5 +100,5 @@ clean: ## remove .venv, caches and the demo's results; the built control plane s
 	rm -rf .venv .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A KUBECONFIG that is merely set in the shell is somebody's real cluster: the demo uses one only if told so on this command line.
+# A KUBECONFIG from the shell may be a production cluster: the demo uses one only if it is set on this command line.
 demo-cluster = $(if $(filter command,$(firstword $(origin KUBECONFIG))),--kubeconfig '$(KUBECONFIG)')

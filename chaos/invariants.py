@@ -1,4 +1,4 @@
-"""Invariants: what must be true of every job, whatever happened. Pure functions: evidence in, verdicts out.
+"""Invariants: what must be true of every job under any fault. Pure functions: evidence in, verdicts out.
 
 A check yields one text for each thing that it examined, empty where all is well. The report counts these.
 """

@@ -179,7 +179,7 @@ class ChaosRun:
             self._measure_lag()
 
     def _heal_all(self) -> None:
-        """Heal whatever the faults left, with one retry: the API server may need a moment."""
+        """Undo all faults, with one retry: the API server may need a moment."""
         for last in (False, True):
             try:
                 self._scene.heal()

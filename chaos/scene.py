@@ -183,7 +183,7 @@ class Scene:
         return ended
 
     def heal(self) -> None:
-        """Undo whatever a fault may have left. Ended processes are restarted by `supervise`."""
+        """Undo all faults. Ended processes are restarted by `supervise`."""
         self.down.clear()
         self.skew_seconds.clear()
         for api in self.api_proxies.values():

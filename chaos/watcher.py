@@ -97,7 +97,7 @@ class Watcher:
 
     @property
     def histories(self) -> list[History]:
-        """All histories so far. They are live: the thread goes on to append to them."""
+        """All histories so far. They are live: the thread keeps appending to them."""
         with self._lock:
             return list(self._histories.values())
 

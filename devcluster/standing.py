@@ -37,7 +37,7 @@ _LOG_LINES = 40
 
 @dataclass(frozen=True)
 class Description:
-    """What a user needs who wants to use the servers."""
+    """Settings that a user needs to use the servers."""
 
     text: str
     kubectl: str
@@ -116,7 +116,7 @@ class Standing:
             found = wait_until(
                 ready, f"the {self.name} to be ready", timeout_seconds=self.start_seconds, seen=self._log_end
             )
-        except BaseException:  # an interrupt as well
+        except BaseException:  # also on an interrupt
             launcher.terminate()
             launcher.wait()
             raise

@@ -130,7 +130,7 @@ def _shuffle_messages(context: Context) -> Heal:
 
 
 def _resend_messages_of_the_deleted(context: Context) -> Heal:
-    """Copy waiting messages, delete their jobs, and send the copies once the jobs' records are gone."""
+    """Copy waiting messages, delete their jobs, and send the copies once the jobs' records are deleted."""
     with contextlib.suppress(redis.RedisError):
         for queue in _QUEUES:
             found: Any = context.scene.broker.lrange(queue, 0, -1)

@@ -124,7 +124,7 @@ class Jobs:
         return self.wait(name, f"in phase {phases}", lambda job: phase(job) in phases, timeout_seconds=timeout_seconds)
 
     def wait_finished(self, name: str, *, timeout_seconds: float = _DEADLINE_SECONDS) -> dict[str, Any]:
-        """The job once it has finished, with whatever outcome."""
+        """The job once it has finished, with any outcome."""
         return self.wait(name, "finished", lambda job: is_true(job, "Finished"), timeout_seconds=timeout_seconds)
 
     def wait_gone(self, name: str, *, timeout_seconds: float = _DEADLINE_SECONDS) -> None:

@@ -173,7 +173,7 @@ class _Started:
         try:
             self.kubeconfig = self._write(servers)
             self._start()
-        except BaseException:  # an interrupt as well
+        except BaseException:  # also on an interrupt
             self.stop()
             raise
 

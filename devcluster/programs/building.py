@@ -136,7 +136,7 @@ def _run_go(command: list[str | Path], program: GoProgram, progress: Spinner, to
                     progress.detail = line.strip().removeprefix("go: ")
                 elif total:
                     progress.detail = f"{len(lines)} of at most {total} packages, {lines[-1]}"
-        except BaseException:  # an interrupt as well: the compiler must not run on
+        except BaseException:  # also on an interrupt: the compiler must not run on
             process.terminate()
             raise
     if process.returncode != 0:

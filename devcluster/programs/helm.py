@@ -49,7 +49,7 @@ def helm(
     stdin: str | None = None,
     timeout_seconds: float = _HELM_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run helm; without a kubeconfig it finds no cluster, whatever the user's own configuration is.
+    """Run helm; without a kubeconfig it finds no cluster, regardless of the user's own configuration.
 
     Raises:
         CommandError: it failed, and `check` is set.

@@ -204,7 +204,7 @@ class _Started:
         self._manager_kubeconfig = self._write_kubeconfig("controller-manager", certificate_user(manager))
         try:
             self._start()
-        except BaseException:  # an interrupt as well
+        except BaseException:  # also on an interrupt
             self.stop()
             raise
 

@@ -163,7 +163,7 @@ class Redis(Running):
         (self._port,) = free_ports(1)
         try:
             self._launch(run)
-        except BaseException:  # an interrupt as well
+        except BaseException:  # also on an interrupt
             self._end(run)
             raise
         return run

@@ -78,7 +78,7 @@ def cluster(control_plane_programs: None) -> Iterator[devcluster.Cluster]:
 
 @pytest.fixture
 def namespace(cluster: devcluster.Cluster) -> Iterator[str]:
-    """A fresh namespace of a cluster that is well. It is gone soon after the test, with all that is in it."""
+    """A fresh namespace of a cluster that is well. It is deleted after the test, with all that is in it."""
     cluster.heal()
     name = f"test-{secrets.token_hex(4)}"
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": name}})

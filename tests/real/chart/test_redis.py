@@ -70,7 +70,7 @@ def client(server: Server) -> Iterator[redis.Redis]:
         yield one
 
 
-def test_it_requires_the_password_whatever_characters_that_has(server: Server, client: redis.Redis) -> None:
+def test_password_may_hold_any_character(server: Server, client: redis.Redis) -> None:
     with redis.Redis(unix_socket_path=str(server.socket)) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
 

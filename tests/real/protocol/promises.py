@@ -133,7 +133,7 @@ class Promises(Installation):
             self.succeeded.pop(job, None)
             return
         token = self.sealed(job)
-        assert token is not None, f"{job} has succeeded, and its output is gone"
+        assert token is not None, f"{job} has succeeded, and its output is missing"
         assert self.succeeded.setdefault(job, token) == token, f"the output of {job} changed after its end"
         assert self.delivered(job) == token, f"{job} has succeeded, and its copy is of {self.delivered(job)}"
 

@@ -1,4 +1,4 @@
-"""Objects that a tenant made to harm the operator, stored before the policy on parameters: nobody else notices them."""
+"""Objects that a tenant made to harm the operator, stored before the policy on parameters: other jobs are unaffected."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -408,7 +408,7 @@ class Histories(RuleBasedStateMachine):
             assert any(end.outcome is Outcome.SUCCEEDED for end in recorded)
         if self.confirmed_in_time and status.phase is Phase.FAILED:
             final = [end for end in recorded if end.outcome is Outcome.FAILED and not reason(end.reason).retriable]
-            assert final, "a confirmed cancel ended as a failure that nobody had recorded"
+            assert final, "a confirmed cancel ended as a failure that was not recorded"
         if status.phase is Phase.CANCELLED:
             assert self.confirmed_in_time
 

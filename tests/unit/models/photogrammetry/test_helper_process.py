@@ -35,7 +35,7 @@ def test_it_is_waited_for_and_reported(tmp_path: Path, monkeypatch: pytest.Monke
     assert (reported[0], reported[-1]) == (pytest.approx(0.0, abs=0.1), 1.0)
 
 
-def test_a_failure_says_what_it_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_contains_the_helpers_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = module(tmp_path, monkeypatch, "raise ValueError('no such luck')")
     with pytest.raises(RuntimeError, match=r"(?s)piece_of_work ended with status 1: .*no such luck"):
         run(name, [], tmp_path)
@@ -48,7 +48,7 @@ def test_a_failure_says_what_it_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         pytest.param("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", id="it-was-killed"),
     ],
 )
-def test_a_lack_of_memory_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_out_of_memory_is_reported_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     with pytest.raises(MemoryError):
         run(module(tmp_path, monkeypatch, text), [], tmp_path)
 

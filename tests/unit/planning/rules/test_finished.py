@@ -148,7 +148,7 @@ def test_files_are_deleted_if_the_operator_ended_the_cancelled_attempt(attempt: 
         pytest.param(True, 1801, (), id="it lasts"),
     ],
 )
-def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_gone(
+def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_deleted(
     confirmed: bool, left_seconds: float | None, actions: tuple[object, ...]
 ) -> None:
     """No worker consumes the queue for an hour; then one takes the order."""
