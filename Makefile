@@ -19,7 +19,7 @@ demo: setup ## photos to a mesh on a real control plane; KEEP=1 leaves it runnin
 demo-stop: setup ## stop what `make demo KEEP=1` left running
 	@$(PYTHON_BIN) -m demo --stop
 
-# Three processes, each with servers of its own: most tests wait. A file stays in one of them, with what its tests share;
+# Three processes, each with its own servers: most tests wait. A file stays in one of them, with what its tests share;
 # the longest files come first (tests/conftest.py).
 PYTEST_ARGS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
 PARALLEL    := $(MAKE) --no-print-directory --jobs=2 --output-sync=target

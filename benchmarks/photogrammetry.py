@@ -2,7 +2,7 @@
 
     python benchmarks/photogrammetry.py [--quality fast] [--photos FOLDER ...]
 
-Each run is a process of its own, as in a worker, so its peak memory is measured alone. On a busy machine CPU seconds are more
+Each run is a separate process, as in a worker, so its peak memory is measured alone. On a busy machine CPU seconds are more
 reliable than seconds.
 """
 

@@ -134,7 +134,7 @@ class Evidence:
     outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict)  # distinct ones in order
     final: Mapping[str, Output] = field(default_factory=dict)  # published at the end
     successes: Mapping[str, int] = field(default_factory=dict)  # attempts whose end in Redis is a success
-    prefork: frozenset[str] = frozenset()  # workers that run each attempt in a process of its own
+    prefork: frozenset[str] = frozenset()  # workers that run each attempt in a separate process
     windows: Sequence[Window] = ()
     lags: Sequence[Lag] = ()
     leftovers: Mapping[str, Sequence[Leftover]] = field(default_factory=dict)  # of finished and deleted jobs

@@ -146,7 +146,7 @@ def _as_expected(case: _Case, end: Snapshot) -> str:
 
 
 def _is_isolated(case: _Case) -> Iterator[str]:
-    """An attempt in a process of its own fails by itself or by a fault of the run, never by another job."""
+    """An attempt in a separate process fails by itself or by a fault of the run, never by another job."""
     end = case.end
     if end is None or case.job.scenario in _FAILING:
         return

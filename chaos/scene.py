@@ -62,7 +62,7 @@ SETTINGS = {
 
 _POOLS = {"worker-a": ("prefork", 5), "worker-b": ("prefork", 5), "worker-c": ("threads", 4)}
 PREFORK = frozenset(name for name, (pool, _) in _POOLS.items() if pool == "prefork")
-"""Workers that run each attempt in a process of its own."""
+"""Workers that run each attempt in a separate process."""
 
 CHAOS = Path(__file__).parent
 _MODEL = "reconstruction_operator.models.child"
@@ -78,7 +78,7 @@ class Scene:
         self._chance = chance
         self._stack = contextlib.ExitStack()
         self.own_disk = own_disk
-        """The job folders are on a file system of their own, which faults may fill and make read-only."""
+        """The job folders are on a separate file system, which faults may fill and make read-only."""
         self.down: set[str] = set()  # processes that a fault keeps from being restarted
         self.skew_seconds: dict[str, int] = {}  # by worker: the error of its clock
 
@@ -311,10 +311,10 @@ def _is_model(process: psutil.Process) -> bool:
 
 
 def can_mount() -> bool:
-    """Whether this process may mount file systems in a mount namespace of its own."""
+    """Whether this process may mount file systems in a separate mount namespace."""
     command = [*MOUNTING, sys.executable, "-S", "-c", ""]
     return shutil.which("unshare") is not None and commands.run(command, check=False).returncode == 0
 
 
 MOUNTING = ["unshare", "--mount", "--propagation", "private"]
-"""Prefix of a command that gets a mount namespace of its own, which ends with it."""
+"""Prefix of a command that gets a separate mount namespace, which ends with it."""

@@ -1,4 +1,4 @@
-"""Stage of the demo: an API server, a Redis, an operator and a worker, each a process of its own.
+"""Stage of the demo: an API server, a Redis, an operator and a worker, each a separate process.
 
 The API server is our own (`own`), or one that the user has (`theirs`). All of it ends with the `with` block.
 """
@@ -173,7 +173,7 @@ def _check_suitable(kubectl: ShownKubectl, kubeconfig: str) -> None:
     except KubectlError as error:
         raise UnsuitableClusterError(
             f"The cluster of {kubeconfig} does not answer. kubectl says:\n{error.message}\n"
-            f"Without KUBECONFIG=... the demo starts a control plane of its own."
+            f"Without KUBECONFIG=... the demo starts its own control plane."
         ) from error
     found = (int(version["major"]), int(version["minor"].rstrip("+")))
     if found < _OLDEST_KUBERNETES:

@@ -31,7 +31,7 @@ def cache_folder() -> Path:
 
 
 def runs_folder() -> Path:
-    """Return the folder in which each running cluster and Redis has a folder of its own.
+    """Return the folder in which each running cluster and Redis has its own folder.
 
     Under the temporary folder and not in the home: etcd preallocates 124 MB, and a home may lie on a network.
     """

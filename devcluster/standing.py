@@ -1,6 +1,6 @@
 """Standing servers: the one cluster, and the one node, that a person leaves running (`make cluster`).
 
-A launcher, a process of its own, holds the servers until SIGTERM, and they cannot outlive it. A state file describes them;
+A launcher, a separate process, holds the servers until SIGTERM, and they cannot outlive it. A state file describes them;
 a lock, held for the launcher's whole life, keeps it the only one.
 """
 
@@ -162,7 +162,7 @@ class Standing:
 
 
 def _check_for_ever(check: Callable[[], None]) -> NoReturn:
-    # A function of its own: CPython 3.13 has no handler at the jump of a loop that stands in a `try` itself, so that an
+    # A separate function: CPython 3.13 has no handler at the jump of a loop that stands in a `try` itself, so that an
     # interrupt at that moment would skip the `finally`.
     while True:
         time.sleep(_CHECK_SECONDS)

@@ -43,7 +43,7 @@ class Fault:
     - `blocks_users`: users' changes may not reach Redis.
     - `deposes`: as `blocks_users`, and another operator may have to become leader.
     - `harms`: it may make an attempt fail.
-    - `needs_disk`: it needs the job folders on a file system of their own.
+    - `needs_disk`: it needs the job folders on a separate file system.
     """
 
     name: str

@@ -4,7 +4,7 @@ A journal is the file `<job id>.<attempt>.<pid>` in the folder CHAOS_JOURNAL_DIR
 
 - A line is `<seconds since boot> <event>`; the events are `start`, `beat` and `end`.
 - The start line also has the worker's name (its CHAOS_WORKER) and the pid of the pool process that runs the task.
-- Each line is appended with an open of its own, so a kill can damage only the last line.
+- Each line is appended with a separate open, so a kill can damage only the last line.
 """
 
 from __future__ import annotations

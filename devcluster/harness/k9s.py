@@ -1,6 +1,6 @@
-"""k9s in a terminal of its own: keys in, screens out.
+"""k9s in a separate terminal: keys in, screens out.
 
-The terminal is tmux with a server of its own, which reads no settings of the user. k9s gets a home folder with nothing but
+The terminal is tmux with a separate server, which reads no settings of the user. k9s gets a home folder with nothing but
 our files.
 """
 

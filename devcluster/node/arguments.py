@@ -5,7 +5,7 @@ from __future__ import annotations
 from devcluster.node.addresses import NODE_NAME, SERVICE_RANGE, Addresses
 from devcluster.servers.arguments import ISSUER, MANAGER_REQUESTS_PER_SECOND, flags
 
-_ETCD = "http://127.0.0.1:2379"  # in a network namespace of its own
+_ETCD = "http://127.0.0.1:2379"  # in a separate network namespace
 
 
 def first(addresses: Addresses, conf: str) -> dict[str, list[str]]:

@@ -49,7 +49,7 @@ class ApiClient:
     def request(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, content_type: str = "application/json"
     ) -> Any:
-        """Send one request on a connection of its own; raise ApiError for an error status."""
+        """Send one request on a new connection; raise ApiError for an error status."""
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls, timeout=_REQUEST_SECONDS)
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         with contextlib.closing(connection):

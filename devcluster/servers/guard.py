@@ -9,7 +9,7 @@ Run as a program, by path and with the standard library alone: `python -I -S gua
 - SIGTERM to the guard stops the server: SIGTERM, then SIGKILL after the grace time. As in a container, SIGTERM goes to
   the server alone, which ends its children in order (a Celery worker waits for theirs); SIGKILL goes to all.
 
-The server has a process group of its own, so that Ctrl-C in a terminal reaches the launcher alone, which then stops the
+The server has a separate process group, so that Ctrl-C in a terminal reaches the launcher alone, which then stops the
 servers in order. The guard writes the server's pid as one line to standard output, and ends with the server's status
 as a shell would give it.
 """

@@ -30,7 +30,7 @@ class Redis(Running):
 
     Without `persistent` it writes nothing to the disk, and a kill loses all; with it, a kill loses nothing that was
     acknowledged. `configuration` holds more lines of redis.conf, by name. With `tls` it takes nothing else than TLS, with
-    a certificate of an authority of its own (`ca`). `users` holds lines of an ACL file, each `user NAME …`.
+    a certificate of its own authority (`ca`). `users` holds lines of an ACL file, each `user NAME …`.
     """
 
     def __init__(

@@ -144,7 +144,7 @@ class Release:
         return self.get(f"recon/{name}")
 
     def apply(self, example: str, name: str) -> None:
-        """Apply one of the shipped examples, under a name of its own."""
+        """Apply one of the shipped examples, under a new name."""
         text = (EXAMPLES / f"{example}.yaml").read_text()
         self.node.kubectl("apply", "-f", "-", input=text.replace(f"  name: {example}\n", f"  name: {name}\n"))
 

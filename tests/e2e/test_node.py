@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def devcluster(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """`python -m devcluster`, with runs in a folder of their own: a node of the user's stays out of this."""
+    """`python -m devcluster`, with runs in a separate folder: a node of the user's stays out of this."""
     command = [sys.executable, "-m", "devcluster", *arguments]
     return commands.run(command, check=False, environment={"TMPDIR": str(folder)}, folder=CHECKOUT, timeout_seconds=600)
 

@@ -2,7 +2,7 @@
 
 A test that breaks a server on purpose (`cluster.pause_apiserver()`, `redis_server.kill()`) need not repair it: the
 fixtures of a single test (`namespace`, `redis_url`, `start_system`) repair what they find broken. Each process of
-pytest-xdist has servers of its own.
+pytest-xdist has its own servers.
 
 A test of the whole system asks for `jobs`, and gets the default system. For another one, its folder or file overrides the
 fixture `system`:
@@ -65,7 +65,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def control_plane_programs() -> None:
-    """For a test that starts a cluster of its own: the programs are built before the first test runs."""
+    """For a test that starts its own cluster: the programs are built before the first test runs."""
     programs()
 
 

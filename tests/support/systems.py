@@ -38,7 +38,7 @@ def running_system(
     redis: Mapping[str, Any] | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
-    """A system on `cluster` with a Redis of its own, made with the arguments `redis`. `settings` are added to the quick ones."""
+    """A system on `cluster` with its own Redis, made with the arguments `redis`. `settings` are added to the quick ones."""
     with (
         Redis(**(redis or {})) as server,
         System(cluster, server, settings=QUICK_SETTINGS | dict(settings or {})) as system,

@@ -1,7 +1,7 @@
 """Messages between a worker and the process of an isolated model.
 
     worker -> process   a JSON file (`RunRequest`); then one byte a second on stdin, as a sign of life
-    process -> worker   lines of JSON (`Message`) on a file descriptor of their own: native libraries print to stdout
+    process -> worker   lines of JSON (`Message`) on a separate file descriptor: native libraries print to stdout
 
 Native code can damage the process in any way, so `decode` returns None for a malformed line and never raises.
 """

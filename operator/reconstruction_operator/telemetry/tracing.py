@@ -2,7 +2,7 @@
 
 A job's trace id is its uid, and a span's id is derived from what the span is about. So nothing is stored or passed on: an
 operator after a restart, another replica and every worker write into the same trace. Operator and worker report a span
-after the fact, when it has ended; `otlp` exports it in a thread of its own, with the OpenTelemetry SDK (the extra
+after the fact, when it has ended; `otlp` exports it in a separate thread, with the OpenTelemetry SDK (the extra
 `tracing`).
 """
 

@@ -145,7 +145,7 @@ def test_cluster_that_does_not_answer_is_refused_with_advice(demo: Callable[...,
 
     assert run.wait(120) == 1
     assert f"The cluster of {kubeconfig} does not answer. kubectl says:" in run.output_text()
-    assert "Without KUBECONFIG=... the demo starts a control plane of its own." in run.output_text()
+    assert "Without KUBECONFIG=... the demo starts its own control plane." in run.output_text()
     assert run.left() == []
 
 

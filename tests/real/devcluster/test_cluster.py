@@ -18,7 +18,7 @@ def config_map(name: str, **metadata: object) -> dict[str, object]:
 
 
 def grants(namespace: str) -> str:
-    """A service account of its own that may read config maps."""
+    """A separate service account that may read config maps."""
     return f"""
 apiVersion: v1
 kind: ServiceAccount

@@ -36,7 +36,7 @@ def started(program: str) -> subprocess.Popen[str]:
 
 
 class Launcher:
-    """A program of its own that holds a cluster and a Redis."""
+    """A separate program that holds a cluster and a Redis."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process

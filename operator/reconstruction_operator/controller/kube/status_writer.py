@@ -39,7 +39,7 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 # The server's message if a patch does not fit the object: another uid, or a newer version. It has no details (seen on 1.36);
-# what its rules and the schema refuse has a message of its own.
+# what its rules and the schema refuse has its own message.
 DOES_NOT_FIT: Final = "the server rejected our request due to an error in our request"
 
 _SENDERS: Final = 8  # writes in flight at once: enough to hide the round trip, few enough to stay fair

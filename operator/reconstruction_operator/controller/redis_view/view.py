@@ -27,7 +27,7 @@ class RedisView:
 
     @classmethod
     def open(cls, election: LeaderElection, *, install_id: str) -> RedisView:
-        """With clients of its own, which `close` closes."""
+        """With separate clients, which `close` closes."""
         state, results, keys = connections.async_state_client(), connections.async_results_client(), Keys()
         connection = RedisConnection(state, election, keys=keys, install_id=install_id)
         queues = QueueFacts()

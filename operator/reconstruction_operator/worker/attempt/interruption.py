@@ -59,7 +59,7 @@ def call_within(seconds: float, function: Callable[[], T]) -> T:
 def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> T:
     """The result of `function`, or the exception that `check` raises while it runs.
 
-    `function` gets a thread of its own, since a read from a slow server or a dead NFS mount cannot be interrupted. After an
+    `function` gets a separate thread, since a read from a slow server or a dead NFS mount cannot be interrupted. After an
     interruption the thread is left behind. So `function` has to call `check` itself now and then, and has to bear that its
     folder is deleted while it works.
     """

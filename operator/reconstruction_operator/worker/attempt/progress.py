@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 Meta = Mapping[str, Any]
 """What `AsyncResult.info` shows while a task is in state PROGRESS."""
 
-# Rate limit within a step, for Redis. The model process has one of its own (`models.child`), for its pipe: this one also
+# Rate limit within a step, for Redis. The model process has its own (`models.child`), for its pipe: this one also
 # covers models in this process and the loading of photos.
 _LATEST_SECONDS = 0.5
 _AFTER_ERROR_SECONDS = 1.0

@@ -78,7 +78,7 @@ def _png() -> bytes:
 
 
 def test_compression_works_in_a_process_that_has_loaded_pycolmap() -> None:
-    # pycolmap brings a zlib of its own; see photogrammetry/colmap.py.
+    # pycolmap brings its own zlib; see photogrammetry/colmap.py.
     program = (
         "from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap; "
         "import gzip, io, zlib; from PIL import Image; import cv2, numpy; "
