@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -22,7 +23,9 @@ app = Celery("reconstruction_operator")
 try:
     app.conf.update(celery_settings.settings())
 except config.InvalidSettingError as error:
-    sys.exit(f"reconstruction_operator: {error}")  # Celery would print a traceback of 40 lines
+    if "celery" not in {Path(sys.argv[0]).name, Path(sys.argv[0]).parent.name}:  # `celery`, `python -m celery`
+        raise
+    sys.exit(f"reconstruction_operator: {error}")  # the command would print a traceback of 40 lines
 for blueprint, steps in celery_settings.BOOTSTEPS.items():
     app.steps[blueprint].update(steps)
 

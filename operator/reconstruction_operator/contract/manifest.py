@@ -69,6 +69,16 @@ class Manifest:
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return None
 
+    @staticmethod
+    def identify(text: bytes) -> tuple[str, int] | None:
+        """Job id and attempt (0: a bare task's) of a manifest, also of one that was edited and no longer parses."""
+        try:
+            data = json.loads(text)
+            attempt = data.get("attempt")
+            return str(data["jobId"]), attempt if type(attempt) is int else 0
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            return None
+
     @classmethod
     def _from_json(cls, data: Mapping[str, Any]) -> Manifest:
         inputs, owner = data["inputs"], data.get("owner")  # the first release wrote no owner
@@ -83,8 +93,14 @@ class Manifest:
             quality={str(name): str(value) for name, value in data["quality"].items()},
             uri=str(data["uri"]),
             owner=None if owner is None else Owner.from_json(owner),
-            files=tuple(SealedFile(str(one["name"]), int(one["bytes"]), str(one["sha256"])) for one in data["files"]),
+            files=tuple(SealedFile(str(one["name"]), _size(one["bytes"]), str(one["sha256"])) for one in data["files"]),
         )
+
+
+def _size(value: object) -> int:
+    if type(value) is not int:  # JSON may hold 1e999, which no int can be made of
+        raise TypeError(f"{value!r:.40} is no number of bytes")
+    return value
 
 
 def _whole_number(value: object) -> int | None:

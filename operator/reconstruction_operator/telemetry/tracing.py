@@ -105,9 +105,9 @@ def _installed() -> bool:
     """Whether the SDK can be imported; logs once if it cannot."""
     try:
         import reconstruction_operator.telemetry.otlp  # noqa: F401, PLC0415  # needs the extra
-    except ImportError as error:
+    except Exception as error:  # noqa: BLE001  # a protobuf that does not fit raises a TypeError
         logger.error(  # noqa: TRY400  # the traceback says no more
-            "Traces are not exported: OTEL_EXPORTER_OTLP_ENDPOINT is set, but a package is missing (%s). "
+            "Traces are not exported: OTEL_EXPORTER_OTLP_ENDPOINT is set, but a package is missing or does not fit (%s). "
             "Install reconstruction-operator[tracing].",
             error,
         )

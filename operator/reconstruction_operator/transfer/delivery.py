@@ -129,10 +129,10 @@ def _is_free(target: Path) -> bool:
 def _attempt_of(folder: Path, job_id: str) -> int | None:
     """The attempt whose result lies there (0: a bare task's); None: it holds no result of this job."""
     try:
-        manifest = Manifest.parse(_read_manifest(folder))
+        found = Manifest.identify(_read_manifest(folder))
     except OSError:
         return None
-    return None if manifest is None or manifest.job_id != job_id else manifest.attempt or 0
+    return found[1] if found is not None and found[0] == job_id else None
 
 
 def _read_manifest(folder: Path) -> bytes:

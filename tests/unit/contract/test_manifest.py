@@ -50,6 +50,7 @@ def test_other_text_is_no_manifest(text: bytes) -> None:
         {"quality": []},
         {"files": [{"name": "model.glb"}]},
         {"files": 7},
+        {"files": [{"name": "model.glb", "bytes": float("inf"), "sha256": ""}]},
         {"owner": {"jobId": "../x"}},
         {"owner": 7},
     ],
@@ -57,3 +58,18 @@ def test_other_text_is_no_manifest(text: bytes) -> None:
 )
 def test_manifest_with_a_field_of_another_type_is_none(wrong: dict[str, Any]) -> None:
     assert Manifest.parse(json.dumps(json.loads(MANIFEST.to_text()) | wrong).encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        pytest.param(MANIFEST.to_text().encode(), ("uid-1", 2), id="whole"),
+        pytest.param(b'{"jobId": "uid-1", "attempt": 2, "files": [{"bytes": 1e999}]}', ("uid-1", 2), id="edited"),
+        pytest.param(b'{"jobId": "uid-1"}', ("uid-1", 0), id="without an attempt"),
+        pytest.param(b'{"attempt": 2}', None, id="without a job"),
+        pytest.param(b"[]", None, id="a list"),
+        pytest.param(b"{", None, id="cut off"),
+    ],
+)
+def test_identity_is_read_from_an_edited_manifest(text: bytes, identity: tuple[str, int] | None) -> None:
+    assert Manifest.identify(text) == identity

@@ -166,18 +166,27 @@ def test_an_invalid_environment_of_the_sdk_drops_the_span_and_raises_nothing(
     assert caplog.messages == ["The span attempt is dropped"]
 
 
-WITHOUT_THE_EXTRA = """
+MISSING = 'sys.modules["opentelemetry"] = None'
+UNFIT = """
+class Unfit:
+    def find_spec(self, name, *_):
+        if name == "opentelemetry":
+            raise TypeError("Descriptors cannot be created directly.")
+sys.meta_path.insert(0, Unfit())
+"""
+PROGRAM = """
 import sys
-sys.modules["opentelemetry"] = None
+{}
 from reconstruction_operator.telemetry import tracing
 assert not tracing.enabled()
 tracing.flush(1)
 """
 
 
-def test_an_endpoint_without_the_extra_is_an_error_that_names_it() -> None:
+@pytest.mark.parametrize("packages", [pytest.param(MISSING, id="missing"), pytest.param(UNFIT, id="unfit")])
+def test_an_endpoint_without_the_extra_is_an_error_that_names_it(packages: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_THE_EXTRA],
+        [sys.executable, "-c", PROGRAM.format(packages)],
         env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},
         capture_output=True,
         text=True,

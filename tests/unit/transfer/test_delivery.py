@@ -193,6 +193,16 @@ def test_withdraw_deletes_only_the_copy_of_its_job(root: Path, result: Path) -> 
     assert names(root) == []
 
 
+@pytest.mark.parametrize("text", ['{"jobId": "job1", "attempt": 1}', '{"jobId": "job1", "files": [{"bytes": 1e999}]}'])
+def test_copy_whose_manifest_was_edited_is_still_withdrawn(text: str, root: Path, result: Path) -> None:
+    deliver(result, f"file://{root}/banana")
+    (root / "banana" / "manifest.json").write_text(text)
+
+    delivery.withdraw(f"file://{root}/banana", run_of(1))
+
+    assert names(root) == []
+
+
 @pytest.mark.parametrize(
     ("moved", "error"),
     [

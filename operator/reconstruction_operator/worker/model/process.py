@@ -38,7 +38,7 @@ _THREAD_VARIABLES = (
 )
 # A model needs none of the worker's settings. It gets none, since some are secrets, and later settings may be too.
 _SETTINGS = frozenset(row.name for row in config.TABLE)  # names of environment variables
-_CELERY_PREFIX = "CELERY_"  # Celery reads further addresses with passwords, such as CELERY_BROKER_READ_URL
+_SECRET_PREFIXES = ("CELERY_", "OTEL_")  # Celery and OpenTelemetry read further secrets, such as CELERY_BROKER_READ_URL
 
 
 def run_isolated(
@@ -257,7 +257,7 @@ def _environment(scratch: Path, threads: int) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in _SETTINGS and not name.startswith(_CELERY_PREFIX)
+        if name not in _SETTINGS and not name.startswith(_SECRET_PREFIXES)
     }
     limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
     return {**inherited, **limits, "PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch)}
