@@ -71,9 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.pop("command") == "selftest":
         return _selftest(**given)
     # A flag overrides the environment variable of the same setting.
-    flags = {name: value for name, value in given.items() if value is not None}
+    # Celery itself reads CELERY_BROKER_URL, and prefers it to its own setting.
+    os.environ.update({name: value for name, value in given.items() if value is not None})
     try:
-        config.use(config.Settings.from_environment({**os.environ, **flags}))
+        config.use(config.Settings.from_environment(os.environ))
     except config.InvalidSettingError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 2

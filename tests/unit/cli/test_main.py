@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,15 @@ from reconstruction_operator import config
 from reconstruction_operator.cli import main
 
 PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """Restores the environment, into which flags are written."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def test_every_setting_of_the_operator_has_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,3 +84,11 @@ def test_the_operator_without_a_cluster_names_the_setting() -> None:
     assert done.returncode == 1
     assert "Set KUBECONFIG, or run in a pod with a service account." in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_flag_beats_the_environment_in_celerys_own_reading_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://environment/0")
+    monkeypatch.setattr(main, "_run", lambda: 0)
+
+    assert main.main(["run", "--celery-broker-url", "redis://flag/0"]) == 0
+    assert os.environ["CELERY_BROKER_URL"] == config.settings.CELERY_BROKER_URL == "redis://flag/0"

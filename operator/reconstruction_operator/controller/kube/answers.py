@@ -25,7 +25,7 @@ _SMALLEST_PAGE: Final = 5
 _PAGE_BYTES: Final = 8 << 20  # a page is asked again with fewer objects beyond this; one object has 1.5 MiB at most
 _AIMED_BYTES: Final = _PAGE_BYTES // 4
 MAX_DEPTH: Final = 32  # a valid job has 8 levels
-_MANY_BRACKETS: Final = 1_000  # below so many opening ones no parser recurses too deep
+_MANY_BRACKETS: Final = 350  # below so many opening ones no parser recurses too deep; a usual job has about 150
 _CHUNK_BYTES: Final = 1 << 20
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
@@ -83,10 +83,14 @@ class Answer(ClientResponse):
     async def read_up_to(self, most: int) -> bool:
         """Read the whole body for `read` and `json`; False if it has more than `most` bytes."""
         body = bytearray()
-        async for chunk in self.content.iter_chunked(_CHUNK_BYTES):
-            body += chunk
-            if len(body) > most:
-                return False
+        try:
+            async for chunk in self.content.iter_chunked(_CHUNK_BYTES):
+                body += chunk
+                if len(body) > most:
+                    return False
+        except BaseException:
+            self.close()
+            raise
         self._body = bytes(body)
         return True
 

@@ -51,7 +51,8 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     spec = codec.decode(Spec, body.get("spec"))
     status = codec.decode(Status, body.get("status"))
     problems = validation.problems(spec)
-    if problems or (status.phase is not None and status.phase.finished):
+    rejected = bool(problems) and status.attempt == 0  # a later attempt is not rejected any more, and is still sent
+    if rejected or (status.phase is not None and status.phase.finished):
         spec = replace(spec, parameters={})  # never sent any more, and as large as a tenant wrote them
     return Job(
         key=key,

@@ -42,6 +42,16 @@ class _Backoffs:
         return itertools.chain((0.2, 0.5, 1.0), itertools.repeat(2.0))
 
 
+class _NoDiffs(kopf.AnnotationsDiffBaseStorage):
+    """Keeps nothing: kopf would deep-copy every body for handlers that we lack, and a deeply nested one cannot be copied."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return cast(kopf.BodyEssence, {})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+
 class WatchAge:
     """The times of the watch's last request and of its last answer (monotonic)."""
 
@@ -142,6 +152,7 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.queueing.idle_timeout = 0.1
     settings.watching.chunk_size = answers.PAGE  # at most: see BoundedPages
     settings.watching.server_timeout = int(_WATCH_SECONDS)

@@ -50,8 +50,8 @@ def test_invalid_json_is_still_an_error() -> None:
 
 
 def test_a_line_with_few_brackets_is_not_touched() -> None:
-    assert answers.shallow(nested(500)) == nested(500)
-    assert depth(json.loads(answers.shallow(nested(3_000)))) == answers.MAX_DEPTH
+    assert answers.shallow(nested(300)) == nested(300)
+    assert depth(json.loads(answers.shallow(nested(400)))) == answers.MAX_DEPTH
 
 
 @asynccontextmanager

@@ -36,3 +36,9 @@ def test_a_rejected_job_keeps_the_problem_and_no_parameters(parameters: dict[str
 
     assert [one.startswith(problem) for one in job.problems] == [True]
     assert job.spec.parameters == {}
+
+
+def test_a_job_that_has_begun_keeps_its_parameters_whatever_is_wrong_with_its_spec() -> None:
+    parameters = {"a": "x" * 20_000}
+
+    assert job_with(parameters, phase="Pending", attempt=2).spec.parameters == parameters
