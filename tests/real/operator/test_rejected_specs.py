@@ -15,12 +15,6 @@ from devcluster.harness.jobs import Jobs, condition, is_true
         pytest.param({"input": {"uri": "gs://photos/banana"}}, "gs", id="another-store"),
         pytest.param({"output": {"uri": "s3://meshes/banana"}}, "s3", id="an-output-that-is-not-supported-yet"),
         pytest.param({"input": {"uri": "https://example.com/photos.html"}}, "archive", id="a-page-and-no-archive"),
-        pytest.param({"parameters": {"notes": "x" * 20_000}}, "parameters", id="huge-parameters"),
-        pytest.param(
-            {"parameters": {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": 1}}}}}}}}}},
-            "parameters",
-            id="parameters-nested-too-deep",
-        ),
     ],
 )
 def test_a_rejected_job_fails_with_a_reason(jobs: Jobs, spec: dict[str, Any], named: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from devcluster.harness.jobs import Jobs
+from devcluster.harness.jobs import Jobs, phase
 from devcluster.harness.system import System
 from devcluster.waiting import wait_until
 from tests.support.messages import make_message
@@ -72,15 +72,25 @@ LOGGED = ("no text", "another's outcome", "too big")  # as malformed: these are 
 MALFORMED_ENDS = (*LOGGED, "another type")
 
 
+def running(jobs: Jobs, victims: dict[str, str], known: dict[str, str]) -> tuple[str, str] | None:
+    """Name and job id of a victim that runs and is not known yet."""
+    for name in victims.keys() - known.keys():
+        job = jobs.get(victims[name])
+        if phase(job) == "Running":
+            return name, job["metadata"]["uid"]
+    return None
+
+
 def test_hostile_results_and_ends_harm_no_other_job(
     system: System, jobs: Jobs, broker: redis.Redis, state: redis.Redis
 ) -> None:
     # No worker ends these jobs so early, and a failure is not retried: a job ends with what was written here.
     spec = {"parameters": {"stepSeconds": 3}, "backoffLimit": 0}
     victims = {name: jobs.create(**spec) for name in HOSTILE_ENDS}
-    ids = {}
-    for name, end in HOSTILE_ENDS.items():  # there are more than the worker runs at once
-        ids[name] = jobs.wait_phase(victims[name], "Running")["metadata"]["uid"]
+    ids: dict[str, str] = {}
+    while len(ids) < len(victims):  # there are more than the worker runs at once, in an order of its choice
+        name, ids[name] = wait_until(lambda: running(jobs, victims, ids), "a victim to run", timeout_seconds=90)
+        end = HOSTILE_ENDS[name]
         if isinstance(end, dict):
             state.hset(f"end:{ids[name]}-1", mapping=end)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
         else:
