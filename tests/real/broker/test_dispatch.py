@@ -62,7 +62,7 @@ def test_a_message_is_what_apply_async_would_send(dispatcher: Dispatcher, broker
     app = Celery("test", set_as_current=False)
     app.conf.update(celery_settings.settings(), result_backend=None)
 
-    @app.task(name="reconstruction.process", bind=True)
+    @app.task(name="reconstruction.process", bind=True, shared=False)  # of this application alone
     def process(self: Any, job_id: str, model_type: str, job: Any = None) -> None:
         pytest.fail("this task is only sent")
 
