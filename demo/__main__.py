@@ -59,7 +59,7 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
                     leave_alone()
                     ready.hold()
             display.say(f"Everything is stopped and removed again. It took {clock():.0f} s in all.")
-    except KeyboardInterrupt:  # the usual end of a demo that was kept, whose output nobody reads
+    except KeyboardInterrupt:  # the usual end of a demo that was kept
         interrupts.uninterruptible()
         print("\ndemo: interrupted; everything is stopped and removed", file=sys.stderr)
         return keeping.INTERRUPTED

@@ -195,13 +195,13 @@ def test_a_failed_job_is_highlighted_and_found_by_a_key(start: Open, jobs: Jobs)
 
 
 def test_the_wide_view_shows_worker_and_message(start: Open, jobs: Jobs) -> None:
-    name = jobs.create_in("Queued", queue="nobody")
+    name = jobs.create_in("Queued", queue="unserved")
     screen = start()
     select(screen, name)
 
     screen.press("C-w")
 
-    text = screen.wait_text("no live worker listens to queue nobody")
+    text = screen.wait_text("no live worker listens to queue unserved")
     (header,) = [line for line in text.splitlines() if "PHASE" in line]
     assert [one for one in ("ATTEMPT", "WORKER", "IMAGES", "MESSAGE") if one not in header] == []
 

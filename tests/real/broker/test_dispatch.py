@@ -136,7 +136,7 @@ def test_a_queue_that_redis_refuses_delays_no_other(broker: redis.Redis, monkeyp
 
 @pytest.mark.parametrize("key", ["celery", "_kombu.binding.celery", "_kombu.binding_permanent.celery"])
 def test_a_key_of_another_type_is_replaced(key: str, dispatcher: Dispatcher, broker: redis.Redis) -> None:
-    broker.set(key, "somebody else's")
+    broker.set(key, "another application's")
     assert dispatcher.send([message()]) == {}
     assert broker.llen("celery") == 1
 

@@ -64,7 +64,7 @@ def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Release) -
 
 
 def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, release: Release) -> None:
-    done = helm_test(release, "--queue=nobody", "--timeout-seconds=5")
+    done = helm_test(release, "--queue=unserved", "--timeout-seconds=5")
 
     assert done.returncode == 1
     assert "It is not finished in time. Last seen: Queued" in done.stdout

@@ -75,7 +75,7 @@ def test_a_finished_and_a_failed_job_have_all_series_together(program: KubeState
 
 
 def test_a_request_to_cancel_is_a_series(program: KubeStateMetrics, jobs: Jobs) -> None:
-    name = jobs.create(queue="nobody")
+    name = jobs.create(queue="unserved")
     jobs.request_cancel(name)
 
     wait_series(program, jobs, name, "spec_cancel_requested", 1)
@@ -83,7 +83,7 @@ def test_a_request_to_cancel_is_a_series(program: KubeStateMetrics, jobs: Jobs) 
 
 
 def test_a_deleted_job_has_no_series(program: KubeStateMetrics, jobs: Jobs) -> None:
-    name = jobs.create(queue="nobody")
+    name = jobs.create(queue="unserved")
     wait_series(program, jobs, name, "spec_suspend", 0)
     jobs.delete(name)
 

@@ -131,11 +131,11 @@ OUT_OF_BOUNDS: dict[str, tuple[str, ...]] = {
     "make-it-a-replica": ("REPLICAOF", "127.0.0.1", "1"),
     "load-modules": ("MODULE", "LIST"),
     "forget-scripts": ("SCRIPT", "FLUSH"),
-    "read-another-application": ("GET", "somebody:else"),
-    "write-another-application": ("SET", "somebody:else", "x"),
+    "read-another-application": ("GET", "another:application"),
+    "write-another-application": ("SET", "another:application", "x"),
     "empty-it-by-a-script": ("EVAL", "return redis.call('FLUSHALL')", "0"),
-    "read-by-a-script": ("EVAL", "return redis.call('GET', 'somebody:else')", "0"),
-    "speak-elsewhere": ("PUBLISH", "somebody", "x"),
+    "read-by-a-script": ("EVAL", "return redis.call('GET', 'another:application')", "0"),
+    "speak-elsewhere": ("PUBLISH", "another", "x"),
     "hear-everything": ("PSUBSCRIBE", "*"),
 }
 BOTH_SIDES = [

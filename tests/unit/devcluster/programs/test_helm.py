@@ -39,7 +39,7 @@ def test_unsuitable_helm_on_path_is_not_used(first_on_path: Path, text: str) -> 
 
 
 def test_helm_never_finds_the_users_own_cluster(first_on_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", "/home/somebody/.kube/config")
+    monkeypatch.setenv("KUBECONFIG", "/home/user/.kube/config")
     program(first_on_path, '[ "$1" = version ] && echo v4.3.1 || echo "$KUBECONFIG"')
 
     assert helm("list").stdout == f"{os.devnull}\n"
