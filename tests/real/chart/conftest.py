@@ -7,21 +7,33 @@ import pytest
 
 from devcluster import Cluster
 from devcluster.programs.helm import helm
-from tests.real.chart.release import Release
+from devcluster.waiting import wait_until
+from tests.real.chart.release import GONE_SECONDS, Release, wait_until_deleted
 from tests.support.paths import CHECKOUT
+
+_PREFIX = "chart-"
 
 
 @pytest.fixture(scope="session")
 def chart_cluster(control_plane_programs: None) -> Iterator[Cluster]:
+    """A control plane. The tests fail if a namespace of a release stays."""
     # A finalizer keeps claims until a volume controller removes it; without nodes there is no such controller.
     with Cluster(apiserver_arguments=["--disable-admission-plugins=StorageObjectInUseProtection"]) as running:
         yield running
 
+        def left() -> list[str]:
+            found = running.api.get("/api/v1/namespaces")["items"]
+            return [one["metadata"]["name"] for one in found if one["metadata"]["name"].startswith(_PREFIX)]
+
+        wait_until(
+            lambda: not left(), "the releases' namespaces to be deleted", timeout_seconds=GONE_SECONDS, seen=left
+        )
+
 
 @pytest.fixture
 def release(chart_cluster: Cluster) -> Iterator[Release]:
-    """A namespace for one release. The test fails if the cluster is not as before afterwards."""
-    namespace = f"chart-{secrets.token_hex(3)}"
+    """A namespace for one release. Afterwards release and CRD are deleted, and the namespace is about to be."""
+    namespace = f"{_PREFIX}{secrets.token_hex(3)}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     chart_cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
     one = Release(chart_cluster, namespace)
@@ -29,6 +41,8 @@ def release(chart_cluster: Cluster) -> Iterator[Release]:
     installed = helm("list", "--namespace", namespace, "--short", kubeconfig=chart_cluster.kubeconfig).stdout.split()
     if one.name in installed:
         one.helm("uninstall")
-    # kubectl waits until both are deleted.
-    chart_cluster.kubectl("delete", "-f", CHECKOUT / "manifests" / "crd", "--ignore-not-found")
-    chart_cluster.kubectl("delete", "namespace", namespace)
+    crds = CHECKOUT / "manifests" / "crd"
+    chart_cluster.kubectl("delete", "-f", crds, "--ignore-not-found", "--wait=false")
+    wait_until_deleted(chart_cluster)
+    # A deletion takes 5 s; the next test has another namespace.
+    chart_cluster.kubectl("delete", "namespace", namespace, "--wait=false")

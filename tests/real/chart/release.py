@@ -1,6 +1,9 @@
 """One release of the chart, and what tests do with it."""
 
+import contextlib
 import json
+import secrets
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +12,15 @@ from typing import Any
 import yaml
 
 from devcluster import Cluster
+from devcluster.errors import ApiError
 from devcluster.harness.manifests import manifest
 from devcluster.programs.helm import helm
+from devcluster.waiting import wait_until
 from tests.support.paths import CHART
+
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
+GONE_SECONDS = 60.0
+_STUCK_SECONDS = 2.0  # an ordinary deletion takes 0.3 s
 
 
 def rendered(namespace: str, *options: str | Path, **values: Any) -> list[dict[str, Any]]:
@@ -80,3 +89,22 @@ class Release:
         kinds = "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,roles,rolebindings,persistentvolumeclaims,poddisruptionbudgets"
         selector = f"app.kubernetes.io/instance={self.name}"
         return set(self.kubectl("get", kinds, "-l", selector, "-o", "name").split())
+
+
+def wait_until_deleted(cluster: Cluster, crd: str = CRD) -> None:
+    """Wait until a CRD is deleted.
+
+    The API server's finalizer gives up, about once in 50 times, where the deletion comes within a second of the last
+    change of the CRD: "storage is (re)initializing". It looks again when the object changes.
+    """
+    touched = time.monotonic()
+
+    def is_deleted() -> bool:
+        nonlocal touched
+        if time.monotonic() - touched > _STUCK_SECONDS:
+            touched = time.monotonic()
+            with contextlib.suppress(ApiError):  # deleted meanwhile
+                cluster.api.patch(crd, {"metadata": {"annotations": {"touched": secrets.token_hex(4)}}})
+        return not cluster.api.is_there(crd)
+
+    wait_until(is_deleted, f"{crd} to be deleted", timeout_seconds=GONE_SECONDS)

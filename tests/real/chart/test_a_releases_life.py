@@ -4,13 +4,11 @@ import base64
 import json
 
 from devcluster.waiting import wait_until
-from tests.real.chart.release import Release
+from tests.real.chart.release import CRD, GONE_SECONDS, Release, wait_until_deleted
 from tests.support.paths import CHECKOUT, DATA
 
 MANIFESTS = CHECKOUT / "manifests"
 (PREVIOUS,) = (DATA / "charts").glob("reconstruction-operator-*.tgz")
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
-GONE_SECONDS = 60.0
 
 
 def password(release: Release) -> str:
@@ -25,10 +23,6 @@ def replicas(release: Release) -> int:
 
 def jobs(release: Release) -> list[str]:
     return sorted(release.kubectl("get", "recon", "-o", "name").split())
-
-
-def gone(release: Release, path: str) -> None:
-    wait_until(lambda: not release.cluster.api.is_there(path), f"{path} to be gone", timeout_seconds=GONE_SECONDS)
 
 
 def test_an_install_creates_all_objects_and_prints_the_next_commands(release: Release) -> None:
@@ -145,7 +139,7 @@ def test_an_uninstall_without_keep_deletes_the_jobs_and_does_not_hang(release: R
 
     release.helm("uninstall")
 
-    gone(release, CRD)
+    wait_until_deleted(release.cluster)
     wait_until(lambda: release.objects() == set(), "everything to be gone", timeout_seconds=GONE_SECONDS)
 
 
