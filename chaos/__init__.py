@@ -1,20 +1,12 @@
 """Fault runs: break every real part around running jobs, and check each job. `python -m chaos --help`.
 
 One run starts a control plane, a Redis, two operators and three workers, keeps 50 jobs unfinished, and injects faults in
-rounds. Then it checks the invariants of `invariants.py` for each job, from the outside.
+rounds. Then it checks the invariants of `judge/invariants.py` for each job, from the outside.
 
-    scene, proxies   the parts, and the network between them
-    load             the users, who create, cancel, suspend and delete jobs
-    models, journal  the model processes' own journals
-    faults, plan     what can be broken and healed, and the plan that a seed gives
-    running          the rounds, and the gathering of evidence
-    watcher          what the API showed
-    results          the published results
-    deliveries       the copies at `spec.output`
-    remains          what is left in Redis and among the files
-    evidence         the facts, as plain data
-    excuses          what a fault excuses: pure
-    invariants       the judge: pure
-    report           the tables
-    clock, polling   seconds since boot; waits
+    system     the parts, the proxies between them, and the users, who create, cancel, suspend and delete jobs
+    faults     what can be broken and healed; `plan` puts them in the order that a seed gives
+    running    the rounds, and the gathering of evidence
+    witnesses  what the API showed, the model processes' journals, results, copies, and what is left in Redis and files
+    judge      facts as plain data, what a fault excuses, the invariants, and the report
+    models     the models that the workers run; `skew` shifts their clocks
 """

@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from chaos import invariants, report
 from chaos.faults import all_faults
-from chaos.load import LONG_SECONDS
+from chaos.judge import invariants, report
 from chaos.running import JOBS_UNDER_WAY, ChaosRun, Options
-from chaos.scene import MOUNTING, can_mount
+from chaos.system.load import LONG_SECONDS
+from chaos.system.scene import MOUNTING, can_mount
 from devcluster import DevclusterError
 
 _INSIDE = "CHAOS_MAY_MOUNT"

@@ -13,17 +13,18 @@ from typing import Self
 
 import redis
 
-from chaos import clock, journal, remains
-from chaos.deliveries import Deliveries
-from chaos.evidence import Bounds, Evidence, Lag, Slack, Window
+from chaos import clock
 from chaos.faults import all_faults
 from chaos.faults.table import Context, Fault
-from chaos.load import LONG_SECONDS, Load, UserJob
+from chaos.judge.evidence import Bounds, Evidence, Lag, Slack, Window
 from chaos.plan import Round, rounds
 from chaos.polling import wait_for
-from chaos.results import ResultWatcher
-from chaos.scene import NAMESPACES, OPERATORS, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
-from chaos.watcher import Watcher
+from chaos.system.load import LONG_SECONDS, Load, UserJob
+from chaos.system.scene import NAMESPACES, OPERATORS, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
+from chaos.witnesses import journal, remains
+from chaos.witnesses.deliveries import Deliveries
+from chaos.witnesses.results import ResultWatcher
+from chaos.witnesses.watcher import Watcher
 
 JOBS_UNDER_WAY = 50
 _RECOVERY_SECONDS = 90.0

@@ -11,7 +11,7 @@ from typing import Final
 import psutil
 
 from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, nothing, together
-from chaos.scene import OPERATORS, WORKERS
+from chaos.system.scene import OPERATORS, WORKERS
 from devcluster import wait_until
 
 Pick = Callable[[Context], str]

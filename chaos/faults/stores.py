@@ -10,9 +10,9 @@ from typing import Any, Final
 import redis
 
 from chaos.faults.table import Context, Fault, Heal, Inject, nothing, together
-from chaos.load import UserJob
 from chaos.polling import wait_for
-from chaos.scene import OPERATORS, WORKERS
+from chaos.system.load import UserJob
+from chaos.system.scene import OPERATORS, WORKERS
 
 _FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; less without other faults
 _QUEUES = ("celery-high", "celery", "celery-low")

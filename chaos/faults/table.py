@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from chaos.load import Load
-from chaos.scene import Scene
+from chaos.system.load import Load
+from chaos.system.scene import Scene
 
 PATIENCE_SECONDS = 120.0
 """The timeout for anything that a fault waits for."""

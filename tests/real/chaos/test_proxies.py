@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from chaos.proxies import ApiProxy, Network, Refusal, TcpProxy
+from chaos.system.proxies import ApiProxy, Network, Refusal, TcpProxy
 from devcluster import Cluster, Redis, wait_until
 
 

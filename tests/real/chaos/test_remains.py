@@ -8,7 +8,7 @@ from celery import Celery
 from kombu import Connection, Queue
 from reconstruction_operator.broker.dispatch import Dispatcher, cleanup_message
 
-from chaos import remains
+from chaos.witnesses import remains
 from tests.support.settings import configure
 
 

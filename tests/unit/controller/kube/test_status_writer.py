@@ -20,7 +20,7 @@ from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event, Job
 
-from chaos import remains
+from chaos.witnesses import remains
 from tests.support.jobs import make_body, make_key
 
 RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))

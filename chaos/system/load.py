@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos import clock
-from chaos.watcher import Watcher
+from chaos.witnesses.watcher import Watcher
 from devcluster.errors import ApiError
 from devcluster.harness.manifests import manifest
 from devcluster.harness.system import GROUP

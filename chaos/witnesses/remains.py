@@ -11,8 +11,8 @@ from typing import Any
 
 import redis
 
-from chaos.evidence import Leftover
-from chaos.scene import Scene
+from chaos.judge.evidence import Leftover
+from chaos.system.scene import Scene
 
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NO_KEY = -2  # PTTL of a key that was just deleted

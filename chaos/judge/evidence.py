@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from chaos.journal import ModelRun
-from chaos.load import UserJob
-from chaos.watcher import History
+from chaos.system.load import UserJob
+from chaos.witnesses.journal import ModelRun
+from chaos.witnesses.watcher import History
 
 
 @dataclass(frozen=True, slots=True)

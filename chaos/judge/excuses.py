@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from chaos.evidence import Evidence, Window
-from chaos.journal import ModelRun
+from chaos.judge.evidence import Evidence, Window
+from chaos.witnesses.journal import ModelRun
 
 
 def could_know_at(run: ModelRun, since: float, evidence: Evidence) -> float | None:

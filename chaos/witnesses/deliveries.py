@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chaos import clock
-from chaos.evidence import DeliveredCopy
-from chaos.load import UserJob
+from chaos.judge.evidence import DeliveredCopy
 from chaos.polling import Poller
+from chaos.system.load import UserJob
 
 _MANIFEST = "manifest.json"
 

@@ -19,7 +19,7 @@ import psutil
 import redis
 from PIL import Image
 
-from chaos.proxies import ApiProxy, Network, TcpProxy
+from chaos.system.proxies import ApiProxy, Network, TcpProxy
 from devcluster import Cluster, DevclusterError, Redis, commands, wait_until
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
@@ -64,7 +64,7 @@ _POOLS = {"worker-a": ("prefork", 5), "worker-b": ("prefork", 5), "worker-c": ("
 PREFORK = frozenset(name for name, (pool, _) in _POOLS.items() if pool == "prefork")
 """Workers that run each attempt in a separate process."""
 
-CHAOS = Path(__file__).parent
+CHAOS = Path(__file__).parents[1]
 _MODEL = "reconstruction_operator.models.child"
 _DISK_BYTES = 64 << 20
 _READY_SECONDS = 60.0

@@ -10,8 +10,8 @@ import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import delivery
 
-from chaos.deliveries import Deliveries
-from chaos.load import UserJob
+from chaos.system.load import UserJob
+from chaos.witnesses.deliveries import Deliveries
 from tests.support.settings import configure
 
 UID = "00000000-0000-0000-0000-000000000001"

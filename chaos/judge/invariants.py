@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from chaos.evidence import Evidence, Leftover, Output
-from chaos.excuses import could_know_at, reachable_seconds, was_forgotten, was_harmed
-from chaos.journal import ModelRun
-from chaos.load import UserJob
-from chaos.watcher import OUTCOMES, History, Snapshot
+from chaos.judge.evidence import Evidence, Leftover, Output
+from chaos.judge.excuses import could_know_at, reachable_seconds, was_forgotten, was_harmed
+from chaos.system.load import UserJob
+from chaos.witnesses.journal import ModelRun
+from chaos.witnesses.watcher import OUTCOMES, History, Snapshot
 
 TTL_SLACK_SECONDS = 2.0
 """Because times in a status are whole seconds."""

@@ -1,9 +1,9 @@
 """The report shows what was measured, not what was asked for."""
 
-from chaos.evidence import Evidence
-from chaos.load import UserJob
-from chaos.report import under_way_counts
-from chaos.watcher import History, Snapshot
+from chaos.judge.evidence import Evidence
+from chaos.judge.report import under_way_counts
+from chaos.system.load import UserJob
+from chaos.witnesses.watcher import History, Snapshot
 
 
 def job(uid: str, created_at: float, deleted_at: float | None = None) -> UserJob:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from chaos import clock
-from chaos.evidence import Output
+from chaos.judge.evidence import Output
 from chaos.polling import Poller
 
 _MANIFEST = "manifest.json"

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.evidence import Bounds, DeliveredCopy, Evidence, Lag, Leftover, Output, Slack, Window
-from chaos.invariants import cancelling_seconds, confirmed_while_it_ran, judge
-from chaos.journal import ModelRun
-from chaos.load import UserJob
-from chaos.watcher import History, Snapshot
+from chaos.judge.evidence import Bounds, DeliveredCopy, Evidence, Lag, Leftover, Output, Slack, Window
+from chaos.judge.invariants import cancelling_seconds, confirmed_while_it_ran, judge
+from chaos.system.load import UserJob
+from chaos.witnesses.journal import ModelRun
+from chaos.witnesses.watcher import History, Snapshot
 
 UID = "00000000-0000-0000-0000-000000000001"
 RETENTION = 3600.0

@@ -6,12 +6,12 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from chaos.evidence import Evidence, Window
 from chaos.faults import all_faults
 from chaos.faults.table import NO_FAULT
-from chaos.invariants import TITLES, Verdict, cancelling_seconds, confirmed_while_it_ran, superseded_seconds
-from chaos.load import UserJob
+from chaos.judge.evidence import Evidence, Window
+from chaos.judge.invariants import TITLES, Verdict, cancelling_seconds, confirmed_while_it_ran, superseded_seconds
 from chaos.running import RunResult
+from chaos.system.load import UserJob
 
 _MAX_SHOWN = 60
 _SAMPLE_SECONDS = 0.5
