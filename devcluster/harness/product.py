@@ -19,7 +19,7 @@ from devcluster.waiting import wait_until
 
 _INHERITED_PREFIXES = ("CELERY_", "REDIS_", "RECONSTRUCTION_", "KUBECONFIG")  # the caller's own must not leak in
 _HOST = "127.0.0.1"
-_REGISTER_SECONDS = 120.0  # Celery's mingle alone takes one; two shared cores may be busy with anything
+_REGISTER_SECONDS = 120.0  # two shared cores may be busy with anything
 
 
 class Product(Running):
@@ -73,11 +73,16 @@ class Product(Running):
         pool: str = "prefork",
         concurrency: int = 2,
         arguments: Sequence[str] = (),
+        launcher: Sequence[str] = (),
         grace_seconds: float = GRACE_SECONDS,
         **settings: str,
     ) -> Process:
-        """Start one Celery worker, which `stop` kills if it does not end within `grace_seconds`."""
+        """Start one Celery worker, which `stop` kills if it does not end within `grace_seconds`.
+
+        `launcher` is a program that replaces itself by the command after it.
+        """
         command = [
+            *launcher,
             *(sys.executable, "-m", "celery", "--app=reconstruction_operator.celery_app", "worker"),
             *(f"--pool={pool}", f"--concurrency={concurrency}", f"--hostname={name}@{_HOST}", "--loglevel=INFO"),
             *arguments,

@@ -25,7 +25,7 @@ from devcluster.servers.redis import Redis
 from devcluster.waiting import wait_until
 
 _SETTINGS = {"PLACEHOLDER_STEP_SECONDS": "0.5", "RECONSTRUCTION_SIMULATE": "never"}
-_START_SECONDS = 120.0  # Celery's mingle alone takes one; two shared cores may be busy with anything
+_START_SECONDS = 120.0  # two shared cores may be busy with anything
 _GRACE_SECONDS = 60.0  # for a worker that drains
 
 
@@ -63,6 +63,7 @@ class Farm(Product):
         pool: str = "prefork",
         concurrency: int = 4,
         arguments: Sequence[str] = (),
+        launcher: Sequence[str] = (),
         grace_seconds: float = _GRACE_SECONDS,
         **settings: str,
     ) -> Process:
@@ -72,6 +73,7 @@ class Farm(Product):
             pool=pool,
             concurrency=concurrency,
             arguments=arguments,
+            launcher=launcher,
             grace_seconds=grace_seconds,
             **settings,
         )

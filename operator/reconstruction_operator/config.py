@@ -219,6 +219,11 @@ class Settings:
     DOWNLOAD_TIMEOUT_SECONDS: float = _worker(
         30.0, "timeout of connecting to the server of an https:// input, and of each read", least=0.1
     )
+    WORKER_REMOTE_CONTROL: str = _worker(
+        "off",
+        "on: whoever may publish in the broker may command the workers by Celery's remote control, as to shut down",
+        choices=("off", "on"),
+    )
     WORKER_METRICS_PORT: int = _worker(0, "port of a worker's /metrics; 0: no /metrics")
     WORKER_METRICS_HOST: str = _worker(
         _ANY_ADDRESS, "address of a worker's /metrics; Prometheus connects from outside the pod", unit="ADDRESS"

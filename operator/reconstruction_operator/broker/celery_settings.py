@@ -16,6 +16,7 @@ DEFAULT_QUEUE: Final = "celery"  # Celery's own default, which `redis-cli LLEN c
 TASK_MODULES: Final = ("reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup")
 BOOTSTEPS: Final = {
     "worker": (
+        "reconstruction_operator.worker.lifecycle.hardening:Hardening",
         "reconstruction_operator.worker.lifecycle.startup_checks:StartupChecks",
         "reconstruction_operator.worker.lifecycle.watchdog:Watchdog",
     ),
@@ -74,6 +75,7 @@ def settings() -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that loses its connection continues
         "worker_soft_shutdown_timeout": config.settings.DRAIN_SECONDS,
+        "worker_enable_remote_control": config.settings.WORKER_REMOTE_CONTROL == "on",
         "imports": TASK_MODULES,
     }
     if not connections.is_socket(config.settings.CELERY_RESULT_BACKEND):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Final
 
-from reconstruction_operator import config
+from reconstruction_operator import config, privacy
 from reconstruction_operator.telemetry import logs, tracing
 
 _TRACES_SECONDS: Final = 2.0  # to export the last spans before the process ends
@@ -86,6 +86,7 @@ def _run() -> int:
     from reconstruction_operator.controller import process  # noqa: PLC0415
     from reconstruction_operator.controller.kube import client, installation  # noqa: PLC0415
 
+    privacy.hide_memory()
     logs.configure(config.settings.LOG_FORMAT, config.settings.LOG_LEVEL)
     tracing.enabled()  # imports the SDK before the event loop runs, and logs at once if it is missing
     try:

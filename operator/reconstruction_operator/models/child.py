@@ -17,7 +17,7 @@ import time
 import traceback
 from pathlib import Path
 
-from reconstruction_operator.models import exchange, registry
+from reconstruction_operator.models import confinement, exchange, registry
 from reconstruction_operator.models.exchange import DefectMessage, ExitMessage, FailureMessage, Message, ProgressMessage
 from reconstruction_operator.models.interface import ModelFailure, Report, Step
 
@@ -35,6 +35,7 @@ def main() -> None:
     """Fork into guard and model. Never returns."""
     messages = int(sys.argv[1])
     os.set_inheritable(messages, False)
+    confinement.confine()
     request = exchange.RunRequest.from_json(Path(sys.argv[2]).read_text())
     guard = os.getpid()
     pid = os.fork()

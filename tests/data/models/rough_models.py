@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import spy
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 
 
@@ -183,6 +184,17 @@ def compressing(work: Work, report: Report) -> None:
     assert pycolmap.__version__
     assert zlib.decompress(zlib.compress(b"0" * 100_000)) == gzip.decompress(gzip.compress(b"0" * 100_000))
     Image.new("RGB", (64, 64)).save(work.output_dir / "picture.png")
+
+
+@model("rough-spy")
+def spying(work: Work, report: Report) -> None:
+    """Fails with the files of other processes that it could read."""
+    ancestors, pid = [], os.getppid()  # the first is the guard, which is no other process than this
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        ancestors.append(pid)
+    assert len(ancestors) > 1
+    raise ModelFailure("SPIED", f"read: {spy.readable(ancestors)}")
 
 
 class Meshless(Good):

@@ -1,1 +1,1 @@
-"""The Celery worker's lifecycle, as bootsteps: start-up checks, watchdog, registration, metrics server."""
+"""The Celery worker's lifecycle, as bootsteps: hardening, start-up checks, watchdog, registration, metrics server."""

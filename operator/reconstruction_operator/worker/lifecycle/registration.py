@@ -83,7 +83,7 @@ class Registration(LifelongStep):
         call = worker_calls.register_worker(
             self._keys,
             node=self._node,
-            queues=tuple(self.consumer.app.amqp.queues.consume_from),  # may change by remote control
+            queues=tuple(self.consumer.app.amqp.queues.consume_from),  # remote control may change them
             models=registry.available(),
             version=metadata.version("reconstruction-operator"),
             concurrency=self.concurrency,
