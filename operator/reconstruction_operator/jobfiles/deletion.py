@@ -22,6 +22,7 @@ def delete_job_files(job_id: str) -> bool:
     existed = folder.condemn()
     for tombstone in folder.condemned():
         disk.delete_tree(tombstone)
+    layout.drop_empty()
     return existed
 
 
@@ -32,3 +33,4 @@ def finish_deletions() -> None:
             disk.delete_tree(tombstone)
         except OSError as error:
             logger.warning("what a deletion has left could not be deleted: %s", error)
+    layout.drop_empty()

@@ -3,9 +3,10 @@
     <JOBS_DIR>/<job id>/input                photos for a bare `delay()`, put there by its caller
     <JOBS_DIR>/<job id>/attempts/<n>-<run>   working directory of one run of attempt n, with its `owner.json`
     <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its `manifest.json`
+    <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder; the folder of tombstones exists only while it holds some
 
-An attempt can have two runs: Redis may lose its data after the first one started. Names that begin with a dot are tombstones:
-renamed out of the way by one atomic rename, to be deleted.
+An attempt can have two runs: Redis may lose its data after the first one started. Other names that begin with a dot are
+tombstones as well: renamed out of the way by one atomic rename, to be deleted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,11 +26,14 @@ from reconstruction_operator.api.identity import check_job_id
 logger = logging.getLogger(__name__)
 
 OWNER = "owner.json"
-_DELETED = ".deleted-"  # a job's folder; no job id begins with a dot
+_DELETED = ".deleted"  # holds tombstones of job folders: a deletion lists them alone, however many jobs there are
+_DELETED_BEFORE = (
+    ".deleted-"  # of the version before, which put tombstones beside the job folders; no job id begins with a dot
+)
 _GONE = ".gone-"  # the folder of a run that was overtaken
 _REPLACED = ".replaced-"  # an earlier output
 _RUN_CHARS = 8
-_UNIQUE_CHARS = len(uuid.uuid4().hex)  # what `disk.set_aside` appends
+_UNIQUE_CHARS = len(uuid.uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +94,23 @@ class JobFolder:
 
     def condemn(self) -> bool:
         """Renames the whole folder to a tombstone; returns whether there was one."""
-        return disk.set_aside(self.root, f"{_DELETED}{self.job_id}-") is not None
+        tombstone = _deleted() / f"{self.job_id}-{uuid.uuid4().hex}"
+        while os.path.lexists(self.root):
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # another deletion was faster, or has removed the empty `.deleted`
+                tombstone.parent.mkdir(exist_ok=True)
+                self.root.rename(tombstone)
+                return True
+        return False
 
     def condemned(self) -> list[Path]:
         """Tombstones of this job's folder, also those of earlier deletions that were cut off."""
-        prefix = f"{_DELETED}{self.job_id}-"
+        prefix = f"{self.job_id}-"
         # The length tells them from those of a job `<job id>-…`.
         return [
             path
-            for path in tombstones()
+            for path in disk.entries(_deleted())
             if path.name.startswith(prefix) and len(path.name) == len(prefix) + _UNIQUE_CHARS
         ]
 
@@ -158,8 +171,18 @@ class Workspace:
 
 
 def tombstones() -> list[Path]:
-    """Job folders whose deletion has begun. Another worker may be deleting them now."""
-    return list(Path(config.settings.JOBS_DIR).glob(f"{_DELETED}*"))
+    """Job folders whose deletion has begun, also by versions before. Another worker may be deleting them now."""
+    return [*disk.entries(_deleted()), *Path(config.settings.JOBS_DIR).glob(f"{_DELETED_BEFORE}*")]
+
+
+def drop_empty() -> None:
+    """Removes the folder of tombstones, if none is left."""
+    with contextlib.suppress(OSError):
+        _deleted().rmdir()
+
+
+def _deleted() -> Path:
+    return Path(config.settings.JOBS_DIR) / _DELETED
 
 
 def _prefix(task_id: str, attempt: int | None) -> str:

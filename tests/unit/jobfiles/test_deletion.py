@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from reconstruction_operator.jobfiles.deletion import delete_job_files
+import pytest
+from reconstruction_operator.jobfiles.deletion import delete_job_files, finish_deletions
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 
@@ -39,8 +42,43 @@ def test_tombstone_of_a_deletion_that_was_cut_off_is_deleted_too(jobs_dir: Path)
         fill(jobs_dir / job_id)
         JobFolder.of(job_id).condemn()
     delete_job_files("job")
-    (left,) = jobs_dir.iterdir()
-    assert left.name.startswith(".deleted-job-2-")
+    (left,) = jobs_dir.glob("*/*")
+    assert left.parent.name == ".deleted"
+    assert left.name.startswith("job-2-")
+
+
+@pytest.mark.parametrize("jobs", [0, 40])
+def test_a_deletion_lists_no_folders_of_other_jobs(jobs: int, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(jobs):
+        (jobs_dir / f"job-{number}").mkdir()
+    (jobs_dir / "job").mkdir()
+    listed: list[str] = []
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, recording(getattr(os, name), listed))
+
+    assert delete_job_files("job")
+
+    assert listed
+    assert str(jobs_dir) not in listed
+
+
+def recording(function: Callable[..., Any], listed: list[str]) -> Callable[..., Any]:
+    """The function, which notes the path of the folder that it lists."""
+
+    def list_and_note(folder: Any = ".") -> Any:
+        listed.append(str(Path(f"/proc/self/fd/{folder}").readlink() if isinstance(folder, int) else folder))
+        return function(folder)
+
+    return list_and_note
+
+
+def test_tombstones_of_the_version_before_are_deleted_by_the_inventory(jobs_dir: Path) -> None:
+    fill(jobs_dir / f".deleted-job-{'0' * 32}")
+    fill(jobs_dir / "job")
+    fill(jobs_dir / "job-2")
+    JobFolder.of("job-2").condemn()
+    finish_deletions()
+    assert [path.name for path in jobs_dir.iterdir()] == ["job"]
 
 
 def test_concurrent_deletions_all_succeed(jobs_dir: Path) -> None:
