@@ -25,23 +25,31 @@ def set_aside(path: Path, prefix: str) -> Path | None:
     return target
 
 
-def delete_tree(path: Path) -> None:
+def delete_tree(path: Path, *, within: int | None = None) -> None:
     """Deletes a folder, file or link, even while other processes delete or add entries there. Links are never followed.
 
-    Raises OSError if something could not be deleted.
+    `within` is the descriptor of the directory that `path` is relative to. Raises OSError if something could not be deleted.
     """
     deadline = time.monotonic() + _DELETE_SECONDS
-    while path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)  # deletes as much as it can
+    while _is_folder(path, within):
+        shutil.rmtree(path, ignore_errors=True, dir_fd=within)  # deletes as much as it can
         try:
-            shutil.rmtree(path)  # raises what is in the way
+            shutil.rmtree(path, dir_fd=within)  # raises what is in the way
         except FileNotFoundError:  # another process deletes it too
             if time.monotonic() > deadline:  # or the folder lists an entry that does not exist
                 raise
         except OSError as error:
             if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
                 raise
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path, dir_fd=within)
+
+
+def _is_folder(path: Path, within: int | None) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(path, dir_fd=within, follow_symlinks=False).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def entries(folder: Path) -> list[Path]:
@@ -52,12 +60,18 @@ def entries(folder: Path) -> list[Path]:
         return []
 
 
-def read_regular(path: Path, max_bytes: int) -> bytes:
+def read_regular(path: Path, max_bytes: int, *, within: int | None = None) -> bytes:
     """The first `max_bytes` of a regular file. Safe for files of unknown origin: never blocks on a pipe.
+
+    `within` is the descriptor of the directory that `path` is relative to; a link is not followed then.
 
     Raises FileNotFoundError if there is neither a regular file nor a folder, OSError if it cannot be read.
     """
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NONBLOCK | (0 if within is None else os.O_NOFOLLOW), dir_fd=within)
+
+    with open(path, "rb", opener=opener) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise FileNotFoundError(errno.ENOENT, "no regular file", str(path))
         return file.read(max_bytes)

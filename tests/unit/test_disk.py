@@ -13,7 +13,7 @@ from reconstruction_operator import disk
 def test_deletion_ends_if_a_folder_lists_an_entry_that_does_not_exist(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def find_nothing(path: Path, ignore_errors: bool = False) -> None:
+    def find_nothing(path: Path, *, ignore_errors: bool = False, dir_fd: int | None = None) -> None:
         if not ignore_errors:
             raise FileNotFoundError(path)
 

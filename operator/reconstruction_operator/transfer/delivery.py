@@ -3,29 +3,33 @@
 The copy is made in a staging directory beside the target and takes its place by one rename, so that no reader sees half of it.
 A target with foreign content is never touched; one that holds an earlier result of the same job is replaced.
 
+A tenant may write to that folder meanwhile. So the path is resolved once, and all work is done by descriptors (`directories`).
+
 Any run can pause between two system calls and go on long after another run has taken over. Therefore:
 
 - A run only renames into or out of its own staging directory, `.<job id>.<attempt>.<random>.partial`.
-- A later run first moves away the staging directories of all others. The next rename of an overtaken run fails before it has
-  changed anything.
+- A later run first takes over the staging directories of all others: it moves what they hold and removes them. In a removed directory
+  every rename fails, so an overtaken run changes nothing any more.
 - A run that makes its staging directory after that fails, because its workspace is deleted: a later attempt retires workspaces first.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import re
-import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from reconstruction_operator import config, disk
+from reconstruction_operator import config
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from reconstruction_operator.transfer import tenancy, uris
+from reconstruction_operator.transfer.directories import Directory
 from reconstruction_operator.transfer.errors import StorageError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +38,10 @@ EVERY_ATTEMPT = 2**31 - 1  # above any attempt number
 
 _REFUSED = "OUTPUT_REFUSED"
 _CHUNK_BYTES = 1 << 20
+_TAKE_SECONDS = 10.0  # a program that adds files to a staging directory can spoil many tries
 _STAGING = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.partial")
+_COPY = "copy"  # in the staging directory
+_PREVIOUS = "previous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +53,55 @@ class Run:
     folder: Path | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Staging:
+    """The staging directory of a run, and the directory that holds it and the target."""
+
+    run: Run
+    name: str
+    place: Directory
+    own: Directory
+
+    @property
+    def is_overtaken(self) -> bool:
+        folder = self.run.folder
+        return not self.place.leads_to(self.name, self.own) or (folder is not None and not folder.exists())
+
+
+def check(uri: str, run: Run, *, namespace: str = "") -> None:
+    """Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there, or OvertakenError, as `deliver` would."""
+    target = _target(uri, namespace)
+    with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
+        _refuse_others(place, target.name, run)
+
+
 def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:
     """Makes the folder `uri` a copy of the sealed folder `source`; `check` is called often and may raise.
 
     Raises StorageError (OUTPUT_REFUSED), or OvertakenError; the target is left as it is then.
     """
     target = _target(uri, namespace)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _staging(target, run) as staging:
+    with _place(target, create=True) as place, _staging(place, run) as staging:
         check()
-        _take_others(staging, run, at_most=EVERY_ATTEMPT)
-        _refuse_others(target, run)  # after that: an earlier run can no longer move the target
-        if _holds(target, source):
+        _take_others(staging, at_most=EVERY_ATTEMPT)
+        _refuse_others(place, target.name, run)  # after that: an earlier run can no longer move the target
+        if _holds(place, target.name, source):
             return
-        copy = staging / "copy"
-        copy.mkdir()
-        for path in sorted(source.rglob("*"), key=lambda one: one == source / MANIFEST):
-            _copy(path, copy / path.relative_to(source), check)
-        if not _holds(copy, source):  # a source that is being deleted lists only a part
+        staging.own.make(_COPY)
+        with staging.own.enter(_COPY) as copy:
+            for path in sorted(source.rglob("*"), key=lambda one: one == source / MANIFEST):
+                _copy(path, copy, PurePosixPath(path.relative_to(source)), check)
+        if not _holds(staging.own, _COPY, source):  # a source that is being deleted lists only a part
             raise OvertakenError
         check()
-        if _is_free(target):
-            copy.rename(target)
+        if (
+            staging.is_overtaken
+        ):  # by a worker of the version before, which moves a staging directory but does not remove it
+            raise OvertakenError
+        if place.is_empty(target.name):
+            staging.own.rename(_COPY, place, target.name)
         else:
-            _swap(copy, target, staging / "previous", run)
+            _swap(staging, target.name)
 
 
 def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> None:
@@ -78,23 +110,22 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
     Raises StorageError or OSError if that failed, OvertakenError if a later run has to do it.
     """
     target = _target(uri, namespace)
-    # Staging first, target second: a delivery that completes between the two looks is seen at the target.
-    under_way = any(attempt <= run.attempt for _, attempt in _staged(target.parent, run.job_id))
-    if not under_way and not (copy and _is_earlier(target, run)):
+    try:
+        place = _place(target, create=False)
+    except FileNotFoundError:
         return
-    with _staging(target, run) as staging:
-        _take_others(staging, run, at_most=run.attempt)
-        if copy and _is_earlier(target, run):
-            previous = staging / "previous"
-            target.rename(previous)
-            if not _is_earlier(previous, run):  # a later run has just replaced it
-                previous.rename(target)
-        disk.delete_tree(staging)  # raises what cannot be deleted
-
-
-def check_uri(uri: str, *, namespace: str = "") -> None:
-    """Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there."""
-    _target(uri, namespace)
+    with place:
+        # Staging first, target second: a delivery that completes between the two looks is seen at the target.
+        under_way = any(attempt <= run.attempt for _, attempt in _staged(place, run.job_id))
+        if not under_way and not (copy and _is_earlier(place, target.name, run)):
+            return
+        with _staging(place, run) as staging:
+            _take_others(staging, at_most=run.attempt)
+            if copy and _is_earlier(place, target.name, run):
+                place.rename(target.name, staging.own, _PREVIOUS)
+                if not _is_earlier(staging.own, _PREVIOUS, run):  # a later run has just replaced it
+                    staging.own.rename(_PREVIOUS, place, target.name)
+            place.delete(staging.name)  # raises what cannot be deleted
 
 
 def _target(uri: str, namespace: str) -> Path:
@@ -122,115 +153,146 @@ def _target(uri: str, namespace: str) -> Path:
     return real
 
 
-def _is_free(target: Path) -> bool:
-    return not target.exists() or (target.is_dir() and next(target.iterdir(), None) is None)
+def _place(target: Path, *, create: bool) -> Directory:
+    """The directory that holds the target. Raises FileNotFoundError if it is missing and not to be created."""
+    try:
+        return Directory.open(target.parent, create=create)
+    except NotADirectoryError:
+        raise StorageError(_REFUSED, f"{target} was exchanged while it was looked up") from None
 
 
-def _attempt_of(folder: Path, job_id: str) -> int | None:
+def _attempt_of(place: Directory, name: str, job_id: str) -> int | None:
     """The attempt whose result lies there (0: a bare task's); None: it holds no result of this job."""
     try:
-        found = Manifest.identify(_read_manifest(folder))
+        with place.enter(name) as folder:
+            found = Manifest.identify(_read_manifest(folder))
     except OSError:
         return None
     return found[1] if found is not None and found[0] == job_id else None
 
 
-def _read_manifest(folder: Path) -> bytes:
-    return disk.read_regular(folder / MANIFEST, MAX_MANIFEST_BYTES)
+def _read_manifest(folder: Directory) -> bytes:
+    return folder.read(MANIFEST, MAX_MANIFEST_BYTES)
 
 
-def _is_earlier(folder: Path, run: Run) -> bool:
-    attempt = _attempt_of(folder, run.job_id)
+def _is_earlier(place: Directory, name: str, run: Run) -> bool:
+    attempt = _attempt_of(place, name, run.job_id)
     return attempt is not None and attempt <= run.attempt
 
 
-def _refuse_others(target: Path, run: Run) -> None:
-    if _is_free(target):
+def _refuse_others(place: Directory, name: str, run: Run) -> None:
+    if place.is_empty(name):
         return
-    attempt = _attempt_of(target, run.job_id)
+    attempt = _attempt_of(place, name, run.job_id)
     if attempt is None:
-        raise StorageError(_REFUSED, f"{target} is not empty, and holds no result of this job")
+        raise StorageError(_REFUSED, f"{place.path / name} is not empty, and holds no result of this job")
     if attempt > run.attempt:
         raise OvertakenError
 
 
-def _holds(folder: Path, source: Path) -> bool:
+def _holds(place: Directory, name: str, source: Path) -> bool:
     """Whether it has the manifest of `source`, and all files that this names in full size."""
     try:
         sealed = (source / MANIFEST).read_bytes()
-        manifest = Manifest.parse(sealed) if _read_manifest(folder) == sealed else None
+        with place.enter(name) as folder:
+            manifest = Manifest.parse(sealed) if _read_manifest(folder) == sealed else None
+            return manifest is not None and folder.has_files(manifest.sizes)
     except OSError:
         return False
-    return manifest is not None and disk.has_files(folder, manifest.sizes)
 
 
 @contextlib.contextmanager
-def _staging(target: Path, run: Run) -> Iterator[Path]:
+def _staging(place: Directory, run: Run) -> Iterator[_Staging]:
     """A new staging directory of this run, deleted at the end. An overtaken run raises OvertakenError for any failure."""
-    staging = target.with_name(f".{run.job_id}.{run.attempt}.{uuid.uuid4().hex}.partial")
-    staging.mkdir()
+    name = f".{run.job_id}.{run.attempt}.{uuid.uuid4().hex}.partial"
+    place.make(name)
     try:
-        if _is_overtaken(run, staging):
-            raise OvertakenError
-        yield staging
-    except (OSError, StorageError):
-        if _is_overtaken(run, staging):
-            raise OvertakenError from None
-        raise
+        with _entered(place, name) as own:
+            staging = _Staging(run, name, place, own)
+            try:
+                if staging.is_overtaken:
+                    raise OvertakenError
+                yield staging
+            except (OSError, StorageError):
+                if staging.is_overtaken:
+                    raise OvertakenError from None
+                raise
     finally:
         try:
-            disk.delete_tree(staging)
+            place.delete(name)
         except OSError as error:  # the delivery is already decided; a later run deletes it
-            logger.warning("could not delete %s, which a delivery has left: %s", staging, error)
+            logger.warning("could not delete %s, which a delivery has left: %s", place.path / name, error)
 
 
-def _is_overtaken(run: Run, staging: Path) -> bool:
-    return not staging.exists() or (run.folder is not None and not run.folder.exists())
-
-
-def _staged(folder: Path, job_id: str) -> Iterator[tuple[Path, int]]:
-    """The job's staging directories in that folder, with their attempts."""
-    for path in disk.entries(folder):
-        match = _STAGING.fullmatch(path.name)
-        if match and match["job"] == job_id:
-            yield path, int(match["attempt"])
-
-
-def _take_others(staging: Path, run: Run, *, at_most: int) -> None:
-    """Moves the staging directories of all other runs up to that attempt into this run's own."""
-    for other, attempt in _staged(staging.parent, run.job_id):
-        if other == staging or attempt > at_most:
-            continue
-        if attempt > run.attempt:
-            raise OvertakenError
-        try:
-            other.rename(staging / other.name)
-        except FileNotFoundError:
-            if not staging.exists():
-                raise
-            # The other run has just deleted it itself.
-
-
-def _swap(copy: Path, target: Path, previous: Path, run: Run) -> None:
-    _refuse_others(target, run)
-    target.rename(previous)
+def _entered(place: Directory, name: str) -> Directory:
     try:
-        _refuse_others(previous, run)  # a later run may have replaced it just now
-        copy.rename(target)
+        return place.enter(name)
+    except (FileNotFoundError, NotADirectoryError):
+        raise OvertakenError from None
+
+
+def _staged(place: Directory, job_id: str) -> Iterator[tuple[str, int]]:
+    """The job's staging directories in that directory, with their attempts."""
+    for name in place.names():
+        match = _STAGING.fullmatch(name)
+        if match and match["job"] == job_id:
+            yield name, int(match["attempt"])
+
+
+def _take_others(staging: _Staging, *, at_most: int) -> None:
+    """Moves all that other runs up to that attempt have staged into this run's own directory, and removes theirs."""
+    for name, attempt in _staged(staging.place, staging.run.job_id):
+        if name == staging.name or attempt > at_most:
+            continue
+        if attempt > staging.run.attempt:
+            raise OvertakenError
+        _take(staging.place, name, staging, time.monotonic() + _TAKE_SECONDS)
+
+
+def _take(source: Directory, name: str, staging: _Staging, deadline: float) -> None:
+    is_staging = _STAGING.fullmatch(name) is not None  # also in the directory of a run that was about to take it
+    taken = name if is_staging else uuid.uuid4().hex
+    try:
+        source.rename(name, staging.own, taken)
+    except FileNotFoundError:
+        if staging.is_overtaken:
+            raise
+        return  # the other run has just deleted or delivered it itself
+    if not is_staging:
+        return
+    # Its run may hold a descriptor of it. Not until it is removed do all its renames fail.
+    with contextlib.suppress(NotADirectoryError), staging.own.enter(taken) as other:
+        while True:
+            for entry in other.names():
+                _take(other, entry, staging, deadline)
+            try:
+                staging.own.remove(taken)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+
+def _swap(staging: _Staging, name: str) -> None:
+    place, own, run = staging.place, staging.own, staging.run
+    _refuse_others(place, name, run)
+    place.rename(name, own, _PREVIOUS)
+    try:
+        _refuse_others(own, _PREVIOUS, run)  # a later run may have replaced it just now
+        own.rename(_COPY, place, name)
     except BaseException:
         with contextlib.suppress(OSError):  # the target is occupied again
-            previous.rename(target)
+            own.rename(_PREVIOUS, place, name)
         raise
 
 
-def _copy(source: Path, target: Path, check: Callable[[], None]) -> None:
-    """Never creates parents of `target`: a staging directory that was taken away stays away."""
+def _copy(source: Path, folder: Directory, path: PurePosixPath, check: Callable[[], None]) -> None:
     check()
     if source.is_dir():
-        target.mkdir()
+        folder.make_below(path)
         return
-    with source.open("rb") as reader, target.open("xb") as writer:
+    with source.open("rb") as reader, folder.create(path, source.stat().st_mode) as writer:
         while chunk := reader.read(_CHUNK_BYTES):
             check()
             writer.write(chunk)
-    shutil.copymode(source, target)

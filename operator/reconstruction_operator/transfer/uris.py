@@ -58,7 +58,8 @@ def local_path(parts: SplitResult, reason: str) -> Path:
 def resolved(path: Path, reason: str) -> Path:
     """`path` with all links followed. It need not exist.
 
-    Raises StorageError (`reason`) if no such path can exist: its links form a circle, or a name is too long.
+    Raises StorageError (`reason`) if no such path can exist: its links form a circle, a name is too long, or a link is exchanged
+    meanwhile.
     """
     try:
         real = path.resolve()
@@ -67,7 +68,7 @@ def resolved(path: Path, reason: str) -> Path:
     except RuntimeError:  # in Python before 3.13
         raise StorageError(reason, f"{path} cannot be looked up: its links lead in a circle") from None
     except OSError as error:
-        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
             raise
         raise StorageError(reason, f"{path} cannot be looked up: {error.strerror}") from None
     return real

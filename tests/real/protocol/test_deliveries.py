@@ -16,14 +16,27 @@ from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes, workspace
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import delivery as outputs
+from reconstruction_operator.transfer.directories import Directory
 from reconstruction_operator.worker import deletion
 
 from tests.real.protocol.fibers import Fiber
 from tests.support.settings import configure
 
 JOB = "0b7c4a9e-job"
-LOOKS = ("exists", "iterdir", "read_bytes", "read_manifest")
-CHANGES = ("rename", "mkdir", "open")
+LOOKS = ("exists", "iterdir", "read_bytes", "enter", "names", "is_empty", "leads_to", "read")
+PATH_METHODS = ("exists", "iterdir", "read_bytes", "rename", "mkdir", "open")
+DIRECTORY_METHODS = (
+    "enter",
+    "names",
+    "is_empty",
+    "leads_to",
+    "read",
+    "rename",
+    "make",
+    "remove",
+    "create",
+    "make_below",
+)
 
 
 def at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,9 +49,10 @@ def at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for method in (*LOOKS[:-1], *CHANGES):
-        monkeypatch.setattr(Path, method, at_a_point(method, getattr(Path, method)))
-    monkeypatch.setattr(outputs, "_read_manifest", at_a_point("read_manifest", outputs._read_manifest))
+    for kind, methods in ((Path, PATH_METHODS), (Directory, DIRECTORY_METHODS)):
+        for method in methods:
+            monkeypatch.setattr(kind, method, at_a_point(method, getattr(kind, method)))
+    monkeypatch.setattr(Directory, "open", staticmethod(at_a_point("open_place", Directory.open)))
     monkeypatch.setattr(disk, "delete_tree", at_a_point("delete", disk.delete_tree))
     monkeypatch.setattr(deletion, "call_within", lambda _, function: function())  # in the thread that has points
     folder = tmp_path / "meshes"
@@ -190,7 +204,7 @@ def test_deletion_of_a_job_deletes_what_an_interrupted_delivery_has_left(
 def test_the_next_deletion_finishes_a_killed_one(root: Path) -> None:
     def begin() -> Callable[[], None]:
         first = Fiber(begin_anew(root, "nothing").deliver)
-        while first.point != "open":
+        while first.point != "create":
             first.go_on()
         first.kill()
         (root / "banana").mkdir()

@@ -11,6 +11,7 @@ import pytest
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.directories import Directory
 from reconstruction_operator.transfer.errors import StorageError
 
 from tests.support.settings import configure
@@ -213,19 +214,19 @@ def test_copy_whose_manifest_was_edited_is_still_withdrawn(text: str, root: Path
 def test_folder_created_at_the_last_moment_stays(
     moved: str, error: type[Exception], *, root: Path, result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename = Path.rename
+    rename = Directory.rename
 
-    def put_there_and_rename(path: Path, to: Path) -> Path:
-        if path.name == moved:
+    def put_there_and_rename(folder: Directory, name: str, into: Directory, new_name: str) -> None:
+        if name == moved:
             shutil.rmtree(root / "banana", ignore_errors=True)
             (root / "banana").mkdir()
             (root / "banana" / "thesis.txt").write_text("years of work")
-        return rename(path, to)
+        rename(folder, name, into, new_name)
 
     deliver(result, f"file://{root}/banana")
     seal(result, attempt=2)
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", put_there_and_rename)
+        patched.setattr(Directory, "rename", put_there_and_rename)
         with pytest.raises(error):
             deliver(result, f"file://{root}/banana", 2)
     assert names(root) == ["banana", "banana/thesis.txt"]

@@ -13,6 +13,8 @@ from reconstruction_operator.transfer.limits import Limits
 
 from tests.support.settings import configure
 
+RUN = delivery.Run("job1", 1, folder=None)
+
 
 @pytest.fixture
 def photos(limits: Limits) -> Path:
@@ -107,9 +109,9 @@ def test_results_go_only_where_the_allowlist_says(tmp_path: Path, monkeypatch: p
     root.mkdir()
     configure(monkeypatch, OUTPUT_ROOTS=(str(root),), NAMESPACE_OUTPUTS=(("*", f"{root}/{{namespace}}"),))
 
-    delivery.check_uri(f"file://{root}/maps/banana", namespace="maps")
+    delivery.check(f"file://{root}/maps/banana", RUN, namespace="maps")
     with pytest.raises(StorageError, match=f"namespace maps may not write to {root}/parks/banana") as refusal:
-        delivery.check_uri(f"file://{root}/parks/banana", namespace="maps")
+        delivery.check(f"file://{root}/parks/banana", RUN, namespace="maps")
 
     assert refusal.value.reason == "OUTPUT_REFUSED"
 

@@ -107,7 +107,9 @@ class AttemptRun:
         """Prepare the workspace; returns also the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._heartbeat.check
         if assignment.output_uri:
-            delivery.check_uri(assignment.output_uri, namespace=assignment.namespace)  # not only after an hour's work
+            delivery.check(
+                assignment.output_uri, self._delivery(None), namespace=assignment.namespace
+            )  # not only after an hour's work
         self._heartbeat.confirm()  # a run that was paused must not retire the workspace of its successor
         check()
         self._workspace = space = workspace.prepare(assignment.job_id, assignment.task_id, assignment.attempt)

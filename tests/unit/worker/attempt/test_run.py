@@ -80,7 +80,7 @@ def test_a_run_paused_before_its_workspace_leaves_its_successors_alone(
         Ownership(JOB, f"{JOB}-1", 1, "other", "w").claim()
         begun.append(workspace.prepare(JOB, f"{JOB}-1", 1).root)
 
-    monkeypatch.setattr(delivery, "check_uri", pause)
+    monkeypatch.setattr(delivery, "check", pause)
     with pytest.raises(Ignore):
         run(output_uri=f"file://{meshes}/banana")
     assert list((jobs_dir / JOB / "attempts").iterdir()) == begun

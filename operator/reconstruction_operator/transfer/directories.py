@@ -1,0 +1,130 @@
+"""Directories by descriptor: links that a tenant puts in the way, at any moment, never lead a worker elsewhere (TOCTOU).
+
+A path is walked once, name by name, and no link is followed. After that only entries of open directories are used, so it does not
+matter what happens to the path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Self
+
+from reconstruction_operator import disk
+
+_WALK = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """An open directory, to be used in a `with` statement. Names are those of its entries, without a slash."""
+
+    fd: int
+    path: Path  # where it was opened, for messages
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool) -> Self:
+        """Opens an absolute path without links, and with `create` makes what is missing of it.
+
+        Raises FileNotFoundError if it is missing, NotADirectoryError if a part of it is a link or a file.
+        """
+        above = os.open("/", _WALK)
+        try:
+            for name in path.parts[1:]:
+                if create:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(name, dir_fd=above)
+                below = os.open(name, _WALK, dir_fd=above)
+                os.close(above)
+                above = below
+            return cls(os.open(".", _OPEN, dir_fd=above), path)
+        finally:
+            os.close(above)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+    def enter(self, name: str) -> Directory:
+        """Opens a directory in it. Raises FileNotFoundError, or NotADirectoryError for a link or a file."""
+        return Directory(os.open(name, _OPEN, dir_fd=self.fd), self.path / name)
+
+    def names(self) -> list[str]:
+        """Its entries."""
+        return os.listdir(self.fd)  # noqa: PTH208  # pathlib knows no descriptors
+
+    def make(self, name: str) -> None:
+        """Makes a directory in it."""
+        os.mkdir(name, dir_fd=self.fd)
+
+    def rename(self, name: str, into: Directory, new_name: str) -> None:
+        """Moves an entry into another directory. A link is moved, not followed."""
+        os.rename(name, new_name, src_dir_fd=self.fd, dst_dir_fd=into.fd)
+
+    def remove(self, name: str) -> None:
+        """Removes an empty directory: after that, nothing can be made in it or moved into it, also by its descriptor."""
+        os.rmdir(name, dir_fd=self.fd)
+
+    def delete(self, name: str) -> None:
+        """Deletes an entry with all that is in it, as `disk.delete_tree`."""
+        disk.delete_tree(Path(name), within=self.fd)
+
+    def read(self, name: str, max_bytes: int) -> bytes:
+        """The first `max_bytes` of a regular file, as `disk.read_regular`. Raises OSError for a link."""
+        return disk.read_regular(Path(name), max_bytes, within=self.fd)
+
+    def create(self, path: PurePosixPath, mode: int) -> BinaryIO:
+        """A new file at a relative path below it, for writing. Its folder must be there."""
+        with contextlib.ExitStack() as stack:
+            folder = self._above(path, stack)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            file = os.fdopen(os.open(path.name, flags, dir_fd=folder.fd), "wb")
+        os.fchmod(file.fileno(), stat.S_IMODE(mode))
+        return file
+
+    def make_below(self, path: PurePosixPath) -> None:
+        """Makes a directory at a relative path below it."""
+        with contextlib.ExitStack() as stack:
+            self._above(path, stack).make(path.name)
+
+    def is_empty(self, name: str) -> bool:
+        """Whether nothing of that name is there, or an empty directory."""
+        try:
+            with self.enter(name) as found:
+                return not found.names()
+        except FileNotFoundError:
+            return True
+        except NotADirectoryError:
+            return False
+
+    def leads_to(self, name: str, other: Directory) -> bool:
+        """Whether the entry is that directory."""
+        try:
+            return os.path.samestat(os.stat(name, dir_fd=self.fd, follow_symlinks=False), os.fstat(other.fd))
+        except OSError:
+            return False
+
+    def has_files(self, sizes: Iterable[tuple[str, int]]) -> bool:
+        """Whether each file (its path below this, and its size in bytes) exists in that size."""
+        try:
+            return all(self._size(PurePosixPath(name)) == size for name, size in sizes)
+        except (OSError, ValueError):  # ValueError: a name with a zero byte
+            return False
+
+    def _size(self, path: PurePosixPath) -> int:
+        with contextlib.ExitStack() as stack:
+            return os.stat(path.name, dir_fd=self._above(path, stack).fd, follow_symlinks=False).st_size
+
+    def _above(self, path: PurePosixPath, stack: contextlib.ExitStack) -> Directory:
+        """The directory that holds the relative path, open until the stack ends."""
+        folder = self
+        for part in path.parent.parts:
+            folder = stack.enter_context(folder.enter(part))
+        return folder
