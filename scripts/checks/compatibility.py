@@ -1,0 +1,156 @@
+"""CRD compatibility check: objects and clients of the last release still work with the CRD of this checkout.
+
+The last release's CRD is read from its chart package. Compared are the API's names, its versions and their schemas; an
+incompatible change fails unless `EXCEPTIONS` has it with a reason. New optional fields and wider limits are compatible, and so
+are new values of an enum: clients must expect values that they do not know (docs/support.md).
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+Schema = Mapping[str, Any]
+
+EXCEPTIONS: Final[Mapping[str, str]] = {
+    "v1alpha1 spec.queue: new rule: !(self in ['unacked'])": (
+        "Celery keeps other data under this name, so no job in such a queue ever ran"
+    ),
+}
+"""Incompatible changes that are accepted -> why."""
+
+_PACKAGES: Final = "tests/data/charts"
+_PACKAGED: Final = "reconstruction-operator/files/crd/reconstructionjobs.yaml"
+_CURRENT: Final = "manifests/crd/reconstructionjobs.yaml"
+_UPPER: Final = ("maximum", "maxLength", "maxItems", "maxProperties")
+_LOWER: Final = ("minimum", "minLength", "minItems", "minProperties")
+# A change of these cannot be judged, so every one counts.
+_FIXED: Final = (
+    *("type", "format", "pattern", "nullable", "default", "multipleOf", "uniqueItems", "exclusiveMaximum"),
+    *("exclusiveMinimum", "not", "allOf", "anyOf", "oneOf", "x-kubernetes-preserve-unknown-fields"),
+    *("x-kubernetes-int-or-string", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type"),
+)
+
+
+def problems(checkout: Path) -> list[str]:
+    """Incompatible changes since the last release, and exceptions that excuse nothing."""
+    package = last_release(checkout)
+    new = yaml.safe_load((checkout / _CURRENT).read_text())
+    return unexcused(changes(packaged_crd(package), new), EXCEPTIONS, package.stem)
+
+
+def last_release(checkout: Path) -> Path:
+    """The chart package of the last release."""
+
+    def version(package: Path) -> tuple[int, ...]:
+        return tuple(int(number) for number in package.stem.rpartition("-")[2].split("."))
+
+    return max((checkout / _PACKAGES).glob("*.tgz"), key=version)
+
+
+def packaged_crd(package: Path) -> dict[str, Any]:
+    """The CRD in a chart package."""
+    with tarfile.open(package) as archive:
+        member = archive.extractfile(_PACKAGED)
+        if member is None:
+            raise FileNotFoundError(f"{package.name} has no {_PACKAGED}")
+        crd: dict[str, Any] = yaml.safe_load(member.read())
+    return crd
+
+
+def unexcused(found: Iterator[str], exceptions: Mapping[str, str], release: str) -> list[str]:
+    """One sentence for each change without an exception, and for each exception without a change."""
+    made = list(found)
+    return [
+        *(f"not compatible with {release}: {change}" for change in made if change not in exceptions),
+        *(f"an exception for no change: {excused}" for excused in exceptions if excused not in made),
+    ]
+
+
+def changes(old: Schema, new: Schema) -> Iterator[str]:
+    """Changes between two CRDs that break objects or clients of the old one."""
+    before, after = old["spec"], new["spec"]
+    for name in ("group", "scope"):
+        if before[name] != after[name]:
+            yield f"{name}: {before[name]} became {after[name]}"
+    for name in ("kind", "listKind", "plural", "singular"):
+        if before["names"].get(name) != after["names"].get(name):
+            yield f"names.{name}: {before['names'].get(name)} became {after['names'].get(name)}"
+    for name in ("shortNames", "categories"):
+        for gone in _missing(before["names"].get(name, ()), after["names"].get(name, ())):
+            yield f"names.{name}: {gone} was removed"
+    versions = {version["name"]: version for version in after["versions"]}
+    for version in before["versions"]:
+        name = version["name"]
+        if name not in versions:
+            yield f"{name}: the version was removed"
+        else:
+            yield from _version_changes(name, version, versions[name])
+
+
+def _version_changes(name: str, old: Schema, new: Schema) -> Iterator[str]:
+    if old["served"] and not new["served"]:
+        yield f"{name}: the version is no longer served"
+    for gone in _missing(old.get("subresources", ()), new.get("subresources", ())):
+        yield f"{name}: the subresource {gone} was removed"
+    selectable = [[one["jsonPath"] for one in version.get("selectableFields", ())] for version in (old, new)]
+    for gone in _missing(*selectable):
+        yield f"{name}: the selectable field {gone} was removed"
+    for path, change in schema_changes(old["schema"]["openAPIV3Schema"], new["schema"]["openAPIV3Schema"]):
+        yield f"{name} {path.lstrip('.') or 'object'}: {change}"
+
+
+def schema_changes(old: Schema, new: Schema, path: str = "") -> Iterator[tuple[str, str]]:
+    """Incompatible changes of a schema: path and description of each."""
+    for change in (*_fixed(old, new), *_bounds(old, new), *_values(old, new)):
+        yield path, change
+    old_fields, new_fields = old.get("properties", {}), new.get("properties", {})
+    for name, field in old_fields.items():
+        if name in new_fields:
+            yield from schema_changes(field, new_fields[name], f"{path}.{name}")
+        else:
+            yield f"{path}.{name}", "the field was removed"
+    for key, suffix in (("items", "[]"), ("additionalProperties", ".*")):
+        if (key in old) != (key in new):
+            yield path, f"{key} was {'removed' if key in old else 'added'}"
+        elif isinstance(old.get(key), Mapping) and isinstance(new[key], Mapping):
+            yield from schema_changes(old[key], new[key], path + suffix)
+        elif old.get(key) != new.get(key):
+            yield path, f"{key} changed"
+
+
+def _fixed(old: Schema, new: Schema) -> Iterator[str]:
+    for key in _FIXED:
+        if old.get(key) != new.get(key):
+            yield f"{key}: {old.get(key, 'nothing')} became {new.get(key, 'nothing')}"
+
+
+def _bounds(old: Schema, new: Schema) -> Iterator[str]:
+    tighter: Mapping[str, Callable[[float, float], bool]] = {
+        **dict.fromkeys(_UPPER, lambda before, after: after < before),
+        **dict.fromkeys(_LOWER, lambda before, after: after > before),
+    }
+    for key, is_tighter in tighter.items():
+        if key in new and (key not in old or is_tighter(old[key], new[key])):
+            yield f"{key}: {old.get(key, 'nothing')} became {new[key]}"
+
+
+def _values(old: Schema, new: Schema) -> Iterator[str]:
+    for name in _missing(new.get("required", ()), old.get("required", ())):
+        yield f"{name} became required"
+    if "enum" in new and "enum" not in old:
+        yield "enum was added"
+    elif "enum" in new:
+        for gone in _missing(old["enum"], new["enum"]):
+            yield f"the value {gone} was removed"
+    rules = [[one["rule"] for one in schema.get("x-kubernetes-validations", ())] for schema in (old, new)]
+    for rule in _missing(rules[1], rules[0]):
+        yield f"new rule: {rule}"
+
+
+def _missing(wanted: Any, present: Any) -> list[Any]:
+    return [one for one in wanted if one not in present]
