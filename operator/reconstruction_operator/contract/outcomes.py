@@ -71,7 +71,12 @@ _TABLE = (
     Reason("BACKEND_CRASHED", True, True, "See the worker's log; if it happens again, report it with the photos."),
     Reason("BACKEND_UNAVAILABLE", False, True, "Choose a modelType that the workers of this queue have."),
     Reason("DISK_FULL", True, True, "Free space on the workers' job volume."),
-    Reason("OUTPUT_REFUSED", False, True, "Use a spec.output.uri that the workers' settings allow."),
+    Reason(
+        "OUTPUT_REFUSED",
+        False,
+        True,
+        "Use a spec.output.uri that the workers' settings allow, of a folder that is new or empty.",
+    ),
     Reason("WORKER_ERROR", True, True, "See the worker's log: this is a defect or a wrong setting."),
     Reason("WORKER_LOST", True, True, "See why the worker went away (node, memory, kill)."),
     # The operator's own.

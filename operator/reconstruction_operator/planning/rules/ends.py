@@ -72,7 +72,13 @@ def _failed(case: Case, end: End, its: Reason, counted: Status) -> Decision:
         due = None if its.code in _WITHOUT_BACKOFF else _due(case, counted.failures)
         return restarting.another(case, counted, due=due, cause=its.code)
     status = replace(
-        _over(case, end), failures=counted.failures, failure=counted.failure, progress=_reached(case), quality={}
+        _over(case, end),
+        failures=counted.failures,
+        failure=counted.failure,
+        progress=_reached(case),
+        simulated=end.simulated or case.stored.simulated,
+        outputs=end.outputs,  # only its copy failed
+        quality=dict(end.quality),
     )
     return Decision(Stage.FAILED, status)
 

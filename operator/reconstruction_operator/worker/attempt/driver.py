@@ -100,6 +100,9 @@ def carry_out(
     except InterruptedRunError as error:
         where = ending.Where(run.reached, time.monotonic() - begun)
         end = ending.end_of_interruption(error.interruption, where, assignment.worker)
+    if end is not None and end.outcome is Outcome.FAILED and run.result is not None:
+        end = ending.with_result(end, run.result)
+        failure = failure and ReconstructionFailedError(end.reason, end.message)
     if end is not None:
         end = ending.record(end, ownership, heartbeat, patience_seconds=patience_seconds)
     observer.ended(end)

@@ -69,12 +69,20 @@ def end_of_success(manifest: Manifest, worker: str) -> End:
         simulated=manifest.simulated,
         inputs=Inputs(manifest.images, manifest.input_bytes) if read else None,
         outputs=Outputs(
-            uri=manifest.uri or f"file://{file_handler.output_dir(manifest.job_id)}",
+            uri=manifest.uri or _in_job_folder(manifest),
             bytes=sum(one.bytes for one in manifest.files),
             files=tuple(OutputFile(one.name, one.bytes) for one in manifest.files[:_MAX_FILES]),
         ),
         quality=manifest.quality,
     )
+
+
+def with_result(end: End, manifest: Manifest) -> End:
+    """The end of an attempt that made a result, but no copy of it: it names the result in the job's folder."""
+    made, uri = end_of_success(manifest, end.worker), _in_job_folder(manifest)
+    message = f"{end.message}; the result is in {uri}"
+    outputs = made.outputs and replace(made.outputs, uri=uri)
+    return replace(made, outcome=end.outcome, reason=end.reason, message=message, outputs=outputs)
 
 
 def end_of_interruption(interruption: Interruption, where: Where, worker: str) -> End | None:
@@ -130,6 +138,10 @@ def report_folder(owner: Owner) -> None:
         calls.run(job_manager.get_redis_client(), worker_calls.report_folders(Keys(), owner.install_id, [owner]))
     except (RedisError, ProtocolError) as error:  # the next worker that starts reports it
         logger.warning("the files of job %s could not be reported: %s", owner.job_id, error)
+
+
+def _in_job_folder(manifest: Manifest) -> str:
+    return f"file://{file_handler.output_dir(manifest.job_id)}"
 
 
 def _delete_files(job_id: str) -> bool:

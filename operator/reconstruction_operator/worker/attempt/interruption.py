@@ -33,6 +33,11 @@ class Interruption:
     kind: InterruptionKind
     reason: StopReason | None = None
 
+    @property
+    def keeps_result(self) -> bool:
+        """Whether a result that is made is still of use: to the next attempt, or to the user after a deadline."""
+        return self.kind is InterruptionKind.DRAINED or self.reason in (StopReason.SUSPEND, StopReason.DEADLINE)
+
 
 class InterruptedRunError(Exception):
     """Raised inside a run that has to end."""

@@ -54,6 +54,7 @@ class AttemptRun:
         self._steps: Steps | None = None
         self._workspace: Workspace | None = None
         self.published = False  # whether this run's own result became the job's
+        self.result: Manifest | None = None  # the job's published result, by this run or another
 
     @property
     def reached(self) -> Reached | None:
@@ -63,7 +64,8 @@ class AttemptRun:
     def execute(self) -> End:
         """Go through the six steps.
 
-        Raises InterruptedRunError if the run has to end, ReconstructionFailedError if it failed; nothing was published then.
+        Raises InterruptedRunError if the run has to end, ReconstructionFailedError if it failed. The result is published also if
+        only its copy was refused, failed, or had no time.
         """
         try:
             return self._execute()
@@ -89,6 +91,7 @@ class AttemptRun:
         space, sealed = call_interruptibly(self._begin, check)
         if sealed is not None:
             logger.info("job %s has a sealed output of %s already", assignment.job_id, sealed.task_id)
+            self.result = sealed
             self._deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)  # the copy may be missing
             return end_of_success(sealed, assignment.worker)
         self._steps = steps = Steps(
@@ -107,9 +110,7 @@ class AttemptRun:
         """Prepare the workspace; returns also the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._heartbeat.check
         if assignment.output_uri:
-            delivery.check(
-                assignment.output_uri, self._delivery(None), namespace=assignment.namespace
-            )  # not only after an hour's work
+            self._check_output()
         self._heartbeat.confirm()  # a run that was paused must not retire the workspace of its successor
         check()
         self._workspace = space = workspace.prepare(assignment.job_id, assignment.task_id, assignment.attempt)
@@ -122,6 +123,15 @@ class AttemptRun:
             raise
         workspace.delete_predecessors(assignment.job_id)
         return space, None if assignment.envelope is None else publishing.read_sealed(assignment.job_id)
+
+    def _check_output(self) -> None:
+        """Raises StorageError before the work if its copy would be refused after hours of it."""
+        assignment = self._assignment
+        try:
+            delivery.check(assignment.output_uri, self._delivery(None), namespace=assignment.namespace)
+        except StorageError:
+            if publishing.read_sealed(assignment.job_id) is None:  # otherwise it is reported together with the refusal
+                raise
 
     def _load(self, choice: Choice, steps: Steps, space: Workspace) -> tuple[Photo, ...]:
         steps.report(Step.LOAD, 0.0)
@@ -160,11 +170,25 @@ class AttemptRun:
         if not (space.output / "model.glb").is_file():
             raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh (model.glb)")
         manifest = call_interruptibly(lambda: self._seal(space, result), self._heartbeat.check)
-        self._deliver(space.output, assignment.output_uri, space)
+        try:
+            self._deliver(space.output, assignment.output_uri, space)
+        except (StorageError, OSError):
+            self._publish(space, manifest)
+            raise
+        except InterruptedRunError as error:
+            if error.interruption.keeps_result:
+                self._publish(space, manifest)
+            raise
         steps.complete()
+        return end_of_success(self._publish(space, manifest), assignment.worker)
+
+    def _publish(self, space: Workspace, manifest: Manifest) -> Manifest:
+        """Publish the result; returns the one that counts, which is another's if that was faster."""
+        assignment = self._assignment
         faster = publishing.publish(space, assignment.job_id, replace=assignment.envelope is None)
         self.published = faster is None
-        return end_of_success(faster or manifest, assignment.worker)
+        self.result = faster or manifest
+        return self.result
 
     def _seal(self, space: Workspace, result: Result) -> Manifest:
         assignment, inputs = self._assignment, self._observer.inputs

@@ -94,6 +94,18 @@ def test_what_follows_from_each_end(
     assert plan.actions == ()
 
 
+def test_a_job_whose_copy_was_refused_names_its_result() -> None:
+    outputs = Outputs("file:///jobs/job/output", 7, (OutputFile("model.glb", 7),))
+    failed = seen(Outcome.FAILED, "OUTPUT_REFUSED")
+    assert failed.end is not None
+    end = replace(failed.end, simulated=True, outputs=outputs, quality={"faces": "12"})
+
+    status = look(replace(failed, end=end), RUNNING).status
+
+    assert (status.phase, status.outputs, status.quality) == (Phase.FAILED, outputs, {"faces": "12"})
+    assert status.simulated is True
+
+
 @pytest.mark.parametrize(
     ("end", "phase"),
     [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,19 @@ from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.transfer import delivery
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from reconstruction_operator.worker.attempt.run import AttemptRun
 
-from tests.support.attempts import JOB, KilledError, end, end_by_the_operator, kill_before_publishing, run, stop, want
+from tests.support.attempts import (
+    JOB,
+    KilledError,
+    at_step,
+    end,
+    end_by_the_operator,
+    kill_before_publishing,
+    run,
+    stop,
+    want,
+)
 from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("wanted")
@@ -42,6 +55,96 @@ def test_a_refused_output_location_fails_the_job_and_leaves_no_files(jobs_dir: P
     with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
         run(output_uri="file:///etc/meshes")
     assert list(jobs_dir.iterdir()) == []
+
+
+def test_an_occupied_output_location_fails_the_job_before_the_work(
+    jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a manifest is deleted and applied again: the copy of the first job stays."""
+    worked: list[AttemptRun] = []
+    monkeypatch.setattr(AttemptRun, "_reconstruct", lambda self, *_: worked.append(self))
+    occupy(meshes)
+    with pytest.raises(
+        ReconstructionFailedError, match=r"OUTPUT_REFUSED.*is not empty, and holds no result of this job"
+    ):
+        run(output_uri=f"file://{meshes}/banana")
+    assert (worked, list(jobs_dir.iterdir())) == ([], [])
+
+
+def test_a_result_whose_copy_is_refused_is_published_and_reported(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_step(5, lambda: occupy(meshes), monkeypatch)
+    with pytest.raises(ReconstructionFailedError, match=f"the result is in file://{jobs_dir}/{JOB}/output"):
+        run(output_uri=f"file://{meshes}/banana")
+    recorded = end(client)
+    assert (recorded.outcome, recorded.reason, recorded.simulated) == (Outcome.FAILED, "OUTPUT_REFUSED", True)
+    assert recorded.outputs is not None
+    assert recorded.outputs.uri == f"file://{jobs_dir}/{JOB}/output"
+    assert (jobs_dir / JOB / "output" / "model.glb").stat().st_size == recorded.outputs.files[0].bytes
+    assert [path.name for path in meshes.rglob("*")] == ["banana", "thesis.txt"]
+
+
+def test_a_refused_copy_is_reported_with_the_result_of_an_earlier_attempt(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    disk.delete_tree(meshes / "banana")
+    occupy(meshes)
+    want(client, 2)
+    with pytest.raises(ReconstructionFailedError, match=f"the result is in file://{jobs_dir}/{JOB}/output"):
+        run(2, output_uri=f"file://{meshes}/banana")
+
+
+def test_the_attempt_after_a_failed_copy_copies_the_result_without_work(
+    client: redis.Redis, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "deliver", fail)
+        with pytest.raises(ReconstructionFailedError, match=r"DISK_FULL.*the result is in"):
+            run(output_uri=f"file://{meshes}/banana")
+    assert list(meshes.iterdir()) == []
+
+    want(client, 2)
+    assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "completed"
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_kept"),
+    [(StopReason.SUSPEND, True), (StopReason.DEADLINE, True), (StopReason.DELETED, False)],
+    ids=str,
+)
+def test_a_result_is_published_if_its_run_is_stopped_during_the_copy(
+    reason: StopReason,
+    is_kept: bool,
+    *,
+    client: redis.Redis,
+    jobs_dir: Path,
+    meshes: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure(monkeypatch, BEAT_SECONDS=0.02)
+
+    def hang(*_args: object, **_kwargs: object) -> None:
+        stop(client, 1, reason)
+        threading.Event().wait(5.0)  # longer than the run needs to learn of it
+
+    monkeypatch.setattr(delivery, "deliver", hang)
+    run(output_uri=f"file://{meshes}/banana")
+
+    recorded = end(client)
+    assert (publishing.read_sealed(JOB) is not None) is is_kept
+    assert (recorded.outputs is not None) is (reason is StopReason.DEADLINE)
+
+
+def occupy(meshes: Path) -> None:
+    """Foreign files appear where the copy is to lie."""
+    (meshes / "banana").mkdir()
+    (meshes / "banana" / "thesis.txt").write_text("years of work")
 
 
 @pytest.mark.parametrize("ended_by", ["the operator", "an attempt that had not begun"])
