@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -168,6 +170,14 @@ class Cluster(Running):
         self._running.start_apiserver()
         self.wait_ready()
 
+    def back_up(self) -> Path:
+        """Copy etcd's data, as a backup of the machine's disk would."""
+        return self._running.back_up()
+
+    def restore(self, backup: Path) -> None:
+        """Start every server again on the data of a backup: resource versions fall, and newer objects are gone."""
+        self._running.restore(backup)
+
     def heal(self) -> None:
         """Undo every fault that a failed test may have left."""
         process = self._running.processes["kube-apiserver"]
@@ -208,9 +218,28 @@ class _Started:
             self.stop()
             raise
 
+    @property
+    def _data(self) -> Path:
+        return self.run.folder / "etcd"
+
+    def back_up(self) -> Path:
+        backup = Path(tempfile.mkdtemp(prefix="backup-", dir=self.run.folder))
+        etcd = self.processes["etcd"]
+        etcd.pause()
+        shutil.copytree(self._data, backup, dirs_exist_ok=True)
+        etcd.resume()
+        return backup
+
+    def restore(self, backup: Path) -> None:
+        for process in reversed(self.processes.values()):
+            process.kill()
+        shutil.rmtree(self._data)
+        shutil.copytree(backup, self._data)
+        self._start()
+
     def _start(self) -> None:
-        data = self.run.folder / "etcd"
-        self._run("etcd", arguments.etcd(self.programs.etcd, data, self.ports, self.credentials))
+        self.processes.clear()
+        self._run("etcd", arguments.etcd(self.programs.etcd, self._data, self.ports, self.credentials))
         self.start_apiserver()
         # The controllers give up where no API server answers for 10 s, so they come after it.
         self._wait_for("/readyz", _READY_SECONDS)
