@@ -43,6 +43,7 @@ SETTINGS = {
     "BACKOFF_MAX_SECONDS": "3",
     "SWEEP_SECONDS": "3",
     "LIST_SECONDS": "10",
+    "ORPHANS_AT_ONCE": "1000000",  # faults delete all jobs at once, and the run expects the clean-up at once
     "ALIVE_TTL_SECONDS": "4",
     "BEAT_SECONDS": "0.5",
     "LOST_AFTER_SECONDS": "3",

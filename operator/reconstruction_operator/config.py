@@ -238,6 +238,13 @@ class Settings:
     LEASE_SECONDS: float = _operator(10.0, "time without a renewal after which a leader is deposed", least=2.0)
     SWEEP_SECONDS: float = _operator(30.0, "interval of sweeps, which read all unfinished jobs from Redis", least=0.5)
     LIST_SECONDS: float = _operator(600.0, "interval of full lists of the jobs from the API server", least=1.0)
+    ORPHANS_AT_ONCE: int = _operator(
+        20, "limit of the deleted jobs that one list may find; the files of more are kept", unit="NUMBER"
+    )
+    ORPHANS_SHARE: float = _operator(0.1, "the same limit as a share of all records; the larger counts", unit="NUMBER")
+    RESTORE_HOLD_SECONDS: float = _operator(
+        86400.0, "time for which files are kept after etcd was restored from a backup"
+    )
     BATCH_SECONDS: float = _operator(0.1, "debounce of changes, which are planned together")
     WRITES_PER_SECOND: float = _operator(50.0, "rate limit of writes of statuses and Events", unit="NUMBER", least=0.1)
     PROGRESS_SECONDS: float = _operator(1.0, "debounce of a job's progress in its status")

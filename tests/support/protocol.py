@@ -575,6 +575,17 @@ def _open_epoch(state: State, keys: list[str], args: list[Any]) -> Any:
     return ["ok", state.answer(keys[1], "id", "run_id", "started_at"), state.now]
 
 
+@_fenced
+def _note_version(state: State, keys: list[str], args: list[Any]) -> Any:
+    noted = state.fields(keys[1]) or {}
+    before, version, restored_at = int(noted.get("version", 0)), int(args[0]), noted.get("restored_at")
+    restored = version > 0 and (args[1] == "restored" or (args[1] == "list" and version < before))
+    restored_at = state.now if restored else restored_at
+    if restored or version > before:
+        state.put(keys[1], {"version": str(version)} | ({"restored_at": restored_at} if restored_at else {}), None)
+    return ["ok", restored_at or "", state.now]
+
+
 # Reads
 
 
@@ -612,12 +623,14 @@ def _with_heartbeat(state: State, keys: list[str], args: list[Any]) -> Any:
 @_rule
 def _list_records(state: State, keys: list[str], args: list[Any]) -> Any:
     ids = state.values.get(keys[0])
-    return _Unordered(ids if isinstance(ids, set) else set())
+    found: set[str] = ids if isinstance(ids, set) else set()
+    return _Unordered(found) if state.clock is None else sorted(found)
 
 
 @_rule
 def _list_folders(state: State, keys: list[str], args: list[Any]) -> Any:
-    return _Pairs(state.fields(keys[0]) or {})
+    found = state.fields(keys[0]) or {}
+    return _Pairs(found) if state.clock is None else [one for pair in found.items() for one in pair]
 
 
 @_rule

@@ -20,6 +20,7 @@ from reconstruction_operator.controller.kube import client, installation, watch
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.event_recorder import EventRecorder
+from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
@@ -28,6 +29,7 @@ from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.loop.sweeper import Sweeper
@@ -128,6 +130,7 @@ class Operator:
         # Kubernetes: the cache of jobs, the Lease, and the writers
         self.api = api
         self.cache = Cache()
+        self.history = History()
         self.watch_age = WatchAge()
         self.election = LeaderElection(
             api,
@@ -135,6 +138,7 @@ class Operator:
             name=settings.LEASE_NAME,
             identity=instance,
             duration_seconds=settings.LEASE_SECONDS,
+            history=self.history,
         )
         self.writes = WriteQueue(per_second=settings.WRITES_PER_SECOND)
         self.events = EventRecorder(api, self.writes, instance=instance)
@@ -146,11 +150,14 @@ class Operator:
         timing = _timing()
         admission = Admission(self.cache, window=settings.DISPATCH_WINDOW)
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
+        brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, settings.RESTORE_HOLD_SECONDS)
         self.sweeper = Sweeper(
             api,
             self.view,
             self.cache,
             self.orphans,
+            brake,
+            self.history,
             election=self.election,
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
@@ -164,6 +171,7 @@ class Operator:
             self.writer,
             admission,
             self.orphans,
+            brake,
             timing=timing,
             batch_seconds=settings.BATCH_SECONDS,
         )
@@ -183,6 +191,7 @@ class Operator:
         start("heartbeats", polling.poll_heartbeats(self.cache, self.view, self.election, period_seconds=looks))
         start("reconciler", self.reconciler.run())
         start("sweeper", self.sweeper.run())
+        start("history", self.sweeper.end_after_restore())
         start("election", self.election.run())
 
     async def stop(self) -> None:

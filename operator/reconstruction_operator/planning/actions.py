@@ -74,6 +74,7 @@ class DeleteFiles:
     """Order a worker that consumes the queue to delete the job's folder."""
 
     queue: str
+    expired: bool = False  # because the job's time to live is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +103,8 @@ Action = (
     | Forget
     | DeleteObject
 )
+
+
+def is_expiry(action: Action) -> bool:
+    """Whether the action deletes because the time to live of a finished job is over."""
+    return isinstance(action, DeleteObject) or (isinstance(action, DeleteFiles) and action.expired)

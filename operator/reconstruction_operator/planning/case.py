@@ -68,6 +68,11 @@ class Case:
         return self.seen.record.attempt if self.seen.record else 0
 
     @property
+    def queue(self) -> str:
+        """The queue of the job's messages. The spec may have been edited after they were sent, and before the status shows it."""
+        return self.seen.record.queue if self.seen.record else self.job.queue
+
+    @property
     def record_lost(self) -> bool:
         """The job was sent, and Redis lost its record."""
         return self.job.sent and not self.wanted

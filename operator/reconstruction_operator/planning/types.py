@@ -22,6 +22,7 @@ class Job:
     created: datetime
     spec: Spec
     status: Status
+    version: int = 0  # the resource version; larger is newer
     deleting: bool = False  # it has a deletionTimestamp: a finalizer that is not ours holds it
     problems: tuple[str, ...] = ()  # the mistakes in the spec, found when the body was read
 

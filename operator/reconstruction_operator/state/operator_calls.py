@@ -6,6 +6,7 @@ raises DeposedError when it is carried out after a higher fence was seen: it has
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypedDict, TypeVar, Unpack, assert_never
 
@@ -193,6 +194,30 @@ def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) 
     )
     own = (keys.records(leader["install_id"]), *of_job, *of_attempts)
     return _fenced("forget", keys, own, (job_id, len(of_job)), lambda rest: rest[0] == 1, **leader)
+
+
+class Sight(enum.StrEnum):
+    """How a resource version was seen."""
+
+    BODY = "body"  # of an object: there may be newer ones
+    LIST = "list"  # of a consistent list: there was none newer
+    RESTORED = "restored"  # this process found that etcd was restored, and that versions begin anew
+
+
+def note_version(keys: Keys, *, version: int, sight: Sight, **leader: Unpack[Leader]) -> Call[float | None]:
+    """Note a resource version of the jobs, and get how many seconds ago etcd was found restored; None: never.
+
+    A list below the noted version means a restore, also if no operator was there to see it.
+    """
+
+    def read(rest: list[Any]) -> float | None:
+        match rest:
+            case [str() as restored_at, str() as now]:
+                return max(0.0, (int(now) - int(restored_at)) / 1000) if restored_at else None
+            case _:
+                raise UnexpectedReplyError("note_version", rest)
+
+    return _fenced("note_version", keys, (keys.history(leader["install_id"]),), (version, sight.value), read, **leader)
 
 
 def open_epoch(keys: Keys, *, run_id: str, **leader: Unpack[Leader]) -> Call[Epoch]:

@@ -17,9 +17,9 @@ from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.event_recorder import EventRecorder
+from reconstruction_operator.controller.kube.listing import list_jobs
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.kube.write_queue import WriteQueue
-from reconstruction_operator.controller.loop.sweeper import list_keys
 from reconstruction_operator.planning.types import Event, Job
 
 from devcluster import Cluster
@@ -204,14 +204,16 @@ async def test_a_repeated_event_is_counted_on_the_first(desk: Desk, api: Api) ->
 
 
 async def test_a_list_is_paged_and_complete(desk: Desk, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconstruction_operator.controller.loop.sweeper._PAGE", 3)
+    monkeypatch.setattr("reconstruction_operator.controller.kube.listing._PAGE", 3)
     names = {desk.jobs.create() for _ in range(8)}
 
-    found = await list_keys(api, [desk.jobs.namespace])
+    found = await list_jobs(api, [desk.jobs.namespace])
+    later = await list_jobs(api, [])
 
-    assert {key.name for key in found} == names
-    assert found <= await list_keys(api, [])
-    assert await list_keys(api, ["no-such-namespace"]) == set()
+    assert {key.name for key in found.keys} == names
+    assert found.keys <= later.keys
+    assert 0 < found.version <= later.version
+    assert (await list_jobs(api, ["no-such-namespace"])).keys == frozenset()
 
 
 async def test_a_refused_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:

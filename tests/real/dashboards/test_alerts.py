@@ -93,6 +93,13 @@ CASES = [
         70,
     ),
     Case(
+        "ReconstructionDeletionsHeld",
+        ['deletions_held{cause="orphans"} 0x60', 'standby deletions_held{cause="orphans"} 1x60'],
+        ['deletions_held{cause="orphans"} 1x60'],
+        5,
+        {"cause": "orphans"},
+    ),
+    Case(
         "ReconstructionRedisDown",
         ["redis_up 1x60", "standby redis_up 0x60"],
         ["redis_up 0x60", "standby redis_up 1x60"],

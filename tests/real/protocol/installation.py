@@ -18,7 +18,9 @@ from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.controller.kube import installation as controller
+from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.loop import actor
+from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
@@ -279,6 +281,8 @@ class Installation:
             cast("Any", _With(state=self.client, keys=self.keys)),
             cast("Any", Watched(self.objects)),
             operator.orphans,
+            Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
+            History(),
             election=cast("Any", operator),  # the sweeper asks for its fence
             installation=controller.Installation(INSTALL),
             sweep_seconds=0.0,

@@ -78,6 +78,8 @@ class Listing:
 class Watched:
     """Stands in for the cache of a leader: always complete and current."""
 
+    newest = 0
+
     def __init__(self, objects: Mapping[str, Object]) -> None:
         self._objects = objects
 
@@ -89,6 +91,9 @@ class Watched:
 
     def get(self, key: JobKey) -> Job | None:
         return next((job for job in self if job.key == key), None)
+
+    def saw_deletion(self, job_id: str) -> bool:
+        return self._objects[job_id].deleted
 
     def enqueue(self, key: JobKey) -> None:
         pass

@@ -1,5 +1,6 @@
 """The operator's calls, one situation a test."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, ObservedJob, Record
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.errors import DeposedError
+from reconstruction_operator.state.operator_calls import Sight
 from reconstruction_operator.state.replies import ClaimVerdict
 
 from tests.support.protocol import State
@@ -42,6 +44,7 @@ ORDERS: list[tuple[Callable[..., calls.Call[Any]], dict[str, Any]]] = [
     (operator_calls.force_end, {"task": TASK, "end": LOST}),
     (operator_calls.forget, {"job_id": "job", "attempts": 2}),
     (operator_calls.open_epoch, {"run_id": "run"}),
+    (operator_calls.note_version, {"version": 7, "sight": Sight.LIST}),
 ]
 
 
@@ -276,3 +279,31 @@ def test_a_new_epoch_begins_if_redis_may_have_lost_keys(do: Do, client: redis.Re
     epoch = do(operator_calls.open_epoch, **LEADER, run_id="run-2" if change == "restarted" else "run-1")
     assert epoch.id != "old"
     assert epoch.started_at == epoch.now
+
+
+# --- The API server's history
+
+
+def test_a_restore_is_found_by_a_list_below_a_noted_version(do: Do, client: redis.Redis) -> None:
+    note = functools.partial(do, operator_calls.note_version, **LEADER)
+    assert note(version=100, sight=Sight.LIST) is None
+    assert note(version=90, sight=Sight.BODY) is None  # of an object that has not changed for long
+    assert note(version=110, sight=Sight.BODY) is None
+
+    assert note(version=105, sight=Sight.LIST) == pytest.approx(0, abs=5)
+    client.hincrby("history:install", "restored_at", -60_000)
+    assert note(version=106, sight=Sight.LIST) == pytest.approx(60, abs=5)  # the versions count from there again
+    assert client.hget("history:install", "version") == "106"
+
+
+def test_a_restore_that_the_process_found_is_noted(do: Do) -> None:
+    do(operator_calls.note_version, **LEADER, version=100, sight=Sight.LIST)
+    assert do(operator_calls.note_version, **LEADER, version=1, sight=Sight.RESTORED) == pytest.approx(0, abs=5)
+    assert do(operator_calls.note_version, **LEADER, version=50, sight=Sight.LIST) == pytest.approx(0, abs=5)
+
+
+@pytest.mark.parametrize("junk", ["x", "-1", "9" * 16])
+def test_a_noted_version_that_is_none_is_replaced(do: Do, client: redis.Redis, junk: str) -> None:
+    client.hset("history:install", mapping={"version": junk, "restored_at": junk})
+    assert do(operator_calls.note_version, **LEADER, version=5, sight=Sight.LIST) is None
+    assert client.hget("history:install", "version") == "5"

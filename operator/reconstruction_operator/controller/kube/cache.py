@@ -29,10 +29,10 @@ class Cache:
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._jobs: dict[str, Job] = {}  # by uid
-        self._versions: dict[str, int] = {}  # resource version by uid
         self._queue: dict[JobKey, None] = {}
         self._deleted: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
         self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
+        self.newest = 0  # resource version of all that was seen
         self.timers = Timers()
         self.changed = asyncio.Event()  # a key was enqueued, a job was deleted, or there may be room to dispatch
         self._phases: Counter[Phase] = Counter()
@@ -60,9 +60,9 @@ class Cache:
         """The ids of all jobs."""
         return frozenset(self._jobs)
 
-    def version(self, key: JobKey) -> int:
-        """The newest resource version; 0 if the job is not known."""
-        return self._versions.get(key.uid, 0)
+    def saw_deletion(self, job_id: str) -> bool:
+        """Whether the job was removed from the cache: its deletion was watched."""
+        return job_id in self._tombstones
 
     def put(self, body: Mapping[str, Any]) -> JobKey | None:
         """Take a body, and enqueue its key, which is returned. Bodies that are not newer are ignored."""
@@ -70,10 +70,11 @@ class Cache:
         if key is None:
             return None
         version = objects.version_of(body)
-        if key.uid in self._tombstones or (key.uid in self._jobs and version <= self._versions[key.uid]):
+        self.newest = max(self.newest, version)
+        known = self._jobs.get(key.uid)
+        if key.uid in self._tombstones or (known is not None and version <= known.version):
             return None
         self._replace(key, objects.job_of(body, key))
-        self._versions[key.uid] = version
         self.enqueue(key)
         return key
 
@@ -81,13 +82,16 @@ class Cache:
         """The object was deleted."""
         last = self._jobs.get(key.uid)
         if last is not None:
-            self._replace(key, None)
             self._deleted[key.uid] = last
             self.changed.set()
         self._tombstones[key.uid] = None
         while len(self._tombstones) > _TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
-        self._versions.pop(key.uid, None)
+        self.drop(key)
+
+    def drop(self, key: JobKey) -> None:
+        """The object is missing, perhaps for no deletion: nothing is cleaned up."""
+        self._replace(key, None)
         self._queue.pop(key, None)
         self.timers.cancel(key)
 

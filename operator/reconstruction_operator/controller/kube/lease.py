@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.controller.kube.objects import micro_time
+from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -89,8 +90,8 @@ def lease_spec(
     return {
         "holderIdentity": identity,
         "leaseDurationSeconds": max(1, math.ceil(duration_seconds)),
-        "acquireTime": acquired or micro_time(now),
-        "renewTime": micro_time(now),
+        "acquireTime": acquired or objects.micro_time(now),
+        "renewTime": objects.micro_time(now),
         "leaseTransitions": transitions,
     }
 
@@ -109,6 +110,8 @@ class LeaderElection:
     duration_seconds: float
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    history: History = field(default_factory=History)
+    _newest: int = field(default=0, init=False)  # resource version of the Lease
     _sighting: Sighting | None = field(default=None, init=False)
     _lease: dict[str, Any] | None = field(default=None, init=False)  # the newest body
     _tenure: int | None = field(default=None, init=False)
@@ -230,6 +233,9 @@ class LeaderElection:
         self._saw(await self.api.request("PUT", path, body=body, timeout_seconds=limit), self.monotonic())
 
     def _saw(self, lease: dict[str, Any], now: float) -> None:
+        version = objects.version_of(lease)
+        if self.history.continues("the Lease", version, self._newest):
+            self._newest = version
         record = LeaseRecord.of(lease)
         self._lease = lease
         self._sighting = self._sighting.updated(record, now) if self._sighting else Sighting(record, now)

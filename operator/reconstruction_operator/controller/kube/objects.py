@@ -60,6 +60,7 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
         created=_time(metadata.get("creationTimestamp")),
         spec=spec,
         status=status,
+        version=version_of(body),
         deleting=bool(metadata.get("deletionTimestamp")),
         problems=problems,
     )

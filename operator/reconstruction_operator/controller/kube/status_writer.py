@@ -150,7 +150,7 @@ class StatusWriter:
             # Decided from a status that has been replaced, perhaps by our own last write, which has enqueued the job.
             return
         whole = pending.urgency is not Urgency.PROGRESS
-        patch = status_patch(job.key, self.cache.version(job.key), pending.before, pending.after, whole=whole)
+        patch = status_patch(job.key, job.version, pending.before, pending.after, whole=whole)
         kind = pending.urgency.name.lower()
         begun = self.monotonic()
         try:

@@ -82,12 +82,27 @@ class Actor:
 
         """
         results = ActResults()
+        for job in batch:
+            if any(isinstance(one, planned.DeleteFiles) and one.expired for one in job.actions):
+                await self._confirm_expiry(job, results)
+        batch = [job for job in batch if job.key not in results.failed]
         await self._change(batch, fence, results)
         await self._send(batch, fence, results)
         for job in batch:
             if job.key not in results.failed and any(isinstance(one, planned.DeleteObject) for one in job.actions):
-                await self._delete(job.key, results)
+                await self._delete(job, results)
         return results
+
+    async def _confirm_expiry(self, actions: JobActions, results: ActResults) -> None:
+        """Read the object before its files are deleted, as that of batch/v1 is: its time to live may just have been edited."""
+        try:
+            body = await self.api.get(objects.path(actions.key))
+        except ApiError as error:
+            results.failed[actions.key] = f"the object could not be read: {error}"
+            return
+        expected = (actions.key, actions.job.version if actions.job else 0)
+        if (objects.key_of(body), objects.version_of(body)) != expected:
+            results.failed[actions.key] = "the object has changed"
 
     async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> None:
         leader: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
@@ -143,8 +158,10 @@ class Actor:
             if isinstance(reply, RedisError | errors.ProtocolError):
                 results.failed[job.key] = f"mark_sent: {reply}"
 
-    async def _delete(self, key: JobKey, results: ActResults) -> None:
-        options = {"preconditions": {"uid": key.uid}, "propagationPolicy": "Background"}
+    async def _delete(self, actions: JobActions, results: ActResults) -> None:
+        key, version = actions.key, actions.job.version if actions.job else 0
+        preconditions = {"uid": key.uid, "resourceVersion": str(version)}
+        options = {"preconditions": preconditions, "propagationPolicy": "Background"}
         try:
             await self.api.request("DELETE", objects.path(key), body=options)
         except ApiError as error:

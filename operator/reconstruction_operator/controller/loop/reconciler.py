@@ -24,6 +24,7 @@ from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
@@ -60,6 +61,7 @@ class Reconciler:
     writer: StatusWriter
     admission: Admission
     orphans: Orphans
+    brake: Brake
     timing: Timing
     batch_seconds: float
     monotonic: Callable[[], float] = time.monotonic
@@ -201,7 +203,9 @@ class Reconciler:
             self._enqueue(jobs)
             return
         actions = [
-            JobActions(one.job.key, one.job, one.job.attempt, one.plan.actions) for one in planned if one.plan.actions
+            JobActions(one.job.key, one.job, one.job.attempt, permitted)
+            for one in planned
+            if (permitted := self.brake.permitted(one.plan.actions))
         ]
         results = await self.actor.act(actions, fence)
         for queue in results.ordered:

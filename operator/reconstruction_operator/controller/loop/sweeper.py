@@ -7,48 +7,32 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.controller.kube import listing, objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.state import calls, errors, operator_calls, reads
+from reconstruction_operator.state.operator_calls import Sight
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
 _PAGE: Final = 500
-_NAMES_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _RETRY_SECONDS: Final = 2.0
 _FOLDER_BATCHES: Final = 100  # in one sweep: workers may report new ones meanwhile
-
-
-async def list_keys(api: Api, namespaces: Sequence[str]) -> set[JobKey]:
-    """Every job that exists, by a consistent, paged list (without a resource version: the newest state).
-
-    Raises ApiError if a page failed.
-    """
-    found: set[JobKey] = set()
-    for namespace in namespaces or (None,):
-        token = ""
-        while True:
-            more = {"continue": token} if token else {}
-            page = await api.get(objects.collection_path(namespace), accept=_NAMES_ONLY, limit=str(_PAGE), **more)
-            found.update(key for item in page.get("items") or () if (key := objects.key_of(item)) is not None)
-            token = str((page.get("metadata") or {}).get("continue") or "")
-            if not token:
-                break
-    return found
 
 
 @dataclass(eq=False)
@@ -59,12 +43,15 @@ class Sweeper:
     view: RedisView
     cache: Cache
     orphans: Orphans
+    brake: Brake
+    history: History
     election: LeaderElection
     installation: Installation
     sweep_seconds: float
     list_seconds: float  # between two lists of the objects, which sweeps make
     monotonic: Callable[[], float] = time.monotonic
     _list_at: float = field(default=0.0, init=False)
+    _foreign: set[str] = field(default_factory=set, init=False)  # ids of records of namespaces that are not watched
 
     async def run(self) -> None:
         """Sweep periodically and at each resync request, until cancelled."""
@@ -82,14 +69,28 @@ class Sweeper:
                     pause = _RETRY_SECONDS
             await requests.wait(pause)
 
+    async def end_after_restore(self) -> None:
+        """Return when etcd was restored: the process ends and begins anew, since all that it knows may be wrong."""
+        await self.history.restored.wait()
+        _log.critical(
+            "etcd was restored from a backup: the operator forgets all that it knows, and deletes nothing for a time"
+        )
+        fence = self.election.fence
+        if fence is not None:
+            try:
+                await self._note(1, Sight.RESTORED, fence)
+            except (RedisError, errors.ProtocolError) as error:
+                _log.warning("Redis could not be told of it; the next list shows it, too: %s", error)
+
     async def sweep(self, cause: str, fence: int) -> None:
         """Sweep once; raises RedisError, ApiError and DeposedError."""
         metrics.SWEEPS.labels(cause).inc()
         enqueued = self.cache.enqueue_unfinished()
+        await self._note(self.cache.newest, Sight.BODY, fence)
         recorded = await calls.arun(self.view.state, reads.list_records(self.view.keys, self.installation.id))
         await self._restore_records(frozenset(recorded), fence)
-        known = self.cache.ids()
-        unknown = [job_id for job_id in recorded if job_id not in known and job_id not in self.orphans]
+        self._foreign.intersection_update(recorded)
+        unknown = self._unknown(recorded)
         _log.debug(
             "Sweep (%s): %d unfinished jobs, %d records, %d of them unknown",
             cause,
@@ -97,15 +98,41 @@ class Sweeper:
             len(recorded),
             len(unknown),
         )
-        if unknown or self.monotonic() >= self._list_at:
-            await self._compare(recorded)
-        await self._take_folder_reports(fence)
+        is_due = self.monotonic() >= self._list_at
+        if unknown or is_due:
+            await self._compare(recorded, fence)
+        if is_due or not self.brake.holds:
+            await self._take_folder_reports(fence)
+
+    def _unknown(self, recorded: Sequence[str]) -> list[str]:
+        """The records without an object that no earlier sweep has dealt with."""
+        known = self.cache.ids()
+        dealt_with: tuple[Collection[str] | Orphans | Brake, ...] = (known, self._foreign, self.orphans, self.brake)
+        return [job_id for job_id in recorded if not any(job_id in some for some in dealt_with)]
+
+    async def _note(self, version: int, sight: Sight, fence: int) -> None:
+        call = operator_calls.note_version(
+            self.view.keys, version=version, sight=sight, fence=fence, install_id=self.installation.id
+        )
+        self.brake.note(await calls.arun(self.view.state, call))
+
+    async def _list(self, fence: int) -> frozenset[JobKey]:
+        """The jobs that exist. Raises ApiError if the API server has lost what was seen of it: nothing follows from its list."""
+        seen = self.cache.newest
+        found = await listing.list_jobs(self.api, self.installation.namespaces)
+        if not self.history.continues("the jobs", found.version, seen):
+            raise ApiError(
+                HTTPStatus.GONE, "Expired", "the list of jobs is older than what was seen: was etcd restored?"
+            )
+        await self._note(found.version, Sight.LIST if found.version else Sight.BODY, fence)
+        return found.keys
 
     async def _take_folder_reports(self, fence: int) -> None:
         """Workers report their job folders after Redis lost data: one without an object is an orphan without a record."""
         for _ in range(_FOLDER_BATCHES):
             reported = await calls.arun(self.view.state, reads.list_folders(self.view.keys, self.installation.id))
             if not reported:
+                self.brake.admit("job folders", (), 0)
                 return
             known = self.cache.ids()
             unknown = {
@@ -114,8 +141,10 @@ class Sweeper:
                 if record.install_id == self.installation.id and job_id not in known
             }
             if unknown:
-                listed = {key.uid for key in await list_keys(self.api, self.installation.namespaces)}
+                listed = {key.uid for key in await self._list(fence)}
                 gone = {job_id: record for job_id, record in unknown.items() if job_id not in listed}
+                if not self.brake.admit("job folders", gone, len(reported)) and gone:
+                    return  # the reports stay
                 if gone:
                     _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(gone))
                 self.orphans.add_reported(gone, self.monotonic())
@@ -138,20 +167,38 @@ class Sweeper:
         for key in lost:
             self.cache.enqueue(key)
 
-    async def _compare(self, recorded: Sequence[str]) -> None:
+    async def _compare(self, recorded: Sequence[str], fence: int) -> None:
         # What was in the cache before the list began, and is not in the list, was deleted: uids never come back.
         before = {job.key for job in self.cache}
-        listed = await list_keys(self.api, self.installation.namespaces)
+        listed = await self._list(fence)
         self._list_at = self.monotonic() + self.list_seconds
-        for key in before - listed:
-            _log.info("%s was deleted, and the watch missed it", key)
-            self.cache.remove(key)
         ids = {key.uid for key in listed}
-        gone = [job_id for job_id in recorded if job_id not in ids]
-        self.orphans.add(gone, self.monotonic())
+        missed = {key.job_id: key for key in before - listed if self.cache.get(key) is not None}
+        gone = await self._ours([one for one in recorded if one not in ids and one not in self.orphans])
+        watched = {one for one in gone if self.cache.saw_deletion(one)}
+        found = {*missed, *gone} - watched
+        admitted = self.brake.admit("records", found, len({*recorded, *missed}))
+        for job_id, key in missed.items():
+            _log.info("%s was deleted, and the watch missed it", key)
+            (self.cache.remove if job_id in admitted else self.cache.drop)(key)
+        self.orphans.add([one for one in gone if one in watched or one in admitted], self.monotonic())
         for key in listed - before:
             if self.cache.get(key) is None:
                 await self._fetch(key)
+
+    async def _ours(self, recorded: Sequence[str]) -> list[str]:
+        """Those of these records that are of jobs of this installation. The others are remembered."""
+        ours = []
+        for first in range(0, len(recorded), reads.OBSERVE_BATCH):
+            job_ids = [one for one in recorded[first : first + reads.OBSERVE_BATCH] if one not in self._foreign]
+            pairs = [(job_id, TaskId(job_id, 1)) for job_id in job_ids]
+            seen = await calls.arun(self.view.state, reads.observe(self.view.keys, pairs))
+            for job_id, job in zip(job_ids, seen.jobs, strict=True):
+                if job.record is None or self.installation.owns(job.record):
+                    ours.append(job_id)
+                else:
+                    self._foreign.add(job_id)
+        return ours
 
     async def _fetch(self, key: JobKey) -> None:
         try:

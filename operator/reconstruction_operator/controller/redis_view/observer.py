@@ -85,7 +85,7 @@ class Observer:
             job,
             silent_seconds=self._silent_seconds(subject.task, alive=job.alive or not job.runs),
             progress=report,
-            queue=self.queues.of(subject.queue),
+            queue=self.queues.of(job.record.queue if job.record else subject.queue),
             epoch_age_seconds=self.connection.epoch_age_seconds(now),
         )
 

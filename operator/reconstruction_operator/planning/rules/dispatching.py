@@ -34,7 +34,7 @@ def decide(case: Case) -> Decision:
     again = resend_time(case.sent_at, case.seen.queue, case.timing)
     look = after(case.now, case.timing.resend_seconds)
     if again is not None and again <= case.now:
-        message = Dispatch(case.task, case.job.queue, again=True)
+        message = Dispatch(case.task, case.queue, again=True)
         return Decision(Stage.QUEUED, status, (message,), (look, *deadlines))
     return Decision(Stage.QUEUED, status, wake=(again, look, *deadlines))
 

@@ -28,7 +28,8 @@ def plan(case: Case) -> Plan:
     if delete_files:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
         if deletion_is_due(case.seen.record, case.seen.queue, since, case.now, case.timing):
-            actions.append(planned.DeleteFiles(case.job.queue))
+            kept = case.stored.phase is not Phase.CANCELLED  # until its time to live is over
+            actions.append(planned.DeleteFiles(case.queue, expired=expired and kept))
         pause = _RECHECK_SECONDS if case.seen.queue.workers else _SLOW_RECHECK_SECONDS
         wake.append(after(case.now, pause))
     elif expired and not case.job.deleting:

@@ -171,3 +171,11 @@ def test_another_controllers_job_is_no_demand(cache: Cache) -> None:
     put(cache, "one", managedBy="example.com/other")
 
     assert cache.demand() == {}
+
+
+def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_come_back(cache: Cache) -> None:
+    cache.put(make_body("a", version=3))
+    cache.drop(make_key("a"))
+
+    assert (len(cache), cache.queued, cache.take_deleted()) == (0, 0, [])
+    assert cache.put(make_body("a", version=2)) == make_key("a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 from unittest import mock
 
@@ -12,7 +13,7 @@ from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
 from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject
 
-from tests.support.jobs import make_job
+from tests.support.jobs import make_body, make_job
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,40 @@ async def test_a_deletion_that_the_api_server_refused_is_retried(status: int, is
 
     assert (one.key not in results.failed) is is_gone
     assert api.request.call_count == 1
+
+
+async def test_only_the_version_that_was_planned_for_is_deleted() -> None:
+    api = mock.Mock(request=mock.AsyncMock())
+    one = replace(make_job(), version=7)
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
+        actor = Actor(state, api, cast("Any", mock.Mock()), keys=Keys(), install_id="test")
+        await actor.act([JobActions(one.key, one, 1, (DeleteObject(),))], fence=1)
+        actor.close()
+
+    assert api.request.call_args.kwargs["body"]["preconditions"] == {"uid": one.key.uid, "resourceVersion": "7"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "ordered"),
+    [
+        pytest.param(make_body(version=7), ["gpu"], id="unchanged"),
+        pytest.param(make_body(version=8), [], id="edited"),
+        pytest.param(make_body(version=7, uid="another"), [], id="another-of-its-name"),
+        pytest.param(ApiError(404, "NotFound", "gone"), [], id="deleted"),
+    ],
+)
+async def test_files_are_kept_if_the_object_changed_before_its_time_to_live_ended(
+    answer: dict[str, Any] | ApiError, ordered: list[str]
+) -> None:
+    """The watch may be late: its body may still hold a time to live that was just taken out."""
+    api = mock.Mock(get=mock.AsyncMock(side_effect=[answer]))
+    one, dispatcher = replace(make_job(), version=7), mock.Mock(send=mock.Mock(return_value={}))
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
+        actor = Actor(state, api, dispatcher, keys=Keys(), install_id="test")
+        results = await actor.act([JobActions(one.key, one, 1, (DeleteFiles("gpu", expired=True),))], fence=1)
+        actor.close()
+
+    assert (results.ordered, one.key in results.failed) == (ordered, not ordered)
 
 
 async def test_orders_to_delete_files_are_counted_apart_from_attempts() -> None:

@@ -1,4 +1,4 @@
-"""Sweeper: a sweep ends even if workers report more folders meanwhile."""
+"""Sweeper: what is listed and when, and which orphans follow from it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,189 @@ import pytest
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.client import ApiError
+from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
-from reconstruction_operator.state import calls, reads
+from reconstruction_operator.state import calls, operator_calls, reads
+
+from tests.support.jobs import make_body, make_key
+from tests.support.protocol import State
+
+_INSTALL = "install"
+_LIMIT = 3
+
+
+class World:
+    """An API server with some objects, and a sweeper that knows them. `pass_time` sweeps every 30 s."""
+
+    def __init__(self, *namespaces: str) -> None:
+        self.keys = Keys(prefix="")
+        self.objects: list[dict[str, Any]] = []
+        self.version, self.lists, self.time = 1_000, 0, 0.0
+        self.cache = Cache(monotonic=lambda: self.time)
+        nothing: Any = None
+        installation = Installation(_INSTALL, namespaces)
+        self.orphans = Orphans(nothing, nothing, installation, timing=nothing)
+        view: Any = SimpleNamespace(state=None, keys=self.keys)
+        self.history = History()
+        self.sweeper = Sweeper(
+            self,  # type: ignore[arg-type]  # it lists
+            view,
+            self.cache,
+            self.orphans,
+            Brake(at_once=_LIMIT, share=0.1, restore_hold_seconds=3600.0),
+            self.history,
+            election=SimpleNamespace(fence=1),  # type: ignore[arg-type]  # all that is asked for
+            installation=installation,
+            sweep_seconds=30.0,
+            list_seconds=600.0,
+            monotonic=lambda: self.time,
+        )
+
+    async def get(self, _path: str, **_: str) -> dict[str, Any]:
+        self.lists += 1
+        return {"items": self.objects, "metadata": {"resourceVersion": str(self.version)}}
+
+    def add(self, *names: str) -> None:
+        for name in names:
+            self.version += 1
+            body = make_body(name, version=self.version)
+            self.objects.append(body)
+            self.cache.put(body)
+
+    async def record(self, *names: str, namespace: str = "default") -> None:
+        nothing: Any = None
+        for name in names:
+            key = make_key(name, namespace)
+            put = operator_calls.put_record(
+                self.keys,
+                fence=1,
+                install_id=_INSTALL,
+                job_id=key.job_id,
+                namespace=namespace,
+                name=name,
+                attempt=1,
+                queue="celery",
+            )
+            await calls.arun(nothing, put)
+
+    async def sweep(self) -> None:
+        await self.sweeper.sweep("period", 1)
+
+    async def pass_time(self, seconds: int) -> None:
+        for _ in range(seconds // 30):
+            await self.sweep()
+            self.time += 30.0
+
+
+@pytest.fixture(autouse=True)
+def _redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model of the scripts, which is compared with Redis elsewhere, in the place of a server."""
+    redis = State(clock=1_800_000_000_000)
+
+    async def arun(_client: object, call: calls.Call[Any]) -> Any:
+        return redis.run(call)
+
+    monkeypatch.setattr(calls, "arun", arun)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_records_of_namespaces_that_are_not_watched_cost_no_further_lists() -> None:
+    world = World("watched")
+    await world.record("a", "b", "c", "d", "e", namespace="no-longer-watched")
+
+    await world.pass_time(600)
+
+    assert (world.lists, len(world.orphans)) == (1, 0)
+    assert not world.sweeper.brake.holds
+
+
+async def test_a_record_without_an_object_is_an_orphan(world: World) -> None:
+    world.add("here")
+    await world.record("here", "gone")
+
+    await world.sweep()
+
+    assert ("uid-gone" in world.orphans, "uid-here" in world.orphans) == (True, False)
+
+
+async def test_a_deletion_that_the_watch_missed_is_noticed(world: World) -> None:
+    world.add("a", "b")
+    world.objects.pop(0)
+
+    await world.sweep()
+
+    assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
+
+
+async def test_too_many_orphans_are_held_and_cost_no_further_lists(world: World) -> None:
+    names = ["a", "b", "c", "d"]
+    world.add(*names)
+    await world.record(*names)
+    world.objects.clear()
+
+    await world.pass_time(600)
+
+    assert (len(world.orphans), len(world.cache), world.cache.take_deleted()) == (0, 0, [])
+    assert (world.lists, world.sweeper.brake.holds) == (1, True)
+    world.objects.append(make_body("a", version=2_000))  # one of them was restored
+    await world.sweep()
+    assert ("uid-a" in world.orphans, "uid-b" in world.orphans) == (False, True)
+    assert not world.sweeper.brake.holds
+
+
+async def test_any_number_of_deletions_that_the_watch_reported_is_cleaned_up(world: World) -> None:
+    names = [f"job-{number}" for number in range(50)]
+    world.add(*names)
+    await world.record(*names)
+    world.objects.clear()
+    for name in names:
+        world.cache.remove(make_key(name))
+
+    await world.sweep()
+
+    assert (len(world.orphans), world.sweeper.brake.holds) == (50, False)
+
+
+async def test_nothing_follows_from_a_list_that_is_older_than_what_was_seen(world: World) -> None:
+    world.add("a")
+    await world.record("a", "b")
+    world.version, world.objects = 700, []
+
+    for _ in range(3):
+        with pytest.raises(ApiError, match="was etcd restored"):
+            await world.sweep()
+
+    assert (len(world.orphans), len(world.cache)) == (0, 1)
+    assert world.history.restored.is_set()
+
+
+@pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "no-operator-was-there"])
+async def test_after_a_restore_a_new_process_holds_even_one_orphan(noticed: bool) -> None:
+    before = World()
+    before.add("a")
+    await before.sweep()
+    if noticed:
+        before.history.restored.set()
+        await before.sweeper.end_after_restore()
+
+    world = World()
+    world.version = 900
+    await world.record("late")
+    await world.sweep()
+
+    assert (len(world.orphans), "uid-late" in world.sweeper.brake) == (0, True)
 
 
 async def test_folders_that_are_reported_again_and_again_do_not_hold_up_a_sweep(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, world: World
 ) -> None:
     monkeypatch.setattr(reads, "FOLDERS_BATCH", 1)
     asked: list[str] = []
@@ -25,19 +201,29 @@ async def test_folders_that_are_reported_again_and_again_do_not_hold_up_a_sweep(
         return {"job": Record("", "", "", 1, "")} if call.script.name == "list_folders" else None
 
     monkeypatch.setattr(calls, "arun", answer)
-    nothing: Any = None
-    view: Any = SimpleNamespace(state=None, keys=Keys(prefix=""))
-    sweeper = Sweeper(
-        nothing,
-        view,
-        Cache(),
-        nothing,
-        election=nothing,
-        installation=Installation("install"),
-        sweep_seconds=60.0,
-        list_seconds=60.0,
-    )
 
-    await sweeper._take_folder_reports(1)
+    await world.sweeper._take_folder_reports(1)
 
     assert asked.count("list_folders") == 100
+
+
+async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
+    monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    reported = {f"job-{number}": Record(_INSTALL, "default", "x", 1, "celery") for number in range(_LIMIT + 1)}
+    dropped: list[str] = []
+
+    async def answer(_client: object, call: calls.Call[Any]) -> Any:
+        if call.script.name == "drop_folders":
+            dropped.append(call.script.name)
+        return reported if call.script.name == "list_folders" else None
+
+    monkeypatch.setattr(calls, "arun", answer)
+    world.sweeper.brake.note(None)
+
+    await world.sweeper._take_folder_reports(1)
+    assert (len(world.orphans), dropped) == (0, [])
+
+    reported.popitem()
+    await world.sweeper._take_folder_reports(1)
+    assert (len(world.orphans), dropped) == (_LIMIT, ["drop_folders"])

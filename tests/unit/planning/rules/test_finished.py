@@ -86,7 +86,7 @@ INVALID = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INV
 @pytest.mark.parametrize(
     ("seen", "status", "deleting", "actions"),
     [
-        pytest.param(DONE, over(Phase.SUCCEEDED), False, (DeleteFiles("celery"),), id="the-files-first"),
+        pytest.param(DONE, over(Phase.SUCCEEDED), False, (DeleteFiles("celery", expired=True),), id="the-files-first"),
         pytest.param(replace(DONE, cleaned=True), over(Phase.SUCCEEDED), False, (DeleteObject(),), id="then-the-object"),
         pytest.param(replace(DONE, cleaned=True), over(Phase.SUCCEEDED), True, (), id="it-is-being-deleted"),
         pytest.param(Observation(), INVALID, False, (DeleteObject(),), id="no-worker-started-the-job"),
@@ -125,8 +125,26 @@ def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime | None,
 
     plan = look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=0)
 
-    assert plan.actions == ((DeleteFiles("celery"),) if due else ())
+    assert plan.actions == ((DeleteFiles("celery", expired=True),) if due else ())
     assert plan.wake_at is not None
+
+
+def test_the_files_of_a_cancelled_job_are_deleted_for_its_cancel_also_after_its_ttl() -> None:
+    seen = replace(ended(Phase.CANCELLED), end=End(Outcome.CANCELLED, at=ENDED, worker="w", files_left=True))
+
+    plan = look(seen, over(Phase.CANCELLED), ttl_seconds_after_finished=0)
+
+    assert DeleteFiles("celery", expired=False) in plan.actions
+
+
+@pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.CANCELLED])
+def test_an_order_to_delete_goes_to_the_queue_that_the_attempt_was_sent_to(phase: Phase) -> None:
+    """The spec's queue may be edited after the message was sent, and before the status shows it."""
+    record = replace(RECORD, queue="gpu", attempt=2)
+
+    plan = look(replace(NOT_STARTED, record=record), over(phase, attempt=2), ttl_seconds_after_finished=0)
+
+    assert [one.queue for one in plan.actions if isinstance(one, DeleteFiles)] == ["gpu"]
 
 
 @pytest.mark.parametrize("attempt", [1, 2])

@@ -1,0 +1,81 @@
+"""Brake: holds deletions that may be the loss of data in the API server rather than anyone's wish.
+
+- After a restore of etcd, deletions are held for a time: jobs younger than the backup look deleted, and specs are old.
+- More orphans at once than the limit are held until there are fewer, or the limit is raised.
+
+A deletion that the watch reported, and a confirmed cancel, are never held.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from reconstruction_operator.planning import actions as planned
+from reconstruction_operator.telemetry import metrics
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Brake:
+    """The limit of orphans, `at_once` or a `share` of all, whichever is more; and what is held."""
+
+    at_once: int
+    share: float
+    restore_hold_seconds: float
+    _restored: bool | None = field(default=None, init=False)  # lately; None: Redis was not asked yet
+    _held: dict[str, frozenset[str]] = field(
+        default_factory=dict, init=False
+    )  # ids of orphans, by where they were found
+    _over: set[str] = field(default_factory=set, init=False)  # where too many were found
+
+    @property
+    def restored(self) -> bool:
+        """Whether etcd was restored lately; also true before the first `note`."""
+        return self._restored is not False
+
+    @property
+    def holds(self) -> bool:
+        """Whether deletions are held that were not watched."""
+        return self.restored or bool(self._over)
+
+    def __contains__(self, job_id: str) -> bool:
+        """Whether the clean-up of that job is held."""
+        return any(job_id in ids for ids in self._held.values())
+
+    def note(self, restored_seconds: float | None) -> None:
+        """Take how long ago etcd was found restored; None: never."""
+        left = 0.0 if restored_seconds is None else self.restore_hold_seconds - restored_seconds
+        before, self._restored = self._restored, left > 0
+        if self._restored and not before:
+            _log.error(
+                "etcd was restored from a backup: files of jobs that look deleted, and of those whose time to live is over, "
+                "are kept for %.0f s. RESTORE_HOLD_SECONDS=0 ends that",
+                left,
+            )
+        elif before and not self._restored:
+            _log.warning("Deletions are no longer held after the restore of etcd")
+            self._held.clear()  # they are found and counted again
+        metrics.DELETIONS_HELD.labels("restored").set(self._restored)
+
+    def admit(self, found_in: str, orphans: Collection[str], among: int) -> Collection[str]:
+        """These orphans if they may be cleaned up, else none of them. They are all that were found there, `among` so many."""
+        limit = max(self.at_once, int(self.share * among))
+        too_many = len(orphans) > limit
+        if too_many and found_in not in self._over:
+            _log.error(
+                "%d of %d %s are of jobs that no longer exist, more than the limit of %d: their files are kept. If these jobs "
+                "are to be gone, set ORPHANS_AT_ONCE=%d until they are",
+                *(len(orphans), among, found_in, limit, len(orphans)),
+            )
+        (self._over.add if too_many else self._over.discard)(found_in)
+        self._held[found_in] = frozenset(orphans) if self.holds else frozenset()
+        metrics.DELETIONS_HELD.labels("orphans").set(bool(self._over))
+        metrics.HELD_ORPHANS.set(len(frozenset().union(*self._held.values())))
+        return () if self.holds else orphans
+
+    def permitted(self, actions: tuple[planned.Action, ...]) -> tuple[planned.Action, ...]:
+        """The actions; while deletions are held, without those at the end of a time to live."""
+        return tuple(one for one in actions if not planned.is_expiry(one)) if self.holds else actions

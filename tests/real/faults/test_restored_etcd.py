@@ -1,0 +1,58 @@
+"""etcd restored from a backup under a running operator: nothing is deleted for a time, and cancels work at once."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from devcluster import Cluster, Redis, wait_until
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.replicas import Replica
+from devcluster.harness.system import QUICK_SETTINGS, System
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+_CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+_VERSIONS = 300  # by which the backup is older: more than the test needs to catch up
+
+
+@pytest.fixture
+def system(control_plane_programs: None) -> Iterator[System]:
+    """On a control plane of its own, which loses what happened since the backup."""
+    with Cluster() as cluster, Redis() as redis, System(cluster, redis, settings=QUICK_SETTINGS) as system:
+        system.install()
+        system.start_operator()
+        system.start_worker(concurrency=4)
+        yield system
+
+
+def restart_ended_operator(system: System) -> None:
+    """As a kubelet does."""
+    process = system.processes["operator"]
+    wait_until(lambda: not process.alive, "the operator to end", timeout_seconds=30, seen=process.log_end)
+    assert "etcd was restored from a backup" in process.log.read_text()
+    system.start_operator()
+
+
+def test_results_younger_than_a_restored_backup_are_kept_until_released(system: System) -> None:
+    cluster, jobs = system.cluster, Jobs(system, "default")
+    running = jobs.create_in("Running", parameters={"stepSeconds": 120})
+    backup = cluster.back_up()
+    late = [jobs.create() for _ in range(3)]
+    for name in late:
+        jobs.wait_finished(name)
+    folders = [jobs.folder(name) for name in late]
+    for number in range(_VERSIONS):
+        cluster.api.post(_CONFIG_MAPS, {"metadata": {"name": f"filler-{number}"}})
+
+    cluster.restore(backup)
+    restart_ended_operator(system)
+
+    jobs.cancel(running)
+    assert jobs.wait_finished(running, timeout_seconds=30)["status"]["phase"] == "Cancelled"
+    Replica(system).wait_metric("reconstruction_held_orphan_records", 3)
+    assert Replica(system).metric("reconstruction_deletions_held", cause="restored") == 1
+    assert all((folder / "output" / "model.glb").is_file() for folder in folders)
+
+    system.processes["operator"].stop()
+    system.start_operator(RESTORE_HOLD_SECONDS="0")
+    wait_until(lambda: not any(folder.exists() for folder in folders), "the files to be deleted", seen=system.log_ends)
