@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts.generate import chart, crd, dashboard, docs, integrations, manifests
+from scripts.generate import chart, crd, dashboard, docs, integrations, manifests, package
 from scripts.paths import CHECKOUT
 
 SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
@@ -18,6 +18,7 @@ SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
     "docs": docs.files,
     "integrations": integrations.files,
     "manifests": manifests.files,
+    "package": package.files,
 }
 """What can be generated: a function each that returns path in the checkout -> content."""
 

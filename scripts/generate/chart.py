@@ -1,11 +1,11 @@
-"""Chart: the tables of its README from its values, and the settings in its schema from the settings of the code."""
+"""Chart: the tables of its README and the meanings in its schema, from its values and the settings of the code."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import yaml
 from reconstruction_operator import config
@@ -13,25 +13,28 @@ from reconstruction_operator import config
 from scripts.paths import CHART, read
 
 # The chart sets these from other values: it would silently override an entry in `settings`.
-FROM_OTHER_VALUES = frozenset(
-    {
-        "CELERY_BROKER_URL",
-        "CELERY_RESULT_BACKEND",
-        "REDIS_STATE_DB",
-        "REDIS_SENTINEL_PASSWORD",
-        "JOBS_DIR",
-        "WORKER_POOLS",
-        "DRAIN_SECONDS",
-        "INPUT_ROOTS",
-        "OPERATOR_NAMESPACE",
-        "WATCH_NAMESPACES",
-        "LEASE_NAME",
-        "PROBE_HOST",
-        "PROBE_PORT",
-        "WORKER_METRICS_HOST",
-        "WORKER_METRICS_PORT",
-    }
-)
+FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
+    "CELERY_BROKER_URL": "set redis.external.existingSecret",
+    "CELERY_RESULT_BACKEND": "set redis.external.existingSecret",
+    "REDIS_STATE_DB": "set redis.external.existingSecret",
+    "REDIS_SENTINEL_PASSWORD": "set redis.external.keys.sentinelPassword",
+    "JOBS_DIR": "it is always /jobs; set jobs for the volume",
+    "WORKER_POOLS": "set workers.POOL.queues",
+    "DRAIN_SECONDS": "set workers.POOL.drainSeconds",
+    "INPUT_ROOTS": "it is always /photos; set photos for the volumes",
+    "OPERATOR_NAMESPACE": "it is always the release's namespace",
+    "WATCH_NAMESPACES": "set operator.watchNamespaces",
+    "LEASE_NAME": "set fullnameOverride",
+    "PROBE_HOST": "the probes need the default",
+    "PROBE_PORT": "it is always 8080",
+    "WORKER_METRICS_HOST": "the probes need the default",
+    "WORKER_METRICS_PORT": "set metrics.workerPort",
+}
+RENAMED: Final[Mapping[str, str]] = {
+    "namePrefix": "it is now fullnameOverride",
+    "image.pullSecrets": "it is now imagePullSecrets",
+    "redis.runAsUser": "set runAsUser, runAsGroup and fsGroup in redis.podSecurityContext",
+}
 
 
 class Value(NamedTuple):
@@ -100,16 +103,56 @@ def readme() -> str:
 
 
 def schema() -> str:
-    """values.schema.json with the names of all current settings."""
+    """values.schema.json with the names of all current settings, and the meanings from the comments of values.yaml."""
     content = json.loads(read(f"{CHART}/values.schema.json"))
     content["definitions"]["settings"]["properties"] = {
         setting.name: {"type": ["string", "number", "boolean", "null"], "description": setting.meaning}
         for setting in config.TABLE
         if setting.name not in FROM_OTHER_VALUES
     }
-    return json.dumps(content, indent=2) + "\n"
+    for value in documented(read(f"{CHART}/values.yaml")):
+        node = content
+        for name in value.key.split("."):
+            node = resolved(node, content).get("properties", {}).get(name, {})
+        node["description"] = value.meaning
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """A node of the schema, or the definition that it refers to."""
+    return root["definitions"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+
+
+def known_values() -> str:
+    """files/values.json, from which the chart advises about unknown values.
+
+    The objects with keys of their own, each with its keys, and what became of other keys. `*` is any key, `[]` any item.
+    """
+    content = json.loads(schema())
+    # A parent chart may have any other keys in `global`.
+    objects = {path: keys for path, keys in _objects(content, content, "") if path.partition(".")[0] != "global"}
+    settings = [path for path in objects if path.rpartition(".")[2] == "settings"]
+    moved = {f"{path}.{name}": advice for path in settings for name, advice in FROM_OTHER_VALUES.items()}
+    return json.dumps({"objects": objects, "moved": {**RENAMED, **moved}}, indent=1) + "\n"
+
+
+def _objects(node: dict[str, Any], root: dict[str, Any], path: str) -> Iterator[tuple[str, list[str]]]:
+    node = resolved(node, root)
+    children = dict(node.get("properties", {}))
+    if not children and "$ref" in node.get("additionalProperties", {}):
+        children["*"] = node["additionalProperties"]
+    if children:
+        yield path, list(children)
+    for name, child in children.items():
+        yield from _objects(child, root, f"{path}.{name}".lstrip("."))
+    if "items" in node:
+        yield from _objects(node["items"], root, f"{path}[]")
 
 
 def files() -> dict[str, str]:
     """Path in the checkout -> content."""
-    return {f"{CHART}/README.md": readme(), f"{CHART}/values.schema.json": schema()}
+    return {
+        f"{CHART}/README.md": readme(),
+        f"{CHART}/values.schema.json": schema(),
+        f"{CHART}/files/values.json": known_values(),
+    }

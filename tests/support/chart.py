@@ -28,6 +28,10 @@ REDIS_ENV: Final = [
 ]
 
 
+GPU: Final[dict[str, Any]] = {"gpu": {"enabled": True, "image": {"repository": "reconviagen"}}}
+"""The pool with GPUs, with an image that has a model for them."""
+
+
 def unprivileged(user: int, **more: object) -> dict[str, object]:
     """The security context of a pod that runs as this user and group."""
     ids = {"runAsNonRoot": True, "runAsUser": user, "runAsGroup": user}

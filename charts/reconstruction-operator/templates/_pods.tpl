@@ -1,42 +1,37 @@
 {{/* Parts that several pods share. */}}
 
-{{/* Restricted Pod Security. Takes {user} and, for volumes that must be writable, {fsGroup}. */}}
-{{- define "recon.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: {{ int64 .user }}
-runAsGroup: {{ int64 .user }}
-{{- if .fsGroup }}
-fsGroup: {{ int64 .user }}
-fsGroupChangePolicy: OnRootMismatch # a walk over all results would slow every start
-{{- end }}
-seccompProfile: {type: RuntimeDefault}
+{{/* Secrets with the credentials of registries, those of a parent chart included. */}}
+{{- define "recon.imagePullSecrets" -}}
+{{- with concat .Values.global.imagePullSecrets .Values.imagePullSecrets | uniq -}}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end -}}
 {{- end -}}
 
-{{- define "recon.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
+{{/* What values copy into a pod as it is: where it may run, and how it finds hosts. Takes the values of the pod. */}}
+{{- define "recon.podOptions" -}}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "hostAliases" "dnsConfig" }}
+{{- with get $ $key }}
+{{ $key }}: {{- if kindIs "string" . }} {{ . | quote }}{{ else }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- end }}
+{{- end }}
+{{- with .podSecurityContext }}
+securityContext: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
-{{/* Where a pod may run. Takes values with nodeSelector, tolerations, affinity, priorityClassName. */}}
-{{- define "recon.placement" -}}
-{{- with .nodeSelector }}
-nodeSelector: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .affinity }}
-affinity: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .priorityClassName }}
-priorityClassName: {{ . | quote }}
-{{- end }}
+{{/* Name of a service account. Takes {account, name}: the value serviceAccount, and the name that the chart gives. */}}
+{{- define "recon.account" -}}
+{{- .account.name | default (ternary .name "" .account.create) -}}
 {{- end -}}
 
 {{/* A setting's value as an environment variable: large numbers without an exponent. */}}
 {{- define "recon.text" -}}
 {{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
+{{- end -}}
+
+{{/* Annotations of pods that read the settings. Takes {root, pod}. */}}
+{{- define "recon.podAnnotations" -}}
+{{- set (deepCopy .pod.podAnnotations) "checksum/settings" (include "recon.settingsChecksum" .root) | toYaml -}}
 {{- end -}}
 
 {{/* Checksum annotation: restarts the pods when the settings change. */}}

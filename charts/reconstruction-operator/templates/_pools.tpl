@@ -22,6 +22,9 @@
 {{- define "recon.pools" -}}
 {{- $pools := dict -}}
 {{- range $name, $own := .Values.workers -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$" $name) -}}
+{{- fail (printf "workers.%s: the name of a pool has at most 15 small letters, digits and dashes" $name) -}}
+{{- end -}}
 {{- $pool := include "recon.over" (list $.Values.workerDefaults ($own | default dict)) | fromJson -}}
 {{- if $pool.enabled -}}
 {{- $drain := ternary (max (int64 $pool.drainSeconds) (int64 $pool.autoscaling.longestJobSeconds)) (int64 $pool.drainSeconds) $pool.autoscaling.enabled -}}
@@ -34,12 +37,33 @@
 {{- fail (printf "workers.%s.queues: %s is a priority of the queue %s, which stands for all three" $name . (regexReplaceAll "-(high|low)$" . "")) -}}
 {{- end -}}
 {{- end -}}
+{{- include "recon.checkGpuImage" (dict "name" $name "pool" $pool) -}}
 {{- $_ := set $pool "drainSeconds" $drain -}}
 {{- $_ := set $pool "terminationGracePeriodSeconds" $grace -}}
 {{- $_ := set $pools $name $pool -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $pools -}}
+{{- end -}}
+
+{{/* Fails if a pool has GPUs, but the image of this project, whose models use none. Takes {name, pool}. */}}
+{{- define "recon.checkGpuImage" -}}
+{{- $image := .pool.image -}}
+{{- if and .pool.gpu.count (eq $image.repository "reconstruction-worker") (not (or $image.tag $image.digest)) -}}
+{{- fail (printf "workers.%s.gpu.count is %d, but the image reconstruction-worker has only models for CPUs, and the GPU would stay idle: set workers.%s.image.repository to your image with a model for GPUs (and image.tag, if it is also called reconstruction-worker), or gpu.count to 0" .name (int .pool.gpu.count) .name) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Resources of a worker: with its GPUs, and with all its claims of devices unless some are listed. Takes the pool. */}}
+{{- define "recon.poolResources" -}}
+{{- $resources := deepCopy (.resources | default dict) -}}
+{{- with .gpu -}}
+{{- if .count }}{{ $resources = include "recon.over" (list $resources (dict "limits" (dict .resource (int64 .count)))) | fromJson }}{{ end -}}
+{{- end -}}
+{{- if not $resources.claims -}}
+{{- range .resourceClaims }}{{ $_ := set $resources "claims" (append ($resources.claims | default list) (dict "name" .name)) }}{{ end -}}
+{{- end -}}
+{{- with $resources }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* Update strategy of a pool: rolling only if its volume can be mounted twice. Takes {root, pool}. */}}

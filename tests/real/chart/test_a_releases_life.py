@@ -5,6 +5,7 @@ import json
 
 from devcluster.waiting import wait_until
 from tests.real.chart.release import CRD, GONE_SECONDS, Release, wait_until_deleted
+from tests.support.chart import GPU
 from tests.support.paths import CHECKOUT, DATA
 
 MANIFESTS = CHECKOUT / "manifests"
@@ -50,7 +51,7 @@ def test_an_upgrade_changes_the_given_values_and_keeps_password_and_jobs(release
     before = password(release)
     release.create_job()
 
-    release.install(operator={"replicas": 3}, workers={"gpu": {"enabled": True}})
+    release.install(operator={"replicas": 3}, workers=GPU)
 
     assert replicas(release) == 3
     assert "deployment.apps/reconstruction-worker-gpu" in release.objects()
@@ -75,7 +76,7 @@ def test_a_rollback_restores_the_values_and_loses_no_job(release: Release) -> No
     release.install()
     release.create_job()
     before = password(release)
-    release.install(operator={"replicas": 3}, workers={"gpu": {"enabled": True}})
+    release.install(operator={"replicas": 3}, workers=GPU)
 
     release.helm("rollback", "1")
 

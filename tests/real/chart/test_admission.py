@@ -1,15 +1,38 @@
 """Admission: a real API server accepts every promised shape of the chart in a restricted namespace, without a warning."""
 
 import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.real.chart.release import Release, pods, rendered
+from devcluster import Cluster
+from tests.real.chart.release import pods, rendered
 from tests.support.paths import CHART
 
+WATCHED = "chart-team"  # by one of the shapes
 SHAPES = ["", *sorted(path.name for path in (CHART / "ci").iterdir())]
+
+
+@dataclass(frozen=True)
+class Restricted:
+    """A namespace that enforces the restricted standard. All is tried by dry runs, so that the tests share it."""
+
+    cluster: Cluster
+    namespace: str
+
+
+@pytest.fixture(scope="module")
+def restricted(chart_cluster: Cluster) -> Iterator[Restricted]:
+    namespace = f"chart-{secrets.token_hex(3)}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    chart_cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
+    chart_cluster.api.post("/api/v1/namespaces", {"metadata": {"name": WATCHED}})
+    yield Restricted(chart_cluster, namespace)
+    chart_cluster.kubectl("delete", "namespace", namespace, WATCHED, "--wait=false")
 
 
 def of_shape(namespace: str, shape: str) -> list[dict[str, Any]]:
@@ -17,12 +40,10 @@ def of_shape(namespace: str, shape: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_shape_is_valid(release: Release, shape: str) -> None:
-    cluster = release.cluster
-    if not cluster.api.is_there("/api/v1/namespaces/chart-team"):  # one of the shapes watches it
-        cluster.api.post("/api/v1/namespaces", {"metadata": {"name": "chart-team"}})
+def test_a_shape_is_valid(restricted: Restricted, shape: str) -> None:
+    cluster = restricted.cluster
     # The pod of `helm test` names an account that helm creates just before it.
-    objects = [one for one in of_shape(release.namespace, shape) if one["kind"] != "Pod"]
+    objects = [one for one in of_shape(restricted.namespace, shape) if one["kind"] != "Pod"]
 
     done = cluster.kubectl(
         "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", input=yaml.safe_dump_all(objects)
@@ -33,24 +54,24 @@ def test_a_shape_is_valid(release: Release, shape: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_pods_of_a_shape_meet_the_restricted_standard(release: Release, shape: str) -> None:
-    cluster = release.cluster
+def test_the_pods_of_a_shape_meet_the_restricted_standard(restricted: Restricted, shape: str) -> None:
+    cluster = restricted.cluster
     classes = "/apis/node.k8s.io/v1/runtimeclasses"
     if not cluster.api.is_there(f"{classes}/nvidia"):  # the cluster provides it, not the chart
         cluster.api.post(classes, {"metadata": {"name": "nvidia"}, "handler": "nvidia"})
 
-    for pod in pods(of_shape(release.namespace, shape)):
+    for pod in pods(of_shape(restricted.namespace, shape)):
         text = json.dumps(pod)
-        done = cluster.kubectl("-n", release.namespace, "create", "--dry-run=server", "-f", "-", input=text)
+        done = cluster.kubectl("-n", restricted.namespace, "create", "--dry-run=server", "-f", "-", input=text)
         assert done.stderr == "", pod["metadata"]["name"]
 
 
-def test_a_pod_that_may_gain_privileges_is_rejected(release: Release) -> None:
-    pod = next(pods(of_shape(release.namespace, "")))
+def test_a_pod_that_may_gain_privileges_is_rejected(restricted: Restricted) -> None:
+    pod = next(pods(of_shape(restricted.namespace, "")))
     pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
 
-    done = release.cluster.kubectl(
-        "-n", release.namespace, "create", "--dry-run=server", "-f", "-", input=json.dumps(pod), check=False
+    done = restricted.cluster.kubectl(
+        "-n", restricted.namespace, "create", "--dry-run=server", "-f", "-", input=json.dumps(pod), check=False
     )
 
     assert "allowPrivilegeEscalation != false" in done.stderr
@@ -70,13 +91,13 @@ CLAIM = {"spec": {"accessModes": ["ReadOnlyMany"], "resources": {"requests": {"s
     ],
 )
 def test_photos_come_from_volumes_that_the_restricted_standard_allows(
-    release: Release, source: dict[str, Any], refusal: str
+    restricted: Restricted, source: dict[str, Any], refusal: str
 ) -> None:
-    objects = rendered(release.namespace, photos=[{"name": "archive", "mountPath": "/photos"} | source])
+    objects = rendered(restricted.namespace, photos=[{"name": "archive", "mountPath": "/photos"} | source])
     (worker,) = [pod for pod in pods(objects) if "worker" in pod["metadata"]["name"]]
 
-    command = ["-n", release.namespace, "create", "--dry-run=server", "-f", "-"]
-    done = release.cluster.kubectl(*command, input=json.dumps(worker), check=False)
+    command = ["-n", restricted.namespace, "create", "--dry-run=server", "-f", "-"]
+    done = restricted.cluster.kubectl(*command, input=json.dumps(worker), check=False)
 
     assert (done.returncode == 0) is (refusal == "")
     assert refusal in done.stderr

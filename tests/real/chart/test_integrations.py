@@ -8,6 +8,7 @@ import pytest
 from devcluster import Cluster
 from devcluster.programs.conformance import KEDA_CRDS, MONITORING_CRDS
 from tests.real.chart.release import Release
+from tests.support.chart import GPU
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -21,7 +22,7 @@ ON: dict[str, Any] = {
     "keda": {"prometheusAddress": "http://prometheus.monitoring.svc:9090", "authenticationRef": "prometheus"},
     "workers": {
         "cpu": {"autoscaling": {"enabled": True}},
-        "gpu": {"enabled": True, "autoscaling": {"enabled": True, "minReplicas": 1}},
+        "gpu": GPU["gpu"] | {"autoscaling": {"enabled": True, "minReplicas": 1}},
     },
 }
 

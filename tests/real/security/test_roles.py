@@ -53,7 +53,11 @@ def tenants(cluster: Cluster) -> Iterator[Tenants]:
     )
     shown = [f"--show-only=templates/roles/{one}.yaml" for one in ("users", "canceller")]
     people = helm(
-        "template", "people", CHART, *shown, "--set=rbac.canceller.enabled=true,rbac.aggregate=false,namePrefix=people"
+        "template",
+        "people",
+        CHART,
+        *shown,
+        "--set=rbac.canceller.enabled=true,rbac.aggregate=false,fullnameOverride=people",
     ).stdout
     cluster.kubectl("apply", "-f", "-", input=people)
     names = [f"tenant-{secrets.token_hex(3)}" for _ in range(2)]

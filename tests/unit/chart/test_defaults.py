@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.chart import RESTRICTED, Objects, Render
+from tests.support.chart import GPU, RESTRICTED, Objects, Render
 from tests.support.paths import CHECKOUT
 
-ALL_PODS: dict[str, Any] = {"workers": {"gpu": {"enabled": True}}}
+ALL_PODS: dict[str, Any] = {"workers": GPU}
 
 
 def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -69,7 +69,7 @@ def test_names_follow_the_release(render: Render, release: str, name: str) -> No
 
 
 def test_configured_prefix_is_used(render: Render) -> None:
-    assert ("Deployment", "lab-worker-cpu") in render({"namePrefix": "lab"})
+    assert ("Deployment", "lab-worker-cpu") in render({"fullnameOverride": "lab"})
 
 
 def test_the_images_are_those_of_the_projects_version(render: Render, chart: Path) -> None:
@@ -185,9 +185,7 @@ def test_registry_prefixes_only_our_images(render: Render) -> None:
 def test_credentials_of_the_registry_reach_every_pod(render: Render) -> None:
     secrets = [{"name": "regcred"}]
 
-    assert all(
-        pod["imagePullSecrets"] == secrets for _, pod in pods(render({"image": {"pullSecrets": secrets}} | ALL_PODS))
-    )
+    assert all(pod["imagePullSecrets"] == secrets for _, pod in pods(render({"imagePullSecrets": secrets} | ALL_PODS)))
 
 
 def test_a_changed_setting_changes_the_pods_that_read_it(render: Render) -> None:
@@ -218,7 +216,7 @@ def test_a_setting_is_written_as_the_code_reads_it(render: Render, value: object
 
 
 def test_helm_test_uses_a_queue_that_a_pool_consumes(render: Render) -> None:
-    objects = render({"workers": {"cpu": None, "gpu": {"enabled": True}}})
+    objects = render({"workers": {"cpu": None} | GPU})
 
     assert objects["Pod", "reconstruction-test"]["spec"]["containers"][0]["command"] == [
         "reconstruction-operator",

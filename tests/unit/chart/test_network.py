@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import Objects, Render, labels
+from tests.support.chart import GPU, Objects, Render, labels
 
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 API_SERVER = {"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]}
@@ -80,7 +80,7 @@ def test_redis_accepts_operator_and_workers_and_connects_to_nothing(render: Rend
 
 
 def test_every_pod_has_a_policy(render: Render) -> None:
-    objects = render({"networkPolicy": {"enabled": True}, "workers": {"gpu": {"enabled": True}}})
+    objects = render({"networkPolicy": {"enabled": True}, "workers": GPU})
     selected = [policy["podSelector"]["matchLabels"].items() for policy in policies(objects).values()]
 
     for (kind, name), one in objects.items():

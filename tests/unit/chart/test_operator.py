@@ -40,6 +40,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
     del spec["template"]["metadata"]["annotations"]
     assert spec == {
         "replicas": 2,
+        "revisionHistoryLimit": 10,
         "selector": {"matchLabels": SELECTOR},
         "template": {
             "metadata": {"labels": SELECTOR},

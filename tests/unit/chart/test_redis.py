@@ -43,6 +43,7 @@ def test_the_stateful_set_as_a_whole(render: Render) -> None:
     assert stateful_set(render()) == {
         "serviceName": "reconstruction-redis",
         "replicas": 1,
+        "revisionHistoryLimit": 10,
         "selector": {"matchLabels": SELECTOR},
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
         "template": {

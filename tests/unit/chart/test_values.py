@@ -1,4 +1,4 @@
-"""Values: each is documented and in the schema, and wrong ones are refused with a message that says what and where."""
+"""Values: each is documented and in the schema, whose every key is described and whose types are checked."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
-from scripts.generate.chart import documented
+from scripts.generate.chart import documented, resolved
 from scripts.paths import CHART
-from tests.support.chart import Refuse
+from tests.support.chart import Refuse, Render
 from tests.support.paths import CHECKOUT
 
 # Maps with the user's own keys.
-FREE = {"settings", "workers", "photos", "workerDefaults.settings"}
+FREE = {"settings", "workers", "photos", "imagePullSecrets", "global.imagePullSecrets", "workerDefaults.settings"}
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +31,6 @@ def defaults(chart: Path) -> dict[str, Any]:
 def schema(chart: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((chart / "values.schema.json").read_text())
     return found
-
-
-def resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in node:
-        node = root["definitions"][node["$ref"].rpartition("/")[2]]
-    return node
 
 
 def schema_keys(node: dict[str, Any], root: dict[str, Any], path: str = "") -> Iterator[str]:
@@ -58,7 +52,7 @@ def value_keys(values: dict[str, Any], known: set[str], path: str = "") -> Itera
 
 
 def test_the_schema_has_exactly_the_keys_of_the_values(defaults: dict[str, Any], schema: dict[str, Any]) -> None:
-    known = set(schema_keys(schema, schema)) - {"global"}
+    known = set(schema_keys(schema, schema))
     unset = {key for key in known if re.search(r"resources\.(requests|limits|claims)$", key)}
 
     assert set(value_keys(defaults, known)) - unset == known - unset
@@ -66,7 +60,7 @@ def test_the_schema_has_exactly_the_keys_of_the_values(defaults: dict[str, Any],
 
 def test_every_value_is_documented(chart: Path, schema: dict[str, Any]) -> None:
     meanings = {value.key: value.meaning for value in documented((chart / "values.yaml").read_text())}
-    known = set(schema_keys(schema, schema)) - {"global"}
+    known = set(schema_keys(schema, schema))
     whole = {key for key in known if not any(other.startswith(f"{key}.") for other in known) or "resources" in key}
     whole = {key for key in whole if not re.search(r"resources\.(requests|limits|claims)$", key)}
 
@@ -74,42 +68,68 @@ def test_every_value_is_documented(chart: Path, schema: dict[str, Any]) -> None:
     assert meanings.keys() <= known | {"workers.cpu", "workers.gpu"}
 
 
-def test_every_object_of_the_schema_rejects_unknown_keys(schema: dict[str, Any]) -> None:
-    def open_objects(node: Any, path: str) -> Iterator[str]:
-        if isinstance(node, dict):
-            if "properties" in node and node.get("additionalProperties") is not False and path != "/properties":
-                yield path
-            for name, child in node.items():
-                yield from open_objects(child, f"{path}/{name}")
+def undescribed(node: dict[str, Any], path: str) -> Iterator[str]:
+    """Every key and definition of the schema without a description; items and values of a map may refer to one."""
+    named = {f"{path}.{name}": child for name, child in node.get("properties", {}).items()}
+    named |= {f"#{name}": child for name, child in node.get("definitions", {}).items()}
+    others = {f"{path}.{key}": node[key] for key in ("items", "additionalProperties") if key in node}
+    for name, child in (named | others).items():
+        if len(child.get("description", "")) < 5 and not (name in others and "$ref" in child):
+            yield name
+        yield from undescribed(child, name)
 
-    assert list(open_objects(schema, "")) == []
+
+def test_every_key_of_the_schema_is_described(schema: dict[str, Any]) -> None:
+    assert list(undescribed(schema, "")) == []
+
+
+def test_the_meanings_in_the_schema_are_those_of_the_values(chart: Path, schema: dict[str, Any]) -> None:
+    operator = schema["properties"]["operator"]["properties"]
+    meanings = {value.key: value.meaning for value in documented((chart / "values.yaml").read_text())}
+
+    assert operator["replicas"]["description"] == meanings["operator.replicas"]
+    assert schema["definitions"]["pool"]["properties"]["queues"]["description"] == meanings["workerDefaults.queues"]
+
+
+def quantity(text: object) -> dict[str, Any]:
+    return {"operator": {"resources": {"limits": {"memory": text}}}}
 
 
 REFUSED = [
-    pytest.param({"replicas": 2}, "at '': additional properties 'replicas' not allowed", id="unknown"),
-    pytest.param({"operator": {"replica": 2}}, "'/operator': additional properties 'replica'", id="unknown below"),
-    pytest.param({"settings": {"LOG_LEVL": "INFO"}}, "'/settings': additional properties 'LOG_LEVL'", id="setting"),
-    pytest.param({"settings": {"DRAIN_SECONDS": 9}}, "additional properties 'DRAIN_SECONDS'", id="setting of a value"),
-    pytest.param(
-        {"workers": {"cpu": {"queue": "a"}}}, "'/workers/cpu': additional properties 'queue'", id="pool's key"
-    ),
-    pytest.param({"workers": {"CPU": {}}}, "'/workers': additional properties 'CPU'", id="pool's name"),
     pytest.param({"workers": {"a": {"queues": ["x-high"]}}}, "x-high is a priority of the queue x", id="priority"),
+    pytest.param({"workers": {"CPU": {}}}, "workers.CPU: the name of a pool has at most 15 small letters", id="pool"),
     pytest.param({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer", id="type"),
     pytest.param({"image": {"pullPolicy": "Maybe"}}, "must be one of 'Always', 'IfNotPresent', 'Never'", id="choice"),
-    pytest.param({"jobs": {"size": "20 GB"}}, "'/jobs/size'", id="quantity"),
+    pytest.param({"jobs": {"size": "20 GB"}}, "'/jobs/size'", id="size"),
+    pytest.param({"jobs": {"size": "20ki"}}, "'/jobs/size'", id="unit"),
+    pytest.param(quantity("8GB"), "'/operator/resources/limits/memory'", id="limit"),
+    pytest.param(quantity(True), "'/operator/resources/limits/memory': got boolean", id="no quantity"),
+    pytest.param(
+        {"workers": {"a": {"resources": {"requests": {"cpu": "2 cores"}}}}},
+        "'/workers/a/resources/requests/cpu'",
+        id="request of a pool",
+    ),
     pytest.param({"redis": {"image": {"digest": "abc"}}}, "'/redis/image/digest'", id="digest"),
     pytest.param({"photos": [{"name": "a", "existingClaim": "b"}]}, "missing property 'mountPath'", id="photos"),
     pytest.param(
         {"photos": [{"name": "a", "mountPath": "/data", "existingClaim": "b"}]}, "'/photos/0/mountPath'", id="mount"
     ),
     pytest.param({"workers": {"cpu": {"concurrency": 0}}}, "'/workers/cpu/concurrency': minimum", id="minimum"),
+    pytest.param({"imagePullSecrets": [{}]}, "'/imagePullSecrets/0': missing property 'name'", id="pull secret"),
+    pytest.param({"commonLabels": {"team": 1}}, "'/commonLabels/team': got number", id="label"),
 ]
 
 
 @pytest.mark.parametrize(("values", "message"), REFUSED)
 def test_wrong_values_are_refused_by_name(refuse: Refuse, values: dict[str, Any], message: str) -> None:
     assert message in refuse(values)
+
+
+@pytest.mark.parametrize("text", ["8Gi", "8G", "500m", "1.5Ki", "512k", "1e9", "128974848", ".5", 2, 0.25])
+def test_every_form_of_a_quantity_is_accepted(render: Render, text: object) -> None:
+    limits = render(quantity(text))["Deployment", "reconstruction-operator"]["spec"]["template"]["spec"]["containers"]
+
+    assert limits[0]["resources"]["limits"]["memory"] == text
 
 
 def test_autoscaling_needs_a_prometheus_address(refuse: Refuse) -> None:
@@ -140,15 +160,3 @@ def test_an_older_kubernetes_is_rejected(chart: Path) -> None:
 
     assert done.returncode == 1
     assert "requires kubeVersion: >=1.31.0-0" in done.stderr
-
-
-def test_the_notes_list_the_next_commands(chart: Path) -> None:
-    text = helm("install", "reconstruction", chart, "--namespace", "lab", "--dry-run=client").stdout
-
-    notes = text.partition("NOTES:")[2]
-    assert [line.strip() for line in notes.splitlines() if line.startswith("   ")] == [
-        "kubectl -n lab rollout status deployment/reconstruction-operator",
-        "helm -n lab test reconstruction --logs",
-        "kubectl -n lab apply -f manifests/examples/banana.yaml",
-        "kubectl -n lab get recon -w",
-    ]

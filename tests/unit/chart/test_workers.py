@@ -8,6 +8,7 @@ import pytest
 from reconstruction_operator.telemetry import metrics
 
 from tests.support.chart import (
+    GPU,
     REDIS_ENV,
     RESTRICTED,
     Objects,
@@ -61,6 +62,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
     del found["template"]["metadata"]["annotations"]
     assert found == {
         "replicas": 1,
+        "revisionHistoryLimit": 10,
         "strategy": {"type": "Recreate"},
         "selector": {"matchLabels": SELECTOR},
         "template": {
@@ -102,7 +104,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
 
 
 def test_a_gpu_pool_is_switched_on_by_one_value(render: Render) -> None:
-    objects = render({"workers": {"gpu": {"enabled": True}}})
+    objects = render({"workers": GPU})
 
     assert pools(objects) == {"cpu", "gpu"}
     assert env(objects, "gpu")["WORKER_POOLS"] == "gpu"
@@ -250,7 +252,7 @@ def test_existing_claim_is_used_and_none_is_created(render: Render) -> None:
 
 
 def test_a_pool_can_have_a_claim_of_its_own(render: Render) -> None:
-    objects = render({"workers": {"gpu": {"enabled": True, "storage": {"existingClaim": "nvme"}}}})
+    objects = render({"workers": {"gpu": GPU["gpu"] | {"storage": {"existingClaim": "nvme"}}}})
 
     assert volume(objects, "jobs") == {"persistentVolumeClaim": {"claimName": "reconstruction-jobs"}}
     assert volume(objects, "jobs", "gpu") == {"persistentVolumeClaim": {"claimName": "nvme"}}

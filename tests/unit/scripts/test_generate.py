@@ -41,5 +41,6 @@ def test_an_unknown_subject_is_refused_by_name(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         generate.main(["dosc"])
     assert (
-        "cannot generate dosc; known: chart, crd, dashboard, docs, integrations, manifests" in capsys.readouterr().err
+        "cannot generate dosc; known: chart, crd, dashboard, docs, integrations, manifests, package"
+        in capsys.readouterr().err
     )

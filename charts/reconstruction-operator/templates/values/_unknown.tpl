@@ -1,0 +1,59 @@
+{{/* Unknown values, and what was probably meant.
+
+The schema cannot do this: Helm refuses a key that `additionalProperties` forbids before it reads any template, and with a
+message of its own. files/values.json, made from the schema, lists the keys of every object with keys of its own. */}}
+
+{{/* Advice for each unknown value, a line each. Takes {index, values, object, path}: the list of keys, the values of an
+     object, its place in the list (`workers.*`) and its path for the user (`workers.cpu.`). */}}
+{{- define "recon.unknownValues" -}}
+{{- $keys := get .index.objects .object -}}
+{{- $any := has "*" $keys -}}
+{{- $prefix := ternary "" (printf "%s." .object) (eq .object "") -}}
+{{- range $key, $value := .values -}}
+{{- $path := printf "%s%s" $.path $key -}}
+{{- $object := printf "%s%s" $prefix (ternary "*" $key $any) -}}
+{{- $each := printf "%s[]" $object -}}
+{{- if not (or $any (has $key $keys)) }}
+- {{ $path }}{{ include "recon.advice" (dict "index" $.index "key" $key "keys" $keys "path" $.path "object" $object) }}
+{{- else if and (kindIs "map" $value) (hasKey $.index.objects $object) -}}
+{{- include "recon.unknownValues" (dict "index" $.index "values" $value "object" $object "path" (printf "%s." $path)) -}}
+{{- else if and (kindIs "slice" $value) (hasKey $.index.objects $each) -}}
+{{- range $number, $item := $value -}}
+{{- if kindIs "map" $item -}}
+{{- include "recon.unknownValues" (dict "index" $.index "values" $item "object" $each "path" (printf "%s[%d]." $path $number)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What to do about an unknown value: its new name, the most similar key beside it, or the places that have such a key. */}}
+{{- define "recon.advice" -}}
+{{- $moved := get .index.moved .object -}}
+{{- $near := include "recon.mostSimilar" . -}}
+{{- $same := list -}}
+{{- range $object, $keys := .index.objects -}}
+{{- if has $.key $keys }}{{ $same = append $same (printf "%s.%s" $object $.key | trimPrefix "." | replace "*" "POOL") }}{{ end -}}
+{{- end -}}
+{{- if $moved }}: {{ $moved -}}
+{{- else if $near }}: did you mean {{ .path }}{{ $near }}?
+{{- else if $same }}: did you mean {{ $same | sortAlpha | join " or " }}?
+{{- end -}}
+{{- end -}}
+
+{{/* The most similar of {keys}: the one that shares most pairs of neighbouring letters with {key}, if that is half or more. */}}
+{{- define "recon.mostSimilar" -}}
+{{- $wanted := regexReplaceAll "[^a-z0-9]" (lower .key) "" -}}
+{{- $best := "" -}}
+{{- $most := 49 -}}
+{{- range .keys -}}
+{{- $name := regexReplaceAll "[^a-z0-9]" (lower .) "" -}}
+{{- $shared := 0 -}}
+{{- range $start := until (max 0 (sub (len $wanted) 1) | int) -}}
+{{- if contains (substr $start (add $start 2 | int) $wanted) $name }}{{ $shared = add1 $shared }}{{ end -}}
+{{- end -}}
+{{- $percent := div (mul 200 $shared) (max 1 (sub (add (len $wanted) (len $name)) 2)) -}}
+{{- if gt $percent $most }}{{ $most = $percent }}{{ $best = . }}{{ end -}}
+{{- end -}}
+{{- $best -}}
+{{- end -}}

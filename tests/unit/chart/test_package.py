@@ -1,0 +1,176 @@
+"""Package: its README and its notes name only what is in it, and Chart.yaml has what Artifact Hub shows."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import tarfile
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+from devcluster.programs.helm import helm
+from tests.support.chart import Render
+from tests.support.paths import CHART, CHECKOUT
+
+# A file by its ending, or a path below a folder of the project or of the chart.
+NAMED = re.compile(
+    r"(?<![\w:/.{$-])((?:docs|manifests|charts|examples|tests|scripts|operator|files|templates|ci)/[\w./-]*\w|[\w./-]+\.(?:md|ya?ml|json|tpl|txt))(?![\w/])"
+)
+SHAPES = ["", *sorted(path.name for path in (CHART / "ci").iterdir())]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart as `helm package` makes it."""
+    folder = tmp_path_factory.mktemp("package")
+    helm("package", CHART, "--destination", folder)
+    (made,) = folder.iterdir()
+    return made
+
+
+@pytest.fixture(scope="module")
+def content(package: Path) -> dict[str, str]:
+    """The package's files: path in the chart -> text."""
+    with tarfile.open(package) as archive:
+        files = [(one.name.partition("/")[2], archive.extractfile(one)) for one in archive]
+        return {name: file.read().decode() for name, file in files if file is not None}
+
+
+def notes(chart: Path, *options: str | Path) -> str:
+    command = ["install", "reconstruction", chart, "--namespace", "lab", "--dry-run=client"]
+    return helm(*command, *options).stdout.partition("NOTES:")[2]
+
+
+def missing(text: str, content: dict[str, str]) -> set[str]:
+    """What a text names that is not in the package, neither as a file nor as a folder."""
+    folders = {"/".join(name.split("/")[:depth]) for name in content for depth in range(1, name.count("/") + 1)}
+    return {name for name in NAMED.findall(text) if name not in content and name not in folders}
+
+
+def test_the_package_has_no_values_for_tests(content: dict[str, str]) -> None:
+    assert {name for name in content if name.startswith("ci/") or name.endswith("head.md")} == set()
+
+
+def test_the_readme_names_only_what_is_in_the_package(content: dict[str, str]) -> None:
+    readme = content["README.md"]
+
+    assert {"values.yaml", "files/crd"} <= {*NAMED.findall(readme)}  # the test looks at the right text
+    assert missing(readme, content) == set()
+    assert "`make " not in readme
+    assert [link for link in re.findall(r"\]\(([^)]+)\)", readme) if not re.match(r"https?://|#", link)] == []
+
+
+def test_a_name_outside_of_the_package_is_found(content: dict[str, str]) -> None:
+    text = "See docs/helm.md, `manifests/crd`, files/crd, https://example.com/docs/a.md and Chart.yaml."
+
+    assert missing(text, content) == {"docs/helm.md", "manifests/crd"}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_notes_name_only_what_is_in_the_package(package: Path, content: dict[str, str], shape: str) -> None:
+    text = notes(package, *(["--values", CHART / "ci" / shape] if shape else []))
+
+    assert "1. Wait until it is ready" in text
+    assert missing(text, content) == set()
+
+
+def test_the_notes_list_the_next_commands(chart: Path) -> None:
+    commands = [line.strip() for line in notes(chart).splitlines() if line.startswith("   ")]
+
+    job = re.fullmatch(r"echo '(.+)' \| kubectl -n lab apply -f -", commands.pop(2))
+    assert commands == [
+        "kubectl -n lab rollout status deployment/reconstruction-operator",
+        "helm -n lab test reconstruction --logs",
+        "kubectl -n lab get recon -w",
+    ]
+    assert job is not None
+    example = yaml.safe_load((CHECKOUT / "manifests/examples/banana.yaml").read_text())
+    assert json.loads(job[1]) == example | {"spec": {key: example["spec"][key] for key in ("modelType", "input")}}
+
+
+def test_the_notes_without_helm_test_create_a_placeholder_job(chart: Path) -> None:
+    assert '"modelType":"placeholder"' in notes(chart, "--set", "test.enabled=false")
+
+
+@pytest.mark.parametrize(
+    ("options", "policies", "inputs"),
+    [
+        pytest.param("networkPolicy.enabled=false", "NetworkPolicies are off", "or use https:// inputs.", id="off"),
+        pytest.param(
+            "networkPolicy.enabled=true",
+            "Workers reach only Redis: https:// inputs fail without networkPolicy.workerEgress",
+            "or use https:// inputs and allow them in networkPolicy.workerEgress.",
+            id="on",
+        ),
+        pytest.param(
+            "networkPolicy.enabled=true,networkPolicy.workerEgress[0].ports[0].port=443",
+            "Workers also reach what networkPolicy.workerEgress allows",
+            "or use https:// inputs.",
+            id="on with egress",
+        ),
+    ],
+)
+def test_the_notes_agree_with_the_network_policies(chart: Path, options: str, policies: str, inputs: str) -> None:
+    text = " ".join(notes(chart, "--set", options).split())
+
+    assert policies in text
+    assert inputs in text
+
+
+def test_the_default_of_network_policies_is_what_readme_and_notes_say(chart: Path, render: Render) -> None:
+    assert not any(kind == "NetworkPolicy" for kind, _ in render())
+    assert "NetworkPolicies are off" in notes(chart)
+    assert "`networkPolicy.enabled: true`, which is off\n  by default" in (chart / "README.md").read_text()
+
+
+# --- Chart.yaml
+
+
+@pytest.fixture(scope="module")
+def metadata(content: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(content["Chart.yaml"])
+    return found
+
+
+def annotation(metadata: dict[str, Any], name: str) -> Any:
+    return yaml.safe_load(metadata["annotations"][f"artifacthub.io/{name}"])
+
+
+def test_the_icon_is_the_projects_and_needs_no_server(metadata: dict[str, Any]) -> None:
+    kind, _, text = metadata["icon"].partition(";base64,")
+
+    assert kind == "data:image/svg+xml"
+    assert base64.b64decode(text) == (CHECKOUT / "docs/images/icon.svg").read_bytes()
+    assert ET.fromstring(base64.b64decode(text)).tag.endswith("svg")  # noqa: S314  # our own file
+
+
+def test_artifact_hub_shows_the_crd_and_every_example(metadata: dict[str, Any], render: Render) -> None:
+    (one,) = annotation(metadata, "crds")
+    shown = annotation(metadata, "crdsExamples")
+
+    made = render()["CustomResourceDefinition", one["name"]]["spec"]
+    assert (one["kind"], [one["version"]]) == (made["names"]["kind"], [each["name"] for each in made["versions"]])
+    assert one.keys() == {"kind", "version", "name", "displayName", "description"}
+    assert [example["metadata"]["name"] for example in shown] == sorted(
+        path.stem for path in (CHECKOUT / "manifests/examples").iterdir()
+    )
+    assert {example["kind"] for example in shown} == {one["kind"]}
+
+
+def test_artifact_hub_scans_the_images_that_the_chart_uses(metadata: dict[str, Any], render: Render) -> None:
+    specs = [one["spec"] for (kind, _), one in render().items() if kind in ("Deployment", "StatefulSet")]
+
+    assert {each["image"] for each in annotation(metadata, "images")} == {
+        container["image"] for spec in specs for container in spec["template"]["spec"]["containers"]
+    }
+
+
+def test_no_person_and_no_address_is_invented(metadata: dict[str, Any]) -> None:
+    assert metadata["maintainers"] == [{"name": "the Reconstruction operator authors"}]
+    assert metadata.keys().isdisjoint({"home", "sources"})
+    assert "artifacthub.io/links" not in metadata["annotations"]
