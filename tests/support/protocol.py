@@ -433,7 +433,7 @@ def _report_folders(state: State, keys: list[str], args: list[Any]) -> Any:
 
 # The operator's
 
-_RECORD: Final = ("attempt", "queue", "install_id", "namespace", "name", "sent_at")
+_RECORD: Final = ("attempt", "queue", "install_id", "namespace", "name", "sent_at", "orders")
 
 
 @_fenced
@@ -445,8 +445,8 @@ def _put_record(state: State, keys: list[str], args: list[Any]) -> Any:
     before = state.fields(record)
     if not before or int(before["attempt"]) <= attempt:
         wanted = dict(zip(_RECORD, (str(attempt), *place), strict=False))
-        if before and int(before["attempt"]) == attempt and "sent_at" in before:
-            wanted["sent_at"] = before["sent_at"]
+        if before and int(before["attempt"]) == attempt:
+            wanted |= {name: before[name] for name in ("sent_at", "orders") if name in before}
         state.put(record, wanted, None, record)
     return ["ok", state.answer(record, *_RECORD)]
 
@@ -479,8 +479,11 @@ def _drop_folders(state: State, keys: list[str], args: list[Any]) -> Any:
 @_fenced
 def _mark_sent(state: State, keys: list[str], args: list[Any]) -> Any:
     record = keys[1]
-    if state.attempt(record) == args[0]:
-        state.put(record, {**state.values[record], "sent_at": state.now}, None, record)
+    attempt, is_order = args
+    if state.attempt(record) == attempt:
+        marked = {**state.values[record], "sent_at": state.now}
+        orders = int(marked.pop("orders", 0)) + 1
+        state.put(record, marked | ({"orders": str(orders)} if is_order else {}), None, record)
     return ["ok"]
 
 

@@ -26,6 +26,7 @@ class Record:
     attempt: int
     queue: str
     sent_at: datetime | None = None  # of that attempt's newest message; None: not sent yet
+    orders: int = 0  # to delete the job's files, that were sent since
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ _DIGITS: Final = re.compile(r"[0-9]{1,15}")
 _TOKEN: Final = re.compile(rf"[!-~]{{1,{NAME_CHARS}}}")
 _QUEUE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # as in a spec, with its priority
 _MAX_ATTEMPT: Final = 10**9 - 1  # as the envelope's
+_MAX_ORDERS: Final = 999  # as mark_sent.lua counts
 _MAX_MS: Final = 7_258_118_400_000  # the year 2200: what is added to a time stays one
 
 
@@ -87,11 +88,12 @@ def load(key: str, values: object, parse: Callable[..., T | None], /, **known: A
 
 def parse_record(*texts: str | None) -> Record | None:
     """`job:{job_id}`, from the fields that prelude.lua's RECORD lists: present by its attempt and its queue."""
-    attempt, queue, install_id, namespace, name, sent_at = texts
+    attempt, queue, install_id, namespace, name, sent_at, orders = texts
     wanted = whole(attempt, 1, _MAX_ATTEMPT)
     if wanted is None or queue is None or not _QUEUE.fullmatch(queue):
         return None
-    return Record(plain(install_id), plain(namespace), plain(name), wanted, queue, time_of(sent_at))
+    place = (plain(install_id), plain(namespace), plain(name))
+    return Record(*place, wanted, queue, time_of(sent_at), whole(orders, 0, _MAX_ORDERS) or 0)
 
 
 def parse_claim(token: str | None, owner: str | None, at: str | None, *, now: datetime) -> Claim | None:

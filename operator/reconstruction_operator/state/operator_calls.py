@@ -121,9 +121,9 @@ def drop_folders(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]
     return _fenced("drop_folders", keys, (keys.folders(leader["install_id"]),), tuple(job_ids), **leader)
 
 
-def mark_sent(keys: Keys, *, job_id: str, attempt: int, **leader: Unpack[Leader]) -> Call[None]:
-    """Note that the attempt's message was sent now; nothing if the record wants another."""
-    return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt,), **leader)
+def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:
+    """Note that the attempt's message, or an order to delete the job's files, was sent now; nothing if the record wants another."""
+    return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt, int(is_order)), **leader)
 
 
 def request_cancel(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:

@@ -147,7 +147,7 @@ def _reported(data: Mapping[str, Any]) -> Record | None:
     texts = [data.get(name) for name in ("queue", "install_id", "namespace", "name")]
     if type(attempt) is not int or not all(isinstance(text, str) for text in texts):
         return None
-    return fields.parse_record(str(attempt), *texts, None)
+    return fields.parse_record(str(attempt), *texts, None, None)
 
 
 def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:

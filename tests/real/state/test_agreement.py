@@ -32,7 +32,7 @@ def by_operator(client: redis.Redis) -> list[bool]:
     """The same for the operator, from what it reads there."""
     attempt, queue, token, outcome, reason = client.hmget("key", ["attempt", "queue", "token", "outcome", "reason"])
     found: list[Any] = [
-        fields.parse_record(attempt, queue, None, None, None, None),
+        fields.parse_record(attempt, queue, None, None, None, None, None),
         fields.parse_token(token),
         fields.parse_end(outcome, None, None, key="key"),
         fields.parse_stop(reason),

@@ -107,6 +107,20 @@ def test_sending_is_noted_and_kept_when_the_record_is_put_again(do: Do) -> None:
     assert do(operator_calls.put_record, **LEADER, **PLACE, attempt=2, queue="celery").sent_at is None
 
 
+def test_orders_to_delete_files_are_counted_until_the_next_attempt(do: Do) -> None:
+    def put(attempt: int) -> int:
+        return int(do(operator_calls.put_record, **LEADER, **PLACE, attempt=attempt, queue="celery").orders)
+
+    assert put(1) == 0
+    for orders in (1, 2):
+        do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=1, is_order=True)
+        assert put(1) == orders
+    assert put(2) == 0
+    do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=2, is_order=True)
+    do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=2)
+    assert put(2) == 0
+
+
 @pytest.mark.parametrize("attempt", [1, 3])
 def test_sending_another_attempt_than_the_wanted_one_is_not_noted(do: Do, attempt: int) -> None:
     do(operator_calls.put_record, **LEADER, **PLACE, attempt=2, queue="celery")

@@ -179,7 +179,7 @@ class World:
                 self.messages.append(task.attempt)
                 self.redis.run(operator_calls.mark_sent(KEYS, **leader, job_id=JOB_ID, attempt=task.attempt))
             case actions.DeleteFiles():
-                self.redis.run(operator_calls.mark_sent(KEYS, **leader, job_id=JOB_ID, attempt=attempt))
+                self.redis.run(operator_calls.mark_sent(KEYS, **leader, job_id=JOB_ID, attempt=attempt, is_order=True))
             case actions.Forget() | actions.DeleteObject():
                 raise AssertionError(f"{action} is for jobs with a time to live, or without an object")
             case _:

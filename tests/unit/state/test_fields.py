@@ -43,14 +43,14 @@ def ended(details: object, outcome: str = "Succeeded") -> End:
 
 
 def test_a_record_and_a_stop_are_read() -> None:
-    values = ["2", "celery", "i", "ns", "n", AT_MS]
-    assert fields.load("key", values, fields.parse_record) == Record("i", "ns", "n", 2, "celery", AT)
+    values = ["2", "celery", "i", "ns", "n", AT_MS, "3"]
+    assert fields.load("key", values, fields.parse_record) == Record("i", "ns", "n", 2, "celery", AT, orders=3)
     assert fields.load("key", ["Deadline"], fields.parse_stop) is StopReason.DEADLINE
 
 
 @pytest.mark.parametrize("sent_at", [None, "", "x", "1e30", "253402300799000"])
 def test_a_record_without_a_time_is_one_that_was_not_sent(sent_at: str | None) -> None:
-    assert fields.parse_record("2", "celery", None, None, None, sent_at) == Record("", "", "", 2, "celery")
+    assert fields.parse_record("2", "celery", None, None, None, sent_at, None) == Record("", "", "", 2, "celery")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
 @pytest.mark.parametrize(
     ("parse", "values"),
     [
-        pytest.param(fields.parse_record, ["0", "celery", "i", "ns", "n", None], id="record"),
+        pytest.param(fields.parse_record, ["0", "celery", "i", "ns", "n", None, None], id="record"),
         pytest.param(fields.parse_token, [""], id="heartbeat"),
         pytest.param(fields.parse_stop, ["Because"], id="stop"),
     ],
@@ -160,7 +160,7 @@ def test_details_of_any_kind_do_not_hide_an_end(data: dict[str, Any]) -> None:
     assert ended(data).outcome is Outcome.SUCCEEDED
 
 
-@given(values=st.lists(st.none() | st.text(), min_size=6, max_size=6))
+@given(values=st.lists(st.none() | st.text(), min_size=7, max_size=7))
 def test_fields_of_any_kind_raise_nothing(values: list[str | None]) -> None:
     assert isinstance(fields.load("key", values, fields.parse_record), Record | None)
     assert isinstance(fields.load("key", values[:3], fields.parse_claim, now=NOW), Claim | None)
@@ -195,7 +195,7 @@ def test_texts_lose_control_characters_and_unpaired_surrogates() -> None:
     assert end.outputs == Outputs(HARMLESS, 0, (OutputFile(HARMLESS, 1),))
     assert end.quality == {HARMLESS: HARMLESS}
     claim = fields.parse_claim("t", HOSTILE, AT_MS, now=NOW)
-    record = fields.parse_record("1", "celery", "i", "ns", HOSTILE, None)
+    record = fields.parse_record("1", "celery", "i", "ns", HOSTILE, None, None)
     assert (claim and claim.owner, record and record.name) == (HARMLESS, HARMLESS)
 
 

@@ -145,8 +145,14 @@ class Actor:
         # `sent_at` covers both kinds of message, so that resends are spaced.
         common: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
         marks = [
-            operator_calls.mark_sent(self.keys, **common, job_id=job.key.job_id, attempt=job.attempt)
-            for job, _ in going
+            operator_calls.mark_sent(
+                self.keys,
+                **common,
+                job_id=job.key.job_id,
+                attempt=job.attempt,
+                is_order=isinstance(action, planned.DeleteFiles),
+            )
+            for job, action in going
         ]
         replies: list[RedisError | errors.ProtocolError | None] = await calls.arun_all(self.state, marks)
         for (job, action), reply in zip(going, replies, strict=True):

@@ -15,7 +15,8 @@ from reconstruction_operator.planning.times import after, earliest
 from reconstruction_operator.planning.types import Plan
 
 _RECHECK_SECONDS = 5.0  # whether the files are deleted
-_SLOW_RECHECK_SECONDS = 60.0  # the same, while no worker consumes the queue
+_SLOW_RECHECK_SECONDS = 60.0  # the same, while no worker consumes the queue, or after many orders
+_SOON_ORDERS = 3
 
 
 def plan(case: Case) -> Plan:
@@ -27,10 +28,12 @@ def plan(case: Case) -> Plan:
     wake = [expiry]
     if delete_files:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
+        orders = case.seen.record.orders if case.seen.record else 0
         if deletion_is_due(case.seen.record, case.seen.queue, since, case.now, case.timing):
             kept = case.stored.phase is not Phase.CANCELLED  # until its time to live is over
             actions.append(planned.DeleteFiles(case.queue, expired=expired and kept))
-        pause = _RECHECK_SECONDS if case.seen.queue.workers else _SLOW_RECHECK_SECONDS
+        soon = case.seen.queue.workers and orders <= _SOON_ORDERS
+        pause = _RECHECK_SECONDS if soon else _SLOW_RECHECK_SECONDS
         wake.append(after(case.now, pause))
     elif expired and not case.job.deleting:
         actions.append(planned.DeleteObject())

@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.planning.times import after
+from reconstruction_operator.planning.times import after, backoff
 from reconstruction_operator.planning.types import Queue, Timing
 
+_LAST_ORDER_SECONDS = 3_600.0  # at most between two orders: each may hang on a dead mount for a minute
 RESEND_ANYWAY_SECONDS = 900.0  # a message that waits this long in a queue that is never empty may be lost as well
 
 
@@ -25,8 +26,11 @@ def resend_time(sent_at: datetime, queue: Queue, timing: Timing) -> datetime | N
 
 
 def deletion_is_due(record: Record | None, queue: Queue, since: datetime, now: datetime, timing: Timing) -> bool:
-    """Whether to send an order to delete the job's files, which has been wanted since `since`."""
+    """Whether to send an order to delete the job's files, which has been wanted since `since`. Repeated orders back off."""
     if record is None or record.sent_at is None or record.sent_at < since:
         return True
     again = resend_time(record.sent_at, queue, timing)
-    return again is not None and again <= now
+    if again is None:
+        return False
+    pause = backoff(record.orders, timing.resend_seconds, _LAST_ORDER_SECONDS)
+    return max(again, after(record.sent_at, pause)) <= now

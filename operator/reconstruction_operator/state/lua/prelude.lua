@@ -56,7 +56,7 @@ local function put(key, ttl_ms, fields, record_key)
   if ttl_ms then redis.call('PEXPIRE', key, ttl_ms) end
 end
 
-local RECORD = {'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at'}
+local RECORD = {'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders'}
 
 -- The attempt that a record wants.
 local function wanted(record_key)

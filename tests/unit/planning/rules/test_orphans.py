@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -63,3 +64,15 @@ def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
     record: Record, seen: Observation, actions: tuple[object, ...]
 ) -> None:
     assert plan_orphan("uid", record, seen, NOW, TIMING) == actions
+
+
+def test_orders_to_delete_files_back_off_to_one_an_hour() -> None:
+    """As for a copy on a dead mount: each order may hang for a minute."""
+    record, ordered_at = RECORD, []
+    for seconds in range(0, 4 * 3600, 15):
+        now = NOW + timedelta(seconds=seconds)
+        if plan_orphan("uid", record, STOPPED, now, TIMING):
+            ordered_at.append(seconds)
+            record = replace(record, sent_at=now, orders=record.orders + 1)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(ordered_at)]
+    assert pauses == [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
