@@ -1,11 +1,11 @@
 # One command for each thing that one wants to do with this checkout; `make` alone lists them.
 
 PYTHON_BIN := .venv/bin/python
-SOURCES    := operator demo devcluster chaos scripts tests
+SOURCES    := operator demo devcluster chaos benchmarks scripts tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop cluster \
-        cluster-stop control-plane images e2e chaos generate crd docs manifests format lock clean
+        cluster-stop control-plane images e2e chaos bench generate crd docs manifests format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -76,6 +76,9 @@ e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (r
 
 chaos: setup control-plane ## 30 minutes of faults over 50 jobs; CHAOS_ARGS='--minutes 5 --seed 7' for less (see --help there)
 	@$(PYTHON_BIN) -m chaos $(CHAOS_ARGS)
+
+bench: setup control-plane ## measure throughput beside the API server's own limit and an ordinary operator; BENCH_ARGS='--only 1,000 --repeat 1' for less
+	@$(PYTHON_BIN) -m benchmarks $(BENCH_ARGS)
 
 generate: setup ## write all files that are made from the code or from other files
 	@$(PYTHON_BIN) -m scripts.generate

@@ -58,6 +58,7 @@ def _model_gone(jobs: Jobs) -> float:
     name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{REPOSITORY}/examples/photos/banana"})
     jobs.wait(name, "in step 3", lambda job: job.get("status", {}).get("progress", {}).get("stepIndex", 0) >= 3)  # noqa: PLR2004
     child = wait_until(_model_process, "the model process")
+    assert child is not None  # noqa: S101 -- for the type checker: waited for
     jobs.request_cancel(name)
     return _timed(
         lambda: jobs.confirm_cancel(name), lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

@@ -104,6 +104,10 @@ class Product(Running):
 
         wait_until(registered, f"worker {name} to register", timeout_seconds=_REGISTER_SECONDS, seen=process.log_end)
 
+    def start_program(self, name: str, command: Sequence[str | Path], **settings: str) -> Process:
+        """Start any other program in the environment of the product's processes."""
+        return self._start(name, command, self.environment(**settings))
+
     def _start(
         self,
         name: str,

@@ -20,7 +20,7 @@ class ApiClient:
     def __init__(self, port: int, ca: Path, token: str) -> None:
         self._port = port
         self._tls = ssl.create_default_context(cafile=str(ca))
-        self._token = token
+        self.token = token
 
     def get(self, path: str) -> Any:
         """Read an object, or a plain text like that of /readyz."""
@@ -51,7 +51,7 @@ class ApiClient:
     ) -> Any:
         """Send one request on a new connection; raise ApiError for an error status."""
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls, timeout=_REQUEST_SECONDS)
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         with contextlib.closing(connection):
             try:
                 if body is None:

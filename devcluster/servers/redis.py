@@ -85,6 +85,11 @@ class Redis(Running):
         scheme, query = ("rediss", f"?ssl_ca_certs={self.ca}") if self._tls else ("redis", "")
         return f"{scheme}://{user_info}127.0.0.1:{self._port}/{db}{query}"
 
+    def commands(self) -> int:
+        """How many commands it has processed since its start, also those that scripts called."""
+        with redis.Redis.from_url(self.url()) as client:
+            return int(client.info("stats")["total_commands_processed"])
+
     # -- its life
 
     def start(self) -> None:

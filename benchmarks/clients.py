@@ -1,0 +1,176 @@
+"""Client of the API server for load: creates many objects over a few connections, and watches them as a dashboard does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Self
+
+import aiohttp
+
+from devcluster import Cluster
+from devcluster.harness.manifests import manifest
+from devcluster.harness.system import GROUP, JOBS
+
+_CONNECTIONS = 8
+_METRIC = "apiserver_request_total"
+_FINISHED = ("Succeeded", "Failed", "Cancelled")
+
+Body = dict[str, Any]
+
+
+class ApiError(Exception):
+    """An answer of the API server that a benchmark did not expect."""
+
+
+class LoadClient:
+    """JSON requests as an administrator, over a fixed number of connections."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._url = cluster.url
+        self._tls = ssl.create_default_context(cafile=str(cluster.ca))
+        self._token = cluster.api.token
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls, limit=0),
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+            read_bufsize=2**24,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The connections; only within the `async with` block."""
+        if self._session is None:
+            raise ApiError("the client is used outside its block")
+        return self._session
+
+    def url(self, path: str) -> str:
+        """The address of a path."""
+        return f"{self._url}{path}"
+
+    async def request(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> Any:
+        """Send one request. Raises ApiError for a status of 400 and above."""
+        data = None if body is None else json.dumps(body)
+        async with self.session.request(
+            method, self.url(path), data=data, headers={"Content-Type": kind} if data else {}
+        ) as answer:
+            content = await answer.read()
+            if answer.status >= HTTPStatus.BAD_REQUEST:
+                raise ApiError(f"{method} {path}: {answer.status} {content[:300].decode(errors='replace')}")
+            return json.loads(content)
+
+    async def requests_by_kind(self) -> dict[str, int]:
+        """How many requests the API server has answered, by verb and resource."""
+        async with self.session.get(self.url("/metrics")) as answer:
+            text = await answer.text()
+        counts: dict[str, int] = {}
+        for line in text.splitlines():
+            if line.startswith(_METRIC + "{"):
+                inside = line[len(_METRIC) + 1 : line.rindex("}")]
+                labels = {name: value.strip('"') for name, value in (one.split("=", 1) for one in inside.split(","))}
+                resource = "/".join(filter(None, (labels.get("resource", ""), labels.get("subresource", ""))))
+                key = f"{labels['verb']} {resource}"
+                counts[key] = counts.get(key, 0) + int(float(line.rsplit(" ", 1)[1]))
+        return counts
+
+
+async def in_parallel(calls: Iterable[Callable[[], Awaitable[object]]], connections: int = _CONNECTIONS) -> None:
+    """Make the calls, some at once."""
+    iterator = iter(calls)
+
+    async def work() -> None:
+        for call in iterator:
+            await call()
+
+    await asyncio.gather(*(work() for _ in range(connections)))
+
+
+def path_of(namespace: str, name: str = "") -> str:
+    """Path of a job, or of all jobs of the namespace."""
+    return f"{GROUP}/namespaces/{namespace}/reconstructionjobs" + (f"/{name}" if name else "")
+
+
+async def create_jobs(client: LoadClient, namespace: str, names: Iterable[str], **spec: Any) -> None:
+    """Create placeholder jobs; `spec` has more fields."""
+    path = path_of(namespace)
+
+    def call(name: str) -> Callable[[], Awaitable[object]]:
+        return lambda: client.request("POST", path, manifest(name, **({"modelType": "placeholder"} | spec)))
+
+    await in_parallel(call(name) for name in names)
+
+
+@dataclass
+class Watched:
+    """What a watch of all jobs has shown, by namespace and name. Times are of the monotonic clock."""
+
+    phases: dict[tuple[str, str], str] = field(default_factory=dict)
+    finished_at: dict[tuple[str, str], float] = field(default_factory=dict)
+    events: list[tuple[float, Mapping[str, Any]]] = field(default_factory=list)
+    keep_events: bool = False
+
+    def take(self, body: Mapping[str, Any], now: float) -> None:
+        """Note one watch event."""
+        metadata = body["metadata"]
+        key = (str(metadata["namespace"]), str(metadata["name"]))
+        phase = str(body.get("status", {}).get("phase", ""))
+        self.phases[key] = phase
+        if phase in _FINISHED and key not in self.finished_at:
+            self.finished_at[key] = now
+        if self.keep_events:
+            self.events.append((now, body))
+
+
+class JobWatch:
+    """A watch of all jobs from now on, in the background."""
+
+    def __init__(self, client: LoadClient, *, keep_events: bool = False) -> None:
+        self._client = client
+        self.seen = Watched(keep_events=keep_events)
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        version = (await self._client.request("GET", f"{JOBS}?limit=1"))["metadata"]["resourceVersion"]
+        self._task = asyncio.create_task(self._run(version))
+        self._task.add_done_callback(lambda _: self._changed.set())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self, version: str) -> None:
+        address = self._client.url(f"{JOBS}?watch=1&resourceVersion={version}")
+        async with self._client.session.get(address) as answer:
+            async for line in answer.content:
+                self.seen.take(json.loads(line)["object"], time.monotonic())
+                self._changed.set()
+
+    async def wait_until(self, holds: Callable[[Watched], bool], what: str, *, timeout_seconds: float) -> None:
+        """Return when the watch has shown that it holds. Raises ApiError at the time limit."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while not holds(self.seen):
+                    if self._task is None or self._task.done():
+                        raise ApiError(f"the watch ended: {self._task and self._task.exception()!r}")
+                    self._changed.clear()
+                    await self._changed.wait()
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            phases = list(self.seen.phases.values())
+            counts = {phase: phases.count(phase) for phase in set(phases)}
+            raise ApiError(f"{what}: not within {timeout_seconds:g} s; phases: {counts}") from None
