@@ -9,6 +9,7 @@ from pathlib import Path
 import fakeredis
 import pytest
 import redis
+from reconstruction_operator.models import registry
 from reconstruction_operator.services import job_manager
 
 from tests.support.paths import DATA
@@ -41,11 +42,13 @@ def _fast_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def rough_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def rough_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Models that misbehave, found by entry points as another package's would be. Gives the folder of their pids."""
     monkeypatch.setattr(sys, "path", [str(ROUGH_MODELS), *sys.path])
     monkeypatch.setenv("PYTHONPATH", str(ROUGH_MODELS))
     pids = tmp_path / "pids"
     pids.mkdir()
     monkeypatch.setenv("ROUGH_MODELS_PIDS", str(pids))
-    return pids
+    registry._entries.cache_clear()
+    yield pids
+    registry._entries.cache_clear()

@@ -6,6 +6,7 @@ import json
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import cache
 
 RGB = tuple[int, int, int]
 Point = tuple[float, float]
@@ -72,6 +73,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack("<I4s", len(data), kind) + data
 
 
+@cache
 def cube_png(size: int, *, mirrored: bool = False) -> bytes:
     """The cube from a corner, `size` x `size` px, RGB; `mirrored` shows it from the other side."""
     low, high, middle = 0.12, 0.88, 0.5

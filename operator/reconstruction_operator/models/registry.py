@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from reconstruction_operator.models.interface import Model, ModelFailure
@@ -50,6 +51,7 @@ def find(name: str) -> Model:
     return model
 
 
+@cache  # reading the metadata of all packages takes 5 ms, and a worker's packages do not change
 def _entries() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from celery import Task, shared_task
+from celery import Celery, Task, shared_task
+from celery.backends.base import Backend
 from celery.exceptions import Ignore
 
 from reconstruction_operator import (
@@ -27,6 +29,7 @@ from reconstruction_operator.worker.attempt.failures import ReconstructionFailed
 
 logger = logging.getLogger(__name__)
 
+_progress_backends: Final[dict[tuple[int, str | None], Backend]] = {}
 _NO_RECORD_PAUSES_SECONDS: Final = (2, 5, 10, 20)  # the operator writes the record before it sends: Redis has lost it
 
 
@@ -115,15 +118,25 @@ def _sender(task: Task) -> Callable[[Mapping[str, Any]], None]:
     def send(meta: Mapping[str, Any]) -> None:
         task.request_stack.push(request)  # Celery keeps the current request by thread
         try:
-            # The backend is by thread too. This thread's must not retry for ever: what it sent at last would overwrite the
-            # state of a run that is over.
-            if not task.backend.thread_safe:
-                task.backend.always_retry = False
+            _use_progress_backend(task.app)
             task.update_state(state="PROGRESS", meta=dict(meta))
         finally:
             task.request_stack.pop()
 
     return send
+
+
+def _use_progress_backend(app: Celery) -> None:
+    """Give this thread the result backend of all progress threads of the process.
+
+    Celery makes a backend for each thread, which opens a connection, and a progress thread lives as long as an attempt. The
+    backend must not retry for ever: what it sent at last would overwrite the state of a run that is over.
+    """
+    key = (os.getpid(), app.conf.result_backend)  # no connection survives a fork
+    if key not in _progress_backends:
+        _progress_backends[key] = app._get_backend()  # noqa: SLF001  # no public way makes one from the settings
+        _progress_backends[key].always_retry = False
+    app._backend = _progress_backends[key]  # noqa: SLF001  # by thread
 
 
 def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from reconstruction_operator.contract.steps import STEPS, StepInfo, percent_at
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import call_interruptibly
 
 _MAX_MESSAGE_CHARS = 200
 
@@ -89,7 +88,7 @@ class Steps:
         # While Redis is away, asking would only time out. The heartbeat keeps polling, and logs the outage.
         if not self._heartbeat.redis_is_away:
             with contextlib.suppress(RedisError):
-                if call_interruptibly(lambda: job_manager.is_job_cancelled(self._job_id), self._heartbeat.check):
+                if job_manager.is_job_cancelled(self._job_id):
                     self._heartbeat.hear_cancel()
         self._heartbeat.check()
 
