@@ -163,6 +163,10 @@ class State:
         found = self.fields(key)
         return found["token"] if found else None
 
+    def epoch(self, key: str) -> Any:
+        """The id of the epoch that Redis is in; None without one."""
+        return (self.fields(key) or {}).get("id")
+
     def flag(self, key: str) -> int:
         """1 if the key exists."""
         return int(key in self.values)
@@ -236,11 +240,11 @@ class _Text:
 class _Epoch:
     """The id of an epoch that began just now."""
 
-    run_id: str
+    rest: str
 
     def __eq__(self, other: object) -> bool:
-        time, _, run = str(other).partition("-")
-        return time == NOW and run == self.run_id[:8]
+        time, _, rest = str(other).partition("-")
+        return time == NOW and rest == self.rest
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -308,9 +312,31 @@ def _fenced(rule: Rule) -> Rule:
     return rule
 
 
-def _put_claim(state: State, key: str, record: str, ttl_ms: int, holder: tuple[str, str]) -> None:
-    token, owner = holder
-    state.put(key, {"token": token, "owner": owner, "at": state.now}, ttl_ms, record)
+def _put_claim(
+    state: State, keys: tuple[str, str, str], ttl_ms: int, holder: tuple[str, str], *, ended: bool = False
+) -> None:
+    """`keys`: of the claim, of the record whose form it has, and of the epoch."""
+    (key, record, epoch), (token, owner) = keys, holder
+    claim = {"token": token, "owner": owner, "at": state.now}
+    before = state.fields(key)
+    if before and before["token"] == token:
+        claim |= {"owner": before["owner"], "at": before["at"]}
+    current = state.epoch(epoch)
+    if current:
+        claim["epoch"] = current
+    if ended:
+        claim["ended"] = "1"
+    state.put(key, claim, ttl_ms, record)
+
+
+def _count_look(state: State, epoch: str) -> tuple[str, str]:
+    """The number of looks before and after one."""
+    found = state.fields(epoch)
+    if not found or "id" not in found:
+        return "0", "0"
+    before = int(found.get("looks", 0))
+    state.put(epoch, {**found, "looks": str(before + 1)}, None)
+    return str(before), str(before + 1)
 
 
 def _put_end(state: State, key: str, record: str, ttl_ms: int, end: tuple[str, str, str]) -> list[Any]:
@@ -324,7 +350,7 @@ def _put_end(state: State, key: str, record: str, ttl_ms: int, end: tuple[str, s
 
 @_rule
 def _claim(state: State, keys: list[str], args: list[Any]) -> Any:
-    claim, alive, end, record, cancel, stop = keys
+    claim, alive, end, record, cancel, stop, epoch = keys
     token, worker, attempt, claim_ttl, alive_ttl = args
     held, wanted = state.token(claim), state.attempt(record)
     if state.fields(end) or (held and held != token):
@@ -334,14 +360,14 @@ def _claim(state: State, keys: list[str], args: list[Any]) -> Any:
     if attempt and not wanted and not held:
         return ["no-record"]
     if not held:
-        _put_claim(state, claim, record, claim_ttl, (token, worker))
+        _put_claim(state, (claim, record, epoch), claim_ttl, (token, worker))
     state.put(alive, {"token": token, "worker": worker}, alive_ttl, record)
     return ["claimed", state.flag(cancel), (state.fields(stop) or {}).get("reason", "")]
 
 
 @_rule
 def _beat(state: State, keys: list[str], args: list[Any]) -> Any:
-    claim, alive, end, record, cancel, stop, draining = keys
+    claim, alive, end, record, cancel, stop, draining, epoch = keys
     token, worker, life, attempt, claim_ttl, alive_ttl = args
     held, wanted, ended = state.token(claim), state.attempt(record), state.fields(end)
     drain = state.fields(draining)
@@ -356,19 +382,21 @@ def _beat(state: State, keys: list[str], args: list[Any]) -> Any:
         if state.token(alive) == token:
             state.drop(alive)
         return [0, *rest]
-    if attempt and not wanted and not held:
+    known = state.fields(claim) or {}
+    if known.get("ended") or (attempt and not wanted and not held):
         return [1, *rest]
-    if held and (claim in state.texts or record not in state.texts):
+    noted = not state.epoch(epoch) or known.get("epoch") == state.epoch(epoch)
+    if held and noted and (claim in state.texts or record not in state.texts):
         state.ttls[claim] = claim_ttl
     else:
-        _put_claim(state, claim, record, claim_ttl, (token, worker))
+        _put_claim(state, (claim, record, epoch), claim_ttl, (token, worker))
     state.put(alive, {"token": token, "worker": worker}, alive_ttl, record)
     return [1, *rest]
 
 
 @_rule
 def _finish(state: State, keys: list[str], args: list[Any]) -> Any:
-    claim, alive, end, record, cancel, request, cleaned = keys
+    claim, alive, end, record, cancel, request, cleaned, epoch = keys
     token, worker, attempt, retention, outcome, details = args
     held, wanted, ended = state.token(claim), state.attempt(record), state.fields(end)
     if ended:
@@ -378,10 +406,7 @@ def _finish(state: State, keys: list[str], args: list[Any]) -> Any:
         return ["overtaken"]
     if outcome != "Cancelled" and cancel in state.values:
         return ["cancelled"]
-    if held:
-        state.ttls[claim] = retention
-    else:
-        _put_claim(state, claim, record, retention, (token, worker))
+    _put_claim(state, (claim, record, epoch), retention, (token, worker), ended=True)
     state.drop(alive, cleaned)
     if outcome == "Succeeded":
         state.drop(cancel, request)
@@ -515,14 +540,14 @@ def _clear_flags(state: State, keys: list[str], args: list[Any]) -> Any:
 
 @_fenced
 def _take_claim(state: State, keys: list[str], args: list[Any]) -> Any:
-    _, claim, end, record = keys
+    _, claim, end, record, epoch = keys
     token, owner, retention, outcome, details = args
     ended, held = state.fields(end), state.token(claim)
     if ended:
         return ["ok", int(ended["token"] == token)]
     if held and held != token:
         return ["ok", 0]
-    _put_claim(state, claim, record, retention, (token, owner))
+    _put_claim(state, (claim, record, epoch), retention, (token, owner), ended=True)
     _put_end(state, end, record, retention, (token, outcome, details))
     return ["ok", 1]
 
@@ -538,17 +563,14 @@ def _request_stop(state: State, keys: list[str], args: list[Any]) -> Any:
 
 @_fenced
 def _force_end(state: State, keys: list[str], args: list[Any]) -> Any:
-    _, claim, end, record, alive = keys
+    _, claim, end, record, epoch, alive = keys
     token, owner, retention, outcome, details = args
     held = state.token(claim)
     if state.fields(end):
         return ["ok", state.ended(end)]
     if held and state.token(alive) == held:
         return ["ok"]
-    if held:
-        state.ttls[claim] = retention
-    else:
-        _put_claim(state, claim, record, retention, (token, owner))
+    _put_claim(state, (claim, record, epoch), retention, (held or token, owner), ended=True)
     return ["ok", _put_end(state, end, record, retention, (token, outcome, details))]
 
 
@@ -572,10 +594,15 @@ def _forget(state: State, keys: list[str], args: list[Any]) -> Any:
 
 @_fenced
 def _open_epoch(state: State, keys: list[str], args: list[Any]) -> Any:
-    epoch = state.fields(keys[1])
-    if not epoch or epoch["run_id"] != args[0]:
-        state.put(keys[1], {"id": _Epoch(args[0]), "run_id": args[0], "started_at": state.now}, None)
-    return ["ok", state.answer(keys[1], "id", "run_id", "started_at"), state.now]
+    run_id, known = args
+    epoch = state.fields(keys[1]) or {}
+    looks = int(epoch.get("looks", 0))
+    if epoch.get("run_id") != run_id or looks < known:
+        looks = max(looks, known)
+        begun = {"id": _Epoch(f"{run_id[:8]}-{looks}"), "run_id": run_id, "started_at": state.now, "looks": str(looks)}
+        state.put(keys[1], begun, None)
+    counted = _count_look(state, keys[1])
+    return ["ok", state.answer(keys[1], "id", "run_id", "started_at"), state.now, *counted]
 
 
 @_fenced
@@ -600,13 +627,14 @@ def _observe(state: State, keys: list[str], args: list[Any]) -> Any:
         ttl_ms = state.ttls[key]
         return -1 if ttl_ms is None else ttl_ms if state.clock is not None else _Left(ttl_ms)
 
-    seen: list[Any] = [state.now]
-    for first in range(0, len(keys), 8):
-        record, claim, alive, end, stop, request, cancel, cleaned = keys[first : first + 8]
+    *of_jobs, epoch = keys
+    seen: list[Any] = [state.now, [state.epoch(epoch) or "", *_count_look(state, epoch)]]
+    for first in range(0, len(of_jobs), 8):
+        record, claim, alive, end, stop, request, cancel, cleaned = of_jobs[first : first + 8]
         seen.append(
             [
                 state.answer(record, *_RECORD),
-                state.answer(claim, "token", "owner", "at"),
+                state.answer(claim, "token", "owner", "at", "epoch", "ended"),
                 state.answer(alive, "token"),
                 state.ended(end),
                 state.answer(stop, "reason"),

@@ -89,5 +89,5 @@ class Keys:
         return f"{self.prefix}workers"
 
     def epoch(self) -> str:
-        """The sentinel, a hash: while it exists and names the server's run, Redis has lost no data."""
+        """The sentinel, a hash: Redis has lost no data while it exists, names the server's run, and its count of looks never falls."""
         return f"{self.prefix}epoch"

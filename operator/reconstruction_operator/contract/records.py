@@ -37,6 +37,8 @@ class Claim:
     owner: str  # a worker's node name, or "operator: …"
     by_operator: bool  # its token is OPERATOR_TOKEN
     at: datetime
+    epoch: str = ""  # in which its worker was last heard; empty if a worker of the version before has it
+    ended: bool = False  # its end was recorded: it is lost if it is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class ObservedJob:
 
     record: Record | None = None
     claim: Claim | None = None
-    alive: bool = False  # the claimant's heartbeat is there
+    alive: bool = False  # the claimant's heartbeat is there, and of this epoch
+    heard: bool = True  # the claimant was heard in this epoch
     end: End | None = None
     stop: StopReason | None = None
     requested: bool = False  # cancel_request:{job_id}
@@ -73,6 +76,12 @@ class ObservedJob:
     def runs(self) -> bool:
         """A worker has claimed the attempt, and it has not ended."""
         return self.claim is not None and not self.claim.by_operator and self.end is None
+
+    @property
+    def stale(self) -> bool:
+        """The claim is all that Redis knows: its end is lost, or its worker was not heard since Redis lost data."""
+        lost_end = self.claim is not None and self.claim.ended
+        return self.runs and not self.alive and (lost_end or not self.heard)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,11 @@ class Case:
         return self.seen.lost(self.timing)
 
     @property
+    def at_rest(self) -> bool:
+        """The stored status is Suspended, and no worker has the attempt: a stale claim is no worker's."""
+        return self.suspended and (not self.worker or self.seen.stale)
+
+    @property
     def claim_lost(self) -> bool:
         """A worker had the attempt, as the stored status says, and Redis has neither its claim nor its end."""
         return self.seen.end is None and self.seen.claim is None and self.stored.worker is not None

@@ -91,7 +91,7 @@ def _status(case: Case, decision: Decision) -> Status:
         message=message,
         dispatched=details.dispatch_time is not None,
         no_worker=case.seen.queue.workers == 0,
-        held=bool(case.worker) and details.attempt == case.attempt,
+        held=bool(case.worker) and not case.at_rest and details.attempt == case.attempt,
         stopping=decision.stopping,
         suspending=decision.suspending,
         requested=job.spec.cancel_requested,

@@ -98,9 +98,11 @@ class Observation(ObservedJob):
         return self.epoch_age_seconds <= timing.epoch_grace_seconds
 
     def lost(self, timing: Timing) -> bool:
-        """A worker has the attempt, and has sent no heartbeat for too long."""
-        silent = not self.alive and self.silent_seconds >= timing.lost_after_seconds
-        return self.runs and silent and not self.in_grace(timing)
+        """A worker has the attempt, and has sent no heartbeat for too long; or it had ended, and Redis lost its end."""
+        if not self.runs or self.alive:
+            return False
+        lost_end = self.claim is not None and self.claim.ended
+        return lost_end or (self.silent_seconds >= timing.lost_after_seconds and not self.in_grace(timing))
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,11 +96,26 @@ def parse_record(*texts: str | None) -> Record | None:
     return Record(*place, wanted, queue, time_of(sent_at), whole(orders, 0, _MAX_ORDERS) or 0)
 
 
-def parse_claim(token: str | None, owner: str | None, at: str | None, *, now: datetime) -> Claim | None:
+def parse_claim(
+    token: str | None,
+    owner: str | None,
+    at: str | None,
+    epoch: str | None = None,
+    ended: str | None = None,
+    *,
+    now: datetime,
+) -> Claim | None:
     """`claim:{task_id}`: present by its token. Its time is never after `now`."""
     if token is None or not is_token(token):
         return None
-    return Claim(token, plain(owner), by_operator=token == OPERATOR_TOKEN, at=min(time_of(at) or now, now))
+    return Claim(
+        token,
+        plain(owner),
+        by_operator=token == OPERATOR_TOKEN,
+        at=min(time_of(at) or now, now),
+        epoch=plain(epoch),
+        ended=ended == "1",
+    )
 
 
 def parse_token(token: str | None) -> str | None:

@@ -21,6 +21,7 @@ from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
 from reconstruction_operator.state.replies import Epoch
 from reconstruction_operator.state.scripts import script
+from reconstruction_operator.state.timeline import Looks
 
 FORGET_MAX_ATTEMPTS: Final = 1_000  # the newest; keys of older ones have a TTL and have expired
 
@@ -170,7 +171,7 @@ def force_end(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -
 
 
 def _of_attempt(keys: Keys, task: TaskId) -> tuple[str, ...]:
-    return keys.claim(str(task)), keys.end(str(task)), keys.record(task.job_id)
+    return keys.claim(str(task)), keys.end(str(task)), keys.record(task.job_id), keys.epoch()
 
 
 def _of_end(end: End) -> tuple[str | int, ...]:
@@ -220,17 +221,19 @@ def note_version(keys: Keys, *, version: int, sight: Sight, **leader: Unpack[Lea
     return _fenced("note_version", keys, (keys.history(leader["install_id"]),), (version, sight.value), read, **leader)
 
 
-def open_epoch(keys: Keys, *, run_id: str, **leader: Unpack[Leader]) -> Call[Epoch]:
+def open_epoch(keys: Keys, *, run_id: str, known_looks: int = 0, **leader: Unpack[Leader]) -> Call[Epoch]:
     """Make sure of the sentinel. Another id than before means that Redis may have forgotten things since.
 
-    `run_id` is the server's own, from `INFO server`.
+    `run_id` is the server's own, from `INFO server`. `known_looks`: how many looks Redis has counted, as far as is known (see
+    `state.timeline`); fewer begin another epoch.
     """
 
     def read(rest: list[Any]) -> Epoch:
         match rest:
-            case [[str() as epoch_id, str() as run, started_at], now]:
-                return Epoch(epoch_id, run, fields.moment(int(started_at)), fields.moment(int(now)))
+            case [[str() as epoch_id, str() as run, started_at], now, before, after]:
+                looks = Looks(int(before), int(after))
+                return Epoch(epoch_id, run, fields.moment(int(started_at)), fields.moment(int(now)), looks)
             case _:
                 raise UnexpectedReplyError("open_epoch", rest)
 
-    return _fenced("open_epoch", keys, (keys.epoch(),), (run_id,), read, **leader)
+    return _fenced("open_epoch", keys, (keys.epoch(),), (run_id, known_looks), read, **leader)

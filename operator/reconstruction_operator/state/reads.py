@@ -15,6 +15,7 @@ from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import UnexpectedReplyError
 from reconstruction_operator.state.replies import Observed, WorkerInfo
 from reconstruction_operator.state.scripts import script
+from reconstruction_operator.state.timeline import Looks
 
 FOLDERS_BATCH: Final = 1_000
 OBSERVE_BATCH: Final = 500  # jobs in one `observe`: 5 to 10 ms in which Redis answers no other client
@@ -42,33 +43,36 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
 
     def read(reply: Any) -> Observed:
         match reply:
-            case [str() as now, *values] if len(values) == len(names):
+            case [str() as now, [epoch, before, after], *values] if len(values) == len(names):
                 at = fields.moment(int(now))
                 return Observed(
                     at,
+                    Looks(int(before), int(after)),
                     tuple(
-                        _job(keys_of_job, said, task.attempt, at)
+                        _job(keys_of_job, said, task.attempt, epoch, at)
                         for keys_of_job, said, (_, task) in zip(names, values, jobs, strict=True)
                     ),
                 )
             case _:
                 raise UnexpectedReplyError("observe", reply)
 
-    flat = tuple(key for group in names for key in group)
+    flat = (*(key for group in names for key in group), keys.epoch())
     return Call(script("observe"), flat, (fields.MAX_VALUE_BYTES,), read)
 
 
-def _job(names: tuple[str, ...], values: list[Any], attempt: int, now: datetime) -> ObservedJob:
+def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, now: datetime) -> ObservedJob:
     record, claim, alive, end, stop, request_ttl_ms, cancel_ttl_ms, cleaned = values
     claimed = fields.load(names[1], claim, fields.parse_claim, now=now)
     token = fields.load(names[2], alive, fields.parse_token)
+    heard = claimed is None or claimed.epoch in ("", epoch)  # a worker of the version before names no epoch
     # A flag is set if its key exists, with any content, as for the job manager and the scripts. TTLs as PTTL's.
     requested, confirmed = request_ttl_ms != _NO_KEY, cancel_ttl_ms != _NO_KEY
     ttl_ms = cancel_ttl_ms if confirmed else request_ttl_ms
     return ObservedJob(
         record=_believed(fields.load(names[0], record, fields.parse_record), attempt, now),
         claim=claimed,
-        alive=claimed is not None and token == claimed.token,
+        alive=claimed is not None and token == claimed.token and heard,
+        heard=heard,
         end=fields.load_end(names[3], end, now=now),
         stop=fields.load(names[4], stop, fields.parse_stop),
         requested=requested,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.records import End, ObservedJob
+from reconstruction_operator.state.timeline import Looks
 
 
 class ClaimVerdict(enum.StrEnum):
@@ -64,6 +65,7 @@ class Epoch:
     run_id: str
     started_at: datetime
     now: datetime
+    looks: Looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Observed:
     """One snapshot: `jobs` in the order of the request, `now` by Redis's clock."""
 
     now: datetime
+    looks: Looks
     jobs: tuple[ObservedJob, ...]
 
 

@@ -45,7 +45,7 @@ def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: 
 
     return Call(
         script("claim"),
-        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id)),
+        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id), keys.epoch()),
         (_checked(token), worker, _text(attempt), *_ttls()),
         read,
     )
@@ -69,7 +69,7 @@ def beat(
 
     return Call(
         script("beat"),
-        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id), keys.draining(worker)),
+        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id), keys.draining(worker), keys.epoch()),
         (_checked(token), worker, life, _text(attempt), *_ttls()),
         read,
     )
@@ -88,7 +88,7 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
 
     return Call(
         script("finish"),
-        (*_of_attempt(keys, task_id, job_id), keys.cancel_request(job_id), keys.cleaned(job_id)),
+        (*_of_attempt(keys, task_id, job_id), keys.cancel_request(job_id), keys.cleaned(job_id), keys.epoch()),
         (
             _checked(token),
             end.worker,

@@ -116,7 +116,7 @@ REDIS_UP = _gauge("redis_up", "1 while Redis answers.")
 REDIS_EVICTS = _gauge(
     "redis_evicts", "1 if Redis may evict keys (maxmemory-policy is not noeviction): state may be lost."
 )
-REDIS_EPOCHS = _counter("redis_epochs", "Times that Redis had lost data (restart, flush, fail-over).")
+REDIS_EPOCHS = _counter("redis_epochs", "Times that Redis had lost data or had older data (restart, flush, fail-over).")
 RESYNCS = _counter("resyncs", "Times that the subscription to results was made again.")
 WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))

@@ -31,9 +31,21 @@ from reconstruction_operator.planning.types import Job, Observation, Queue, Timi
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, errors, operator_calls, reads, worker_calls
 from reconstruction_operator.state.calls import Call, run
+from reconstruction_operator.state.replies import Observed
 
 from tests.real.protocol.fibers import Fiber
-from tests.real.protocol.world import INSTALL, NAMESPACE, Listing, Message, Object, Operator, Run, Watched, Worker
+from tests.real.protocol.world import (
+    INSTALL,
+    NAMESPACE,
+    Listing,
+    Message,
+    Object,
+    Operator,
+    Run,
+    Snapshot,
+    Watched,
+    Worker,
+)
 from tests.support import protocol as model
 from tests.support.protocol import NONSENSE_FIELDS, State, as_text
 
@@ -60,6 +72,7 @@ class Installation:
 
     def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
         self.client = client
+        self.raw = redis.Redis.from_url(config.settings.REDIS_STATE_DB)  # which can read a dump
         self.keys = Keys(prefix="")
         self.jobs = tuple(jobs)
         self.objects = {job: Object(JobKey(NAMESPACE, job, job)) for job in jobs}
@@ -94,6 +107,7 @@ class Installation:
         """End all runs, and delete all folders."""
         for each in self.runs.values():
             each.fiber.kill()
+        self.raw.close()
         for folder in (self.root, self.meshes):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -174,6 +188,24 @@ class Installation:
         self.client.flushdb()
         self.state, self.last = None, None
         self.run_id += 1
+        self.emptied = True
+        self.granted.clear()
+
+    def snapshot(self) -> Snapshot:
+        """What Redis holds now."""
+        dumps = {key: (self.raw.dump(key), max(0, self.raw.pttl(key))) for key in self.raw.keys("*")}
+        return Snapshot(dumps, tuple(self.messages))
+
+    def restore(self, snapshot: Snapshot, *, restarts: bool) -> None:
+        """Redis gets data of before, by a restart, or without one if a leader has looked at it since; runs go on."""
+        self.run_id += restarts
+        if not restarts:
+            self._check_epoch(self.operators[self.leader])
+        self.client.flushdb()
+        for key, (value, ttl_ms) in snapshot.values.items():
+            self.raw.restore(key, ttl_ms, value)
+        self.messages = list(snapshot.messages)
+        self.state, self.last = None, None
         self.emptied = True
         self.granted.clear()
 
@@ -259,7 +291,7 @@ class Installation:
         operator = Operator()
 
         async def observe(subjects: Sequence[Subject]) -> ObservedBatch:
-            looks = [self._look(one.task) for one in subjects]
+            looks = [self._look(operator, one.task) for one in subjects]
             seen = [operator.looked.get(one.task, new) for one, (new, _) in zip(subjects, looks, strict=True)]
             operator.looked |= {one.task: new for one, (new, _) in zip(subjects, looks, strict=True)}
             return ObservedBatch(looks[-1][1], tuple(seen))
@@ -297,7 +329,15 @@ class Installation:
         operator.fence = max(one.fence for one in self.operators) + 1
         self._forget_all(operator)
         self.leader = index
-        self.order(operator, operator_calls.open_epoch, run_id=f"run-{self.run_id}")
+        operator.timeline.learn(max(one.timeline.known for one in self.operators))  # by the Lease
+        self._check_epoch(operator)
+
+    def _check_epoch(self, operator: Operator) -> None:
+        known = operator.timeline.known
+        epoch = self.order(operator, operator_calls.open_epoch, run_id=f"run-{self.run_id}", known_looks=known)
+        if epoch is not None:
+            operator.run_id = self.run_id
+            operator.timeline.went_back(epoch.looks, known)
 
     def _forget_all(self, operator: Operator) -> None:
         operator.seen.clear()
@@ -330,12 +370,25 @@ class Installation:
 
     def _see(self, operator: Operator, job: str) -> None:
         thing = self.objects[job]
-        observed = calls.run(self.client, reads.observe(self.keys, [(job, thing.job.task)]))
+        observed = self._observe(operator, thing.job.task)
         operator.seen[job] = (thing.job, observed.jobs[0], observed.now)
 
-    def _look(self, task: TaskId) -> tuple[Observation, datetime]:
-        observed = calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
+    def _look(self, operator: Operator, task: TaskId) -> tuple[Observation, datetime]:
+        observed = self._observe(operator, task)
         return _observation(observed.jobs[0]), observed.now
+
+    def _observe(self, operator: Operator, task: TaskId) -> Observed:
+        """As the reconciler: if Redis has data of before, another epoch begins first."""
+        if (
+            operator.run_id != self.run_id
+        ):  # checked every second, and nothing is concluded from a silence that is shorter
+            self._check_epoch(operator)
+        known = operator.timeline.known
+        observed = calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
+        if not operator.timeline.went_back(observed.looks, known):
+            return observed
+        self._check_epoch(operator)
+        return calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
 
     def _act(self, operator: Operator, job: Job, seen: ObservedJob, now: datetime) -> None:
         """Carry out the plan for an observation, which may be old: another operator may lead by now."""

@@ -20,6 +20,7 @@ from reconstruction_operator.worker.attempt.ownership import LIFE
 
 from tests.real.protocol.installation import WORKERS
 from tests.real.protocol.promises import Promises
+from tests.real.protocol.world import Snapshot
 
 JOBS: Final = ("job-a", "job-b", "job-c")
 
@@ -59,6 +60,8 @@ SOMETIMES: Final = {
     "some keys are lost": 1,
     "a key holds nonsense": 1,
     "Redis is emptied": 1,
+    "a snapshot of Redis is taken": 2,
+    "an older snapshot of Redis is restored": 1,
     "an older operator puts a record": 1,
     "a file cannot be changed": 3,
     "a file vanishes": 1,
@@ -77,6 +80,7 @@ class Protocol(Promises, RuleBasedStateMachine):
         RuleBasedStateMachine.__init__(self)
         Promises.__init__(self, self.redis, JOBS)
         self.happenings: list[str] = []
+        self.snapshots: list[Snapshot] = []
         self.sound = False  # until a promise is broken
 
     @initialize(faults=st.sets(st.sampled_from(sorted(SOMETIMES)), min_size=8), scene=st.sampled_from(SCENES))
@@ -137,6 +141,8 @@ class Protocol(Promises, RuleBasedStateMachine):
             "heartbeats run out": lambda: self.silence(job),
             "half of all time passes": self.age,
             "Redis is emptied": self.empty,
+            "a snapshot of Redis is taken": self._take_snapshot,
+            "an older snapshot of Redis is restored": lambda: self._restore(data),
             "an older operator puts a record": lambda: self.turn_to_text(job),
             "a run loses a key": lambda: self._lose_of_a_run(data),
             "a file vanishes": lambda: self._lose_a_file(data, job),
@@ -180,6 +186,13 @@ class Protocol(Promises, RuleBasedStateMachine):
             nonsense = data.draw(st.sampled_from(["nonsense", "[]", "7", "{}", "fields", "x" * 70_000]))
         for key in gone:
             self.drop(key, nonsense)
+
+    def _take_snapshot(self) -> None:
+        self.snapshots.append(self.snapshot())
+
+    def _restore(self, data: st.DataObject) -> None:
+        if self.snapshots:
+            self.restore(data.draw(st.sampled_from(self.snapshots)), restarts=data.draw(st.booleans()))
 
     def _lose_of_a_run(self, data: st.DataObject) -> None:
         """The run notices before the operator does."""

@@ -16,7 +16,7 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import operator_calls
 
 from tests.real.protocol.installation import WORKERS, Installation
-from tests.real.protocol.world import INSTALL, Run, Worker
+from tests.real.protocol.world import INSTALL, Run, Snapshot, Worker
 from tests.support.protocol import State
 
 ROUNDS: Final = 40  # in which every job ends, once no more faults happen
@@ -33,6 +33,11 @@ class Promises(Installation):
         self.rooms: dict[str, set[str]] = {}  # job -> the staging directories of its attempts
         self.succeeded: dict[str, str] = {}  # job -> the same, once the status is Succeeded
         self.asserted: set[str] = set()  # jobs whose cancel a leader has confirmed in Redis, before any end
+
+    def restore(self, snapshot: Snapshot, *, restarts: bool) -> None:
+        """With the flags of before: what no leader has confirmed again is no cancel for a run that ends first."""
+        super().restore(snapshot, restarts=restarts)
+        self.asserted.clear()
 
     # --- Whenever a run moves
 

@@ -17,6 +17,7 @@ from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.planning.types import Job, Observation
 from reconstruction_operator.state.replies import BeatReply, ClaimVerdict
+from reconstruction_operator.state.timeline import Timeline
 from reconstruction_operator.tasks import cleanup
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import carry_out
@@ -111,6 +112,8 @@ class Operator:
     looked: dict[TaskId, Observation] = field(default_factory=dict)  # the same of jobs whose objects are deleted
     gone: list[Job] = field(default_factory=list)  # jobs whose deletion it saw, and has not handled yet
     monotonic: float = 0.0  # advanced so far that all waits are over
+    timeline: Timeline = field(default_factory=Timeline)
+    run_id: int = 0  # of the server, as it was last checked
     orphans: Orphans = field(init=False)  # the real ones
     sweeper: Sweeper = field(init=False)
 
@@ -126,6 +129,14 @@ class Message:
     @property
     def task(self) -> str:
         return str(TaskId(self.job, self.attempt))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What Redis held at one moment: each key's value, as a dump, with its TTL in ms (0: none), and the messages."""
+
+    values: Mapping[bytes, tuple[bytes, int]]
+    messages: tuple[Message, ...]
 
 
 class Run:

@@ -30,7 +30,9 @@ HOLDER_MARGIN: Final = (
 )
 _POLL_SECONDS: Final = 1.0  # of a standby; a released Lease is taken this fast
 _RENEWALS_PER_DURATION: Final = 5.0
+_LOOKS_DIGITS: Final = 15
 _MAX_FENCE: Final = 2_000_000_000  # fence.lua accepts none above it; a Lease's transitions are an int32
+LOOKS: Final = "reconstruction.dev/redis-looks"  # an annotation
 _START: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -56,6 +58,12 @@ class LeaseRecord:
             transitions=int(spec.get("leaseTransitions") or 0),
             duration_seconds=float(spec.get("leaseDurationSeconds") or 0),
         )
+
+
+def looks_of(lease: Mapping[str, Any]) -> int:
+    """The number of looks that Redis had counted (`state.timeline`), as a leader has noted; 0 without a note."""
+    text = str((lease.get("metadata", {}).get("annotations") or {}).get(LOOKS, ""))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _LOOKS_DIGITS else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ class LeaderElection:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     history: History = field(default_factory=History)
     _newest: int = field(default=0, init=False)  # resource version of the Lease
+    looks: int = field(default=0, init=False)  # that Redis has counted; the Lease keeps it for the next leader
     _sighting: Sighting | None = field(default=None, init=False)
     _lease: dict[str, Any] | None = field(default=None, init=False)  # the newest body
     _tenure: int | None = field(default=None, init=False)
@@ -215,7 +224,7 @@ class LeaderElection:
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": self.name},
+            "metadata": self._metadata({"name": self.name}),
             "spec": lease_spec(self.identity, self.duration_seconds, transitions, self.now()),
         }
         self._saw(await self.api.request("POST", self._collection, body=body), started)
@@ -227,10 +236,14 @@ class LeaderElection:
 
     async def _write(self, spec: dict[str, Any], timeout_seconds: float | None = None) -> None:
         # Optimistic concurrency: the body holds the resource version that we read, so of two candidates one gets a conflict.
-        body = {**(self._lease or {}), "spec": spec}
+        lease = self._lease or {}
+        body = {**lease, "metadata": self._metadata(lease.get("metadata") or {}), "spec": spec}
         limit = self.duration_seconds / 2 if timeout_seconds is None else timeout_seconds
         path = f"{self._collection}/{self.name}"
         self._saw(await self.api.request("PUT", path, body=body, timeout_seconds=limit), self.monotonic())
+
+    def _metadata(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        return {**known, "annotations": {**(known.get("annotations") or {}), LOOKS: str(self.looks)}}
 
     def _saw(self, lease: dict[str, Any], now: float) -> None:
         version = objects.version_of(lease)
@@ -238,6 +251,7 @@ class LeaderElection:
             self._newest = version
         record = LeaseRecord.of(lease)
         self._lease = lease
+        self.looks = max(self.looks, looks_of(lease))
         self._sighting = self._sighting.updated(record, now) if self._sighting else Sighting(record, now)
 
     def _win(self, transitions: int, started: float) -> None:

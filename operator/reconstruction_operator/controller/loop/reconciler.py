@@ -192,7 +192,7 @@ class Reconciler:
         view = self.view
         subjects = [Subject(job.task, job.queue) for job in jobs]
         seen = await view.observer.observe(subjects)
-        if any(_surprising(job, one) for job, one in zip(jobs, seen.observations, strict=True)):
+        if seen.went_back or any(_surprising(job, one) for job, one in zip(jobs, seen.observations, strict=True)):
             # Before anything is concluded from missing keys: did Redis lose its data?
             if await view.connection.check(fence):
                 self._enqueue(jobs)

@@ -9,11 +9,13 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
 from redis.exceptions import RedisError
 
+from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.controller.kube import listing, objects
 from reconstruction_operator.controller.kube.cache import Cache
@@ -87,6 +89,8 @@ class Sweeper:
         metrics.SWEEPS.labels(cause).inc()
         enqueued = self.cache.enqueue_unfinished()
         await self._note(self.cache.newest, Sight.BODY, fence)
+        if cause == "epoch":
+            self._enqueue_finished_lately()
         recorded = await calls.arun(self.view.state, reads.list_records(self.view.keys, self.installation.id))
         await self._restore_records(frozenset(recorded), fence)
         self._foreign.intersection_update(recorded)
@@ -126,6 +130,14 @@ class Sweeper:
             )
         await self._note(found.version, Sight.LIST if found.version else Sight.BODY, fence)
         return found.keys
+
+    def _enqueue_finished_lately(self) -> None:
+        """Redis may have data of a time at which these jobs ran: cancel flags, and messages whose attempts have no end."""
+        since = datetime.now(UTC) - timedelta(seconds=config.CANCEL_TTL_SECONDS)
+        for job in self.cache:
+            ended = job.status.completion_time
+            if ended is not None and ended >= since:
+                self.cache.enqueue(job.key)
 
     async def _take_folder_reports(self, fence: int) -> None:
         """Workers report their job folders after Redis lost data: one without an object is an orphan without a record."""

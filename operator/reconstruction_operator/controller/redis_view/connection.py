@@ -1,4 +1,4 @@
-"""Connection: whether Redis answers, and whether it lost its data (a new epoch). Checked every second."""
+"""Connection: whether Redis answers, and whether it lost its data or has older data (a new epoch). Checked every second."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import redis.asyncio
 from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004  # redis-py names them so
@@ -15,6 +15,8 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.redis_view.resync import ResyncRequests
 from reconstruction_operator.state import calls, errors, operator_calls
+from reconstruction_operator.state.replies import Epoch
+from reconstruction_operator.state.timeline import Timeline
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class RedisConnection:
     problem: str = field(default="not reached yet", init=False)  # empty if Redis answers
     interruptions: int = field(default=0, init=False)
     resync: ResyncRequests = field(default_factory=ResyncRequests, init=False)
+    timeline: Timeline = field(default_factory=Timeline, init=False)
 
     def epoch_age_seconds(self, now: datetime) -> float:
         """How long Redis has surely kept its data, at `now` by its own clock."""
@@ -65,14 +68,24 @@ class RedisConnection:
         lost_data = False
         if fence is not None:
             run_id = str(info.get("run_id", ""))
-            call = operator_calls.open_epoch(self.keys, fence=fence, install_id=self.install_id, run_id=run_id)
-            epoch = await calls.arun(self.state, call)
+            epoch = await self._open_epoch(fence, run_id)
             self._epoch_started_at = epoch.started_at
             lost_data = self._epoch not in (None, epoch.id)
             self._epoch = epoch.id
         self._note_policy(str(info.get("maxmemory_policy", "")))
         self._answered(lost_data=lost_data)
         return lost_data
+
+    async def _open_epoch(self, fence: int, run_id: str) -> Epoch:
+        """The Lease keeps the number of looks for the next leader."""
+        self.timeline.learn(self.election.looks)
+        leader: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
+        known = self.timeline.known
+        call = operator_calls.open_epoch(self.keys, **leader, run_id=run_id, known_looks=known)
+        epoch = await calls.arun(self.state, call)
+        self.timeline.went_back(epoch.looks, known)
+        self.election.looks = self.timeline.known
+        return epoch
 
     def failed(self, error: RedisError) -> None:
         """Another component's command failed. Redis may be reachable, and have refused only this command."""
@@ -93,7 +106,7 @@ class RedisConnection:
         reconnected, self.problem = bool(self.problem), ""
         if lost_data:
             metrics.REDIS_EPOCHS.inc()
-            _log.warning("Redis was restarted or emptied: everything is asserted again")
+            _log.warning("Redis was restarted or emptied, or has data of before: everything is asserted again")
             self.resync.request("epoch")
         elif reconnected:
             _log.info("Redis answers")

@@ -36,6 +36,7 @@ class ObservedBatch:
 
     now: datetime
     observations: tuple[Observation, ...]
+    went_back: bool = False  # Redis has data of before: decide nothing from it, and check the connection
 
 
 @dataclass(eq=False)
@@ -55,6 +56,8 @@ class Observer:
         if not subjects:
             return ObservedBatch(datetime.now(UTC), ())
         pairs = [(subject.task.job_id, subject.task) for subject in subjects]
+        timeline = self.connection.timeline
+        known = timeline.known
         observed = await calls.arun(self.state, reads.observe(self.keys, pairs))
         # Celery's results show what runs; of an attempt that ended, `end` holds everything.
         running = [str(subject.task) for subject, job in zip(subjects, observed.jobs, strict=True) if job.runs]
@@ -63,7 +66,7 @@ class Observer:
             self._observation(subject, job, reports.get(str(subject.task)), observed.now)
             for subject, job in zip(subjects, observed.jobs, strict=True)
         )
-        return ObservedBatch(observed.now, observations)
+        return ObservedBatch(observed.now, observations, timeline.went_back(observed.looks, known))
 
     async def without_heartbeat(self, tasks: Sequence[TaskId]) -> list[TaskId]:
         """Those of these claimed attempts that have no heartbeat at this moment; `observe` tells for how long."""

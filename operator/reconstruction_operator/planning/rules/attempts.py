@@ -44,6 +44,16 @@ def stop(case: Case, reason: StopReason) -> Decision:
 
 def give_up(case: Case, *, overdue: bool) -> Decision:
     """End an attempt whose worker is lost. The next plan observes that end, and decides what follows."""
+    if case.seen.stale:
+        lost = f"Redis lost what became of this attempt of worker {case.worker}."
+        return Decision(
+            Stage.RUNNING,
+            claimed(case),
+            (ForceEnd(case.task, Outcome.STOPPED, "REDIS_LOST", lost),),
+            stopping=True,
+            suspending=case.job.spec.suspend,
+            text="Redis lost how the attempt ended",
+        )
     silence = f"Worker {case.worker} gave no sign of life for {case.timing.lost_after_seconds:g} s."
     reason = "TIMEOUT" if overdue else "WORKER_LOST"
     return Decision(

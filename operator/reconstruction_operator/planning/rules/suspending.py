@@ -11,7 +11,7 @@ from reconstruction_operator.planning.status.details import at_rest, with_attemp
 
 def decide(case: Case) -> Decision | None:
     """The job is suspended, or is to be, or is resumed."""
-    if case.suspended and not case.worker:
+    if case.at_rest:
         return Decision(Stage.SUSPENDED, at_rest(case)) if case.job.spec.suspend else _resume(case)
     if not case.job.spec.suspend:
         return None

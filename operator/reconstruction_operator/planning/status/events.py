@@ -69,7 +69,7 @@ def _trouble(old: Status, new: Status) -> Iterator[Event]:
             "WorkerLost" if lost else "AttemptFailed", f"Attempt {attempt}: {new.failure.reason}: {new.why_failed}"
         )
     if _turned(old, new, _T.RUNNING, "AwaitingWorker"):
-        yield _warning("RedisLost", "Redis was emptied; a live worker may register the attempt again")
+        yield _warning("RedisLost", "Redis lost data; a live worker may register the attempt again")
     why = _RESTARTED.get(_reason(new, _T.RUNNING))
     if why and new.attempt > old.attempt:
         text = f"{why}; attempt {new.attempt} follows, and no failure is counted"

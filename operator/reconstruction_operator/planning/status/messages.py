@@ -28,7 +28,7 @@ def sentence(case: Case, decision: Decision) -> str:
         case Stage.RUNNING:
             return f"Worker {case.worker} has begun"
         case Stage.RECOVERING:
-            return f"Redis was emptied: waiting for {_worker(case)} to register again"
+            return f"Redis lost data: waiting for {_worker(case)} to register again"
         case Stage.SUSPENDED:
             return "Suspended: set spec.suspend to false to go on"
         case Stage.CANCELLING:

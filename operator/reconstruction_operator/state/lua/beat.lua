@@ -1,5 +1,5 @@
 -- Heartbeat of a running attempt, which asks whether it may go on. Answers {owned, cancelled, stop, drain_at}.
-local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key = unpack(KEYS)
+local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key, epoch_key = unpack(KEYS)
 local token, worker, life, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 
 local function answer(owned)
@@ -24,6 +24,7 @@ local ended, recorder = end_at(end_key)
 if ended then return answer(recorder == token) end
 local claimant = token_at(claim_key)
 if claimant and claimant ~= token then return superseded() end
+if claimant and had_ended(claim_key) then return answer(true) end  -- Redis has lost its end
 
 if attempt ~= '' then
   local want = wanted(record_key)
@@ -33,10 +34,12 @@ if attempt ~= '' then
   if not want and not claimant then return answer(true) end
 end
 
-if claimant and not is_unread(claim_key, record_key) then
+local epoch = epoch_at(epoch_key)
+local is_noted = not epoch or fields_at(claim_key, 'epoch')[1] == epoch
+if claimant and is_noted and not is_unread(claim_key, record_key) then
   redis.call('PEXPIRE', claim_key, claim_ttl_ms)
 else
-  put_claim(claim_key, claim_ttl_ms, token, worker, record_key)
+  put_claim(claim_key, claim_ttl_ms, token, worker, record_key, epoch)
 end
 put(alive_key, alive_ttl_ms, {token = token, worker = worker}, record_key)
 return answer(true)

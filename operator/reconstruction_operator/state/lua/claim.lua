@@ -1,5 +1,5 @@
 -- A delivery asks whether it may run. Answers {verdict, cancelled, stop}.
-local claim_key, alive_key, end_key, record_key, cancel_key, stop_key = unpack(KEYS)
+local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, epoch_key = unpack(KEYS)
 local token, worker, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 
 if end_at(end_key) then return {'duplicate'} end
@@ -12,6 +12,6 @@ if attempt ~= '' then
   if not want and not claimant then return {'no-record'} end
 end
 
-if not claimant then put_claim(claim_key, claim_ttl_ms, token, worker, record_key) end
+if not claimant then put_claim(claim_key, claim_ttl_ms, token, worker, record_key, epoch_at(epoch_key)) end
 put(alive_key, alive_ttl_ms, {token = token, worker = worker}, record_key)
 return {'claimed', is_set(cancel_key) and 1 or 0, stop_at(stop_key) or ''}

@@ -1,5 +1,5 @@
 -- The one point where success, failure and cancel are decided. Answers {verdict, end}.
-local claim_key, alive_key, end_key, record_key, cancel_key, request_key, cleaned_key = unpack(KEYS)
+local claim_key, alive_key, end_key, record_key, cancel_key, request_key, cleaned_key, epoch_key = unpack(KEYS)
 local token, worker, attempt, retention_ms, outcome, details = unpack(ARGV)
 
 local ended, recorder = end_at(end_key)
@@ -14,11 +14,7 @@ end
 if outcome ~= 'Cancelled' and is_set(cancel_key) then return {'cancelled'} end
 
 -- The claim lives as long as the end, from now on; after Redis was emptied it is made again.
-if claimant then
-  redis.call('PEXPIRE', claim_key, retention_ms)
-else
-  put_claim(claim_key, retention_ms, token, worker, record_key)
-end
+put_claim(claim_key, retention_ms, token, worker, record_key, epoch_at(epoch_key), '1')
 -- What an earlier cleanup deleted says nothing about the files of this attempt.
 redis.call('DEL', alive_key, cleaned_key)
 if outcome == 'Succeeded' then redis.call('DEL', cancel_key, request_key) end

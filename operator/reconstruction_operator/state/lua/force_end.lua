@@ -1,5 +1,5 @@
 -- End an attempt whose worker is silent. Answers {'ok', the end that counts}, without an end if the worker is alive after all.
-local _, claim_key, end_key, record_key, alive_key = unpack(KEYS)
+local _, claim_key, end_key, record_key, epoch_key, alive_key = unpack(KEYS)
 local _, token, owner, retention_ms, outcome, details = unpack(ARGV)
 
 local ended = end_at(end_key)
@@ -7,9 +7,5 @@ if ended then return {'ok', ended} end
 local claimant = token_at(claim_key)
 if claimant and token_at(alive_key) == claimant then return {'ok'} end
 
-if claimant then
-  redis.call('PEXPIRE', claim_key, retention_ms)
-else
-  put_claim(claim_key, retention_ms, token, owner, record_key)
-end
+put_claim(claim_key, retention_ms, claimant or token, owner, record_key, epoch_at(epoch_key), '1')
 return {'ok', put_end(end_key, retention_ms, token, outcome, details, record_key)}

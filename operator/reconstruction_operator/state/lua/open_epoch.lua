@@ -1,13 +1,15 @@
--- Open an epoch if the sentinel is missing, malformed, or of another run of the server.
--- Answers {'ok', {id, run id, when it began}, now}.
+-- Open an epoch if the sentinel is missing, malformed, of another run of the server, or of a time before the operator's.
+-- Answers {'ok', {id, run id, when it began}, now, looks before this one, with it}.
 local _, epoch_key = unpack(KEYS)
-local _, run_id = unpack(ARGV)
+local _, run_id, known_looks = unpack(ARGV)
 
 local now = now_ms()
-local id, run, started_at = unpack(fields_at(epoch_key, 'id', 'run_id', 'started_at'))
+local id, run, started_at, looks = unpack(fields_at(epoch_key, 'id', 'run_id', 'started_at', 'looks'))
 local began = time_of(started_at)
-if not id or #id > 64 or run ~= run_id or not began or began > now then
-  id, started_at = digits(now) .. '-' .. string.sub(run_id, 1, 8), digits(now)
-  put(epoch_key, nil, {id = id, run_id = run_id, started_at = started_at})
+local counted, known = whole(looks, 0, 1e14) or 0, tonumber(known_looks)
+if not id or #id > 64 or run ~= run_id or not began or began > now or counted < known then
+  looks = digits(math.max(counted, known))
+  id, started_at = digits(now) .. '-' .. string.sub(run_id, 1, 8) .. '-' .. looks, digits(now)
+  put(epoch_key, nil, {id = id, run_id = run_id, started_at = started_at, looks = looks})
 end
-return {'ok', {id, run_id, started_at}, digits(now)}
+return {'ok', {id, run_id, started_at}, digits(now), count_look(epoch_key)}

@@ -82,9 +82,32 @@ local function stop_at(key)
   return reason and REASONS[reason] and reason or nil
 end
 
--- Give the attempt to that token.
-local function put_claim(key, ttl_ms, token, owner, record_key)
-  put(key, ttl_ms, {token = token, owner = owner, at = digits(now_ms())}, record_key)
+-- The epoch that Redis is in, by its id.
+local function epoch_at(epoch_key)
+  return fields_at(epoch_key, 'id')[1] or nil
+end
+
+-- Count one of the operators' looks. Answers their number before and after it: equal if Redis refuses to write, or is in no
+-- epoch. In data of before, the number is smaller than an operator remembers (`state.timeline`).
+local function count_look(epoch_key)
+  local id, looks = unpack(fields_at(epoch_key, 'id', 'looks'))
+  local before = whole(looks, 0, 1e14) or 0
+  local refused = not id or before >= 1e14 or type(redis.pcall('HSET', epoch_key, 'looks', digits(before + 1))) == 'table'
+  return digits(before), digits(refused and before or before + 1)
+end
+
+-- Give the attempt to that token, or note something in the claim that it has: that its worker was heard in this epoch, or
+-- that it has ended (which tells a lost end from a silent worker).
+local function put_claim(key, ttl_ms, token, owner, record_key, epoch, ended)
+  local held, known_owner, known_at = unpack(fields_at(key, 'token', 'owner', 'at'))
+  local claim = {token = token, owner = owner, at = digits(now_ms()), epoch = epoch, ended = ended}
+  if held == token then claim.owner, claim.at = known_owner or owner, time_of(known_at) and known_at or claim.at end
+  put(key, ttl_ms, claim, record_key)
+end
+
+-- Whether the attempt of a claim had ended.
+local function had_ended(claim_key)
+  return fields_at(claim_key, 'ended')[1] == '1'
 end
 
 -- Record an end, and answer it as `end_at` does.

@@ -12,6 +12,21 @@ from reconstruction_operator.controller.kube.lease import LeaderElection, LeaseR
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+class Leases:
+    """An API server that holds one Lease."""
+
+    def __init__(self) -> None:
+        self.lease: dict[str, Any] = {}
+
+    async def get(self, _path: str) -> dict[str, Any]:
+        return self.lease
+
+    async def request(self, _method: str, _path: str, *, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        version = str(int(self.lease.get("metadata", {}).get("resourceVersion", "0")) + 1)
+        self.lease = {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
+        return self.lease
+
+
 def lease(version: str = "1", **spec: Any) -> dict[str, Any]:
     return {"metadata": {"resourceVersion": version}, "spec": spec}
 
@@ -76,3 +91,28 @@ def test_the_next_fence_fits_the_lease_whatever_redis_holds(seen: int, next_abov
     election = LeaderElection(api, namespace="n", name="l", identity="me", duration_seconds=15.0)
     election.deposed(seen)
     assert election._at_least == next_above
+
+
+@pytest.mark.parametrize(
+    ("note", "looks"),
+    [("17", 17), ("", 0), ("many", 0), ("-3", 0), ("\u0661", 0), ("9" * 14, 99_999_999_999_999), ("9" * 15, 0)],
+)
+def test_the_looks_at_redis_that_a_lease_notes(note: str, looks: int) -> None:
+    assert leases.looks_of({"metadata": {"annotations": {leases.LOOKS: note}}}) == looks
+
+
+async def test_the_next_holder_keeps_what_the_last_one_knew_of_redis() -> None:
+    api: Any = Leases()
+    api.lease = lease()
+    first, second = (
+        LeaderElection(api, namespace="n", name="l", identity=name, duration_seconds=15.0) for name in ("a", "b")
+    )
+    await first._round(0.0)
+    first.looks = 40
+    await first._round(0.0)
+    await first.release()
+
+    await second._round(0.0)
+
+    assert (second._tenure is not None, second.looks) == (True, 40)
+    assert leases.looks_of(api.lease) == 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -188,6 +189,20 @@ async def test_after_a_restore_a_new_process_holds_even_one_orphan(noticed: bool
     await world.sweep()
 
     assert (len(world.orphans), "uid-late" in world.sweeper.brake) == (0, True)
+
+
+async def test_jobs_that_ended_lately_are_looked_at_when_redis_may_have_older_data(world: World) -> None:
+    for name, ended in (("now", timedelta(0)), ("lately", timedelta(minutes=50)), ("long-ago", timedelta(hours=2))):
+        at = (datetime.now(UTC) - ended).strftime("%Y-%m-%dT%H:%M:%SZ")
+        world.objects.append(make_body(name, phase="Succeeded", completionTime=at))
+        world.cache.put(world.objects[-1])
+    world.cache.take(10)
+
+    await world.sweep()
+    assert world.cache.take(10) == []
+    await world.sweeper.sweep("epoch", 1)
+
+    assert sorted(key.name for key in world.cache.take(10)) == ["lately", "now"]
 
 
 async def test_folders_that_are_reported_again_and_again_do_not_hold_up_a_sweep(

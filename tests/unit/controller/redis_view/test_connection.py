@@ -19,8 +19,8 @@ class Server:
         self.client: Any = fakeredis.FakeAsyncRedis(decode_responses=True)
         self.run_id = "run-1"
         self.client.info = self.info  # type: ignore[method-assign,assignment]  # the stand-in has no settings to report
-        election: Any = SimpleNamespace(fence=1)
-        self.connection = RedisConnection(self.client, election, keys=Keys(), install_id="here")
+        self.election: Any = SimpleNamespace(fence=1, looks=0)
+        self.connection = RedisConnection(self.client, self.election, keys=Keys(), install_id="here")
 
     async def info(self) -> dict[str, str]:
         return {"run_id": self.run_id, "maxmemory_policy": "noeviction"}
@@ -38,6 +38,28 @@ async def test_a_restarted_redis_requests_a_resync_for_its_epoch(server: Server)
 
     assert await server.connection.check(1)
     assert server.connection.resync.take() == "epoch"
+
+
+async def test_older_data_without_a_restart_begins_another_epoch(server: Server) -> None:
+    await server.connection.check(1)
+    snapshot = await server.client.hgetall("epoch")
+    await server.connection.check(1)
+    await server.client.hset("epoch", mapping=snapshot)
+
+    assert await server.connection.check(1)
+    assert (await server.client.hget("epoch", "id")) != snapshot["id"]
+    assert not await server.connection.check(1)
+
+
+async def test_a_new_leader_knows_from_its_lease_that_redis_has_older_data(server: Server) -> None:
+    await server.connection.check(1)
+    before = await server.client.hget("epoch", "id")
+    server.election.looks = 1_000
+
+    await server.connection.check(1)
+
+    assert (await server.client.hget("epoch", "id")) != before
+    assert server.election.looks > 1_000
 
 
 async def test_a_reconnection_requests_a_resync(server: Server) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import Claim, ProgressReport, Record
+from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.actions import ForceEnd, PutRecord
 from reconstruction_operator.planning.types import Observation
 
@@ -70,6 +70,37 @@ def test_a_worker_is_lost_after_its_silence(alive: bool, silent: float, epoch_ag
     assert plan.status.phase is Phase.RUNNING  # the end that counts is seen next
 
 
+UNHEARD = replace(SEEN, alive=False, heard=False, silent_seconds=11)
+LOST_END = replace(SEEN, alive=False, claim=replace(CLAIM, ended=True))
+FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost what became of this attempt of worker worker-1.")
+
+
+@pytest.mark.parametrize(
+    ("seen", "actions"),
+    [
+        pytest.param(UNHEARD, (FORGOTTEN,), id="not-heard-since-redis-lost-data"),
+        pytest.param(replace(UNHEARD, silent_seconds=9), (), id="it-may-still-be-heard"),
+        pytest.param(replace(UNHEARD, epoch_age_seconds=15), (), id="within-the-grace"),
+        pytest.param(LOST_END, (FORGOTTEN,), id="it-had-ended"),
+    ],
+)
+def test_silence_is_no_failure_of_a_worker_if_redis_has_older_data(
+    seen: Observation, actions: tuple[ForceEnd, ...]
+) -> None:
+    plan = look(seen, RUNNING, backoff_limit=0)
+
+    assert plan.actions == actions
+    assert (plan.status.phase, plan.status.failures) == (Phase.RUNNING, 0)
+
+
+def test_an_attempt_that_redis_forgot_is_repeated_without_a_failure() -> None:
+    seen = replace(UNHEARD, end=End(FORGOTTEN.outcome, FORGOTTEN.reason, at=NOW))
+
+    status = look(seen, RUNNING, backoff_limit=0).status
+
+    assert (status.phase, status.attempt, status.failures) == (Phase.PENDING, 2, 0)
+
+
 @pytest.mark.parametrize(("alive", "silent", "seconds"), [(True, 0.0, 10), (False, 4.0, 6), (False, 9.9, 1)])
 def test_the_heartbeat_is_checked_when_the_worker_could_be_lost(alive: bool, silent: float, seconds: int) -> None:
     plan = look(replace(SEEN, alive=alive, silent_seconds=silent), RUNNING)
@@ -82,7 +113,7 @@ def test_a_live_worker_may_register_again_after_a_loss_of_data() -> None:
 
     assert plan.actions == (PutRecord(1, "celery"),)
     assert (plan.status.phase, plan.status.attempt) == (Phase.RUNNING, 1)
-    assert plan.status.message == "Redis was emptied: waiting for worker worker-1 to register again"
+    assert plan.status.message == "Redis lost data: waiting for worker worker-1 to register again"
     condition = plan.status.condition(ConditionType.RUNNING)
     assert condition is not None
     assert (condition.status, condition.reason) == ("Unknown", "AwaitingWorker")

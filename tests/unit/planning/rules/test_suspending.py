@@ -28,6 +28,8 @@ RUNNING = Status(
 SUSPENDED = Status(phase=Phase.SUSPENDED, attempt=1)
 HELD = Observation(record=RECORD, claim=CLAIM, alive=True)
 TAKE = TakeClaim(TASK, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker had it.")
+UNHEARD = replace(HELD, alive=False, heard=False, silent_seconds=1)
+LOST_END = replace(HELD, alive=False, claim=replace(CLAIM, ended=True))
 LOST = ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 gave no sign of life for 10 s.")
 
 
@@ -107,3 +109,25 @@ def test_a_pending_retry_counts_once_when_it_is_suspended() -> None:
     resumed = look(replace(HELD, end=end), status).status
 
     assert (resumed.attempt, resumed.failures) == (2, 1)
+
+
+@pytest.mark.parametrize("seen", [UNHEARD, LOST_END], ids=["redis-has-older-data", "redis-lost-its-end"])
+def test_a_suspended_job_stays_at_rest_though_redis_forgot_its_end(seen: Observation) -> None:
+    plan = look(seen, SUSPENDED, suspend=True, backoff_limit=0)
+
+    assert (plan.status.phase, plan.status.failures, plan.actions) == (Phase.SUSPENDED, 0, ())
+    running = plan.status.condition(ConditionType.RUNNING)
+    assert running is not None
+    assert (running.status, running.reason) == ("False", "Suspended")
+
+
+def test_a_resumed_job_goes_on_with_its_next_attempt_though_redis_forgot_its_end() -> None:
+    status = look(UNHEARD, SUSPENDED, suspend=False).status
+
+    assert (status.phase, status.attempt, status.failures) == (Phase.PENDING, 2, 0)
+
+
+def test_a_suspended_job_that_a_worker_runs_is_stopped() -> None:
+    plan = look(HELD, SUSPENDED, suspend=True)
+
+    assert (plan.status.phase, plan.actions) == (Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),))

@@ -1,0 +1,42 @@
+"""Timeline: notices that Redis came back with data of before (a lagging replica, an older snapshot).
+
+Redis counts the operators' looks, beside the sentinel of the epoch. The count only grows, unless Redis loses what it
+counted: a look that finds fewer looks than an operator knows of has found older data. A restarted server has another run id
+as well, but a server that gets older data while it runs has not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_LOOKS: Final = 10**14  # as in prelude.lua
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How many looks Redis had counted before one look, and with it. Equal if Redis refused to count."""
+
+    before: int
+    after: int
+
+
+@dataclass(slots=True)
+class Timeline:
+    """The number of looks that Redis is known to have counted."""
+
+    known: int = 0
+
+    def learn(self, known: int) -> None:
+        """Another operator knew of so many."""
+        if known <= MAX_LOOKS:
+            self.known = max(self.known, known)
+
+    def went_back(self, looks: Looks, known_when_sent: int) -> bool:
+        """Whether a look found data of before; if so, every look does until another epoch is opened with `known`.
+
+        `known_when_sent`: answers of several looks may arrive in another order.
+        """
+        is_older = looks.before < known_when_sent
+        self.known = min(max(self.known, looks.after) + is_older, MAX_LOOKS)
+        return is_older
