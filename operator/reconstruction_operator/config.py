@@ -26,6 +26,8 @@ class InvalidSettingError(ValueError):
 
 Names = tuple[str, ...]
 Grants = tuple[tuple[str, str], ...]  # namespace and place
+Quotas = tuple[tuple[str, int], ...]  # namespace and number
+Pools = tuple[tuple[str, str], ...]  # pool and namespace
 Reader = Callable[[str, str], Any]  # from a variable's name and text to the value; raises InvalidSettingError
 
 
@@ -80,6 +82,26 @@ def _grants(name: str, text: str, *, https: bool = False) -> Grants:
         if ".." in plain.split("/") or "{" in plain or "}" in plain:
             raise InvalidSettingError(f"{name}: {entry!r} holds '..', or braces that are not {{namespace}}")
         entries.append((namespace, prefix))
+    return tuple(entries)
+
+
+def _quotas(name: str, text: str) -> Quotas:
+    entries = []
+    for entry in _names(name, text):
+        namespace, _, number = entry.partition("=")
+        if not _NAMESPACE.fullmatch(namespace) or not number.isascii() or not number.isdigit():
+            raise InvalidSettingError(f"{name}: {entry!r} is not a namespace, or *, and = and a number (maps=10)")
+        entries.append((namespace, int(number)))
+    return tuple(entries)
+
+
+def _pools(name: str, text: str) -> Pools:
+    entries = []
+    for entry in _names(name, text):
+        pool, _, namespace = entry.partition("=")
+        if not _NAMESPACE.fullmatch(pool) or not _NAMESPACE.fullmatch(namespace):
+            raise InvalidSettingError(f"{name}: {entry!r} is not a pool and a namespace (gpu=maps), each a name or *")
+        entries.append((pool, namespace))
     return tuple(entries)
 
 
@@ -180,6 +202,13 @@ class Settings:
     )
     PROTOCOL_RETENTION_SECONDS: int = _protocol(604800, "time for which Redis keeps claims and ends", least=3600)
 
+    POOL_NAMESPACES: Pools = _protocol(
+        (),
+        "allowlist of namespaces by pool; * for all other pools, or for all namespaces; a pool without an entry is open to all",
+        unit="POOL=NAMESPACE,…",
+        read=_pools,
+    )
+
     JOBS_DIR: str = _worker("/jobs", "job folders: input, attempts and output of each job", unit="FOLDER")
     WORKER_POOLS: Names = _worker(("celery",), "pools; the worker consumes <pool>-high, <pool> and <pool>-low of each")
     WORKER_THREADS: int = _worker(0, "threads of a model process; 0: as many as CPUs that it may use", unit="NUMBER")
@@ -191,6 +220,9 @@ class Settings:
         choices=("unavailable", "never"),
     )
     PLACEHOLDER_STEP_SECONDS: float = _worker(2.0, "duration of each of the placeholder's six steps")
+    PLACEHOLDER_MAX_SECONDS: float = _worker(
+        3600.0, "limit of a placeholder job's six steps together, which its parameter stepSeconds asks for"
+    )
     MODEL_MEMORY_BYTES: int = _worker(0, "limit of a model process's resident memory; 0: no limit")
     INPUT_ROOTS: Names = _worker(
         ("/photos",),
@@ -249,8 +281,37 @@ class Settings:
     WRITES_PER_SECOND: float = _operator(50.0, "rate limit of writes of statuses and Events", unit="NUMBER", least=0.1)
     PROGRESS_SECONDS: float = _operator(1.0, "debounce of a job's progress in its status")
     DISPATCH_WINDOW: int = _operator(100, "limit of the messages that wait in one queue", unit="NUMBER", least=1)
+    DISPATCH_NAMESPACE_WINDOW: int = _operator(
+        25, "limit of one namespace's messages in one queue, so that other namespaces get turns", unit="NUMBER", least=1
+    )
+    DISPATCH_TOTAL_WINDOW: int = _operator(
+        1000, "limit of the messages that wait in all queues", unit="NUMBER", least=1
+    )
+    DISPATCH_TOTAL_BYTES: int = _operator(33554432, "the same, as memory of Redis", least=1048576)
+    DISPATCH_MEMORY_SHARE: float = _operator(
+        0.75,
+        "share of Redis's maxmemory beyond which nothing is dispatched; the rest is for cancels, stops and deletions",
+        least=0.05,
+    )
+    NAMESPACE_MAX_RUNNING: Quotas = _operator(
+        (),
+        "limit of the jobs of a namespace that are with workers or sent to them; * for all other namespaces; empty: no limit",
+        unit="NAMESPACE=NUMBER,…",
+        read=_quotas,
+    )
+    NAMESPACE_MAX_HIGH: Quotas = _operator(
+        (), "the same, of priority high; 0: the priority is refused", unit="NAMESPACE=NUMBER,…", read=_quotas
+    )
+    NAMESPACE_MAX_WAITING: Quotas = _operator(
+        (),
+        "limit of the jobs of a namespace that wait; further ones are refused",
+        unit="NAMESPACE=NUMBER,…",
+        read=_quotas,
+    )
     RESEND_SECONDS: float = _operator(
-        15.0, "time after which an unclaimed message is sent again, if its queue is empty", least=0.5
+        15.0,
+        "interval of looks for messages that are lost; time after which one that is missing is sent again",
+        least=0.5,
     )
     BACKOFF_SECONDS: float = _operator(10.0, "backoff before the second attempt; doubles for each further one")
     BACKOFF_MAX_SECONDS: float = _operator(600.0, "limit of the backoff")

@@ -12,7 +12,6 @@ from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
-from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
@@ -22,6 +21,7 @@ from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import errors
 
+from tests.support.dispatch import make_admission
 from tests.support.jobs import NOON, make_body, make_key
 from tests.support.plans import TIMING
 
@@ -65,7 +65,7 @@ class Loop:
         actor: Any = Actor()
         writer: Any = SimpleNamespace(offer=lambda *_: None)
         orphans = Orphans(view.observer, actor, Installation("install"), timing=TIMING)
-        admission = Admission(self.cache, window=10)
+        admission = make_admission(self.cache)
         self.reconciler = Reconciler(
             self.cache,
             view,

@@ -9,6 +9,7 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
 
+from tests.support.dispatch import make_admission
 from tests.support.jobs import make_body, make_key
 
 Suspect = Callable[..., JobKey]
@@ -21,7 +22,7 @@ def cache() -> Cache:
 
 @pytest.fixture
 def admission(cache: Cache) -> Admission:
-    return Admission(cache, window=10)
+    return make_admission(cache)
 
 
 @pytest.fixture
@@ -55,9 +56,9 @@ def test_suspects_wait_until_the_one_in_flight_has_ended(
     suspect("first", phase)
     second = suspect("second")
 
-    assert admission.admit({}, now=0.0) == ()
+    assert admission.admit(0.0) == ()
     suspect("first", "Succeeded", version=2)
-    assert admission.admit({}, now=1.0) == (second,)
+    assert admission.admit(1.0) == (second,)
     assert not cache.quarantines()
 
 
@@ -77,8 +78,8 @@ def test_a_suspect_that_does_not_run_here_holds_up_no_other(
     first = suspect("first", **{"phase": "Running", **changes})
     second = suspect("second")
 
-    assert admission.admit({}, now=0.0) == (second,)
-    assert cache.in_flight(first.namespace) == in_flight
+    assert admission.admit(0.0) == (second,)
+    assert cache.in_flight()[first.namespace] == in_flight
 
 
 def test_a_deleted_suspect_holds_up_no_other(admission: Admission, suspect: Suspect, cache: Cache) -> None:
@@ -87,22 +88,22 @@ def test_a_deleted_suspect_holds_up_no_other(admission: Admission, suspect: Susp
 
     cache.remove(first)
 
-    assert admission.admit({}, now=0.0) == (second,)
+    assert admission.admit(0.0) == (second,)
 
 
 def test_a_suspect_holds_up_others_from_its_admission_on(admission: Admission, suspect: Suspect) -> None:
     first, second = suspect("first"), suspect("second")
 
-    assert admission.admit({}, now=0.0) == (first,)
-    assert admission.admit({}, now=1.0) == ()  # the first was admitted, and not looked at yet
+    assert admission.admit(0.0) == (first,)
+    assert admission.admit(1.0) == ()  # the first was admitted, and not looked at yet
     admission.take(first)
     admission.wants(first, wants=False)
     admission.sent(first)
-    assert admission.admit({}, now=2.0) == ()
+    assert admission.admit(2.0) == ()
     suspect("first", "Queued", version=2)
-    assert admission.admit({}, now=3.0) == ()
+    assert admission.admit(3.0) == ()
     suspect("first", "Failed", version=3)
-    assert admission.admit({}, now=4.0) == (second,)
+    assert admission.admit(4.0) == (second,)
 
 
 def test_a_suspect_whose_message_redis_lost_does_not_wait_for_itself(admission: Admission, suspect: Suspect) -> None:
@@ -110,4 +111,4 @@ def test_a_suspect_whose_message_redis_lost_does_not_wait_for_itself(admission: 
     suspect("second")
     admission.wants(first, wants=True)
 
-    assert admission.admit({}, now=0.0) == (first,)
+    assert admission.admit(0.0) == (first,)

@@ -195,7 +195,7 @@ def test_a_failed_job_is_highlighted_and_found_by_a_key(start: Open, jobs: Jobs)
 
 
 def test_the_wide_view_shows_worker_and_message(start: Open, jobs: Jobs) -> None:
-    name = jobs.create_in("Queued", queue="unserved")
+    name = jobs.create_in("Pending", queue="unserved")
     screen = start()
     select(screen, name)
 

@@ -28,6 +28,7 @@ import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import QUICK_SETTINGS, System
 from devcluster.programs.control_plane import programs
+from tests.support.dispatch import leave, serve
 from tests.support.settings import configure
 from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems
 
@@ -149,6 +150,14 @@ def state(system: System) -> Iterator[redis.Redis]:
     """A client of the job state (DB 1) of the system."""
     with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
         yield client
+
+
+@pytest.fixture
+def held(state: redis.Redis) -> Iterator[str]:
+    """A queue of the system whose worker takes nothing: a job in it stays Queued."""
+    serve(state, "held")
+    yield "held"
+    leave(state)
 
 
 @pytest.fixture

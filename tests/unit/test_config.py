@@ -37,6 +37,10 @@ def test_an_absent_or_empty_variable_means_the_default(environ: dict[str, str]) 
         pytest.param("REDIS_KEY_PREFIX", "team:", "team:", id="text"),
         pytest.param("LEASE_SECONDS", "2", 2.0, id="number at its minimum"),
         pytest.param("DISPATCH_WINDOW", "1e2", 100, id="whole number"),
+        pytest.param("NAMESPACE_MAX_RUNNING", "*=10, maps=0", (("*", 10), ("maps", 0)), id="quotas"),
+        pytest.param(
+            "POOL_NAMESPACES", "gpu=maps,gpu=scans,*=*", (("gpu", "maps"), ("gpu", "scans"), ("*", "*")), id="pools"
+        ),
         pytest.param("LOG_LEVEL", "DEBUG", "DEBUG", id="choice"),
         pytest.param("OTEL_EXPORTER_OTLP_ENDPOINT", "https://host:4318", "https://host:4318", id="address"),
         pytest.param("WORKER_POOLS", " cpu, gpu,,", ("cpu", "gpu"), id="names"),
@@ -77,6 +81,9 @@ def test_an_invalid_value_is_an_error_that_names_the_setting(name: str, text: st
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        pytest.param("NAMESPACE_MAX_HIGH", "maps", "is not a namespace, or *, and = and a number", id="no number"),
+        pytest.param("NAMESPACE_MAX_HIGH", "maps=-1", "is not a namespace, or *, and = and a number", id="negative"),
+        pytest.param("POOL_NAMESPACES", "maps", "is not a pool and a namespace", id="pool without a namespace"),
         pytest.param("NAMESPACE_INPUTS", "/photos", "does not begin with a namespace", id="no namespace"),
         pytest.param("NAMESPACE_INPUTS", "Maps=/photos", "does not begin with a namespace", id="invalid namespace"),
         pytest.param("NAMESPACE_INPUTS", "maps=photos", "does not end in a folder", id="relative folder"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -106,25 +106,6 @@ class Dispatcher:
                     return cause
             raise
         return None
-
-    def queue_lengths(self, queues: Iterable[str]) -> dict[str, int]:
-        """How many messages wait in each of the queues.
-
-        Raises SendError if the broker was not reached, for a few seconds.
-        """
-        names = sorted(set(queues))
-        if not names:
-            return {}
-        try:
-            with self._ready().channel.client.pipeline(transaction=False) as pipeline:
-                for name in names:
-                    pipeline.llen(name)
-                lengths = pipeline.execute(raise_on_error=False)
-        except _FAILURES as error:
-            self.close()
-            raise SendError(f"the broker was not reached: {error}") from error
-        # A key of the wrong type is not a queue: no message waits in it.
-        return {name: length if isinstance(length, int) else 0 for name, length in zip(names, lengths, strict=True)}
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""

@@ -77,6 +77,9 @@ _TABLE = (
         True,
         "Use a spec.output.uri that the workers' settings allow, of a folder that is new or empty.",
     ),
+    Reason("QUEUE_REFUSED", False, True, "Use a spec.queue that is open to the job's namespace."),
+    Reason("PRIORITY_REFUSED", False, True, "Use another spec.priority."),
+    Reason("TOO_MANY_WAITING", False, True, "Create the job again when others of its namespace have started."),
     Reason("WORKER_ERROR", True, True, "See the worker's log: this is a defect or a wrong setting."),
     Reason("WORKER_LOST", True, True, "See why the worker went away (node, memory, kill)."),
     # The operator's own.

@@ -15,6 +15,7 @@ from importlib import metadata
 from typing import Any, Final
 
 from reconstruction_operator import config
+from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.broker.dispatch import Dispatcher
 from reconstruction_operator.controller.kube import client, installation, watch
 from reconstruction_operator.controller.kube.cache import Cache
@@ -35,6 +36,8 @@ from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.probes import Check, ProbeServer, Starting, late
 from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.planning.quotas import Quotas, Rules
+from reconstruction_operator.planning.scheduling import Window
 from reconstruction_operator.planning.types import Timing
 from reconstruction_operator.telemetry import metrics
 
@@ -145,10 +148,12 @@ class Operator:
         self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events)
         # Redis and the broker
         self.view = RedisView.open(self.election, install_id=installation.id)
-        self.actor = Actor(self.view.state, api, Dispatcher(), keys=self.view.keys, install_id=installation.id)
+        self.actor = Actor(
+            self.view.state, api, Dispatcher(), BacklogReader(), keys=self.view.keys, install_id=installation.id
+        )
         # The loop
         timing = _timing()
-        admission = Admission(self.cache, window=settings.DISPATCH_WINDOW)
+        admission = Admission(self.cache, self.view.queues, _window(), _rules())
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
         brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, settings.RESTORE_HOLD_SECONDS)
         self.sweeper = Sweeper(
@@ -243,6 +248,26 @@ class Operator:
 def _instance() -> str:
     """This replica's identity in the Lease: the pod's name, and what a restarted process does not share."""
     return f"{socket.gethostname()}_{uuid.uuid4()}"
+
+
+def _window() -> Window:
+    settings = config.settings
+    return Window(
+        queue=settings.DISPATCH_WINDOW,
+        namespace=settings.DISPATCH_NAMESPACE_WINDOW,
+        total=settings.DISPATCH_TOTAL_WINDOW,
+        total_bytes=settings.DISPATCH_TOTAL_BYTES,
+    )
+
+
+def _rules() -> Rules:
+    settings = config.settings
+    quotas = Quotas(
+        running=settings.NAMESPACE_MAX_RUNNING,
+        waiting=settings.NAMESPACE_MAX_WAITING,
+        high=settings.NAMESPACE_MAX_HIGH,
+    )
+    return Rules(quotas, settings.POOL_NAMESPACES)
 
 
 def _timing() -> Timing:

@@ -1,7 +1,11 @@
-"""Scheduling over all jobs: which are dispatched next. A bounded window of messages in each queue, shared fairly.
+"""Scheduling over all jobs: which are dispatched next. A bounded window of messages, shared fairly.
 
 The window keeps most waiting jobs in the API server, where suspend, cancel and fairness act on them at once. Priorities
 are separate queues (`<queue>-high`, `<queue>`, `<queue>-low`), which workers consume in that order.
+
+**Fair turns.** A queue is first in, first out, so what is in it can no longer be reordered. Therefore a namespace never has
+more than a share of the window in a queue: a job of another namespace waits behind at most that many of its messages. The
+namespace with the fewest jobs in flight comes next, and within it the oldest job.
 
 **Poison quarantine.** A job that kills its whole worker takes the other attempts of that worker with it, and it is
 unknown which of them was the poison. Retried together, they would die together until all have failed. So jobs that lost
@@ -13,14 +17,16 @@ retried at once.
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
+from reconstruction_operator.planning.quotas import NO_QUOTAS, Quotas, limit_of
 
 _QUARANTINE_FAILURES: Final = 2  # the default of backoffLimit: at the next failure, an innocent job would fail for good
 
@@ -48,33 +54,151 @@ class Candidate:
     key: JobKey
     queue: str  # that of its priority
     created: datetime
-    namespace_in_flight: int = 0  # jobs of its namespace that are in a queue or with a worker
     quarantine: Quarantine | None = None
+    again: bool = False  # its message was sent before, and is missing: it has had its turn
+    high: bool = False  # its priority
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Limits of the messages that wait in Redis."""
+
+    queue: int  # in one queue
+    namespace: int  # of one namespace in one queue
+    total: int  # in all queues
+    total_bytes: int  # the same, as bytes in Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What takes room already."""
+
+    messages: Mapping[str, int] = field(default_factory=dict)  # by queue
+    bytes: int = 0  # of all messages
+    waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)  # messages by queue and namespace
+    in_flight: Mapping[str, int] = field(default_factory=dict)  # jobs in a queue or with a worker, by namespace
+    high: Mapping[str, int] = field(default_factory=dict)  # those of priority high
 
 
 def admit(
-    candidates: Sequence[Candidate],
-    waiting_by_queue: Mapping[str, int],
-    window: int,
+    candidates: Iterable[Candidate],
+    load: Load,
+    window: Window,
+    quotas: Quotas = NO_QUOTAS,
+    *,
     in_flight: Collection[Quarantine] = (),
+    weigh: Callable[[JobKey], int] = lambda _: 0,
 ) -> tuple[JobKey, ...]:
     """The jobs to dispatch now, in this order. Deterministic, regardless of the order of `candidates`.
 
-    - Each queue is filled up to `window` messages. `waiting_by_queue` are the messages in Redis, so that a queue that Redis
-      lost is filled again.
-    - The namespace with the fewest jobs in flight comes first (among equals that with the oldest job, then by name), and
-      within it the oldest job.
+    - No limit of `window` is exceeded, all messages in Redis counted; `weigh` gives the bytes of a job's message.
+    - No namespace exceeds its quotas.
+    - The queue with the fewest messages comes first, so that a busy one does not take the room of all.
+    - Within a queue: first what is sent again, then fair turns.
     - Of each quarantine only the oldest job comes, and none while a job of it is in flight (`in_flight`).
     """
-    by_queue: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for candidate in _apart(candidates, in_flight):
-        by_queue[candidate.queue].append(candidate)
+    room = _Room(load, window, quotas)
+    lines = {
+        queue: deque(_fairly(ours, room.in_queue(queue), room))
+        for queue, ours in _by_queue(_apart(candidates, in_flight)).items()
+    }
+    turns = [(load.messages.get(queue, 0), queue) for queue in lines]
+    heapq.heapify(turns)
     admitted: list[JobKey] = []
-    for queue in sorted(by_queue):
-        room = window - waiting_by_queue.get(queue, 0)
-        if room > 0:
-            admitted.extend(_fairly(by_queue[queue], room))
+    while turns and room.total > 0:
+        waiting, queue = heapq.heappop(turns)
+        line = lines[queue]
+        while line and not room.allows(line[0]):
+            line.popleft()  # another queue has used up the quota of its namespace
+        if not line:
+            continue
+        if not room.take(line[0], weigh(line[0].key)):
+            break  # all wait until the bytes of this one fit: otherwise smaller messages would pass it for ever
+        admitted.append(line.popleft().key)
+        heapq.heappush(turns, (waiting + 1, queue))
     return tuple(admitted)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The jobs of one queue that wait, as far as they are listed."""
+
+    turns: tuple[JobKey, ...]  # in the order in which they come, if nothing else changes
+    held: tuple[JobKey, ...]  # by a quota of their namespace
+
+
+def line(candidates: Collection[Candidate], load: Load, quotas: Quotas, at_most: int) -> Line:
+    """The first jobs in line of one queue."""
+    room = _Room(Load(in_flight=load.in_flight, high=load.high), Window(at_most, at_most, at_most, 0), quotas)
+    turns = tuple(one.key for one in _fairly(candidates, at_most, room))
+    held: list[Candidate] = []
+    for ours in _by_namespace(candidates).values():
+        quota = room.quota(ours[0])
+        if quota < len(ours):
+            held += heapq.nsmallest(quota + at_most, ours, key=_age)[quota:]
+    return Line(turns, tuple(one.key for one in held[:at_most]))
+
+
+class _Room:
+    """What is left of the window and of the quotas."""
+
+    def __init__(self, load: Load, window: Window, quotas: Quotas) -> None:
+        self.load = load
+        self._window = window
+        self._quotas = quotas
+        self.total = window.total - sum(load.messages.values())
+        self._bytes = window.total_bytes - load.bytes
+        self._taken: Counter[str] = Counter()  # by namespace
+        self._taken_high: Counter[str] = Counter()
+
+    def in_queue(self, queue: str) -> int:
+        return max(0, self._window.queue - self.load.messages.get(queue, 0))
+
+    def share(self, candidate: Candidate) -> int:
+        """How many more of the candidate's namespace its queue may get."""
+        namespace = candidate.key.namespace
+        share = self._window.namespace - self.load.waiting.get((candidate.queue, namespace), 0)
+        return max(0, min(share, self.quota(candidate)))
+
+    def quota(self, candidate: Candidate) -> int:
+        """How many more jobs of the candidate's namespace may be in flight."""
+        namespace = candidate.key.namespace
+        running = limit_of(self._quotas.running, namespace)
+        left = (
+            sys.maxsize if running is None else running - self.load.in_flight.get(namespace, 0) - self._taken[namespace]
+        )
+        high = limit_of(self._quotas.high, namespace) if candidate.high else None
+        if high is not None:
+            left = min(left, high - self.load.high.get(namespace, 0) - self._taken_high[namespace])
+        return max(0, left)
+
+    def allows(self, candidate: Candidate) -> bool:
+        return candidate.again or self.quota(candidate) > 0
+
+    def take(self, candidate: Candidate, size: int) -> bool:
+        if size > self._bytes:
+            return False
+        self._bytes -= size
+        self.total -= 1
+        if not candidate.again:  # otherwise it is in flight already
+            self._taken[candidate.key.namespace] += 1
+            self._taken_high[candidate.key.namespace] += candidate.high
+        return True
+
+
+def _by_queue(candidates: Iterable[Candidate]) -> Mapping[str, list[Candidate]]:
+    found: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for one in candidates:
+        found[one.queue].append(one)
+    return found
+
+
+def _by_namespace(candidates: Iterable[Candidate]) -> Mapping[str, list[Candidate]]:
+    found: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for one in candidates:
+        if not one.again:
+            found[one.key.namespace].append(one)
+    return found
 
 
 def _apart(candidates: Iterable[Candidate], in_flight: Collection[Quarantine]) -> Iterator[Candidate]:
@@ -93,24 +217,22 @@ def _age(candidate: Candidate) -> tuple[datetime, JobKey]:
     return candidate.created, candidate.key
 
 
-def _fairly(candidates: Iterable[Candidate], room: int) -> list[JobKey]:
-    lines: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        lines[candidate.key.namespace].append(candidate)
+def _fairly(candidates: Collection[Candidate], at_most: int, room: _Room) -> list[Candidate]:
+    """The next jobs of one queue."""
+    chosen = heapq.nsmallest(at_most, (one for one in candidates if one.again), key=_age)
     turns: list[tuple[int, datetime, str]] = []
     waiting: dict[str, list[Candidate]] = {}
-    for namespace, line in lines.items():
-        in_flight = max(one.namespace_in_flight for one in line)
-        # No more than `room` of a namespace can be admitted. The oldest is last, to be popped first.
-        first = heapq.nsmallest(room, line, key=_age)
-        waiting[namespace] = first[::-1]
-        turns.append((in_flight, first[0].created, namespace))
+    for namespace, ours in _by_namespace(candidates).items():
+        # No more than this of a namespace can come. The oldest is last, to be popped first.
+        first = heapq.nsmallest(min(at_most, room.share(ours[0])), ours, key=_age)
+        if first:
+            waiting[namespace] = first[::-1]
+            turns.append((room.load.in_flight.get(namespace, 0), first[0].created, namespace))
     heapq.heapify(turns)
-    admitted: list[JobKey] = []
-    while turns and len(admitted) < room:
+    while turns and len(chosen) < at_most:
         in_flight, _, namespace = heapq.heappop(turns)
-        line = waiting[namespace]
-        admitted.append(line.pop().key)
-        if line:
-            heapq.heappush(turns, (in_flight + 1, line[-1].created, namespace))
-    return admitted
+        left = waiting[namespace]
+        chosen.append(left.pop())
+        if left:
+            heapq.heappush(turns, (in_flight + 1, left[-1].created, namespace))
+    return chosen

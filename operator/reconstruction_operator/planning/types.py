@@ -11,6 +11,7 @@ from reconstruction_operator.api.spec import Spec, queue_name
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
+from reconstruction_operator.planning.quotas import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,10 @@ class Observation(ObservedJob):
     silent_seconds: float = 0.0  # claimed and without a heartbeat, while Redis answered all the time
     progress: ProgressReport | None = None
     queue: Queue = Queue()
+    missing: bool = False  # the attempt's message is known to be neither in its queue nor at a worker
     epoch_age_seconds: float = 1e9  # since Redis was last seen to have lost data
+    waits_for: str = ""  # what a job that waits for its turn waits for; empty if that was not looked at yet
+    refused: Refusal | None = None  # why the job is not accepted: by a rule of its namespace
 
     @classmethod
     def of(cls, seen: ObservedJob, **known: Any) -> Observation:

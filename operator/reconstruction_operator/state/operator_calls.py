@@ -221,6 +221,11 @@ def note_version(keys: Keys, *, version: int, sight: Sight, **leader: Unpack[Lea
     return _fenced("note_version", keys, (keys.history(leader["install_id"]),), (version, sight.value), read, **leader)
 
 
+def assert_leader(keys: Keys, **leader: Unpack[Leader]) -> Call[None]:
+    """Change nothing; raises DeposedError if there is a newer leader."""
+    return _fenced("assert_leader", keys, (), **leader)
+
+
 def open_epoch(keys: Keys, *, run_id: str, known_looks: int = 0, **leader: Unpack[Leader]) -> Call[Epoch]:
     """Make sure of the sentinel. Another id than before means that Redis may have forgotten things since.
 

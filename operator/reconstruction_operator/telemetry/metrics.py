@@ -66,7 +66,9 @@ QUEUE_JOBS = _gauge(
     ("queue", "phase"),
 )
 WAITING_FOR_ROOM = _gauge(
-    "waiting_for_room_jobs", "Jobs that wait for room in the dispatch window of their queue.", ("queue",)
+    "waiting_for_room_jobs",
+    "Jobs that wait for room in the dispatch window of their queue, or for a worker of it.",
+    ("queue",),
 )
 
 # --- The loop ---------------------------------------------------------------------------------------------------------
@@ -117,6 +119,8 @@ REDIS_EVICTS = _gauge(
     "redis_evicts", "1 if Redis may evict keys (maxmemory-policy is not noeviction): state may be lost."
 )
 REDIS_EPOCHS = _counter("redis_epochs", "Times that Redis had lost data or had older data (restart, flush, fail-over).")
+REDIS_MEMORY_SHARE = _gauge("redis_memory_share", "Used share of Redis's maxmemory, 0 to 1; 0 without a limit.")
+DISPATCH_PAUSED = _gauge("dispatch_paused", "1 while nothing is dispatched because Redis is nearly full.")
 RESYNCS = _counter("resyncs", "Times that the subscription to results was made again.")
 WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))

@@ -67,7 +67,7 @@ def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, r
     done = helm_test(release, "--queue=unserved", "--timeout-seconds=5")
 
     assert done.returncode == 1
-    assert "It is not finished in time. Last seen: Queued" in done.stdout
+    assert "It is not finished in time. Last seen: Pending" in done.stdout
     assert done.stdout.splitlines()[-1] == "It does not work."
     assert release.kubectl("get", "recon", "-o", "name") == ""
 

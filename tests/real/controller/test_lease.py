@@ -34,7 +34,7 @@ def test_a_standby_leads_within_fifteen_seconds_of_a_kill(system: System, lease:
 
     assert took_seconds <= TAKE_OVER_SECONDS
     assert lease.transitions > transitions
-    jobs.wait_phase(jobs.create(), "Queued")
+    jobs.wait_phase(jobs.create(), "Pending")
 
 
 def test_a_standby_leads_at_once_after_a_clean_stop(system: System, lease: Lease, jobs: Jobs) -> None:
@@ -46,7 +46,7 @@ def test_a_standby_leads_at_once_after_a_clean_stop(system: System, lease: Lease
     took_seconds = time.monotonic() - started
 
     assert took_seconds <= 10.0  # without the release it would be 60
-    jobs.wait_phase(jobs.create(), "Queued")
+    jobs.wait_phase(jobs.create(), "Pending")
 
 
 def test_a_paused_leader_is_deposed_when_it_resumes(system: System, lease: Lease, jobs: Jobs) -> None:
@@ -57,7 +57,7 @@ def test_a_paused_leader_is_deposed_when_it_resumes(system: System, lease: Lease
     system.processes["first"].resume()
 
     Replica(system, "first").wait_metric("reconstruction_leader", 0)
-    jobs.wait_phase(jobs.create(), "Queued")
+    jobs.wait_phase(jobs.create(), "Pending")
     assert lease.holder == other
     assert Replica(system, "second").metric("reconstruction_leader") == 1
 
@@ -65,20 +65,20 @@ def test_a_paused_leader_is_deposed_when_it_resumes(system: System, lease: Lease
 def test_after_a_deletion_of_the_lease_redis_accepts_the_new_holder(system: System, lease: Lease, jobs: Jobs) -> None:
     system.start_operator()
     leader = lease.wait_held()
-    jobs.wait_phase(jobs.create(), "Queued")
+    jobs.wait_phase(jobs.create(), "Pending")
     transitions = lease.transitions
 
     lease.delete()
 
     assert lease.wait_held() == leader
     assert lease.transitions > transitions
-    jobs.wait_phase(jobs.create(), "Queued")
+    jobs.wait_phase(jobs.create(), "Pending")
 
 
 def test_a_restarted_operator_continues_the_work_of_the_killed_one(system: System, lease: Lease, jobs: Jobs) -> None:
     system.start_operator()
     leader = lease.wait_held()
-    name = jobs.create_in("Queued")
+    name = jobs.create_in("Pending")
 
     system.processes["operator"].kill()
     system.start_operator()

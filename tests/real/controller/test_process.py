@@ -27,7 +27,7 @@ def _status(process: Process) -> int | None:
 
 def test_a_clean_stop_takes_a_few_seconds(system: System, jobs: Jobs) -> None:
     process = system.start_operator()
-    jobs.wait_phase(jobs.create(), "Queued")
+    jobs.wait_phase(jobs.create(), "Pending")
 
     started = time.monotonic()
     process.stop()
@@ -41,7 +41,7 @@ def test_a_clean_stop_takes_a_few_seconds(system: System, jobs: Jobs) -> None:
 
 def test_a_clean_stop_works_without_redis_and_the_api_server(system: System, jobs: Jobs, cluster: Cluster) -> None:
     process = system.start_operator()
-    jobs.wait_phase(jobs.create(), "Queued")
+    jobs.wait_phase(jobs.create(), "Pending")
 
     system.redis.kill()
     cluster.kill_apiserver()

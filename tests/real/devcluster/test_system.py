@@ -13,7 +13,7 @@ def test_install_deletes_jobs_and_lease_of_an_earlier_system(
         earlier.install()
         earlier.start_operator()
         jobs = Jobs(earlier, namespace)
-        name = jobs.create_in("Queued")
+        name = jobs.create_in("Pending")
         assert Lease(cluster).holder
 
     with System(cluster, redis_server, settings=QUICK_SETTINGS) as later:

@@ -5,10 +5,12 @@ import signal
 import threading
 
 import pytest
+import redis
 
 from devcluster import Cluster, Redis, wait_until
 from devcluster.harness.jobs import Jobs, Seen, phase
 from devcluster.harness.system import System
+from tests.support.dispatch import serve
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -137,7 +139,10 @@ def test_a_paused_worker_is_superseded_and_cannot_publish(jobs: Jobs, seen: Seen
     seen.assert_never_backwards(name)
 
 
-def test_jobs_in_every_phase_survive_a_restart_of_the_operator(jobs: Jobs, seen: Seen, system: System) -> None:
+def test_jobs_in_every_phase_survive_a_restart_of_the_operator(
+    jobs: Jobs, seen: Seen, system: System, state: redis.Redis
+) -> None:
+    serve(state, "later")
     running = jobs.create()
     queued = jobs.create(queue="later")
     suspended = jobs.create(suspend=True)

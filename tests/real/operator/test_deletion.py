@@ -76,8 +76,8 @@ def test_a_job_deleted_between_two_attempts_leaves_nothing(jobs: Jobs, state: re
     _delete_and_expect_nothing_left(jobs, state, name)
 
 
-def test_a_job_deleted_in_a_queue_without_workers_never_runs(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create(queue="unserved")
+def test_a_job_deleted_in_a_queue_without_workers_never_runs(jobs: Jobs, state: redis.Redis, held: str) -> None:
+    name = jobs.create(queue=held)
     job = jobs.wait_phase(name, "Queued")
     uid = job["metadata"]["uid"]
 

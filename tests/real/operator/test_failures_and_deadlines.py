@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+import redis
 
 from devcluster.harness.jobs import Jobs, Seen, condition, is_true
+from tests.support.dispatch import leave, serve
 
 
 def test_a_failure_names_its_reason_and_the_input(jobs: Jobs) -> None:
@@ -92,11 +94,19 @@ def test_a_job_past_its_queue_deadline_fails_without_a_start(jobs: Jobs) -> None
     assert "startTime" not in job["status"]
 
 
-def test_a_queued_job_reports_that_no_worker_listens(jobs: Jobs) -> None:
+def test_a_job_for_a_queue_without_a_worker_waits_until_there_is_one(jobs: Jobs, state: redis.Redis) -> None:
     name = jobs.create(queue="unserved")
 
-    job = jobs.wait(name, "without a worker", lambda job: condition(job, "Dispatched").get("reason") == "NoWorker")
+    job = jobs.wait(name, "unserved", lambda job: condition(job, "Dispatched").get("reason") == "QueueUnserved")
+    assert job["status"]["phase"] == "Pending"
+    assert "unserved" in condition(job, "Dispatched")["message"]
+    assert not state.exists(f"job:{job['metadata']['uid']}")
+    jobs.wait_event(name, "NoWorker")
 
+    serve(state, "unserved", node="late@test")
+    jobs.wait_phase(name, "Queued")
+    leave(state, node="late@test")
+    job = jobs.wait(name, "without a worker", lambda job: condition(job, "Dispatched").get("reason") == "NoWorker")
     assert job["status"]["phase"] == "Queued"
     assert "unserved" in job["status"]["message"]
 

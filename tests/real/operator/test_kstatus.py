@@ -31,12 +31,14 @@ def kstatus(job: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("spec", "phase", "expected"),
     [
-        pytest.param({"queue": "unserved"}, "Queued", "InProgress", id="queued"),
+        pytest.param({"queue": "unserved"}, "Pending", "InProgress", id="pending"),
+        pytest.param({"queue": "held"}, "Queued", "InProgress", id="queued"),
         pytest.param({"queue": "slow"}, "Running", "InProgress", id="running"),
         pytest.param({}, "Succeeded", "Current", id="succeeded"),
         pytest.param({"modelType": "reconviagen"}, "Failed", "Failed", id="failed"),
     ],
 )
+@pytest.mark.usefixtures("held")
 def test_the_state_in_each_phase(jobs: Jobs, spec: dict[str, Any], phase: str, expected: str) -> None:
     job = jobs.wait_phase(jobs.create(**spec), phase)
 

@@ -74,10 +74,12 @@ def test_the_api_server_refuses_a_confirmation_without_a_request(jobs: Jobs) -> 
 @pytest.mark.parametrize(
     ("phase", "spec"),
     [
-        pytest.param("Queued", {"queue": "unserved"}, id="queued"),
+        pytest.param("Pending", {"queue": "unserved"}, id="pending"),
+        pytest.param("Queued", {"queue": "held"}, id="queued"),
         pytest.param("Suspended", {"suspend": True}, id="suspended"),
     ],
 )
+@pytest.mark.usefixtures("held")
 def test_a_job_that_does_not_run_is_cancelled_without_a_start(jobs: Jobs, phase: str, spec: dict[str, Any]) -> None:
     name = jobs.create_in(phase, **spec)
 
@@ -107,8 +109,8 @@ def test_a_confirmation_after_the_end_changes_nothing(jobs: Jobs) -> None:
     assert (jobs.folder(name) / "output" / "model.glb").is_file()
 
 
-def test_events_report_both_steps(jobs: Jobs) -> None:
-    name = jobs.create_in("Queued", queue="unserved")
+def test_events_report_both_steps(jobs: Jobs, held: str) -> None:
+    name = jobs.create_in("Queued", queue=held)
     jobs.request_cancel(name)
     jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
     jobs.confirm_cancel(name)

@@ -6,9 +6,10 @@ old. The operators decide by the real plan and sweep by the real sweeper, and th
 
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -61,6 +62,7 @@ TIMING: Final = Timing(
     cancel_ttl_seconds=config.CANCEL_TTL_SECONDS,
     progress_seconds=0.0,
 )
+WINDOW: Final = 2  # messages that may wait in the queue when an operator sends another one
 TRIES: Final = 4  # of a message whose job has no record
 NONSENSE_MS: Final = 3_600_000  # how long it stays
 
@@ -371,11 +373,11 @@ class Installation:
     def _see(self, operator: Operator, job: str) -> None:
         thing = self.objects[job]
         observed = self._observe(operator, thing.job.task)
-        operator.seen[job] = (thing.job, observed.jobs[0], observed.now)
+        operator.seen[job] = (thing.job, self._observation(thing.job.task, observed.jobs[0]), observed.now)
 
     def _look(self, operator: Operator, task: TaskId) -> tuple[Observation, datetime]:
         observed = self._observe(operator, task)
-        return _observation(observed.jobs[0]), observed.now
+        return self._observation(task, observed.jobs[0]), observed.now
 
     def _observe(self, operator: Operator, task: TaskId) -> Observed:
         """As the reconciler: if Redis has data of before, another epoch begins first."""
@@ -390,10 +392,21 @@ class Installation:
         self._check_epoch(operator)
         return calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
 
-    def _act(self, operator: Operator, job: Job, seen: ObservedJob, now: datetime) -> None:
+    def _observation(self, task: TaskId, seen: ObservedJob) -> Observation:
+        missing = self._place(task) is None
+        silent_seconds = 0.0 if seen.alive else LONG_SECONDS
+        return Observation.of(seen, silent_seconds=silent_seconds, queue=Queue(workers=1), missing=missing)
+
+    def _place(self, task: TaskId) -> Message | Run | None:
+        """Where a message of the attempt is: in the queue, or at a worker."""
+        waiting: Iterator[Message | Run] = (one for one in self.messages if one.task == str(task))
+        taken = (run for run in self.runs.values() if run.message.task == str(task))
+        return next(chain(waiting, taken), None)
+
+    def _act(self, operator: Operator, job: Job, seen: Observation, now: datetime) -> None:
         """Carry out the plan for an observation, which may be old: another operator may lead by now."""
         thing = self.objects[job.key.job_id]
-        made = plan(job, _observation(seen), now, TIMING, admitted=True)
+        made = plan(job, seen, now, TIMING, admitted=len(self.messages) < WINDOW)
         for action in made.actions:
             self._carry_out(operator, job.key, action)
         if self._budget is None and not thing.deleted:
@@ -407,7 +420,7 @@ class Installation:
         job = key.job_id
         match action:
             case planned.Dispatch(task):
-                self.messages.append(Message(job, task.attempt))  # the broker knows no fences
+                self._dispatch(operator, task)
                 self.order(operator, operator_calls.mark_sent, job_id=job, attempt=task.attempt)
             case planned.DeleteFiles():
                 self.messages.append(Message(job, 0))
@@ -417,6 +430,19 @@ class Installation:
                 done = self.order(operator, operator_calls.for_action, action=action, job=key)
                 if done and isinstance(action, planned.Forget):
                     self.granted = {one: token for one, token in self.granted.items() if not one.startswith(f"{job}-")}
+
+    def _dispatch(self, operator: Operator, task: TaskId) -> None:
+        """Send a message. The window holds, and nothing is sent that waits in the queue or that a worker has taken."""
+        try:
+            calls.run(self.client, operator_calls.assert_leader(self.keys, fence=operator.fence, install_id=INSTALL))
+        except errors.DeposedError as error:  # the broker knows no fences
+            self._meets_another(operator, error)
+            return
+        if operator is self.operators[self.leader]:  # the other one gets here only if Redis has lost the fence as well
+            assert len(self.messages) < WINDOW, f"{task} was sent beyond the window: {self.messages}"
+            there = self._place(task)
+            assert there is None, f"{task} was sent again, and its message is {there}"
+        self.messages.append(Message(task.job_id, task.attempt))
 
     # --- Workers
 
@@ -533,10 +559,6 @@ class _With:
 
     def __init__(self, **doings: Any) -> None:
         self.__dict__.update(doings)
-
-
-def _observation(seen: ObservedJob) -> Observation:
-    return Observation.of(seen, silent_seconds=0.0 if seen.alive else LONG_SECONDS, queue=Queue(workers=1))
 
 
 def at_once(doing: Coroutine[Any, Any, T]) -> T:

@@ -11,7 +11,7 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.contract.records import End, ObservedJob, Owner
+from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
@@ -108,7 +108,7 @@ class Operator:
     """An operator that may have been deposed. `seen` is its last observation of each job, on which it acts."""
 
     fence: int = 0
-    seen: dict[str, tuple[Job, ObservedJob, datetime]] = field(default_factory=dict)
+    seen: dict[str, tuple[Job, Observation, datetime]] = field(default_factory=dict)
     looked: dict[TaskId, Observation] = field(default_factory=dict)  # the same of jobs whose objects are deleted
     gone: list[Job] = field(default_factory=list)  # jobs whose deletion it saw, and has not handled yet
     monotonic: float = 0.0  # advanced so far that all waits are over

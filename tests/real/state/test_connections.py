@@ -12,6 +12,7 @@ import redis
 import redis.asyncio
 from celery import Celery
 from reconstruction_operator.broker import celery_settings
+from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.broker.dispatch import Dispatcher, Message
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.services import job_manager
@@ -59,8 +60,10 @@ def _state_works() -> None:
 def _broker_works() -> None:
     dispatcher = Dispatcher()
     dispatcher.send([Message("job", "job-1", "celery", "placeholder", Envelope())])
-    assert dispatcher.queue_lengths(["celery"]) == {"celery": 1}
     dispatcher.close()
+    reader = BacklogReader()
+    assert reader.measure(["celery"]).messages == {"celery": 1}
+    reader.close()
     app = Celery("test", set_as_current=False)
     app.conf.update(celery_settings.settings())
     app.backend.store_result("job-1", {"progress": 10}, "PROGRESS")

@@ -169,6 +169,7 @@ class World:
             silent_seconds=max(0.0, silent_seconds),
             progress=self.reports.get(job.attempt),
             queue=t.Queue(workers=1, waiting=len(self.messages)),
+            missing=job.attempt not in self.messages,
             epoch_age_seconds=(self.now - self.epoch_at).total_seconds(),
         )
 
@@ -176,6 +177,7 @@ class World:
         leader: dict[str, Any] = {"fence": 1, "install_id": "install"}
         match action:
             case actions.Dispatch(task):
+                assert task.attempt not in self.messages, "a message that waits in the queue was sent again"
                 self.messages.append(task.attempt)
                 self.redis.run(operator_calls.mark_sent(KEYS, **leader, job_id=JOB_ID, attempt=task.attempt))
             case actions.DeleteFiles():
@@ -322,6 +324,8 @@ class Histories(RuleBasedStateMachine):
 
     def _act(self, seen: t.Observation, *, admitted: bool, dies_after: int, write: str) -> t.Plan:
         made = plan(self.job, seen, self.world.now, TIMING, admitted=admitted)
+        sends = any(isinstance(action, actions.Dispatch) for action in made.actions)
+        assert admitted or not sends, "a message was sent outside the dispatch window"
         self._check_repeated(made, seen, admitted=admitted)
         if write == "b":
             self._store(made.status)

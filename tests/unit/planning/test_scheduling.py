@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,39 +14,89 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Failure, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
-from reconstruction_operator.planning.scheduling import Candidate, Quarantine, admit, quarantine
+from reconstruction_operator.planning.quotas import Quotas
+from reconstruction_operator.planning.scheduling import Candidate, Load, Quarantine, Window, admit, line, quarantine
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, look
 
 
-def waiting(name: str, age: int, queue: str = "celery", in_flight: int = 0) -> Candidate:
+def waiting(name: str, age: int = 0, queue: str = "celery", **more: Any) -> Candidate:
     """`name` is team/job."""
     namespace, _, job = name.partition("/")
-    return Candidate(JobKey(namespace, job, f"uid-{name}"), queue, NOW - timedelta(seconds=age), in_flight)
+    return Candidate(JobKey(namespace, job, f"uid-{name}"), queue, NOW - timedelta(seconds=age), **more)
+
+
+def window(queue: int = 100, namespace: int = 100, total: int = 1000, total_bytes: int = 1000) -> Window:
+    return Window(queue, namespace, total, total_bytes)
 
 
 def names(keys: tuple[JobKey, ...]) -> list[str]:
     return [f"{key.namespace}/{key.name}" for key in keys]
 
 
+A, B, C = waiting("a/1", 9), waiting("a/2", 8), waiting("b/1", 1)
+
+
 @pytest.mark.parametrize(
-    ("candidates", "queues", "window", "expected"),
+    ("candidates", "load", "limits", "expected"),
     [
-        pytest.param([], {}, 5, [], id="no-candidates"),
-        pytest.param([waiting("a/1", 1), waiting("a/2", 2)], {}, 5, ["a/2", "a/1"], id="the-oldest-first"),
-        pytest.param([waiting("a/1", 9), waiting("a/2", 8)], {"celery": 4}, 5, ["a/1"], id="up-to-the-window"),
-        pytest.param([waiting("a/1", 9)], {"celery": 7}, 5, [], id="the-window-is-full"),
-        pytest.param([waiting("a/1", 9), waiting("a/2", 8), waiting("b/1", 1)], {}, 2, ["a/1", "b/1"], id="namespaces-take-turns"),
-        pytest.param([waiting("a/1", 9, in_flight=3), waiting("b/1", 2), waiting("b/2", 1)], {}, 3, ["b/1", "b/2", "a/1"], id="the-namespace-with-least-in-flight-first"),
-        pytest.param([waiting("a/1", 9), waiting("a/2", 8, "celery-high")], {"celery": 5}, 5, ["a/2"], id="a-priority-has-a-window-of-its-own"),
-        pytest.param([waiting("b/1", 5), waiting("a/1", 5)], {}, 1, ["a/1"], id="equal-ones-go-by-name"),
+        pytest.param([], Load(), window(5), [], id="no-candidates"),
+        pytest.param([waiting("a/1", 1), waiting("a/2", 2)], Load(), window(5), ["a/2", "a/1"], id="the-oldest-first"),
+        pytest.param([A, B], Load({"celery": 4}), window(5), ["a/1"], id="up-to-the-window"),
+        pytest.param([A], Load({"celery": 7}), window(5), [], id="the-window-is-full"),
+        pytest.param([A, B, C], Load(), window(2), ["a/1", "b/1"], id="namespaces-take-turns"),
+        pytest.param([A, waiting("b/1", 2), waiting("b/2", 1)], Load(in_flight={"a": 3}), window(3), ["b/1", "b/2", "a/1"], id="the-namespace-with-least-in-flight-first"),
+        pytest.param([A, waiting("a/2", 8, "celery-high")], Load({"celery": 5}), window(5), ["a/2"], id="a-priority-has-a-window-of-its-own"),
+        pytest.param([waiting("b/1", 5), waiting("a/1", 5)], Load(), window(1), ["a/1"], id="equal-ones-go-by-name"),
+        pytest.param([A, B, C], Load(), window(namespace=1), ["a/1", "b/1"], id="a-namespace-has-a-share-of-the-window"),
+        pytest.param([A, C], Load(waiting={("celery", "a"): 2, ("gpu", "b"): 2}), window(namespace=2), ["b/1"], id="its-messages-in-the-queue-count"),
+        pytest.param([A, waiting("b/1", 8, "gpu"), waiting("b/2", 7, "gpu")], Load({"celery": 5, "cpu": 3}), window(total=10), ["b/1", "b/2"], id="the-shortest-queue-first-where-all-have-little-room"),
+        pytest.param([A, B], Load({"cpu": 999}), window(), ["a/1"], id="up-to-the-window-over-all-queues"),
+        pytest.param([A, B], Load(bytes=850), window(), ["a/1"], id="up-to-the-bytes-over-all-queues"),
+        pytest.param([A, waiting("b/1", 1, again=True)], Load(waiting={("celery", "b"): 1}), window(1, 1), ["b/1"], id="what-is-sent-again-has-had-its-turn"),
     ],
 )  # fmt: skip
 def test_jobs_are_admitted_fairly_up_to_the_window(
-    candidates: list[Candidate], queues: dict[str, int], window: int, expected: list[str]
+    candidates: list[Candidate], load: Load, limits: Window, expected: list[str]
 ) -> None:
-    assert names(admit(candidates, queues, window)) == expected
+    assert names(admit(candidates, load, limits, weigh=lambda _: 100)) == expected
+
+
+@pytest.mark.parametrize(
+    ("quotas", "load", "expected"),
+    [
+        pytest.param(Quotas(running=(("a", 1),)), Load(), ["a/1", "b/1"], id="no-more-than-the-quota"),
+        pytest.param(Quotas(running=(("*", 2),)), Load(in_flight={"a": 2}), ["b/1"], id="jobs-in-flight-count"),
+        pytest.param(Quotas(running=(("*", 0), ("a", 2))), Load(), ["a/1", "a/2"], id="the-own-entry-wins"),
+        pytest.param(Quotas(high=(("a", 1),)), Load(), ["a/1", "b/1", "a/2"], id="other-priorities-do-not-count"),
+    ],
+)
+def test_quotas_hold_back_the_jobs_of_a_namespace(quotas: Quotas, load: Load, expected: list[str]) -> None:
+    assert names(admit([A, B, C], load, window(), quotas)) == expected
+
+
+def test_a_quota_of_priority_high_holds_back_those_alone() -> None:
+    high = [waiting(f"a/{number}", 9 - number, "celery-high", high=True) for number in range(3)]
+
+    admitted = admit([*high, A], Load(high={"a": 1}), window(), Quotas(high=(("a", 2),)))
+
+    assert sorted(names(admitted)) == ["a/0", "a/1"]  # the first of high, and the normal one
+
+
+def test_a_quota_that_several_queues_share_is_not_exceeded() -> None:
+    candidates = [waiting(f"a/{number}", number, queue) for number, queue in enumerate(["celery", "gpu", "cpu"] * 3)]
+
+    assert len(admit(candidates, Load(), window(), Quotas(running=(("a", 4),)))) == 4
+
+
+def test_the_line_gives_the_order_of_turns_and_what_a_quota_holds_back() -> None:
+    candidates = [waiting(f"a/{number}", 9 - number) for number in range(4)] + [waiting("b/1", 1)]
+
+    found = line(candidates, Load({"celery": 99}, in_flight={"a": 1}), Quotas(running=(("a", 3),)), at_most=10)
+
+    assert names(found.turns) == ["b/1", "a/0", "a/1"]
+    assert names(found.held) == ["a/2", "a/3"]
 
 
 CANDIDATES = st.lists(
@@ -61,28 +112,54 @@ CANDIDATES = st.lists(
 
 
 @given(
-    candidates=CANDIDATES, window=st.integers(0, 12), random=st.randoms(use_true_random=False), full=st.integers(0, 12)
+    candidates=CANDIDATES, room=st.integers(0, 12), random=st.randoms(use_true_random=False), full=st.integers(0, 12)
 )
 def test_admission_fills_each_queue_fairly_and_is_deterministic(
-    candidates: list[Candidate], window: int, random: object, full: int
+    candidates: list[Candidate], room: int, random: object, full: int
 ) -> None:
-    admitted = admit(candidates, {"celery": full}, window)
+    load = Load({"celery": full})
+    admitted = admit(candidates, load, window(room))
     shuffled = list(candidates)
     random.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random
 
-    assert admit(shuffled, {"celery": full}, window) == admitted
+    assert admit(shuffled, load, window(room)) == admitted
     assert len(set(admitted)) == len(admitted)
     chosen = set(admitted)
     for queue, there in (("celery", full), ("gpu", 0)):
         ours = [one for one in candidates if one.queue == queue]
         taken = [one for one in ours if one.key in chosen]
-        assert len(taken) == min(len(ours), max(0, window - there))
+        assert len(taken) == min(len(ours), max(0, room - there))
         left = [one for one in ours if one.key not in chosen]
         shares = Counter(one.key.namespace for one in taken)
         for one in left:
             same = [other for other in taken if other.key.namespace == one.key.namespace]
             assert all((other.created, other.key) < (one.created, one.key) for other in same)
             assert shares[one.key.namespace] >= max(shares.values(), default=0) - 1
+
+
+@given(
+    candidates=CANDIDATES,
+    limits=st.builds(Window, st.integers(0, 12), st.integers(0, 6), st.integers(0, 20), st.integers(0, 900)),
+    messages=st.dictionaries(st.sampled_from(["celery", "gpu", "left behind"]), st.integers(0, 12)),
+    size=st.integers(0, 500),
+    running=st.integers(0, 9),
+)
+def test_no_limit_is_ever_exceeded(
+    candidates: list[Candidate], limits: Window, messages: dict[str, int], size: int, running: int
+) -> None:
+    load = Load(messages, size, in_flight={"a": 3})
+
+    admitted = set(admit(candidates, load, limits, Quotas(running=(("a", running),)), weigh=lambda _: 100))
+
+    sent = [one for one in candidates if one.key in admitted]
+    by_queue, of_a = Counter(one.queue for one in sent), sum(one.key.namespace == "a" for one in sent)
+    assert not sent or sum(messages.values()) + len(sent) <= limits.total
+    assert not sent or size + 100 * len(sent) <= limits.total_bytes
+    assert all(messages.get(queue, 0) + number <= limits.queue for queue, number in by_queue.items())
+    assert all(
+        number <= limits.namespace for number in Counter((one.queue, one.key.namespace) for one in sent).values()
+    )
+    assert not of_a or 3 + of_a <= running
 
 
 QUARANTINE = Quarantine("celery", "Worker worker-1 gave no sign of life")
@@ -134,7 +211,7 @@ def test_jobs_that_lost_the_same_worker_share_a_quarantine() -> None:
 def test_one_job_of_each_quarantine_is_admitted(
     candidates: list[Candidate], tried: list[Quarantine], expected: list[str]
 ) -> None:
-    assert sorted(key.name for key in admit(candidates, {}, 10, tried)) == expected
+    assert sorted(key.name for key in admit(candidates, Load(), window(10), in_flight=tried)) == expected
 
 
 @given(
@@ -148,15 +225,15 @@ def test_one_job_of_each_quarantine_is_admitted(
         unique_by=lambda one: one.key,
     ),
     tried=st.sets(st.just(QUARANTINE)),
-    window=st.integers(0, 12),
+    room=st.integers(0, 12),
 )
 def test_a_quarantine_never_has_two_jobs_in_flight_and_wastes_no_room(
-    candidates: list[Candidate], tried: set[Quarantine], window: int
+    candidates: list[Candidate], tried: set[Quarantine], room: int
 ) -> None:
-    admitted = set(admit(candidates, {}, window, tried))
+    admitted = set(admit(candidates, Load(), window(room), in_flight=tried))
     let = [one.quarantine for one in candidates if one.key in admitted and one.quarantine is not None]
     left = [one.quarantine for one in candidates if one.key not in admitted]
 
     assert len(let) == len(set(let))
     assert not set(let) & tried
-    assert len(admitted) == window or set(left) <= set(let) | tried
+    assert len(admitted) == room or set(left) <= set(let) | tried

@@ -37,6 +37,7 @@ class Cache:
         self.changed = asyncio.Event()  # a key was enqueued, a job was deleted, or there may be room to dispatch
         self._phases: Counter[Phase] = Counter()
         self._in_flight: Counter[str] = Counter()  # by namespace
+        self._high: Counter[str] = Counter()  # those of priority high
         self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
         self._demand: Counter[tuple[str, Phase]] = Counter()  # our jobs that want a worker, by queue and phase
 
@@ -139,9 +140,13 @@ class Cache:
         """How many jobs are in each phase; a job without a phase counts as Pending."""
         return {phase: self._phases[phase] for phase in Phase}
 
-    def in_flight(self, namespace: str) -> int:
-        """How many of the namespace's jobs a worker has, or is about to have."""
-        return self._in_flight[namespace]
+    def in_flight(self) -> Counter[str]:
+        """How many jobs a worker has, or is about to have, by namespace."""
+        return self._in_flight
+
+    def high_in_flight(self) -> Counter[str]:
+        """Those of priority high, by namespace."""
+        return self._high
 
     def quarantines(self) -> Collection[Quarantine]:
         """The quarantines that have a job in flight."""
@@ -165,6 +170,7 @@ class Cache:
                 self._phases[phase] += step
                 if phase in IN_FLIGHT and not one.deleting:  # the status of such a job stays until its finalizer ends
                     self._in_flight[one.key.namespace] += step
+                    self._high[one.key.namespace] += step if one.spec.priority == "high" else 0
                     self._count_quarantine(one, step)
                 if phase in _WANTS_WORKER and one.ours:
                     self._demand[one.queue, phase] += step

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.broker import dispatch
+from reconstruction_operator.broker.backlog import Backlog, BacklogReader, Found
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube import objects
@@ -47,7 +48,7 @@ class ActResults:
 
     failed: dict[JobKey, str] = field(default_factory=dict)  # the reason; all of the job's actions are to be retried
     changed: set[JobKey] = field(default_factory=set)  # look again at once: an action's answer decides what is next
-    sent: dict[JobKey, str] = field(default_factory=dict)  # the queue to which the message of an attempt was sent
+    sent: dict[JobKey, planned.Dispatch] = field(default_factory=dict)  # the message of an attempt was sent
     ordered: list[str] = field(default_factory=list)  # queues to which an order to delete files was sent
 
 
@@ -58,20 +59,25 @@ class Actor:
     state: redis.asyncio.Redis
     api: Api
     dispatcher: dispatch.Dispatcher
+    backlog: BacklogReader
     keys: Keys
     install_id: str
-    # kombu's connections are not thread-safe: only this thread uses the broker.
+    # kombu's connections are not thread-safe: only this thread uses the broker. So a reading is never older than a sending.
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "dispatch"), init=False)
 
     def close(self) -> None:
-        """Close the connection to the broker, and end the thread."""
+        """Close the connections to the broker, and end the thread."""
         self._thread.submit(self.dispatcher.close)
+        self._thread.submit(self.backlog.close)
         self._thread.shutdown(wait=False)
 
-    async def queue_lengths(self, queues: Sequence[str]) -> dict[str, int]:
-        """How many messages wait in each queue; raises SendError."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self.dispatcher.queue_lengths, tuple(queues))
+    async def measure(self, queues: Collection[str]) -> Backlog:
+        """How much waits in these queues; raises RedisError."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.measure, queues)
+
+    async def search(self, queues: Collection[str]) -> Mapping[str, Found]:
+        """The tasks whose messages lie in these queues or at a worker; raises RedisError."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.search, queues)
 
     async def act(self, batch: Sequence[JobActions], fence: int) -> ActResults:
         """Carry out the actions of these jobs.
@@ -132,6 +138,8 @@ class Actor:
         if not going:
             return
         messages = [message(job, action, install_id=self.install_id) for job, action in going]
+        # The broker knows no fences: a leader that was deposed meanwhile must not send beside its successor.
+        await calls.arun(self.state, operator_calls.assert_leader(self.keys, fence=fence, install_id=self.install_id))
         try:
             refused = await asyncio.get_running_loop().run_in_executor(self._thread, self.dispatcher.send, messages)
         except dispatch.SendError as error:
@@ -158,7 +166,7 @@ class Actor:
         for (job, action), reply in zip(going, replies, strict=True):
             if isinstance(action, planned.Dispatch):
                 metrics.DISPATCHED.labels(action.queue, str(action.again).lower()).inc()
-                results.sent[job.key] = action.queue
+                results.sent[job.key] = action
             else:
                 results.ordered.append(action.queue)
             if isinstance(reply, RedisError | errors.ProtocolError):

@@ -1,106 +1,229 @@
-"""Admission: which jobs may be dispatched next. They wait for room in the dispatch window of their queue."""
+"""Admission: which jobs may be dispatched next. They wait for room in the dispatch window, and for a worker of their queue."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import IN_FLIGHT, Cache
-from reconstruction_operator.planning import scheduling
+from reconstruction_operator.controller.redis_view.queues import QueueFacts
+from reconstruction_operator.planning import places, scheduling
+from reconstruction_operator.planning.quotas import Refusal, Rules
+from reconstruction_operator.planning.types import Job, Plan
 from reconstruction_operator.telemetry import metrics
 
 _PERIOD_SECONDS: Final = 0.2  # between two rounds of admission: each costs as much as there are jobs that wait
+_PLACES_SECONDS: Final = 30.0  # between two times that places are given; each changes some statuses
+_ENVELOPE_BYTES: Final = 1_800  # of a message in Redis, besides its parameters and addresses
+_HIGH: Final = "high"
 
 
+def message_bytes(spec: Spec) -> int:
+    """About how many bytes the job's message takes in Redis: its content is kept as base64."""
+    texts = (json.dumps(spec.parameters), spec.input.uri, spec.output.uri if spec.output else "")
+    return _ENVELOPE_BYTES + sum(len(text) for text in texts) * 4 // 3
+
+
+@dataclass(eq=False)
 class Admission:
     """The jobs that wait. An admission is for one look: a job that is not dispatched by it waits again."""
 
-    def __init__(self, cache: Cache, *, window: int) -> None:
-        self._cache = cache
-        self._window = window
-        self._waiting: dict[JobKey, None] = {}
-        self._admitted: set[JobKey] = set()
-        self._sent: dict[JobKey, Status] = {}  # the status when the message was sent; the cache counts the next one
-        self._next_at = 0.0
+    cache: Cache
+    queues: QueueFacts
+    window: scheduling.Window
+    rules: Rules = field(default_factory=Rules)
+    _waiting: dict[str, dict[JobKey, None]] = field(default_factory=dict, init=False)  # by queue
+    _queue_of: dict[JobKey, str] = field(default_factory=dict, init=False)  # of those
+    _by_namespace: Counter[str] = field(default_factory=Counter, init=False)  # of those
+    _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not looked at yet; the queue
+    _queued: dict[JobKey, str] = field(default_factory=dict, init=False)  # planned to wait in that queue of Redis
+    _sent: dict[JobKey, Status] = field(
+        default_factory=dict, init=False
+    )  # the status when the message was sent; the cache counts the next one
+    _reasons: dict[JobKey, str] = field(default_factory=dict, init=False)
+    _totals: dict[str, int] = field(default_factory=dict, init=False)  # how many wait in a queue, as it is shown
+    _next_at: float = field(default=0.0, init=False)
+    _places_at: float = field(default=0.0, init=False)
 
     def clear(self) -> None:
         """Forget everything: a new tenure begins, or ours ended."""
-        self._waiting.clear()
-        self._admitted.clear()
-        self._sent.clear()
+        for known in (self._waiting, self._queue_of, self._by_namespace, self._admitted, self._sent, self._reasons):
+            known.clear()
+        self._totals.clear()
+        # Until they are planned, the stored statuses say which jobs wait in Redis.
+        self._queued = {job.key: job.queue for job in self.cache if job.status.phase is Phase.QUEUED and job.ours}
+        self._places_at = 0.0
+
+    def planned(self, job: Job, made: Plan) -> None:
+        """Take the newest plan of the job: whether it waits here, or in Redis."""
+        self.wants(job.key, wants=made.wants_dispatch)
+        if made.status.phase is Phase.QUEUED and not job.deleting:
+            self._queued[job.key] = job.queue
+        else:
+            self._queued.pop(job.key, None)
 
     def wants(self, key: JobKey, *, wants: bool) -> None:
         """Whether the plan would dispatch the job if it were admitted."""
-        if wants:
-            self._waiting[key] = None
-        else:
-            self._waiting.pop(key, None)
+        job = self.cache.get(key)
+        queue = job.queue if job is not None and wants else None
+        if self._queue_of.get(key) == queue:
+            return
+        self._stop_waiting(key)
+        if queue is not None:
+            self._waiting.setdefault(queue, {})[key] = None
+            self._queue_of[key] = queue
+            self._by_namespace[key.namespace] += 1
+
+    def _stop_waiting(self, key: JobKey) -> None:
+        queue = self._queue_of.pop(key, None)
+        self._reasons.pop(key, None)
+        if queue is not None:
+            self._by_namespace[key.namespace] -= 1
+            del self._waiting[queue][key]
+            if not self._waiting[queue]:
+                del self._waiting[queue]
+                self._totals.pop(queue, None)
+
+    def why(self, key: JobKey) -> str:
+        """What a waiting job waits for, as its status says; empty if that was not looked at yet."""
+        return self._reasons.get(key, "")
+
+    def refusal(self, job: Job) -> Refusal | None:
+        """Why a job that has not started is not accepted. Only a new one is too many."""
+        namespace = job.key.namespace
+        refused = self.rules.refusal(job.spec, namespace)
+        if refused is not None or job.status.phase is not None or job.key in self._queue_of:
+            return refused
+        return self.rules.too_many(namespace, self._by_namespace[namespace])
 
     def take(self, key: JobKey) -> bool:
         """Whether the job may be dispatched now; this uses the admission up."""
-        admitted = key in self._admitted
-        self._admitted.discard(key)
-        return admitted
+        return self._admitted.pop(key, None) is not None
 
     def sent(self, key: JobKey) -> None:
         """Its message was sent. Until its next status is stored, it counts as in flight here."""
-        job = self._cache.get(key)
+        job = self.cache.get(key)
         if job is not None:
             self._sent[key] = job.status
+            self.queues.sent(job.queue, message_bytes(job.spec))
 
     def forget(self, key: JobKey) -> None:
         """The job was deleted."""
-        self._waiting.pop(key, None)
-        self._admitted.discard(key)
+        self._stop_waiting(key)
+        self._admitted.pop(key, None)
+        self._queued.pop(key, None)
+        self._sent.pop(key, None)
 
-    def admit(self, waiting_by_queue: Mapping[str, int], now: float) -> tuple[JobKey, ...]:
+    def admit(self, now: float) -> tuple[JobKey, ...]:
         """The jobs that are admitted now; look at each of them. Empty if it is not time yet (`now` is monotonic)."""
         if not self._waiting or now < self._next_at:
             return ()
         self._next_at = now + _PERIOD_SECONDS
-        jobs = [job for key in self._waiting if (job := self._cache.get(key)) is not None]
-        self._measure(Counter(job.queue for job in jobs))
-        with_room = {job.queue for job in jobs if waiting_by_queue.get(job.queue, 0) < self._window}
-        if not with_room:
+        self._measure()
+        if not self.queues.known or self.queues.paused:
+            return ()
+        load = self._load()
+        with_room = [
+            queue
+            for queue in self._waiting
+            if self.queues.of(queue).workers and load.messages.get(queue, 0) < self.window.queue
+        ]
+        if not with_room or sum(load.messages.values()) >= self.window.total:
             return ()
         self._drop_stored()
-        sent = Counter(key.namespace for key in self._sent)
-        quarantines = {*self._cache.quarantines(), *self._quarantines_soon_in_flight()}
-        candidates = [
-            scheduling.Candidate(
-                key=job.key,
-                queue=job.queue,
-                created=job.created,
-                namespace_in_flight=self._cache.in_flight(job.key.namespace) + sent[job.key.namespace],
-                # A job in flight has had its turn: its message is to be sent again.
-                quarantine=None if job.status.phase in IN_FLIGHT else scheduling.quarantine(job.queue, job.status),
-            )
-            for job in jobs
-            if job.queue in with_room
-        ]
-        admitted = scheduling.admit(candidates, waiting_by_queue, self._window, quarantines)
-        self._admitted.update(admitted)
+        quarantines = {*self.cache.quarantines(), *self._quarantines_soon_in_flight()}
+        candidates = [one for queue in with_room for one in self._candidates(queue) if one.key not in self._admitted]
+        admitted = scheduling.admit(
+            candidates, self._with_jobs(load), self.window, self.rules.quotas, in_flight=quarantines, weigh=self._weigh
+        )
+        self._admitted.update((key, self._queue_of[key]) for key in admitted)
         return admitted
+
+    def give_places(self, now: float) -> list[JobKey]:
+        """Say for each of the next jobs at which place it is, or what else it waits for; returns those that get another text.
+
+        Rarely, in rounded numbers, and only for the first of each queue: each new text is a write to the API server.
+        """
+        if now < self._places_at:
+            return []
+        self._places_at = now + _PLACES_SECONDS
+        self._drop_stored()
+        load, given = self._with_jobs(scheduling.Load()), {}
+        for queue in self._waiting:
+            line = scheduling.line(list(self._candidates(queue)), load, self.rules.quotas, places.LISTED)
+            shown = self._totals[queue] = places.total(len(self._waiting[queue]), self._totals.get(queue, 0))
+            for index, key in enumerate(line.turns):
+                given[key] = places.place(queue, index + 1, shown, paused=self.queues.paused)
+            for key in line.held:
+                given[key] = places.held(key.namespace)
+        changed = [key for key, text in given.items() if self._reasons.get(key) != text]
+        changed += [key for key in self._reasons if key not in given]
+        self._reasons = given
+        return changed
+
+    def _candidates(self, queue: str) -> Iterator[scheduling.Candidate]:
+        for key in self._waiting[queue]:
+            job = self.cache.get(key)
+            if job is None or job.queue != queue:
+                continue
+            again = job.status.phase in IN_FLIGHT
+            yield scheduling.Candidate(
+                key=key,
+                queue=queue,
+                created=job.created,
+                # A job in flight has had its turn: its message is to be sent again.
+                quarantine=None if again else scheduling.quarantine(queue, job.status),
+                again=again,
+                high=job.spec.priority == _HIGH,
+            )
+
+    def _load(self) -> scheduling.Load:
+        """The messages in Redis, and those that are admitted and not sent yet."""
+        messages = Counter(self.queues.messages)
+        messages.update(self._admitted.values())
+        return scheduling.Load(messages, self.queues.bytes + sum(map(self._weigh, self._admitted)))
+
+    def _with_jobs(self, load: scheduling.Load) -> scheduling.Load:
+        """With the jobs in flight, by namespace."""
+        soon = {**self._sent, **dict.fromkeys(self._admitted)}
+        waiting = Counter((queue, key.namespace) for key, queue in self._queued.items())
+        waiting.update((queue, key.namespace) for key, queue in self._admitted.items() if key not in self._queued)
+        return replace(
+            load,
+            waiting=waiting,
+            in_flight=self.cache.in_flight() + Counter(key.namespace for key in soon),
+            high=self.cache.high_in_flight() + Counter(key.namespace for key in self._high(soon)),
+        )
+
+    def _high(self, keys: Iterable[JobKey]) -> Iterator[JobKey]:
+        return (key for key in keys if (job := self.cache.get(key)) is not None and job.spec.priority == _HIGH)
+
+    def _weigh(self, key: JobKey) -> int:
+        job = self.cache.get(key)
+        return message_bytes(job.spec) if job is not None else 0
 
     def _drop_stored(self) -> None:
         self._sent = {
             key: status
             for key, status in self._sent.items()
-            if (job := self._cache.get(key)) is not None and job.status == status
+            if (job := self.cache.get(key)) is not None and job.status == status
         }
 
     def _quarantines_soon_in_flight(self) -> Iterator[scheduling.Quarantine]:
         """Those of jobs that were admitted or sent, and whose stored status does not show it yet."""
         for key in (*self._admitted, *self._sent):
-            job = self._cache.get(key)
+            job = self.cache.get(key)
             its = scheduling.quarantine(job.queue, job.status) if job is not None else None
             if its is not None:
                 yield its
 
-    def _measure(self, waiting: Mapping[str, int]) -> None:
+    def _measure(self) -> None:
         metrics.WAITING_FOR_ROOM.clear()
-        for queue, number in waiting.items():
-            metrics.WAITING_FOR_ROOM.labels(queue).set(number)
+        for queue, keys in self._waiting.items():
+            metrics.WAITING_FOR_ROOM.labels(queue).set(len(keys))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.broker.dispatch import SendError
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.actor import Actor
@@ -62,25 +64,46 @@ async def poll_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     while True:
         if election.leading:
             try:
-                await read_queues(cache, view, actor, orphans)
-            except (RedisError, SendError) as error:
+                await read_queues(cache, view, actor, orphans, time.monotonic())
+            except RedisError as error:
                 _log.debug("The queues could not be read: %s", error)
         await asyncio.sleep(_QUEUES_SECONDS)
 
 
-async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orphans) -> None:
-    """Read the queues once. Jobs whose queue got or lost its workers are enqueued: their status reports it."""
-    waiting = {job.queue for job in cache if job.status.phase in _WAITING and job.ours}
-    with_messages = {
-        queue for queue, messages in view.queues.waiting.items() if messages
-    }  # orders to delete files, too
-    queues = waiting | with_messages | orphans.queues()
+async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orphans, now: float) -> None:
+    """Read the queues once; `now` is monotonic.
+
+    Jobs whose queue got or lost its workers are enqueued: their status reports it. So are those whose message is missing.
+    """
+    waiting, queued = [], {}
+    for job in cache:
+        if job.status.phase in _WAITING and job.ours:
+            waiting.append(job)
+            if job.status.phase is Phase.QUEUED and not job.deleting:
+                queued[job.task] = job.queue
+    facts = view.queues
     workers = workers_by_queue(await calls.arun(view.state, reads.live_workers(view.keys)))
-    lengths = await actor.queue_lengths(sorted(queues)) if queues else {}
-    turned = {queue for queue in queues if bool(workers.get(queue)) != bool(view.queues.of(queue).workers)}
-    view.queues.update(workers, lengths)
-    if turned:
-        for job in cache:
-            if job.queue in turned and job.status.phase in _WAITING:
-                cache.enqueue(job.key)
+    # Queues with workers, or with messages, orders to delete files included. Elsewhere nothing is sent.
+    with_messages = {queue for queue, messages in facts.messages.items() if messages}
+    queues = {*workers, *with_messages, *queued.values(), *orphans.queues()}
+    backlog = await actor.measure(queues)
+    share = max(backlog.memory_share, view.connection.memory_share)
+    # Until the first reading every queue counts as served.
+    turned = set(facts.served ^ workers.keys()) if facts.known else {job.queue for job in waiting} - workers.keys()
+    facts.update(workers, replace(backlog, memory_share=share))
+    for job in waiting:
+        if job.queue in turned:
+            cache.enqueue(job.key)
+    await _search(cache, view, actor, queued, now)
     cache.changed.set()  # there may be room in the dispatch window
+
+
+async def _search(cache: Cache, view: RedisView, actor: Actor, queued: Mapping[TaskId, str], now: float) -> None:
+    queues = view.messages.queues_to_search(queued, now)
+    if not queues:
+        return
+    for task in view.messages.searched(await actor.search(queues), now):
+        job = cache.by_id(task.job_id)
+        if job is not None:
+            _log.info("%s: the message of attempt %d is missing in queue %s", job.key, task.attempt, job.queue)
+            cache.enqueue(job.key)

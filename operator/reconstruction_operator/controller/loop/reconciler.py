@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -118,6 +118,8 @@ class Reconciler:
         await self.view.connection.check(fence)
         self.writer.forget()
         self.admission.clear()
+        self.view.queues.forget()
+        self.view.messages.clear()
         self.cache.enqueue_all()
         self.view.connection.resync.request("leading")
         self._fence = fence
@@ -145,7 +147,7 @@ class Reconciler:
         for key in self.cache.timers.due(now):
             self.cache.enqueue(key)
         await self._clean_up_deleted(fence, now)
-        for key in self.admission.admit(self.view.queues.waiting, now):
+        for key in (*self.admission.admit(now), *self.admission.give_places(now)):
             self.cache.enqueue(key)
         keys = self.cache.take(_BATCH_JOBS)
         metrics.DIRTY.set(self.cache.queued)
@@ -218,14 +220,15 @@ class Reconciler:
         planned = []
         for job, one in zip(jobs, seen.observations, strict=True):
             admitted = self.admission.take(job.key)
+            waiting = replace(one, waits_for=self.admission.why(job.key), refused=self.admission.refusal(job))
             try:
-                made = plan.plan(job, one, seen.now, self.timing, admitted=admitted)
+                made = plan.plan(job, waiting, seen.now, self.timing, admitted=admitted)
             except Exception:  # noqa: BLE001  # one bad job never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("%s could not be planned", job.key)
                 self._retry_later(job.key)
                 continue
-            self.admission.wants(job.key, wants=made.wants_dispatch)
+            self.admission.planned(job, made)
             running = one.claim is not None and one.end is None
             self._steps.report(job.key.job_id, one.progress if running else None, seen.now)
             planned.append(_Planned(job, one, made))
@@ -233,13 +236,14 @@ class Reconciler:
 
     def _follow(self, one: _Planned, results: ActResults, now: datetime) -> None:
         key, made = one.job.key, one.plan
+        sent = results.sent.get(key)
+        if sent is not None:
+            self.view.messages.sent(sent.task, sent.queue, self.monotonic())
+            self.admission.sent(key)
         if key in results.failed:
             self._retry_later(key)  # the status must not report what was not done
             return
         self._failures.pop(key, None)
-        if key in results.sent:
-            self.view.queues.sent(results.sent[key])
-            self.admission.sent(key)
         self.writer.offer(one.job, made.status, made.events)
         if key in results.changed:
             self.cache.enqueue(key)

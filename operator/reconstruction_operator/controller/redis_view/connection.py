@@ -11,6 +11,7 @@ from typing import Any, Final
 import redis.asyncio
 from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004  # redis-py names them so
 
+from reconstruction_operator.broker.backlog import memory_share
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.redis_view.resync import ResyncRequests
@@ -36,6 +37,7 @@ class RedisConnection:
     _epoch: str | None = field(default=None, init=False)
     _epoch_started_at: datetime | None = field(default=None, init=False)
     _policy: str = field(default="", init=False)
+    memory_share: float = field(default=0.0, init=False)  # of its maxmemory
     problem: str = field(default="not reached yet", init=False)  # empty if Redis answers
     interruptions: int = field(default=0, init=False)
     resync: ResyncRequests = field(default_factory=ResyncRequests, init=False)
@@ -72,6 +74,7 @@ class RedisConnection:
             self._epoch_started_at = epoch.started_at
             lost_data = self._epoch not in (None, epoch.id)
             self._epoch = epoch.id
+        self.memory_share = memory_share(info)
         self._note_policy(str(info.get("maxmemory_policy", "")))
         self._answered(lost_data=lost_data)
         return lost_data

@@ -15,6 +15,7 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.controller.redis_view.connection import RedisConnection
 from reconstruction_operator.controller.redis_view.liveness import LivenessTracker
+from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import calls, reads, results
@@ -47,6 +48,7 @@ class Observer:
     result_backend: redis.asyncio.Redis
     connection: RedisConnection
     queues: QueueFacts
+    messages: SentMessages
     keys: Keys
     monotonic: Callable[[], float] = time.monotonic
     _liveness: LivenessTracker = field(default_factory=lambda: LivenessTracker(_GAP_SECONDS), init=False)
@@ -84,11 +86,13 @@ class Observer:
     def _observation(
         self, subject: Subject, job: ObservedJob, report: ProgressReport | None, now: datetime
     ) -> Observation:
+        queue = job.record.queue if job.record else subject.queue
         return Observation.of(
             job,
             silent_seconds=self._silent_seconds(subject.task, alive=job.alive or not job.runs),
             progress=report,
-            queue=self.queues.of(job.record.queue if job.record else subject.queue),
+            queue=self.queues.of(queue),
+            missing=self.messages.is_missing(subject.task, queue),
             epoch_age_seconds=self.connection.epoch_age_seconds(now),
         )
 

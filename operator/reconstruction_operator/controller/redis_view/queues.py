@@ -1,13 +1,20 @@
-"""Queue facts: which queues have live workers, and how many messages wait in each."""
+"""Queue facts: which queues have live workers, how much waits in each, and whether Redis has room for more."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
+from typing import Final
 
+from reconstruction_operator.broker.backlog import Backlog
 from reconstruction_operator.planning.types import Queue
 from reconstruction_operator.state import replies
 from reconstruction_operator.telemetry import metrics
+
+_RESUME_SHARE: Final = 0.05  # below the limit, so that dispatch does not pause and resume all the time
+
+_log = logging.getLogger(__name__)
 
 
 def workers_by_queue(workers: tuple[replies.WorkerInfo, ...]) -> dict[str, int]:
@@ -16,35 +23,78 @@ def workers_by_queue(workers: tuple[replies.WorkerInfo, ...]) -> dict[str, int]:
 
 
 class QueueFacts:
-    """The newest reading of the queues; `waiting` also counts the messages that were sent since."""
+    """The newest reading of the queues; `messages` and `bytes` also count what was sent since.
 
-    def __init__(self) -> None:
+    `memory_share` is the share of Redis's memory beyond which nothing more is dispatched: the rest is for cancels, stops
+    and deletions.
+    """
+
+    def __init__(self, *, memory_share: float = 1.0) -> None:
+        self._memory_share = memory_share
         self._workers: Mapping[str, int] | None = None  # None: not read yet
-        self._waiting: dict[str, int] = {}
+        self._messages: dict[str, int] = {}
+        self._bytes = 0
         self._shown: set[str] = set()  # in the metrics
+        self.paused = False  # Redis is too full for further dispatches
 
     @property
-    def waiting(self) -> Mapping[str, int]:
+    def known(self) -> bool:
+        """Whether there was a reading in this tenure."""
+        return self._workers is not None
+
+    @property
+    def messages(self) -> Mapping[str, int]:
         """How many messages wait, by queue."""
-        return self._waiting
+        return self._messages
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes of Redis they take."""
+        return self._bytes
+
+    @property
+    def served(self) -> frozenset[str]:
+        """The queues that live workers consume."""
+        return frozenset(self._workers or ())
 
     def of(self, queue: str) -> Queue:
         """The facts of one queue. Before the first reading it counts as served, so that no job reports NoWorker."""
         workers = 1 if self._workers is None else self._workers.get(queue, 0)
-        return Queue(workers=workers, waiting=self._waiting.get(queue, 0))
+        return Queue(workers=workers, waiting=self._messages.get(queue, 0))
 
-    def sent(self, queue: str) -> None:
+    def forget(self) -> None:
+        """A new tenure begins: what an earlier one read is old."""
+        self._workers = None
+
+    def sent(self, queue: str, size: int = 0) -> None:
         """Count a message that was sent, until the next reading."""
-        self._waiting[queue] = self._waiting.get(queue, 0) + 1
+        self._messages[queue] = self._messages.get(queue, 0) + 1
+        self._bytes += size
 
-    def update(self, workers: Mapping[str, int], waiting: Mapping[str, int]) -> None:
+    def update(self, workers: Mapping[str, int], backlog: Backlog) -> None:
         """Take a new reading."""
-        self._workers, self._waiting = dict(workers), dict(waiting)
-        shown = {*workers, *waiting}
+        self._workers, self._messages, self._bytes = dict(workers), dict(backlog.messages), backlog.bytes
+        self._pause(backlog.memory_share)
+        shown = {*workers, *backlog.messages}
         for queue in self._shown - shown:
             metrics.WORKERS.remove(queue)
             metrics.QUEUE_LENGTH.remove(queue)
         self._shown = shown
         for queue in shown:
             metrics.WORKERS.labels(queue).set(workers.get(queue, 0))
-            metrics.QUEUE_LENGTH.labels(queue).set(waiting.get(queue, 0))
+            metrics.QUEUE_LENGTH.labels(queue).set(self._messages.get(queue, 0))
+
+    def _pause(self, share: float) -> None:
+        limit = self._memory_share - (_RESUME_SHARE if self.paused else 0.0)
+        paused = share > limit
+        if paused is not self.paused:
+            _log.warning(
+                "Redis uses %.0f %% of its maxmemory: %s",
+                100 * share,
+                "nothing more is dispatched; cancels, stops and deletions go on"
+                if paused
+                else "jobs are dispatched again",
+            )
+        self.paused = paused
+        metrics.REDIS_MEMORY_SHARE.set(share)
+        metrics.DISPATCH_PAUSED.set(paused)

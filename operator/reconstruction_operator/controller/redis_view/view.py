@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import redis.asyncio
 
+from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.redis_view.connection import RedisConnection
+from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.state import connections
@@ -16,13 +18,18 @@ from reconstruction_operator.state import connections
 
 @dataclass(frozen=True, slots=True)
 class RedisView:
-    """`connection` owns reachability and epoch, `queues` workers and lengths, `observer` the silence of workers."""
+    """Facts and their owners.
+
+    `connection`: reachability and epoch. `queues`: workers and lengths. `messages`: what was sent and is missing.
+    `observer`: the silence of workers.
+    """
 
     state: redis.asyncio.Redis
     results: redis.asyncio.Redis
     keys: Keys
     connection: RedisConnection
     queues: QueueFacts
+    messages: SentMessages
     observer: Observer
 
     @classmethod
@@ -30,9 +37,10 @@ class RedisView:
         """With separate clients, which `close` closes."""
         state, results, keys = connections.async_state_client(), connections.async_results_client(), Keys()
         connection = RedisConnection(state, election, keys=keys, install_id=install_id)
-        queues = QueueFacts()
-        observer = Observer(state, results, connection, queues, keys=keys)
-        return cls(state, results, keys, connection, queues, observer)
+        queues = QueueFacts(memory_share=config.settings.DISPATCH_MEMORY_SHARE)
+        messages = SentMessages(resend_seconds=config.settings.RESEND_SECONDS)
+        observer = Observer(state, results, connection, queues, messages, keys=keys)
+        return cls(state, results, keys, connection, queues, messages, observer)
 
     async def close(self) -> None:
         """Close the clients."""

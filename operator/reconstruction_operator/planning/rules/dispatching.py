@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.planning.actions import Dispatch, PutRecord
+from reconstruction_operator.planning.actions import Action, Dispatch, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules.attempts import grace_end
 from reconstruction_operator.planning.rules.resending import resend_time
 from reconstruction_operator.planning.status.details import with_attempt
-from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.times import whole
 
 
 def decide(case: Case) -> Decision:
     """The last rule: ensure that a message of the attempt is in its queue.
 
-    - The first message waits until `scheduling` admits the job.
-    - A message that Redis lost is sent again after the grace in which a worker may register the attempt.
-    - A message that no worker takes although its queue is empty was lost on its way, and is sent again.
+    - Every message waits until `scheduling` admits the job, so that the dispatch window holds.
+    - It is sent again only if it is known to be missing, and not during the grace in which a worker may register the attempt.
 
     A duplicate is harmless: only one worker can claim the attempt.
     """
@@ -26,33 +25,41 @@ def decide(case: Case) -> Decision:
     due = case.stored.next_attempt_time
     if due is not None and due > case.now:
         return Decision(Stage.BACKOFF, with_attempt(case), wake=(due, *deadlines))
-    if case.sent_at is None:
-        return _send(case, deadlines)
-    status = replace(
-        with_attempt(case), next_attempt_time=None, dispatch_time=case.stored.dispatch_time or whole(case.sent_at)
-    )
-    again = resend_time(case.sent_at, case.seen.queue, case.timing)
-    look = after(case.now, case.timing.resend_seconds)
-    if again is not None and again <= case.now:
-        message = Dispatch(case.task, case.queue, again=True)
-        return Decision(Stage.QUEUED, status, (message,), (look, *deadlines))
-    return Decision(Stage.QUEUED, status, wake=(again, look, *deadlines))
-
-
-def _send(case: Case, deadlines: tuple[datetime | None, ...]) -> Decision:
-    record = () if case.wanted >= case.attempt else (PutRecord(case.attempt, case.job.queue),)
-    sent_before = case.stored.dispatch_time is not None
-    if sent_before and case.in_grace:
-        return Decision(Stage.QUEUED, with_attempt(case), record, (grace_end(case), *deadlines))
+    again = case.sent_at is not None or case.stored.dispatch_time is not None
+    if again:
+        status = replace(
+            with_attempt(case),
+            next_attempt_time=None,
+            dispatch_time=case.stored.dispatch_time or (whole(case.sent_at) if case.sent_at else None),
+        )
+        wait = _wait(case)
+        if wait is not None:
+            return Decision(Stage.QUEUED, status, _record(case), (*wait, *deadlines))
+    else:
+        status = with_attempt(case)
     if not case.admitted:
-        return Decision(case.idle_stage, with_attempt(case), wake=deadlines, wants_dispatch=True)
-    message = Dispatch(case.task, case.job.queue, again=sent_before)
+        return Decision(case.idle_stage, status, _record(case) if again else (), deadlines, wants_dispatch=True)
     status = replace(
         case.stored,
         attempt=case.attempt,
         task_id=str(case.task),
         next_attempt_time=None,
-        dispatch_time=case.stored.dispatch_time or case.at,
+        dispatch_time=status.dispatch_time or case.at,
     )
-    look = after(case.now, case.timing.resend_seconds)
-    return Decision(Stage.QUEUED, status, (*record, message), (look, *deadlines))
+    queue = case.queue if case.wanted >= case.attempt else case.job.queue
+    message = Dispatch(case.task, queue, again=again)
+    return Decision(Stage.QUEUED, status, (*_record(case), message), deadlines)
+
+
+def _wait(case: Case) -> tuple[datetime, ...] | None:
+    """When to look at a sent message again; None: it is missing, and is sent again now."""
+    if case.sent_at is None and case.in_grace:
+        return (grace_end(case),)
+    if not case.seen.missing:
+        return ()  # whether it is missing is found by a look into the queues, which enqueues the job
+    due = resend_time(case.sent_at, case.timing) if case.sent_at is not None else case.now
+    return (due,) if due > case.now else None
+
+
+def _record(case: Case) -> tuple[Action, ...]:
+    return () if case.wanted >= case.attempt else (PutRecord(case.attempt, case.job.queue),)

@@ -1,4 +1,4 @@
-"""Validation of the spec, before anything of the job has started; afterwards its inputs are immutable."""
+"""Validation of the spec and of what its namespace may do, before anything of the job has started."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from dataclasses import replace
 
 from reconstruction_operator.api.status import Failure
 from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.status.details import failure_of
 
 
 def decide(case: Case) -> Decision | None:
-    """The spec has a mistake that the API server cannot see: the job fails at once."""
-    if case.touched or case.job.spec.cancel_confirmed or not case.job.problems:
+    """The spec has a mistake that the API server cannot see, or the namespace may not have the job: it fails at once."""
+    if case.touched or case.job.spec.cancel_confirmed:
         return None
-    failure = Failure("INVALID_SPEC", " ".join(case.job.problems), retriable=False)
+    if case.job.problems:
+        failure = Failure("INVALID_SPEC", " ".join(case.job.problems), retriable=False)
+    elif case.seen.refused is not None:
+        failure = failure_of(*case.seen.refused)
+    else:
+        return None
     status = replace(case.stored, failure=failure, completion_time=case.at, next_attempt_time=None)
     return Decision(Stage.INVALID, status)

@@ -88,7 +88,8 @@ def _message(kind: ConditionType, status: str, row: ConditionReason | None, fact
     refused = kind is _T.ACCEPTED and status == "False"
     if (failed or refused) and facts.failure:
         return facts.failure.message
-    if kind is _T.FINISHED and status == "True":
+    waits = kind is _T.DISPATCHED and facts.stage is Stage.WAITING  # the status names the queue, and the place in it
+    if waits or (kind is _T.FINISHED and status == "True"):
         return facts.message
     return row.meaning if row else ""
 
@@ -116,7 +117,7 @@ def _dispatched(facts: Facts) -> str:
     if facts.stage is Stage.BACKOFF:
         return "BackingOff"
     if facts.stage is Stage.WAITING:
-        return "Waiting"
+        return "QueueUnserved" if facts.no_worker else "Waiting"
     if not facts.dispatched:
         return "NotDispatched"
     return "NoWorker" if facts.no_worker and facts.stage is Stage.QUEUED else "Dispatched"

@@ -51,7 +51,9 @@ def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
     another = new.attempt != old.attempt
     if new.dispatch_time is not None and (old.dispatch_time is None or another):
         yield _normal("Dispatched", f"Attempt {new.attempt} was sent to queue {queue}")
-    if _turned(old, new, _T.DISPATCHED, "NoWorker"):
+    # Of a job that waits in the API server only at first: all of a queue's jobs turn together when it loses its workers.
+    unserved = old.phase is None and _reason(new, _T.DISPATCHED) == "QueueUnserved"
+    if unserved or _turned(old, new, _T.DISPATCHED, "NoWorker"):
         yield _warning("NoWorker", f"No live worker listens to queue {queue}; the job waits")
     if new.worker is not None and (old.worker is None or another) and new.start_time is not None:
         yield _normal("Started", f"Worker {new.worker} has begun attempt {new.attempt}")
@@ -93,7 +95,7 @@ def _end(old: Status, new: Status) -> Iterator[Event]:
         if new.simulated:
             yield _warning("Simulated", "The result is a simulation, not made from the photos")
         yield _normal("Succeeded", new.message)
-    elif new.phase is Phase.FAILED and new.failure and new.failure.reason != "INVALID_SPEC":
+    elif new.phase is Phase.FAILED and not _became(old, new, _T.ACCEPTED, "False"):
         yield _warning("Failed", new.message)
     elif new.phase is Phase.CANCELLED:
         yield _normal("Cancelled", "The job is cancelled, and nothing of it runs")

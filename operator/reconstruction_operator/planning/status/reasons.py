@@ -27,7 +27,7 @@ _TABLE = (
         _T.ACCEPTED,
         "InvalidSpec",
         "False",
-        "The spec has a mistake that the API server cannot see; the job has failed.",
+        "The spec has a mistake that the API server cannot see, or its namespace may not have such a job; it has failed.",
     ),
     ConditionReason(_T.DISPATCHED, "Dispatched", "True", "The attempt's message was sent to its queue."),
     ConditionReason(
@@ -37,7 +37,13 @@ _TABLE = (
         _T.DISPATCHED,
         "Waiting",
         "False",
-        "The attempt waits for its turn: its queue is full, or jobs that lost the same worker are tried one by one.",
+        "The attempt waits for its turn; the condition's message gives its place, or what else it waits for.",
+    ),
+    ConditionReason(
+        _T.DISPATCHED,
+        "QueueUnserved",
+        "False",
+        "No live worker consumes the queue that the condition's message names; the attempt is sent when one does.",
     ),
     ConditionReason(_T.DISPATCHED, "BackingOff", "False", "The next attempt waits for status.nextAttemptTime."),
     ConditionReason(_T.DISPATCHED, "Suspended", "False", "Nothing is sent while spec.suspend is true."),

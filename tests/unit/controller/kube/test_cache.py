@@ -96,7 +96,8 @@ def test_phases_and_jobs_in_flight_are_counted_as_they_change(cache: Cache) -> N
     cache.put(make_body("a", version=1))
     cache.put(make_body("b", version=1, phase="Queued"))
     cache.put(make_body("b", version=2, phase="Running"))
-    cache.put(make_body("c", namespace="other", phase="Cancelling"))
+    urgent = make_body("c", namespace="other", phase="Cancelling")
+    cache.put({**urgent, "spec": {**urgent["spec"], "priority": "high"}})
     cache.put(make_body("d", version=1, phase="Running"))
     cache.remove(make_key("d"))
 
@@ -105,7 +106,7 @@ def test_phases_and_jobs_in_flight_are_counted_as_they_change(cache: Cache) -> N
         Phase.RUNNING: 1,
         Phase.CANCELLING: 1,
     }
-    assert (cache.in_flight("default"), cache.in_flight("other")) == (1, 1)
+    assert (+cache.in_flight(), +cache.high_in_flight()) == ({"default": 1, "other": 1}, {"other": 1})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
-from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject
+from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject, Dispatch
+from reconstruction_operator.state.errors import DeposedError
 
 from tests.support.jobs import make_body, make_job
 
@@ -30,7 +31,7 @@ async def test_a_deletion_that_the_api_server_refused_is_retried(status: int, is
     api.request = mock.AsyncMock(side_effect=ApiError(status, "Reason", "why"))
     one = make_job()
     async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        actor = Actor(state, api, cast("Any", mock.Mock()), keys=Keys(), install_id="test")
+        actor = Actor(state, api, cast("Any", mock.Mock()), mock.Mock(), keys=Keys(), install_id="test")
         results = await actor.act([JobActions(one.key, one, 1, (DeleteObject(),))], fence=1)
         actor.close()
 
@@ -42,7 +43,7 @@ async def test_only_the_version_that_was_planned_for_is_deleted() -> None:
     api = mock.Mock(request=mock.AsyncMock())
     one = replace(make_job(), version=7)
     async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        actor = Actor(state, api, cast("Any", mock.Mock()), keys=Keys(), install_id="test")
+        actor = Actor(state, api, cast("Any", mock.Mock()), mock.Mock(), keys=Keys(), install_id="test")
         await actor.act([JobActions(one.key, one, 1, (DeleteObject(),))], fence=1)
         actor.close()
 
@@ -65,7 +66,7 @@ async def test_files_are_kept_if_the_object_changed_before_its_time_to_live_ende
     api = mock.Mock(get=mock.AsyncMock(side_effect=[answer]))
     one, dispatcher = replace(make_job(), version=7), mock.Mock(send=mock.Mock(return_value={}))
     async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        actor = Actor(state, api, dispatcher, keys=Keys(), install_id="test")
+        actor = Actor(state, api, dispatcher, mock.Mock(), keys=Keys(), install_id="test")
         results = await actor.act([JobActions(one.key, one, 1, (DeleteFiles("gpu", expired=True),))], fence=1)
         actor.close()
 
@@ -76,8 +77,22 @@ async def test_orders_to_delete_files_are_counted_apart_from_attempts() -> None:
     """Their queues are counted, so that a waiting order does not count as lost; the job is not dispatched by it."""
     one, dispatcher = make_job(), mock.Mock(send=mock.Mock(return_value={}))
     async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        actor = Actor(state, mock.Mock(), dispatcher, keys=Keys(), install_id="test")
+        actor = Actor(state, mock.Mock(), dispatcher, mock.Mock(), keys=Keys(), install_id="test")
         results = await actor.act([JobActions(one.key, one, 1, (DeleteFiles("gpu"),))], fence=1)
         actor.close()
 
     assert (results.ordered, results.sent, results.failed) == (["gpu"], {}, {})
+
+
+async def test_a_deposed_leader_sends_nothing() -> None:
+    """Its successor may have sent the same message: the broker knows no fences."""
+    one, dispatcher = make_job(), mock.Mock()
+    dispatch = JobActions(one.key, one, 1, (Dispatch(one.task, "celery"),))
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
+        await state.set(Keys().fence("test"), "2")
+        actor = Actor(state, mock.Mock(), dispatcher, mock.Mock(), keys=Keys(), install_id="test")
+        with pytest.raises(DeposedError):
+            await actor.act([dispatch], fence=1)
+        actor.close()
+
+    assert not dispatcher.send.called

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import fakeredis
 import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.broker.backlog import Backlog, Found
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop import polling
+from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 
 from tests.support.jobs import make_body
@@ -21,15 +24,22 @@ class Queues:
 
     def __init__(self, state: fakeredis.FakeAsyncRedis) -> None:
         self.cache, self.facts, self.lengths = Cache(), QueueFacts(), {"celery": 3}
-        self.view: Any = SimpleNamespace(state=state, keys=Keys(), queues=self.facts)
+        self.messages, self.now = SentMessages(resend_seconds=15), 0.0
+        connection = SimpleNamespace(memory_share=0.5)
+        self.view: Any = SimpleNamespace(
+            state=state, keys=Keys(), queues=self.facts, messages=self.messages, connection=connection
+        )
         self.orphans: Any = SimpleNamespace(queues=set)
 
-    async def queue_lengths(self, queues: Sequence[str]) -> dict[str, int]:
-        return {queue: self.lengths.get(queue, 0) for queue in queues}
+    async def measure(self, queues: Collection[str]) -> Backlog:
+        return Backlog({queue: self.lengths.get(queue, 0) for queue in queues})
+
+    async def search(self, queues: Collection[str]) -> Mapping[str, Found]:
+        return dict.fromkeys(queues, Found())
 
     async def read(self) -> None:
         actor: Any = self
-        await polling.read_queues(self.cache, self.view, actor, self.orphans)
+        await polling.read_queues(self.cache, self.view, actor, self.orphans, self.now)
 
 
 @pytest.fixture
@@ -38,10 +48,27 @@ async def queues() -> AsyncIterator[Queues]:
         yield Queues(state)
 
 
-async def test_a_queue_in_which_no_job_waits_is_not_read(queues: Queues) -> None:
+async def test_a_queue_without_workers_and_messages_is_not_read(queues: Queues) -> None:
+    """Users name queues freely: their number must not cost anything."""
+    queues.cache.put(make_body("waits", phase="Pending"))
+
     await queues.read()
 
-    assert queues.facts.waiting == {}
+    assert queues.facts.messages == {}
+
+
+async def test_a_job_whose_message_is_missing_is_enqueued(queues: Queues) -> None:
+    queues.cache.put(make_body("waits", phase="Queued", attempt=1))
+    await queues.read()
+    queues.cache.take(1)
+
+    for queues.now in (15.0, 16.0):
+        assert not queues.messages.is_missing(TaskId("uid-waits", 1), "celery")
+        assert queues.cache.queued == 0
+        await queues.read()
+
+    assert queues.messages.is_missing(TaskId("uid-waits", 1), "celery")
+    assert [key.name for key in queues.cache.take(1)] == ["waits"]
 
 
 async def test_the_queue_of_an_order_to_delete_files_is_read_until_it_is_empty(queues: Queues) -> None:
@@ -52,7 +79,7 @@ async def test_the_queue_of_an_order_to_delete_files_is_read_until_it_is_empty(q
         await queues.read()
         assert queues.facts.of("celery").waiting == length
     await queues.read()
-    assert queues.facts.waiting == {}
+    assert queues.facts.messages == {}
 
 
 async def test_the_queues_of_orphans_are_read(queues: Queues) -> None:
@@ -60,7 +87,7 @@ async def test_the_queues_of_orphans_are_read(queues: Queues) -> None:
 
     await queues.read()
 
-    assert queues.facts.waiting == {"celery": 3}
+    assert queues.facts.messages == {"celery": 3}
 
 
 async def test_jobs_are_enqueued_when_their_queue_loses_its_workers(queues: Queues) -> None:

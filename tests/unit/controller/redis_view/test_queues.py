@@ -5,20 +5,24 @@ from __future__ import annotations
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Queue
 
+from tests.support.dispatch import read
+
 
 def test_a_queue_counts_as_served_until_the_first_reading() -> None:
     facts = QueueFacts()
-    assert facts.of("celery").workers > 0
+    assert (facts.of("celery").workers > 0, facts.known) == (True, False)
 
-    facts.update({"gpu": 2}, {})
-    assert (facts.of("celery"), facts.of("gpu")) == (Queue(workers=0, waiting=0), Queue(workers=2, waiting=0))
+    read(facts, "gpu")
+    assert (facts.of("celery"), facts.of("gpu")) == (Queue(workers=0, waiting=0), Queue(workers=1, waiting=0))
+    facts.forget()
+    assert not facts.known
 
 
 def test_sent_messages_are_counted_until_the_next_reading() -> None:
     facts = QueueFacts()
-    facts.sent("celery")
-    facts.sent("celery")
-    assert facts.of("celery").waiting == 2
+    facts.sent("celery", 1_500)
+    facts.sent("celery", 500)
+    assert (facts.of("celery").waiting, facts.bytes) == (2, 2_000)
 
-    facts.update({}, {"celery": 1})
-    assert facts.of("celery").waiting == 1
+    read(facts, celery=1)
+    assert (facts.of("celery").waiting, facts.bytes) == (1, 2_000)

@@ -38,13 +38,15 @@ CLAIMED = Observation(record=record(), claim=Claim("token", "worker-1", by_opera
         pytest.param(Status(), Observation(record=record(sent=ago(1))), (), id="sent-already-but-not-stored"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(5))), (), id="sent-and-stored"),
         pytest.param(RETRY, Observation(record=record(1, ago(99))), (PutRecord(2, "celery"), Dispatch(SECOND, "celery")), id="an-attempt-that-is-stored"),
-        pytest.param(QUEUED, Observation(), (PutRecord(1, "celery"), Dispatch(FIRST, "celery", again=True)), id="redis-lost-it-long-ago"),
+        pytest.param(QUEUED, Observation(missing=True), (PutRecord(1, "celery"), Dispatch(FIRST, "celery", again=True)), id="redis-lost-it-long-ago"),
+        pytest.param(QUEUED, Observation(), (PutRecord(1, "celery"),), id="redis-lost-the-record-alone"),
+        pytest.param(QUEUED, Observation(epoch_age_seconds=3, missing=True), (PutRecord(1, "celery"),), id="redis-lost-all-just-now"),
         pytest.param(QUEUED, Observation(epoch_age_seconds=3), (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
         pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-lost-it-and-the-record-is-back"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(14))), (), id="unclaimed-for-a-moment"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(15))), (Dispatch(FIRST, "celery", again=True),), id="unclaimed-although-the-queue-is-empty"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(800)), queue=Queue(1, 5)), (), id="unclaimed-in-a-long-queue"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(900)), queue=Queue(1, 5)), (Dispatch(FIRST, "celery", again=True),), id="unclaimed-for-too-long"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(14)), missing=True), (), id="missing-for-a-moment"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(15)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), queue=Queue(1, 0)), (), id="not-known-to-be-missing"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), queue=Queue(1, 5)), (), id="in-a-long-queue"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), queue=Queue(0, 5)), (), id="no-worker-so-it-waits-there"),
         pytest.param(QUEUED, CLAIMED, (), id="claimed"),
     ],
@@ -53,6 +55,18 @@ def test_when_an_unclaimed_attempt_is_sent_and_resent(
     status: Status, seen: Observation, actions: tuple[object, ...]
 ) -> None:
     assert look(seen, status, admitted=True).actions == actions
+
+
+def test_a_missing_message_is_sent_again_only_when_it_is_admitted() -> None:
+    plan = look(Observation(record=record(sent=ago(15)), missing=True), QUEUED)
+
+    assert (plan.status.phase, plan.actions, plan.wants_dispatch) == (Phase.QUEUED, (), True)
+
+
+def test_a_message_that_is_missing_too_soon_is_looked_at_again_in_time() -> None:
+    plan = look(Observation(record=record(sent=ago(5)), missing=True), QUEUED, admitted=True)
+
+    assert (plan.actions, plan.wants_dispatch, plan.wake_at) == ((), False, NOW + timedelta(seconds=10))
 
 
 def test_a_job_that_is_not_admitted_stays_pending() -> None:
@@ -85,7 +99,7 @@ def test_an_attempt_waits_for_its_time(seconds: int, phase: Phase) -> None:
     plan = look(Observation(record=record(1, ago(99))), replace(RETRY, next_attempt_time=due), admitted=True)
 
     assert plan.status.phase is phase
-    assert plan.wake_at == (due if phase is Phase.PENDING else NOW + timedelta(seconds=15))
+    assert plan.wake_at == (due if phase is Phase.PENDING else None)
     assert plan.status.next_attempt_time == (due if phase is Phase.PENDING else None)
 
 

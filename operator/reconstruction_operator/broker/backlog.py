@@ -1,0 +1,136 @@
+"""Backlog: what waits in the broker. Reads queues as kombu keeps them: lists of messages, and those that workers have taken."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import redis
+from redis.exceptions import ResponseError
+
+from reconstruction_operator import config
+from reconstruction_operator.state import connections
+
+_PAGE: Final = 200  # messages in one answer of Redis
+_SEARCH_MAX: Final = 20_000  # messages of one queue; a longer one is not searched
+_UNACKED: Final = "unacked"  # kombu's hash of the messages that workers have taken
+_TYPICAL_BYTES: Final = 4_096  # of a message, where Redis does not say
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much waits: messages by queue, and their bytes in Redis."""
+
+    messages: Mapping[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    memory_share: float = 0.0  # of Redis's maxmemory that is used; 0 without a limit
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Ids of tasks: whose messages wait in the queues that were searched, and whose messages workers have taken."""
+
+    waiting: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
+
+
+class BacklogReader:
+    """Reads the backlog, for one thread. Raises RedisError if the broker was not reached, for a few seconds."""
+
+    def __init__(self) -> None:
+        self._client: redis.Redis | None = None
+        self._refusals: set[str] = set()  # logged once each
+
+    def measure(self, queues: Iterable[str]) -> Backlog:
+        """How much waits in these queues, and how full Redis is."""
+        names = sorted(set(queues))
+        with self._ready().pipeline(transaction=False) as pipeline:
+            pipeline.info("memory")
+            for name in names:
+                pipeline.llen(_key(name))
+                pipeline.memory_usage(_key(name), samples=0)
+            memory, *replies = pipeline.execute(raise_on_error=False)
+        # A key of the wrong type is not a queue: no message waits in it.
+        lengths = {
+            name: length if isinstance(length, int) else 0 for name, length in zip(names, replies[::2], strict=True)
+        }
+        sizes = [
+            size if isinstance(size, int) else lengths[name] * _TYPICAL_BYTES
+            for name, size in zip(names, replies[1::2], strict=True)
+            if lengths[name]
+        ]
+        self._note("MEMORY USAGE", [one for one in replies[1::2] if isinstance(one, ResponseError)])
+        return Backlog(lengths, sum(sizes), memory_share(memory) if isinstance(memory, dict) else 0.0)
+
+    def search(self, queues: Iterable[str]) -> Mapping[str, Found]:
+        """The tasks whose messages lie in each queue or at a worker. A queue that cannot be searched is left out."""
+        client = self._ready()
+        waiting: dict[str, frozenset[str]] = {}
+        try:
+            for name in sorted(set(queues)):
+                if client.llen(_key(name)) <= _SEARCH_MAX:
+                    waiting[name] = frozenset(_ids(self._messages(client, name)))
+            # After the queues: a message that a worker takes meanwhile is found here.
+            taken = frozenset(_ids(entry[0] for entry in self._taken(client) if isinstance(entry, list) and entry))
+        except ResponseError as refusal:
+            self._note("LRANGE or HSCAN", [refusal])
+            return {}
+        return {name: Found(ids, taken) for name, ids in waiting.items()}
+
+    def close(self) -> None:
+        """Close the connection; the next use opens a new one."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _ready(self) -> redis.Redis:
+        if self._client is None:
+            self._client = connections.broker_client()
+        return self._client
+
+    def _messages(self, client: redis.Redis, queue: str) -> Iterator[Any]:
+        """Read from the newest to the oldest: workers take the oldest, so no message that stays is skipped."""
+        first = 0
+        while page := cast("list[str]", client.lrange(_key(queue), first, first + _PAGE - 1)):
+            yield from map(_parsed, page)
+            first += len(page)
+
+    def _taken(self, client: redis.Redis) -> Iterator[Any]:
+        for _, text in client.hscan_iter(_key(_UNACKED), count=_PAGE):
+            yield _parsed(text)
+
+    def _note(self, command: str, refusals: list[ResponseError]) -> None:
+        for refusal in refusals:
+            if command not in self._refusals:
+                self._refusals.add(command)
+                _log.error("Redis refuses %s to the operator, whose user needs it: %s", command, refusal)
+
+
+def memory_share(memory: Mapping[str, Any]) -> float:
+    """The share of its `maxmemory` that Redis uses, from its INFO; 0 without a limit."""
+    used, most = memory.get("used_memory"), memory.get("maxmemory")
+    return used / most if isinstance(used, int) and isinstance(most, int) and most > 0 else 0.0
+
+
+def _key(queue: str) -> str:
+    return f"{config.settings.REDIS_KEY_PREFIX}{queue}"
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _ids(messages: Iterable[Any]) -> Iterator[str]:
+    for message in messages:
+        headers = message.get("headers") if isinstance(message, dict) else None
+        name = headers.get("id") if isinstance(headers, dict) else None
+        if isinstance(name, str):
+            yield name

@@ -1,0 +1,25 @@
+"""Pools of workers and the namespaces that may use them, from the setting POOL_NAMESPACES. Operator and workers both enforce it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+EVERY = "*"
+
+
+def namespaces_of(entries: Iterable[tuple[str, str]], pool: str) -> tuple[str, ...] | None:
+    """The namespaces that may use the pool: those of its own entries, or else of `*`; None: all may."""
+    pairs = tuple(entries)
+    named = tuple(namespace for name, namespace in pairs if name == pool)
+    found = named or tuple(namespace for name, namespace in pairs if name == EVERY)
+    return None if not found or EVERY in found else found
+
+
+def refusal(entries: Iterable[tuple[str, str]], pool: str, namespace: str) -> str:
+    """Why jobs of the namespace may not use the pool; empty if they may. It does not name the other namespaces."""
+    allowed = namespaces_of(entries, pool)
+    if allowed is None or namespace in allowed:
+        return ""
+    return (
+        f"Namespace {namespace or '(none)'} may not use queue {pool}, which is for other namespaces (POOL_NAMESPACES)."
+    )

@@ -1,0 +1,39 @@
+"""Places in line, as a status shows them: rounded, so that a queue that moves causes few writes.
+
+A place is shown as the next of 1, 2, 5, 10, 20, 50, …: a job that comes from place 1,000 to the first one gets about ten
+texts. Only the first jobs of a queue have a place.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LISTED: Final = 1_000  # jobs of one queue that are given a place
+_SLACK: Final = 4  # the number that is shown stays until the true one, rounded, is so many times smaller
+
+
+def rounded(number: int) -> int:
+    """The number, or the next larger one of 1, 2, 5, 10, 20, 50, …"""
+    step = 1
+    while True:
+        for factor in (1, 2, 5):
+            if number <= factor * step:
+                return factor * step
+        step *= 10
+
+
+def total(number: int, shown: int) -> int:
+    """How many wait at most, to be shown. What is shown now stays while it is about right, so that it does not flicker."""
+    return shown if number <= shown < rounded(number) * _SLACK else rounded(number)
+
+
+def place(queue: str, number: int, of: int, *, paused: bool = False) -> str:
+    """What a job in line waits for."""
+    if paused:
+        return f"Waiting: Redis is nearly full, and nothing is sent to queue {queue} until it has room"
+    return f"Waiting for room in queue {queue}: place {rounded(number)} or better, of at most {of}"
+
+
+def held(namespace: str) -> str:
+    """What a job waits for that a quota holds back."""
+    return f"Waiting: namespace {namespace} has as many jobs in flight as it may (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)"

@@ -1,0 +1,156 @@
+"""Backlog: what waits in queues and at workers, as a real kombu keeps it."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+from kombu import Connection
+from reconstruction_operator import config
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.broker import celery_settings
+from reconstruction_operator.broker.backlog import BacklogReader
+from reconstruction_operator.broker.dispatch import Dispatcher, Message
+from reconstruction_operator.contract.envelope import Envelope
+from redis.exceptions import RedisError
+
+from devcluster import Redis
+from tests.support.settings import configure
+
+A_FEW_SECONDS = 20
+
+
+@pytest.fixture
+def reader(redis_settings: None) -> Iterator[BacklogReader]:
+    made = BacklogReader()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def broker(redis_settings: None) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(config.settings.CELERY_BROKER_URL, decode_responses=True) as opened:
+        yield opened
+
+
+def send(*numbers: int, queue: str = "celery", text: str = "") -> None:
+    dispatcher = Dispatcher()
+    tasks = [TaskId(f"job-{number}", 1) for number in numbers]
+    envelope = Envelope(attempt=1, input_uri="file:///photos", parameters={"text": text})
+    dispatcher.send([Message(task.job_id, str(task), queue, "placeholder", envelope) for task in tasks])
+    dispatcher.close()
+
+
+def test_messages_and_their_bytes_are_measured(reader: BacklogReader) -> None:
+    send(1, 2, queue="celery-high")
+    send(3, text="x" * 16_360)
+
+    backlog = reader.measure(["celery-high", "celery", "empty", "celery"])
+
+    assert backlog.messages == {"celery-high": 2, "celery": 1, "empty": 0}
+    assert 25_000 < backlog.bytes < 35_000
+
+
+def test_a_message_is_found_in_its_queue_and_then_at_the_worker_that_took_it(reader: BacklogReader) -> None:
+    send(1, 2)
+    assert reader.search(["celery"])["celery"].waiting == {"job-1-1", "job-2-1"}
+
+    celery_settings.settings()  # the hardened transport
+    with Connection(config.settings.CELERY_BROKER_URL) as worker:
+        taken = worker.SimpleQueue("celery").get(timeout=A_FEW_SECONDS)
+        found = reader.search(["celery"])["celery"]
+        taken.ack()
+
+    assert (found.waiting, found.taken) == ({"job-2-1"}, {"job-1-1"})
+    assert reader.search(["celery"])["celery"].taken == frozenset()
+
+
+def test_a_long_queue_is_searched_as_a_whole(reader: BacklogReader) -> None:
+    send(*range(1_001))
+
+    assert len(reader.search(["celery"])["celery"].waiting) == 1_001
+
+
+def test_a_queue_that_is_far_too_long_proves_nothing(reader: BacklogReader, broker: redis.Redis) -> None:
+    broker.lpush("celery", *(["x"] * 20_001))
+
+    assert reader.search(["celery", "gpu"]).keys() == {"gpu"}
+
+
+def test_foreign_messages_are_passed_over(reader: BacklogReader, broker: redis.Redis) -> None:
+    send(1)
+    broker.lpush("celery", "no JSON", "[]", '{"headers": 7}', '{"headers": {"id": 7}}', "[" * 100_000)
+    broker.hset("unacked", "tag", '"text"')
+
+    assert reader.search(["celery"])["celery"].waiting == {"job-1-1"}
+
+
+def test_a_key_of_another_type_is_no_queue(reader: BacklogReader, broker: redis.Redis) -> None:
+    broker.set("celery", "x")
+
+    assert reader.measure(["celery"]).messages == {"celery": 0}
+    assert reader.search(["celery"]) == {}
+
+
+def test_with_a_prefix_the_queues_below_it_are_read(monkeypatch: pytest.MonkeyPatch, broker: redis.Redis) -> None:
+    configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
+    send(1)
+
+    assert broker.llen("team-a:celery") == 1
+    assert BacklogReader().measure(["celery"]).messages == {"celery": 1}
+    assert BacklogReader().search(["celery"])["celery"].waiting == {"job-1-1"}
+
+
+def test_the_share_of_the_memory_is_read_where_it_is_limited(reader: BacklogReader, broker: redis.Redis) -> None:
+    assert reader.measure([]).memory_share == 0.0
+    limit = 2 * broker.info("memory")["used_memory"]
+    broker.config_set("maxmemory", limit)
+    try:
+        assert 0.4 < reader.measure([]).memory_share < 0.7
+    finally:
+        broker.config_set("maxmemory", 0)
+
+
+def test_a_user_without_the_rights_reads_lengths_and_finds_nothing(
+    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After an upgrade, before the administrator has extended the rules."""
+    send(1)
+    broker.execute_command(
+        "ACL", "SETUSER", "narrow", "on", "nopass", "~*", "&*", "+info", "+llen", "+select", "+client"
+    )
+    try:
+        configure(monkeypatch, CELERY_BROKER_URL=config.settings.CELERY_BROKER_URL.replace("//", "//narrow:x@"))
+        narrow = BacklogReader()
+        backlogs = [narrow.measure(["celery"]) for _ in range(3)]
+        assert narrow.search(["celery"]) == {}
+        narrow.close()
+    finally:
+        broker.execute_command("ACL", "DELUSER", "narrow")
+    assert [(one.messages, one.bytes) for one in backlogs] == [({"celery": 1}, 4_096)] * 3
+    assert [record.message.partition(",")[0] for record in caplog.records] == [
+        "Redis refuses MEMORY USAGE to the operator",
+        "Redis refuses LRANGE or HSCAN to the operator",
+    ]
+
+
+@pytest.mark.parametrize("how", ["gone", "hanging"])
+def test_without_a_broker_it_raises_within_seconds_and_works_again_after(
+    reader: BacklogReader, redis_server: Redis, how: str
+) -> None:
+    reader.measure(["celery"])
+    if how == "gone":
+        redis_server.kill()
+    else:
+        redis_server.pause()
+    started = time.monotonic()
+    with pytest.raises(RedisError):
+        reader.measure(["celery"])
+    with pytest.raises(RedisError):
+        reader.search(["celery"])
+    assert time.monotonic() - started < A_FEW_SECONDS
+    if how == "gone":
+        redis_server.start()
+    else:
+        redis_server.resume()
+    assert reader.measure(["celery"]).messages == {"celery": 0}

@@ -1,0 +1,109 @@
+"""Dispatch shared by tenants: windows over all queues and for each namespace, pools of some namespaces, and a full Redis."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from devcluster import Cluster, wait_until
+from devcluster.harness.jobs import Jobs, condition, phase
+from devcluster.harness.system import System
+from tests.support.dispatch import leave, serve
+from tests.support.systems import SharedSystems, Worker
+
+POOLS = ("line", "short", "other")
+TOTAL = 9
+
+
+@pytest.fixture
+def system(start_system: SharedSystems) -> System:
+    return start_system(
+        Worker(concurrency=1),
+        DISPATCH_WINDOW="6",
+        DISPATCH_NAMESPACE_WINDOW="4",
+        DISPATCH_TOTAL_WINDOW=str(TOTAL),
+        POOL_NAMESPACES="private=somebody-else",
+    )
+
+
+@pytest.fixture
+def broker(system: System) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(system.redis.url(0), decode_responses=True) as client:
+        yield client
+        client.config_set("maxmemory", 0)
+
+
+@pytest.fixture
+def held(state: redis.Redis, broker: redis.Redis) -> Iterator[tuple[str, ...]]:
+    """Queues whose worker takes nothing, all of them empty at first."""
+    serve(state, *POOLS)
+    yield POOLS
+    leave(state)
+    broker.delete(*POOLS)
+
+
+@pytest.fixture
+def neighbour(jobs: Jobs, cluster: Cluster) -> Iterator[Jobs]:
+    """Jobs of another namespace."""
+    name = f"{jobs.namespace}-b"
+    cluster.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    yield Jobs(jobs.system, name)
+    cluster.api.delete(f"/api/v1/namespaces/{name}")
+
+
+def queued(jobs: Jobs, names: list[str]) -> int:
+    return sum(phase(jobs.get(name)) == "Queued" for name in names)
+
+
+def test_a_namespace_does_not_take_the_window_nor_all_queues_redis(
+    jobs: Jobs, neighbour: Jobs, broker: redis.Redis, held: tuple[str, ...]
+) -> None:
+    first, *others = held
+    greedy = [jobs.create(queue=first) for _ in range(8)]
+    wait_until(lambda: queued(jobs, greedy) == 4, "the first namespace's share to be sent")
+
+    late = [neighbour.create(queue=first) for _ in range(2)]
+    wait_until(lambda: queued(neighbour, late) == 2, "the other namespace's jobs to be sent")
+    assert broker.llen(first) == 6
+
+    for pool in others:
+        for _ in range(3):
+            jobs.create(queue=pool)
+    wait_until(lambda: sum(map(broker.llen, held)) == TOTAL, "the window over all queues to be full")
+    assert queued(jobs, greedy) == 4
+
+
+def test_a_pool_of_another_namespace_is_refused(jobs: Jobs) -> None:
+    name = jobs.create(queue="private")
+
+    job = jobs.wait_finished(name)
+
+    assert job["status"]["failure"]["reason"] == "QUEUE_REFUSED"
+    assert "may not use queue private" in job["status"]["failure"]["message"]
+    assert condition(job, "Accepted")["status"] == "False"
+    assert "attempt" not in job["status"] or job["status"]["attempt"] == 0
+
+
+def test_a_full_redis_stops_dispatch_and_lets_jobs_end(
+    jobs: Jobs, state: redis.Redis, broker: redis.Redis, held: tuple[str, ...]
+) -> None:
+    queue = held[0]
+    cancelled, suspended, deleted = (jobs.create_in("Queued", queue=queue) for _ in range(3))
+    uid = jobs.get(deleted)["metadata"]["uid"]
+
+    broker.config_set("maxmemory", int(1.1 * broker.info("memory")["used_memory"]))  # 91 % are used
+    wait_until(lambda: "nothing more is dispatched" in jobs.system.processes["operator"].log.read_text(), "a pause")
+    waiting = jobs.create(queue=queue)
+    jobs.wait_phase(waiting, "Pending")
+
+    broker.config_set("maxmemory", 1)  # now every command that takes memory is refused
+    jobs.cancel(cancelled)
+    jobs.wait_phase(cancelled, "Cancelled")
+    jobs.patch(suspended, suspend=True)
+    jobs.wait_phase(suspended, "Suspended")
+    jobs.delete(deleted)
+    wait_until(lambda: state.hget(f"claim:{uid}-1", "token") == "operator", "the deleted job's attempt to be ended")
+    assert phase(jobs.get(waiting)) == "Pending"
+
+    broker.config_set("maxmemory", 0)
+    jobs.wait_phase(waiting, "Queued")

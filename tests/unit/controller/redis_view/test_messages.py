@@ -1,0 +1,82 @@
+"""Sent messages: when one counts as missing."""
+
+from __future__ import annotations
+
+import pytest
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.broker.backlog import Found
+from reconstruction_operator.controller.redis_view.messages import TAKEN_SECONDS, SentMessages
+
+A, B = TaskId("a", 1), TaskId("b", 1)
+QUEUED = {A: "celery", B: "celery"}
+
+
+@pytest.fixture
+def sent() -> SentMessages:
+    """Both messages are in the queue at the first look, after 15 s."""
+    messages = SentMessages(resend_seconds=15)
+    assert messages.queues_to_search(QUEUED, 0.0) == set()
+    assert messages.queues_to_search(QUEUED, 15.0) == {"celery"}
+    assert messages.searched({"celery": Found(frozenset({"a-1", "b-1"}))}, 15.0) == []
+    return messages
+
+
+def look(messages: SentMessages, now: float, *waiting: str, taken: tuple[str, ...] = ()) -> list[TaskId]:
+    """Searched now, if it is time."""
+    queues = messages.queues_to_search(QUEUED, now)
+    return messages.searched({queue: Found(frozenset(waiting), frozenset(taken)) for queue in queues}, now)
+
+
+def test_a_message_that_lies_in_its_queue_is_never_missing(sent: SentMessages) -> None:
+    assert [look(sent, now, "a-1", "b-1") for now in range(16, 100_000, 7)] == [[]] * 14_284
+    assert not sent.is_missing(A, "celery")
+
+
+def test_a_message_is_missing_when_two_looks_do_not_find_it(sent: SentMessages) -> None:
+    assert look(sent, 30.0, "a-1") == []
+    assert not sent.is_missing(B, "celery")
+    assert look(sent, 31.0, "a-1") == [B]  # confirmed at once, not only after another interval
+    assert (sent.is_missing(A, "celery"), sent.is_missing(B, "celery")) == (False, True)
+
+
+def test_a_message_on_its_way_to_a_worker_is_not_missing(sent: SentMessages) -> None:
+    assert look(sent, 30.0, "a-1") == []
+    assert look(sent, 31.0, "a-1", taken=("b-1",)) == []
+
+
+def test_a_message_that_a_worker_took_and_never_claimed_is_missing_in_the_end(sent: SentMessages) -> None:
+    for now in range(30, 30 + int(TAKEN_SECONDS), 15):
+        assert look(sent, now, "a-1", taken=("b-1",)) == []
+    assert look(sent, 30 + TAKEN_SECONDS, "a-1", taken=("b-1",)) == []
+    assert look(sent, 31 + TAKEN_SECONDS, "a-1", taken=("b-1",)) == [B]
+
+
+def test_a_message_that_was_sent_again_is_not_missing(sent: SentMessages) -> None:
+    look(sent, 30.0, "a-1")
+    look(sent, 31.0, "a-1")
+    sent.sent(B, "celery", 32.0)
+
+    assert not sent.is_missing(B, "celery")
+    assert look(sent, 46.0, "a-1") == []  # it is too young to be looked for
+
+
+def test_the_queues_are_searched_once_in_an_interval(sent: SentMessages) -> None:
+    assert [now for now in range(16, 61) if sent.queues_to_search(QUEUED, now)] == [30, 45, 60]
+
+
+def test_a_queue_that_could_not_be_searched_proves_nothing(sent: SentMessages) -> None:
+    for now in (30.0, 45.0, 60.0):
+        sent.queues_to_search(QUEUED, now)
+        assert sent.searched({}, now) == []
+
+
+def test_nothing_is_searched_while_no_job_waits(sent: SentMessages) -> None:
+    assert sent.queues_to_search({}, 100.0) == set()
+
+
+def test_a_message_is_looked_for_in_the_queue_that_it_was_sent_to(sent: SentMessages) -> None:
+    """The spec's queue may have been edited after it was sent, and before the status shows that."""
+    assert not sent.is_missing(B, "gpu")
+
+    assert sent.queues_to_search(QUEUED, 30.0) == {"celery", "gpu"}
+    assert sent.searched({"celery": Found(frozenset({"a-1"})), "gpu": Found(frozenset({"b-1"}))}, 30.0) == []
