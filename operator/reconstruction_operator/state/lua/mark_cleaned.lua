@@ -2,5 +2,8 @@
 local cleaned_key, record_key = unpack(KEYS)
 local ttl_ms = unpack(ARGV)
 
-if is_set(record_key) then redis.call('SET', cleaned_key, digits(now_ms()), 'PX', ttl_ms) end
+if is_set(record_key) then
+  redis.call('DEL', cleaned_key)  -- first, for a full Redis: see `put` of the prelude
+  redis.call('SET', cleaned_key, digits(now_ms()), 'PX', ttl_ms)
+end
 return false

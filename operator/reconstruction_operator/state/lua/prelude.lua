@@ -44,14 +44,18 @@ local function fields_at(key, ...)
 end
 
 -- Replace the value of a key by a hash. `record_key`: of the job, whose form it follows (legacy.lua).
+--
+-- Every script that ends, stops or cancels deletes before it sets. A full Redis refuses the first write of a script if it takes
+-- memory, and lets all writes after a deletion pass: so these work, and free memory in the end.
 local function put(key, ttl_ms, fields, record_key)
-  if record_key and is_text(record_key) then return put_text(key, ttl_ms, fields) end
+  local as_text = record_key and is_text(record_key)
+  redis.call('DEL', key)
+  if as_text then return put_text(key, ttl_ms, fields) end
   local flat = {}
   for name, value in pairs(fields) do
     flat[#flat + 1] = name
     flat[#flat + 1] = value
   end
-  redis.call('DEL', key)
   redis.call('HSET', key, unpack(flat))
   if ttl_ms then redis.call('PEXPIRE', key, ttl_ms) end
 end

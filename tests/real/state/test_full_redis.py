@@ -1,0 +1,89 @@
+"""A Redis without any memory left: what ends, stops, cancels or deletes works all the same, and nothing new is dispatched."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.state import operator_calls, reads, worker_calls
+from reconstruction_operator.state.replies import ClaimVerdict, FinishVerdict
+from redis.exceptions import OutOfMemoryError, ResponseError
+
+TASK, OTHER = TaskId("job", 1), TaskId("other", 1)
+LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
+NEXT: dict[str, Any] = {"fence": 6, "install_id": "install"}  # elected while Redis is full
+PLACE: dict[str, Any] = {"namespace": "ns", "name": "a-name", "attempt": 1, "queue": "celery"}
+WORKER: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "t"}
+STOPPED = End(Outcome.STOPPED, "DELETED", "The job's object was deleted.")
+
+Do = Callable[..., Any]
+
+
+@pytest.fixture
+def full(client: redis.Redis, do: Do) -> Iterator[redis.Redis]:
+    """Full, and holds the records of two jobs, one of which a worker runs."""
+    for task in (TASK, OTHER):
+        do(operator_calls.put_record, job_id=task.job_id, **PLACE, **LEADER)
+    assert do(worker_calls.claim, **WORKER, worker="w").verdict is ClaimVerdict.CLAIMED
+    client.config_set("maxmemory", 1)
+    yield client
+    client.config_set("maxmemory", 0)
+
+
+def test_nothing_is_dispatched(full: redis.Redis, do: Do) -> None:
+    with pytest.raises(ResponseError, match="OOM"):
+        do(operator_calls.put_record, job_id="new", **PLACE, **LEADER)
+    with pytest.raises(OutOfMemoryError):
+        full.lpush("celery", "a message")
+
+
+def test_a_cancel_is_requested_confirmed_and_ends(full: redis.Redis, do: Do) -> None:
+    do(operator_calls.request_cancel, job_id="job", **NEXT)
+    do(operator_calls.assert_cancelled, job_id="job", **NEXT)
+
+    assert do(worker_calls.beat, **WORKER, worker="w", life="l").cancelled
+    assert do(worker_calls.finish, **WORKER, end=End(Outcome.CANCELLED)).verdict is FinishVerdict.RECORDED
+    do(worker_calls.mark_cleaned, "job")
+    assert do(reads.observe, [("job", TASK)]).jobs[0].cleaned
+
+
+def test_the_job_manager_cancels(full: redis.Redis) -> None:
+    assert job_manager.request_cancellation("job")
+    assert job_manager.confirm_cancellation("job")
+    assert job_manager.is_job_cancelled("job")
+    assert job_manager.assert_cancelled("other")
+    assert job_manager.is_job_cancelled("other")
+    assert full.ttl(Keys().cancel("other")) > 3_500
+
+
+def test_an_attempt_is_stopped(full: redis.Redis, do: Do) -> None:
+    do(operator_calls.request_stop, task=TASK, reason=StopReason.SUSPEND, **LEADER)
+
+    assert do(worker_calls.beat, **WORKER, worker="w", life="l").stop is StopReason.SUSPEND
+
+
+def test_a_waiting_job_is_taken_and_a_silent_one_is_ended(full: redis.Redis, do: Do) -> None:
+    assert do(operator_calls.take_claim, task=OTHER, end=STOPPED, **LEADER)
+    full.delete(Keys().alive("job-1"))
+    assert do(operator_calls.force_end, task=TASK, end=STOPPED, **LEADER).outcome is Outcome.STOPPED
+
+
+def test_a_deleted_job_is_forgotten(full: redis.Redis, do: Do) -> None:
+    assert do(operator_calls.take_claim, task=OTHER, end=STOPPED, **LEADER)
+    assert do(operator_calls.forget, job_id="other", attempts=1, **LEADER)
+
+    assert not full.keys("*other*")
+
+
+def test_a_message_that_waits_is_claimed_and_a_worker_stays_registered(full: redis.Redis, do: Do) -> None:
+    claim = do(worker_calls.claim, task_id="other-1", job_id="other", attempt=1, token="u", worker="w")
+    do(worker_calls.register_worker, node="w", queues=("celery",), models=(), version="1", concurrency=1)
+
+    assert claim.verdict is ClaimVerdict.CLAIMED
+    assert [one.node for one in do(reads.live_workers)] == ["w"]
+    assert full.ttl(Keys().worker("w")) > 0
