@@ -41,6 +41,11 @@ class Assignment:
         return "" if self.envelope is None else self.envelope.namespace
 
     @property
+    def pool(self) -> str:
+        """The pool that the message was sent to; empty for a bare task."""
+        return "" if self.envelope is None else self.envelope.queue
+
+    @property
     def owner(self) -> Owner | None:
         """The job's object, which owns the job folder; None for a bare task."""
         return None if self.envelope is None else Owner.of(self.job_id, self.envelope)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.contract import pools
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
@@ -86,6 +87,10 @@ class AttemptRun:
     def _execute(self) -> End:
         assignment, check = self._assignment, self._heartbeat.check
         check()
+        if assignment.envelope is not None:
+            foreign = pools.refusal(config.settings.POOL_NAMESPACES, assignment.pool, assignment.namespace)
+            if foreign:
+                raise ModelFailure("QUEUE_REFUSED", foreign)
         choice = choose(assignment.model_type, assignment.parameters)
         self._observer.model = choice.model.name
         space, sealed = call_interruptibly(self._begin, check)

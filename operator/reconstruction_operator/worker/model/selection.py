@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reconstruction_operator import config
 from reconstruction_operator.models import registry
-from reconstruction_operator.models.interface import Model
+from reconstruction_operator.models.interface import Model, ModelFailure, Step
 
 PLACEHOLDER = "placeholder"
 
@@ -40,4 +40,17 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
         if config.settings.RECONSTRUCTION_SIMULATE != "unavailable":
             raise
         model = registry.find(PLACEHOLDER)
-    return Choice(model, model.check_parameters(parameters), model.name == PLACEHOLDER)
+    choice = Choice(model, model.check_parameters(parameters), model.name == PLACEHOLDER)
+    _check_duration(choice)
+    return choice
+
+
+def _check_duration(choice: Choice) -> None:
+    """A simulation occupies a worker for as long as it was asked to."""
+    asked, most = choice.parameters.get("stepSeconds"), config.settings.PLACEHOLDER_MAX_SECONDS
+    if choice.simulated and isinstance(asked, int | float) and asked * len(Step) > most:
+        raise ModelFailure(
+            "INVALID_PARAMETERS",
+            f"parameter stepSeconds is {asked:g}, for each of {len(Step)} steps; together they may take {most:g} s "
+            "(PLACEHOLDER_MAX_SECONDS)",
+        )

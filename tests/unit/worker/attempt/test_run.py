@@ -30,6 +30,44 @@ def test_parameters_are_checked_before_anything_is_read() -> None:
         run(parameters={"stepSeconds": "fast"})
 
 
+@pytest.mark.parametrize(("seconds", "limit", "fails"), [(0.2, 1.0, True), (0.0, 1.0, False), (0.0, 0.0, False)])
+def test_a_placeholder_that_takes_too_long_is_refused(
+    seconds: float, limit: float, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, PLACEHOLDER_MAX_SECONDS=limit)
+    if not fails:
+        assert run(parameters={"stepSeconds": seconds})["status"] == "completed"
+        return
+    with pytest.raises(
+        ReconstructionFailedError,
+        match=r"INVALID_PARAMETERS: .*stepSeconds is 0\.2, for each of 6 steps; together .* 1 s",
+    ):
+        run(parameters={"stepSeconds": seconds})
+
+
+@pytest.mark.parametrize(
+    ("entries", "refused"),
+    [
+        pytest.param((), False, id="without-entries"),
+        pytest.param((("gpu", "maps"),), False, id="its-namespace"),
+        pytest.param((("gpu", "scans"), ("gpu", "*")), False, id="every-namespace"),
+        pytest.param((("cpu", "scans"),), False, id="another-pool"),
+        pytest.param((("gpu", "scans"),), True, id="another-namespace"),
+        pytest.param((("*", "scans"),), True, id="another-namespace-for-all-other-pools"),
+    ],
+)
+def test_a_message_of_a_foreign_namespace_ends_with_a_reason(
+    entries: tuple[tuple[str, str], ...], refused: bool, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, POOL_NAMESPACES=entries)
+    if not refused:
+        assert run(namespace="maps", queue="gpu")["status"] == "completed"
+        return
+    with pytest.raises(ReconstructionFailedError, match="QUEUE_REFUSED: Namespace maps may not use queue gpu"):
+        run(namespace="maps", queue="gpu")
+    assert (end(client).outcome, end(client).reason) == (Outcome.FAILED, "QUEUE_REFUSED")
+
+
 def test_an_attempt_deletes_the_workspaces_of_earlier_ones(client: redis.Redis, jobs_dir: Path) -> None:
     for name in ("1", "1-01234567", "2-01234567", ".gone-1"):
         (jobs_dir / JOB / "attempts" / name / "output").mkdir(parents=True)
