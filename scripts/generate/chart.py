@@ -20,6 +20,7 @@ FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
     "REDIS_SENTINEL_PASSWORD": "set redis.external.keys.sentinelPassword",
     "JOBS_DIR": "it is always /jobs; set jobs for the volume",
     "WORKER_POOLS": "set workers.POOL.queues",
+    "POOL_NAMESPACES": "set workers.POOL.namespaces",
     "DRAIN_SECONDS": "set workers.POOL.drainSeconds",
     "INPUT_ROOTS": "it is always /photos; set photos for the volumes",
     "OPERATOR_NAMESPACE": "it is always the release's namespace",

@@ -46,6 +46,25 @@
 {{- toJson $pools -}}
 {{- end -}}
 
+{{/* The value of POOL_NAMESPACES: which namespaces may use which queues. Empty: no limits. */}}
+{{- define "recon.poolNamespaces" -}}
+{{- $of := dict -}}
+{{- $entries := list -}}
+{{- range $name, $pool := include "recon.pools" . | fromJson -}}
+{{- $namespaces := sortAlpha $pool.namespaces | join "," -}}
+{{- range $queue := $pool.queues -}}
+{{- if ne (get $of $queue | default $namespaces) $namespaces -}}
+{{- fail (printf "workers.%s.namespaces: another pool has the queue %s, and other namespaces: give both the same list" $name $queue) -}}
+{{- end -}}
+{{- if not (hasKey $of $queue) -}}
+{{- range $pool.namespaces }}{{ $entries = append $entries (printf "%s=%s" $queue .) }}{{ end -}}
+{{- end -}}
+{{- $_ := set $of $queue $namespaces -}}
+{{- end -}}
+{{- end -}}
+{{- join "," $entries -}}
+{{- end -}}
+
 {{/* Fails if a pool has GPUs, but the image of this project, whose models use none. Takes {name, pool}. */}}
 {{- define "recon.checkGpuImage" -}}
 {{- $image := .pool.image -}}

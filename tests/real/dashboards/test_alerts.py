@@ -112,11 +112,24 @@ CASES = [
         ["redis_epochs_total 0x10 1x30 2x30 3x400"],
         120,
     ),
+    Case(
+        "ReconstructionRedisNearlyFull",
+        ["dispatch_paused 0x60", "standby dispatch_paused 1x60"],
+        ["dispatch_paused 1x60", "standby dispatch_paused 0x60"],
+        10,
+    ),
     Case("ReconstructionDispatchErrors", ["dispatch_errors_total 0x5 1x60"], ["dispatch_errors_total 0+1x60"], 30),
     Case(
         "ReconstructionQueueWithoutWorkers",
         ['queue_length_messages{queue="gpu"} 4x60', 'workers{queue="gpu"} 1x60', 'standby workers{queue="gpu"} 0x60'],
         ['queue_length_messages{queue="gpu"} 4x60', 'workers{queue="gpu"} 0x60', 'standby workers{queue="gpu"} 3x60'],
+        15,
+        {"queue": "gpu"},
+    ),
+    Case(
+        "ReconstructionQueueWithoutWorkers",  # nothing is sent to such a queue
+        ['queue_jobs{queue="gpu", phase="Running"} 4x60', 'queue_jobs{queue="gpu", phase="Pending"} 0x60'],
+        ['queue_jobs{queue="gpu", phase="Pending"} 4x60', 'workers{queue="cpu"} 3x60'],
         15,
         {"queue": "gpu"},
     ),

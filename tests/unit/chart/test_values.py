@@ -97,6 +97,11 @@ def quantity(text: object) -> dict[str, Any]:
 
 REFUSED = [
     pytest.param({"workers": {"a": {"queues": ["x-high"]}}}, "x-high is a priority of the queue x", id="priority"),
+    pytest.param(
+        {"workers": {"a": {"namespaces": ["maps"]}}},  # and cpu has the same queue
+        "another pool has the queue celery, and other namespaces: give both the same list",
+        id="namespaces of a shared queue",
+    ),
     pytest.param({"workers": {"CPU": {}}}, "workers.CPU: the name of a pool has at most 15 small letters", id="pool"),
     pytest.param({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer", id="type"),
     pytest.param({"image": {"pullPolicy": "Maybe"}}, "must be one of 'Always', 'IfNotPresent', 'Never'", id="choice"),

@@ -129,6 +129,18 @@ def test_additional_pool_inherits_the_defaults(render: Render) -> None:
     assert container(objects, "large")["resources"] == resources
 
 
+def test_the_namespaces_of_a_pool_are_told_to_the_operator_and_to_all_workers(render: Render) -> None:
+    objects = render({"workers": {"large": {"queues": ["large", "gpu"], "namespaces": ["maps", "scans"]}}})
+
+    allowed = "large=maps,large=scans,gpu=maps,gpu=scans"
+    for component in ("worker-large", "worker-cpu", "operator"):
+        assert env_of(objects, component)["POOL_NAMESPACES"] == allowed
+
+
+def test_without_namespaces_every_pool_is_open(render: Render) -> None:
+    assert "POOL_NAMESPACES" not in env(render({}), "cpu")
+
+
 @pytest.mark.parametrize(
     ("values", "left"),
     [
