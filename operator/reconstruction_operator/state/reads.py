@@ -22,7 +22,7 @@ OBSERVE_BATCH: Final = 500  # jobs in one `observe`: 5 to 10 ms in which Redis a
 _MAX_WORKERS: Final = 10_000
 _NO_KEY: Final = -2  # PTTL's answer
 _SKEW: Final = timedelta(days=1)  # by which a time may be ahead of Redis's clock, which may have been set back
-_MAX_NAMES: Final = 100  # queues, or models, of one worker
+_MAX_NAMES: Final = 1_000  # queues, or models, of one worker: what it does not list gets no messages
 
 
 def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
