@@ -207,6 +207,10 @@ class Installation:
         for key, (value, ttl_ms) in snapshot.values.items():
             self.raw.restore(key, ttl_ms, value)
         self.messages = list(snapshot.messages)
+        for operator in self.operators:  # in another epoch, messages are looked for anew
+            operator.seen = {
+                job: (thing, replace(seen, missing=False), at) for job, (thing, seen, at) in operator.seen.items()
+            }
         self.state, self.last = None, None
         self.emptied = True
         self.granted.clear()

@@ -99,7 +99,7 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
 
 
 async def _search(cache: Cache, view: RedisView, actor: Actor, queued: Mapping[TaskId, str], now: float) -> None:
-    queues = view.messages.queues_to_search(queued, now)
+    queues = view.messages.queues_to_search(queued, now, epoch=view.connection.epoch)
     if not queues:
         return
     for task in view.messages.searched(await actor.search(queues), now):

@@ -34,7 +34,7 @@ class RedisConnection:
     election: LeaderElection
     keys: Keys
     install_id: str
-    _epoch: str | None = field(default=None, init=False)
+    epoch: str | None = field(default=None, init=False)  # its id; another one after a loss of data
     _epoch_started_at: datetime | None = field(default=None, init=False)
     _policy: str = field(default="", init=False)
     memory_share: float = field(default=0.0, init=False)  # of its maxmemory
@@ -72,8 +72,8 @@ class RedisConnection:
             run_id = str(info.get("run_id", ""))
             epoch = await self._open_epoch(fence, run_id)
             self._epoch_started_at = epoch.started_at
-            lost_data = self._epoch not in (None, epoch.id)
-            self._epoch = epoch.id
+            lost_data = self.epoch not in (None, epoch.id)
+            self.epoch = epoch.id
         self.memory_share = memory_share(info)
         self._note_policy(str(info.get("maxmemory_policy", "")))
         self._answered(lost_data=lost_data)

@@ -33,9 +33,10 @@ class SentMessages:
         self._resend_seconds = resend_seconds
         self._sent: dict[TaskId, _Sent] = {}
         self._look_at = 0.0
+        self._epoch: str | None = None
 
     def clear(self) -> None:
-        """Forget everything: a new tenure begins, or Redis lost its data."""
+        """Forget everything: a new tenure begins."""
         self._sent.clear()
         self._look_at = 0.0
 
@@ -53,8 +54,16 @@ class SentMessages:
         """The message was sent now, again perhaps."""
         self._sent[task] = _Sent(queue, now)
 
-    def queues_to_search(self, queued: Mapping[TaskId, str], now: float) -> set[str]:
-        """The queues to look through now, given the attempts that no worker is known to have; none if it is not time yet."""
+    def queues_to_search(self, queued: Mapping[TaskId, str], now: float, *, epoch: str | None = None) -> set[str]:
+        """The queues to look through now, given the attempts that no worker is known to have; none if it is not time yet.
+
+        In another epoch of Redis all are looked for anew: what was missing may be back.
+        """
+        if epoch != self._epoch:
+            self._epoch = epoch
+            for sent in self._sent.values():
+                sent.absences, sent.taken_since = 0, None
+            self._look_at = now
         self._sent = {task: self._sent.get(task) or _Sent(queue, now) for task, queue in queued.items()}
         old = [one for one in self._sent.values() if now - one.since >= self._resend_seconds]
         doubtful = any(0 < one.absences < _CONFIRM_LOOKS for one in old)

@@ -25,7 +25,7 @@ class Queues:
     def __init__(self, state: fakeredis.FakeAsyncRedis) -> None:
         self.cache, self.facts, self.lengths = Cache(), QueueFacts(), {"celery": 3}
         self.messages, self.now = SentMessages(resend_seconds=15), 0.0
-        connection = SimpleNamespace(memory_share=0.5)
+        connection = SimpleNamespace(memory_share=0.5, epoch="epoch-1")
         self.view: Any = SimpleNamespace(
             state=state, keys=Keys(), queues=self.facts, messages=self.messages, connection=connection
         )

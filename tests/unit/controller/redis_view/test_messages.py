@@ -80,3 +80,13 @@ def test_a_message_is_looked_for_in_the_queue_that_it_was_sent_to(sent: SentMess
 
     assert sent.queues_to_search(QUEUED, 30.0) == {"celery", "gpu"}
     assert sent.searched({"celery": Found(frozenset({"a-1"})), "gpu": Found(frozenset({"b-1"}))}, 30.0) == []
+
+
+def test_after_a_loss_of_data_every_message_is_looked_for_anew(sent: SentMessages) -> None:
+    look(sent, 30.0, "a-1")
+    look(sent, 31.0, "a-1")
+    assert sent.is_missing(B, "celery")
+
+    assert sent.queues_to_search(QUEUED, 32.0, epoch="epoch-2") == {"celery"}  # at once
+
+    assert not sent.is_missing(B, "celery")
