@@ -52,6 +52,7 @@ ADVICE = [
     pytest.param(
         {"redis": {"runAsUser": 1}}, "- redis.runAsUser: set runAsUser, runAsGroup and fsGroup", id="replaced"
     ),
+    pytest.param({"operator": {"enabled": True}}, "- operator.enabled\n", id="in too many places"),
     pytest.param({"xyzzy": None}, "- xyzzy\n", id="unlike any"),
 ]
 
@@ -90,7 +91,7 @@ def test_an_unknown_key_is_found_in_every_object(chart: Path, refuse: Refuse) ->
 
 
 def test_values_of_a_parent_chart_are_ignored(render: Render) -> None:
-    assert render({"global": {"domain": "example.com", "imagePullSecrets": [{"name": "a"}]}})
+    assert render({"enabled": True, "global": {"domain": "example.com", "imagePullSecrets": [{"name": "a"}]}})
 
 
 def test_helm_lint_reports_an_unknown_value(chart: Path) -> None:

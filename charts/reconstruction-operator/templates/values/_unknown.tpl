@@ -27,7 +27,8 @@ message of its own. files/values.json, made from the schema, lists the keys of e
 {{- end -}}
 {{- end -}}
 
-{{/* What to do about an unknown value: its new name, the most similar key beside it, or the places that have such a key. */}}
+{{/* What to do about an unknown value: its new name, the most similar key beside it, or the places that have such a key,
+     if they are few. */}}
 {{- define "recon.advice" -}}
 {{- $moved := get .index.moved .object -}}
 {{- $near := include "recon.mostSimilar" . -}}
@@ -37,7 +38,7 @@ message of its own. files/values.json, made from the schema, lists the keys of e
 {{- end -}}
 {{- if $moved }}: {{ $moved -}}
 {{- else if $near }}: did you mean {{ .path }}{{ $near }}?
-{{- else if $same }}: did you mean {{ $same | sortAlpha | join " or " }}?
+{{- else if and $same (lt (len $same) 5) }}: did you mean {{ $same | sortAlpha | join " or " }}?
 {{- end -}}
 {{- end -}}
 
