@@ -1,17 +1,24 @@
-"""Codec between the frozen types of this package and the API server's JSON (camelCase, RFC 3339 times)."""
+"""Codec between the frozen types of this package and the API server's JSON (camelCase, RFC 3339 times).
+
+Encoder and decoder of a type are composed once from its annotations: each job is encoded and decoded several times a second.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
 import functools
+import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar, Union
+from typing import Any, Final, TypeVar, Union
 
 T = TypeVar("T")
+
+_Convert = Callable[[Any], Any]
+_TIMES: Final = 4096  # whose text is kept: the conditions of a job share a few
 
 
 def camel(name: str) -> str:
@@ -20,30 +27,27 @@ def camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in tail)
 
 
+@functools.lru_cache(_TIMES)
 def format_time(value: datetime) -> str:
     """RFC 3339 in UTC with whole seconds, as metav1.Time."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@functools.lru_cache(_TIMES)
 def parse_time(text: str) -> datetime:
     """An aware datetime in UTC. Raises ValueError if it is not an RFC 3339 time."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def encode(value: Any) -> Any:
-    """JSON of a value of this package's types, without empty fields (None, empty text, tuple or mapping)."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = ((camel(one.name), getattr(value, one.name)) for one in dataclasses.fields(value))
-        return {name: encode(item) for name, item in pairs if item is not None and item not in ("", (), {})}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return format_time(value)
-    if isinstance(value, Mapping):
-        return {str(name): encode(item) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [encode(item) for item in value]
-    return value
+def encode(value: Any) -> dict[str, Any]:
+    """JSON of a dataclass of this package, without empty fields (None, empty text, tuple or mapping)."""
+    found: dict[str, Any] = {}
+    for name, key, may_be_empty, convert in _encoders(type(value)):  # type: ignore[arg-type]  # a class is hashable
+        item = getattr(value, name)
+        if item is None or (may_be_empty and not item):
+            continue
+        found[key] = item if convert is None else convert(item)
+    return found
 
 
 def decode(kind: type[T], data: object) -> T:
@@ -51,42 +55,89 @@ def decode(kind: type[T], data: object) -> T:
 
     The API server has validated the objects. But an object of an older or newer CRD must never stop the loop.
     """
-    mapping = data if isinstance(data, Mapping) else {}
     values: dict[str, Any] = {}
-    for name, hint in _hints(kind).items():  # type: ignore[arg-type]  # a class is hashable
-        raw = mapping.get(camel(name))
-        if raw is None:
-            continue
-        try:
-            values[name] = _decode(hint, raw)
-        except (TypeError, ValueError):
-            continue
+    if isinstance(data, Mapping):
+        for name, key, convert in _decoders(kind):  # type: ignore[arg-type]  # a class is hashable
+            raw = data.get(key)
+            if raw is None:
+                continue
+            try:
+                values[name] = convert(raw)
+            except (TypeError, ValueError):
+                continue
     return kind(**values)
 
 
-@functools.cache  # get_type_hints is slow
-def _hints(kind: type[Any]) -> Mapping[str, Any]:
-    return typing.get_type_hints(kind)
+@functools.cache
+def _encoders(kind: type[Any]) -> tuple[tuple[str, str, bool, _Convert | None], ...]:
+    """For each field: its name, its key, whether its type has an empty value, and its encoder if it is not plain."""
+    hints = typing.get_type_hints(kind)
+    found = []
+    for one in dataclasses.fields(kind):
+        hint = required(hints[one.name])
+        base = typing.get_origin(hint) or hint
+        may_be_empty = issubclass(base, str | tuple | Mapping)
+        found.append((one.name, camel(one.name), may_be_empty, _encoder(hint)))
+    return tuple(found)
 
 
-def _decode(hint: Any, raw: Any) -> Any:
+def _encoder(hint: Any) -> _Convert | None:
+    """None: the value is JSON already."""
     origin = typing.get_origin(hint)
-    if origin in (Union, types.UnionType):
-        return _decode(next(arm for arm in typing.get_args(hint) if arm is not types.NoneType), raw)
     if origin is tuple:
-        if not isinstance(raw, list):
-            raise TypeError("expected a list")
-        return tuple(_decode(typing.get_args(hint)[0], item) for item in raw)
+        item = _encoder(typing.get_args(hint)[0])
+        return list if item is None else lambda items: [item(one) for one in items]
     if origin is not None and issubclass(origin, Mapping):
-        if not isinstance(raw, Mapping):
-            raise TypeError("expected a mapping")
-        return dict(raw)
+        return dict
     if dataclasses.is_dataclass(hint):
-        return decode(typing.cast("type[Any]", hint), raw)
+        return encode
     if hint is datetime:
-        return parse_time(raw)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return hint(raw)
-    if hint in (int, str, bool) and type(raw) is not hint:
-        raise TypeError(f"expected {hint.__name__}")
+        return format_time
+    return operator.attrgetter("value") if issubclass(hint, enum.Enum) else None
+
+
+@functools.cache
+def _decoders(kind: type[Any]) -> tuple[tuple[str, str, _Convert], ...]:
+    """For each field: its name, its key and its decoder."""
+    hints = typing.get_type_hints(kind)
+    return tuple((one.name, camel(one.name), _decoder(hints[one.name])) for one in dataclasses.fields(kind))
+
+
+def _decoder(hint: Any) -> _Convert:
+    """A function that raises TypeError or ValueError for a value of a wrong type."""
+    hint = required(hint)
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        return functools.partial(_decode_list, _decoder(typing.get_args(hint)[0]))
+    if origin is not None and issubclass(origin, Mapping):
+        return _decode_mapping
+    if dataclasses.is_dataclass(hint):
+        return functools.partial(decode, typing.cast("type[Any]", hint))
+    if hint is datetime:
+        return parse_time
+    return typing.cast(_Convert, hint) if issubclass(hint, enum.Enum) else functools.partial(_decode_plain, hint)
+
+
+def _decode_list(item: _Convert, raw: Any) -> tuple[Any, ...]:
+    if not isinstance(raw, list):
+        raise TypeError("expected a list")
+    return tuple(item(one) for one in raw)
+
+
+def _decode_mapping(raw: Any) -> dict[str, Any]:
+    if not isinstance(raw, Mapping):
+        raise TypeError("expected a mapping")
+    return dict(raw)
+
+
+def _decode_plain(kind: type, raw: Any) -> Any:
+    if type(raw) is not kind:
+        raise TypeError(f"expected {kind.__name__}")
     return raw
+
+
+def required(hint: Any) -> Any:
+    """`T` of `T | None`."""
+    if typing.get_origin(hint) in (Union, types.UnionType):
+        return next(arm for arm in typing.get_args(hint) if arm is not types.NoneType)
+    return hint

@@ -6,11 +6,12 @@ Texts in a status come from workers, models and exceptions, which do not know th
 from __future__ import annotations
 
 import dataclasses
-import enum
 import functools
-from collections.abc import Mapping
+import typing
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from reconstruction_operator.api.codec import required
 from reconstruction_operator.api.shapes import Shape, shape_of
 
 T = TypeVar("T")
@@ -20,20 +21,12 @@ _CUT = "…"
 
 def fit(value: T) -> T:
     """`value` with long texts and lists truncated and numbers clamped; `value` itself if all fits."""
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        raise TypeError(f"{value!r:.80} is not a value of this package's types")
     changes: dict[str, Any] = {}
-    for name, its in _shapes(type(value)):
+    for name, fitted in _fitters(type(value)):  # type: ignore[arg-type]  # a class is hashable
         current = getattr(value, name)
-        fitted = _fitted(current, its)
-        if fitted is not current:
-            changes[name] = fitted
-    return dataclasses.replace(value, **changes) if changes else value
-
-
-@functools.cache
-def _shapes(kind: type[Any]) -> tuple[tuple[str, Shape], ...]:
-    return tuple((one.name, shape_of(one)) for one in dataclasses.fields(kind))
+        if current is not None and (new := fitted(current)) is not current:
+            changes[name] = new
+    return dataclasses.replace(value, **changes) if changes else value  # type: ignore[type-var]  # it has fields
 
 
 def cut(text: str, max_length: int | None) -> str:
@@ -43,18 +36,29 @@ def cut(text: str, max_length: int | None) -> str:
     return text[: max_length - len(_CUT)] + _CUT
 
 
-def _fitted(value: Any, its: Shape) -> Any:
-    if value is None or isinstance(value, (bool, enum.Enum)):
-        return value
-    if isinstance(value, str):
-        return cut(value, its.max_length)
-    if isinstance(value, int):
-        return _in_range(value, its)
-    if isinstance(value, tuple):
-        return _fitted_tuple(value, its)
-    if isinstance(value, Mapping):
-        return _fitted_mapping(value, its)
-    return fit(value) if dataclasses.is_dataclass(value) else value
+@functools.cache
+def _fitters(kind: type[Any]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """Name and fitting function of each field that has limits."""
+    hints = typing.get_type_hints(kind)
+    found = []
+    for one in dataclasses.fields(kind):
+        fitter = _fitter(required(hints[one.name]), shape_of(one))
+        if fitter is not None:
+            found.append((one.name, fitter))
+    return tuple(found)
+
+
+def _fitter(hint: Any, its: Shape) -> Callable[[Any], Any] | None:
+    if hint is str:
+        return None if its.max_length is None else lambda text: cut(text, its.max_length)
+    if hint is int:
+        return None if its.minimum is its.maximum is None else lambda value: _in_range(value, its)
+    if typing.get_origin(hint) is tuple:
+        return lambda items: _fitted_tuple(items, its)
+    if issubclass(typing.get_origin(hint) or hint, Mapping):
+        # The parameters of a spec are free-form, and the user's.
+        return None if its.free_form else lambda mapping: _fitted_mapping(mapping, its)
+    return fit if dataclasses.is_dataclass(hint) else None
 
 
 def _in_range(value: int, its: Shape) -> int:
@@ -72,7 +76,5 @@ def _fitted_tuple(items: tuple[Any, ...], its: Shape) -> tuple[Any, ...]:
 
 
 def _fitted_mapping(mapping: Mapping[str, Any], its: Shape) -> Mapping[str, Any]:
-    if its.free_form:  # a spec's parameters, which are the user's
-        return mapping
     fitted = {name: cut(text, its.max_length) for name, text in list(mapping.items())[: its.max_properties]}
     return mapping if fitted == mapping else fitted
