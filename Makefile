@@ -5,7 +5,7 @@ SOURCES    := operator demo devcluster chaos benchmarks scripts tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop cluster \
-        cluster-stop control-plane images e2e chaos bench generate crd docs manifests format lock clean
+        cluster-stop control-plane images release e2e chaos bench generate crd docs manifests format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -70,6 +70,9 @@ cluster-stop: setup ## stop them
 
 images: setup ## build the operator's and the worker's images without Docker (root, Debian)
 	@$(PYTHON_BIN) -m devcluster images operator worker
+
+release: setup ## wheel, chart, image archives, SBOMs, checksums into dist/ (root, Debian); RELEASE_ARGS=--draft to try it
+	@$(PYTHON_BIN) -m scripts.release $(RELEASE_ARGS)
 
 e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (root, Debian; installs containerd and others)
 	@$(PYTHON_BIN) -m pytest -x tests/e2e $(PYTEST_ARGS) --numprocesses=0 # one step after the other, on one node

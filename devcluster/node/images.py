@@ -20,6 +20,7 @@ from devcluster.programs.progress import Spinner
 
 DEBIAN_SUITE = "trixie"  # its Python is 3.13
 BASE_IMAGE = f"localhost/devcluster/python:3.13-{DEBIAN_SUITE}"
+NATIVE = "amd64"  # Debian's name of this machine's architecture; `make setup` refuses others
 VERSION = "0.1.0"  # as in pyproject.toml and the chart: the tag that it asks for
 TARGETS = {
     "operator": f"localhost/reconstruction-operator:{VERSION}",
@@ -33,7 +34,9 @@ PROMETHEUS_IMAGE = f"localhost/devcluster/prometheus:{DEBIAN_SUITE}"
 
 _BASE_PACKAGES = ("python3", "python3-venv", "ca-certificates")
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-_BUILD_SECONDS = 1800.0  # a minute; the photogrammetry packages on a loaded machine take many times that
+_EMULATORS = Path("/proc/sys/fs/binfmt_misc")
+_MACHINES = {"arm64": "aarch64"}  # Debian's name -> qemu's
+_BUILD_SECONDS = 3600.0  # a minute; ten under emulation, and a loaded machine takes many times that
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _PAUSE = """\
@@ -55,14 +58,24 @@ def has_image(tag: str) -> bool:
     return commands.run(["buildah", "inspect", "--type", "image", tag], check=False).returncode == 0
 
 
-def base_image() -> str:
-    """Return the name of a Debian with Python, made by debootstrap where it is not there yet (a minute, once)."""
+def base_image(architecture: str = NATIVE) -> str:
+    """Return the name of a Debian with Python, made by debootstrap where it is not there yet (once).
+
+    It takes a minute, and ten where the kernel has to emulate the architecture.
+    """
     ensure(IMAGE_NEEDS)
+    tag = tag_for(BASE_IMAGE, architecture)
     with locked(cache_folder() / "base-image.lock"):
-        if not has_image(BASE_IMAGE):
-            with Spinner(f"Making the base image of Debian {DEBIAN_SUITE} (once; a minute)"):
-                _bootstrap()
-    return BASE_IMAGE
+        if not has_image(tag):
+            _check_emulation(architecture)
+            with Spinner(f"Making the base image of Debian {DEBIAN_SUITE} for {architecture} (once)"):
+                _bootstrap(tag, architecture)
+    return tag
+
+
+def tag_for(tag: str, architecture: str) -> str:
+    """Return the name of an image for an architecture; this machine's own has no suffix."""
+    return tag if architecture == NATIVE else f"{tag}-{architecture}"
 
 
 def build_image(
@@ -72,10 +85,19 @@ def build_image(
     dockerfile: Path = CHECKOUT / "Dockerfile",
     context: Path = CHECKOUT,
     arguments: Mapping[str, str] | None = None,
+    architecture: str = NATIVE,
+    epoch: int | None = None,
 ) -> str:
-    """Build one target of a Dockerfile on `base_image`, and return the name. Layers that are there are used again."""
-    base = base_image()
+    """Build one target of a Dockerfile on `base_image`, and return the name. Layers that are there are used again.
+
+    `epoch`: the date of the image and of all that the build adds, so that a build can be repeated.
+    """
+    base = base_image(architecture)
+    _check_emulation(architecture)
     command = ["buildah", "build", "--isolation", "chroot", "--layers", "--force-rm", "--format", "docker"]
+    command += ["--arch", architecture]
+    if epoch is not None:
+        command += ["--timestamp", str(epoch)]
     for name, value in {"BASE_IMAGE": base, **(arguments or {})}.items():
         command += ["--build-arg", f"{name}={value}"]
     if target is not None:
@@ -115,13 +137,24 @@ def _build_text(tag: str, text: str, context: Path, arguments: Mapping[str, str]
         return build_image(tag, dockerfile=Path(file.name), context=context, arguments=arguments)
 
 
-def _bootstrap() -> None:
-    container = _run(["buildah", "from", "scratch"]).stdout.strip()
+def _check_emulation(architecture: str) -> None:
+    """Raise an error with advice where the kernel runs no programs of the architecture."""
+    if architecture != NATIVE and not (_EMULATORS / f"qemu-{_MACHINES[architecture]}").exists():
+        raise MissingToolError(
+            f"the kernel runs no {architecture} programs here. On Debian: apt-get install qemu-user-static binfmt-support;"
+            " without an init system also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc"
+            f" && update-binfmts --enable qemu-{_MACHINES[architecture]}"
+        )
+
+
+def _bootstrap(tag: str, architecture: str) -> None:
+    container = _run(["buildah", "from", "--arch", architecture, "scratch"]).stdout.strip()
     try:
         root = Path(_run(["buildah", "mount", container]).stdout.strip())
         _run(
             [
                 "debootstrap",
+                f"--arch={architecture}",
                 "--variant=minbase",
                 f"--include={','.join(_BASE_PACKAGES)}",
                 DEBIAN_SUITE,
@@ -134,8 +167,9 @@ def _bootstrap() -> None:
         (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
         for leftover in [*root.glob("var/cache/apt/archives/*.deb"), *root.glob("var/lib/apt/lists/*")]:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        _run(["buildah", "config", "--env", f"PATH={_PATH}", "--env", "LANG=C.UTF-8", "--cmd", "python3", container])
-        _run(["buildah", "commit", "--quiet", container, BASE_IMAGE])
+        settings = ["--env", f"PATH={_PATH}", "--env", "LANG=C.UTF-8", "--cmd", "python3", "--arch", architecture]
+        _run(["buildah", "config", *settings, container])
+        _run(["buildah", "commit", "--quiet", container, tag])
     finally:
         _run(["buildah", "rm", container])
 

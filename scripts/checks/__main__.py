@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scripts.checks import compatibility, conventions, installed, layout, lockfiles, texts
+from scripts.checks import compatibility, conventions, installed, layout, lockfiles, texts, versions
 from scripts.paths import CHECKOUT
 
 
@@ -12,7 +12,7 @@ def main() -> int:
     """Run all checks on this checkout; the exit status."""
     found = [
         f"{check.__name__.rpartition('.')[2]}: {problem}"
-        for check in (layout, lockfiles, installed, texts, compatibility, conventions)
+        for check in (layout, lockfiles, installed, texts, compatibility, conventions, versions)
         for problem in check.problems(CHECKOUT)
     ]
     print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)

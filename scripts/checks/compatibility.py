@@ -45,11 +45,12 @@ def problems(checkout: Path) -> list[str]:
 
 def last_release(checkout: Path) -> Path:
     """The chart package of the last release."""
+    return max((checkout / _PACKAGES).glob("*.tgz"), key=version_of)
 
-    def version(package: Path) -> tuple[int, ...]:
-        return tuple(int(number) for number in package.stem.rpartition("-")[2].split("."))
 
-    return max((checkout / _PACKAGES).glob("*.tgz"), key=version)
+def version_of(package: Path) -> tuple[int, ...]:
+    """The version in a package's name."""
+    return tuple(int(number) for number in package.stem.rpartition("-")[2].split("."))
 
 
 def packaged_crd(package: Path) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""Version check: the program's number is the same wherever it is written, and the chart's is newer than the last release's."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from scripts.checks import compatibility
+from scripts.paths import CHART
+
+_NUMBER: Final = r"(\d+\.\d+\.\d+)"
+# Files that name the program's version -> where.
+_PLACES: Final = {
+    "Dockerfile": rf"(?:^ARG VERSION=|reconstruction-\w+:){_NUMBER}",
+    "compose.yaml": rf"reconstruction-worker:{_NUMBER}",
+    "devcluster/node/images.py": rf'^VERSION = "{_NUMBER}"',
+    "docs/images.md": rf"reconstruction-[a-z-]+:{_NUMBER}",
+}
+_SECTION: Final = re.compile(r"^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?$", re.MULTILINE)
+UNRELEASED: Final = "Unreleased"
+
+
+def program_version(checkout: Path) -> str:
+    """The version of operator and workers."""
+    version: str = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
+    return version
+
+
+def chart_versions(checkout: Path) -> tuple[str, str]:
+    """The chart's own version, and the program's that it installs."""
+    chart = yaml.safe_load((checkout / CHART / "Chart.yaml").read_text())
+    return chart["version"], str(chart["appVersion"])
+
+
+def problems(checkout: Path) -> list[str]:
+    """Places whose number differs, and numbers that were used before."""
+    program = program_version(checkout)
+    chart, installed = chart_versions(checkout)
+    last = compatibility.version_of(compatibility.last_release(checkout))
+    found = [
+        f"{name} names {number}, and pyproject.toml {program}" for name, number in _named(checkout) if number != program
+    ]
+    if installed != program:
+        found.append(f"Chart.yaml: appVersion is {installed}, and pyproject.toml has {program}")
+    if tuple(map(int, chart.split("."))) <= last:
+        found.append(f"Chart.yaml: version {chart} is not newer than the last release, {'.'.join(map(str, last))}")
+    return found
+
+
+def unreleasable(checkout: Path) -> list[str]:
+    """What is missing in the changelog for a release of the version in pyproject.toml."""
+    program = program_version(checkout)
+    text = (checkout / "CHANGELOG.md").read_text()
+    sections = _SECTION.findall(text)
+    dated = {name: date for name, date in sections if name != UNRELEASED}
+    if program not in dated:
+        return [f"CHANGELOG.md has no section [{program}]: give the lines of [{UNRELEASED}] this number and a date"]
+    if not dated[program]:
+        return [f"CHANGELOG.md: the section [{program}] needs a date: ## [{program}] - YYYY-MM-DD"]
+    if next(name for name, _ in sections if name != UNRELEASED) != program:
+        return [f"CHANGELOG.md: the newest section is not [{program}]"]
+    return []
+
+
+def _named(checkout: Path) -> Iterator[tuple[str, str]]:
+    for name, pattern in _PLACES.items():
+        numbers = re.findall(pattern, (checkout / name).read_text(), re.MULTILINE)
+        if not numbers:
+            yield name, "no version"
+        yield from ((name, number) for number in numbers)

@@ -1,0 +1,135 @@
+"""Command line of the release: `python -m scripts.release` writes all files of the version in pyproject.toml to `dist/`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from devcluster import commands
+from devcluster.errors import DevclusterError
+from scripts.checks import versions
+from scripts.paths import CHECKOUT
+from scripts.release import images, packages, sbom
+
+_CHECKSUMS: Final = "SHA256SUMS"
+# The image's Python, for the markers of the lock files.
+_ENVIRONMENT: Final = {
+    "python_version": "3.13",
+    "python_full_version": "3.13.0",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "platform_machine": "x86_64",
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "os_name": "posix",
+    "extra": "",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the files; the exit status is 1 if this checkout cannot be released."""
+    options = _parser().parse_args(arguments)
+    try:
+        found = [] if options.draft else obstacles(CHECKOUT)
+        if found:
+            print(*(f"release: {one}" for one in found), sep="\n", file=sys.stderr)
+            return 1
+        _release(options.folder, options.images)
+    except DevclusterError as error:
+        print(f"release: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def obstacles(checkout: Path) -> list[str]:
+    """Reasons why the checkout cannot be released as it is."""
+    return [*versions.problems(checkout), *versions.unreleasable(checkout), *uncommitted(checkout)]
+
+
+def uncommitted(checkout: Path) -> list[str]:
+    """Changes that a tag would not have."""
+    changed = _git(checkout, "status", "--porcelain")
+    return [f"uncommitted changes, which no tag would have:\n{changed}"] if changed else []
+
+
+def _release(folder: Path, architectures: Sequence[str]) -> None:
+    version = versions.program_version(CHECKOUT)
+    revision = _git(CHECKOUT, "rev-parse", "HEAD")
+    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or _git(CHECKOUT, "log", "-1", "--format=%ct"))
+    clear(folder)
+    made = packages.build_python(folder, epoch)
+    made.append(packages.build_chart(folder, epoch))
+    made.append(folder / f"reconstruction_operator-{version}.cdx.json")
+    made[-1].write_text(_wheel_sbom(version, epoch))
+    _tell(made)
+    for architecture in architectures:
+        _tell(images.build(folder, [architecture], version=version, revision=revision, epoch=epoch))
+    write_checksums(folder)
+    _tell([folder / _CHECKSUMS])
+
+
+def clear(folder: Path) -> None:
+    """Empty the folder of an earlier release, or make a new one.
+
+    Raises:
+        DevclusterError: it holds something else.
+
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / _CHECKSUMS).exists():
+        raise DevclusterError(f"{folder} has files, and no {_CHECKSUMS} of an earlier release: choose another folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def write_checksums(folder: Path) -> None:
+    """Write the digest of each file, as `sha256sum --check` reads them."""
+    lines = []
+    for path in sorted(folder.iterdir()):
+        if path.name != _CHECKSUMS:
+            with path.open("rb") as file:
+                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
+    (folder / _CHECKSUMS).write_text("".join(lines))
+
+
+def _wheel_sbom(version: str, epoch: int) -> str:
+    """The SBOM of the wheel with all of its extras, as the images have them."""
+    locks = [CHECKOUT / "requirements" / name for name in ("operator.txt", "worker.txt")]
+    pinned = {part for lock in locks for part in sbom.locked(lock, _ENVIRONMENT)}
+    return sbom.document("reconstruction-operator", version, "application", pinned, epoch)
+
+
+def _git(checkout: Path, *arguments: str) -> str:
+    return commands.run(["git", *arguments], folder=checkout).stdout.strip()
+
+
+def _tell(paths: Sequence[Path]) -> None:
+    for path in paths:
+        print(path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scripts.release", description=__doc__)
+    parser.add_argument(
+        "--draft", action="store_true", help="try it: without a section in the changelog, uncommitted changes"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=CHECKOUT / "dist", help="where to; emptied first (default: dist)"
+    )
+    parser.add_argument(
+        "--images",
+        nargs="*",
+        choices=list(images.TARGETS),
+        default=list(images.TARGETS),
+        help="architectures of the images (root, Debian); none: no images (default: all)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Images of a release: an archive for each image and architecture that `docker load` and `skopeo` read, with its SBOM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from devcluster import commands
+from devcluster.node import images
+from scripts.release import sbom
+
+# The photogrammetry packages have no wheels for arm64: pycolmap, embreex, xatlas.
+TARGETS: Final = {"amd64": ("operator", "worker-base", "worker"), "arm64": ("operator", "worker-base")}
+"""Architecture -> the targets of the Dockerfile that can be built for it."""
+
+_ARCHIVE_SECONDS: Final = 1800.0  # half a minute for the largest; a loaded machine may need many times that
+
+
+def build(folder: Path, architectures: Sequence[str], *, version: str, revision: str, epoch: int) -> list[Path]:
+    """Build the images and write archives and SBOMs to `folder`."""
+    return [
+        path
+        for architecture in architectures
+        for target in TARGETS[architecture]
+        for path in _build(folder, target, architecture, version=version, revision=revision, epoch=epoch)
+    ]
+
+
+def _build(folder: Path, target: str, architecture: str, *, version: str, revision: str, epoch: int) -> list[Path]:
+    tag = images.build_image(
+        images.tag_for(images.TARGETS[target], architecture),
+        target=target,
+        arguments={"VERSION": version, "REVISION": revision},
+        architecture=architecture,
+        epoch=epoch,
+    )
+    name = f"reconstruction-{target}"
+    archive = folder / f"{name}-{version}-linux-{architecture}.tar"
+    archive.unlink(missing_ok=True)
+    # Docker's format has the health check, which an OCI archive would lose. The tag inside is the one that the chart asks for.
+    _run("buildah", "push", tag, f"docker-archive:{archive}:{name}:{version}")
+    _run("gzip", "--no-name", "--force", str(archive))
+    bom = folder / f"{name}-{version}-linux-{architecture}.cdx.json"
+    bom.write_text(_sbom(tag, name, version, architecture, epoch))
+    return [archive.with_name(f"{archive.name}.gz"), bom]
+
+
+def _sbom(tag: str, name: str, version: str, architecture: str, epoch: int) -> str:
+    container = _run("buildah", "from", "--pull-never", "--arch", architecture, tag).strip()
+    try:
+        root = Path(_run("buildah", "mount", container).strip())
+        return sbom.document(name, version, "container", sbom.installed(root, architecture), epoch)
+    finally:
+        _run("buildah", "rm", container)
+
+
+def _run(*command: str) -> str:
+    return commands.run(command, timeout_seconds=_ARCHIVE_SECONDS).stdout

@@ -1,0 +1,44 @@
+"""Packages of a release: the wheel and the source archive by the pinned build backend, and the chart's package."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import tarfile
+from pathlib import Path
+
+from devcluster import commands
+from devcluster.programs.helm import helm
+from scripts.paths import CHART, CHECKOUT
+
+
+def build_python(folder: Path, epoch: int) -> list[Path]:
+    """Build the wheel and the source archive. Both are reproducible: hatchling takes every date from `epoch`."""
+    before = {*folder.iterdir()}
+    commands.run(
+        [sys.executable, "-m", "hatchling", "build", "--directory", folder],
+        folder=CHECKOUT,
+        environment={"SOURCE_DATE_EPOCH": str(epoch)},
+    )
+    return sorted({*folder.iterdir()} - before)
+
+
+def build_chart(folder: Path, epoch: int) -> Path:
+    """Package the chart. Helm writes the time of packaging into each entry, so the archive is written again with `epoch`."""
+    before = {*folder.iterdir()}
+    helm("package", CHECKOUT / CHART, "--destination", folder)
+    (package,) = {*folder.iterdir()} - before
+    package.write_bytes(dated(package.read_bytes(), epoch))
+    return package
+
+
+def dated(archive: bytes, epoch: int) -> bytes:
+    """The same .tar.gz with one date and one owner for all entries, in the order of their names."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as old, tarfile.open(fileobj=content, mode="w") as new:
+        # Helm reads Chart.yaml from the first entries, and its own packages begin with it.
+        for entry in sorted(old.getmembers(), key=lambda one: (not one.name.endswith("/Chart.yaml"), one.name)):
+            entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = epoch, 0, 0, "", ""
+            new.addfile(entry, old.extractfile(entry))
+    return gzip.compress(content.getvalue(), mtime=0)

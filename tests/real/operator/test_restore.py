@@ -1,0 +1,141 @@
+"""Restore from a backup: the object is a new one with another uid, and its status comes back only if the tool restores it.
+
+docs/backups.md promises what is tested here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import redis
+
+from devcluster import wait_until
+from devcluster.errors import CommandError
+from devcluster.harness.jobs import Jobs, condition
+from devcluster.servers.processes import Process
+
+Exported = dict[str, Any]
+
+
+@pytest.fixture
+def operator(jobs: Jobs) -> Process:
+    return jobs.system.processes["operator"]
+
+
+def export(jobs: Jobs, name: str) -> Exported:
+    """The object as a backup has it; then it is deleted."""
+    found = jobs.get(name)
+    jobs.delete(name)
+    jobs.wait_gone(name)
+    return found
+
+
+def restore(jobs: Jobs, exported: Exported, **spec: Any) -> str:
+    """What every tool does first: `kubectl apply` without the fields that the API server sets. Returns the uid."""
+    _kubectl(jobs, _cleaned(exported) | {"spec": exported["spec"] | spec}, "apply")
+    uid: str = jobs.get(exported["metadata"]["name"])["metadata"]["uid"]
+    assert uid != exported["metadata"]["uid"]
+    return uid
+
+
+def restore_status(jobs: Jobs, exported: Exported) -> None:
+    """What a tool does that was told to restore the status."""
+
+    def written() -> bool:
+        # The operator may write at the same moment; a tool repeats it as well.
+        return _kubectl(jobs, _cleaned(exported), "replace", "--subresource=status", check=False) == 0
+
+    wait_until(written, f"the status of {exported['metadata']['name']} to be restored")
+
+
+def _cleaned(exported: Exported) -> Exported:
+    return exported | {"metadata": {key: exported["metadata"][key] for key in ("name", "namespace")}}
+
+
+def _kubectl(jobs: Jobs, body: Exported, *command: str, check: bool = True) -> int:
+    return jobs.system.cluster.kubectl(*command, "-f", "-", input=json.dumps(body), check=check).returncode
+
+
+def test_a_job_restored_without_its_status_runs_again_in_a_folder_of_its_own(jobs: Jobs) -> None:
+    name = jobs.create_in("Succeeded")
+    exported = export(jobs, name)
+
+    uid = restore(jobs, exported)
+    again = jobs.wait_phase(name, "Succeeded")
+
+    assert again["status"]["attempt"] == 1
+    assert uid in again["status"]["outputs"]["uri"]
+    assert exported["metadata"]["uid"] in exported["status"]["outputs"]["uri"]
+
+
+def test_a_finished_job_restored_with_its_status_never_runs(jobs: Jobs, state: redis.Redis, operator: Process) -> None:
+    exported = export(jobs, jobs.create_in("Succeeded"))
+    name = exported["metadata"]["name"]
+
+    operator.pause()
+    uid = restore(jobs, exported)
+    restore_status(jobs, exported)
+    operator.resume()
+
+    # The operator has seen it: what would stop a message of it is there.
+    wait_until(lambda: state.exists(f"end:{uid}-1"), f"{name} to be closed in Redis")
+    assert jobs.get(name)["status"] == exported["status"]  # outputs too, whose files were deleted with the first object
+    assert not jobs.folder(name).exists()
+
+
+def test_a_status_restored_under_a_running_operator_stops_the_new_attempt(jobs: Jobs, state: redis.Redis) -> None:
+    exported = export(jobs, jobs.create_in("Succeeded"))
+    name = exported["metadata"]["name"]
+
+    uid = restore(jobs, exported, queue="slow")
+    jobs.wait_phase(name, "Running")
+    restore_status(jobs, exported)
+
+    wait_until(lambda: not state.exists(f"alive:{uid}-1"), f"the attempt of {name} to stop", timeout_seconds=30)
+    assert jobs.get(name)["status"]["phase"] == "Succeeded"
+    assert state.exists(f"stop:{uid}-1")
+
+
+def test_a_running_job_restored_with_its_status_runs_anew_without_a_failure(jobs: Jobs, operator: Process) -> None:
+    exported = export(jobs, jobs.create_in("Running", queue="slow"))
+    name = exported["metadata"]["name"]
+
+    operator.pause()
+    restore(jobs, exported, queue="celery")
+    restore_status(jobs, exported)
+    operator.resume()
+
+    ended = jobs.wait_finished(name)
+    assert (condition(ended, "Finished")["reason"], ended["status"].get("failures", 0)) == ("Succeeded", 0)
+
+
+def test_a_restored_job_whose_time_to_live_is_over_is_deleted(jobs: Jobs, operator: Process) -> None:
+    exported = export(jobs, jobs.create_in("Succeeded"))
+    name = exported["metadata"]["name"]
+
+    operator.pause()
+    restore(jobs, exported, ttlSecondsAfterFinished=0)
+    restore_status(jobs, exported)
+    operator.resume()
+
+    jobs.wait_gone(name)
+
+
+def test_a_cancelled_job_is_restored_without_its_cancel_and_stays_cancelled(jobs: Jobs, operator: Process) -> None:
+    name = jobs.create(suspend=True)
+    jobs.cancel(name)
+    jobs.wait_phase(name, "Cancelled")
+    exported = export(jobs, name)
+    with pytest.raises(CommandError, match="a new job cannot be cancelled already"):
+        restore(jobs, exported)
+
+    operator.pause()
+    restore(jobs, exported, suspend=False, cancelRequested=False, cancelConfirmed=False)
+    restore_status(jobs, exported)
+    operator.resume()
+
+    jobs.create_in("Succeeded")  # a later one: the operator has seen both
+    assert jobs.get(name)["status"]["phase"] == "Cancelled"
+    assert not jobs.folder(name).exists()

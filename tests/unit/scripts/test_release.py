@@ -1,0 +1,215 @@
+"""Files of a release: complete, reproducible, and refused from a checkout that no tag would have."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from devcluster.errors import DevclusterError, MissingToolError
+from devcluster.node import images
+from devcluster.programs.helm import helm
+from scripts.checks import versions
+from scripts.release import __main__ as release
+from scripts.release import packages, sbom
+from tests.support.paths import CHECKOUT
+
+EPOCH = 1_790_000_000
+LINUX = {"sys_platform": "linux", "python_full_version": "3.13.0"}
+LOCK = f"""\
+pyyaml==6.0.4 \\
+    --hash=sha256:{"a" * 64} \\
+    --hash=sha256:{"b" * 64}
+tzdata==2026.6 ; sys_platform == 'win32' \\
+    --hash=sha256:{"c" * 64}
+"""
+DPKG = """\
+Package: libstdc++6
+Status: install ok installed
+Architecture: arm64
+Version: 14.2.0-19
+
+Package: netbase
+Status: install ok installed
+Architecture: all
+Version: 1:6.5
+
+Package: gone
+Status: deinstall ok config-files
+Architecture: arm64
+Version: 1
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, bytes]]:
+    """Wheel, source archive and chart, twice."""
+    folders = [tmp_path_factory.mktemp("dist") for _ in range(2)]
+    for folder in folders:
+        packages.build_python(folder, EPOCH)
+        packages.build_chart(folder, EPOCH)
+    return [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+
+
+def test_a_release_has_wheel_source_and_chart(built: list[dict[str, bytes]]) -> None:
+    chart, program = versions.chart_versions(CHECKOUT)
+    assert set(built[0]) == {
+        f"reconstruction_operator-{program}-py3-none-any.whl",
+        f"reconstruction_operator-{program}.tar.gz",
+        f"reconstruction-operator-{chart}.tgz",
+    }
+
+
+def test_two_builds_of_one_commit_are_the_same_bytes(built: list[dict[str, bytes]]) -> None:
+    assert built[0] == built[1]
+
+
+def test_the_wheel_has_scripts_and_types(built: list[dict[str, bytes]]) -> None:
+    (wheel,) = [content for name, content in built[0].items() if name.endswith(".whl")]
+    names = zipfile.ZipFile(io.BytesIO(wheel)).namelist()
+    assert {"reconstruction_operator/py.typed", "reconstruction_operator/state/lua/claim.lua"} <= set(names)
+
+
+def test_the_source_archive_has_the_program_alone(built: list[dict[str, bytes]]) -> None:
+    (source,) = [content for name, content in built[0].items() if name.endswith(".tar.gz")]
+    with tarfile.open(fileobj=io.BytesIO(source)) as archive:
+        tops = {name.split("/")[1] for name in archive.getnames()}
+    assert tops >= {"operator", "pyproject.toml", "README.md", "LICENSE"}
+    assert not tops & {"tests", "examples", "docs", "charts", "devcluster"}
+
+
+def test_helm_reads_the_dated_package(built: list[dict[str, bytes]], tmp_path: Path) -> None:
+    (chart,) = [content for name, content in built[0].items() if name.endswith(".tgz")]
+    package = tmp_path / "chart.tgz"
+    package.write_bytes(chart)
+    assert "name: reconstruction-operator\n" in helm("show", "chart", package).stdout
+    with tarfile.open(package) as archive:
+        assert {entry.mtime for entry in archive} == {EPOCH}
+        assert archive.getnames()[0] == "reconstruction-operator/Chart.yaml"
+
+
+def test_checksums_are_those_that_sha256sum_checks(tmp_path: Path) -> None:
+    for name in ("b.whl", "a.tgz"):
+        (tmp_path / name).write_text(name)
+    release.write_checksums(tmp_path)
+    release.write_checksums(tmp_path)  # never of itself
+
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout) == (0, "a.tgz: OK\nb.whl: OK\n")
+
+
+def test_a_folder_with_other_files_is_never_emptied(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(DevclusterError, match="choose another folder"):
+        release.clear(tmp_path)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_the_folder_of_an_earlier_release_is_emptied(tmp_path: Path) -> None:
+    folder = tmp_path / "dist"
+    for _ in range(2):
+        release.clear(folder)
+        (folder / "old.whl").touch()
+        (folder / "SHA256SUMS").touch()
+    release.clear(folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_uncommitted_changes_are_an_obstacle(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    assert release.uncommitted(tmp_path) == []
+
+    (tmp_path / "new.py").touch()
+    assert release.uncommitted(tmp_path) == ["uncommitted changes, which no tag would have:\n?? new.py"]
+
+
+def test_pins_of_another_platform_are_not_in_the_sbom(tmp_path: Path) -> None:
+    lock = tmp_path / "operator.txt"
+    lock.write_text(LOCK)
+    assert list(sbom.locked(lock, LINUX)) == [
+        sbom.Package("pkg:pypi/pyyaml@6.0.4", "pyyaml", "6.0.4", sha256=("a" * 64, "b" * 64))
+    ]
+
+
+def test_every_pin_of_the_images_is_in_the_sbom() -> None:
+    lock = CHECKOUT / "requirements/worker.txt"
+    windows = {"sys_platform": "win32", "python_full_version": "3.11.2"}
+    lines = [line.split("==")[0] for line in lock.read_text().splitlines() if "==" in line and line[0] != " "]
+    everywhere = {one.name for environment in (LINUX, windows) for one in sbom.locked(lock, environment)}
+    assert everywhere == set(lines)
+
+
+def test_packages_of_an_image_are_read_from_its_root(tmp_path: Path) -> None:
+    info = tmp_path / "venv/lib/python3.13/site-packages/PyYAML-6.0.4.dist-info"
+    own = info.with_name("reconstruction_operator-0.1.0.dist-info")
+    for folder, name, more in ((info, "PyYAML", "License-Expression: MIT\n"), (own, "reconstruction-operator", "")):
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {name}\nVersion: 6.0.4\n{more}")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text('ID=debian\nVERSION_ID="13"\n')
+    (tmp_path / "var/lib/dpkg").mkdir(parents=True)
+    (tmp_path / "var/lib/dpkg/status").write_text(DPKG)
+
+    assert [(one.purl, one.licence) for one in sbom.installed(tmp_path, "arm64")] == [
+        ("pkg:pypi/pyyaml@6.0.4", "MIT"),
+        ("pkg:deb/debian/libstdc%2B%2B6@14.2.0-19?arch=arm64&distro=debian-13", ""),
+        ("pkg:deb/debian/netbase@1%3A6.5?arch=all&distro=debian-13", ""),
+    ]
+
+
+def test_an_sbom_is_a_reproducible_cyclonedx_document() -> None:
+    parts = [
+        sbom.Package("pkg:pypi/b@1", "b", "1", "MIT", is_expression=True, sha256=("a" * 64,)),
+        sbom.Package("pkg:pypi/a@2", "a", "2", "BSD, as its text says"),
+    ]
+    text = sbom.document("reconstruction-operator", "0.1.0", "container", parts, EPOCH)
+    assert text == sbom.document("reconstruction-operator", "0.1.0", "container", reversed(parts), EPOCH)
+
+    found = json.loads(text)
+    assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
+    assert found["metadata"]["timestamp"] == "2026-09-21T14:13:20+00:00"
+    assert found["components"] == [
+        {
+            "type": "library",
+            "bom-ref": "pkg:pypi/a@2",
+            "name": "a",
+            "version": "2",
+            "purl": "pkg:pypi/a@2",
+            "licenses": [{"license": {"name": "BSD, as its text says"}}],
+        },
+        {
+            "type": "library",
+            "bom-ref": "pkg:pypi/b@1",
+            "name": "b",
+            "version": "1",
+            "purl": "pkg:pypi/b@1",
+            "licenses": [{"expression": "MIT"}],
+            "externalReferences": [
+                {
+                    "type": "distribution",
+                    "url": "pkg:pypi/b@1",
+                    "hashes": [{"alg": "SHA-256", "content": "a" * 64}],
+                }
+            ],
+        },
+    ]
+    assert found["dependencies"] == [
+        {"ref": "reconstruction-operator@0.1.0", "dependsOn": ["pkg:pypi/a@2", "pkg:pypi/b@1"]}
+    ]
+
+
+def test_an_image_that_the_kernel_cannot_run_is_refused_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "_EMULATORS", tmp_path)
+    with pytest.raises(MissingToolError, match="apt-get install qemu-user-static binfmt-support"):
+        images._check_emulation("arm64")
+
+    (tmp_path / "qemu-aarch64").touch()
+    images._check_emulation("arm64")
