@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from chaos.faults.table import NO_FAULT, Fault
 
 _MAX_COMBINED = 3
-_ORDER = ("nothing", "objects", "messages", "operators", "workers", "models", "disk", "network", "redis", "kubernetes")
+_ORDER = (
+    "nothing",
+    "objects",
+    "messages",
+    "operators",
+    "workers",
+    "models",
+    "disk",
+    "mounts",
+    "network",
+    "redis",
+    "kubernetes",
+)
 """Order within a round: faults that need the API server or Redis come before those that remove it."""
 
 _WAITS = 0.8

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 from celery import shared_task
 
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.broker import acknowledging
 from reconstruction_operator.worker import deletion
-
-logger = logging.getLogger(__name__)
 
 
 @shared_task(name="reconstruction.cleanup", ignore_result=True, Request=acknowledging.REQUEST)  # type: ignore[untyped-decorator]
@@ -21,8 +17,4 @@ def clean_up(job_id: str) -> None:
 
     Raises ValueError for an unsafe job id; any other error means that the operator orders the deletion again.
     """
-    existed = deletion.clean_up(check_job_id(job_id))
-    if existed is None:
-        logger.warning("Redis has lost job %s: its files stay until the operator orders their deletion again", job_id)
-    else:
-        logger.info("deleted the files of job %s%s", job_id, "" if existed else " (there were none)")
+    deletion.clean_up(check_job_id(job_id))

@@ -55,6 +55,11 @@ def local_path(parts: SplitResult, reason: str) -> Path:
     return Path(path)
 
 
+def path_of(uri: str) -> Path:
+    """The path that a `file://` URI names, without a look at the disk or a check; for memory and messages."""
+    return Path(unquote(urlsplit(uri).path))
+
+
 def resolved(path: Path, reason: str) -> Path:
     """`path` with all links followed. It need not exist.
 

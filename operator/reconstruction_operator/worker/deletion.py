@@ -3,60 +3,60 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.jobfiles import notes
-from reconstruction_operator.jobfiles.layout import JobFolder
-from reconstruction_operator.services import file_handler, job_manager
+from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, reads, worker_calls
-from reconstruction_operator.transfer import delivery
-from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.worker.attempt.interruption import call_within
+from reconstruction_operator.worker.deleting import turns
+from reconstruction_operator.worker.deleting.process import DeletionProcess
+from reconstruction_operator.worker.deleting.request import DeletionRequest
 
 logger = logging.getLogger(__name__)
 
-DELETE_SECONDS = 60.0
+DELETE_SECONDS: Final = 60.0
 
 
-def clean_up(job_id: str) -> bool | None:
-    """Delete the files of a job that is over, and record that; returns whether there were any. None: Redis has lost the job.
+def clean_up(job_id: str) -> None:
+    """Delete the files of a job that is over, and record that. One at a time in a worker: see `deleting.turns`.
 
-    Raises OSError and OvertakenError as `delete`, RedisError without Redis.
+    Nothing is deleted if Redis has lost the job. Raises OSError and OvertakenError as `delete`, RedisError without Redis.
     """
+    turns.take(job_id, clean_up_now)
+
+
+def clean_up_now(job_id: str, process: DeletionProcess) -> None:
+    """The same at once."""
     cancelled = _is_cancelled(job_id)
     if cancelled is None:
-        return None
-    existed = delete(job_id, cancelled=cancelled)
+        logger.warning("Redis has lost job %s: its files stay until the operator orders their deletion again", job_id)
+        return
+    existed = process.perform(DeletionRequest(job_id, cancelled=cancelled), DELETE_SECONDS)
     calls.run(job_manager.get_redis_client(), worker_calls.mark_cleaned(Keys(), job_id))
-    return existed
+    logger.info("deleted the files of job %s%s", job_id, "" if existed else " (there were none)")
 
 
 def delete(job_id: str, *, cancelled: bool) -> bool:
     """Deletes the job's files; returns whether there were any. Idempotent: it may be repeated, or resumed after a crash.
 
-    A deletion on a dead mount is left behind after a minute: neither a cancelled job nor a worker waits for that.
+    A deletion on a dead mount is killed after a minute: neither a cancelled job nor a worker waits for that.
 
     A delivered copy of a published result stays, since it may have been reported, unless the job is `cancelled`.
 
     Raises ValueError for an unsafe job id; OSError or OvertakenError if something could not be deleted, or not in time. The
     folder still names it then.
     """
-    return call_within(DELETE_SECONDS, lambda: _delete(JobFolder.of(job_id), cancelled=cancelled))
+    with DeletionProcess() as process:
+        return process.perform(DeletionRequest(check_job_id(job_id), cancelled=cancelled), DELETE_SECONDS)
 
 
-def _delete(folder: JobFolder, *, cancelled: bool) -> bool:
-    # A run that still works fails before it delivers, because its workspace is deleted. The notes stay until all copies are deleted.
-    for workspace in folder.workspaces():
-        workspace.retire()
-    run = delivery.Run(folder.job_id, delivery.EVERY_ATTEMPT, folder=None)
-    for one in notes.deliveries(folder):
-        try:
-            delivery.withdraw(one.uri, run, namespace=one.owner.namespace, copy=cancelled or not one.published)
-        except StorageError as error:  # the settings have changed since it was delivered
-            logger.warning("what was delivered of job %s may not be deleted: %s", folder.job_id, error)
-    return file_handler.delete_job_files(folder.job_id)
+def withdraw(uri: str, job_id: str, attempt: int, *, workspace: str, namespace: str) -> None:
+    """Deletes what attempts of the job up to this one delivered there, as `delivery.withdraw`; also killed after a minute."""
+    request = DeletionRequest(job_id, uri=uri, attempt=attempt, workspace=workspace, namespace=namespace)
+    with DeletionProcess() as process:
+        process.perform(request, DELETE_SECONDS)
 
 
 def _is_cancelled(job_id: str) -> bool | None:

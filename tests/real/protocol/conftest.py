@@ -10,11 +10,11 @@ import redis
 from reconstruction_operator import disk
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls
-from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import ending, run
 
 from tests.real.protocol import world
 from tests.real.protocol.fibers import Fiber
+from tests.support.deletions import delete_in_this_process
 from tests.support.settings import configure
 
 T = TypeVar("T")
@@ -59,8 +59,7 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     monkeypatch.setattr(calls, "arun", calls.arun)
     monkeypatch.setattr(run, "choose", world.choose)
     monkeypatch.setattr(run, "call_interruptibly", _at_once)
-    for module in (run, deletion):
-        monkeypatch.setattr(module, "call_within", lambda _, function: function())
+    delete_in_this_process(monkeypatch)
     for name in ("_FIRST_PAUSE_SECONDS", "_LAST_PAUSE_SECONDS", "_FORGOTTEN_SECONDS"):
         monkeypatch.setattr(ending, name, 0.0)
     for method in ("rename", "mkdir"):

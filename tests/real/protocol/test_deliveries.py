@@ -20,6 +20,7 @@ from reconstruction_operator.transfer.directories import Directory
 from reconstruction_operator.worker import deletion
 
 from tests.real.protocol.fibers import Fiber
+from tests.support.deletions import delete_in_this_process
 from tests.support.settings import configure
 
 JOB = "0b7c4a9e-job"
@@ -54,7 +55,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.setattr(kind, method, at_a_point(method, getattr(kind, method)))
     monkeypatch.setattr(Directory, "open", staticmethod(at_a_point("open_place", Directory.open)))
     monkeypatch.setattr(disk, "delete_tree", at_a_point("delete", disk.delete_tree))
-    monkeypatch.setattr(deletion, "call_within", lambda _, function: function())  # in the thread that has points
+    delete_in_this_process(monkeypatch)  # in the thread that has points
     folder = tmp_path / "meshes"
     configure(monkeypatch, OUTPUT_ROOTS=(str(folder),), JOBS_DIR=str(tmp_path / "jobs"))
     return folder

@@ -18,12 +18,13 @@ from reconstruction_operator.models.interface import ModelFailure, Report, Resul
 from reconstruction_operator.planning.types import Job, Observation
 from reconstruction_operator.state.replies import BeatReply, ClaimVerdict
 from reconstruction_operator.state.timeline import Timeline
-from reconstruction_operator.tasks import cleanup
+from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import carry_out
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender
+from reconstruction_operator.worker.deleting.process import DeletionProcess
 from reconstruction_operator.worker.model.selection import Choice
 
 from tests.real.protocol.fibers import Fiber
@@ -163,7 +164,7 @@ class Run:
 
     def _clean_up(self) -> None:
         with contextlib.suppress(OSError, OvertakenError):  # the operator orders it again
-            cleanup.clean_up.run(self.message.job)
+            deletion.clean_up_now(self.message.job, DeletionProcess())
 
     def _deliver(self) -> None:
         claim = self.ownership.claim()

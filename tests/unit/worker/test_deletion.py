@@ -10,8 +10,10 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.transfer.directories import Directory
 
 from tests.support.attempts import JOB, end_by_the_operator, kill_before_publishing, observe, run, want
+from tests.support.deletions import delete_in_this_process
 from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("wanted")
@@ -77,8 +79,9 @@ def test_cleanup_retries_a_copy_that_could_not_be_deleted(
         raise PermissionError
 
     kill_before_publishing(meshes)
+    delete_in_this_process(monkeypatch)
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "mkdir", refuse)
+        patched.setattr(Directory, "make", refuse)
         with pytest.raises(PermissionError):
             clean_up(JOB)
     assert not observe(client).cleaned

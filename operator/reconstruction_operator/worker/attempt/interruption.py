@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -45,20 +44,6 @@ class InterruptedRunError(Exception):
     def __init__(self, interruption: Interruption) -> None:
         super().__init__(interruption.kind.value)
         self.interruption = interruption
-
-
-def call_within(seconds: float, function: Callable[[], T]) -> T:
-    """The result of `function`, which is left behind in its thread after `seconds`.
-
-    Raises TimeoutError if it was left behind.
-    """
-    deadline = time.monotonic() + seconds
-
-    def check() -> None:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds:.0f} s: see whether the disk answers")
-
-    return call_interruptibly(function, check)
 
 
 def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> T:

@@ -33,7 +33,6 @@ from reconstruction_operator.worker.attempt.interruption import (
     Interruption,
     InterruptionKind,
     call_interruptibly,
-    call_within,
 )
 from reconstruction_operator.worker.attempt.loading import load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
@@ -236,15 +235,14 @@ class AttemptRun:
         if not assignment.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
             return True
         if end is not None and end.outcome is Outcome.CANCELLED:
-            folder = None  # it has been deleted, and no other attempt begins
+            folder = ""  # it has been deleted, and no other attempt begins
         elif space is None or publishing.read_sealed(assignment.job_id) is not None:
             return True  # this attempt or another reports the published result
         else:
-            folder = space.root
-        run = self._delivery(folder)
-        withdraw = partial(delivery.withdraw, assignment.output_uri, run, namespace=assignment.namespace)
+            folder = str(space.root)
+        attempt, namespace = assignment.attempt or 0, assignment.namespace
         try:
-            call_within(deletion.DELETE_SECONDS, withdraw)
+            deletion.withdraw(assignment.output_uri, assignment.job_id, attempt, workspace=folder, namespace=namespace)
         except OvertakenError:
             return True
         except StorageError as error:

@@ -1,0 +1,135 @@
+"""Deletion process: the worker's side. A deletion that does not end in time is killed with its process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.worker.deleting import hanging
+from reconstruction_operator.worker.deleting.request import DeletionRequest
+
+logger = logging.getLogger(__name__)
+
+_PROGRAM = "reconstruction_operator.worker.deleting.program"
+_INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # allowlist: no setting and no secret
+_KILL_SECONDS = 5.0
+_CHUNK_BYTES = 65_536
+
+
+class DeletionProcess:
+    """Carries out requests, one after another, in a process that is started at the first one and ends with the `with` block."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unread = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def perform(self, request: DeletionRequest, seconds: float) -> bool:
+        """Carries out one request, as `program.perform`.
+
+        Raises also TimeoutError, an OSError, if it did not end in time or touches a place where an earlier deletion did not end.
+        """
+        deadline = time.monotonic() + seconds
+        self._send(request.to_line(hanging.known()))
+        place: Path | None = None
+        while True:
+            message = self._receive(deadline)
+            if message is None:
+                left = self._end()
+                if place is not None:
+                    hanging.remember(place, left)
+                where = f" at {place}" if place is not None else ""
+                raise TimeoutError(f"not within {seconds:.0f} s{where}: see whether the disk answers")
+            match message:
+                case {"at": path}:
+                    place = Path(path)
+                case {"log": [level, text]}:
+                    logger.log(level, "%s", text)
+                case _:
+                    if place is not None and "done" in message:
+                        hanging.forget(place)
+                    return _result(message)
+
+    def _send(self, line: bytes) -> None:
+        if self._process is None:
+            self._unread = b""
+            self._process = subprocess.Popen(
+                # -P: a module in the current folder must not shadow a library's.
+                [sys.executable, "-P", "-m", _PROGRAM],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+                start_new_session=True,  # Ctrl-C is for the worker, which ends this process itself
+            )
+        assert self._process.stdin is not None  # noqa: S101  # PIPE sets both; for the type checker
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self._end()
+            raise OSError("the process that deletes files has ended") from None
+
+    def _receive(self, deadline: float) -> dict[str, Any] | None:
+        """The next message; None if none came in time."""
+        assert self._process is not None  # noqa: S101  # a request was sent
+        assert self._process.stdout is not None  # noqa: S101
+        output = self._process.stdout.fileno()
+        while b"\n" not in self._unread:
+            if not select.select([output], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return None
+            chunk = os.read(output, _CHUNK_BYTES)
+            if not chunk:
+                self._end()
+                raise OSError("the process that deletes files has ended")
+            self._unread += chunk
+        line, _, self._unread = self._unread.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def _end(self) -> int:
+        """Kills the process; returns its id if it could not be killed, else 0."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+        try:
+            process.wait(_KILL_SECONDS)
+        except subprocess.TimeoutExpired:  # in an uninterruptible system call
+            logger.error(  # noqa: TRY400  # the message is enough
+                "process %d was killed and does not end until its mount answers: it is left behind", process.pid
+            )
+            return process.pid
+        return 0
+
+
+def _result(message: dict[str, Any]) -> bool:
+    match message:
+        case {"done": bool() as existed}:
+            return existed
+        case {"overtaken": True}:
+            raise OvertakenError
+        case {"refused": [reason, text]}:
+            raise StorageError(reason, text)
+        case {"errno": int() as number, "strerror": text, "filename": name}:
+            raise OSError(number, text, name)
+        case _:
+            raise OSError(message.get("strerror", "the process that deletes files gave no answer"))

@@ -1,0 +1,112 @@
+"""Program that deletes files: `python -P -m reconstruction_operator.worker.deleting.program`.
+
+A call on a dead mount never returns, and a thread in it cannot be ended: a process can. It reads requests from stdin, a line each,
+and writes to stdout where it is about to delete, log messages, and at last how it ended. It ends with its worker.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.transfer import delivery, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.worker.deleting.request import DeletionRequest
+
+logger = logging.getLogger(__name__)
+
+Announce = Callable[[Path], None]
+"""Gets the place of a copy, or the job folder, before it is deleted; may raise."""
+
+
+def perform(request: DeletionRequest, announce: Announce) -> bool:
+    """Deletes what the request names; returns whether a job had files. Idempotent: it may be resumed after a kill.
+
+    Raises OSError, OvertakenError or StorageError if something could not be deleted.
+    """
+    if request.uri:
+        folder = Path(request.workspace) if request.workspace else None
+        run = delivery.Run(request.job_id, request.attempt, folder)
+        announce(uris.path_of(request.uri))
+        delivery.withdraw(request.uri, run, namespace=request.namespace)
+        return True
+    return _delete(JobFolder.of(request.job_id), announce, cancelled=request.cancelled)
+
+
+def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool) -> bool:
+    announce(folder.root)
+    # A run that still works fails before it delivers, because its workspace is deleted. The notes stay until all copies are deleted.
+    for workspace in folder.workspaces():
+        workspace.retire()
+    run = delivery.Run(folder.job_id, delivery.EVERY_ATTEMPT, folder=None)
+    for one in notes.deliveries(folder):
+        try:
+            announce(uris.path_of(one.uri))
+            delivery.withdraw(one.uri, run, namespace=one.owner.namespace, copy=cancelled or not one.published)
+        except StorageError as error:  # the settings have changed since it was delivered
+            logger.warning("what was delivered of job %s may not be deleted: %s", folder.job_id, error)
+    announce(folder.root)
+    return delete_job_files(folder.job_id)
+
+
+class _Relay(logging.Handler):
+    """Hands log messages to the worker, which knows where logs go and in what form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(log=[record.levelno, record.getMessage()])
+
+
+def main() -> None:
+    """Carry out requests until stdin ends."""
+    logging.getLogger().addHandler(_Relay())
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(lines,), daemon=True).start()
+    while True:
+        _answer(lines.get())
+
+
+def _read(lines: queue.SimpleQueue[bytes]) -> None:
+    for line in sys.stdin.buffer:
+        lines.put(line)
+    os._exit(0)  # the worker has ended, or needs nothing more; also in the middle of a deletion
+
+
+def _answer(line: bytes) -> None:
+    request, hanging = DeletionRequest.from_line(line)
+
+    def announce(place: Path) -> None:
+        dead = next((one for one in hanging if place.is_relative_to(one)), None)
+        if dead is not None:
+            raise TimeoutError(f"{place} is left alone for now: a deletion in {dead} did not end")
+        _say(at=str(place))
+
+    try:
+        _say(done=perform(request, announce))
+    except OvertakenError:
+        _say(overtaken=True)
+    except StorageError as error:
+        _say(refused=[error.reason, error.message])
+    except OSError as error:
+        _say(errno=error.errno, strerror=error.strerror or str(error), filename=error.filename)
+    except Exception as error:  # noqa: BLE001  # the worker reports it
+        _say(errno=None, strerror=f"{type(error).__name__}: {error}", filename=None)
+
+
+def _say(**message: Any) -> None:
+    sys.stdout.write(json.dumps(message, default=os.fsdecode) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Requests to the process that deletes files: what to delete, and the settings that say where."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from reconstruction_operator import config
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRequest:
+    """All files of a job; or, with a `uri`, only what its attempts up to `attempt` delivered there."""
+
+    job_id: str
+    cancelled: bool = False  # delete the copies of a published result as well
+    uri: str = ""
+    attempt: int = 0
+    namespace: str = ""
+    workspace: str = ""  # of the run that asks, which is overtaken once it is deleted; empty: no check
+
+    def to_line(self, hanging: tuple[str, ...]) -> bytes:
+        """The request with the settings in use, and folders that must not be touched."""
+        settings = config.settings
+        where = {
+            "JOBS_DIR": settings.JOBS_DIR,
+            "OUTPUT_ROOTS": settings.OUTPUT_ROOTS,
+            "NAMESPACE_OUTPUTS": settings.NAMESPACE_OUTPUTS,
+        }
+        return json.dumps({"request": asdict(self), "settings": where, "hanging": hanging}).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> tuple[Self, tuple[Path, ...]]:
+        """The request and the folders; takes over the settings."""
+        message = json.loads(line)
+        where = message["settings"]
+        grants = tuple((namespace, prefix) for namespace, prefix in where["NAMESPACE_OUTPUTS"])
+        roots = tuple(where["OUTPUT_ROOTS"])
+        config.use(replace(config.settings, JOBS_DIR=where["JOBS_DIR"], OUTPUT_ROOTS=roots, NAMESPACE_OUTPUTS=grants))
+        return cls(**message["request"]), tuple(map(Path, message["hanging"]))

@@ -1,0 +1,46 @@
+"""Shared value: a small JSON value in memory that all processes of a worker's pool share."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+
+class SharedValue:
+    """A value under a lock. To be made before the pool forks, so that every process inherits it; it lives as long as the worker."""
+
+    def __init__(self, name: str, initial: Any) -> None:
+        self._memory = os.memfd_create(name)
+        self._initial = json.dumps(initial).encode()
+
+    @contextlib.contextmanager
+    def held(self, *, wait: bool = True) -> Iterator[Any]:
+        """The value, which may be changed in place; no other thread or process holds it meanwhile.
+
+        None if another one does, and this shall not wait. If its holder dies, the lock is free and the value as it was, or the
+        initial one.
+        """
+        # Opened anew: locks of one open file do not exclude each other, and forked processes share the inherited one.
+        file = os.open(f"/proc/self/fd/{self._memory}", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield None
+                return
+            before = os.pread(file, os.fstat(file).st_size, 0)
+            try:
+                value = json.loads(before)
+            except ValueError:  # nothing was written yet, or a process died while it wrote
+                value = json.loads(self._initial)
+            yield value
+            after = json.dumps(value).encode()
+            if after != before:
+                os.ftruncate(file, 0)
+                os.pwrite(file, after, 0)
+        finally:
+            os.close(file)

@@ -1,0 +1,68 @@
+"""Turns: a worker carries out one clean-up at a time, however many slots it has, so the others are left to attempts.
+
+An order that arrives during another one's turn takes no slot: its job is added to the list that the other one works off. The list
+is lost with the worker. That is no harm: the operator repeats an order whose clean-up is not recorded.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.worker.deleting.process import DeletionProcess
+from reconstruction_operator.worker.deleting.shared import SharedValue
+
+logger = logging.getLogger(__name__)
+
+TURN_SECONDS: Final = 60.0  # then the slot takes other messages; the next order continues
+
+_waiting = SharedValue("clean-ups that wait", [])
+_turn = SharedValue("turn to clean up", 0)
+
+
+def take(job_id: str, clean_up: Callable[[str, DeletionProcess], None]) -> None:
+    """Cleans up this job and all others that wait, unless another process or thread of this worker does.
+
+    Raises what `clean_up` raises for this job; failures for other jobs are logged.
+    """
+    with _waiting.held() as waiting:
+        if job_id not in waiting:
+            waiting.append(job_id)
+    until = time.monotonic() + TURN_SECONDS
+    failure: Exception | None = None
+    while failure is None and time.monotonic() < until and _has_waiting():
+        with _turn.held(wait=False) as turn:
+            if turn is None:
+                return
+            failure = _work_off(job_id, clean_up, until)
+        # Again: one may have been added just before the turn was over.
+    if failure is not None:
+        raise failure
+
+
+def _work_off(mine: str, clean_up: Callable[[str, DeletionProcess], None], until: float) -> Exception | None:
+    failure: Exception | None = None
+    with DeletionProcess() as process:
+        while time.monotonic() < until and (job_id := _next()) is not None:
+            try:
+                clean_up(job_id, process)
+            except Exception as error:  # noqa: BLE001  # one failed clean-up must not stop the others
+                if job_id == mine:
+                    failure = error
+                else:
+                    why = "it was overtaken" if isinstance(error, OvertakenError) else error
+                    logger.error("could not clean up job %s: %s", job_id, why)  # noqa: TRY400  # the message is enough
+    return failure
+
+
+def _has_waiting() -> bool:
+    with _waiting.held() as waiting:
+        return bool(waiting)
+
+
+def _next() -> str | None:
+    with _waiting.held() as waiting:
+        return str(waiting.pop(0)) if waiting else None
