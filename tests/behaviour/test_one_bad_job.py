@@ -77,6 +77,7 @@ class Loop:
             Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
             timing=TIMING,
             batch_seconds=0.0,
+            mark=Installation("install").mark,
             monotonic=lambda: 100.0,
         )
 

@@ -32,7 +32,7 @@ class Phase(enum.StrEnum):
 
 
 class ConditionType(enum.StrEnum):
-    """The conditions. All are present from the first status."""
+    """The conditions. All but Contested are present from the first status."""
 
     ACCEPTED = "Accepted"
     DISPATCHED = "Dispatched"
@@ -45,6 +45,11 @@ class ConditionType(enum.StrEnum):
     FINISHED = "Finished"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    CONTESTED = "Contested"  # only while two installations watch the job's namespace
+
+
+PERMANENT = tuple(kind for kind in ConditionType if kind is not ConditionType.CONTESTED)
+"""The conditions that every status has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class InstallationMark:
+    """The installation of the operator that manages the job. All others leave it alone."""
+
+    id: str = member("", "Install id under which Redis holds the job.", max_length=256)
+    lease: str = member("", "Lease of the operator that manages the job, as namespace/name.", max_length=512)
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The status. Empty until the operator has seen the job."""
 
@@ -162,12 +175,19 @@ class Status:
         max_properties=16,
         max_length=128,
     )
+    installation: InstallationMark | None = member(
+        None, "The installation of the operator that manages the job; all others leave it alone."
+    )
+    redis_losses: int | None = member(
+        None, "Attempts in a row that Redis lost; from the third on, the next one waits.", unit="attempts", minimum=0
+    )
     cancel: Cancel | None = member(None, "When each step of a cancel was seen.")
     failure: Failure | None = member(None, "Why the job failed or, if it is not finished, why its last attempt failed.")
     conditions: tuple[Condition, ...] = member(
         (),
         "For programs and kubectl wait: Accepted, Dispatched, Running, Suspended, CancelRequested, Complete, "
-        "Failed, Cancelled, Finished (however it ended; its reason is the outcome), Reconciling, Stalled.",
+        "Failed, Cancelled, Finished (however it ended; its reason is the outcome), Reconciling, Stalled; and Contested "
+        "while two installations of the operator watch the job's namespace.",
         max_items=32,
         list_key="type",
     )

@@ -62,14 +62,56 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--timeout-seconds", type=float, default=180.0, metavar="SECONDS", help="time that the job has to succeed [180]"
     )
+    _add_handover(subcommands)
     return command
+
+
+def _add_handover(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    give = subcommands.add_parser(
+        "handover",
+        help="give the jobs of one installation to another",
+        description="Give the jobs that one installation of the operator manages to another one, which is named by its "
+        "Lease (NAMESPACE/NAME). What runs is stopped, and runs again under the other. The account may list jobs, and "
+        "patch their status: run it in a pod of the operator that gets the jobs, or as an administrator.",
+    )
+    give.add_argument(
+        "--from",
+        dest="giver",
+        required=True,
+        type=_lease,
+        metavar="LEASE",
+        help="the installation that manages them now",
+    )
+    give.add_argument(
+        "--to", dest="taker", type=_lease, metavar="LEASE", help="the other [OPERATOR_NAMESPACE/LEASE_NAME]"
+    )
+    give.add_argument(
+        "--namespace",
+        dest="namespaces",
+        action="append",
+        metavar="NAME",
+        help="only jobs of this namespace; may be repeated [WATCH_NAMESPACES, or all]",
+    )
+    give.add_argument("--force", action="store_true", help="also if no operator holds the other Lease yet")
+
+
+def _lease(text: str) -> str:
+    namespace, slash, name = text.partition("/")
+    if not (namespace and slash and name) or "/" in name:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no Lease: write NAMESPACE/NAME, as status.installation.lease has it"
+        )
+    return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (2: wrong usage or settings)."""
     given = vars(_parser().parse_args(arguments))
-    if given.pop("command") == "selftest":
+    command = given.pop("command")
+    if command == "selftest":
         return _selftest(**given)
+    if command == "handover":
+        return _handover(**given)
     # A flag overrides the environment variable of the same setting.
     # Celery itself reads CELERY_BROKER_URL, and prefers it to its own setting.
     os.environ.update({name: value for name, value in given.items() if value is not None})
@@ -104,6 +146,19 @@ def _selftest(*, namespace: str, queue: str, timeout_seconds: float) -> int:
 
     try:
         return asyncio.run(selftest.run(namespace=namespace, queue=queue, timeout_seconds=timeout_seconds))
+    except client.NoClusterError as error:
+        print(f"reconstruction-operator: {error}", file=sys.stderr)
+        return 1
+
+
+def _handover(*, giver: str, taker: str | None, namespaces: list[str] | None, force: bool) -> int:
+    from reconstruction_operator.cli import handover  # noqa: PLC0415  # as in `_run`
+    from reconstruction_operator.controller.kube import client  # noqa: PLC0415  # the same
+
+    mine = f"{config.settings.OPERATOR_NAMESPACE}/{config.settings.LEASE_NAME}"
+    where = namespaces or config.settings.WATCH_NAMESPACES
+    try:
+        return asyncio.run(handover.run(giver=giver, taker=taker or mine, namespaces=where, force=force))
     except client.NoClusterError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 1

@@ -90,6 +90,7 @@ _TABLE = (
     Reason("SUSPENDED", True, False, "Set spec.suspend to false to go on."),
     Reason("DRAINED", True, False, "The worker was shut down; another attempt follows."),
     Reason("REDIS_LOST", True, False, "Redis forgot the attempt; another attempt follows."),
+    Reason("HANDED_OVER", True, False, "Another installation has taken over; another attempt follows."),
     Reason("SUPERSEDED", True, False, "A newer attempt has taken over."),
     Reason("DELETED", False, False, "The job's object was deleted."),
     Reason("CANCELLED", False, False, "The job was cancelled in two steps."),

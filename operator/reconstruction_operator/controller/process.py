@@ -10,11 +10,12 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from importlib import metadata
 from typing import Any, Final
 
 from reconstruction_operator import config
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.broker.dispatch import Dispatcher
 from reconstruction_operator.controller.kube import client, installation, watch
@@ -24,6 +25,7 @@ from reconstruction_operator.controller.kube.event_recorder import EventRecorder
 from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.kube.neighbours import Neighbours
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.kube.watch import WatchAge
 from reconstruction_operator.controller.kube.write_queue import WriteQueue
@@ -94,7 +96,7 @@ async def _prepare(api: Api, stopping: asyncio.Event) -> Operator:
     lease = (config.settings.OPERATOR_NAMESPACE, config.settings.LEASE_NAME)
     install_id = await installation.install_id(api, config.settings.INSTALL_ID, lease)
     _log.info("Install id %s", install_id)
-    return Operator(api, Installation(install_id, config.settings.WATCH_NAMESPACES), stopping)
+    return Operator(api, Installation(install_id, config.settings.WATCH_NAMESPACES, "/".join(lease)), stopping)
 
 
 async def _operate(operator: Operator, probes: ProbeServer) -> int:
@@ -132,7 +134,8 @@ class Operator:
         settings, instance = config.settings, _instance()
         # Kubernetes: the cache of jobs, the Lease, and the writers
         self.api = api
-        self.cache = Cache()
+        self.neighbours = Neighbours(api, installation.mark, settings.ADOPT_AFTER_SECONDS)
+        self.cache = Cache(management=self.neighbours.management)
         self.history = History()
         self.watch_age = WatchAge()
         self.election = LeaderElection(
@@ -145,7 +148,7 @@ class Operator:
         )
         self.writes = WriteQueue(per_second=settings.WRITES_PER_SECOND)
         self.events = EventRecorder(api, self.writes, instance=instance)
-        self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events)
+        self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events, stored=self._stored)
         # Redis and the broker
         self.view = RedisView.open(self.election, install_id=installation.id)
         self.actor = Actor(
@@ -179,6 +182,7 @@ class Operator:
             brake,
             timing=timing,
             batch_seconds=settings.BATCH_SECONDS,
+            mark=installation.mark,
         )
         self.supervisor = Supervisor(stopping)
         self.lag = LoopLag()
@@ -197,6 +201,7 @@ class Operator:
         start("reconciler", self.reconciler.run())
         start("sweeper", self.sweeper.run())
         start("history", self.sweeper.end_after_restore())
+        start("neighbours", self.neighbours.run(self.cache.classify_again))
         start("election", self.election.run())
 
     async def stop(self) -> None:
@@ -212,6 +217,10 @@ class Operator:
         self.actor.close()
         await self.view.close()
         self.supervisor.stopping.set()  # a task of kopf waits for it, and kopf waits for that task at the end
+
+    def _stored(self, wanted: Status, answer: Mapping[str, Any]) -> None:
+        if self.neighbours.stored(wanted, answer):
+            self.cache.classify_again()
 
     def health(self) -> Sequence[Check]:
         """Checks that fail if a restart would help."""
@@ -239,6 +248,7 @@ class Operator:
             metrics.JOBS.labels(phase.value).set(number)
         for (queue, phase), number in self.cache.demand().items():
             metrics.QUEUE_JOBS.labels(queue, phase.value).set(number)
+        metrics.CONTESTED.set(self.cache.contested)
         metrics.DIRTY.set(self.cache.queued)
         metrics.LEADER.set(self.election.leading)
         metrics.WATCH_AGE.set(self.watch_age.answered_seconds() or 0.0)

@@ -23,19 +23,20 @@ from reconstruction_operator.planning.rules import (
     ends,
     finished,
     flags,
+    inheriting,
     restarting,
     running,
     suspending,
     validating,
 )
-from reconstruction_operator.planning.rules.orphans import plan_orphan
+from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
 from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
 from reconstruction_operator.planning.times import earliest, whole
-from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
+from reconstruction_operator.planning.types import Job, Management, Observation, Plan, Timing
 
-__all__ = ["plan", "plan_orphan"]
+__all__ = ["plan", "plan_handed_over", "plan_orphan"]
 
 _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     ends.decide,
@@ -44,6 +45,7 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     cancelling.decide,
     suspending.decide,
     running.decide,
+    inheriting.decide,
     running.reopen,
     running.recover,
     deadlines.decide,
@@ -56,7 +58,8 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
     A plan is idempotent: planned again from its own status and the same observation, it has the same status and no
     Events. `admitted`: `scheduling` admits the attempt's first message now.
     """
-    case = Case(job, seen, now, timing, admitted)
+    # A job without our mark is only marked: see `installations`.
+    case = Case(job, seen, now, timing, admitted and job.management is Management.OURS)
     if not job.ours:
         return Plan(job.status)
     if job.status.phase is not None and job.status.phase.finished:
@@ -69,17 +72,22 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
     status = _status(case, decision)
     return Plan(
         status=status,
-        actions=(*actions, *_lost_record(case, actions)),  # an attempt is ended before the next one is allowed
+        actions=(*actions, *_record(case, actions)),  # an attempt is ended before the next one is allowed
         events=events(job.status, status, job.queue),
         wants_dispatch=decision.wants_dispatch,
         wake_at=earliest((flags_due, *decision.wake), now),
     )
 
 
-def _lost_record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
-    """Restores the record of a job that was sent, if Redis lost it: a deletion finds what still runs by the record."""
+def _record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    """Restores the record of a job that was sent, if Redis lost it or another installation made it.
+
+    A deletion finds what still runs by the record.
+    """
+    record, mark = case.seen.record, case.stored.installation
+    of_another = record is not None and mark is not None and record.install_id != mark.id
     put = any(isinstance(one, PutRecord) for one in actions)
-    return (PutRecord(case.attempt, case.job.queue),) if case.record_lost and not put else ()
+    return (PutRecord(case.attempt, case.job.queue),) if (case.record_lost or of_another) and not put else ()
 
 
 def _status(case: Case, decision: Decision) -> Status:

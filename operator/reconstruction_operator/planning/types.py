@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,15 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.planning.quotas import Refusal
+
+
+class Management(enum.Enum):
+    """Which installation of the operator manages a job, by the mark in its status."""
+
+    OURS = "this installation has stored its mark"
+    UNMARKED = "no installation has stored one"
+    INHERITED = "another installation has, and the job was handed over, or that installation is gone"
+    FOREIGN = "another installation has, and manages the job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +36,20 @@ class Job:
     version: int = 0  # the resource version; larger is newer
     deleting: bool = False  # it has a deletionTimestamp: a finalizer that is not ours holds it
     problems: tuple[str, ...] = ()  # the mistakes in the spec, found when the body was read
+    management: Management = Management.OURS
 
     @property
     def ours(self) -> bool:
-        """Whether this operator manages the job; jobs of another controller are ignored."""
+        """Whether this operator manages the job; jobs of another controller or installation are left alone."""
+        return self._for_this_program and self.management is not Management.FOREIGN
+
+    @property
+    def contested(self) -> bool:
+        """Whether another installation of the operator manages the job."""
+        return self._for_this_program and self.management is Management.FOREIGN
+
+    @property
+    def _for_this_program(self) -> bool:
         return self.spec.managed_by in (None, "", MANAGER)
 
     @property

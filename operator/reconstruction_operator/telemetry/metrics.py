@@ -39,6 +39,9 @@ def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[flo
 
 # --- The jobs ---------------------------------------------------------------------------------------------------------
 JOBS = _gauge("jobs", "ReconstructionJobs that exist, by phase.", ("phase",))
+CONTESTED = _gauge(
+    "contested_jobs", "Unfinished jobs that another installation of the operator manages: this one leaves them alone."
+)
 JOBS_FINISHED = _counter(
     "jobs_finished",
     "Jobs that ended, by outcome and by the failure's reason (empty without one).",

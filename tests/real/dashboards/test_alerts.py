@@ -100,6 +100,12 @@ CASES = [
         {"cause": "orphans"},
     ),
     Case(
+        "ReconstructionInstallationsOverlap",
+        ["contested_jobs 5x3 0x60", "standby contested_jobs 5x60"],
+        ["contested_jobs 5x60", "standby contested_jobs 0x60"],
+        10,
+    ),
+    Case(
         "ReconstructionRedisDown",
         ["redis_up 1x60", "standby redis_up 0x60"],
         ["redis_up 0x60", "standby redis_up 1x60"],

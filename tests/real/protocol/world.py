@@ -97,6 +97,9 @@ class Watched:
     def saw_deletion(self, job_id: str) -> bool:
         return self._objects[job_id].deleted
 
+    def by_id(self, job_id: str) -> Job | None:
+        return next((job for job in self if job.key.job_id == job_id), None)
+
     def enqueue(self, key: JobKey) -> None:
         pass
 

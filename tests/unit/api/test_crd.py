@@ -97,6 +97,8 @@ def test_the_status_has_the_promised_fields() -> None:
         "inputs",
         "outputs",
         "quality",
+        "installation",
+        "redisLosses",
         "cancel",
         "failure",
         "conditions",

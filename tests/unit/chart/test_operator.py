@@ -166,7 +166,16 @@ WORK = [
     {"apiGroups": ["reconstruction.dev"], "resources": ["reconstructionjobs/status"], "verbs": ["patch"]},
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
 ]
-CLUSTER_ID = [{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}]
+OTHERS_LEASE = {
+    "apiGroups": ["coordination.k8s.io"],
+    "resources": ["leases"],
+    "resourceNames": ["reconstruction-operator"],
+    "verbs": ["get"],
+}
+CLUSTER_ID = [
+    {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
+    OTHERS_LEASE,
+]
 ACCOUNT = [{"kind": "ServiceAccount", "name": "reconstruction-operator", "namespace": "recon"}]
 
 
@@ -184,6 +193,13 @@ def test_operator_has_permissions_in_all_namespaces_and_for_its_lease(render: Re
             "verbs": ["get", "update"],
         },
     ]
+
+
+def test_operator_of_another_name_may_also_read_leases_of_that_name_and_of_the_usual_one(render: Render) -> None:
+    objects = render({"namePrefix": "maps"})
+
+    names = ["reconstruction-operator", "maps-operator"]
+    assert objects["ClusterRole", "maps-operator"]["rules"][-1] == OTHERS_LEASE | {"resourceNames": names}
 
 
 def test_operator_of_one_namespace_has_permissions_only_there(render: Render) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.status import ConditionType, Failure, Phase, Progress, Status
+from reconstruction_operator.api.status import PERMANENT, Failure, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.actions import (
@@ -110,7 +110,7 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
         found["a finished job is written"] = status != seen_again or bool(plan.events)
         found["an object goes without a time to live"] = DeleteObject in kinds
     else:
-        found["a condition is missing"] = [one.type for one in status.conditions] != list(ConditionType)
+        found["a condition is missing"] = [one.type for one in status.conditions] != list(PERMANENT)
         found["files of an unfinished job are deleted"] = DeleteFiles in kinds or ClearFlags in kinds
         found["cancelled while a worker has it"] = status.phase is Phase.CANCELLED and held
         found["the status has no message or phase"] = not status.message or status.phase is None

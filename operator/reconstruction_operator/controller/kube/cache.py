@@ -6,14 +6,15 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Phase
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.timers import Timers
 from reconstruction_operator.planning.scheduling import Quarantine, quarantine
-from reconstruction_operator.planning.types import Job
+from reconstruction_operator.planning.types import Job, Management
 
 IN_FLIGHT: Final = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
 _WANTS_WORKER = IN_FLIGHT | {Phase.PENDING}
@@ -26,7 +27,13 @@ class Cache:
     The work queue holds each key once, in the order of enqueueing; `timers` hold those to be enqueued later.
     """
 
-    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        management: Callable[[Status], Management] = lambda _: Management.OURS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._management = management
         self._monotonic = monotonic
         self._jobs: dict[str, Job] = {}  # by uid
         self._queue: dict[JobKey, None] = {}
@@ -39,6 +46,8 @@ class Cache:
         self._in_flight: Counter[str] = Counter()  # by namespace
         self._high: Counter[str] = Counter()  # those of priority high
         self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
+        self._handed_over: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
+        self._contested = 0
         self._demand: Counter[tuple[str, Phase]] = Counter()  # our jobs that want a worker, by queue and phase
 
     def __len__(self) -> int:
@@ -75,7 +84,8 @@ class Cache:
         known = self._jobs.get(key.uid)
         if key.uid in self._tombstones or (known is not None and version <= known.version):
             return None
-        self._replace(key, objects.job_of(body, key))
+        job = objects.job_of(body, key)
+        self._replace(key, replace(job, management=self._management(job.status)))
         self.enqueue(key)
         return key
 
@@ -95,6 +105,20 @@ class Cache:
         self._replace(key, None)
         self._queue.pop(key, None)
         self.timers.cancel(key)
+
+    def classify_again(self) -> None:
+        """The installations that are there have changed: find out anew which jobs are ours, and look at those that differ."""
+        for job in list(self):
+            management = self._management(job.status)
+            if management is not job.management:
+                self._replace(job.key, replace(job, management=management))
+                self.enqueue(job.key)
+
+    def take_handed_over(self) -> list[Job]:
+        """The jobs that another installation took over since the last call."""
+        taken = list(self._handed_over.values())
+        self._handed_over.clear()
+        return taken
 
     def take_deleted(self) -> list[Job]:
         """The jobs that were deleted since the last call, as they were last seen."""
@@ -148,6 +172,11 @@ class Cache:
         """Those of priority high, by namespace."""
         return self._high
 
+    @property
+    def contested(self) -> int:
+        """How many unfinished jobs another installation manages."""
+        return self._contested
+
     def quarantines(self) -> Collection[Quarantine]:
         """The quarantines that have a job in flight."""
         return self._quarantines.keys()
@@ -164,11 +193,18 @@ class Cache:
 
     def _replace(self, key: JobKey, job: Job | None) -> None:
         old = self._jobs.pop(key.uid, None)
+        if old is not None and job is not None and job.contested:
+            marked_anew = old.status.installation not in (None, job.status.installation)
+            if old.management is Management.OURS or marked_anew:
+                self._handed_over[key.uid] = job
         for one, step in ((old, -1), (job, 1)):
             if one is not None:
                 phase = one.status.phase or Phase.PENDING
                 self._phases[phase] += step
-                if phase in IN_FLIGHT and not one.deleting:  # the status of such a job stays until its finalizer ends
+                self._contested += step if one.contested and not phase.finished else 0
+                if (
+                    phase in IN_FLIGHT and not one.deleting and not one.contested
+                ):  # the status of such a job stays until its finalizer ends
                     self._in_flight[one.key.namespace] += step
                     self._high[one.key.namespace] += step if one.spec.priority == "high" else 0
                     self._count_quarantine(one, step)

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Final
 
 from reconstruction_operator.api.identity import GROUP, PLURAL
+from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
@@ -28,10 +29,16 @@ class NotInstalledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One installation of the operator: its id in the records, and the namespaces that it watches (empty: all)."""
+    """One installation of the operator: its id in the records, its Lease, and the namespaces that it watches (empty: all)."""
 
     id: str
     namespaces: Sequence[str] = ()
+    lease: str = "/".join(_USUAL_LEASE)  # namespace/name
+
+    @property
+    def mark(self) -> InstallationMark:
+        """What the status of its jobs holds."""
+        return InstallationMark(self.id, self.lease)
 
     def owns(self, record: Record) -> bool:
         """Whether the record is of a job that this installation manages."""

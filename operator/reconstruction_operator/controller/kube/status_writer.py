@@ -17,7 +17,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -84,6 +84,7 @@ class StatusWriter:
     election: LeaderElection
     writes: WriteQueue
     events: EventRecorder
+    stored: Callable[[Status, Mapping[str, Any]], None] = lambda _wanted, _answer: None
     monotonic: Callable[[], float] = time.monotonic
     _failures: int = field(default=0, init=False)  # in a row, over all jobs: the server has the problem, not a job
     _failed_at: float = field(default=-1.0, init=False)
@@ -169,6 +170,7 @@ class StatusWriter:
         metrics.API_WRITES.labels(kind, "ok").inc()
         metrics.WRITE_LAG.labels(kind).observe(self.monotonic() - pending.since)
         self.cache.put(body)
+        self.stored(pending.status, body)
         self.events.record(job.key, pending.events)
         instruments.stored(job, pending.status)
 

@@ -1,6 +1,7 @@
 """Orphans: records in Redis whose object was deleted, perhaps while no operator ran. They are stopped, cleaned up and forgotten.
 
-The caller is sure of the deletion: it was watched, or a consistent list that succeeded lacks the object.
+The caller is sure of the deletion: it was watched, or a consistent list that succeeded lacks the object. Records of jobs
+that another installation has taken over are stopped and forgotten alike, and their files stay.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class _Orphan:
     dispatched: JobKey | None = None  # it is known to have had a record, which only `Forget` may delete
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
+    handed_over: bool = False  # its object exists, and another installation manages it: only what runs here ends
 
     def learn(self, record: Record) -> bool:
         """Take attempt and queue from the record; whether they differ from those that were observed."""
@@ -69,13 +71,20 @@ class Orphans:
     def add(self, job_ids: Iterable[str], now: float) -> None:
         """Add jobs whose objects do not exist; their records may."""
         for job_id in job_ids:
-            self._orphan(job_id, now)
+            self._orphan(job_id, now).handed_over = False
+        self._measure()
+
+    def add_handed_over(self, job_ids: Iterable[str], now: float) -> None:
+        """Add jobs that another installation has taken over; we may still have their records, and run their attempts."""
+        for job_id in job_ids:
+            self._orphan(job_id, now).handed_over = True
         self._measure()
 
     def add_deleted(self, jobs: Iterable[Job], now: float) -> None:
         """Add jobs whose deletion was seen. A record that Redis has lost meanwhile is asserted, to clean up by it."""
         for job in jobs:
             orphan = self._orphan(job.key.job_id, now)
+            orphan.handed_over = False
             if job.sent and job.ours:
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
@@ -155,6 +164,9 @@ class Orphans:
             # The flag first: with the record, an order to delete files is carried out, and the flag makes it delete all.
             flag = (planned.AssertCancelled(),) if orphan.cancelled else ()
             return JobActions(lost, None, orphan.attempt, (*flag, planned.PutRecord(orphan.attempt, orphan.queue)))
+        if orphan.handed_over and (record is None or not self.installation.owns(record)):
+            del self._orphans[job_id]
+            return None
         if record is None:
             # No message of it was ever sent, or Redis lost the record. The rest is deleted, its place in the index included.
             del self._orphans[job_id]
@@ -165,6 +177,9 @@ class Orphans:
         limit = _RUNNING_SECONDS if seen.runs else _LAST_SECONDS
         orphan.looks += 1
         orphan.next_at = now + backoff(orphan.looks, _FIRST_SECONDS, limit)
-        actions = plan.plan_orphan(job_id, record, seen, at, self.timing)
+        if orphan.handed_over:
+            actions = plan.plan_handed_over(job_id, record, seen, self.timing)
+        else:
+            actions = plan.plan_orphan(job_id, record, seen, at, self.timing)
         key = JobKey(record.namespace, record.name, job_id)
         return JobActions(key, None, record.attempt, actions) if actions else None

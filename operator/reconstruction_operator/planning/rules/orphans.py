@@ -13,6 +13,7 @@ from reconstruction_operator.planning.rules.resending import deletion_is_due
 from reconstruction_operator.planning.types import Observation, Timing
 
 _MESSAGE = "The job's object was deleted."
+_HANDED_OVER = "Another installation has taken over the job."
 
 
 def plan_orphan(
@@ -33,6 +34,18 @@ def plan_orphan(
     if deletion_is_due(record, seen.queue, seen.end.at or now, now, timing):
         return (*flagged, planned.DeleteFiles(record.queue))
     return flagged
+
+
+def plan_handed_over(job_id: str, record: Record, seen: Observation, timing: Timing) -> tuple[planned.Action, ...]:
+    """The same for a job that another installation manages now: what runs here is stopped. The files are the job's, and stay."""
+    if seen.end is not None:
+        return (planned.Forget(record.attempt),)
+    task = TaskId(job_id, record.attempt)
+    if seen.claim is None:
+        return (planned.TakeClaim(task, Outcome.STOPPED, "HANDED_OVER", _HANDED_OVER),)
+    if seen.closed or seen.lost(timing):
+        return (planned.ForceEnd(task, Outcome.STOPPED, "HANDED_OVER", _HANDED_OVER),)
+    return () if seen.stop is not None else (planned.RequestStop(task, StopReason.SUPERSEDED),)
 
 
 def _stop(task: TaskId, seen: Observation, timing: Timing) -> tuple[planned.Action, ...]:

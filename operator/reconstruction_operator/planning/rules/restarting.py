@@ -8,13 +8,26 @@ from datetime import datetime
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.status.details import next_attempt
-from reconstruction_operator.planning.times import whole
+from reconstruction_operator.planning.times import after, backoff, whole
+
+_FREE_LOSSES = 2  # attempts in a row that Redis may lose before the next one waits
 
 
 def another(case: Case, counted: Status, *, due: datetime | None, cause: str) -> Decision:
-    """The attempt after this one, at once or when it is `due`. Its failures are taken from `counted`."""
+    """The attempt after this one, at once or when it is `due`. Its failures are taken from `counted`.
+
+    Attempts that Redis lost are not counted as failures, so from the third in a row a backoff bounds their number.
+    """
+    losses = (case.stored.redis_losses or 0) + 1 if cause == "REDIS_LOST" else None
+    if losses is not None and losses > _FREE_LOSSES:
+        pause = backoff(losses - _FREE_LOSSES, case.timing.backoff_seconds, case.timing.backoff_max_seconds)
+        due = whole(after(case.now, pause)) if pause > 0 else due
     status = replace(
-        next_attempt(case, case.attempt + 1), next_attempt_time=due, failures=counted.failures, failure=counted.failure
+        next_attempt(case, case.attempt + 1),
+        next_attempt_time=due,
+        failures=counted.failures,
+        failure=counted.failure,
+        redis_losses=losses,
     )
     return Decision(Stage.WAITING if due is None else Stage.BACKOFF, status, wake=(due,), cause=cause)
 

@@ -36,7 +36,7 @@ _PHASES = MappingProxyType(
     }
 )
 _NOT_BEGUN = frozenset({Stage.WAITING, Stage.BACKOFF, Stage.QUEUED})
-_CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded"})
+_CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded", "HandedOver"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,13 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
     """Phase and all conditions, in the order of `ConditionType`.
 
     `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the past
-    (Resumed, Withdrawn, why the last attempt ended).
+    (Resumed, Withdrawn, why the last attempt ended). Contested is another installation's, and stays until the job's end.
     """
     phase = _PHASES[facts.stage]
     old = {one.type: one for one in before}
     made = tuple(_condition(kind, why, facts, old.get(kind.value), now) for kind, why in _reasons(facts, phase, old))
-    return phase, made
+    contested = old.get(_T.CONTESTED.value)
+    return phase, made if contested is None or phase.finished else (*made, contested)
 
 
 def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | None, now: datetime) -> Condition:

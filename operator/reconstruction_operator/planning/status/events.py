@@ -16,6 +16,7 @@ _RESTARTED = {
     "RedisLost": "Redis forgot the last attempt",
     "Drained": "The worker was shut down",
     "Superseded": "The last attempt was given up",
+    "HandedOver": "Another installation of the operator has taken over",
 }
 
 

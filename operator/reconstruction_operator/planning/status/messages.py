@@ -45,6 +45,8 @@ def _backing_off(case: Case, status: Status) -> str:
     at_most = status.attempt + max(0, case.job.spec.backoff_limit - status.failures)
     when = format_time(status.next_attempt_time) if status.next_attempt_time else "soon"
     after = f" after {status.failure.reason}" if status.failure else ""
+    if status.redis_losses:
+        after = f": Redis lost {status.redis_losses} attempts in a row"
     return f"Attempt {status.attempt} of at most {at_most} starts at {when}{after}"
 
 

@@ -57,6 +57,9 @@ _TABLE = (
     ConditionReason(_T.RUNNING, "AttemptFailed", "False", "The last attempt failed (status.failure); another follows."),
     ConditionReason(_T.RUNNING, "RedisLost", "False", "Redis lost the last attempt; another follows."),
     ConditionReason(_T.RUNNING, "Drained", "False", "The last attempt's worker was shut down; another follows."),
+    ConditionReason(
+        _T.RUNNING, "HandedOver", "False", "Another installation has taken over the job; another attempt follows."
+    ),
     ConditionReason(_T.RUNNING, "Superseded", "False", "The last attempt was superseded; another follows."),
     ConditionReason(_T.RUNNING, "Suspended", "False", "Nothing runs while the job is suspended."),
     ConditionReason(_T.RUNNING, "Ended", "False", "The job is over."),
@@ -93,6 +96,12 @@ _TABLE = (
     ConditionReason(_T.RECONCILING, "Suspended", "False", "The job is suspended, as its spec wants."),
     ConditionReason(_T.RECONCILING, "Finished", "False", "The job is over."),
     ConditionReason(_T.STALLED, "NotStalled", "False", "The job has not failed."),
+    ConditionReason(
+        _T.CONTESTED,
+        "ManagedElsewhere",
+        "True",
+        "Another installation of the operator watches the namespace as well, and leaves the job alone; it reports this.",
+    ),
     *(
         ConditionReason(kind, its.condition_reason, "True", its.advice)
         for kind in (_T.FAILED, _T.STALLED)
@@ -109,7 +118,7 @@ def markdown() -> str:
     lines = [
         "# Conditions of a ReconstructionJob",
         "",
-        "Made from the table in `planning/status/reasons.py`. All eleven exist from the first status, each with",
+        "Made from the table in `planning/status/reasons.py`. All but `Contested` exist from the first status, each with",
         "`observedGeneration`. `Finished` is true whatever the outcome. A suspended job is not reconciling, and a",
         "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
         "CamelCase.",

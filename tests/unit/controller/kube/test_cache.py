@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Phase
+from reconstruction_operator.api.status import InstallationMark, Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.planning.types import Management
 
 from tests.support.jobs import make_body, make_key
 
@@ -180,3 +181,68 @@ def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_come_back(cache: Cache)
 
     assert (len(cache), cache.queued, cache.take_deleted()) == (0, 0, [])
     assert cache.put(make_body("a", version=2)) == make_key("a")
+
+
+class Marks:
+    """Two installations: jobs of `here` are ours, those of `there` are not while it lives."""
+
+    def __init__(self) -> None:
+        self.alive = True
+        self.cache = Cache(management=self.management)
+
+    def management(self, status: Status) -> Management:
+        mark = status.installation or InstallationMark()
+        if mark.id != "there":
+            return Management.OURS if mark.id else Management.UNMARKED
+        return Management.FOREIGN if self.alive else Management.INHERITED
+
+    def put(self, version: int, install_id: str, **status: Any) -> None:
+        self.cache.put(make_body(version=version, installation={"id": install_id, "lease": "ns/name"}, **status))
+
+    def handed_over(self) -> list[JobKey]:
+        return [job.key for job in self.cache.take_handed_over()]
+
+
+def test_a_job_of_another_installation_is_not_ours_while_that_lives() -> None:
+    marks = Marks()
+    marks.put(1, "there", phase="Queued")
+    marks.cache.take(10)
+    job = marks.cache.get(KEY)
+    assert job is not None
+    assert (job.ours, job.contested, marks.cache.contested) == (False, True, 1)
+    assert marks.cache.demand().get(("celery", Phase.QUEUED), 0) == 0
+
+    marks.alive = False
+    marks.cache.classify_again()
+
+    job = marks.cache.get(KEY)
+    assert job is not None
+    assert (job.ours, job.contested, marks.cache.contested) == (True, False, 0)
+    assert marks.cache.demand()["celery", Phase.QUEUED] == 1
+    assert marks.cache.take(10) == [KEY]
+
+
+def test_a_finished_job_of_another_installation_is_not_counted() -> None:
+    marks = Marks()
+    marks.put(1, "there", phase="Succeeded")
+    assert marks.cache.contested == 0
+
+
+def test_a_job_that_another_installation_marks_anew_is_taken_once() -> None:
+    marks = Marks()
+    marks.put(1, "here")
+    assert marks.handed_over() == []
+
+    marks.put(2, "there")
+    marks.put(3, "there", phase="Running")
+
+    assert marks.handed_over() == [KEY]
+    assert marks.handed_over() == []
+
+
+def test_a_job_that_another_installation_marks_first_was_never_ours() -> None:
+    marks = Marks()
+    marks.cache.put(make_body())
+    marks.put(2, "there")
+
+    assert marks.handed_over() == []

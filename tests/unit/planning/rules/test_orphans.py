@@ -11,6 +11,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import (
+    Action,
     AssertCancelled,
     ClearFlags,
     DeleteFiles,
@@ -19,7 +20,7 @@ from reconstruction_operator.planning.actions import (
     RequestStop,
     TakeClaim,
 )
-from reconstruction_operator.planning.rules.orphans import plan_orphan
+from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
 from reconstruction_operator.planning.types import Observation, Queue
 
 from tests.support.plans import NOW, TIMING
@@ -32,6 +33,7 @@ STOPPED = Observation(claim=CLAIM, end=End(Outcome.STOPPED, "DELETED", at=NOW - 
 CANCELLED = Observation(claim=CLAIM, end=End(Outcome.CANCELLED, at=NOW - timedelta(seconds=20)))
 SUCCEEDED = Observation(claim=CLAIM, end=End(Outcome.SUCCEEDED, at=NOW - timedelta(seconds=20)))
 GONE = "The job's object was deleted."
+HANDED_OVER = "Another installation has taken over the job."
 ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
 
 
@@ -76,3 +78,20 @@ def test_orders_to_delete_files_back_off_to_one_an_hour() -> None:
             record = replace(record, sent_at=now, orders=record.orders + 1)
     pauses = [later - earlier for earlier, later in itertools.pairwise(ordered_at)]
     assert pauses == [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+
+
+@pytest.mark.parametrize(
+    ("seen", "actions"),
+    [
+        pytest.param(Observation(), (TakeClaim(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="unclaimed"),
+        pytest.param(HELD, (RequestStop(TASK, StopReason.SUPERSEDED),), id="a-worker-has-it"),
+        pytest.param(replace(HELD, stop=StopReason.SUPERSEDED), (), id="a-worker-is-stopping"),
+        pytest.param(replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="a-worker-is-lost"),
+        pytest.param(STOPPED, (Forget(2),), id="stopped"),
+        pytest.param(SUCCEEDED, (Forget(2),), id="it-had-succeeded"),
+    ],
+)  # fmt: skip
+def test_what_runs_of_a_job_that_was_handed_over_ends_and_its_files_stay(
+    seen: Observation, actions: tuple[Action, ...]
+) -> None:
+    assert plan_handed_over("uid", RECORD, seen, TIMING) == actions

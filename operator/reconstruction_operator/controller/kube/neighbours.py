@@ -1,0 +1,139 @@
+"""Neighbours: other installations of the operator whose marks are in the statuses of our namespaces, and whether they live.
+
+A neighbour lives while its Lease is renewed. The rules are those of the election: no clock of another machine is trusted,
+so a Lease counts as expired after this process saw it unchanged for its duration. What cannot be read counts as alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from reconstruction_operator.api.status import InstallationMark, Status
+from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.controller.kube.lease import LeaseRecord, Sighting
+from reconstruction_operator.planning.types import Management
+
+_log = logging.getLogger(__name__)
+
+_PERIOD_SECONDS: Final = 2.0  # between two reads of their Leases
+_GAP_SECONDS: Final = 10.0  # after a longer time without an answer a Lease may have been renewed unseen
+_AT_MOST: Final = 100  # that are read; the rest counts as alive
+_LEASE: Final = re.compile(r"([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])/([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])")
+_GONE: Final = LeaseRecord(version="", holder="", transitions=0, duration_seconds=0.0)
+
+
+@dataclass(slots=True)
+class _Neighbour:
+    """One other installation, as far as its Lease shows."""
+
+    mark: InstallationMark  # the first that was seen with this Lease
+    sighting: Sighting | None = None
+    read_at: float = 0.0
+    unreadable: bool = False
+    alive: bool = True
+
+    def saw(self, record: LeaseRecord, now: float) -> None:
+        unseen = self.sighting is None or now - self.read_at > _GAP_SECONDS
+        self.sighting = Sighting(record, now) if unseen or self.sighting is None else self.sighting.updated(record, now)
+        self.read_at = now
+
+    def silent_seconds(self) -> float:
+        """For how long its Lease had expired when it was last read."""
+        return 0.0 if self.sighting is None else max(0.0, self.read_at - self.sighting.expires())
+
+
+@dataclass(eq=False)
+class Neighbours:
+    """Decides which installation manages a job: `management`. `run` reads the Leases of the other ones."""
+
+    api: Api
+    mark: InstallationMark
+    adopt_after_seconds: float
+    monotonic: Callable[[], float] = time.monotonic
+    _neighbours: dict[str, _Neighbour] = field(default_factory=dict, init=False)  # by Lease
+    _marks_kept: bool = field(default=True, init=False)
+
+    def management(self, status: Status) -> Management:
+        """Which installation manages the job with that status."""
+        mark = status.installation
+        if mark is None or mark == InstallationMark():
+            return Management.UNMARKED if self._marks_kept else Management.OURS
+        if mark == self.mark:
+            return Management.OURS
+        if mark.lease == self.mark.lease:
+            return Management.INHERITED  # it was handed over to us, or our INSTALL_ID was another
+        return Management.FOREIGN if self._neighbour(mark).alive else Management.INHERITED
+
+    def stored(self, wanted: Status, body: Mapping[str, Any]) -> bool:
+        """Learn from the answer to a status write whether the API server keeps marks; true if it was found not to.
+
+        An older CRD has no field for them. Then jobs are handled without a mark: otherwise nothing would ever start.
+        """
+        if wanted.installation is None or "installation" in body.get("status", {}) or not self._marks_kept:
+            return False
+        self._marks_kept = False
+        _log.error(
+            "The CRD has no field for the installation that manages a job, so a second installation is not noticed: "
+            "apply the CRD of this version (kubectl apply -f manifests/crd), and restart the operator"
+        )
+        return True
+
+    async def run(self, changed: Callable[[], None]) -> None:
+        """Read the Leases until cancelled; call `changed` when a neighbour has died or come back."""
+        while True:
+            await asyncio.sleep(_PERIOD_SECONDS)
+            if await self.look():
+                changed()
+
+    async def look(self) -> bool:
+        """Read each Lease once; whether a neighbour has died or come back."""
+        before = [one.alive for one in self._neighbours.values()]
+        for one in list(self._neighbours.values())[:_AT_MOST]:
+            await self._read(one)
+            silent = one.silent_seconds()
+            alive = self.adopt_after_seconds <= 0 or silent < self.adopt_after_seconds
+            if one.alive and not alive:
+                _log.warning(
+                    "Lease %s of installation %s was not renewed for %.0f s: this installation takes its jobs over",
+                    one.mark.lease,
+                    one.mark.id,
+                    silent,
+                )
+            one.alive = alive
+        return before != [one.alive for one in self._neighbours.values()][: len(before)]
+
+    def _neighbour(self, mark: InstallationMark) -> _Neighbour:
+        known = self._neighbours.get(mark.lease)
+        if known is None:
+            known = self._neighbours[mark.lease] = _Neighbour(mark)
+            _log.warning(
+                "Installation %s (Lease %s) manages jobs in our namespaces, which are left alone: two installations "
+                "must not watch the same namespaces (docs/runbooks/ReconstructionInstallationsOverlap.md)",
+                mark.id,
+                mark.lease,
+            )
+        return known
+
+    async def _read(self, one: _Neighbour) -> None:
+        if not _LEASE.fullmatch(one.mark.lease):
+            return
+        namespace, _, name = one.mark.lease.partition("/")
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
+        try:
+            record = LeaseRecord.of(await self.api.get(path))
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                log = _log.debug if error.transient or one.unreadable else _log.warning
+                log("Lease %s cannot be read, so its installation counts as alive: %s", one.mark.lease, error)
+                one.unreadable = not error.transient
+                return
+            record = _GONE
+        one.unreadable = False
+        one.saw(record, self.monotonic())

@@ -1,0 +1,58 @@
+"""Two releases: the chart does not install a second operator for the same namespaces unless it is told to."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from devcluster.errors import CommandError
+from tests.real.chart.release import Release
+
+SECOND: dict[str, Any] = {"namePrefix": "second", "crds": {"enabled": False}, "rbac": {"aggregate": False}}
+
+
+@pytest.fixture
+def second(release: Release) -> Iterator[Release]:
+    """A namespace for a second release, while the first one has none yet."""
+    namespace = f"{release.namespace}-second"
+    release.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    yield Release(release.cluster, namespace, "second")
+    release.cluster.kubectl("delete", "clusterroles,clusterrolebindings", "-l", "app.kubernetes.io/instance=second")
+    release.cluster.kubectl("delete", "namespace", namespace)
+
+
+def test_a_second_operator_for_the_same_namespaces_is_refused(release: Release, second: Release) -> None:
+    release.install()
+
+    with pytest.raises(CommandError) as refusal:
+        second.install(**SECOND)
+
+    found = f"Deployment reconstruction-operator in namespace {release.namespace} is another installation"
+    assert found in str(refusal.value)
+    assert "both would watch all namespaces" in str(refusal.value)
+    assert second.objects() == set()
+
+
+def test_a_release_may_be_upgraded_and_a_second_one_allowed(release: Release, second: Release) -> None:
+    release.install()
+
+    second.install(**SECOND, operator={"refuseOverlap": False})
+    release.install(operator={"refuseOverlap": False, "replicas": 1})
+
+    assert "deployment.apps/second-operator" in second.objects()
+
+
+@pytest.mark.parametrize(("theirs", "shared"), [("left", ""), ("right", "right")], ids=["apart", "overlapping"])
+def test_operators_of_different_namespaces_stand_beside_each_other(
+    release: Release, second: Release, theirs: str, shared: str
+) -> None:
+    first, other = release.namespace, second.namespace
+    mine = {"left": [first], "right": [first, other]}[theirs]
+    release.install(operator={"watchNamespaces": mine})
+
+    if shared:
+        with pytest.raises(CommandError, match=f"both would watch {other}"):
+            second.install(**SECOND, operator={"watchNamespaces": [other]})
+    else:
+        second.install(**SECOND, operator={"watchNamespaces": [other]})
+    assert ("deployment.apps/second-operator" in second.objects()) is not bool(shared)

@@ -1,0 +1,118 @@
+"""Two installations that watch the same namespaces: one of them manages a job, and the other leaves it alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from devcluster import Redis, wait_until
+from devcluster.harness.jobs import condition
+from devcluster.harness.replicas import Replica
+from devcluster.harness.system import QUICK_SETTINGS, System
+from tests.support.systems import QUICK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devcluster import Cluster
+    from devcluster.harness.jobs import Jobs
+    from tests.support.systems import SharedSystems
+
+LEASE = "reconstruction-system/reconstruction-operator"
+OTHER_NAMESPACE = "other-installation"
+OTHER_LEASE = f"{OTHER_NAMESPACE}/reconstruction-operator"
+LONG = {"stepSeconds": 1}
+
+
+@pytest.fixture
+def system(start_system: SharedSystems) -> System:
+    return start_system(QUICK)
+
+
+@pytest.fixture(scope="module")
+def other(cluster: Cluster, start_system: SharedSystems) -> Iterator[System]:
+    """Another installation on the same API server, with its own Lease, Redis and worker."""
+    cluster.api.post("/api/v1/namespaces", {"metadata": {"name": OTHER_NAMESPACE}})
+    with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
+        start_system(QUICK)
+        running.start_worker()
+        running.start_operator(
+            KUBECONFIG=str(cluster.kubeconfig), OPERATOR_NAMESPACE=OTHER_NAMESPACE, ADOPT_AFTER_SECONDS="2"
+        )
+        running.wait_registered()
+        Replica(running).wait_ready()
+        yield running
+    cluster.api.delete(f"/api/v1/namespaces/{OTHER_NAMESPACE}")
+
+
+def _holds(system: System, uid: str) -> bool:
+    with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
+        return bool(client.exists(f"job:{uid}"))
+
+
+def test_a_job_runs_once_under_two_operators(system: System, other: System, jobs: Jobs) -> None:
+    names = [jobs.create(parameters=LONG) for _ in range(4)]
+
+    ended = [jobs.wait_finished(name) for name in names]
+
+    assert [(job["status"]["phase"], job["status"]["attempt"]) for job in ended] == [("Succeeded", 1)] * len(names)
+    runs = [list((one.jobs_dir / job["metadata"]["uid"]).glob("output")) for job in ended for one in (system, other)]
+    assert sum(map(len, runs)) == len(names)
+
+
+def test_the_operator_that_leaves_a_job_alone_reports_it(system: System, other: System, jobs: Jobs) -> None:
+    name = jobs.create(queue="unserved")
+    job = jobs.wait(name, "contested", lambda job: bool(condition(job, "Contested")))
+    by_lease = {LEASE: other, OTHER_LEASE: system}
+    stranger = by_lease[job["status"]["installation"]["lease"]]
+
+    kind, _, note = jobs.wait_event(name, "ManagedElsewhere")
+
+    assert (kind, condition(job, "Contested")["reason"]) == ("Warning", "ManagedElsewhere")
+    assert note == condition(job, "Contested")["message"]
+    Replica(stranger).wait_metric("reconstruction_contested_jobs", 1)
+    assert f"{jobs.namespace}/{name}: {note}" in stranger.processes["operator"].log.read_text()
+    jobs.delete(name)
+
+
+@pytest.fixture
+def running(system: System, other: System, jobs: Jobs) -> str:
+    """A running job, which `system` manages."""
+    other.processes["operator"].pause()
+    name = jobs.create_in("Running", parameters=LONG)
+    other.processes["operator"].resume()
+    return name
+
+
+def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs, running: str) -> None:
+    uid = jobs.get(running)["metadata"]["uid"]
+    command = [
+        *(Path(sys.executable).with_name("reconstruction-operator"), "handover"),
+        *(f"--from={LEASE}", f"--to={OTHER_LEASE}", f"--namespace={jobs.namespace}"),
+    ]
+    environment = system.environment(KUBECONFIG=str(system.cluster.kubeconfig))
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+    assert f"1 jobs were handed over from {LEASE} to {OTHER_LEASE}." in done.stdout, done.stderr
+    job = jobs.wait_finished(running)
+    assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
+    assert job["status"]["installation"]["lease"] == OTHER_LEASE
+    jobs.wait_event(running, "TakenOver")
+    assert _holds(other, uid)
+    wait_until(lambda: not _holds(system, uid), "the first installation to forget the job")
+
+
+def test_jobs_of_an_operator_that_is_gone_are_taken_over(
+    system: System, other: System, jobs: Jobs, running: str
+) -> None:
+    system.processes["operator"].kill()
+
+    status = jobs.wait_finished(running)["status"]
+
+    assert (status["phase"], status["attempt"], status["installation"]["lease"]) == ("Succeeded", 2, OTHER_LEASE)

@@ -1,0 +1,151 @@
+"""Installations: a job is marked before anything is done for it, and only its manager acts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark, Phase, Status
+from reconstruction_operator.contract.records import Claim, Record
+from reconstruction_operator.planning.actions import Dispatch, PutRecord
+from reconstruction_operator.planning.installations import left_alone, marked
+from reconstruction_operator.planning.plan import plan
+from reconstruction_operator.planning.types import Event, Job, Management, Observation, Plan
+
+from tests.support.plans import NOW, TASK, TIMING
+
+MINE = InstallationMark("mine", "here/operator")
+THEIRS = InstallationMark("theirs", "there/operator")
+RECORD = Record("mine", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
+QUEUED = Status(observed_generation=1, phase=Phase.QUEUED, attempt=1, dispatch_time=NOW - timedelta(seconds=3))
+
+
+def a_job(status: Status = Status(), management: Management = Management.UNMARKED, **spec: object) -> Job:  # noqa: B008  # frozen
+    wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})  # type: ignore[arg-type]
+    return Job(JobKey("team", "banana", TASK.job_id), 1, NOW, wanted, status, management=management)
+
+
+def planned(job: Job, seen: Observation = Observation(), *, admitted: bool = True) -> Plan:  # noqa: B008  # the same
+    return marked(job, plan(job, seen, NOW, TIMING, admitted=admitted), MINE, admitted=admitted)
+
+
+def test_a_new_job_is_marked_and_not_sent_yet() -> None:
+    made = planned(a_job())
+
+    assert made.actions == ()
+    assert made.status.installation == MINE
+    assert made.status.phase is Phase.PENDING
+    assert made.status.dispatch_time is None
+
+
+def test_a_marked_job_is_sent() -> None:
+    job = a_job(replace(planned(a_job()).status), Management.OURS)
+
+    assert [type(one) for one in planned(job).actions] == [PutRecord, Dispatch]
+
+
+def test_a_job_that_only_waits_for_its_turn_is_not_marked() -> None:
+    waiting = plan(a_job(), Observation(), NOW, TIMING, admitted=False).status
+    job = a_job(waiting)
+
+    assert planned(job, admitted=False).status is waiting
+    assert planned(job, admitted=False).wants_dispatch
+    assert planned(job, admitted=True).status.installation == MINE
+
+
+def test_a_running_job_of_an_older_version_is_marked_at_once() -> None:
+    assert planned(a_job(QUEUED), Observation(record=RECORD), admitted=False).status.installation == MINE
+
+
+@pytest.mark.parametrize("spec", [{"cancel_requested": True, "cancel_confirmed": True}, {"suspend": True}], ids=str)
+def test_nothing_is_done_for_a_job_before_its_mark_is_stored(spec: dict[str, bool]) -> None:
+    made = planned(a_job(QUEUED, **spec), Observation(record=RECORD))
+
+    assert (made.actions, made.status.installation) == ((), MINE)
+
+
+def test_a_finished_job_gets_no_mark() -> None:
+    over = Status(observed_generation=1, phase=Phase.SUCCEEDED, attempt=1, worker="w", dispatch_time=NOW)
+
+    made = planned(a_job(over), Observation(requested=True))
+
+    assert made.actions
+    assert made.status == over
+
+
+def test_an_inherited_attempt_that_our_redis_does_not_know_is_superseded() -> None:
+    running = replace(QUEUED, phase=Phase.RUNNING, worker="w@there", installation=THEIRS)
+
+    made = planned(a_job(running, Management.INHERITED))
+
+    assert (made.status.attempt, made.status.failures, made.status.installation) == (2, 0, MINE)
+    assert next(one.reason for one in made.status.conditions if one.type == "Running") == "HandedOver"
+    assert made.events[0] == Event("Normal", "TakenOver", "Installation mine has taken over from theirs")
+
+
+def test_an_inherited_attempt_in_the_same_redis_continues() -> None:
+    running = replace(QUEUED, phase=Phase.RUNNING, worker="w", installation=THEIRS)
+    seen = Observation(
+        record=replace(RECORD, install_id="theirs"), claim=Claim("token", "w", by_operator=False, at=NOW), alive=True
+    )
+
+    made = planned(a_job(running, Management.INHERITED), seen)
+    after = planned(a_job(made.status, Management.OURS), seen)
+
+    assert (made.status.attempt, made.status.installation) == (1, MINE)
+    assert after.actions == (PutRecord(1, "celery"),)
+
+
+def test_an_inherited_backoff_goes_on() -> None:
+    due = NOW + timedelta(seconds=60)
+    status = replace(QUEUED, attempt=3, dispatch_time=None, next_attempt_time=due, installation=THEIRS)
+
+    made = planned(a_job(status, Management.INHERITED), admitted=False)
+
+    assert (made.status.attempt, made.status.next_attempt_time) == (3, due)
+
+
+def test_a_job_of_another_installation_is_planned_without_actions() -> None:
+    job = a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN, cancel_requested=True)
+
+    assert planned(job) == Plan(job.status)
+
+
+def test_a_job_that_is_left_alone_reports_it_once() -> None:
+    job = a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN)
+
+    first = left_alone(job, MINE, NOW)
+    again = left_alone(replace(job, status=first.status), MINE, NOW + timedelta(seconds=60))
+
+    text = (
+        "Installation theirs (Lease there/operator) manages this job. Installation mine (Lease here/operator) watches its "
+        "namespace as well, and leaves it alone"
+    )
+    assert first.events == (Event("Warning", "ManagedElsewhere", text),)
+    assert first.status == replace(
+        job.status, conditions=(Condition("Contested", "True", "ManagedElsewhere", text, NOW, 1),)
+    )
+    assert again == Plan(first.status)
+
+
+@pytest.mark.parametrize(
+    "status", [Status(phase=Phase.FAILED, installation=THEIRS), Status()], ids=["finished", "unmarked"]
+)
+def test_nothing_is_reported_on_a_job_that_no_other_operator_works_on(status: Status) -> None:
+    assert left_alone(a_job(status, Management.FOREIGN), MINE, NOW) == Plan(status)
+
+
+def test_the_manager_keeps_the_condition_until_the_end_and_never_writes_it() -> None:
+    status = planned(a_job()).status
+    reported = left_alone(a_job(status, Management.FOREIGN), THEIRS, NOW).status
+
+    kept = planned(a_job(reported, Management.OURS), admitted=False).status
+
+    assert kept == reported
+    wrong = replace(a_job(reported, Management.OURS), problems=("queue: no.",))
+    ended = plan(wrong, Observation(), NOW, TIMING, admitted=False).status
+    assert ended.phase is Phase.FAILED
+    assert ended.condition(ConditionType.CONTESTED) is None
