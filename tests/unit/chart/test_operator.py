@@ -195,7 +195,7 @@ def test_operator_has_permissions_in_all_namespaces_and_for_its_lease(render: Re
     ]
 
 
-def test_operator_of_another_name_may_also_read_leases_of_that_name_and_of_the_usual_one(render: Render) -> None:
+def test_operator_may_read_leases_of_its_own_name_and_of_the_usual_one(render: Render) -> None:
     objects = render({"namePrefix": "maps"})
 
     names = ["reconstruction-operator", "maps-operator"]
