@@ -8,7 +8,7 @@ import pytest
 from devcluster.errors import CommandError
 from tests.real.chart.release import Release
 
-SECOND: dict[str, Any] = {"namePrefix": "second", "crds": {"enabled": False}, "rbac": {"aggregate": False}}
+SECOND: dict[str, Any] = {"fullnameOverride": "second", "crds": {"enabled": False}, "rbac": {"aggregate": False}}
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_second_operator_for_the_same_namespaces_is_refused(release: Release, 
     with pytest.raises(CommandError) as refusal:
         second.install(**SECOND)
 
-    found = f"Deployment reconstruction-operator in namespace {release.namespace} is another installation"
+    found = f"Deployment {release.namespace}/reconstruction-operator (namespace/name) is another installation"
     assert found in str(refusal.value)
     assert "both would watch all namespaces" in str(refusal.value)
     assert second.objects() == set()

@@ -196,7 +196,7 @@ def test_operator_has_permissions_in_all_namespaces_and_for_its_lease(render: Re
 
 
 def test_operator_may_read_leases_of_its_own_name_and_of_the_usual_one(render: Render) -> None:
-    objects = render({"namePrefix": "maps"})
+    objects = render({"fullnameOverride": "maps"})
 
     names = ["reconstruction-operator", "maps-operator"]
     assert objects["ClusterRole", "maps-operator"]["rules"][-1] == OTHERS_LEASE | {"resourceNames": names}
