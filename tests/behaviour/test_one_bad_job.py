@@ -13,6 +13,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
@@ -77,7 +78,7 @@ class Loop:
             Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
             timing=TIMING,
             batch_seconds=0.0,
-            mark=Installation("install").mark,
+            bystander=Bystander(Installation("install"), self.cache, writer, admission, orphans),
             monotonic=lambda: 100.0,
         )
 

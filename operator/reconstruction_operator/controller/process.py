@@ -33,6 +33,7 @@ from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.loop.sweeper import Sweeper
@@ -182,7 +183,7 @@ class Operator:
             brake,
             timing=timing,
             batch_seconds=settings.BATCH_SECONDS,
-            mark=installation.mark,
+            bystander=Bystander(installation, self.cache, self.writer, admission, self.orphans),
         )
         self.supervisor = Supervisor(stopping)
         self.lag = LoopLag()

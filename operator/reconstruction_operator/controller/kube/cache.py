@@ -202,9 +202,8 @@ class Cache:
                 phase = one.status.phase or Phase.PENDING
                 self._phases[phase] += step
                 self._contested += step if one.contested and not phase.finished else 0
-                if (
-                    phase in IN_FLIGHT and not one.deleting and not one.contested
-                ):  # the status of such a job stays until its finalizer ends
+                # The status of a job that is being deleted stays until its finalizer ends.
+                if phase in IN_FLIGHT and not one.deleting and not one.contested:
                     self._in_flight[one.key.namespace] += step
                     self._high[one.key.namespace] += step if one.spec.priority == "high" else 0
                     self._count_quarantine(one, step)

@@ -15,6 +15,7 @@ from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.planning.types import Job
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,11 @@ class Installation:
     def mark(self) -> InstallationMark:
         """What the status of its jobs holds."""
         return InstallationMark(self.id, self.lease)
+
+    def gave(self, job: Job) -> bool:
+        """Whether another installation has taken over the job, in whose mark our id would stand until then."""
+        mark = job.status.installation
+        return job.contested and mark is not None and mark.id != self.id
 
     def owns(self, record: Record) -> bool:
         """Whether the record is of a job that this installation manages."""

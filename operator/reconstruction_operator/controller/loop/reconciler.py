@@ -11,13 +11,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import InstallationMark, Phase
+from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.instruments import StepClock
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
@@ -25,10 +25,11 @@ from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
-from reconstruction_operator.planning import installations, plan
+from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 from reconstruction_operator.state import errors
@@ -64,9 +65,8 @@ class Reconciler:
     brake: Brake
     timing: Timing
     batch_seconds: float
-    mark: InstallationMark
+    bystander: Bystander
     monotonic: Callable[[], float] = time.monotonic
-    utc_now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
     _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
     _steps: StepClock = field(default_factory=StepClock, init=False)
@@ -157,7 +157,7 @@ class Reconciler:
         if self.cache.queued:
             self.cache.changed.set()
         found = [job for key in keys if (job := self.cache.get(key)) is not None]
-        self._leave_alone([job for job in found if job.contested])
+        self.bystander.leave_alone(job for job in found if job.contested)
         jobs = [job for job in found if job.ours]
         if not jobs:
             return
@@ -180,22 +180,8 @@ class Reconciler:
             self._steps.forget(job.key.job_id)
             self.admission.forget(job.key)
         self.orphans.add_deleted(deleted, now)
-        handed_over = [job.key.job_id for job in self.cache.take_handed_over() if _marked_by_another(job, self.mark)]
-        if handed_over:
-            _log.info(
-                "Another installation has taken over %d jobs: what runs of them here is stopped", len(handed_over)
-            )
-            self.orphans.add_handed_over(handed_over, now)
+        self.bystander.release(now)
         await self.orphans.round(fence, now)
-
-    def _leave_alone(self, jobs: Sequence[Job]) -> None:
-        """Jobs of another installation: nothing is done for them, which their status reports once."""
-        for job in jobs:
-            self.admission.forget(job.key)
-            made = installations.left_alone(job, self.mark, self.utc_now())
-            if made.events:
-                _log.info("%s: %s", job.key, made.events[0].message)
-            self.writer.offer(job, made.status, made.events)
 
     async def _one_at_a_time(self, jobs: Sequence[Job], fence: int) -> None:
         for index, job in enumerate(jobs):
@@ -248,7 +234,7 @@ class Reconciler:
                 _log.exception("%s could not be planned", job.key)
                 self._retry_later(job.key)
                 continue
-            made = installations.marked(job, made, self.mark, admitted=admitted)
+            made = self.bystander.marked(job, made, admitted=admitted)
             self.admission.planned(job, made)
             running = one.claim is not None and one.end is None
             self._steps.report(job.key.job_id, one.progress if running else None, seen.now)
@@ -286,11 +272,6 @@ class Reconciler:
     def _retry_later(self, key: JobKey) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         self.cache.enqueue_after(key, backoff(failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS))
-
-
-def _marked_by_another(job: Job, mine: InstallationMark) -> bool:
-    """A job that is only handed over still has our id: its new manager may find our record, in a Redis that both use."""
-    return job.status.installation is not None and job.status.installation.id != mine.id
 
 
 def _surprising(job: Job, seen: Observation) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -93,7 +93,9 @@ class Sweeper:
             self._enqueue_finished_lately()
         recorded = await calls.arun(self.view.state, reads.list_records(self.view.keys, self.installation.id))
         await self._restore_records(frozenset(recorded), fence)
-        self.orphans.add_handed_over(self._handed_over(recorded), self.monotonic())
+        # Perhaps while this operator did not run:
+        jobs = [job for job_id in recorded if (job := self.cache.by_id(job_id)) is not None]
+        self.orphans.add_handed_over([one.key.job_id for one in jobs if self.installation.gave(one)], self.monotonic())
         self._foreign.intersection_update(recorded)
         unknown = self._unknown(recorded)
         _log.debug(
@@ -139,14 +141,6 @@ class Sweeper:
             ended = job.status.completion_time
             if ended is not None and ended >= since:
                 self.cache.enqueue(job.key)
-
-    def _handed_over(self, recorded: Sequence[str]) -> Iterator[str]:
-        """Jobs on our record that another installation has marked since, perhaps while this operator did not run."""
-        for job_id in recorded:
-            job = self.cache.by_id(job_id)
-            mark = job.status.installation if job is not None and job.contested else None
-            if mark is not None and mark.id != self.installation.id:
-                yield job_id
 
     async def _take_folder_reports(self, fence: int) -> None:
         """Workers report their job folders after Redis lost data: one without an object is an orphan without a record."""
