@@ -6,15 +6,18 @@ in bytes, and JSON is cut off below a depth that no valid object reaches, so tha
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
+from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -25,6 +28,7 @@ _SMALLEST_PAGE: Final = 5
 _PAGE_BYTES: Final = 8 << 20  # a page is asked again with fewer objects beyond this; one object has 1.5 MiB at most
 _AIMED_BYTES: Final = _PAGE_BYTES // 4
 MAX_DEPTH: Final = 32  # a valid job has 8 levels
+_ITEM_DEPTH: Final = 3  # of an object in a list
 _MANY_BRACKETS: Final = 350  # below so many opening ones no parser recurses too deep; a usual job has about 150
 _CHUNK_BYTES: Final = 1 << 20
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
@@ -38,32 +42,52 @@ def parse(text: bytes) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        return json.loads(_cut(text))
+        cut, places = _cut(text)
+        parsed = json.loads(cut)
+        _report(parsed, places)
+        return parsed
 
 
 def shallow(text: bytes) -> bytes:
     """The same JSON with null in the place of values nested deeper than `MAX_DEPTH`, if it may have any."""
     if text.count(b"[") + text.count(b"{") < _MANY_BRACKETS:
         return text
-    return _cut(text)
+    cut, places = _cut(text)
+    if places:
+        with contextlib.suppress(ValueError):  # the connection broke within a line
+            _report(json.loads(cut), places)
+    return cut
 
 
-def _cut(text: bytes) -> bytes:
-    parts, depth, copied = [], 0, 0
+def _cut(text: bytes) -> tuple[bytes, set[int]]:
+    """The text without what is nested too deep, and where that was: in which of the objects at the depth of a list's items."""
+    parts, depth, copied, item, places = [], 0, 0, -1, set()
     for token in _TOKEN.finditer(text):
         match token[0]:
             case b"[" | b"{":
                 depth += 1
+                item += depth == _ITEM_DEPTH
                 if depth == MAX_DEPTH + 1:
                     parts += [text[copied : token.start()], b"null"]
+                    places.add(item)
             case b"]" | b"}":
                 if depth == MAX_DEPTH + 1:
                     copied = token.end()
                 depth -= 1
-    if parts:
+    return b"".join([*parts, text[copied:]]), places
+
+
+def _report(parsed: Any, places: set[int]) -> None:
+    """Log and count the objects of a list, a watch event or a single answer that were cut."""
+    items = parsed.get("items")
+    found = [parsed.get("object", parsed)]
+    if isinstance(items, list):
+        found = [one for place, one in enumerate(items) if place in places]
+    for one in found:
         metrics.OBJECTS_CUT.inc()
-        _log.warning("An object in the API server is nested more than %d deep; the rest of it is ignored", MAX_DEPTH)
-    return b"".join([*parts, text[copied:]])
+        key = objects.key_of(one)
+        name = f"{key.namespace}/{key.name}" if key else "an object without a name"
+        _log.warning("%s is nested more than %d deep; the rest of it is ignored", name, MAX_DEPTH)
 
 
 class Answer(ClientResponse):
@@ -117,7 +141,11 @@ class _Lines:
 
 
 class BoundedPages:
-    """Middleware of a session: chooses the `limit` of each list request so that a page has few bytes."""
+    """Middleware of a session: chooses the `limit` of each list request so that a page has few bytes.
+
+    If the token of a list's next page has expired (410 Gone: etcd has compacted its version), the first page of a new list
+    is answered. So the caller gets every object that exists at the end, some twice. kopf ends the operator at a 410.
+    """
 
     def __init__(self) -> None:
         self._limit = _FIRST_PAGE
@@ -132,6 +160,11 @@ class BoundedPages:
             response = await handler(request)
             if not isinstance(response, Answer):
                 raise TypeError("the session's response_class must be Answer")
+            if response.status == HTTPStatus.GONE and "continue" in request.url.query:
+                _log.info("A list took longer than the API server keeps its version, and begins again")
+                response.close()
+                request.url = request.url.without_query_params("continue")
+                continue
             if limit == _SMALLEST_PAGE:
                 await response.read()
             elif not await response.read_up_to(_PAGE_BYTES):

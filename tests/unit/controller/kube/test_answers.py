@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -44,6 +44,33 @@ def test_deep_mappings_are_cut_like_lists() -> None:
     assert depth(answers.parse(text)) == answers.MAX_DEPTH
 
 
+def hostile(name: str, levels: int) -> bytes:
+    deep = b"[" * levels + b"]" * levels
+    return b'{"kind":"X","metadata":{"name":"%s","namespace":"team","uid":"u"},"spec":{"a":%s}}' % (name.encode(), deep)
+
+
+_DEEP = 20_000
+_BODIES = b",".join([hostile("first", 1), hostile("second", _DEEP), hostile("third", 1), hostile("fourth", _DEEP)])
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "named"),
+    [
+        pytest.param(answers.parse, hostile("one", _DEEP), ["team/one"], id="an-object"),
+        pytest.param(answers.parse, b'{"items":[%s],"metadata":{}}' % _BODIES, ["team/second", "team/fourth"], id="a-list"),
+        pytest.param(answers.shallow, b'{"type":"ADDED","object":%s}' % hostile("one", _DEEP), ["team/one"], id="an-event"),
+        pytest.param(answers.parse, nested(_DEEP), ["an object without a name"], id="something-else"),
+        pytest.param(answers.shallow, nested(_DEEP)[:-9], [], id="a-line-that-breaks-off"),
+    ],
+)  # fmt: skip
+def test_the_log_names_the_objects_that_were_cut(
+    read: Callable[[bytes], object], text: bytes, named: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    read(text)
+
+    assert [one.getMessage().partition(" is nested")[0] for one in caplog.records] == named
+
+
 def test_invalid_json_is_still_an_error() -> None:
     with pytest.raises(ValueError, match="Expecting"):
         answers.parse(b"{")
@@ -55,10 +82,16 @@ def test_a_line_with_few_brackets_is_not_touched() -> None:
 
 
 @asynccontextmanager
-async def serve(objects: int, object_bytes: int, asked: list[int]) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session with a server that lists as many objects as `limit` says, and watches."""
+async def serve(
+    objects: int, object_bytes: int, asked: list[int], *, expires_at: int = 0
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session with a server that lists as many objects as `limit` says, and watches. The token `expires_at` expires once."""
+    expiring = {str(expires_at)} - {"0"}
 
     async def listing(request: web.Request) -> web.Response:
+        if request.query.get("continue") in expiring:
+            expiring.clear()
+            return web.json_response({"kind": "Status", "reason": "Expired"}, status=410)
         limit, begin = int(request.query["limit"]), int(request.query.get("continue", 0))
         asked.append(limit)
         end = min(begin + limit, objects)
@@ -108,6 +141,12 @@ async def test_pages_of_large_objects_are_small_and_nothing_is_lost() -> None:
 
     assert asked[0] == 50
     assert max(asked[3:]) == 5
+
+
+async def test_a_list_whose_next_page_has_expired_begins_again() -> None:
+    asked: list[int] = []
+    async with serve(300, 100, asked, expires_at=150) as session:
+        assert await names(session) == [*range(150), *range(300)]
 
 
 async def test_a_watch_yields_all_lines_with_deep_ones_cut() -> None:
