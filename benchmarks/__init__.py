@@ -7,5 +7,6 @@ limit     how fast the API server alone takes the requests that each job needs
 usage     CPU seconds and memory of processes
 report    the table and the JSON
 
-`bounds` and `photogrammetry` are programs of their own: bounds of a cancel and of a change of leader, and the engine.
+`bounds`, `hostile_memory` and `photogrammetry` are programs of their own: bounds of a cancel and of a change of leader, memory
+beside hostile objects, and the engine.
 """

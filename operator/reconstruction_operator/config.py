@@ -320,6 +320,9 @@ class Settings:
     )
     BACKOFF_SECONDS: float = _operator(10.0, "backoff before the second attempt; doubles for each further one")
     BACKOFF_MAX_SECONDS: float = _operator(600.0, "limit of the backoff")
+    METRICS_POOLS: Names = _operator(
+        ("celery",), "pools whose queues have metrics before a worker has served them; other unserved queues are summed"
+    )
     PROBE_HOST: str = _operator(
         _ANY_ADDRESS,
         "address of /healthz, /readyz and /metrics; the kubelet and Prometheus connect from outside the pod",

@@ -85,6 +85,13 @@
 {{- with $resources }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
+{{/* The queues of all enabled pools, joined by commas. */}}
+{{- define "recon.queues" -}}
+{{- $queues := list -}}
+{{- range include "recon.pools" . | fromJson -}}{{ $queues = concat $queues .queues }}{{ end -}}
+{{- $queues | uniq | sortAlpha | join "," -}}
+{{- end -}}
+
 {{/* Update strategy of a pool: rolling only if its volume can be mounted twice. Takes {root, pool}. */}}
 {{- define "recon.strategy" -}}
 {{- if .pool.strategy -}}

@@ -30,7 +30,7 @@ def measure(job: Job, status: Status) -> None:
     before = job.status
     is_known = before.attempt == status.attempt and _begun_at(before) is not None
     if status.dispatch_time is not None and not is_known:
-        _observe(metrics.QUEUE_WAIT.labels(job.queue), status.dispatch_time, _begun_at(status))
+        _observe(metrics.QUEUE_WAIT.labels(metrics.QUEUES.label(job.queue)), status.dispatch_time, _begun_at(status))
     end = _end(before, status)
     if end is None:
         return

@@ -247,8 +247,10 @@ class Operator:
         """Bring the gauges up to date."""
         for phase, number in self.cache.phases().items():
             metrics.JOBS.labels(phase.value).set(number)
-        for (queue, phase), number in self.cache.demand().items():
-            metrics.QUEUE_JOBS.labels(queue, phase.value).set(number)
+        metrics.QUEUE_JOBS.clear()
+        for phase, demand in self.cache.demand().items():
+            for label, number in metrics.QUEUES.total({**dict.fromkeys(metrics.QUEUES, 0), **demand}).items():
+                metrics.QUEUE_JOBS.labels(label, phase.value).set(number)
         metrics.CONTESTED.set(self.cache.contested)
         metrics.DIRTY.set(self.cache.queued)
         metrics.LEADER.set(self.election.leading)

@@ -1,19 +1,22 @@
 """Metrics of the operator. docs/metrics.md is generated from this module.
 
-All have the same prefix and base units. No label holds a job's name, so the number of series is bounded.
+All have the same prefix and base units. No label holds a job's name, or the name of a queue that no worker has served, so
+the number of series is bounded.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
+import prometheus_client
 from prometheus_client import (
     GC_COLLECTOR,
     PLATFORM_COLLECTOR,
     PROCESS_COLLECTOR,
     CollectorRegistry,
-    Counter,
     Gauge,
     Histogram,
     Info,
@@ -29,8 +32,44 @@ REGISTRY.register(GC_COLLECTOR)
 _PREFIX = "reconstruction"
 _FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _HUMAN_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
-_counter = partial(Counter, namespace=_PREFIX, registry=REGISTRY)
+_counter = partial(prometheus_client.Counter, namespace=_PREFIX, registry=REGISTRY)
 _gauge = partial(Gauge, namespace=_PREFIX, registry=REGISTRY)
+
+
+OTHER_QUEUES: Final = "other"
+_MAX_QUEUES: Final = 1_000  # workers choose their names; a bound in any case
+
+
+class QueueNames:
+    """The queues that are told apart in labels. Tenants choose the names of queues, so those without a worker are summed."""
+
+    def __init__(self, at_most: int = _MAX_QUEUES) -> None:
+        self._at_most = at_most
+        self._names: dict[str, None] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        """Those that have a label of their own."""
+        return iter(self._names)
+
+    def add(self, queues: Iterable[str]) -> None:
+        """Give these queues labels of their own from now on, as far as there is room."""
+        for queue in queues:
+            if len(self._names) < self._at_most:
+                self._names[queue] = None
+
+    def label(self, queue: str) -> str:
+        """The queue's name, or `other`."""
+        return queue if queue in self._names else OTHER_QUEUES
+
+    def total(self, counts: Mapping[str, int]) -> Mapping[str, int]:
+        """The counts by label."""
+        totals = Counter[str]()
+        for queue, number in counts.items():
+            totals[self.label(queue)] += number
+        return totals
+
+
+QUEUES: Final = QueueNames()
 
 
 def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:

@@ -10,5 +10,8 @@ SLOW = Worker("slow", concurrency=4, settings={"WORKER_POOLS": "slow", "PLACEHOL
 
 @pytest.fixture(scope="module")  # kube-state-metrics is started once for it
 def system(start_system: SharedSystems) -> System:
-    """An operator, a quick worker, and for pool `slow` one that stays long enough in each step to be observed there."""
-    return start_system(Worker(concurrency=2), SLOW)
+    """An operator, a quick worker, and for pool `slow` one that stays long enough in each step to be observed there.
+
+    Pool `scaled` has no worker at first.
+    """
+    return start_system(Worker(concurrency=2), SLOW, METRICS_POOLS="celery,scaled")

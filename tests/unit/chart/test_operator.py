@@ -71,6 +71,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
                                 "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
                             },
                             {"name": "LEASE_NAME", "value": "reconstruction-operator"},
+                            {"name": "METRICS_POOLS", "value": "celery"},
                             *REDIS_ENV,
                         ],
                         "ports": [{"name": "http", "containerPort": 8080}],
@@ -128,6 +129,19 @@ def test_extra_variables_and_volumes_follow_ours(render: Render) -> None:
     assert container(objects)["env"][-1] == extra
     assert container(objects)["volumeMounts"][-1] == mount
     assert pod(objects)["volumes"][-1] == volume
+
+
+@pytest.mark.parametrize(
+    ("values", "pools"),
+    [
+        pytest.param({"workers": {"maps": {"queues": ["maps", "celery"]}}}, "celery,maps", id="all-pools"),
+        pytest.param({"workers": {"cpu": {"enabled": False}}}, None, id="no-pool"),
+        pytest.param({"settings": {"METRICS_POOLS": "maps"}}, None, id="as-in-the-settings"),
+    ],
+)
+def test_the_operator_knows_the_queues_of_the_pools(render: Render, values: dict[str, Any], pools: str | None) -> None:
+    """Else a pool that is scaled to zero has no metric to be scaled by."""
+    assert env_of(render(values), "operator").get("METRICS_POOLS") == pools
 
 
 def test_labels_and_annotations_of_the_pods_are_added(render: Render) -> None:

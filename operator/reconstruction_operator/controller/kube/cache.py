@@ -48,7 +48,7 @@ class Cache:
         self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
         self._handed_over: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
         self._contested = 0
-        self._demand: Counter[tuple[str, Phase]] = Counter()  # our jobs that want a worker, by queue and phase
+        self._demand = {phase: Counter[str]() for phase in _WANTS_WORKER}  # our jobs that want a worker, by queue
 
     def __len__(self) -> int:
         """How many jobs there are."""
@@ -181,8 +181,8 @@ class Cache:
         """The quarantines that have a job in flight."""
         return self._quarantines.keys()
 
-    def demand(self) -> Mapping[tuple[str, Phase], int]:
-        """How many jobs wait for a worker or have one, by queue and phase; a pair that was ever seen stays, at 0."""
+    def demand(self) -> Mapping[Phase, Mapping[str, int]]:
+        """How many jobs wait for a worker or have one, by phase and queue."""
         return self._demand
 
     def _enqueue_all(self, keys: Iterable[JobKey]) -> int:
@@ -208,7 +208,9 @@ class Cache:
                     self._high[one.key.namespace] += step if one.spec.priority == "high" else 0
                     self._count_quarantine(one, step)
                 if phase in _WANTS_WORKER and one.ours:
-                    self._demand[one.queue, phase] += step
+                    self._demand[phase][one.queue] += step
+                    if not self._demand[phase][one.queue]:
+                        del self._demand[phase][one.queue]  # a tenant chose the name
         if job is not None:
             self._jobs[key.uid] = job
 

@@ -225,5 +225,5 @@ class Admission:
 
     def _measure(self) -> None:
         metrics.WAITING_FOR_ROOM.clear()
-        for queue, keys in self._waiting.items():
-            metrics.WAITING_FOR_ROOM.labels(queue).set(len(keys))
+        for label, number in metrics.QUEUES.total({queue: len(keys) for queue, keys in self._waiting.items()}).items():
+            metrics.WAITING_FOR_ROOM.labels(label).set(number)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from reconstruction_operator.api.spec import PRIORITIES, queue_name
 from reconstruction_operator.broker.backlog import Backlog
 from reconstruction_operator.planning.types import Queue
 from reconstruction_operator.state import replies
@@ -29,12 +30,12 @@ class QueueFacts:
     and deletions.
     """
 
-    def __init__(self, *, memory_share: float = 1.0) -> None:
+    def __init__(self, *, memory_share: float = 1.0, pools: Iterable[str] = ()) -> None:
+        metrics.QUEUES.add(queue_name(pool, priority) for pool in pools for priority in PRIORITIES)
         self._memory_share = memory_share
         self._workers: Mapping[str, int] | None = None  # None: not read yet
         self._messages: dict[str, int] = {}
         self._bytes = 0
-        self._shown: set[str] = set()  # in the metrics
         self.paused = False  # Redis is too full for further dispatches
 
     @property
@@ -75,14 +76,12 @@ class QueueFacts:
         """Take a new reading."""
         self._workers, self._messages, self._bytes = dict(workers), dict(backlog.messages), backlog.bytes
         self._pause(backlog.memory_share)
+        metrics.QUEUES.add(workers)
         shown = {*workers, *backlog.messages}
-        for queue in self._shown - shown:
-            metrics.WORKERS.remove(queue)
-            metrics.QUEUE_LENGTH.remove(queue)
-        self._shown = shown
-        for queue in shown:
-            metrics.WORKERS.labels(queue).set(workers.get(queue, 0))
-            metrics.QUEUE_LENGTH.labels(queue).set(self._messages.get(queue, 0))
+        for gauge, counts in ((metrics.WORKERS, workers), (metrics.QUEUE_LENGTH, backlog.messages)):
+            gauge.clear()
+            for label, number in metrics.QUEUES.total({queue: counts.get(queue, 0) for queue in shown}).items():
+                gauge.labels(label).set(number)
 
     def _pause(self, share: float) -> None:
         limit = self._memory_share - (_RESUME_SHARE if self.paused else 0.0)

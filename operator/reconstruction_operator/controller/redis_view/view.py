@@ -37,7 +37,7 @@ class RedisView:
         """With separate clients, which `close` closes."""
         state, results, keys = connections.async_state_client(), connections.async_results_client(), Keys()
         connection = RedisConnection(state, election, keys=keys, install_id=install_id)
-        queues = QueueFacts(memory_share=config.settings.DISPATCH_MEMORY_SHARE)
+        queues = QueueFacts(memory_share=config.settings.DISPATCH_MEMORY_SHARE, pools=config.settings.METRICS_POOLS)
         messages = SentMessages(resend_seconds=config.settings.RESEND_SECONDS)
         observer = Observer(state, results, connection, queues, messages, keys=keys)
         return cls(state, results, keys, connection, queues, messages, observer)

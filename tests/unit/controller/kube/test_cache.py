@@ -151,10 +151,9 @@ def test_demand_is_counted_by_queue_and_phase(cache: Cache) -> None:
     put(cache, "two", "Running", priority="high")
     put(cache, "three", queue="gpu")
 
-    assert cache.demand() == {
-        ("celery", Phase.RUNNING): 1,
-        ("celery-high", Phase.RUNNING): 1,
-        ("gpu", Phase.PENDING): 1,
+    assert {phase: queues for phase, queues in cache.demand().items() if queues} == {
+        Phase.RUNNING: {"celery": 1, "celery-high": 1},
+        Phase.PENDING: {"gpu": 1},
     }
 
 
@@ -166,13 +165,13 @@ def test_a_job_that_no_longer_wants_a_worker_or_is_deleted_is_no_demand(cache: C
     else:
         cache.remove(make_key("one"))
 
-    assert cache.demand() == {("celery", Phase.RUNNING): 0}
+    assert not any(cache.demand().values())
 
 
 def test_another_controllers_job_is_no_demand(cache: Cache) -> None:
     put(cache, "one", managedBy="example.com/other")
 
-    assert cache.demand() == {}
+    assert not any(cache.demand().values())
 
 
 def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_come_back(cache: Cache) -> None:
@@ -210,7 +209,7 @@ def test_a_job_of_another_installation_is_not_ours_while_that_lives() -> None:
     job = marks.cache.get(KEY)
     assert job is not None
     assert (job.ours, job.contested, marks.cache.contested) == (False, True, 1)
-    assert marks.cache.demand().get(("celery", Phase.QUEUED), 0) == 0
+    assert not any(marks.cache.demand().values())
 
     marks.alive = False
     marks.cache.classify_again()
@@ -218,7 +217,7 @@ def test_a_job_of_another_installation_is_not_ours_while_that_lives() -> None:
     job = marks.cache.get(KEY)
     assert job is not None
     assert (job.ours, job.contested, marks.cache.contested) == (True, False, 0)
-    assert marks.cache.demand()["celery", Phase.QUEUED] == 1
+    assert marks.cache.demand()[Phase.QUEUED] == {"celery": 1}
     assert marks.cache.take(10) == [KEY]
 
 
