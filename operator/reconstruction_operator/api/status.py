@@ -168,7 +168,7 @@ class Status:
     completion_time: datetime | None = member(None, "When the job ended, whatever its outcome.")
     progress: Progress | None = member(None, "Progress of the current attempt.")
     inputs: Inputs | None = member(None, "The photos that were read.")
-    outputs: Outputs | None = member(None, "The result.")
+    outputs: Outputs | None = member(None, "The result. A failed job has one if only its copy failed.")
     quality: Mapping[str, str] = member(
         dict,
         "A few numbers about the result, as text, such as registeredImages or faces; 16 at most.",

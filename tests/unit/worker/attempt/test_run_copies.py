@@ -113,6 +113,21 @@ def test_the_attempt_after_a_failed_copy_copies_the_result_without_work(
     assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
 
 
+def test_a_copy_of_a_later_attempt_stays_until_that_attempt_comes_again(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    """As after etcd and Redis were restored: the attempts are counted again from one."""
+    want(client, 2)
+    run(2, output_uri=f"file://{meshes}/banana")
+    disk.delete_tree(jobs_dir / JOB)
+    client.flushall()
+    want(client, 1)
+    with pytest.raises(ReconstructionFailedError, match=f"the result is in file://{jobs_dir}/{JOB}/output"):
+        run(1, output_uri=f"file://{meshes}/banana")
+    want(client, 2)
+    assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "completed"
+
+
 @pytest.mark.parametrize(
     ("reason", "is_kept"),
     [(StopReason.SUSPEND, True), (StopReason.DEADLINE, True), (StopReason.DELETED, False)],
