@@ -7,33 +7,51 @@ Only a worker imports the tasks and bootsteps, when it starts: the operator's im
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, after_setup_task_logger
+from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init
 from celery.utils.log import get_multiprocessing_logger
 
-from reconstruction_operator import config
+from reconstruction_operator import config, readers
 from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.telemetry import logs
 
 app = Celery("reconstruction_operator")
 try:
     app.conf.update(celery_settings.settings())
-except config.InvalidSettingError as error:
+except readers.InvalidSettingError as error:
     if "celery" not in {Path(sys.argv[0]).name, Path(sys.argv[0]).parent.name}:  # `celery`, `python -m celery`
         raise
-    sys.exit(f"reconstruction_operator: {error}")  # the command would print a traceback of 40 lines
+    sys.stderr.write(f"reconstruction_operator: {error}\n")  # the command would print a traceback of 40 lines
+    sys.exit(2)
 for blueprint, steps in celery_settings.BOOTSTEPS.items():
     app.steps[blueprint].update(steps)
 
 
-# Installed here so that every process of this app redacts, including Celery's own debug logs of message bodies.
+# Installed here so that every process of this app has them, for Celery's own lines too: its debug logs show message bodies.
 @after_setup_logger.connect  # type: ignore[untyped-decorator]
 @after_setup_task_logger.connect  # type: ignore[untyped-decorator]
-def redact_logs(logger: logging.Logger, **_: Any) -> None:
-    """Keep secrets out of the handlers of `logger`, which Celery has set up, and of those of its pool's logger."""
+def format_logs(logger: logging.Logger, **_: Any) -> None:
+    """Have the handlers of `logger`, which Celery has set up, and of its pool's logger write our format, without secrets."""
     for target in (logger, get_multiprocessing_logger()):
-        logs.redact_handlers(target)
+        logs.take_over(target, config.settings.LOG_FORMAT)
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def leave_out_banner(instance: Any, **_: Any) -> None:
+    """All output of a worker that writes JSON is one object a line: no banner, and what it prints at a signal as well."""
+    if config.settings.LOG_FORMAT == "json":
+        from celery.apps import worker  # noqa: PLC0415  # only a worker needs it
+
+        instance.quiet = True
+        worker.safe_say = _say
+
+
+def _say(text: str, *_: object) -> None:
+    # In a signal handler, which must not wait for a handler's lock.
+    record = logging.LogRecord("celery.apps.worker", logging.WARNING, "", 0, text, None, None)
+    os.write(2, f"{logs.JsonFormatter().format(record)}\n".encode())

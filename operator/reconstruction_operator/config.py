@@ -10,111 +10,18 @@ environment is read at the first access, so that a program can set other values 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import inf
 from typing import Any, Final, NamedTuple
 
+from reconstruction_operator import readers
+from reconstruction_operator.readers import Grants, Names, Pools, Quotas, Reader
+
 CANCEL_TTL_SECONDS: Final = 3600  # of both cancel flags; part of the contract, not a setting
-
-
-class InvalidSettingError(ValueError):
-    """An environment variable has a value that its setting does not accept."""
-
-
-Names = tuple[str, ...]
-Grants = tuple[tuple[str, str], ...]  # namespace and place
-Quotas = tuple[tuple[str, int], ...]  # namespace and number
-Pools = tuple[tuple[str, str], ...]  # pool and namespace
-Reader = Callable[[str, str], Any]  # from a variable's name and text to the value; raises InvalidSettingError
-
-
-def _word(name: str, text: str, *, choices: tuple[str, ...]) -> str:
-    if choices and text not in choices:
-        raise InvalidSettingError(f"{name}={text!r} must be one of {', '.join(choices)}")
-    return text
-
-
-def _number(name: str, text: str, *, least: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise InvalidSettingError(f"{name}={text!r} is not a number") from None
-    if not least <= value < float("inf"):
-        raise InvalidSettingError(f"{name}={text!r} must be at least {least:g}")
-    return value
-
-
-def _integer(name: str, text: str, *, least: float) -> int:
-    value = _number(name, text, least=least)
-    if value != int(value):
-        raise InvalidSettingError(f"{name}={value:g} must be a whole number")
-    return int(value)
-
-
-def _address(name: str, text: str) -> str:
-    if text and not text.startswith(("http://", "https://")):
-        raise InvalidSettingError(f"{name} must begin with http:// or https://")
-    return text
-
-
-def _names(_name: str, text: str) -> Names:
-    return tuple(item.strip() for item in text.split(",") if item.strip())
-
-
-_NAMESPACE = re.compile(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_FOLDER = re.compile(r"/[^\x00-\x1f\x7f]+")
-_HTTPS_FOLDER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\x00-\x20\x7f?#]*)?")
-
-
-def _grants(name: str, text: str, *, https: bool = False) -> Grants:
-    entries = []
-    for entry in _names(name, text):
-        namespace, _, prefix = entry.partition("=")
-        plain = prefix.replace("{namespace}", "x")
-        if not _NAMESPACE.fullmatch(namespace):
-            raise InvalidSettingError(f"{name}: {entry!r} does not begin with a namespace, or *, and =")
-        if not (_FOLDER.fullmatch(plain) or (https and _HTTPS_FOLDER.fullmatch(plain))):
-            places = "a folder (/photos/maps)" + (" or an address (https://host/maps)" if https else "")
-            raise InvalidSettingError(f"{name}: {entry!r} does not end in {places}")
-        if ".." in plain.split("/") or "{" in plain or "}" in plain:
-            raise InvalidSettingError(f"{name}: {entry!r} holds '..', or braces that are not {{namespace}}")
-        entries.append((namespace, prefix))
-    return tuple(entries)
-
-
-def _quotas(name: str, text: str) -> Quotas:
-    entries = []
-    for entry in _names(name, text):
-        namespace, _, number = entry.partition("=")
-        if not _NAMESPACE.fullmatch(namespace) or not number.isascii() or not number.isdigit():
-            raise InvalidSettingError(f"{name}: {entry!r} is not a namespace, or *, and = and a number (maps=10)")
-        entries.append((namespace, int(number)))
-    return tuple(entries)
-
-
-def _pools(name: str, text: str) -> Pools:
-    entries = []
-    for entry in _names(name, text):
-        pool, _, namespace = entry.partition("=")
-        if not _NAMESPACE.fullmatch(pool) or not _NAMESPACE.fullmatch(namespace):
-            raise InvalidSettingError(f"{name}: {entry!r} is not a pool and a namespace (gpu=maps), each a name or *")
-        entries.append((pool, namespace))
-    return tuple(entries)
-
-
-def _reader(default: object, least: float, choices: tuple[str, ...]) -> Reader:
-    """The reader for values of the type of `default`."""
-    match default:
-        case float():
-            return partial(_number, least=least)
-        case int():
-            return partial(_integer, least=least)
-        case tuple():
-            return _names
-    return partial(_word, choices=choices)
 
 
 class Setting(NamedTuple):
@@ -132,6 +39,7 @@ class Setting(NamedTuple):
 
 
 _ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104  # the kubelet and Prometheus connect from outside the pod
+_MAX_PORT: Final = 65535
 BOTH: Final = "operator and worker"
 OPERATOR: Final = "operator"
 WORKER: Final = "worker"
@@ -149,13 +57,14 @@ def _section(title: str, owner: str) -> Callable[..., Any]:
         *,
         unit: str = "",
         least: float = 0.0,
+        most: float = inf,
         choices: tuple[str, ...] = (),
         read: Reader | None = None,
         whose: str = owner,
         secret: bool = False,
     ) -> Any:
         text, usual = (",".join(default), "NAMES") if isinstance(default, tuple) else (str(default), "")
-        read = read or _reader(default, least, choices)
+        read = read or readers.reader(default, least=least, most=most, choices=choices)
         row = Setting("", text, unit or usual, meaning, read, choices, title, whose, secret)
         return dataclasses.field(default=default, metadata={"row": row})
 
@@ -173,11 +82,16 @@ _operator = _section("The operator", OPERATOR)
 class Settings:
     """The value of each setting. A field has the name of its environment variable."""
 
-    CELERY_BROKER_URL: str = _redis("redis://localhost:6379/0", "broker, in which tasks wait")
+    CELERY_BROKER_URL: str = _redis("redis://localhost:6379/0", "broker, in which tasks wait", read=readers.redis_url)
     CELERY_RESULT_BACKEND: str = _redis(
-        "redis://localhost:6379/0", "Celery's result backend, to which workers report progress", unit="URL"
+        "redis://localhost:6379/0",
+        "Celery's result backend, to which workers report progress",
+        unit="URL",
+        read=readers.redis_url,
     )
-    REDIS_STATE_DB: str = _redis("redis://localhost:6379/1", "state of jobs: cancel flags, claims, ends", unit="URL")
+    REDIS_STATE_DB: str = _redis(
+        "redis://localhost:6379/1", "state of jobs: cancel flags, claims, ends", unit="URL", read=readers.redis_url
+    )
     REDIS_KEY_PREFIX: str = _redis("", "prefix of every key, so that installations can share one Redis", unit="TEXT")
     REDIS_SENTINEL_MASTER: str = _redis("mymaster", "master that sentinel:// URLs ask for", unit="NAME")
     REDIS_SENTINEL_PASSWORD: str = _redis("", "password of the sentinels themselves", unit="TEXT", secret=True)
@@ -188,7 +102,10 @@ class Settings:
     RESULT_EXPIRES_SECONDS: int = _redis(86400, "time after which Celery's results expire", least=60)
 
     OTEL_EXPORTER_OTLP_ENDPOINT: str = _traces(
-        "", "collector of OTLP over HTTP, such as http://collector:4318; empty: no traces", unit="URL", read=_address
+        "",
+        "collector of OTLP over HTTP, such as http://collector:4318; empty: no traces",
+        unit="URL",
+        read=readers.address,
     )
     OTEL_EXPORTER_OTLP_HEADERS: Names = _traces((), "headers sent to the collector", unit="NAME=VALUE,…", secret=True)
 
@@ -206,7 +123,7 @@ class Settings:
         (),
         "allowlist of namespaces by pool; * for all other pools, or for all namespaces; a pool without an entry is open to all",
         unit="POOL=NAMESPACE,…",
-        read=_pools,
+        read=readers.pools,
     )
 
     JOBS_DIR: str = _worker("/jobs", "job folders: input, attempts and output of each job", unit="FOLDER")
@@ -239,10 +156,10 @@ class Settings:
         "allowlist of inputs by namespace: a folder or https://host/folder; * for all namespaces, {namespace} in the "
         "place; empty: no limit by namespace",
         unit="NAMESPACE=PLACE,…",
-        read=partial(_grants, https=True),
+        read=partial(readers.grants, https=True),
     )
     NAMESPACE_OUTPUTS: Grants = _worker(
-        (), "allowlist of outputs by namespace, as NAMESPACE_INPUTS", unit="NAMESPACE=FOLDER,…", read=_grants
+        (), "allowlist of outputs by namespace, as NAMESPACE_INPUTS", unit="NAMESPACE=FOLDER,…", read=readers.grants
     )
     INPUT_MAX_BYTES: int = _worker(8589934592, "limit of one input, packed and unpacked", least=1)
     INPUT_MAX_FILES: int = _worker(2000, "limit of the entries of one folder or archive", unit="NUMBER", least=1)
@@ -256,7 +173,7 @@ class Settings:
         "on: whoever may publish in the broker may command the workers by Celery's remote control, as to shut down",
         choices=("off", "on"),
     )
-    WORKER_METRICS_PORT: int = _worker(0, "port of a worker's /metrics; 0: no /metrics")
+    WORKER_METRICS_PORT: int = _worker(0, "port of a worker's /metrics; 0: no /metrics", most=_MAX_PORT)
     WORKER_METRICS_HOST: str = _worker(
         _ANY_ADDRESS, "address of a worker's /metrics; Prometheus connects from outside the pod", unit="ADDRESS"
     )
@@ -302,16 +219,16 @@ class Settings:
         (),
         "limit of the jobs of a namespace that are with workers or sent to them; * for all other namespaces; empty: no limit",
         unit="NAMESPACE=NUMBER,…",
-        read=_quotas,
+        read=readers.quotas,
     )
     NAMESPACE_MAX_HIGH: Quotas = _operator(
-        (), "the same, of priority high; 0: the priority is refused", unit="NAMESPACE=NUMBER,…", read=_quotas
+        (), "the same, of priority high; 0: the priority is refused", unit="NAMESPACE=NUMBER,…", read=readers.quotas
     )
     NAMESPACE_MAX_WAITING: Quotas = _operator(
         (),
         "limit of the jobs of a namespace that wait; further ones are refused",
         unit="NAMESPACE=NUMBER,…",
-        read=_quotas,
+        read=readers.quotas,
     )
     RESEND_SECONDS: float = _operator(
         15.0,
@@ -328,15 +245,17 @@ class Settings:
         "address of /healthz, /readyz and /metrics; the kubelet and Prometheus connect from outside the pod",
         unit="ADDRESS",
     )
-    PROBE_PORT: int = _operator(8080, "port of /healthz, /readyz and /metrics; 0: any free port")
-    LOG_FORMAT: str = _operator("json", "format of logs: json for machines, text for people", choices=("json", "text"))
+    PROBE_PORT: int = _operator(8080, "port of /healthz, /readyz and /metrics; 0: any free port", most=_MAX_PORT)
+    LOG_FORMAT: str = _operator(
+        "json", "format of logs: json for machines, text for people", choices=("json", "text"), whose=BOTH
+    )
     LOG_LEVEL: str = _operator("INFO", "least severe level logged", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """The settings of `environ`; an empty variable means the default.
 
-        Raises InvalidSettingError if a variable has a value that its setting does not accept.
+        Raises readers.InvalidSettingError if a variable has a value that its setting does not accept.
         """
         return cls(**{row.name: row.read(row.name, environ[row.name]) for row in TABLE if environ.get(row.name)})
 
@@ -347,6 +266,22 @@ def _row(one: dataclasses.Field[Any]) -> Setting:
 
 
 TABLE: Final = tuple(_row(one) for one in dataclasses.fields(Settings))
+
+_ALIKE: Final = 0.88  # for difflib: WATCH_NAMESPACE and LOGLEVEL are meant for ours, POD_NAMESPACE is not
+_FOREIGN: Final = ("CELERY_", "OTEL_")  # Celery and OpenTelemetry have more variables, and some are named like ours
+_FOREIGN_ALIKE: Final = 0.95
+
+
+def misspelt(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of `environ` that are no setting and are named almost like one, and that setting's name."""
+    known = [row.name for row in TABLE]
+    found: dict[str, str] = {}
+    for name in sorted(environ.keys() - known):
+        alike = _FOREIGN_ALIKE if name.startswith(_FOREIGN) else _ALIKE
+        if meant := difflib.get_close_matches(name.upper(), known, n=1, cutoff=alike):
+            found[name] = meant[0]
+    return found
+
 
 settings: Settings  # the values in use; absent until the first access
 

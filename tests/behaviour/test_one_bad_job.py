@@ -132,3 +132,21 @@ async def test_a_record_that_cannot_be_planned_stops_no_other_orphan(monkeypatch
     monkeypatch.undo()
     await orphans.round(1, 20.0)
     assert "uid-bad" in actor.acted
+
+
+async def test_a_job_of_another_controller_is_logged_once_and_its_deletion(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    loop = Loop(ValueError())
+    theirs = make_body("theirs")
+    theirs["spec"]["managedBy"] = "example.com/other"
+    loop.cache.put(theirs)
+    for _ in range(2):
+        loop.cache.enqueue(make_key("theirs"))
+        await loop.round()
+    loop.cache.remove(make_key("theirs"))
+    await loop.round()
+
+    assert [message for message in caplog.messages if message.startswith("default/theirs")] == [
+        "default/theirs: Its controller is example.com/other: it is left alone",
+        "default/theirs: The object was deleted",
+    ]

@@ -36,14 +36,19 @@ def look(
     **spec: Any,
 ) -> Plan:
     """The plan for a job that was created a minute ago, with changes to its spec."""
+    job = job_with(status or Status(), deleting=deleting, generation=generation, **spec)
+    return plan(job, seen, at, TIMING, admitted=admitted)
+
+
+def job_with(status: Status, *, deleting: bool = False, generation: int = 1, **spec: Any) -> Job:
+    """The job of `look`, as it is stored."""
     wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})
-    job = Job(
+    return Job(
         key=JobKey("team", "banana", TASK.job_id),
         generation=generation,
         created=NOW - timedelta(minutes=1),
         spec=wanted,
-        status=status or Status(),
+        status=status,
         deleting=deleting,
         problems=problems(wanted),
     )
-    return plan(job, seen, at, TIMING, admitted=admitted)

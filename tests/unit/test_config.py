@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.config import InvalidSettingError, Settings
+from reconstruction_operator.config import Settings
+from reconstruction_operator.readers import InvalidSettingError
 
 
 def value_of(name: str, text: str) -> Any:
@@ -100,6 +101,75 @@ def test_an_invalid_grant_is_an_error_that_quotes_it(name: str, text: str, messa
     assert str(refusal.value).startswith(f"{name}: {text!r} {message}")
 
 
+_SUCH_AS = " must be an address such as redis://:PASSWORD@redis.example.com:6379/1, but "
+_SCHEMES = "redis, rediss, sentinel, unix, redis+socket, socket"
+_UNREADABLE = "its host, port or database number cannot be read (a password needs %2F for /, %3F for ?, %23 for #)"
+
+
+@pytest.mark.parametrize("name", ["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_STATE_DB"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("localhost:6379", "its value of 14 characters has no scheme (redis://)", id="no scheme"),
+        pytest.param("http://host:6379/1", f"its scheme http is none of {_SCHEMES}", id="another scheme"),
+        pytest.param("my s3cret://host/1", f"its scheme is none of {_SCHEMES}", id="no word as scheme"),
+        pytest.param("redis://:s3cret@host:port/1", _UNREADABLE, id="a port that is no number"),
+        pytest.param("redis://:s3cret@host/one", _UNREADABLE, id="a database that is no number"),
+        pytest.param("redis://:s3/cret@host/1", _UNREADABLE, id="a slash in the password"),
+        pytest.param("redis://:s3#cret@host/1", _UNREADABLE, id="a hash in the password"),
+        pytest.param("sentinel://one:26379/1;sentinel://two:x/1", _UNREADABLE, id="the second sentinel"),
+        pytest.param("unix://redis.sock", _UNREADABLE, id="a socket without a path"),
+    ],
+)
+def test_an_invalid_address_of_redis_is_described_and_never_shown(name: str, text: str, problem: str) -> None:
+    with pytest.raises(InvalidSettingError) as refusal:
+        value_of(name, text)
+    assert str(refusal.value) == f"{name}{_SUCH_AS}{problem}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis://",
+        "redis://localhost",
+        "redis://user:p%2Fss;x@redis:6379/15?ssl_cert_reqs=none",
+        "rediss://[::1]:6379/0?ssl_ca_certs=/etc/ca.crt",
+        "sentinel://:pw@one:26379/1;sentinel://:pw@two:26379/1",
+        "unix:///run/redis.sock?db=1",
+        "redis+socket://:pw@/run/redis.sock?virtual_host=1",
+    ],
+)
+def test_every_form_of_address_is_taken(text: str) -> None:
+    assert value_of("REDIS_STATE_DB", text) == text
+
+
+def test_a_port_has_an_upper_limit() -> None:
+    with pytest.raises(InvalidSettingError, match="PROBE_PORT='65536' must be at most 65535"):
+        value_of("PROBE_PORT", "65536")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("WATCH_NAMESPACE", "WATCH_NAMESPACES"),
+        ("watch_namespaces", "WATCH_NAMESPACES"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+        ("JOB_DIR", "JOBS_DIR"),
+        ("REDIS_STATE_DBS", "REDIS_STATE_DB"),
+        ("CELERY_BROKER_URLS", "CELERY_BROKER_URL"),
+        ("CELERY_BROKER_READ_URL", None),
+        ("CELERY_LOG_LEVEL", None),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", None),
+        ("POD_NAMESPACE", None),
+        ("REDIS_SERVICE_HOST", None),
+        ("PATH", None),
+        ("LOG_LEVEL", None),
+    ],
+)
+def test_a_variable_that_looks_like_a_setting_is_found(name: str, meant: str | None) -> None:
+    assert config.misspelt({name: "a value"}).get(name) == meant
+
+
 def test_use_replaces_the_values_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "settings", config.settings)  # restored afterwards
     config.use(replace(config.settings, REDIS_STATE_DB="redis://state:6379/7"))
@@ -129,4 +199,4 @@ def test_a_worker_with_an_invalid_setting_prints_one_line() -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (1, "reconstruction_operator: BEAT_SECONDS='0' must be at least 0.05\n")
+    assert (done.returncode, done.stderr) == (2, "reconstruction_operator: BEAT_SECONDS='0' must be at least 0.05\n")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Final
 
-from reconstruction_operator import config, privacy
+from reconstruction_operator import config, privacy, readers
 from reconstruction_operator.telemetry import logs, tracing
 
 _TRACES_SECONDS: Final = 2.0  # to export the last spans before the process ends
@@ -108,19 +108,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (2: wrong usage or settings)."""
     given = vars(_parser().parse_args(arguments))
     command = given.pop("command")
-    if command == "selftest":
-        return _selftest(**given)
-    if command == "handover":
-        return _handover(**given)
-    # A flag overrides the environment variable of the same setting.
-    # Celery itself reads CELERY_BROKER_URL, and prefers it to its own setting.
-    os.environ.update({name: value for name, value in given.items() if value is not None})
+    if command == "run":
+        # A flag overrides the environment variable of the same setting.
+        # Celery itself reads CELERY_BROKER_URL, and prefers it to its own setting.
+        os.environ.update({name: value for name, value in given.items() if value is not None})
     try:
         config.use(config.Settings.from_environment(os.environ))
-    except config.InvalidSettingError as error:
+    except readers.InvalidSettingError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 2
-    return _run()
+    match command:
+        case "selftest":
+            return _selftest(**given)
+        case "handover":
+            return _handover(**given)
+        case _:
+            return _run()
 
 
 def _run() -> int:
@@ -130,6 +133,7 @@ def _run() -> int:
 
     privacy.hide_memory()
     logs.configure(config.settings.LOG_FORMAT, config.settings.LOG_LEVEL)
+    logs.warn_of_misspelt_settings()
     tracing.enabled()  # imports the SDK before the event loop runs, and logs at once if it is missing
     try:
         return asyncio.run(process.run())

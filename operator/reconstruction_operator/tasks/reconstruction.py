@@ -23,6 +23,7 @@ from reconstruction_operator.contract.envelope import Envelope, EnvelopeError
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import ClaimVerdict
+from reconstruction_operator.telemetry import logs
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import Conclusion, NotClaimedError, Patience, drive
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
@@ -55,14 +56,18 @@ def process_reconstruction(
 
     """
     assignment = _assignment(self, check_job_id(job_id), model_type, job)
-    try:
-        conclusion = drive(assignment, _sender(self), _patience(self))
-    except NotClaimedError as error:
-        if error.verdict is ClaimVerdict.NO_RECORD:
-            _put_back(self, job_id)
-        logger.info("attempt %s of job %s is dropped: %s", assignment.task_id, job_id, error.verdict)
-        raise Ignore from None
-    return _answer(self, job_id, conclusion)
+    with logs.about(**assignment.log_fields):
+        try:
+            conclusion = drive(assignment, _sender(self), _patience(self))
+        except NotClaimedError as error:
+            if error.verdict is ClaimVerdict.NO_RECORD:
+                _put_back(self, assignment)
+            why = {"reason": error.verdict.value}
+            logger.info(
+                "%s: the message of task %s is dropped: %s", assignment.title, assignment.task_id, error, extra=why
+            )
+            raise Ignore from None
+        return _answer(self, job_id, conclusion)
 
 
 def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any] | None) -> Assignment:
@@ -100,14 +105,14 @@ def _patience(task: Task) -> Patience:
     return Patience(claim_seconds=0.0, end_seconds=30.0, flush_seconds=1.0)
 
 
-def _put_back(task: Task, job_id: str) -> None:
+def _put_back(task: Task, assignment: Assignment) -> None:
     """Requeue a message without a record, with a backoff; drop it after the last try."""
     tries = task.request.retries or 0
     if _in_worker(task) and tries < len(_NO_RECORD_PAUSES_SECONDS):
         pause = _NO_RECORD_PAUSES_SECONDS[tries]
-        logger.info("job %s has no record; its message comes back in %d s", job_id, pause)
+        logger.info("%s has no record; its message comes back in %d s", assignment.title, pause)
         raise task.retry(countdown=pause, max_retries=len(_NO_RECORD_PAUSES_SECONDS))
-    logger.warning("job %s has no record: its message is dropped after %d tries", job_id, tries + 1)
+    logger.warning("%s has no record: its message is dropped after %d tries", assignment.title, tries + 1)
     raise Ignore
 
 

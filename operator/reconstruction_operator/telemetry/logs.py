@@ -1,17 +1,23 @@
 """Logs: one line each, as JSON or text, without passwords and signatures.
 
-`configure` sets up the operator's logs. A worker's logs are set up by Celery, by its own options; `redact_handlers` removes
-secrets from their output.
+`configure` sets up the operator's logs. A worker's logs are set up by Celery, by its own options; `take_over` gives their handlers
+our format. `about` names the job of all lines that are written inside it.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
+
+from reconstruction_operator import config
 
 # No pattern backtracks: each reads a character a few times at most, however hostile the text is.
 _SCHEME: Final = r"\b[a-z][a-z0-9+.-]{0,31}://"
@@ -24,7 +30,11 @@ _URL_QUERY: Final = re.compile(
 # HTTP clients log the path without its host: GET /a.zip?X-Amz-Signature=…
 _BARE_QUERY: Final = re.compile(rf"""\?(?=[^\s"'<>\\?=]{{1,256}}=){_QUERY}""", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?P<word>bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# `data` is Celery's: the arguments and the result of a task, which its message has already.
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
+_MAIN_PROCESS: Final = "MainProcess"
+_log: Final = logging.getLogger(__name__)
+_about: ContextVar[Mapping[str, Any]] = ContextVar("about", default={})  # noqa: B039  # never changed, only replaced
 
 # Libraries whose INFO lines repeat ours. kopf logs every retried request at ERROR, which is useful.
 _QUIET: Final = ("kopf", "aiohttp.access", "asyncio", "kombu", "celery", "urllib3")
@@ -38,6 +48,22 @@ def redact(text: str) -> str:
     return _BEARER.sub(r"\g<word>***", text)
 
 
+@contextmanager
+def about(**fields: Any) -> Iterator[None]:
+    """Add these fields to each line that this context writes. A thread has them if it runs in a copy of the context."""
+    token = _about.set({**_about.get(), **fields})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def warn_of_misspelt_settings() -> None:
+    """Log each environment variable that is no setting, and is named almost like one."""
+    for name, meant in config.misspelt(os.environ).items():
+        _log.warning("The variable %s is no setting and has no effect: did you mean %s?", name, meant)
+
+
 class TextFormatter(logging.Formatter):
     """Time, level, logger, message, then the members of `extra` as name=value."""
 
@@ -46,9 +72,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, then the traceback."""
-        extra = "".join(f" {name}={value}" for name, value in _extra(record).items())
-        head, newline, rest = super().format(record).partition("\n")
-        return redact(f"{head}{extra}{newline}{rest}")
+        return redact(_with_fields(super().format(record), record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -61,6 +85,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **({"process": record.processName} if record.processName != _MAIN_PROCESS else {}),
             **_extra(record),
         }
         if record.exc_info:
@@ -68,23 +93,24 @@ class JsonFormatter(logging.Formatter):
         return redact(json.dumps(line, default=str, ensure_ascii=False))
 
 
-class RedactingFormatter(logging.Formatter):
-    """Another formatter's output, without secrets."""
+class WorkerTextFormatter(logging.Formatter):
+    """A line as Celery formats it, with the fields, and without secrets."""
 
     def __init__(self, inner: logging.Formatter | None) -> None:
         super().__init__()
         self._inner = inner or logging.Formatter()
 
     def format(self, record: logging.LogRecord) -> str:
-        """The other formatter's line, redacted."""
-        return redact(self._inner.format(record))
+        """One line, then the traceback."""
+        return redact(_with_fields(self._inner.format(record), record))
 
 
-def redact_handlers(logger: logging.Logger) -> None:
-    """Make all handlers of `logger` redact. Idempotent."""
+def take_over(logger: logging.Logger, log_format: str) -> None:
+    """Give all handlers of `logger` our format ("json" or "text"). Idempotent."""
     for handler in logger.handlers:
-        if not isinstance(handler.formatter, RedactingFormatter):
-            handler.setFormatter(RedactingFormatter(handler.formatter))
+        if not isinstance(handler.formatter, JsonFormatter | WorkerTextFormatter):
+            json_lines = log_format == "json"
+            handler.setFormatter(JsonFormatter() if json_lines else WorkerTextFormatter(handler.formatter))
 
 
 def configure(log_format: str, level: str, stream: TextIO | None = None) -> None:
@@ -98,10 +124,16 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
 
 
+def _with_fields(text: str, record: logging.LogRecord) -> str:
+    head, newline, rest = text.partition("\n")
+    return head + "".join(f" {name}={value}" for name, value in _extra(record).items()) + newline + rest
+
+
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
     # Without kopf's own bookkeeping.
-    return {
+    own = {
         name: value
         for name, value in vars(record).items()
         if name not in _STANDARD and not name.startswith(("_", "k8s_", "settings"))
     }
+    return {**_about.get(), **own}

@@ -8,8 +8,10 @@ from typing import Final
 from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, reads, worker_calls
+from reconstruction_operator.telemetry import logs
 from reconstruction_operator.worker.deleting import turns
 from reconstruction_operator.worker.deleting.process import DeletionProcess
 from reconstruction_operator.worker.deleting.request import DeletionRequest
@@ -29,13 +31,15 @@ def clean_up(job_id: str) -> None:
 
 def clean_up_now(job_id: str, process: DeletionProcess) -> None:
     """The same at once."""
-    cancelled = _is_cancelled(job_id)
-    if cancelled is None:
+    job = _newest_attempt(job_id)
+    if job is None or job.record is None:
         logger.warning("Redis has lost job %s: its files stay until the operator orders their deletion again", job_id)
         return
-    existed = process.perform(DeletionRequest(job_id, cancelled=cancelled), DELETE_SECONDS)
-    calls.run(job_manager.get_redis_client(), worker_calls.mark_cleaned(Keys(), job_id))
-    logger.info("deleted the files of job %s%s", job_id, "" if existed else " (there were none)")
+    its = job.record
+    with logs.about(namespace=its.namespace, job=its.name, uid=job_id, attempt=its.attempt):
+        existed = process.perform(DeletionRequest(job_id, cancelled=_is_cancelled(job)), DELETE_SECONDS)
+        calls.run(job_manager.get_redis_client(), worker_calls.mark_cleaned(Keys(), job_id))
+        logger.info("%s/%s: its files %s", its.namespace, its.name, "are deleted" if existed else "were deleted before")
 
 
 def delete(job_id: str, *, cancelled: bool) -> bool:
@@ -59,12 +63,17 @@ def withdraw(uri: str, job_id: str, attempt: int, *, workspace: str, namespace: 
         process.perform(request, DELETE_SECONDS)
 
 
-def _is_cancelled(job_id: str) -> bool | None:
-    """Whether the cancel flag is set or the newest attempt ended as Cancelled; None: there is no record.
+def _is_cancelled(job: ObservedJob) -> bool:
+    """Whether the cancel flag is set or the newest attempt ended as Cancelled.
 
     The operator keeps the flag until the files are deleted. After Redis lost its data, the operator sets the flag before it puts
     the record back: so no record means that the flag proves nothing.
     """
+    return job.confirmed or (job.end is not None and job.end.outcome is Outcome.CANCELLED)
+
+
+def _newest_attempt(job_id: str) -> ObservedJob | None:
+    """The job with the attempt that its record wants; None: there is no record."""
     attempt = 1
     while True:
         snapshot = calls.run(job_manager.get_redis_client(), reads.observe(Keys(), [(job_id, TaskId(job_id, attempt))]))
@@ -72,5 +81,5 @@ def _is_cancelled(job_id: str) -> bool | None:
         if job.record is None:
             return None
         if job.record.attempt == attempt:
-            return job.confirmed or (job.end is not None and job.end.outcome is Outcome.CANCELLED)
+            return job
         attempt = job.record.attempt

@@ -1,11 +1,13 @@
 """A job that succeeds, as a user and a dashboard see it."""
 
 import json
+import re
 
 import pytest
 import redis
 from reconstruction_operator.api.status import ConditionType
 
+from devcluster import wait_until
 from devcluster.harness.jobs import Jobs, Seen, condition, is_true
 
 pytestmark = pytest.mark.long
@@ -29,6 +31,21 @@ def test_a_job_passes_all_steps_in_order(jobs: Jobs, seen: Seen) -> None:
     assert seen.steps(name) == STEPS
     seen.assert_never_backwards(name)
     assert job["status"]["progress"]["percent"] == 100
+
+
+def test_each_step_of_its_life_is_a_line_of_the_operators_log(jobs: Jobs) -> None:
+    name = jobs.create()
+    uid = jobs.wait_finished(name)["metadata"]["uid"]
+
+    log = jobs.system.processes["operator"].log
+    steps = ["Accepted", "Dispatched", "Started", "Simulated", "Succeeded"]
+    reasons = wait_until(
+        lambda: found if len(found := re.findall(rf"uid={uid} .* reason=(\w+)", log.read_text())) == len(steps) else [],
+        f"{steps} in the operator's log",
+        timeout_seconds=60,
+        seen=jobs.system.log_ends,
+    )
+    assert reasons == steps
 
 
 def test_the_finished_status_names_the_outputs(jobs: Jobs) -> None:

@@ -7,8 +7,10 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextvars import copy_context
 
 import pytest
 from reconstruction_operator.telemetry import logs
@@ -74,7 +76,7 @@ def test_foreign_handlers_keep_their_format_and_are_redacted(stream: io.StringIO
     logger = logging.getLogger("theirs")
     logger.handlers = [handler, logging.StreamHandler(stream)]
     for _ in range(2):  # Celery signals the same logger twice
-        logs.redact_handlers(logger)
+        logs.take_over(logger, "text")
 
     logger.error("%s is away", "redis://:s3cret@host/0", exc_info=ValueError("https://s3/a?sig=s3cret"))
 
@@ -132,3 +134,19 @@ def test_the_level_is_set_and_libraries_are_quiet_except_at_debug(stream: io.Str
 
     lines = stream.getvalue().splitlines()
     assert [line.rpartition(": ")[2] for line in lines] == ["shown", "shown as well"]
+
+
+@pytest.mark.parametrize(("log_format", "shown"), [("json", '"job": "banana"'), ("text", " job=banana")])
+def test_lines_about_a_job_name_it_in_copies_of_the_context_too(
+    log_format: str, shown: str, stream: io.StringIO
+) -> None:
+    logs.configure(log_format, "INFO", stream)
+    log = logging.getLogger("x")
+    with logs.about(job="banana"):
+        thread = threading.Thread(target=copy_context().run, args=(log.info, "in a thread"))
+        thread.start()
+        thread.join()
+        log.info("inside")
+    log.info("outside")
+
+    assert [shown in line for line in stream.getvalue().splitlines()] == [True, True, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,8 @@ from reconstruction_operator.planning import places, scheduling
 from reconstruction_operator.planning.quotas import Refusal, Rules
 from reconstruction_operator.planning.types import Job, Plan
 from reconstruction_operator.telemetry import metrics
+
+_log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 0.2  # between two rounds of admission: each costs as much as there are jobs that wait
 _PLACES_SECONDS: Final = 30.0  # between two times that places are given; each changes some statuses
@@ -48,6 +51,7 @@ class Admission:
     )  # the status when the message was sent; the cache counts the next one
     _reasons: dict[JobKey, str] = field(default_factory=dict, init=False)
     _totals: dict[str, int] = field(default_factory=dict, init=False)  # how many wait in a queue, as it is shown
+    _braked: set[tuple[str, str]] = field(default_factory=set, init=False)  # queue and cause, as logged
     _next_at: float = field(default=0.0, init=False)
     _places_at: float = field(default=0.0, init=False)
 
@@ -56,6 +60,7 @@ class Admission:
         for known in (self._waiting, self._queue_of, self._by_namespace, self._admitted, self._sent, self._reasons):
             known.clear()
         self._totals.clear()
+        self._braked.clear()
         # Until they are planned, the stored statuses say which jobs wait in Redis.
         self._queued = {job.key: job.queue for job in self.cache if job.status.phase is Phase.QUEUED and job.ours}
         self._places_at = 0.0
@@ -89,6 +94,7 @@ class Admission:
             if not self._waiting[queue]:
                 del self._waiting[queue]
                 self._totals.pop(queue, None)
+                self._braked = {one for one in self._braked if one[0] != queue}
 
     def why(self, key: JobKey) -> str:
         """What a waiting job waits for, as its status says; empty if that was not looked at yet."""
@@ -129,6 +135,7 @@ class Admission:
         if not self.queues.known or self.queues.paused:
             return ()
         load = self._load()
+        self._log_brakes(load)
         with_room = [
             queue
             for queue in self._waiting
@@ -144,6 +151,22 @@ class Admission:
         )
         self._admitted.update((key, self._queue_of[key]) for key in admitted)
         return admitted
+
+    def _log_brakes(self, load: scheduling.Load) -> None:
+        """Log once what keeps the jobs of a queue waiting, until none of them waits any more."""
+        all_full = sum(load.messages.values()) >= self.window.total
+        for queue in self._waiting:
+            if not self.queues.of(queue).workers:
+                cause = "no live worker listens to it"
+            elif load.messages.get(queue, 0) >= self.window.queue:
+                cause = "as many messages as DISPATCH_WINDOW allows wait in it"
+            elif all_full:
+                cause = "as many messages as DISPATCH_TOTAL_WINDOW allows wait in all queues"
+            else:
+                continue
+            if (queue, cause) not in self._braked:
+                self._braked.add((queue, cause))
+                _log.info("Queue %s: further jobs wait in the API server: %s", queue, cause)
 
     def give_places(self, now: float) -> list[JobKey]:
         """Say for each of the next jobs at which place it is, or what else it waits for; returns those that get another text.

@@ -38,8 +38,6 @@ class Bystander:
         for job in jobs:
             self.admission.forget(job.key)
             made = installations.left_alone(job, self.installation.mark, self.utc_now())
-            if made.events:
-                _log.info("%s: %s", job.key, made.events[0].message)
             self.writer.offer(job, made.status, made.events)
 
     def release(self, now: float) -> None:

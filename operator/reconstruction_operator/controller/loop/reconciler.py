@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.controller import transitions
 from reconstruction_operator.controller.instruments import StepClock
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
@@ -69,6 +70,7 @@ class Reconciler:
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
     _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
+    _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller, once logged
     _steps: StepClock = field(default_factory=StepClock, init=False)
     _round_at: float = field(init=False)
 
@@ -158,7 +160,7 @@ class Reconciler:
             self.cache.changed.set()
         found = [job for key in keys if (job := self.cache.get(key)) is not None]
         self.bystander.leave_alone(job for job in found if job.contested)
-        jobs = [job for job in found if job.ours]
+        jobs = [job for job in found if self._ours(job)]
         if not jobs:
             return
         try:
@@ -173,10 +175,18 @@ class Reconciler:
             await self._one_at_a_time(jobs, fence)
         metrics.BATCH_JOBS.observe(len(jobs))
 
+    def _ours(self, job: Job) -> bool:
+        if not job.ours and not job.contested and job.key not in self._skipped:
+            self._skipped.add(job.key)
+            transitions.log_step(job.key, "Skipped", f"Its controller is {job.spec.managed_by}: it is left alone")
+        return job.ours
+
     async def _clean_up_deleted(self, fence: int, now: float) -> None:
         deleted = self.cache.take_deleted()
         for job in deleted:
+            transitions.log_step(job.key, "Deleted", "The object was deleted", attempt=job.status.attempt)
             self._failures.pop(job.key, None)
+            self._skipped.discard(job.key)
             self._steps.forget(job.key.job_id)
             self.admission.forget(job.key)
         self.orphans.add_deleted(deleted, now)
@@ -260,10 +270,7 @@ class Reconciler:
     def _report(self, results: ActResults) -> None:
         if results.failed:
             metrics.RECONCILE_ERRORS.labels("act").inc(len(results.failed))
-            key, why = next(iter(results.failed.items()))
-            _log.warning(
-                "The actions for %d jobs failed and are retried (first: %s: %s)", len(results.failed), key, why
-            )
+            transitions.log_refusals(results.failed)
 
     def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

@@ -46,6 +46,19 @@ class Assignment:
         return "" if self.envelope is None else self.envelope.queue
 
     @property
+    def title(self) -> str:
+        """The job as logs name it: default/banana; a bare task's by its id."""
+        return self.job_id if self.envelope is None else f"{self.envelope.namespace}/{self.envelope.name}"
+
+    @property
+    def log_fields(self) -> Mapping[str, object]:
+        """The fields of each log line about it."""
+        if self.envelope is None:
+            return {"job_id": self.job_id, "task_id": self.task_id}
+        its = self.envelope
+        return {"namespace": its.namespace, "job": its.name, "uid": self.job_id, "attempt": its.attempt}
+
+    @property
     def owner(self) -> Owner | None:
         """The job's object, which owns the job folder; None for a bare task."""
         return None if self.envelope is None else Owner.of(self.job_id, self.envelope)

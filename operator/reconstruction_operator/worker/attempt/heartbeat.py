@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Self
 
@@ -46,7 +47,7 @@ class Heartbeat:
         self._heard = threading.Condition()
         self._closed = threading.Event()
         self._away_since: float | None = None
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name="heartbeat", daemon=True)
         self._hear(first)
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ import enum
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -61,7 +62,7 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
         except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
             outcome.set_exception(error)
 
-    threading.Thread(target=run, name="interruptible", daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(run,), name="interruptible", daemon=True).start()
     while not wait([outcome], _POLL_SECONDS).done:
         check()
     return outcome.result()

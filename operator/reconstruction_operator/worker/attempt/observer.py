@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from reconstruction_operator.telemetry.tracing import Place, Span
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.progress import ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
+
+logger = logging.getLogger(__name__)
 
 _OVERTAKEN: Final = "Overtaken"  # in metrics and traces; an attempt that another run took over has no outcome
 _FLUSH_SECONDS: Final = 2.0  # for unsent spans, when a process of the pool or the worker ends
@@ -46,6 +49,8 @@ class AttemptObserver:
 
     def __post_init__(self) -> None:
         self._begun = self._moment()
+        its = self.assignment
+        logger.info("%s begins: model %s, task %s", its.title, its.model_type, its.task_id)
 
     def reached(self, reached: Reached, keep: bool) -> None:
         """The run has progressed. `keep`: a report that may not be skipped, as of a step's begin."""
@@ -91,6 +96,7 @@ class AttemptObserver:
         now = self._moment()
         report(metrics.ATTEMPTS, 1, self.model, outcome, reason)
         report(metrics.ATTEMPT_TIME, now.seconds - self._begun.seconds, self.model, outcome)
+        self._log_end(outcome, reason, "" if end is None else end.message, now.seconds - self._begun.seconds)
         attributes = {
             "job.id": self.assignment.job_id,
             "messaging.message.id": self.assignment.task_id,
@@ -100,6 +106,11 @@ class AttemptObserver:
             "reason": reason,
         }
         self.emit(Span(tracing.WORKER, "attempt", self._place, self._parent, self._begun.at, now.at, attributes, error))
+
+    def _log_end(self, outcome: str, reason: str, message: str, seconds: float) -> None:
+        why = ": ".join(part for part in (reason, message) if part)
+        text = f"{outcome} after {seconds:.1f} s" + (f": {why}" if why else "")
+        logger.info("%s ends: %s", self.assignment.title, text, extra={"reason": reason or outcome})
 
     def _end_step(self, *, completed: bool, error: str = "") -> None:
         if self._step is None:

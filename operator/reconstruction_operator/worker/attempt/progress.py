@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from typing import Any, Self
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class ProgressSender:
         self._abandoned = False
         self._failed = False
         self._sent_at = -_LATEST_SECONDS
-        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name="progress", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -237,3 +237,26 @@ def test_a_job_that_a_quota_holds_back_is_told_so(cache: Cache) -> None:
     admission.give_places(0.0)
 
     assert "namespace default has as many jobs in flight as it may" in admission.why(make_key("b"))
+
+
+def test_what_holds_a_queue_back_is_logged_once_for_each_backlog(
+    admission: Admission, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for at in (0.0, 100.0):
+        wait_for(admission, "a")
+        for pause, waiting in enumerate((2, 1, 2)):  # a worker takes a message, and the next one takes its place
+            read(admission.queues, "celery", celery=waiting)
+            admission.admit(at + pause)
+        admission.forget(make_key("a"))
+
+    line = "Queue celery: further jobs wait in the API server: as many messages as DISPATCH_WINDOW allows wait in it"
+    assert caplog.messages == [line] * 2
+
+
+def test_a_queue_without_workers_is_logged(admission: Admission, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    wait_for(admission, "a", queue="lonely")
+    admission.admit(0.0)
+
+    assert caplog.messages == ["Queue lonely: further jobs wait in the API server: no live worker listens to it"]

@@ -1,0 +1,151 @@
+"""Readers of settings: from an environment variable's name and text to its value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+
+class InvalidSettingError(ValueError):
+    """An environment variable has a value that its setting does not accept."""
+
+
+Names = tuple[str, ...]
+Grants = tuple[tuple[str, str], ...]  # namespace and place
+Quotas = tuple[tuple[str, int], ...]  # namespace and number
+Pools = tuple[tuple[str, str], ...]  # pool and namespace
+Reader = Callable[[str, str], Any]  # from a variable's name and text to the value; raises InvalidSettingError
+
+
+def word(name: str, text: str, *, choices: tuple[str, ...]) -> str:
+    """One of the choices; without choices, any text."""
+    if choices and text not in choices:
+        raise InvalidSettingError(f"{name}={text!r} must be one of {', '.join(choices)}")
+    return text
+
+
+def number(name: str, text: str, *, least: float, most: float) -> float:
+    """A finite number of at least `least`, and of at most `most`."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise InvalidSettingError(f"{name}={text!r} is not a number") from None
+    if not least <= value < float("inf"):
+        raise InvalidSettingError(f"{name}={text!r} must be at least {least:g}")
+    if value > most:
+        raise InvalidSettingError(f"{name}={text!r} must be at most {most:g}")
+    return value
+
+
+def integer(name: str, text: str, *, least: float, most: float) -> int:
+    """The same, as a whole number."""
+    value = number(name, text, least=least, most=most)
+    if value != int(value):
+        raise InvalidSettingError(f"{name}={value:g} must be a whole number")
+    return int(value)
+
+
+def address(name: str, text: str) -> str:
+    """An address of HTTP; empty for none."""
+    if text and not text.startswith(("http://", "https://")):
+        raise InvalidSettingError(f"{name} must begin with http:// or https://")
+    return text
+
+
+_REDIS_SCHEMES = ("redis", "rediss", "sentinel", "unix", "redis+socket", "socket")
+_EACH_ADDRESS = re.compile(r";(?=[a-z+]+://)")  # as Celery writes several
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}")
+_HOST_AND_PORT = re.compile(r"([^\s:/\[\]]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_DATABASE = re.compile(r"/?[0-9]*")
+
+
+def redis_url(name: str, text: str) -> str:
+    """The address of a Redis, or of its sentinels. No error shows the value, which may hold a password."""
+    for one in _EACH_ADDRESS.split(text):
+        scheme, mark, rest = one.partition("://")
+        if not mark:
+            problem = f"its value of {len(text)} characters has no scheme (redis://)"
+        elif scheme not in _REDIS_SCHEMES:
+            shown = f" {scheme}" if _SCHEME.fullmatch(scheme) else ""
+            problem = f"its scheme{shown} is none of {', '.join(_REDIS_SCHEMES)}"
+        elif not _names_a_server(scheme, rest):
+            problem = (
+                "its host, port or database number cannot be read (a password needs %2F for /, %3F for ?, %23 for #)"
+            )
+        else:
+            continue
+        raise InvalidSettingError(
+            f"{name} must be an address such as redis://:PASSWORD@redis.example.com:6379/1, but {problem}"
+        )
+    return text
+
+
+def _names_a_server(scheme: str, rest: str) -> bool:
+    place = re.split(r"[?#]", rest, maxsplit=1)[0]
+    if scheme in ("unix", "redis+socket", "socket"):
+        return place.rpartition("@")[2].startswith("/")
+    server, slash, database = place.partition("/")
+    return bool(_HOST_AND_PORT.fullmatch(server.rpartition("@")[2]) and _DATABASE.fullmatch(slash + database))
+
+
+def names(_name: str, text: str) -> Names:
+    """Names with commas between them."""
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+_NAMESPACE = re.compile(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_FOLDER = re.compile(r"/[^\x00-\x1f\x7f]+")
+_HTTPS_FOLDER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\x00-\x20\x7f?#]*)?")
+
+
+def grants(name: str, text: str, *, https: bool = False) -> Grants:
+    """Entries NAMESPACE=PLACE with commas between them."""
+    entries = []
+    for entry in names(name, text):
+        namespace, _, prefix = entry.partition("=")
+        plain = prefix.replace("{namespace}", "x")
+        if not _NAMESPACE.fullmatch(namespace):
+            raise InvalidSettingError(f"{name}: {entry!r} does not begin with a namespace, or *, and =")
+        if not (_FOLDER.fullmatch(plain) or (https and _HTTPS_FOLDER.fullmatch(plain))):
+            places = "a folder (/photos/maps)" + (" or an address (https://host/maps)" if https else "")
+            raise InvalidSettingError(f"{name}: {entry!r} does not end in {places}")
+        if ".." in plain.split("/") or "{" in plain or "}" in plain:
+            raise InvalidSettingError(f"{name}: {entry!r} holds '..', or braces that are not {{namespace}}")
+        entries.append((namespace, prefix))
+    return tuple(entries)
+
+
+def quotas(name: str, text: str) -> Quotas:
+    """Entries NAMESPACE=NUMBER with commas between them."""
+    entries = []
+    for entry in names(name, text):
+        namespace, _, number = entry.partition("=")
+        if not _NAMESPACE.fullmatch(namespace) or not number.isascii() or not number.isdigit():
+            raise InvalidSettingError(f"{name}: {entry!r} is not a namespace, or *, and = and a number (maps=10)")
+        entries.append((namespace, int(number)))
+    return tuple(entries)
+
+
+def pools(name: str, text: str) -> Pools:
+    """Entries POOL=NAMESPACE with commas between them."""
+    entries = []
+    for entry in names(name, text):
+        pool, _, namespace = entry.partition("=")
+        if not _NAMESPACE.fullmatch(pool) or not _NAMESPACE.fullmatch(namespace):
+            raise InvalidSettingError(f"{name}: {entry!r} is not a pool and a namespace (gpu=maps), each a name or *")
+        entries.append((pool, namespace))
+    return tuple(entries)
+
+
+def reader(default: object, *, least: float, most: float, choices: tuple[str, ...]) -> Reader:
+    """The reader for values of the type of `default`."""
+    match default:
+        case float():
+            return partial(number, least=least, most=most)
+        case int():
+            return partial(integer, least=least, most=most)
+        case tuple():
+            return names
+    return partial(word, choices=choices)

@@ -1,0 +1,46 @@
+"""Logs of a worker: each line is JSON, Celery's own lines too, and the lines of a job name it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from devcluster.harness.workers import Farm
+from devcluster.waiting import wait_until
+
+
+def lines_of(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def test_every_line_is_json_and_those_of_a_job_name_it(own_farm: Farm, job_id: str) -> None:
+    worker = own_farm.start_worker(
+        LOG_FORMAT="json",
+        WATCH_NAMESPACE="default",
+        PYTHONWARNINGS="ignore",  # for root, Celery warns before there is a log
+    )
+    own_farm.put_record(job_id, 1)
+    job = {"version": 1, "namespace": "default", "name": "test", "attempt": 1, "input_uri": "file:///elsewhere"}
+    own_farm.wait_state(own_farm.send(job_id, "photogrammetry", job, task_id=f"{job_id}-1"), "FAILURE")
+    own_farm.order_cleanup(job_id)
+    wait_until(lambda: "its files" in worker.log.read_text(), "the cleanup", timeout_seconds=60, seen=own_farm.log_ends)
+    worker.stop()
+
+    lines = lines_of(worker.log)
+    fields = {"namespace": "default", "job": "test", "uid": job_id, "attempt": 1}
+    ours = [line for line in lines if line.items() >= fields.items() and line["level"] == "info"]
+    begin, end, cleanup = [line["message"] for line in ours]
+    assert begin == f"default/test begins: model photogrammetry, task {job_id}-1"
+    assert end.startswith("default/test ends: Failed after 0.")
+    assert [line.get("reason") for line in ours] == [None, "INPUT_NOT_FOUND", None]
+    assert cleanup == "default/test: its files were deleted before"
+    messages = [str(line["message"]) for line in lines]
+    for celerys in (
+        "Connected to redis",
+        "Task reconstruction.process",
+        "worker@127.0.0.1 ready.",
+        "worker: Warm shut",
+    ):
+        assert any(message.startswith(celerys) for message in messages), celerys
+    (hint,) = [line for line in lines if "WATCH_NAMESPACE " in str(line["message"])]
+    assert hint["level"] == "warning"
+    assert str(hint["message"]).endswith("no effect: did you mean WATCH_NAMESPACES?")
