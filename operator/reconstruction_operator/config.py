@@ -247,7 +247,10 @@ class Settings:
     )
     PROBE_PORT: int = _operator(8080, "port of /healthz, /readyz and /metrics; 0: any free port", most=_MAX_PORT)
     LOG_FORMAT: str = _operator(
-        "json", "format of logs: json for machines, text for people", choices=("json", "text"), whose=BOTH
+        "json",
+        "format of the logs of operator and workers: json for machines, text for people",
+        choices=("json", "text"),
+        whose=BOTH,
     )
     LOG_LEVEL: str = _operator("INFO", "least severe level logged", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 

@@ -73,7 +73,7 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
     return Plan(
         status=status,
         actions=(*actions, *_record(case, actions)),  # an attempt is ended before the next one is allowed
-        events=events(job.status, status, job.queue),
+        events=events(job.status, status, job.queue, job.cancel_by),
         wants_dispatch=decision.wants_dispatch,
         wake_at=earliest((flags_due, *decision.wake), now),
     )

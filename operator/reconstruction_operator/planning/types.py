@@ -37,6 +37,7 @@ class Job:
     deleting: bool = False  # it has a deletionTimestamp: a finalizer that is not ours holds it
     problems: tuple[str, ...] = ()  # the mistakes in the spec, found when the body was read
     management: Management = Management.OURS
+    cancel_by: str = ""  # which client wrote the step of the cancel that the spec is at, how and when; empty: not known
 
     @property
     def ours(self) -> bool:

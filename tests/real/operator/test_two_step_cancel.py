@@ -116,5 +116,7 @@ def test_events_report_both_steps(jobs: Jobs, held: str) -> None:
     jobs.confirm_cancel(name)
     jobs.wait_finished(name)
 
-    for reason in ("CancelRequested", "Cancelled"):
-        assert jobs.wait_event(name, reason)[0] == "Normal"
+    for reason in ("CancelRequested", "CancelConfirmed", "Cancelled"):
+        kind, _, note = jobs.wait_event(name, reason)
+        assert kind == "Normal"
+        assert ("by kubectl-patch (Update, 20" in note) == (reason != "Cancelled")

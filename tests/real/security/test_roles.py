@@ -96,6 +96,13 @@ def test_a_role_reads_the_jobs_of_its_namespace_and_no_other(role: str, tenants:
         assert "(Forbidden)" in tenants.attempt(role, "get", "recon", *where).stderr
 
 
+@pytest.mark.parametrize("role", ["viewer", "editor"])
+@pytest.mark.parametrize("resource", ["events", "events.events.k8s.io"])
+def test_viewers_and_editors_read_the_events_of_their_namespace(role: str, resource: str, tenants: Tenants) -> None:
+    assert tenants.attempt(role, "-n", tenants.mine, "get", resource).returncode == 0
+    assert "(Forbidden)" in tenants.attempt(role, "-n", tenants.theirs, "get", resource).stderr
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_no_role_changes_a_job_of_another_namespace(role: str, tenants: Tenants) -> None:
     theirs = tenants.theirs

@@ -15,6 +15,7 @@ from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job
 
 GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
+_MANAGER_LIMIT: Final = 128  # characters; the API's own limit
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
@@ -63,7 +64,30 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
         version=version_of(body),
         deleting=bool(metadata.get("deletionTimestamp")),
         problems=problems,
+        cancel_by=_cancel_by(metadata, spec, status),
     )
+
+
+def _cancel_by(metadata: Mapping[str, Any], spec: Spec, status: Status) -> str:
+    """As in "kubectl-patch (Update, 2026-03-01T12:00:00Z)", of a job that has a cancel or whose request was withdrawn."""
+    if not (spec.cancel_requested or spec.cancel_confirmed or status.cancel is not None):
+        return ""
+    written = "f:cancelConfirmed" if spec.cancel_confirmed else "f:cancelRequested"
+    owners = [
+        (str(entry.get("time", "")), str(entry.get("manager", "")), str(entry.get("operation", "")))
+        for entry in _mappings(metadata.get("managedFields"))
+        for fields in _mappings([entry.get("fieldsV1")])
+        for of_spec in _mappings([fields.get("f:spec")])
+        if written in of_spec
+    ]
+    if not owners:
+        return ""
+    at, manager, operation = max(owners)  # with server-side apply there may be several: the newest wrote it
+    return f"{manager[:_MANAGER_LIMIT]} ({operation[:_MANAGER_LIMIT]}, {at[:_MANAGER_LIMIT]})"
+
+
+def _mappings(values: object) -> list[Mapping[str, Any]]:
+    return [one for one in values if isinstance(one, Mapping)] if isinstance(values, list) else []
 
 
 def micro_time(at: datetime) -> str:

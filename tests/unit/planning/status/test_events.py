@@ -106,3 +106,21 @@ def test_an_event_has_a_useful_message() -> None:
     assert look(at_step(3), status).events == (step,)
     failed = ended(Outcome.FAILED, "OUT_OF_MEMORY")
     assert look(failed, status, at=NOW + timedelta(seconds=5)).events == (failure,)
+
+
+@pytest.mark.parametrize(
+    ("before", "spec", "text"),
+    [
+        (
+            {},
+            {"cancel_requested": True},
+            "A cancel is requested by kubectl: confirm it or withdraw it; the job continues meanwhile",
+        ),
+        ({"cancel_requested": True}, {}, "The request for a cancel was withdrawn by kubectl"),
+        ({"cancel_requested": True}, CONFIRMED, "The cancel is confirmed by kubectl, which is final"),
+    ],
+)
+def test_the_events_of_a_cancel_name_the_client(before: dict[str, bool], spec: dict[str, bool], text: str) -> None:
+    old = after((LISTENED, {}), (LISTENED, before))
+    new = look(LISTENED, old, admitted=True, **spec).status
+    assert [event.message for event in events(old, new, "celery", "kubectl")] == [text]
