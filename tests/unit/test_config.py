@@ -191,12 +191,24 @@ def test_the_environment_is_read_at_the_first_access_and_not_at_import() -> None
     assert done.stdout.split() == ["7.0", "7.0"]
 
 
-def test_a_worker_with_an_invalid_setting_prints_one_line() -> None:
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        pytest.param("BEAT_SECONDS", "0", "='0' must be at least 0.05", id="number"),
+        pytest.param(
+            "REDIS_STATE_DB",
+            "s3cret:6379",
+            f"{_SUCH_AS}its value of 11 characters has no scheme (redis://)",
+            id="Redis",
+        ),
+    ],
+)
+def test_a_worker_with_an_invalid_setting_prints_one_line(name: str, text: str, message: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "reconstruction_operator.celery_app", "worker"],
-        env={"BEAT_SECONDS": "0"},
+        env={name: text},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (2, "reconstruction_operator: BEAT_SECONDS='0' must be at least 0.05\n")
+    assert (done.returncode, done.stderr) == (2, f"reconstruction_operator: {name}{message}\n")

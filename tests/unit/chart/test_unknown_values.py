@@ -35,6 +35,11 @@ ADVICE = [
         {"settings": {"LOG_LEVL": "INFO"}}, "- settings.LOG_LEVL: did you mean settings.LOG_LEVEL?", id="setting"
     ),
     pytest.param(
+        {"settings": {"WATCH_NAMESPACE": "maps"}},
+        "- settings.WATCH_NAMESPACE: did you mean WATCH_NAMESPACES? set operator.watchNamespaces",
+        id="a setting with a value of its own",
+    ),
+    pytest.param(
         {"settings": {"DRAIN_SECONDS": 9}}, "- settings.DRAIN_SECONDS: set workers.POOL.drainSeconds", id="value"
     ),
     pytest.param(
@@ -63,6 +68,30 @@ def test_the_message_has_what_was_probably_meant(refuse: Refuse, values: dict[st
 
     assert "this chart has no such value" in message
     assert line in message
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (
+            {"operator": {"extraEnv": [{"name": "WATCH_NAMESPACE", "value": "maps"}]}},
+            "- operator.extraEnv: WATCH_NAMESPACE is no setting: did you mean WATCH_NAMESPACES?",
+        ),
+        (
+            {"workers": {"cpu": {"extraEnv": [{"name": "INPUT_ROOT", "value": "/a"}]}}},
+            "- workers.cpu.extraEnv: INPUT_ROOT is no setting: did you mean INPUT_ROOTS?",
+        ),
+    ],
+)
+def test_a_variable_that_is_named_almost_like_a_setting_is_refused(
+    refuse: Refuse, values: dict[str, Any], line: str
+) -> None:
+    assert line in refuse(values)
+
+
+def test_other_variables_are_accepted(render: Render) -> None:
+    names = ("WATCH_NAMESPACES", "POD_NAMESPACE", "CELERY_BROKER_READ_URL", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "TZ")
+    assert render({"operator": {"extraEnv": [{"name": name, "value": "a"} for name in names]}})
 
 
 def with_an_unknown_key(objects: dict[str, list[str]]) -> dict[str, Any]:

@@ -32,21 +32,43 @@ message of its own. files/values.json, made from the schema, lists the keys of e
 {{- define "recon.advice" -}}
 {{- $moved := get .index.moved .object -}}
 {{- $near := include "recon.mostSimilar" . -}}
+{{- $parent := trimSuffix .key .object -}}
+{{- $gone := list -}}
+{{- range $old, $_ := .index.moved -}}
+{{- if hasPrefix $parent $old }}{{ $gone = append $gone (trimPrefix $parent $old) }}{{ end -}}
+{{- end -}}
+{{- $nearGone := include "recon.mostSimilar" (dict "key" .key "keys" $gone "least" 84) -}}
 {{- $same := list -}}
 {{- range $object, $keys := .index.objects -}}
 {{- if has $.key $keys }}{{ $same = append $same (printf "%s.%s" $object $.key | trimPrefix "." | replace "*" "POOL") }}{{ end -}}
 {{- end -}}
 {{- if $moved }}: {{ $moved -}}
+{{- else if $nearGone }}: did you mean {{ $nearGone }}? {{ get .index.moved (printf "%s%s" $parent $nearGone) -}}
 {{- else if $near }}: did you mean {{ .path }}{{ $near }}?
 {{- else if and $same (lt (len $same) 5) }}: did you mean {{ $same | sortAlpha | join " or " }}?
 {{- end -}}
 {{- end -}}
 
-{{/* The most similar of {keys}: the one that shares most pairs of neighbouring letters with {key}, if that is half or more. */}}
+{{/* Variables of {env}, a list as in a container, that are named almost like a setting, a line each; {path} is its place. */}}
+{{- define "recon.misspeltSettings" -}}
+{{- $names := get .index.objects "settings" -}}
+{{- range $old, $_ := .index.moved -}}
+{{- if hasPrefix "settings." $old }}{{ $names = append $names (trimPrefix "settings." $old) }}{{ end -}}
+{{- end -}}
+{{- range .env -}}
+{{- $near := include "recon.mostSimilar" (dict "key" .name "keys" $names "least" 84) -}}
+{{- if and $near (not (has .name $names)) (not (regexMatch "^(CELERY|OTEL)_" .name)) }}{{/* these have more variables */}}
+- {{ $.path }}: {{ .name }} is no setting: did you mean {{ $near }}?
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The most similar of {keys}: the one that shares most pairs of neighbouring letters with {key}, if that is more than {least}
+     percent, or half or more. */}}
 {{- define "recon.mostSimilar" -}}
 {{- $wanted := regexReplaceAll "[^a-z0-9]" (lower .key) "" -}}
 {{- $best := "" -}}
-{{- $most := 49 -}}
+{{- $most := .least | default 49 -}}
 {{- range .keys -}}
 {{- $name := regexReplaceAll "[^a-z0-9]" (lower .) "" -}}
 {{- $shared := 0 -}}

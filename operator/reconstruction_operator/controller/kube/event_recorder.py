@@ -83,13 +83,18 @@ class EventRecorder:
     _waiting: deque[PendingEvent] = field(default_factory=deque, init=False)
     _series: OrderedDict[tuple[JobKey, Event], _Series] = field(default_factory=OrderedDict, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _dropping: bool = field(default=False, init=False)
 
     def record(self, key: JobKey, events: tuple[Event, ...]) -> None:
         """Post these later. If too many wait, the oldest is dropped."""
         for event in events:
-            if len(self._waiting) >= _WAITING_AT_MOST:
+            full = len(self._waiting) >= _WAITING_AT_MOST
+            if full:
                 self._waiting.popleft()
                 metrics.EVENTS_DROPPED.labels("full").inc()
+            if full and not self._dropping:
+                _log.warning("%d Events wait to be posted: older ones are dropped", _WAITING_AT_MOST)
+            self._dropping = full
             self._waiting.append(PendingEvent(key, event, self.now()))
         self._wake.set()
 

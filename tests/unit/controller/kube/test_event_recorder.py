@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube.event_recorder import PendingEvent, event_body
+from reconstruction_operator.controller.kube.event_recorder import EventRecorder, PendingEvent, event_body
+from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event
 
 KEY = JobKey("default", "banana", "uid-1")
@@ -42,3 +44,12 @@ def test_long_texts_are_cut_to_the_apis_limits(field: str, limit: int) -> None:
     pending = PendingEvent(KEY, Event("Normal", "Started", "x" * 5_000), NOON)
 
     assert len(event_body(pending, "banana.1", "p" * 5_000)[field]) == limit
+
+
+async def test_too_many_events_are_dropped_with_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    api: Any = None  # nothing is posted
+    recorder = EventRecorder(api, WriteQueue(per_second=1.0), instance="pod-1_x")
+    for number in range(2_003):
+        recorder.record(KEY, (Event("Normal", "Started", str(number)),))
+
+    assert caplog.messages == ["2000 Events wait to be posted: older ones are dropped"]
