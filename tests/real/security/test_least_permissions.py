@@ -137,6 +137,7 @@ OUT_OF_BOUNDS: dict[str, tuple[str, ...]] = {
     "read-by-a-script": ("EVAL", "return redis.call('GET', 'another:application')", "0"),
     "speak-elsewhere": ("PUBLISH", "another", "x"),
     "hear-everything": ("PSUBSCRIBE", "*"),
+    "command-the-workers": ("PUBLISH", "/0.celery.pidbox", "{}"),
 }
 BOTH_SIDES = [
     pytest.param(side, command, id=f"{side}-{what}") for side in PASSWORDS for what, command in OUT_OF_BOUNDS.items()
