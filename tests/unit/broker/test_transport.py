@@ -1,0 +1,103 @@
+"""Hardened transport: keys of a wrong type, and a worker's slot after an acknowledgement that failed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import fakeredis
+import kombu
+import pytest
+import redis
+from kombu.transport import virtual
+from reconstruction_operator.broker import transport
+from reconstruction_operator.state import connections
+
+from tests.support.settings import configure
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> fakeredis.FakeRedis:
+    """The broker's Redis."""
+    server = fakeredis.FakeServer()
+    monkeypatch.setattr(connections, "broker_client", lambda: fakeredis.FakeRedis(server=server, decode_responses=True))
+    return fakeredis.FakeRedis(server=server, decode_responses=True)
+
+
+@pytest.mark.parametrize(
+    ("message", "wrong"),
+    [("WRONGTYPE Operation against a key holding the wrong kind of value", True), ("OOM command not allowed", False)],
+)
+def test_only_a_refusal_for_the_type_is_one_for_the_type(message: str, wrong: bool) -> None:
+    assert transport.is_wrong_type(redis.ResponseError(message)) is wrong
+
+
+def test_another_error_with_that_word_is_not_a_refusal() -> None:
+    assert not transport.is_wrong_type(ValueError("WRONGTYPE"))
+
+
+@pytest.mark.parametrize("key", ["celery", "_kombu.binding.celery", "_kombu.binding_permanent.celery", "unacked"])
+def test_a_key_of_the_wrong_type_is_deleted_and_named(
+    key: str, broker: fakeredis.FakeRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker.set(key, "x")
+
+    with caplog.at_level(logging.ERROR):
+        assert transport.repair(["celery"], {"unacked": "hash"})
+
+    assert not broker.exists(key)
+    assert f"deleting the Redis key {key}: it is a string" in caplog.text
+    assert not transport.repair(["celery"], {"unacked": "hash"})
+
+
+def test_keys_of_the_right_type_and_foreign_keys_are_kept(broker: fakeredis.FakeRedis) -> None:
+    broker.rpush("celery", "message")
+    broker.sadd("_kombu.binding.celery", "binding")
+    broker.set("theirs", "x")
+
+    assert not transport.repair(["celery"])
+    assert set(broker.keys()) == {"celery", "_kombu.binding.celery", "theirs"}
+
+
+def test_keys_are_looked_for_under_the_prefix(broker: fakeredis.FakeRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, REDIS_KEY_PREFIX="mine:")
+    broker.set("celery", "x")
+    broker.set("mine:celery", "x")
+
+    assert transport.repair(["celery"])
+    assert broker.keys() == ["celery"]
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda qos: qos.ack("tag"), lambda qos: qos.reject("tag")], ids=["acknowledge", "reject"]
+)
+def test_a_failed_answer_frees_the_slot_and_is_reported(answer: Callable[[Any], None]) -> None:
+    def refuse(*_: object) -> None:
+        raise redis.ConnectionError("the connection was closed")
+
+    qos = transport._HardenedQoS.__new__(transport._HardenedQoS)
+    virtual.QoS.__init__(qos, SimpleNamespace(pipe_or_acquire=refuse, conn_or_acquire=refuse), prefetch_count=1)
+    qos._delivered["tag"] = "message"
+    assert not qos.can_consume()
+
+    with pytest.raises(redis.ConnectionError):
+        answer(qos)
+
+    qos._flush()
+    assert qos.can_consume()
+    qos._on_collect.cancel()  # or it would put the message back at the end of this process
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://localhost:6379/0", transport.HardenedTransport),
+        ("rediss://localhost:6379/0", transport.HardenedTransport),
+        ("sentinel://localhost:26379", transport.HardenedSentinelTransport),
+    ],
+)
+def test_every_scheme_of_redis_gets_a_hardened_transport(url: str, expected: type) -> None:
+    transport.install()
+    assert kombu.Connection(url).get_transport_cls() is expected

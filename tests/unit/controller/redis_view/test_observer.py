@@ -1,0 +1,146 @@
+"""Observer: what Redis holds becomes observations, and a worker is silent only while Redis answered."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import fakeredis
+import pytest
+import redis
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.controller.redis_view.connection import RedisConnection
+from reconstruction_operator.controller.redis_view.messages import SentMessages
+from reconstruction_operator.controller.redis_view.observer import Observer, Subject
+from reconstruction_operator.controller.redis_view.queues import QueueFacts
+from reconstruction_operator.planning.types import Observation
+from reconstruction_operator.state import calls, worker_calls
+
+KEYS = Keys()
+JOB = "job-1"
+TASK = TaskId(JOB, 1)
+RUN = {"task_id": str(TASK), "job_id": JOB, "attempt": 1, "token": "one"}
+
+
+class World:
+    """An operator that observes, and a worker; `now` is the operator's clock."""
+
+    def __init__(self) -> None:
+        server = fakeredis.FakeServer()
+        self.redis: Any = fakeredis.FakeRedis(server=server, decode_responses=True)
+        state: Any = fakeredis.FakeAsyncRedis(server=server, decode_responses=True)
+        self.now = 0.0
+        election: Any = SimpleNamespace(fence=1, looks=0)
+        self.connection = RedisConnection(state, election, keys=KEYS, install_id="here")
+        self.observer = Observer(
+            *(state, state, self.connection, QueueFacts(), SentMessages(resend_seconds=15), KEYS),
+            monotonic=lambda: self.now,
+        )
+
+    def want(self, attempt: int = 1, queue: str = "celery") -> None:
+        fields = {"install_id": "here", "namespace": "default", "name": "banana", "attempt": attempt, "queue": queue}
+        self.redis.hset(KEYS.record(JOB), mapping=fields)
+
+    def claim(self) -> None:
+        calls.run(self.redis, worker_calls.claim(KEYS, **RUN, worker="worker@node"))
+
+    def beat(self) -> None:
+        calls.run(self.redis, worker_calls.beat(KEYS, **RUN, worker="worker@node", life="life"))
+
+    def finish(self) -> None:
+        calls.run(self.redis, worker_calls.finish(KEYS, **RUN, end=End(Outcome.SUCCEEDED)))
+
+    async def observe(self, now: float | None = None) -> Observation:
+        self.now = self.now if now is None else now
+        (found,) = (await self.observer.observe([Subject(TASK, "celery")])).observations
+        return found
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_nothing_to_observe_asks_nothing(world: World) -> None:
+    world.redis.connection_pool.disconnect()
+    assert (await world.observer.observe([])).observations == ()
+
+
+async def test_an_attempt_that_redis_does_not_know_is_nothing(world: World) -> None:
+    seen = await world.observe()
+    assert (seen.record, seen.claim, seen.end, seen.runs) == (None, None, None, False)
+
+
+async def test_an_attempt_is_observed_from_its_record_to_its_end(world: World) -> None:
+    world.want()
+    assert (await world.observe()).record is not None
+
+    world.claim()
+    seen = await world.observe()
+    assert seen.claim is not None
+    assert (seen.runs, seen.claim.owner) == (True, "worker@node")
+
+    world.finish()
+    seen = await world.observe()
+    assert seen.end is not None
+    assert (seen.runs, seen.end.outcome) == (False, Outcome.SUCCEEDED)
+
+
+async def test_observations_are_in_the_order_of_the_subjects(world: World) -> None:
+    world.want()
+    subjects = [Subject(TaskId("job-2", 1), "celery"), Subject(TASK, "celery"), Subject(TaskId("job-3", 1), "celery")]
+    seen = (await world.observer.observe(subjects)).observations
+    assert [one.record is not None for one in seen] == [False, True, False]
+
+
+async def silences(world: World, *times: float) -> list[float]:
+    return [(await world.observe(now)).silent_seconds for now in times]
+
+
+async def test_a_worker_without_a_heartbeat_grows_silent(world: World) -> None:
+    world.want()
+    world.claim()
+    world.redis.delete(KEYS.alive(str(TASK)))
+    assert await silences(world, 0.0, 3.0, 6.0) == [0.0, 3.0, 6.0]
+
+    world.beat()
+    assert await silences(world, 9.0) == [0.0]
+
+
+async def test_a_gap_between_two_looks_is_no_silence(world: World) -> None:
+    world.want()
+    world.claim()
+    world.redis.delete(KEYS.alive(str(TASK)))
+    assert await silences(world, 0.0, 3.0, 60.0, 62.0) == [0.0, 3.0, 0.0, 2.0]
+
+
+async def test_an_outage_of_redis_is_no_silence(world: World) -> None:
+    world.want()
+    world.claim()
+    world.redis.delete(KEYS.alive(str(TASK)))
+    assert await silences(world, 0.0, 3.0) == [0.0, 3.0]
+
+    world.connection.failed(redis.ConnectionError("away"))
+    assert await silences(world, 4.0, 6.0) == [0.0, 2.0]
+
+
+async def test_only_attempts_without_a_heartbeat_are_named(world: World) -> None:
+    world.want()
+    world.claim()
+    lost = TaskId("job-2", 1)
+    assert await world.observer.without_heartbeat([TASK, lost]) == [lost]
+    assert await world.observer.without_heartbeat([]) == []
+
+
+async def test_the_queue_of_the_record_counts_and_not_the_subjects(world: World) -> None:
+    world.want(queue="gpu")
+    world.observer.queues.sent("gpu")
+    with_record = (await world.observe()).queue
+    world.redis.delete(KEYS.record(JOB))
+    assert (with_record, (await world.observe()).queue) == (
+        world.observer.queues.of("gpu"),
+        world.observer.queues.of("celery"),
+    )

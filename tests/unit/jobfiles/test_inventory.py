@@ -1,0 +1,128 @@
+"""Inventory: which folders are reported to Redis, for which installation, and when."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles import inventory, notes
+from reconstruction_operator.jobfiles.inventory import Inventory
+from reconstruction_operator.jobfiles.layout import JobFolder
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+KEYS = Keys()
+HOUR = 3600.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def owner(job_id: str, install_id: str = "here") -> Owner:
+    return Owner(job_id, install_id, "default", "banana", "celery", attempt=1)
+
+
+def reported(client: redis.Redis, install_id: str = "here") -> set[str]:
+    return {str(job_id) for job_id in client.hkeys(KEYS.folders(install_id))}
+
+
+def begin(job_id: str) -> None:
+    """The folder of a job whose run has begun."""
+    workspace = JobFolder.of(job_id).new_workspace(f"{job_id}-1", 1)
+    workspace.owner_note.parent.mkdir(parents=True, exist_ok=True)
+    notes.note(workspace, owner(job_id), "")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def watched(client: redis.Redis, jobs_dir: Path, clock: Clock) -> Iterator[Inventory]:
+    """An inventory of an empty volume; its last report has ended at the end."""
+    found = Inventory(client, KEYS, monotonic=clock)
+    yield found
+    finish(found)
+
+
+def finish(watched: Inventory) -> None:
+    if watched._thread is not None:
+        watched._thread.join(10)
+        assert not watched._thread.is_alive()
+
+
+def epoch_is(watched: Inventory, epoch: str) -> None:
+    watched.epoch_is(epoch)
+    finish(watched)
+
+
+def test_each_installation_gets_its_own_folders(client: redis.Redis) -> None:
+    owners = [owner("a"), owner("b", "there"), owner("c"), owner("bare", "")]
+
+    assert inventory.report(client, KEYS, owners) == 3
+
+    assert (reported(client), reported(client, "there")) == ({"a", "c"}, {"b"})
+
+
+def test_more_folders_than_one_call_takes_are_all_reported(client: redis.Redis) -> None:
+    owners = [owner(f"job-{number}") for number in range(2 * inventory._BATCH + 1)]
+    assert inventory.report(client, KEYS, owners) == len(owners)
+    assert reported(client) == {one.job_id for one in owners}
+
+
+def test_folders_are_reported_once_for_each_epoch(watched: Inventory, client: redis.Redis) -> None:
+    begin("job-1")
+    epoch_is(watched, "first")
+    assert reported(client) == {"job-1"}
+
+    client.flushall()
+    epoch_is(watched, "first")
+    assert reported(client) == set()
+    epoch_is(watched, "second")
+    assert reported(client) == {"job-1"}
+
+
+def test_folders_are_reported_again_after_an_hour(watched: Inventory, client: redis.Redis, clock: Clock) -> None:
+    epoch_is(watched, "first")
+    begin("job-1")
+    clock.now += HOUR - 1
+    epoch_is(watched, "first")
+    assert reported(client) == set()
+
+    clock.now += 1
+    epoch_is(watched, "first")
+    assert reported(client) == {"job-1"}
+
+
+def test_nothing_is_reported_before_the_epoch_is_known(watched: Inventory, client: redis.Redis) -> None:
+    begin("job-1")
+    epoch_is(watched, "")
+    assert reported(client) == set()
+
+
+def test_a_report_that_failed_is_made_at_the_next_registration(
+    watched: Inventory, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin("job-1")
+    with monkeypatch.context() as broken, caplog.at_level(logging.WARNING):
+        broken.setattr(client, "evalsha", refuse)
+        broken.setattr(client, "eval", refuse)
+        epoch_is(watched, "first")
+    assert "the job folders could not be reported" in caplog.text
+
+    epoch_is(watched, "first")
+    assert reported(client) == {"job-1"}
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise RedisConnectionError("Redis is away")

@@ -1,0 +1,87 @@
+"""Interruptions: they reach code that blocks, and leave a result that is still of use."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from reconstruction_operator.contract.outcomes import StopReason
+from reconstruction_operator.worker.attempt.interruption import (
+    InterruptedRunError,
+    Interruption,
+    InterruptionKind,
+    call_interruptibly,
+)
+
+CANCELLED = Interruption(InterruptionKind.CANCELLED)
+_KEEPING = {StopReason.SUSPEND, StopReason.DEADLINE}
+
+
+def go_on() -> None:
+    """The run may go on."""
+
+
+def test_the_functions_result_is_returned() -> None:
+    assert call_interruptibly(lambda: 7, go_on) == 7
+
+
+def test_the_functions_own_exception_is_raised() -> None:
+    def fail() -> None:
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="the disk is full"):
+        call_interruptibly(fail, go_on)
+
+
+def test_a_blocked_function_does_not_delay_the_interruption() -> None:
+    started, released, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def blocked() -> None:
+        started.set()
+        released.wait(30)
+        ended.set()
+
+    def check() -> None:
+        assert started.wait(30)
+        raise InterruptedRunError(CANCELLED)
+
+    with pytest.raises(InterruptedRunError) as caught:
+        call_interruptibly(blocked, check)
+
+    assert caught.value.interruption is CANCELLED
+    assert not ended.is_set()
+    released.set()
+    assert ended.wait(30)  # the thread that was left behind ends by itself
+
+
+def test_the_check_goes_on_while_the_function_runs() -> None:
+    checks, thrice = [], threading.Event()
+
+    def check() -> None:
+        checks.append(1)
+        if len(checks) == 3:
+            thrice.set()
+
+    assert call_interruptibly(lambda: thrice.wait(30), check)
+    assert len(checks) >= 3
+
+
+def test_a_function_that_checks_by_itself_raises_the_interruption() -> None:
+    def interrupted() -> None:
+        raise InterruptedRunError(CANCELLED)
+
+    with pytest.raises(InterruptedRunError, match="cancelled"):
+        call_interruptibly(interrupted, go_on)
+
+
+@pytest.mark.parametrize(
+    ("interruption", "kept"),
+    [
+        (CANCELLED, False),
+        (Interruption(InterruptionKind.OVERTAKEN), False),
+        (Interruption(InterruptionKind.DRAINED), True),
+        *((Interruption(InterruptionKind.STOPPED, reason), reason in _KEEPING) for reason in StopReason),
+    ],
+)
+def test_a_result_is_kept_for_the_next_attempt_or_after_a_deadline(interruption: Interruption, kept: bool) -> None:
+    assert interruption.keeps_result is kept

@@ -1,0 +1,125 @@
+"""Registration: what the operator reads of a worker from its start to its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import fakeredis
+import pytest
+from celery.signals import worker_shutting_down
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.state import calls, connections, reads
+from reconstruction_operator.state.replies import WorkerInfo
+from reconstruction_operator.worker.attempt.ownership import LIFE
+from reconstruction_operator.worker.lifecycle.registration import Registration
+
+from devcluster import wait_until
+from tests.support.settings import configure
+
+NODE = "worker@node"
+
+
+class Server(fakeredis.FakeServer):
+    """A Redis that may be away."""
+
+    def client(self) -> Any:
+        return fakeredis.FakeRedis(server=self, decode_responses=True)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, jobs_dir: Path) -> Server:
+    found = Server()
+    monkeypatch.setattr(connections, "state_client", found.client)
+    configure(monkeypatch, JOBS_DIR=str(jobs_dir), WORKER_TTL_SECONDS=0.3, DRAIN_SECONDS=60.0)
+    return found
+
+
+@pytest.fixture
+def registration(server: Server) -> Iterator[Registration]:
+    queues = SimpleNamespace(consume_from={"celery": None, "celery-high": None})
+    consumer = SimpleNamespace(
+        hostname=NODE,
+        steps=[],
+        pool=SimpleNamespace(num_processes=3),
+        app=SimpleNamespace(amqp=SimpleNamespace(queues=queues)),
+    )
+    step = Registration(consumer)
+    yield step
+    if step._thread.is_alive():
+        step.end()
+    worker_shutting_down.disconnect(step._drain)
+
+
+def workers(server: Server) -> tuple[WorkerInfo, ...]:
+    return calls.run(server.client(), reads.live_workers(Keys()))
+
+
+def drains(server: Server) -> bool:
+    return bool(server.client().hget(Keys().draining(NODE), "life") == LIFE)
+
+
+def wait(holds: Callable[[], object], what: str) -> None:
+    wait_until(holds, what, timeout_seconds=30)
+
+
+def test_a_worker_is_there_from_its_start_to_its_end(server: Server, registration: Registration) -> None:
+    registration.begin()
+    wait(lambda: workers(server), "the worker to register")
+    (found,) = workers(server)
+    assert (found.node, found.queues, found.concurrency) == (NODE, ("celery", "celery-high"), 3)
+    assert "placeholder" in found.models
+
+    registration.end()
+    assert workers(server) == ()
+
+
+def test_queues_that_are_added_later_are_registered(server: Server, registration: Registration) -> None:
+    registration.begin()
+    registration.consumer.app.amqp.queues.consume_from["gpu"] = None
+    wait(lambda: [one for one in workers(server) if "gpu" in one.queues], "the new queue to be registered")
+
+
+def test_a_draining_worker_tells_its_runs_and_takes_no_more_jobs(server: Server, registration: Registration) -> None:
+    registration.begin()
+    wait(lambda: workers(server), "the worker to register")
+
+    worker_shutting_down.send(sender=NODE)
+
+    wait(lambda: drains(server), "the drain to be recorded")
+    wait(lambda: workers(server) == (), "the registration to expire")
+
+
+def test_a_worker_that_starts_while_redis_is_away_registers_later(
+    server: Server, registration: Registration, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.connected = False
+    with caplog.at_level(logging.WARNING):
+        registration.begin()
+        wait(lambda: f"worker {NODE} could not register" in caplog.text, "the refusal to be logged")
+        server.connected = True
+        wait(lambda: workers(server), "the worker to register")
+
+
+def test_a_drain_is_recorded_once_redis_is_back(server: Server, registration: Registration) -> None:
+    registration.begin()
+    wait(lambda: workers(server), "the worker to register")
+    server.connected = False
+    worker_shutting_down.send(sender=NODE)
+    server.connected = True
+    wait(lambda: drains(server), "the drain to be recorded")
+
+
+def test_the_end_of_a_worker_does_not_wait_for_redis(
+    server: Server, registration: Registration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registration.begin()
+    wait(lambda: workers(server), "the worker to register")
+    server.connected = False
+
+    registration.end()
+    assert "registration" not in {thread.name for thread in threading.enumerate()}
