@@ -71,6 +71,15 @@ def test_a_name_outside_of_the_package_is_found(content: dict[str, str]) -> None
     assert missing(text, content) == {"docs/helm.md", "manifests/crd"}
 
 
+def test_the_templates_messages_name_only_what_is_in_the_package(content: dict[str, str]) -> None:
+    templates = "\n".join(text for name, text in content.items() if name.startswith("templates/"))
+    messages = [line for line in templates.splitlines() if re.search(r"\b(fail|required|printf) [\"(]", line)]
+
+    assert len(messages) > 20
+    named = missing("\n".join(messages).replace("\\n", "\n"), content)
+    assert named - {"docs/runbooks"} == set()  # what metrics.prometheusRule.runbookBaseUrl replaces
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_notes_name_only_what_is_in_the_package(package: Path, content: dict[str, str], shape: str) -> None:
     text = notes(package, *(["--values", CHART / "ci" / shape] if shape else []))

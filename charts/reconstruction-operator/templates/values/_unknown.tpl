@@ -80,3 +80,9 @@ message of its own. files/values.json, made from the schema, lists the keys of e
 {{- end -}}
 {{- $best -}}
 {{- end -}}
+
+{{/* Fails with a message, in `helm lint` too, which ignores `fail`: there is no template of this name. */}}
+{{- define "recon.refuse" -}}
+{{- fail . -}}
+{{- include . . -}}
+{{- end -}}
