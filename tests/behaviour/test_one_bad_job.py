@@ -16,6 +16,7 @@ from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
+from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import plan
@@ -35,7 +36,7 @@ class Actor:
 
     async def act(self, batch: Sequence[JobActions], _fence: int) -> ActResults:
         self.acted += [one.key.job_id for one in batch]
-        return ActResults(ordered=["gpu"])
+        return ActResults(ordered={make_key(): "gpu"})
 
 
 class Observer:
@@ -44,6 +45,7 @@ class Observer:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.seen: list[str] = []
+        self.messages = SentMessages(resend_seconds=15)
 
     async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
         job_ids = [one.task.job_id for one in subjects]
@@ -61,7 +63,8 @@ class Loop:
         self.cache, self.observer, self.queues = Cache(monotonic=lambda: 100.0), Observer(error), QueueFacts()
         for name in ("first", "bad", "last"):
             self.cache.put(make_body(name))
-        view: Any = SimpleNamespace(observer=self.observer, queues=self.queues)
+        messages = self.observer.messages
+        view: Any = SimpleNamespace(observer=self.observer, queues=self.queues, messages=messages)
         election: Any = SimpleNamespace(fence=1)
         actor: Any = Actor()
         writer: Any = SimpleNamespace(offer=lambda *_: None)

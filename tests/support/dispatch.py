@@ -21,7 +21,10 @@ _HOUR_MS = 3_600_000
 
 def read(facts: QueueFacts, *served: str, memory_share: float = 0.0, **messages: int) -> QueueFacts:
     """Take a reading: a worker for each of these queues, and so many messages in some."""
-    facts.update(dict.fromkeys(served, 1), Backlog(messages, 2_000 * sum(messages.values()), memory_share))
+    facts.update(
+        dict.fromkeys(served, 1),
+        Backlog(messages, {queue: 2_000 * number for queue, number in messages.items()}, memory_share),
+    )
     return facts
 
 

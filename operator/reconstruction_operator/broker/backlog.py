@@ -24,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much waits: messages by queue, and their bytes in Redis."""
+    """How much waits, by queue: messages, and their bytes in Redis."""
 
     messages: Mapping[str, int] = field(default_factory=dict)
-    bytes: int = 0
+    bytes: Mapping[str, int] = field(default_factory=dict)
     memory_share: float = 0.0  # of Redis's maxmemory that is used; 0 without a limit
 
 
@@ -59,13 +59,13 @@ class BacklogReader:
         lengths = {
             name: length if isinstance(length, int) else 0 for name, length in zip(names, replies[::2], strict=True)
         }
-        sizes = [
-            size if isinstance(size, int) else lengths[name] * _TYPICAL_BYTES
+        sizes = {
+            name: size if isinstance(size, int) else lengths[name] * _TYPICAL_BYTES
             for name, size in zip(names, replies[1::2], strict=True)
             if lengths[name]
-        ]
+        }
         self._note("MEMORY USAGE", [one for one in replies[1::2] if isinstance(one, ResponseError)])
-        return Backlog(lengths, sum(sizes), memory_share(memory) if isinstance(memory, dict) else 0.0)
+        return Backlog(lengths, sizes, memory_share(memory) if isinstance(memory, dict) else 0.0)
 
     def search(self, queues: Iterable[str]) -> Mapping[str, Found]:
         """The tasks whose messages lie in each queue or at a worker. A queue that cannot be searched is left out."""

@@ -35,9 +35,14 @@ class Message:
     envelope: Envelope | None = None
 
 
+def cleanup_id(job_id: str) -> str:
+    """The id of the message that orders the deletion of the job's files."""
+    return f"{job_id}-cleanup"
+
+
 def cleanup_message(job_id: str, *, queue: str) -> Message:
     """The message that orders any worker of `queue` to delete the job's files."""
-    return Message(job_id=job_id, task_id=f"{job_id}-cleanup", queue=queue)
+    return Message(job_id=job_id, task_id=cleanup_id(job_id), queue=queue)
 
 
 def _task(message: Message) -> dict[str, Any]:

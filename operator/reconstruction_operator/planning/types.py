@@ -104,6 +104,7 @@ class Observation(ObservedJob):
     progress: ProgressReport | None = None
     queue: Queue = Queue()
     missing: bool = False  # the attempt's message is known to be neither in its queue nor at a worker
+    order_missing: bool = False  # the same of the newest order to delete the job's files
     epoch_age_seconds: float = 1e9  # since Redis was last seen to have lost data
     waits_for: str = ""  # what a job that waits for its turn waits for; empty if that was not looked at yet
     refused: Refusal | None = None  # why the job is not accepted: by a rule of its namespace

@@ -13,6 +13,7 @@ from tests.support.systems import SharedSystems, Worker
 
 POOLS = ("line", "short", "other")
 TOTAL = 9
+FULL = "full"
 
 
 @pytest.fixture
@@ -34,15 +35,6 @@ def broker(system: System) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def held(state: redis.Redis, broker: redis.Redis) -> Iterator[tuple[str, ...]]:
-    """Queues whose worker takes nothing, all of them empty at first."""
-    serve(state, *POOLS)
-    yield POOLS
-    leave(state)
-    broker.delete(*POOLS)
-
-
-@pytest.fixture
 def neighbour(jobs: Jobs, cluster: Cluster) -> Iterator[Jobs]:
     """Jobs of another namespace."""
     name = f"{jobs.namespace}-b"
@@ -56,9 +48,10 @@ def queued(jobs: Jobs, names: list[str]) -> int:
 
 
 def test_a_namespace_does_not_take_the_window_nor_all_queues_redis(
-    jobs: Jobs, neighbour: Jobs, broker: redis.Redis, held: tuple[str, ...]
+    jobs: Jobs, neighbour: Jobs, state: redis.Redis, broker: redis.Redis
 ) -> None:
-    first, *others = held
+    serve(state, *POOLS)
+    first, *others = POOLS
     greedy = [jobs.create(queue=first) for _ in range(8)]
     wait_until(lambda: queued(jobs, greedy) == 4, "the first namespace's share to be sent")
 
@@ -69,8 +62,9 @@ def test_a_namespace_does_not_take_the_window_nor_all_queues_redis(
     for pool in others:
         for _ in range(3):
             jobs.create(queue=pool)
-    wait_until(lambda: sum(map(broker.llen, held)) == TOTAL, "the window over all queues to be full")
+    wait_until(lambda: sum(map(broker.llen, POOLS)) == TOTAL, "the window over all queues to be full")
     assert queued(jobs, greedy) == 4
+    leave(state)  # orders to delete these jobs' files must not take the room of the other tests
 
 
 def test_a_pool_of_another_namespace_is_refused(jobs: Jobs) -> None:
@@ -84,16 +78,14 @@ def test_a_pool_of_another_namespace_is_refused(jobs: Jobs) -> None:
     assert "attempt" not in job["status"] or job["status"]["attempt"] == 0
 
 
-def test_a_full_redis_stops_dispatch_and_lets_jobs_end(
-    jobs: Jobs, state: redis.Redis, broker: redis.Redis, held: tuple[str, ...]
-) -> None:
-    queue = held[0]
-    cancelled, suspended, deleted = (jobs.create_in("Queued", queue=queue) for _ in range(3))
+def test_a_full_redis_stops_dispatch_and_lets_jobs_end(jobs: Jobs, state: redis.Redis, broker: redis.Redis) -> None:
+    serve(state, FULL)
+    cancelled, suspended, deleted = (jobs.create_in("Queued", queue=FULL) for _ in range(3))
     uid = jobs.get(deleted)["metadata"]["uid"]
 
     broker.config_set("maxmemory", int(1.1 * broker.info("memory")["used_memory"]))  # 91 % are used
     wait_until(lambda: "nothing more is dispatched" in jobs.system.processes["operator"].log.read_text(), "a pause")
-    waiting = jobs.create(queue=queue)
+    waiting = jobs.create(queue=FULL)
     jobs.wait_phase(waiting, "Pending")
 
     broker.config_set("maxmemory", 1)  # now every command that takes memory is refused

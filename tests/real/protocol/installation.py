@@ -209,7 +209,8 @@ class Installation:
         self.messages = list(snapshot.messages)
         for operator in self.operators:  # in another epoch, messages are looked for anew
             operator.seen = {
-                job: (thing, replace(seen, missing=False), at) for job, (thing, seen, at) in operator.seen.items()
+                job: (thing, replace(seen, missing=False, order_missing=False), at)
+                for job, (thing, seen, at) in operator.seen.items()
             }
         self.state, self.last = None, None
         self.emptied = True
@@ -397,12 +398,16 @@ class Installation:
         return calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
 
     def _observation(self, task: TaskId, seen: ObservedJob) -> Observation:
-        missing = self._place(task) is None
-        silent_seconds = 0.0 if seen.alive else LONG_SECONDS
-        return Observation.of(seen, silent_seconds=silent_seconds, queue=Queue(workers=1), missing=missing)
+        return Observation.of(
+            seen,
+            silent_seconds=0.0 if seen.alive else LONG_SECONDS,
+            queue=Queue(workers=1),
+            missing=self._place(task) is None,
+            order_missing=self._place(TaskId(task.job_id, 0)) is None,
+        )
 
     def _place(self, task: TaskId) -> Message | Run | None:
-        """Where a message of the attempt is: in the queue, or at a worker."""
+        """Where a message of the attempt is: in the queue, or at a worker. Attempt 0 is the order to delete files."""
         waiting: Iterator[Message | Run] = (one for one in self.messages if one.task == str(task))
         taken = (run for run in self.runs.values() if run.message.task == str(task))
         return next(chain(waiting, taken), None)

@@ -50,7 +50,7 @@ class ActResults:
     failed: dict[JobKey, str] = field(default_factory=dict)  # the reason; all of the job's actions are to be retried
     changed: set[JobKey] = field(default_factory=set)  # look again at once: an action's answer decides what is next
     sent: dict[JobKey, planned.Dispatch] = field(default_factory=dict)  # the message of an attempt was sent
-    ordered: list[str] = field(default_factory=list)  # queues to which an order to delete files was sent
+    ordered: dict[JobKey, str] = field(default_factory=dict)  # the queue to which an order to delete files was sent
 
 
 @dataclass(eq=False)
@@ -169,7 +169,7 @@ class Actor:
                 metrics.DISPATCHED.labels(metrics.QUEUES.label(action.queue), str(action.again).lower()).inc()
                 results.sent[job.key] = action
             else:
-                results.ordered.append(action.queue)
+                results.ordered[job.key] = action.queue
             if isinstance(reply, RedisError | errors.ProtocolError):
                 results.failed[job.key] = f"mark_sent: {reply}"
 

@@ -207,10 +207,18 @@ class Admission:
             )
 
     def _load(self) -> scheduling.Load:
-        """The messages in Redis, and those that are admitted and not sent yet."""
-        messages = Counter(self.queues.messages)
+        """The messages in Redis, and those that are admitted and not sent yet.
+
+        In a queue without workers only those of attempts count: orders to delete files wait there for as long as it takes, and
+        must not take the room of all other queues.
+        """
+        served = self.queues.served
+        left = [key for key, queue in self._queued.items() if queue not in served]
+        messages = Counter({queue: number for queue, number in self.queues.messages.items() if queue in served})
+        messages.update(self._queued[key] for key in left)
         messages.update(self._admitted.values())
-        return scheduling.Load(messages, self.queues.bytes + sum(map(self._weigh, self._admitted)))
+        in_redis = sum(size for queue, size in self.queues.bytes.items() if queue in served)
+        return scheduling.Load(messages, in_redis + sum(map(self._weigh, (*left, *self._admitted))))
 
     def _with_jobs(self, load: scheduling.Load) -> scheduling.Load:
         """With the jobs in flight, by namespace."""

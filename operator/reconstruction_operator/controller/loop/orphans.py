@@ -124,6 +124,8 @@ class Orphans:
             seen |= fresh
         batch = self._plan_all(seen, at, now)
         results = await self.actor.act(batch, fence)
+        for key, queue in results.ordered.items():
+            self.observer.messages.ordered(key.job_id, queue, now)
         for one in batch:
             orphan = self._orphans.get(one.key.job_id)
             forgets = any(isinstance(action, planned.Forget) for action in one.actions)

@@ -226,8 +226,9 @@ class Reconciler:
             if (permitted := self.brake.permitted(one.plan.actions))
         ]
         results = await self.actor.act(actions, fence)
-        for queue in results.ordered:
-            view.queues.sent(queue)  # so that an order is waited for, and not repeated
+        for key, queue in results.ordered.items():
+            view.queues.sent(queue)
+            view.messages.ordered(key.job_id, queue, self.monotonic())
         for one in planned:
             self._follow(one, results, seen.now)
         self._report(results)

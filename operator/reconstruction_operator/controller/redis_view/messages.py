@@ -1,4 +1,4 @@
-"""Messages of attempts: which of those that were sent are missing, neither in their queue nor at a worker.
+"""Sent messages: which of them are missing, neither in their queue nor at a worker.
 
 Only a message that is known to be missing is sent again: a queue that is long and slow loses none. The queues are looked
 through now and then. On its way from a queue to a worker a message is in neither for a moment, so it is missing only when
@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.broker.backlog import Found
+from reconstruction_operator.broker.dispatch import cleanup_id
 
-TAKEN_SECONDS: Final = 90.0  # a worker claims what it takes, and tries to for 60 s: one that has not is lost
+TAKEN_SECONDS: Final = 90.0  # a worker claims what it takes, and tries to for 60 s; it deletes files for 60 s at most
 _CONFIRM_LOOKS: Final = 2
+_UNASKED_SECONDS: Final = 300.0  # after which an order that is not waited for any more is dropped
 
 
 @dataclass(slots=True)
@@ -24,35 +27,52 @@ class _Sent:
     since: float  # when it was sent, or first seen to be sent
     taken_since: float | None = None
     absences: int = 0  # looks in a row that did not find it
+    asked_at: float = 0.0  # an order: when its job was last looked at
 
 
 class SentMessages:
-    """The messages of queued attempts. Times are monotonic seconds of the caller."""
+    """The messages of queued attempts, and orders to delete files. Times are monotonic seconds of the caller."""
 
     def __init__(self, *, resend_seconds: float) -> None:
         self._resend_seconds = resend_seconds
-        self._sent: dict[TaskId, _Sent] = {}
+        self._attempts: dict[str, _Sent] = {}  # by the id of the message
+        self._orders: dict[str, _Sent] = {}  # the same
         self._look_at = 0.0
         self._epoch: str | None = None
 
     def clear(self) -> None:
         """Forget everything: a new tenure begins."""
-        self._sent.clear()
+        self._attempts.clear()
+        self._orders.clear()
         self._look_at = 0.0
 
     def is_missing(self, task: TaskId, queue: str) -> bool:
         """Whether the newest looks did not find the attempt's message in that queue, to which its record says it was sent."""
-        sent = self._sent.get(task)
+        return self._is_missing(self._attempts, str(task), queue)
+
+    def is_order_missing(self, job_id: str, queue: str, now: float) -> bool:
+        """The same of the order to delete a job's files. From now on it is looked for, while it is asked about."""
+        name = cleanup_id(job_id)
+        missing = self._is_missing(self._orders, name, queue)
+        self._orders.setdefault(name, _Sent(queue, now)).asked_at = now
+        return missing
+
+    def _is_missing(self, known: dict[str, _Sent], name: str, queue: str) -> bool:
+        sent = known.get(name)
         if sent is None:
             return False
         if sent.queue != queue:  # it was looked for in the wrong one: the spec was edited meanwhile
-            self._sent[task] = _Sent(queue, sent.since)
+            known[name] = _Sent(queue, sent.since)
             return False
         return sent.absences >= _CONFIRM_LOOKS
 
     def sent(self, task: TaskId, queue: str, now: float) -> None:
-        """The message was sent now, again perhaps."""
-        self._sent[task] = _Sent(queue, now)
+        """The attempt's message was sent now, again perhaps."""
+        self._attempts[str(task)] = _Sent(queue, now)
+
+    def ordered(self, job_id: str, queue: str, now: float) -> None:
+        """An order to delete the job's files was sent now, again perhaps."""
+        self._orders[cleanup_id(job_id)] = _Sent(queue, now, asked_at=now)
 
     def queues_to_search(self, queued: Mapping[TaskId, str], now: float, *, epoch: str | None = None) -> set[str]:
         """The queues to look through now, given the attempts that no worker is known to have; none if it is not time yet.
@@ -61,11 +81,14 @@ class SentMessages:
         """
         if epoch != self._epoch:
             self._epoch = epoch
-            for sent in self._sent.values():
+            for sent in self._all:
                 sent.absences, sent.taken_since = 0, None
             self._look_at = now
-        self._sent = {task: self._sent.get(task) or _Sent(queue, now) for task, queue in queued.items()}
-        old = [one for one in self._sent.values() if now - one.since >= self._resend_seconds]
+        self._attempts = {
+            str(task): self._attempts.get(str(task)) or _Sent(queue, now) for task, queue in queued.items()
+        }
+        self._orders = {name: one for name, one in self._orders.items() if now - one.asked_at < _UNASKED_SECONDS}
+        old = [one for one in self._all if now - one.since >= self._resend_seconds]
         doubtful = any(0 < one.absences < _CONFIRM_LOOKS for one in old)
         if not old or (now < self._look_at and not doubtful):
             return set()
@@ -75,13 +98,17 @@ class SentMessages:
     def searched(self, found: Mapping[str, Found], now: float) -> list[TaskId]:
         """Take the result of a search, by queue; returns the attempts whose messages became missing."""
         missing = []
-        for task, one in self._sent.items():
+        for name, one in chain(self._attempts.items(), self._orders.items()):
             look = found.get(one.queue)
             if look is None or now - one.since < self._resend_seconds:
                 continue
-            one.taken_since = (one.taken_since or now) if str(task) in look.taken else None
+            one.taken_since = (one.taken_since or now) if name in look.taken else None
             is_held = one.taken_since is not None and now - one.taken_since < TAKEN_SECONDS
-            one.absences = 0 if str(task) in look.waiting or is_held else one.absences + 1
-            if one.absences == _CONFIRM_LOOKS:
-                missing.append(task)
-        return missing
+            one.absences = 0 if name in look.waiting or is_held else one.absences + 1
+            if one.absences == _CONFIRM_LOOKS and name in self._attempts:
+                missing.append(TaskId.parse(name))
+        return [task for task in missing if task is not None]
+
+    @property
+    def _all(self) -> list[_Sent]:
+        return [*self._attempts.values(), *self._orders.values()]

@@ -93,9 +93,19 @@ class Observer:
             progress=report,
             queue=self.queues.of(queue),
             missing=self.messages.is_missing(subject.task, queue),
+            order_missing=_is_ordered(job)
+            and self.messages.is_order_missing(subject.task.job_id, queue, self.monotonic()),
             epoch_age_seconds=self.connection.epoch_age_seconds(now),
         )
 
     def _silent_seconds(self, task: TaskId, *, alive: bool) -> float:
         contact = self.connection.interruptions
         return self._liveness.saw(task, alive=alive, now=self.monotonic(), contact=contact)
+
+
+def _is_ordered(job: ObservedJob) -> bool:
+    """Whether the deletion of the job's files was ordered, and is not done as far as Redis knows."""
+    record, end = job.record, job.end
+    if record is None or record.sent_at is None or end is None or job.cleaned:
+        return False
+    return record.orders > 0 or (end.at is not None and record.sent_at >= end.at)  # an older operator counts no orders

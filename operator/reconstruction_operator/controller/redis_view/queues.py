@@ -35,7 +35,7 @@ class QueueFacts:
         self._memory_share = memory_share
         self._workers: Mapping[str, int] | None = None  # None: not read yet
         self._messages: dict[str, int] = {}
-        self._bytes = 0
+        self._bytes: dict[str, int] = {}
         self.paused = False  # Redis is too full for further dispatches
 
     @property
@@ -49,8 +49,8 @@ class QueueFacts:
         return self._messages
 
     @property
-    def bytes(self) -> int:
-        """How many bytes of Redis they take."""
+    def bytes(self) -> Mapping[str, int]:
+        """How many bytes of Redis they take, by queue."""
         return self._bytes
 
     @property
@@ -70,11 +70,11 @@ class QueueFacts:
     def sent(self, queue: str, size: int = 0) -> None:
         """Count a message that was sent, until the next reading."""
         self._messages[queue] = self._messages.get(queue, 0) + 1
-        self._bytes += size
+        self._bytes[queue] = self._bytes.get(queue, 0) + size
 
     def update(self, workers: Mapping[str, int], backlog: Backlog) -> None:
         """Take a new reading."""
-        self._workers, self._messages, self._bytes = dict(workers), dict(backlog.messages), backlog.bytes
+        self._workers, self._messages, self._bytes = dict(workers), dict(backlog.messages), dict(backlog.bytes)
         self._pause(backlog.memory_share)
         metrics.QUEUES.add(workers)
         shown = {*workers, *backlog.messages}

@@ -29,7 +29,7 @@ def plan(case: Case) -> Plan:
     if delete_files:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
         orders = case.seen.record.orders if case.seen.record else 0
-        if deletion_is_due(case.seen.record, case.seen.queue, since, case.now, case.timing):
+        if deletion_is_due(case.seen.record, case.seen, since, case.now, case.timing):
             kept = case.stored.phase is not Phase.CANCELLED  # until its time to live is over
             actions.append(planned.DeleteFiles(case.queue, expired=expired and kept))
         soon = case.seen.queue.workers and orders <= _SOON_ORDERS

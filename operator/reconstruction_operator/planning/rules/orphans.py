@@ -31,7 +31,7 @@ def plan_orphan(
     elif seen.confirmed:
         # The last attempt may have ended otherwise. The flag tells the worker to delete copies of the result as well.
         flagged, _ = flags.keep(planned.AssertCancelled(), seen, now, timing, is_set=True)
-    if deletion_is_due(record, seen.queue, seen.end.at or now, now, timing):
+    if deletion_is_due(record, seen, seen.end.at or now, now, timing):
         return (*flagged, planned.DeleteFiles(record.queue))
     return flagged
 

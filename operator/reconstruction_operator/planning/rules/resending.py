@@ -10,10 +10,9 @@ from datetime import datetime
 
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning.times import after, backoff
-from reconstruction_operator.planning.types import Queue, Timing
+from reconstruction_operator.planning.types import Observation, Timing
 
 _LAST_ORDER_SECONDS = 3_600.0  # at most between two orders: each may hang on a dead mount for a minute
-_ORDER_ANYWAY_SECONDS = 900.0  # an order that waits this long in a queue that is never empty may be lost as well
 
 
 def resend_time(sent_at: datetime, timing: Timing) -> datetime:
@@ -21,11 +20,12 @@ def resend_time(sent_at: datetime, timing: Timing) -> datetime:
     return after(sent_at, timing.resend_seconds)
 
 
-def deletion_is_due(record: Record | None, queue: Queue, since: datetime, now: datetime, timing: Timing) -> bool:
-    """Whether to send an order to delete the job's files, which has been wanted since `since`. Repeated orders back off."""
+def deletion_is_due(record: Record | None, seen: Observation, since: datetime, now: datetime, timing: Timing) -> bool:
+    """Whether to send an order to delete the job's files, which has been wanted since `since`.
+
+    It is sent again if it is missing: it was lost, or a worker could not carry it out. Repeated orders back off.
+    """
     if record is None or record.sent_at is None or record.sent_at < since:
         return True
-    if queue.waiting and not queue.workers:
-        return False  # it waits there
     pause = backoff(record.orders, timing.resend_seconds, _LAST_ORDER_SECONDS)
-    return after(record.sent_at, max(pause, _ORDER_ANYWAY_SECONDS if queue.waiting else 0.0)) <= now
+    return seen.order_missing and after(record.sent_at, pause) <= now

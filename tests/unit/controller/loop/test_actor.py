@@ -70,7 +70,7 @@ async def test_files_are_kept_if_the_object_changed_before_its_time_to_live_ende
         results = await actor.act([JobActions(one.key, one, 1, (DeleteFiles("gpu", expired=True),))], fence=1)
         actor.close()
 
-    assert (results.ordered, one.key in results.failed) == (ordered, not ordered)
+    assert (list(results.ordered.values()), one.key in results.failed) == (ordered, not ordered)
 
 
 async def test_orders_to_delete_files_are_counted_apart_from_attempts() -> None:
@@ -81,7 +81,7 @@ async def test_orders_to_delete_files_are_counted_apart_from_attempts() -> None:
         results = await actor.act([JobActions(one.key, one, 1, (DeleteFiles("gpu"),))], fence=1)
         actor.close()
 
-    assert (results.ordered, results.sent, results.failed) == (["gpu"], {}, {})
+    assert (results.ordered, results.sent, results.failed) == ({one.key: "gpu"}, {}, {})
 
 
 async def test_a_deposed_leader_sends_nothing() -> None:

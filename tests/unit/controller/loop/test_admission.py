@@ -150,6 +150,27 @@ def test_the_window_over_all_queues_holds_in_bytes(cache: Cache) -> None:
     assert len(admission.admit(0.0)) == 2
 
 
+def test_orders_that_wait_for_a_worker_take_no_room_of_other_queues(cache: Cache) -> None:
+    """A pool may be scaled to zero while hundreds of its jobs are deleted."""
+    admission = make_admission(cache, total=3)
+    wait_for(admission, "a", "b", "c")
+    read(admission.queues, "celery", gone=500)
+
+    assert len(admission.admit(0.0)) == 3
+
+
+def test_messages_left_in_a_queue_that_lost_its_workers_take_room(cache: Cache) -> None:
+    admission = make_admission(cache, "celery", "gone", total=3)
+    for name in ("left-1", "left-2"):
+        body = make_body(name, phase="Queued")
+        cache.put(body | {"spec": body["spec"] | {"queue": "gone"}})
+    admission.clear()
+    wait_for(admission, "a", "b")
+    read(admission.queues, "celery", gone=500)
+
+    assert len(admission.admit(0.0)) == 1
+
+
 @pytest.mark.parametrize(
     ("parameters", "measured"),
     [pytest.param({}, 1_687, id="plain"), pytest.param({"text": "x" * 16_360}, 24_608, id="as-large-as-allowed")],

@@ -90,3 +90,25 @@ def test_after_a_loss_of_data_every_message_is_looked_for_anew(sent: SentMessage
     assert sent.queues_to_search(QUEUED, 32.0, epoch="epoch-2") == {"celery"}  # at once
 
     assert not sent.is_missing(B, "celery")
+
+
+def test_an_order_to_delete_files_is_looked_for_while_it_is_asked_about() -> None:
+    messages = SentMessages(resend_seconds=15)
+    asked = [messages.is_order_missing("a", "celery", 0.0)]
+    for now in (15.0, 16.0):
+        assert messages.queues_to_search({}, now) == {"celery"}
+        assert messages.searched({"celery": Found()}, now) == []  # no attempt is missing
+        asked.append(messages.is_order_missing("a", "celery", now))
+
+    assert asked == [False, False, True]
+    messages.ordered("a", "celery", 17.0)
+    assert not messages.is_order_missing("a", "celery", 17.0)
+    assert messages.queues_to_search({}, 400.0) == set()  # nothing waits for it any more
+
+
+def test_an_order_that_waits_in_a_long_queue_is_not_missing() -> None:
+    messages = SentMessages(resend_seconds=15)
+    for now in range(0, 3_600, 15):
+        assert not messages.is_order_missing("a", "celery", now)
+        queues = messages.queues_to_search({}, now)
+        messages.searched(dict.fromkeys(queues, Found(frozenset({"a-cleanup"}))), now)

@@ -22,7 +22,7 @@ def test_sent_messages_are_counted_until_the_next_reading() -> None:
     facts = QueueFacts()
     facts.sent("celery", 1_500)
     facts.sent("celery", 500)
-    assert (facts.of("celery").waiting, facts.bytes) == (2, 2_000)
+    assert (facts.of("celery").waiting, facts.bytes["celery"]) == (2, 2_000)
 
     read(facts, celery=1)
-    assert (facts.of("celery").waiting, facts.bytes) == (1, 2_000)
+    assert (facts.of("celery").waiting, facts.bytes["celery"]) == (1, 2_000)

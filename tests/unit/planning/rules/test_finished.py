@@ -110,18 +110,18 @@ def test_an_object_that_survives_its_deletion_is_deleted_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "waiting", "due"),
+    ("sent", "missing", "due"),
     [
-        pytest.param(NOW - timedelta(seconds=90), 3, True, id="only-the-attempts-own-message-was-sent"),
-        pytest.param(NOW - timedelta(seconds=14), 0, False, id="ordered-a-moment-ago"),
-        pytest.param(NOW - timedelta(seconds=15), 0, True, id="ordered-and-lost"),
-        pytest.param(NOW - timedelta(seconds=50), 1, False, id="the-order-waits"),
-        pytest.param(None, 0, True, id="never-sent"),
+        pytest.param(NOW - timedelta(seconds=90), False, True, id="only-the-attempts-own-message-was-sent"),
+        pytest.param(NOW - timedelta(seconds=14), True, False, id="ordered-a-moment-ago"),
+        pytest.param(NOW - timedelta(seconds=15), True, True, id="ordered-and-lost"),
+        pytest.param(NOW - timedelta(seconds=50), False, False, id="the-order-waits"),
+        pytest.param(None, False, True, id="never-sent"),
     ],
 )
-def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime | None, waiting: int, due: bool) -> None:
-    queue = Queue(workers=1, waiting=waiting)
-    seen = replace(ended(Phase.SUCCEEDED), record=replace(RECORD, sent_at=sent), queue=queue)
+def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime | None, missing: bool, due: bool) -> None:
+    record = replace(RECORD, sent_at=sent)
+    seen = replace(ended(Phase.SUCCEEDED), record=record, queue=LISTENED, order_missing=missing)
 
     plan = look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=0)
 
