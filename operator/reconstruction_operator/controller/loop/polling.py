@@ -88,8 +88,8 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     queues = {*workers, *with_messages, *queued.values(), *orphans.queues()}
     backlog = await actor.measure(queues)
     share = max(backlog.memory_share, view.connection.memory_share)
-    # Until the first reading every queue counts as served.
-    turned = set(facts.served ^ workers.keys()) if facts.known else {job.queue for job in waiting} - workers.keys()
+    of_jobs = {job.queue for job in waiting}
+    turned = {queue for queue in of_jobs if bool(workers.get(queue)) != bool(facts.of(queue).workers)}
     facts.update(workers, replace(backlog, memory_share=share))
     for job in waiting:
         if job.queue in turned:

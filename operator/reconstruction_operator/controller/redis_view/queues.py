@@ -34,14 +34,10 @@ class QueueFacts:
         metrics.QUEUES.add(queue_name(pool, priority) for pool in pools for priority in PRIORITIES)
         self._memory_share = memory_share
         self._workers: Mapping[str, int] | None = None  # None: not read yet
+        self.known = False  # there was a reading in this tenure
         self._messages: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
         self.paused = False  # Redis is too full for further dispatches
-
-    @property
-    def known(self) -> bool:
-        """Whether there was a reading in this tenure."""
-        return self._workers is not None
 
     @property
     def messages(self) -> Mapping[str, int]:
@@ -64,8 +60,8 @@ class QueueFacts:
         return Queue(workers=workers, waiting=self._messages.get(queue, 0))
 
     def forget(self) -> None:
-        """A new tenure begins: what an earlier one read is old."""
-        self._workers = None
+        """A new tenure begins: what an earlier one read is old. Statuses still go by it, until the next reading."""
+        self.known = False
 
     def sent(self, queue: str, size: int = 0) -> None:
         """Count a message that was sent, until the next reading."""
@@ -75,6 +71,7 @@ class QueueFacts:
     def update(self, workers: Mapping[str, int], backlog: Backlog) -> None:
         """Take a new reading."""
         self._workers, self._messages, self._bytes = dict(workers), dict(backlog.messages), dict(backlog.bytes)
+        self.known = True
         self._pause(backlog.memory_share)
         metrics.QUEUES.add(workers)
         shown = {*workers, *backlog.messages}

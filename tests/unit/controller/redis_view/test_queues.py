@@ -14,8 +14,8 @@ def test_a_queue_counts_as_served_until_the_first_reading() -> None:
 
     read(facts, "gpu")
     assert (facts.of("celery"), facts.of("gpu")) == (Queue(workers=0, waiting=0), Queue(workers=1, waiting=0))
-    facts.forget()
-    assert not facts.known
+    facts.forget()  # a new tenure
+    assert (facts.of("celery").workers, facts.known) == (0, False)
 
 
 def test_sent_messages_are_counted_until_the_next_reading() -> None:
