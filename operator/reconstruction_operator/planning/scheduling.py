@@ -97,7 +97,7 @@ def admit(
     - Within a queue: first what is sent again, then fair turns.
     - Of each quarantine only the oldest job comes, and none while a job of it is in flight (`in_flight`).
     """
-    room = _Room(load, window, quotas)
+    room = Room(load, window, quotas)
     lines = {
         queue: deque(_fairly(ours, room.in_queue(queue), room))
         for queue, ours in _by_queue(_apart(candidates, in_flight)).items()
@@ -129,17 +129,17 @@ class Line:
 
 def line(candidates: Collection[Candidate], load: Load, quotas: Quotas, at_most: int) -> Line:
     """The first jobs in line of one queue."""
-    room = _Room(Load(in_flight=load.in_flight, high=load.high), Window(at_most, at_most, at_most, 0), quotas)
+    room = Room(Load(in_flight=load.in_flight, high=load.high), Window(at_most, at_most, at_most, 0), quotas)
     turns = tuple(one.key for one in _fairly(candidates, at_most, room))
     held: list[Candidate] = []
     for ours in _by_namespace(candidates).values():
-        quota = room.quota(ours[0])
+        quota = room.quota(ours[0].key.namespace, high=ours[0].high)
         if quota < len(ours):
             held += heapq.nsmallest(quota + at_most, ours, key=_age)[quota:]
     return Line(turns, tuple(one.key for one in held[:at_most]))
 
 
-class _Room:
+class Room:
     """What is left of the window and of the quotas."""
 
     def __init__(self, load: Load, window: Window, quotas: Quotas) -> None:
@@ -152,30 +152,31 @@ class _Room:
         self._taken_high: Counter[str] = Counter()
 
     def in_queue(self, queue: str) -> int:
+        """How many more messages the queue may get."""
         return max(0, self._window.queue - self.load.messages.get(queue, 0))
 
-    def share(self, candidate: Candidate) -> int:
-        """How many more of the candidate's namespace its queue may get."""
-        namespace = candidate.key.namespace
-        share = self._window.namespace - self.load.waiting.get((candidate.queue, namespace), 0)
-        return max(0, min(share, self.quota(candidate)))
+    def share(self, queue: str, namespace: str, *, high: bool) -> int:
+        """How many more new messages of the namespace the queue may get, or of those of priority high."""
+        share = self._window.namespace - self.load.waiting.get((queue, namespace), 0)
+        return max(0, min(share, self.quota(namespace, high=high)))
 
-    def quota(self, candidate: Candidate) -> int:
-        """How many more jobs of the candidate's namespace may be in flight."""
-        namespace = candidate.key.namespace
+    def quota(self, namespace: str, *, high: bool) -> int:
+        """How many more jobs of the namespace may be in flight, or of those of priority high."""
         running = limit_of(self._quotas.running, namespace)
         left = (
             sys.maxsize if running is None else running - self.load.in_flight.get(namespace, 0) - self._taken[namespace]
         )
-        high = limit_of(self._quotas.high, namespace) if candidate.high else None
-        if high is not None:
-            left = min(left, high - self.load.high.get(namespace, 0) - self._taken_high[namespace])
+        most = limit_of(self._quotas.high, namespace) if high else None
+        if most is not None:
+            left = min(left, most - self.load.high.get(namespace, 0) - self._taken_high[namespace])
         return max(0, left)
 
     def allows(self, candidate: Candidate) -> bool:
-        return candidate.again or self.quota(candidate) > 0
+        """Whether the quota of its namespace is not used up."""
+        return candidate.again or self.quota(candidate.key.namespace, high=candidate.high) > 0
 
     def take(self, candidate: Candidate, size: int) -> bool:
+        """Use the room for one message; False if its bytes do not fit."""
         if size > self._bytes:
             return False
         self._bytes -= size
@@ -217,14 +218,15 @@ def _age(candidate: Candidate) -> tuple[datetime, JobKey]:
     return candidate.created, candidate.key
 
 
-def _fairly(candidates: Collection[Candidate], at_most: int, room: _Room) -> list[Candidate]:
+def _fairly(candidates: Collection[Candidate], at_most: int, room: Room) -> list[Candidate]:
     """The next jobs of one queue."""
     chosen = heapq.nsmallest(at_most, (one for one in candidates if one.again), key=_age)
     turns: list[tuple[int, datetime, str]] = []
     waiting: dict[str, list[Candidate]] = {}
     for namespace, ours in _by_namespace(candidates).items():
         # No more than this of a namespace can come. The oldest is last, to be popped first.
-        first = heapq.nsmallest(min(at_most, room.share(ours[0])), ours, key=_age)
+        share = room.share(ours[0].queue, namespace, high=ours[0].high)
+        first = heapq.nsmallest(min(at_most, share), ours, key=_age)
         if first:
             waiting[namespace] = first[::-1]
             turns.append((room.load.in_flight.get(namespace, 0), first[0].created, namespace))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Spec
@@ -33,6 +33,19 @@ def message_bytes(spec: Spec) -> int:
     return _ENVELOPE_BYTES + sum(len(text) for text in texts) * 4 // 3
 
 
+class _Group(NamedTuple):
+    """Jobs that wait, and whose limits are the same."""
+
+    queue: str
+    namespace: str
+    again: bool  # their messages were sent before, and are missing
+    high: bool  # their priority
+
+    @classmethod
+    def of(cls, job: Job) -> _Group:
+        return cls(job.queue, job.key.namespace, job.status.phase in IN_FLIGHT, job.spec.priority == _HIGH)
+
+
 @dataclass(eq=False)
 class Admission:
     """The jobs that wait. An admission is for one look: a job that is not dispatched by it waits again."""
@@ -41,9 +54,8 @@ class Admission:
     queues: QueueFacts
     window: scheduling.Window
     rules: Rules = field(default_factory=Rules)
-    _waiting: dict[str, dict[JobKey, None]] = field(default_factory=dict, init=False)  # by queue
-    _queue_of: dict[JobKey, str] = field(default_factory=dict, init=False)  # of those
-    _by_namespace: Counter[str] = field(default_factory=Counter, init=False)  # of those
+    _waiting: dict[_Group, dict[JobKey, None]] = field(default_factory=dict, init=False)
+    _group_of: dict[JobKey, _Group] = field(default_factory=dict, init=False)
     _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not looked at yet; the queue
     _queued: dict[JobKey, str] = field(default_factory=dict, init=False)  # planned to wait in that queue of Redis
     _sent: dict[JobKey, Status] = field(
@@ -57,7 +69,7 @@ class Admission:
 
     def clear(self) -> None:
         """Forget everything: a new tenure begins, or ours ended."""
-        for known in (self._waiting, self._queue_of, self._by_namespace, self._admitted, self._sent, self._reasons):
+        for known in (self._waiting, self._group_of, self._admitted, self._sent, self._reasons):
             known.clear()
         self._totals.clear()
         self._braked.clear()
@@ -76,25 +88,23 @@ class Admission:
     def wants(self, key: JobKey, *, wants: bool) -> None:
         """Whether the plan would dispatch the job if it were admitted."""
         job = self.cache.get(key)
-        queue = job.queue if job is not None and wants else None
-        if self._queue_of.get(key) == queue:
+        group = _Group.of(job) if job is not None and wants else None
+        if self._group_of.get(key) == group:
             return
         self._stop_waiting(key)
-        if queue is not None:
-            self._waiting.setdefault(queue, {})[key] = None
-            self._queue_of[key] = queue
-            self._by_namespace[key.namespace] += 1
+        if group is not None:
+            self._waiting.setdefault(group, {})[key] = None
+            self._group_of[key] = group
 
     def _stop_waiting(self, key: JobKey) -> None:
-        queue = self._queue_of.pop(key, None)
+        group = self._group_of.pop(key, None)
         self._reasons.pop(key, None)
-        if queue is not None:
-            self._by_namespace[key.namespace] -= 1
-            del self._waiting[queue][key]
-            if not self._waiting[queue]:
-                del self._waiting[queue]
-                self._totals.pop(queue, None)
-                self._braked = {one for one in self._braked if one[0] != queue}
+        if group is not None:
+            del self._waiting[group][key]
+            if not self._waiting[group]:
+                del self._waiting[group]
+                if not any(other.queue == group.queue for other in self._waiting):
+                    self._braked = {one for one in self._braked if one[0] != group.queue}
 
     def why(self, key: JobKey) -> str:
         """What a waiting job waits for, as its status says; empty if that was not looked at yet."""
@@ -104,9 +114,11 @@ class Admission:
         """Why a job that has not started is not accepted. Only a new one is too many."""
         namespace = job.key.namespace
         refused = self.rules.refusal(job.spec, namespace)
-        if refused is not None or job.status.phase is not None or job.key in self._queue_of:
+        if refused is not None or job.status.phase is not None or job.key in self._group_of:
             return refused
-        return self.rules.too_many(namespace, self._by_namespace[namespace])
+        return self.rules.too_many(
+            namespace, sum(len(keys) for group, keys in self._waiting.items() if group.namespace == namespace)
+        )
 
     def take(self, key: JobKey) -> bool:
         """Whether the job may be dispatched now; this uses the admission up."""
@@ -134,33 +146,39 @@ class Admission:
         self._measure()
         if not self.queues.known or self.queues.paused:
             return ()
-        load = self._load()
-        self._log_brakes(load)
-        with_room = [
-            queue
-            for queue in self._waiting
-            if self.queues.of(queue).workers and load.messages.get(queue, 0) < self.window.queue
-        ]
-        if not with_room or sum(load.messages.values()) >= self.window.total:
-            return ()
         self._drop_stored()
-        quarantines = {*self.cache.quarantines(), *self._quarantines_soon_in_flight()}
-        candidates = [one for queue in with_room for one in self._candidates(queue) if one.key not in self._admitted]
+        load = self._with_jobs(self._load())
+        room = scheduling.Room(load, self.window, self.rules.quotas)
+        self._log_brakes(room)
+        # The jobs themselves are looked at only where one more may be sent.
+        open_groups = [group for group in self._waiting if room.total > 0 and self._is_open(group, room)]
+        if not open_groups:
+            return ()
+        candidates = [one for one in self._candidates(open_groups) if one.key not in self._admitted]
         admitted = scheduling.admit(
-            candidates, self._with_jobs(load), self.window, self.rules.quotas, in_flight=quarantines, weigh=self._weigh
+            candidates,
+            load,
+            self.window,
+            self.rules.quotas,
+            in_flight={*self.cache.quarantines(), *self._quarantines_soon_in_flight()},
+            weigh=self._weigh,
         )
-        self._admitted.update((key, self._queue_of[key]) for key in admitted)
+        self._admitted.update((key, self._group_of[key].queue) for key in admitted)
         return admitted
 
-    def _log_brakes(self, load: scheduling.Load) -> None:
+    def _is_open(self, group: _Group, room: scheduling.Room) -> bool:
+        if not self.queues.of(group.queue).workers or not room.in_queue(group.queue):
+            return False
+        return group.again or room.share(group.queue, group.namespace, high=group.high) > 0
+
+    def _log_brakes(self, room: scheduling.Room) -> None:
         """Log once what keeps the jobs of a queue waiting, until none of them waits any more."""
-        all_full = sum(load.messages.values()) >= self.window.total
-        for queue in self._waiting:
+        for queue in {group.queue for group in self._waiting}:
             if not self.queues.of(queue).workers:
                 cause = "no live worker listens to it"
-            elif load.messages.get(queue, 0) >= self.window.queue:
+            elif not room.in_queue(queue):
                 cause = "as many messages as DISPATCH_WINDOW allows wait in it"
-            elif all_full:
+            elif room.total <= 0:
                 cause = "as many messages as DISPATCH_TOTAL_WINDOW allows wait in all queues"
             else:
                 continue
@@ -178,33 +196,34 @@ class Admission:
         self._places_at = now + _PLACES_SECONDS
         self._drop_stored()
         load, given = self._with_jobs(scheduling.Load()), {}
-        for queue in self._waiting:
-            line = scheduling.line(list(self._candidates(queue)), load, self.rules.quotas, places.LISTED)
-            shown = self._totals[queue] = places.total(len(self._waiting[queue]), self._totals.get(queue, 0))
+        by_queue: defaultdict[str, list[_Group]] = defaultdict(list)
+        for group in self._waiting:
+            by_queue[group.queue].append(group)
+        self._totals = {
+            queue: places.total(sum(len(self._waiting[group]) for group in groups), self._totals.get(queue, 0))
+            for queue, groups in by_queue.items()
+        }
+        for queue, groups in by_queue.items():
+            line = scheduling.line(list(self._candidates(groups)), load, self.rules.quotas, places.LISTED)
             for index, key in enumerate(line.turns):
-                given[key] = places.place(queue, index + 1, shown, paused=self.queues.paused)
-            for key in line.held:
-                given[key] = places.held(key.namespace)
+                given[key] = places.place(queue, index + 1, self._totals[queue], paused=self.queues.paused)
+            given |= {key: places.held(key.namespace) for key in line.held}
         changed = [key for key, text in given.items() if self._reasons.get(key) != text]
         changed += [key for key in self._reasons if key not in given]
         self._reasons = given
         return changed
 
-    def _candidates(self, queue: str) -> Iterator[scheduling.Candidate]:
-        for key in self._waiting[queue]:
-            job = self.cache.get(key)
-            if job is None or job.queue != queue:
-                continue
-            again = job.status.phase in IN_FLIGHT
-            yield scheduling.Candidate(
-                key=key,
-                queue=queue,
-                created=job.created,
+    def _candidates(self, groups: Iterable[_Group]) -> Iterator[scheduling.Candidate]:
+        for group in groups:
+            for key in self._waiting[group]:
+                job = self.cache.get(key)
+                if job is None or job.queue != group.queue:
+                    continue
                 # A job in flight has had its turn: its message is to be sent again.
-                quarantine=None if again else scheduling.quarantine(queue, job.status),
-                again=again,
-                high=job.spec.priority == _HIGH,
-            )
+                its = None if group.again else scheduling.quarantine(group.queue, job.status)
+                yield scheduling.Candidate(
+                    key, group.queue, job.created, quarantine=its, again=group.again, high=group.high
+                )
 
     def _load(self) -> scheduling.Load:
         """The messages in Redis, and those that are admitted and not sent yet.
@@ -256,5 +275,8 @@ class Admission:
 
     def _measure(self) -> None:
         metrics.WAITING_FOR_ROOM.clear()
-        for label, number in metrics.QUEUES.total({queue: len(keys) for queue, keys in self._waiting.items()}).items():
+        waiting = Counter[str]()
+        for group, keys in self._waiting.items():
+            waiting[group.queue] += len(keys)
+        for label, number in metrics.QUEUES.total(waiting).items():
             metrics.WAITING_FOR_ROOM.labels(label).set(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission, message_bytes
@@ -120,6 +121,20 @@ def test_a_queue_without_a_worker_gets_nothing(admission: Admission) -> None:
     assert admission.admit(0.0) == (make_key("b"),)
     read(admission.queues, "celery", "typo")
     assert admission.admit(1.0) == (make_key("a"),)
+
+
+def test_jobs_beyond_the_share_of_their_namespace_cost_nothing_in_a_round(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admission = make_admission(cache, namespace=1)
+    wait_for(admission, *(f"a-{number}" for number in range(50)))
+    admission.admit(0.0)
+    looked_at: list[JobKey] = []
+    get = cache.get
+    monkeypatch.setattr(cache, "get", lambda key: looked_at.append(key) or get(key))
+
+    assert admission.admit(1.0) == ()
+    assert set(looked_at) == {make_key("a-0")}  # the one that is admitted
 
 
 def test_nothing_is_admitted_while_redis_is_nearly_full(admission: Admission) -> None:
