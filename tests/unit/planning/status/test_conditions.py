@@ -118,7 +118,9 @@ def test_all_conditions_are_present_documented_and_consistent(
 ) -> None:
     failure = Failure(reason, "why") if reason else None
     facts = Facts(stage, 3, "now", *bits, cause=cause, failure=failure)
-    old = tuple(Condition(kind.value, CONDITION_REASONS[kind, why].status, why, "as before", NOW, 1) for kind, why in before)
+    old = tuple(
+        Condition(kind.value, CONDITION_REASONS[kind, why].status, why, "as before", NOW, 1) for kind, why in before
+    )
 
     phase, made = conditions(facts, old, LATER)
 
