@@ -32,6 +32,8 @@ class Product(Running):
         self.processes: dict[str, Process] = {}
         self.jobs_dir = self.folder / "jobs"
         self.jobs_dir.mkdir()
+        self._temporary = self.folder / "tmp"
+        self._temporary.mkdir()
 
     @property
     def folder(self) -> Path:
@@ -61,6 +63,7 @@ class Product(Running):
             "REDIS_STATE_DB": self.redis.url(1),
             "JOBS_DIR": str(self.jobs_dir),
             "LOG_FORMAT": "text",
+            "TMPDIR": str(self._temporary),  # a killed Celery process leaves a folder there
             "PYTHONUNBUFFERED": "1",
             **self._settings,
             **settings,
