@@ -154,11 +154,14 @@ class JobWatch:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self, version: str) -> None:
-        address = self._client.url(f"{JOBS}?watch=1&resourceVersion={version}")
-        async with self._client.session.get(address) as answer:
-            async for line in answer.content:
-                self.seen.take(json.loads(line)["object"], time.monotonic())
-                self._changed.set()
+        while True:  # the server ends a watch whose client is too slow
+            address = self._client.url(f"{JOBS}?watch=1&resourceVersion={version}")
+            async with self._client.session.get(address) as answer:
+                async for line in answer.content:
+                    body = json.loads(line)["object"]
+                    version = body["metadata"]["resourceVersion"]
+                    self.seen.take(body, time.monotonic())
+                    self._changed.set()
 
     async def wait_until(self, holds: Callable[[Watched], bool], what: str, *, timeout_seconds: float) -> None:
         """Return when the watch has shown that it holds. Raises ApiError at the time limit."""

@@ -21,7 +21,8 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_PERIOD_SECONDS: Final = 0.2  # between two rounds of admission: each costs as much as there are jobs that wait
+_PERIOD_SECONDS: Final = 0.2  # between two rounds of admission while so many jobs wait: each costs as much as there are
+_PERIOD_JOBS: Final = 1_000
 _PLACES_SECONDS: Final = 30.0  # between two times that places are given; each changes some statuses
 _ENVELOPE_BYTES: Final = 1_800  # of a message in Redis, besides its parameters and addresses
 _HIGH: Final = "high"
@@ -142,7 +143,7 @@ class Admission:
         """The jobs that are admitted now; look at each of them. Empty if it is not time yet (`now` is monotonic)."""
         if not self._waiting or now < self._next_at:
             return ()
-        self._next_at = now + _PERIOD_SECONDS
+        self._next_at = now + _PERIOD_SECONDS * min(1.0, len(self._group_of) / _PERIOD_JOBS)
         self._measure()
         if not self.queues.known or self.queues.paused:
             return ()

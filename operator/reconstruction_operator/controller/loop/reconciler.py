@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -28,7 +28,7 @@ from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
+from reconstruction_operator.controller.redis_view.observer import Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.times import backoff
@@ -216,7 +216,7 @@ class Reconciler:
                 self._enqueue(jobs)
                 return
             seen = await view.observer.observe(subjects)
-        planned = self._plan(jobs, seen)
+        planned = self._admit(self._plan(zip(jobs, seen.observations, strict=True), seen.now), seen.now)
         if self.election.fence != fence:
             self._enqueue(jobs)
             return
@@ -233,13 +233,13 @@ class Reconciler:
             self._follow(one, results, seen.now)
         self._report(results)
 
-    def _plan(self, jobs: Sequence[Job], seen: ObservedBatch) -> list[_Planned]:
+    def _plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[_Planned]:
         planned = []
-        for job, one in zip(jobs, seen.observations, strict=True):
+        for job, one in observed:
             admitted = self.admission.take(job.key)
             waiting = replace(one, waits_for=self.admission.why(job.key), refused=self.admission.refusal(job))
             try:
-                made = plan.plan(job, waiting, seen.now, self.timing, admitted=admitted)
+                made = plan.plan(job, waiting, now, self.timing, admitted=admitted)
             except Exception:  # noqa: BLE001  # one bad job never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("%s could not be planned", job.key)
@@ -248,9 +248,20 @@ class Reconciler:
             made = self.bystander.marked(job, made, admitted=admitted)
             self.admission.planned(job, made)
             running = one.claim is not None and one.end is None
-            self._steps.report(job.key.job_id, one.progress if running else None, seen.now)
+            self._steps.report(job.key.job_id, one.progress if running else None, now)
             planned.append(_Planned(job, one, made))
         return planned
+
+    def _admit(self, planned: list[_Planned], now: datetime) -> list[_Planned]:
+        """Plan the jobs again that can be dispatched at once: they need no second look, and are never stored as Pending."""
+        if not any(one.plan.wants_dispatch for one in planned):
+            return planned
+        admitted = set(self.admission.admit(self.monotonic()))
+        here = [one for one in planned if one.job.key in admitted]
+        for key in admitted.difference(one.job.key for one in here):
+            self.cache.enqueue(key)
+        again = {one.job.key: one for one in self._plan(((one.job, one.seen) for one in here), now)}
+        return [again.get(one.job.key, one) for one in planned]
 
     def _follow(self, one: _Planned, results: ActResults, now: datetime) -> None:
         key, made = one.job.key, one.plan

@@ -1,0 +1,107 @@
+"""Reconciler: one look and one plan dispatch a job that can go; the others wait for their admission."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.loop.actor import ActResults, JobActions
+from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.bystander import Bystander
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.reconciler import Reconciler
+from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
+from reconstruction_operator.planning.actions import Dispatch
+from reconstruction_operator.planning.types import Event, Job, Observation
+
+from tests.support.dispatch import make_admission
+from tests.support.jobs import NOON, make_body
+from tests.support.plans import TIMING
+
+
+class Loop:
+    """The loop, with jobs that Redis knows nothing of. It notes looks, dispatches and offered statuses."""
+
+    def __init__(self, *names: str, **window: int) -> None:
+        self.now = 100.0
+        self.looks: list[str] = []
+        self.dispatched: list[str] = []
+        self.offered: list[tuple[str, Phase | None]] = []
+        self.cache = Cache(monotonic=lambda: self.now)
+        for name in names:
+            self.cache.put(make_body(name))
+        admission = make_admission(self.cache, **window)
+        messages = SimpleNamespace(sent=lambda *_: None)
+        view: Any = SimpleNamespace(observer=self, queues=admission.queues, messages=messages)
+        actor: Any = self
+        writer: Any = self
+        election: Any = SimpleNamespace(fence=1)
+        orphans = Orphans(view.observer, actor, Installation("install"), timing=TIMING)
+        brake = Brake(at_once=20, share=0.1, restore_hold_seconds=0.0)
+        self.reconciler = Reconciler(
+            self.cache,
+            view,
+            election,
+            actor,
+            writer,
+            admission,
+            orphans,
+            brake,
+            timing=TIMING,
+            batch_seconds=0.0,
+            bystander=Bystander(Installation("install"), self.cache, writer, admission, orphans),
+            monotonic=lambda: self.now,
+        )
+
+    async def round(self) -> None:
+        self.now += 1.0
+        await self.reconciler.round(1)
+
+    async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
+        self.looks += [one.task.job_id for one in subjects]
+        return ObservedBatch(NOON, tuple(Observation() for _ in subjects))
+
+    async def act(self, batch: Sequence[JobActions], _fence: int) -> ActResults:
+        sent = {one.key: action for one in batch for action in one.actions if isinstance(action, Dispatch)}
+        self.dispatched += [key.name for key in sent]
+        return ActResults(sent=sent)
+
+    def offer(self, job: Job, status: Status, _events: tuple[Event, ...]) -> None:
+        self.offered.append((job.key.name, status.phase))
+
+
+async def test_a_job_that_can_go_is_dispatched_in_its_first_look() -> None:
+    loop = Loop("a")
+
+    await loop.round()
+
+    assert (loop.looks, loop.dispatched) == (["uid-a"], ["a"])
+    assert loop.offered == [("a", Phase.QUEUED)]  # and is never stored as Pending
+    assert loop.cache.queued == 0
+
+
+async def test_jobs_beyond_the_window_are_stored_as_pending() -> None:
+    loop = Loop("a", "b", "c", queue=2)
+
+    await loop.round()
+
+    assert loop.dispatched == ["a", "b"]
+    assert loop.offered == [("a", Phase.QUEUED), ("b", Phase.QUEUED), ("c", Phase.PENDING)]
+
+
+async def test_a_waiting_job_that_is_admitted_beside_a_new_one_is_looked_at_again() -> None:
+    loop = Loop("a", "b", queue=1)
+    await loop.round()
+    loop.looks.clear()
+    loop.reconciler.admission.window = make_admission(loop.cache, queue=3).window
+
+    loop.cache.put(make_body("c"))
+    await loop.round()
+    await loop.round()
+
+    assert loop.dispatched == ["a", "b", "c"]
+    assert "uid-b" in loop.looks
