@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,8 +91,8 @@ def _measure(
 def _is_stored(system: System, body: dict[str, Any]) -> bool:
     try:
         system.cluster.api.post(_JOBS, body)
-    except ApiError:
-        return False
+    except ApiError as refusal:
+        return refusal.status == HTTPStatus.CONFLICT  # an earlier try was answered too late
     return True
 
 
