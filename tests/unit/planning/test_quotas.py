@@ -1,0 +1,50 @@
+"""Quotas of namespaces, and what they refuse."""
+
+from __future__ import annotations
+
+import pytest
+from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.planning.quotas import Quotas, Refusal, Rules, limit_of
+from reconstruction_operator.planning.types import Observation
+
+from tests.support.plans import look
+
+ENTRIES = (("*", 10), ("maps", 40), ("none", 0))
+
+
+@pytest.mark.parametrize(("namespace", "limit"), [("maps", 40), ("none", 0), ("other", 10)])
+def test_a_namespaces_own_entry_wins(namespace: str, limit: int) -> None:
+    assert limit_of(ENTRIES, namespace) == limit
+
+
+def test_a_namespace_without_an_entry_has_no_limit() -> None:
+    assert limit_of((("maps", 1),), "other") is None
+
+
+@pytest.mark.parametrize(
+    ("priority", "high", "code"),
+    [
+        pytest.param("high", (("maps", 0),), "PRIORITY_REFUSED", id="forbidden"),
+        pytest.param("high", (("maps", 1),), None, id="limited"),
+        pytest.param("normal", (("maps", 0),), None, id="another-priority"),
+    ],
+)
+def test_priority_high_is_refused_where_it_is_forbidden(
+    priority: str, high: tuple[tuple[str, int], ...], code: str | None
+) -> None:
+    spec = Spec(input=Location("file:///photos/banana"), priority=priority)
+    refusal = Rules(Quotas(high=high)).refusal(spec, "maps")
+
+    assert (refusal.code if refusal else None) == code
+
+
+def test_a_refused_job_fails_before_anything_of_it_is_sent() -> None:
+    seen = Observation(refused=Refusal("QUEUE_REFUSED", "Namespace team may not use queue gpu."))
+
+    plan = look(seen, admitted=True)
+
+    assert (plan.status.phase, plan.actions) == (Phase.FAILED, ())
+    assert plan.status.failure is not None
+    assert plan.status.failure.reason == "QUEUE_REFUSED"
+    assert [event.reason for event in plan.events] == ["InvalidSpec"]
