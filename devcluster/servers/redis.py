@@ -143,6 +143,21 @@ class Redis(Running):
             shutil.rmtree(self._data, ignore_errors=True)
         self.start()
 
+    def snapshot(self, name: str) -> Path:
+        """Copy the data of a persistent one as they are now, for `restore`."""
+        copy = self.folder / name
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self._data, copy)  # a command that is half written is dropped when it is read
+        return copy
+
+    def restore(self, snapshot: Path) -> None:
+        """Kill it and start it again with data of before."""
+        if self._running.alive:
+            self.kill()
+        shutil.rmtree(self._data)
+        shutil.copytree(snapshot, self._data)
+        self.start()
+
     def heal(self) -> None:
         """Undo every fault that a failed test may have left. The data stays as it is."""
         if self._running.alive:

@@ -70,6 +70,15 @@ def test_kill_loses_all_data_even_what_a_restart_had_kept(server: devcluster.Red
     assert keys(server) == []
 
 
+def test_restore_brings_back_the_data_of_a_snapshot() -> None:
+    with devcluster.Redis(persistent=True) as server:
+        put(server, "before", db=1)
+        snapshot = server.snapshot("before")
+        put(server, "after", db=1)
+        server.restore(snapshot)
+        assert keys(server, db=1) == ["before"]
+
+
 def test_persistent_redis_loses_nothing_on_kill() -> None:
     with devcluster.Redis(persistent=True) as server:
         put(server, "kept")
