@@ -117,10 +117,10 @@ async def test_without_redis_or_the_lease_the_whole_batch_is_enqueued_again(erro
 async def test_a_record_that_cannot_be_planned_stops_no_other_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan.plan_orphan
 
-    def fail(job_id: str, *args: Any) -> Any:
+    def fail(job_id: str, *args: Any, **known: Any) -> Any:
         if job_id == "uid-bad":
             raise OverflowError("date value out of range")
-        return planned(job_id, *args)
+        return planned(job_id, *args, **known)
 
     monkeypatch.setattr(plan, "plan_orphan", fail)
     actor, observer = Actor(), Observer()

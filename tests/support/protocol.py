@@ -167,6 +167,17 @@ class State:
         """The id of the epoch that Redis is in; None without one."""
         return (self.fields(key) or {}).get("id")
 
+    def note(self, record_key: str, name: str) -> None:
+        """Note something in a record, if there is one."""
+        if self.fields(record_key) and record_key not in self.texts:
+            self.put(record_key, {**self.values[record_key], name: "1"}, None)
+
+    def forget_notes(self, record_key: str, *names: str) -> None:
+        """Drop these notes."""
+        record = self.fields(record_key)
+        if record and record_key not in self.texts:
+            self.put(record_key, {name: value for name, value in record.items() if name not in names}, None)
+
     def flag(self, key: str) -> int:
         """1 if the key exists."""
         return int(key in self.values)
@@ -191,6 +202,8 @@ class State:
         """These fields as a script answers them: None for each that is missing."""
         found = self.fields(key) or self.values.get(key)
         values = [found.get(name) for name in names] if isinstance(found, dict) else [None] * len(names)
+        if found == "{}" and "details" in names:  # as the version before would have kept an end
+            values[names.index("details")] = found
         if key in self.texts and "details" in names:
             values[names.index("details")] = _Text(values[names.index("details")])
         return values
@@ -353,6 +366,8 @@ def _claim(state: State, keys: list[str], args: list[Any]) -> Any:
     claim, alive, end, record, cancel, stop, epoch = keys
     token, worker, attempt, claim_ttl, alive_ttl = args
     held, wanted = state.token(claim), state.attempt(record)
+    if not attempt and held not in (token, state.token(alive)):
+        held = None  # no operator would repeat a task without a record
     if state.fields(end) or (held and held != token):
         return ["duplicate"]
     if attempt and wanted and wanted != int(attempt):
@@ -361,6 +376,7 @@ def _claim(state: State, keys: list[str], args: list[Any]) -> Any:
         return ["no-record"]
     if not held:
         _put_claim(state, (claim, record, epoch), claim_ttl, (token, worker))
+        state.note(record, "begun")
     state.put(alive, {"token": token, "worker": worker}, alive_ttl, record)
     return ["claimed", state.flag(cancel), (state.fields(stop) or {}).get("reason", "")]
 
@@ -390,6 +406,7 @@ def _beat(state: State, keys: list[str], args: list[Any]) -> Any:
         state.ttls[claim] = claim_ttl
     else:
         _put_claim(state, (claim, record, epoch), claim_ttl, (token, worker))
+        state.note(record, "begun")
     state.put(alive, {"token": token, "worker": worker}, alive_ttl, record)
     return [1, *rest]
 
@@ -397,7 +414,7 @@ def _beat(state: State, keys: list[str], args: list[Any]) -> Any:
 @_rule
 def _finish(state: State, keys: list[str], args: list[Any]) -> Any:
     claim, alive, end, record, cancel, request, cleaned, epoch = keys
-    token, worker, attempt, retention, outcome, details = args
+    token, worker, attempt, retention, outcome, details, has_deleted = args
     held, wanted, ended = state.token(claim), state.attempt(record), state.fields(end)
     if ended:
         return ["already" if ended["token"] == token else "overtaken", state.ended(end)]
@@ -406,8 +423,14 @@ def _finish(state: State, keys: list[str], args: list[Any]) -> Any:
         return ["overtaken"]
     if outcome != "Cancelled" and cancel in state.values:
         return ["cancelled"]
+    if not attempt and outcome == "Stopped":
+        state.drop(claim, alive)
+        return ["released"]
     _put_claim(state, (claim, record, epoch), retention, (token, worker), ended=True)
     state.drop(alive, cleaned)
+    state.forget_notes(record, "cleaned", "deleted")
+    if has_deleted:
+        state.note(record, "deleted")
     if outcome == "Succeeded":
         state.drop(cancel, request)
     return ["recorded", _put_end(state, end, record, retention, (token, outcome, details))]
@@ -447,6 +470,7 @@ def _mark_cleaned(state: State, keys: list[str], args: list[Any]) -> Any:
     cleaned, record = keys
     if record in state.values:
         state.put(cleaned, state.now, args[0])
+        state.note(record, "cleaned")
 
 
 @_rule
@@ -458,7 +482,18 @@ def _report_folders(state: State, keys: list[str], args: list[Any]) -> Any:
 
 # The operator's
 
-_RECORD: Final = ("attempt", "queue", "install_id", "namespace", "name", "sent_at", "orders")
+_RECORD: Final = (
+    "attempt",
+    "queue",
+    "install_id",
+    "namespace",
+    "name",
+    "sent_at",
+    "orders",
+    "begun",
+    "cleaned",
+    "deleted",
+)
 
 
 @_fenced
@@ -470,8 +505,9 @@ def _put_record(state: State, keys: list[str], args: list[Any]) -> Any:
     before = state.fields(record)
     if not before or int(before["attempt"]) <= attempt:
         wanted = dict(zip(_RECORD, (str(attempt), *place), strict=False))
-        if before and int(before["attempt"]) == attempt:
-            wanted |= {name: before[name] for name in ("sent_at", "orders") if name in before}
+        if before:
+            same = ("sent_at", "orders", "cleaned", "deleted") if int(before["attempt"]) == attempt else ()
+            wanted |= {name: before[name] for name in ("begun", *same) if name in before}
         state.put(record, wanted, None, record)
     return ["ok", state.answer(record, *_RECORD)]
 

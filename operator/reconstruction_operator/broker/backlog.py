@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -74,13 +74,24 @@ class BacklogReader:
         try:
             for name in sorted(set(queues)):
                 if client.llen(_key(name)) <= _SEARCH_MAX:
-                    waiting[name] = frozenset(_ids(self._messages(client, name)))
+                    waiting[name] = frozenset(filter(None, map(_id_of, map(_parsed, self._messages(client, name)))))
             # After the queues: a message that a worker takes meanwhile is found here.
-            taken = frozenset(_ids(entry[0] for entry in self._taken(client) if isinstance(entry, list) and entry))
+            entries = [entry[0] for entry in self._taken(client) if isinstance(entry, list) and entry]
+            taken = frozenset(filter(None, map(_id_of, entries)))
         except ResponseError as refusal:
             self._note("LRANGE or HSCAN", [refusal])
             return {}
         return {name: Found(ids, taken) for name, ids in waiting.items()}
+
+    def remove(self, tasks: Mapping[str, Collection[str]]) -> None:
+        """Take the messages of these tasks out of their queues. A queue whose messages cannot be read keeps them."""
+        client = self._ready()
+        for name, ids in tasks.items():
+            try:
+                for text in [one for one in self._messages(client, name) if _id_of(_parsed(one)) in ids]:
+                    client.lrem(_key(name), 1, text)
+            except ResponseError as refusal:  # a worker will drop them: their job has no record
+                self._note("LRANGE or LREM", [refusal])
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""
@@ -93,11 +104,11 @@ class BacklogReader:
             self._client = connections.broker_client()
         return self._client
 
-    def _messages(self, client: redis.Redis, queue: str) -> Iterator[Any]:
+    def _messages(self, client: redis.Redis, queue: str) -> Iterator[str]:
         """Read from the newest to the oldest: workers take the oldest, so no message that stays is skipped."""
         first = 0
         while page := cast("list[str]", client.lrange(_key(queue), first, first + _PAGE - 1)):
-            yield from map(_parsed, page)
+            yield from page
             first += len(page)
 
     def _taken(self, client: redis.Redis) -> Iterator[Any]:
@@ -128,9 +139,8 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _ids(messages: Iterable[Any]) -> Iterator[str]:
-    for message in messages:
-        headers = message.get("headers") if isinstance(message, dict) else None
-        name = headers.get("id") if isinstance(headers, dict) else None
-        if isinstance(name, str):
-            yield name
+def _id_of(message: Any) -> str:
+    """The task's id; empty for what is no message of Celery's."""
+    headers = message.get("headers") if isinstance(message, dict) else None
+    name = headers.get("id") if isinstance(headers, dict) else None
+    return name if isinstance(name, str) else ""

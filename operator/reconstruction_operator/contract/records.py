@@ -27,6 +27,9 @@ class Record:
     queue: str
     sent_at: datetime | None = None  # of that attempt's newest message; None: not sent yet
     orders: int = 0  # to delete the job's files, that were sent since
+    begun: bool = False  # a worker has begun one of the attempts
+    cleaned: bool = False  # a worker has deleted the job's files, as the operator ordered
+    deleted: bool = False  # the run that was cancelled has deleted them
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,14 @@ class DeleteFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Take the messages of the job out of the queue: no worker has begun it, or ever will."""
+
+    task: TaskId
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Delete the job's keys in Redis: its record, and those of attempts 1 to `attempts`."""
 
@@ -100,6 +108,7 @@ Action = (
     | ForceEnd
     | ClearFlags
     | DeleteFiles
+    | TakeBack
     | Forget
     | DeleteObject
 )

@@ -88,12 +88,13 @@ def load(key: str, values: object, parse: Callable[..., T | None], /, **known: A
 
 def parse_record(*texts: str | None) -> Record | None:
     """`job:{job_id}`, from the fields that prelude.lua's RECORD lists: present by its attempt and its queue."""
-    attempt, queue, install_id, namespace, name, sent_at, orders = texts
+    attempt, queue, install_id, namespace, name, sent_at, orders, *notes = texts
     wanted = whole(attempt, 1, _MAX_ATTEMPT)
     if wanted is None or queue is None or not _QUEUE.fullmatch(queue):
         return None
     place = (plain(install_id), plain(namespace), plain(name))
-    return Record(*place, wanted, queue, time_of(sent_at), whole(orders, 0, _MAX_ORDERS) or 0)
+    begun, cleaned, deleted = (note == "1" for note in notes) if notes else (False, False, False)
+    return Record(*place, wanted, queue, time_of(sent_at), whole(orders, 0, _MAX_ORDERS) or 0, begun, cleaned, deleted)
 
 
 def parse_claim(

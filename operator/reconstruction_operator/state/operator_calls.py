@@ -90,7 +90,7 @@ def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack
             return request_stop(keys, task=task, reason=reason, **leader)
         case actions.Forget(attempts):
             return forget(keys, job_id=job_id, attempts=attempts, **leader)
-        case actions.Dispatch() | actions.DeleteFiles() | actions.DeleteObject():
+        case actions.Dispatch() | actions.DeleteFiles() | actions.TakeBack() | actions.DeleteObject():
             return None
     assert_never(action)
 

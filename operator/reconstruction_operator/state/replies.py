@@ -26,6 +26,7 @@ class FinishVerdict(enum.StrEnum):
     RECORDED = "recorded"
     ALREADY = "already"  # this token has recorded `end` before
     CANCELLED = "cancelled"  # the flag is set, and nothing was recorded: clean up, then finish with Outcome.CANCELLED
+    RELEASED = "released"  # a bare task was stopped: its message must be put back
     # Superseded: another delivery has the attempt or ended it (`end`), or it is unwanted or unknown.
     OVERTAKEN = "overtaken"
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Owner
 from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call
@@ -30,6 +31,8 @@ def _checked(token: str) -> str:
 
 def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str) -> Call[ClaimReply]:
     """Ask whether this delivery may run. The claim is given once, ever; asking again with its token is CLAIMED again.
+
+    A bare task's claim goes to its next delivery once its worker is silent.
 
     `token` is random for each delivery; `worker` is the node's name.
     """
@@ -76,7 +79,7 @@ def beat(
 
 
 def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, end: End) -> Call[FinishReply]:
-    """Record how the attempt ended. `end.at` is set by Redis; `end.worker` is the claim's owner in a new claim."""
+    """Record how the attempt ended, or that a bare task did not: RELEASED, if it was stopped. `end.at` is set by Redis; `end.worker` is the claim's owner in a new claim."""
     key = keys.end(task_id)
 
     def read(reply: Any) -> FinishReply:
@@ -96,6 +99,7 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
             _retention(),
             end.outcome.value,
             fields.dump_details(end),
+            int(end.outcome is Outcome.CANCELLED and not end.files_left),
         ),
         read,
     )

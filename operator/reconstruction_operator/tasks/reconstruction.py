@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from celery import Celery, Task, shared_task
 from celery.backends.base import Backend
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, Reject
 
 from reconstruction_operator import (
     celery_app,  # noqa: F401  # makes the application the one that `delay()` uses
@@ -52,6 +52,7 @@ def process_reconstruction(
     Raises:
         ReconstructionFailedError: with a reason of `contract.outcomes`.
         Ignore: the message is a duplicate or no longer wanted; no state is written.
+        Reject: the worker shuts down, and no operator would repeat the task: its message goes back to the queue.
         ValueError: the job id is not safe.
 
     """
@@ -67,6 +68,9 @@ def process_reconstruction(
                 "%s: the message of task %s is dropped: %s", assignment.title, assignment.task_id, error, extra=why
             )
             raise Ignore from None
+        if assignment.envelope is None and _in_worker(self) and _was_drained(conclusion):
+            logger.info("%s goes back to its queue: this worker shuts down", assignment.title)
+            raise Reject("drained", requeue=True)
         return _answer(self, job_id, conclusion)
 
 
@@ -142,6 +146,10 @@ def _use_progress_backend(app: Celery) -> None:
         _progress_backends[key] = app._get_backend()  # noqa: SLF001  # no public way makes one from the settings
         _progress_backends[key].always_retry = False
     app._backend = _progress_backends[key]  # noqa: SLF001  # by thread
+
+
+def _was_drained(conclusion: Conclusion) -> bool:
+    return conclusion.end is not None and conclusion.end.reason == "DRAINED"
 
 
 def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:

@@ -155,3 +155,16 @@ def test_without_a_broker_it_raises_within_seconds_and_works_again_after(
     else:
         redis_server.resume()
     assert reader.measure(["celery"]).messages == {"celery": 0}
+
+
+def test_the_messages_of_a_task_are_taken_out_of_their_queue(reader: BacklogReader, broker: redis.Redis) -> None:
+    send(*range(250))
+    send(1, queue="gpu")
+    broker.lpush("celery", "not a message", "[]")
+    broker.set("no-queue", "x")
+
+    reader.remove({"celery": {"job-1-1", "job-249-1", "job-1-cleanup"}, "no-queue": {"job-2-1"}, "empty": {"job-3-1"}})
+
+    found = reader.search(["celery"])["celery"].waiting
+    assert (len(found), {"job-1-1", "job-249-1"} & found) == (248, set())
+    assert (broker.llen("celery"), broker.llen("gpu"), broker.get("no-queue")) == (250, 1, "x")

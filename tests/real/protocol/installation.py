@@ -433,6 +433,8 @@ class Installation:
                 self.order(operator, operator_calls.mark_sent, job_id=job, attempt=task.attempt)
             case planned.DeleteFiles():
                 self.messages.append(Message(job, 0))
+            case planned.TakeBack():
+                self.messages = [one for one in self.messages if one.job != job]
             case planned.DeleteObject():
                 self.delete(self.objects[job])
             case _:

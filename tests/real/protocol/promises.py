@@ -32,12 +32,14 @@ class Promises(Installation):
         self.published: set[str] = set()  # jobs whose output was sealed once
         self.rooms: dict[str, set[str]] = {}  # job -> the staging directories of its attempts
         self.succeeded: dict[str, str] = {}  # job -> the same, once the status is Succeeded
+        self.restored = False  # to data of before
         self.asserted: set[str] = set()  # jobs whose cancel a leader has confirmed in Redis, before any end
 
     def restore(self, snapshot: Snapshot, *, restarts: bool) -> None:
         """With the flags of before: what no leader has confirmed again is no cancel for a run that ends first."""
         super().restore(snapshot, restarts=restarts)
         self.asserted.clear()
+        self.restored = True
 
     # --- Whenever a run moves
 
@@ -170,7 +172,7 @@ class Promises(Installation):
             left = not thing.deleted and f"cancel_request:{job}" in state.values
             assert not left, f"a request is left of {job}, {thing.status.phase}"
             self.delete(thing)
-        if self.keys.records(INSTALL) in self.dropped:  # deletions are then found within an hour
+        if self.keys.records(INSTALL) in self.dropped or self.restored:  # deletions are then found within an hour
             self.workers = {node: Worker() for node in WORKERS}
         self._until("nothing is left of the jobs", self._nothing_is_left)
         for job, token in copied.items():

@@ -1,6 +1,7 @@
 """The worker's calls, one situation a test."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -368,3 +369,90 @@ def test_malformed_registrations_do_not_break_the_list(state: Redis) -> None:
     state.do(worker_calls.register_worker, **worker("b"))
     state.client.set("worker:b", '{"queues": "celery", "models": [1, "m"], "concurrency": -1, "version": 3}')
     assert state.do(reads.live_workers) == (info("a"), WorkerInfo("b", (), ("m",), "", 1))
+
+
+# --- Notes in the record, which outlive claim and end
+
+
+@pytest.mark.parametrize(
+    ("end", "noted"), [(CANCELLED, True), (replace(CANCELLED, files_left=True), False), (SUCCESS, False)]
+)
+def test_the_record_keeps_that_a_cancelled_run_deleted_its_files(running: Redis, end: End, *, noted: bool) -> None:
+    running.finish(end=end)
+    running.client.delete("claim:job-1", "end:job-1")
+
+    record = running.seen().record
+    assert record is not None
+    assert (record.begun, record.deleted, running.seen().cleaned) == (True, noted, False)
+
+
+def test_the_record_keeps_that_files_were_deleted_as_ordered(running: Redis) -> None:
+    running.finish()
+    running.do(worker_calls.mark_cleaned, "job")
+    assert running.client.ttl("cleaned:job") > 0
+    running.client.delete("cleaned:job")
+
+    assert running.seen().cleaned
+    running.want(1)
+    assert running.seen().cleaned
+    running.want(2)
+    record = running.seen().record
+    assert record is not None
+    assert (record.begun, record.cleaned) == (True, False)
+
+
+def test_a_later_end_withdraws_that_files_were_deleted(running: Redis) -> None:
+    running.do(worker_calls.mark_cleaned, "job")
+    running.finish()
+
+    assert not running.seen().cleaned
+
+
+def test_a_record_that_no_worker_has_begun_says_so(state: Redis) -> None:
+    state.want(1)
+    record = state.seen().record
+    assert record is not None
+    assert not record.begun
+
+
+# --- Bare tasks, which no operator repeats
+
+
+def test_a_bare_task_of_a_silent_worker_goes_to_its_next_delivery(state: Redis) -> None:
+    state.claim(BARE)
+    other = BARE | {"token": "other"}
+    assert state.claim(other).verdict is ClaimVerdict.DUPLICATE
+    state.client.delete("alive:0a1b")
+
+    assert state.claim(other).verdict is ClaimVerdict.CLAIMED
+    assert (state.beat(BARE).owned, state.beat(other).owned) == (False, True)
+    assert state.finish(BARE).verdict is FinishVerdict.OVERTAKEN
+    assert state.finish(other).verdict is FinishVerdict.RECORDED
+
+
+def test_a_bare_task_that_has_ended_is_not_run_again(state: Redis) -> None:
+    state.claim(BARE)
+    state.finish(BARE)
+
+    assert state.claim(BARE | {"token": "other"}).verdict is ClaimVerdict.DUPLICATE
+
+
+def test_an_attempt_of_a_silent_worker_waits_for_the_operator(running: Redis) -> None:
+    running.client.delete("alive:job-1")
+
+    assert running.claim(SECOND).verdict is ClaimVerdict.DUPLICATE
+
+
+def test_a_bare_task_that_was_stopped_is_released(state: Redis) -> None:
+    state.claim(BARE)
+
+    assert state.finish(BARE, End(Outcome.STOPPED, "DRAINED")).verdict is FinishVerdict.RELEASED
+    assert state.client.keys("*") == []
+    assert state.claim(BARE | {"token": "other"}).verdict is ClaimVerdict.CLAIMED
+
+
+def test_a_bare_task_that_was_stopped_and_cancelled_is_cancelled(state: Redis) -> None:
+    state.claim(BARE)
+    state.client.set("cancel:test123", "1")
+
+    assert state.finish(BARE, End(Outcome.STOPPED, "DRAINED")).verdict is FinishVerdict.CANCELLED

@@ -92,6 +92,20 @@ def test_a_cleanup_message_deletes_the_files(farm: Farm, job_id: str) -> None:
     assert not (farm.jobs_dir / job_id).exists()
 
 
+def test_a_bare_task_of_a_killed_worker_goes_on_at_its_next_delivery(own_farm: Farm, job_id: str) -> None:
+    slow = {"ALIVE_TTL_SECONDS": "2", "BEAT_SECONDS": "0.5", "PLACEHOLDER_STEP_SECONDS": "30"}
+    worker = own_farm.start_worker("first", concurrency=1, **slow)
+    result = own_farm.send(job_id, "placeholder")
+    own_farm.wait_step(result, "Loading input files")
+    worker.kill()
+    wait_until(lambda: not own_farm.state.exists(f"alive:{result.id}"), "its heartbeat to expire")
+
+    own_farm.start_worker("second", concurrency=1, PLACEHOLDER_STEP_SECONDS="0")
+    own_farm.send(job_id, "placeholder", task_id=result.id)
+
+    assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
+
+
 @pytest.mark.parametrize("model", ["rough-sleep", "rough-stubborn"])
 def test_a_killed_worker_leaves_no_model_behind(model: str, own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start_worker(concurrency=1)

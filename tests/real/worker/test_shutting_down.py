@@ -55,6 +55,18 @@ def test_a_draining_worker_gives_its_job_back_at_the_deadline(pool: str, own_far
     wait_until(lambda: not worker.alive, "the worker to end", seen=worker.log_end)
 
 
+def test_a_bare_task_of_a_draining_worker_goes_on_in_another(own_farm: Farm, job_id: str) -> None:
+    worker = own_farm.start_worker("first", concurrency=1, DRAIN_SECONDS="1", PLACEHOLDER_STEP_SECONDS="30")
+    result = own_farm.send(job_id, "placeholder")
+    own_farm.wait_step(result, "Loading input files")
+    own_farm.start_worker("second", concurrency=1, PLACEHOLDER_STEP_SECONDS="0")
+
+    os.kill(worker.pid, signal.SIGTERM)
+
+    assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
+    wait_until(lambda: not worker.alive, "the worker to end", seen=worker.log_end)
+
+
 def test_a_draining_worker_completes_a_job_that_is_nearly_done(own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start_worker(concurrency=1, DRAIN_SECONDS="60")
     result = own_farm.send(job_id, "placeholder")

@@ -93,6 +93,7 @@ class Actor:
             if any(isinstance(one, planned.DeleteFiles) and one.expired for one in job.actions):
                 await self._confirm_expiry(job, results)
         batch = [job for job in batch if job.key not in results.failed]
+        await self._take_back(batch)  # before the job is forgotten
         await self._change(batch, fence, results)
         await self._send(batch, fence, results)
         for job in batch:
@@ -110,6 +111,16 @@ class Actor:
         expected = (actions.key, actions.job.version if actions.job else 0)
         if (objects.key_of(body), objects.version_of(body)) != expected:
             results.failed[actions.key] = "the object has changed"
+
+    async def _take_back(self, batch: Sequence[JobActions]) -> None:
+        taken = [one for job in batch for one in job.actions if isinstance(one, planned.TakeBack)]
+        if not taken:
+            return
+        ids: dict[str, set[str]] = {}
+        for one in taken:
+            ordered = dispatch.cleanup_message(one.task.job_id, queue=one.queue).task_id
+            ids.setdefault(one.queue, set()).update((str(one.task), ordered))
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.remove, ids)
 
     async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> None:
         leader: dict[str, Any] = {"fence": fence, "install_id": self.install_id}

@@ -43,6 +43,7 @@ class _Orphan:
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
     handed_over: bool = False  # its object exists, and another installation manages it: only what runs here ends
+    begun: bool = False  # by a worker, as the status or a folder tells
 
     def learn(self, record: Record) -> bool:
         """Take attempt and queue from the record; whether they differ from those that were observed."""
@@ -89,6 +90,7 @@ class Orphans:
             if job.sent and job.ours:
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
+                orphan.begun |= job.status.worker is not None or job.status.start_time is not None
         self._measure()
 
     def add_reported(self, found: Mapping[str, Record], now: float) -> None:
@@ -97,6 +99,7 @@ class Orphans:
             orphan = self._orphan(job_id, now)
             orphan.attempt, orphan.queue = its.attempt, its.queue
             orphan.dispatched, orphan.forgotten = JobKey(its.namespace, its.name, job_id), False
+            orphan.begun = True
         self._measure()
 
     def clear(self) -> None:
@@ -184,6 +187,6 @@ class Orphans:
         if orphan.handed_over:
             actions = plan.plan_handed_over(job_id, record, seen, self.timing)
         else:
-            actions = plan.plan_orphan(job_id, record, seen, at, self.timing)
+            actions = plan.plan_orphan(job_id, record, seen, at, self.timing, begun=orphan.begun)
         key = JobKey(record.namespace, record.name, job_id)
         return JobActions(key, None, record.attempt, actions) if actions else None

@@ -97,7 +97,8 @@ def _has_deleted(case: Case) -> bool:
     """
     end = case.seen.end
     if end is None:
-        return case.in_grace or (bool(case.worker) and not case.lost)
+        record = case.seen.record  # which outlives the end
+        return case.in_grace or (bool(case.worker) and not case.lost) or (record is not None and record.deleted)
     return end.outcome is Outcome.CANCELLED and bool(end.worker) and not end.files_left
 
 

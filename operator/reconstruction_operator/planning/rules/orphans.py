@@ -17,14 +17,19 @@ _HANDED_OVER = "Another installation has taken over the job."
 
 
 def plan_orphan(
-    job_id: str, record: Record, seen: Observation, now: datetime, timing: Timing
+    job_id: str, record: Record, seen: Observation, now: datetime, timing: Timing, *, begun: bool = False
 ) -> tuple[planned.Action, ...]:
-    """The next step of the clean-up; plan again until `Forget` is carried out. `seen` is of the attempt that the record wants."""
+    """The next step of the clean-up; plan again until `Forget` is carried out. `seen` is of the attempt that the record wants.
+
+    `begun`: a worker has begun the job, whatever Redis knows.
+    """
     task = TaskId(job_id, record.attempt)
     if seen.end is None:
         return _stop(task, seen, timing)
     if seen.cleaned:
         return (planned.Forget(record.attempt),)
+    if not begun and _never_began(record, seen):
+        return (planned.TakeBack(task, record.queue), planned.Forget(record.attempt))
     flagged: tuple[planned.Action, ...] = ()
     if seen.end.outcome is Outcome.SUCCEEDED:
         flagged = (planned.ClearFlags(),) if seen.requested or seen.confirmed else ()
@@ -46,6 +51,11 @@ def plan_handed_over(job_id: str, record: Record, seen: Observation, timing: Tim
     if seen.closed or seen.lost(timing):
         return (planned.ForceEnd(task, Outcome.STOPPED, "HANDED_OVER", _HANDED_OVER),)
     return () if seen.stop is not None else (planned.RequestStop(task, StopReason.SUPERSEDED),)
+
+
+def _never_began(record: Record, seen: Observation) -> bool:
+    """The operator has the claim of the only attempt: there are no files, and perhaps no worker that would delete them."""
+    return record.attempt == 1 and not record.begun and seen.claim is not None and seen.claim.by_operator
 
 
 def _stop(task: TaskId, seen: Observation, timing: Timing) -> tuple[planned.Action, ...]:

@@ -40,6 +40,7 @@ if claimant and is_noted and not is_unread(claim_key, record_key) then
   redis.call('PEXPIRE', claim_key, claim_ttl_ms)
 else
   put_claim(claim_key, claim_ttl_ms, token, worker, record_key, epoch)
+  note_in_record(record_key, 'begun')
 end
 put(alive_key, alive_ttl_ms, {token = token, worker = worker}, record_key)
 return answer(true)

@@ -4,7 +4,11 @@ local token, worker, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 
 if end_at(end_key) then return {'duplicate'} end
 local claimant = token_at(claim_key)
-if claimant and claimant ~= token then return {'duplicate'} end
+if claimant and claimant ~= token then
+  -- A task without a record has no operator that would repeat it: its next delivery does, once its worker is silent.
+  if attempt ~= '' or token_at(alive_key) == claimant then return {'duplicate'} end
+  claimant = nil
+end
 
 if attempt ~= '' then
   local want = wanted(record_key)
@@ -12,6 +16,9 @@ if attempt ~= '' then
   if not want and not claimant then return {'no-record'} end
 end
 
-if not claimant then put_claim(claim_key, claim_ttl_ms, token, worker, record_key, epoch_at(epoch_key)) end
+if not claimant then
+  put_claim(claim_key, claim_ttl_ms, token, worker, record_key, epoch_at(epoch_key))
+  note_in_record(record_key, 'begun')
+end
 put(alive_key, alive_ttl_ms, {token = token, worker = worker}, record_key)
 return {'claimed', is_set(cancel_key) and 1 or 0, stop_at(stop_key) or ''}

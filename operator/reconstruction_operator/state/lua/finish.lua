@@ -1,6 +1,6 @@
 -- The one point where success, failure and cancel are decided. Answers {verdict, end}.
 local claim_key, alive_key, end_key, record_key, cancel_key, request_key, cleaned_key, epoch_key = unpack(KEYS)
-local token, worker, attempt, retention_ms, outcome, details = unpack(ARGV)
+local token, worker, attempt, retention_ms, outcome, details, has_deleted = unpack(ARGV)
 
 local ended, recorder = end_at(end_key)
 if ended then return {recorder == token and 'already' or 'overtaken', ended} end
@@ -13,9 +13,17 @@ if attempt ~= '' then
 end
 if outcome ~= 'Cancelled' and is_set(cancel_key) then return {'cancelled'} end
 
+-- A task without a record has no operator that would repeat it: its message goes back to the queue, for any worker.
+if attempt == '' and outcome == 'Stopped' then
+  redis.call('DEL', claim_key, alive_key)
+  return {'released'}
+end
+
 -- The claim lives as long as the end, from now on; after Redis was emptied it is made again.
 put_claim(claim_key, retention_ms, token, worker, record_key, epoch_at(epoch_key), '1')
 -- What an earlier cleanup deleted says nothing about the files of this attempt.
 redis.call('DEL', alive_key, cleaned_key)
+redis.pcall('HDEL', record_key, 'cleaned', 'deleted')
+if has_deleted == '1' then note_in_record(record_key, 'deleted') end
 if outcome == 'Succeeded' then redis.call('DEL', cancel_key, request_key) end
 return {'recorded', put_end(end_key, retention_ms, token, outcome, details, record_key)}

@@ -4,6 +4,7 @@ local ttl_ms = unpack(ARGV)
 
 if is_set(record_key) then
   redis.call('DEL', cleaned_key)  -- first, for a full Redis: see `put` of the prelude
-  redis.call('SET', cleaned_key, digits(now_ms()), 'PX', ttl_ms)
+  redis.call('SET', cleaned_key, digits(now_ms()), 'PX', ttl_ms)  -- for an operator of the version before
+  note_in_record(record_key, 'cleaned')
 end
 return false

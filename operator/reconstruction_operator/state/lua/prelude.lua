@@ -60,12 +60,17 @@ local function put(key, ttl_ms, fields, record_key)
   if ttl_ms then redis.call('PEXPIRE', key, ttl_ms) end
 end
 
-local RECORD = {'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders'}
+local RECORD = {'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders', 'begun', 'cleaned', 'deleted'}
 
 -- The attempt that a record wants.
 local function wanted(record_key)
   local attempt, queue = unpack(fields_at(record_key, 'attempt', 'queue'))
   return queue_of(queue) and whole(attempt, 1, 999999999)
+end
+
+-- Note something in a record, where it lives as long as the record.
+local function note_in_record(record_key, name)
+  if wanted(record_key) and not is_text(record_key) then redis.call('HSET', record_key, name, '1') end
 end
 
 -- The token of a claim or of a heartbeat.

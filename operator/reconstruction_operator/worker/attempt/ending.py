@@ -118,7 +118,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
             end = replace(end, files_left=not _delete_files(ownership.job_id))
         reply = _finish(end, ownership, heartbeat, deadline)
         match reply.verdict:
-            case FinishVerdict.RECORDED | FinishVerdict.ALREADY:
+            case FinishVerdict.RECORDED | FinishVerdict.ALREADY | FinishVerdict.RELEASED:
                 return reply.end or end
             case FinishVerdict.OVERTAKEN:
                 logger.warning("attempt %s was overtaken: its end (%s) does not count", ownership.task_id, end.outcome)

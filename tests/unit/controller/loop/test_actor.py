@@ -8,10 +8,12 @@ from unittest import mock
 
 import fakeredis
 import pytest
+import redis
+from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
-from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject, Dispatch
+from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject, Dispatch, Forget, TakeBack
 from reconstruction_operator.state.errors import DeposedError
 
 from tests.support.jobs import make_body, make_job
@@ -96,3 +98,21 @@ async def test_a_deposed_leader_sends_nothing() -> None:
         actor.close()
 
     assert not dispatcher.send.called
+
+
+async def test_a_job_is_forgotten_after_its_messages_were_taken_back() -> None:
+    key, task, backlog = make_job().key, TaskId("uid-banana", 1), mock.Mock()
+    backlog.remove.side_effect = redis.ConnectionError
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
+        await state.hset("job:uid-banana", mapping={"attempt": 1, "queue": "typo"})
+        actor = Actor(state, mock.Mock(), mock.Mock(), backlog, keys=Keys(), install_id="test")
+        actions = [JobActions(key, None, 1, (TakeBack(task, "typo"), Forget(1)))]
+        with pytest.raises(redis.ConnectionError):
+            await actor.act(actions, fence=1)
+        assert await state.exists("job:uid-banana")
+        backlog.remove.side_effect = None
+        await actor.act(actions, fence=1)
+        actor.close()
+        assert not await state.exists("job:uid-banana")
+
+    backlog.remove.assert_called_with({"typo": {"uid-banana-1", "uid-banana-cleanup"}})

@@ -233,3 +233,27 @@ def test_a_lost_record_of_a_finished_job_is_restored(phase: Phase) -> None:
     flag = (AssertCancelled(),) if phase is Phase.CANCELLED else ()  # first: an old order may be carried out at once
 
     assert look(replace(ended(phase), record=None), over(phase)).actions == (*flag, PutRecord(1, "celery"))
+
+
+WEEKS_AGO = NOW - timedelta(days=15)
+FORGOTTEN = Observation(
+    record=replace(RECORD, sent_at=WEEKS_AGO - timedelta(minutes=1)), queue=LISTENED
+)  # the rest has expired
+
+
+@pytest.mark.parametrize(
+    ("seen", "ordered"),
+    [
+        pytest.param(replace(FORGOTTEN, cleaned=True), False, id="deleted-as-ordered"),
+        pytest.param(replace(FORGOTTEN, record=replace(RECORD, deleted=True)), False, id="deleted-by-its-run"),
+        pytest.param(FORGOTTEN, True, id="never-deleted"),
+    ],
+)
+def test_files_that_were_deleted_weeks_ago_are_not_ordered_to_be_deleted_again(
+    seen: Observation, *, ordered: bool
+) -> None:
+    status = over(Phase.CANCELLED, completion_time=WEEKS_AGO, dispatch_time=WEEKS_AGO)
+
+    actions = look(seen, status, cancel_requested=True, cancel_confirmed=True).actions
+
+    assert (DeleteFiles("celery") in actions, AssertCancelled() in actions) == (ordered, ordered)

@@ -18,6 +18,7 @@ from reconstruction_operator.planning.actions import (
     ForceEnd,
     Forget,
     RequestStop,
+    TakeBack,
     TakeClaim,
 )
 from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
@@ -96,3 +97,30 @@ def test_what_runs_of_a_job_that_was_handed_over_ends_and_its_files_stay(
     seen: Observation, actions: tuple[Action, ...]
 ) -> None:
     assert plan_handed_over("uid", RECORD, seen, TIMING) == actions
+
+
+FIRST = replace(RECORD, attempt=1)
+CLOSED = Observation(
+    claim=replace(CLAIM, token="operator", by_operator=True), end=End(Outcome.STOPPED, "DELETED", at=NOW)
+)
+FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget(1))
+
+
+@pytest.mark.parametrize(
+    ("record", "seen", "begun", "forgotten"),
+    [
+        pytest.param(FIRST, CLOSED, False, True, id="no-worker-ever-began-it"),
+        pytest.param(FIRST, replace(CLOSED, queue=Queue(0, 1)), False, True, id="in-a-queue-without-workers"),
+        pytest.param(replace(FIRST, sent_at=NOW - timedelta(days=30)), CLOSED, False, True, id="after-a-month"),
+        pytest.param(FIRST, STOPPED, False, False, id="a-worker-had-it"),
+        pytest.param(replace(FIRST, begun=True), CLOSED, False, False, id="redis-lost-the-workers-claim"),
+        pytest.param(FIRST, CLOSED, True, False, id="the-status-or-a-folder-tells-of-a-worker"),
+        pytest.param(RECORD, replace(CLOSED), False, False, id="an-earlier-attempt-may-have-begun"),
+    ],
+)
+def test_a_job_that_no_worker_ever_began_needs_no_worker_to_be_forgotten(
+    record: Record, seen: Observation, *, begun: bool, forgotten: bool
+) -> None:
+    actions = plan_orphan("uid", record, seen, NOW, TIMING, begun=begun)
+
+    assert actions == (FORGOTTEN if forgotten else (DeleteFiles("gpu"),))
