@@ -90,14 +90,14 @@ def build_image(
 ) -> str:
     """Build one target of a Dockerfile on `base_image`, and return the name. Layers that are there are used again.
 
-    `epoch`: the date of the image and of all that the build adds, so that a build can be repeated.
+    `epoch` is for a release: the date of the image and of all that the build adds. No layer is used again then:
+    buildah would take one whose labels had other build arguments.
     """
     base = base_image(architecture)
     _check_emulation(architecture)
-    command = ["buildah", "build", "--isolation", "chroot", "--layers", "--force-rm", "--format", "docker"]
+    command = ["buildah", "build", "--isolation", "chroot", "--force-rm", "--format", "docker"]
     command += ["--arch", architecture]
-    if epoch is not None:
-        command += ["--timestamp", str(epoch)]
+    command += ["--layers"] if epoch is None else ["--no-cache", "--timestamp", str(epoch)]
     for name, value in {"BASE_IMAGE": base, **(arguments or {})}.items():
         command += ["--build-arg", f"{name}={value}"]
     if target is not None:

@@ -23,11 +23,12 @@ def build(folder: Path, architectures: Sequence[str], *, version: str, revision:
         path
         for architecture in architectures
         for target in TARGETS[architecture]
-        for path in _build(folder, target, architecture, version=version, revision=revision, epoch=epoch)
+        for path in archive(folder, target, architecture, version=version, revision=revision, epoch=epoch)
     ]
 
 
-def _build(folder: Path, target: str, architecture: str, *, version: str, revision: str, epoch: int) -> list[Path]:
+def archive(folder: Path, target: str, architecture: str, *, version: str, revision: str, epoch: int) -> list[Path]:
+    """Build one image, and write its archive and its SBOM to `folder`."""
     tag = images.build_image(
         images.tag_for(images.TARGETS[target], architecture),
         target=target,
@@ -36,14 +37,14 @@ def _build(folder: Path, target: str, architecture: str, *, version: str, revisi
         epoch=epoch,
     )
     name = f"reconstruction-{target}"
-    archive = folder / f"{name}-{version}-linux-{architecture}.tar"
-    archive.unlink(missing_ok=True)
+    tar = folder / f"{name}-{version}-linux-{architecture}.tar"
+    tar.unlink(missing_ok=True)
     # Docker's format has the health check, which an OCI archive would lose. The tag inside is the one that the chart asks for.
-    _run("buildah", "push", tag, f"docker-archive:{archive}:{name}:{version}")
-    _run("gzip", "--no-name", "--force", str(archive))
+    _run("buildah", "push", tag, f"docker-archive:{tar}:{name}:{version}")
+    _run("gzip", "--no-name", "--force", str(tar))
     bom = folder / f"{name}-{version}-linux-{architecture}.cdx.json"
     bom.write_text(_sbom(tag, name, version, architecture, epoch))
-    return [archive.with_name(f"{archive.name}.gz"), bom]
+    return [tar.with_name(f"{tar.name}.gz"), bom]
 
 
 def _sbom(tag: str, name: str, version: str, architecture: str, epoch: int) -> str:
