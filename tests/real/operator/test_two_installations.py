@@ -31,7 +31,7 @@ LONG = {"stepSeconds": 1}
 
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
-    return start_system(QUICK)
+    return start_system(QUICK, ADOPT_AFTER_SECONDS="2")
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,9 @@ def other(cluster: Cluster, start_system: SharedSystems) -> Iterator[System]:
     """Another installation on the same API server, with its own Lease, Redis and worker."""
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": OTHER_NAMESPACE}})
     with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
-        start_system(QUICK)
+        start_system(QUICK, ADOPT_AFTER_SECONDS="2")
         running.start_worker()
-        running.start_operator(
-            KUBECONFIG=str(cluster.kubeconfig), OPERATOR_NAMESPACE=OTHER_NAMESPACE, ADOPT_AFTER_SECONDS="2"
-        )
+        running.start_operator(KUBECONFIG=str(cluster.kubeconfig), OPERATOR_NAMESPACE=OTHER_NAMESPACE)
         running.wait_registered()
         Replica(running).wait_ready()
         yield running
@@ -80,39 +78,43 @@ def test_the_operator_that_leaves_a_job_alone_reports_it(system: System, other: 
     jobs.delete(name)
 
 
-@pytest.fixture
-def running(system: System, other: System, jobs: Jobs) -> str:
-    """A running job, which `system` manages."""
-    other.processes["operator"].pause()
+def _run_under(manager: System, bystander: System, jobs: Jobs) -> str:
+    """A running job, which `manager` manages."""
+    bystander.processes["operator"].pause()
     name = jobs.create_in("Running", parameters=LONG)
-    other.processes["operator"].resume()
+    bystander.processes["operator"].resume()
     return name
 
 
-def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs, running: str) -> None:
-    uid = jobs.get(running)["metadata"]["uid"]
+def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs, cluster: Cluster) -> None:
+    name = _run_under(system, other, jobs)
+    uid = jobs.get(name)["metadata"]["uid"]
+    account = cluster.service_account_kubeconfig("reconstruction-system", "reconstruction-operator")
     command = [
         *(Path(sys.executable).with_name("reconstruction-operator"), "handover"),
         *(f"--from={LEASE}", f"--to={OTHER_LEASE}", f"--namespace={jobs.namespace}"),
     ]
-    environment = system.environment(KUBECONFIG=str(system.cluster.kubeconfig))
+    environment = system.environment(KUBECONFIG=str(account))
 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
     assert f"1 jobs were handed over from {LEASE} to {OTHER_LEASE}." in done.stdout, done.stderr
-    job = jobs.wait_finished(running)
+    job = jobs.wait_finished(name)
     assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
     assert job["status"]["installation"]["lease"] == OTHER_LEASE
-    jobs.wait_event(running, "TakenOver")
+    jobs.wait_event(name, "TakenOver")
     assert _holds(other, uid)
     wait_until(lambda: not _holds(system, uid), "the first installation to forget the job")
+    # As docs/upgrading.md has it for a single job:
+    patch = f'{{"status":{{"installation":{{"lease":"{LEASE}"}}}}}}'
+    jobs.kubectl("patch", "recon", name, "--subresource=status", "--type=merge", "-p", patch)
+    assert jobs.get(name)["status"]["installation"]["lease"] == LEASE
 
 
-def test_jobs_of_an_operator_that_is_gone_are_taken_over(
-    system: System, other: System, jobs: Jobs, running: str
-) -> None:
-    system.processes["operator"].kill()
+def test_jobs_of_an_operator_that_is_gone_are_taken_over(system: System, other: System, jobs: Jobs) -> None:
+    name = _run_under(other, system, jobs)
+    other.processes["operator"].kill()
 
-    status = jobs.wait_finished(running)["status"]
+    status = jobs.wait_finished(name)["status"]
 
-    assert (status["phase"], status["attempt"], status["installation"]["lease"]) == ("Succeeded", 2, OTHER_LEASE)
+    assert (status["phase"], status["attempt"], status["installation"]["lease"]) == ("Succeeded", 2, LEASE)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
@@ -16,6 +18,9 @@ from reconstruction_operator.planning import installations
 from reconstruction_operator.planning.types import Job, Plan
 
 _log = logging.getLogger(__name__)
+
+_REPORTS_AT_MOST: Final = 10  # of one job
+_JOBS_AT_MOST: Final = 10_000  # whose reports are counted
 
 
 @dataclass(eq=False)
@@ -28,6 +33,7 @@ class Bystander:
     admission: Admission
     orphans: Orphans
     utc_now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _reports: Counter[str] = field(default_factory=Counter, init=False)  # by uid
 
     def marked(self, job: Job, made: Plan, *, admitted: bool) -> Plan:
         """The plan of a job of ours, which stores our mark first."""
@@ -38,7 +44,15 @@ class Bystander:
         for job in jobs:
             self.admission.forget(job.key)
             made = installations.left_alone(job, self.installation.mark, self.utc_now())
-            self.writer.offer(job, made.status, made.events)
+            if made.events and self._may_report(job.key.uid):
+                self.writer.offer(job, made.status, made.events)
+
+    def _may_report(self, uid: str) -> bool:
+        """A write that loses to the manager's is repeated. But a manager of an older version would remove each report."""
+        if len(self._reports) > _JOBS_AT_MOST:
+            self._reports.clear()
+        self._reports[uid] += 1
+        return self._reports[uid] <= _REPORTS_AT_MOST
 
     def release(self, now: float) -> None:
         """End what runs here of the jobs that another installation has taken over."""
