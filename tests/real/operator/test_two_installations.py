@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -14,7 +14,7 @@ from devcluster import Redis, wait_until
 from devcluster.harness.jobs import condition
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import QUICK_SETTINGS, System
-from tests.support.systems import QUICK
+from tests.support.systems import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +27,14 @@ LEASE = "reconstruction-system/reconstruction-operator"
 OTHER_NAMESPACE = "other-installation"
 OTHER_LEASE = f"{OTHER_NAMESPACE}/reconstruction-operator"
 LONG = {"stepSeconds": 1}
+SLOW = Worker(
+    settings={"PLACEHOLDER_STEP_SECONDS": "5"}
+)  # a job that is given away by this worker is still running then
 
 
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
-    return start_system(QUICK, ADOPT_AFTER_SECONDS="2")
+    return start_system(SLOW, ADOPT_AFTER_SECONDS="2")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def other(cluster: Cluster, start_system: SharedSystems) -> Iterator[System]:
     """Another installation on the same API server, with its own Lease, Redis and worker."""
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": OTHER_NAMESPACE}})
     with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
-        start_system(QUICK, ADOPT_AFTER_SECONDS="2")
+        start_system(SLOW, ADOPT_AFTER_SECONDS="2")
         running.start_worker()
         running.start_operator(KUBECONFIG=str(cluster.kubeconfig), OPERATOR_NAMESPACE=OTHER_NAMESPACE)
         running.wait_registered()
@@ -78,16 +81,16 @@ def test_the_operator_that_leaves_a_job_alone_reports_it(system: System, other: 
     jobs.delete(name)
 
 
-def _run_under(manager: System, bystander: System, jobs: Jobs) -> str:
-    """A running job, which `manager` manages."""
+def _run_beside(bystander: System, jobs: Jobs, **spec: Any) -> str:
+    """A running job, which the other installation than `bystander` manages."""
     bystander.processes["operator"].pause()
-    name = jobs.create_in("Running", parameters=LONG)
+    name = jobs.create_in("Running", **spec)
     bystander.processes["operator"].resume()
     return name
 
 
 def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs, cluster: Cluster) -> None:
-    name = _run_under(system, other, jobs)
+    name = _run_beside(other, jobs)
     uid = jobs.get(name)["metadata"]["uid"]
     account = cluster.service_account_kubeconfig("reconstruction-system", "reconstruction-operator")
     command = [
@@ -112,7 +115,7 @@ def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs,
 
 
 def test_jobs_of_an_operator_that_is_gone_are_taken_over(system: System, other: System, jobs: Jobs) -> None:
-    name = _run_under(other, system, jobs)
+    name = _run_beside(system, jobs, parameters=LONG)
     other.processes["operator"].kill()
 
     status = jobs.wait_finished(name)["status"]
