@@ -253,7 +253,7 @@ class Reconciler:
         return planned
 
     def _admit(self, planned: list[_Planned], now: datetime) -> list[_Planned]:
-        """Plan the jobs again that can be dispatched at once: they need no second look, and are never stored as Pending."""
+        """Plan the jobs again that can be dispatched at once: those with our mark, which is stored first, need no second look."""
         if not any(one.plan.wants_dispatch for one in planned):
             return planned
         admitted = set(self.admission.admit(self.monotonic()))

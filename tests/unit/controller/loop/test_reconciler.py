@@ -16,7 +16,7 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.actions import Dispatch
-from reconstruction_operator.planning.types import Event, Job, Observation
+from reconstruction_operator.planning.types import Event, Job, Management, Observation
 
 from tests.support.dispatch import make_admission
 from tests.support.jobs import NOON, make_body
@@ -26,12 +26,13 @@ from tests.support.plans import TIMING
 class Loop:
     """The loop, with jobs that Redis knows nothing of. It notes looks, dispatches and offered statuses."""
 
-    def __init__(self, *names: str, **window: int) -> None:
+    def __init__(self, *names: str, management: Management = Management.OURS, **window: int) -> None:
         self.now = 100.0
         self.looks: list[str] = []
         self.dispatched: list[str] = []
         self.offered: list[tuple[str, Phase | None]] = []
-        self.cache = Cache(monotonic=lambda: self.now)
+        self.management = management
+        self.cache = Cache(management=lambda _: self.management, monotonic=lambda: self.now)
         for name in names:
             self.cache.put(make_body(name))
         admission = make_admission(self.cache, **window)
@@ -105,3 +106,23 @@ async def test_a_waiting_job_that_is_admitted_beside_a_new_one_is_looked_at_agai
 
     assert loop.dispatched == ["a", "b", "c"]
     assert "uid-b" in loop.looks
+
+
+async def test_a_job_without_a_mark_is_dispatched_only_after_its_mark_is_stored() -> None:
+    loop = Loop("a", management=Management.UNMARKED)
+
+    await loop.round()
+    assert (loop.dispatched, loop.offered) == ([], [("a", Phase.PENDING)])
+
+    loop.management = Management.OURS
+    loop.cache.put(make_body("a", version=2, phase="Pending"))
+    await loop.round()
+    assert loop.dispatched == ["a"]
+
+
+async def test_a_job_of_another_installation_is_never_looked_at() -> None:
+    loop = Loop("a", management=Management.FOREIGN)
+
+    await loop.round()
+
+    assert (loop.looks, loop.dispatched, loop.offered) == ([], [], [])
