@@ -20,7 +20,7 @@ FULL = "full"
 def system(start_system: SharedSystems) -> System:
     return start_system(
         Worker(concurrency=1),
-        DISPATCH_WINDOW="6",
+        DISPATCH_WINDOW="8",
         DISPATCH_NAMESPACE_WINDOW="4",
         DISPATCH_TOTAL_WINDOW=str(TOTAL),
         POOL_NAMESPACES="private=somebody-else",
