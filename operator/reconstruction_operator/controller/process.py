@@ -8,9 +8,8 @@ import logging
 import os
 import signal
 import socket
-import time
 import uuid
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any, Final
 
@@ -39,6 +38,7 @@ from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.probes import Check, ProbeServer, Starting, late
 from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.controller.supervision import LoopLag, Supervisor
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.scheduling import Window
 from reconstruction_operator.planning.types import Timing
@@ -49,7 +49,6 @@ _log = logging.getLogger(__name__)
 _FLUSH_SECONDS: Final = 3.0  # at a clean stop, for statuses that are decided and not written
 _EVENTS_SECONDS: Final = 1.0  # the same, for Events
 _HEARTBEAT_LOOKS: Final = 4.0  # in the time after which a silent worker is lost
-_LAG_PERIOD_SECONDS: Final = 0.5
 _LAG_SECONDS: Final = 10.0  # an event loop that is later does nothing in time
 _ROUND_SECONDS: Final = 60.0  # without a round of the loop; its longest waits are for Redis and the broker
 _API_SECONDS: Final = 15.0  # the Lease is read or written every few seconds
@@ -285,54 +284,3 @@ def _rules() -> Rules:
 
 def _timing() -> Timing:
     return Timing(**{one.name: getattr(config, one.name.upper()) for one in dataclasses.fields(Timing)})
-
-
-# --- Tasks ------------------------------------------------------------------------------------------------------------
-
-
-class Supervisor:
-    """Supervises the long-running tasks. If one ends, `stopping` is set: the process ends, to be restarted."""
-
-    def __init__(self, stopping: asyncio.Event) -> None:
-        self.stopping = stopping
-        self.crashed: dict[str, BaseException | None] = {}  # by the task's name; None: it returned
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` for as long as the process lives."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.append(task)
-        task.add_done_callback(self._ended)
-
-    async def stop(self, *names: str) -> None:
-        """Cancel the tasks of these names, or all, and wait until they have ended."""
-        ending = [task for task in self._tasks if not names or task.get_name() in names]
-        for task in ending:
-            task.remove_done_callback(self._ended)
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
-        self._tasks = [task for task in self._tasks if task not in ending]
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
-        error = task.exception()
-        name = task.get_name()
-        self.crashed[name] = error
-        _log.critical("The task %r ended; the operator stops, to be restarted", name, exc_info=error)
-        self.stopping.set()
-
-
-class LoopLag:
-    """How late the event loop is: seconds by which a short sleep took too long."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    async def run(self) -> None:
-        """Measure until cancelled."""
-        while True:
-            started = time.monotonic()
-            await asyncio.sleep(_LAG_PERIOD_SECONDS)
-            self.seconds = max(0.0, time.monotonic() - started - _LAG_PERIOD_SECONDS)
-            metrics.LOOP_LAG.set(self.seconds)

@@ -1,11 +1,14 @@
-"""Supervisor: a task that ends also ends the process; the others are stopped in order."""
+"""Supervision: a task that ends also ends the process; the others are stopped in order; a late event loop is seen."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
-from reconstruction_operator.controller.process import Supervisor
+from reconstruction_operator.controller import supervision
+from reconstruction_operator.controller.supervision import LoopLag, Supervisor
+from reconstruction_operator.telemetry import metrics
 
 
 async def crash() -> None:
@@ -58,3 +61,19 @@ async def test_stop_waits_for_all_tasks_and_reports_no_crash() -> None:
     assert sorted(ended) == ["first", "second"]
     assert supervisor.crashed == {}
     assert not supervisor.stopping.is_set()
+
+
+async def test_a_blocked_event_loop_is_measured() -> None:
+    lag = LoopLag()
+    task = asyncio.create_task(lag.run())
+    await asyncio.sleep(0)  # the measurement has begun
+    blocked_until = time.monotonic() + supervision._LAG_PERIOD_SECONDS + 0.2
+    while time.monotonic() < blocked_until:
+        pass
+    async with asyncio.timeout(10):
+        while not lag.seconds:  # noqa: ASYNC110  # it is read as the probes read it
+            await asyncio.sleep(0)
+    task.cancel()
+
+    assert lag.seconds >= 0.2
+    assert metrics.REGISTRY.get_sample_value("reconstruction_loop_lag_seconds") == lag.seconds

@@ -1,0 +1,63 @@
+"""Supervision of the operator's tasks: a task that ends stops the process; the event loop's lag is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from reconstruction_operator.telemetry import metrics
+
+_log = logging.getLogger(__name__)
+
+_LAG_PERIOD_SECONDS: Final = 0.5
+
+
+class Supervisor:
+    """Supervises the long-running tasks. If one ends, `stopping` is set: the process ends, to be restarted."""
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self.stopping = stopping
+        self.crashed: dict[str, BaseException | None] = {}  # by the task's name; None: it returned
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` for as long as the process lives."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+
+    async def stop(self, *names: str) -> None:
+        """Cancel the tasks of these names, or all, and wait until they have ended."""
+        ending = [task for task in self._tasks if not names or task.get_name() in names]
+        for task in ending:
+            task.remove_done_callback(self._ended)
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        self._tasks = [task for task in self._tasks if task not in ending]
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        name = task.get_name()
+        self.crashed[name] = error
+        _log.critical("The task %r ended; the operator stops, to be restarted", name, exc_info=error)
+        self.stopping.set()
+
+
+class LoopLag:
+    """How late the event loop is: seconds by which a short sleep took too long."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            started = time.monotonic()
+            await asyncio.sleep(_LAG_PERIOD_SECONDS)
+            self.seconds = max(0.0, time.monotonic() - started - _LAG_PERIOD_SECONDS)
+            metrics.LOOP_LAG.set(self.seconds)
