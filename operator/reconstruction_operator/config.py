@@ -1,6 +1,6 @@
 """Settings: one table. Each setting is read from the environment variable of its name.
 
-To add a setting, add a field to `Settings`: its type, default, meaning, and what else `_section` takes. Flags and
+To add a setting, add a field to `Settings`: its type, default, meaning, and what else `section` takes. Flags and
 `--help`, docs/settings.md and the chart's schema are generated from `TABLE`.
 
 `config.settings` holds the values in use, and `config.REDIS_STATE_DB` is short for `config.settings.REDIS_STATE_DB`. The
@@ -13,69 +13,37 @@ import dataclasses
 import difflib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from reconstruction_operator import readers
-from reconstruction_operator.readers import Grants, Names, Pools, Quotas, Reader
+from reconstruction_operator.readers import Grants, Names, Pools, Quotas
+from reconstruction_operator.setting import BOTH, OPERATOR, WORKER, Setting, named, section
+
+__all__ = (
+    "BOTH",
+    "CANCEL_TTL_SECONDS",
+    "OPERATOR",
+    "TABLE",
+    "WORKER",
+    "Setting",
+    "Settings",
+    "misspelt",
+    "settings",
+    "use",
+)
 
 CANCEL_TTL_SECONDS: Final = 3600  # of both cancel flags; part of the contract, not a setting
 
-
-class Setting(NamedTuple):
-    """One row of the table."""
-
-    name: str  # of the environment variable
-    default: str  # as the variable would hold it
-    unit: str  # URL, SECONDS, BYTES, NAMES, ...; the placeholder in `--help`
-    meaning: str
-    read: Reader
-    choices: tuple[str, ...]  # the words that it accepts, if it accepts only some
-    section: str
-    whose: str  # OPERATOR, WORKER or BOTH
-    secret: bool  # has no flag: every user of a machine can read its command lines
-
-
 _ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104  # the kubelet and Prometheus connect from outside the pod
 _MAX_PORT: Final = 65535
-BOTH: Final = "operator and worker"
-OPERATOR: Final = "operator"
-WORKER: Final = "worker"
 
-
-def _section(title: str, owner: str) -> Callable[..., Any]:
-    """What makes the fields of a section. The type of the default decides how a value is read, if `read` is not given.
-
-    A field's name is added in `TABLE`; its last word is the unit, if no other is given (NAMES for names).
-    """
-
-    def field(
-        default: Any,
-        meaning: str,
-        *,
-        unit: str = "",
-        least: float = 0.0,
-        most: float = inf,
-        choices: tuple[str, ...] = (),
-        read: Reader | None = None,
-        whose: str = owner,
-        secret: bool = False,
-    ) -> Any:
-        text, usual = (",".join(default), "NAMES") if isinstance(default, tuple) else (str(default), "")
-        read = read or readers.reader(default, least=least, most=most, choices=choices)
-        row = Setting("", text, unit or usual, meaning, read, choices, title, whose, secret)
-        return dataclasses.field(default=default, metadata={"row": row})
-
-    return field
-
-
-_redis = _section("Redis: broker and results in DB 0, job state in DB 1", BOTH)
-_traces = _section("Traces", BOTH)
-_protocol = _section("The protocol", BOTH)
-_worker = _section("The worker", WORKER)
-_operator = _section("The operator", OPERATOR)
+_redis = section("Redis: broker and results in DB 0, job state in DB 1", BOTH)
+_traces = section("Traces", BOTH)
+_protocol = section("The protocol", BOTH)
+_worker = section("The worker", WORKER)
+_operator = section("The operator", OPERATOR)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,12 +231,7 @@ class Settings:
         return cls(**{row.name: row.read(row.name, environ[row.name]) for row in TABLE if environ.get(row.name)})
 
 
-def _row(one: dataclasses.Field[Any]) -> Setting:
-    row: Setting = one.metadata["row"]
-    return row._replace(name=one.name, unit=row.unit or one.name.rpartition("_")[2])
-
-
-TABLE: Final = tuple(_row(one) for one in dataclasses.fields(Settings))
+TABLE: Final = tuple(named(one) for one in dataclasses.fields(Settings))
 
 _ALIKE: Final = 0.88  # for difflib: WATCH_NAMESPACE and LOGLEVEL are meant for ours, POD_NAMESPACE is not
 _FOREIGN: Final = ("CELERY_", "OTEL_")  # Celery and OpenTelemetry have more variables, and some are named like ours

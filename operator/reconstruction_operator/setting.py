@@ -1,0 +1,61 @@
+"""One setting: its row in the table of settings, and the field of `config.Settings` that is made from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from math import inf
+from typing import Any, Final, NamedTuple
+
+from reconstruction_operator import readers
+from reconstruction_operator.readers import Reader
+
+BOTH: Final = "operator and worker"
+OPERATOR: Final = "operator"
+WORKER: Final = "worker"
+
+
+class Setting(NamedTuple):
+    """One row of the table."""
+
+    name: str  # of the environment variable
+    default: str  # as the variable would hold it
+    unit: str  # URL, SECONDS, BYTES, NAMES, ...; the placeholder in `--help`
+    meaning: str
+    read: Reader
+    choices: tuple[str, ...]  # the words that it accepts, if it accepts only some
+    section: str
+    whose: str  # OPERATOR, WORKER or BOTH
+    secret: bool  # has no flag: every user of a machine can read its command lines
+
+
+def section(title: str, owner: str) -> Callable[..., Any]:
+    """What makes the fields of a section. The type of the default decides how a value is read, if `read` is not given.
+
+    A field's name is added in `TABLE`; its last word is the unit, if no other is given (NAMES for names).
+    """
+
+    def field(
+        default: Any,
+        meaning: str,
+        *,
+        unit: str = "",
+        least: float = 0.0,
+        most: float = inf,
+        choices: tuple[str, ...] = (),
+        read: Reader | None = None,
+        whose: str = owner,
+        secret: bool = False,
+    ) -> Any:
+        text, usual = (",".join(default), "NAMES") if isinstance(default, tuple) else (str(default), "")
+        read = read or readers.reader(default, least=least, most=most, choices=choices)
+        row = Setting("", text, unit or usual, meaning, read, choices, title, whose, secret)
+        return dataclasses.field(default=default, metadata={"row": row})
+
+    return field
+
+
+def named(field: dataclasses.Field[Any]) -> Setting:
+    """The row of a field of `Settings`, with the field's name and the unit."""
+    row: Setting = field.metadata["row"]
+    return row._replace(name=field.name, unit=row.unit or field.name.rpartition("_")[2])
