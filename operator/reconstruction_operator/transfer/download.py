@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 from reconstruction_operator.transfer import addresses, tenancy, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.units import megabytes
 
 _REFUSED, _UNREACHABLE = "INPUT_REFUSED", "INPUT_UNREACHABLE"
 _CHUNK_BYTES = 1 << 16
@@ -64,7 +65,7 @@ class _SlowServerLimit:
         if not self._has_answered:
             raise StorageError(_UNREACHABLE, f"{self._shown} has not answered within {_SPAN_SECONDS:.0f} s")
         if self._bytes < _SPAN_BYTES:
-            text = f"{self._shown} sent no more than {_mb(self._bytes)} within {_SPAN_SECONDS:.0f} s"
+            text = f"{self._shown} sent no more than {megabytes(self._bytes, 1)} within {_SPAN_SECONDS:.0f} s"
             raise StorageError(_UNREACHABLE, text)
         self._since, self._bytes = time.monotonic(), 0
 
@@ -207,9 +208,9 @@ def _save(
 ) -> int:
     length = response.headers.get("Content-Length", "")
     expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None
-    shown, most = uris.redacted(uri), _mb(limits.max_bytes)
+    shown, most = uris.redacted(uri), megabytes(limits.max_bytes, 1)
     if expected is not None and expected > limits.max_bytes:
-        raise StorageError(_REFUSED, f"{shown} has {_mb(expected)}; this worker takes {most}")
+        raise StorageError(_REFUSED, f"{shown} has {megabytes(expected, 1)}; this worker takes {most}")
     done = 0
     try:
         with target.open("xb") as file:
@@ -220,13 +221,9 @@ def _save(
                 if done > limits.max_bytes:
                     raise StorageError(_REFUSED, f"{shown} has more than {most}, all that this worker takes")
                 file.write(chunk)
-                tick(done / expected if expected else 0.0, f"{_mb(done)} downloaded")
+                tick(done / expected if expected else 0.0, f"{megabytes(done, 1)} downloaded")
     except HTTPError as error:
-        raise StorageError(_UNREACHABLE, f"{shown} broke off after {_mb(done)}: {error}") from None
+        raise StorageError(_UNREACHABLE, f"{shown} broke off after {megabytes(done, 1)}: {error}") from None
     if expected is not None and done != expected:
         raise StorageError(_UNREACHABLE, f"{shown} broke off after {done} of {expected} bytes")
     return done
-
-
-def _mb(count: int) -> str:
-    return f"{count / 1024**2:.1f} MB"

@@ -13,6 +13,7 @@ from reconstruction_operator.transfer import download, names, tenancy, uris
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
+from reconstruction_operator.units import megabytes
 
 _CHUNK_BYTES = 1 << 20
 _REFUSED = "INPUT_REFUSED"
@@ -62,7 +63,8 @@ def _take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetche
     total = sum(found[name] for name in photos)
     if total > limits.max_bytes:
         raise StorageError(
-            _REFUSED, f"{len(photos)} photos in {folder} have {_mb(total)}; this worker takes {_mb(limits.max_bytes)}"
+            _REFUSED,
+            f"{len(photos)} photos in {folder} have {megabytes(total)}; this worker takes {megabytes(limits.max_bytes)}",
         )
     done, result = 0, []
     for index, (name, flat) in enumerate(zip(photos, names.flattened(photos), strict=True), start=1):
@@ -152,7 +154,3 @@ def _opened(source: Path, *, inside: Path) -> BinaryIO:
         file.close()
         raise StorageError(_REFUSED, f"{source} was exchanged while it was read")
     return file
-
-
-def _mb(count: int) -> str:
-    return f"{count / 1024**2:.0f} MB"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 from reconstruction_operator.transfer import names
+from reconstruction_operator.units import megabytes
 
 ARCHIVE_KINDS = ".zip, .tar, .tar.gz"
 
@@ -105,7 +106,7 @@ class _Budget:
             raise tarfile.ReadError("it has an entry of less than nothing")
         self._bytes += count
         if self._bytes > self._request.max_bytes:
-            raise RefusedError(f"unpacks to more than {self._request.max_bytes / 1024**2:.0f} MB")
+            raise RefusedError(f"unpacks to more than {megabytes(self._request.max_bytes)}")
 
 
 class _Archive(io.FileIO):

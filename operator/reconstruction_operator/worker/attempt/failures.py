@@ -9,6 +9,7 @@ from pathlib import Path
 from reconstruction_operator.disk import free_bytes
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.units import megabytes
 
 logger = logging.getLogger(__name__)
 
@@ -53,4 +54,4 @@ def _failure(reason: str, message: str) -> ReconstructionFailedError:
 def _disk_full(error: OSError, folder: Path) -> str:
     left = free_bytes(folder)
     what = "the quota of the job volume is used up" if error.errno == errno.EDQUOT else "the job volume is full"
-    return what if left is None else f"{what}: {left / 1024**2:.0f} MB are left at {folder}"
+    return what if left is None else f"{what}: {megabytes(left)} are left at {folder}"

@@ -8,6 +8,7 @@ import time
 import psutil
 
 from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.units import megabytes
 
 _PERIOD_SECONDS = 0.5
 
@@ -43,8 +44,3 @@ class MemoryWatch:
                 "OUT_OF_MEMORY",
                 f"{self._title} used {megabytes(used)} of memory; this worker allows {megabytes(self._limit_bytes)}",
             )
-
-
-def megabytes(count: int) -> str:
-    """As in "512 MB"."""
-    return f"{count / 1024**2:.0f} MB"

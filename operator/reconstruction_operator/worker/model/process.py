@@ -19,7 +19,8 @@ from reconstruction_operator import config
 from reconstruction_operator.models import exchange
 from reconstruction_operator.models.exchange import ExitMessage, Message, ProgressMessage, RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
-from reconstruction_operator.worker.model.memory import MemoryWatch, megabytes
+from reconstruction_operator.units import megabytes
+from reconstruction_operator.worker.model.memory import MemoryWatch
 
 logger = logging.getLogger(__name__)
 
