@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from chaos.faults import all_faults
 from chaos.faults.table import NO_FAULT
 from chaos.judge.evidence import Evidence, Window
-from chaos.judge.invariants import TITLES, Verdict, cancelling_seconds, confirmed_while_it_ran, superseded_seconds
+from chaos.judge.figures import cancelling_seconds, confirmed_while_it_ran, superseded_seconds
+from chaos.judge.invariants import TITLES, Verdict
 from chaos.running import RunResult
 from chaos.system.load import UserJob
 

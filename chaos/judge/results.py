@@ -1,0 +1,93 @@
+"""Invariant 2 of a job's result: it is published, reported and delivered once, and is what the status says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chaos.judge.case import Case, problem_if
+from chaos.judge.evidence import Output
+from chaos.judge.excuses import could_know_at
+from chaos.witnesses.journal import ModelRun
+from chaos.witnesses.watcher import Snapshot
+
+
+def publishes_once(case: Case) -> Iterator[str]:
+    """One finished run publishes the result, and none is replaced or published after the end."""
+    end = case.end
+    for output in case.outputs:
+        yield output.problem
+        maker = _maker(case, output)
+        finished = maker is not None and maker.ended
+        yield problem_if(not finished, f"its result was made by {output.signature}, which never finished its work")
+    if end is None:
+        return
+    after = [output for output in case.outputs if output.at > end.at + 1.0]  # one poll of the files takes up to 1 s
+    before = [output for output in case.outputs if output.at <= end.at + 1.0]
+    if end.phase == "Succeeded":
+        yield problem_if(before and after, "its result was replaced after it had been reported")
+    else:
+        late = [output for output in after if not _could_not_know(case, output, end)]
+        yield problem_if(late, f"a result appeared after it had ended {end.phase}")
+
+
+def _maker(case: Case, output: Output) -> ModelRun | None:
+    return next((run for run in case.runs if run.signature == output.signature), None)
+
+
+def _could_not_know(case: Case, output: Output, end: Snapshot) -> bool:
+    """Whether the attempt that made it was stopped or cut off when the job ended, and had no time since to notice."""
+    maker = _maker(case, output)
+    knows = None if maker is None else could_know_at(maker, end.at, case.evidence)
+    return knows is not None and output.at <= knows + case.evidence.bounds.superseded
+
+
+def keeps_its_result(case: Case) -> Iterator[str]:
+    """The result is never deleted or replaced, and is the one that the status reports."""
+    end = case.end
+    if end is None or case.is_gone or end.phase != "Succeeded":
+        return
+    final = case.evidence.final.get(case.job.uid)
+    if final is None:
+        yield "it succeeded and has no result"
+        return
+    yield final.problem
+    published = {output.digest for output in case.outputs[-1:]} or {final.digest}
+    yield problem_if(final.digest not in published, "the result at the end is not the one that was published")
+    yield problem_if(
+        final.attempt is not None and final.attempt > end.attempt,
+        f"the result is of attempt {final.attempt}, and the status says attempt {end.attempt}",
+    )
+    yield problem_if(
+        end.output_bytes != final.bytes, f"its result has {final.bytes} bytes, and the status says {end.output_bytes}"
+    )
+
+
+def reports_once(case: Case) -> Iterator[str]:
+    """A later attempt may report a result that exists already, but never a second one of its own."""
+    if not case.is_gone:
+        successes = case.evidence.successes.get(case.job.uid, 0)
+        results = {output.digest for output in case.outputs}
+        twice = successes > 1 and len(results) > 1
+        yield problem_if(
+            twice, f"by Redis {successes} of its attempts succeeded, with {len(results)} different results"
+        )
+
+
+def delivers_what_it_reports(case: Case) -> Iterator[str]:
+    """The copy at `spec.output` is the reported result, and stays when the job's object is deleted."""
+    job, end = case.job, case.end
+    if not job.output_uri or end is None or end.phase != "Succeeded":
+        return
+    yield problem_if(
+        end.output_uri != job.output_uri, f"spec.output is {job.output_uri}, and the status says {end.output_uri}"
+    )
+    there = case.evidence.delivered.get(job.uid)
+    if there is None:
+        yield "it succeeded, and there is no copy at spec.output"
+        return
+    yield there.problem
+    reported = {output.digest for output in case.outputs[-1:]} or {there.digest}
+    yield problem_if(there.digest not in reported, "the copy is not the result that was reported")
+    yield problem_if(there.job_id != job.uid, f"the copy is of job {there.job_id}")
+    seen = {one.digest for one in case.evidence.deliveries.get(job.uid, ()) if one.at > end.at + 1.0}
+    yield problem_if(seen - {there.digest}, "the copy was replaced after it had been reported")

@@ -1,0 +1,27 @@
+"""Invariant 5: a status never goes backwards, and is not late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from chaos.judge.case import Case, problem_if
+
+
+def goes_forward(case: Case) -> Iterator[str]:
+    """Attempt and percentage never fall."""
+    for before, after in pairwise(case.history.snapshots):
+        if after.position < before.position:
+            yield f"(attempt, percent) fell from {before.position} to {after.position}"
+            return
+    yield ""
+
+
+def is_not_behind(case: Case) -> Iterator[str]:
+    """The status follows Redis in time while there is no fault."""
+    for lag in case.evidence.lags:
+        if lag.uid == case.job.uid:
+            late = lag.seconds is None or lag.seconds > case.evidence.bounds.behind
+            yield problem_if(
+                late, f"its status was behind for {lag.seconds or 'too many'} s without a fault: {lag.wanted}"
+            )
