@@ -9,8 +9,7 @@ import pytest
 import yaml
 from reconstruction_operator.api.codec import camel, encode
 from reconstruction_operator.api.crd import PRINTER_COLUMNS, SELECTABLE_FIELDS, crd, render, schema
-from reconstruction_operator.api.schema import object_schema
-from reconstruction_operator.api.shapes import shape, shape_of
+from reconstruction_operator.api.shapes import shape_of
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 
@@ -186,17 +185,3 @@ def test_columns_and_selectors_use_existing_fields(path: str) -> None:
 
 def test_the_schema_has_no_pod_template() -> None:
     assert not re.search(r"podSpec|podTemplate|containers", render())
-
-
-def test_a_field_without_a_shape_is_an_error() -> None:
-    @dataclasses.dataclass
-    class Bare:
-        colour: str = ""
-
-    with pytest.raises(TypeError, match="the field colour has no shape"):
-        object_schema(Bare)
-
-
-def test_a_type_unknown_to_the_api_server_is_an_error() -> None:
-    with pytest.raises(TypeError, match="no type for"):
-        object_schema(dataclasses.make_dataclass("Wrong", [("weight", bytes, dataclasses.field(metadata=shape("x")))]))
