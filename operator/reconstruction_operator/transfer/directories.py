@@ -36,10 +36,7 @@ class Directory:
         above = os.open("/", _WALK)
         try:
             for name in path.parts[1:]:
-                if create:
-                    with contextlib.suppress(FileExistsError):
-                        os.mkdir(name, dir_fd=above)
-                below = os.open(name, _WALK, dir_fd=above)
+                below = _walk(name, above, create=create)
                 os.close(above)
                 above = below
             return cls(os.open(".", _OPEN, dir_fd=above), path)
@@ -128,3 +125,15 @@ class Directory:
         for part in path.parent.parts:
             folder = stack.enter_context(folder.enter(part))
         return folder
+
+
+def _walk(name: str, above: int, *, create: bool) -> int:
+    try:
+        return os.open(name, _WALK, dir_fd=above)
+    except FileNotFoundError:
+        if not create:
+            raise
+    # Not before: a file system may answer EACCES or EROFS to making what is there (NFS).
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, dir_fd=above)
+    return os.open(name, _WALK, dir_fd=above)

@@ -123,3 +123,19 @@ def test_a_link_inside_of_a_copy_that_is_made_is_not_followed(
     with pytest.raises(NotADirectoryError):
         delivery.deliver(result, f"file://{root}/{URI_FOLDER}/banana", RUN, lambda: None, namespace="a")
     assert everything(root / "b") == []
+
+
+def test_folders_that_exist_are_opened_without_making_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    make, made = os.mkdir, []
+
+    def as_on_nfs(name: str, *, dir_fd: int) -> None:
+        """Answers "permission denied", and not "exists", in a folder that its user may not write to."""
+        made.append(name)
+        if name not in ("b", "c"):
+            raise PermissionError(name)
+        make(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", as_on_nfs)
+    with Directory.open(tmp_path / "a" / "b" / "c", create=True):
+        assert made == ["b", "c"]

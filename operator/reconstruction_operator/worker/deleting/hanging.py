@@ -11,6 +11,7 @@ from reconstruction_operator.worker.deleting.shared import SharedValue
 
 _FIRST_SECONDS = 60.0  # doubled each time
 _LAST_SECONDS = 900.0
+_ROOT = Path("/")
 _ESCAPED = re.compile(r"\\([0-7]{3})")  # in /proc/self/mountinfo
 
 _places = SharedValue("hanging places", {})
@@ -50,10 +51,11 @@ def _place_of(path: Path) -> Path:
     mounts = [Path(_unescaped(line.split(" ")[4])) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
     def mount_of(one: Path) -> Path:
-        return max((mount for mount in mounts if one.is_relative_to(mount)), key=lambda mount: len(mount.parts))
+        above = (mount for mount in mounts if one.is_relative_to(mount))
+        return max(above, key=lambda mount: len(mount.parts), default=_ROOT)
 
     mount = mount_of(path)
-    return path.parent if mount in (Path("/"), mount_of(Path(config.settings.JOBS_DIR))) else mount
+    return path.parent if mount in (_ROOT, mount_of(Path(config.settings.JOBS_DIR).absolute())) else mount
 
 
 def _unescaped(text: str) -> str:

@@ -56,3 +56,11 @@ def test_the_mount_of_a_copy_is_the_place(path: str, place: str, monkeypatch: py
     configure(monkeypatch, JOBS_DIR="/jobs-and-meshes/jobs")
     hanging.remember(Path(path), 0)
     assert hanging.known() == (place,)
+
+
+def test_a_relative_folder_of_jobs_and_a_root_without_a_mount_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The root of a process in a chroot need not be a mount.
+    monkeypatch.setattr(Path, "read_text", lambda _: "1 1 0:1 / /proc rw - proc none rw\n")
+    configure(monkeypatch, JOBS_DIR="jobs")
+    hanging.remember(Path("/meshes/banana"), 0)
+    assert hanging.known() == ("/meshes",)
