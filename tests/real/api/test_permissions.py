@@ -24,6 +24,7 @@ _EVERYWHERE: set[_Rule] = {
     ((_GROUP,), ("reconstructionjobs/status",), (), ("patch",)),
     (("events.k8s.io",), ("events",), (), ("create", "patch")),
     (("",), ("namespaces",), ("kube-system",), ("get",)),
+    (("coordination.k8s.io",), ("leases",), ("reconstruction-operator",), ("get",)),  # of other installations
 }
 _AT_HOME: set[_Rule] = {
     (("coordination.k8s.io",), ("leases",), (), ("create",)),
