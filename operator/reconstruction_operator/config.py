@@ -163,7 +163,9 @@ class Settings:
     ORPHANS_AT_ONCE: int = _operator(
         20, "limit of the deleted jobs that one list may find; the files of more are kept", unit="NUMBER"
     )
-    ORPHANS_SHARE: float = _operator(0.1, "the same limit as a share of all records; the larger counts", unit="NUMBER")
+    ORPHANS_SHARE: float = _operator(
+        0.1, "the same limit as a share of all records, up to 1; the larger counts", unit="NUMBER", most=1.0
+    )
     RESTORE_HOLD_SECONDS: float = _operator(
         86400.0, "time for which files are kept after etcd was restored from a backup"
     )
@@ -182,6 +184,7 @@ class Settings:
         0.75,
         "share of Redis's maxmemory beyond which nothing is dispatched; the rest is for cancels, stops and deletions",
         least=0.05,
+        most=1.0,
     )
     NAMESPACE_MAX_RUNNING: Quotas = _operator(
         (),

@@ -143,9 +143,13 @@ def test_every_form_of_address_is_taken(text: str) -> None:
     assert value_of("REDIS_STATE_DB", text) == text
 
 
-def test_a_port_has_an_upper_limit() -> None:
-    with pytest.raises(InvalidSettingError, match="PROBE_PORT='65536' must be at most 65535"):
-        value_of("PROBE_PORT", "65536")
+@pytest.mark.parametrize(
+    ("name", "text", "most"),
+    [("PROBE_PORT", "65536", "65535"), ("DISPATCH_MEMORY_SHARE", "75", "1"), ("ORPHANS_SHARE", "10", "1")],
+)
+def test_ports_and_shares_have_an_upper_limit(name: str, text: str, most: str) -> None:
+    with pytest.raises(InvalidSettingError, match=f"{name}='{text}' must be at most {most}$"):
+        value_of(name, text)
 
 
 @pytest.mark.parametrize(
