@@ -41,7 +41,7 @@ from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.supervision import LoopLag, Supervisor
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.scheduling import Window
-from reconstruction_operator.planning.types import Timing
+from reconstruction_operator.planning.types import Event, Timing
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -158,7 +158,9 @@ class Operator:
         timing = _timing()
         admission = Admission(self.cache, self.view.queues, _window(), _rules())
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
-        brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, settings.RESTORE_HOLD_SECONDS)
+        brake = Brake(
+            settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, settings.RESTORE_HOLD_SECONDS, report=self._report
+        )
         self.sweeper = Sweeper(
             api,
             self.view,
@@ -217,6 +219,9 @@ class Operator:
         self.actor.close()
         await self.view.close()
         self.supervisor.stopping.set()  # a task of kopf waits for it, and kopf waits for that task at the end
+
+    def _report(self, event: Event) -> None:
+        self.events.record(self.election.lease, (event,))
 
     def _stored(self, wanted: Status, answer: Mapping[str, Any]) -> None:
         if self.neighbours.stored(wanted, answer):

@@ -33,6 +33,12 @@ def restart_ended_operator(system: System) -> None:
     system.start_operator()
 
 
+def held(system: System) -> bool:
+    """Whether the Lease has an Event that says so."""
+    events = system.cluster.api.get("/apis/events.k8s.io/v1/events")["items"]
+    return any(one["reason"] == "DeletionsHeld" and one["regarding"]["kind"] == "Lease" for one in events)
+
+
 def test_results_younger_than_a_restored_backup_are_kept_until_released(system: System) -> None:
     cluster, jobs = system.cluster, Jobs(system, "default")
     running = jobs.create_in("Running", parameters={"stepSeconds": 120})
@@ -52,6 +58,7 @@ def test_results_younger_than_a_restored_backup_are_kept_until_released(system: 
     Replica(system).wait_metric("reconstruction_held_orphan_records", 3)
     assert Replica(system).metric("reconstruction_deletions_held", cause="restored") == 1
     assert all((folder / "output" / "model.glb").is_file() for folder in folders)
+    wait_until(lambda: held(system), "an Event on the Lease", timeout_seconds=30, seen=system.log_ends)
 
     system.processes["operator"].stop()
     system.start_operator(RESTORE_HOLD_SECONDS="0")

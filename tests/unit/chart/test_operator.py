@@ -222,6 +222,7 @@ def test_operator_of_one_namespace_has_permissions_only_there(render: Render) ->
     assert env_of(objects, "operator")["WATCH_NAMESPACES"] == "museum"
     assert objects["ClusterRole", "reconstruction-operator"]["rules"] == WORK
     assert objects["ClusterRole", "reconstruction-operator-cluster-id"]["rules"] == CLUSTER_ID
+    assert WORK[-1] in objects["Role", "reconstruction-operator"]["rules"]  # Events about its Lease
     everywhere = objects["ClusterRoleBinding", "reconstruction-operator"]
     assert everywhere["roleRef"]["name"] == "reconstruction-operator-cluster-id"
     there = objects["RoleBinding", "reconstruction-operator-jobs"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from reconstruction_operator.api.identity import GROUP, KIND, MANAGER, VERSION, JobKey
 from reconstruction_operator.controller.kube.client import MERGE_PATCH, ApiError, SupportsRequest
@@ -33,10 +33,29 @@ _TIMEOUT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class PendingEvent:
-    """One Event about one job."""
+class Subject:
+    """The object that an Event is about: a job, or the operator's Lease if it is about all jobs."""
 
-    key: JobKey
+    namespace: str
+    name: str
+    uid: str
+    kind: str = KIND
+    api_version: str = f"{GROUP}/{VERSION}"
+
+    @classmethod
+    def of(cls, key: JobKey) -> Self:
+        """A job."""
+        return cls(key.namespace, key.name, key.uid)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEvent:
+    """One Event about one object."""
+
+    subject: Subject
     event: Event
     at: datetime
 
@@ -53,7 +72,7 @@ def event_body(pending: PendingEvent, name: str, instance: str) -> dict[str, Any
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": pending.key.namespace},
+        "metadata": {"name": name, "namespace": pending.subject.namespace},
         "eventTime": micro_time(pending.at),
         "reportingController": MANAGER,
         "reportingInstance": instance[:_INSTANCE_LIMIT],
@@ -62,11 +81,11 @@ def event_body(pending: PendingEvent, name: str, instance: str) -> dict[str, Any
         "type": pending.event.type,
         "note": pending.event.message[:_NOTE_LIMIT],
         "regarding": {
-            "apiVersion": f"{GROUP}/{VERSION}",
-            "kind": KIND,
-            "namespace": pending.key.namespace,
-            "name": pending.key.name,
-            "uid": pending.key.uid,
+            "apiVersion": pending.subject.api_version,
+            "kind": pending.subject.kind,
+            "namespace": pending.subject.namespace,
+            "name": pending.subject.name,
+            "uid": pending.subject.uid,
         },
     }
 
@@ -81,12 +100,13 @@ class EventRecorder:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _waiting: deque[PendingEvent] = field(default_factory=deque, init=False)
-    _series: OrderedDict[tuple[JobKey, Event], _Series] = field(default_factory=OrderedDict, init=False)
+    _series: OrderedDict[tuple[Subject, Event], _Series] = field(default_factory=OrderedDict, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _dropping: bool = field(default=False, init=False)
 
-    def record(self, key: JobKey, events: tuple[Event, ...]) -> None:
+    def record(self, about: JobKey | Subject, events: tuple[Event, ...]) -> None:
         """Post these later. If too many wait, the oldest is dropped."""
+        subject = Subject.of(about) if isinstance(about, JobKey) else about
         for event in events:
             full = len(self._waiting) >= _WAITING_AT_MOST
             if full:
@@ -95,7 +115,7 @@ class EventRecorder:
             if full and not self._dropping:
                 _log.warning("%d Events wait to be posted: older ones are dropped", _WAITING_AT_MOST)
             self._dropping = full
-            self._waiting.append(PendingEvent(key, event, self.now()))
+            self._waiting.append(PendingEvent(subject, event, self.now()))
         self._wake.set()
 
     async def run(self) -> None:
@@ -121,7 +141,7 @@ class EventRecorder:
             _log.info("%d Events were dropped at the end", len(self._waiting))
 
     async def _post(self, pending: PendingEvent) -> None:
-        same = (pending.key, pending.event)
+        same = (pending.subject, pending.event)
         series = self._series.get(same)
         try:
             if series is not None and series.until > self.monotonic():
@@ -130,8 +150,9 @@ class EventRecorder:
                 body = {"series": {"count": series.count, "lastObservedTime": micro_time(pending.at)}}
                 await self._request("PATCH", series.path, body, MERGE_PATCH)
             else:
-                name = f"{pending.key.name[:200]}.{int(pending.at.timestamp() * 1e6):x}{abs(hash(same)) % 0xFFFF:04x}"
-                base = f"/apis/events.k8s.io/v1/namespaces/{pending.key.namespace}/events"
+                number = f"{int(pending.at.timestamp() * 1e6):x}{abs(hash(same)) % 0xFFFF:04x}"
+                name = f"{pending.subject.name[:200]}.{number}"
+                base = f"/apis/events.k8s.io/v1/namespaces/{pending.subject.namespace}/events"
                 await self._request("POST", base, event_body(pending, name, self.instance), "application/json")
                 self._series[same] = _Series(f"{base}/{name}", 1, self.monotonic() + _SERIES_SECONDS)
                 while len(self._series) > _SERIES_AT_MOST:
@@ -144,7 +165,7 @@ class EventRecorder:
             else:  # the namespace is being deleted, or the role lacks Events: worth one line of log
                 metrics.EVENTS_DROPPED.labels("refused").inc()
                 log = _log.debug if error.status == HTTPStatus.NOT_FOUND else _log.info
-                log("An Event about %s was refused: %s", pending.key, error)
+                log("An Event about %s was refused: %s", pending.subject, error)
 
     async def _request(self, method: str, path: str, body: dict[str, Any], content_type: str) -> None:
         await self.api.request(method, path, body=body, content_type=content_type, timeout_seconds=_TIMEOUT_SECONDS)

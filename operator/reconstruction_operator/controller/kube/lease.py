@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.controller.kube.event_recorder import Subject
 from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.telemetry import metrics
 
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 HOLDER_MARGIN: Final = (
     0.8  # of the duration, in which the holder trusts a renewal: slow clocks and requests fit in the rest
 )
+_API_VERSION: Final = "coordination.k8s.io/v1"
 _POLL_SECONDS: Final = 1.0  # of a standby; a released Lease is taken this fast
 _RENEWALS_PER_DURATION: Final = 5.0
 _LOOKS_DIGITS: Final = 15
@@ -130,7 +132,7 @@ class LeaderElection:
 
     @property
     def _collection(self) -> str:
-        return f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
+        return f"/apis/{_API_VERSION}/namespaces/{self.namespace}/leases"
 
     @property
     def fence(self) -> int | None:
@@ -146,6 +148,12 @@ class LeaderElection:
     def holder(self) -> str:
         """The identity of the last holder that was seen."""
         return self._sighting.record.holder if self._sighting else ""
+
+    @property
+    def lease(self) -> Subject:
+        """The Lease, for Events about all jobs."""
+        uid = str((self._lease or {}).get("metadata", {}).get("uid", ""))
+        return Subject(self.namespace, self.name, uid, "Lease", _API_VERSION)
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when we took or lost the Lease, or after `timeout_seconds`."""
@@ -222,7 +230,7 @@ class LeaderElection:
     async def _create(self, started: float) -> None:
         transitions = max(first_transitions(self.now()), self._at_least + 1)
         body = {
-            "apiVersion": "coordination.k8s.io/v1",
+            "apiVersion": _API_VERSION,
             "kind": "Lease",
             "metadata": self._metadata({"name": self.name}),
             "spec": lease_spec(self.identity, self.duration_seconds, transitions, self.now()),

@@ -9,10 +9,12 @@ A deletion that the watch reported, and a confirmed cancel, are never held.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from reconstruction_operator.planning import actions as planned
+from reconstruction_operator.planning.status import events
+from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -20,11 +22,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Brake:
-    """The limit of orphans, `at_once` or a `share` of all, whichever is more; and what is held."""
+    """The limit of orphans, `at_once` or a `share` of all, whichever is more; and what is held. `report` posts an Event."""
 
     at_once: int
     share: float
     restore_hold_seconds: float
+    report: Callable[[Event], None] = lambda _: None
     _restored: bool | None = field(default=None, init=False)  # lately; None: Redis was not asked yet
     _held: dict[str, frozenset[str]] = field(
         default_factory=dict, init=False
@@ -50,13 +53,12 @@ class Brake:
         left = 0.0 if restored_seconds is None else self.restore_hold_seconds - restored_seconds
         before, self._restored = self._restored, left > 0
         if self._restored and not before:
-            _log.error(
+            self._hold(
                 "etcd was restored from a backup: files of jobs that look deleted, and of those whose time to live is over, "
-                "are kept for %.0f s. RESTORE_HOLD_SECONDS=0 ends that",
-                left,
+                f"are kept for {left:.0f} s. RESTORE_HOLD_SECONDS=0 ends that"
             )
         elif before and not self._restored:
-            _log.warning("Deletions are no longer held after the restore of etcd")
+            self._release("Deletions are no longer held after the restore of etcd")
             self._held.clear()  # they are found and counted again
         metrics.DELETIONS_HELD.labels("restored").set(self._restored)
 
@@ -65,11 +67,12 @@ class Brake:
         limit = max(self.at_once, int(self.share * among))
         too_many = len(orphans) > limit
         if too_many and found_in not in self._over:
-            _log.error(
-                "%d of %d %s are of jobs that no longer exist, more than the limit of %d: their files are kept. If these jobs "
-                "are to be gone, set ORPHANS_AT_ONCE=%d until they are",
-                *(len(orphans), among, found_in, limit, len(orphans)),
+            self._hold(
+                f"{len(orphans)} of {among} {found_in} are of jobs that no longer exist, more than the limit of {limit}: their "
+                f"files are kept. If these jobs are to be gone, set ORPHANS_AT_ONCE={len(orphans)} until they are"
             )
+        elif not too_many and found_in in self._over:
+            self._release(f"The {found_in} of jobs that no longer exist are no more than the limit of {limit}")
         (self._over.add if too_many else self._over.discard)(found_in)
         self._held[found_in] = frozenset(orphans) if self.holds else frozenset()
         metrics.DELETIONS_HELD.labels("orphans").set(bool(self._over))
@@ -79,3 +82,11 @@ class Brake:
     def permitted(self, actions: tuple[planned.Action, ...]) -> tuple[planned.Action, ...]:
         """The actions; while deletions are held, without those at the end of a time to live."""
         return tuple(one for one in actions if not planned.is_expiry(one)) if self.holds else actions
+
+    def _hold(self, why: str) -> None:
+        _log.error("%s", why)
+        self.report(events.deletions_held(why))
+
+    def _release(self, why: str) -> None:
+        _log.warning("%s", why)
+        self.report(events.deletions_released(why))

@@ -35,6 +35,16 @@ def events(old: Status, new: Status, queue: str, cancel_by: str = "") -> tuple[E
     )
 
 
+def deletions_held(why: str) -> Event:
+    """An Event about all jobs: files are kept that would be deleted."""
+    return _warning("DeletionsHeld", why)
+
+
+def deletions_released(why: str) -> Event:
+    """An Event about all jobs: files are deleted again."""
+    return _normal("DeletionsReleased", why)
+
+
 def _accepted(old: Status, new: Status) -> Iterator[Event]:
     if _became(old, new, _T.ACCEPTED, "True"):
         yield _normal("Accepted", "The spec is accepted")

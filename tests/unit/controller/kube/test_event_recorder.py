@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube.event_recorder import EventRecorder, PendingEvent, event_body
+from reconstruction_operator.controller.kube.event_recorder import EventRecorder, PendingEvent, Subject, event_body
 from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event
 
@@ -16,7 +16,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
 def test_an_event_names_the_object_with_its_uid() -> None:
-    pending = PendingEvent(KEY, Event("Warning", "Failed", "3 of 29 photos overlap"), NOON)
+    pending = PendingEvent(Subject.of(KEY), Event("Warning", "Failed", "3 of 29 photos overlap"), NOON)
 
     assert event_body(pending, "banana.1", "pod-1_x") == {
         "apiVersion": "events.k8s.io/v1",
@@ -39,9 +39,22 @@ def test_an_event_names_the_object_with_its_uid() -> None:
     }
 
 
+def test_an_event_about_all_jobs_names_the_operators_lease() -> None:
+    lease = Subject("here", "operator", "uid-2", kind="Lease", api_version="coordination.k8s.io/v1")
+    pending = PendingEvent(lease, Event("Warning", "DeletionsHeld", "etcd was restored"), NOON)
+
+    assert event_body(pending, "operator.1", "pod-1_x")["regarding"] == {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "namespace": "here",
+        "name": "operator",
+        "uid": "uid-2",
+    }
+
+
 @pytest.mark.parametrize(("field", "limit"), [("note", 1024), ("reportingInstance", 128)])
 def test_long_texts_are_cut_to_the_apis_limits(field: str, limit: int) -> None:
-    pending = PendingEvent(KEY, Event("Normal", "Started", "x" * 5_000), NOON)
+    pending = PendingEvent(Subject.of(KEY), Event("Normal", "Started", "x" * 5_000), NOON)
 
     assert len(event_body(pending, "banana.1", "p" * 5_000)[field]) == limit
 

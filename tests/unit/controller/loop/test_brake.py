@@ -6,6 +6,7 @@ import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject, Dispatch
+from reconstruction_operator.planning.types import Event
 
 
 @pytest.fixture
@@ -65,3 +66,23 @@ def test_only_deletions_for_a_time_to_live_wait(brake: Brake) -> None:
     assert brake.permitted(actions) == actions[:2]  # nothing is known of a restore yet
     brake.note(None)
     assert brake.permitted(actions) == actions
+
+
+def test_each_hold_and_its_end_is_reported_once() -> None:
+    reported: list[Event] = []
+    brake = Brake(at_once=3, share=0.1, restore_hold_seconds=3600.0, report=reported.append)
+
+    brake.note(60.0)
+    brake.note(120.0)
+    brake.note(3600.0)
+    brake.admit("records", ids(9), 9)
+    brake.admit("records", ids(9), 9)
+    brake.admit("records", ids(3), 9)
+    brake.admit("records", ids(3), 9)
+
+    assert [(one.type, one.reason) for one in reported] == 2 * [
+        ("Warning", "DeletionsHeld"),
+        ("Normal", "DeletionsReleased"),
+    ]
+    assert "for 3540 s. RESTORE_HOLD_SECONDS=0 ends that" in reported[0].message
+    assert "9 of 9 records" in reported[2].message
