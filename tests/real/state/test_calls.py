@@ -52,10 +52,6 @@ async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
     ]
 
 
-async def test_an_empty_batch_needs_no_redis(keys: Keys) -> None:
-    assert await calls.arun_all(redis.asyncio.Redis(port=1), []) == []
-
-
 async def test_an_error_of_one_call_does_not_stop_the_others(async_client: redis.asyncio.Redis, keys: Keys) -> None:
     broken: Call[Any] = Call(Script.of("broken", "return redis.call('NOSUCHCOMMAND')"), (), (), lambda reply: reply)
     first, second, third = await calls.arun_all(async_client, [put(keys, 1), broken, put(keys, 2)])

@@ -1,7 +1,6 @@
 """Celery's results and the subscription to them, with what a real Celery backend writes."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -73,45 +72,6 @@ async def test_progress_is_read_as_a_worker_reports_it(client: redis.asyncio.Red
 async def test_other_states_are_no_progress(client: redis.asyncio.Redis, state: str) -> None:
     await asyncio.to_thread(report, "job-1", None, state)
     assert await results.read(client, ["job-1"]) == {}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{",
-        "[]",
-        "7",
-        '{"status": "PROGRESS"}',
-        '{"status": "PROGRESS", "result": 7}',
-        '{"status": ["PROGRESS"], "result": {}}',
-    ],
-)
-async def test_a_malformed_report_is_left_out(client: redis.asyncio.Redis, text: str) -> None:
-    await client.set("celery-task-meta-job-1", text)
-    assert await results.read(client, ["job-1"]) == {}
-
-
-async def test_wrong_parts_of_a_report_read_as_nothing_and_sizes_are_cut(client: redis.asyncio.Redis) -> None:
-    meta = {
-        "progress": 1e9,
-        "step": ["x"],
-        "stepIndex": 17,
-        "fraction": float("nan"),
-        "startedAt": "yesterday",
-        "at": 1e300,
-        "message": "m" * 5_000,
-        "worker": None,
-        "images": -1,
-        "bytes": True,
-    }
-    await client.set("celery-task-meta-job-1", json.dumps({"status": "PROGRESS", "result": meta}))
-    assert await results.read(client, ["job-1"]) == {
-        "job-1": ProgressReport(100, "", 0, 0.0, None, None, message="m" * 1_024)
-    }
-
-
-async def test_no_tasks_need_no_redis() -> None:
-    assert await results.read(redis.asyncio.Redis(port=1), []) == {}
 
 
 async def following(subscription: AsyncGenerator[str | results.Resync, None]) -> str | results.Resync:

@@ -11,7 +11,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, ObservedJob
+from reconstruction_operator.contract.records import End, ObservedJob
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.replies import (
     BeatReply,
@@ -136,12 +136,6 @@ def test_a_claim_reports_a_cancel_and_a_stop(state: Redis) -> None:
 def test_a_claim_outlives_every_message(running: Redis) -> None:
     assert 604_790_000 < running.client.pttl("claim:job-1") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
     assert 5_000 < running.client.pttl("alive:job-1") <= config.settings.ALIVE_TTL_SECONDS * 1000
-
-
-@pytest.mark.parametrize("token", ["", OPERATOR_TOKEN, "x" * 257, "a b"])
-def test_a_token_that_cannot_be_a_workers_is_refused(keys: Keys, token: str) -> None:
-    with pytest.raises(ValueError, match="token"):
-        worker_calls.claim(keys, **(FIRST | {"token": token}), worker="w")
 
 
 # --- Heartbeats

@@ -1,0 +1,81 @@
+"""Records: what the operator concludes from a claim and an end, and the owner of a job folder."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import Claim, End, ObservedJob, Owner
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WORKERS = Claim("token", "worker-1", by_operator=False, at=NOW)
+ENDED = Claim("token", "worker-1", by_operator=False, at=NOW, ended=True)
+OPERATORS = Claim("operator", "operator: x", by_operator=True, at=NOW)
+SUCCESS = End(Outcome.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("seen", "runs", "stale"),
+    [
+        pytest.param(ObservedJob(), False, False, id="nothing is known"),
+        pytest.param(ObservedJob(claim=WORKERS, alive=True), True, False, id="a worker runs it"),
+        pytest.param(ObservedJob(claim=WORKERS), True, False, id="its worker is silent"),
+        pytest.param(ObservedJob(claim=WORKERS, heard=False), True, True, id="its worker was not heard in this epoch"),
+        pytest.param(ObservedJob(claim=WORKERS, alive=True, heard=False), True, False, id="its heartbeat is there"),
+        pytest.param(ObservedJob(claim=ENDED), True, True, id="its end is lost"),
+        pytest.param(ObservedJob(claim=ENDED, end=SUCCESS), False, False, id="it has ended"),
+        pytest.param(ObservedJob(claim=OPERATORS), False, False, id="the operator has claimed it"),
+        pytest.param(ObservedJob(claim=OPERATORS, heard=False), False, False, id="an operator is never heard"),
+    ],
+)
+def test_whether_an_attempt_runs_and_whether_its_claim_is_stale(seen: ObservedJob, runs: bool, stale: bool) -> None:
+    assert (seen.runs, seen.stale) == (runs, stale)
+
+
+OWNER = Owner("uid-1", "install", "team", "banana", "gpu", 2)
+JSON: dict[str, Any] = {
+    "jobId": "uid-1",
+    "installId": "install",
+    "namespace": "team",
+    "name": "banana",
+    "queue": "gpu",
+    "attempt": 2,
+}
+
+
+def test_the_owner_of_a_folder_is_taken_from_the_message() -> None:
+    envelope = Envelope(install_id="install", namespace="team", name="banana", queue="gpu", attempt=2)
+
+    assert Owner.of("uid-1", envelope) == OWNER
+
+
+def test_an_owner_is_written_as_the_note_holds_it_and_read_again() -> None:
+    assert OWNER.to_json() == JSON
+    assert Owner.from_json(JSON | {"of": "a newer version"}) == OWNER
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        pytest.param({"jobId": "../other"}, ValueError, id="a job id that is a path"),
+        pytest.param({"jobId": None}, (TypeError, ValueError), id="no job id"),
+        pytest.param({"namespace": 7}, ValueError, id="a number as a name"),
+        pytest.param({"attempt": "2"}, ValueError, id="a text as an attempt"),
+        pytest.param({"attempt": True}, ValueError, id="a boolean as an attempt"),
+        pytest.param({"attempt": 0}, ValueError, id="an attempt before the first"),
+    ],
+)
+def test_a_note_that_names_no_owner_is_refused(
+    change: dict[str, Any], error: type[Exception] | tuple[type[Exception], ...]
+) -> None:
+    with pytest.raises(error):
+        Owner.from_json(JSON | change)
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_a_note_with_a_missing_part_is_refused(name: str) -> None:
+    with pytest.raises(KeyError):
+        Owner.from_json({key: value for key, value in JSON.items() if key != name})

@@ -1,0 +1,82 @@
+"""Calls: a script by its name or its text, and the errors of a batch. On a real Redis: tests/real/state."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import fakeredis
+import pytest
+import redis
+from reconstruction_operator.state import calls
+from reconstruction_operator.state.calls import Call, Script
+from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
+
+ADD = Script.of("add", "return redis.call('INCRBY', KEYS[1], ARGV[1])")
+FAIL = Script.of("fail", "return redis.error_reply('ERR refused')")
+
+
+def add(number: int) -> Call[str]:
+    return Call(ADD, ("sum",), (number,), lambda reply: f"now {reply}")
+
+
+def failing() -> Call[str]:
+    return Call(FAIL, (), (), str)
+
+
+def unreadable(error: Exception) -> Call[str]:
+    def read(_reply: Any) -> str:
+        raise error
+
+    return Call(ADD, ("sum",), (1,), read)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Any]:
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as opened:
+        yield opened
+
+
+def test_a_script_is_known_by_the_digest_of_its_text() -> None:
+    assert (
+        Script.of("a", "return 1").sha == Script.of("b", "return 1").sha == "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
+    )
+
+
+def test_a_call_is_sent_in_full_until_redis_knows_the_script(client: redis.Redis) -> None:
+    client.script_flush()
+    assert client.script_exists(ADD.sha) == [False]
+
+    assert [calls.run(client, add(1)), calls.run(client, add(2))] == ["now 1", "now 3"]
+    assert client.script_exists(ADD.sha) == [True]
+
+
+async def test_a_call_on_an_event_loop_reads_its_answer(server: Any) -> None:
+    assert await calls.arun(server, add(4)) == "now 4"
+
+
+async def test_a_batch_answers_in_order_and_an_error_is_the_result_of_its_call(server: Any) -> None:
+    odd = UnexpectedReplyError("add", 3)
+
+    first, refused, unread, last = await calls.arun_all(server, [add(1), failing(), unreadable(odd), add(1)])
+
+    assert (first, unread, last) == ("now 1", odd, "now 3")
+    assert isinstance(refused, redis.ResponseError)
+
+
+async def test_a_batch_of_a_deposed_operator_raises(server: Any) -> None:
+    with pytest.raises(DeposedError):
+        await calls.arun_all(server, [add(1), unreadable(DeposedError(fence=1, seen=2))])
+
+
+async def test_a_defect_of_a_reader_is_no_answer_of_redis(server: Any) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await calls.arun_all(server, [unreadable(ZeroDivisionError())])
+
+
+async def test_an_empty_batch_asks_nothing() -> None:
+    nowhere: Any = fakeredis.FakeAsyncRedis(connected=False)
+
+    assert await calls.arun_all(nowhere, []) == []
+    with pytest.raises(redis.ConnectionError):
+        await calls.arun_all(nowhere, [add(1)])
