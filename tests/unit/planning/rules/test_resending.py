@@ -1,0 +1,48 @@
+"""Resending: when an order to delete files is sent, and sent again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from reconstruction_operator.contract.records import Record
+from reconstruction_operator.planning.rules import resending
+from reconstruction_operator.planning.types import Observation
+
+from tests.support.plans import NOW, TIMING
+
+MISSING, WAITS = Observation(order_missing=True), Observation()
+SINCE = NOW - timedelta(days=2)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def record(sent: datetime | None, orders: int = 1) -> Record:
+    return Record("install", "team", "banana", 1, "celery", sent, orders=orders)
+
+
+@pytest.mark.parametrize(
+    ("held", "seen", "since", "due"),
+    [
+        pytest.param(None, WAITS, SINCE, True, id="no record"),
+        pytest.param(record(None), WAITS, SINCE, True, id="nothing was sent"),
+        pytest.param(record(ago(100)), WAITS, ago(99), True, id="what was sent is older than the wish"),
+        pytest.param(record(ago(99)), WAITS, ago(99), False, id="it waits in its queue"),
+        pytest.param(record(ago(15)), MISSING, ago(99), True, id="missing for long enough"),
+        pytest.param(record(ago(14)), MISSING, ago(99), False, id="missing for a moment"),
+        pytest.param(record(ago(29), orders=2), MISSING, ago(99), False, id="the second pause is twice as long"),
+        pytest.param(record(ago(30), orders=2), MISSING, ago(99), True, id="after the second pause"),
+        pytest.param(record(ago(3_599), orders=60), MISSING, SINCE, False, id="the longest pause is an hour"),
+        pytest.param(record(ago(3_600), orders=60), MISSING, SINCE, True, id="after an hour"),
+    ],
+)
+def test_when_an_order_to_delete_files_is_due(
+    held: Record | None, seen: Observation, since: datetime, due: bool
+) -> None:
+    assert resending.deletion_is_due(held, seen, since, NOW, TIMING) is due
+
+
+def test_a_missing_message_is_sent_again_after_the_setting() -> None:
+    assert resending.resend_time(ago(5), TIMING) == ago(-10)

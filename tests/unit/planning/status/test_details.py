@@ -1,0 +1,139 @@
+"""Details of the status: what an attempt adds, and what the next one leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from reconstruction_operator.api.status import Failure, Inputs, Progress, Status
+from reconstruction_operator.contract.outcomes import Outcome, reason
+from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
+from reconstruction_operator.planning.case import Case
+from reconstruction_operator.planning.status import details
+from reconstruction_operator.planning.types import Observation
+
+from tests.support.plans import NOW, TIMING, job_with
+
+BEGAN = NOW - timedelta(seconds=30, milliseconds=-400)
+SENT = NOW - timedelta(seconds=60)
+CLAIM = Claim("token", "worker-1", by_operator=False, at=BEGAN)
+RECORD = Record("install", "team", "banana", 1, "celery", SENT)
+REPORT = ProgressReport(10, "Loading input files", 1, 0.1, None, None, inputs=Inputs(5, 50))
+FULL = Status(
+    attempt=1,
+    task_id="uid-1",
+    worker="worker-1",
+    dispatch_time=SENT,
+    start_time=SENT,
+    next_attempt_time=NOW,
+    progress=Progress(60, "Post-processing mesh", 4, 6, 20, "20s", "60%", NOW),
+    inputs=Inputs(3, 30),
+    failures=1,
+    failure=Failure("WORKER_LOST"),
+)
+
+
+def case(seen: Observation, status: Status | None = None) -> Case:
+    return Case(job_with(status or Status()), seen, NOW, TIMING, admitted=False)
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "expected"),
+    [
+        pytest.param(Status(), Observation(), Status(), id="nothing was sent"),
+        pytest.param(Status(), Observation(record=RECORD), Status(attempt=1, task_id="uid-1"), id="on record"),
+        pytest.param(Status(), Observation(claim=CLAIM), Status(attempt=1, task_id="uid-1"), id="claimed"),
+        pytest.param(
+            Status(), Observation(end=End(Outcome.FAILED)), Status(attempt=1, task_id="uid-1"), id="only an end"
+        ),
+        pytest.param(Status(attempt=4), Observation(), Status(attempt=4, task_id="uid-4"), id="a stored attempt"),
+    ],
+)
+def test_the_status_names_the_attempt_once_anything_of_it_exists(
+    status: Status, seen: Observation, expected: Status
+) -> None:
+    assert details.with_attempt(case(seen, status)) == expected
+
+
+WHOLE = BEGAN.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "dispatched", "started"),
+    [
+        pytest.param(Status(), Observation(claim=CLAIM), WHOLE, WHOLE, id="no record"),
+        pytest.param(Status(), Observation(claim=CLAIM, record=RECORD), SENT, WHOLE, id="sent by the record"),
+        pytest.param(
+            Status(dispatch_time=NOW, start_time=SENT), Observation(claim=CLAIM, record=RECORD), NOW, SENT, id="stored"
+        ),
+    ],
+)
+def test_a_claimed_attempt_has_times_in_whole_seconds(
+    status: Status, seen: Observation, dispatched: object, started: object
+) -> None:
+    found = details.claimed(case(seen, status))
+
+    assert (found.worker, found.dispatch_time, found.start_time) == ("worker-1", dispatched, started)
+
+
+def test_a_claim_ends_the_wait_for_the_next_attempt() -> None:
+    assert details.claimed(case(Observation(claim=CLAIM), Status(next_attempt_time=NOW))).next_attempt_time is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(Observation(), Inputs(3, 30), id="stored"),
+        pytest.param(Observation(progress=REPORT), Inputs(5, 50), id="reported"),
+        pytest.param(Observation(progress=replace(REPORT, inputs=None)), Inputs(3, 30), id="reported without inputs"),
+        pytest.param(
+            Observation(progress=REPORT, end=End(Outcome.FAILED, inputs=Inputs(7, 70))), Inputs(7, 70), id="at the end"
+        ),
+        pytest.param(Observation(progress=REPORT, end=End(Outcome.FAILED)), Inputs(5, 50), id="an end without inputs"),
+    ],
+)
+def test_the_newest_inputs_count(seen: Observation, expected: Inputs) -> None:
+    assert details.read_inputs(case(seen, FULL)) == expected
+
+
+def test_the_next_attempt_keeps_failure_inputs_and_first_start_alone() -> None:
+    assert details.next_attempt(case(Observation(), FULL), 2) == Status(
+        attempt=2,
+        task_id="uid-2",
+        start_time=SENT,
+        inputs=Inputs(3, 30),
+        failures=1,
+        failure=Failure("WORKER_LOST"),
+    )
+
+
+def test_a_job_at_rest_has_no_start_and_no_estimate() -> None:
+    found = details.at_rest(case(Observation(), FULL))
+
+    assert (found.worker, found.next_attempt_time, found.start_time) == (None, None, None)
+    assert found.progress is not None
+    assert (found.progress.percent, found.progress.eta_seconds) == (60, None)
+
+
+ADVICE = reason("DISK_FULL").advice
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        pytest.param("", ADVICE, id="advice alone"),
+        pytest.param("3 MB are left", f"3 MB are left. {ADVICE}", id="a stop is added"),
+        pytest.param("  3 MB are left!  ", f"3 MB are left! {ADVICE}", id="the sentence has an end"),
+        pytest.param(f"So: {ADVICE}", f"So: {ADVICE}", id="the advice is there already"),
+        pytest.param("x" * 3_000, f"{'x' * 1_999}… {ADVICE}", id="a long message is cut before the advice"),
+    ],
+)
+def test_a_failure_has_the_workers_message_and_then_the_advice(message: str, expected: str) -> None:
+    failure = details.failure_of("DISK_FULL", message)
+
+    assert failure == Failure("DISK_FULL", expected, retriable=reason("DISK_FULL").retriable)
+
+
+def test_a_reason_that_is_not_known_is_kept_under_a_known_code() -> None:
+    assert details.failure_of("FROM_THE_FUTURE", "Well.").reason == reason("FROM_THE_FUTURE").code

@@ -1,0 +1,95 @@
+"""Types of planning: whose job it is, and when a worker counts as lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import Claim, End, ObservedJob
+from reconstruction_operator.planning.types import Management, Observation
+
+from tests.support.plans import NOW, TASK, TIMING, job_with
+
+CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(minutes=1))
+SILENT = Observation(claim=CLAIM, silent_seconds=10.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "lost"),
+    [
+        pytest.param(SILENT, True, id="silent for long enough"),
+        pytest.param(replace(SILENT, silent_seconds=9.9), False, id="silent for a moment"),
+        pytest.param(replace(SILENT, alive=True), False, id="alive"),
+        pytest.param(replace(SILENT, epoch_age_seconds=15.0), False, id="in the grace after a loss of data"),
+        pytest.param(replace(SILENT, epoch_age_seconds=15.1), True, id="after the grace"),
+        pytest.param(Observation(claim=replace(CLAIM, ended=True), epoch_age_seconds=1.0), True, id="its end is lost"),
+        pytest.param(replace(SILENT, end=End(Outcome.FAILED)), False, id="it has ended"),
+        pytest.param(Observation(silent_seconds=99.0), False, id="no worker has it"),
+    ],
+)
+def test_when_a_worker_is_lost(seen: Observation, lost: bool) -> None:
+    assert seen.lost(TIMING) is lost
+
+
+@pytest.mark.parametrize(
+    ("seen", "closed"),
+    [
+        pytest.param(Observation(claim=replace(CLAIM, by_operator=True)), True, id="the operator's claim"),
+        pytest.param(
+            Observation(claim=replace(CLAIM, by_operator=True), end=End(Outcome.STOPPED)), False, id="with its end"
+        ),
+        pytest.param(Observation(claim=CLAIM), False, id="a worker's claim"),
+        pytest.param(Observation(), False, id="no claim"),
+    ],
+)
+def test_an_attempt_is_closed_if_the_operators_end_is_lost(seen: Observation, closed: bool) -> None:
+    assert seen.closed is closed
+
+
+@pytest.mark.parametrize(
+    ("managed_by", "management", "ours", "contested"),
+    [
+        pytest.param(None, Management.OURS, True, False, id="ours"),
+        pytest.param("", Management.UNMARKED, True, False, id="new"),
+        pytest.param("reconstruction.dev/operator", Management.INHERITED, True, False, id="inherited"),
+        pytest.param(None, Management.FOREIGN, False, True, id="another installation's"),
+        pytest.param("example.com/other", Management.OURS, False, False, id="another controller's"),
+        pytest.param(
+            "example.com/other", Management.FOREIGN, False, False, id="another controller's and installation's"
+        ),
+    ],
+)
+def test_whose_job_it_is(managed_by: str | None, management: Management, ours: bool, contested: bool) -> None:
+    job = replace(job_with(Status(), managed_by=managed_by), management=management)
+
+    assert (job.ours, job.contested) == (ours, contested)
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        pytest.param(Status(), False, id="new"),
+        pytest.param(Status(attempt=1), False, id="admitted"),
+        pytest.param(Status(attempt=1, dispatch_time=NOW), True, id="dispatched"),
+        pytest.param(Status(attempt=1, worker="w"), True, id="running"),
+        pytest.param(Status(attempt=2), True, id="retried"),
+    ],
+)
+def test_whether_a_message_was_ever_sent(status: Status, sent: bool) -> None:
+    assert job_with(status).sent is sent
+
+
+def test_the_first_attempt_is_observed_before_one_is_stored() -> None:
+    assert (job_with(Status()).attempt, job_with(Status()).task) == (1, TASK)
+    assert job_with(Status(attempt=3)).attempt == 3
+
+
+def test_an_observation_keeps_all_that_was_read() -> None:
+    read = ObservedJob(claim=CLAIM, alive=True, requested=True, flag_ttl_seconds=5.0)
+
+    assert Observation.of(read, missing=True) == Observation(
+        claim=CLAIM, alive=True, requested=True, flag_ttl_seconds=5.0, missing=True
+    )
