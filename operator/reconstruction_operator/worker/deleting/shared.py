@@ -7,14 +7,16 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+_NOEXEC_SEAL: Final = 0x8  # MFD_NOEXEC_SEAL of memfd_create(2), since Linux 6.3
 
 
 class SharedValue:
     """A value under a lock. To be made before the pool forks, so that every process inherits it; it lives as long as the worker."""
 
     def __init__(self, name: str, initial: Any) -> None:
-        self._memory = os.memfd_create(name)
+        self._memory = _memory(name)
         self._initial = json.dumps(initial).encode()
 
     @contextlib.contextmanager
@@ -44,3 +46,10 @@ class SharedValue:
                 os.pwrite(file, after, 0)
         finally:
             os.close(file)
+
+
+def _memory(name: str) -> int:
+    try:
+        return os.memfd_create(name, os.MFD_CLOEXEC | _NOEXEC_SEAL)  # with vm.memfd_noexec=2 the kernel demands it
+    except OSError:
+        return os.memfd_create(name, os.MFD_CLOEXEC)
