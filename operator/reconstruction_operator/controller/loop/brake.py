@@ -84,9 +84,11 @@ class Brake:
         return tuple(one for one in actions if not planned.is_expiry(one)) if self.holds else actions
 
     def _hold(self, why: str) -> None:
-        _log.error("%s", why)
-        self.report(events.deletions_held(why))
+        self._tell(logging.ERROR, events.deletions_held(why))
 
     def _release(self, why: str) -> None:
-        _log.warning("%s", why)
-        self.report(events.deletions_released(why))
+        self._tell(logging.WARNING, events.deletions_released(why))
+
+    def _tell(self, level: int, event: Event) -> None:
+        _log.log(level, "%s", event.message, extra={"reason": event.reason})
+        self.report(event)

@@ -68,7 +68,7 @@ def test_only_deletions_for_a_time_to_live_wait(brake: Brake) -> None:
     assert brake.permitted(actions) == actions
 
 
-def test_each_hold_and_its_end_is_reported_once() -> None:
+def test_each_hold_and_its_end_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     reported: list[Event] = []
     brake = Brake(at_once=3, share=0.1, restore_hold_seconds=3600.0, report=reported.append)
 
@@ -84,5 +84,6 @@ def test_each_hold_and_its_end_is_reported_once() -> None:
         ("Warning", "DeletionsHeld"),
         ("Normal", "DeletionsReleased"),
     ]
+    assert caplog.messages == [one.message for one in reported]
     assert "for 3540 s. RESTORE_HOLD_SECONDS=0 ends that" in reported[0].message
     assert "9 of 9 records" in reported[2].message
