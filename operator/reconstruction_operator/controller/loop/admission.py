@@ -57,6 +57,9 @@ class Admission:
     rules: Rules = field(default_factory=Rules)
     _waiting: dict[_Group, dict[JobKey, None]] = field(default_factory=dict, init=False)
     _group_of: dict[JobKey, _Group] = field(default_factory=dict, init=False)
+    # Tenants choose the names of queues: nothing that is done for each job goes through all groups.
+    _groups_in: Counter[str] = field(default_factory=Counter, init=False)  # how many groups a queue has
+    _jobs_of: Counter[str] = field(default_factory=Counter, init=False)  # how many jobs of a namespace wait
     _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not looked at yet; the queue
     _queued: dict[JobKey, str] = field(default_factory=dict, init=False)  # planned to wait in that queue of Redis
     _sent: dict[JobKey, Status] = field(
@@ -64,14 +67,16 @@ class Admission:
     )  # the status when the message was sent; the cache counts the next one
     _reasons: dict[JobKey, str] = field(default_factory=dict, init=False)
     _totals: dict[str, int] = field(default_factory=dict, init=False)  # how many wait in a queue, as it is shown
-    _braked: set[tuple[str, str]] = field(default_factory=set, init=False)  # queue and cause, as logged
+    _braked: dict[str, set[str]] = field(default_factory=dict, init=False)  # causes, as logged, by queue
     _next_at: float = field(default=0.0, init=False)
     _places_at: float = field(default=0.0, init=False)
 
     def clear(self) -> None:
         """Forget everything: a new tenure begins, or ours ended."""
-        for known in (self._waiting, self._group_of, self._admitted, self._sent, self._reasons):
+        for known in (self._waiting, self._group_of, self._groups_in, self._jobs_of):
             known.clear()
+        for shown in (self._admitted, self._sent, self._reasons):
+            shown.clear()
         self._totals.clear()
         self._braked.clear()
         # Until they are planned, the stored statuses say which jobs wait in Redis.
@@ -94,18 +99,24 @@ class Admission:
             return
         self._stop_waiting(key)
         if group is not None:
+            if group not in self._waiting:
+                self._groups_in[group.queue] += 1
             self._waiting.setdefault(group, {})[key] = None
             self._group_of[key] = group
+            self._jobs_of[group.namespace] += 1
 
     def _stop_waiting(self, key: JobKey) -> None:
         group = self._group_of.pop(key, None)
         self._reasons.pop(key, None)
-        if group is not None:
-            del self._waiting[group][key]
-            if not self._waiting[group]:
-                del self._waiting[group]
-                if not any(other.queue == group.queue for other in self._waiting):
-                    self._braked = {one for one in self._braked if one[0] != group.queue}
+        if group is None:
+            return
+        del self._waiting[group][key]
+        _decrease(self._jobs_of, group.namespace)
+        if not self._waiting[group]:
+            del self._waiting[group]
+            _decrease(self._groups_in, group.queue)
+            if group.queue not in self._groups_in:
+                self._braked.pop(group.queue, None)
 
     def why(self, key: JobKey) -> str:
         """What a waiting job waits for, as its status says; empty if that was not looked at yet."""
@@ -117,9 +128,7 @@ class Admission:
         refused = self.rules.refusal(job.spec, namespace)
         if refused is not None or job.status.phase is not None or job.key in self._group_of:
             return refused
-        return self.rules.too_many(
-            namespace, sum(len(keys) for group, keys in self._waiting.items() if group.namespace == namespace)
-        )
+        return self.rules.too_many(namespace, self._jobs_of[namespace])
 
     def take(self, key: JobKey) -> bool:
         """Whether the job may be dispatched now; this uses the admission up."""
@@ -174,7 +183,7 @@ class Admission:
 
     def _log_brakes(self, room: scheduling.Room) -> None:
         """Log once what keeps the jobs of a queue waiting, until none of them waits any more."""
-        for queue in {group.queue for group in self._waiting}:
+        for queue in self._groups_in:
             if not self.queues.of(queue).workers:
                 cause = "no live worker listens to it"
             elif not room.in_queue(queue):
@@ -183,8 +192,9 @@ class Admission:
                 cause = "as many messages as DISPATCH_TOTAL_WINDOW allows wait in all queues"
             else:
                 continue
-            if (queue, cause) not in self._braked:
-                self._braked.add((queue, cause))
+            logged = self._braked.setdefault(queue, set())
+            if cause not in logged:
+                logged.add(cause)
                 _log.info("Queue %s: further jobs wait in the API server: %s", queue, cause)
 
     def give_places(self, now: float) -> list[JobKey]:
@@ -281,3 +291,9 @@ class Admission:
             waiting[group.queue] += len(keys)
         for label, number in metrics.QUEUES.total(waiting).items():
             metrics.WAITING_FOR_ROOM.labels(label).set(number)
+
+
+def _decrease(counts: Counter[str], name: str) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]  # a tenant chose the name

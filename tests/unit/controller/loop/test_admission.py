@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Location, Spec
@@ -11,7 +13,7 @@ from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.quotas import Quotas, Rules
 
 from tests.support.dispatch import make_admission, read
-from tests.support.jobs import make_body, make_key
+from tests.support.jobs import make_body, make_job, make_key
 
 
 @pytest.fixture
@@ -94,6 +96,24 @@ def test_the_waiting_jobs_are_not_looked_at_in_every_round(admission: Admission)
 
     assert admission.admit(0.0) != ()
     assert admission.admit(0.01) == ()
+
+
+def test_names_of_queues_cost_no_more_than_jobs(cache: Cache) -> None:
+    """Tenants choose them: a job in a queue of its own is looked at and forgotten as fast as any other."""
+    admission = make_admission(cache, queue=2)
+    new = [make_job(name=str(number), spec=Spec(queue=f"queue-{number}")) for number in range(6_000)]
+    for job in new:
+        body = make_body(job.key.name)
+        cache.put(body | {"spec": body["spec"] | {"queue": job.queue}})
+
+    started = time.process_time()
+    for job in new:
+        assert admission.refusal(job) is None
+        admission.wants(job.key, wants=True)
+    for job in new:
+        admission.forget(job.key)
+
+    assert time.process_time() - started < 1.0
 
 
 def test_a_new_tenure_starts_with_nothing(admission: Admission) -> None:
