@@ -6,6 +6,7 @@ in bytes, and JSON is cut off below a depth that no valid object reaches, so tha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -151,9 +152,22 @@ class BoundedPages:
         self._limit = _FIRST_PAGE
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Send the request; a page that is too large is requested again with a smaller limit."""
+        """Send the request; a page that is too large is requested again with a smaller limit.
+
+        After one that was not answered in time, the next request has a smaller limit.
+        """
         if "limit" not in request.url.query or "watch" in request.url.query:
             return await handler(request)
+        try:
+            return await self._page(request, handler)
+        except (TimeoutError, asyncio.CancelledError):  # CancelledError: by a timeout of the caller
+            self._shrink()  # for the caller's next try: a busy API server may never answer so large a page
+            raise
+
+    def _shrink(self) -> None:
+        self._limit = max(self._limit // 4, _SMALLEST_PAGE)
+
+    async def _page(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         while True:
             limit = self._limit
             request.url = request.url.update_query(limit=str(limit))
@@ -169,7 +183,7 @@ class BoundedPages:
                 await response.read()
             elif not await response.read_up_to(_PAGE_BYTES):
                 response.close()
-                self._limit = max(limit // 4, _SMALLEST_PAGE)
+                self._shrink()
                 continue
             size = len(await response.read())
             self._limit = max(min(limit * _AIMED_BYTES // max(size, 1), 2 * limit, PAGE), _SMALLEST_PAGE)

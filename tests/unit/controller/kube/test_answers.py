@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -83,7 +84,11 @@ def test_a_line_with_few_brackets_is_not_touched() -> None:
 
 @asynccontextmanager
 async def serve(
-    objects: int, object_bytes: int, asked: list[int], *, expires_at: int = 0
+    objects: int,
+    object_bytes: int,
+    asked: list[int],
+    *inner: aiohttp.ClientMiddlewareType,
+    expires_at: int = 0,
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """A session with a server that lists as many objects as `limit` says, and watches. The token `expires_at` expires once."""
     expiring = {str(expires_at)} - {"0"}
@@ -107,7 +112,7 @@ async def serve(
     async with (
         test_utils.TestServer(application) as server,
         aiohttp.ClientSession(
-            server.make_url("/"), response_class=answers.Answer, middlewares=[answers.BoundedPages()]
+            server.make_url("/"), response_class=answers.Answer, middlewares=[answers.BoundedPages(), *inner]
         ) as session,
     ):
         yield session
@@ -141,6 +146,26 @@ async def test_pages_of_large_objects_are_small_and_nothing_is_lost() -> None:
 
     assert asked[0] == 50
     assert max(asked[3:]) == 5
+
+
+@pytest.mark.parametrize("error", [TimeoutError, asyncio.CancelledError])
+async def test_a_page_that_was_not_answered_in_time_is_smaller_next_time(error: type[BaseException]) -> None:
+    """An API server that is busy with large objects may never answer a page of many. A caller's timeout cancels."""
+    asked: list[int] = []
+
+    async def busy(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if int(request.url.query["limit"]) > 10:
+            raise error
+        return await handler(request)
+
+    async with serve(30, 100, asked, busy) as session:
+        for _ in range(2):
+            with pytest.raises(error):
+                await session.get("/jobs", params={"limit": "500"})
+        async with session.get("/jobs", params={"limit": "500"}) as response:
+            assert len((await response.json())["items"]) == 5
+
+    assert asked == [5]
 
 
 async def test_a_list_whose_next_page_has_expired_begins_again() -> None:
