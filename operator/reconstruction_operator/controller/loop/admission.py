@@ -30,7 +30,7 @@ _HIGH: Final = "high"
 
 def message_bytes(spec: Spec) -> int:
     """About how many bytes the job's message takes in Redis: its content is kept as base64."""
-    texts = (json.dumps(spec.parameters), spec.input.uri, spec.output.uri if spec.output else "")
+    texts = map(json.dumps, (spec.parameters, spec.input.uri, spec.output.uri if spec.output else ""))
     return _ENVELOPE_BYTES + sum(len(text) for text in texts) * 4 // 3
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 
 import pytest
@@ -214,6 +216,16 @@ def test_the_bytes_of_a_message_are_estimated_well(parameters: dict[str, str], m
     estimate = message_bytes(Spec(input=Location("file:///photos/banana"), parameters=parameters))
 
     assert 0.95 < estimate / measured < 1.2
+
+
+def test_the_bytes_of_addresses_count_as_their_message_holds_them() -> None:
+    """Its JSON is plain ASCII: a tenant's address of 2,048 characters may take twelve times as many bytes."""
+    spec = Spec(
+        input=Location("file:///photos/" + "\U0001f34c" * 2_000), output=Location("file:///" + "\u00e4" * 2_000)
+    )
+    texts = json.dumps([spec.input.uri, spec.output.uri if spec.output else ""])
+
+    assert message_bytes(spec) > len(base64.b64encode(texts.encode()))
 
 
 def test_a_first_hundred_jobs_of_a_namespace_do_not_take_the_window(cache: Cache) -> None:
