@@ -38,6 +38,7 @@ class Cache:
         self._jobs: dict[str, Job] = {}  # by uid
         self._queue: dict[JobKey, None] = {}
         self._deleted: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
+        self._gone: dict[JobKey, None] = {}  # deleted or missing, until they are taken for forgetting
         self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
         self.newest = 0  # resource version of all that was seen
         self.timers = Timers()
@@ -94,7 +95,6 @@ class Cache:
         last = self._jobs.get(key.uid)
         if last is not None:
             self._deleted[key.uid] = last
-            self.changed.set()
         self._tombstones[key.uid] = None
         while len(self._tombstones) > _TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
@@ -102,6 +102,9 @@ class Cache:
 
     def drop(self, key: JobKey) -> None:
         """The object is missing, perhaps for no deletion: nothing is cleaned up."""
+        if key.uid in self._jobs:
+            self._gone[key] = None
+            self.changed.set()
         self._replace(key, None)
         self._queue.pop(key, None)
         self.timers.cancel(key)
@@ -119,6 +122,12 @@ class Cache:
         taken = list(self._handed_over.values())
         self._handed_over.clear()
         return taken
+
+    def take_gone(self) -> list[JobKey]:
+        """The jobs that are in the cache no more since the last call, whether deleted or only missing."""
+        gone = list(self._gone)
+        self._gone.clear()
+        return gone
 
     def take_deleted(self) -> list[Job]:
         """The jobs that were deleted since the last call, as they were last seen."""

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 2.0  # between two reads of their Leases
 _GAP_SECONDS: Final = 10.0  # after a longer time without an answer a Lease may have been renewed unseen
-_AT_MOST: Final = 100  # that are read; the rest counts as alive
+_AT_MOST: Final = 100  # that are known and read; the rest counts as alive
 _LEASE: Final = re.compile(r"([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])/([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])")
 _GONE: Final = LeaseRecord(version="", holder="", transitions=0, duration_seconds=0.0)
 
@@ -95,7 +95,7 @@ class Neighbours:
     async def look(self) -> bool:
         """Read each Lease once; whether a neighbour has died or come back."""
         before = [one.alive for one in self._neighbours.values()]
-        for one in list(self._neighbours.values())[:_AT_MOST]:
+        for one in list(self._neighbours.values()):
             await self._read(one)
             silent = one.silent_seconds()
             alive = self.adopt_after_seconds <= 0 or silent < self.adopt_after_seconds
@@ -112,7 +112,10 @@ class Neighbours:
     def _neighbour(self, mark: InstallationMark) -> _Neighbour:
         known = self._neighbours.get(mark.lease)
         if known is None:
-            known = self._neighbours[mark.lease] = _Neighbour(mark)
+            known = _Neighbour(mark)
+            if len(self._neighbours) >= _AT_MOST:
+                return known
+            self._neighbours[mark.lease] = known
             _log.warning(
                 "Installation %s (Lease %s) manages jobs in our namespaces, which are left alone: two installations "
                 "must not watch the same namespaces (docs/runbooks/ReconstructionInstallationsOverlap.md)",

@@ -157,3 +157,14 @@ def test_without_the_field_in_the_crd_jobs_are_handled_unmarked() -> None:
     assert world.neighbours.stored(wanted, {"status": {"phase": "Pending"}})
     assert not world.neighbours.stored(wanted, {"status": {"phase": "Pending"}})
     assert world.management(None) is Management.OURS
+
+
+async def test_marks_of_ever_more_leases_are_neither_kept_nor_read() -> None:
+    world = World()
+    for number in range(1_000):
+        world.management(InstallationMark("theirs", f"there/operator-{number}"))
+    await world.look_for(2)
+
+    assert len(world.asked) == 100
+    assert world.management(InstallationMark("theirs", "there/operator-999")) is Management.FOREIGN
+    assert len(world.neighbours._neighbours) == 100
