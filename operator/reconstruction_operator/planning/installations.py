@@ -1,7 +1,8 @@
 """Installations: where several watch a namespace, the first one that stores its mark in a job's status manages the job.
 
 A status is written only over the version that its plan was made from, so of several marks one is stored. Nothing is done
-for a job before: a job that two operators see at the same time is sent by one of them.
+for a job before: a job that two operators see at the same time is sent by one of them. The mark is stored together with
+what is to be done (write-ahead), so a job that can go at once needs one write, not two.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> P
         return made
     kept = tuple(one for one in made.status.conditions if one.type != ConditionType.CONTESTED)
     status = fit(replace(made.status, installation=mine, conditions=kept))
-    return Plan(status, events=(*_taken_over(job, mine), *made.events), wake_at=made.wake_at)
+    events = (*_taken_over(job, mine), *made.events)
+    return Plan(status, events=events, wants_dispatch=made.wants_dispatch, wake_at=made.wake_at)
 
 
 def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:

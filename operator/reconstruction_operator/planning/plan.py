@@ -34,7 +34,7 @@ from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
 from reconstruction_operator.planning.times import earliest, whole
-from reconstruction_operator.planning.types import Job, Management, Observation, Plan, Timing
+from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 
 __all__ = ["plan", "plan_handed_over", "plan_orphan"]
 
@@ -58,8 +58,7 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
     A plan is idempotent: planned again from its own status and the same observation, it has the same status and no
     Events. `admitted`: `scheduling` admits the attempt's first message now.
     """
-    # A job without our mark is only marked: see `installations`.
-    case = Case(job, seen, now, timing, admitted and job.management is Management.OURS)
+    case = Case(job, seen, now, timing, admitted)
     if not job.ours:
         return Plan(job.status)
     if job.status.phase is not None and job.status.phase.finished:

@@ -104,6 +104,7 @@ class Observation(ObservedJob):
     progress: ProgressReport | None = None
     queue: Queue = Queue()
     missing: bool = False  # the attempt's message is known to be neither in its queue nor at a worker
+    unsent: bool = False  # this operator has stored that the attempt is dispatched, and has not sent its message yet
     order_missing: bool = False  # the same of the newest order to delete the job's files
     epoch_age_seconds: float = 1e9  # since Redis was last seen to have lost data
     waits_for: str = ""  # what a job that waits for its turn waits for; empty if that was not looked at yet

@@ -32,19 +32,38 @@ def planned(job: Job, seen: Observation = Observation(), *, admitted: bool = Tru
     return marked(job, plan(job, seen, NOW, TIMING, admitted=admitted), MINE, admitted=admitted)
 
 
-def test_a_new_job_is_marked_and_not_sent_yet() -> None:
+def test_mark_and_dispatch_of_a_new_job_are_stored_in_one_write_before_it_is_sent() -> None:
     made = planned(a_job())
 
     assert made.actions == ()
     assert made.status.installation == MINE
-    assert made.status.phase is Phase.PENDING
-    assert made.status.dispatch_time is None
+    assert (made.status.phase, made.status.attempt, made.status.dispatch_time) == (Phase.QUEUED, 1, NOW)
 
 
-def test_a_marked_job_is_sent() -> None:
-    job = a_job(replace(planned(a_job()).status), Management.OURS)
+def test_a_job_whose_dispatch_is_stored_is_sent_and_needs_no_second_write() -> None:
+    job = a_job(planned(a_job()).status, Management.OURS)
 
-    assert [type(one) for one in planned(job).actions] == [PutRecord, Dispatch]
+    made = planned(job, Observation(unsent=True))
+
+    assert [type(one) for one in made.actions] == [PutRecord, Dispatch]
+    assert (made.status, made.events) == (job.status, ())
+
+
+@pytest.mark.parametrize("epoch_age_seconds", [0.0, 1e9], ids=["in-the-grace", "later"])
+def test_only_the_operator_that_stored_a_dispatch_sends_it_at_once(epoch_age_seconds: float) -> None:
+    """Another leader does not know whether it was sent: it looks for the message first."""
+    job = a_job(planned(a_job()).status, Management.OURS)
+    seen = Observation(epoch_age_seconds=epoch_age_seconds)
+
+    assert [type(one) for one in planned(job, seen).actions] == [PutRecord]
+    assert [type(one) for one in planned(job, replace(seen, unsent=True)).actions] == [PutRecord, Dispatch]
+
+
+def test_a_new_job_that_has_to_wait_is_marked_and_waits_for_its_turn_at_once() -> None:
+    made = planned(a_job(), admitted=False)
+
+    assert (made.status.phase, made.status.installation) == (Phase.PENDING, MINE)
+    assert made.wants_dispatch
 
 
 def test_a_job_that_only_waits_for_its_turn_is_not_marked() -> None:
@@ -139,7 +158,7 @@ def test_nothing_is_reported_on_a_job_that_no_other_operator_works_on(status: St
 
 
 def test_the_manager_keeps_the_condition_until_the_end_and_never_writes_it() -> None:
-    status = planned(a_job()).status
+    status = planned(a_job(), admitted=False).status
     reported = left_alone(a_job(status, Management.FOREIGN), THEIRS, NOW).status
 
     kept = planned(a_job(reported, Management.OURS), admitted=False).status

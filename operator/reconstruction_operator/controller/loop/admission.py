@@ -61,6 +61,7 @@ class Admission:
     _groups_in: Counter[str] = field(default_factory=Counter, init=False)  # how many groups a queue has
     _jobs_of: Counter[str] = field(default_factory=Counter, init=False)  # how many jobs of a namespace wait
     _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not looked at yet; the queue
+    _promised: dict[JobKey, str] = field(default_factory=dict, init=False)  # to be sent once that is stored; the queue
     _queued: dict[JobKey, str] = field(default_factory=dict, init=False)  # planned to wait in that queue of Redis
     _sent: dict[JobKey, Status] = field(
         default_factory=dict, init=False
@@ -75,7 +76,7 @@ class Admission:
         """Forget everything: a new tenure begins, or ours ended."""
         for known in (self._waiting, self._group_of, self._groups_in, self._jobs_of):
             known.clear()
-        for shown in (self._admitted, self._sent, self._reasons):
+        for shown in (self._admitted, self._promised, self._sent, self._reasons):
             shown.clear()
         self._totals.clear()
         self._braked.clear()
@@ -134,8 +135,20 @@ class Admission:
         """Whether the job may be dispatched now; this uses the admission up."""
         return self._admitted.pop(key, None) is not None
 
+    def promise(self, job: Job, *, promised: bool) -> None:
+        """Whether the job's dispatch is stored before its message is sent. It keeps its admission until it is sent."""
+        if promised:
+            self._promised[job.key] = job.queue
+        else:
+            self._promised.pop(job.key, None)
+
+    def is_promised(self, key: JobKey) -> bool:
+        """Whether the job's message is to be sent when its dispatch is stored."""
+        return key in self._promised
+
     def sent(self, key: JobKey) -> None:
         """Its message was sent. Until its next status is stored, it counts as in flight here."""
+        self._promised.pop(key, None)
         job = self.cache.get(key)
         if job is not None:
             self._sent[key] = job.status
@@ -144,9 +157,8 @@ class Admission:
     def forget(self, key: JobKey) -> None:
         """The job was deleted."""
         self._stop_waiting(key)
-        self._admitted.pop(key, None)
-        self._queued.pop(key, None)
-        self._sent.pop(key, None)
+        for known in (self._admitted, self._promised, self._queued, self._sent):
+            known.pop(key, None)
 
     def admit(self, now: float) -> tuple[JobKey, ...]:
         """The jobs that are admitted now; look at each of them. Empty if it is not time yet (`now` is monotonic)."""
@@ -237,22 +249,25 @@ class Admission:
                 )
 
     def _load(self) -> scheduling.Load:
-        """The messages in Redis, and those that are admitted and not sent yet.
+        """The messages in Redis, and those that are admitted or promised and not sent yet.
 
         In a queue without workers only those of attempts count: orders to delete files wait there for as long as it takes, and
         must not take the room of all other queues.
         """
         served = self.queues.served
-        left = [key for key, queue in self._queued.items() if queue not in served]
+        soon = self._promised | self._admitted
+        left = [key for key, queue in self._queued.items() if queue not in served and key not in soon]
         messages = Counter({queue: number for queue, number in self.queues.messages.items() if queue in served})
         messages.update(self._queued[key] for key in left)
-        messages.update(self._admitted.values())
+        messages.update(soon.values())
         in_redis = sum(size for queue, size in self.queues.bytes.items() if queue in served)
-        return scheduling.Load(messages, in_redis + sum(map(self._weigh, (*left, *self._admitted))))
+        return scheduling.Load(messages, in_redis + sum(map(self._weigh, (*left, *soon))))
 
     def _with_jobs(self, load: scheduling.Load) -> scheduling.Load:
         """With the jobs in flight, by namespace."""
-        soon = {**self._sent, **dict.fromkeys(self._admitted)}
+        # Those that are stored as in flight are counted by the cache.
+        known = (*self._sent, *self._admitted, *self._promised)
+        soon = {key for key in known if (job := self.cache.get(key)) is not None and job.status.phase not in IN_FLIGHT}
         waiting = Counter((queue, key.namespace) for key, queue in self._queued.items())
         waiting.update((queue, key.namespace) for key, queue in self._admitted.items() if key not in self._queued)
         return replace(
@@ -278,7 +293,7 @@ class Admission:
 
     def _quarantines_soon_in_flight(self) -> Iterator[scheduling.Quarantine]:
         """Those of jobs that were admitted or sent, and whose stored status does not show it yet."""
-        for key in (*self._admitted, *self._sent):
+        for key in (*self._admitted, *self._promised, *self._sent):
             job = self.cache.get(key)
             its = scheduling.quarantine(job.queue, job.status) if job is not None else None
             if its is not None:

@@ -31,6 +31,7 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.observer import Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.planning import plan
+from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 from reconstruction_operator.state import errors
@@ -114,6 +115,9 @@ class Reconciler:
             self.orphans.clear()
             self.admission.clear()
             self.cache.timers.clear()
+            self._failures.clear()
+            self._skipped.clear()
+        self.cache.take_gone()
         self.cache.take_deleted()  # the leader takes care of them
         self.cache.take_handed_over()
         await self.election.changed(_IDLE_SECONDS)
@@ -185,10 +189,11 @@ class Reconciler:
         deleted = self.cache.take_deleted()
         for job in deleted:
             transitions.log_step(job.key, "Deleted", "The object was deleted", attempt=job.status.attempt)
-            self._failures.pop(job.key, None)
-            self._skipped.discard(job.key)
-            self._steps.forget(job.key.job_id)
-            self.admission.forget(job.key)
+        for key in self.cache.take_gone():
+            self._failures.pop(key, None)
+            self._skipped.discard(key)
+            self._steps.forget(key.job_id)
+            self.admission.forget(key)
         self.orphans.add_deleted(deleted, now)
         self.bystander.release(now)
         await self.orphans.round(fence, now)
@@ -210,7 +215,10 @@ class Reconciler:
         view = self.view
         subjects = [Subject(job.task, job.queue) for job in jobs]
         seen = await view.observer.observe(subjects)
-        if seen.went_back or any(_surprising(job, one) for job, one in zip(jobs, seen.observations, strict=True)):
+        pairs = zip(jobs, seen.observations, strict=True)
+        if seen.went_back or any(
+            _surprising(job, one) for job, one in pairs if not self.admission.is_promised(job.key)
+        ):
             # Before anything is concluded from missing keys: did Redis lose its data?
             if await view.connection.check(fence):
                 self._enqueue(jobs)
@@ -236,8 +244,11 @@ class Reconciler:
     def _plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[_Planned]:
         planned = []
         for job, one in observed:
-            admitted = self.admission.take(job.key)
-            waiting = replace(one, waits_for=self.admission.why(job.key), refused=self.admission.refusal(job))
+            unsent = self.admission.is_promised(job.key)
+            admitted = self.admission.take(job.key) or unsent
+            waiting = replace(
+                one, waits_for=self.admission.why(job.key), refused=self.admission.refusal(job), unsent=unsent
+            )
             try:
                 made = plan.plan(job, waiting, now, self.timing, admitted=admitted)
             except Exception:  # noqa: BLE001  # one bad job never stops the others
@@ -245,7 +256,9 @@ class Reconciler:
                 _log.exception("%s could not be planned", job.key)
                 self._retry_later(job.key)
                 continue
-            made = self.bystander.marked(job, made, admitted=admitted)
+            dispatches = any(isinstance(action, Dispatch) for action in made.actions)
+            made, wanted = self.bystander.marked(job, made, admitted=admitted), made
+            self.admission.promise(job, promised=dispatches and (unsent or made is not wanted))
             self.admission.planned(job, made)
             running = one.claim is not None and one.end is None
             self._steps.report(job.key.job_id, one.progress if running else None, now)
@@ -253,7 +266,7 @@ class Reconciler:
         return planned
 
     def _admit(self, planned: list[_Planned], now: datetime) -> list[_Planned]:
-        """Plan the jobs again that can be dispatched at once: those with our mark, which is stored first, need no second look."""
+        """Plan the jobs again that can be dispatched at once: they need no second look."""
         if not any(one.plan.wants_dispatch for one in planned):
             return planned
         admitted = set(self.admission.admit(self.monotonic()))

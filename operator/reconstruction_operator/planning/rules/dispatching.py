@@ -17,6 +17,7 @@ def decide(case: Case) -> Decision:
     """The last rule: ensure that a message of the attempt is in its queue.
 
     - Every message waits until `scheduling` admits the job, so that the dispatch window holds.
+    - The dispatch of a job without our mark is stored before the message is sent: see `installations`.
     - It is sent again only if it is known to be missing, and not during the grace in which a worker may register the attempt.
 
     A duplicate is harmless: only one worker can claim the attempt.
@@ -25,7 +26,7 @@ def decide(case: Case) -> Decision:
     due = case.stored.next_attempt_time
     if due is not None and due > case.now:
         return Decision(Stage.BACKOFF, with_attempt(case), wake=(due, *deadlines))
-    again = case.sent_at is not None or case.stored.dispatch_time is not None
+    again = case.sent_at is not None or (case.stored.dispatch_time is not None and not case.seen.unsent)
     if again:
         status = replace(
             with_attempt(case),

@@ -93,6 +93,15 @@ def test_a_sent_job_counts_for_its_namespace_before_its_status_is_stored(admissi
     assert admission.admit(10.0) == (make_key("a", "greedy"),)
 
 
+def test_a_job_that_is_sent_again_counts_once_against_its_quota(cache: Cache) -> None:
+    cache.put(make_body("lost", phase="Queued"))
+    admission = make_admission(cache, rules=Rules(Quotas(running=(("*", 2),))))
+    admission.sent(make_key("lost"))  # its status stays as it is
+    wait_for(admission, "a", "b")
+
+    assert admission.admit(0.0) == (make_key("a"),)
+
+
 def test_the_waiting_jobs_are_not_looked_at_in_every_round(admission: Admission) -> None:
     wait_for(admission, "a")
 

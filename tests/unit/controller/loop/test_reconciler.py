@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
@@ -16,26 +17,31 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.actions import Dispatch
+from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.types import Event, Job, Management, Observation
 
 from tests.support.dispatch import make_admission
-from tests.support.jobs import NOON, make_body
+from tests.support.jobs import NOON, make_body, make_key
 from tests.support.plans import TIMING
 
 
 class Loop:
     """The loop, with jobs that Redis knows nothing of. It notes looks, dispatches and offered statuses."""
 
-    def __init__(self, *names: str, management: Management = Management.OURS, **window: int) -> None:
+    def __init__(
+        self, *names: str, management: Management = Management.OURS, rules: Rules | None = None, **window: int
+    ) -> None:
         self.now = 100.0
         self.looks: list[str] = []
         self.dispatched: list[str] = []
         self.offered: list[tuple[str, Phase | None]] = []
+        self.statuses: list[Status] = []
+        self.refuses = False  # the broker takes nothing
         self.management = management
         self.cache = Cache(management=lambda _: self.management, monotonic=lambda: self.now)
         for name in names:
             self.cache.put(make_body(name))
-        admission = make_admission(self.cache, **window)
+        admission = make_admission(self.cache, rules=rules, **window)
         messages = SimpleNamespace(sent=lambda *_: None)
         view: Any = SimpleNamespace(observer=self, queues=admission.queues, messages=messages)
         actor: Any = self
@@ -67,12 +73,23 @@ class Loop:
         return ObservedBatch(NOON, tuple(Observation() for _ in subjects))
 
     async def act(self, batch: Sequence[JobActions], _fence: int) -> ActResults:
+        if self.refuses:
+            return ActResults(failed={one.key: "full" for one in batch})
         sent = {one.key: action for one in batch for action in one.actions if isinstance(action, Dispatch)}
         self.dispatched += [key.name for key in sent]
         return ActResults(sent=sent)
 
     def offer(self, job: Job, status: Status, _events: tuple[Event, ...]) -> None:
         self.offered.append((job.key.name, status.phase))
+        self.statuses.append(status)
+
+    def store(self, name: str) -> None:
+        """The API server stores the newest status of the job; from now on all are marked as ours."""
+        newest = next(
+            status for (of, _), status in reversed(list(zip(self.offered, self.statuses, strict=True))) if of == name
+        )
+        self.management = Management.OURS
+        self.cache.put(make_body(name, version=2, **codec.encode(newest)))
 
 
 async def test_a_job_that_can_go_is_dispatched_in_its_first_look() -> None:
@@ -112,12 +129,74 @@ async def test_a_job_without_a_mark_is_dispatched_only_after_its_mark_is_stored(
     loop = Loop("a", management=Management.UNMARKED)
 
     await loop.round()
-    assert (loop.dispatched, loop.offered) == ([], [("a", Phase.PENDING)])
+    assert (loop.dispatched, loop.offered) == ([], [("a", Phase.QUEUED)])
 
-    loop.management = Management.OURS
-    loop.cache.put(make_body("a", version=2, phase="Pending"))
+    loop.store("a")
     await loop.round()
     assert loop.dispatched == ["a"]
+    assert loop.statuses[-1] == loop.statuses[0]  # a single write
+
+
+async def test_a_dispatch_that_the_broker_refused_is_repeated_soon() -> None:
+    loop = Loop("a", management=Management.UNMARKED)
+    await loop.round()
+    loop.store("a")
+    loop.refuses = True
+    await loop.round()
+
+    loop.refuses = False
+    loop.now += 60.0
+    await loop.round()
+    await loop.round()
+    assert loop.dispatched == ["a"]
+
+
+async def test_dispatches_that_are_not_stored_yet_take_room_in_the_window() -> None:
+    """Otherwise each round marks further jobs of a long backlog, while the first marks wait to be written."""
+    loop = Loop("a", "b", "c", management=Management.UNMARKED, queue=1)
+    for _ in range(5):
+        await loop.round()
+        loop.cache.enqueue_all()
+
+    assert {name for name, phase in loop.offered if phase is Phase.QUEUED} == {"a"}
+
+    loop.store("a")
+    for _ in range(5):
+        await loop.round()
+    assert loop.dispatched == ["a"]
+
+
+async def test_a_dispatch_that_is_not_sent_is_dropped_with_its_job() -> None:
+    loop = Loop("a", management=Management.UNMARKED)
+    await loop.round()
+
+    loop.cache.remove(make_key("a"))
+    await loop.round()
+
+    assert not loop.reconciler.admission.is_promised(make_key("a"))
+
+
+async def test_a_job_that_is_missing_takes_no_room_in_the_window() -> None:
+    """A list lacks it, and its clean-up is held."""
+    loop = Loop("a", queue=5, namespace=1)
+    await loop.round()
+    loop.cache.put(make_body("b"))
+    await loop.round()
+    assert loop.dispatched == ["a"]
+
+    loop.cache.drop(make_key("a"))
+    await loop.round()
+    await loop.round()
+    assert loop.dispatched == ["a", "b"]
+
+
+async def test_new_jobs_that_come_together_are_counted_against_the_quota_of_waiting_jobs() -> None:
+    rules = Rules(Quotas(waiting=(("*", 2),)))
+    loop = Loop("a", "b", "c", "d", "e", management=Management.UNMARKED, rules=rules, queue=1)
+
+    await loop.round()
+
+    assert [phase for _, phase in loop.offered].count(Phase.FAILED) == 3
 
 
 async def test_a_job_of_another_installation_is_never_looked_at() -> None:
