@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +19,6 @@ from redis.exceptions import RedisError
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller import transitions
-from reconstruction_operator.controller.instruments import StepClock
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
@@ -28,12 +27,11 @@ from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.planner import Planned, Planner
 from reconstruction_operator.controller.redis_view.observer import Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
-from reconstruction_operator.planning import plan
-from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.times import backoff
-from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
+from reconstruction_operator.planning.types import Job, Observation, Timing
 from reconstruction_operator.state import errors
 from reconstruction_operator.telemetry import metrics
 
@@ -44,13 +42,7 @@ _IDLE_SECONDS: Final = 1.0  # at most without a round
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
 _REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis did not answer
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    job: Job
-    seen: Observation
-    plan: Plan
+_HELD_SECONDS: Final = 60.0  # between two looks at a job whose deletion is held, perhaps for a day
 
 
 @dataclass(eq=False)
@@ -72,10 +64,13 @@ class Reconciler:
     _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
     _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
     _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller, once logged
-    _steps: StepClock = field(default_factory=StepClock, init=False)
+    _planner: Planner = field(init=False)
     _round_at: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self._planner = Planner(
+            self.cache, self.admission, self.bystander, self.timing, self._retry_later, self.monotonic
+        )
         self._round_at = self.monotonic()
 
     @property
@@ -192,8 +187,7 @@ class Reconciler:
         for key in self.cache.take_gone():
             self._failures.pop(key, None)
             self._skipped.discard(key)
-            self._steps.forget(key.job_id)
-            self.admission.forget(key)
+            self._planner.forget(key)
         self.orphans.add_deleted(deleted, now)
         self.bystander.release(now)
         await self.orphans.round(fence, now)
@@ -224,7 +218,7 @@ class Reconciler:
                 self._enqueue(jobs)
                 return
             seen = await view.observer.observe(subjects)
-        planned = self._admit(self._plan(zip(jobs, seen.observations, strict=True), seen.now), seen.now)
+        planned = self._planner.plan(zip(jobs, seen.observations, strict=True), seen.now)
         if self.election.fence != fence:
             self._enqueue(jobs)
             return
@@ -241,42 +235,7 @@ class Reconciler:
             self._follow(one, results, seen.now)
         self._report(results)
 
-    def _plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[_Planned]:
-        planned = []
-        for job, one in observed:
-            unsent = self.admission.is_promised(job.key)
-            admitted = self.admission.take(job.key) or unsent
-            waiting = replace(
-                one, waits_for=self.admission.why(job.key), refused=self.admission.refusal(job), unsent=unsent
-            )
-            try:
-                made = plan.plan(job, waiting, now, self.timing, admitted=admitted)
-            except Exception:  # noqa: BLE001  # one bad job never stops the others
-                metrics.RECONCILE_ERRORS.labels("plan").inc()
-                _log.exception("%s could not be planned", job.key)
-                self._retry_later(job.key)
-                continue
-            dispatches = any(isinstance(action, Dispatch) for action in made.actions)
-            made, wanted = self.bystander.marked(job, made, admitted=admitted), made
-            self.admission.promise(job, promised=dispatches and (unsent or made is not wanted))
-            self.admission.planned(job, made)
-            running = one.claim is not None and one.end is None
-            self._steps.report(job.key.job_id, one.progress if running else None, now)
-            planned.append(_Planned(job, one, made))
-        return planned
-
-    def _admit(self, planned: list[_Planned], now: datetime) -> list[_Planned]:
-        """Plan the jobs again that can be dispatched at once: they need no second look."""
-        if not any(one.plan.wants_dispatch for one in planned):
-            return planned
-        admitted = set(self.admission.admit(self.monotonic()))
-        here = [one for one in planned if one.job.key in admitted]
-        for key in admitted.difference(one.job.key for one in here):
-            self.cache.enqueue(key)
-        again = {one.job.key: one for one in self._plan(((one.job, one.seen) for one in here), now)}
-        return [again.get(one.job.key, one) for one in planned]
-
-    def _follow(self, one: _Planned, results: ActResults, now: datetime) -> None:
+    def _follow(self, one: Planned, results: ActResults, now: datetime) -> None:
         key, made = one.job.key, one.plan
         sent = results.sent.get(key)
         if sent is not None:
@@ -290,7 +249,8 @@ class Reconciler:
         if key in results.changed:
             self.cache.enqueue(key)
         if made.wake_at is not None:
-            self.cache.enqueue_after(key, max(0.0, (made.wake_at - now).total_seconds()))
+            least = 0.0 if self.brake.permitted(made.actions) == made.actions else _HELD_SECONDS
+            self.cache.enqueue_after(key, max(least, (made.wake_at - now).total_seconds()))
 
     def _report(self, results: ActResults) -> None:
         if results.failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,7 @@ from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.quotas import Quotas, Rules
-from reconstruction_operator.planning.types import Event, Job, Management, Observation
+from reconstruction_operator.planning.types import Event, Job, Management, Observation, Queue
 
 from tests.support.dispatch import make_admission
 from tests.support.jobs import NOON, make_body, make_key
@@ -36,6 +37,7 @@ class Loop:
         self.dispatched: list[str] = []
         self.offered: list[tuple[str, Phase | None]] = []
         self.statuses: list[Status] = []
+        self.seen = Observation()
         self.refuses = False  # the broker takes nothing
         self.management = management
         self.cache = Cache(management=lambda _: self.management, monotonic=lambda: self.now)
@@ -70,7 +72,7 @@ class Loop:
 
     async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
         self.looks += [one.task.job_id for one in subjects]
-        return ObservedBatch(NOON, tuple(Observation() for _ in subjects))
+        return ObservedBatch(NOON, tuple(self.seen for _ in subjects))
 
     async def act(self, batch: Sequence[JobActions], _fence: int) -> ActResults:
         if self.refuses:
@@ -188,6 +190,22 @@ async def test_a_job_that_is_missing_takes_no_room_in_the_window() -> None:
     await loop.round()
     await loop.round()
     assert loop.dispatched == ["a", "b"]
+
+
+async def test_a_job_whose_deletion_is_held_is_looked_at_rarely() -> None:
+    loop = Loop()
+    loop.seen = Observation(queue=Queue(workers=1))
+    over = Status(
+        1, Phase.SUCCEEDED, attempt=1, worker="w", dispatch_time=NOON, completion_time=NOON - timedelta(days=1)
+    )
+    body = make_body("a", **codec.encode(over))
+    loop.cache.put(body | {"spec": body["spec"] | {"ttlSecondsAfterFinished": 60}})
+
+    await loop.round()
+
+    due = loop.cache.timers.next_at()
+    assert due is not None
+    assert due - loop.now >= 60
 
 
 async def test_new_jobs_that_come_together_are_counted_against_the_quota_of_waiting_jobs() -> None:

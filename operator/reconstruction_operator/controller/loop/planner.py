@@ -1,0 +1,86 @@
+"""Planner: plans the jobs of a batch from what was observed, and admits those that can be dispatched at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.controller.instruments import StepClock
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.bystander import Bystander
+from reconstruction_operator.planning import plan
+from reconstruction_operator.planning.actions import Dispatch
+from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
+from reconstruction_operator.telemetry import metrics
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job, the observation, and the plan that follows from both."""
+
+    job: Job
+    seen: Observation
+    plan: Plan
+
+
+@dataclass(eq=False)
+class Planner:
+    """Plans with what admission and bystander know of a job. One that cannot be planned is `failed`, and left out."""
+
+    cache: Cache
+    admission: Admission
+    bystander: Bystander
+    timing: Timing
+    failed: Callable[[JobKey], None]
+    monotonic: Callable[[], float]
+    steps: StepClock = field(default_factory=StepClock, init=False)
+
+    def plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
+        """The plans of these jobs."""
+        return self._admit(self._plan(observed, now), now)
+
+    def forget(self, key: JobKey) -> None:
+        """The job is gone."""
+        self.steps.forget(key.job_id)
+        self.admission.forget(key)
+
+    def _plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
+        planned = []
+        for job, one in observed:
+            unsent = self.admission.is_promised(job.key)
+            admitted = self.admission.take(job.key) or unsent
+            waiting = replace(
+                one, waits_for=self.admission.why(job.key), refused=self.admission.refusal(job), unsent=unsent
+            )
+            try:
+                made = plan.plan(job, waiting, now, self.timing, admitted=admitted)
+            except Exception:  # noqa: BLE001  # one bad job never stops the others
+                metrics.RECONCILE_ERRORS.labels("plan").inc()
+                _log.exception("%s could not be planned", job.key)
+                self.failed(job.key)
+                continue
+            dispatches = any(isinstance(action, Dispatch) for action in made.actions)
+            made, wanted = self.bystander.marked(job, made, admitted=admitted), made
+            self.admission.promise(job, promised=dispatches and (unsent or made is not wanted))
+            self.admission.planned(job, made)
+            running = one.claim is not None and one.end is None
+            self.steps.report(job.key.job_id, one.progress if running else None, now)
+            planned.append(Planned(job, one, made))
+        return planned
+
+    def _admit(self, planned: list[Planned], now: datetime) -> list[Planned]:
+        """Plan the jobs again that can be dispatched at once: they need no second look."""
+        if not any(one.plan.wants_dispatch for one in planned):
+            return planned
+        admitted = set(self.admission.admit(self.monotonic()))
+        here = [one for one in planned if one.job.key in admitted]
+        for key in admitted.difference(one.job.key for one in here):
+            self.cache.enqueue(key)
+        again = {one.job.key: one for one in self._plan(((one.job, one.seen) for one in here), now)}
+        return [again.get(one.job.key, one) for one in planned]
