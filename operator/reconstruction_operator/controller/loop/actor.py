@@ -89,9 +89,10 @@ class Actor:
 
         """
         results = ActResults()
-        for job in batch:
-            if any(isinstance(one, planned.DeleteFiles) and one.expired for one in job.actions):
-                await self._confirm_expiry(job, results)
+        expired = [
+            job for job in batch if any(isinstance(one, planned.DeleteFiles) and one.expired for one in job.actions)
+        ]
+        await asyncio.gather(*(self._confirm_expiry(job, results) for job in expired))
         batch = [job for job in batch if job.key not in results.failed]
         await self._take_back(batch)  # before the job is forgotten
         await self._change(batch, fence, results)

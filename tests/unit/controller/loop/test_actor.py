@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any, cast
 from unittest import mock
@@ -50,6 +51,24 @@ async def test_only_the_version_that_was_planned_for_is_deleted() -> None:
         actor.close()
 
     assert api.request.call_args.kwargs["body"]["preconditions"] == {"uid": one.key.uid, "resourceVersion": "7"}
+
+
+async def test_jobs_that_expire_together_are_read_at_the_same_time() -> None:
+    together = asyncio.Barrier(3)  # each answer comes when all are asked for
+
+    async def get(path: str) -> dict[str, Any]:
+        await asyncio.wait_for(together.wait(), 10)
+        return make_body(path.rpartition("/")[2])
+
+    jobs = [replace(make_job(name=name), version=1) for name in ("a", "b", "c")]
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
+        actor = Actor(state, mock.Mock(get=get), mock.Mock(), mock.Mock(), keys=Keys(), install_id="test")
+        batch = [JobActions(one.key, one, 1, (DeleteFiles("gpu", expired=True),)) for one in jobs]
+        with mock.patch.object(actor.dispatcher, "send", return_value={}):
+            results = await actor.act(batch, fence=1)
+        actor.close()
+
+    assert [key.name for key in results.ordered] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
