@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 
 import pytest
 from reconstruction_operator.worker.deleting import turns
 from reconstruction_operator.worker.deleting.process import DeletionProcess
-from reconstruction_operator.worker.deleting.shared import SharedValue
 
 
 def test_orders_during_a_clean_up_take_no_slot_and_are_carried_out_after_it() -> None:
@@ -63,33 +59,3 @@ def test_a_long_turn_ends_and_the_next_order_continues(monkeypatch: pytest.Monke
     assert done == ["job-0"]
     turns.take("job-3", clean_up)
     assert done == ["job-0", "job-1", "job-2", "job-3"]
-
-
-def test_another_process_waits_for_the_lock_until_its_holder_dies() -> None:
-    value = SharedValue("test", [])
-    file = value._memory
-    take = f"import fcntl, os; f = os.open('/proc/self/fd/{file}', os.O_RDWR); fcntl.flock(f, fcntl.LOCK_EX"
-    with value.held() as held:
-        held.append("x")
-        tried = subprocess.run([sys.executable, "-c", f"{take} | fcntl.LOCK_NB)"], pass_fds=(file,), check=False)
-        assert tried.returncode == 1
-    hold = f"{take}); print(os.read(f, 9).decode(), flush=True); os.read(0, 1)"
-    with subprocess.Popen(
-        [sys.executable, "-c", hold], pass_fds=(file,), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b'["x"]\n'
-        with value.held(wait=False) as held:
-            assert held is None
-        other.kill()
-    with value.held(wait=False) as held:
-        assert held == ["x"]
-
-
-def test_a_value_that_was_cut_off_is_the_initial_one() -> None:
-    value = SharedValue("test", ["initial"])
-    with value.held() as held:
-        held[:] = ["another"]
-    os.truncate(value._memory, 5)  # as if its writer had died
-    with value.held() as held:
-        assert held == ["initial"]

@@ -1,0 +1,41 @@
+"""Assignment: what a message asks for, and what a bare task lacks."""
+
+from __future__ import annotations
+
+import pytest
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.worker.attempt.assignment import Assignment
+
+ENVELOPE = Envelope(
+    install_id="install",
+    namespace="team",
+    name="banana",
+    attempt=2,
+    queue="gpu",
+    output_uri="file:///meshes/banana",
+    parameters={"quality": "fast"},
+)
+OURS = Assignment("uid-1", "uid-1-2", "photogrammetry", ENVELOPE, "worker-1")
+BARE = Assignment("job-7", "celerys-id", "photogrammetry", None, "worker-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "bare"),
+    [
+        ("attempt", 2, None),
+        ("parameters", {"quality": "fast"}, {}),
+        ("output_uri", "file:///meshes/banana", ""),
+        ("namespace", "team", ""),
+        ("pool", "gpu", ""),
+        ("title", "team/banana", "job-7"),
+        (
+            "log_fields",
+            {"namespace": "team", "job": "banana", "uid": "uid-1", "attempt": 2},
+            {"job_id": "job-7", "task_id": "celerys-id"},
+        ),
+        ("owner", Owner("uid-1", "install", "team", "banana", "gpu", 2), None),
+    ],
+)
+def test_the_message_of_the_operator_names_what_a_bare_task_lacks(name: str, ours: object, bare: object) -> None:
+    assert (getattr(OURS, name), getattr(BARE, name)) == (ours, bare)

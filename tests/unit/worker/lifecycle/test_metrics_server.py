@@ -1,0 +1,94 @@
+"""Metrics server: serves the worker's metrics, and a port that is taken does not stop the worker."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.signals import worker_process_init, worker_shutting_down
+from reconstruction_operator.telemetry import relay
+from reconstruction_operator.telemetry import worker_metrics as metrics
+from reconstruction_operator.worker.lifecycle.metrics_server import MetricsServer
+
+from devcluster.waiting import wait_until
+from tests.support.settings import configure
+
+CONSUMER: Any = SimpleNamespace(steps=[], pool=SimpleNamespace(num_processes=3))
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        number: int = found.getsockname()[1]
+    configure(monkeypatch, WORKER_METRICS_HOST="127.0.0.1", WORKER_METRICS_PORT=number)
+    return number
+
+
+@pytest.fixture
+def server(port: int) -> Iterator[MetricsServer]:
+    one = MetricsServer(CONSUMER)
+    one.create(CONSUMER)
+    yield one
+    relay.install(None)
+    metrics.DRAINING.set(0)
+    metrics.IMAGES.clear()
+
+
+def scrape(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        return str(answer.read().decode())
+
+
+@pytest.mark.parametrize(("number", "included"), [(0, False), (9090, True)])
+def test_port_0_switches_metrics_off(number: int, included: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, WORKER_METRICS_PORT=number)
+
+    assert MetricsServer(CONSUMER).include_if(CONSUMER) is included
+
+
+def test_the_worker_is_served_from_its_begin_to_its_end(server: MetricsServer, port: int) -> None:
+    server.begin()
+    wait_until(lambda: 'model_available{model="placeholder"} 1.0' in scrape(port), "the models to be served")
+    relay.report(metrics.IMAGES, 4, "placeholder")
+    wait_until(lambda: 'images_total{model="placeholder"} 4.0' in scrape(port), "a report of the pool to be served")
+
+    text = scrape(port)
+    server.end()
+
+    assert "reconstruction_worker_slots 3.0" in text
+    assert "reconstruction_worker_running_attempts 0.0" in text
+    assert 'reconstruction_worker_build_info{version="' in text
+    with socket.create_server(("127.0.0.1", port)):  # the port is free again
+        pass
+
+
+def test_a_port_that_is_taken_is_logged_and_the_worker_goes_on(
+    server: MetricsServer, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        server.begin()
+        wait_until(lambda: f"no metrics at 127.0.0.1:{port}: " in caplog.text, "the refusal to be logged")
+        server.end()
+
+
+def test_a_worker_that_was_asked_to_stop_is_draining(server: MetricsServer) -> None:
+    worker_shutting_down.send(sender="worker", sig="SIGTERM", how="Warm", exitcode=0)
+    server.begin()
+    server.end()
+
+    assert metrics.REGISTRY.get_sample_value("reconstruction_worker_draining") == 1
+
+
+def test_a_process_of_the_pool_does_not_hold_the_port(server: MetricsServer, port: int) -> None:
+    server.begin()
+    wait_until(lambda: server._server, "the server to be there")
+    assert server._server is not None
+
+    worker_process_init.send(sender=None)
+
+    assert server._server.socket.fileno() == -1
+    server.end()

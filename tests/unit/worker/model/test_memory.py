@@ -1,0 +1,115 @@
+"""Memory watch: the memory of real processes, and the worker's limit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.worker.model import memory
+from reconstruction_operator.worker.model.memory import MemoryWatch
+
+_MEBIBYTE = 1024**2
+# The child of a child holds the memory; each line that it gets makes it allocate 32 MB more.
+_HOLDER = """
+import sys
+held = []
+print(flush=True)
+for line in sys.stdin:
+    held.append(b"x" * (32 << 20))
+    print(flush=True)
+"""
+_LEADER = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {_HOLDER!r}], check=True)"
+
+
+@pytest.fixture(autouse=True)
+def _at_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_PERIOD_SECONDS", 0.0)
+
+
+class Holder:
+    """A process whose child allocates on demand."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-S", "-c", _LEADER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.pid = self.process.pid
+        self.wait()
+
+    def wait(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "\n"
+
+    def allocate(self) -> None:
+        assert self.process.stdin is not None
+        print(file=self.process.stdin, flush=True)
+        self.wait()
+
+
+@pytest.fixture
+def holder() -> Iterator[Holder]:
+    one = Holder()
+    with one.process:
+        yield one
+
+
+def test_memory_of_all_descendants_counts(holder: Holder) -> None:
+    watch = MemoryWatch(holder.pid, 0, "photogrammetry")
+    watch.check()
+    before = watch.newest_bytes
+    holder.allocate()
+    watch.check()
+
+    assert watch.newest_bytes - before > 30 * _MEBIBYTE
+    assert watch.peak_bytes == watch.newest_bytes
+
+
+def test_the_limit_is_a_failure_with_both_numbers(holder: Holder) -> None:
+    watch = MemoryWatch(holder.pid, 0, "photogrammetry")
+    watch.check()
+    limited = MemoryWatch(holder.pid, watch.newest_bytes + 16 * _MEBIBYTE, "photogrammetry")
+    limited.check()
+    holder.allocate()
+
+    with pytest.raises(
+        ModelFailure, match=r"photogrammetry used \d+ MB of memory; this worker allows \d+ MB"
+    ) as caught:
+        limited.check()
+    assert caught.value.reason == "OUT_OF_MEMORY"
+
+
+def test_a_process_that_has_ended_keeps_its_last_figures(holder: Holder) -> None:
+    watch = MemoryWatch(holder.pid, 0, "photogrammetry")
+    watch.check()
+    known = watch.newest_bytes
+    holder.process.communicate()
+
+    watch.check()
+
+    assert (watch.newest_bytes, watch.peak_bytes) == (known, known)
+    assert known > 0
+
+
+def test_a_process_that_was_gone_before_the_first_look_uses_nothing() -> None:
+    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as ended:
+        pass
+    watch = MemoryWatch(ended.pid, 1, "photogrammetry")
+
+    watch.check()
+
+    assert (watch.newest_bytes, watch.peak_bytes) == (0, 0)
+
+
+def test_looks_are_limited_to_the_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_PERIOD_SECONDS", 3_600.0)
+    watch = MemoryWatch(os.getpid(), 0, "photogrammetry")
+    watch.check()
+    watch.newest_bytes = 0
+
+    watch.check()
+
+    assert watch.newest_bytes == 0

@@ -1,0 +1,79 @@
+"""Selection: which model runs a job, and when a run is simulated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.worker.model import selection
+
+from tests.support.settings import configure
+
+
+@pytest.mark.parametrize(
+    ("model_type", "simulate", "expected"),
+    [
+        pytest.param("placeholder", "unavailable", ("placeholder", True), id="a simulation was asked for"),
+        pytest.param("placeholder", "never", ("placeholder", True), id="also where others are not simulated"),
+        pytest.param("reconviagen", "unavailable", ("placeholder", True), id="its packages are missing"),
+        pytest.param("rough-broken", "unavailable", ("placeholder", True), id="it cannot be imported"),
+        pytest.param("rough-good", "unavailable", ("rough-good", False), id="it can run"),
+        pytest.param("rough-good", "never", ("rough-good", False), id="it can run and others are not simulated"),
+    ],
+)
+@pytest.mark.usefixtures("rough_models")
+def test_the_model_that_runs(
+    model_type: str, simulate: str, expected: tuple[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, RECONSTRUCTION_SIMULATE=simulate)
+    choice = selection.choose(model_type, {})
+
+    assert (choice.model.name, choice.simulated) == expected
+
+
+@pytest.mark.parametrize(
+    ("model_type", "simulate", "problem"),
+    [
+        pytest.param("photogrametry", "unavailable", "photogrametry", id="an unknown model is never simulated"),
+        pytest.param("reconviagen", "never", "missing Python modules", id="no simulation allowed"),
+    ],
+)
+def test_a_model_that_cannot_run_is_refused(
+    model_type: str, simulate: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, RECONSTRUCTION_SIMULATE=simulate)
+    with pytest.raises(ModelFailure, match=problem) as caught:
+        selection.choose(model_type, {})
+    assert caught.value.reason == "BACKEND_UNAVAILABLE"
+
+
+def test_parameters_are_checked_by_the_model_that_runs() -> None:
+    assert selection.choose("reconviagen", {"seed": 7, "stepSeconds": 0.5}).parameters == {"stepSeconds": 0.5}
+    with pytest.raises(ModelFailure, match="INVALID_PARAMETERS"):
+        selection.choose("placeholder", {"stepSeconds": "slow"})
+
+
+@pytest.mark.parametrize(
+    ("model_type", "parameters", "expected"),
+    [
+        pytest.param("placeholder", {}, 1.5, id="the setting"),
+        pytest.param("placeholder", {"stepSeconds": 4}, 4.0, id="the job's"),
+        pytest.param("rough-good", {"stepSeconds": 4}, None, id="a real run has no pace"),
+    ],
+)
+@pytest.mark.usefixtures("rough_models")
+def test_the_pace_of_a_simulation(
+    model_type: str, parameters: dict[str, Any], expected: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=1.5)
+
+    assert selection.choose(model_type, parameters).pace_seconds == expected
+
+
+def test_a_simulation_occupies_its_worker_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, PLACEHOLDER_MAX_SECONDS=60.0)
+
+    assert selection.choose("placeholder", {"stepSeconds": 10}).pace_seconds == 10.0
+    with pytest.raises(ModelFailure, match=r"stepSeconds is 10\.5, for each of 6 steps; together they may take 60 s"):
+        selection.choose("placeholder", {"stepSeconds": 10.5})
