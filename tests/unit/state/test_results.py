@@ -97,7 +97,7 @@ async def test_each_part_of_a_report_is_read_for_itself(
 ) -> None:
     await client.set("celery-task-meta-job-1", json.dumps({"status": "PROGRESS", "result": part}))
 
-    assert await results.read(client, ["job-1"]) == {"job-1": replace(NOTHING, **expected)}  # type: ignore[arg-type]
+    assert await results.read(client, ["job-1"]) == {"job-1": replace(NOTHING, **expected)}
 
 
 async def test_a_report_beyond_the_limit_is_not_read(client: Any) -> None:

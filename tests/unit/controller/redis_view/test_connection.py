@@ -85,16 +85,3 @@ async def test_only_a_lost_connection_is_an_interruption(
     server.connection.failed(error)
 
     assert (server.connection.interruptions, bool(server.connection.problem)) == (interruptions, interruptions > 0)
-
-
-async def test_a_resync_is_for_the_period_unless_one_was_requested(server: Server) -> None:
-    requests = server.connection.resync
-
-    assert requests.take() == "start"
-    await requests.wait(0.001)
-    assert requests.take() == "period"
-    requests.request("leading")
-    await requests.wait(60.0)
-    assert requests.take() == "leading"
-    requests.restore("leading")
-    assert requests.take() == "leading"

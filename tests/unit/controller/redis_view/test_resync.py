@@ -1,0 +1,54 @@
+"""Resync requests: the newest cause counts, and a request ends a wait."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from reconstruction_operator.controller.redis_view.resync import ResyncRequests
+
+
+@pytest.fixture
+def requests() -> ResyncRequests:
+    return ResyncRequests()
+
+
+def test_a_resync_is_for_the_period_unless_one_was_requested(requests: ResyncRequests) -> None:
+    assert [requests.take(), requests.take()] == ["start", "period"]
+    requests.request("epoch")
+    requests.request("leading")
+    assert [requests.take(), requests.take()] == ["leading", "period"]
+
+
+def test_a_resync_that_failed_is_due_for_its_cause_again(requests: ResyncRequests) -> None:
+    requests.request("leading")
+    requests.restore(requests.take())
+    assert requests.take() == "leading"
+
+
+async def test_a_wait_ends_after_its_time_or_at_once_for_a_request(requests: ResyncRequests) -> None:
+    await requests.wait(0.001)
+    requests.request("leading")
+    async with asyncio.timeout(10):
+        await requests.wait(3_600.0)
+
+
+async def test_a_request_during_a_wait_ends_it(requests: ResyncRequests) -> None:
+    waiting = asyncio.create_task(requests.wait(3_600.0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    requests.request("reconnect")
+
+    async with asyncio.timeout(10):
+        await waiting
+
+
+async def test_one_request_ends_one_wait(requests: ResyncRequests) -> None:
+    requests.request("epoch")
+    await requests.wait(3_600.0)
+    second = asyncio.create_task(requests.wait(3_600.0))
+    await asyncio.sleep(0)
+
+    assert not second.done()
+    second.cancel()
