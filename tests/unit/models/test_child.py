@@ -1,0 +1,160 @@
+"""Process of an isolated model: its messages, whatever the model does and whether or not the worker reads them."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.models import child, exchange
+from reconstruction_operator.models.exchange import (
+    DefectMessage,
+    ExitMessage,
+    FailureMessage,
+    Message,
+    ProgressMessage,
+    RunRequest,
+)
+from reconstruction_operator.models.interface import Photo, Result, Step, Work
+
+pytestmark = pytest.mark.usefixtures("rough_models")
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    for name in ("scratch", "output"):
+        (tmp_path / name).mkdir()
+    return Work((Photo(tmp_path / "a.jpg", 64, 48, 9),), tmp_path / "scratch", tmp_path / "output", {}, 1)
+
+
+class Pipe:
+    """Both ends of a pipe, in this process."""
+
+    def __init__(self) -> None:
+        self.reading, self.writing = os.pipe()
+
+    def messages(self) -> list[Message | None]:
+        """All lines that were written; closes the pipe."""
+        os.close(self.writing)
+        with os.fdopen(self.reading, "rb") as lines:
+            return [exchange.decode(line) for line in lines]
+
+    def fill(self) -> int:
+        """Write until the pipe takes no more; returns the number of bytes."""
+        written = 0
+        while select.select([], [self.writing], [], 0)[1]:
+            written += os.write(self.writing, b"\n" * select.PIPE_BUF)
+        return written
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    return Pipe()
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        pytest.param("rough-good", Result(quality={"photos": 1, "error": 0.123456789}), id="a result"),
+        pytest.param("rough-failure", FailureMessage("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps"), id="a failure"),
+        pytest.param(
+            "rough-memory",
+            FailureMessage("OUT_OF_MEMORY", "the model's memory was not enough for 1 photos"),
+            id="no memory",
+        ),
+    ],
+)
+def test_how_a_run_ended(model: str, expected: Message, work: Work) -> None:
+    assert child._outcome(RunRequest(model, work, 5.0), lambda *_: None) == expected
+
+
+def test_a_full_disk_names_the_file(work: Work) -> None:
+    found = child._outcome(RunRequest("rough-disk", work, 5.0), lambda *_: None)
+
+    assert isinstance(found, FailureMessage)
+    assert (found.reason, str(work.scratch_dir / "big") in found.message) == ("DISK_FULL", True)
+
+
+def test_a_defect_is_sent_with_its_traceback(work: Work) -> None:
+    found = child._outcome(RunRequest("rough-error", work, 5.0), lambda *_: None)
+
+    assert isinstance(found, DefectMessage)
+    assert found.text.startswith("Traceback")
+    assert found.text.endswith("TypeError: a defect of the model\n")
+
+
+def test_reports_within_a_step_are_limited_and_no_step_or_end_is_left_out(pipe: Pipe) -> None:
+    report = child._reporter(pipe.writing)
+    for step in (Step.PREPROCESS, Step.RECONSTRUCT):
+        for number in range(100):
+            report(step, number / 100, "busy")
+        report(step, 1.0, "done")
+
+    heard = [message for message in pipe.messages() if isinstance(message, ProgressMessage)]
+
+    ends = [(one.step, one.fraction) for one in heard if one.fraction in (0.0, 1.0)]
+    assert ends == [(step, end) for step in (Step.PREPROCESS, Step.RECONSTRUCT) for end in (0.0, 1.0)]
+    assert len(heard) < 100
+
+
+def test_progress_is_dropped_while_the_worker_does_not_read(pipe: Pipe) -> None:
+    filled = pipe.fill()
+
+    child._send(pipe.writing, ProgressMessage(Step.RECONSTRUCT, 0.5, "dropped"), patient=False)
+
+    assert pipe.messages() == [None] * filled
+
+
+def test_an_outcome_waits_until_the_worker_reads(pipe: Pipe) -> None:
+    pipe.fill()
+    outcome = Result(quality={"note": "x" * 1_000})
+    sender = threading.Thread(target=child._send, args=(pipe.writing, outcome), kwargs={"patient": True})
+    sender.start()
+    reader = os.dup(pipe.reading)
+    with os.fdopen(reader, "rb", buffering=0) as lines:
+        while sender.is_alive():
+            if select.select([lines], [], [], 0.01)[0]:
+                read = lines.read(1 << 20)
+    sender.join()
+
+    rest = pipe.messages()
+    assert outcome in [exchange.decode(line) for line in read.splitlines()] + rest
+
+
+def test_an_outcome_is_given_up_if_the_worker_never_reads(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "_PATIENCE_SECONDS", 0.05)
+    filled = pipe.fill()
+
+    child._send(pipe.writing, ExitMessage(0), patient=True)
+
+    assert pipe.messages() == [None] * filled
+
+
+def test_a_worker_that_is_gone_is_no_error(pipe: Pipe) -> None:
+    os.close(pipe.reading)
+
+    child._send(pipe.writing, ExitMessage(0), patient=True)
+
+    os.close(pipe.writing)
+
+
+def test_the_program_sends_progress_the_result_and_its_exit(work: Work, tmp_path: Path, pipe: Pipe) -> None:
+    request = tmp_path / "request.json"
+    request.write_text(RunRequest("rough-good", work, 20.0).to_json())
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "reconstruction_operator.models.child", str(pipe.writing), str(request)],
+        stdin=subprocess.PIPE,
+        pass_fds=(pipe.writing,),
+        start_new_session=True,
+    ) as process:
+        messages = pipe.messages()
+
+    assert process.returncode == -9  # the guard kills its group at the end
+    assert [type(one) for one in messages if not isinstance(one, ProgressMessage)] == [Result, ExitMessage]
+    assert messages[0] == ProgressMessage(Step.PREPROCESS, 0.5, "half")
+    assert messages[-1] == ExitMessage(0)
