@@ -1,12 +1,15 @@
-"""Fixtures of attempts on fakeredis."""
+"""Fixtures of attempts on fakeredis, and of deletions that hang."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from reconstruction_operator.worker.deleting import process
 
+from devcluster.files import CHECKOUT
 from tests.support.attempts import want
 from tests.support.settings import configure
 
@@ -24,3 +27,12 @@ def meshes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     configure(monkeypatch, OUTPUT_ROOTS=(str(folder),))
     return folder
+
+
+@pytest.fixture
+def stuck() -> Iterator[pytest.MonkeyPatch]:
+    """Every deletion hangs, at the place of its copy or of the job's folder, until this is undone."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(process, "_PROGRAM", "stuck_deletion")
+        patched.setenv("PYTHONPATH", str(CHECKOUT / "tests" / "data" / "programs"))
+        yield patched
