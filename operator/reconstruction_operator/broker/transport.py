@@ -57,10 +57,19 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
 
 
 class _HardenedQoS(kombu_redis.QoS):
-    """Frees the worker's slot even if an acknowledgement fails.
+    """Keeps a message that is taken while a key has the wrong type, and frees the worker's slot if an acknowledgement fails.
 
-    kombu keeps the slot. A worker without a free slot would never consume again.
+    kombu would lose the message, and keep the slot. A worker without a free slot would never consume again.
     """
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Note that the message is taken; again after a key of the wrong type was replaced."""
+        try:
+            super().append(message, delivery_tag)  # type: ignore[no-untyped-call]
+        except redis.ResponseError as error:
+            if not (is_wrong_type(error) and self.channel.repair()):
+                raise
+            super().append(message, delivery_tag)  # type: ignore[no-untyped-call]
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge; the slot is free after any outcome."""
@@ -106,7 +115,7 @@ class _HardenedChannel(kombu_redis.Channel):
         except (*self.connection_errors, Empty, MemoryError):
             raise
         except Exception as error:
-            if isinstance(error, redis.ResponseError) and not (is_wrong_type(error) and self._repair()):
+            if isinstance(error, redis.ResponseError) and not (is_wrong_type(error) and self.repair()):
                 raise
             self._failed = True
             logger.error("a %s cannot be understood and is dropped: %s: %.200s", what, type(error).__name__, error)  # noqa: TRY400  # the traceback does not show the sender
@@ -118,7 +127,8 @@ class _HardenedChannel(kombu_redis.Channel):
             raise redis.ConnectionError("the connection that this channel belongs to was closed")
         return super()._connparams(asynchronous=asynchronous)  # type: ignore[no-untyped-call]
 
-    def _repair(self) -> bool:
+    def repair(self) -> bool:
+        """Replace keys of the wrong type; returns whether there was one."""
         return repair(
             self.active_queues,
             {self.unacked_key: "hash", self.unacked_index_key: "zset", self.unacked_mutex_key: "string"},
