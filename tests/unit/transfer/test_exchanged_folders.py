@@ -98,17 +98,6 @@ def test_no_withdrawal_deletes_behind_a_link_that_is_swapped_in(root: Path, resu
     assert everything(root / "b") == before
 
 
-@pytest.mark.parametrize("part", ["a", "folder"])
-def test_a_link_in_the_path_is_not_followed(part: str, root: Path, tmp_path: Path) -> None:
-    """Whatever the path was when it was checked."""
-    moved = next(path for path in (root / "a", root / URI_FOLDER) if path.name == part)
-    moved.rename(tmp_path / "moved")
-    moved.symlink_to(tmp_path / "moved")
-    for create in (True, False):
-        with pytest.raises(NotADirectoryError):
-            Directory.open(root / URI_FOLDER, create=create)
-
-
 def test_a_link_inside_of_a_copy_that_is_made_is_not_followed(
     root: Path, result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,19 +112,3 @@ def test_a_link_inside_of_a_copy_that_is_made_is_not_followed(
     with pytest.raises(NotADirectoryError):
         delivery.deliver(result, f"file://{root}/{URI_FOLDER}/banana", RUN, lambda: None, namespace="a")
     assert everything(root / "b") == []
-
-
-def test_folders_that_exist_are_opened_without_making_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a").mkdir()
-    make, made = os.mkdir, []
-
-    def as_on_nfs(name: str, *, dir_fd: int) -> None:
-        """Answers "permission denied", and not "exists", in a folder that its user may not write to."""
-        made.append(name)
-        if name not in ("b", "c"):
-            raise PermissionError(name)
-        make(name, dir_fd=dir_fd)
-
-    monkeypatch.setattr(os, "mkdir", as_on_nfs)
-    with Directory.open(tmp_path / "a" / "b" / "c", create=True):
-        assert made == ["b", "c"]
