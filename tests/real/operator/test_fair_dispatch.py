@@ -57,7 +57,7 @@ def test_a_namespace_does_not_take_the_window_nor_all_queues_redis(
 
     late = [neighbour.create(queue=first) for _ in range(2)]
     wait_until(lambda: queued(neighbour, late) == 2, "the other namespace's jobs to be sent")
-    assert broker.llen(first) == 6
+    wait_until(lambda: broker.llen(first) == 6, "their messages, which follow the stored statuses")
 
     for pool in others:
         for _ in range(3):
