@@ -1,0 +1,84 @@
+"""Planner: a batch is planned with what admission knows, and what can be dispatched goes in the same round."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.loop.bystander import Bystander
+from reconstruction_operator.controller.loop.planner import Planned, Planner
+from reconstruction_operator.planning.actions import Dispatch
+from reconstruction_operator.planning.types import Job, Management, Observation
+
+from tests.support.dispatch import make_admission
+from tests.support.jobs import NOON, make_body, make_key
+from tests.support.plans import TIMING
+
+
+class Desk:
+    """A planner of these jobs, of which Redis knows nothing."""
+
+    def __init__(self, *names: str, **window: int) -> None:
+        self.now = 100.0
+        self.failed: list[JobKey] = []
+        self.cache = Cache(management=lambda _: Management.OURS, monotonic=lambda: self.now)
+        for name in names:
+            self.cache.put(make_body(name))
+        admission = make_admission(self.cache, **window)
+        unused: Any = None  # no job is contested
+        bystander = Bystander(Installation("install"), self.cache, unused, admission, unused)
+        self.planner = Planner(self.cache, admission, bystander, TIMING, self.failed.append, lambda: self.now)
+
+    def job(self, name: str) -> Job:
+        found = self.cache.get(make_key(name))
+        assert found is not None
+        return found
+
+    def plan(self, *names: str, **seen: Any) -> list[Planned]:
+        return self.planner.plan([(self.job(name), Observation(**seen)) for name in names], NOON)
+
+
+def dispatched(planned: list[Planned]) -> list[str]:
+    return [one.job.key.name for one in planned if any(isinstance(action, Dispatch) for action in one.plan.actions)]
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        pytest.param({}, ["a", "b", "c"], id="room for all"),
+        pytest.param({"queue": 2}, ["a", "b"], id="room for two"),
+        pytest.param({"namespace": 1}, ["a"], id="room for one of the namespace"),
+    ],
+)
+def test_jobs_with_room_are_dispatched_in_their_first_round(window: dict[str, int], expected: list[str]) -> None:
+    planned = Desk("a", "b", "c", **window).plan("a", "b", "c")
+
+    assert [one.job.key.name for one in planned] == ["a", "b", "c"]
+    assert dispatched(planned) == expected
+    assert {one.plan.status.phase for one in planned} <= {Phase.QUEUED, Phase.PENDING}
+
+
+def test_a_job_that_is_admitted_outside_of_the_batch_is_enqueued() -> None:
+    desk = Desk("a", "b", "c", queue=1)
+    assert dispatched(desk.plan("a", "b")) == ["a"]
+    desk.planner.forget(make_key("a"))
+    desk.cache.take(9)
+    desk.now += 1.0  # admission looks again
+
+    assert dispatched(desk.plan("c")) == []
+    assert desk.cache.take(9) == [make_key("b")]
+
+
+def test_a_job_that_cannot_be_planned_is_left_out_and_the_others_are_planned(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk("a", "b")
+    broken: Any = object()
+
+    planned = desk.planner.plan([(desk.job("a"), Observation(record=broken)), (desk.job("b"), Observation())], NOON)
+
+    assert [one.job.key.name for one in planned] == ["b"]
+    assert desk.failed == [make_key("a")]
+    assert "could not be planned" in caplog.text
