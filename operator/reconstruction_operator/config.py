@@ -138,7 +138,7 @@ class Settings:
     )
     WORKER_REMOTE_CONTROL: str = _worker(
         "off",
-        "on: whoever may publish in the broker may command the workers by Celery's remote control, as to shut down",
+        "on: every account that may publish in the broker can command the workers by Celery's remote control, for example to shut down",
         choices=("off", "on"),
     )
     WORKER_METRICS_PORT: int = _worker(0, "port of a worker's /metrics; 0: no /metrics", most=_MAX_PORT)

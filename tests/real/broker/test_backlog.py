@@ -27,12 +27,6 @@ def reader(redis_settings: None) -> Iterator[BacklogReader]:
     made.close()
 
 
-@pytest.fixture
-def broker(redis_settings: None) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(config.settings.CELERY_BROKER_URL, decode_responses=True) as opened:
-        yield opened
-
-
 def send(*numbers: int, queue: str = "celery", text: str = "") -> None:
     dispatcher = Dispatcher()
     tasks = [TaskId(f"job-{number}", 1) for number in numbers]

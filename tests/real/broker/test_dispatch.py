@@ -35,12 +35,6 @@ def dispatcher(redis_settings: None) -> Iterator[Dispatcher]:
     made.close()
 
 
-@pytest.fixture
-def broker(redis_settings: None) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(config.settings.CELERY_BROKER_URL, decode_responses=True) as opened:
-        yield opened
-
-
 def message(number: int = 1, *, queue: str = "celery") -> Message:
     task = TaskId(f"job-{number}", 2)
     envelope = Envelope(install_id="i", namespace="ns", name="n", attempt=2, input_uri="file:///photos", queue=queue)

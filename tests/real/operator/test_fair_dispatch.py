@@ -23,7 +23,7 @@ def system(start_system: SharedSystems) -> System:
         DISPATCH_WINDOW="8",
         DISPATCH_NAMESPACE_WINDOW="4",
         DISPATCH_TOTAL_WINDOW=str(TOTAL),
-        POOL_NAMESPACES="private=somebody-else",
+        POOL_NAMESPACES="private=another-team",
     )
 
 
