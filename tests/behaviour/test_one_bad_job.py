@@ -12,10 +12,7 @@ from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
-from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
@@ -25,6 +22,7 @@ from reconstruction_operator.state import errors
 
 from tests.support.dispatch import make_admission
 from tests.support.jobs import NOON, make_body, make_key
+from tests.support.loops import make_reconciler
 from tests.support.plans import TIMING
 
 
@@ -63,26 +61,14 @@ class Loop:
         self.cache, self.observer, self.queues = Cache(monotonic=lambda: 100.0), Observer(error), QueueFacts()
         for name in ("first", "bad", "last"):
             self.cache.put(make_body(name))
-        messages = self.observer.messages
-        view: Any = SimpleNamespace(observer=self.observer, queues=self.queues, messages=messages)
-        election: Any = SimpleNamespace(fence=1)
-        actor: Any = Actor()
-        writer: Any = SimpleNamespace(offer=lambda *_: None)
-        orphans = Orphans(view.observer, actor, Installation("install"), timing=TIMING)
-        admission = make_admission(self.cache)
-        self.reconciler = Reconciler(
-            self.cache,
-            view,
-            election,
-            actor,
-            writer,
-            admission,
-            orphans,
-            Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
-            timing=TIMING,
-            batch_seconds=0.0,
-            bystander=Bystander(Installation("install"), self.cache, writer, admission, orphans),
+        self.reconciler = make_reconciler(
+            make_admission(self.cache),
+            observer=self.observer,
+            actor=Actor(),
+            writer=SimpleNamespace(offer=lambda *_: None),
             monotonic=lambda: 100.0,
+            queues=self.queues,
+            messages=self.observer.messages,
         )
 
     async def round(self) -> None:

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
-from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.bystander import Bystander
-from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.quotas import Quotas, Rules
@@ -23,7 +17,7 @@ from reconstruction_operator.planning.types import Event, Job, Management, Obser
 
 from tests.support.dispatch import make_admission
 from tests.support.jobs import NOON, make_body, make_key
-from tests.support.plans import TIMING
+from tests.support.loops import make_reconciler
 
 
 class Loop:
@@ -44,26 +38,13 @@ class Loop:
         for name in names:
             self.cache.put(make_body(name))
         admission = make_admission(self.cache, rules=rules, **window)
-        messages = SimpleNamespace(sent=lambda *_: None)
-        view: Any = SimpleNamespace(observer=self, queues=admission.queues, messages=messages)
-        actor: Any = self
-        writer: Any = self
-        election: Any = SimpleNamespace(fence=1)
-        orphans = Orphans(view.observer, actor, Installation("install"), timing=TIMING)
-        brake = Brake(at_once=20, share=0.1, restore_hold_seconds=0.0)
-        self.reconciler = Reconciler(
-            self.cache,
-            view,
-            election,
-            actor,
-            writer,
+        self.reconciler = make_reconciler(
             admission,
-            orphans,
-            brake,
-            timing=TIMING,
-            batch_seconds=0.0,
-            bystander=Bystander(Installation("install"), self.cache, writer, admission, orphans),
+            observer=self,
+            actor=self,
+            writer=self,
             monotonic=lambda: self.now,
+            messages=SimpleNamespace(sent=lambda *_: None),
         )
 
     async def round(self) -> None:

@@ -1,0 +1,40 @@
+"""Reconcile loops for tests: the real reconciler, with stand-ins for what talks to Redis and to the API server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.bystander import Bystander
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.reconciler import Reconciler
+
+from tests.support.plans import TIMING
+
+
+def make_reconciler(
+    admission: Admission, *, observer: Any, actor: Any, writer: Any, monotonic: Callable[[], float], **view: Any
+) -> Reconciler:
+    """The loop of the leader with fence 1. `view` has more parts of the Redis view."""
+    cache, installation = admission.cache, Installation("install")
+    parts: Any = SimpleNamespace(**({"observer": observer, "queues": admission.queues} | view))
+    election: Any = SimpleNamespace(fence=1)
+    orphans = Orphans(observer, actor, installation, timing=TIMING)
+    return Reconciler(
+        cache,
+        parts,
+        election,
+        actor,
+        writer,
+        admission,
+        orphans,
+        Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
+        timing=TIMING,
+        batch_seconds=0.0,
+        bystander=Bystander(installation, cache, writer, admission, orphans),
+        monotonic=monotonic,
+    )
