@@ -1,8 +1,12 @@
 """The hardened transport on a real Redis."""
 
 import pytest
+import redis
 from kombu import Connection, Queue
+from reconstruction_operator import config
 from reconstruction_operator.broker import transport
+
+A_FEW_SECONDS = 20
 
 
 def test_acknowledging_on_a_closed_connection_is_a_connection_error(redis_url: str) -> None:
@@ -19,3 +23,21 @@ def test_acknowledging_on_a_closed_connection_is_a_connection_error(redis_url: s
 
         with pytest.raises(connection.connection_errors, match="was closed"):
             message.ack()
+
+
+@pytest.mark.parametrize("key", ["unacked", "unacked_index"])
+def test_a_message_is_taken_and_acknowledged_although_a_key_had_another_type(key: str, broker: redis.Redis) -> None:
+    transport.install()
+    taken = []
+    with Connection(config.settings.CELERY_BROKER_URL) as connection:
+        connection.SimpleQueue("celery").put({})
+        broker.set(key, "of another type")
+        with connection.Consumer(
+            [Queue("celery")], callbacks=[lambda _, message: taken.append(message)], accept=["json"]
+        ):
+            connection.drain_events(timeout=A_FEW_SECONDS)
+        assert (broker.type("unacked"), broker.type("unacked_index")) == ("hash", "zset")
+        taken[0].ack()
+
+    assert len(taken) == 1
+    assert not broker.exists("unacked", "unacked_index")
