@@ -1,4 +1,4 @@
-"""Names of all keys of the job state (DB 1). Nothing else formats them."""
+"""Names of all keys and channels of the job state (DB 1). Nothing else formats them."""
 
 from __future__ import annotations
 
@@ -91,3 +91,10 @@ class Keys:
     def epoch(self) -> str:
         """The sentinel, a hash: Redis has lost no data while it exists, names the server's run, and its count of looks never falls."""
         return f"{self.prefix}epoch"
+
+    def interruptions(self) -> str:
+        """Channel: the id of a job whose cancel was confirmed, or one of whose attempts has to stop.
+
+        A hint: workers look at once, and poll the keys all the same. Channels have no database: others' jobs may come by, too.
+        """
+        return f"{self.prefix}interruptions"
