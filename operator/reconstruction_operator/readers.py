@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 
 class InvalidSettingError(ValueError):
@@ -137,6 +137,23 @@ def pools(name: str, text: str) -> Pools:
             raise InvalidSettingError(f"{name}: {entry!r} is not a pool and a namespace (gpu=maps), each a name or *")
         entries.append((pool, namespace))
     return tuple(entries)
+
+
+MAX_SHARDS: Final = 32
+_SHARD = re.compile(r"([1-9][0-9]?)/([1-9][0-9]?)")
+
+
+def shard(name: str, text: str) -> str:
+    """A shard and how many there are: 2/3. Empty for none."""
+    found = _SHARD.fullmatch(text)
+    if not found:
+        raise InvalidSettingError(f"{name}={text!r} is not the number of a shard, / and how many there are (1/3)")
+    number, count = int(found[1]), int(found[2])
+    if number > count:
+        raise InvalidSettingError(f"{name}={text!r}: of {count} shards the last one is {count}/{count}")
+    if count > MAX_SHARDS:
+        raise InvalidSettingError(f"{name}={text!r}: there can be {MAX_SHARDS} shards at most")
+    return text
 
 
 def reader(default: object, *, least: float, most: float, choices: tuple[str, ...]) -> Reader:

@@ -26,6 +26,7 @@ FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
     "OPERATOR_NAMESPACE": "it is always the release's namespace",
     "WATCH_NAMESPACES": "set operator.watchNamespaces",
     "LEASE_NAME": "set fullnameOverride",
+    "SHARD": "set operator.shards",
     "PROBE_HOST": "the probes need the default",
     "PROBE_PORT": "it is always 8080",
     "WORKER_METRICS_HOST": "the probes need the default",

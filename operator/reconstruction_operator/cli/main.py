@@ -15,6 +15,7 @@ from importlib import metadata
 from typing import Final
 
 from reconstruction_operator import config, privacy, readers
+from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.telemetry import logs, tracing
 
 _TRACES_SECONDS: Final = 2.0  # to export the last spans before the process ends
@@ -159,7 +160,8 @@ def _handover(*, giver: str, taker: str | None, namespaces: list[str] | None, fo
     from reconstruction_operator.cli import handover  # noqa: PLC0415  # as in `_run`
     from reconstruction_operator.controller.kube import client  # noqa: PLC0415  # the same
 
-    mine = f"{config.settings.OPERATOR_NAMESPACE}/{config.settings.LEASE_NAME}"
+    shard = Shard.of(config.settings.SHARD)
+    mine = f"{config.settings.OPERATOR_NAMESPACE}/{config.settings.LEASE_NAME}{shard.suffix}"
     where = namespaces or config.settings.WATCH_NAMESPACES
     try:
         return asyncio.run(handover.run(giver=giver, taker=taker or mine, namespaces=where, force=force))

@@ -41,6 +41,7 @@ from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.supervision import LoopLag, Supervisor
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.scheduling import Window
+from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.planning.types import Event, Timing
 from reconstruction_operator.telemetry import metrics
 
@@ -95,8 +96,9 @@ async def _prepare(api: Api, stopping: asyncio.Event) -> Operator:
     await installation.wait_for_resource(api)
     lease = (config.settings.OPERATOR_NAMESPACE, config.settings.LEASE_NAME)
     install_id = await installation.install_id(api, config.settings.INSTALL_ID, lease)
-    _log.info("Install id %s", install_id)
-    return Operator(api, Installation(install_id, config.settings.WATCH_NAMESPACES, "/".join(lease)), stopping)
+    ours = Installation.of(install_id, lease, config.settings.WATCH_NAMESPACES, Shard.of(config.settings.SHARD))
+    _log.info("Install id %s, Lease %s", ours.id, ours.lease)
+    return Operator(api, ours, stopping)
 
 
 async def _operate(operator: Operator, probes: ProbeServer) -> int:
@@ -111,6 +113,7 @@ async def _operate(operator: Operator, probes: ProbeServer) -> int:
             operator.cache,
             operator.watch_age,
             namespaces=config.settings.WATCH_NAMESPACES,
+            shard=Shard.of(config.settings.SHARD),
             startup=operator.start,
             cleanup=stop,
             stopping=operator.supervisor.stopping,
@@ -135,13 +138,14 @@ class Operator:
         # Kubernetes: the cache of jobs, the Lease, and the writers
         self.api = api
         self.neighbours = Neighbours(api, installation.mark, settings.ADOPT_AFTER_SECONDS)
-        self.cache = Cache(management=self.neighbours.management)
+        self.cache = Cache(management=self.neighbours.management, shard=installation.shard)
         self.history = History()
         self.watch_age = WatchAge()
+        namespace, _, name = installation.lease.partition("/")
         self.election = LeaderElection(
             api,
-            namespace=settings.OPERATOR_NAMESPACE,
-            name=settings.LEASE_NAME,
+            namespace=namespace,
+            name=name,
             identity=instance,
             duration_seconds=settings.LEASE_SECONDS,
             history=self.history,

@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -188,3 +189,19 @@ class BoundedPages:
             size = len(await response.read())
             self._limit = max(min(limit * _AIMED_BYTES // max(size, 1), 2 * limit, PAGE), _SMALLEST_PAGE)
             return response
+
+
+class OneShard:
+    """Middleware of a session: asks in each list and watch for the jobs of one shard alone.
+
+    An API server that does not know the parameter answers with all of them.
+    """
+
+    def __init__(self, shard: Shard) -> None:
+        self._selector = shard.selector
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Send the request."""
+        if self._selector and request.url.query.keys() & {"limit", "watch"}:
+            request.url = request.url.update_query(shardSelector=self._selector)
+        return await handler(request)

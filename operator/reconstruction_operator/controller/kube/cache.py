@@ -14,6 +14,7 @@ from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.timers import Timers
 from reconstruction_operator.planning.scheduling import Quarantine, quarantine
+from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.planning.types import Job, Management
 
 IN_FLIGHT: Final = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
@@ -31,9 +32,11 @@ class Cache:
         self,
         *,
         management: Callable[[Status], Management] = lambda _: Management.OURS,
+        shard: Shard = WHOLE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._management = management
+        self._shard = shard
         self._monotonic = monotonic
         self._jobs: dict[str, Job] = {}  # by uid
         self._queue: dict[JobKey, None] = {}
@@ -76,9 +79,9 @@ class Cache:
         return job_id in self._tombstones
 
     def put(self, body: Mapping[str, Any]) -> JobKey | None:
-        """Take a body, and enqueue its key, which is returned. Bodies that are not newer are ignored."""
+        """Take a body, and enqueue its key, which is returned. Ignored are bodies that are not newer, and other shards' jobs."""
         key = objects.key_of(body)
-        if key is None:
+        if key is None or not self._shard.has(key.uid):
             return None
         version = objects.version_of(body)
         self.newest = max(self.newest, version)
@@ -92,6 +95,8 @@ class Cache:
 
     def remove(self, key: JobKey) -> None:
         """The object was deleted."""
+        if not self._shard.has(key.uid):
+            return
         last = self._jobs.get(key.uid)
         if last is not None:
             self._deleted[key.uid] = last

@@ -15,6 +15,7 @@ from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.planning.types import Job
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,17 @@ class Installation:
     id: str
     namespaces: Sequence[str] = ()
     lease: str = "/".join(_USUAL_LEASE)  # namespace/name
+    shard: Shard = WHOLE  # which id and Lease end in
+
+    @classmethod
+    def of(cls, base_id: str, base_lease: tuple[str, str], namespaces: Sequence[str], shard: Shard) -> Installation:
+        """A shard of the installation with that id and Lease (namespace, name)."""
+        return cls(base_id + shard.suffix, namespaces, "/".join(base_lease) + shard.suffix, shard)
+
+    def siblings(self) -> list[InstallationMark]:
+        """The marks of all shards that this one's jobs may be of if the number of shards was another."""
+        base_id, base_lease = self.id.removesuffix(self.shard.suffix), self.lease.removesuffix(self.shard.suffix)
+        return [InstallationMark(base_id + one.suffix, base_lease + one.suffix) for one in self.shard.others()]
 
     @property
     def mark(self) -> InstallationMark:

@@ -22,6 +22,7 @@ from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
 from reconstruction_operator.controller.kube import answers, objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import ClusterAccess, find_cluster
+from reconstruction_operator.planning.shards import Shard
 
 _log = logging.getLogger(__name__)
 
@@ -97,11 +98,12 @@ async def watch(
     age: WatchAge,
     *,
     namespaces: Sequence[str],
+    shard: Shard,
     startup: Callable[[], Awaitable[None]],
     cleanup: Callable[[], Awaitable[None]],
     stopping: asyncio.Event,
 ) -> None:
-    """Feed the cache until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
+    """Feed the cache with the jobs of the shard until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
 
     Raises Exception: kopf's own, when the watch cannot go on: the resource was deleted, or a defect.
     """
@@ -115,7 +117,7 @@ async def watch(
         await cleanup()
 
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return await _session(await find_cluster(), age)
+        return await _session(await find_cluster(), age, shard)
 
     async def event(event: Mapping[str, Any], **_: Any) -> None:
         take(cache, event)
@@ -163,7 +165,7 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
 
 
-async def _session(access: ClusterAccess, age: WatchAge) -> kopf.AiohttpSession:
+async def _session(access: ClusterAccess, age: WatchAge, shard: Shard) -> kopf.AiohttpSession:
     # Our own session, with the credentials of all our requests. kopf closes it, and asks for another when the server no
     # longer accepts its token.
     session = aiohttp.ClientSession(
@@ -171,6 +173,6 @@ async def _session(access: ClusterAccess, age: WatchAge) -> kopf.AiohttpSession:
         headers=await access.headers(),
         trace_configs=[age.tracing()],
         response_class=answers.Answer,
-        middlewares=[answers.BoundedPages()],
+        middlewares=[answers.OneShard(shard), answers.BoundedPages()],
     )
     return kopf.AiohttpSession(server=access.server, aiohttp_session=session)

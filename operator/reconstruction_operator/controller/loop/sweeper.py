@@ -126,7 +126,7 @@ class Sweeper:
     async def _list(self, fence: int) -> frozenset[JobKey]:
         """The jobs that exist. Raises ApiError if the API server has lost what was seen of it: nothing follows from its list."""
         seen = self.cache.newest
-        found = await listing.list_jobs(self.api, self.installation.namespaces)
+        found = await listing.list_jobs(self.api, self.installation.namespaces, self.installation.shard)
         if not self.history.continues("the jobs", found.version, seen):
             raise ApiError(
                 HTTPStatus.GONE, "Expired", "the list of jobs is older than what was seen: was etcd restored?"

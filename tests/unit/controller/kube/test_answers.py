@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import test_utils, web
 from reconstruction_operator.controller.kube import answers
+from reconstruction_operator.planning.shards import Shard
 
 _OBJECT_BYTES = 1_400_000  # nearly as large as etcd stores
 
@@ -180,3 +181,26 @@ async def test_a_watch_yields_all_lines_with_deep_ones_cut() -> None:
 
     lines = [json.loads(line) for line in text.splitlines()]
     assert [depth(line["a"]) for line in lines] == [9, answers.MAX_DEPTH - 1, 9]
+
+
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        pytest.param({"limit": "50"}, True, id="a list"),
+        pytest.param({"watch": "true"}, True, id="a watch"),
+        pytest.param({}, False, id="another request"),
+    ],
+)
+async def test_lists_and_watches_ask_for_one_shard(query: dict[str, str], *, sent: bool) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(dict(request.query))
+
+    application = web.Application()
+    application.router.add_get("/", answer)
+    shard = Shard(2, 3)
+    async with (
+        test_utils.TestServer(application) as server,
+        aiohttp.ClientSession(server.make_url("/"), middlewares=[answers.OneShard(shard)]) as session,
+        session.get("/", params=query) as response,
+    ):
+        assert await response.json() == query | ({"shardSelector": shard.selector} if sent else {})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from reconstruction_operator import config
+from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.installation import Installation, default_install_id
+from reconstruction_operator.planning.shards import WHOLE, Shard
 
 CLUSTER = "7b7c6c2e-0000-4000-8000-000000000001"
 
@@ -39,3 +41,18 @@ def test_records_of_other_installations_and_namespaces_are_not_owned(
     record = Record("here", "team-a", "banana", 1, "celery")
 
     assert Installation(install_id, namespaces).owns(record) is owned
+
+
+def test_a_shard_is_an_installation_of_its_own() -> None:
+    ours = Installation.of("id", ("system", "operator"), (), Shard(2, 3))
+
+    assert (ours.id, ours.lease) == ("id-2-of-3", "system/operator-2-of-3")
+    assert Installation.of("id", ("system", "operator"), (), WHOLE) == Installation("id", (), "system/operator")
+
+
+def test_the_siblings_are_the_shards_of_other_counts() -> None:
+    marks = Installation.of("id", ("system", "operator"), (), Shard(1, 3)).siblings()
+
+    assert InstallationMark("id", "system/operator") in marks
+    assert InstallationMark("id-1-of-2", "system/operator-1-of-2") in marks
+    assert InstallationMark("id-2-of-3", "system/operator-2-of-3") not in marks
