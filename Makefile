@@ -80,7 +80,7 @@ e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (r
 chaos: setup control-plane ## 30 minutes of faults over 50 jobs; CHAOS_ARGS='--minutes 5 --seed 7' for less (see --help there)
 	@$(PYTHON_BIN) -m chaos $(CHAOS_ARGS)
 
-bench: setup control-plane ## measure throughput beside the API server's own limit and an ordinary operator; BENCH_ARGS='--only 1,000 --repeat 1' for less
+bench: setup control-plane ## measure speed, beside the API server's limit and others; BENCH_ARGS='--only 1,000 --repeat 1' for less, --long for all
 	@$(PYTHON_BIN) -m benchmarks $(BENCH_ARGS)
 
 generate: setup ## write all files that are made from the code or from other files
@@ -102,8 +102,8 @@ format: setup ## let ruff mend what it can
 lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
 	@scripts/lock
 
-clean: ## remove .venv, caches and the demo's results; the built control plane stays in the user's cache folder
-	rm -rf .venv .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-output
+clean: ## remove .venv, caches and the results of demo and benchmarks; the built control plane stays in the user's cache folder
+	rm -rf .venv .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench-output demo-output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A KUBECONFIG from the shell may be a production cluster: the demo uses one only if it is set on this command line.

@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.report import Row
-from benchmarks.rows import ROWS
+from benchmarks.rows import ROWS, Row
+from benchmarks.runner import chosen, results
+
+_OUTPUT = Path("bench-output/figures.json")
 
 
-def main() -> int:
-    """Run the chosen rows and print the table."""
+def main(arguments: Sequence[str] | None = None, rows: Sequence[Row] = ROWS) -> int:
+    """Run the chosen rows and print the table. The status is 1 if a row failed, and 2 if there is no such row."""
+    options = _parser().parse_args(arguments)
+    picked = chosen(rows, options.only, long=options.long)
+    if options.list or not picked:
+        print("\n".join(f"{row.name}{' (long)' if row.long else ''}" for row in rows))
+        return 0 if options.list else 2
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    found: list[report.Result] = []
+    for found in results(picked, options.repeat, _progress):
+        options.json.write_text(report.as_json(found))
+    print(report.table(found, os.cpu_count() or 1))
+    _progress(f"every figure is in {options.json}")
+    return 1 if any(result.errors for result in found) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure the operator on a real control plane."
     )
-    parser.add_argument("--only", metavar="TEXT", default="", help="only rows with this text in their name")
+    parser.add_argument(
+        "--only", metavar="TEXT", action="append", default=[], help="only rows with this text in their name; repeatable"
+    )
+    parser.add_argument("--long", action="store_true", help="also the long rows, which take hours")
     parser.add_argument("--repeat", type=int, default=3, help="how often each row runs (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to this file")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", default=_OUTPUT, help=f"every figure, written as rows end ({_OUTPUT})"
+    )
     parser.add_argument("--list", action="store_true", help="print the names of all rows and exit")
-    options = parser.parse_args()
-    chosen = {name: run for name, run in ROWS.items() if options.only in name}
-    if options.list or not chosen:
-        print("\n".join(ROWS))
-        return 0 if options.list else 2
-    rows = []
-    for name, run in chosen.items():
-        repetitions = []
-        for number in range(options.repeat):
-            print(f"{name}: {number + 1} of {options.repeat}", file=sys.stderr, flush=True)
-            repetitions.append(run())
-        rows.append(Row(name, repetitions))
-    print(report.table(rows))
-    if options.json:
-        options.json.write_text(report.as_json(rows))
-    return 0
+    return parser
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

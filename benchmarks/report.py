@@ -1,4 +1,7 @@
-"""Report: figures as a table, and as JSON. The figures of several repetitions are given as median and spread."""
+"""Report: results as a table and as JSON. Figures of several repetitions are given as median and spread.
+
+A figure is named `what, unit`, or `what, unit: part`: the parts of one group share a line of the table.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import os
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from benchmarks.binding import binding
 
 _WHOLE = 100  # from here on without decimals
 
@@ -16,21 +21,40 @@ Figures = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Row:
-    """The figures of one measurement, repeated."""
+class Result:
+    """What one row measured: the figures of each repetition, and the errors of those that failed."""
 
     name: str
     repetitions: Sequence[Figures]
+    aims: Mapping[str, str] = field(default_factory=dict)
+    errors: Sequence[str] = ()
+    seconds: float = 0.0  # that all repetitions took
 
     def median(self, figure: str) -> float:
-        """The median of a figure."""
-        return statistics.median(one[figure] for one in self.repetitions)
+        """The median of a figure, over the repetitions that have it."""
+        return statistics.median(self._values(figure))
 
     def text(self, figure: str) -> str:
         """Median and, of several repetitions, the smallest and the largest."""
-        values = sorted(one[figure] for one in self.repetitions)
+        values = self._values(figure)
         middle = _short(self.median(figure))
         return middle if len(values) == 1 else f"{middle} ({_short(values[0])} to {_short(values[-1])})"
+
+    def figures(self) -> list[str]:
+        """The names of all figures, in the order in which the row returned them."""
+        return list(dict.fromkeys(name for one in self.repetitions for name in one))
+
+    def medians(self) -> dict[str, float]:
+        """The median of every figure."""
+        return {name: self.median(name) for name in self.figures()}
+
+    def _values(self, figure: str) -> list[float]:
+        return sorted(one[figure] for one in self.repetitions if figure in one)
+
+    @classmethod
+    def read(cls, found: Mapping[str, Any]) -> Self:
+        """The result that `as_json` wrote."""
+        return cls(**found)
 
 
 def machine() -> dict[str, Any]:
@@ -44,17 +68,34 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table(rows: Sequence[Row]) -> str:
-    """A Markdown table, one line for each figure."""
-    lines = ["| row | figure | median (smallest to largest) |", "|---|---|---|"]
-    lines += [f"| {row.name} | {figure} | {row.text(figure)} |" for row in rows for figure in row.repetitions[0]]
+def table(results: Sequence[Result], cpus: int) -> str:
+    """A Markdown table: a line for each figure, or group of figures, beside its aim; then what binds the row."""
+    lines = ["| row | figure | median (smallest to largest) | aim |", "|---|---|---|---|"]
+    for result in results:
+        lines += [f"| {result.name} | {figure} | {text} | {aim} |" for figure, text, aim in _lines(result)]
+        if result.repetitions:
+            lines.append(f"| {result.name} | **what binds** | {binding(result.medians(), cpus)} | |")
+        lines += [f"| {result.name} | **failed** | {error.replace('|', '/')} | |" for error in result.errors]
     return "\n".join(lines)
 
 
-def as_json(rows: Sequence[Row]) -> str:
+def as_json(results: Sequence[Result]) -> str:
     """The machine and every repetition."""
-    found = {"machine": machine(), "rows": {row.name: [dict(one) for one in row.repetitions] for row in rows}}
-    return json.dumps(found, indent=2)
+    return json.dumps({"machine": machine(), "rows": [asdict(result) for result in results]}, indent=2) + "\n"
+
+
+def _lines(result: Result) -> list[tuple[str, str, str]]:
+    """(figure, text, aim) of each line. A part with an aim of its own gets a line of its own."""
+    lines: dict[str, tuple[str, str]] = {}
+    for figure in result.figures():
+        group, _, part = figure.partition(": ")
+        aim = result.aims.get(figure, "")
+        if not part or aim:
+            lines[figure] = (result.text(figure), aim)
+        else:
+            earlier, _ = lines.get(group, ("", ""))
+            lines[group] = (", ".join(filter(None, (earlier, f"{part} {_short(result.median(figure))}"))), "")
+    return [(figure, text, aim) for figure, (text, aim) in lines.items()]
 
 
 def _short(value: float) -> str:

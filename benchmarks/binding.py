@@ -1,0 +1,41 @@
+"""Binding: what limits a row, read from its figures.
+
+It looks for figures with these names, which `benchmarks.usage.Meter` makes:
+`cores busy: PART`, `cores busy: others` (processes that are no part of the row), `writes/s` and `writes/s allowed` (the budget).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+CORES: Final = "cores busy: "
+OTHERS: Final = "others"
+WRITES: Final = "writes/s"
+ALLOWED: Final = "writes/s allowed"
+
+_FULL: Final = 0.9  # of a limit: it is reached
+_ONE_THREAD: Final = ("operator", "redis", "loader")  # each does its work in one thread
+_NOISY: Final = 0.1  # of the machine, taken by others: the times of the row are too long
+
+
+def binding(figures: Mapping[str, float], cpus: int) -> str:
+    """What limits the row, and the shares that show it."""
+    cores = {name.removeprefix(CORES): value for name, value in figures.items() if name.startswith(CORES)}
+    if not cores:
+        return "not measured"
+    reasons = []
+    allowed = figures.get(ALLOWED)
+    if allowed and figures.get(WRITES, 0.0) >= _FULL * allowed:
+        reasons.append(f"the write budget ({allowed:.0f}/s)")
+    reasons += [f"the {part}'s one thread" for part in _ONE_THREAD if cores.get(part, 0.0) >= _FULL]
+    total = sum(cores.values())
+    mine = {part: value for part, value in cores.items() if part != OTHERS}
+    largest = max(mine, key=lambda part: mine[part]) if mine else OTHERS
+    if total >= _FULL * cpus:
+        reasons.append(f"the machine's {cpus} cores, most of them for {largest}")
+    if not reasons:
+        reasons.append("waiting: no part, core or budget is full")
+    shares = ", ".join(f"{part} {value:.2f}" for part, value in sorted(cores.items(), key=lambda one: -one[1]))
+    noisy = "; **noisy**: others took much of the machine" if cores.get(OTHERS, 0.0) >= _NOISY * cpus else ""
+    return f"{' and '.join(reasons)} (cores: {shares}){noisy}"

@@ -1,0 +1,36 @@
+"""Runner: measures the chosen rows one after the other. A row that fails loses neither its own figures nor those of the others."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+
+from benchmarks.report import Figures, Result
+from benchmarks.rows import Row
+
+
+def chosen(rows: Sequence[Row], only: Sequence[str], *, long: bool) -> list[Row]:
+    """The rows that have one of the texts in their names; without texts all, the long ones if asked for."""
+    if only:
+        return [row for row in rows if any(text in row.name for text in only)]
+    return [row for row in rows if long or not row.long]
+
+
+def results(rows: Sequence[Row], repeat: int, progress: Callable[[str], None]) -> Iterator[list[Result]]:
+    """After each repetition, the results so far."""
+    done: list[Result] = []
+    for row in rows:
+        repetitions: list[Figures] = []
+        errors: list[str] = []
+        begun = time.monotonic()
+        for number in range(repeat):
+            progress(f"{row.name}: {number + 1} of {repeat}")
+            try:
+                repetitions.append(row.measure())
+            except Exception as error:  # noqa: BLE001 -- whatever a row raises, the other rows go on
+                progress(traceback.format_exc())
+                errors.append(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+            now = Result(row.name, tuple(repetitions), row.aims, tuple(errors), time.monotonic() - begun)
+            yield [*done, now]
+        done.append(now)

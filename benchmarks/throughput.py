@@ -1,0 +1,70 @@
+"""Throughput: jobs with steps of 0 s, applied at once, beside the raw limit of the same API server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from benchmarks import limit
+from benchmarks.clients import JobWatch, LoadClient, create_jobs
+from benchmarks.report import Figures
+from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.usage import Meter, memory_mib
+
+System = Callable[[], AbstractContextManager[Measured]]
+_WARM_UP_JOBS = 50
+_JOB_SECONDS = 0.5  # a time limit for each job, on the slowest machine
+_LEAST_REQUESTS = 0.01  # a job: what is rarer is left out
+
+
+def throughput(count: int, system: System = ours) -> Figures:
+    """`count` placeholder jobs with steps of 0 s, applied at once: from the first create to the last end."""
+    with system() as measured:
+        return asyncio.run(_throughput(measured, count))
+
+
+async def _throughput(measured: Measured, count: int) -> Figures:
+    async with LoadClient(measured.system.cluster) as client, JobWatch(client) as watch:
+
+        async def run(prefix: str, jobs: int) -> None:
+            before = len(watch.seen.finished_at)
+            await create_jobs(client, NAMESPACE, (f"{prefix}-{number}" for number in range(jobs)))
+            await watch.wait_until(
+                lambda seen: len(seen.finished_at) - before >= jobs,
+                f"{jobs} jobs of {measured.name} to finish",
+                timeout_seconds=60 + jobs * _JOB_SECONDS,
+            )
+
+        await run("warm", _WARM_UP_JOBS)
+        requests, commands = await client.requests_by_kind(), measured.system.redis.commands()
+        meter, begun = Meter(measured.pids()), time.monotonic()
+        await run("job", count)
+        seconds, cpu, cores = time.monotonic() - begun, meter.cpu_per(count, "job"), meter.cores()
+        commands = measured.system.redis.commands() - commands
+        after = await client.requests_by_kind()
+        memory = memory_mib(measured.pids()["operator"])
+    rate = count / seconds
+    raw = await _raw_limit(measured, count)
+    by_kind = {kind: (number - requests.get(kind, 0)) / count for kind, number in after.items()}
+    return {
+        "jobs/s": rate,
+        "API server's own limit, jobs/s": raw,
+        "ratio": rate / raw,
+        **cpu,
+        "status writes/job": by_kind.get("PATCH reconstructionjobs/status", 0.0),
+        "Events/job": by_kind.get("POST events", 0.0),
+        "Redis commands/job": commands / count,
+        "operator's memory, MiB": memory,
+        **{f"requests/job: {kind}": each for kind, each in sorted(by_kind.items()) if each >= _LEAST_REQUESTS},
+        **cores,
+    }
+
+
+async def _raw_limit(measured: Measured, count: int) -> float:
+    # The same server, as warm, without the operator and the worker.
+    for name in ("operator", "worker"):
+        measured.system.processes[name].kill()
+    async with LoadClient(measured.system.cluster) as client:
+        return await limit.jobs_per_second(client, count)
