@@ -3,6 +3,9 @@
 PYTHON_BIN := .venv/bin/python
 SOURCES    := operator demo devcluster chaos benchmarks scripts tests
 
+# Bytecode is kept: some container images forbid it, and each of a thousand processes would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop cluster \
         cluster-stop control-plane images release e2e chaos bench generate crd docs manifests format lock clean
