@@ -32,7 +32,8 @@ def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> P
     kept = tuple(one for one in made.status.conditions if one.type != ConditionType.CONTESTED)
     status = fit(replace(made.status, installation=mine, conditions=kept))
     events = (*_taken_over(job, mine), *made.events)
-    return Plan(status, events=events, wants_dispatch=made.wants_dispatch, wake_at=made.wake_at)
+    known = job.sent or job.management is Management.INHERITED  # Redis may have a record that is not ours
+    return replace(made, status=status, events=events, actions=(), again=made.again or known or bool(made.actions))
 
 
 def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:

@@ -75,7 +75,23 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
         events=events(job.status, status, job.queue, job.cancel_by),
         wants_dispatch=decision.wants_dispatch,
         wake_at=earliest((flags_due, *decision.wake), now),
+        again=_is_awaited(case, status, actions),
     )
+
+
+def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...]) -> bool:
+    """Whether something follows from this status when it is stored.
+
+    After an end: what is left to do. Otherwise the next attempt, what a suspended job may do, a record that is missing.
+    """
+    if status is case.stored:
+        return False
+    then = replace(case, job=replace(case.job, status=status))
+    if status.phase is not None and status.phase.finished:
+        left = finished.plan(then)
+        return bool(left.actions) or left.wake_at is not None
+    is_new = status.attempt > case.attempt or then.suspended is not case.suspended
+    return is_new or bool(set(_record(then, actions)).difference(_record(case, actions)))
 
 
 def _record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:

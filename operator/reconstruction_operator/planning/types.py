@@ -150,3 +150,4 @@ class Plan:
     events: tuple[Event, ...] = ()
     wants_dispatch: bool = False  # `scheduling` decides when
     wake_at: datetime | None = None  # plan again then, even if nothing changes
+    again: bool = False  # what follows waits until the status is stored: plan again then

@@ -319,8 +319,21 @@ class Histories(RuleBasedStateMachine):
 
     @rule(admitted=st.booleans())
     def operator_works(self, admitted: bool) -> None:
-        self._act(self.world.observe(self.job), admitted=admitted, dies_after=99, write="b")
+        self._work(admitted=admitted)
         self.looked = None
+
+    def _work(self, *, admitted: bool) -> None:
+        """Look, store and act. Then nothing is left to do for which the job would not be enqueued."""
+        made = self._act(self.world.observe(self.job), admitted=admitted, dies_after=99, write="b")
+        ended = any(isinstance(action, actions.TakeClaim | actions.ForceEnd) for action in made.actions)
+        if made.again or ended:
+            return
+        then = plan(self.job, self.world.observe(self.job), self.world.now, TIMING, admitted=False)
+        assert then.actions == (), "what follows from the stored status is missed"
+        assert then.status == self.job.status
+        if then.wake_at is not None:
+            assert made.wake_at is not None, "a time is missed"
+            assert made.wake_at <= then.wake_at
 
     def _act(self, seen: t.Observation, *, admitted: bool, dies_after: int, write: str) -> t.Plan:
         made = plan(self.job, seen, self.world.now, TIMING, admitted=admitted)
@@ -388,7 +401,7 @@ class Histories(RuleBasedStateMachine):
         for run in self.world.runs:
             run.connected = True
         for _ in range(ROUNDS):
-            self._act(self.world.observe(self.job), admitted=True, dies_after=99, write="b")
+            self._work(admitted=True)
             phase = self.job.status.phase
             if phase is not None and phase.finished:
                 break

@@ -89,7 +89,9 @@ def observations() -> list[Observation]:
 def test_every_combination_has_a_sane_plan(stored: Status, spec: dict[str, Any], third: int) -> None:
     for seen in observations()[third::3]:
         plan = look(seen, stored, admitted=True, **spec)
-        wrong = faults(stored, spec, seen, plan)
+        wrong = faults(stored, spec, seen, plan) + left_undone(
+            seen, plan, look(seen, plan.status, admitted=True, **spec)
+        )
         assert not wrong, f"{wrong}: {seen} -> {plan}"
 
 
@@ -115,6 +117,19 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
         found["cancelled while a worker has it"] = status.phase is Phase.CANCELLED and held
         found["the status has no message or phase"] = not status.message or status.phase is None
     return [what for what, wrong in found.items() if wrong]
+
+
+def left_undone(seen: Observation, plan: Plan, then: Plan) -> list[str]:
+    """What would be missed of the plan that follows from the stored status, if nothing else made the job be planned again."""
+    if plan.again:
+        return []
+    missed = [f"missed: {action}" for action in set(then.actions).difference(plan.actions)]
+    # Where something was done, the next observation differs.
+    if not plan.actions and then.wake_at is not None and (plan.wake_at is None or plan.wake_at > then.wake_at):
+        missed.append(f"planned again at {plan.wake_at}, not at {then.wake_at}")
+    if then.status != plan.status:
+        missed.append("a status is missed")
+    return missed
 
 
 def test_every_orphaned_record_has_a_sane_plan() -> None:

@@ -40,6 +40,7 @@ class Cache:
         self._monotonic = monotonic
         self._jobs: dict[str, Job] = {}  # by uid
         self._queue: dict[JobKey, None] = {}
+        self._written: dict[str, Status] = {}  # by uid: what we are about to store
         self._deleted: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
         self._gone: dict[JobKey, None] = {}  # deleted or missing, until they are taken for forgetting
         self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
@@ -79,7 +80,12 @@ class Cache:
         return job_id in self._tombstones
 
     def put(self, body: Mapping[str, Any]) -> JobKey | None:
-        """Take a body, and enqueue its key, which is returned. Ignored are bodies that are not newer, and other shards' jobs."""
+        """Take a body, and enqueue its key if it holds anything new. Ignored are bodies that are not
+        newer, and other shards' jobs.
+
+        A status that `writes` announced is not new, in the answer to the patch as in the watch event of it, which may come
+        first. Returns the key if the body was taken.
+        """
         key = objects.key_of(body)
         if key is None or not self._shard.has(key.uid):
             return None
@@ -89,9 +95,16 @@ class Cache:
         if key.uid in self._tombstones or (known is not None and version <= known.version):
             return None
         job = objects.job_of(body, key)
+        written = self._written.pop(key.uid, None)
         self._replace(key, replace(job, management=self._management(job.status)))
-        self.enqueue(key)
+        if known is None or job.status not in (known.status, written) or _is_changed(known, job):
+            self.enqueue(key)
         return key
+
+    def writes(self, key: JobKey, status: Status) -> None:
+        """We are about to store this status of the job."""
+        if key.uid in self._jobs:
+            self._written[key.uid] = status
 
     def remove(self, key: JobKey) -> None:
         """The object was deleted."""
@@ -111,6 +124,7 @@ class Cache:
             self._gone[key] = None
             self.changed.set()
         self._replace(key, None)
+        self._written.pop(key.uid, None)
         self._queue.pop(key, None)
         self.timers.cancel(key)
 
@@ -235,3 +249,8 @@ class Cache:
         self._quarantines[its] += step
         if not self._quarantines[its]:
             del self._quarantines[its]  # they name workers, which come and go
+
+
+def _is_changed(known: Job, job: Job) -> bool:
+    """Whether anything but the status has changed. The API server counts the generations of the spec."""
+    return (known.generation, known.deleting) != (job.generation, job.deleting)

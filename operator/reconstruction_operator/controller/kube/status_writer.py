@@ -90,14 +90,21 @@ class StatusWriter:
     _failed_at: float = field(default=-1.0, init=False)
     _blocked_until: float = field(default=0.0, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _again: set[JobKey] = field(default_factory=set, init=False)  # to be decided again after the write in flight
 
-    def offer(self, job: Job, wanted: Status, events: tuple[Event, ...]) -> None:
-        """Have `wanted` written instead of what waits for the job. If it is stored already, nothing is written."""
+    def offer(self, job: Job, wanted: Status, events: tuple[Event, ...], *, again: bool = False) -> None:
+        """Have `wanted` written instead of what waits for the job. If it is stored already, nothing is written.
+
+        When it is stored, the job is enqueued if it is to be planned `again`.
+        """
         if wanted == job.status or (before := codec.encode(job.status)) == (after := codec.encode(wanted)):
             self.writes.drop(job.key)
+            if self.writes.is_in_flight(job.key):
+                self._again.add(job.key)  # an older decision is just being stored
             return
         urgency = urgency_of(job.status, wanted)
-        self.writes.put(PendingWrite(job.key, job.status, wanted, before, after, events, self.monotonic(), urgency))
+        now = self.monotonic()
+        self.writes.put(PendingWrite(job.key, job.status, wanted, before, after, events, now, urgency, again))
         self._wake.set()
 
     def forget(self) -> None:
@@ -127,6 +134,9 @@ class StatusWriter:
                 await self._write(pending)
             finally:
                 self.writes.done(pending.key)
+                if pending.key in self._again:
+                    self._again.discard(pending.key)
+                    self.cache.enqueue(pending.key)
                 self._wake.set()
 
     async def _next(self) -> PendingWrite:
@@ -147,13 +157,16 @@ class StatusWriter:
 
     async def _write(self, pending: PendingWrite) -> None:
         job = self.cache.get(pending.key)
-        if job is None or job.status != pending.base:
-            # Decided from a status that has been replaced, perhaps by our own last write, which has enqueued the job.
+        if job is None:
+            return
+        if job.status != pending.base:
+            self.cache.enqueue(pending.key)  # decided from a status that has been replaced since
             return
         whole = pending.urgency is not Urgency.PROGRESS
         patch = status_patch(job.key, job.version, pending.before, pending.after, whole=whole)
         kind = pending.urgency.name.lower()
         begun = self.monotonic()
+        self.cache.writes(job.key, pending.status)
         try:
             body = await self.api.request(
                 "PATCH",
@@ -170,6 +183,8 @@ class StatusWriter:
         metrics.API_WRITES.labels(kind, "ok").inc()
         metrics.WRITE_LAG.labels(kind).observe(self.monotonic() - pending.since)
         self.cache.put(body)
+        if pending.again:
+            self.cache.enqueue(pending.key)
         self.stored(pending.status, body)
         self.events.record(job.key, pending.events)
         instruments.stored(job, pending.status)

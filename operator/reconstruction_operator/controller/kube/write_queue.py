@@ -36,6 +36,7 @@ class PendingWrite:
     events: tuple[Event, ...]
     since: float  # monotonic, of the first status that was offered and not written
     urgency: Urgency = Urgency.PROGRESS
+    again: bool = False  # plan again when it is stored
 
 
 def urgency_of(stored: Status, wanted: Status) -> Urgency:
@@ -119,6 +120,10 @@ class WriteQueue:
                     self._in_flight.add(key)
                     return queue.pop(key)
         return None
+
+    def is_in_flight(self, key: JobKey) -> bool:
+        """Whether a write of the job is in flight."""
+        return key in self._in_flight
 
     def done(self, key: JobKey) -> None:
         """The job's write is no longer in flight."""

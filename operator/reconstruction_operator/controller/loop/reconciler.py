@@ -245,7 +245,10 @@ class Reconciler:
             self._retry_later(key)  # the status must not report what was not done
             return
         self._failures.pop(key, None)
-        self.writer.offer(one.job, made.status, made.events)
+        if self.cache.get(key) is not one.job:
+            self.cache.enqueue(key)  # it has changed meanwhile: what was decided is out of date
+            return
+        self.writer.offer(one.job, made.status, made.events, again=made.again)
         if key in results.changed:
             self.cache.enqueue(key)
         if made.wake_at is not None:

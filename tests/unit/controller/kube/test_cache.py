@@ -265,3 +265,44 @@ def test_deletions_of_other_shards_jobs_leave_no_trace() -> None:
     cache.remove(KEY)
 
     assert (cache.saw_deletion(KEY.job_id), cache.take_gone()) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "enqueued"),
+    [
+        pytest.param({}, 0, id="only-what-we-wrote"),
+        pytest.param({"generation": 2}, 1, id="and-the-spec-was-edited"),
+        pytest.param({"deletionTimestamp": "2026-03-01T12:00:00Z"}, 1, id="and-it-is-being-deleted"),
+    ],
+)
+def test_our_own_write_enqueues_its_job_only_if_something_else_has_changed(
+    cache: Cache, changes: dict[str, Any], enqueued: int
+) -> None:
+    cache.put(make_body(phase="Queued"))
+    cache.take(1)
+    cache.writes(KEY, Status(phase=Phase.RUNNING))
+    body = make_body(version=2, phase="Running")
+
+    cache.put({**body, "metadata": {**body["metadata"], **changes}})
+
+    assert cache.queued == enqueued
+
+
+def test_the_status_of_another_writer_enqueues_the_job(cache: Cache) -> None:
+    cache.put(make_body(phase="Queued"))
+    cache.writes(KEY, Status(phase=Phase.RUNNING))
+    cache.put(make_body(version=2, phase="Running"))
+    cache.take(1)
+
+    cache.put(make_body(version=3, phase="Queued"))
+
+    assert cache.queued == 1
+
+
+def test_a_new_label_enqueues_nothing(cache: Cache) -> None:
+    cache.put(make_body(phase="Queued"))
+    cache.take(1)
+    body = make_body(version=2, phase="Queued")
+
+    assert cache.put({**body, "metadata": {**body["metadata"], "labels": {"team": "a"}}}) == KEY
+    assert cache.queued == 0

@@ -53,8 +53,7 @@ class Server:
             raise self.answers.pop(0)
         self.version += 1
         name = path.rsplit("/", 2)[1]
-        metadata = {"namespace": "default", "name": name, "uid": f"uid-{name}", "resourceVersion": str(self.version)}
-        return {"metadata": metadata, "status": {"phase": status.get("phase"), "attempt": 1}}
+        return make_body(name, version=self.version, phase=status.get("phase"), attempt=1)
 
     @property
     def names(self) -> list[str]:
@@ -276,3 +275,36 @@ async def test_a_new_leader_starts_with_an_empty_queue(fixture: Fixture) -> None
 
     assert fixture.writes.idle
     assert fixture.writes.lag_seconds() == 0.0
+
+
+async def test_a_stored_status_enqueues_its_job_only_if_more_follows_from_it(fixture: Fixture) -> None:
+    fixture.cache.take(10)
+    jobs = [fixture.job(name) for name in ("a", "b")]
+    fixture.cache.take(10)
+    async with fixture.running():
+        for job in jobs:
+            fixture.writer.offer(job, Status(phase=Phase.RUNNING, attempt=1), (), again=job.key.name == "b")
+
+    assert [key.name for key in fixture.cache.take(10)] == ["b"]
+
+
+async def test_a_status_decided_from_one_that_was_replaced_is_decided_again(fixture: Fixture) -> None:
+    job = fixture.job("a")
+    fixture.job("a", version=2, phase="Queued")
+    fixture.cache.take(10)
+    async with fixture.running():
+        fixture.writer.offer(job, RUNNING, ())
+
+    assert fixture.server.names == []
+    assert [key.name for key in fixture.cache.take(10)] == ["a"]
+
+
+async def test_a_job_is_decided_again_if_a_write_was_taken_back_too_late(fixture: Fixture) -> None:
+    job = fixture.job("a")
+    fixture.cache.take(10)
+    async with fixture.running():
+        fixture.writer.offer(job, Status(phase=Phase.RUNNING, attempt=1), ())
+        await fixture.server.asked.wait()
+        fixture.writer.offer(job, job.status, ())
+
+    assert [key.name for key in fixture.cache.take(10)] == ["a"]

@@ -62,7 +62,7 @@ class Loop:
         self.dispatched += [key.name for key in sent]
         return ActResults(sent=sent)
 
-    def offer(self, job: Job, status: Status, _events: tuple[Event, ...]) -> None:
+    def offer(self, job: Job, status: Status, _events: tuple[Event, ...], **_: bool) -> None:
         self.offered.append((job.key.name, status.phase))
         self.statuses.append(status)
 
