@@ -42,6 +42,7 @@ _MAX_PORT: Final = 65535
 _redis = section("Redis: broker and results in DB 0, job state in DB 1", BOTH)
 _traces = section("Traces", BOTH)
 _protocol = section("The protocol", BOTH)
+_storage = section("Object storage", WORKER)
 _worker = section("The worker", WORKER)
 _operator = section("The operator", OPERATOR)
 
@@ -94,6 +95,21 @@ class Settings:
         read=readers.pools,
     )
 
+    STORAGE_SCHEMES: Names = _storage(
+        (),
+        "kinds of object storage that jobs may name: s3, gs, az; the operator refuses the others at once; empty: none",
+        whose=BOTH,
+        read=readers.schemes,
+    )
+    STORAGE_STALL_SECONDS: float = _storage(
+        60.0,
+        "time without a byte from object storage after which a transfer has stalled; ten times that for uploads",
+        least=1.0,
+    )
+    STORAGE_TRANSFERS: int = _storage(
+        8, "objects that one job transfers at the same time", unit="NUMBER", least=1, most=64
+    )
+
     JOBS_DIR: str = _worker("/jobs", "job folders: input, attempts and output of each job", unit="FOLDER")
     WORKER_POOLS: Names = _worker(("celery",), "pools; the worker consumes <pool>-high, <pool> and <pool>-low of each")
     WORKER_THREADS: int = _worker(0, "threads of a model process; 0: as many as CPUs that it may use", unit="NUMBER")
@@ -121,13 +137,13 @@ class Settings:
     )
     NAMESPACE_INPUTS: Grants = _worker(
         (),
-        "allowlist of inputs by namespace: a folder or https://host/folder; * for all namespaces, {namespace} in the "
-        "place; empty: no limit by namespace",
+        "allowlist of inputs by namespace: a folder, s3://bucket/folder/ or https://host/folder; * for all namespaces, "
+        "{namespace} in the place; empty: no limit by namespace",
         unit="NAMESPACE=PLACE,…",
         read=partial(readers.grants, https=True),
     )
     NAMESPACE_OUTPUTS: Grants = _worker(
-        (), "allowlist of outputs by namespace, as NAMESPACE_INPUTS", unit="NAMESPACE=FOLDER,…", read=readers.grants
+        (), "allowlist of outputs by namespace, as NAMESPACE_INPUTS", unit="NAMESPACE=PLACE,…", read=readers.grants
     )
     INPUT_MAX_BYTES: int = _worker(8589934592, "limit of one input, packed and unpacked", least=1)
     INPUT_MAX_FILES: int = _worker(2000, "limit of the entries of one folder or archive", unit="NUMBER", least=1)

@@ -12,6 +12,8 @@ class InvalidSettingError(ValueError):
     """An environment variable has a value that its setting does not accept."""
 
 
+OBJECT_SCHEMES = ("s3", "gs", "az")  # of addresses of object storage
+
 Names = tuple[str, ...]
 Grants = tuple[tuple[str, str], ...]  # namespace and place
 Quotas = tuple[tuple[str, int], ...]  # namespace and number
@@ -95,8 +97,18 @@ def names(_name: str, text: str) -> Names:
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
+def schemes(name: str, text: str) -> Names:
+    """Schemes of object storage, with commas between them."""
+    found = names(name, text)
+    for one in found:
+        if one not in OBJECT_SCHEMES:
+            raise InvalidSettingError(f"{name}: {one!r} must be one of {', '.join(OBJECT_SCHEMES)}")
+    return found
+
+
 _NAMESPACE = re.compile(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _FOLDER = re.compile(r"/[^\x00-\x1f\x7f]+")
+_OBJECTS = re.compile(rf"({'|'.join(OBJECT_SCHEMES)})://[A-Za-z0-9][A-Za-z0-9._-]*(/[^\x00-\x1f\x7f?#]*)?")
 _HTTPS_FOLDER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\x00-\x20\x7f?#]*)?")
 
 
@@ -108,8 +120,9 @@ def grants(name: str, text: str, *, https: bool = False) -> Grants:
         plain = prefix.replace("{namespace}", "x")
         if not _NAMESPACE.fullmatch(namespace):
             raise InvalidSettingError(f"{name}: {entry!r} does not begin with a namespace, or *, and =")
-        if not (_FOLDER.fullmatch(plain) or (https and _HTTPS_FOLDER.fullmatch(plain))):
-            places = "a folder (/photos/maps)" + (" or an address (https://host/maps)" if https else "")
+        if not (_FOLDER.fullmatch(plain) or _OBJECTS.fullmatch(plain) or (https and _HTTPS_FOLDER.fullmatch(plain))):
+            addresses = "s3://bucket/maps/" + (", https://host/maps" if https else "")
+            places = f"a folder (/photos/maps) or an address ({addresses})"
             raise InvalidSettingError(f"{name}: {entry!r} does not end in {places}")
         if ".." in plain.split("/") or "{" in plain or "}" in plain:
             raise InvalidSettingError(f"{name}: {entry!r} holds '..', or braces that are not {{namespace}}")

@@ -20,6 +20,16 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
     "v1alpha1 spec.queue: new rule: !(self in ['unacked'])": (
         "Celery keeps other data under this name, so no job in such a queue ever ran"
     ),
+    **{
+        f"v1alpha1 spec.{field}.uri: {change}": reason
+        for field in ("input", "output")
+        for change, reason in {
+            "pattern: ^(file|s3|gs|https):// became nothing": "a rule demands the same, and one mistake gets one message",
+            "new rule: self.matches(r'^(file:///|s3://|gs://|az://|https://)[^\\x00-\\x20/\\x7f]([^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f])?$')": (
+                "the rule of before, which also takes az://"
+            ),
+        }.items()
+    },
 }
 """Incompatible changes that are accepted -> why."""
 

@@ -50,5 +50,5 @@ def job_with(status: Status, *, deleting: bool = False, generation: int = 1, **s
         spec=wanted,
         status=status,
         deleting=deleting,
-        problems=problems(wanted),
+        problems=problems(wanted, ()),
     )

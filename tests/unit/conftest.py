@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import fakeredis
 import pytest
@@ -15,7 +17,11 @@ from reconstruction_operator.services import job_manager
 from tests.support.paths import DATA
 from tests.support.settings import configure
 
+if TYPE_CHECKING:
+    from tests.support.objects import Bucket, S3Server
+
 ROUGH_MODELS = DATA / "models"
+_numbers = count(1)
 
 
 @pytest.fixture
@@ -52,3 +58,20 @@ def rough_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pa
     registry._entries.cache_clear()
     yield pids
     registry._entries.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def storage() -> Iterator[S3Server]:
+    """An S3 server in this process."""
+    from tests.support.objects import running_moto  # noqa: PLC0415  # takes seconds, and few tests need it
+
+    with running_moto() as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(storage: S3Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """An empty bucket to which the environment gives access."""
+    storage.use(monkeypatch)
+    configure(monkeypatch, STORAGE_SCHEMES=("s3",), STORAGE_STALL_SECONDS=5.0)
+    return storage.bucket(f"bucket-{next(_numbers)}")

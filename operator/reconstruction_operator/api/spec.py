@@ -13,7 +13,7 @@ PRIORITIES = ("low", "normal", "high")
 _YEAR_SECONDS = 31_536_000
 
 _FULL_ADDRESS = Rule(
-    rule=r"self.matches(r'^(file:///|s3://|gs://|https://)[^\x00-\x20/\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$')",
+    rule=r"self.matches(r'^(file:///|s3://|gs://|az://|https://)[^\x00-\x20/\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$')",
     message=(
         "write a full address, without a space at its end: file:///photos/banana (three slashes) or, for an input, "
         "https://host/photos.zip"
@@ -53,10 +53,10 @@ class Location:
     uri: str = member(
         "",
         "Address: file:///photos/banana or, for an input, https://host/photos.zip. The workers use it, so a file:// "
-        "path is one on the workers. s3:// and gs:// are reserved for later versions: such a job fails.",
+        "path is one on the workers. In object storage: s3://, gs:// or az://, a bucket and a folder, as in "
+        "s3://bucket/photos/banana/; such a job fails where the operator's settings do not enable that.",
         required=True,
         max_length=2048,
-        pattern="^(file|s3|gs|https)://",  # for editors; the rules are complete
         rules=(_FULL_ADDRESS, _NO_CREDENTIALS, _NO_WAY_UP),
     )
 

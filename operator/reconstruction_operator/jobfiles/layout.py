@@ -131,6 +131,11 @@ class Workspace:
         return self.root / "input"
 
     @property
+    def fetched(self) -> Path:
+        """Objects as they were fetched: the next attempt takes them over. Exists only if the input is in object storage."""
+        return self.root / "fetched"
+
+    @property
     def scratch(self) -> Path:
         """Temporary files of the model."""
         return self.root / "scratch"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 
@@ -33,13 +34,44 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     return workspace
 
 
-def delete_predecessors(job_id: str) -> None:
-    """Deletes the tombstones of earlier runs. Call it after this run has noted where those may have delivered."""
+def delete_predecessors(job_id: str, heir: Workspace) -> None:
+    """Deletes the tombstones of earlier runs, of which `heir` takes over what was fetched.
+
+    Call it after this run has noted where those may have delivered.
+    """
     for tombstone in JobFolder.of(job_id).retired():
         try:
+            _inherit(Workspace(tombstone).fetched, heir.fetched)
             disk.delete_tree(tombstone)
         except OSError as error:
             logger.warning("could not delete %s, which an earlier attempt left: %s", tombstone, error)
+
+
+def keep_fetched(workspace: Workspace) -> bool:
+    """Deletes all of the workspace but what was fetched and the note of its owner; False: nothing was fetched."""
+    if not any(_is_whole(path) for path in disk.entries(workspace.fetched)):
+        return False
+    try:
+        for path in disk.entries(workspace.root):
+            if path not in (workspace.fetched, workspace.owner_note):
+                disk.delete_tree(path)
+    except OSError as error:
+        logger.warning("could not empty %s: %s", workspace.root, error)
+    return True
+
+
+def _inherit(fetched: Path, heir: Path) -> None:
+    """Moves whole files. An overtaken run that still writes there fails at its next rename."""
+    whole = [path for path in disk.entries(fetched) if _is_whole(path)]
+    if whole:
+        heir.mkdir(exist_ok=True)
+    for path in whole:
+        with contextlib.suppress(FileNotFoundError):  # a later run takes it over just now
+            path.rename(heir / path.name)
+
+
+def _is_whole(path: Path) -> bool:
+    return not path.suffix  # a partial file has one
 
 
 def _take_over(folder: JobFolder, workspace: Workspace, task_id: str, attempt: int | None) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from reconstruction_operator.api.spec import RESERVED_QUEUES, Spec
+from reconstruction_operator.readers import OBJECT_SCHEMES
 
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 PARAMETERS_MAX_BYTES: Final = 16 * 1024  # of JSON: every message carries them
@@ -22,43 +23,68 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SHOWN_CHARACTERS = 200
 
 
-def problems(spec: Spec) -> tuple[str, ...]:
-    """The mistakes of the spec, each a sentence that names its field."""
+def problems(spec: Spec, schemes: tuple[str, ...]) -> tuple[str, ...]:
+    """The mistakes of the spec, each a sentence that names its field. `schemes`: of object storage that is enabled."""
     return (
-        *_input(spec.input.uri),
-        *(_output(spec.output.uri) if spec.output is not None else ()),
+        *_input(spec.input.uri, schemes),
+        *(_output(spec.output.uri, schemes) if spec.output is not None else ()),
         *_parameters(spec.parameters),
         *_queue(spec.queue),
     )
 
 
-def _input(uri: str) -> Iterator[str]:
-    field = "spec.input.uri"
+def _input(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
+    field, places = "spec.input.uri", _places(schemes, "https://host/photos.zip")
     parts = _split(uri)
     if isinstance(parts, str):
-        yield f"{field} {parts}: write file:///folder, or https://host/photos.zip."
-    elif parts.scheme in ("s3", "gs"):
-        yield f"{field}: {parts.scheme}:// inputs are not supported yet; use file:///folder or an https:// archive."
-    elif parts.scheme not in ("file", "https"):
-        yield f"{field}: {parts.scheme or 'no scheme'} is not supported; use file:///folder or https://host/photos.zip."
-    else:
-        yield from _file(field, parts) if parts.scheme == "file" else _archive(field, parts)
-
-
-def _output(uri: str) -> Iterator[str]:
-    field = "spec.output.uri"
-    parts = _split(uri)
-    if isinstance(parts, str):
-        yield f"{field} {parts}: write file:///folder, or leave spec.output out."
+        yield f"{field} {parts}: write {places}."
+    elif parts.scheme in schemes:
+        yield from _objects(field, parts)
     elif parts.scheme == "file":
         yield from _file(field, parts)
-    elif parts.scheme in ("s3", "gs"):
-        yield (
-            f"{field}: {parts.scheme}:// outputs are not supported yet; use file:///folder, or leave spec.output out "
-            "and fetch the result from the workers' job folder."
-        )
+    elif parts.scheme == "https":
+        yield from _archive(field, parts)
     else:
-        yield f"{field}: {parts.scheme or 'no scheme'} is no place for results; use file:///folder."
+        yield f"{field}: {_kind(parts)} here; use {places}."
+
+
+def _output(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
+    field, places = "spec.output.uri", _places(schemes, "leave spec.output out")
+    parts = _split(uri)
+    if isinstance(parts, str):
+        yield f"{field} {parts}: write {places}."
+    elif parts.scheme in schemes:
+        yield from _objects(field, parts)
+        if not parts.path.strip("/"):
+            yield f"{field}: the bucket itself cannot be used; name a folder in it, such as {_example(parts)}meshes/banana/."
+    elif parts.scheme == "file":
+        yield from _file(field, parts)
+    else:
+        yield f"{field}: {_kind(parts)} here; use {places}."
+
+
+def _kind(parts: SplitResult) -> str:
+    if parts.scheme in OBJECT_SCHEMES:
+        return f"{parts.scheme}:// is not enabled (STORAGE_SCHEMES)"
+    return f"{parts.scheme or 'no scheme'} is not supported"
+
+
+def _places(schemes: tuple[str, ...], last: str) -> str:
+    """As in "file:///folder, s3://bucket/folder/ or https://host/photos.zip"."""
+    return f"{', '.join(('file:///folder', *(f'{one}://bucket/folder/' for one in schemes)))} or {last}"
+
+
+def _example(parts: SplitResult) -> str:
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
+def _objects(field: str, parts: SplitResult) -> Iterator[str]:
+    if not parts.netloc or ":" in parts.netloc:
+        yield f"{field} names no bucket; write {parts.scheme}://bucket/folder/."
+    if parts.query or parts.fragment:
+        yield f"{field}: {parts.scheme}:// takes no '?' or '#'; write %3F or %23 if the name has them."
+    if "//" in unquote(parts.path):
+        yield f"{field}: the path holds '//'; name each folder once."
 
 
 def _split(uri: str) -> SplitResult | str:

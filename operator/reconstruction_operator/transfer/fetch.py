@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from reconstruction_operator.readers import OBJECT_SCHEMES
 from reconstruction_operator.transfer import archive as archives
 from reconstruction_operator.transfer import download, names, tenancy, uris
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
+from reconstruction_operator.transfer.objects import inputs
 from reconstruction_operator.units import megabytes
 
 _CHUNK_BYTES = 1 << 20
@@ -21,7 +23,7 @@ _DOWNLOAD_SHARE = 0.8  # of fetching; the rest is for unpacking
 
 
 def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """The photos of a `file://` folder or archive, or of an `https://` archive.
+    """The photos of a `file://` folder or archive, of an `https://` archive, or of a folder or archive in object storage.
 
     Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE.
     """
@@ -39,8 +41,11 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
                 fetched = archives.unpack(file, uris.redacted(uri), into, limits, unpacking)
             archive.unlink()
             return fetched
+        case scheme if scheme in OBJECT_SCHEMES:
+            return inputs.take(uri, into, limits, tick)
         case scheme:
-            raise StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it takes file:// and https://")
+            kinds = ", ".join(f"{one}://" for one in ("file", "https", *limits.schemes))
+            raise StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it takes {kinds}")
 
 
 def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:

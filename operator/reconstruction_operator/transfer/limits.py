@@ -34,6 +34,7 @@ class Limits:
     timeout_seconds: float  # to connect, and for each read
     namespace: str = ""  # of the job
     granted: tuple[str, ...] | None = None  # the namespace's allowlist of folders and addresses; None: no limit
+    schemes: tuple[str, ...] = ()  # of object storage that is enabled
     aliases: tuple[tuple[Path, Path], ...] = ()  # (folder in URIs, folder on this worker)
 
     def located(self, path: Path) -> Path:
@@ -53,6 +54,7 @@ class Limits:
             aliases=tuple((named, real) for named, real in roots if named != real),
             namespace=namespace,
             granted=tenancy.granted(config.settings.NAMESPACE_INPUTS, namespace),
+            schemes=config.settings.STORAGE_SCHEMES,
             jobs_dir=Path(config.settings.JOBS_DIR),
             https_hosts=tuple(host.lower() for host in config.settings.INPUT_HTTPS_HOSTS),
             max_bytes=config.settings.INPUT_MAX_BYTES,

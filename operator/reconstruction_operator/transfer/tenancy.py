@@ -32,6 +32,16 @@ def folders(prefixes: Iterable[str]) -> tuple[Path, ...]:
     return tuple(Path(one) for one in prefixes if one.startswith("/"))
 
 
+def covers_objects(prefixes: Iterable[str], scheme: str, bucket: str, key: str) -> bool:
+    """Whether a prefix is that address of object storage, or a folder above it. Prefixes and `key` are taken as they are."""
+    for prefix in prefixes:
+        kind, _, place = prefix.partition("://")
+        allowed, _, folder = place.partition("/")
+        if (kind, allowed) == (scheme, bucket) and f"{key}/".startswith(f"{folder.strip('/')}/".lstrip("/")):
+            return True
+    return False
+
+
 def covers(prefixes: Iterable[str], address: SplitResult) -> bool:
     """Whether a prefix is that https:// address, or a folder above it."""
     path = unquote(address.path) or "/"

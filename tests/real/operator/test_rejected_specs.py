@@ -11,9 +11,9 @@ from devcluster.harness.jobs import Jobs, condition, is_true
 @pytest.mark.parametrize(
     ("spec", "named"),
     [
-        pytest.param({"input": {"uri": "s3://photos/banana"}}, "s3", id="a-store-that-is-not-supported-yet"),
+        pytest.param({"input": {"uri": "s3://photos/banana"}}, "s3", id="a-store-that-is-not-enabled"),
         pytest.param({"input": {"uri": "gs://photos/banana"}}, "gs", id="another-store"),
-        pytest.param({"output": {"uri": "s3://meshes/banana"}}, "s3", id="an-output-that-is-not-supported-yet"),
+        pytest.param({"output": {"uri": "s3://meshes/banana"}}, "s3", id="an-output-that-is-not-enabled"),
         pytest.param({"input": {"uri": "https://example.com/photos.html"}}, "archive", id="a-page-and-no-archive"),
     ],
 )

@@ -37,7 +37,7 @@ def test_later_attempt_retires_all_earlier_runs_and_a_bare_task_only_its_own() -
 def test_predecessors_are_deleted_and_a_discarded_workspace_leaves_no_empty_folder(jobs_dir: Path) -> None:
     prepare("job", "job-1", 1)
     second = prepare("job", "job-2", 2)
-    delete_predecessors("job")
+    delete_predecessors("job", second)
     assert list(second.root.parent.iterdir()) == [second.root]
     second.discard()
     assert list(jobs_dir.iterdir()) == []

@@ -13,9 +13,12 @@ from reconstruction_operator.planning.validation import problems
 GOOD = "file:///photos/banana"
 
 
+ENABLED = ("s3",)
+
+
 def message_of(**spec: Any) -> str:
     spec.setdefault("input", Location(GOOD))
-    return " ".join(problems(Spec(**spec)))
+    return " ".join(problems(Spec(**spec), ENABLED))
 
 
 USABLE = (
@@ -28,10 +31,21 @@ USABLE = (
     "https://example.com/photos.TAR.GZ",
     "https://example.com/photos.tgz?signature=abc",
     "https://[2001:db8::1]/photos.zip",
+    "s3://bucket/",
+    "s3://bucket/photos/a b%20c",
+    "s3://bucket/photos.zip",
 )
 
 
-@pytest.mark.parametrize("spec", [*({"input": Location(uri)} for uri in USABLE), {"output": Location(GOOD)}], ids=str)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *({"input": Location(uri)} for uri in USABLE),
+        {"output": Location(GOOD)},
+        {"output": Location("s3://meshes/banana/")},
+    ],
+    ids=str,
+)
 def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None:
     assert message_of(**spec) == ""
 
@@ -40,8 +54,12 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
     ("uri", "wrong", "instead"),
     [
         pytest.param("", "is empty", "write file:///folder", id="empty"),
-        pytest.param("s3://bucket/photos", "s3:// inputs are not supported yet", "use file:///folder", id="s3"),
-        pytest.param("gs://bucket/photos", "gs:// inputs are not supported yet", "https:// archive", id="gs"),
+        pytest.param("gs://bucket/photos", "gs:// is not enabled", "use file:///folder, s3://bucket/folder/ or https://", id="gs"),
+        pytest.param("s3:///photos", "names no bucket", "write s3://bucket/folder/", id="no-bucket"),
+        pytest.param("s3://bucket:80/photos", "names no bucket", "write s3://bucket/folder/", id="a-port"),
+        pytest.param("s3://bucket/a?x", "s3:// takes no '?' or '#'", "write %3F", id="an-object-and-a-query"),
+        pytest.param("s3://bucket/a//b", "holds '//'", "name each folder once", id="an-empty-folder"),
+        pytest.param("s3://bucket/%2e%2e/a", "goes upwards with '..'", "the folder itself", id="out-of-a-bucket"),
         pytest.param("http://example.com/a.zip", "http is not supported", "https://host/photos.zip", id="http"),
         pytest.param("ftp://example.com/a.zip", "ftp is not supported", "file:///folder", id="ftp"),
         pytest.param("/photos/banana", "no scheme is not supported", "file:///folder", id="a-bare-path"),
@@ -77,9 +95,9 @@ def test_an_unusable_input_is_rejected_with_advice(uri: str, wrong: str, instead
 @pytest.mark.parametrize(
     ("uri", "wrong"),
     [
-        pytest.param("s3://meshes/banana", "s3:// outputs are not supported yet", id="s3"),
-        pytest.param("gs://meshes/banana", "gs:// outputs are not supported yet", id="gs"),
-        pytest.param("https://example.com/meshes", "https is no place for results", id="https"),
+        pytest.param("gs://meshes/banana", "gs:// is not enabled", id="gs"),
+        pytest.param("s3://meshes/", "the bucket itself cannot be used", id="a-bucket"),
+        pytest.param("https://example.com/meshes", "https is not supported", id="https"),
         pytest.param("", "is empty", id="empty"),
         pytest.param("file:///meshes/../etc", "goes upwards", id="upwards"),
         pytest.param("file://meshes/banana", "takes no host", id="two-slashes"),
@@ -132,7 +150,7 @@ def test_a_reserved_queue_is_rejected_if_an_older_crd_admits_it() -> None:
 
 
 def test_all_mistakes_are_reported_together() -> None:
-    found = problems(Spec(input=Location("s3://a/b"), output=Location("s3://c/d"), parameters=nested(9)))
+    found = problems(Spec(input=Location("s3://a/b"), output=Location("s3://c/d"), parameters=nested(9)), ())
 
     fields = [one.split(":")[0].split()[0] for one in found]
     assert fields == ["spec.input.uri", "spec.output.uri", "spec.parameters"]
@@ -140,6 +158,6 @@ def test_all_mistakes_are_reported_together() -> None:
 
 @given(uri=st.text() | st.builds("{}://{}".format, st.sampled_from(["file", "https", "s3"]), st.text()))
 def test_any_text_is_validated_without_an_error(uri: str) -> None:
-    found = problems(Spec(input=Location(uri), output=Location(uri)))
+    found = problems(Spec(input=Location(uri), output=Location(uri)), ENABLED)
 
     assert all(found)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
 from reconstruction_operator.api.spec import Spec
@@ -51,7 +52,7 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     metadata = body.get("metadata", {})
     spec = codec.decode(Spec, body.get("spec"))
     status = codec.decode(Status, body.get("status"))
-    problems = validation.problems(spec)
+    problems = validation.problems(spec, config.settings.STORAGE_SCHEMES)
     rejected = bool(problems) and status.attempt == 0  # a later attempt is not rejected any more, and is still sent
     if rejected or (status.phase is not None and status.phase.finished):
         spec = replace(spec, parameters={})  # never sent any more, and as large as a tenant wrote them

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
-from reconstruction_operator.contract import pools
+from reconstruction_operator.contract import outcomes, pools
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
@@ -79,9 +79,18 @@ class AttemptRun:
             raise failure_of(error, file_handler.job_dir(self._assignment.job_id)) from error
 
     def clean_up(self, end: End | None) -> None:
-        """Delete the run's files, except a result that counts; `end` is the recorded one."""
-        if self._withdraw(end) and self._workspace is not None:
-            self._workspace.discard()
+        """Delete the run's files, except a result that counts and what the next attempt need not fetch; `end` is the recorded one."""
+        space = self._workspace
+        if not self._withdraw(end) or space is None:
+            return
+        if not (self._is_repeated(end) and workspace.keep_fetched(space)):
+            space.discard()
+
+    def _is_repeated(self, end: End | None) -> bool:
+        """Whether another attempt may follow that needs the input. On a full disk, everything is deleted."""
+        if end is None or self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
+            return False
+        return end.reason != "DISK_FULL" and outcomes.reason(end.reason).retriable
 
     def _execute(self) -> End:
         assignment, check = self._assignment, self._heartbeat.check
@@ -125,7 +134,7 @@ class AttemptRun:
         except InterruptedRunError:
             space.discard()
             raise
-        workspace.delete_predecessors(assignment.job_id)
+        workspace.delete_predecessors(assignment.job_id, space)
         return space, None if assignment.envelope is None else publishing.read_sealed(assignment.job_id)
 
     def _check_output(self) -> None:

@@ -19,6 +19,7 @@ from reconstruction_operator import config
 from reconstruction_operator.models import exchange
 from reconstruction_operator.models.exchange import ExitMessage, Message, ProgressMessage, RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
+from reconstruction_operator.transfer.objects.environment import CREDENTIALS
 from reconstruction_operator.units import megabytes
 from reconstruction_operator.worker.model.memory import MemoryWatch
 
@@ -39,7 +40,8 @@ _THREAD_VARIABLES = (
 )
 # A model needs none of the worker's settings. It gets none, since some are secrets, and later settings may be too.
 _SETTINGS = frozenset(row.name for row in config.TABLE)  # names of environment variables
-_SECRET_PREFIXES = ("CELERY_", "OTEL_")  # Celery and OpenTelemetry read further secrets, such as CELERY_BROKER_READ_URL
+# Celery and OpenTelemetry read further secrets, such as CELERY_BROKER_READ_URL.
+_SECRET_PREFIXES = ("CELERY_", "OTEL_", *CREDENTIALS)
 
 
 def run_isolated(

@@ -71,7 +71,13 @@ def test_a_good_model_returns_its_result_and_reports(work: Work) -> None:
 def test_a_model_gets_its_threads_and_none_of_the_workers_settings(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = [row.name for row in config.TABLE]
     assert {"REDIS_STATE_DB", "REDIS_SENTINEL_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"} <= set(settings)
-    for name in (*settings, "CELERY_BROKER_READ_URL", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "UNRELATED"):
+    for name in (
+        *settings,
+        "CELERY_BROKER_READ_URL",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+        "AWS_SECRET_ACCESS_KEY",
+        "UNRELATED",
+    ):
         monkeypatch.setenv(name, "a secret")
 
     run("rough-good", work)

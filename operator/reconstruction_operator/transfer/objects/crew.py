@@ -1,0 +1,111 @@
+"""Crew: transfers several objects at once, each until it is done or the clock of all has stalled."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Final, Generic, TypeVar
+
+from reconstruction_operator.transfer.objects import failures
+from reconstruction_operator.transfer.objects.clock import Clock
+
+T = TypeVar("T")
+
+_POLL_SECONDS: Final = 0.1
+_PAUSE_SECONDS: Final = 0.5  # before an object is tried again; doubled up to the last
+_LAST_PAUSE_SECONDS: Final = 8.0
+_ABORT_SECONDS: Final = 1.0  # in which threads abort what they are at
+
+
+def call(function: Callable[[], T], clock: Clock, tick: Callable[[], None]) -> T:
+    """The result of one call of the client, which is tried again like a transfer. `tick` is called meanwhile, and may raise."""
+    results: list[T] = []
+    crew: Crew[None] = Crew(lambda _: results.append(function()), clock, 1, counts=False)
+    crew.run([None], tick)
+    return results[0]
+
+
+class StoppedError(Exception):
+    """Raised in the middle of a transfer that is not wanted any more."""
+
+
+class Crew(Generic[T]):
+    """Threads that work off objects. `stopping` ends them; a thread in a call of the client ends with the process."""
+
+    def __init__(self, work: Callable[[T], None], clock: Clock, size: int, *, counts: bool = True) -> None:
+        self.stopping = threading.Event()
+        self._work = work
+        self._clock = clock
+        self._size = size
+        self._counts = counts
+        self._failure: Exception | None = None
+        self._last_error: Exception | None = None
+
+    def run(self, items: Iterable[T], tick: Callable[[], None]) -> None:
+        """Works off all items; `tick` is called often and may raise.
+
+        Raises the first error that is final, or the last one once the clock has stalled: TimeoutError if there was none.
+        """
+        waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
+        count = 0
+        for item in items:
+            waiting.put(item)
+            count += 1
+        done = threading.Semaphore(0)
+        threads = [
+            threading.Thread(target=self._serve, args=(waiting, done), daemon=True)
+            for _ in range(min(self._size, count))
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            finished = 0
+            while finished < count:
+                if done.acquire(timeout=_POLL_SECONDS):
+                    finished += 1
+                if self._failure is not None:
+                    raise self._failure
+                if self._clock.has_stalled:
+                    raise self._last_error or TimeoutError
+                tick()
+        finally:
+            self.stopping.set()
+            deadline = time.monotonic() + _ABORT_SECONDS
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def check(self) -> None:
+        """Raises StoppedError if the work is not wanted any more."""
+        if self.stopping.is_set():
+            raise StoppedError
+
+    def _serve(self, waiting: queue.SimpleQueue[T], done: threading.Semaphore) -> None:
+        while not self.stopping.is_set():
+            try:
+                item = waiting.get_nowait()
+            except queue.Empty:
+                return
+            if self._try(item):
+                done.release()
+
+    def _try(self, item: T) -> bool:
+        pause = _PAUSE_SECONDS
+        while not self.stopping.is_set():
+            try:
+                self._work(item)
+            except StoppedError:
+                return False
+            except Exception as error:  # noqa: BLE001  # the client raises many kinds; the first final one is reported
+                if (isinstance(error, OSError) and error.errno is not None) or failures.is_final(error):
+                    self._failure = self._failure or error
+                    return False
+                self._last_error = error
+                self.stopping.wait(pause)
+                pause = min(2 * pause, _LAST_PAUSE_SECONDS)
+            else:
+                if self._counts:
+                    self._clock.done()
+                return True
+        return False

@@ -1,0 +1,93 @@
+"""Failures of object storage: the reason and message of an error, which names the address and never the endpoint."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from reconstruction_operator.transfer import names
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+
+_STATUS = re.compile(r"status code: (?P<status>[0-9]{3})")
+_CODE = re.compile(r"<Code>(?P<code>[A-Za-z0-9]{1,60})</Code>")
+_METADATA = ("169.254.169.254", "metadata.google.internal", "169.254.170.2")
+_MISSING_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
+_REFUSED_STATUS: Final = ("401", "403", "407")
+_MAX_CHARS: Final = 160
+_MISSING_STATUS: Final = "404"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Reading or writing: what failures are called there."""
+
+    verb: str  # in "cannot be …"
+    missing: str
+    refused: str
+    unreachable: str
+
+
+INPUT: Final = Side("read", "INPUT_NOT_FOUND", "INPUT_REFUSED", "INPUT_UNREACHABLE")
+OUTPUT: Final = Side("written", "OUTPUT_REFUSED", "OUTPUT_REFUSED", "OUTPUT_UPLOAD_FAILED")
+
+
+def is_final(error: Exception) -> bool:
+    """Whether the same request would fail again: a refusal, or something that is not there."""
+    text = str(error)
+    status = _STATUS.search(text)
+    return (
+        isinstance(error, FileNotFoundError | StorageError)
+        or _has_no_credentials(text)
+        or (status is not None and status["status"][0] == "4" and status["status"] not in ("408", "429"))
+        or type(error).__name__ in _FINAL_KINDS
+    )
+
+
+def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageError:
+    """The failure of a job that an error of the client means."""
+    text = str(error)
+    status = _STATUS.search(text)
+    code = _CODE.search(text)
+    answer = " ".join(part for part in (status and status["status"], code and code["code"]) if part)
+    shown = f" ({answer})" if answer else ""
+    kind = type(error).__name__
+    if any(one in text for one in _MISSING_BUCKET):
+        return StorageError(side.missing, f"{address} cannot be {side.verb}: there is no bucket {address.bucket}")
+    if _has_no_credentials(text):
+        return StorageError(
+            side.refused,
+            f"{address} cannot be {side.verb}: the workers have no credentials for {address.scheme}:// (their settings or "
+            "service account)",
+        )
+    if kind in ("PermissionDeniedError", "UnauthenticatedError") or (status and status["status"] in _REFUSED_STATUS):
+        return StorageError(
+            side.refused, f"{address} cannot be {side.verb}: the server refuses the workers' credentials{shown}"
+        )
+    if isinstance(error, FileNotFoundError) or (status and status["status"] == _MISSING_STATUS):
+        return StorageError(side.missing, f"{address} is not there{shown}")
+    if kind == "InvalidPathError":
+        return StorageError(
+            side.refused,
+            f"{address} holds an object whose name has an empty part, '.' or '..': rename it, or name a folder without it",
+        )
+    return StorageError(side.unreachable, f"{address} cannot be {side.verb}: {_cause(text)}{shown}")
+
+
+_FINAL_KINDS = frozenset(
+    {"PermissionDeniedError", "UnauthenticatedError", "InvalidPathError", "AlreadyExistsError", "PreconditionError"}
+)
+
+
+def _has_no_credentials(text: str) -> bool:
+    return any(one in text for one in _METADATA)
+
+
+def _cause(text: str) -> str:
+    """The end of the first line, which says what happened, without addresses of servers."""
+    first = text.partition("\n")[0]
+    if "Server returned non-2xx" in first:
+        return "the server answers with an error"
+    cause = re.sub(r"https?://\S+", "the server", first.rpartition(" - ")[2] or first)
+    return names.printable(cause)[:_MAX_CHARS]

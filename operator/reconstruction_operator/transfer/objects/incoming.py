@@ -1,0 +1,129 @@
+"""Incoming objects: fetched into a folder that outlives the attempt, so that a retry does not fetch them again.
+
+A file is there in full or not at all: it is written under another name, flushed, and renamed. Its name depends on key, size and ETag.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from obstore.exceptions import PreconditionError
+
+from reconstruction_operator import disk
+from reconstruction_operator.transfer import names
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import failures
+from reconstruction_operator.transfer.objects.clock import Clock
+from reconstruction_operator.transfer.objects.crew import Crew, call
+from reconstruction_operator.transfer.objects.listing import Listed, list_input
+from reconstruction_operator.transfer.objects.request import Fetched, FetchRequest
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+
+    from reconstruction_operator.transfer.objects.store import Store
+
+_CHUNK_BYTES = 1 << 18
+PARTIAL = ".part"
+
+Progress = Callable[[int, int, int, int], None]
+"""Takes objects done, of how many, and bytes done, of how many."""
+
+
+def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[Fetched], str]:
+    """Fetches all that is not there yet; returns what the address names, and what was ignored.
+
+    Raises StorageError, or OSError for the disk.
+    """
+    clock = Clock(request.pace.stall_seconds)
+    try:
+        listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
+        wanted = [one for one in listing.objects if not _is_there(request.kept / one.file, one)]
+        kept_objects = len(listing.objects) - len(wanted)
+        kept_bytes = listing.bytes - sum(one.bytes for one in wanted)
+        _check_space(request.kept, sum(one.bytes for one in wanted))
+
+        def tick() -> None:
+            done = min(listing.bytes, kept_bytes + clock.bytes)
+            report(kept_objects + clock.objects, len(listing.objects), done, listing.bytes)
+
+        token = uuid.uuid4().hex  # another run may still write to its own partial files
+
+        def received(count: int) -> None:
+            crew.check()
+            clock.moved(count)
+
+        def work(one: Listed) -> None:
+            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, received)
+
+        crew = Crew(work, clock, request.pace.at_once)
+        crew.run(wanted, tick)
+        tick()
+    except StorageError:
+        raise
+    except TimeoutError:
+        text = f"{request.address} sent nothing for {request.pace.stall_seconds:.0f} s"
+        raise StorageError(failures.INPUT.unreachable, text) from None
+    except OSError as error:
+        if error.errno is not None:  # the disk; the client's errors have no number
+            raise
+        raise failures.translated(error, request.address, failures.INPUT) from None
+    except Exception as error:  # noqa: BLE001  # the client's exceptions have no common base
+        raise failures.translated(error, request.address, failures.INPUT) from None
+    found = [Fetched(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
+    return found, names.ignored_text(listing.ignored)
+
+
+def _is_there(path: Path, one: Listed) -> bool:
+    try:
+        return path.stat().st_size == one.bytes
+    except FileNotFoundError:
+        return False
+
+
+def _check_space(folder: Path, wanted: int) -> None:
+    left = disk.free_bytes(folder)
+    if left is not None and wanted > left:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+def _fetch(
+    store: Store, one: Listed, partial: Path, request: FetchRequest, received_more: Callable[[int], None]
+) -> None:
+    """Fetches one object, from where an earlier try of this process broke off."""
+    with partial.open("ab") as file:
+        if not one.etag:  # what is there may be of another version
+            file.truncate(0)
+        received = file.seek(0, os.SEEK_END)
+        options: GetOptions = {"if_match": one.etag} if one.etag else {}
+        if received:
+            options["range"] = {"offset": received}
+        if received < one.bytes or not one.bytes:
+            for chunk in _get(store, one, options, request):
+                received_more(len(chunk))
+                received += len(chunk)
+                if received > one.bytes:
+                    raise _changed(one, request)
+                file.write(chunk)
+        if received != one.bytes:
+            raise _changed(one, request)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(request.kept / one.file)
+
+
+def _get(store: Store, one: Listed, options: GetOptions, request: FetchRequest) -> Iterator[bytes]:
+    try:
+        yield from store.get(one.key, options=options).stream(min_chunk_size=_CHUNK_BYTES)
+    except PreconditionError:
+        raise _changed(one, request) from None
+
+
+def _changed(one: Listed, request: FetchRequest) -> StorageError:
+    text = f"{one.name or one.key} in {request.address} was changed while it was read"
+    return StorageError(failures.INPUT.unreachable, text)

@@ -1,0 +1,65 @@
+"""Inputs from object storage: fetched by a process into the run's workspace, and put into one flat folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from reconstruction_operator.transfer import archive as archives
+from reconstruction_operator.transfer import names
+from reconstruction_operator.transfer.archive import Fetched
+from reconstruction_operator.transfer.limits import Limits, Tick, section
+from reconstruction_operator.transfer.objects import process, request
+from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
+from reconstruction_operator.transfer.objects.request import FetchRequest, Pace
+from reconstruction_operator.units import megabytes
+
+KEPT = "fetched"  # folder beside that of the photos, in which objects outlive an attempt: `Workspace.fetched`
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # of a file system without hard links
+_FETCH_SHARE = 0.8  # of an archive; the rest is for unpacking
+
+
+def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+    """The photos of a folder or an archive in object storage. What an earlier attempt has fetched is not fetched again.
+
+    Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE; OSError for the disk.
+    """
+    address = permitted(
+        uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
+    )
+    kept = into.with_name(KEPT)
+    kept.mkdir(exist_ok=True)
+    wanted = FetchRequest(address, kept, limits.max_bytes, limits.max_files, Pace.from_config())
+    share = section(tick, 0.0, _FETCH_SHARE if address.is_archive else 1.0)
+
+    def report(objects: int, of_objects: int, count: int, of_count: int) -> None:
+        share(count / max(1, of_count), _text(address, objects, of_objects, count, of_count))
+
+    outcome = process.perform(wanted, report)
+    found = [request.Fetched(*one) for one in outcome["fetched"]]
+    if address.is_archive:
+        with (kept / found[0].file).open("rb") as file:
+            return archives.unpack(file, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
+    flat = names.flattened([one.name for one in found])
+    for one, name in zip(found, flat, strict=True):
+        _link(kept / one.file, into / name)
+    return Fetched(tuple(into / name for name in flat), str(outcome["ignored"]))
+
+
+def _text(address: ObjectAddress, objects: int, of_objects: int, count: int, of_count: int) -> str:
+    if not of_objects:
+        return f"listing {address}"
+    amount = f"{megabytes(count).removesuffix(' MB')} of {megabytes(of_count)}"
+    return f"{amount} fetched" if address.is_archive else f"{objects}/{of_objects} photos, {amount}"
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)

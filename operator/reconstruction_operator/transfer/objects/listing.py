@@ -1,0 +1,110 @@
+"""Listing of an input: all objects are listed and checked against the limits before the first byte is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconstruction_operator.transfer import names
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import failures
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+from reconstruction_operator.transfer.objects.request import FetchRequest
+from reconstruction_operator.units import megabytes
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+    from reconstruction_operator.transfer.objects.store import Store
+
+_REFUSED = "INPUT_REFUSED"
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object to fetch."""
+
+    key: str
+    name: str  # below the address
+    bytes: int
+    etag: str  # empty: the server gives none
+    mark: str  # changes with its content: the ETag, or the time of its last change
+
+    @property
+    def file(self) -> str:
+        """The name under which it is kept: another one for another content."""
+        return hashlib.sha256(f"{self.key}\0{self.bytes}\0{self.mark}".encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What an address names, within the limits."""
+
+    objects: tuple[Listed, ...]
+    ignored: tuple[str, ...]  # names of objects that are no photos
+
+    @property
+    def bytes(self) -> int:
+        """Of all objects to fetch."""
+        return sum(one.bytes for one in self.objects)
+
+
+def list_input(store: Store, request: FetchRequest, tick: Callable[[], None]) -> Listing:
+    """The photos below the address in natural order, or the one archive that it names. `tick` is called for each page.
+
+    Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED; and what the client raises.
+    """
+    address = request.address
+    if address.is_archive:
+        listing = Listing((_listed(store.head(address.key), address),), ())
+    else:
+        listing = _photos(_all(store, request, tick), address)
+    if listing.bytes > request.max_bytes:
+        shown, most = megabytes(listing.bytes, 1), megabytes(request.max_bytes, 1)
+        what = str(address) if address.is_archive else f"{len(listing.objects)} photos in {address}"
+        has = "has" if address.is_archive else "have"
+        raise StorageError(_REFUSED, f"{what} {has} {shown}; this worker takes {most}")
+    return listing
+
+
+def _all(store: Store, request: FetchRequest, tick: Callable[[], None]) -> list[Listed]:
+    found: list[Listed] = []
+    for page in store.list(request.address.key or None, chunk_size=_PAGE):
+        tick()
+        found += [_listed(one, request.address) for one in page]
+        if len(found) > request.max_files:
+            raise StorageError(_REFUSED, f"{request.address} holds more than {request.max_files} objects")
+    return found
+
+
+def _listed(meta: ObjectMeta, address: ObjectAddress) -> Listed:
+    key = meta["path"]
+    if not key.isprintable():
+        raise StorageError(
+            _REFUSED, f"{address} holds an object whose name cannot be shown: {names.printable(key)[:100]}"
+        )
+    etag = meta["e_tag"] or ""
+    name = key.removeprefix(address.key).lstrip("/")
+    return Listed(key, name, meta["size"], etag, etag or meta["last_modified"].isoformat())
+
+
+def _photos(found: list[Listed], address: ObjectAddress) -> Listing:
+    folders = {key for one in found for key in _above(one.key)} | {address.key}
+    real = [
+        one for one in found if one.bytes or one.key not in folders
+    ]  # the others mark a folder, as consoles make them
+    if not real:
+        raise StorageError(
+            failures.INPUT.missing, f"there are no objects below {address.scheme}://{address.bucket}/{address.key}"
+        )
+    photos = [one for one in real if names.is_photo(one.name or one.key)]
+    ignored = tuple(one.name for one in real if not names.is_photo(one.name or one.key))
+    return Listing(tuple(sorted(photos, key=lambda one: names.natural(one.name))), ignored)
+
+
+def _above(key: str) -> list[str]:
+    parts = key.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]

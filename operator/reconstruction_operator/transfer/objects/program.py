@@ -1,0 +1,98 @@
+"""Program that transfers objects: `python -P -m reconstruction_operator.transfer.objects.program`.
+
+A process of its own, since the client is not fork-safe, and since a call of it cannot be interrupted: a process can be killed. It reads
+one request from stdin, and writes to stdout its progress, twice a second, and at last how it ended. It ends with its worker: an
+upload that was under way is aborted first, so that the server keeps no parts of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any, Final
+
+from reconstruction_operator import privacy
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import incoming, request, store
+from reconstruction_operator.transfer.objects.request import DeliverRequest, FetchRequest
+
+_REPORT_SECONDS: Final = 0.25
+_UPLOAD_PATIENCE: Final = 10  # times the patience of a download: of an upload, only whole parts are seen
+
+
+class _UnwantedError(BaseException):
+    """The worker has ended, or does not want the transfer any more. No handler of failures may take it for one."""
+
+
+class _Outlet:
+    """Reports progress now and then; raises _UnwantedError once the transfer is not wanted."""
+
+    def __init__(self) -> None:
+        self.unwanted = threading.Event()
+        self._reported_at = 0.0
+
+    def report(self, objects: int, of_objects: int, count: int, of_count: int) -> None:
+        """Takes objects done, of how many, and bytes done, of how many."""
+        if self.unwanted.is_set():
+            raise _UnwantedError
+        now = time.monotonic()
+        if now - self._reported_at >= _REPORT_SECONDS or (objects and objects == of_objects):
+            self._reported_at = now
+            try:
+                say(progress=[objects, of_objects, count, of_count])
+            except BrokenPipeError:
+                raise _UnwantedError from None
+
+
+def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
+    """Carries out the request; returns its outcome, of which `process` makes a value or an exception."""
+    try:
+        match wanted:
+            case FetchRequest():
+                client = store.open_store(wanted.address, wanted.pace.stall_seconds)
+                fetched, ignored = incoming.fetch(client, wanted, outlet.report)
+                return {"fetched": [[one.name, one.file, one.bytes] for one in fetched], "ignored": ignored}
+            case DeliverRequest():
+                raise NotImplementedError
+    except OvertakenError:
+        return {"overtaken": True}
+    except StorageError as error:
+        return {"refused": [error.reason, error.message]}
+    except OSError as error:
+        return {"errno": error.errno, "strerror": error.strerror or str(error), "filename": error.filename}
+
+
+def main() -> None:
+    """Carry out the request on stdin."""
+    privacy.hide_memory()
+    outlet = _Outlet()
+    line = sys.stdin.buffer.readline()
+    threading.Thread(target=_wait_for_the_end, args=(outlet,), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: outlet.unwanted.set())
+    try:
+        say(**perform(request.from_line(line), outlet))
+    except (_UnwantedError, BrokenPipeError):
+        pass
+    except Exception as error:  # noqa: BLE001  # the worker reports it
+        say(strerror=f"{type(error).__name__}: {error}")
+    os._exit(0)  # threads may be in calls of the client that take long
+
+
+def _wait_for_the_end(outlet: _Outlet) -> None:
+    sys.stdin.buffer.read()
+    outlet.unwanted.set()
+
+
+def say(**message: Any) -> None:
+    """Writes one message."""
+    sys.stdout.write(json.dumps(message, default=os.fsdecode) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Requests to the process that transfers objects, and the settings that they depend on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from reconstruction_operator import config
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a transfer waits, and how much it does at once."""
+
+    stall_seconds: float  # without a byte
+    at_once: int  # objects
+
+    @classmethod
+    def from_config(cls) -> Pace:
+        """From the settings."""
+        return cls(config.settings.STORAGE_STALL_SECONDS, config.settings.STORAGE_TRANSFERS)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """Fetch the photos of a folder, or one archive, into the folder `kept`."""
+
+    address: ObjectAddress
+    kept: Path
+    max_bytes: int
+    max_files: int
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverRequest:
+    """Deliver a sealed result; without `source`, only check whether that would be refused."""
+
+    address: ObjectAddress
+    job_id: str
+    attempt: int
+    workspace: Path | None  # the run is overtaken once it is deleted; None: no check
+    source: Path | None
+    pace: Pace
+
+
+Request = FetchRequest | DeliverRequest
+_KINDS: dict[str, type[FetchRequest | DeliverRequest]] = {"fetch": FetchRequest, "deliver": DeliverRequest}
+_PATHS = ("kept", "workspace", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One object that lies in the folder `kept`."""
+
+    name: str  # below the address
+    file: str  # in the folder
+    bytes: int
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Self:
+        """From JSON."""
+        return cls(str(data["name"]), str(data["file"]), int(data["bytes"]))
+
+
+def to_line(request: Request) -> bytes:
+    """The request as one line."""
+    kind = next(name for name, one in _KINDS.items() if isinstance(request, one))
+    return json.dumps({"kind": kind, **asdict(request)}, default=str).encode() + b"\n"
+
+
+def from_line(line: bytes) -> Request:
+    """The request of a line."""
+    data = json.loads(line)
+    kind = _KINDS[data.pop("kind")]
+    data["address"], data["pace"] = ObjectAddress(**data["address"]), Pace(**data["pace"])
+    for name in _PATHS:
+        if data.get(name) is not None:
+            data[name] = Path(data[name])
+    return kind(**data)

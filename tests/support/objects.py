@@ -1,0 +1,92 @@
+"""Object storage for tests: a real S3 server in this process (moto), and buckets seen by another client than ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+REGION = "eu-central-1"
+ACCESS_KEY, SECRET_KEY = "access", "secret"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bucket:
+    """One bucket, looked at by boto3."""
+
+    client: Any
+    name: str
+
+    def put(self, key: str, content: bytes) -> None:
+        self.client.put_object(Bucket=self.name, Key=key, Body=content)
+
+    def get(self, key: str) -> bytes:
+        content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return content
+
+    def delete(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.name, Key=key)
+
+    @property
+    def keys(self) -> list[str]:
+        return sorted(one["Key"] for one in self.client.list_objects_v2(Bucket=self.name).get("Contents", []))
+
+    @property
+    def unfinished_uploads(self) -> list[str]:
+        uploads = self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", [])
+        return [one["Key"] for one in uploads]
+
+
+@dataclasses.dataclass(frozen=True)
+class S3Server:
+    """A running S3 server."""
+
+    address: str
+    access_key: str = ACCESS_KEY
+    secret_key: str = SECRET_KEY
+
+    def bucket(self, name: str) -> Bucket:
+        """A new bucket."""
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.address,
+            region_name=REGION,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+        )
+        client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return Bucket(client, name)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a worker that uses the server is given."""
+        return {
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }
+
+    def use(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Give this process the server's address and credentials."""
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+
+
+@contextmanager
+def running_moto() -> Iterator[S3Server]:
+    """A server of moto on a free port."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield S3Server(f"http://{host}:{port}")
+    finally:
+        server.stop()
