@@ -48,6 +48,7 @@ class Cache:
         self.timers = Timers()
         self.changed = asyncio.Event()  # a key was enqueued, a job was deleted, or there may be room to dispatch
         self._phases: Counter[Phase] = Counter()
+        self._active: dict[str, None] = {}  # uids of jobs in flight
         self._in_flight: Counter[str] = Counter()  # by namespace
         self._high: Counter[str] = Counter()  # those of priority high
         self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
@@ -62,6 +63,10 @@ class Cache:
     def __iter__(self) -> Iterator[Job]:
         """All jobs, in no order. Do not change the cache meanwhile."""
         return iter(self._jobs.values())
+
+    def active(self) -> Iterator[Job]:
+        """The jobs that are in a queue or with a worker, as above."""
+        return (self._jobs[uid] for uid in self._active)
 
     def get(self, key: JobKey) -> Job | None:
         """The job as the API server last showed it."""
@@ -239,8 +244,11 @@ class Cache:
                     self._demand[phase][one.queue] += step
                     if not self._demand[phase][one.queue]:
                         del self._demand[phase][one.queue]  # a tenant chose the name
+        self._active.pop(key.uid, None)
         if job is not None:
             self._jobs[key.uid] = job
+            if job.status.phase in IN_FLIGHT:
+                self._active[key.uid] = None
 
     def _count_quarantine(self, job: Job, step: int) -> None:
         its = quarantine(job.queue, job.status)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import IN_FLIGHT, Cache
+from reconstruction_operator.controller.loop.waiting import HIGH, Group, WaitingJobs
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import places, scheduling
 from reconstruction_operator.planning.quotas import Refusal, Rules
@@ -21,30 +22,18 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_PERIOD_SECONDS: Final = 0.2  # between two rounds of admission while so many jobs wait: each costs as much as there are
-_PERIOD_JOBS: Final = 1_000
+_PERIOD_SECONDS: Final = 0.2  # between two rounds of admission while there are so many groups
+_PERIOD_GROUPS: Final = 1_000
 _PLACES_SECONDS: Final = 30.0  # between two times that places are given; each changes some statuses
 _ENVELOPE_BYTES: Final = 1_800  # of a message in Redis, besides its parameters and addresses
-_HIGH: Final = "high"
 
 
 def message_bytes(spec: Spec) -> int:
     """About how many bytes the job's message takes in Redis: its content is kept as base64."""
-    texts = map(json.dumps, (spec.parameters, spec.input.uri, spec.output.uri if spec.output else ""))
-    return _ENVELOPE_BYTES + sum(len(text) for text in texts) * 4 // 3
-
-
-class _Group(NamedTuple):
-    """Jobs that wait, and whose limits are the same."""
-
-    queue: str
-    namespace: str
-    again: bool  # their messages were sent before, and are missing
-    high: bool  # their priority
-
-    @classmethod
-    def of(cls, job: Job) -> _Group:
-        return cls(job.queue, job.key.namespace, job.status.phase in IN_FLIGHT, job.spec.priority == _HIGH)
+    parameters = len(json.dumps(spec.parameters)) if spec.parameters else 2
+    uris = (spec.input.uri, spec.output.uri if spec.output else "")
+    texts = sum(len(uri) + 2 if uri.isascii() else len(json.dumps(uri)) for uri in uris)
+    return _ENVELOPE_BYTES + (parameters + texts) * 4 // 3
 
 
 @dataclass(eq=False)
@@ -55,11 +44,7 @@ class Admission:
     queues: QueueFacts
     window: scheduling.Window
     rules: Rules = field(default_factory=Rules)
-    _waiting: dict[_Group, dict[JobKey, None]] = field(default_factory=dict, init=False)
-    _group_of: dict[JobKey, _Group] = field(default_factory=dict, init=False)
-    # Tenants choose the names of queues: nothing that is done for each job goes through all groups.
-    _groups_in: Counter[str] = field(default_factory=Counter, init=False)  # how many groups a queue has
-    _jobs_of: Counter[str] = field(default_factory=Counter, init=False)  # how many jobs of a namespace wait
+    _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
     _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not looked at yet; the queue
     _promised: dict[JobKey, str] = field(default_factory=dict, init=False)  # to be sent once that is stored; the queue
     _queued: dict[JobKey, str] = field(default_factory=dict, init=False)  # planned to wait in that queue of Redis
@@ -74,14 +59,19 @@ class Admission:
 
     def clear(self) -> None:
         """Forget everything: a new tenure begins, or ours ended."""
-        for known in (self._waiting, self._group_of, self._groups_in, self._jobs_of):
+        for known in (
+            self._waiting,
+            self._admitted,
+            self._promised,
+            self._sent,
+            self._reasons,
+            self._totals,
+            self._braked,
+        ):
             known.clear()
-        for shown in (self._admitted, self._promised, self._sent, self._reasons):
-            shown.clear()
-        self._totals.clear()
-        self._braked.clear()
         # Until they are planned, the stored statuses say which jobs wait in Redis.
-        self._queued = {job.key: job.queue for job in self.cache if job.status.phase is Phase.QUEUED and job.ours}
+        active = self.cache.active()
+        self._queued = {job.key: job.queue for job in active if job.status.phase is Phase.QUEUED and job.ours}
         self._places_at = 0.0
 
     def planned(self, job: Job, made: Plan) -> None:
@@ -94,30 +84,17 @@ class Admission:
 
     def wants(self, key: JobKey, *, wants: bool) -> None:
         """Whether the plan would dispatch the job if it were admitted."""
-        job = self.cache.get(key)
-        group = _Group.of(job) if job is not None and wants else None
-        if self._group_of.get(key) == group:
-            return
-        self._stop_waiting(key)
-        if group is not None:
-            if group not in self._waiting:
-                self._groups_in[group.queue] += 1
-            self._waiting.setdefault(group, {})[key] = None
-            self._group_of[key] = group
-            self._jobs_of[group.namespace] += 1
+        job = self.cache.get(key) if wants else None
+        if job is not None:
+            self._waiting.put(job)
+        else:
+            self._stop_waiting(key)
 
     def _stop_waiting(self, key: JobKey) -> None:
-        group = self._group_of.pop(key, None)
         self._reasons.pop(key, None)
-        if group is None:
-            return
-        del self._waiting[group][key]
-        _decrease(self._jobs_of, group.namespace)
-        if not self._waiting[group]:
-            del self._waiting[group]
-            _decrease(self._groups_in, group.queue)
-            if group.queue not in self._groups_in:
-                self._braked.pop(group.queue, None)
+        emptied = self._waiting.remove(key)
+        if emptied is not None:
+            self._braked.pop(emptied, None)
 
     def why(self, key: JobKey) -> str:
         """What a waiting job waits for, as its status says; empty if that was not looked at yet."""
@@ -127,9 +104,9 @@ class Admission:
         """Why a job that has not started is not accepted. Only a new one is too many."""
         namespace = job.key.namespace
         refused = self.rules.refusal(job.spec, namespace)
-        if refused is not None or job.status.phase is not None or job.key in self._group_of:
+        if refused is not None or job.status.phase is not None or job.key in self._waiting:
             return refused
-        return self.rules.too_many(namespace, self._jobs_of[namespace])
+        return self.rules.too_many(namespace, self._waiting.in_namespace(namespace))
 
     def take(self, key: JobKey) -> bool:
         """Whether the job may be dispatched now; this uses the admission up."""
@@ -161,10 +138,13 @@ class Admission:
             known.pop(key, None)
 
     def admit(self, now: float) -> tuple[JobKey, ...]:
-        """The jobs that are admitted now; look at each of them. Empty if it is not time yet (`now` is monotonic)."""
+        """The jobs that are admitted now; look at each of them. Empty if it is not time yet (`now` is monotonic).
+
+        It costs as much as there are groups, and as many messages as may be sent; not as many jobs as wait.
+        """
         if not self._waiting or now < self._next_at:
             return ()
-        self._next_at = now + _PERIOD_SECONDS * min(1.0, len(self._group_of) / _PERIOD_JOBS)
+        self._next_at = now + _PERIOD_SECONDS * min(1.0, len(self._waiting.groups) / _PERIOD_GROUPS)
         self._measure()
         if not self.queues.known or self.queues.paused:
             return ()
@@ -172,11 +152,14 @@ class Admission:
         load = self._with_jobs(self._load())
         room = scheduling.Room(load, self.window, self.rules.quotas)
         self._log_brakes(room)
-        # The jobs themselves are looked at only where one more may be sent.
-        open_groups = [group for group in self._waiting if room.total > 0 and self._is_open(group, room)]
-        if not open_groups:
+        most = {group: self._most(group, room) for group in self._waiting.groups} if room.total > 0 else {}
+        if not any(most.values()):
             return ()
-        candidates = [one for one in self._candidates(open_groups) if one.key not in self._admitted]
+        # Those that are admitted wait until they are looked at.
+        first = ((group, number + len(self._admitted)) for group, number in most.items() if number)
+        candidates = [
+            one for group, number in first for one in self._candidates(group, number) if one.key not in self._admitted
+        ]
         admitted = scheduling.admit(
             candidates,
             load,
@@ -185,17 +168,21 @@ class Admission:
             in_flight={*self.cache.quarantines(), *self._quarantines_soon_in_flight()},
             weigh=self._weigh,
         )
-        self._admitted.update((key, self._group_of[key].queue) for key in admitted)
+        chosen = set(admitted)
+        self._admitted.update((one.key, one.queue) for one in candidates if one.key in chosen)
         return admitted
 
-    def _is_open(self, group: _Group, room: scheduling.Room) -> bool:
-        if not self.queues.of(group.queue).workers or not room.in_queue(group.queue):
-            return False
-        return group.again or room.share(group.queue, group.namespace, high=group.high) > 0
+    def _most(self, group: Group, room: scheduling.Room) -> int:
+        """How many jobs of the group may come at most."""
+        if not self.queues.of(group.queue).workers:
+            return 0
+        in_queue = room.in_queue(group.queue)
+        return in_queue if group.again else min(in_queue, room.share(group.queue, group.namespace, high=group.high))
 
     def _log_brakes(self, room: scheduling.Room) -> None:
         """Log once what keeps the jobs of a queue waiting, until none of them waits any more."""
-        for queue in self._groups_in:
+        self._braked = {queue: causes for queue, causes in self._braked.items() if queue in self._waiting.in_queue}
+        for queue in self._waiting.in_queue:
             if not self.queues.of(queue).workers:
                 cause = "no live worker listens to it"
             elif not room.in_queue(queue):
@@ -219,15 +206,17 @@ class Admission:
         self._places_at = now + _PLACES_SECONDS
         self._drop_stored()
         load, given = self._with_jobs(scheduling.Load()), {}
-        by_queue: defaultdict[str, list[_Group]] = defaultdict(list)
-        for group in self._waiting:
-            by_queue[group.queue].append(group)
+        room = scheduling.Room(load, self.window, self.rules.quotas)
         self._totals = {
-            queue: places.total(sum(len(self._waiting[group]) for group in groups), self._totals.get(queue, 0))
-            for queue, groups in by_queue.items()
+            queue: places.total(number, self._totals.get(queue, 0)) for queue, number in self._waiting.in_queue.items()
         }
-        for queue, groups in by_queue.items():
-            line = scheduling.line(list(self._candidates(groups)), load, self.rules.quotas, places.LISTED)
+        for queue in self._waiting.in_queue:
+            listed = [
+                one
+                for group in self._waiting.groups_in(queue)
+                for one in self._candidates(group, self._most_listed(group, room))
+            ]
+            line = scheduling.line(listed, load, self.rules.quotas, places.LISTED)
             for index, key in enumerate(line.turns):
                 given[key] = places.place(queue, index + 1, self._totals[queue], paused=self.queues.paused)
             given |= {key: places.held(key.namespace) for key in line.held}
@@ -236,16 +225,17 @@ class Admission:
         self._reasons = given
         return changed
 
-    def _candidates(self, groups: Iterable[_Group]) -> Iterator[scheduling.Candidate]:
-        for group in groups:
-            for key in self._waiting[group]:
-                job = self.cache.get(key)
-                if job is None or job.queue != group.queue:
-                    continue
-                # A job in flight has had its turn: its message is to be sent again.
-                its = None if group.again else scheduling.quarantine(group.queue, job.status)
+    def _most_listed(self, group: Group, room: scheduling.Room) -> int:
+        """How many jobs of the group are given a place, or are told that a quota holds them."""
+        held_from = room.quota(group.namespace, high=group.high)
+        return places.LISTED + (held_from if held_from < self._waiting.size(group) else 0)
+
+    def _candidates(self, group: Group, at_most: int) -> Iterator[scheduling.Candidate]:
+        for key in self._waiting.first(group, at_most):
+            job = self.cache.get(key)
+            if job is not None and job.queue == group.queue:
                 yield scheduling.Candidate(
-                    key, group.queue, job.created, quarantine=its, again=group.again, high=group.high
+                    key, group.queue, job.created, quarantine=group.quarantine, again=group.again, high=group.high
                 )
 
     def _load(self) -> scheduling.Load:
@@ -278,7 +268,7 @@ class Admission:
         )
 
     def _high(self, keys: Iterable[JobKey]) -> Iterator[JobKey]:
-        return (key for key in keys if (job := self.cache.get(key)) is not None and job.spec.priority == _HIGH)
+        return (key for key in keys if (job := self.cache.get(key)) is not None and job.spec.priority == HIGH)
 
     def _weigh(self, key: JobKey) -> int:
         job = self.cache.get(key)
@@ -301,14 +291,5 @@ class Admission:
 
     def _measure(self) -> None:
         metrics.WAITING_FOR_ROOM.clear()
-        waiting = Counter[str]()
-        for group, keys in self._waiting.items():
-            waiting[group.queue] += len(keys)
-        for label, number in metrics.QUEUES.total(waiting).items():
+        for label, number in metrics.QUEUES.total(self._waiting.in_queue).items():
             metrics.WAITING_FOR_ROOM.labels(label).set(number)
-
-
-def _decrease(counts: Counter[str], name: str) -> None:
-    counts[name] -= 1
-    if not counts[name]:
-        del counts[name]  # a tenant chose the name

@@ -49,7 +49,7 @@ async def poll_heartbeats(cache: Cache, view: RedisView, election: LeaderElectio
         await asyncio.sleep(period_seconds)
         if not election.leading:
             continue
-        running = {job.task: job.key for job in cache if job.status.phase in _RUNNING and job.ours}
+        running = {job.task: job.key for job in cache.active() if job.status.phase in _RUNNING and job.ours}
         tasks = list(running)
         try:
             for first in range(0, len(tasks), _HEARTBEATS_IN_ONE_READ):
@@ -75,12 +75,11 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
 
     Jobs whose queue got or lost its workers are enqueued: their status reports it. So are those whose message is missing.
     """
-    waiting, queued = [], {}
-    for job in cache:
-        if job.status.phase in _WAITING and job.ours:
-            waiting.append(job)
-            if job.status.phase is Phase.QUEUED and not job.deleting:
-                queued[job.task] = job.queue
+    queued = {
+        job.task: job.queue
+        for job in cache.active()
+        if job.status.phase is Phase.QUEUED and job.ours and not job.deleting
+    }
     facts = view.queues
     workers = workers_by_queue(await calls.arun(view.state, reads.live_workers(view.keys)))
     # Queues with workers, or with messages, orders to delete files included. Elsewhere nothing is sent.
@@ -88,12 +87,14 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     queues = {*workers, *with_messages, *queued.values(), *orphans.queues()}
     backlog = await actor.measure(queues)
     share = max(backlog.memory_share, view.connection.memory_share)
-    of_jobs = {job.queue for job in waiting}
+    demand = cache.demand()
+    of_jobs = {*demand[Phase.PENDING], *demand[Phase.QUEUED]}
     turned = {queue for queue in of_jobs if bool(workers.get(queue)) != bool(facts.of(queue).workers)}
     facts.update(workers, replace(backlog, memory_share=share))
-    for job in waiting:
-        if job.queue in turned:
-            cache.enqueue(job.key)
+    if turned:
+        waiting = [job.key for job in cache if job.status.phase in _WAITING and job.ours and job.queue in turned]
+        for key in waiting:
+            cache.enqueue(key)
     await _search(cache, view, actor, queued, now)
     cache.changed.set()  # there may be room in the dispatch window
 

@@ -12,7 +12,9 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission, message_bytes
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
+from reconstruction_operator.planning import places
 from reconstruction_operator.planning.quotas import Quotas, Rules
+from reconstruction_operator.planning.types import Job
 
 from tests.support.dispatch import make_admission, read
 from tests.support.jobs import make_body, make_job, make_key
@@ -102,11 +104,49 @@ def test_a_job_that_is_sent_again_counts_once_against_its_quota(cache: Cache) ->
     assert admission.admit(0.0) == (make_key("a"),)
 
 
-def test_the_waiting_jobs_are_not_looked_at_in_every_round(admission: Admission) -> None:
-    wait_for(admission, "a")
+class CountingCache(Cache):
+    """Counts how many jobs were read."""
+
+    read = 0
+
+    def get(self, key: JobKey) -> Job | None:
+        self.read += 1
+        return super().get(key)
+
+
+@pytest.mark.parametrize("waiting", [100, 5_000])
+def test_a_round_reads_as_many_jobs_as_may_be_sent_however_many_wait(waiting: int) -> None:
+    cache = CountingCache()
+    admission = make_admission(cache, queue=10)
+    wait_for(admission, *(str(number) for number in range(waiting)))
+
+    cache.read = 0
+    assert len(admission.admit(0.0)) == 10
+    assert cache.read <= 80
+    cache.read = 0
+    assert admission.admit(1.0) == ()
+    assert cache.read <= 80
+
+
+def test_places_are_given_to_the_first_jobs_without_reading_the_others() -> None:
+    cache = CountingCache()
+    admission = make_admission(cache, queue=1)
+    wait_for(admission, *(str(number) for number in range(places.LISTED + 2_000)))
+
+    cache.read = 0
+    assert len(admission.give_places(0.0)) == places.LISTED
+    assert cache.read == places.LISTED
+
+
+def test_many_groups_are_not_gone_through_in_every_round(cache: Cache) -> None:
+    admission = make_admission(cache, queue=200)
+    for number in range(100):
+        wait_for(admission, f"a-{number}", namespace=f"team-{number}")
 
     assert admission.admit(0.0) != ()
+    wait_for(admission, "b")
     assert admission.admit(0.01) == ()
+    assert admission.admit(0.03) == (make_key("b"),)
 
 
 def test_names_of_queues_cost_no_more_than_jobs(cache: Cache) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +15,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
+from reconstruction_operator.planning.types import Job
 
 from tests.support.jobs import make_body
 
@@ -100,3 +101,24 @@ async def test_jobs_are_enqueued_when_their_queue_loses_its_workers(queues: Queu
     assert [key.name for key in queues.cache.take(2)] == ["waits"]
     await queues.read()
     assert queues.cache.queued == 0
+
+
+class CountingCache(Cache):
+    """Counts how often all jobs were gone through."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[Job]:
+        self.walks += 1
+        return super().__iter__()
+
+
+async def test_waiting_jobs_are_gone_through_only_when_a_queue_gets_or_loses_its_workers(queues: Queues) -> None:
+    cache = queues.cache = CountingCache()
+    cache.put(make_body("waits", phase="Pending"))
+    cache.put(make_body("queued", phase="Queued", attempt=1))
+
+    for _ in range(3):
+        await queues.read()
+
+    assert cache.walks == 1
