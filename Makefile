@@ -92,8 +92,8 @@ generate: setup ## write all files that are made from the code or from other fil
 crd: setup ## write manifests/crd, and the chart's copy, from the types in operator/reconstruction_operator/api
 	@$(PYTHON_BIN) -m scripts.generate crd
 
-docs: setup ## write the tables in docs/ and of the chart, its Chart.yaml, the dashboard and the integrations' single files
-	@$(PYTHON_BIN) -m scripts.generate docs chart package dashboard integrations
+docs: setup ## write the tables in docs/ and of the chart, its Chart.yaml, dashboard, integrations' single files, and figures
+	@$(PYTHON_BIN) -m scripts.generate docs chart package dashboard integrations performance
 
 manifests: setup ## write manifests/install from the chart's defaults
 	@$(PYTHON_BIN) -m scripts.generate manifests

@@ -22,6 +22,7 @@ _METRIC = "apiserver_request_total"
 _FINISHED = ("Succeeded", "Failed", "Cancelled")
 
 Body = dict[str, Any]
+PhaseOf = Callable[[Mapping[str, Any]], str]
 
 
 class ApiError(Exception):
@@ -112,10 +113,16 @@ async def create_jobs(client: LoadClient, namespace: str, names: Iterable[str], 
     await in_parallel(call(name) for name in names)
 
 
+def phase(body: Mapping[str, Any]) -> str:
+    """The phase of a ReconstructionJob."""
+    return str(body.get("status", {}).get("phase", ""))
+
+
 @dataclass
 class Watched:
     """What a watch of all jobs has shown, by namespace and name. Times are of the monotonic clock."""
 
+    phase_of: PhaseOf = phase
     phases: dict[tuple[str, str], str] = field(default_factory=dict)
     finished_at: dict[tuple[str, str], float] = field(default_factory=dict)
     events: list[tuple[float, Mapping[str, Any]]] = field(default_factory=list)
@@ -125,25 +132,27 @@ class Watched:
         """Note one watch event."""
         metadata = body["metadata"]
         key = (str(metadata["namespace"]), str(metadata["name"]))
-        phase = str(body.get("status", {}).get("phase", ""))
-        self.phases[key] = phase
-        if phase in _FINISHED and key not in self.finished_at:
+        self.phases[key] = now_in = self.phase_of(body)
+        if now_in in _FINISHED and key not in self.finished_at:
             self.finished_at[key] = now
         if self.keep_events:
             self.events.append((now, body))
 
 
 class JobWatch:
-    """A watch of all jobs from now on, in the background."""
+    """A watch of all jobs from now on, in the background; of other objects with their path and what their phase is."""
 
-    def __init__(self, client: LoadClient, *, keep_events: bool = False) -> None:
+    def __init__(
+        self, client: LoadClient, *, path: str = JOBS, phase_of: PhaseOf = phase, keep_events: bool = False
+    ) -> None:
         self._client = client
-        self.seen = Watched(keep_events=keep_events)
+        self._path = path
+        self.seen = Watched(phase_of, keep_events=keep_events)
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        version = (await self._client.request("GET", f"{JOBS}?limit=1"))["metadata"]["resourceVersion"]
+        version = (await self._client.request("GET", f"{self._path}?limit=1"))["metadata"]["resourceVersion"]
         self._task = asyncio.create_task(self._run(version))
         self._task.add_done_callback(lambda _: self._changed.set())
         return self
@@ -155,7 +164,7 @@ class JobWatch:
 
     async def _run(self, version: str) -> None:
         while True:  # the server ends a watch whose client is too slow
-            address = self._client.url(f"{JOBS}?watch=1&resourceVersion={version}")
+            address = self._client.url(f"{self._path}?watch=1&resourceVersion={version}")
             async with self._client.session.get(address) as answer:
                 async for line in answer.content:
                     body = json.loads(line)["object"]

@@ -9,11 +9,14 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Self
 
-from benchmarks.binding import binding
+from benchmarks.binding import CORES, binding
+from devcluster.files import CHECKOUT
 
 _WHOLE = 100  # from here on without decimals
 
@@ -29,6 +32,7 @@ class Result:
     aims: Mapping[str, str] = field(default_factory=dict)
     errors: Sequence[str] = ()
     seconds: float = 0.0  # that all repetitions took
+    measured: str = ""  # when, and of which commit
 
     def median(self, figure: str) -> float:
         """The median of a figure, over the repetitions that have it."""
@@ -57,6 +61,14 @@ class Result:
         return cls(**found)
 
 
+def now() -> str:
+    """The date and the commit, as a result has them."""
+    commit = subprocess.run(
+        ["git", "-C", CHECKOUT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return ", ".join(filter(None, (f"{datetime.now(UTC):%Y-%m-%d}", commit.stdout.strip())))
+
+
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
@@ -72,10 +84,12 @@ def table(results: Sequence[Result], cpus: int) -> str:
     """A Markdown table: a line for each figure, or group of figures, beside its aim; then what binds the row."""
     lines = ["| row | figure | median (smallest to largest) | aim |", "|---|---|---|---|"]
     for result in results:
-        lines += [f"| {result.name} | {figure} | {text} | {aim} |" for figure, text, aim in _lines(result)]
+        its = list(_lines(result))
         if result.repetitions:
-            lines.append(f"| {result.name} | **what binds** | {binding(result.medians(), cpus)} | |")
-        lines += [f"| {result.name} | **failed** | {error.replace('|', '/')} | |" for error in result.errors]
+            its.append(("**what binds**", binding(result.medians(), cpus), ""))
+        its += [("**failed**", error.replace("|", "/"), "") for error in result.errors]
+        heads = [f"**{result.name}**{f' ({result.measured})' if result.measured else ''}", *[""] * len(its)]
+        lines += [f"| {' | '.join((head, *line))} |" for head, line in zip(heads, its, strict=False)]
     return "\n".join(lines)
 
 
@@ -88,6 +102,8 @@ def _lines(result: Result) -> list[tuple[str, str, str]]:
     """(figure, text, aim) of each line. A part with an aim of its own gets a line of its own."""
     lines: dict[str, tuple[str, str]] = {}
     for figure in result.figures():
+        if figure.startswith(CORES):  # shown by what binds
+            continue
         group, _, part = figure.partition(": ")
         aim = result.aims.get(figure, "")
         if not part or aim:

@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from benchmarks.batch_jobs import batch_jobs
 from benchmarks.report import Figures
+from benchmarks.running import running
 from benchmarks.systems import ordinary
+from benchmarks.tenants import tenants
 from benchmarks.throughput import throughput
 
 
@@ -34,6 +37,17 @@ _THROUGHPUT: Final = {
     "Events/job": "≤ 0.3",
     "Redis commands/job": "≤ 60",
 }
+_RUNNING: Final = {
+    "phase changes p99, s": "≤ 1",
+    "report -> watcher p50, s": "≤ 0.08 for 50 jobs",
+    "report -> watcher p99, s": "≤ 0.4 for 50 jobs",
+    "updates/job/min, fewest": "as many as the median",
+}
+_TENANTS: Final = {
+    "create -> end of the ten p99, s": "does not grow with the others",
+    "most messages in Redis": "bounded: does not grow",
+    "pairs of priorities in order, %": "100",
+}
 
 ROWS: Final = (
     Row("1,000 jobs, ours", lambda: throughput(1_000), {"jobs/s": "≥ 2 x the ordinary one", **_THROUGHPUT}),
@@ -41,5 +55,12 @@ ROWS: Final = (
     Row("2,000 jobs, ours", lambda: throughput(2_000), {"jobs/s": "≥ 4 x the ordinary one", **_THROUGHPUT}),
     Row("2,000 jobs, ordinary", lambda: throughput(2_000, ordinary)),
     Row("20,000 jobs, ours", lambda: throughput(20_000), _THROUGHPUT, long=True),
+    Row("1,000 jobs, batch/v1 Job on fake nodes", lambda: batch_jobs(1_000)),
+    Row("2,000 jobs, batch/v1 Job on fake nodes", lambda: batch_jobs(2_000), long=True),
+    Row("50 running jobs", lambda: running(50), _RUNNING, long=True),
+    Row("200 running jobs", lambda: running(200), _RUNNING),
+    Row("1,000 running jobs", lambda: running(1_000), _RUNNING),
+    Row("5,000 jobs of two namespaces", lambda: tenants(5_000), _TENANTS),
+    Row("100,000 jobs of two namespaces", lambda: tenants(100_000), _TENANTS, long=True),
 )
 """All rows, in the order in which they run."""

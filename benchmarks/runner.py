@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 
+from benchmarks import report
 from benchmarks.report import Figures, Result
 from benchmarks.rows import Row
 
@@ -23,7 +24,7 @@ def results(rows: Sequence[Row], repeat: int, progress: Callable[[str], None]) -
     for row in rows:
         repetitions: list[Figures] = []
         errors: list[str] = []
-        begun = time.monotonic()
+        begun, measured = time.monotonic(), report.now()
         for number in range(repeat):
             progress(f"{row.name}: {number + 1} of {repeat}")
             try:
@@ -31,6 +32,6 @@ def results(rows: Sequence[Row], repeat: int, progress: Callable[[str], None]) -
             except Exception as error:  # noqa: BLE001 -- whatever a row raises, the other rows go on
                 progress(traceback.format_exc())
                 errors.append(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
-            now = Result(row.name, tuple(repetitions), row.aims, tuple(errors), time.monotonic() - begun)
+            now = Result(row.name, tuple(repetitions), row.aims, tuple(errors), time.monotonic() - begun, measured)
             yield [*done, now]
         done.append(now)

@@ -47,6 +47,7 @@ CONTROL_PLANE = GoProgram(
 )
 NODE = GoProgram("node", "the node's programs", ("coredns", "kube-proxy", "kube-scheduler", "kubelet"), kubernetes=True)
 K9S = GoProgram("k9s", package="github.com/derailed/k9s")
+KWOK = GoProgram("kwok", package="sigs.k8s.io/kwok/cmd/kwok")
 KUBECONFORM = GoProgram("kubeconform", package="github.com/yannh/kubeconform/cmd/kubeconform")
 KUBE_STATE_METRICS = GoProgram("kube-state-metrics", package="k8s.io/kube-state-metrics/v2")
 

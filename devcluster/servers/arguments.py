@@ -110,11 +110,13 @@ def apiserver(program: Path, ports: Ports, credentials: Credentials, extra: Sequ
     return [str(program), *flags(options), *extra]
 
 
-def controller_manager(program: Path, kubeconfig: Path, credentials: Credentials) -> list[str]:
-    """Run the controllers, each as the service account that RBAC knows it by."""
+def controller_manager(
+    program: Path, kubeconfig: Path, credentials: Credentials, more: Sequence[str] = ()
+) -> list[str]:
+    """Run the controllers, and those of `more`, each as the service account that RBAC knows it by."""
     options = {
         "kubeconfig": kubeconfig,
-        "controllers": ",".join(CONTROLLERS),
+        "controllers": ",".join((*CONTROLLERS, *more)),
         "service-account-private-key-file": credentials.service_account_private,
         "root-ca-file": credentials.ca,
         "use-service-account-credentials": "true",

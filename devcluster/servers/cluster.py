@@ -37,10 +37,14 @@ _ADMIN_GROUP = "system:masters"
 
 
 class Cluster(Running):
-    """A running control plane. Start it by `with Cluster() as cluster:` or by `start` and `stop`."""
+    """A running control plane. Start it by `with Cluster() as cluster:` or by `start` and `stop`.
 
-    def __init__(self, *, apiserver_arguments: Sequence[str] = ()) -> None:
+    `controllers` are names of controllers that it runs beside the usual ones.
+    """
+
+    def __init__(self, *, apiserver_arguments: Sequence[str] = (), controllers: Sequence[str] = ()) -> None:
         self._apiserver_arguments = tuple(apiserver_arguments)
+        self._controllers = tuple(controllers)
         self._started: _Started | None = None
 
     # -- what it is
@@ -134,7 +138,7 @@ class Cluster(Running):
         if self._started is not None:
             raise DevclusterError("this cluster has been started already")
         found = programs()
-        self._started = retried_on_taken_port(lambda: _Started(found, self._apiserver_arguments))
+        self._started = retried_on_taken_port(lambda: _Started(found, self._apiserver_arguments, self._controllers))
 
     def stop(self) -> None:
         """Kill every server and remove every file; nothing to do where nothing runs."""
@@ -197,9 +201,10 @@ class Cluster(Running):
 class _Started:
     """All that exists only while a cluster runs."""
 
-    def __init__(self, found: Programs, apiserver_arguments: Sequence[str]) -> None:
+    def __init__(self, found: Programs, apiserver_arguments: Sequence[str], controllers: Sequence[str]) -> None:
         self.programs = found
         self._apiserver_arguments = apiserver_arguments
+        self._controllers = controllers
         self.processes: dict[str, Process] = {}
         self.run = RunFolder.new("cluster")
         self.ports = Ports(*free_ports(3))
@@ -245,7 +250,9 @@ class _Started:
         self._wait_for("/readyz", _READY_SECONDS)
         self._run(
             "kube-controller-manager",
-            arguments.controller_manager(self.programs.controller_manager, self._manager_kubeconfig, self.credentials),
+            arguments.controller_manager(
+                self.programs.controller_manager, self._manager_kubeconfig, self.credentials, self._controllers
+            ),
         )
         self.wait_ready(_READY_SECONDS)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks import document
 from scripts.generate import chart, crd, dashboard, docs, integrations, manifests, package
 from scripts.paths import CHECKOUT
 
@@ -19,6 +20,7 @@ SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
     "integrations": integrations.files,
     "manifests": manifests.files,
     "package": package.files,
+    "performance": document.files,
 }
 """What can be generated: a function each that returns path in the checkout -> content."""
 

@@ -24,9 +24,9 @@ def test_a_figure_that_one_repetition_lacks_is_given_over_the_others() -> None:
 
 def test_the_table_has_a_line_for_each_figure_and_its_aim() -> None:
     assert table([RESULT], 2).splitlines()[2:] == [
-        "| 1,000 jobs | jobs/s | 40 (10 to 250) |  |",
-        "| 1,000 jobs | ratio | 0.3 (0.25 to 0.5) | ≥ 0.35 |",
-        "| 1,000 jobs | **what binds** | not measured | |",
+        "| **1,000 jobs** | jobs/s | 40 (10 to 250) |  |",
+        "|  | ratio | 0.3 (0.25 to 0.5) | ≥ 0.35 |",
+        "|  | **what binds** | not measured |  |",
     ]
 
 
@@ -34,14 +34,21 @@ def test_the_parts_of_a_group_share_a_line_and_a_part_with_an_aim_has_its_own() 
     figures = {"requests/job: POST events": 0.5, "requests/job: PATCH jobs": 2.0, "requests/job: GET jobs": 1.0}
     result = Result("parts", [figures], {"requests/job: PATCH jobs": "≤ 2.1"})
     assert table([result], 2).splitlines()[2:4] == [
-        "| parts | requests/job | POST events 0.5, GET jobs 1 |  |",
-        "| parts | requests/job: PATCH jobs | 2 | ≤ 2.1 |",
+        "| **parts** | requests/job | POST events 0.5, GET jobs 1 |  |",
+        "|  | requests/job: PATCH jobs | 2 | ≤ 2.1 |",
+    ]
+
+
+def test_shares_of_cores_are_shown_by_what_binds_alone() -> None:
+    lines = table([Result("busy", [{"cores busy: redis": 0.2}], measured="2026-11-26, abc")], 2).splitlines()
+    assert lines[2:] == [
+        "| **busy** (2026-11-26, abc) | **what binds** | waiting: no part, core or budget is full (cores: redis 0.20) |  |"
     ]
 
 
 def test_a_row_without_any_figure_shows_its_errors() -> None:
     failed = Result("broken", [], errors=["ApiError: a | b"])
-    assert table([failed], 2).splitlines()[2:] == ["| broken | **failed** | ApiError: a / b | |"]
+    assert table([failed], 2).splitlines()[2:] == ["| **broken** | **failed** | ApiError: a / b |  |"]
 
 
 def test_the_json_has_every_repetition_and_the_machine() -> None:

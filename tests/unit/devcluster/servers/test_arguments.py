@@ -56,6 +56,11 @@ def test_arguments_of_the_caller_come_last_and_win() -> None:
     assert arguments.apiserver(Path("kube-apiserver"), PORTS, CREDENTIALS, ["--v=4"])[-1] == "--v=4"
 
 
+def test_more_controllers_run_beside_the_usual_ones() -> None:
+    command = arguments.controller_manager(Path("manager"), Path("/run/kubeconfig"), CREDENTIALS, ["job-controller"])
+    assert flags(command)["controllers"] == ",".join([*arguments.CONTROLLERS, "job-controller"])
+
+
 def test_the_controllers_need_no_port() -> None:
     found = flags(arguments.controller_manager(Path("manager"), Path("/run/manager.kubeconfig"), CREDENTIALS))
     assert found["secure-port"] == "0"

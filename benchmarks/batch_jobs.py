@@ -1,0 +1,68 @@
+"""Batch jobs: batch/v1 Job with job controller, scheduler and fake nodes, as many at once as ReconstructionJobs in `throughput`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from benchmarks.clients import JobWatch, LoadClient, in_parallel
+from benchmarks.report import Figures
+from benchmarks.systems import NAMESPACE
+from benchmarks.usage import Meter
+from devcluster import Cluster
+from devcluster.harness.fake_nodes import CONTROLLERS, FakeNodes
+
+_JOBS = "/apis/batch/v1/jobs"
+_IN_NAMESPACE = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
+_WARM_UP_JOBS = 50
+_JOB_SECONDS = 0.5  # a time limit for each job, on the slowest machine
+_LEAST_REQUESTS = 0.01  # a job: what is rarer is left out
+
+
+def batch_jobs(count: int) -> Figures:
+    """`count` Jobs of one pod whose container ends at once: from the first create to the last Job's condition Complete."""
+    with Cluster(controllers=CONTROLLERS) as cluster, FakeNodes(cluster) as nodes:
+        cluster.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        cluster.service_account_token(NAMESPACE, "default")  # waits for the account, which each pod needs
+        pids = {name: process.pid for name, process in nodes.processes.items()}
+        return asyncio.run(_batch_jobs(cluster, {name: pid for name, (_, pid) in cluster.pids.items()} | pids, count))
+
+
+async def _batch_jobs(cluster: Cluster, pids: Mapping[str, int], count: int) -> Figures:
+    async with LoadClient(cluster) as client, JobWatch(client, path=_JOBS, phase_of=_phase) as watch:
+
+        async def run(prefix: str, jobs: int) -> None:
+            before = len(watch.seen.finished_at)
+            await in_parallel(_create(client, f"{prefix}-{number}") for number in range(jobs))
+            await watch.wait_until(
+                lambda seen: len(seen.finished_at) - before >= jobs,
+                f"{jobs} Jobs to complete",
+                timeout_seconds=60 + jobs * _JOB_SECONDS,
+            )
+
+        await run("warm", _WARM_UP_JOBS)
+        requests, meter, begun = await client.requests_by_kind(), Meter(pids), time.monotonic()
+        await run("job", count)
+        seconds, cpu, cores = time.monotonic() - begun, meter.cpu_per(count, "job"), meter.cores()
+        after = await client.requests_by_kind()
+        by_kind = {kind: (number - requests.get(kind, 0)) / count for kind, number in sorted(after.items())}
+        return {
+            "jobs/s": count / seconds,
+            **cpu,
+            **{f"requests/job: {kind}": each for kind, each in by_kind.items() if each >= _LEAST_REQUESTS},
+            **meter.memory(),
+            **cores,
+        }
+
+
+def _create(client: LoadClient, name: str) -> Callable[[], Awaitable[object]]:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "work", "image": "example.invalid/work:1"}]}
+    body = {"metadata": {"name": name}, "spec": {"backoffLimit": 2, "template": {"spec": pod}}}
+    return lambda: client.request("POST", _IN_NAMESPACE, body)
+
+
+def _phase(body: Mapping[str, Any]) -> str:
+    conditions = body.get("status", {}).get("conditions", [])
+    return "Succeeded" if any(one["type"] == "Complete" and one["status"] == "True" for one in conditions) else ""

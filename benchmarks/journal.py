@@ -1,0 +1,71 @@
+"""Journal of a fleet: what it did, and when, by the job's id. Its clock is the one that the watch of a benchmark uses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from benchmarks.fleet import NODE
+from devcluster.files import CHECKOUT
+from devcluster.harness.system import System
+from devcluster.waiting import wait_until
+
+_START_SECONDS = 120.0
+_FILE = "fleet.journal"
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Times by the monotonic clock."""
+
+    claimed: dict[str, float] = field(default_factory=dict)
+    ended: dict[str, float] = field(default_factory=dict)
+    reported: dict[str, list[tuple[float, int]]] = field(default_factory=dict)  # with the percentage
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> Self:
+        """The journal of these lines."""
+        journal = cls()
+        for line in lines:
+            at, what, job_id, percent = json.loads(line)
+            if what == "claimed":
+                journal.claimed[job_id] = at
+            elif what == "ended":
+                journal.ended[job_id] = at
+            else:
+                journal.reported.setdefault(job_id, []).append((at, percent))
+        return journal
+
+    def first_report(self, job_id: str, percent: int) -> float | None:
+        """When the job first reported that percentage."""
+        return next((at for at, reported in self.reported.get(job_id, ()) if reported == percent), None)
+
+
+def start_fleet(system: System, *, slots: int, job_seconds: float, report_seconds: float = 1.0) -> None:
+    """Start a fleet as the system's process `worker`, and wait until it has registered."""
+    options = {
+        "slots": slots,
+        "job-seconds": job_seconds,
+        "report-seconds": report_seconds,
+        "journal": system.folder / _FILE,
+    }
+    command: list[str | Path] = [sys.executable, "-m", "benchmarks.fleet"]
+    fleet = system.start_program(
+        "worker", [*command, *(f"--{name}={value}" for name, value in options.items())], PYTHONPATH=str(CHECKOUT)
+    )
+
+    def registered() -> bool:
+        fleet.check()
+        return NODE in system.nodes()
+
+    wait_until(registered, "the fleet to register", timeout_seconds=_START_SECONDS, seen=fleet.log_end)
+
+
+def read(system: System) -> Journal:
+    """What the system's fleet has done so far."""
+    whole = (system.folder / _FILE).read_text().rpartition("\n")[0]  # its last line may be half written
+    return Journal.of(whole.splitlines())

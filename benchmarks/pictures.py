@@ -1,0 +1,113 @@
+"""Pictures: charts of the figures, as SVG. Lines over a logarithmic axis, since loads grow by factors."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from xml.sax.saxutils import escape
+
+from benchmarks.report import Result
+
+_WIDTH: Final = 720
+_HEIGHT: Final = 380
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 64, 56
+_COLOURS: Final = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#e69f00",
+)  # told apart by colour-blind readers
+_STEPS: Final = 5  # on the vertical axis
+_SHARE: Final = 1.1  # of the largest value: the axis' end
+
+Line = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Which rows a picture shows. `rows` matches their names; its first group is the load, its second, if any, the line's name."""
+
+    file: str
+    title: str
+    across: str
+    up: str
+    rows: str
+    figures: Mapping[str, str]  # figure -> the line's name, for rows whose pattern gives none
+
+    def lines(self, results: Sequence[Result]) -> dict[str, Line]:
+        """The points of each line, by its name."""
+        found: dict[str, list[tuple[float, float]]] = {}
+        for result in results:
+            match = re.fullmatch(self.rows, result.name)
+            for figure, name in self.figures.items():
+                if match and figure in result.figures():
+                    line = match[2] if match.re.groups > 1 else name
+                    found.setdefault(line, []).append((float(match[1].replace(",", "")), result.median(figure)))
+        return {name: sorted(points) for name, points in found.items()}
+
+
+CHARTS: Final = (
+    Chart("performance-jobs", "Throughput", "jobs applied at once", "jobs/s", r"([\d,]+) jobs, (.+)", {"jobs/s": ""}),
+    Chart(
+        "performance-load",
+        "Latency",
+        "jobs that run and report each second",
+        "seconds",
+        r"([\d,]+) running jobs",
+        {
+            "report -> watcher p50, s": "report to watcher, median",
+            "report -> watcher p99, s": "report to watcher, 99 of 100",
+            "phase changes p99, s": "change of phase, 99 of 100",
+        },
+    ),
+)
+
+
+def svg(chart: Chart, lines: Mapping[str, Line]) -> str:
+    """The picture. Each line must have a point."""
+    points = [point for line in lines.values() for point in line]
+    loads = sorted({load for load, _ in points})
+    most = max(value for _, value in points) * _SHARE or 1.0
+    low, high = math.log10(loads[0]), math.log10(loads[-1])
+
+    def x(load: float) -> float:
+        share = (math.log10(load) - low) / (high - low) if high > low else 0.5
+        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        return _HEIGHT - _BOTTOM - value / most * (_HEIGHT - _TOP - _BOTTOM)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="12">',
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
+        _text(_LEFT, 20, f"{chart.title}: {chart.up} against {chart.across}", "start", weight="bold"),
+    ]
+    for step in range(_STEPS + 1):
+        value = most * step / _STEPS
+        parts += [
+            f'<path d="M{_LEFT} {y(value):.1f}H{_WIDTH - _RIGHT}" stroke="#dddddd"/>',
+            _text(_LEFT - 6, y(value) + 4, f"{value:.3g}", "end"),
+        ]
+    parts += [_text(x(load), _HEIGHT - _BOTTOM + 18, f"{load:,.0f}", "middle") for load in loads]
+    parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 12, chart.across, "middle"))
+    for number, (name, line) in enumerate(lines.items()):
+        colour = _COLOURS[number % len(_COLOURS)]
+        path = "L".join(f"{x(load):.1f} {y(value):.1f}" for load, value in line)
+        parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [f'<circle cx="{x(load):.1f}" cy="{y(value):.1f}" r="3.5" fill="{colour}"/>' for load, value in line]
+        at = _LEFT + number * (_WIDTH - _LEFT - _RIGHT) / len(lines)
+        parts += [
+            f'<rect x="{at:.1f}" y="34" width="10" height="10" fill="{colour}"/>',
+            _text(at + 15, 43, name, "start"),
+        ]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _text(x: float, y: float, text: str, anchor: str, *, weight: str = "normal") -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}"'
+    return f"<text {place}>{escape(text)}</text>"

@@ -1,0 +1,113 @@
+"""Running: many jobs run and report each second. How soon their statuses change, and how evenly."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Sequence
+
+from benchmarks import journal
+from benchmarks.clients import ApiError, JobWatch, LoadClient, Watched, create_jobs
+from benchmarks.fleet import BRIEF
+from benchmarks.journal import Journal
+from benchmarks.report import Figures
+from benchmarks.spread import percentile, percentiles
+from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.usage import Meter
+
+_WINDOW_SECONDS = 40.0  # of measuring, while all jobs run
+_RAMP_SECONDS = 60.0  # for each 500 jobs, on the slowest machine
+_BRIEF_JOBS = 60  # that come, run and end within the window
+_START_SECONDS = 30.0
+
+_Key = tuple[str, str]
+
+
+def running(jobs: int) -> Figures:
+    """`jobs` jobs report each second; after all have begun, some brief ones come and go beside them."""
+    ramp = _RAMP_SECONDS * max(1.0, jobs / 500)
+    with ours(worker=False) as measured:
+        journal.start_fleet(measured.system, slots=jobs + _BRIEF_JOBS, job_seconds=ramp + _WINDOW_SECONDS)
+        return asyncio.run(_running(measured, jobs, ramp))
+
+
+async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
+    async with LoadClient(measured.system.cluster) as client, JobWatch(client, keep_events=True) as watch:
+        await create_jobs(client, NAMESPACE, (f"long-{number}" for number in range(jobs)))
+        await watch.wait_until(
+            lambda seen: sum(phase == "Running" for phase in seen.phases.values()) >= jobs,
+            f"{jobs} jobs to run at once",
+            timeout_seconds=ramp,
+        )
+        before, meter, begun = await client.requests_by_kind(), Meter(measured.pids()), time.monotonic()
+        for number in range(_BRIEF_JOBS):
+            await create_jobs(client, NAMESPACE, [f"{BRIEF}-{number}"])
+            await asyncio.sleep(_WINDOW_SECONDS / 2 / _BRIEF_JOBS)
+        await asyncio.sleep(max(0.0, begun + _WINDOW_SECONDS - time.monotonic()))
+        after, cores, cpu = await client.requests_by_kind(), meter.cores(), meter.cpu()
+        window = (begun, time.monotonic())
+        await watch.wait_until(
+            lambda seen: len(seen.finished_at) >= jobs + _BRIEF_JOBS,
+            "all jobs to finish",
+            timeout_seconds=2 * ramp + _WINDOW_SECONDS,
+        )
+        seconds = window[1] - window[0]
+        writes = sum(
+            after.get(kind, 0) - before.get(kind, 0) for kind in ("PATCH reconstructionjobs/status", "POST events")
+        )
+        return {
+            **seen_figures(watch.seen, journal.read(measured.system), window),
+            "writes/s": writes / seconds,
+            "operator's CPU, % of a core": 100 * cpu["operator"] / seconds,
+            **meter.memory(),
+            **cores,
+        }
+
+
+def seen_figures(seen: Watched, done: Journal, window: tuple[float, float]) -> dict[str, float]:
+    """What a watcher saw of the jobs, against what the fleet did. `window` is when all long jobs ran."""
+    names: dict[str, _Key] = {}
+    shown: dict[str, list[tuple[float, int]]] = {}  # percentages of a job as they were shown
+    first: dict[tuple[str, str], float] = {}  # the first time of a phase
+    for at, body in seen.events:
+        uid, status = body["metadata"]["uid"], body.get("status", {})
+        names[uid] = (body["metadata"]["namespace"], body["metadata"]["name"])
+        first.setdefault((uid, status.get("phase", "")), at)
+        percent = status.get("progress", {}).get("percent")
+        if percent is not None and status.get("phase") == "Running":
+            percents = shown.setdefault(uid, [])
+            if not percents or percents[-1][1] != percent:
+                percents.append((at, percent))
+    brief = {uid for uid, (_, name) in names.items() if name.startswith(BRIEF)}
+    long = [uid for uid in names if uid not in brief]
+    if not long or any(done.ended.get(uid, window[1]) < window[1] for uid in long):
+        raise ApiError("a long job ended before the measurement was over")
+    changes = [
+        first[uid, "Running"] - at for uid, at in done.claimed.items() if uid in brief and (uid, "Running") in first
+    ]
+    changes += [
+        first[uid, "Succeeded"] - at for uid, at in done.ended.items() if uid in brief and (uid, "Succeeded") in first
+    ]
+    within = {uid: [one for one in shown.get(uid, ()) if window[0] <= one[0] <= window[1]] for uid in long}
+    delays = [
+        at - reported
+        for uid, percents in within.items()
+        for at, percent in percents
+        if (reported := done.first_report(uid, percent)) is not None
+    ]
+    gaps = sorted(_longest_gap([at for at, _ in within[uid]], window) for uid in long)
+    updates = sorted(len(within[uid]) for uid in long)
+    return {
+        **percentiles("phase changes", changes),
+        **percentiles("report -> watcher", delays),
+        "updates/job/min, fewest": 60 * updates[0] / (window[1] - window[0]),
+        "updates/job/min, median": 60 * percentile(updates, 50) / (window[1] - window[0]),
+        "longest time without update, median job, s": percentile(gaps, 50),
+        "longest time without update, worst job, s": gaps[-1],
+    }
+
+
+def _longest_gap(times: Sequence[float], window: tuple[float, float]) -> float:
+    edges = [window[0], *times, window[1]]
+    return max(after - before for before, after in itertools.pairwise(edges))

@@ -1,0 +1,131 @@
+"""Tenants: many jobs of one namespace, and ten of another that comes while they wait. What the ten wait for, and what Redis holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import redis.asyncio
+
+from benchmarks import journal
+from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
+from benchmarks.report import Figures
+from benchmarks.spread import percentiles
+from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.usage import Meter
+from devcluster.harness.manifests import manifest
+from devcluster.servers.redis import Redis
+
+_OTHER = "bench-few"
+_FEW = 10
+_SLOTS = 50
+_RUN_SECONDS = 0.5
+_JOB_SECONDS = 0.3  # a time limit for each job, on the slowest machine
+_SAMPLE_SECONDS = 0.25
+_PRIORITIES = ("high", "normal", "low")
+_QUEUES = ("celery-high", "celery", "celery-low")
+_MIB = 2**20
+
+
+def tenants(jobs: int) -> Figures:
+    """`jobs` jobs of three priorities at once in one namespace; ten in another when half of them are created."""
+    with ours(worker=False) as measured:
+        measured.system.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": _OTHER}})
+        journal.start_fleet(measured.system, slots=_SLOTS, job_seconds=_RUN_SECONDS)
+        return asyncio.run(_tenants(measured, jobs))
+
+
+async def _tenants(measured: Measured, jobs: int) -> Figures:
+    system = measured.system
+    async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
+        window = _Window(system.redis)
+        sampling = asyncio.create_task(window.sample())
+        meter, begun = Meter(measured.pids()), time.monotonic()
+        priorities: dict[str, str] = {}  # of each job, by its uid
+        created: dict[str, float] = {}
+        names = [f"job-{number}" for number in range(jobs)]
+        await _create(client, names[: jobs // 2], priorities)
+        for number in range(_FEW):
+            created[f"few-{number}"] = time.monotonic()
+            await create_jobs(client, _OTHER, [f"few-{number}"])
+        await _create(client, names[jobs // 2 :], priorities)
+        all_created = time.monotonic()
+        await watch.wait_until(
+            lambda seen: len(seen.finished_at) >= jobs + _FEW,
+            "all jobs to finish",
+            timeout_seconds=120 + jobs * _JOB_SECONDS,
+        )
+        seconds, cores = time.monotonic() - begun, meter.cores()
+        sampling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sampling
+        done = journal.read(system)
+        few = [watch.seen.finished_at[_OTHER, name] - at for name, at in created.items()]
+        later = sorted(
+            (at, priorities[uid]) for uid, at in done.claimed.items() if uid in priorities and at > all_created
+        )
+        return {
+            "jobs/s": (jobs + _FEW) / seconds,
+            "created/s": jobs / (all_created - begun),
+            **percentiles("create -> end of the ten", few),
+            "last of the others ends after, s": seconds,
+            **in_order([priority for _, priority in later]),
+            "most messages in Redis": window.messages,
+            "Redis' memory at most, MiB": window.memory / _MIB,
+            **meter.memory(),
+            **cores,
+        }
+
+
+async def _create(client: LoadClient, names: Sequence[str], priorities: dict[str, str]) -> None:
+    def call(number: int, name: str) -> Callable[[], Awaitable[object]]:
+        priority = _PRIORITIES[number % len(_PRIORITIES)]
+        body = manifest(name, modelType="placeholder", priority=priority)
+
+        async def create() -> None:
+            found: Mapping[str, Mapping[str, str]] = await client.request("POST", path_of(NAMESPACE), body)
+            priorities[found["metadata"]["uid"]] = priority
+
+        return create
+
+    await in_parallel(call(number, name) for number, name in enumerate(names))
+
+
+def in_order(claims: Sequence[str]) -> dict[str, float]:
+    """Of all pairs of jobs with different priorities, the share in which the higher one began first; nothing without a pair."""
+    begun = dict.fromkeys(_PRIORITIES, 0)
+    right = pairs = 0
+    for priority in claims:
+        rank = _PRIORITIES.index(priority)
+        higher, lower = (
+            sum(begun[one] for one in _PRIORITIES[:rank]),
+            sum(begun[one] for one in _PRIORITIES[rank + 1 :]),
+        )
+        right += higher
+        pairs += higher + lower
+        begun[priority] += 1
+    return {"pairs of priorities in order, %": 100 * right / pairs} if pairs else {}
+
+
+class _Window:
+    """The most that Redis has held."""
+
+    def __init__(self, server: Redis) -> None:
+        self._url = server.url(0)
+        self.messages = 0
+        self.memory = 0
+
+    async def sample(self) -> None:
+        """Read it now and then, until it is cancelled."""
+        async with redis.asyncio.Redis.from_url(self._url) as client:
+            while True:
+                pipeline = client.pipeline(transaction=False)
+                for queue in _QUEUES:
+                    pipeline.llen(queue)
+                pipeline.info("memory")
+                *lengths, memory = await pipeline.execute()
+                self.messages = max(self.messages, sum(lengths))
+                self.memory = max(self.memory, int(memory["used_memory"]))
+                await asyncio.sleep(_SAMPLE_SECONDS)

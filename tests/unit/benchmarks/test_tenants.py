@@ -1,0 +1,19 @@
+import pytest
+
+from benchmarks.tenants import in_order
+
+
+@pytest.mark.parametrize(
+    ("claims", "share"),
+    [
+        pytest.param(["high", "high", "normal", "low"], 100.0, id="in-order"),
+        pytest.param(["low", "normal", "high"], 0.0, id="reversed"),
+        pytest.param(["high", "low", "normal"], 100 * 2 / 3, id="one-pair-wrong"),
+    ],
+)
+def test_the_order_of_priorities_is_the_share_of_pairs(claims: list[str], share: float) -> None:
+    assert in_order(claims) == pytest.approx({"pairs of priorities in order, %": share})
+
+
+def test_jobs_of_one_priority_have_no_order() -> None:
+    assert in_order(["low", "low"]) == {}
