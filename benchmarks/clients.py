@@ -19,6 +19,11 @@ from devcluster.harness.system import GROUP, JOBS
 
 _CONNECTIONS = 8
 _METRIC = "apiserver_request_total"
+STATUS_WRITES = "PATCH reconstructionjobs/status"
+EVENTS = ("POST events", "PATCH events")
+WRITES_OF_JOBS = (STATUS_WRITES, *EVENTS)
+"""Kinds of requests, as `LoadClient.requests_by_kind` names them, that the operator's write budget counts."""
+
 _FINISHED = ("Succeeded", "Failed", "Cancelled")
 
 Body = dict[str, Any]

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from benchmarks.binding import CORES, binding
+from benchmarks.figures.binding import CORES, binding
 from devcluster.files import CHECKOUT
 
 _WHOLE = 100  # from here on without decimals

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.batch_jobs import batch_jobs
+from benchmarks.loads.batch_jobs import batch_jobs
+from benchmarks.loads.running import running
+from benchmarks.loads.tenants import tenants
+from benchmarks.loads.throughput import throughput
 from benchmarks.report import Figures
-from benchmarks.running import running
 from benchmarks.systems import ordinary
-from benchmarks.tenants import tenants
-from benchmarks.throughput import throughput
 
 
 @dataclass(frozen=True)

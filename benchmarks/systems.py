@@ -17,6 +17,7 @@ from devcluster.waiting import wait_until
 
 NAMESPACE = "bench"
 CONCURRENCY = 2
+OURS = "ours"
 _START_SECONDS = 120.0
 
 
@@ -49,7 +50,7 @@ def ours(*, operator: bool = True, worker: bool = True, **settings: str) -> Iter
         if worker:
             system.start_worker(concurrency=CONCURRENCY)
             system.wait_registered()
-        yield Measured("ours", system)
+        yield Measured(OURS, system)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from benchmarks.binding import CORES, OTHERS
+from benchmarks.figures.binding import CORES, OTHERS
 
 _MIB = 1024 * 1024
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import document
+from benchmarks.figures import document
 from scripts.generate import chart, crd, dashboard, docs, integrations, manifests, package
 from scripts.paths import CHECKOUT
 

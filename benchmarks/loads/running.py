@@ -7,12 +7,13 @@ import itertools
 import time
 from collections.abc import Sequence
 
-from benchmarks import journal
-from benchmarks.clients import ApiError, JobWatch, LoadClient, Watched, create_jobs
-from benchmarks.fleet import BRIEF
-from benchmarks.journal import Journal
+from benchmarks.clients import WRITES_OF_JOBS, ApiError, JobWatch, LoadClient, Watched, create_jobs
+from benchmarks.figures.spread import percentile, percentiles
+from benchmarks.fleet import journal
+from benchmarks.fleet.journal import Journal
+from benchmarks.fleet.program import BRIEF
+from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
-from benchmarks.spread import percentile, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter
 
@@ -40,12 +41,13 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
             f"{jobs} jobs to run at once",
             timeout_seconds=ramp,
         )
-        before, meter, begun = await client.requests_by_kind(), Meter(measured.pids()), time.monotonic()
+        before, loop = await client.requests_by_kind(), LoopMeter(measured.system)
+        meter, begun = Meter(measured.pids()), time.monotonic()
         for number in range(_BRIEF_JOBS):
             await create_jobs(client, NAMESPACE, [f"{BRIEF}-{number}"])
             await asyncio.sleep(_WINDOW_SECONDS / 2 / _BRIEF_JOBS)
         await asyncio.sleep(max(0.0, begun + _WINDOW_SECONDS - time.monotonic()))
-        after, cores, cpu = await client.requests_by_kind(), meter.cores(), meter.cpu()
+        after, cores, cpu, busy = await client.requests_by_kind(), meter.cores(), meter.cpu(), loop.figures()
         window = (begun, time.monotonic())
         await watch.wait_until(
             lambda seen: len(seen.finished_at) >= jobs + _BRIEF_JOBS,
@@ -53,12 +55,11 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
             timeout_seconds=2 * ramp + _WINDOW_SECONDS,
         )
         seconds = window[1] - window[0]
-        writes = sum(
-            after.get(kind, 0) - before.get(kind, 0) for kind in ("PATCH reconstructionjobs/status", "POST events")
-        )
+        writes = sum(after.get(kind, 0) - before.get(kind, 0) for kind in WRITES_OF_JOBS)
         return {
             **seen_figures(watch.seen, journal.read(measured.system), window),
             "writes/s": writes / seconds,
+            **busy,
             "operator's CPU, % of a core": 100 * cpu["operator"] / seconds,
             **meter.memory(),
             **cores,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from benchmarks.fleet import NODE
+from benchmarks.fleet.program import NODE
 from devcluster.files import CHECKOUT
 from devcluster.harness.system import System
 from devcluster.waiting import wait_until
@@ -53,7 +53,7 @@ def start_fleet(system: System, *, slots: int, job_seconds: float, report_second
         "report-seconds": report_seconds,
         "journal": system.folder / _FILE,
     }
-    command: list[str | Path] = [sys.executable, "-m", "benchmarks.fleet"]
+    command: list[str | Path] = [sys.executable, "-m", "benchmarks.fleet.program"]
     fleet = system.start_program(
         "worker", [*command, *(f"--{name}={value}" for name, value in options.items())], PYTHONPATH=str(CHECKOUT)
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.spread import percentile, percentiles
+from benchmarks.figures.spread import percentile, percentiles
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from benchmarks.journal import Journal
+from benchmarks.fleet.journal import Journal
 
 LINES = ['[1.0, "claimed", "a", 0]', '[1.5, "reported", "a", 7]', '[2.5, "reported", "a", 7]', '[3.0, "ended", "a", 0]']
 

@@ -2,7 +2,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.pictures import CHARTS, Chart, svg
+from benchmarks.figures.pictures import CHARTS, Chart, svg
 from benchmarks.report import Result
 from benchmarks.rows import ROWS
 

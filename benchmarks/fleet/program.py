@@ -1,6 +1,6 @@
 """Fleet: one process that speaks the worker's protocol for many jobs at once, where no machine could run as many workers.
 
-    python -m benchmarks.fleet --slots 1000 --job-seconds 60 --journal FILE
+    python -m benchmarks.fleet.program --slots 1000 --job-seconds 60 --journal FILE
 
 It takes messages by priority, claims, beats, looks for cancels, reports progress as Celery's result backend does, and records ends,
 through the project's own calls. It runs no model, writes no files, and keeps no account of messages that are not acknowledged.
@@ -264,7 +264,7 @@ def _result(run: Run, status: str, result: Any) -> str:
 def main() -> None:
     """Run a fleet until it is killed."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.fleet", description="A load program: many jobs at once."
+        prog="python -m benchmarks.fleet.program", description="A load program: many jobs at once."
     )
     parser.add_argument("--slots", type=int, required=True, help="how many jobs run at once")
     parser.add_argument("--job-seconds", type=float, required=True, help="how long each job runs")

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.binding import binding
+from benchmarks.figures.binding import binding
 
 
 @pytest.mark.parametrize(

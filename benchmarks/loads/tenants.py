@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import redis.asyncio
 
-from benchmarks import journal
 from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
+from benchmarks.figures.spread import percentiles
+from benchmarks.fleet import journal
+from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
-from benchmarks.spread import percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter
 from devcluster.harness.manifests import manifest
@@ -42,7 +43,7 @@ async def _tenants(measured: Measured, jobs: int) -> Figures:
     async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
         window = _Window(system.redis)
         sampling = asyncio.create_task(window.sample())
-        meter, begun = Meter(measured.pids()), time.monotonic()
+        loop, meter, begun = LoopMeter(system), Meter(measured.pids()), time.monotonic()
         priorities: dict[str, str] = {}  # of each job, by its uid
         created: dict[str, float] = {}
         names = [f"job-{number}" for number in range(jobs)]
@@ -57,7 +58,7 @@ async def _tenants(measured: Measured, jobs: int) -> Figures:
             "all jobs to finish",
             timeout_seconds=120 + jobs * _JOB_SECONDS,
         )
-        seconds, cores = time.monotonic() - begun, meter.cores()
+        seconds, cores, busy = time.monotonic() - begun, meter.cores(), loop.figures()
         sampling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sampling
@@ -74,6 +75,7 @@ async def _tenants(measured: Measured, jobs: int) -> Figures:
             **in_order([priority for _, priority in later]),
             "most messages in Redis": window.messages,
             "Redis' memory at most, MiB": window.memory / _MIB,
+            **busy,
             **meter.memory(),
             **cores,
         }

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.document import FIGURES, PAGE, files, main, merged
+from benchmarks.figures.document import FIGURES, PAGE, files, main, merged
 from benchmarks.report import Result, as_json
 from benchmarks.rows import ROWS
 

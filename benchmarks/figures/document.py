@@ -1,4 +1,4 @@
-"""Documentation of the figures: `python -m benchmarks.document FILE…` takes results over into docs/, and `make docs` shows them there.
+"""Documentation of the figures: `python -m benchmarks.figures.document FILE…` takes results over into docs/, and `make docs` shows them there.
 
 A row of a later file replaces the row of that name; rows that no file has stay as they are.
 """
@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import pictures, report
+from benchmarks import report
+from benchmarks.figures import pictures
 from benchmarks.report import Result
 from benchmarks.rows import ROWS
 from devcluster.files import CHECKOUT
@@ -59,7 +60,7 @@ def _results(found: Mapping[str, Any]) -> list[Result]:
 
 def main(arguments: Sequence[str] | None = None, checkout: Path = CHECKOUT) -> int:
     """Take over the files' results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.document", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.figures.document", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what `make bench` has written")
     target = checkout / FIGURES
     found: dict[str, Any] = json.loads(target.read_text()) if target.exists() else {}

@@ -1,8 +1,8 @@
 import pytest
 
 from benchmarks.clients import ApiError, Watched
-from benchmarks.journal import Journal
-from benchmarks.running import seen_figures
+from benchmarks.fleet.journal import Journal
+from benchmarks.loads.running import seen_figures
 
 WINDOW = (10.0, 20.0)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.tenants import in_order
+from benchmarks.loads.tenants import in_order
 
 
 @pytest.mark.parametrize(

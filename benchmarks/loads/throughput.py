@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from benchmarks import limit
-from benchmarks.clients import JobWatch, LoadClient, create_jobs
+from benchmarks.clients import EVENTS, STATUS_WRITES, WRITES_OF_JOBS, JobWatch, LoadClient, create_jobs
+from benchmarks.loads import limit
+from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
-from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.systems import NAMESPACE, OURS, Measured, ours
 from benchmarks.usage import Meter, memory_mib
 
 System = Callable[[], AbstractContextManager[Measured]]
@@ -39,9 +40,11 @@ async def _throughput(measured: Measured, count: int) -> Figures:
 
         await run("warm", _WARM_UP_JOBS)
         requests, commands = await client.requests_by_kind(), measured.system.redis.commands()
+        loop = LoopMeter(measured.system) if measured.name == OURS else None
         meter, begun = Meter(measured.pids()), time.monotonic()
         await run("job", count)
         seconds, cpu, cores = time.monotonic() - begun, meter.cpu_per(count, "job"), meter.cores()
+        busy = loop.figures() if loop else {}
         commands = measured.system.redis.commands() - commands
         after = await client.requests_by_kind()
         memory = memory_mib(measured.pids()["operator"])
@@ -53,10 +56,12 @@ async def _throughput(measured: Measured, count: int) -> Figures:
         "API server's own limit, jobs/s": raw,
         "ratio": rate / raw,
         **cpu,
-        "status writes/job": by_kind.get("PATCH reconstructionjobs/status", 0.0),
-        "Events/job": by_kind.get("POST events", 0.0),
+        "status writes/job": by_kind.get(STATUS_WRITES, 0.0),
+        "Events/job": sum(by_kind.get(kind, 0.0) for kind in EVENTS),
         "Redis commands/job": commands / count,
         "operator's memory, MiB": memory,
+        "writes/s": rate * sum(by_kind.get(kind, 0.0) for kind in WRITES_OF_JOBS),
+        **busy,
         **{f"requests/job: {kind}": each for kind, each in sorted(by_kind.items()) if each >= _LEAST_REQUESTS},
         **cores,
     }

@@ -1,0 +1,1 @@
+"""Figures: what is made of them: percentiles, what binds, pictures, and the page in docs/."""

@@ -1,0 +1,27 @@
+"""Loop of our operator: how busy it is, and what its write budget allows, by its own metrics."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.figures.binding import ALLOWED
+from devcluster.harness.replicas import Replica
+from devcluster.harness.system import System
+
+_BUSY = "reconstruction_reconcile_seconds_sum"
+_BUDGET = "reconstruction_write_budget"
+
+
+class LoopMeter:
+    """The loop of one operator from the moment the meter is made until it is read."""
+
+    def __init__(self, system: System) -> None:
+        self._replica = Replica(system)
+        self._begun, self._busy = time.monotonic(), self._replica.metric(_BUSY) or 0.0
+
+    def figures(self) -> dict[str, float]:
+        """The share of the time in which the loop observed, planned and acted; and the budget as it is now."""
+        seconds = time.monotonic() - self._begun
+        busy = (self._replica.metric(_BUSY) or 0.0) - self._busy
+        allowed = self._replica.metric(_BUDGET)
+        return {"loop busy, %": 100 * busy / seconds} | ({} if allowed is None else {ALLOWED: allowed})
