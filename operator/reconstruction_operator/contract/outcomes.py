@@ -77,6 +77,12 @@ _TABLE = (
         True,
         "Use a spec.output.uri that the workers' settings allow, of a folder that is new or empty.",
     ),
+    Reason(
+        "OUTPUT_UPLOAD_FAILED",
+        True,
+        True,
+        "Check that the server of spec.output.uri answers the workers; the result is kept, and only its delivery is repeated.",
+    ),
     Reason("QUEUE_REFUSED", False, True, "Use a spec.queue that is open to the job's namespace."),
     Reason("PRIORITY_REFUSED", False, True, "Use another spec.priority."),
     Reason("TOO_MANY_WAITING", False, True, "Create the job again when others of its namespace have started."),

@@ -98,7 +98,7 @@ class Crew(Generic[T]):
             except StoppedError:
                 return False
             except Exception as error:  # noqa: BLE001  # the client raises many kinds; the first final one is reported
-                if (isinstance(error, OSError) and error.errno is not None) or failures.is_final(error):
+                if failures.is_final(error):
                     self._failure = self._failure or error
                     return False
                 self._last_error = error

@@ -6,6 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    InvalidPathError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+
 from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -15,6 +24,13 @@ _CODE = re.compile(r"<Code>(?P<code>[A-Za-z0-9]{1,60})</Code>")
 _METADATA = ("169.254.169.254", "metadata.google.internal", "169.254.170.2")
 _MISSING_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 _REFUSED_STATUS: Final = ("401", "403", "407")
+_REFUSALS: Final = (
+    PermissionDeniedError,
+    UnauthenticatedError,
+    InvalidPathError,
+    AlreadyExistsError,
+    PreconditionError,
+)
 _MAX_CHARS: Final = 160
 _MISSING_STATUS: Final = "404"
 
@@ -33,15 +49,20 @@ INPUT: Final = Side("read", "INPUT_NOT_FOUND", "INPUT_REFUSED", "INPUT_UNREACHAB
 OUTPUT: Final = Side("written", "OUTPUT_REFUSED", "OUTPUT_REFUSED", "OUTPUT_UPLOAD_FAILED")
 
 
+def is_of_the_client(error: BaseException) -> bool:
+    """Whether the client raised it; all others are of the disk, or defects."""
+    return isinstance(error, BaseError) or (isinstance(error, FileNotFoundError | TimeoutError) and error.errno is None)
+
+
 def is_final(error: Exception) -> bool:
-    """Whether the same request would fail again: a refusal, or something that is not there."""
+    """Whether the same request would fail again: a refusal, something that is not there, or no error of the client."""
     text = str(error)
     status = _STATUS.search(text)
     return (
-        isinstance(error, FileNotFoundError | StorageError)
+        not is_of_the_client(error)
+        or isinstance(error, (FileNotFoundError, *_REFUSALS))
         or _has_no_credentials(text)
         or (status is not None and status["status"][0] == "4" and status["status"] not in ("408", "429"))
-        or type(error).__name__ in _FINAL_KINDS
     )
 
 
@@ -52,7 +73,6 @@ def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageE
     code = _CODE.search(text)
     answer = " ".join(part for part in (status and status["status"], code and code["code"]) if part)
     shown = f" ({answer})" if answer else ""
-    kind = type(error).__name__
     if any(one in text for one in _MISSING_BUCKET):
         return StorageError(side.missing, f"{address} cannot be {side.verb}: there is no bucket {address.bucket}")
     if _has_no_credentials(text):
@@ -61,23 +81,22 @@ def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageE
             f"{address} cannot be {side.verb}: the workers have no credentials for {address.scheme}:// (their settings or "
             "service account)",
         )
-    if kind in ("PermissionDeniedError", "UnauthenticatedError") or (status and status["status"] in _REFUSED_STATUS):
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (
+        status and status["status"] in _REFUSED_STATUS
+    ):
         return StorageError(
             side.refused, f"{address} cannot be {side.verb}: the server refuses the workers' credentials{shown}"
         )
     if isinstance(error, FileNotFoundError) or (status and status["status"] == _MISSING_STATUS):
         return StorageError(side.missing, f"{address} is not there{shown}")
-    if kind == "InvalidPathError":
+    if isinstance(error, InvalidPathError):
         return StorageError(
             side.refused,
             f"{address} holds an object whose name has an empty part, '.' or '..': rename it, or name a folder without it",
         )
+    if isinstance(error, TimeoutError):
+        return StorageError(side.unreachable, f"{address} cannot be {side.verb}: the server is silent")
     return StorageError(side.unreachable, f"{address} cannot be {side.verb}: {_cause(text)}{shown}")
-
-
-_FINAL_KINDS = frozenset(
-    {"PermissionDeniedError", "UnauthenticatedError", "InvalidPathError", "AlreadyExistsError", "PreconditionError"}
-)
 
 
 def _has_no_credentials(text: str) -> bool:

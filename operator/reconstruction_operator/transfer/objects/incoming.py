@@ -64,17 +64,10 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[F
         crew = Crew(work, clock, request.pace.at_once)
         crew.run(wanted, tick)
         tick()
-    except StorageError:
+    except Exception as error:
+        if failures.is_of_the_client(error):
+            raise failures.translated(error, request.address, failures.INPUT) from None
         raise
-    except TimeoutError:
-        text = f"{request.address} sent nothing for {request.pace.stall_seconds:.0f} s"
-        raise StorageError(failures.INPUT.unreachable, text) from None
-    except OSError as error:
-        if error.errno is not None:  # the disk; the client's errors have no number
-            raise
-        raise failures.translated(error, request.address, failures.INPUT) from None
-    except Exception as error:  # noqa: BLE001  # the client's exceptions have no common base
-        raise failures.translated(error, request.address, failures.INPUT) from None
     found = [Fetched(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
     return found, names.ignored_text(listing.ignored)
 

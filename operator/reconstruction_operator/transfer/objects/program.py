@@ -13,16 +13,16 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator import privacy
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.objects import incoming, request, store
+from reconstruction_operator.transfer.objects import incoming, outgoing, request, store
 from reconstruction_operator.transfer.objects.request import DeliverRequest, FetchRequest
 
 _REPORT_SECONDS: Final = 0.25
-_UPLOAD_PATIENCE: Final = 10  # times the patience of a download: of an upload, only whole parts are seen
 
 
 class _UnwantedError(BaseException):
@@ -57,14 +57,17 @@ def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
                 client = store.open_store(wanted.address, wanted.pace.stall_seconds)
                 fetched, ignored = incoming.fetch(client, wanted, outlet.report)
                 return {"fetched": [[one.name, one.file, one.bytes] for one in fetched], "ignored": ignored}
-            case DeliverRequest():
-                raise NotImplementedError
+            case DeliverRequest(source=None):
+                outgoing.check(wanted, outlet.report)
+            case DeliverRequest(source=Path() as source):
+                outgoing.deliver(wanted, source, outlet.report)
     except OvertakenError:
         return {"overtaken": True}
     except StorageError as error:
         return {"refused": [error.reason, error.message]}
     except OSError as error:
         return {"errno": error.errno, "strerror": error.strerror or str(error), "filename": error.filename}
+    return {"done": True}
 
 
 def main() -> None:

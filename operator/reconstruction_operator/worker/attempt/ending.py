@@ -20,6 +20,7 @@ from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
+from reconstruction_operator.transfer import outputs
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import Interruption, InterruptionKind
@@ -69,7 +70,7 @@ def end_of_success(manifest: Manifest, worker: str) -> End:
         simulated=manifest.simulated,
         inputs=Inputs(manifest.images, manifest.input_bytes) if read else None,
         outputs=Outputs(
-            uri=manifest.uri or _in_job_folder(manifest),
+            uri=outputs.place_of(manifest) or _in_job_folder(manifest),
             bytes=sum(one.bytes for one in manifest.files),
             files=tuple(OutputFile(one.name, one.bytes) for one in manifest.files[:_MAX_FILES]),
         ),
@@ -81,8 +82,8 @@ def with_result(end: End, manifest: Manifest) -> End:
     """The end of an attempt that made a result, but no copy of it: it names the result in the job's folder."""
     made, uri = end_of_success(manifest, end.worker), _in_job_folder(manifest)
     message = f"{end.message}; the result is in {uri}"
-    outputs = made.outputs and replace(made.outputs, uri=uri)
-    return replace(made, outcome=end.outcome, reason=end.reason, message=message, outputs=outputs)
+    named = made.outputs and replace(made.outputs, uri=uri)
+    return replace(made, outcome=end.outcome, reason=end.reason, message=message, outputs=named)
 
 
 def end_of_interruption(interruption: Interruption, where: Where, worker: str) -> End | None:

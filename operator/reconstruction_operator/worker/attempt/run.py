@@ -20,7 +20,7 @@ from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.transfer import delivery, uris
+from reconstruction_operator.transfer import delivery, outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.worker import deletion
@@ -141,7 +141,12 @@ class AttemptRun:
         """Raises StorageError before the work if its copy would be refused after hours of it."""
         assignment = self._assignment
         try:
-            delivery.check(assignment.output_uri, self._delivery(None), namespace=assignment.namespace)
+            outputs.check(
+                assignment.output_uri,
+                self._delivery(None),
+                namespace=assignment.namespace,
+                check=self._heartbeat.check,
+            )
         except OvertakenError:
             pass  # the workspace decides which run is the later one
         except StorageError:
@@ -227,9 +232,10 @@ class AttemptRun:
         if not uri:
             return
         run, check = self._delivery(space.root), self._heartbeat.check
-        deliver = partial(delivery.deliver, source, uri, run, check, namespace=self._assignment.namespace)
+        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace)
         try:
-            call_interruptibly(deliver, check)
+            # A thread that is left behind could go on while a cancel deletes what was delivered: a process is killed.
+            deliver() if outputs.ends_with_its_caller(uri) else call_interruptibly(deliver, check)
         except OvertakenError:
             owned = self._heartbeat.confirm()
             check()

@@ -15,13 +15,19 @@ from typing import Any, Self
 
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import environment
 from reconstruction_operator.worker.deleting import hanging
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
 logger = logging.getLogger(__name__)
 
 _PROGRAM = "reconstruction_operator.worker.deleting.program"
-_INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # allowlist: no setting and no secret
+_INHERITED = (
+    "LD_LIBRARY_PATH",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "HOME",
+)  # allowlist, with the credentials of object storage
 _KILL_SECONDS = 5.0
 _CHUNK_BYTES = 65_536
 
@@ -73,7 +79,7 @@ class DeletionProcess:
                 [sys.executable, "-P", "-m", _PROGRAM],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+                env=environment.chosen(os.environ) | {one: os.environ[one] for one in _INHERITED if one in os.environ},
                 start_new_session=True,  # Ctrl-C is for the worker, which ends this process itself
             )
         assert self._process.stdin is not None  # noqa: S101  # PIPE sets both; for the type checker

@@ -16,12 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from reconstruction_operator import privacy
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.jobfiles import notes
 from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
-from reconstruction_operator.transfer import delivery, uris
+from reconstruction_operator.transfer import delivery, outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects.address import is_object
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
 logger = logging.getLogger(__name__)
@@ -38,8 +40,8 @@ def perform(request: DeletionRequest, announce: Announce) -> bool:
     if request.uri:
         folder = Path(request.workspace) if request.workspace else None
         run = delivery.Run(request.job_id, request.attempt, folder)
-        announce(uris.path_of(request.uri))
-        delivery.withdraw(request.uri, run, namespace=request.namespace)
+        announce(_place(request.uri, JobFolder.of(request.job_id)))
+        outputs.withdraw(request.uri, run, namespace=request.namespace)
         return True
     return _delete(JobFolder.of(request.job_id), announce, cancelled=request.cancelled)
 
@@ -52,12 +54,17 @@ def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool) -> bool:
     run = delivery.Run(folder.job_id, delivery.EVERY_ATTEMPT, folder=None)
     for one in notes.deliveries(folder):
         try:
-            announce(uris.path_of(one.uri))
-            delivery.withdraw(one.uri, run, namespace=one.owner.namespace, copy=cancelled or not one.published)
+            announce(_place(one.uri, folder))
+            outputs.withdraw(one.uri, run, namespace=one.owner.namespace, copy=cancelled or not one.published)
         except StorageError as error:  # the settings have changed since it was delivered
             logger.warning("what was delivered of job %s may not be deleted: %s", folder.job_id, error)
     announce(folder.root)
     return delete_job_files(folder.job_id)
+
+
+def _place(uri: str, folder: JobFolder) -> Path:
+    """The path that is about to be touched; a store answers or times out, so for objects it is the job's folder."""
+    return folder.root if is_object(uri) else uris.path_of(uri)
 
 
 class _Relay(logging.Handler):
@@ -69,6 +76,7 @@ class _Relay(logging.Handler):
 
 def main() -> None:
     """Carry out requests until stdin ends."""
+    privacy.hide_memory()
     logging.getLogger().addHandler(_Relay())
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()

@@ -28,6 +28,8 @@ class DeletionRequest:
             "JOBS_DIR": settings.JOBS_DIR,
             "OUTPUT_ROOTS": settings.OUTPUT_ROOTS,
             "NAMESPACE_OUTPUTS": settings.NAMESPACE_OUTPUTS,
+            "STORAGE_SCHEMES": settings.STORAGE_SCHEMES,
+            "STORAGE_STALL_SECONDS": settings.STORAGE_STALL_SECONDS,
         }
         return json.dumps({"request": asdict(self), "settings": where, "hanging": hanging}).encode() + b"\n"
 
@@ -37,6 +39,6 @@ class DeletionRequest:
         message = json.loads(line)
         where = message["settings"]
         grants = tuple((namespace, prefix) for namespace, prefix in where["NAMESPACE_OUTPUTS"])
-        roots = tuple(where["OUTPUT_ROOTS"])
-        config.use(replace(config.settings, JOBS_DIR=where["JOBS_DIR"], OUTPUT_ROOTS=roots, NAMESPACE_OUTPUTS=grants))
+        lists = {name: tuple(where[name]) for name in ("OUTPUT_ROOTS", "STORAGE_SCHEMES")}
+        config.use(replace(config.settings, **{**where, **lists, "NAMESPACE_OUTPUTS": grants}))
         return cls(**message["request"]), tuple(map(Path, message["hanging"]))

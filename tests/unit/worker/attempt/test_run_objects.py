@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.transfer import outputs
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
-from tests.support.attempts import JOB, end, run, want
+from tests.support.attempts import JOB, KilledError, at_step, end, run, want
 from tests.support.objects import Bucket
 from tests.support.photos import make_photo
+from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
@@ -53,3 +60,66 @@ def test_a_failure_that_is_not_retried_leaves_no_files(photos: str, jobs_dir: Pa
     with pytest.raises(ReconstructionFailedError, match="NOT_ENOUGH_OVERLAP"):
         run(model="rough-failure", input_uri=photos)
     assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_result_is_delivered_and_the_end_names_its_folder(bucket: Bucket, client: redis.Redis) -> None:
+    run(output_uri=f"s3://{bucket.name}/meshes")
+    reported = end(client).outputs
+    assert reported is not None
+    folder = json.loads(bucket.get("meshes/result.json"))["folder"]
+    assert reported.uri == f"s3://{bucket.name}/meshes/{folder}"
+    assert reported.files[0].name == "model.glb"
+    assert bucket.get(f"meshes/{folder}model.glb") == (JobFolder.of(JOB).output / "model.glb").read_bytes()
+
+
+def test_a_failed_upload_keeps_the_result_and_the_retry_only_delivers(
+    bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"s3://{bucket.name}/meshes"
+    configure(monkeypatch, STORAGE_STALL_SECONDS=1.0)
+    with monkeypatch.context() as broken:
+        at_step(6, lambda: broken.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), broken)
+        with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_UPLOAD_FAILED: .* the result is in file:///"):
+            run(output_uri=uri)
+    made = (JobFolder.of(JOB).output / "model.glb").stat().st_ino
+    want(client, 2)
+    run(2, output_uri=uri)
+    assert end(client, 2).outcome is Outcome.SUCCEEDED
+    assert (JobFolder.of(JOB).output / "model.glb").stat().st_ino == made
+    assert "meshes/result.json" in bucket.keys
+
+
+def test_credentials_that_may_not_write_fail_the_job_before_the_work(bucket: Bucket, jobs_dir: Path) -> None:
+    with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_REFUSED: .* there is no bucket nowhere-at-all"):
+        run(output_uri="s3://nowhere-at-all/meshes")
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_cancelled_job_leaves_nothing_in_the_bucket(
+    bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = outputs.deliver
+
+    def cancel_after_it(*args: Any, **kwargs: Any) -> None:
+        deliver(*args, **kwargs)
+        assert "meshes/result.json" in bucket.keys
+        job_manager.assert_cancelled(JOB)
+
+    monkeypatch.setattr(outputs, "deliver", cancel_after_it)
+    assert run(output_uri=f"s3://{bucket.name}/meshes")["status"] == "cancelled"
+    assert end(client).outcome is Outcome.CANCELLED
+    assert bucket.keys == []
+
+
+def test_a_clean_up_removes_what_a_killed_worker_has_delivered(bucket: Bucket, client: redis.Redis) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(publishing, "publish", die)
+        with pytest.raises(KilledError):
+            run(output_uri=f"s3://{bucket.name}/meshes")
+    assert "meshes/result.json" in bucket.keys
+    clean_up(JOB)
+    assert bucket.keys == []
+
+
+def die(*_args: object, **_kwargs: object) -> None:
+    raise KilledError

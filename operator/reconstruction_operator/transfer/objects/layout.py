@@ -1,0 +1,74 @@
+"""Layout of results in object storage: immutable files, and one small pointer that names those that count.
+
+    <address>/<job id>/<attempt>-<digest>/…              the files of one result, `manifest.json` last
+    <address>/result.json                                the pointer
+
+The digest depends on the content of all files, so no two results share a folder, and a delivery may be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Final, Self
+
+from reconstruction_operator.contract.manifest import Manifest
+
+POINTER: Final = "result.json"
+MAX_POINTER_BYTES: Final = 65_536
+_VERSION: Final = 1
+_DIGEST_CHARS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which result counts. Readers read it first, and then only files of its folder."""
+
+    job_id: str
+    attempt: int
+    folder: str  # below the address, with a slash at its end
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """The pointer to that result."""
+        return cls(manifest.job_id, manifest.attempt or 0, folder_of(manifest))
+
+    def to_bytes(self) -> bytes:
+        """The content of the object."""
+        content = {
+            "version": _VERSION,
+            "jobId": self.job_id,
+            "attempt": self.attempt,
+            "folder": self.folder,
+            "manifest": f"{self.folder}manifest.json",
+        }
+        return (json.dumps(content, indent=2) + "\n").encode()
+
+    @classmethod
+    def parse(cls, text: bytes) -> Self | None:
+        """The pointer in `text`; None if another program wrote it."""
+        try:
+            data = json.loads(text)
+            attempt = data["attempt"]
+            return cls(str(data["jobId"]), attempt, str(data["folder"])) if type(attempt) is int else None
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            return None
+
+
+def folder_of(manifest: Manifest) -> str:
+    """The folder of a result below the address, with a slash at its end."""
+    described = [manifest.task_id, *(f"{one.name}\0{one.bytes}\0{one.sha256}" for one in manifest.files)]
+    digest = hashlib.sha256("\n".join(described).encode()).hexdigest()[:_DIGEST_CHARS]
+    return f"{manifest.job_id}/{manifest.attempt or 0}-{digest}/"
+
+
+def attempt_of(name: str) -> int | None:
+    """The attempt of a result's folder, by its name alone; None: it is none."""
+    number, dash, _ = name.partition("-")
+    return int(number) if dash and number.isascii() and number.isdigit() else None
+
+
+def result_uri(manifest: Manifest) -> str:
+    """The address of a delivered result's files."""
+    return f"{manifest.uri.rstrip('/')}/{folder_of(manifest)}"

@@ -1,0 +1,172 @@
+"""Outgoing results: files first, `manifest.json` after them, the pointer last. What is there already is not sent again.
+
+A reader that follows the pointer never sees a mix of two results: a result has a folder of its own, and its files never change.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import failures, layout
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+from reconstruction_operator.transfer.objects.clock import Clock
+from reconstruction_operator.transfer.objects.crew import Crew
+from reconstruction_operator.transfer.objects.layout import Pointer
+from reconstruction_operator.transfer.objects.request import DeliverRequest, Pace
+from reconstruction_operator.transfer.objects.store import open_store
+from reconstruction_operator.transfer.objects.target import Target
+
+UPLOAD_PATIENCE = 10  # times that of a download: of an upload, only whole parts are seen
+
+_SINGLE_BYTES = 16 << 20  # up to this in one request, of which a server keeps nothing if it breaks off
+_PART_BYTES = 8 << 20
+_PARTS_AT_ONCE = 2
+_TYPES = {".glb": "model/gltf-binary"}
+_ROUNDS = 3  # of a withdrawal: an upload that was under way may complete after the first
+
+Progress = Callable[[int, int, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    key: str
+    bytes: int
+
+
+def check(request: DeliverRequest, report: Progress) -> None:
+    """Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered."""
+    with _Translated(request.address):
+        target = _target(request.address, request.job_id, request.attempt, request.pace, lambda: report(0, 0, 0, 0))
+        target.refuse_others(target.standing())
+
+
+def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
+    """Delivers the sealed folder `source`.
+
+    Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), OvertakenError, or OSError for the disk.
+    """
+    with _Translated(request.address):
+        try:
+            _deliver(request, source, report)
+        except FileNotFoundError as error:
+            if error.errno is not None and _is_overtaken(request):
+                raise OvertakenError from None
+            raise
+
+
+def withdraw(address: ObjectAddress, job_id: str, attempt: int, *, copy: bool) -> None:
+    """Deletes what attempts up to this one have delivered; without `copy` only what the pointer does not name.
+
+    Raises StorageError if that failed.
+    """
+    with _Translated(address):
+        target = _target(address, job_id, attempt, Pace.from_config(), lambda: None)
+        for _ in range(_ROUNDS):
+            standing = target.standing()
+            pointer = None if standing is None else standing.pointer
+            mine = pointer is not None and pointer.job_id == job_id
+            if mine and pointer is not None and pointer.attempt <= attempt and copy:
+                target.unpoint()  # first: no reader is led to files that are being deleted
+                mine = False
+            kept = pointer.folder if mine and pointer is not None else ""
+            doomed = [key for key in target.files(f"{job_id}/") if _is_doomed(target, key, kept)]
+            if not doomed:
+                return
+            target.delete(doomed)
+
+
+def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
+    sealed = (source / MANIFEST).read_bytes()
+    manifest = Manifest.parse(sealed)
+    if manifest is None:
+        raise OSError(f"{source / MANIFEST} is not a manifest")
+    wanted, total = Pointer.of(manifest), sum(one.bytes for one in manifest.files)
+    target = _target(request.address, request.job_id, request.attempt, request.pace, lambda: report(0, 0, 0, total))
+    standing = target.standing()
+    target.refuse_others(standing)
+    files = [
+        _File(source / one.name, target.address.below(wanted.folder + one.name), one.bytes) for one in manifest.files
+    ]
+    last = _File(source / MANIFEST, target.address.below(wanted.folder + MANIFEST), len(sealed))
+    there = target.files(wanted.folder)
+    missing = [one for one in files if there.get(one.key) != one.bytes]
+    _upload(target, missing, request.pace.at_once, lambda count: report(0, len(missing), count, total))
+    there = target.files(wanted.folder)
+    if any(there.get(one.key) != one.bytes for one in files):
+        raise StorageError(
+            "OUTPUT_UPLOAD_FAILED", f"files vanished from {request.address}: another program deletes there"
+        )
+    if there.get(last.key) != last.bytes:
+        _upload(target, [last], 1, lambda count: report(0, 0, count, total))
+    if _is_overtaken(request):
+        raise OvertakenError
+    if standing is None or standing.pointer != wanted:
+        target.point(wanted, standing)
+    target.delete([key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)])
+
+
+def _target(address: ObjectAddress, job_id: str, attempt: int, pace: Pace, tick: Callable[[], None]) -> Target:
+    patience = UPLOAD_PATIENCE * pace.stall_seconds
+    return Target(open_store(address, patience), address, job_id, attempt, Clock(patience), tick)
+
+
+def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[int], None]) -> None:
+    clock = target.clock
+
+    def pieces(file: _File) -> Iterator[bytes]:
+        with file.path.open("rb") as reader:
+            while piece := reader.read(_PART_BYTES):
+                crew.check()
+                clock.moved(len(piece))
+                yield piece
+
+    def work(file: _File) -> None:
+        kind = _TYPES.get(file.path.suffix) or mimetypes.guess_type(file.path.name)[0] or "application/octet-stream"
+        attributes = {"Content-Type": kind}
+        if file.bytes <= _SINGLE_BYTES:
+            content = b"".join(pieces(file))
+            target.store.put(file.key, content, attributes=attributes, use_multipart=False)
+        else:  # an exception of `pieces` aborts it
+            target.store.put(
+                file.key,
+                pieces(file),
+                attributes=attributes,
+                use_multipart=True,
+                chunk_size=_PART_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+
+    crew = Crew(work, clock, at_once)
+    crew.run(files, lambda: tick(clock.bytes))
+
+
+def _is_doomed(target: Target, key: str, kept: str) -> bool:
+    """Whether the object belongs to a result of this or an earlier attempt, other than the one in the folder `kept`."""
+    name = key.removeprefix(target.address.below(f"{target.job_id}/")).partition("/")[0]
+    attempt = layout.attempt_of(name)
+    return attempt is not None and attempt <= target.attempt and f"{target.job_id}/{name}/" != kept
+
+
+def _is_overtaken(request: DeliverRequest) -> bool:
+    return request.workspace is not None and not request.workspace.exists()
+
+
+class _Translated:
+    """Makes a StorageError of what the client raises in a `with` block."""
+
+    def __init__(self, address: ObjectAddress) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Exception) and failures.is_of_the_client(error):
+            raise failures.translated(error, self._address, failures.OUTPUT) from None

@@ -1,0 +1,45 @@
+"""Outputs to object storage: the worker's side of deliveries, and their withdrawal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from reconstruction_operator import config
+from reconstruction_operator.transfer import tenancy
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import process
+from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
+from reconstruction_operator.transfer.objects.request import DeliverRequest, Pace
+
+_REFUSED = "OUTPUT_REFUSED"
+
+
+def deliver(
+    source: Path | None,
+    uri: str,
+    check: Callable[[], None],
+    *,
+    job_id: str,
+    attempt: int,
+    workspace: Path | None,
+    namespace: str,
+) -> None:
+    """Delivers the sealed folder `source`; without one, only checks whether that would be refused.
+
+    `check` is called often and may raise: the process that delivers has ended then, and has aborted what it was sending.
+
+    Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError.
+    """
+    wanted = DeliverRequest(target(uri, namespace), job_id, attempt, workspace, source, Pace.from_config())
+    process.perform(wanted, lambda *_: check())
+
+
+def target(uri: str, namespace: str) -> ObjectAddress:
+    """The address, if a job of that namespace may write to it. Raises StorageError (OUTPUT_REFUSED)."""
+    granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, namespace)
+    schemes = config.settings.STORAGE_SCHEMES
+    address = permitted(uri, _REFUSED, "write to", schemes=schemes, granted=granted, namespace=namespace)
+    if not address.key:
+        raise StorageError(_REFUSED, f"{address} is a whole bucket: name a folder in it")
+    return address

@@ -1,0 +1,141 @@
+"""Target of a delivery: what lies at the address, the pointer there, and who may replace it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
+
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import layout
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+from reconstruction_operator.transfer.objects.clock import Clock
+from reconstruction_operator.transfer.objects.crew import call
+from reconstruction_operator.transfer.objects.layout import Pointer
+
+if TYPE_CHECKING:
+    from obstore import PutMode, UpdateVersion
+
+    from reconstruction_operator.transfer.objects.store import Store
+
+T = TypeVar("T")
+
+_PAGE = 500
+_TRIES = 5
+_NOT_IMPLEMENTED = "status code: 501"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The pointer as it stands; None: there is no such object."""
+
+    content: bytes
+    version: UpdateVersion
+
+    @property
+    def pointer(self) -> Pointer | None:
+        """None if another program wrote it."""
+        return Pointer.parse(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The address of one job's results, for its attempts up to `attempt`."""
+
+    store: Store
+    address: ObjectAddress
+    job_id: str
+    attempt: int
+    clock: Clock
+    tick: Callable[[], None]
+
+    def standing(self) -> Standing | None:
+        """The pointer that lies there."""
+        return self.ask(self._read)
+
+    def refuse_others(self, standing: Standing | None) -> None:
+        """Raises StorageError if the address holds what is not of this job, OvertakenError if a later attempt has delivered."""
+        if standing is None:
+            self._refuse_foreign_objects()
+            return
+        pointer = standing.pointer
+        if pointer is None or pointer.job_id != self.job_id:
+            whose = "is no result of this operator" if pointer is None else "is the result of another job"
+            raise StorageError("OUTPUT_REFUSED", f"{self.address} is not empty: its {layout.POINTER} {whose}")
+        if pointer.attempt > self.attempt:
+            raise OvertakenError
+
+    def point(self, wanted: Pointer, standing: Standing | None) -> None:
+        """Makes the pointer name that result. Where the server can, only over the one that was read."""
+        for _ in range(_TRIES):
+            if self.ask(partial(self._write, wanted, standing)):
+                return
+            standing = self.standing()  # another run was faster, or this one, and its answer was lost
+            if standing is not None and standing.pointer == wanted:
+                return
+            self.refuse_others(standing)
+        raise StorageError("OUTPUT_UPLOAD_FAILED", f"{layout.POINTER} at {self.address} changes again and again")
+
+    def unpoint(self) -> None:
+        """Deletes the pointer."""
+        self.ask(lambda: self.store.delete(self.address.below(layout.POINTER)))
+
+    def files(self, folder: str) -> dict[str, int]:
+        """Keys and bytes of all objects in a folder below the address."""
+        return self.ask(lambda: dict(self._files(folder)))
+
+    def delete(self, keys: list[str]) -> None:
+        """Deletes objects, which need not exist."""
+        if keys:
+            self.ask(lambda: self.store.delete(keys))
+
+    def ask(self, function: Callable[[], T]) -> T:
+        """The result of one call of the client."""
+        return call(function, self.clock, self.tick)
+
+    def _read(self) -> Standing | None:
+        try:
+            found = self.store.get(self.address.below(layout.POINTER))
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):
+                raise
+            return None
+        content = bytes(found.bytes())[: layout.MAX_POINTER_BYTES]
+        version: UpdateVersion = {}
+        if found.meta["e_tag"] is not None:
+            version["e_tag"] = found.meta["e_tag"]
+        if found.meta["version"] is not None:
+            version["version"] = found.meta["version"]
+        return Standing(content, version)
+
+    def _write(self, wanted: Pointer, standing: Standing | None) -> bool:
+        key, content = self.address.below(layout.POINTER), wanted.to_bytes()
+        attributes = {"Content-Type": "application/json"}
+        try:
+            mode: PutMode = "create" if standing is None else standing.version
+            self.store.put(key, content, attributes=attributes, mode=mode, use_multipart=False)
+        except (AlreadyExistsError, PreconditionError):
+            return False
+        except Exception as error:
+            if not isinstance(error, NotSupportedError) and _NOT_IMPLEMENTED not in str(error):
+                raise
+            self.store.put(key, content, attributes=attributes, use_multipart=False)
+        return True
+
+    def _files(self, folder: str) -> Iterator[tuple[str, int]]:
+        for page in self.store.list(self.address.below(folder).rstrip("/"), chunk_size=_PAGE):
+            yield from ((one["path"], one["size"]) for one in page)
+
+    def _refuse_foreign_objects(self) -> None:
+        found = self.ask(lambda: self.store.list_with_delimiter(self.address.key or None))
+        mine = self.address.below(self.job_id)
+        foreign = [one["path"] for one in found["objects"] if one["path"] != self.address.key]
+        foreign += [one for one in found["common_prefixes"] if one.rstrip("/") != mine]
+        if foreign:
+            shown = foreign[0].removeprefix(self.address.key).strip("/")
+            text = f"{self.address} is not empty, and holds no result of this job ({shown!r:.60} is there)"
+            raise StorageError("OUTPUT_REFUSED", text)

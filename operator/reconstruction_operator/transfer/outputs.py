@@ -1,0 +1,61 @@
+"""Outputs: a result is delivered where the job asks, to a folder (`delivery`) or to object storage (`objects`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.delivery import Run
+from reconstruction_operator.transfer.objects import layout, outputs
+from reconstruction_operator.transfer.objects.address import is_object
+
+
+def check(uri: str, run: Run, *, namespace: str, check: Callable[[], None]) -> None:
+    """Raises StorageError if nothing may be delivered there, or OvertakenError, as `deliver` would."""
+    if is_object(uri):
+        _objects(None, uri, run, check, namespace)
+    else:
+        delivery.check(uri, run, namespace=namespace)
+
+
+def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str) -> None:
+    """Delivers the sealed folder `source`; `check` is called often and may raise.
+
+    Raises StorageError, or OvertakenError.
+    """
+    if is_object(uri):
+        _objects(source, uri, run, check, namespace)
+    else:
+        delivery.deliver(source, uri, run, check, namespace=namespace)
+
+
+def withdraw(uri: str, run: Run, *, namespace: str, copy: bool = True) -> None:
+    """Deletes what this run and earlier ones have delivered there; without `copy` only what no reader is led to.
+
+    To be called in a process that does not fork, and can be killed. Raises StorageError or OSError if that failed, OvertakenError if
+    a later run has to do it.
+    """
+    if is_object(uri):
+        from reconstruction_operator.transfer.objects import outgoing  # noqa: PLC0415  # loads the client
+
+        outgoing.withdraw(outputs.target(uri, namespace), run.job_id, run.attempt, copy=copy)
+    else:
+        delivery.withdraw(uri, run, namespace=namespace, copy=copy)
+
+
+def ends_with_its_caller(uri: str) -> bool:
+    """Whether a delivery there is over as soon as its `check` raises: the process that does it is killed."""
+    return is_object(uri)
+
+
+def place_of(manifest: Manifest) -> str:
+    """Where the files of a delivered result lie; empty: it was not delivered."""
+    return layout.result_uri(manifest) if is_object(manifest.uri) else manifest.uri
+
+
+def _objects(source: Path | None, uri: str, run: Run, check: Callable[[], None], namespace: str) -> None:
+    outputs.deliver(
+        source, uri, check, job_id=run.job_id, attempt=run.attempt, workspace=run.folder, namespace=namespace
+    )
