@@ -60,7 +60,7 @@ tree: setup
 	@$(PYTHON_BIN) -m scripts.generate --check
 
 unit: setup
-	@$(PYTHON_BIN) -m pytest tests/unit tests/behaviour -m "not real and not release" --numprocesses=4 --dist=worksteal
+	@$(PYTHON_BIN) -m pytest tests/unit tests/behaviour -m "not real and not release" --numprocesses=3 --dist=worksteal
 
 control-plane: setup
 	@$(PYTHON_BIN) -m devcluster build >/dev/null

@@ -1,4 +1,7 @@
-"""Settings of all tests: how many random examples they try, and which files start first."""
+"""Settings of all tests: how many random examples they try, which files start first, and when garbage is collected."""
+
+import gc
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +13,17 @@ settings.register_profile("release", settings.get_profile("shared"), max_example
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(config.getoption("--hypothesis-profile") or "shared")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect no garbage while tests are collected: they and what they import stay until the end, and are not looked at again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import replace
 from datetime import timedelta
@@ -73,6 +74,7 @@ STATUSES = {
 }  # fmt: skip
 
 
+@functools.cache
 def observations() -> list[Observation]:
     parts = itertools.product(CLAIMS.values(), ENDS, FLAGS, STOPS, RECORDS, EPOCHS)
     return [
@@ -83,11 +85,17 @@ def observations() -> list[Observation]:
     ]
 
 
-@pytest.mark.parametrize("third", [0, *(pytest.param(one, marks=pytest.mark.release) for one in (1, 2))])
+@pytest.mark.parametrize(
+    "every",
+    [
+        pytest.param(11, id="sample"),  # each row of each table meets each of the next: no table has 11 rows
+        pytest.param(1, id="all", marks=pytest.mark.release),
+    ],
+)
 @pytest.mark.parametrize("spec", SPECS, ids=["plain", "suspend", "requested", "confirmed", "overdue"])
 @pytest.mark.parametrize("stored", [pytest.param(status, id=name) for name, status in STATUSES.items()])
-def test_every_combination_has_a_sane_plan(stored: Status, spec: dict[str, Any], third: int) -> None:
-    for seen in observations()[third::3]:
+def test_every_combination_has_a_sane_plan(stored: Status, spec: dict[str, Any], every: int) -> None:
+    for seen in observations()[::every]:
         plan = look(seen, stored, admitted=True, **spec)
         wrong = faults(stored, spec, seen, plan) + left_undone(
             seen, plan, look(seen, plan.status, admitted=True, **spec)

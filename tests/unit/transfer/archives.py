@@ -81,11 +81,11 @@ def zip_with_a_huge_directory() -> bytes:
     return bytes(data)
 
 
-def tar_with_a_huge_pax_header(real_bytes: int) -> bytes:
+def tar_with_a_huge_pax_header(real_megabytes: int) -> bytes:
     """The header announces 900 MB."""
     header = tarfile.TarInfo("pax")
     header.type, header.size = tarfile.XHDTYPE, 900 * MB
-    return gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + bytes(real_bytes), 1)
+    return gzip.compress(header.tobuf(tarfile.USTAR_FORMAT)) + gzip.compress(bytes(MB)) * real_megabytes
 
 
 def zip_with_a_real_huge_directory(entries: int) -> bytes:
@@ -161,9 +161,9 @@ def tar_with_records_in_records() -> bytes:
 
 
 def tar_with_a_chain_of_holes() -> bytes:
-    """30 MB of holes, which tarfile keeps one by one."""
+    """10 MB of holes, which tarfile keeps one by one."""
     block = b"".join(b"%011d\0%011d\0" % (1, 1) for _ in range(21)) + b"\1" + bytes(7)
-    return gzip.compress(sparse_tar(more=True) + block * (30 * MB // 512) + bytes(512), 1)
+    return gzip.compress(sparse_tar(more=True) + block * (10 * MB // 512) + bytes(512), 1)
 
 
 def zip_of_empty_blocks() -> bytes:
