@@ -193,7 +193,15 @@ class Settings:
         86400.0, "time for which files are kept after etcd was restored from a backup"
     )
     BATCH_SECONDS: float = _operator(0.1, "debounce of changes, which are planned together")
-    WRITES_PER_SECOND: float = _operator(50.0, "rate limit of writes of statuses and Events", unit="NUMBER", least=0.1)
+    WRITES_PER_SECOND: float = _operator(
+        1000.0,
+        "most writes of statuses and Events; below that the operator finds the rate that the API server takes",
+        unit="NUMBER",
+        least=0.1,
+    )
+    WRITES_PER_SECOND_LEAST: float = _operator(
+        5.0, "the rate that is left of it while the API server is slow or refuses writes", unit="NUMBER", least=0.1
+    )
     PROGRESS_SECONDS: float = _operator(1.0, "debounce of a job's progress in its status")
     DISPATCH_WINDOW: int = _operator(100, "limit of the messages that wait in one queue", unit="NUMBER", least=1)
     DISPATCH_NAMESPACE_WINDOW: int = _operator(

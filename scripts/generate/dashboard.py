@@ -286,10 +286,12 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "The operator": (
         Panel(
             "Writes to the API server",
-            "Per second, by kind. At the limit of WRITES_PER_SECOND progress waits.",
-            {"{{kind}}": f"sum by (kind) ({rate('api_writes_total')})"},
+            "Per second, by kind, and the budget that the API server gets at present. At the budget progress waits.",
+            {
+                "{{kind}}": f"sum by (kind) ({rate('api_writes_total')})",
+                "budget": f"max({of_leader('write_budget')})",
+            },
             unit="wps",
-            stacked=True,
         ),
         Panel(
             "From a decision to its status",

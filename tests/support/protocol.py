@@ -591,7 +591,7 @@ def _take_claim(state: State, keys: list[str], args: list[Any]) -> Any:
 @_fenced
 def _request_stop(state: State, keys: list[str], args: list[Any]) -> Any:
     _, stop, end, record = keys
-    retention, reason = args
+    retention, reason, *_ = args  # what it publishes is no state
     if not state.fields(end) and not state.fields(stop):
         state.put(stop, {"reason": reason, "at": state.now}, retention, record)
     return ["ok"]

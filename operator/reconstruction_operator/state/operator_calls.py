@@ -133,8 +133,9 @@ def request_cancel(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call
 
 
 def assert_cancelled(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Set `cancel:{job_id}` or renew its TTL, and delete the request."""
-    return _fenced("assert_cancelled", keys, _flags(keys, job_id), (config.CANCEL_TTL_SECONDS,), **leader)
+    """Set `cancel:{job_id}` or renew its TTL, delete the request, and publish the job's id: its worker looks at once."""
+    args = (config.CANCEL_TTL_SECONDS, keys.interruptions(), job_id)
+    return _fenced("assert_cancelled", keys, _flags(keys, job_id), args, **leader)
 
 
 def withdraw_request(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
@@ -180,9 +181,10 @@ def _of_end(end: End) -> tuple[str | int, ...]:
 
 
 def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
-    """Ask for the stop of an attempt that has not ended. Final, and the first reason holds."""
+    """Ask for the stop of an attempt that has not ended, and publish that. Final, and the first reason holds."""
     own = (keys.stop(str(task)), keys.end(str(task)), keys.record(task.job_id))
-    return _fenced("request_stop", keys, own, (_retention(), reason.value), **leader)
+    args = (_retention(), reason.value, keys.interruptions(), task.job_id)
+    return _fenced("request_stop", keys, own, args, **leader)
 
 
 def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) -> Call[bool]:

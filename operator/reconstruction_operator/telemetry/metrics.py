@@ -146,7 +146,10 @@ WRITE_LAG = _histogram(
 )
 WRITES_PENDING = _gauge("pending_writes", "Status writes that wait in the queue.")
 OLDEST_WRITE = _gauge("oldest_pending_write_seconds", "Age of the oldest status write in the queue.")
-EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, refused).", ("why",))
+WRITE_BUDGET = _gauge(
+    "write_budget", "Writes of statuses and Events that the API server gets a second at present: see WRITES_PER_SECOND."
+)
+EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, old, refused).", ("why",))
 WATCH_AGE = _gauge(
     "watch_age_seconds", "Time since the API server last answered a list or watch request of this replica."
 )

@@ -70,7 +70,7 @@ class Desk:
         self.api = api
         self.jobs = jobs
         self.cache = Cache(monotonic=lambda: 0.0)
-        self.writes = WriteQueue(per_second=1_000.0)
+        self.writes = WriteQueue(least=1.0, most=1_000.0)
         leading: Any = SimpleNamespace(leading=True)
         self.events: Any = Events()
         self.writer = StatusWriter(api, self.cache, leading, self.writes, self.events)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, ObservedJob, Record
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
@@ -160,6 +161,36 @@ def test_a_request_and_a_confirmation_are_prolonged(do: Do, client: redis.Redis)
     do(operator_calls.assert_cancelled, **LEADER, job_id="job")
     assert (client.get("cancel:job"), client.ttl("cancel:job")) == ("1", 3600)
     assert not client.exists("cancel_request:job")
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        pytest.param(operator_calls.assert_cancelled, {"job_id": "job"}, id="a confirmed cancel"),
+        pytest.param(
+            operator_calls.request_stop, {"task": TaskId("job", 1), "reason": StopReason.SUSPEND}, id="a stop"
+        ),
+    ],
+)
+def test_what_interrupts_a_run_is_published_in_the_same_script(
+    call: Any, arguments: dict[str, Any], do: Do, client: redis.Redis, keys: Keys
+) -> None:
+    with client.pubsub(ignore_subscribe_messages=True) as heard:
+        heard.subscribe(keys.interruptions())
+        heard.get_message(timeout=5.0)
+        do(call, **LEADER, **arguments)
+        message = heard.get_message(timeout=5.0)
+    assert message is not None
+    assert message["data"] == "job"
+
+
+def test_an_account_that_may_not_publish_cancels_all_the_same(do: Do, client: redis.Redis) -> None:
+    client.execute_command("ACL", "SETUSER", "default", "resetchannels")
+    try:
+        do(operator_calls.assert_cancelled, **LEADER, job_id="job")
+    finally:
+        client.execute_command("ACL", "SETUSER", "default", "allchannels")
+    assert client.get("cancel:job") == "1"
 
 
 def test_a_withdrawal_never_touches_a_confirmation(do: Do, client: redis.Redis) -> None:

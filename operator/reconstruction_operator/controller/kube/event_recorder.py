@@ -1,19 +1,21 @@
-"""Event recorder: posts Kubernetes Events after the statuses, within the same rate limit, and drops the oldest of too many."""
+"""Event recorder: posts Kubernetes Events after the statuses, within the same budget. `event_queue` says which ones, and when."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from reconstruction_operator.api.identity import GROUP, KIND, MANAGER, VERSION, JobKey
+from reconstruction_operator.api.identity import MANAGER, JobKey
 from reconstruction_operator.controller.kube.client import MERGE_PATCH, ApiError, SupportsRequest
+from reconstruction_operator.controller.kube.event_queue import WAITING_AT_MOST, EventQueue, PendingEvent, Subject
 from reconstruction_operator.controller.kube.objects import micro_time
 from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event
@@ -21,7 +23,6 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_WAITING_AT_MOST: Final = 2_000
 _SERIES_AT_MOST: Final = 4_000
 _SERIES_SECONDS: Final = 600.0  # a repetition within this time is counted on the first Event
 _NOTE_LIMIT: Final = 1_024  # characters; the API's own limit
@@ -30,34 +31,6 @@ _PAUSE_SECONDS: Final = 0.05  # while ends and phases wait: they go first
 _YIELD_SECONDS: Final = 0.2  # after each Event while progress waits
 _RETRY_SECONDS: Final = 1.0
 _TIMEOUT_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The object that an Event is about: a job, or the operator's Lease if it is about all jobs."""
-
-    namespace: str
-    name: str
-    uid: str
-    kind: str = KIND
-    api_version: str = f"{GROUP}/{VERSION}"
-
-    @classmethod
-    def of(cls, key: JobKey) -> Self:
-        """A job."""
-        return cls(key.namespace, key.name, key.uid)
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class PendingEvent:
-    """One Event about one object."""
-
-    subject: Subject
-    event: Event
-    at: datetime
 
 
 @dataclass(slots=True)
@@ -69,7 +42,7 @@ class _Series:
 
 def event_body(pending: PendingEvent, name: str, instance: str) -> dict[str, Any]:
     """An events.k8s.io/v1 Event; `instance` is the identity of the replica that reports it."""
-    return {
+    body = {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": name, "namespace": pending.subject.namespace},
@@ -88,6 +61,11 @@ def event_body(pending: PendingEvent, name: str, instance: str) -> dict[str, Any
             "uid": pending.subject.uid,
         },
     }
+    return body | ({"series": _series(pending.count, pending.last)} if pending.count > 1 else {})
+
+
+def _series(count: int, last: datetime) -> dict[str, Any]:
+    return {"count": count, "lastObservedTime": micro_time(last)}
 
 
 @dataclass(eq=False)
@@ -99,74 +77,95 @@ class EventRecorder:
     instance: str
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _waiting: deque[PendingEvent] = field(default_factory=deque, init=False)
+    _queue: EventQueue = field(init=False)
     _series: OrderedDict[tuple[Subject, Event], _Series] = field(default_factory=OrderedDict, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _dropping: bool = field(default=False, init=False)
 
+    def __post_init__(self) -> None:
+        self._queue = EventQueue(self.monotonic())
+
     def record(self, about: JobKey | Subject, events: tuple[Event, ...]) -> None:
         """Post these later. If too many wait, the oldest is dropped."""
+        if not events:
+            return
         subject = Subject.of(about) if isinstance(about, JobKey) else about
         for event in events:
-            full = len(self._waiting) >= _WAITING_AT_MOST
+            full = not self._queue.add(subject, event, self.now(), self.monotonic())
             if full:
-                self._waiting.popleft()
                 metrics.EVENTS_DROPPED.labels("full").inc()
             if full and not self._dropping:
-                _log.warning("%d Events wait to be posted: older ones are dropped", _WAITING_AT_MOST)
+                _log.warning("%d Events wait to be posted: older ones are dropped", WAITING_AT_MOST)
             self._dropping = full
-            self._waiting.append(PendingEvent(subject, event, self.now()))
         self._wake.set()
 
     async def run(self) -> None:
         """Post until cancelled."""
         while True:
-            while not self._waiting:  # a loop: a status without Events wakes this task, too
-                self._wake.clear()
-                await self._wake.wait()
-            if self.writes.urgent or not self.writes.bucket.take(self.monotonic()):
+            now = self.monotonic()
+            metrics.EVENTS_DROPPED.labels("old").inc(self._queue.drop_old(now))
+            delay = self._queue.delay_seconds(now)
+            if delay is None or delay > 0:
+                await self._sleep(delay)
+            elif self.writes.urgent or not self.writes.budget.take(now):
                 await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            await self._post(self._waiting.popleft())
-            if not self.writes.idle:  # progress is sent first, but must not starve the Events
-                await asyncio.sleep(_YIELD_SECONDS)
+            elif (pending := self._queue.take(now)) is not None:
+                await self._post(pending)
+                if not self.writes.idle:  # progress is sent first, but must not starve the Events
+                    await asyncio.sleep(_YIELD_SECONDS)
 
     async def flush(self, timeout_seconds: float) -> None:
         """Post what waits, at the end of the process, when `run` has ended. What is left after the timeout is dropped."""
+        waiting = self._queue.take_all()
         try:
             async with asyncio.timeout(timeout_seconds):
-                while self._waiting:
-                    await self._post(self._waiting.popleft())
+                for pending in waiting:
+                    await self._post(pending)
         except TimeoutError:
-            _log.info("%d Events were dropped at the end", len(self._waiting))
+            _log.info("Some of %d Events were dropped at the end", len(waiting))
+
+    async def _sleep(self, seconds: float | None) -> None:
+        """Until another Event is recorded, or for so long."""
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     async def _post(self, pending: PendingEvent) -> None:
         same = (pending.subject, pending.event)
-        series = self._series.get(same)
+        series, begun = self._series.get(same), self.monotonic()
         try:
-            if series is not None and series.until > self.monotonic():
-                series.count += 1
+            if series is not None and series.until > begun:
+                series.count += pending.count
                 self._series.move_to_end(same)
-                body = {"series": {"count": series.count, "lastObservedTime": micro_time(pending.at)}}
+                body = {"series": _series(series.count, pending.last)}
                 await self._request("PATCH", series.path, body, MERGE_PATCH)
             else:
                 number = f"{int(pending.at.timestamp() * 1e6):x}{abs(hash(same)) % 0xFFFF:04x}"
                 name = f"{pending.subject.name[:200]}.{number}"
                 base = f"/apis/events.k8s.io/v1/namespaces/{pending.subject.namespace}/events"
                 await self._request("POST", base, event_body(pending, name, self.instance), "application/json")
-                self._series[same] = _Series(f"{base}/{name}", 1, self.monotonic() + _SERIES_SECONDS)
+                self._series[same] = _Series(f"{base}/{name}", pending.count, begun + _SERIES_SECONDS)
                 while len(self._series) > _SERIES_AT_MOST:
                     self._series.popitem(last=False)
         except ApiError as error:
-            metrics.API_WRITES.labels("event", "retried" if error.transient else "refused").inc()
-            if error.transient:
-                self._waiting.appendleft(pending)
-                await asyncio.sleep(max(_RETRY_SECONDS, error.retry_after_seconds or 0.0))
-            else:  # the namespace is being deleted, or the role lacks Events: worth one line of log
-                metrics.EVENTS_DROPPED.labels("refused").inc()
-                log = _log.debug if error.status == HTTPStatus.NOT_FOUND else _log.info
-                log("An Event about %s was refused: %s", pending.subject, error)
+            await self._failed(pending, error, begun)
+
+    async def _failed(self, pending: PendingEvent, error: ApiError, begun: float) -> None:
+        metrics.API_WRITES.labels("event", "retried" if error.transient else "refused").inc()
+        if error.transient:
+            self._queue.put_back(pending)
+            self.writes.budget.refused(
+                begun, self.monotonic(), retry_after_seconds=error.retry_after_seconds, jitter=1.0
+            )
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:  # the namespace is being deleted, or the role lacks Events: worth one line of log
+            metrics.EVENTS_DROPPED.labels("refused").inc()
+            log = _log.debug if error.status == HTTPStatus.NOT_FOUND else _log.info
+            log("An Event about %s was refused: %s", pending.subject, error)
 
     async def _request(self, method: str, path: str, body: dict[str, Any], content_type: str) -> None:
+        begun = self.monotonic()
         await self.api.request(method, path, body=body, content_type=content_type, timeout_seconds=_TIMEOUT_SECONDS)
+        self.writes.budget.answered(begun, self.monotonic())
         metrics.API_WRITES.labels("event", "ok").inc()

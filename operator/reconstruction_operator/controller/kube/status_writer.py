@@ -1,4 +1,4 @@
-"""Status writer: the only writer of statuses. It writes the newest of each job, within a rate limit.
+"""Status writer: the only writer of statuses. It writes the newest of each job, within the budget of `write_budget`.
 
 Finished states go first, then changes of phase, then progress, evenly over the jobs; Events come last (`event_recorder`).
 A write that the server could not take is retried. One that the server refused is dropped, and the job is requeued, to be
@@ -32,7 +32,6 @@ from reconstruction_operator.controller.kube.client import JSON_PATCH, ApiError,
 from reconstruction_operator.controller.kube.event_recorder import EventRecorder
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.kube.write_queue import PendingWrite, Urgency, WriteQueue, urgency_of
-from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Event, Job
 from reconstruction_operator.telemetry import metrics
 
@@ -43,8 +42,6 @@ _log = logging.getLogger(__name__)
 DOES_NOT_FIT: Final = "the server rejected our request due to an error in our request"
 
 _SENDERS: Final = 8  # writes in flight at once: enough to hide the round trip, few enough to stay fair
-_BACKOFF_SECONDS: Final = 0.25  # after a failed write; doubles
-_BACKOFF_MAX_SECONDS: Final = 1.0  # a server that has recovered is noticed within this time
 _WRITE_TIMEOUT_SECONDS: Final = 5.0
 _NOT_LEADING_SECONDS: Final = 0.1
 _CONFLICT_SECONDS: Final = 1.0  # until the job is requeued
@@ -86,9 +83,7 @@ class StatusWriter:
     events: EventRecorder
     stored: Callable[[Status, Mapping[str, Any]], None] = lambda _wanted, _answer: None
     monotonic: Callable[[], float] = time.monotonic
-    _failures: int = field(default=0, init=False)  # in a row, over all jobs: the server has the problem, not a job
-    _failed_at: float = field(default=-1.0, init=False)
-    _blocked_until: float = field(default=0.0, init=False)
+    _refusing: bool = field(default=False, init=False)  # the server; logged once
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _again: set[JobKey] = field(default_factory=set, init=False)  # to be decided again after the write in flight
 
@@ -142,7 +137,7 @@ class StatusWriter:
     async def _next(self) -> PendingWrite:
         while True:
             now = self.monotonic()
-            delay = max(self.writes.bucket.delay_seconds(now), self._blocked_until - now)
+            delay = self.writes.budget.delay_seconds(now)
             if not self.election.leading:
                 delay = max(delay, _NOT_LEADING_SECONDS)
             if delay > 0:
@@ -150,7 +145,7 @@ class StatusWriter:
                 continue
             pending = self.writes.take()
             if pending is not None:
-                self.writes.bucket.take(now)  # there is a token: the delay was 0
+                self.writes.budget.take(now)  # there is a token: the delay was 0
                 return pending
             self._wake.clear()
             await self._wake.wait()
@@ -179,7 +174,8 @@ class StatusWriter:
             metrics.API_WRITES.labels(kind, _result(error)).inc()
             self._failed(pending, error, begun)
             return
-        self._failures = 0
+        self.writes.budget.answered(begun, self.monotonic())
+        self._refusing = False
         metrics.API_WRITES.labels(kind, "ok").inc()
         metrics.WRITE_LAG.labels(kind).observe(self.monotonic() - pending.since)
         self.cache.put(body)
@@ -195,7 +191,9 @@ class StatusWriter:
             self._back_off(error, begun)
             if pending.key not in self.writes:  # otherwise a newer status waits
                 self.writes.put(pending)
-        elif error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or DOES_NOT_FIT in error.message:
+            return
+        self.writes.budget.answered(begun, self.monotonic())  # what is wrong is this write, not the server
+        if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or DOES_NOT_FIT in error.message:
             _log.debug("%s is deleted, another object, or newer than the cache: its status is not written", pending.key)
             self.cache.enqueue_after(pending.key, _CONFLICT_SECONDS)
         else:
@@ -204,16 +202,14 @@ class StatusWriter:
             _log.error("The API server refused the status of %s: %s", pending.key, error)
 
     def _back_off(self, error: ApiError, begun: float) -> None:
-        # Writes that were in flight together fail together: that counts as one failure.
-        if begun >= self._failed_at:
-            self._failures += 1
-            self._failed_at = self.monotonic()
         jitter = random.uniform(0.75, 1.25)  # noqa: S311  # no secret
-        pause = backoff(self._failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS) * jitter
-        wait = max(error.retry_after_seconds or 0.0, pause)
-        self._blocked_until = max(self._blocked_until, self.monotonic() + wait)
-        log = _log.warning if self._failures == 1 else _log.debug
-        log("The API server did not take a status write; retrying in %.1f s: %s", wait, error)
+        pause = self.writes.budget.refused(
+            begun, self.monotonic(), retry_after_seconds=error.retry_after_seconds, jitter=jitter
+        )
+        if pause is not None:
+            log = _log.debug if self._refusing else _log.warning
+            log("The API server did not take a status write; retrying in %.1f s: %s", pause, error)
+            self._refusing = True
 
 
 def _result(error: ApiError) -> str:

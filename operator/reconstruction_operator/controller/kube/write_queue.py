@@ -1,4 +1,4 @@
-"""Write queue: the status writes that wait, one a job, in the order of writing, and the rate limit of all writes."""
+"""Write queue: the status writes that wait, one a job, in the order of writing, and the budget of all writes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import enum
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
+from reconstruction_operator.controller.kube.write_budget import WriteBudget
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
-
-_BURST_SECONDS: Final = 0.5  # of the rate
 
 
 class Urgency(enum.IntEnum):
@@ -49,41 +48,14 @@ def urgency_of(stored: Status, wanted: Status) -> Urgency:
     return Urgency.PROGRESS if same and not changed and observed else Urgency.PHASE
 
 
-class TokenBucket:
-    """Rate limit: refilled at `per_second`, never above `burst`. It reads no clock: callers give monotonic seconds."""
-
-    def __init__(self, *, per_second: float, burst: float, now: float) -> None:
-        self._per_second = per_second
-        self._burst = max(1.0, burst)
-        self._tokens = self._burst
-        self._at = now
-
-    def delay_seconds(self, now: float) -> float:
-        """Seconds until the next token; 0 if one is available."""
-        self._refill(now)
-        return max(0.0, (1.0 - self._tokens) / self._per_second)
-
-    def take(self, now: float) -> bool:
-        """Take a token if there is one."""
-        self._refill(now)
-        if self._tokens < 1.0 - 1e-9:  # rounding: the delay that was asked for has passed
-            return False
-        self._tokens -= 1.0
-        return True
-
-    def _refill(self, now: float) -> None:
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._per_second)
-        self._at = max(self._at, now)
-
-
 class WriteQueue:
-    """At most one write of a job waits, and at most one is in flight. Status writes and Events share `bucket`."""
+    """At most one write of a job waits, and at most one is in flight. Status writes and Events share `budget`."""
 
-    def __init__(self, *, per_second: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, least: float, most: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._queues: tuple[dict[JobKey, PendingWrite], ...] = tuple({} for _ in Urgency)
         self._in_flight: set[JobKey] = set()
-        self.bucket = TokenBucket(per_second=per_second, burst=per_second * _BURST_SECONDS, now=monotonic())
+        self.budget = WriteBudget(least=least, most=most, now=monotonic())
 
     def __len__(self) -> int:
         """How many jobs wait."""
@@ -148,6 +120,7 @@ class WriteQueue:
         """Bring the gauges up to date."""
         metrics.WRITES_PENDING.set(len(self) + len(self._in_flight))
         metrics.OLDEST_WRITE.set(self.lag_seconds())
+        metrics.WRITE_BUDGET.set(self.budget.per_second)
 
     def _find(self, key: JobKey) -> PendingWrite | None:
         return next((queue[key] for queue in self._queues if key in queue), None)

@@ -12,6 +12,9 @@ from reconstruction_operator.planning.types import Event
 _T = ConditionType
 _normal = partial(Event, "Normal")
 _warning = partial(Event, "Warning")
+ROUTINE = frozenset({"Accepted", "Dispatched", "Started", "StepStarted", "Simulated", "Succeeded"})
+"""Reasons of the Events of a job that nothing happens to."""
+
 _RESTARTED = {
     "RedisLost": "Redis forgot the last attempt",
     "Drained": "The worker was shut down",

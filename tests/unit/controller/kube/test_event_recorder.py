@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube.event_recorder import EventRecorder, PendingEvent, Subject, event_body
+from reconstruction_operator.controller.kube.event_queue import PendingEvent, Subject
+from reconstruction_operator.controller.kube.event_recorder import EventRecorder, event_body
 from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event
 
@@ -16,7 +17,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
 def test_an_event_names_the_object_with_its_uid() -> None:
-    pending = PendingEvent(Subject.of(KEY), Event("Warning", "Failed", "3 of 29 photos overlap"), NOON)
+    pending = PendingEvent(Subject.of(KEY), Event("Warning", "Failed", "3 of 29 photos overlap"), NOON, NOON, 0.0)
 
     assert event_body(pending, "banana.1", "pod-1_x") == {
         "apiVersion": "events.k8s.io/v1",
@@ -41,7 +42,7 @@ def test_an_event_names_the_object_with_its_uid() -> None:
 
 def test_an_event_about_all_jobs_names_the_operators_lease() -> None:
     lease = Subject("here", "operator", "uid-2", kind="Lease", api_version="coordination.k8s.io/v1")
-    pending = PendingEvent(lease, Event("Warning", "DeletionsHeld", "etcd was restored"), NOON)
+    pending = PendingEvent(lease, Event("Warning", "DeletionsHeld", "etcd was restored"), NOON, NOON, 0.0)
 
     assert event_body(pending, "operator.1", "pod-1_x")["regarding"] == {
         "apiVersion": "coordination.k8s.io/v1",
@@ -52,17 +53,27 @@ def test_an_event_about_all_jobs_names_the_operators_lease() -> None:
     }
 
 
+def test_several_events_in_one_are_a_series() -> None:
+    pending = PendingEvent(
+        Subject.of(KEY), Event("Normal", "Succeeded", "…"), NOON, NOON + timedelta(seconds=1), 0.0, 5
+    )
+
+    series = event_body(pending, "banana.1", "pod-1_x")["series"]
+
+    assert series == {"count": 5, "lastObservedTime": "2026-03-01T12:00:01.250000Z"}
+
+
 @pytest.mark.parametrize(("field", "limit"), [("note", 1024), ("reportingInstance", 128)])
 def test_long_texts_are_cut_to_the_apis_limits(field: str, limit: int) -> None:
-    pending = PendingEvent(Subject.of(KEY), Event("Normal", "Started", "x" * 5_000), NOON)
+    pending = PendingEvent(Subject.of(KEY), Event("Normal", "Started", "x" * 5_000), NOON, NOON, 0.0)
 
     assert len(event_body(pending, "banana.1", "p" * 5_000)[field]) == limit
 
 
 async def test_too_many_events_are_dropped_with_one_line(caplog: pytest.LogCaptureFixture) -> None:
     api: Any = None  # nothing is posted
-    recorder = EventRecorder(api, WriteQueue(per_second=1.0), instance="pod-1_x")
+    recorder = EventRecorder(api, WriteQueue(least=1.0, most=1.0), instance="pod-1_x")
     for number in range(2_003):
-        recorder.record(KEY, (Event("Normal", "Started", str(number)),))
+        recorder.record(KEY, (Event("Warning", "Failed", str(number)),))
 
     assert caplog.messages == ["2000 Events wait to be posted: older ones are dropped"]

@@ -79,7 +79,7 @@ class Fixture:
         self.election: Any = SimpleNamespace(leading=True)
         events = Events()
         self.stored = events.recorded
-        self.writes = WriteQueue(per_second=per_second)
+        self.writes = WriteQueue(least=1.0, most=per_second)
         self.writer = StatusWriter(self.server, self.cache, self.election, self.writes, cast("Any", events))
 
     def due_after(self, seconds: float) -> list[str]:
@@ -175,8 +175,9 @@ async def test_a_write_that_the_server_could_not_take_is_retried(fixture: Fixtur
     assert [name for name, _ in fixture.stored] == ["a"]
 
 
-async def test_writes_that_fail_together_lengthen_the_backoff_once(fixture: Fixture) -> None:
+async def test_writes_that_fail_together_halve_the_budget_once(fixture: Fixture) -> None:
     fixture.server.answers = [ApiError(503, "ServiceUnavailable", "starting") for _ in range(8)]
+    before = fixture.writes.budget.per_second
     fixture.election.leading = False
     async with fixture.running():
         fixture.offer(*"abcdefgh")
@@ -184,9 +185,9 @@ async def test_writes_that_fail_together_lengthen_the_backoff_once(fixture: Fixt
         await fixture.server.asked.wait()
         while fixture.server.answers:  # noqa: ASYNC110  # the stand-in sets its event at the first request only
             await asyncio.sleep(0)
-        failures = fixture.writer._failures
+        rate = fixture.writes.budget.per_second
 
-    assert failures == 1
+    assert rate == before / 2
     assert sorted(name for name, _ in fixture.stored) == list("abcdefgh")
 
 

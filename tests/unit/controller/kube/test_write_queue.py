@@ -1,4 +1,4 @@
-"""Write queue: the order of writes, one a job, and the rate limit."""
+"""Write queue: the order of writes, one a job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
 from reconstruction_operator.controller.kube.write_queue import (
     PendingWrite,
-    TokenBucket,
     Urgency,
     WriteQueue,
     urgency_of,
@@ -21,7 +20,7 @@ RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress
 
 @pytest.fixture
 def queue() -> WriteQueue:
-    return WriteQueue(per_second=100.0)
+    return WriteQueue(least=1.0, most=100.0)
 
 
 def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RUNNING) -> PendingWrite:
@@ -109,38 +108,3 @@ def test_jobs_take_turns_with_their_progress(queue: WriteQueue) -> None:
         queue.put(pending(one.key.name, Urgency.PROGRESS))  # it reports again at once
 
     assert order == ["a", "b", "c", "a", "b", "c"]
-
-
-def test_a_full_bucket_gives_its_burst_and_then_one_token_an_interval() -> None:
-    bucket = TokenBucket(per_second=10, burst=3, now=0.0)
-
-    assert [bucket.take(0.0) for _ in range(4)] == [True, True, True, False]
-    assert bucket.delay_seconds(0.0) == pytest.approx(0.1)
-    assert [bucket.take(0.1) for _ in range(2)] == [True, False]
-    assert [bucket.take(1_000.0) for _ in range(4)] == [True, True, True, False]  # never more than its burst
-
-
-def test_the_rate_of_a_bucket_holds_over_a_long_time() -> None:
-    bucket = TokenBucket(per_second=50, burst=25, now=0.0)
-
-    taken = sum(bucket.take(millisecond / 1000) for millisecond in range(10_000))
-
-    assert 524 <= taken <= 526
-
-
-def test_a_token_is_there_after_the_delay() -> None:
-    bucket = TokenBucket(per_second=3, burst=1, now=0.0)
-    now = 0.0
-    for _ in range(100):
-        now += bucket.delay_seconds(now)
-        assert bucket.take(now)
-
-
-def test_a_clock_that_stops_or_goes_back_gives_no_token() -> None:
-    bucket = TokenBucket(per_second=10, burst=1, now=5.0)
-
-    assert [bucket.take(now) for now in (5.0, 4.0, 5.0)] == [True, False, False]
-
-
-def test_a_burst_below_one_token_still_gives_one() -> None:
-    assert TokenBucket(per_second=0.1, burst=0.05, now=0.0).take(0.0)
