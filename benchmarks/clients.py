@@ -79,17 +79,24 @@ class LoadClient:
 
     async def requests_by_kind(self) -> dict[str, int]:
         """How many requests the API server has answered, by verb and resource."""
+        counts: dict[str, int] = {}
+        for labels, value in await self.samples(_METRIC):
+            resource = "/".join(filter(None, (labels.get("resource", ""), labels.get("subresource", ""))))
+            key = f"{labels['verb']} {resource}"
+            counts[key] = counts.get(key, 0) + int(value)
+        return counts
+
+    async def samples(self, metric: str) -> list[tuple[dict[str, str], float]]:
+        """The labels and the value of each series of one of the API server's metrics."""
         async with self.session.get(self.url("/metrics")) as answer:
             text = await answer.text()
-        counts: dict[str, int] = {}
+        found = []
         for line in text.splitlines():
-            if line.startswith(_METRIC + "{"):
-                inside = line[len(_METRIC) + 1 : line.rindex("}")]
+            if line.startswith(metric + "{"):
+                inside = line[len(metric) + 1 : line.rindex("}")]
                 labels = {name: value.strip('"') for name, value in (one.split("=", 1) for one in inside.split(","))}
-                resource = "/".join(filter(None, (labels.get("resource", ""), labels.get("subresource", ""))))
-                key = f"{labels['verb']} {resource}"
-                counts[key] = counts.get(key, 0) + int(float(line.rsplit(" ", 1)[1]))
-        return counts
+                found.append((labels, float(line.rsplit(" ", 1)[1])))
+        return found
 
 
 async def in_parallel(calls: Iterable[Callable[[], Awaitable[object]]], connections: int = _CONNECTIONS) -> None:

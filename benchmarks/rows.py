@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.loads.batch_jobs import batch_jobs
+from benchmarks.loads.latency import cancel_latency, progress_latency, throttled
 from benchmarks.loads.running import running
 from benchmarks.loads.tenants import tenants
 from benchmarks.loads.throughput import throughput
@@ -54,6 +55,17 @@ ROWS: Final = (
     Row("1,000 jobs, ordinary", lambda: throughput(1_000, ordinary)),
     Row("2,000 jobs, ours", lambda: throughput(2_000), {"jobs/s": "≥ 4 x the ordinary one", **_THROUGHPUT}),
     Row("2,000 jobs, ordinary", lambda: throughput(2_000, ordinary)),
+    Row(
+        "50 jobs with steps of 1 s",
+        progress_latency,
+        {"report -> watch event p50, s": "≤ 0.08", "report -> watch event p99, s": "≤ 0.4"},
+    ),
+    Row(
+        "100 cancels at once",
+        cancel_latency,
+        {"confirmed -> Cancelled p50, s": "≤ 0.3", "confirmed -> Cancelled p99, s": "≤ 1.0"},
+    ),
+    Row("300 jobs, throttled API server", throttled, {"the same at the end, s": "0"}),
     Row("20,000 jobs, ours", lambda: throughput(20_000), _THROUGHPUT, long=True),
     Row("1,000 jobs, batch/v1 Job on fake nodes", lambda: batch_jobs(1_000)),
     Row("2,000 jobs, batch/v1 Job on fake nodes", lambda: batch_jobs(2_000), long=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +41,11 @@ class Measured:
 
 
 @contextmanager
-def ours(*, operator: bool = True, worker: bool = True, **settings: str) -> Iterator[Measured]:
+def ours(
+    *, operator: bool = True, worker: bool = True, apiserver_arguments: Sequence[str] = (), **settings: str
+) -> Iterator[Measured]:
     """Our operator with its default settings, and one prefork worker."""
-    with _prepared(settings) as system:
+    with _prepared(settings, apiserver_arguments) as system:
         if operator:
             system.start_operator()
             _wait_ready(system)
@@ -71,9 +73,13 @@ def ordinary(**settings: str) -> Iterator[Measured]:
 
 
 @contextmanager
-def _prepared(settings: dict[str, str]) -> Iterator[System]:
+def _prepared(settings: dict[str, str], apiserver_arguments: Sequence[str] = ()) -> Iterator[System]:
     quick = {"PLACEHOLDER_STEP_SECONDS": "0", "INPUT_ROOTS": str(CHECKOUT / "tests/data/photos")}
-    with Cluster() as cluster, Redis() as redis, System(cluster, redis, settings=quick | settings) as system:
+    with (
+        Cluster(apiserver_arguments=apiserver_arguments) as cluster,
+        Redis() as redis,
+        System(cluster, redis, settings=quick | settings) as system,
+    ):
         system.install()
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         yield system

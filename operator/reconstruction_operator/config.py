@@ -192,7 +192,9 @@ class Settings:
     RESTORE_HOLD_SECONDS: float = _operator(
         86400.0, "time for which files are kept after etcd was restored from a backup"
     )
-    BATCH_SECONDS: float = _operator(0.1, "debounce of changes, which are planned together")
+    BATCH_SECONDS: float = _operator(
+        0.02, "least time between two rounds of the loop; a change after a pause is planned at once"
+    )
     WRITES_PER_SECOND: float = _operator(
         1000.0,
         "most writes of statuses and Events; below that the operator finds the rate that the API server takes",

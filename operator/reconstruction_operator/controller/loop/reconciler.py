@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class Reconciler:
     _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller, once logged
     _planner: Planner = field(init=False)
     _round_at: float = field(init=False)
+    _began_at: float = field(default=-math.inf, init=False)  # the newest round
 
     def __post_init__(self) -> None:
         self._planner = Planner(
@@ -129,7 +131,7 @@ class Reconciler:
         self._fence = fence
 
     async def _wait(self) -> None:
-        """Wait for work, and then for a moment more (debounce)."""
+        """Wait for work. Changes gather while a round is under way; only rounds that follow closely have a pause between them."""
         cache, now = self.cache, self.monotonic()
         if cache.queued >= _BATCH_JOBS:
             await asyncio.sleep(0)
@@ -143,11 +145,11 @@ class Reconciler:
             except TimeoutError:
                 return
         cache.changed.clear()
-        await asyncio.sleep(self.batch_seconds)
+        await asyncio.sleep(max(0.0, self._began_at + self.batch_seconds - self.monotonic()))
 
     async def round(self, fence: int) -> None:
         """Reconcile what is due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
-        now = self.monotonic()
+        now = self._began_at = self.monotonic()
         for key in self.cache.timers.due(now):
             self.cache.enqueue(key)
         await self._clean_up_deleted(fence, now)

@@ -1,0 +1,235 @@
+"""Latency: from a worker's report to a watcher's event, from a confirmed cancel to Cancelled, and of a throttled API server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis.asyncio
+
+from benchmarks.clients import JobWatch, LoadClient, Watched, create_jobs, in_parallel, path_of
+from benchmarks.figures.spread import percentiles
+from benchmarks.report import Figures
+from benchmarks.systems import NAMESPACE, Measured, ours
+from devcluster.harness.replicas import Replica
+
+_STEPS = 6
+_RESULTS = "celery-task-meta-"
+_MERGE_PATCH = "application/merge-patch+json"
+_SECONDS = 300.0  # a time limit, on the slowest machine
+_FLOW = "/apis/flowcontrol.apiserver.k8s.io/v1"
+_SAMPLE_SECONDS = 0.2
+_FEW_IN_FLIGHT = ("--max-requests-inflight=40", "--max-mutating-requests-inflight=20")  # one for a share of 1
+
+
+def progress_latency(jobs: int = 50) -> Figures:
+    """`jobs` running at once with steps of 1 s: from the report of a step in Redis to a watch event that shows it."""
+    with ours(worker=False, PLACEHOLDER_STEP_SECONDS="1") as measured:
+        return asyncio.run(_progress(measured, jobs))
+
+
+def cancel_latency(jobs: int = 100) -> Figures:
+    """`jobs` running, with their cancel requested, all confirmed at once: from the confirmation to the phase Cancelled."""
+    with ours(worker=False, PLACEHOLDER_STEP_SECONDS="60") as measured:
+        return asyncio.run(_cancel(measured, jobs))
+
+
+def throttled(jobs: int = 300) -> Figures:
+    """`jobs` at once while API Priority and Fairness gives the operator one request at a time, and refuses what exceeds a short queue."""
+    with ours(operator=False, worker=False, apiserver_arguments=_FEW_IN_FLIGHT) as measured:
+        _throttle(measured)
+        measured.system.start_operator()
+        Replica(measured.system, "operator").wait_ready()
+        return asyncio.run(_throttled(measured, jobs))
+
+
+# --- Progress ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Reports:
+    """When Redis announced each step first, by task and step."""
+
+    at: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    def take(self, channel: str, data: str, now: float) -> None:
+        """Note one announcement of Celery's result backend."""
+        meta = json.loads(data)
+        result = meta.get("result")
+        if meta.get("status") == "PROGRESS" and isinstance(result, Mapping):
+            step = result.get("stepIndex")
+            if isinstance(step, int):
+                self.at.setdefault((channel.removeprefix(_RESULTS), step), now)
+
+
+@contextlib.asynccontextmanager
+async def _listening(url: str) -> AsyncIterator[Reports]:
+    reports = Reports()
+    async with redis.asyncio.Redis.from_url(url, decode_responses=True) as client, client.pubsub() as pubsub:
+        await pubsub.psubscribe(f"{_RESULTS}*")
+
+        async def listen() -> None:
+            async for message in pubsub.listen():
+                if message["type"] == "pmessage":
+                    reports.take(message["channel"], message["data"], time.monotonic())
+
+        task = asyncio.create_task(listen())
+        try:
+            yield reports
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _progress(measured: Measured, jobs: int) -> Figures:
+    system = measured.system
+    system.start_worker(pool="threads", concurrency=jobs)
+    system.wait_registered()
+    async with (
+        LoadClient(system.cluster) as client,
+        JobWatch(client, keep_events=True) as watch,
+        _listening(system.redis.url(0)) as reports,
+    ):
+        await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
+        await _finished(watch, jobs)
+        return progress_figures(reports.at, watch.seen.events, jobs)
+
+
+def progress_figures(
+    reported: Mapping[tuple[str, int], float], events: Sequence[tuple[float, Mapping[str, Any]]], jobs: int
+) -> Figures:
+    """Latencies over all reports, and how many of its steps a watcher saw of a job."""
+    shown: dict[str, list[tuple[float, int]]] = {}
+    for now, body in events:
+        status = body.get("status", {})
+        step = status.get("progress", {}).get("stepIndex", 0)
+        shown.setdefault(status.get("taskId", ""), []).append((now, step))
+    seconds = [
+        max(0.0, seen_at - at)
+        for (task, step), at in reported.items()
+        if (seen_at := next((seen for seen, index in shown.get(task, ()) if index >= step), None)) is not None
+    ]
+    steps = sum(len({step for _, step in seen if step}) for seen in shown.values())
+    return {**percentiles("report -> watch event", seconds), f"steps seen of {_STEPS}": steps / jobs}
+
+
+# --- Cancels ----------------------------------------------------------------------------------------------------------
+
+
+async def _cancel(measured: Measured, jobs: int) -> Figures:
+    system = measured.system
+    system.start_worker(pool="threads", concurrency=jobs)
+    system.wait_registered()
+    names = [f"job-{number}" for number in range(jobs)]
+    confirmed: dict[tuple[str, str], float] = {}
+    async with LoadClient(system.cluster) as client, JobWatch(client, keep_events=True) as watch:
+        await create_jobs(client, NAMESPACE, names)
+        await _in_phase(watch, "Running", jobs)
+
+        async def patch(name: str, field_name: str) -> None:
+            confirmed[NAMESPACE, name] = time.monotonic()
+            await client.request("PATCH", path_of(NAMESPACE, name), {"spec": {field_name: True}}, kind=_MERGE_PATCH)
+
+        await in_parallel(lambda name=name: patch(name, "cancelRequested") for name in names)  # type: ignore[misc]  # mypy infers no default
+        await watch.wait_until(lambda seen: _requested(seen) >= jobs, "the requests", timeout_seconds=_SECONDS)
+        await in_parallel(lambda name=name: patch(name, "cancelConfirmed") for name in names)  # type: ignore[misc]  # the same
+        await _in_phase(watch, "Cancelled", jobs)
+        return percentiles(
+            "confirmed -> Cancelled", [at - confirmed[key] for key, at in watch.seen.finished_at.items()]
+        )
+
+
+def _requested(seen: Watched) -> int:
+    return len({body["metadata"]["uid"] for _, body in seen.events if "cancel" in body.get("status", {})})
+
+
+# --- A throttled API server -------------------------------------------------------------------------------------------
+
+
+def _throttle(measured: Measured) -> None:
+    api = measured.system.cluster.api
+    level = {
+        "type": "Limited",
+        "limited": {
+            "nominalConcurrencyShares": 1,
+            "lendablePercent": 0,
+            "borrowingLimitPercent": 0,
+            "limitResponse": {"type": "Queue", "queuing": {"queues": 1, "handSize": 1, "queueLengthLimit": 4}},
+        },
+    }
+    account = {"name": "reconstruction-operator", "namespace": "reconstruction-system"}
+    rules = {
+        "subjects": [{"kind": "ServiceAccount", "serviceAccount": account}],
+        "resourceRules": [
+            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"], "clusterScope": True}
+        ],
+    }
+    name = {"metadata": {"name": "throttled"}}
+    api.post(f"{_FLOW}/prioritylevelconfigurations", name | {"spec": level})
+    schema = {
+        "priorityLevelConfiguration": {"name": "throttled"},
+        "matchingPrecedence": 100,
+        "distinguisherMethod": {"type": "ByUser"},
+        "rules": [rules],
+    }
+    api.post(f"{_FLOW}/flowschemas", name | {"spec": schema})
+
+
+async def _throttled(measured: Measured, jobs: int) -> Figures:
+    system = measured.system
+    system.start_worker(concurrency=2)
+    system.wait_registered()
+    replica, lags, waiting = Replica(system, "operator"), [0.0], [0.0]
+    async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
+
+        async def sample() -> None:
+            while True:
+                for values, name in ((lags, "oldest_pending_write_seconds"), (waiting, "pending_writes")):
+                    values.append(await asyncio.to_thread(_metric, replica, name))
+                await asyncio.sleep(_SAMPLE_SECONDS)
+
+        begun, sampling = time.monotonic(), asyncio.create_task(sample())
+        await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
+        await _finished(watch, jobs)
+        seconds = time.monotonic() - begun
+        await asyncio.sleep(2 * _SAMPLE_SECONDS)
+        sampling.cancel()
+        await asyncio.gather(sampling, return_exceptions=True)
+        refused = await _of_level(client, "apiserver_flowcontrol_rejected_requests_total")
+        answered = await _of_level(client, "apiserver_flowcontrol_dispatched_requests_total")
+    return {
+        "jobs/s": jobs / seconds,
+        "429, % of the operator's requests": 100 * refused / max(1.0, refused + answered),
+        "writes that waited at once": max(waiting),
+        "oldest write that waited, s": max(lags),
+        "the same at the end, s": lags[-1],
+    }
+
+
+def _metric(replica: Replica, name: str) -> float:
+    return replica.metric(f"reconstruction_{name}") or 0.0
+
+
+async def _of_level(client: LoadClient, metric: str) -> float:
+    return sum(value for labels, value in await client.samples(metric) if labels.get("priority_level") == "throttled")
+
+
+# --- Common -----------------------------------------------------------------------------------------------------------
+
+
+async def _finished(watch: JobWatch, jobs: int) -> None:
+    await watch.wait_until(
+        lambda seen: len(seen.finished_at) >= jobs, f"{jobs} jobs to finish", timeout_seconds=_SECONDS
+    )
+
+
+async def _in_phase(watch: JobWatch, phase: str, jobs: int) -> None:
+    def there(seen: Watched) -> bool:
+        return list(seen.phases.values()).count(phase) >= jobs
+
+    await watch.wait_until(there, f"{jobs} jobs in phase {phase}", timeout_seconds=_SECONDS)
