@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final, NamedTuple
 
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller.instruments import StepClock
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
@@ -19,6 +21,8 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
+_STORING_SECONDS: Final = 5.0  # after which what was seen is looked at again
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -27,6 +31,14 @@ class Planned:
     job: Job
     seen: Observation
     plan: Plan
+
+
+class _Storing(NamedTuple):
+    """A dispatch that follows when its status is stored, and until when it does so without another look."""
+
+    planned: Planned
+    status: Status
+    until: float
 
 
 @dataclass(eq=False)
@@ -40,13 +52,34 @@ class Planner:
     failed: Callable[[JobKey], None]
     monotonic: Callable[[], float]
     steps: StepClock = field(default_factory=StepClock, init=False)
+    _storing: dict[JobKey, _Storing] = field(default_factory=dict, init=False)
 
     def plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
         """The plans of these jobs."""
         return self._admit(self._plan(observed, now), now)
 
+    def ready(self, jobs: Iterable[Job]) -> dict[JobKey, Planned]:
+        """Those of these jobs whose dispatch was just stored, and what was planned for them: it needs no second look.
+
+        Unless the spec has changed since. In Redis, the record that precedes the message is checked when it is put.
+        """
+        found = {}
+        for job in jobs:
+            known = self._storing.pop(job.key, None)
+            if known is None or not self.admission.is_promised(job.key) or self.monotonic() > known.until:
+                continue
+            before = known.planned.job
+            if job.status == known.status and (job.generation, job.deleting) == (before.generation, before.deleting):
+                found[job.key] = replace(known.planned, job=job)
+        return found
+
+    def clear(self) -> None:
+        """A new tenure begins."""
+        self._storing.clear()
+
     def forget(self, key: JobKey) -> None:
         """The job is gone."""
+        self._storing.pop(key, None)
         self.steps.forget(key.job_id)
         self.admission.forget(key)
 
@@ -55,11 +88,13 @@ class Planner:
         for job, one in observed:
             unsent = self.admission.is_promised(job.key)
             admitted = self.admission.take(job.key) or unsent
-            waiting = replace(
-                one, waits_for=self.admission.why(job.key), refused=self.admission.refusal(job), unsent=unsent
-            )
+            waits_for, refused = self.admission.why(job.key), self.admission.refusal(job)
+            if waits_for or refused or unsent:  # not so for most jobs, and a copy is slow
+                seen = replace(one, waits_for=waits_for, refused=refused, unsent=unsent)
+            else:
+                seen = one
             try:
-                made = plan.plan(job, waiting, now, self.timing, admitted=admitted)
+                made = plan.plan(job, seen, now, self.timing, admitted=admitted)
             except Exception:  # noqa: BLE001  # one bad job never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("%s could not be planned", job.key)
@@ -68,6 +103,11 @@ class Planner:
             dispatches = any(isinstance(action, Dispatch) for action in made.actions)
             made, wanted = self.bystander.marked(job, made, admitted=admitted), made
             self.admission.promise(job, promised=dispatches and (unsent or made is not wanted))
+            if dispatches and made is not wanted:
+                follows = Planned(job, one, Plan(made.status, wanted.actions))
+                self._storing[job.key] = _Storing(follows, made.status, self.monotonic() + _STORING_SECONDS)
+            else:
+                self._storing.pop(job.key, None)
             self.admission.planned(job, made)
             running = one.claim is not None and one.end is None
             self.steps.report(job.key.job_id, one.progress if running else None, now)

@@ -126,6 +126,7 @@ class Reconciler:
         self.admission.clear()
         self.view.queues.forget()
         self.view.messages.clear()
+        self._planner.clear()
         self.cache.enqueue_all()
         self.view.connection.resync.request("leading")
         self._fence = fence
@@ -209,9 +210,11 @@ class Reconciler:
 
     async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
         view = self.view
-        subjects = [Subject(job.task, job.queue) for job in jobs]
+        ready = self._planner.ready(jobs)
+        others = [job for job in jobs if job.key not in ready]
+        subjects = [Subject(job.task, job.queue) for job in others]
         seen = await view.observer.observe(subjects)
-        pairs = zip(jobs, seen.observations, strict=True)
+        pairs = zip(others, seen.observations, strict=True)
         if seen.went_back or any(
             _surprising(job, one) for job, one in pairs if not self.admission.is_promised(job.key)
         ):
@@ -220,7 +223,7 @@ class Reconciler:
                 self._enqueue(jobs)
                 return
             seen = await view.observer.observe(subjects)
-        planned = self._planner.plan(zip(jobs, seen.observations, strict=True), seen.now)
+        planned = [*ready.values(), *self._planner.plan(zip(others, seen.observations, strict=True), seen.now)]
         if self.election.fence != fence:
             self._enqueue(jobs)
             return

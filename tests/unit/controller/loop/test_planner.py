@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.kube.cache import Cache
@@ -22,10 +23,10 @@ from tests.support.plans import TIMING
 class Desk:
     """A planner of these jobs, of which Redis knows nothing."""
 
-    def __init__(self, *names: str, **window: int) -> None:
+    def __init__(self, *names: str, management: Management = Management.OURS, **window: int) -> None:
         self.now = 100.0
         self.failed: list[JobKey] = []
-        self.cache = Cache(management=lambda _: Management.OURS, monotonic=lambda: self.now)
+        self.cache = Cache(management=lambda _: management, monotonic=lambda: self.now)
         for name in names:
             self.cache.put(make_body(name))
         admission = make_admission(self.cache, **window)
@@ -82,3 +83,36 @@ def test_a_job_that_cannot_be_planned_is_left_out_and_the_others_are_planned(cap
     assert [one.job.key.name for one in planned] == ["b"]
     assert desk.failed == [make_key("a")]
     assert "could not be planned" in caplog.text
+
+
+STORED = [
+    pytest.param({}, 0.0, True, id="as-it-was-planned"),
+    pytest.param({"generation": 2}, 0.0, False, id="and-the-spec-was-edited"),
+    pytest.param({"deletionTimestamp": "2026-03-01T12:00:00Z"}, 0.0, False, id="and-the-object-is-being-deleted"),
+    pytest.param({}, 6.0, False, id="late"),
+]
+
+
+@pytest.mark.parametrize(("changes", "seconds", "ready"), STORED)
+def test_a_dispatch_that_was_just_stored_follows_without_another_look(
+    changes: dict[str, Any], seconds: float, ready: bool
+) -> None:
+    desk = Desk("a", management=Management.UNMARKED)
+    (marked,) = desk.plan("a")
+    assert dispatched([marked]) == []
+    body = make_body("a", version=2, **codec.encode(marked.plan.status))
+    desk.cache.put({**body, "metadata": {**body["metadata"], **changes}})
+    desk.now += seconds
+
+    found = desk.planner.ready([desk.job("a")])
+
+    assert dispatched(list(found.values())) == (["a"] if ready else [])
+    assert desk.planner.ready([desk.job("a")]) == {}  # once
+
+
+def test_a_dispatch_follows_only_the_status_that_was_planned_with_it() -> None:
+    desk = Desk("a", management=Management.UNMARKED)
+    desk.plan("a")
+    desk.cache.put(make_body("a", version=2, phase="Suspended"))
+
+    assert desk.planner.ready([desk.job("a")]) == {}

@@ -1,0 +1,196 @@
+"""Cost of a job: how often it is looked at, what Redis is asked for, and what is written, from its creation to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import fakeredis
+import pytest
+from reconstruction_operator.api.status import InstallationMark, Phase, Status
+from reconstruction_operator.broker.dispatch import Message
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.status_writer import StatusWriter
+from reconstruction_operator.controller.kube.write_queue import WriteQueue
+from reconstruction_operator.controller.loop.actor import Actor
+from reconstruction_operator.controller.redis_view.connection import RedisConnection
+from reconstruction_operator.controller.redis_view.messages import SentMessages
+from reconstruction_operator.controller.redis_view.observer import Observer
+from reconstruction_operator.planning.types import Management
+from reconstruction_operator.state import calls, worker_calls
+from reconstruction_operator.state.scripts import script
+
+from tests.support.dispatch import make_admission
+from tests.support.jobs import make_body, make_key
+from tests.support.loops import make_reconciler
+
+FENCED = ("put_record", "assert_leader", "mark_sent")
+SCRIPTS = {name: script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_results")}
+NAMES = {one.text: name for name, one in SCRIPTS.items()}
+TEXTS = {one.sha: one.text for one in SCRIPTS.values()}
+
+
+class Redis(fakeredis.FakeAsyncRedis):
+    """Counts the scripts that are called, by name."""
+
+    def __init__(self) -> None:
+        super().__init__(decode_responses=True)
+        self.asked: Counter[str] = Counter()
+
+    async def eval(self, text: str, *rest: Any) -> Any:  # type: ignore[override]
+        self.asked[NAMES[text]] += 1
+        return await super().eval(text, *rest)  # type: ignore[misc]
+
+    async def evalsha(self, sha: str, *rest: Any) -> Any:  # type: ignore[override]
+        return await self.eval(TEXTS[sha], *rest)
+
+    def pipeline(self, *_: Any, **__: Any) -> Any:
+        return _Batch(self)
+
+
+class _Batch:
+    """A pipeline whose scripts are carried out one by one."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis, self._calls = redis, list[tuple[Any, ...]]()
+
+    def eval(self, *call: Any) -> None:
+        self._calls.append(call)
+
+    async def execute(self, **_: bool) -> list[Any]:
+        return [await self._redis.eval(*call) for call in self._calls]
+
+
+class System:
+    """The loop with its real planner, admission, actor, observer and writer; an API server and a broker that only count."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis, self.keys = redis, Keys(prefix="")
+        self.written: list[Phase | None] = []
+        self.sent: list[str] = []
+        self.version = 1
+        self.body = make_body()
+        self.cache = Cache(management=self._management)
+        election: Any = SimpleNamespace(fence=1, looks=0, leading=True)
+        broker: Any = self
+        admission = make_admission(self.cache)
+        connection = RedisConnection(redis, election, keys=self.keys, install_id="install")
+        self.messages = SentMessages(resend_seconds=15)
+        observer = Observer(redis, redis, connection, admission.queues, self.messages, keys=self.keys)
+        actor = Actor(redis, broker, broker, broker, keys=self.keys, install_id="install")
+        events: Any = SimpleNamespace(record=lambda *_: None)
+        self.writes = WriteQueue(per_second=1_000.0)
+        self.writer = StatusWriter(broker, self.cache, election, self.writes, events)
+        self.reconciler = make_reconciler(
+            admission,
+            observer=observer,
+            actor=actor,
+            writer=self.writer,
+            monotonic=lambda: 100.0,
+            messages=self.messages,
+            connection=connection,
+        )
+
+    def _management(self, status: Status) -> Management:
+        return Management.OURS if status.installation not in (None, InstallationMark()) else Management.UNMARKED
+
+    async def request(self, _method: str, _path: str, *, body: Any, **_: Any) -> dict[str, Any]:
+        """The API server takes a status, of which the watch shows the new body before the answer is read."""
+        status = dict(self.body["status"])
+        for change in body[2:]:
+            name = change["path"].removeprefix("/status").lstrip("/")
+            status = change["value"] if not name else {**status, name: change["value"]}
+        self.version += 1
+        self.body = make_body(version=self.version, **status)
+        self.written.append(Phase(status["phase"]))
+        self.cache.put(self.body)
+        return self.body
+
+    def send(self, messages: Sequence[Message]) -> dict[str, str]:
+        self.sent += [one.task_id for one in messages]
+        return {}
+
+    def close(self) -> None:
+        """As of a broker."""
+
+    async def work(self) -> None:
+        """Rounds until nothing is left to do."""
+        while self.cache.queued or not self.writes.idle:
+            await self.reconciler.round(1)
+            assert await self.writer.flush(5.0)
+
+    def announce(self) -> None:
+        """As the subscription does when the state of the task changes."""
+        self.cache.enqueue(make_key())
+
+    async def claim(self) -> None:
+        """A worker begins the attempt."""
+        await calls.arun(self.redis_of_worker, worker_calls.claim(self.keys, **self.attempt, worker="worker-1"))
+
+    async def finish(self) -> None:
+        """It succeeds."""
+        end = End(Outcome.SUCCEEDED, worker="worker-1")
+        await calls.arun(self.redis_of_worker, worker_calls.finish(self.keys, **self.attempt, end=end))
+
+    @property
+    def redis_of_worker(self) -> fakeredis.FakeAsyncRedis:
+        return fakeredis.FakeAsyncRedis(decode_responses=True, connection_pool=self.redis.connection_pool)
+
+    @property
+    def attempt(self) -> dict[str, Any]:
+        return {"task_id": "uid-banana-1", "job_id": "uid-banana", "attempt": 1, "token": "token"}
+
+
+@pytest.fixture
+async def system() -> AsyncIterator[System]:
+    async with Redis() as redis:
+        system = System(redis)
+        writing = asyncio.create_task(system.writer.run())
+        yield system
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        system.reconciler.actor.close()
+
+
+async def test_a_job_that_can_go_is_looked_at_and_written_once_before_it_is_sent(system: System) -> None:
+    system.cache.put(system.body)
+
+    await system.work()
+
+    assert system.sent == ["uid-banana-1"]
+    assert system.written == [Phase.QUEUED]
+    assert system.redis.asked == {"observe": 1, "put_record": 1, "assert_leader": 1, "mark_sent": 1}
+
+
+async def test_a_job_that_is_over_in_a_moment_costs_two_looks_and_two_writes(system: System) -> None:
+    system.cache.put(system.body)
+    await system.work()
+    await system.claim()
+    await system.finish()
+    system.announce()
+
+    await system.work()
+
+    assert system.written == [Phase.QUEUED, Phase.SUCCEEDED]
+    assert system.redis.asked == {"observe": 2, "put_record": 1, "assert_leader": 1, "mark_sent": 1}
+
+
+async def test_a_job_that_is_seen_to_run_costs_one_look_and_one_write_more(system: System) -> None:
+    system.cache.put(system.body)
+    await system.work()
+    await system.claim()
+    system.announce()
+    await system.work()
+    await system.finish()
+    system.announce()
+
+    await system.work()
+
+    assert system.written == [Phase.QUEUED, Phase.RUNNING, Phase.SUCCEEDED]
+    assert system.redis.asked["observe"] == 3
