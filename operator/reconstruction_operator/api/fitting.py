@@ -16,15 +16,20 @@ from reconstruction_operator.api.shapes import Shape, shape_of
 
 T = TypeVar("T")
 
+_Fitter = Callable[[Any, Any], Any]
+
 _CUT = "…"
 
 
-def fit(value: T) -> T:
-    """`value` with long texts and lists truncated and numbers clamped; `value` itself if all fits."""
+def fit(value: T, known: T | None = None) -> T:
+    """`value` with long texts and lists truncated and numbers clamped; `value` itself if all fits.
+
+    What it has in common with `known`, which fits, is passed over: fitting is slow.
+    """
     changes: dict[str, Any] = {}
     for name, fitted in _fitters(type(value)):  # type: ignore[arg-type]  # a class is hashable
-        current = getattr(value, name)
-        if current is not None and (new := fitted(current)) is not current:
+        current, before = getattr(value, name), getattr(known, name, None)
+        if current is not None and current is not before and (new := fitted(current, before)) is not current:
             changes[name] = new
     return dataclasses.replace(value, **changes) if changes else value  # type: ignore[type-var]  # it has fields
 
@@ -37,7 +42,7 @@ def cut(text: str, max_length: int | None) -> str:
 
 
 @functools.cache
-def _fitters(kind: type[Any]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+def _fitters(kind: type[Any]) -> tuple[tuple[str, _Fitter], ...]:
     """Name and fitting function of each field that has limits."""
     hints = typing.get_type_hints(kind)
     found = []
@@ -48,16 +53,17 @@ def _fitters(kind: type[Any]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     return tuple(found)
 
 
-def _fitter(hint: Any, its: Shape) -> Callable[[Any], Any] | None:
+def _fitter(hint: Any, its: Shape) -> _Fitter | None:
+    """A function of a value and the known one."""
     if hint is str:
-        return None if its.max_length is None else lambda text: cut(text, its.max_length)
+        return None if its.max_length is None else lambda text, _: cut(text, its.max_length)
     if hint is int:
-        return None if its.minimum is its.maximum is None else lambda value: _in_range(value, its)
+        return None if its.minimum is its.maximum is None else lambda value, _: _in_range(value, its)
     if typing.get_origin(hint) is tuple:
-        return lambda items: _fitted_tuple(items, its)
+        return lambda items, known: _fitted_tuple(items, known or (), its)
     if issubclass(typing.get_origin(hint) or hint, Mapping):
         # The parameters of a spec are free-form, and the user's.
-        return None if its.free_form else lambda mapping: _fitted_mapping(mapping, its)
+        return None if its.free_form else lambda mapping, _: _fitted_mapping(mapping, its)
     return fit if dataclasses.is_dataclass(hint) else None
 
 
@@ -69,10 +75,11 @@ def _in_range(value: int, its: Shape) -> int:
     return value
 
 
-def _fitted_tuple(items: tuple[Any, ...], its: Shape) -> tuple[Any, ...]:
-    fitted = tuple(fit(item) for item in items[: its.max_items])
-    same = len(fitted) == len(items) and all(new is old for new, old in zip(fitted, items, strict=True))
-    return items if same else fitted
+def _fitted_tuple(items: tuple[Any, ...], known: tuple[Any, ...], its: Shape) -> tuple[Any, ...]:
+    same = {id(item) for item in known}
+    fitted = tuple(item if id(item) in same else fit(item) for item in items[: its.max_items])
+    is_whole = len(fitted) == len(items) and all(new is old for new, old in zip(fitted, items, strict=True))
+    return items if is_whole else fitted
 
 
 def _fitted_mapping(mapping: Mapping[str, Any], its: Shape) -> Mapping[str, Any]:

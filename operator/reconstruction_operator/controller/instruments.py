@@ -22,7 +22,8 @@ _STEP_NAMES = {step.index: step.name for step in STEPS}
 def stored(job: Job, status: Status) -> None:
     """Measure and trace the change from `job.status` to `status`, which was stored."""
     measure(job, status)
-    trace(job, status)
+    if tracing.enabled():
+        trace(job, status)
 
 
 def measure(job: Job, status: Status) -> None:

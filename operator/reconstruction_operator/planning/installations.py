@@ -30,7 +30,7 @@ def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> P
     if made.status == job.status and not made.actions and not admitted and not job.sent:
         return made
     kept = tuple(one for one in made.status.conditions if one.type != ConditionType.CONTESTED)
-    status = fit(replace(made.status, installation=mine, conditions=kept))
+    status = fit(replace(made.status, installation=mine, conditions=kept), made.status)
     events = (*_taken_over(job, mine), *made.events)
     known = job.sent or job.management is Management.INHERITED  # Redis may have a record that is not ours
     return replace(made, status=status, events=events, actions=(), again=made.again or known or bool(made.actions))
@@ -50,7 +50,7 @@ def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:
         f"Installation {mine.id} (Lease {mine.lease}) watches its namespace as well, and leaves it alone"
     )
     contested = Condition(ConditionType.CONTESTED, "True", _REASON, text, whole(now), job.generation)
-    reported = fit(replace(status, conditions=(*status.conditions, contested)))
+    reported = fit(replace(status, conditions=(*status.conditions, contested)), status)
     return Plan(reported, events=(Event("Warning", _REASON, text),))
 
 

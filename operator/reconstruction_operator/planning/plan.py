@@ -131,9 +131,9 @@ def _status(case: Case, decision: Decision) -> Status:
         cancel=_cancel(case, decision.stage),
         conditions=made,
     )
-    # Truncated here and not only when written: otherwise the stored status would differ from the plan for ever. `fit` is
-    # slow, and what is stored fits already.
-    return case.stored if status == case.stored else fit(status)
+    # Truncated here and not only when written: otherwise the stored status would differ from the plan for ever. What is
+    # stored fits already.
+    return case.stored if status == case.stored else fit(status, case.stored)
 
 
 def _cancel(case: Case, stage: Stage) -> Cancel | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import operator
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
 from reconstruction_operator.api.spec import Spec, queue_name
@@ -113,7 +114,7 @@ class Observation(ObservedJob):
     @classmethod
     def of(cls, seen: ObservedJob, **known: Any) -> Observation:
         """What was read from Redis, and the other fields."""
-        return cls(**{one.name: getattr(seen, one.name) for one in fields(ObservedJob)}, **known)
+        return cls(**dict(zip(_OBSERVED, _observed(seen), strict=True)), **known)
 
     @property
     def closed(self) -> bool:
@@ -130,6 +131,10 @@ class Observation(ObservedJob):
             return False
         lost_end = self.claim is not None and self.claim.ended
         return lost_end or (self.silent_seconds >= timing.lost_after_seconds and not self.in_grace(timing))
+
+
+_OBSERVED: Final = tuple(one.name for one in fields(ObservedJob))
+_observed: Final = operator.attrgetter(*_OBSERVED)
 
 
 @dataclass(frozen=True, slots=True)

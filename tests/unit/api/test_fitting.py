@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,3 +107,12 @@ def test_the_parameters_of_a_spec_are_never_changed() -> None:
 def test_a_value_of_another_type_is_an_error() -> None:
     with pytest.raises(TypeError, match="dataclass"):
         fitting.fit({"attempt": 1})
+
+
+def test_only_what_differs_from_a_status_that_fits_is_fitted() -> None:
+    known = Status(message="short", conditions=(Condition("Running", "True", "Started", "x" * 5_000),))
+    more = (*known.conditions, Condition("Failed", "False", "NotFinished", "y" * 5_000))
+
+    fitted = fitting.fit(replace(known, worker="w" * 300, conditions=more), known)
+
+    assert (len(fitted.worker or ""), [len(one.message) for one in fitted.conditions]) == (256, [5_000, 4_096])

@@ -73,15 +73,14 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
 def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | None, now: datetime) -> Condition:
     row = CONDITION_REASONS.get((kind, why))
     status = row.status if row else "True"  # a failure with a reason of a newer worker
-    lasts = old is not None and old.status == status and old.last_transition_time is not None
-    return Condition(
-        type=kind.value,
-        status=status,
-        reason=why,
-        message=_message(kind, status, row, facts),
-        last_transition_time=old.last_transition_time if lasts and old else whole(now),
-        observed_generation=facts.generation,
-    )
+    message = _message(kind, status, row, facts)
+    if old is not None and old.status == status and old.last_transition_time is not None:
+        if (old.reason, old.message, old.observed_generation) == (why, message, facts.generation):
+            return old
+        since = old.last_transition_time
+    else:
+        since = whole(now)
+    return Condition(kind.value, status, why, message, since, facts.generation)
 
 
 def _message(kind: ConditionType, status: str, row: ConditionReason | None, facts: Facts) -> str:
