@@ -106,6 +106,11 @@ class Settings:
         "time without a byte from object storage after which a transfer has stalled; ten times that for uploads",
         least=1.0,
     )
+    STORAGE_CA_FILE: str = _storage(
+        "",
+        "certificates of a private authority, in PEM, that object storage may have besides the system's",
+        unit="FILE",
+    )
     STORAGE_TRANSFERS: int = _storage(
         8, "objects that one job transfers at the same time", unit="NUMBER", least=1, most=64
     )

@@ -25,6 +25,8 @@ FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
     "INPUT_ROOTS": "it is always /photos; set photos for the volumes",
     "OPERATOR_NAMESPACE": "it is always the release's namespace",
     "WATCH_NAMESPACES": "set operator.watchNamespaces",
+    "STORAGE_SCHEMES": "set objectStorage.schemes",
+    "STORAGE_CA_FILE": "set objectStorage.ca.existingSecret",
     "LEASE_NAME": "set fullnameOverride",
     "SHARD": "set operator.shards",
     "PROBE_HOST": "the probes need the default",

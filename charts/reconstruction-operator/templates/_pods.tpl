@@ -36,7 +36,7 @@ securityContext: {{- toYaml . | nindent 2 }}
 
 {{/* Checksum annotation: restarts the pods when the settings change. */}}
 {{- define "recon.settingsChecksum" -}}
-{{- toJson .Values.settings | sha256sum -}}
+{{- list .Values.settings .Values.objectStorage.schemes | toJson | sha256sum -}}
 {{- end -}}
 
 {{/* The three addresses of Redis. */}}
@@ -87,6 +87,46 @@ securityContext: {{- toYaml . | nindent 2 }}
 {{- if include "recon.hasRedisCa" . }}
 {{- with .Values.redis.external.ca }}
 - name: redis-ca
+  secret:
+    secretName: {{ .existingSecret | quote }}
+    items:
+      - {key: {{ .key | quote }}, path: ca.crt}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Object storage: what the workers are given. */}}
+{{- define "recon.objectStorageEnv" -}}
+{{- with .Values.objectStorage }}
+{{- with .s3.endpoint }}
+- {name: AWS_ENDPOINT_URL, value: {{ . | quote }}}
+{{- end }}
+{{- with .s3.region }}
+- {name: AWS_REGION, value: {{ . | quote }}}
+{{- end }}
+{{- if .ca.existingSecret }}
+- {name: STORAGE_CA_FILE, value: /etc/storage-ca/ca.crt}
+{{- end }}
+{{- with .proxy.url }}
+- {name: HTTPS_PROXY, value: {{ . | quote }}}
+- {name: HTTP_PROXY, value: {{ . | quote }}}
+{{- end }}
+{{- with .proxy.exclude }}
+- {name: NO_PROXY, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "recon.objectStorageCaMount" -}}
+{{- if .Values.objectStorage.ca.existingSecret }}
+- {name: storage-ca, mountPath: /etc/storage-ca, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "recon.objectStorageCaVolume" -}}
+{{- with .Values.objectStorage.ca }}
+{{- if .existingSecret }}
+- name: storage-ca
   secret:
     secretName: {{ .existingSecret | quote }}
     items:

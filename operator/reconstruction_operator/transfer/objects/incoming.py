@@ -40,7 +40,7 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[F
 
     Raises StorageError, or OSError for the disk.
     """
-    clock = Clock(request.pace.stall_seconds)
+    clock = Clock(request.connection.stall_seconds)
     try:
         listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
         wanted = [one for one in listing.objects if not _is_there(request.kept / one.file, one)]
@@ -61,7 +61,7 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[F
         def work(one: Listed) -> None:
             _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, received)
 
-        crew = Crew(work, clock, request.pace.at_once)
+        crew = Crew(work, clock, request.connection.at_once)
         crew.run(wanted, tick)
         tick()
     except Exception as error:

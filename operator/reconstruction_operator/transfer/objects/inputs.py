@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import process, request
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import FetchRequest, Pace
+from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
 from reconstruction_operator.units import megabytes
 
 KEPT = "fetched"  # folder beside that of the photos, in which objects outlive an attempt: `Workspace.fetched`
@@ -32,7 +32,7 @@ def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     )
     kept = into.with_name(KEPT)
     kept.mkdir(exist_ok=True)
-    wanted = FetchRequest(address, kept, limits.max_bytes, limits.max_files, Pace.from_config())
+    wanted = FetchRequest(address, kept, limits.max_bytes, limits.max_files, Connection.from_config())
     share = section(tick, 0.0, _FETCH_SHARE if address.is_archive else 1.0)
 
     def report(objects: int, of_objects: int, count: int, of_count: int) -> None:

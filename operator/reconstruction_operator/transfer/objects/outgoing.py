@@ -18,7 +18,7 @@ from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.clock import Clock
 from reconstruction_operator.transfer.objects.crew import Crew
 from reconstruction_operator.transfer.objects.layout import Pointer
-from reconstruction_operator.transfer.objects.request import DeliverRequest, Pace
+from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.objects.target import Target
 
@@ -43,7 +43,9 @@ class _File:
 def check(request: DeliverRequest, report: Progress) -> None:
     """Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered."""
     with _Translated(request.address):
-        target = _target(request.address, request.job_id, request.attempt, request.pace, lambda: report(0, 0, 0, 0))
+        target = _target(
+            request.address, request.job_id, request.attempt, request.connection, lambda: report(0, 0, 0, 0)
+        )
         target.refuse_others(target.standing())
 
 
@@ -67,7 +69,7 @@ def withdraw(address: ObjectAddress, job_id: str, attempt: int, *, copy: bool) -
     Raises StorageError if that failed.
     """
     with _Translated(address):
-        target = _target(address, job_id, attempt, Pace.from_config(), lambda: None)
+        target = _target(address, job_id, attempt, Connection.from_config(), lambda: None)
         for _ in range(_ROUNDS):
             standing = target.standing()
             pointer = None if standing is None else standing.pointer
@@ -88,7 +90,9 @@ def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
     if manifest is None:
         raise OSError(f"{source / MANIFEST} is not a manifest")
     wanted, total = Pointer.of(manifest), sum(one.bytes for one in manifest.files)
-    target = _target(request.address, request.job_id, request.attempt, request.pace, lambda: report(0, 0, 0, total))
+    target = _target(
+        request.address, request.job_id, request.attempt, request.connection, lambda: report(0, 0, 0, total)
+    )
     standing = target.standing()
     target.refuse_others(standing)
     files = [
@@ -97,7 +101,7 @@ def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
     last = _File(source / MANIFEST, target.address.below(wanted.folder + MANIFEST), len(sealed))
     there = target.files(wanted.folder)
     missing = [one for one in files if there.get(one.key) != one.bytes]
-    _upload(target, missing, request.pace.at_once, lambda count: report(0, len(missing), count, total))
+    _upload(target, missing, request.connection.at_once, lambda count: report(0, len(missing), count, total))
     there = target.files(wanted.folder)
     if any(there.get(one.key) != one.bytes for one in files):
         raise StorageError(
@@ -112,9 +116,11 @@ def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
     target.delete([key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)])
 
 
-def _target(address: ObjectAddress, job_id: str, attempt: int, pace: Pace, tick: Callable[[], None]) -> Target:
-    patience = UPLOAD_PATIENCE * pace.stall_seconds
-    return Target(open_store(address, patience), address, job_id, attempt, Clock(patience), tick)
+def _target(
+    address: ObjectAddress, job_id: str, attempt: int, connection: Connection, tick: Callable[[], None]
+) -> Target:
+    patience = UPLOAD_PATIENCE * connection.stall_seconds
+    return Target(open_store(address, patience, connection.ca_file), address, job_id, attempt, Clock(patience), tick)
 
 
 def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[int], None]) -> None:

@@ -10,7 +10,7 @@ from reconstruction_operator.transfer import tenancy
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import DeliverRequest, Pace
+from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
 
 _REFUSED = "OUTPUT_REFUSED"
 
@@ -31,7 +31,7 @@ def deliver(
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError.
     """
-    wanted = DeliverRequest(target(uri, namespace), job_id, attempt, workspace, source, Pace.from_config())
+    wanted = DeliverRequest(target(uri, namespace), job_id, attempt, workspace, source, Connection.from_config())
     process.perform(wanted, lambda *_: check())
 
 

@@ -54,7 +54,7 @@ def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
     try:
         match wanted:
             case FetchRequest():
-                client = store.open_store(wanted.address, wanted.pace.stall_seconds)
+                client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
                 fetched, ignored = incoming.fetch(client, wanted, outlet.report)
                 return {"fetched": [[one.name, one.file, one.bytes] for one in fetched], "ignored": ignored}
             case DeliverRequest(source=None):

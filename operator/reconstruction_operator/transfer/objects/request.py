@@ -12,16 +12,18 @@ from reconstruction_operator.transfer.objects.address import ObjectAddress
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a transfer waits, and how much it does at once."""
+class Connection:
+    """How a server is trusted, how long a transfer waits, and how much it does at once."""
 
     stall_seconds: float  # without a byte
     at_once: int  # objects
+    ca_file: str  # certificates that are trusted besides the system's; empty: none
 
     @classmethod
-    def from_config(cls) -> Pace:
+    def from_config(cls) -> Connection:
         """From the settings."""
-        return cls(config.settings.STORAGE_STALL_SECONDS, config.settings.STORAGE_TRANSFERS)
+        its = config.settings
+        return cls(its.STORAGE_STALL_SECONDS, its.STORAGE_TRANSFERS, its.STORAGE_CA_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class FetchRequest:
     kept: Path
     max_bytes: int
     max_files: int
-    pace: Pace
+    connection: Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class DeliverRequest:
     attempt: int
     workspace: Path | None  # the run is overtaken once it is deleted; None: no check
     source: Path | None
-    pace: Pace
+    connection: Connection
 
 
 Request = FetchRequest | DeliverRequest
@@ -76,7 +78,7 @@ def from_line(line: bytes) -> Request:
     """The request of a line."""
     data = json.loads(line)
     kind = _KINDS[data.pop("kind")]
-    data["address"], data["pace"] = ObjectAddress(**data["address"]), Pace(**data["pace"])
+    data["address"], data["connection"] = ObjectAddress(**data["address"]), Connection(**data["connection"])
     for name in _PATHS:
         if data.get(name) is not None:
             data[name] = Path(data[name])

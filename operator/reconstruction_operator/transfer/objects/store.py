@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -27,8 +28,13 @@ _RETRIES: Final = 4  # within a request; a transfer is repeated until its clock 
 _RETRY_SECONDS: Final = 60.0  # for all of them
 
 
-def open_store(address: ObjectAddress, read_seconds: float, environ: Mapping[str, str] = os.environ) -> Store:
-    """The client of the address's bucket; `read_seconds` is the time without a byte of an answer after which a read fails."""
+def open_store(
+    address: ObjectAddress, read_seconds: float, ca_file: str, environ: Mapping[str, str] = os.environ
+) -> Store:
+    """The client of the address's bucket; `read_seconds` is the time without a byte of an answer after which a read fails.
+
+    Raises OSError if `ca_file`, certificates to trust besides the system's, cannot be read.
+    """
     client: ClientConfig = {
         "allow_http": environment.allows_http(environ),
         "connect_timeout": timedelta(seconds=min(_CONNECT_SECONDS, read_seconds)),
@@ -36,6 +42,8 @@ def open_store(address: ObjectAddress, read_seconds: float, environ: Mapping[str
         "timeout": timedelta(seconds=_REQUEST_SECONDS),
         "user_agent": "reconstruction-operator",
     }
+    if ca_file:
+        client["root_certificate"] = Path(ca_file).read_bytes()
     retry: RetryConfig = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
     return _KINDS[address.scheme](address.bucket, client, retry)
 

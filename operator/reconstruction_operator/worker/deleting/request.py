@@ -30,6 +30,7 @@ class DeletionRequest:
             "NAMESPACE_OUTPUTS": settings.NAMESPACE_OUTPUTS,
             "STORAGE_SCHEMES": settings.STORAGE_SCHEMES,
             "STORAGE_STALL_SECONDS": settings.STORAGE_STALL_SECONDS,
+            "STORAGE_CA_FILE": settings.STORAGE_CA_FILE,
         }
         return json.dumps({"request": asdict(self), "settings": where, "hanging": hanging}).encode() + b"\n"
 

@@ -1,0 +1,45 @@
+"""The environment of transfers: credentials, proxies, and nothing else of the worker's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.transfer import fetch
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.objects import environment
+
+from tests.support.objects import Bucket
+from tests.support.settings import configure
+
+
+def test_only_credentials_endpoints_and_the_network_are_passed_on() -> None:
+    wanted = {"AWS_ROLE_ARN": "a", "GOOGLE_SERVICE_ACCOUNT": "b", "AZURE_CLIENT_ID": "c", "https_proxy": "d"}
+    others = {"CELERY_BROKER_URL": "redis://:secret@host", "REDIS_STATE_DB": "redis://:secret@host", "PATH": "/bin"}
+    assert environment.chosen(wanted | others) == wanted
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        pytest.param({}, False, id="the cloud's own"),
+        pytest.param({"AWS_ENDPOINT_URL": "https://host"}, False, id="with TLS"),
+        pytest.param({"AWS_ENDPOINT_URL": "http://host"}, True, id="without TLS"),
+        pytest.param({"GOOGLE_SERVICE_ACCOUNT_KEY": '{"gcs_base_url": "http://host"}'}, True, id="an emulator"),
+    ],
+)
+def test_only_an_endpoint_without_tls_allows_http(environ: dict[str, str], expected: bool) -> None:
+    assert environment.allows_http(environ) is expected
+
+
+def test_a_proxy_is_used_unless_the_server_is_excluded(
+    bucket: Bucket, into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("set/a.jpg", b"1")
+    configure(monkeypatch, STORAGE_STALL_SECONDS=1.0)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(StorageError, match="INPUT_UNREACHABLE"):
+        fetch.fetch(f"s3://{bucket.name}/set", into, limits, lambda *_: None)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert len(fetch.fetch(f"s3://{bucket.name}/set", into, limits, lambda *_: None).photos) == 1
