@@ -1,0 +1,130 @@
+"""Backlog on fakeredis: what is no message, what Redis refuses, and its memory. A real kombu: tests/real/broker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import fakeredis
+import pytest
+import redis
+from reconstruction_operator.broker import backlog
+from reconstruction_operator.broker.backlog import BacklogReader
+from reconstruction_operator.state import connections
+from redis.exceptions import ResponseError
+
+from tests.support.settings import configure
+
+
+class Broker(fakeredis.FakeRedis):
+    """A broker whose user lacks some commands."""
+
+    forbidden: frozenset[str] = frozenset()
+
+    def execute_command(self, *arguments: Any, **options: Any) -> Any:
+        if arguments[0] in self.forbidden:
+            raise ResponseError(f"this user has no permissions to run {arguments[0]!r}")
+        return super().execute_command(*arguments, **options)
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    made = Broker(decode_responses=True)
+    monkeypatch.setattr(connections, "broker_client", lambda: made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def reader(broker: Broker) -> BacklogReader:
+    return BacklogReader()
+
+
+def message(task: object) -> str:
+    return json.dumps({"headers": {"id": task}, "body": "x"})
+
+
+NO_MESSAGES = ["no json", "[" * 10_000, "7", '{"headers": []}', message(7)]
+
+
+def test_what_is_no_message_of_celery_is_not_found(broker: redis.Redis, reader: BacklogReader) -> None:
+    broker.lpush("celery", message("a-1"), *NO_MESSAGES, message("b-1"))
+    broker.hset("unacked", mapping={"1": json.dumps([json.loads(message("c-1")), "", "celery"]), "2": "[]", "3": "{"})
+
+    found = reader.search(["celery", "celery"])
+
+    assert found == {"celery": backlog.Found(frozenset({"a-1", "b-1"}), frozenset({"c-1"}))}
+
+
+def test_messages_of_several_pages_are_all_found(
+    broker: redis.Redis, reader: BacklogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "_PAGE", 3)
+    broker.lpush("celery", *(message(f"job-{number}") for number in range(10)))
+
+    assert reader.search(["celery"])["celery"].waiting == {f"job-{number}" for number in range(10)}
+
+
+def test_a_queue_that_is_too_long_is_not_searched(
+    broker: redis.Redis, reader: BacklogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "_SEARCH_MAX", 2)
+    broker.lpush("long", *map(message, "abc"))
+    broker.lpush("short", message("d"))
+
+    assert reader.search(["long", "short"]).keys() == {"short"}
+
+
+def test_queues_have_the_prefix_of_the_settings(
+    broker: redis.Redis, reader: BacklogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, REDIS_KEY_PREFIX="ours:")
+    broker.lpush("ours:celery", message("a"))
+    broker.lpush("celery", message("b"))
+
+    assert reader.search(["celery"])["celery"].waiting == {"a"}
+
+
+def test_a_removal_keeps_other_messages_and_their_order(broker: redis.Redis, reader: BacklogReader) -> None:
+    broker.lpush("celery", *map(message, "abcd"), "no json")
+
+    reader.remove({"celery": ["b", "d"], "missing": ["a"]})
+
+    assert broker.lrange("celery", 0, -1) == ["no json", message("c"), message("a")]
+
+
+def test_a_key_that_is_no_list_is_an_empty_queue_and_is_not_searched(
+    broker: redis.Redis, reader: BacklogReader
+) -> None:
+    broker.set("celery", "x")
+
+    assert reader.measure(["celery"]).messages == {"celery": 0}
+    assert reader.search(["celery"]) == {}
+    reader.remove({"celery": ["a"]})
+    assert broker.get("celery") == "x"
+
+
+def test_a_command_that_is_refused_is_logged_once(
+    broker: Broker, reader: BacklogReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker.forbidden = frozenset({"LRANGE"})
+    broker.lpush("celery", message("a"))
+
+    for _ in range(2):
+        assert reader.search(["celery"]) == {}
+    (logged,) = caplog.messages
+    assert logged.startswith("Redis refuses LRANGE or HSCAN to the operator, whose user needs it")
+
+
+@pytest.mark.parametrize(
+    ("memory", "share"),
+    [
+        pytest.param({"used_memory": 50, "maxmemory": 200}, 0.25, id="a quarter"),
+        pytest.param({"used_memory": 50, "maxmemory": 0}, 0.0, id="no limit"),
+        pytest.param({"used_memory": 50}, 0.0, id="not named"),
+        pytest.param({"used_memory": "?", "maxmemory": 200}, 0.0, id="malformed"),
+    ],
+)
+def test_the_share_of_redis_memory_that_is_used(memory: dict[str, Any], share: float) -> None:
+    assert backlog.memory_share(memory) == share

@@ -1,0 +1,41 @@
+"""The task `reconstruction.cleanup` as Celery sees it. What it deletes: tests/unit/worker/test_deletion.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis
+from reconstruction_operator.broker import acknowledging
+from reconstruction_operator.tasks.cleanup import clean_up
+
+from tests.support.attempts import JOB, observe, want
+
+
+def test_the_task_has_the_name_that_the_operator_sends_to_and_stores_no_result() -> None:
+    assert (clean_up.name, clean_up.ignore_result, clean_up.Request) == (
+        "reconstruction.cleanup",
+        True,
+        acknowledging.REQUEST,
+    )
+
+
+def test_a_message_deletes_the_files_of_its_job(client: redis.Redis, jobs_dir: Path) -> None:
+    want(client, 1)
+    (jobs_dir / JOB / "output").mkdir(parents=True)
+
+    assert clean_up.apply(args=(JOB,)).get() is None
+    assert list(jobs_dir.iterdir()) == []
+    assert observe(client).cleaned
+
+
+@pytest.mark.parametrize("job_id", ["", "../other", "a/b", "x" * 300])
+def test_an_unsafe_job_id_is_refused_before_anything_is_deleted(
+    job_id: str, client: redis.Redis, jobs_dir: Path
+) -> None:
+    (jobs_dir / "other").mkdir()
+
+    with pytest.raises(ValueError, match="job id"):
+        clean_up(job_id)
+    assert [one.name for one in jobs_dir.iterdir()] == ["other"]
+    assert client.keys() == []
