@@ -1,0 +1,74 @@
+"""The operator's components as the settings make them, before anything is started. Its runs: tests/real/controller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from reconstruction_operator.controller import process
+from reconstruction_operator.controller.kube.client import Api
+from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.process import Operator
+from reconstruction_operator.planning.quotas import Quotas
+from reconstruction_operator.planning.scheduling import Window
+
+from tests.support.jobs import make_body
+from tests.support.settings import configure
+
+
+@pytest.fixture
+async def operator() -> AsyncIterator[Operator]:
+    api: Any = Api(access=None)  # nothing asks the API server
+    made = Operator(api, Installation("install"), asyncio.Event())
+    yield made
+    await made.stop()
+
+
+def failing(checks: Any) -> dict[str, str]:
+    return {one.name: one.problem for one in checks if one.problem}
+
+
+async def test_an_operator_that_has_not_started_is_well_and_not_ready(operator: Operator) -> None:
+    assert failing(operator.health()) == {}
+    assert failing(operator.readiness()).keys() == {"api", "watch", "redis", "lease"}
+
+
+async def test_a_component_that_crashed_is_named(operator: Operator) -> None:
+    async def crash() -> None:
+        raise RuntimeError("defect")
+
+    operator.supervisor.start("sweeper", crash())
+    await operator.supervisor.stopping.wait()
+
+    assert failing(operator.health()) == {"tasks": "crashed: sweeper"}
+
+
+async def test_gauges_count_the_jobs_of_the_cache(operator: Operator) -> None:
+    operator.cache.put(make_body("banana"))
+    operator.measure()
+
+    assert process.metrics.JOBS.labels("Pending")._value.get() == 1
+    assert process.metrics.LEADER._value.get() == 0
+
+
+def test_windows_quotas_and_times_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(
+        monkeypatch,
+        DISPATCH_WINDOW=1,
+        DISPATCH_NAMESPACE_WINDOW=2,
+        DISPATCH_TOTAL_WINDOW=3,
+        DISPATCH_TOTAL_BYTES=4,
+        NAMESPACE_MAX_RUNNING=5,
+        NAMESPACE_MAX_WAITING=6,
+        NAMESPACE_MAX_HIGH=7,
+        BACKOFF_SECONDS=8.0,
+    )
+    assert process._window() == Window(queue=1, namespace=2, total=3, total_bytes=4)
+    assert process._rules().quotas == Quotas(running=5, waiting=6, high=7)
+    assert process._timing().backoff_seconds == 8.0
+
+
+def test_two_processes_of_a_pod_have_different_identities() -> None:
+    assert process._instance() != process._instance()
