@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import random
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-import redis
-
 from chaos import clock
 from chaos.faults import all_faults
 from chaos.faults.table import Context, Fault
-from chaos.judge.evidence import Bounds, Evidence, Lag, Slack, Window
+from chaos.judge.evidence import Bounds, Evidence, Slack, Window
 from chaos.plan import Round, rounds
 from chaos.polling import wait_for
-from chaos.system.load import LONG_SECONDS, Load, UserJob
-from chaos.system.scene import NAMESPACES, OPERATORS, PREFORK, PROGRESS_SECONDS, RETENTION_SECONDS, Scene
+from chaos.recovery import RECOVERY_SECONDS, Recovery
+from chaos.system.load import LONG_SECONDS, Load
+from chaos.system.scene import NAMESPACES, OPERATORS, PREFORK, RETENTION_SECONDS, Scene
 from chaos.witnesses import journal, remains
 from chaos.witnesses.deliveries import Deliveries
 from chaos.witnesses.results import ResultWatcher
 from chaos.witnesses.watcher import Watcher
 
 JOBS_UNDER_WAY = 50
-_RECOVERY_SECONDS = 90.0
 _DRAIN_SECONDS = 300.0
-_LAG_SECONDS = 5.0  # measured beyond the bound, so that a report can say how late
-_FIRST_JOBS = 3  # new jobs that must have started, if a fault removed all jobs
 _EMPTYING_SECONDS = 120.0  # until messages of dead workers or deleted jobs are requeued (VISIBILITY_TIMEOUT_SECONDS)
 _BUSY_SECONDS = 2.0  # later that a busy machine notices things, for each unit of patience beyond the first
-LATE_SECONDS = 1.0  # a status that is later than this, beyond the coalescing interval, gets a line in the log
-_ACTIVE = {"Running", "Cancelling"}
-_STOPPING = {"Cancelling", "Suspended"}  # their status shows no further progress
-_WAITING = {None, "Pending", "Queued"}
-_ASK_SECONDS = 0.5
 _EXPIRY_SECONDS = 8.0  # between two polls of the leftovers: more than two sweeps
 
 Log = Callable[[str], None]
@@ -78,7 +68,6 @@ class ChaosRun:
         self._scene = Scene(random.Random(options.seed), own_disk=own_disk)  # noqa: S311
         self._stack = contextlib.ExitStack()
         self._windows: list[Window] = []
-        self._lags: list[Lag] = []
         self._defects: list[str] = []
         self._bounds = Bounds().times(options.patience)
         self._slack = Slack().plus(_BUSY_SECONDS * max(0.0, options.patience - 1.0))
@@ -105,6 +94,9 @@ class ChaosRun:
                 long_seconds=self._options.long_seconds,
             )
             starting.callback(self._load.stop)
+            self._recovery = Recovery(
+                self._scene, self._load, self._watcher, self._bounds, supervise=self._supervise, log=self._log
+            )
             self._stack = starting.pop_all()
         return self
 
@@ -124,7 +116,7 @@ class ChaosRun:
         possible = [one for one in faults if self._scene.own_disk or not one.needs_disk]
         self._load.start()
         self._log(f"waiting for {self._options.target} jobs under way")
-        enough = wait_for(lambda: len(self._load.under_way) >= self._options.target, _RECOVERY_SECONDS, self._supervise)
+        enough = wait_for(lambda: len(self._load.under_way) >= self._options.target, RECOVERY_SECONDS, self._supervise)
         if enough is None:
             self._defects.append(f"only {len(self._load.under_way)} jobs were under way when the faults began")
         plan = rounds(self._options.seed, possible, alone_first=self._options.alone_first)
@@ -168,7 +160,7 @@ class ChaosRun:
             self._defects.append(f"{names}: {traceback.format_exc()}")
         self._heal_all()
         end = clock.now()
-        recovered_at = self._wait_for_recovery(end) if now.waits else None
+        recovered_at = self._recovery.wait(end) if now.waits else None
         self._windows += [replace(one, end=end, recovered_at=recovered_at, waited=now.waits) for one in broken]
         if not now.waits:
             recovery = "no pause"
@@ -177,7 +169,7 @@ class ChaosRun:
         missed = "".join(f"; nothing to hit: {one.name}" for one in broken if not one.hit)
         self._log(f"{now.number:4} {names}: {end - begin:.1f} s; {recovery}{missed}")
         if recovered_at is not None and now.measures:
-            self._measure_lag()
+            self._recovery.measure_lag()
 
     def _heal_all(self) -> None:
         """Undo all faults, with one retry: the API server may need a moment."""
@@ -196,92 +188,6 @@ class ChaosRun:
         if self._load.defect is not None:
             raise self._load.defect
 
-    def _active(self) -> list[UserJob]:
-        """Jobs that a worker has, by their status."""
-        return [job for job in self._load.under_way if self._phase(job) in _ACTIVE]
-
-    def _phase(self, job: UserJob) -> str | None:
-        history = self._watcher.of(job.uid)
-        return history.newest.phase if history is not None and history.newest is not None else None
-
-    def _wait_for_recovery(self, since: float) -> float | None:
-        """When each active job had changed and one of the waiting jobs had moved; None: not within the time limit.
-
-        If no job was active, because a fault removed them all: when the first jobs created after it had started.
-        """
-        active = self._active()
-        if not active:
-            before, first = self._begun(), min(_FIRST_JOBS, self._options.target)
-            return wait_for(lambda: len(self._begun() - before) >= first, _RECOVERY_SECONDS, self._supervise)
-        waiting = [job for job in self._load.under_way if self._phase(job) in _WAITING]
-
-        def moved() -> bool:
-            return all(self._has_moved(job, since) for job in active) and (
-                not waiting or any(self._has_moved(job, since) for job in waiting)
-            )
-
-        return wait_for(moved, _RECOVERY_SECONDS, self._supervise)
-
-    def _begun(self) -> set[str]:
-        """The jobs that have run or ended, by their history."""
-        return {
-            one.uid
-            for one in self._watcher.histories
-            if any(look.phase in _ACTIVE or look.finished for look in one.snapshots)
-        }
-
-    def _has_moved(self, job: UserJob, since: float) -> bool:
-        history = self._watcher.of(job.uid)
-        if history is None or history.gone_at is not None or job.deleted_at is not None:
-            return True
-        return history.newest is not None and history.newest.at > since
-
-    def _measure_lag(self) -> None:
-        """Measure how long each status takes to show the progress that Redis has now."""
-        seen_at = clock.now()
-        wanted = self._reported()
-        expected = {job.uid: wanted[job.uid] for job in self._load.under_way if job.uid in wanted}
-        caught_up: dict[str, float] = {}
-        asked_at = seen_at
-
-        def all_there() -> bool:
-            nonlocal asked_at
-            for uid, position in expected.items():
-                if uid not in caught_up and self._shows(uid, position):
-                    caught_up[uid] = clock.now() - seen_at
-            if len(caught_up) < len(expected) and clock.now() - asked_at > _ASK_SECONDS:
-                # An attempt that died meanwhile has no progress to show any more.
-                reported, asked_at = self._reported(), clock.now()
-                for uid in [one for one, position in expected.items() if reported.get(one, (0, 0)) < position]:
-                    if uid not in caught_up:
-                        del expected[uid]
-            return len(caught_up) >= len(expected)
-
-        wait_for(all_there, self._bounds.behind + PROGRESS_SECONDS + _LAG_SECONDS, self._supervise)
-        for uid, position in expected.items():
-            late, history = caught_up.get(uid), self._watcher.of(uid)
-            shown = history.newest if history is not None else None
-            seconds = None if late is None else max(0.0, late - PROGRESS_SECONDS)
-            lag = Lag(uid, seen_at, seconds, f"{position} was wanted, and the last status is {shown}")
-            self._lags.append(lag)
-            if seconds is None or seconds > LATE_SECONDS:
-                took = "too long" if seconds is None else f"{seconds:.1f} s"
-                self._log(f"     the status of {uid} was behind at {seen_at:.1f} for {took}: {lag.wanted}")
-
-    def _reported(self) -> dict[str, tuple[int, int]]:
-        try:
-            return _progress(self._scene.broker)
-        except redis.RedisError:
-            return {}
-
-    def _shows(self, uid: str, position: tuple[int, int]) -> bool:
-        history = self._watcher.of(uid)
-        if history is None or history.newest is None:
-            return False
-        newest = history.newest
-        over = newest.finished or history.gone_at is not None or newest.phase in _STOPPING
-        return over or newest.position >= position
-
     # -- the end
 
     def _drain(self) -> None:
@@ -290,7 +196,7 @@ class ChaosRun:
         done = wait_for(lambda: not self._load.under_way and self._load.is_idle, _DRAIN_SECONDS, self._supervise)
         left = self._load.under_way
         self._log("all have ended" if done else f"{len(left)} have not ended: {[job.name for job in left][:10]}")
-        wait_for(lambda: not self._is_left(), _RECOVERY_SECONDS, self._supervise)
+        wait_for(lambda: not self._is_left(), RECOVERY_SECONDS, self._supervise)
 
     def _is_left(self) -> bool:
         """Whether a deleted job still has keys without expiry or files."""
@@ -319,7 +225,7 @@ class ChaosRun:
         self._load.stop()
         self._results.look()
         listed_before = clock.now()
-        wait_for(lambda: self._watcher.listed_at > listed_before, _RECOVERY_SECONDS, self._supervise)
+        wait_for(lambda: self._watcher.listed_at > listed_before, RECOVERY_SECONDS, self._supervise)
         jobs = self._load.jobs
         uids = {job.uid for job in jobs}
         here = {job.uid for job in jobs if job.deleted_at is None}
@@ -337,7 +243,7 @@ class ChaosRun:
             successes=remains.successes(self._scene, here),
             prefork=PREFORK,
             windows=self._windows,
-            lags=self._lags,
+            lags=self._recovery.lags,
             leftovers=remains.compared(earlier, remains.look(self._scene, uids), _EXPIRY_SECONDS),
             flags=remains.flags(self._scene, here),
             deliveries=self._deliveries.found(jobs),
@@ -357,16 +263,3 @@ def _window(one: Fault, begin: float) -> Window:
     return Window(
         one.name, begin, begin, one.cuts, blocks_users=blocks, harms=one.harms, forgets=one.forgets, deposes=deposes
     )
-
-
-def _progress(broker: redis.Redis) -> dict[str, tuple[int, int]]:
-    """(attempt, percent) of each running job, from Celery's results."""
-    found: dict[str, tuple[int, int]] = {}
-    keys = list(broker.scan_iter("celery-task-meta-*", count=1000))
-    for raw in broker.mget(keys) if keys else []:
-        result = json.loads(raw) if raw else {}
-        if result.get("status") == "PROGRESS":
-            uid, _, attempt = result["task_id"].rpartition("-")
-            position = int(attempt), int(result["result"]["progress"])
-            found[uid] = max(position, found.get(uid, (0, 0)))
-    return found

@@ -94,7 +94,7 @@ class Load:
         self._photos = photos
         self._delivered = delivered
         self._namespaces = namespaces
-        self._target = target
+        self.target = target
         self._seed = seed
         self._long_seconds = long_seconds
         self._number = 0
@@ -177,7 +177,7 @@ class Load:
             with ThreadPoolExecutor(_USERS, thread_name_prefix="user") as users:
                 while not self._ending.is_set():
                     with self._busy:
-                        missing = self._target - len(self.under_way) if self._creating.is_set() else 0
+                        missing = self.target - len(self.under_way) if self._creating.is_set() else 0
                         list(users.map(self._create, [self._next_number() for _ in range(missing)]))
                         list(users.map(self._act, [job for job in self.jobs if self._has_plans(job)]))
                     self._ending.wait(_LOOK_SECONDS)
