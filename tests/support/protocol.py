@@ -514,16 +514,35 @@ def _put_record(state: State, keys: list[str], args: list[Any]) -> Any:
 
 @_fenced
 def _index_records(state: State, keys: list[str], args: list[Any]) -> Any:
-    _, records, *of_jobs = keys
-    ids = state.values.get(records)
-    kept = {
-        *(ids if isinstance(ids, set) else ()),
-        *(one for key, one in zip(of_jobs, args, strict=True) if key in state.values),
-    }
-    state.put(records, kept, None)
-    if not kept:
-        state.drop(records)
+    _, records, giver, *of_jobs = keys
+    install, *job_ids = args
+    given = giver != records
+    index, theirs = state.values.get(records), state.values.get(giver)
+    kept = {*(index if isinstance(index, set) else ())}
+    kept |= {one for key, one in zip(of_jobs, job_ids, strict=True) if given or key in state.values}
+    changed = [(records, kept)]
+    if given and isinstance(theirs, set):
+        changed.append((giver, theirs - {*job_ids}))
+    for key, ids in changed:
+        state.put(key, ids, None)
+        if not ids:
+            state.drop(key)
+    for key in of_jobs:
+        if state.attempt(key) and state.values[key].get("install_id") != install:
+            state.put(key, state.values[key] | {"install_id": install}, None, key)
     return ["ok"]
+
+
+@_fenced
+def _inherit(state: State, keys: list[str], args: list[Any]) -> Any:
+    _, history, *theirs = keys
+    known = state.fields(history) or {}
+    groups = list(zip(theirs[::3], theirs[1::3], theirs[2::3], strict=True))
+    times = [int((state.fields(key) or {}).get("restored_at", -1)) for key, _, _ in groups]
+    if max(times, default=-1) > int(known.get("restored_at", -1)):
+        state.put(history, known | {"restored_at": str(max(times))}, None)
+    found = [place for place, (_, *others) in enumerate(groups, 1) if any(key in state.values for key in others)]
+    return ["ok", found]
 
 
 @_fenced

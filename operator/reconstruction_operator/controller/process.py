@@ -33,6 +33,7 @@ from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
+from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.loop.sweeper import Sweeper
@@ -160,7 +161,7 @@ class Operator:
         )
         # The loop
         timing = _timing()
-        admission = Admission(self.cache, self.view.queues, _window(), _rules())
+        admission = Admission(self.cache, self.view.queues, _window(installation.shard), _rules(installation.shard))
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
         brake = Brake(
             settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, settings.RESTORE_HOLD_SECONDS, report=self._report
@@ -172,6 +173,7 @@ class Operator:
             self.orphans,
             brake,
             self.history,
+            Inheritance(self.view, installation, self.neighbours.ended),
             election=self.election,
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
@@ -190,6 +192,7 @@ class Operator:
             batch_seconds=settings.BATCH_SECONDS,
             bystander=Bystander(installation, self.cache, self.writer, admission, self.orphans),
         )
+        metrics.SHARDS.set(installation.shard.count)
         self.supervisor = Supervisor(stopping)
         self.lag = LoopLag()
 
@@ -271,23 +274,24 @@ def _instance() -> str:
     return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
-def _window() -> Window:
+def _window(shard: Shard) -> Window:
+    """Each shard sees how many messages wait in all, but those of a namespace it counts by its own jobs."""
     settings = config.settings
     return Window(
         queue=settings.DISPATCH_WINDOW,
-        namespace=settings.DISPATCH_NAMESPACE_WINDOW,
+        namespace=shard.share(settings.DISPATCH_NAMESPACE_WINDOW),
         total=settings.DISPATCH_TOTAL_WINDOW,
         total_bytes=settings.DISPATCH_TOTAL_BYTES,
     )
 
 
-def _rules() -> Rules:
+def _rules(shard: Shard) -> Rules:
     settings = config.settings
-    quotas = Quotas(
-        running=settings.NAMESPACE_MAX_RUNNING,
-        waiting=settings.NAMESPACE_MAX_WAITING,
-        high=settings.NAMESPACE_MAX_HIGH,
+    running, waiting, high = (
+        tuple((namespace, shard.share(limit)) for namespace, limit in entries)
+        for entries in (settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
     )
+    quotas = Quotas(running, waiting, high)
     return Rules(quotas, settings.POOL_NAMESPACES)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark
+from reconstruction_operator.planning.shards import related
 from reconstruction_operator.planning.times import whole
 from reconstruction_operator.planning.types import Event, Job, Management, Plan
 
@@ -43,7 +44,9 @@ def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:
     """
     theirs, status = job.status.installation, job.status
     over = job.deleting or (status.phase is not None and status.phase.finished)
-    if theirs is None or over or status.condition(ConditionType.CONTESTED) is not None:
+    if theirs is None or related(theirs.lease, mine.lease):
+        return Plan(status)  # a shard from before the number of shards was changed has it, until that one ends
+    if over or status.condition(ConditionType.CONTESTED) is not None:
         return Plan(status)
     text = (
         f"Installation {theirs.id} (Lease {theirs.lease}) manages this job. "
@@ -56,6 +59,6 @@ def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:
 
 def _taken_over(job: Job, mine: InstallationMark) -> tuple[Event, ...]:
     before = job.status.installation
-    if before is None or before.id == mine.id:
+    if before is None or before.id == mine.id or related(before.lease, mine.lease):
         return ()
     return (Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}"),)

@@ -59,6 +59,10 @@ class Shard:
         """Whether a job may be of both."""
         return self.first < other.end and other.first < self.end
 
+    def share(self, limit: int) -> int:
+        """Its share of a limit, rounded up: 0 forbids, and less than one each would make some jobs wait for ever."""
+        return -(-limit // self.count)
+
     @property
     def suffix(self) -> str:
         """What its names end in."""

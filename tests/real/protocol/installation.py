@@ -22,6 +22,7 @@ from reconstruction_operator.controller.kube import installation as controller
 from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
@@ -315,13 +316,15 @@ class Installation:
             controller.Installation(INSTALL),
             timing=TIMING,
         )
+        view = cast("Any", _With(state=self.client, keys=self.keys))
         operator.sweeper = Sweeper(
             cast("Any", Listing(self.objects)),
-            cast("Any", _With(state=self.client, keys=self.keys)),
+            view,
             cast("Any", Watched(self.objects)),
             operator.orphans,
             Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
             History(),
+            Inheritance(view, controller.Installation(INSTALL), lambda _: False),
             election=cast("Any", operator),  # the sweeper asks for its fence
             installation=controller.Installation(INSTALL),
             sweep_seconds=0.0,

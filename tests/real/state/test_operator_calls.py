@@ -47,6 +47,8 @@ ORDERS: list[tuple[Callable[..., calls.Call[Any]], dict[str, Any]]] = [
     (operator_calls.forget, {"job_id": "job", "attempts": 2}),
     (operator_calls.open_epoch, {"run_id": "run"}),
     (operator_calls.note_version, {"version": 7, "sight": Sight.LIST}),
+    (operator_calls.index_records, {"job_ids": ["job"], "giver": "other"}),
+    (operator_calls.inherit, {"installs": ["other"]}),
 ]
 
 
@@ -353,6 +355,56 @@ def test_a_new_epoch_begins_if_redis_may_have_lost_keys(do: Do, client: redis.Re
     epoch = do(operator_calls.open_epoch, **LEADER, run_id="run-2" if change == "restarted" else "run-1")
     assert epoch.id != "old"
     assert epoch.started_at == epoch.now
+
+
+# --- What another install left
+
+
+def test_records_of_another_install_become_ours(do: Do, client: redis.Redis) -> None:
+    for name in ("job", "stays"):
+        do(
+            operator_calls.put_record,
+            fence=1,
+            install_id="other",
+            **{**PLACE, "job_id": name},
+            attempt=2,
+            queue="celery",
+        )
+    do(operator_calls.mark_sent, fence=1, install_id="other", job_id="job", attempt=2)
+    client.sadd("records:other", "no-record")
+    before = client.hgetall("job:job")
+
+    do(operator_calls.index_records, **LEADER, job_ids=["job", "no-record"], giver="other")
+
+    assert do(reads.list_records, "install") == ("job", "no-record")
+    assert do(reads.list_records, "other") == ("stays",)
+    assert client.hgetall("job:job") == before | {"install_id": "install"}
+
+
+def test_records_that_are_indexed_again_are_ours(do: Do, client: redis.Redis) -> None:
+    do(operator_calls.put_record, fence=1, install_id="other", **PLACE, attempt=1, queue="celery")
+
+    do(operator_calls.index_records, **LEADER, job_ids=["job", "no-record"])
+
+    assert do(reads.list_records, "install") == ("job",)
+    assert client.hget("job:job", "install_id") == "install"
+
+
+def test_installs_that_left_records_or_folders_are_found(do: Do, client: redis.Redis) -> None:
+    do(operator_calls.put_record, fence=1, install_id="b", **PLACE, attempt=1, queue="celery")
+    client.hset("folders:d", "job", "{}")
+
+    assert do(operator_calls.inherit, **LEADER, installs=["a", "b", "c", "d"]) == ("b", "d")
+
+
+def test_the_newest_restore_that_any_of_them_found_is_taken_over(do: Do, client: redis.Redis) -> None:
+    do(operator_calls.note_version, **LEADER, version=100, sight=Sight.LIST)
+    for install, at in (("a", "1700000000000"), ("b", "1800000000000"), ("c", "x")):
+        client.hset(f"history:{install}", "restored_at", at)
+
+    do(operator_calls.inherit, **LEADER, installs=["a", "b", "c"])
+
+    assert client.hgetall("history:install") == {"version": "100", "restored_at": "1800000000000"}
 
 
 # --- The API server's history

@@ -199,12 +199,12 @@ def test_operator_has_permissions_in_all_namespaces_and_for_its_lease(render: Re
     assert objects["ClusterRole", "reconstruction-operator"]["rules"] == WORK + CLUSTER_ID
     assert objects["ClusterRoleBinding", "reconstruction-operator"]["subjects"] == ACCOUNT
     assert objects["Role", "reconstruction-operator"]["rules"] == [
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get"]},
         {
             "apiGroups": ["coordination.k8s.io"],
             "resources": ["leases"],
             "resourceNames": ["reconstruction-operator"],
-            "verbs": ["get", "update"],
+            "verbs": ["update"],
         },
     ]
 

@@ -168,3 +168,21 @@ def test_the_manager_keeps_the_condition_until_the_end_and_never_writes_it() -> 
     ended = plan(wrong, Observation(), NOW, TIMING, admitted=False).status
     assert ended.phase is Phase.FAILED
     assert ended.condition(ConditionType.CONTESTED) is None
+
+
+SHARD = InstallationMark("mine-1-of-2", "here/operator-1-of-2")
+
+
+def test_nothing_is_reported_on_a_job_that_a_shard_of_another_count_has() -> None:
+    job = a_job(replace(QUEUED, installation=MINE), Management.FOREIGN)
+
+    assert left_alone(job, SHARD, NOW) == Plan(job.status)
+
+
+def test_a_job_passes_from_shard_to_shard_without_an_event() -> None:
+    job = a_job(replace(QUEUED, installation=MINE), Management.INHERITED)
+
+    made = marked(job, plan(job, Observation(record=RECORD), NOW, TIMING, admitted=False), SHARD, admitted=False)
+
+    assert made.status.installation == SHARD
+    assert "TakenOver" not in [event.reason for event in made.events]

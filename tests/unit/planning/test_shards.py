@@ -113,3 +113,9 @@ def test_shards_of_one_installation_are_related() -> None:
     assert related("system/operator-2-of-3", "system/operator-1-of-2")
     assert related("system/operator", "system/operator-1-of-2")
     assert not related("system/operator-2-of-3", "other/operator-2-of-3")
+
+
+@pytest.mark.parametrize(("limit", "share"), [(0, 0), (1, 1), (3, 1), (4, 2), (25, 9)])
+def test_a_limit_is_shared_so_that_each_shard_may_have_a_job(limit: int, share: int) -> None:
+    assert Shard(2, 3).share(limit) == share
+    assert WHOLE.share(limit) == limit

@@ -15,7 +15,7 @@ from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.planning.shards import WHOLE, Shard
+from reconstruction_operator.planning.shards import WHOLE, Shard, related
 from reconstruction_operator.planning.types import Job
 
 _log = logging.getLogger(__name__)
@@ -54,9 +54,14 @@ class Installation:
         return InstallationMark(self.id, self.lease)
 
     def gave(self, job: Job) -> bool:
-        """Whether another installation has taken over the job, in whose mark our id would stand until then."""
+        """Whether another installation has taken over the job, in whose mark our id would stand until then.
+
+        Not a shard of our own installation: what runs of the job goes on there.
+        """
         mark = job.status.installation
-        return job.contested and mark is not None and mark.id != self.id
+        if mark is None or mark.id == self.id or related(mark.lease, self.lease):
+            return False
+        return job.contested
 
     def owns(self, record: Record) -> bool:
         """Whether the record is of a job that this installation manages."""

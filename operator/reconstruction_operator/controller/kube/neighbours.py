@@ -1,5 +1,8 @@
 """Neighbours: other installations of the operator whose marks are in the statuses of our namespaces, and whether they live.
 
+Among them are siblings: shards of our own installation from before or after the number of shards was changed. What they have is
+ours as soon as they have ended; the jobs of all others are taken over after a time.
+
 A neighbour lives while its Lease is renewed. The rules are those of the election: no clock of another machine is trusted,
 so a Lease counts as expired after this process saw it unchanged for its duration. What cannot be read counts as alive.
 """
@@ -18,12 +21,14 @@ from typing import Any, Final
 from reconstruction_operator.api.status import InstallationMark, Status
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.lease import LeaseRecord, Sighting
+from reconstruction_operator.planning import shards
 from reconstruction_operator.planning.types import Management
 
 _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 2.0  # between two reads of their Leases
 _GAP_SECONDS: Final = 10.0  # after a longer time without an answer a Lease may have been renewed unseen
+_SIBLING_SECONDS: Final = 3.0  # for which its Lease is free: a standby of it takes one within a second
 _AT_MOST: Final = 100  # that are known and read; the rest counts as alive
 _LEASE: Final = re.compile(r"([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])/([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])")
 _GONE: Final = LeaseRecord(version="", holder="", transitions=0, duration_seconds=0.0)
@@ -34,6 +39,7 @@ class _Neighbour:
     """One other installation, as far as its Lease shows."""
 
     mark: InstallationMark  # the first that was seen with this Lease
+    ends_after_seconds: float  # without a renewal; 0: never
     sighting: Sighting | None = None
     read_at: float = 0.0
     unreadable: bool = False
@@ -47,6 +53,19 @@ class _Neighbour:
     def silent_seconds(self) -> float:
         """For how long its Lease had expired when it was last read."""
         return 0.0 if self.sighting is None else max(0.0, self.read_at - self.sighting.expires())
+
+    def judge(self) -> bool:
+        """Find out whether it lives; whether that has changed."""
+        before, silent = self.alive, self.silent_seconds()
+        self.alive = self.ends_after_seconds <= 0 or silent < self.ends_after_seconds
+        if before and not self.alive:
+            _log.warning(
+                "Lease %s of installation %s was not renewed for %.0f s: this installation takes its jobs over",
+                self.mark.lease,
+                self.mark.id,
+                silent,
+            )
+        return before is not self.alive
 
 
 @dataclass(eq=False)
@@ -69,7 +88,13 @@ class Neighbours:
             return Management.OURS
         if mark.lease == self.mark.lease:
             return Management.INHERITED  # it was handed over to us, or our INSTALL_ID was another
+        if shards.related(mark.lease, self.mark.lease) and _count(mark) == _count(self.mark):
+            return Management.INHERITED  # it was handed over to a shard beside ours, which never sees the job
         return Management.FOREIGN if self._neighbour(mark).alive else Management.INHERITED
+
+    def ended(self, mark: InstallationMark) -> bool:
+        """Whether a neighbour is known to have ended; its Lease is read from now on."""
+        return not self._neighbour(mark).alive
 
     def stored(self, wanted: Status, body: Mapping[str, Any]) -> bool:
         """Learn from the answer to a status write whether the API server keeps marks; true if it was found not to.
@@ -94,28 +119,23 @@ class Neighbours:
 
     async def look(self) -> bool:
         """Read each Lease once; whether a neighbour has died or come back."""
-        before = [one.alive for one in self._neighbours.values()]
+        changed = False
         for one in list(self._neighbours.values()):
             await self._read(one)
-            silent = one.silent_seconds()
-            alive = self.adopt_after_seconds <= 0 or silent < self.adopt_after_seconds
-            if one.alive and not alive:
-                _log.warning(
-                    "Lease %s of installation %s was not renewed for %.0f s: this installation takes its jobs over",
-                    one.mark.lease,
-                    one.mark.id,
-                    silent,
-                )
-            one.alive = alive
-        return before != [one.alive for one in self._neighbours.values()][: len(before)]
+            changed |= one.judge()
+        return changed
 
     def _neighbour(self, mark: InstallationMark) -> _Neighbour:
         known = self._neighbours.get(mark.lease)
         if known is None:
-            known = _Neighbour(mark)
+            is_sibling = shards.related(mark.lease, self.mark.lease)
+            known = _Neighbour(mark, _SIBLING_SECONDS if is_sibling else self.adopt_after_seconds)
             if len(self._neighbours) >= _AT_MOST:
                 return known
             self._neighbours[mark.lease] = known
+            if is_sibling:
+                _log.info("Shard %s (Lease %s) has some of our jobs until it ends", mark.id, mark.lease)
+                return known
             _log.warning(
                 "Installation %s (Lease %s) manages jobs in our namespaces, which are left alone: two installations "
                 "must not watch the same namespaces (docs/runbooks/ReconstructionInstallationsOverlap.md)",
@@ -140,3 +160,7 @@ class Neighbours:
             record = _GONE
         one.unreadable = False
         one.saw(record, self.monotonic())
+
+
+def _count(mark: InstallationMark) -> int:
+    return shards.of_lease(mark.lease)[1].count

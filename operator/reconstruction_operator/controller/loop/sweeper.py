@@ -24,6 +24,7 @@ from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.state import calls, errors, operator_calls, reads
@@ -47,6 +48,7 @@ class Sweeper:
     orphans: Orphans
     brake: Brake
     history: History
+    inheritance: Inheritance
     election: LeaderElection
     installation: Installation
     sweep_seconds: float
@@ -88,6 +90,9 @@ class Sweeper:
         """Sweep once; raises RedisError, ApiError and DeposedError."""
         metrics.SWEEPS.labels(cause).inc()
         enqueued = self.cache.enqueue_unfinished()
+        is_due = self.monotonic() >= self._list_at
+        if is_due or self.inheritance.waiting:
+            await self.inheritance.take(fence)  # before the first note, which may end the hold of deletions
         await self._note(self.cache.newest, Sight.BODY, fence)
         if cause == "epoch":
             self._enqueue_finished_lately()
@@ -105,11 +110,11 @@ class Sweeper:
             len(recorded),
             len(unknown),
         )
-        is_due = self.monotonic() >= self._list_at
         if unknown or is_due:
             await self._compare(recorded, fence)
         if is_due or not self.brake.holds:
-            await self._take_folder_reports(fence)
+            for install_id in (self.installation.id, *self.inheritance.givers):
+                await self._take_folder_reports(install_id, fence)
 
     def _unknown(self, recorded: Sequence[str]) -> list[str]:
         """The records without an object that no earlier sweep has dealt with."""
@@ -142,32 +147,38 @@ class Sweeper:
             if ended is not None and ended >= since:
                 self.cache.enqueue(job.key)
 
-    async def _take_folder_reports(self, fence: int) -> None:
-        """Workers report their job folders after Redis lost data: one without an object is an orphan without a record."""
+    async def _take_folder_reports(self, install_id: str, fence: int) -> None:
+        """Workers report their job folders after Redis lost data: one without an object is an orphan without a record.
+
+        `install_id`: that of the reports, ours or that of a shard that has ended.
+        """
+        own, shard = install_id == self.installation.id, self.installation.shard
+        found_in = "job folders" if own else f"job folders of {install_id}"
         for _ in range(_FOLDER_BATCHES):
-            reported = await calls.arun(self.view.state, reads.list_folders(self.view.keys, self.installation.id))
+            found = await calls.arun(self.view.state, reads.list_folders(self.view.keys, install_id))
+            reported = {job_id: record for job_id, record in found.items() if own or shard.has(job_id)}
             if not reported:
-                self.brake.admit("job folders", (), 0)
+                self.brake.admit(found_in, (), 0)
                 return
             known = self.cache.ids()
             unknown = {
                 job_id: record
                 for job_id, record in reported.items()
-                if record.install_id == self.installation.id and job_id not in known
+                if record.install_id == install_id and job_id not in known
             }
             if unknown:
                 listed = {key.uid for key in await self._list(fence)}
                 gone = {job_id: record for job_id, record in unknown.items() if job_id not in listed}
-                if not self.brake.admit("job folders", gone, len(reported)) and gone:
+                if not self.brake.admit(found_in, gone, len(reported)) and gone:
                     return  # the reports stay
                 if gone:
                     _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(gone))
                 self.orphans.add_reported(gone, self.monotonic())
             dropped = operator_calls.drop_folders(
-                self.view.keys, fence=fence, install_id=self.installation.id, job_ids=tuple(reported)
+                self.view.keys, job_ids=tuple(reported), of=install_id, fence=fence, install_id=self.installation.id
             )
             await calls.arun(self.view.state, dropped)
-            if len(reported) < reads.FOLDERS_BATCH:
+            if len(found) < reads.FOLDERS_BATCH:
                 return
 
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:

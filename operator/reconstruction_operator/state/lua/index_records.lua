@@ -1,9 +1,20 @@
--- Put existing records into the index of the install, which lacks them. Answers {'ok'}.
--- KEYS: fence, records, the record of each job. ARGV: fence, the id of each job.
-local _, records_key = unpack(KEYS)
+-- Put existing records into the index of the install, and make them its own. From the index of another install, which has ended,
+-- job ids without a record are taken as well: what else is left of these jobs is then found and deleted. Answers {'ok'}.
+-- KEYS: fence, records, records of the other install (or the same key), the record of each job. ARGV: fence, install id, job ids.
+local _, records_key, giver_key = unpack(KEYS)
+local _, install_id = unpack(ARGV)
+local is_given = giver_key ~= records_key
 
 if redis.call('TYPE', records_key).ok ~= 'set' then redis.call('DEL', records_key) end
-for index = 3, #KEYS do
-  if is_set(KEYS[index]) then redis.call('SADD', records_key, ARGV[index - 1]) end
+for index = 4, #KEYS do
+  local record_key, job_id = KEYS[index], ARGV[index - 1]
+  if is_given or is_set(record_key) then redis.call('SADD', records_key, job_id) end
+  if is_given then redis.pcall('SREM', giver_key, job_id) end
+  if wanted(record_key) and fields_at(record_key, 'install_id')[1] ~= install_id then
+    local record = {}
+    for place, value in ipairs(fields_at(record_key, unpack(RECORD))) do record[RECORD[place]] = value or nil end
+    record.install_id = install_id
+    put(record_key, nil, record, record_key)
+  end
 end
 return {'ok'}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.api.status import InstallationMark
+from reconstruction_operator.api.status import InstallationMark, Status
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.installation import Installation, default_install_id
 from reconstruction_operator.planning.shards import WHOLE, Shard
+from reconstruction_operator.planning.types import Management
+
+from tests.support.jobs import make_job
 
 CLUSTER = "7b7c6c2e-0000-4000-8000-000000000001"
 
@@ -56,3 +61,18 @@ def test_the_siblings_are_the_shards_of_other_counts() -> None:
     assert InstallationMark("id", "system/operator") in marks
     assert InstallationMark("id-1-of-2", "system/operator-1-of-2") in marks
     assert InstallationMark("id-2-of-3", "system/operator-2-of-3") not in marks
+
+
+@pytest.mark.parametrize(
+    ("mark", "gave"),
+    [
+        pytest.param(InstallationMark("other", "system/other"), True, id="another installation"),
+        pytest.param(InstallationMark("id-1-of-3", "system/operator-1-of-3"), False, id="a shard of ours"),
+    ],
+)
+def test_what_runs_of_a_job_ends_if_another_installation_has_it_and_no_shard(
+    mark: InstallationMark, *, gave: bool
+) -> None:
+    job = replace(make_job(Status(installation=mark)), management=Management.FOREIGN)
+
+    assert Installation.of("id", ("system", "operator"), (), Shard(1, 2)).gave(job) is gave

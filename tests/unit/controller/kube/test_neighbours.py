@@ -168,3 +168,44 @@ async def test_marks_of_ever_more_leases_are_neither_kept_nor_read() -> None:
     assert len(world.asked) == 100
     assert world.management(InstallationMark("theirs", "there/operator-999")) is Management.FOREIGN
     assert len(world.neighbours._neighbours) == 100
+
+
+SHARD = InstallationMark("mine-1-of-3", "here/operator-1-of-3")
+FORMER = InstallationMark("mine-2-of-2", "here/operator-2-of-2")
+
+
+class Shards(World):
+    """A shard, and a shard of another number of shards."""
+
+    def __init__(self, adopt_after_seconds: float = 60.0) -> None:
+        super().__init__(adopt_after_seconds)
+        self.neighbours.mark = SHARD
+
+
+@pytest.mark.parametrize("adopt_after_seconds", [60.0, 0.0])
+async def test_a_shard_of_another_count_passes_its_jobs_on_as_soon_as_its_lease_is_free(
+    adopt_after_seconds: float,
+) -> None:
+    world = Shards(adopt_after_seconds)
+    world.answer = lease(1, holder="")
+    world.management(FORMER)
+
+    assert await world.look_for(4) == [False, False]
+    assert await world.look_for(2) == [True]
+    assert world.management(FORMER) is Management.INHERITED
+    assert world.neighbours.ended(FORMER)
+
+
+async def test_a_shard_of_another_count_that_renews_its_lease_keeps_its_jobs() -> None:
+    world = Shards()
+    world.management(FORMER)
+
+    for version in range(50):
+        world.answer = lease(version)
+        assert await world.look_for(2) == [False]
+
+    assert world.management(FORMER) is Management.FOREIGN
+
+
+def test_a_job_of_ours_that_was_given_to_a_shard_beside_us_is_ours() -> None:
+    assert Shards().management(InstallationMark("mine-3-of-3", "here/operator-3-of-3")) is Management.INHERITED

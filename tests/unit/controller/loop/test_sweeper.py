@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.cache import Cache
@@ -14,8 +15,10 @@ from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
+from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.state import calls, operator_calls, reads
 
 from tests.support.jobs import make_body, make_key
@@ -28,13 +31,14 @@ _LIMIT = 3
 class World:
     """An API server with some objects, and a sweeper that knows them. `pass_time` sweeps every 30 s."""
 
-    def __init__(self, *namespaces: str) -> None:
+    def __init__(self, *namespaces: str, shard: Shard = WHOLE) -> None:
         self.keys = Keys(prefix="")
         self.objects: list[dict[str, Any]] = []
         self.version, self.lists, self.time = 1_000, 0, 0.0
         self.cache = Cache(monotonic=lambda: self.time)
         nothing: Any = None
-        installation = Installation(_INSTALL, namespaces)
+        installation = Installation.of(_INSTALL, ("here", "operator"), namespaces, shard)
+        self.ended: set[InstallationMark] = set()
         self.orphans = Orphans(nothing, nothing, installation, timing=nothing)
         view: Any = SimpleNamespace(state=None, keys=self.keys)
         self.history = History()
@@ -45,6 +49,7 @@ class World:
             self.orphans,
             Brake(at_once=_LIMIT, share=0.1, restore_hold_seconds=3600.0),
             self.history,
+            Inheritance(view, installation, self.ended.__contains__),
             election=SimpleNamespace(fence=1),  # type: ignore[arg-type]  # all that is asked for
             installation=installation,
             sweep_seconds=30.0,
@@ -63,14 +68,14 @@ class World:
             self.objects.append(body)
             self.cache.put(body)
 
-    async def record(self, *names: str, namespace: str = "default") -> None:
+    async def record(self, *names: str, namespace: str = "default", install_id: str = _INSTALL) -> None:
         nothing: Any = None
         for name in names:
             key = make_key(name, namespace)
             put = operator_calls.put_record(
                 self.keys,
                 fence=1,
-                install_id=_INSTALL,
+                install_id=install_id,
                 job_id=key.job_id,
                 namespace=namespace,
                 name=name,
@@ -217,7 +222,7 @@ async def test_folders_that_are_reported_again_and_again_do_not_hold_up_a_sweep(
 
     monkeypatch.setattr(calls, "arun", answer)
 
-    await world.sweeper._take_folder_reports(1)
+    await world.sweeper._take_folder_reports(_INSTALL, 1)
 
     assert asked.count("list_folders") == 100
 
@@ -236,9 +241,9 @@ async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
     monkeypatch.setattr(calls, "arun", answer)
     world.sweeper.brake.note(None)
 
-    await world.sweeper._take_folder_reports(1)
+    await world.sweeper._take_folder_reports(_INSTALL, 1)
     assert (len(world.orphans), dropped) == (0, [])
 
     reported.popitem()
-    await world.sweeper._take_folder_reports(1)
+    await world.sweeper._take_folder_reports(_INSTALL, 1)
     assert (len(world.orphans), dropped) == (_LIMIT, ["drop_folders"])
