@@ -15,7 +15,7 @@ WRITES: Final = "writes/s"
 ALLOWED: Final = "writes/s allowed"
 
 _FULL: Final = 0.9  # of a limit: it is reached
-_ONE_THREAD: Final = ("operator", "redis", "loader")  # each does its work in one thread
+_ONE_THREAD: Final = ("operator", "redis", "fleet", "client")  # each does its work in one thread
 _NOISY: Final = 0.1  # of the machine, taken by others: the times of the row are too long
 
 

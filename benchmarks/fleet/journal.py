@@ -46,7 +46,7 @@ class Journal:
 
 
 def start_fleet(system: System, *, slots: int, job_seconds: float, report_seconds: float = 1.0) -> None:
-    """Start a fleet as the system's process `worker`, and wait until it has registered."""
+    """Start a fleet as the system's process `fleet`, and wait until it has registered."""
     options = {
         "slots": slots,
         "job-seconds": job_seconds,
@@ -55,7 +55,7 @@ def start_fleet(system: System, *, slots: int, job_seconds: float, report_second
     }
     command: list[str | Path] = [sys.executable, "-m", "benchmarks.fleet.program"]
     fleet = system.start_program(
-        "worker", [*command, *(f"--{name}={value}" for name, value in options.items())], PYTHONPATH=str(CHECKOUT)
+        "fleet", [*command, *(f"--{name}={value}" for name, value in options.items())], PYTHONPATH=str(CHECKOUT)
     )
 
     def registered() -> bool:
