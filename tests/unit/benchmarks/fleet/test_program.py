@@ -1,8 +1,9 @@
 import base64
 import json
 
-from benchmarks.fleet.program import Run, parse_message
 from celery import Celery
+
+from benchmarks.fleet.program import Run, parse_message
 
 
 def test_a_message_is_read_as_kombu_keeps_it_in_redis() -> None:
