@@ -80,6 +80,10 @@ def test_an_invalid_value_is_an_error_that_names_the_setting(name: str, text: st
         pytest.param("NAMESPACE_INPUTS", "maps=https://u:p@host/a", "does not end in a folder", id="password"),
         pytest.param("NAMESPACE_INPUTS", "maps=/photos/../etc", "holds '..'", id="dots"),
         pytest.param("NAMESPACE_INPUTS", "*=/photos/{name}", "holds '..', or braces", id="unknown placeholder"),
+        pytest.param("NAMESPACE_INPUTS", "maps=s3:///a", "does not end in a folder", id="no bucket"),
+        pytest.param("NAMESPACE_INPUTS", "maps=s3://b/a?x", "does not end in a folder", id="an address with a query"),
+        pytest.param("NAMESPACE_INPUTS", "maps=ftp://b/a", "does not end in a folder", id="an unknown scheme"),
+        pytest.param("NAMESPACE_INPUTS", "maps=s3://b/../a", "holds '..'", id="dots in an address"),
         pytest.param("NAMESPACE_OUTPUTS", "maps=https://host/a", "does not end in a folder", id="address for results"),
     ],
 )
@@ -129,3 +133,11 @@ def test_an_invalid_address_of_redis_is_described_and_never_shown(name: str, tex
 )
 def test_every_form_of_address_is_taken(text: str) -> None:
     assert value_of("REDIS_STATE_DB", text) == text
+
+
+def test_grants_of_object_storage_and_schemes_are_read() -> None:
+    entries = value_of("NAMESPACE_OUTPUTS", "*=s3://meshes/{namespace}/,maps=az://box")
+    assert entries == (("*", "s3://meshes/{namespace}/"), ("maps", "az://box"))
+    assert value_of("STORAGE_SCHEMES", "s3, gs") == ("s3", "gs")
+    with pytest.raises(InvalidSettingError, match=r"STORAGE_SCHEMES: 'ftp' must be one of s3, gs, az"):
+        value_of("STORAGE_SCHEMES", "s3,ftp")

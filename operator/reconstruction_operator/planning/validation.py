@@ -45,7 +45,7 @@ def _input(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
     elif parts.scheme == "https":
         yield from _archive(field, parts)
     else:
-        yield f"{field}: {_kind(parts)} here; use {places}."
+        yield f"{field}: {_kind(parts)}; use {places}."
 
 
 def _output(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
@@ -60,13 +60,13 @@ def _output(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
     elif parts.scheme == "file":
         yield from _file(field, parts)
     else:
-        yield f"{field}: {_kind(parts)} here; use {places}."
+        yield f"{field}: {_kind(parts)}; use {places}."
 
 
 def _kind(parts: SplitResult) -> str:
     if parts.scheme in OBJECT_SCHEMES:
-        return f"{parts.scheme}:// is not enabled (STORAGE_SCHEMES)"
-    return f"{parts.scheme or 'no scheme'} is not supported"
+        return f"{parts.scheme}:// is not enabled here (STORAGE_SCHEMES)"
+    return f"{parts.scheme or 'no scheme'} is not supported here"
 
 
 def _places(schemes: tuple[str, ...], last: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.jobfiles.publishing import publish
-from reconstruction_operator.jobfiles.workspace import delete_predecessors, prepare
+from reconstruction_operator.jobfiles.workspace import delete_predecessors, keep_fetched, prepare
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
@@ -41,3 +41,24 @@ def test_predecessors_are_deleted_and_a_discarded_workspace_leaves_no_empty_fold
     assert list(second.root.parent.iterdir()) == [second.root]
     second.discard()
     assert list(jobs_dir.iterdir()) == []
+
+
+def test_an_heir_takes_over_whole_fetched_files_and_no_partial_ones(jobs_dir: Path) -> None:
+    first = prepare("job", "job-1", 1)
+    first.fetched.mkdir()
+    (first.fetched / "0123").write_bytes(b"photo")
+    (first.fetched / "4567.token.part").write_bytes(b"half")
+    second = prepare("job", "job-2", 2)
+    delete_predecessors("job", second)
+    assert [path.name for path in second.fetched.iterdir()] == ["0123"]
+    assert list(second.root.parent.iterdir()) == [second.root]
+
+
+def test_of_a_workspace_only_fetched_files_and_the_owner_are_kept(jobs_dir: Path) -> None:
+    space = prepare("job", "job-1", 1)
+    assert not keep_fetched(space)
+    space.owner_note.write_text("{}")
+    space.fetched.mkdir()
+    (space.fetched / "0123").write_bytes(b"photo")
+    assert keep_fetched(space)
+    assert sorted(path.name for path in space.root.iterdir()) == ["fetched", "owner.json"]

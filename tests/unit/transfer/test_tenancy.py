@@ -130,3 +130,21 @@ def test_photo_replaced_by_a_link_after_the_listing_is_not_read(
     monkeypatch.setattr(inputs, "_list", exchange)
     with pytest.raises(StorageError, match="was exchanged while it was read"):
         fetch(f"file://{photos}/maps", "maps", into, limits)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "key", "covered"),
+    [
+        pytest.param("s3://photos/maps/", "maps/set", True, id="below it"),
+        pytest.param("s3://photos/maps", "maps", True, id="the folder itself"),
+        pytest.param("s3://photos", "any/set", True, id="a whole bucket"),
+        pytest.param("s3://photos/", "", True, id="the bucket itself"),
+        pytest.param("s3://photos/maps/", "maps-2/set", False, id="a longer name"),
+        pytest.param("s3://photos/maps/", "", False, id="the bucket above it"),
+        pytest.param("s3://photo/maps/", "maps/set", False, id="another bucket"),
+        pytest.param("gs://photos/maps/", "maps/set", False, id="another store"),
+        pytest.param("/photos/maps", "maps/set", False, id="a folder"),
+    ],
+)
+def test_a_grant_of_object_storage_covers_what_lies_below_it(prefix: str, key: str, covered: bool) -> None:
+    assert tenancy.covers_objects([prefix], "s3", "photos", key) is covered

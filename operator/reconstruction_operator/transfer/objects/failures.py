@@ -54,6 +54,11 @@ def is_of_the_client(error: BaseException) -> bool:
     return isinstance(error, BaseError) or (isinstance(error, FileNotFoundError | TimeoutError) and error.errno is None)
 
 
+def is_missing_bucket(error: Exception) -> bool:
+    """Whether there is no such bucket."""
+    return any(one in str(error) for one in _MISSING_BUCKET)
+
+
 def is_final(error: Exception) -> bool:
     """Whether the same request would fail again: a refusal, something that is not there, or no error of the client."""
     text = str(error)
@@ -73,7 +78,7 @@ def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageE
     code = _CODE.search(text)
     answer = " ".join(part for part in (status and status["status"], code and code["code"]) if part)
     shown = f" ({answer})" if answer else ""
-    if any(one in text for one in _MISSING_BUCKET):
+    if is_missing_bucket(error):
         return StorageError(side.missing, f"{address} cannot be {side.verb}: there is no bucket {address.bucket}")
     if _has_no_credentials(text):
         return StorageError(

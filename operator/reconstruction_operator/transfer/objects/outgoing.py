@@ -28,6 +28,7 @@ _SINGLE_BYTES = 16 << 20  # up to this in one request, of which a server keeps n
 _PART_BYTES = 8 << 20
 _PARTS_AT_ONCE = 2
 _TYPES = {".glb": "model/gltf-binary"}
+_FILES_AT_ONCE = 4  # each is in memory
 _ROUNDS = 3  # of a withdrawal: an upload that was under way may complete after the first
 
 Progress = Callable[[int, int, int, int], None]
@@ -66,22 +67,31 @@ def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
 def withdraw(address: ObjectAddress, job_id: str, attempt: int, *, copy: bool) -> None:
     """Deletes what attempts up to this one have delivered; without `copy` only what the pointer does not name.
 
-    Raises StorageError if that failed.
+    Raises OSError if that failed: it is to be repeated, since nothing else knows of these objects.
     """
-    with _Translated(address):
-        target = _target(address, job_id, attempt, Connection.from_config(), lambda: None)
-        for _ in range(_ROUNDS):
-            standing = target.standing()
-            pointer = None if standing is None else standing.pointer
-            mine = pointer is not None and pointer.job_id == job_id
-            if mine and pointer is not None and pointer.attempt <= attempt and copy:
-                target.unpoint()  # first: no reader is led to files that are being deleted
-                mine = False
-            kept = pointer.folder if mine and pointer is not None else ""
-            doomed = [key for key in target.files(f"{job_id}/") if _is_doomed(target, key, kept)]
-            if not doomed:
-                return
-            target.delete(doomed)
+    try:
+        _withdraw(address, job_id, attempt, copy=copy)
+    except Exception as error:
+        if not failures.is_of_the_client(error):
+            raise
+        if not failures.is_missing_bucket(error):
+            raise OSError(failures.translated(error, address, failures.OUTPUT).message) from None
+
+
+def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, copy: bool) -> None:
+    target = _target(address, job_id, attempt, Connection.from_config(), lambda: None)
+    for _ in range(_ROUNDS):
+        standing = target.standing()
+        pointer = None if standing is None else standing.pointer
+        mine = pointer is not None and pointer.job_id == job_id
+        if mine and pointer is not None and pointer.attempt <= attempt and copy:
+            target.unpoint()  # first: no reader is led to files that are being deleted
+            mine = False
+        kept = pointer.folder if mine and pointer is not None else ""
+        doomed = [key for key in target.files(f"{job_id}/") if _is_doomed(target, key, kept)]
+        if not doomed:
+            return
+        target.delete(doomed)
 
 
 def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
@@ -101,7 +111,12 @@ def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
     last = _File(source / MANIFEST, target.address.below(wanted.folder + MANIFEST), len(sealed))
     there = target.files(wanted.folder)
     missing = [one for one in files if there.get(one.key) != one.bytes]
-    _upload(target, missing, request.connection.at_once, lambda count: report(0, len(missing), count, total))
+    _upload(
+        target,
+        missing,
+        min(_FILES_AT_ONCE, request.connection.at_once),
+        lambda count: report(0, len(missing), count, total),
+    )
     there = target.files(wanted.folder)
     if any(there.get(one.key) != one.bytes for one in files):
         raise StorageError(

@@ -149,6 +149,19 @@ def test_a_withdrawal_leaves_the_result_of_a_later_attempt(bucket: Bucket, tmp_p
     assert read(bucket) == contents(result)
 
 
+def test_a_withdrawal_from_a_server_that_does_not_answer_is_to_be_repeated(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    configure(monkeypatch, STORAGE_STALL_SECONDS=0.1)
+    with pytest.raises(OSError, match=r"s3://bucket-\d+/meshes/banana/ cannot be written: HTTP error"):
+        withdraw(bucket)
+
+
+def test_a_withdrawal_from_a_bucket_that_was_deleted_is_done(bucket: Bucket) -> None:
+    outputs.withdraw("s3://nowhere-at-all/a/", Run(JOB, 1, None), namespace="maps")
+
+
 def test_an_interrupted_upload_leaves_no_parts_behind(bucket: Bucket, tmp_path: Path) -> None:
     result = seal(tmp_path / "result", model_glb=bytes(4 * LARGE))
 

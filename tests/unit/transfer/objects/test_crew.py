@@ -1,0 +1,64 @@
+"""Crew and clock: several objects at once, tried again until nothing has moved for too long."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from obstore.exceptions import GenericError
+from reconstruction_operator.transfer.objects.clock import Clock
+from reconstruction_operator.transfer.objects.crew import Crew, call
+
+
+def test_a_transfer_has_stalled_once_nothing_moved_for_too_long() -> None:
+    now = [0.0]
+    clock = Clock(10.0, lambda: now[0])
+    now[0] = 9.0
+    clock.moved(1)
+    now[0] = 19.0
+    assert not clock.has_stalled
+    now[0] = 19.1
+    assert clock.has_stalled
+
+
+def test_several_objects_are_transferred_at_once() -> None:
+    together = threading.Barrier(3, timeout=30)
+    clock = Clock(60.0)
+    Crew(lambda _: together.wait() and None, clock, 3).run(range(3), lambda: None)
+    assert clock.objects == 3
+
+
+def test_an_error_that_may_pass_is_tried_again() -> None:
+    tries: list[int] = []
+
+    def work() -> str:
+        tries.append(1)
+        if len(tries) < 2:
+            raise GenericError("HTTP error")
+        return "done"
+
+    assert call(work, Clock(60.0), lambda: None) == "done"
+    assert len(tries) == 2
+
+
+def test_the_last_error_is_raised_once_the_clock_has_stalled() -> None:
+    def work() -> None:
+        raise GenericError("HTTP error")
+
+    with pytest.raises(GenericError):
+        call(work, Clock(0.2), lambda: None)
+
+
+def test_a_final_error_ends_all_transfers() -> None:
+    crew: Crew[int]
+
+    def work(number: int) -> None:
+        if number == 1:
+            raise PermissionError(13, "refused")
+        crew.stopping.wait(30)
+        crew.check()
+
+    crew = Crew(work, Clock(60.0), 2)
+    with pytest.raises(PermissionError):
+        crew.run(range(2), lambda: None)
+    assert crew.stopping.is_set()

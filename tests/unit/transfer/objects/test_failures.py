@@ -1,0 +1,79 @@
+"""Failures of object storage: which are tried again, and what users read."""
+
+from __future__ import annotations
+
+import pytest
+from obstore.exceptions import GenericError, PermissionDeniedError
+from reconstruction_operator.transfer.objects import failures
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+
+ADDRESS = ObjectAddress("s3", "photos", "set", is_folder=True)
+_ANSWER = "Error performing GET http://10.0.0.1:9000/photos/set in 3ms - Server returned non-2xx status code: "
+
+
+@pytest.mark.parametrize(
+    ("error", "final"),
+    [
+        pytest.param(GenericError(_ANSWER + "500 Internal"), False, id="an error of the server"),
+        pytest.param(GenericError(_ANSWER + "429 Too Many"), False, id="too many requests"),
+        pytest.param(GenericError("HTTP error: error sending request"), False, id="the network"),
+        pytest.param(GenericError(_ANSWER + "400 Bad"), True, id="a request that is wrong"),
+        pytest.param(PermissionDeniedError(_ANSWER + "403 Forbidden"), True, id="no permission"),
+        pytest.param(FileNotFoundError("Object at location set not found"), True, id="no such object"),
+        pytest.param(GenericError("PUT http://169.254.169.254/latest/api/token: timeout"), True, id="no credentials"),
+        pytest.param(OSError(28, "No space left"), True, id="a full disk"),
+        pytest.param(TypeError("a defect"), True, id="a defect"),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(error: Exception, final: bool) -> None:
+    assert failures.is_final(error) is final
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "message"),
+    [
+        pytest.param(
+            GenericError(_ANSWER + "404 Not Found: <Error><Code>NoSuchBucket</Code></Error>"),
+            "INPUT_NOT_FOUND",
+            "s3://photos/set/ cannot be read: there is no bucket photos",
+            id="no bucket",
+        ),
+        pytest.param(
+            PermissionDeniedError(_ANSWER + "403 Forbidden: <Error><Code>SignatureDoesNotMatch</Code></Error>"),
+            "INPUT_REFUSED",
+            "s3://photos/set/ cannot be read: the server refuses the workers' credentials (403 SignatureDoesNotMatch)",
+            id="wrong credentials",
+        ),
+        pytest.param(
+            GenericError("PUT http://169.254.169.254/latest/api/token: refused"),
+            "INPUT_REFUSED",
+            "s3://photos/set/ cannot be read: the workers have no credentials for s3:// (their settings or service account)",
+            id="no credentials",
+        ),
+        pytest.param(
+            GenericError(_ANSWER + "503 Slow Down"),
+            "INPUT_UNREACHABLE",
+            "s3://photos/set/ cannot be read: the server answers with an error (503)",
+            id="a busy server",
+        ),
+        pytest.param(
+            GenericError(
+                "Error performing GET http://10.0.0.1:9000/x in 1s, after 2 retries - HTTP error: timed out\nDebug"
+            ),
+            "INPUT_UNREACHABLE",
+            "s3://photos/set/ cannot be read: HTTP error: timed out",
+            id="a silent server",
+        ),
+        pytest.param(
+            TimeoutError(), "INPUT_UNREACHABLE", "s3://photos/set/ cannot be read: the server is silent", id="a stall"
+        ),
+    ],
+)
+def test_a_message_names_the_address_and_never_the_endpoint(error: Exception, reason: str, message: str) -> None:
+    failure = failures.translated(error, ADDRESS, failures.INPUT)
+    assert (failure.reason, failure.message) == (reason, message)
+
+
+def test_a_failure_to_write_is_one_of_the_output() -> None:
+    failure = failures.translated(GenericError(_ANSWER + "500 Internal"), ADDRESS, failures.OUTPUT)
+    assert failure.reason == "OUTPUT_UPLOAD_FAILED"

@@ -1,0 +1,63 @@
+"""Fetching objects: never half a file, nothing before the disk has room, and no mix of two versions."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import incoming
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+
+ADDRESS = ObjectAddress("s3", "photos", "set", is_folder=True)
+
+
+def request(kept: Path) -> FetchRequest:
+    return FetchRequest(ADDRESS, kept, max_bytes=1 << 20, max_files=10, connection=Connection(5.0, 2, ""))
+
+
+def test_a_disk_without_room_is_noticed_before_the_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    store.put("set/a.jpg", b"12345")
+    full = os.statvfs_result((4096, 4096, 100, 0, 0, 100, 100, 100, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
+    with pytest.raises(OSError, match=r"No space left") as caught:
+        incoming.fetch(store, request(tmp_path), lambda *_: None)
+    assert caught.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_object_that_changes_while_it_is_read_is_not_kept(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.put("set/a.jpg", b"12345")
+    stat = os.statvfs
+
+    with pytest.MonkeyPatch.context() as patched:
+
+        def change(path: str) -> os.statvfs_result:  # called after the listing
+            store.put("set/a.jpg", b"another")
+            return stat(path)
+
+        patched.setattr(os, "statvfs", change)
+        with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ was changed"):
+            incoming.fetch(store, request(tmp_path), lambda *_: None)
+    assert [path.suffix for path in tmp_path.iterdir()] in ([], [incoming.PARTIAL])
+
+
+def test_a_fetch_that_is_not_wanted_any_more_ends(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.put("set/a.jpg", b"12345")
+
+    class UnwantedError(BaseException):
+        pass
+
+    def stop(objects: int, of_objects: int, _count: int, _of_count: int) -> None:
+        if of_objects:
+            raise UnwantedError
+
+    with pytest.raises(UnwantedError):
+        incoming.fetch(store, request(tmp_path), stop)
