@@ -9,7 +9,7 @@ from typing import Final
 
 from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, nothing, together
 from chaos.polling import wait_for
-from chaos.system.proxies import ApiProxy, Refusal
+from chaos.system.proxies.api import ApiProxy, Refusal
 from devcluster import wait_until
 from devcluster.errors import ApiError
 from devcluster.harness.system import JOBS, REPOSITORY

@@ -19,7 +19,9 @@ import psutil
 import redis
 from PIL import Image
 
-from chaos.system.proxies import ApiProxy, Network, TcpProxy
+from chaos.system.proxies.api import ApiProxy
+from chaos.system.proxies.network import Network
+from chaos.system.proxies.tcp import TcpProxy
 from devcluster import Cluster, DevclusterError, Redis, commands, wait_until
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System

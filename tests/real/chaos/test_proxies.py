@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from chaos.system.proxies import ApiProxy, Network, Refusal, TcpProxy
+from chaos.system.proxies.api import ApiProxy, Refusal
+from chaos.system.proxies.network import Network
+from chaos.system.proxies.tcp import TcpProxy
 from devcluster import Cluster, Redis, wait_until
 
 

@@ -1,165 +1,21 @@
-"""Fault-injecting proxies on loopback: one kind for TCP (Redis), one for the Kubernetes API.
-
-All run on one event loop in a thread. Their methods are thread-safe.
-"""
+"""Proxy of the Kubernetes API: HTTP for the operators, TLS to the API server."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import random
 import ssl
-import threading
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-_CHUNK_BYTES = 65_536
-_START_SECONDS = 30.0
+from chaos.system.proxies.proxy import Proxy
+
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "content-length", "te", "trailer"}
-
-T = TypeVar("T")
-P = TypeVar("P", "TcpProxy", "ApiProxy")
-
-
-class Network:
-    """The event loop and thread of all proxies, as a context manager."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
-        self._proxies: list[TcpProxy | ApiProxy] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for proxy in self._proxies:
-            self._call(proxy.close())
-        self._call(_finish_the_others())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=_START_SECONDS)
-        self._loop.close()
-
-    def tcp(self, port: int) -> TcpProxy:
-        """Open a proxy to that port on loopback."""
-        return self._opened(TcpProxy(self._loop, port))
-
-    def api(self, url: str, ca: Path, chance: random.Random) -> ApiProxy:
-        """Open a proxy to that API server."""
-        return self._opened(ApiProxy(self._loop, url, ca, chance))
-
-    def _opened(self, proxy: P) -> P:
-        self._call(proxy.open())
-        self._proxies.append(proxy)
-        return proxy
-
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_START_SECONDS)
-
-
-class _Proxy:
-    """What both kinds have in common."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._flows = asyncio.Event()
-        self._flows.set()
-        self.port = 0
-
-    def silence(self) -> None:
-        """Keep connections open, accept new ones, and pass nothing: like a pulled cable."""
-        self._loop.call_soon_threadsafe(self._flows.clear)
-
-    def heal(self) -> None:
-        """Pass everything again, held data first."""
-        self._loop.call_soon_threadsafe(self._heal)
-
-    def _heal(self) -> None:
-        self._flows.set()
-
-
-class TcpProxy(_Proxy):
-    """A TCP proxy that can delay, silence and refuse connections."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, target: int) -> None:
-        super().__init__(loop)
-        self._target = target
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-        self._refuses = False
-        self._delay_seconds = 0.0
-
-    # -- faults
-
-    def delay(self, seconds: float) -> None:
-        """Delay each chunk of data, in both directions."""
-        self._loop.call_soon_threadsafe(setattr, self, "_delay_seconds", seconds)
-
-    def refuse(self) -> None:
-        """Reset all connections, and every new one."""
-        self._loop.call_soon_threadsafe(self._set_refuses, True)
-
-    # -- lifecycle, on the event loop
-
-    async def open(self) -> None:
-        """Listen on a free port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def close(self) -> None:
-        """Reset all connections and stop listening."""
-        if self._server is not None:
-            self._server.close()
-        self._flows.set()
-        self._cut()
-
-    def _set_refuses(self, refuses: bool) -> None:
-        self._refuses = refuses
-        self._cut()
-
-    def _cut(self) -> None:
-        for writer in list(self._open):
-            writer.transport.abort()
-
-    def _heal(self) -> None:
-        self._refuses = False
-        self._delay_seconds = 0.0
-        super()._heal()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._refuses:
-            writer.transport.abort()
-            return
-        try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        except OSError:  # the server is down
-            writer.transport.abort()
-            return
-        self._open |= {writer, back}
-        try:
-            await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
-        finally:
-            self._open -= {writer, back}
-            for one in (writer, back):
-                one.close()
-
-    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await source.read(_CHUNK_BYTES):
-                if self._delay_seconds:
-                    await asyncio.sleep(self._delay_seconds)
-                await self._flows.wait()
-                sink.write(data)
-                await sink.drain()
-        with contextlib.suppress(OSError):
-            sink.write_eof()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +29,7 @@ class Refusal:
     writes_only: bool = False
 
 
-class ApiProxy(_Proxy):
+class ApiProxy(Proxy):
     """An HTTP proxy for the operators that uses TLS to the API server, and can refuse, silence and expire watches."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, url: str, ca: Path, chance: random.Random) -> None:
@@ -319,10 +175,3 @@ def _status(code: int, reason: str) -> dict[str, Any]:
         "reason": reason,
         "message": f"injected by a fault run: {reason}",
     }
-
-
-async def _finish_the_others() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
