@@ -40,7 +40,7 @@ def signs(tmp_path: Path) -> Signs:
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
     """An operator alone: each test starts its own worker."""
-    return start_system(redis={"persistent": True}, fresh=True)
+    return start_system(redis={"persistent": True}, fresh=True, BACKOFF_SECONDS="0.2")
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_a_running_job_survives_an_exchange_of_the_operator(
 ) -> None:
     first = operator_of(system, before, "before")
     worker_of(system, before)
-    name = running(jobs, **SLOW)
+    name = running(jobs, stepSeconds=2)
 
     first.stop()
     operator_of(system, after, "after")
@@ -144,7 +144,7 @@ def test_a_running_job_begins_anew_after_an_exchange_of_both(
 ) -> None:
     operator = operator_of(system, before, "before")
     worker = worker_of(system, before)
-    name = running(jobs, **SLOW)
+    name = running(jobs, stepSeconds=2)
 
     operator.stop()
     operator_of(system, after, "after")
