@@ -1,0 +1,81 @@
+"""Surface through points: what is cut away first, how thin the points become, and Poisson's fit to a sphere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud
+from reconstruction_operator.models.photogrammetry.surface import surface
+from reconstruction_operator.models.photogrammetry.surface.regions import Ball
+
+from tests.support.geometry import QUIET, sphere
+
+
+def points_of_a_sphere(subdivisions: int = 4) -> Cloud:
+    vertices = sphere(subdivisions).vertices
+    return Cloud(vertices, vertices.copy())
+
+
+def test_too_few_points_are_no_surface() -> None:
+    few = Cloud(np.zeros((surface.FEWEST_POINTS - 1, 3)), np.zeros((surface.FEWEST_POINTS - 1, 3)))
+
+    with pytest.raises(ModelFailure, match=r"only 1999 points .* at least 2000 are needed") as caught:
+        surface.crop(few, None)
+    assert caught.value.reason == "NO_DENSE_SURFACE"
+
+
+def test_points_in_the_ball_and_just_outside_stay() -> None:
+    cloud = points_of_a_sphere()
+    kept = surface.crop(cloud, Ball(np.array([1.0, 0.0, 0.0]), 1.0))
+
+    far = np.linalg.norm(kept.points - [1.0, 0.0, 0.0], axis=1)
+    assert 0 < len(kept.points) < len(cloud.points)
+    assert 1.0 < far.max() <= 1.1
+    assert np.array_equal(kept.points, kept.normals)  # each with its own normal
+
+
+def test_without_a_ball_only_the_far_background_goes() -> None:
+    near = points_of_a_sphere()
+    far = np.full((50, 3), 40.0)
+    kept = surface.crop(Cloud(np.vstack([near.points, far]), np.vstack([near.normals, far])), None)
+
+    assert len(kept.points) == len(near.points)
+    assert np.abs(kept.points).max() <= 1.0
+
+
+def test_one_point_is_left_of_each_cell_of_the_octree() -> None:
+    cloud = points_of_a_sphere()
+    twice = Cloud(np.vstack([cloud.points, cloud.points]), np.vstack([cloud.normals, cloud.normals]))
+
+    thin, cell = surface.thin(twice, octree_depth=8)
+    assert len(thin.points) == len(cloud.points)
+    assert cell == pytest.approx(1.0 / 160, rel=0.01)
+
+
+def test_a_written_cloud_is_read_again_with_its_normals(tmp_path: Path) -> None:
+    cloud = points_of_a_sphere(1)
+    surface.write_ply(tmp_path / "points.ply", cloud)
+
+    read = trimesh.load(tmp_path / "points.ply", process=False)
+    assert np.allclose(read.vertices, cloud.points, atol=1e-6)
+    text = (tmp_path / "points.ply").read_bytes().partition(b"end_header")[0].decode()
+    assert [line.split()[-1] for line in text.splitlines() if line.startswith("property float")] == [
+        "x",
+        "y",
+        "z",
+        "nx",
+        "ny",
+        "nz",
+    ]
+
+
+def test_the_surface_of_a_spheres_points_is_that_sphere(tmp_path: Path) -> None:
+    mesh = surface.poisson(points_of_a_sphere(), tmp_path, octree_depth=5, progress=QUIET)
+
+    radius = np.linalg.norm(mesh.vertices[np.unique(mesh.faces)], axis=1)
+    assert len(mesh.faces) > 500
+    assert np.percentile(np.abs(radius - 1.0), 90) < 0.03
