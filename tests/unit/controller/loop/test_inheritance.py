@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.support.protocol import State
 
 KEYS = Keys(prefix="")
 LEASE = ("here", "operator")
-NAMES = [f"{letter}-of-some-more" for letter in "abcdefghi"]
+NAMES = sorted(str(uuid.uuid5(uuid.NAMESPACE_OID, letter)) for letter in "abcdefghi")
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +59,7 @@ def heir(shard: Shard, ended: set[str]) -> Inheritance:
 
 async def test_two_shards_take_over_every_record_of_three(redis: State) -> None:
     three = [Shard(number, 3) for number in (1, 2, 3)]
+    assert all(map(of, (*three, Shard(1, 2), Shard(2, 2))))
     for shard in three:
         put(redis, *of(shard), install_id=f"id{shard.suffix}")
 
