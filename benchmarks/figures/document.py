@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from benchmarks import report
 from benchmarks.figures import pictures
+from benchmarks.figures.sizing import sizing
 from benchmarks.report import Result
 from benchmarks.rows import ROWS
 from devcluster.files import CHECKOUT
@@ -40,7 +41,10 @@ def page(text: str, found: Mapping[str, Any]) -> str:
     for chart in pictures.CHARTS:
         if chart.lines(results):
             lines += [f"![{chart.title}: {chart.up} against {chart.across}](images/{chart.file}.svg)", ""]
-    return "\n".join((f"{before}{_BEGIN}", *lines, report.table(results, its["cpus"]), "", f"{_END}{after}"))
+    lines += [report.table(results, its["cpus"]), ""]
+    if follows := sizing(results):
+        lines += ["What follows from them for other numbers of jobs, on a machine like this one:", "", *follows, ""]
+    return "\n".join((f"{before}{_BEGIN}", *lines, f"{_END}{after}"))
 
 
 def files(checkout: Path = CHECKOUT) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from benchmarks.clients import EVENTS, STATUS_WRITES, WRITES_OF_JOBS, JobWatch, LoadClient, create_jobs
+from benchmarks.clients import EVENTS, STATUS_WRITES, WRITES_OF_JOBS, JobWatch, LoadClient, create_jobs, path_of
 from benchmarks.loads import limit
 from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
@@ -48,6 +49,7 @@ async def _throughput(measured: Measured, count: int) -> Figures:
         commands = measured.system.redis.commands() - commands
         after = await client.requests_by_kind()
         memory = memory_mib(measured.pids()["operator"])
+        size = len(json.dumps(await client.request("GET", path_of(NAMESPACE, "job-0"))))
     rate = count / seconds
     raw = await _raw_limit(measured, count)
     by_kind = {kind: (number - requests.get(kind, 0)) / count for kind, number in after.items()}
@@ -60,6 +62,7 @@ async def _throughput(measured: Measured, count: int) -> Figures:
         "Events/job": sum(by_kind.get(kind, 0.0) for kind in EVENTS),
         "Redis commands/job": commands / count,
         "operator's memory, MiB": memory,
+        "object, bytes": size,
         "writes/s": rate * sum(by_kind.get(kind, 0.0) for kind in WRITES_OF_JOBS),
         **busy,
         **{f"requests/job: {kind}": each for kind, each in sorted(by_kind.items()) if each >= _LEAST_REQUESTS},
