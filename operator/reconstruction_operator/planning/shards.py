@@ -22,9 +22,9 @@ _SUFFIX: Final = re.compile(r"-([1-9][0-9]?)-of-([1-9][0-9]?)")
 
 def uid_hash(uid: str) -> int:
     """FNV-1a, 64 bits."""
-    value = _OFFSET
+    value, prime, all_bits = _OFFSET, _PRIME, _HASHES - 1
     for byte in uid.encode():
-        value = (value ^ byte) * _PRIME % _HASHES
+        value = (value ^ byte) * prime & all_bits
     return value
 
 
