@@ -172,7 +172,9 @@ def _host_and_port(parts: SplitResult, limits: Limits) -> tuple[str, int]:
         text = f"{shown}: a user or a password in the URI could be read by everyone who sees the job"
         raise StorageError(_REFUSED, text)
     if limits.granted is not None and not tenancy.covers(limits.granted, parts):
-        raise StorageError(_REFUSED, f"{shown} is not left to namespace {limits.namespace or '(none)'} by this worker")
+        left = ", ".join(limits.granted) or "nothing"
+        text = f"namespace {limits.namespace or '(none)'} may not read {shown}: this worker leaves it {left}"
+        raise StorageError(_REFUSED, text)
     host = (parts.hostname or "").rstrip(".")
     if not host:
         raise StorageError(_REFUSED, f"{shown} names no host")

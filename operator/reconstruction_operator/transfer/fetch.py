@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,7 +33,7 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     parts = uris.split(uri, _REFUSED)
     match parts.scheme:
         case "file":
-            return _take_local(limits.located(uris.local_path(parts, _REFUSED)), into, limits, tick)
+            return _take_local(uris.local_path(parts, _REFUSED), uris.redacted(uri), into, limits, tick)
         case "https":
             archive = into.with_name("download")
             download.download(uri, archive, limits, section(tick, 0.0, _DOWNLOAD_SHARE))
@@ -53,71 +54,78 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
 
     Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
     """
-    return _take_folder(folder.resolve(), into, limits, tick)
+    return _take_folder(folder.resolve(), str(folder), into, limits, tick)
 
 
-def _take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """As `take_folder`, but resolves no links again: `folder` may have been checked, and may be a link by now (TOCTOU)."""
+def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+    """As `take_folder`, but resolves no links again: `folder` may have been checked, and may be a link by now (TOCTOU).
+
+    Messages call it `shown`, as the job's author wrote it: where it lies on this worker concerns no user.
+    """
     if not folder.is_dir():
-        raise StorageError("INPUT_NOT_FOUND", f"there is no folder {folder} on this worker")
+        raise StorageError("INPUT_NOT_FOUND", f"there is no folder {shown} on this worker")
     try:
-        found = _list(folder, limits)
+        found = _list(folder, shown, limits)
     except PermissionError as error:
-        raise StorageError("INPUT_NOT_FOUND", f"this worker may not read {error.filename}") from None
+        below = Path(str(error.filename)).relative_to(folder).as_posix()
+        what = shown if below == "." else f"{below} in {shown}"
+        raise StorageError("INPUT_NOT_FOUND", f"this worker may not read {what}") from None
     photos = sorted((name for name in found if names.is_photo(name)), key=names.natural)
     total = sum(found[name] for name in photos)
     if total > limits.max_bytes:
         raise StorageError(
             _REFUSED,
-            f"{len(photos)} photos in {folder} have {megabytes(total)}; this worker takes {megabytes(limits.max_bytes)}",
+            f"{len(photos)} photos in {shown} have {megabytes(total)}; this worker takes {megabytes(limits.max_bytes)}",
         )
     done, result = 0, []
     for index, (name, flat) in enumerate(zip(photos, names.flattened(photos), strict=True), start=1):
         tick(done / max(1, total), f"photo {index}/{len(photos)}")
         try:
             left_bytes = limits.max_bytes - done
-            done += _copy(folder / name, into / flat, left_bytes, tick, done / max(1, total), inside=folder)
+            again = partial(tick, done / max(1, total), "")
+            photo = f"{shown.rstrip('/')}/{name}"
+            done += _copy(folder / name, into / flat, left_bytes, again, shown=photo, inside=folder)
         except (FileNotFoundError, PermissionError) as error:
             if error.filename not in (folder / name, str(folder / name)):
                 raise
-            raise StorageError(
-                "INPUT_NOT_FOUND", f"photo {name} in {folder} cannot be read: {error.strerror}"
-            ) from None
+            raise StorageError("INPUT_NOT_FOUND", f"photo {name} in {shown} cannot be read: {error.strerror}") from None
         result.append(into / flat)
     return Fetched(tuple(result), names.ignored_text(name for name in found if not names.is_photo(name)))
 
 
-def _take_local(path: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    real = uris.resolved(path, _REFUSED)  # only once: the path that is checked is the one that is read (TOCTOU)
+def _take_local(path: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+    real = uris.resolved(
+        limits.located(path), _REFUSED
+    )  # only once: the path that is checked is the one that is read (TOCTOU)
     jobs = limits.jobs_dir.resolve()
     # The job folders hold the photos and meshes of other jobs.
     overlaps_jobs = real.is_relative_to(jobs) or jobs.is_relative_to(real)
     if not uris.lies_below(real, limits.roots) or overlaps_jobs:
-        roots = ", ".join(str(root) for root in limits.roots)
-        raise StorageError(_REFUSED, f"{path} does not lie in a folder that this worker may read ({roots})")
+        roots = ", ".join(limits.named_roots)
+        raise StorageError(_REFUSED, f"{shown} does not lie in a folder that this worker may read ({roots})")
     if limits.granted is not None and not uris.lies_below(real, map(limits.located, tenancy.folders(limits.granted))):
         left = ", ".join(limits.granted) or "nothing"
         raise StorageError(
-            _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {path}: this worker leaves it {left}"
+            _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {shown}: this worker leaves it {left}"
         )
     if real.is_file():
         try:
-            archive = _opened(real, inside=real)
+            archive = _opened(real, shown, inside=real)
         except (FileNotFoundError, PermissionError) as error:
-            raise StorageError("INPUT_NOT_FOUND", f"archive {path} cannot be read: {error.strerror}") from None
+            raise StorageError("INPUT_NOT_FOUND", f"archive {shown} cannot be read: {error.strerror}") from None
         with archive:
-            return archives.unpack(archive, str(path), into, limits, tick)
+            return archives.unpack(archive, shown, into, limits, tick)
     if not real.exists():
-        raise StorageError("INPUT_NOT_FOUND", f"there is no {path} on this worker")
-    return _take_folder(real, into, limits, tick)
+        raise StorageError("INPUT_NOT_FOUND", f"there is no {shown} on this worker")
+    return _take_folder(real, shown, into, limits, tick)
 
 
-def _list(folder: Path, limits: Limits) -> dict[str, int]:
+def _list(folder: Path, shown: str, limits: Limits) -> dict[str, int]:
     """Relative names and sizes in bytes of all regular files."""
     found = {}
     for entries, (name, path) in enumerate(_walk(folder), start=1):
         if entries > limits.max_files:
-            raise StorageError(_REFUSED, f"{folder} holds more than {limits.max_files} files")
+            raise StorageError(_REFUSED, f"{shown} holds more than {limits.max_files} files")
         if path.is_file() and path.resolve().is_relative_to(folder):
             found[name] = path.stat().st_size
     return found
@@ -134,21 +142,21 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(folder).as_posix(), path
 
 
-def _copy(source: Path, target: Path, left_bytes: int, tick: Tick, fraction: float, *, inside: Path) -> int:
+def _copy(source: Path, target: Path, left_bytes: int, tick: Callable[[], None], *, shown: str, inside: Path) -> int:
     """Copies the file and returns its bytes. It may have grown since it was listed."""
     copied = 0
-    with _opened(source, inside=inside) as reader, target.open("xb") as writer:
+    with _opened(source, shown, inside=inside) as reader, target.open("xb") as writer:
         while chunk := reader.read(_CHUNK_BYTES):
             copied += len(chunk)
             if copied > left_bytes:
-                raise StorageError(_REFUSED, f"{source} grew beyond what this worker takes while it was read")
+                raise StorageError(_REFUSED, f"{shown} grew beyond what this worker takes while it was read")
             writer.write(chunk)
-            tick(fraction, "")
+            tick()
     return copied
 
 
-def _opened(source: Path, *, inside: Path) -> BinaryIO:
-    """Opens the regular file `source`, which is `inside` or lies below it; `inside` is resolved already.
+def _opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
+    """Opens the regular file `source`, called `shown`, which is `inside` or lies below it; `inside` is resolved already.
 
     TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since it was checked. So the check is repeated
     on the open file.
@@ -157,5 +165,5 @@ def _opened(source: Path, *, inside: Path) -> BinaryIO:
     real = Path(f"/proc/self/fd/{file.fileno()}").readlink()
     if not real.is_relative_to(inside) or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise StorageError(_REFUSED, f"{source} was exchanged while it was read")
+        raise StorageError(_REFUSED, f"{shown} was exchanged while it was read")
     return file

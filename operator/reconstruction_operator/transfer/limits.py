@@ -45,6 +45,12 @@ class Limits:
                 return real / plain.relative_to(named)
         return path
 
+    @property
+    def named_roots(self) -> tuple[str, ...]:
+        """The roots as URIs name them."""
+        named = {real: name for name, real in self.aliases}
+        return tuple(str(named.get(root, root)) for root in self.roots)
+
     @classmethod
     def from_config(cls, namespace: str = "") -> Limits:
         """From the settings, for a job of that namespace."""

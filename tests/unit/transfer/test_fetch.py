@@ -120,9 +120,9 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
     with pytest.raises(StorageError) as caught:
         fetch(f"file://{archive}", into, limits)
     expected = (
-        ("INPUT_NOT_FOUND", f"archive {archive} cannot be read: No such file or directory")
+        ("INPUT_NOT_FOUND", f"archive file://{archive} cannot be read: No such file or directory")
         if what == "nothing"
-        else ("INPUT_REFUSED", f"{archive} was exchanged while it was read")
+        else ("INPUT_REFUSED", f"file://{archive} was exchanged while it was read")
     )
     assert (caught.value.reason, caught.value.message) == expected
 
@@ -196,3 +196,19 @@ def test_archive_in_an_input_root_becomes_one_flat_folder(into: Path, limits: Li
     assert [path.relative_to(into).as_posix() for path in fetched.photos] == ["1_a.jpg", "2_a.jpg"]
     assert fetched.ignored_text == "1 other file ignored: 1 .heic"
     assert sorted(path.name for path in into.iterdir()) == ["1_a.jpg", "2_a.jpg"]
+
+
+def test_messages_name_folders_as_jobs_do_and_never_where_they_lie(tmp_path: Path, into: Path, limits: Limits) -> None:
+    real = tmp_path / "mnt" / "nas"
+    real.mkdir(parents=True)
+    aliased = replace(
+        limits, roots=(real,), aliases=((Path("/photos"), real),), namespace="maps", granted=("/photos/maps",)
+    )
+    for uri, message in {
+        "file:///etc/banana": "file:///etc/banana does not lie in a folder that this worker may read (/photos)",
+        "file:///photos/a": "namespace maps may not read file:///photos/a: this worker leaves it /photos/maps",
+        "file:///photos/maps/a": "there is no file:///photos/maps/a on this worker",
+    }.items():
+        with pytest.raises(StorageError) as caught:
+            fetch(uri, into, aliased)
+        assert caught.value.message == message

@@ -121,8 +121,8 @@ def test_photo_replaced_by_a_link_after_the_listing_is_not_read(
 ) -> None:
     listed = inputs._list
 
-    def exchange(folder: Path, given: Limits) -> dict[str, int]:
-        found = listed(folder, given)
+    def exchange(folder: Path, shown: str, given: Limits) -> dict[str, int]:
+        found = listed(folder, shown, given)
         (folder / "a.jpg").unlink()
         (folder / "a.jpg").symlink_to(photos / "parks" / "a.jpg")
         return found
