@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 _NS: Final = 'namespace=~"$namespace"'
+_SHARD: Final = "reconstruction_dev_shard"  # a label that the pods of shards have; without shards no series has it
 _OF_LEADER: Final = "and on (job, namespace, instance) (reconstruction_leader == 1)"
 _GREEN, _AMBER, _RED, _BLUE = "green", "orange", "red", "blue"
 
@@ -71,8 +72,8 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "Is it well": (
         _stat(
             "A leader exists",
-            "Whether one of the operator's replicas holds the Lease and works.",
-            f"max({metric('leader')})",
+            "Whether one of the operator's replicas holds the Lease and works, in each shard.",
+            f"min(max by (job, namespace, {_SHARD}) ({metric('leader')}))",
             words=_YES,
         ),
         _stat("Redis answers", "As the leading replica sees it.", f"max({of_leader('redis_up')})", words=_YES),
@@ -122,8 +123,8 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "Throughput": (
         Panel(
             "Jobs by phase",
-            "All ReconstructionJobs that exist. Each replica counts all of them: the highest is shown.",
-            {"{{phase}}": f"max by (phase) ({metric('jobs')})"},
+            "All ReconstructionJobs that exist. Each replica counts those of its shard: the highest is shown, and the sum of the shards'.",
+            {"{{phase}}": f"sum by (phase) (max by (phase, job, namespace, {_SHARD}) ({metric('jobs')}))"},
             stacked=True,
         ),
         Panel(
@@ -144,7 +145,8 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "Pending and Queued jobs wait; Running and Cancelling ones have a worker. Workers are scaled by their sum.",
             {
                 "{{queue}} {{phase}}": (
-                    f"sum by (queue, phase) (max by (queue, phase, job, namespace) ({metric('queue_jobs', _QUEUE)}))"
+                    f"sum by (queue, phase) "
+                    f"(max by (queue, phase, job, namespace, {_SHARD}) ({metric('queue_jobs', _QUEUE)}))"
                 )
             },
             stacked=True,
@@ -208,7 +210,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "Jobs that were cancelled per hour, and those whose cancel is under way.",
             {
                 "cancelled per hour": f"3600 * sum({rate('jobs_finished_total', _CANCELLED)})",
-                "cancelling now": f"max({metric('jobs', _CANCELLING)})",
+                "cancelling now": f"sum(max by (job, namespace, {_SHARD}) ({metric('jobs', _CANCELLING)}))",
             },
             width=12,
         ),
@@ -281,7 +283,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "Per second, by kind, and the budget that the API server gets at present. At the budget progress waits.",
             {
                 "{{kind}}": f"sum by (kind) ({rate('api_writes_total')})",
-                "budget": f"max({of_leader('write_budget')})",
+                "budget": f"sum({of_leader('write_budget')})",
             },
             unit="wps",
         ),
