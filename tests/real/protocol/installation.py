@@ -48,8 +48,8 @@ from tests.real.protocol.world import (
     Watched,
     Worker,
 )
-from tests.support import protocol as model
-from tests.support.protocol import NONSENSE_FIELDS, State, as_text
+from tests.support.protocol.foreign import NONSENSE_FIELDS, as_text
+from tests.support.protocol.state import State, expected
 
 WORKERS: Final = ("worker-1", "worker-2", "worker-3")
 LONG_SECONDS: Final = 1e9
@@ -130,13 +130,13 @@ class Installation:
             self.state = None
             return run(client, call)
         before = self.now()
-        expected_reply, expected = model.expected(before, call)
+        expected_reply, wanted = expected(before, call)
         answers: list[Any] = []
         run(client, replace(call, read=answers.append))
         reply, self.state = answers[0], None
         after = self.now()
         assert expected_reply == reply, f"{name}{call.keys}{call.args} answered {reply}, not {expected_reply}"
-        wrong = list(after.differences(expected))
+        wrong = list(after.differences(wanted))
         assert not wrong, f"{name}{call.keys}{call.args}: " + "; ".join(wrong)
         self.visited.add(f"{name} {str(reply)[:14] if name != 'observe' else ''}")
         self.last = call

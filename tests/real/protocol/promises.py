@@ -17,7 +17,7 @@ from reconstruction_operator.state import operator_calls
 
 from tests.real.protocol.installation import WORKERS, Installation
 from tests.real.protocol.world import INSTALL, Run, Snapshot, Worker
-from tests.support.protocol import State
+from tests.support.protocol.state import State
 
 ROUNDS: Final = 40  # in which every job ends, once no more faults happen
 FOR_EVER: Final = ("job:", "records:", "fence:", "history:", "epoch", "workers")  # the only keys without a TTL

@@ -14,7 +14,7 @@ from reconstruction_operator.api.status import Phase
 
 from tests.real.protocol.promises import Promises
 from tests.real.protocol.stories import JOB, STORIES, TO_THE_END, Story
-from tests.support.protocol import State
+from tests.support.protocol.state import State
 
 pytestmark = pytest.mark.long
 

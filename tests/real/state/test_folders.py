@@ -18,7 +18,7 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.errors import DeposedError
 
-from tests.support.protocol import put_foreign
+from tests.support.protocol.foreign import put_foreign
 from tests.support.settings import configure
 
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}

@@ -16,7 +16,7 @@ from reconstruction_operator.state.operator_calls import Sight
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.state.timeline import Looks
 
-from tests.support.protocol import State
+from tests.support.protocol.state import State
 
 TASK = TaskId("job", 1)
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}

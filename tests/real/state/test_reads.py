@@ -10,7 +10,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.state import calls, fields, operator_calls, reads, replies, worker_calls
 
-from tests.support.protocol import put_foreign
+from tests.support.protocol.foreign import put_foreign
 
 TASK = TaskId("job", 1)
 LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}

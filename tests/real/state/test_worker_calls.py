@@ -22,7 +22,7 @@ from reconstruction_operator.state.replies import (
     WorkerInfo,
 )
 
-from tests.support.protocol import NONSENSE_FIELDS
+from tests.support.protocol.foreign import NONSENSE_FIELDS
 
 TASK = TaskId("job", 1)
 FIRST: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "first"}

@@ -34,7 +34,7 @@ from reconstruction_operator.state.fields import moment
 from reconstruction_operator.state.replies import ClaimVerdict, FinishVerdict
 
 from tests.support import plans
-from tests.support.protocol import State
+from tests.support.protocol.state import State
 
 KEY = JobKey("ns", "name", "uid")
 JOB_ID = KEY.job_id

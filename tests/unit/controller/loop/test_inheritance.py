@@ -15,7 +15,7 @@ from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.state import calls, operator_calls, reads
 from reconstruction_operator.state.operator_calls import Sight
 
-from tests.support.protocol import State
+from tests.support.protocol.state import State
 
 KEYS = Keys(prefix="")
 LEASE = ("here", "operator")

@@ -22,7 +22,7 @@ from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.state import calls, operator_calls, reads
 
 from tests.support.jobs import make_body, make_key
-from tests.support.protocol import State
+from tests.support.protocol.state import State
 
 _INSTALL = "install"
 _LIMIT = 3

@@ -1,0 +1,154 @@
+"""Contents of a Redis: keys, values and TTLs as plain data, read from a real one or changed by the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+import redis
+
+from tests.support.protocol.foreign import NONSENSE_FIELDS, from_text
+from tests.support.protocol.matchers import NOW, TOLERANCE_MS, KeptAsText
+
+_OF_A_JOB: Final = ("job:", "claim:", "alive:", "end:", "stop:")  # hashes, or texts of the version before
+_DUMP: Final = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local kind, value = redis.call('TYPE', key).ok, ''
+  if kind == 'string' then value = redis.call('GET', key) end
+  if kind == 'set' then value = redis.call('SMEMBERS', key) end
+  if kind == 'hash' then value = redis.call('HGETALL', key) end
+  if kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
+  found[#found + 1] = {key, kind, value, redis.call('PTTL', key)}
+end
+return found
+"""
+
+
+@dataclass
+class Contents:
+    """All that a Redis holds. A TTL of None means none. `clock`: the time in ms, if it is known."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    ttls: dict[str, int | None] = field(default_factory=dict)
+    texts: set[str] = field(default_factory=set)  # keys of the jobs whose records are texts of the version before
+    clock: int | None = None
+
+    @classmethod
+    def of(cls, client: redis.Redis) -> Self:
+        """What a real Redis holds."""
+        state = cls()
+        for key, kind, value, ttl_ms in client.eval(_DUMP, 0):  # type: ignore[no-untyped-call,union-attr]
+            match kind:
+                case "set":
+                    state.values[key] = set(value)
+                case "hash":
+                    state.values[key] = dict(zip(value[::2], value[1::2], strict=True))
+                case "zset":
+                    pairs = zip(value[::2], value[1::2], strict=True)
+                    state.values[key] = {node: float(score) for node, score in pairs}
+                case "string" if key.startswith(_OF_A_JOB):
+                    state.values[key] = from_text(value)
+                    if isinstance(state.values[key], dict):
+                        state.texts.add(key)
+                case _:
+                    state.values[key] = value
+            state.ttls[key] = None if ttl_ms < 0 else ttl_ms
+        return state
+
+    def copy(self) -> Self:
+        """Another one, which may be changed."""
+        return type(self)(dict(self.values), dict(self.ttls), set(self.texts), self.clock)
+
+    def pass_time(self, ms: int) -> None:
+        """Let the clock go on: keys whose TTL is over expire."""
+        self.clock = (self.clock or 0) + ms
+        for key, ttl_ms in list(self.ttls.items()):
+            if ttl_ms is not None:
+                self.ttls[key] = ttl_ms - ms
+                if ttl_ms <= ms:
+                    self.drop(key)
+
+    @property
+    def now(self) -> Any:
+        """The time as a script writes it."""
+        return NOW if self.clock is None else str(self.clock)
+
+    def fields(self, key: str) -> dict[str, Any] | None:
+        """The hash under a key; None if it is missing or malformed."""
+        value = self.values.get(key)
+        return value if isinstance(value, dict) and value != NONSENSE_FIELDS else None
+
+    def attempt(self, record_key: str) -> int | None:
+        """The attempt that a record wants."""
+        record = self.fields(record_key)
+        return int(record["attempt"]) if record else None
+
+    def token(self, key: str) -> str | None:
+        """Of a claim or a heartbeat."""
+        found = self.fields(key)
+        return found["token"] if found else None
+
+    def epoch(self, key: str) -> Any:
+        """The id of the epoch that Redis is in; None without one."""
+        return (self.fields(key) or {}).get("id")
+
+    def note(self, record_key: str, name: str) -> None:
+        """Note something in a record, if there is one."""
+        if self.fields(record_key) and record_key not in self.texts:
+            self.put(record_key, {**self.values[record_key], name: "1"}, None)
+
+    def forget_notes(self, record_key: str, *names: str) -> None:
+        """Drop these notes."""
+        record = self.fields(record_key)
+        if record and record_key not in self.texts:
+            self.put(record_key, {name: value for name, value in record.items() if name not in names}, None)
+
+    def flag(self, key: str) -> int:
+        """1 if the key exists."""
+        return int(key in self.values)
+
+    def put(self, key: str, value: Any, ttl_ms: int | None, record_key: str | None = None) -> None:
+        """Replace a value, in the form of that record."""
+        is_text = record_key in self.texts
+        self.drop(key)
+        self.values[key] = value
+        self.ttls[key] = ttl_ms
+        if is_text:
+            self.texts.add(key)
+
+    def drop(self, *keys: str) -> None:
+        """Delete keys."""
+        for key in keys:
+            self.values.pop(key, None)
+            self.ttls.pop(key, None)
+            self.texts.discard(key)
+
+    def answer(self, key: str, *names: str) -> list[Any]:
+        """These fields as a script answers them: None for each that is missing."""
+        found = self.fields(key) or self.values.get(key)
+        values = [found.get(name) for name in names] if isinstance(found, dict) else [None] * len(names)
+        if found == "{}" and "details" in names:  # as the version before would have kept an end
+            values[names.index("details")] = found
+        if key in self.texts and "details" in names:
+            values[names.index("details")] = KeptAsText(values[names.index("details")])
+        return values
+
+    def ended(self, key: str) -> list[Any]:
+        """How an attempt ended."""
+        return self.answer(key, "outcome", "at", "details")
+
+    def differences(self, expected: Contents) -> Iterator[str]:
+        """Where this differs from what was expected, in words."""
+        for key in sorted(self.values.keys() | expected.values.keys()):
+            seen, wanted = self.values.get(key, "absent"), expected.values.get(key, "absent")
+            if not wanted == seen:  # noqa: SIM201  # NOW decides what it equals
+                yield f"{key} is {seen}, not {wanted}"
+                continue
+            if (key in self.texts) != (key in expected.texts):
+                yield f"{key} is {'a text' if key in self.texts else 'a hash'}"
+            ttl, wanted_ttl = self.ttls.get(key), expected.ttls.get(key)
+            near = wanted_ttl is None or (ttl is not None and wanted_ttl - TOLERANCE_MS < ttl <= wanted_ttl)
+            if not near or (ttl is None) != (wanted_ttl is None):
+                yield f"{key} lives for {ttl} ms, not {wanted_ttl}"
