@@ -95,8 +95,8 @@ class Actor:
         await asyncio.gather(*(self._confirm_expiry(job, results) for job in expired))
         batch = [job for job in batch if job.key not in results.failed]
         await self._take_back(batch)  # before the job is forgotten
-        await self._change(batch, fence, results)
-        await self._send(batch, fence, results)
+        leads = await self._change(batch, fence, results)
+        await self._send(batch, fence, results, leads=leads)
         for job in batch:
             if job.key not in results.failed and any(isinstance(one, planned.DeleteObject) for one in job.actions):
                 await self._delete(job, results)
@@ -123,7 +123,8 @@ class Actor:
             ids.setdefault(one.queue, set()).update((str(one.task), ordered))
         await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.remove, ids)
 
-    async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> None:
+    async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> bool:
+        """Change what Redis holds; returns whether it has just taken our fence."""
         leader: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
         pairs = [
             (job, action, call)
@@ -132,15 +133,19 @@ class Actor:
             if (call := operator_calls.for_action(self.keys, action, job.key, **leader)) is not None
         ]
         replies = await calls.arun_all(self.state, [call for _, _, call in pairs])
+        leads = False
         for (job, action, call), reply in zip(pairs, replies, strict=True):
             if isinstance(reply, RedisError | errors.ProtocolError):
                 results.failed[job.key] = f"{call.script.name}: {reply}"
-            elif isinstance(action, planned.TakeClaim | planned.ForceEnd):
+                continue
+            leads = True
+            if isinstance(action, planned.TakeClaim | planned.ForceEnd):
                 results.changed.add(job.key)
                 if isinstance(action, planned.ForceEnd) and action.reason == "WORKER_LOST":
                     metrics.LOST_WORKERS.inc()
+        return leads
 
-    async def _send(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> None:
+    async def _send(self, batch: Sequence[JobActions], fence: int, results: ActResults, *, leads: bool) -> None:
         going = [
             (job, action)
             for job in batch
@@ -152,7 +157,9 @@ class Actor:
             return
         messages = [message(job, action, install_id=self.install_id) for job, action in going]
         # The broker knows no fences: a leader that was deposed meanwhile must not send beside its successor.
-        await calls.arun(self.state, operator_calls.assert_leader(self.keys, fence=fence, install_id=self.install_id))
+        if not leads:
+            call = operator_calls.assert_leader(self.keys, fence=fence, install_id=self.install_id)
+            await calls.arun(self.state, call)
         try:
             refused = await asyncio.get_running_loop().run_in_executor(self._thread, self.dispatcher.send, messages)
         except dispatch.SendError as error:

@@ -39,6 +39,8 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _BATCH_JOBS: Final = 250  # in one round: bounds the time for which the loop does nothing else
+_ROUNDS_SHARE: Final = 0.25  # of the time, at most, while a round is not full
+_PERIOD_MAX_SECONDS: Final = 0.1  # beyond which a round that took long delays no other
 _IDLE_SECONDS: Final = 1.0  # at most without a round
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
@@ -68,6 +70,7 @@ class Reconciler:
     _planner: Planner = field(init=False)
     _round_at: float = field(init=False)
     _began_at: float = field(default=-math.inf, init=False)  # the newest round
+    _took_seconds: float = field(default=0.0, init=False)  # the same
 
     def __post_init__(self) -> None:
         self._planner = Planner(
@@ -93,6 +96,7 @@ class Reconciler:
                     await self._begin(fence)
                 await self._wait()
                 await self.round(fence)
+                self._took_seconds = self.monotonic() - self._began_at
             except errors.DeposedError as error:
                 self.election.deposed(error.seen)
             except RedisError as error:
@@ -146,7 +150,8 @@ class Reconciler:
             except TimeoutError:
                 return
         cache.changed.clear()
-        await asyncio.sleep(max(0.0, self._began_at + self.batch_seconds - self.monotonic()))
+        period = period_seconds(self.batch_seconds, self._took_seconds)
+        await asyncio.sleep(max(0.0, self._began_at + period - self.monotonic()))
 
     async def round(self, fence: int) -> None:
         """Reconcile what is due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
@@ -272,6 +277,14 @@ class Reconciler:
     def _retry_later(self, key: JobKey) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         self.cache.enqueue_after(key, backoff(failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS))
+
+
+def period_seconds(least: float, took: float) -> float:
+    """From the begin of a round that `took` so long to the next one, at least.
+
+    Each round has a cost of its own, besides that of its jobs: under load there are fewer and larger ones.
+    """
+    return max(least, min(took / _ROUNDS_SHARE, _PERIOD_MAX_SECONDS))
 
 
 def _surprising(job: Job, seen: Observation) -> bool:

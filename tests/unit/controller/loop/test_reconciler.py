@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 
+import pytest
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
+from reconstruction_operator.controller.loop.reconciler import period_seconds
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.quotas import Quotas, Rules
@@ -204,3 +206,15 @@ async def test_a_job_of_another_installation_is_never_looked_at() -> None:
     await loop.round()
 
     assert (loop.looks, loop.dispatched, loop.offered) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("took", "expected"),
+    [
+        pytest.param(0.001, 0.02, id="short"),
+        pytest.param(0.015, 0.06, id="under-load"),
+        pytest.param(3.0, 0.1, id="redis-was-slow"),
+    ],
+)
+def test_rounds_take_a_quarter_of_the_time_until_the_pause_would_be_felt(took: float, expected: float) -> None:
+    assert period_seconds(0.02, took) == pytest.approx(expected)
