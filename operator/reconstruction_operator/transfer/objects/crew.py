@@ -1,4 +1,4 @@
-"""Crew: transfers several objects at once, each until it is done or the clock of all has stalled."""
+"""Crew: transfers several objects at once, each until it is done or the clock of all has stalled. Only one thread asks the clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
 
 from reconstruction_operator.transfer.objects import failures
-from reconstruction_operator.transfer.objects.clock import Clock
 
 T = TypeVar("T")
 
@@ -17,6 +16,36 @@ _POLL_SECONDS: Final = 0.1
 _PAUSE_SECONDS: Final = 0.5  # before an object is tried again; doubled up to the last
 _LAST_PAUSE_SECONDS: Final = 8.0
 _ABORT_SECONDS: Final = 1.0  # in which threads abort what they are at
+
+
+class Clock:
+    """Counts what is done. A transfer has stalled once nothing was done for `patience_seconds`."""
+
+    def __init__(self, patience_seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._patience_seconds = patience_seconds
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._moved_at = monotonic()
+        self.objects = 0
+        self.bytes = 0
+
+    def moved(self, count: int = 0) -> None:
+        """So many more bytes are done."""
+        with self._lock:
+            self.bytes += count
+            self._moved_at = self._monotonic()
+
+    def done(self) -> None:
+        """One more object is done."""
+        with self._lock:
+            self.objects += 1
+            self._moved_at = self._monotonic()
+
+    @property
+    def has_stalled(self) -> bool:
+        """Whether nothing was done for too long."""
+        with self._lock:
+            return self._monotonic() - self._moved_at > self._patience_seconds
 
 
 def call(function: Callable[[], T], clock: Clock, tick: Callable[[], None]) -> T:

@@ -18,8 +18,7 @@ from reconstruction_operator import disk
 from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
-from reconstruction_operator.transfer.objects.clock import Clock
-from reconstruction_operator.transfer.objects.crew import Crew, call
+from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
 from reconstruction_operator.transfer.objects.listing import Listed, list_input
 from reconstruction_operator.transfer.objects.request import Fetched, FetchRequest
 

@@ -15,8 +15,7 @@ from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.clock import Clock
-from reconstruction_operator.transfer.objects.crew import Crew
+from reconstruction_operator.transfer.objects.crew import Clock, Crew
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
 from reconstruction_operator.transfer.objects.store import open_store

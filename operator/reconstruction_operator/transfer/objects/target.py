@@ -13,8 +13,7 @@ from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.clock import Clock
-from reconstruction_operator.transfer.objects.crew import call
+from reconstruction_operator.transfer.objects.crew import Clock, call
 from reconstruction_operator.transfer.objects.layout import Pointer
 
 if TYPE_CHECKING:

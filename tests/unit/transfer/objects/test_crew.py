@@ -6,8 +6,7 @@ import threading
 
 import pytest
 from obstore.exceptions import GenericError
-from reconstruction_operator.transfer.objects.clock import Clock
-from reconstruction_operator.transfer.objects.crew import Crew, call
+from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
 
 
 def test_a_transfer_has_stalled_once_nothing_moved_for_too_long() -> None:
