@@ -74,6 +74,14 @@ def test_the_account_may_hold_the_leases_of_its_shards_alone(
     assert update["resourceNames"] == leases
 
 
+def test_leases_of_a_release_with_as_many_shards_elsewhere_may_be_read(render: Render) -> None:
+    rules = render(THREE)["ClusterRole", "reconstruction-operator"]["rules"]
+
+    (read,) = [rule for rule in rules if rule["resources"] == ["leases"]]
+    shards = [f"reconstruction-operator-{number}-of-3" for number in (1, 2, 3)]
+    assert (read["verbs"], read["resourceNames"]) == (["get"], ["reconstruction-operator", *shards])
+
+
 def test_metrics_tell_the_shard_and_scaling_counts_the_jobs_of_all(render: Render) -> None:
     metrics = {"metrics": {"serviceMonitor": {"enabled": True}}, "keda": {"prometheusAddress": "http://prometheus"}}
     scaled = {"workers": {"cpu": {"autoscaling": {"enabled": True}}}}
