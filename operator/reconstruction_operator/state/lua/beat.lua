@@ -22,9 +22,10 @@ end
 local ended, recorder = end_at(end_key)
 -- A beat after the attempt's own end is harmless, and must not bring it back to life.
 if ended then return answer(recorder == token) end
-local claimant = token_at(claim_key)
+local claim = claim_at(claim_key)
+local claimant = claim.token
 if claimant and claimant ~= token then return superseded() end
-if claimant and had_ended(claim_key) then return answer(true) end  -- Redis has lost its end
+if claimant and claim.had_ended then return answer(true) end  -- Redis has lost its end
 
 if attempt ~= '' then
   local want = wanted(record_key)
@@ -35,11 +36,12 @@ if attempt ~= '' then
 end
 
 local epoch = epoch_at(epoch_key)
-local is_noted = not epoch or fields_at(claim_key, 'epoch')[1] == epoch
+local is_noted = not epoch or claim.epoch == epoch
 if claimant and is_noted and not is_unread(claim_key, record_key) then
   redis.call('PEXPIRE', claim_key, claim_ttl_ms)
 else
-  put_claim(claim_key, claim_ttl_ms, token, worker, record_key, epoch)
+  redis.call('DEL', claim_key)
+  write_claim(claim_key, claim, claim_ttl_ms, token, worker, record_key, epoch)
   note_in_record(record_key, 'begun')
 end
 put(alive_key, alive_ttl_ms, {token = token, worker = worker}, record_key)

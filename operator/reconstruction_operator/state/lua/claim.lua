@@ -3,7 +3,8 @@ local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, epoch_key
 local token, worker, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 
 if end_at(end_key) then return {'duplicate'} end
-local claimant = token_at(claim_key)
+local claim = claim_at(claim_key)
+local claimant = claim.token
 if claimant and claimant ~= token then
   -- A task without a record has no operator that would repeat it: its next delivery does, once its worker is silent.
   if attempt ~= '' or token_at(alive_key) == claimant then return {'duplicate'} end
@@ -17,7 +18,8 @@ if attempt ~= '' then
 end
 
 if not claimant then
-  put_claim(claim_key, claim_ttl_ms, token, worker, record_key, epoch_at(epoch_key))
+  redis.call('DEL', claim_key)
+  write_claim(claim_key, claim, claim_ttl_ms, token, worker, record_key, epoch_at(epoch_key))
   note_in_record(record_key, 'begun')
 end
 put(alive_key, alive_ttl_ms, {token = token, worker = worker}, record_key)

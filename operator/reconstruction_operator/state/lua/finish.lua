@@ -4,7 +4,8 @@ local token, worker, attempt, retention_ms, outcome, details, has_deleted = unpa
 
 local ended, recorder = end_at(end_key)
 if ended then return {recorder == token and 'already' or 'overtaken', ended} end
-local claimant = token_at(claim_key)
+local claim = claim_at(claim_key)
+local claimant = claim.token
 if claimant and claimant ~= token then return {'overtaken'} end
 if attempt ~= '' then
   local want = wanted(record_key)
@@ -20,10 +21,9 @@ if attempt == '' and outcome == 'Stopped' then
 end
 
 -- The claim lives as long as the end, from now on; after Redis was emptied it is made again.
-put_claim(claim_key, retention_ms, token, worker, record_key, epoch_at(epoch_key), '1')
+redis.call('DEL', claim_key, end_key, alive_key, cleaned_key, unpack(outcome == 'Succeeded' and {cancel_key, request_key} or {}))
+write_claim(claim_key, claim, retention_ms, token, worker, record_key, epoch_at(epoch_key), '1')
 -- What an earlier cleanup deleted says nothing about the files of this attempt.
-redis.call('DEL', alive_key, cleaned_key)
 redis.pcall('HDEL', record_key, 'cleaned', 'deleted')
 if has_deleted == '1' then note_in_record(record_key, 'deleted') end
-if outcome == 'Succeeded' then redis.call('DEL', cancel_key, request_key) end
-return {'recorded', put_end(end_key, retention_ms, token, outcome, details, record_key)}
+return {'recorded', write_end(end_key, retention_ms, token, outcome, details, record_key)}

@@ -4,8 +4,10 @@ local _, token, owner, retention_ms, outcome, details = unpack(ARGV)
 
 local ended = end_at(end_key)
 if ended then return {'ok', ended} end
-local claimant = token_at(claim_key)
+local claim = claim_at(claim_key)
+local claimant = claim.token
 if claimant and token_at(alive_key) == claimant then return {'ok'} end
 
-put_claim(claim_key, retention_ms, claimant or token, owner, record_key, epoch_at(epoch_key), '1')
-return {'ok', put_end(end_key, retention_ms, token, outcome, details, record_key)}
+redis.call('DEL', claim_key, end_key)  -- first, for a full Redis: see `put` of the prelude
+write_claim(claim_key, claim, retention_ms, claimant or token, owner, record_key, epoch_at(epoch_key), '1')
+return {'ok', write_end(end_key, retention_ms, token, outcome, details, record_key)}

@@ -19,9 +19,13 @@ local function text_fields(key, ...)
   return found
 end
 
--- Whether a record is one.
+-- Whether a record is one. Asked once: no script changes a record's type, except in its last write.
+local texts = {}
 local function is_text(record_key)
-  return redis.call('TYPE', record_key).ok == 'string' and text_fields(record_key, 'attempt')[1]
+  if texts[record_key] == nil then
+    texts[record_key] = redis.call('TYPE', record_key).ok == 'string' and text_fields(record_key, 'attempt')[1] and true or false
+  end
+  return texts[record_key]
 end
 
 local function put_text(key, ttl_ms, fields)

@@ -2,9 +2,13 @@
 -- Nothing under a key is trusted: what breaks a rule reads as absent. `state/fields.py` has the same rules for the operator;
 -- tests/real/state/test_agreement.py compares the two.
 
+local time_ms
 local function now_ms()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  if not time_ms then
+    local time = redis.call('TIME')
+    time_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  end
+  return time_ms
 end
 
 local function digits(number)  -- without an exponent or a fraction
@@ -43,14 +47,9 @@ local function fields_at(key, ...)
   return values
 end
 
--- Replace the value of a key by a hash. `record_key`: of the job, whose form it follows (legacy.lua).
---
--- Every script that ends, stops or cancels deletes before it sets. A full Redis refuses the first write of a script if it takes
--- memory, and lets all writes after a deletion pass: so these work, and free memory in the end.
-local function put(key, ttl_ms, fields, record_key)
-  local as_text = record_key and is_text(record_key)
-  redis.call('DEL', key)
-  if as_text then return put_text(key, ttl_ms, fields) end
+-- Write a hash; the caller has deleted what was there. `record_key`: of the job, whose form it follows (legacy.lua).
+local function write(key, ttl_ms, fields, record_key)
+  if record_key and is_text(record_key) then return put_text(key, ttl_ms, fields) end
   local flat = {}
   for name, value in pairs(fields) do
     flat[#flat + 1] = name
@@ -60,12 +59,26 @@ local function put(key, ttl_ms, fields, record_key)
   if ttl_ms then redis.call('PEXPIRE', key, ttl_ms) end
 end
 
+-- Replace the value of a key by a hash.
+--
+-- Every script that ends, stops or cancels deletes before it sets. A full Redis refuses the first write of a script if it takes
+-- memory, and lets all writes after a deletion pass: so these work, and free memory in the end.
+local function put(key, ttl_ms, fields, record_key)
+  if record_key then is_text(record_key) end  -- before the record itself is deleted
+  redis.call('DEL', key)
+  write(key, ttl_ms, fields, record_key)
+end
+
 local RECORD = {'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders', 'begun', 'cleaned', 'deleted'}
 
--- The attempt that a record wants.
+-- The attempt that a record wants. Asked once: a script that changes it does so in its last write.
+local wants = {}
 local function wanted(record_key)
-  local attempt, queue = unpack(fields_at(record_key, 'attempt', 'queue'))
-  return queue_of(queue) and whole(attempt, 1, 999999999)
+  if wants[record_key] == nil then
+    local attempt, queue = unpack(fields_at(record_key, 'attempt', 'queue'))
+    wants[record_key] = queue_of(queue) and whole(attempt, 1, 999999999) or false
+  end
+  return wants[record_key] or nil
 end
 
 -- Note something in a record, where it lives as long as the record.
@@ -105,23 +118,24 @@ local function count_look(epoch_key)
   return digits(before), digits(refused and before or before + 1)
 end
 
--- Give the attempt to that token, or note something in the claim that it has: that its worker was heard in this epoch, or
--- that it has ended (which tells a lost end from a silent worker).
-local function put_claim(key, ttl_ms, token, owner, record_key, epoch, ended)
-  local held, known_owner, known_at = unpack(fields_at(key, 'token', 'owner', 'at'))
+-- Who has an attempt, and what is noted about that; without a token if none has it.
+local function claim_at(key)
+  local token, owner, at, epoch, ended = unpack(fields_at(key, 'token', 'owner', 'at', 'epoch', 'ended'))
+  return {token = token_of(token), owner = owner or nil, at = time_of(at) and at, epoch = epoch, had_ended = ended == '1'}
+end
+
+-- Give the attempt to that token, or note something in the claim that it had: that its worker was heard in this
+-- epoch, or that it has ended (which tells a lost end from a silent worker). `known`: as `claim_at` found it, before
+-- the caller deleted it.
+local function write_claim(key, known, ttl_ms, token, owner, record_key, epoch, ended)
   local claim = {token = token, owner = owner, at = digits(now_ms()), epoch = epoch, ended = ended}
-  if held == token then claim.owner, claim.at = known_owner or owner, time_of(known_at) and known_at or claim.at end
-  put(key, ttl_ms, claim, record_key)
+  if known.token == token then claim.owner, claim.at = known.owner or owner, known.at or claim.at end
+  write(key, ttl_ms, claim, record_key)
 end
 
--- Whether the attempt of a claim had ended.
-local function had_ended(claim_key)
-  return fields_at(claim_key, 'ended')[1] == '1'
-end
-
--- Record an end, and answer it as `end_at` does.
-local function put_end(key, ttl_ms, token, outcome, details, record_key)
+-- Record an end, and answer it as `end_at` does; the caller has deleted what was there.
+local function write_end(key, ttl_ms, token, outcome, details, record_key)
   local at = digits(now_ms())
-  put(key, ttl_ms, {token = token, outcome = outcome, at = at, details = details}, record_key)
+  write(key, ttl_ms, {token = token, outcome = outcome, at = at, details = details}, record_key)
   return {outcome, at, details}
 end

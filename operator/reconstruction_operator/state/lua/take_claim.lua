@@ -4,9 +4,11 @@ local _, token, owner, retention_ms, outcome, details = unpack(ARGV)
 
 local ended, recorder = end_at(end_key)
 if ended then return {'ok', recorder == token and 1 or 0} end
-local claimant = token_at(claim_key)
+local claim = claim_at(claim_key)
+local claimant = claim.token
 if claimant and claimant ~= token then return {'ok', 0} end
 
-put_claim(claim_key, retention_ms, token, owner, record_key, epoch_at(epoch_key), '1')
-put_end(end_key, retention_ms, token, outcome, details, record_key)
+redis.call('DEL', claim_key, end_key)  -- first, for a full Redis: see `put` of the prelude
+write_claim(claim_key, claim, retention_ms, token, owner, record_key, epoch_at(epoch_key), '1')
+write_end(end_key, retention_ms, token, outcome, details, record_key)
 return {'ok', 1}
