@@ -9,7 +9,7 @@ from kombu.entity import Exchange, Queue
 
 from reconstruction_operator import config
 from reconstruction_operator.api.spec import PRIORITIES, queue_name
-from reconstruction_operator.broker import transport
+from reconstruction_operator.broker import reporting, transport
 from reconstruction_operator.state import connections
 
 DEFAULT_QUEUE: Final = "celery"  # Celery's own default, which `redis-cli LLEN celery` shows
@@ -44,6 +44,7 @@ def _queue(name: str) -> Queue:
 def settings() -> dict[str, Any]:
     """The argument of `app.conf.update`, from the current `config.settings`."""
     transport.install()
+    reporting.install()
     broker_tls = connections.tls_options(config.settings.CELERY_BROKER_URL)
     result_tls = connections.tls_options(config.settings.CELERY_RESULT_BACKEND)
     chosen: dict[str, Any] = {

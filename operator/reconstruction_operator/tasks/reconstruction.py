@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from celery import Celery, Task, shared_task
-from celery.backends.base import Backend
 from celery.exceptions import Ignore, Reject
 
 from reconstruction_operator import (
@@ -18,7 +18,7 @@ from reconstruction_operator import (
     config,
 )
 from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.broker import acknowledging
+from reconstruction_operator.broker import acknowledging, reporting
 from reconstruction_operator.contract.envelope import Envelope, EnvelopeError
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import file_handler
@@ -27,10 +27,11 @@ from reconstruction_operator.telemetry import logs
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import Conclusion, NotClaimedError, Patience, drive
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from reconstruction_operator.worker.attempt.progress import Meta, Send
 
 logger = logging.getLogger(__name__)
 
-_progress_backends: Final[dict[tuple[int, str | None], Backend]] = {}
+_progress_backends: Final[dict[tuple[int, str | None], reporting.Reporting]] = {}
 _NO_RECORD_PAUSES_SECONDS: Final = (2, 5, 10, 20)  # the operator writes the record before it sends: Redis has lost it
 
 
@@ -120,32 +121,42 @@ def _put_back(task: Task, assignment: Assignment) -> None:
     raise Ignore
 
 
-def _sender(task: Task) -> Callable[[Mapping[str, Any]], None]:
+def _sender(task: Task) -> Send:
     """Sends progress as Celery's state PROGRESS, from a thread that is not the task's."""
     request = task.request
 
-    def send(meta: Mapping[str, Any]) -> None:
+    def send(metas: Sequence[Meta]) -> None:
         task.request_stack.push(request)  # Celery keeps the current request by thread
         try:
-            _use_progress_backend(task.app)
-            task.update_state(state="PROGRESS", meta=dict(meta))
+            with _progress_backend(task.app):
+                for meta in metas:
+                    task.update_state(state=reporting.PROGRESS, meta=dict(meta))
         finally:
             task.request_stack.pop()
 
     return send
 
 
-def _use_progress_backend(app: Celery) -> None:
-    """Give this thread the result backend of all progress threads of the process.
+@contextlib.contextmanager
+def _progress_backend(app: Celery) -> Iterator[None]:
+    """Give this thread the result backend of all progress of the process; what it reports is sent at the end of the block.
 
-    Celery makes a backend for each thread, which opens a connection, and a progress thread lives as long as an attempt. The
-    backend must not retry for ever: what it sent at last would overwrite the state of a run that is over.
+    It must not retry for ever, as the task's own does: what it sent at last would overwrite the state of a run that is over.
     """
+    own = app.backend
+    if not isinstance(own, reporting.Reporting):  # not Redis
+        yield
+        return
     key = (os.getpid(), app.conf.result_backend)  # no connection survives a fork
     if key not in _progress_backends:
         _progress_backends[key] = app._get_backend()  # noqa: SLF001  # no public way makes one from the settings
         _progress_backends[key].always_retry = False
-    app._backend = _progress_backends[key]  # noqa: SLF001  # by thread
+    app._backend = shared = _progress_backends[key]  # noqa: SLF001  # by thread
+    try:
+        with shared.together():
+            yield
+    finally:
+        app._backend = own  # noqa: SLF001
 
 
 def _was_drained(conclusion: Conclusion) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from redis.exceptions import RedisError
@@ -14,14 +13,14 @@ from reconstruction_operator import config
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
-from reconstruction_operator.worker.attempt import ending
+from reconstruction_operator.worker.attempt import ending, pulse
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import InterruptedRunError
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.ownership import Ownership
-from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
+from reconstruction_operator.worker.attempt.progress import ProgressSender, Send
 from reconstruction_operator.worker.attempt.run import AttemptRun
 
 logger = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ class NotClaimedError(Exception):
         self.verdict = verdict
 
 
-def drive(assignment: Assignment, send: Callable[[Meta], None], patience: Patience) -> Conclusion:
+def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
     """Drive an attempt from its claim to its end; `send` takes its progress.
 
     Raises:
@@ -65,15 +64,18 @@ def drive(assignment: Assignment, send: Callable[[Meta], None], patience: Patien
     """
     token = uuid.uuid4().hex
     ownership = Ownership(assignment.job_id, assignment.task_id, assignment.attempt, token, assignment.worker)
-    claim = _claim(ownership, patience.claim_seconds)
+    claim, asked_at = _claim(ownership, patience.claim_seconds)
     if claim.verdict is not ClaimVerdict.CLAIMED:
         raise NotClaimedError(claim.verdict)
     heartbeat = Heartbeat(
+        job_id=assignment.job_id,
         beat=ownership.beat,
         cancelled=ownership.cancelled,
         every_seconds=config.settings.BEAT_SECONDS,
         drain_seconds=config.settings.DRAIN_SECONDS,
         first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
+        first_asked_at=asked_at,
+        pulse=pulse.of_process(),
     )
     with heartbeat, ProgressSender(send, flush_seconds=patience.flush_seconds) as sender:
         return carry_out(assignment, ownership, heartbeat, sender, patience_seconds=patience.end_seconds)
@@ -113,11 +115,13 @@ def carry_out(
     return Conclusion(end, failure)
 
 
-def _claim(ownership: Ownership, patience_seconds: float) -> ClaimReply:
+def _claim(ownership: Ownership, patience_seconds: float) -> tuple[ClaimReply, float]:
+    """Redis's answer, and when it was asked."""
     deadline = time.monotonic() + patience_seconds
     while True:
+        asked_at = time.monotonic()
         try:
-            return ownership.claim()
+            return ownership.claim(), asked_at
         except RedisError as error:
             if time.monotonic() >= deadline:
                 raise

@@ -1,47 +1,58 @@
-"""Progress sender: a thread that sends progress to Celery's result backend, so that a slow Redis never delays a run."""
+"""Progress sender: sends progress to Celery's result backend from another thread, so that a slow Redis never delays a run.
+
+One thread of the process does that for all attempts under way. What an attempt reports within a few milliseconds is sent together.
+"""
 
 from __future__ import annotations
 
 import logging
+import math
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
-from typing import Any, Self
+from typing import Any, Final, Self
 
 logger = logging.getLogger(__name__)
 
 Meta = Mapping[str, Any]
 """What `AsyncResult.info` shows while a task is in state PROGRESS."""
 
+Send = Callable[[Sequence[Meta]], None]
+"""Sends some of them, in order. Raises anything if it is not certain that all arrived."""
+
 # Rate limit within a step, for Redis. The model process has its own (`models.child`), for its pipe: this one also
 # covers models in this process and the loading of photos.
-_LATEST_SECONDS = 0.5
-_AFTER_ERROR_SECONDS = 1.0
+_LATEST_SECONDS: Final = 0.5
+_AFTER_ERROR_SECONDS: Final = 1.0
+_GATHER_SECONDS: Final = 0.01
 
 
 class ProgressSender:
     """Sends inside a `with` block.
 
     Items offered with `keep` (begin and end of a step) are sent in order and retried until they arrive. Of all others only
-    the latest is sent, once. What is unsent when the run is over is dropped: the recorded end counts, not the progress.
+    the latest is sent, once. What is unsent when the run is over gets one try: the recorded end counts, not the progress.
     """
 
-    def __init__(self, send: Callable[[Meta], None], *, flush_seconds: float) -> None:
+    def __init__(self, send: Send, *, flush_seconds: float) -> None:
         self._send = send
         self._flush_seconds = flush_seconds
         self._kept: deque[Meta] = deque()
         self._latest: Meta | None = None
-        self._changed = threading.Condition()
-        self._closing = threading.Event()
-        self._abandoned = False
+        self._lock = threading.Lock()  # of what is queued
+        self._sending = threading.Lock()
+        self._closed = False
         self._failed = False
-        self._sent_at = -_LATEST_SECONDS
-        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name="progress", daemon=True)
+        self._latest_at = 0.0  # of the monotonic clock: before, the latest is not sent
+        self._retry_at = 0.0  # the same for all
+        self._context = copy_context()  # names the job in log lines of another thread
+        self._courier: _Courier | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._courier = _of_process()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,51 +60,125 @@ class ProgressSender:
 
     def offer(self, meta: Meta, *, keep: bool) -> None:
         """Queue `meta`; returns at once."""
-        with self._changed:
+        with self._lock:
             if keep:
                 self._kept.append(meta)
                 self._latest = None  # older than this one
             else:
                 self._latest = meta
-            self._changed.notify_all()
+        if self._courier is not None:
+            self._courier.fetch(self)
 
     def close(self) -> None:
-        """Send the kept items, for `flush_seconds` at most. Nothing is sent after this returns."""
+        """Send the kept items, unless a send hangs for `flush_seconds`. Nothing is sent after this returns."""
+        if self._courier is not None:
+            self._courier.forget(self)
+        if self._sending.acquire(timeout=self._flush_seconds):
+            try:
+                with self._lock:
+                    unsent = list(self._kept)
+                if unsent:
+                    self._try(unsent)
+            finally:
+                self._sending.release()
+        with self._lock:
+            self._closed = True
+
+    def send_due(self) -> float | None:
+        """Send what is due; returns when there is more to send, of the monotonic clock (None: after the next offer)."""
+        with self._sending:
+            with self._lock:
+                now = time.monotonic()
+                if self._closed:
+                    return None
+                if now < self._retry_at:
+                    return self._retry_at
+                kept, latest = list(self._kept), None
+                self._kept.clear()
+                if now >= self._latest_at:
+                    latest, self._latest = self._latest, None
+                items = kept if latest is None else [*kept, latest]
+            arrived = not items or self._context.run(self._try, items)
+            with self._lock:
+                now = time.monotonic()
+                if items:
+                    self._latest_at = now + _LATEST_SECONDS
+                if not arrived:
+                    self._kept.extendleft(reversed(kept))
+                    self._retry_at = now + _AFTER_ERROR_SECONDS
+                if self._kept:
+                    return self._retry_at
+                return None if self._latest is None else max(self._latest_at, self._retry_at)
+
+    def _try(self, items: Sequence[Meta]) -> bool:
+        """Send them; returns whether they have arrived."""
+        try:
+            self._send(items)
+        except Exception as error:  # noqa: BLE001  # the result backend may raise anything
+            if not self._failed:
+                logger.info("progress cannot be sent: %s", error)
+            self._failed = True
+            return False
+        self._failed = False
+        return True
+
+
+class _Courier:
+    """The thread that sends for all attempts of a process. It starts with the first, and wakes up only when something is due."""
+
+    def __init__(self) -> None:
+        self._due_at: dict[ProgressSender, float] = {}
+        self._changed = threading.Condition()
+        self._wakes_at = 0.0
+        threading.Thread(target=self._run, name="progress", daemon=True).start()
+
+    def fetch(self, sender: ProgressSender) -> None:
+        """The sender has something to send."""
         with self._changed:
-            self._closing.set()
-            self._latest = None
-            self._changed.notify_all()
-        self._thread.join(self._flush_seconds)
+            self._come_by(sender, time.monotonic() + _GATHER_SECONDS)
+            if self._due_at[sender] < self._wakes_at:
+                self._changed.notify()
+
+    def forget(self, sender: ProgressSender) -> None:
+        """Send no more for it. A send may be under way."""
         with self._changed:
-            self._abandoned = True
-            self._kept.clear()
+            self._due_at.pop(sender, None)
+
+    def _come_by(self, sender: ProgressSender, at: float) -> None:
+        self._due_at[sender] = min(at, self._due_at.get(sender, math.inf))
 
     def _run(self) -> None:
-        while (item := self._next()) is not None:
-            meta, keep = item
-            try:
-                self._send(meta)
-                self._failed = False
-            except Exception as error:  # noqa: BLE001  # the result backend may raise anything
-                if not self._failed:
-                    logger.info("progress cannot be sent: %s", error)
-                self._failed = True
-                if not self._closing.wait(_AFTER_ERROR_SECONDS) and keep:
+        while True:
+            for sender in self._wait():
+                again_at = sender.send_due()
+                if again_at is not None:
                     with self._changed:
-                        self._kept.appendleft(meta)
-            self._sent_at = time.monotonic()
+                        self._come_by(sender, again_at)
 
-    def _next(self) -> tuple[Meta, bool] | None:
-        """Wait for an item to send; returns it and its `keep`, or None when the run is over."""
+    def _wait(self) -> list[ProgressSender]:
+        """Wait until something is due."""
         with self._changed:
-            while not self._abandoned:
-                if self._kept:
-                    return self._kept.popleft(), True
-                if self._closing.is_set():
-                    return None
-                pause = self._sent_at + _LATEST_SECONDS - time.monotonic()
-                if self._latest is not None and pause <= 0:
-                    latest, self._latest = self._latest, None
-                    return latest, False
-                self._changed.wait(None if self._latest is None else pause)
-            return None
+            while True:
+                now = time.monotonic()
+                due = [sender for sender, at in self._due_at.items() if at <= now]
+                if due:
+                    self._wakes_at = 0.0  # it looks again without being woken
+                    for sender in due:
+                        del self._due_at[sender]
+                    return due
+                self._wakes_at = min(self._due_at.values(), default=math.inf)
+                self._changed.wait(None if math.isinf(self._wakes_at) else self._wakes_at - now)
+
+
+_couriers: Final[list[_Courier]] = []  # at most one
+_lock: Final = threading.Lock()
+
+
+def _of_process() -> _Courier:
+    with _lock:
+        if not _couriers:
+            _couriers.append(_Courier())
+        return _couriers[0]
+
+
+os.register_at_fork(after_in_child=_couriers.clear)  # no thread survives a fork

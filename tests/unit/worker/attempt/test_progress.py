@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconstruction_operator.worker.attempt.progress import ProgressSender
@@ -12,18 +12,49 @@ _PATIENCE_SECONDS = 30.0
 
 def test_kept_reports_are_sent_in_order_at_any_rate() -> None:
     sent: list[Mapping[str, Any]] = []
-    with ProgressSender(sent.append, flush_seconds=_PATIENCE_SECONDS) as sender:
+    with ProgressSender(sent.extend, flush_seconds=_PATIENCE_SECONDS) as sender:
         for number in range(6):
             sender.offer({"step": number}, keep=True)
     assert sent == [{"step": number} for number in range(6)]
+
+
+def test_reports_of_the_same_moment_are_sent_together_at_the_end_at_the_latest() -> None:
+    sent: list[Sequence[Mapping[str, Any]]] = []
+    sender = ProgressSender(sent.append, flush_seconds=_PATIENCE_SECONDS)  # without its thread
+    for number in range(3):
+        sender.offer({"step": number}, keep=True)
+    sender.close()
+    assert sent == [[{"step": 0}, {"step": 1}, {"step": 2}]]
+
+
+def test_a_report_is_sent_while_the_run_goes_on() -> None:
+    arrived = threading.Event()
+    with ProgressSender(lambda _: arrived.set(), flush_seconds=_PATIENCE_SECONDS) as sender:
+        sender.offer({"step": 1}, keep=True)
+        assert arrived.wait(_PATIENCE_SECONDS)
+
+
+def test_one_thread_sends_for_all_attempts() -> None:
+    threads: set[int] = set()
+    arrived = threading.Barrier(2, timeout=_PATIENCE_SECONDS)
+
+    def send(_: object) -> None:
+        threads.add(threading.get_ident())
+        arrived.wait()
+
+    for _ in range(3):
+        with ProgressSender(send, flush_seconds=_PATIENCE_SECONDS) as sender:
+            sender.offer({"step": 1}, keep=True)
+            arrived.wait()
+    assert len(threads) == 1
 
 
 def test_within_a_step_only_the_latest_is_sent() -> None:
     sent: list[Mapping[str, Any]] = []
     entered, go_on = threading.Event(), threading.Event()
 
-    def send(meta: Mapping[str, Any]) -> None:
-        sent.append(meta)
+    def send(metas: Sequence[Mapping[str, Any]]) -> None:
+        sent.extend(metas)
         entered.set()
         go_on.wait(_PATIENCE_SECONDS)
 
@@ -41,39 +72,47 @@ def test_within_a_step_only_the_latest_is_sent() -> None:
 def test_offer_never_waits_for_a_hanging_backend() -> None:
     hang = threading.Event()
     begun = time.monotonic()
-    with ProgressSender(lambda _meta: bool(hang.wait(_PATIENCE_SECONDS)), flush_seconds=0.1) as sender:
+    with ProgressSender(lambda _: bool(hang.wait(_PATIENCE_SECONDS)) and None, flush_seconds=0.1) as sender:
+        sender.offer({"step": -1}, keep=True)
         for number in range(1000):
             sender.offer({"step": number}, keep=True)
+        hang_begins_at_the_latest = threading.Event()
+        hang_begins_at_the_latest.wait(0.1)
     assert time.monotonic() - begun < _PATIENCE_SECONDS / 2
     hang.set()
 
 
 def test_nothing_is_sent_after_close() -> None:
     sent: list[Mapping[str, Any]] = []
-    hang = threading.Event()
+    entered, hang, left = threading.Event(), threading.Event(), threading.Event()
 
-    def send(meta: Mapping[str, Any]) -> None:
+    def send(metas: Sequence[Mapping[str, Any]]) -> None:
+        entered.set()
         hang.wait(_PATIENCE_SECONDS)
-        sent.append(meta)
+        sent.extend(metas)
+        left.set()
 
     with ProgressSender(send, flush_seconds=0.05) as sender:
-        for number in range(5):
+        sender.offer({"step": 0}, keep=True)
+        assert entered.wait(_PATIENCE_SECONDS)
+        for number in range(1, 5):
             sender.offer({"step": number}, keep=True)
     hang.set()
-    sender._thread.join(_PATIENCE_SECONDS)
+    assert left.wait(_PATIENCE_SECONDS)
+    assert sender.send_due() is None
     assert sent == [{"step": 0}]  # already on its way
 
 
 def test_kept_reports_are_retried_until_they_arrive() -> None:
     sent: list[Mapping[str, Any]] = []
-    tries: list[Mapping[str, Any]] = []
+    tries: list[Sequence[Mapping[str, Any]]] = []
     arrived = threading.Event()
 
-    def send(meta: Mapping[str, Any]) -> None:
-        tries.append(meta)
+    def send(metas: Sequence[Mapping[str, Any]]) -> None:
+        tries.append(metas)
         if len(tries) < 3:
             raise OSError("no backend")
-        sent.append(meta)
+        sent.extend(metas)
         arrived.set()
 
     with ProgressSender(send, flush_seconds=_PATIENCE_SECONDS) as sender:
@@ -83,16 +122,15 @@ def test_kept_reports_are_retried_until_they_arrive() -> None:
     assert sent == [{"step": 0}, {"step": 1}]
 
 
-def test_each_kept_report_is_tried_once_after_close() -> None:
-    tries: list[Mapping[str, Any]] = []
+def test_what_is_unsent_at_the_end_is_tried_once() -> None:
+    tries: list[Sequence[Mapping[str, Any]]] = []
 
-    def send(meta: Mapping[str, Any]) -> None:
-        tries.append(meta)
+    def send(metas: Sequence[Mapping[str, Any]]) -> None:
+        tries.append(metas)
         raise OSError("no backend")
 
     sender = ProgressSender(send, flush_seconds=_PATIENCE_SECONDS)
     for number in range(3):
         sender.offer({"step": number}, keep=True)
-    sender._closing.set()
-    sender._run()
-    assert tries == [{"step": number} for number in range(3)]
+    sender.close()
+    assert tries == [[{"step": 0}, {"step": 1}, {"step": 2}]]

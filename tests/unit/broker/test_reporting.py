@@ -1,0 +1,120 @@
+"""The result backend as Celery's clients see it: what is stored and published, with how few commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import fakeredis
+import pytest
+from celery import Celery
+from celery.app import backends
+from reconstruction_operator.broker import celery_settings
+from reconstruction_operator.broker.reporting import ReportingBackend, ReportingSentinelBackend
+
+from tests.support.settings import configure
+
+
+@pytest.fixture
+def backend() -> Iterator[ReportingBackend]:
+    app = Celery("test", set_as_current=False)
+    app.conf.update(celery_settings.settings())
+    found = app.backend
+    assert isinstance(found, ReportingBackend)
+    found.client = fakeredis.FakeRedis()
+    yield found
+    found.client.close()
+
+
+def report(backend: ReportingBackend, *percents: int) -> None:
+    with backend.together():
+        for percent in percents:
+            backend.store_result("task", {"progress": percent}, "PROGRESS")
+
+
+def published(backend: ReportingBackend) -> Iterator[dict[str, Any]]:
+    pubsub = backend.client.pubsub(ignore_subscribe_messages=True)
+    pubsub.subscribe("celery-task-meta-task")
+    pubsub.get_message()
+    yield {}
+    while message := pubsub.get_message():
+        yield json.loads(message["data"])
+    pubsub.close()
+
+
+def test_every_report_is_published_and_the_last_one_kept(backend: ReportingBackend) -> None:
+    heard = published(backend)
+    next(heard)
+    report(backend, 10, 20)
+    assert [one["result"]["progress"] for one in heard] == [10, 20]
+    assert backend.get_task_meta("task") == {
+        "task_id": "task",
+        "status": "PROGRESS",
+        "result": {"progress": 20},
+        "traceback": None,
+        "children": None,
+        "date_done": None,
+    }
+    assert 0 < backend.client.ttl("celery-task-meta-task") <= 86_400
+
+
+def test_a_late_report_does_not_replace_success(backend: ReportingBackend) -> None:
+    backend.store_result("task", {"status": "completed"}, "SUCCESS")
+    report(backend, 10)
+    assert backend.get_task_meta("task", cache=False)["status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("held", ["no json", "[1]", '"SUCCESS"'])
+def test_a_malformed_state_is_replaced(backend: ReportingBackend, held: str) -> None:
+    backend.client.set("celery-task-meta-task", held)
+    report(backend, 10)
+    assert backend.get_task_meta("task")["result"] == {"progress": 10}
+
+
+def test_a_key_of_another_type_is_replaced(backend: ReportingBackend) -> None:
+    backend.client.lpush("celery-task-meta-task", "x")
+    report(backend, 10)
+    assert backend.get_task_meta("task")["result"] == {"progress": 10}
+
+
+def test_nothing_is_sent_if_the_reports_cannot_be_made(backend: ReportingBackend) -> None:
+    def fail() -> None:
+        with backend.together():
+            backend.store_result("task", {"progress": 10}, "PROGRESS")
+            raise ValueError("no progress")
+
+    with pytest.raises(ValueError, match="no progress"):
+        fail()
+    assert backend.client.keys() == []
+
+
+def test_final_states_are_stored_at_once(backend: ReportingBackend) -> None:
+    with backend.together():
+        backend.store_result("task", "cancelled", "REVOKED")
+        assert backend.client.exists("celery-task-meta-task")
+
+
+def test_the_key_has_celerys_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, REDIS_KEY_PREFIX="team-a")
+    app = Celery("test", set_as_current=False)
+    app.conf.update(celery_settings.settings())
+    backend = app.backend
+    backend.client = fakeredis.FakeRedis()
+    report(backend, 10)
+    assert backend.client.keys() == [b"team-a_celery-task-meta-task"]
+    backend.client.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "kind"),
+    [
+        ("redis://localhost/0", ReportingBackend),
+        ("rediss://localhost/0", ReportingBackend),
+        ("redis+socket:///run/redis.sock", ReportingBackend),
+        ("sentinel://localhost:26379/0", ReportingSentinelBackend),
+    ],
+)
+def test_every_address_of_redis_has_it(scheme: str, kind: type) -> None:
+    celery_settings.settings()  # installs it
+    assert backends.by_url(scheme)[0] is kind
