@@ -12,7 +12,7 @@ from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, reads, worker_calls
 from reconstruction_operator.telemetry import logs
-from reconstruction_operator.worker.deleting import turns
+from reconstruction_operator.worker.deleting import spares, turns
 from reconstruction_operator.worker.deleting.process import DeletionProcess
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
@@ -52,15 +52,13 @@ def delete(job_id: str, *, cancelled: bool) -> bool:
     Raises ValueError for an unsafe job id; OSError or OvertakenError if something could not be deleted, or not in time. The
     folder still names it then.
     """
-    with DeletionProcess() as process:
-        return process.perform(DeletionRequest(check_job_id(job_id), cancelled=cancelled), DELETE_SECONDS)
+    return spares.perform(DeletionRequest(check_job_id(job_id), cancelled=cancelled), DELETE_SECONDS)
 
 
 def withdraw(uri: str, job_id: str, attempt: int, *, workspace: str, namespace: str) -> None:
     """Deletes what attempts of the job up to this one delivered there, as `delivery.withdraw`; also killed after a minute."""
     request = DeletionRequest(job_id, uri=uri, attempt=attempt, workspace=workspace, namespace=namespace)
-    with DeletionProcess() as process:
-        process.perform(request, DELETE_SECONDS)
+    spares.perform(request, DELETE_SECONDS)
 
 
 def _is_cancelled(job: ObservedJob) -> bool:

@@ -33,7 +33,10 @@ _CHUNK_BYTES = 65_536
 
 
 class DeletionProcess:
-    """Carries out requests, one after another, in a process that is started at the first one and ends with the `with` block."""
+    """Carries out requests, one after another, in a process that is started at the first one.
+
+    It ends with the `with` block, or by `close`.
+    """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -43,6 +46,10 @@ class DeletionProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, if there is one."""
         self._end()
 
     def perform(self, request: DeletionRequest, seconds: float) -> bool:

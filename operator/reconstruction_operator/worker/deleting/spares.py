@@ -1,0 +1,86 @@
+"""Spares: deletion processes that the runs of this process use in turn. Starting one takes far longer than most deletions.
+
+Many jobs may be cancelled at once. A deletion waits a moment for the process of another one, then it starts its own: so one that hangs
+delays no other.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Final
+
+from reconstruction_operator.worker.deleting.process import DeletionProcess
+from reconstruction_operator.worker.deleting.request import DeletionRequest
+
+_SHARE_SECONDS = 0.5  # for the process of another deletion
+_SPARE_SECONDS = 10.0  # that a process is kept without a deletion
+
+
+class Spares:
+    """The deletion processes of one process, each with one deletion at a time."""
+
+    def __init__(self) -> None:
+        self._idle: list[DeletionProcess] = []
+        self._busy = 0
+        self._used_at = 0.0
+        self._changed = threading.Condition()
+        self._keeps = False  # a timer ends what is idle
+
+    def perform(self, request: DeletionRequest, seconds: float) -> bool:
+        """Carry out one request, as `DeletionProcess.perform`."""
+        process = self._take()
+        try:
+            return process.perform(request, seconds)
+        finally:
+            self._put_back(process)
+
+    def _take(self) -> DeletionProcess:
+        with self._changed:
+            if self._busy:
+                self._changed.wait_for(lambda: self._idle, _SHARE_SECONDS)
+            self._busy += 1
+            return self._idle.pop() if self._idle else DeletionProcess()
+
+    def _put_back(self, process: DeletionProcess) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._used_at = time.monotonic()
+            if self._idle or _SPARE_SECONDS <= 0.0:
+                process.close()
+                return
+            self._idle.append(process)
+            self._changed.notify()
+            self._keep()
+
+    def _keep(self) -> None:
+        if not self._keeps:
+            self._keeps = True
+            timer = threading.Timer(_SPARE_SECONDS, self._end_idle)
+            timer.daemon = True
+            timer.start()
+
+    def _end_idle(self) -> None:
+        with self._changed:
+            self._keeps = False
+            if time.monotonic() - self._used_at < _SPARE_SECONDS:
+                self._keep()
+                return
+            while self._idle:
+                self._idle.pop().close()
+
+
+_spares: Final[list[Spares]] = [Spares()]
+
+
+def perform(request: DeletionRequest, seconds: float) -> bool:
+    """Carry out one request in a deletion process of this process, as `DeletionProcess.perform`."""
+    return _spares[0].perform(request, seconds)
+
+
+def _begin_anew() -> None:
+    _spares[0] = Spares()
+
+
+os.register_at_fork(after_in_child=_begin_anew)  # the processes are the parent's

@@ -1,0 +1,84 @@
+"""Deletion processes that runs share: how many are started, and when they end."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from reconstruction_operator.worker.deleting import spares
+from reconstruction_operator.worker.deleting.process import DeletionProcess
+from reconstruction_operator.worker.deleting.request import DeletionRequest
+from reconstruction_operator.worker.deleting.spares import Spares
+
+LONG_SECONDS = 60.0
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[DeletionProcess]:
+    """Every process that is made."""
+    made: list[DeletionProcess] = []
+    make = DeletionProcess.__init__
+
+    def counted(self: DeletionProcess) -> None:
+        made.append(self)
+        make(self)
+
+    monkeypatch.setattr(DeletionProcess, "__init__", counted)
+    return made
+
+
+def children() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_deletions_at_once_share_a_process(
+    jobs_dir: Path, started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spares, "_SHARE_SECONDS", LONG_SECONDS)
+    monkeypatch.setattr(spares, "_SPARE_SECONDS", LONG_SECONDS)
+    for number in range(8):
+        (jobs_dir / f"job-{number}").mkdir()
+    shared = Spares()
+    with ThreadPoolExecutor(8) as pool:
+        done = pool.map(lambda number: shared.perform(DeletionRequest(f"job-{number}"), LONG_SECONDS), range(8))
+    assert list(done) == [True] * 8
+    assert list(jobs_dir.iterdir()) == []
+    assert len(started) == 1
+    shared._idle.pop().close()
+
+
+def test_a_deletion_that_hangs_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spares, "_SHARE_SECONDS", 0.01)
+    hangs, released = threading.Event(), threading.Event()
+
+    def perform(_: DeletionProcess, request: DeletionRequest, _seconds: float) -> bool:
+        if request.job_id == "dead":
+            hangs.set()
+            released.wait(LONG_SECONDS)
+        return True
+
+    monkeypatch.setattr(DeletionProcess, "perform", perform)
+    shared = Spares()
+    with ThreadPoolExecutor(1) as pool:
+        dead = pool.submit(shared.perform, DeletionRequest("dead"), LONG_SECONDS)
+        assert hangs.wait(LONG_SECONDS)
+        assert shared.perform(DeletionRequest("job"), LONG_SECONDS)
+        assert not dead.done()
+        released.set()
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_an_idle_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spares, "_SPARE_SECONDS", 0.05)
+    before = children()
+    shared = Spares()
+    assert shared.perform(DeletionRequest("job"), LONG_SECONDS) is False
+    for timer in [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
+        timer.join(LONG_SECONDS)
+    wait = threading.Event()
+    while shared._keeps:  # the timer may have been set again
+        wait.wait(0.01)
+    assert children() == before
