@@ -30,6 +30,9 @@ def delete_tree(path: Path, *, within: int | None = None) -> None:
 
     `within` is the descriptor of the directory that `path` is relative to. Raises OSError if something could not be deleted.
     """
+    with contextlib.suppress(OSError):
+        shutil.rmtree(path, dir_fd=within)
+        return
     deadline = time.monotonic() + _DELETE_SECONDS
     while _is_folder(path, within):
         shutil.rmtree(path, ignore_errors=True, dir_fd=within)  # deletes as much as it can

@@ -59,7 +59,7 @@ class Manifest:
             "owner": None if self.owner is None else self.owner.to_json(),
             "files": [{"name": one.name, "bytes": one.bytes, "sha256": one.sha256} for one in self.files],
         }
-        return json.dumps(content, indent=2) + "\n"
+        return "{\n" + ",\n".join(f'"{name}": {json.dumps(value)}' for name, value in content.items()) + "\n}\n"
 
     @classmethod
     def parse(cls, text: bytes) -> Manifest | None:

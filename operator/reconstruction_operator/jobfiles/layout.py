@@ -18,6 +18,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from reconstruction_operator import config, disk
@@ -36,7 +37,7 @@ _RUN_CHARS = 8
 _UNIQUE_CHARS = len(uuid.uuid4().hex)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what it caches: a run asks for each path many times
 class JobFolder:
     """All files of one job. Make it with `of`, which checks the job id."""
 
@@ -60,17 +61,17 @@ class JobFolder:
         """The job's id."""
         return self.root.name
 
-    @property
+    @cached_property
     def input(self) -> Path:
         """The photos of a job that was started by a bare `delay()`."""
         return self.root / "input"
 
-    @property
+    @cached_property
     def output(self) -> Path:
         """The published result."""
         return self.root / "output"
 
-    @property
+    @cached_property
     def attempts(self) -> Path:
         """The folders of all runs."""
         return self.root / "attempts"
@@ -119,33 +120,33 @@ class JobFolder:
         return disk.set_aside(self.output, _REPLACED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, as above
 class Workspace:
     """Working directory of one run of an attempt: all that the run writes lies below `root`."""
 
     root: Path
 
-    @property
+    @cached_property
     def photos(self) -> Path:
         """The run's own copy of the photos."""
         return self.root / "input"
 
-    @property
+    @cached_property
     def fetched(self) -> Path:
         """Objects as they were fetched: the next attempt takes them over. Exists only if the input is in object storage."""
         return self.root / "fetched"
 
-    @property
+    @cached_property
     def scratch(self) -> Path:
         """Temporary files of the model."""
         return self.root / "scratch"
 
-    @property
+    @cached_property
     def output(self) -> Path:
         """Staging directory of the result: one rename makes it the job's output."""
         return self.root / "output"
 
-    @property
+    @cached_property
     def owner_note(self) -> Path:
         """Names the owner of the job, and where the run delivers."""
         return self.root / OWNER

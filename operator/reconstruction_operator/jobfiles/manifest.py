@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reconstruction_operator import disk
@@ -14,25 +15,18 @@ _CHUNK_BYTES = 1 << 20
 
 
 def describe_files(folder: Path, check: Callable[[], None]) -> tuple[SealedFile, ...]:
-    """Every regular file below `folder`, meshes first, then previews. Removes links and devices.
+    """Every regular file below `folder`, meshes first, then previews; flushed to the disk. Removes links and devices.
 
     `check` is called for each chunk that is read, and may raise.
     """
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            path.unlink()
-        elif path.is_file():
-            found.append(SealedFile(path.relative_to(folder).as_posix(), path.stat().st_size, _digest(path, check)))
+    found = [_described(path, os.path.relpath(path, folder), check) for path in _files(os.fspath(folder))]
     return tuple(
         sorted(found, key=lambda one: (not one.name.endswith(".glb"), not one.name.endswith(".png"), one.name))
     )
 
 
 def seal(folder: Path, manifest: Manifest) -> None:
-    """Writes the manifest, and flushes everything to the disk before the rename that publishes it."""
-    for one in manifest.files:
-        disk.sync(folder / one.name)
+    """Writes the manifest of files that are flushed, and flushes it before the rename that publishes it."""
     path = folder / MANIFEST
     path.write_text(manifest.to_text())
     disk.sync(path)
@@ -55,10 +49,25 @@ def read_sealed(folder: Path, job_id: str) -> Manifest | None:
     return None
 
 
-def _digest(path: Path, check: Callable[[], None]) -> str:
+def _files(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                yield entry.path
+            else:
+                Path(entry.path).unlink()
+
+
+def _described(path: str, name: str, check: Callable[[], None]) -> SealedFile:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        while chunk := os.read(descriptor, _CHUNK_BYTES):
             check()
             digest.update(chunk)
-    return digest.hexdigest()
+        os.fsync(descriptor)
+        return SealedFile(name, os.fstat(descriptor).st_size, digest.hexdigest())
+    finally:
+        os.close(descriptor)

@@ -23,6 +23,7 @@ _FLOAT, _UINT16, _UINT8 = 5126, 5123, 5121  # glTF component types
 _VERTICES, _INDICES = 34962, 34963  # glTF buffer targets
 
 
+@cache
 def cube_glb(side: float = 1.0) -> bytes:
     """A cube of that side (metres) around the origin as a GLB 2.0 file: 24 vertices with normals and colours."""
     positions, normals, colours = bytearray(), bytearray(), bytearray()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Final
 
 from reconstruction_operator.models.interface import Model, ModelFailure
 
@@ -51,18 +53,28 @@ def find(name: str) -> Model:
     return model
 
 
+_classes: Final[
+    dict[EntryPoint, Callable[[], Model]]
+] = {}  # of models that were made once: checking the interface takes long
+
+
 @cache  # reading the metadata of all packages takes 5 ms, and a worker's packages do not change
 def _entries() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def _load(entry: EntryPoint) -> Model:
+    """A new object of the model's class."""
+    if entry in _classes:
+        return _classes[entry]()
     try:
-        model = entry.load()()
+        kind = entry.load()
+        model = kind()
     except Exception as error:  # another package may raise anything on import, which must not stop the worker
         raise UnavailableModelError(entry.name, f"{entry.value} cannot be loaded: {error!r:.300}") from error
     if not isinstance(model, Model):
         raise UnavailableModelError(entry.name, f"{entry.value} is not a model: parts of the interface are missing")
+    _classes[entry] = kind
     return model
 
 
