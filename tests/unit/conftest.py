@@ -13,6 +13,8 @@ import pytest
 import redis
 from reconstruction_operator.models import registry
 from reconstruction_operator.services import job_manager
+from reconstruction_operator.worker.attempt import pulse
+from reconstruction_operator.worker.deleting import spares
 
 from tests.support.paths import DATA
 from tests.support.settings import configure
@@ -45,6 +47,8 @@ def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _fast_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps take no time, heartbeats are frequent, and no setting of this machine matters."""
     configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=0.1, RECONSTRUCTION_SIMULATE="unavailable")
+    monkeypatch.setattr(spares, "_SPARE_SECONDS", 0.0)  # no process is left for the next test
+    monkeypatch.setattr(pulse, "_IDLE_SECONDS", 0.0)  # each test has its own Redis, and so its own thread
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -78,6 +78,11 @@ def of_job(job_id: str) -> Place:
 def enabled() -> bool:
     """Whether traces are exported: the endpoint is set, and the extra `tracing` is installed."""
     return bool(config.settings.OTEL_EXPORTER_OTLP_ENDPOINT) and _installed()
+
+
+def emitter() -> Callable[[Span], None] | None:
+    """Queues spans for export; None if traces are not exported, so that nothing makes spans in vain."""
+    return emit if enabled() else None
 
 
 def emit(span: Span) -> None:

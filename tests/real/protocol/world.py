@@ -1,6 +1,7 @@
 """World around the protocol: users' objects, operators, messages, and workers that run the real task."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from reconstruction_operator.worker.attempt.driver import carry_out
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender
+from reconstruction_operator.worker.attempt.pulse import Pulse
 from reconstruction_operator.worker.deleting.process import DeletionProcess
 from reconstruction_operator.worker.model.selection import Choice
 
@@ -176,11 +178,14 @@ class Run:
         if claim.verdict is not ClaimVerdict.CLAIMED:
             return
         self.heartbeat = Heartbeat(
+            job_id=self.message.job,
             beat=self.ownership.beat,
             cancelled=self.ownership.cancelled,
             every_seconds=PATIENCE_SECONDS,  # the machine beats, between two points
             drain_seconds=0.0,
             first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
+            first_asked_at=time.monotonic(),
+            pulse=Pulse(),
         )
         envelope = Envelope(
             install_id=INSTALL,

@@ -1,4 +1,4 @@
-"""Heartbeat: a thread that keeps an attempt's claim alive, and learns from Redis whether the run has to end."""
+"""Heartbeat: keeps an attempt's claim alive, and learns from Redis whether the run has to end. `pulse` has its thread."""
 
 from __future__ import annotations
 
@@ -16,47 +16,60 @@ from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.telemetry import relay, worker_metrics
 from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, InterruptionKind
+from reconstruction_operator.worker.attempt.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
-_JOIN_SECONDS = 10.0  # for an answer of Redis that is under way
+_LAST_TURN_SECONDS = 10.0  # for an answer of Redis that is under way
+_FRESH_SECONDS = 1.0  # a pause that makes no successor: no worker is lost so soon
 
 
 class Heartbeat:
-    """Beats inside a `with` block. Only its own thread calls Redis; `check` and `interruption` never block.
+    """Beats inside a `with` block. `check` and `interruption` never block.
 
-    `beat` and `cancelled` are called every `every_seconds`, half of that apart: a cancel has to be seen in well under a
-    second, since stopping native code can take another.
+    `beat` and `cancelled` are called every `every_seconds`, half of that apart: a cancel has to be seen in well under a second
+    even if it was not heard, since stopping native code can take another. `first` is the claim's answer; it was asked for
+    at `first_asked_at`, of the monotonic clock.
     """
 
     def __init__(
         self,
         *,
+        job_id: str,
         beat: Callable[[], BeatReply],
         cancelled: Callable[[], bool],
         every_seconds: float,
         drain_seconds: float,
         first: BeatReply,
+        first_asked_at: float,
+        pulse: Pulse,
     ) -> None:
+        self._pulse = pulse
+        self.job_id = job_id
+        self.pause_seconds = every_seconds / 2
         self._beat = beat
         self._cancelled = cancelled
-        self._pause_seconds = every_seconds / 2
         self._drain_seconds = drain_seconds
         self._drain_deadline: float | None = None  # of the monotonic clock
         self._interruption: Interruption | None = None
         self._heard = threading.Condition()
-        self._closed = threading.Event()
+        self._turn = threading.Lock()
+        self._over = False
+        self._flag_alone = True  # the claim was the first beat
         self._away_since: float | None = None
-        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name="heartbeat", daemon=True)
+        self._asked_at = first_asked_at
+        self._context = copy_context()  # names the job in log lines of another thread
         self._hear(first)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._pulse.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closed.set()
-        self._thread.join(_JOIN_SECONDS)
+        self._pulse.remove(self)
+        self._over = True
+        if self._turn.acquire(timeout=_LAST_TURN_SECONDS):
+            self._turn.release()
 
     @property
     def interruption(self) -> Interruption | None:
@@ -99,7 +112,9 @@ class Heartbeat:
 
     def ask_now(self) -> BeatReply:
         """Beat at once, in the caller's thread; raises RedisError or ProtocolError without an answer."""
+        asked_at = time.monotonic()
         reply = self._beat()
+        self._asked_at = asked_at
         self._hear(reply)
         return reply
 
@@ -110,21 +125,40 @@ class Heartbeat:
         except (RedisError, ProtocolError):
             return False
 
-    def _run(self) -> None:
-        flag_alone = True  # the claim was the first beat
-        while not self._closed.wait(self._pause_seconds):
+    def refresh(self) -> None:
+        """Beat at once, unless Redis has answered just now: the run may have been paused since."""
+        if time.monotonic() - self._asked_at > _FRESH_SECONDS:
+            self.confirm()
+
+    def take_turn(self) -> RedisError | None:
+        """Implements `pulse.Beating`: a beat and a look at the flag alone, in turns."""
+        self._flag_alone, flag_alone = not self._flag_alone, self._flag_alone
+        return self._context.run(self._ask, flag_alone=flag_alone)
+
+    def look_now(self) -> None:
+        """Implements `pulse.Beating`."""
+        self._context.run(self._ask, flag_alone=False)
+
+    def miss_turn(self, error: RedisError) -> None:
+        """Implements `pulse.Beating`."""
+        self._context.run(self._log_outage, error)
+
+    def _ask(self, *, flag_alone: bool) -> RedisError | None:
+        with self._turn:
+            if self._over:  # a beat must not follow what the run does last
+                return None
             try:
-                if flag_alone:
-                    if self._cancelled():
-                        self.hear_cancel()
-                else:
-                    self._hear(self._beat())
+                if not flag_alone:
+                    self.ask_now()
+                elif self._cancelled():
+                    self.hear_cancel()
                 self._log_return()
             except (RedisError, ProtocolError) as error:
                 self._log_outage(error)
+                return error if isinstance(error, RedisError) else None
             except Exception:
                 logger.exception("the heartbeat failed; retrying")
-            flag_alone = not flag_alone
+            return None
 
     def _hear(self, reply: BeatReply) -> None:
         if reply.drain_at is not None and self._drain_deadline is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from typing import TypeVar, cast
 
 from reconstruction_operator.contract.outcomes import StopReason
 
@@ -47,22 +49,53 @@ class InterruptedRunError(Exception):
         self.interruption = interruption
 
 
+class _Hand:
+    """A thread that calls one function after another: a new thread for each would cost more than most of the calls."""
+
+    def __init__(self) -> None:
+        self.tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._work, name="interruptible", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self.tasks.get()()
+            _idle.append(self)
+
+
+_idle: deque[_Hand] = deque()
+os.register_at_fork(after_in_child=_idle.clear)  # no thread survives a fork
+
+
 def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> T:
     """The result of `function`, or the exception that `check` raises while it runs.
 
-    `function` gets a separate thread, since a read from a slow server or a dead NFS mount cannot be interrupted. After an
-    interruption the thread is left behind. So `function` has to call `check` itself now and then, and has to bear that its
+    `function` gets another thread, since a read from a slow server or a dead NFS mount cannot be interrupted. After an
+    interruption the thread is left to it. So `function` has to call `check` itself now and then, and has to bear that its
     folder is deleted while it works.
     """
-    outcome: Future[T] = Future()
+    outcome: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
+    context = copy_context()
 
     def run() -> None:
         try:
-            outcome.set_result(function())
+            outcome.put((context.run(function), None))
         except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
-            outcome.set_exception(error)
+            outcome.put((None, error))
 
-    threading.Thread(target=copy_context().run, args=(run,), name="interruptible", daemon=True).start()
-    while not wait([outcome], _POLL_SECONDS).done:
-        check()
-    return outcome.result()
+    try:
+        hand = _idle.pop()
+    except IndexError:
+        hand = _Hand()
+    hand.tasks.put(run)
+    while True:
+        try:
+            result, error = outcome.get(timeout=_POLL_SECONDS)
+        except Empty:
+            check()
+            continue
+        if error is None:
+            return cast("T", result)
+        try:
+            raise error
+        finally:
+            error = None  # its traceback has this frame: a cycle would keep both

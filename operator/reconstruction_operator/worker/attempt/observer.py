@@ -41,7 +41,7 @@ class AttemptObserver:
     sender: ProgressSender
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = _now
-    emit: Callable[[Span], None] = tracing.emit
+    emit: Callable[[Span], None] | None = field(default_factory=tracing.emitter)
     model: str = field(init=False, default="")  # an installed model, never what the job says: it is a label
     inputs: Inputs = field(init=False, default=Inputs())
     _begun: _Moment = field(init=False)
@@ -97,6 +97,8 @@ class AttemptObserver:
         report(metrics.ATTEMPTS, 1, self.model, outcome, reason)
         report(metrics.ATTEMPT_TIME, now.seconds - self._begun.seconds, self.model, outcome)
         self._log_end(outcome, reason, "" if end is None else end.message, now.seconds - self._begun.seconds)
+        if self.emit is None:
+            return
         attributes = {
             "job.id": self.assignment.job_id,
             "messaging.message.id": self.assignment.task_id,
@@ -119,8 +121,9 @@ class AttemptObserver:
         now = self._moment()
         if completed:
             report(metrics.STEP_TIME, now.seconds - begun.seconds, self.model, step.name)
-        place = self._place.child(step.index)
-        self.emit(Span(tracing.WORKER, step.name, place, self._place, begun.at, now.at, error=error))
+        if self.emit is not None:
+            place = self._place.child(step.index)
+            self.emit(Span(tracing.WORKER, step.name, place, self._place, begun.at, now.at, error=error))
         self._step = None
 
     def _moment(self) -> _Moment:

@@ -122,9 +122,12 @@ class AttemptRun:
     def _begin(self) -> tuple[Workspace, Manifest | None]:
         """Prepare the workspace; returns also the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._heartbeat.check
+        # A run that was paused must not retire the workspace of its successor.
         if assignment.output_uri:
             self._check_output()
-        self._heartbeat.confirm()  # a run that was paused must not retire the workspace of its successor
+            self._heartbeat.confirm()  # that may have waited for a disk
+        else:
+            self._heartbeat.refresh()
         check()
         self._workspace = space = workspace.prepare(assignment.job_id, assignment.task_id, assignment.attempt)
         try:
@@ -172,7 +175,7 @@ class AttemptRun:
             scratch_dir=space.scratch,
             output_dir=space.output,
             parameters=choice.parameters,
-            threads=usable_threads(config.settings.WORKER_THREADS),
+            threads=1 if choice.simulated else usable_threads(config.settings.WORKER_THREADS),
         )
         if not choice.model.isolated:
             return choice.model.run(work, steps.report)

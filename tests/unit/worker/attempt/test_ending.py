@@ -22,6 +22,7 @@ from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import Interruption, InterruptionKind
 from reconstruction_operator.worker.attempt.ownership import Ownership
+from reconstruction_operator.worker.attempt.pulse import Pulse
 from reconstruction_operator.worker.attempt.steps import Reached
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
@@ -49,11 +50,14 @@ class Run:
         self.ownership = Ownership("job", task_id, attempt, token, "w")
         self.ownership.claim()
         self.heartbeat = Heartbeat(
+            job_id="job",
             beat=self.ownership.beat,
             cancelled=self.ownership.cancelled,
             every_seconds=0.02,
             drain_seconds=1.0,
             first=self.ownership.beat(),
+            first_asked_at=time.monotonic(),
+            pulse=Pulse(),
         )
 
     def record(self, end: End, *, patience_seconds: float = 1.0) -> End | None:

@@ -12,6 +12,7 @@ from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, InterruptionKind
+from reconstruction_operator.worker.attempt.pulse import Pulse
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 FINE = BeatReply(owned=True)
@@ -25,9 +26,18 @@ def make(
     *,
     cancelled: Callable[[], bool] = lambda: False,
     first: BeatReply = FINE,
-    every: float = 0.02,
+    asked_at: float | None = None,
 ) -> Heartbeat:
-    return Heartbeat(beat=beat, cancelled=cancelled, every_seconds=every, drain_seconds=0.3, first=first)
+    return Heartbeat(
+        job_id="job",
+        beat=beat,
+        cancelled=cancelled,
+        every_seconds=0.02,
+        drain_seconds=0.3,
+        first=first,
+        first_asked_at=time.monotonic() if asked_at is None else asked_at,
+        pulse=Pulse(),
+    )
 
 
 @pytest.mark.parametrize(

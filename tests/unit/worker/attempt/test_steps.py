@@ -9,6 +9,7 @@ import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.pulse import Pulse
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 
 pytestmark = pytest.mark.usefixtures("client")
@@ -18,11 +19,14 @@ SHARES = dict.fromkeys(Step, 0.1) | {Step.RECONSTRUCT: 0.5}
 
 def make(heard: list[tuple[Reached, bool]], *, pace: float | None = None) -> Steps:
     heartbeat = Heartbeat(
+        job_id="job",
         beat=lambda: BeatReply(owned=True),
         cancelled=lambda: False,
         every_seconds=1.0,
         drain_seconds=1.0,
         first=BeatReply(owned=True),
+        first_asked_at=0.0,
+        pulse=Pulse(),
     )
     return Steps(
         job_id="test123",

@@ -1,0 +1,31 @@
+"""Interruptions: hears at once which jobs were cancelled or stopped, as operators publish them. A hint beside the keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from reconstruction_operator.contract.keys import Keys
+
+
+class Interruptions:
+    """A subscription with its own connection, for one thread. Raises RedisError from any method if it broke."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._pubsub: Any = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # redis-py has not annotated it
+        try:
+            self._pubsub.subscribe(keys.interruptions())
+        except BaseException:
+            self._pubsub.close()
+            raise
+
+    def hear(self, seconds: float) -> str | None:
+        """The id of a job that was published within that time; None: there was none, or the subscription has just begun."""
+        message = self._pubsub.get_message(timeout=seconds)
+        job_id = message["data"] if message is not None else None
+        return job_id if isinstance(job_id, str) else None
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._pubsub.close()

@@ -1,0 +1,82 @@
+"""What a short attempt costs: counts that a change could raise without any test noticing. Times are in docs/performance.md."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import fakeredis
+import pytest
+import redis
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.worker.attempt import pulse
+
+from tests.support import attempts
+from tests.support.settings import configure
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> redis.Redis:
+    """The job state, of a worker that has run a job before: its threads are there, and Redis has its scripts."""
+    (tmp_path / "jobs").mkdir()
+    configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"), PLACEHOLDER_STEP_SECONDS=0.0)
+    server = fakeredis.FakeRedis(decode_responses=True)
+    monkeypatch.setattr(job_manager, "get_redis_client", lambda: server)
+    monkeypatch.setattr(pulse, "_IDLE_SECONDS", 60.0)
+    attempts.want(server, 1)
+    attempts.run(1)
+    attempts.want(server, 2)
+    return server
+
+
+@pytest.fixture
+def _no_result(tmp_path: Path, client: redis.Redis) -> None:  # after its first job
+    (tmp_path / "jobs" / attempts.JOB / "output").rename(tmp_path / "output")
+
+
+@pytest.mark.usefixtures("_no_result")
+def test_an_attempt_starts_no_thread(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def counted(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", counted)
+    attempts.run(2)
+    assert started == []
+
+
+@pytest.mark.usefixtures("_no_result")
+def test_an_attempt_flushes_each_file_of_its_result_once(
+    client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flushed: list[str] = []
+    fsync = os.fsync
+
+    def counted(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    attempts.run(2)
+    files = ["SIMULATED.txt", "manifest.json", "model.glb", "preview_0.png", "preview_1.png"]
+    assert sorted(flushed) == sorted([*files, "output", attempts.JOB])
+
+
+@pytest.mark.usefixtures("_no_result")
+def test_an_attempt_asks_redis_once_a_step_and_twice_more(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, BEAT_SECONDS=3_600.0)
+    asked: list[str] = []
+    execute = client.execute_command
+
+    def counted(*command: object, **options: object) -> object:
+        asked.append(str(command[0]))
+        return execute(*command, **options)
+
+    monkeypatch.setattr(client, "execute_command", counted)
+    attempts.run(2)
+    assert asked == ["EVALSHA", *["EXISTS"] * 6, "EVALSHA"]

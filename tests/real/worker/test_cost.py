@@ -1,0 +1,39 @@
+"""What a job costs Redis: a count that a change could raise without any test noticing."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from reconstruction_operator.contract.envelope import Envelope
+
+from devcluster import Redis, wait_until
+from devcluster.harness.workers import Farm
+
+_JOBS = 30
+_MOST_COMMANDS = 85
+"""58 of the worker where nothing takes long, and about 10 for record and message. On a busy machine the worker sends progress in more
+parts (3 each), and looks for a cancel in between."""
+
+
+@pytest.fixture
+def farm(server: Redis) -> Iterator[Farm]:
+    with Farm(server, PLACEHOLDER_STEP_SECONDS="0") as running:
+        running.start_worker(concurrency=1)
+        yield running
+
+
+def run(farm: Farm, count: int) -> None:
+    """Send that many jobs as the operator does, and return when all have ended."""
+    job_ids = [str(uuid.uuid4()) for _ in range(count)]
+    for job_id in job_ids:
+        farm.put_record(job_id, 1)
+        farm.send(job_id, "placeholder", Envelope(name="test", attempt=1).to_json(), task_id=f"{job_id}-1")
+    ends = [f"end:{job_id}-1" for job_id in job_ids]
+    wait_until(lambda: farm.state.exists(*ends) == count, f"{count} jobs to end", seen=farm.log_ends)
+
+
+def test_a_job_takes_few_commands_of_redis(farm: Farm, server: Redis) -> None:
+    run(farm, 5)  # scripts are loaded, and connections opened
+    before = server.commands()
+    run(farm, _JOBS)
+    assert (server.commands() - before) / _JOBS <= _MOST_COMMANDS

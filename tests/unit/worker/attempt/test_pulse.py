@@ -1,0 +1,145 @@
+"""One thread for all attempts of a process: who beats when, and what it hears in between."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import fakeredis
+import pytest
+import redis
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.state.interruptions import Interruptions
+from reconstruction_operator.worker.attempt.pulse import Pulse
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoPermissionError, RedisError
+
+_PATIENCE_SECONDS = 30.0
+_FAR_SECONDS = 3_600.0  # a turn that never comes
+
+
+class Attempt:
+    """Counts what happens to it; `answers` is called in each turn."""
+
+    def __init__(
+        self, job_id: str = "job", *, pause: float = 0.01, answers: Callable[[], RedisError | None] = lambda: None
+    ) -> None:
+        self.job_id = job_id
+        self.pause_seconds = pause
+        self.turns = 0
+        self.missed = 0
+        self.threads: set[int] = set()
+        self.changed = threading.Semaphore(0)
+        self._answers = answers
+
+    def take_turn(self) -> RedisError | None:
+        self.turns += 1
+        self.threads.add(threading.get_ident())
+        self.changed.release()
+        return self._answers()
+
+    def look_now(self) -> None:
+        self.changed.release()
+
+    def miss_turn(self, _error: RedisError) -> None:
+        self.missed += 1
+        self.changed.release()
+
+    def wait(self, times: int = 1) -> None:
+        for _ in range(times):
+            assert self.changed.acquire(timeout=_PATIENCE_SECONDS)
+
+
+def threads() -> int:
+    return sum(thread.name == "heartbeat" for thread in threading.enumerate())
+
+
+def test_one_thread_beats_for_all_attempts() -> None:
+    pulse, attempts = Pulse(), [Attempt(), Attempt(), Attempt()]
+    for one in attempts:
+        pulse.add(one)
+    for one in attempts:
+        one.wait(3)
+        pulse.remove(one)
+    assert len(set().union(*(one.threads for one in attempts))) == 1
+
+
+def test_the_thread_ends_without_attempts_and_comes_back_with_the_next() -> None:
+    pulse, before = Pulse(), threads()
+    for _ in range(2):
+        one = Attempt()
+        pulse.add(one)
+        one.wait()
+        thread = pulse._thread
+        pulse.remove(one)
+        assert thread is not None
+        thread.join(_PATIENCE_SECONDS)
+        assert not thread.is_alive()
+    assert threads() <= before
+
+
+def test_redis_that_does_not_answer_one_attempt_is_not_asked_for_the_others() -> None:
+    pulse = Pulse()
+    away = Attempt(answers=lambda: RedisConnectionError("away"))
+    other = Attempt()
+    with pulse._lock:  # both turns come at once
+        pulse._due_at = {away: 0.0, other: 0.0}
+    third = Attempt(pause=_FAR_SECONDS)
+    pulse.add(third)
+    other.wait()
+    assert (other.turns, other.missed) == (0, 1)
+    for one in (away, other, third):
+        pulse.remove(one)
+
+
+def test_what_is_published_makes_the_jobs_attempts_look_at_once() -> None:
+    server = fakeredis.FakeServer()
+    client = fakeredis.FakeRedis(server=server, decode_responses=True)
+    pulse = Pulse(lambda: Interruptions(client, Keys()))
+    meant, other = Attempt("banana", pause=_FAR_SECONDS), Attempt("apple", pause=_FAR_SECONDS)
+    opener = Attempt("opener")  # its first turn opens the subscription
+    for one in (meant, other, opener):
+        pulse.add(one)
+    opener.wait()
+    publish(client, "banana")
+    meant.wait()
+    assert not other.changed.acquire(blocking=False)
+    for one in (meant, other, opener):
+        pulse.remove(one)
+
+
+def publish(client: redis.Redis, job_id: str) -> None:
+    """Publish it, once the subscription is there."""
+    waiting = threading.Event()
+    for _ in range(3_000):
+        if client.publish(Keys().interruptions(), job_id):
+            return
+        waiting.wait(0.01)
+    raise AssertionError("there is no subscription")
+
+
+@pytest.mark.parametrize("error", [NoPermissionError("no channel"), RedisConnectionError("away"), AttributeError("x")])
+def test_beats_go_on_without_a_subscription(error: Exception) -> None:
+    def refuse() -> Interruptions:
+        raise error
+
+    pulse, one = Pulse(refuse), Attempt()
+    pulse.add(one)
+    one.wait(4)
+    pulse.remove(one)
+
+
+def test_beats_go_on_when_the_subscription_breaks() -> None:
+    client = fakeredis.FakeRedis(decode_responses=True)
+    subscribed = threading.Event()
+
+    class Broken(Interruptions):
+        def hear(self, _seconds: float) -> str | None:
+            subscribed.set()
+            raise RedisConnectionError("cut")
+
+    pulse, one = Pulse(lambda: Broken(client, Keys())), Attempt()
+    pulse.add(one)
+    assert subscribed.wait(_PATIENCE_SECONDS)
+    one.wait(4)
+    pulse.remove(one)
