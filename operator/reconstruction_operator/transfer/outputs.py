@@ -8,6 +8,7 @@ from pathlib import Path
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer import delivery
 from reconstruction_operator.transfer.delivery import Run
+from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, outputs
 from reconstruction_operator.transfer.objects.address import is_object
 
@@ -15,18 +16,26 @@ from reconstruction_operator.transfer.objects.address import is_object
 def check(uri: str, run: Run, *, namespace: str, check: Callable[[], None]) -> None:
     """Raises StorageError if nothing may be delivered there, or OvertakenError, as `deliver` would."""
     if is_object(uri):
-        _objects(None, uri, run, check, namespace)
+        _objects(None, uri, run, check, namespace=namespace, tick=lambda *_: None)
     else:
         delivery.check(uri, run, namespace=namespace)
 
 
-def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str) -> None:
-    """Delivers the sealed folder `source`; `check` is called often and may raise.
+def deliver(
+    source: Path,
+    uri: str,
+    run: Run,
+    check: Callable[[], None],
+    *,
+    namespace: str,
+    tick: Tick = lambda *_: None,
+) -> None:
+    """Delivers the sealed folder `source`; `check` is called often and may raise. `tick` gets the progress of an upload.
 
     Raises StorageError, or OvertakenError.
     """
     if is_object(uri):
-        _objects(source, uri, run, check, namespace)
+        _objects(source, uri, run, check, namespace=namespace, tick=tick)
     else:
         delivery.deliver(source, uri, run, check, namespace=namespace)
 
@@ -55,7 +64,14 @@ def place_of(manifest: Manifest) -> str:
     return layout.result_uri(manifest) if is_object(manifest.uri) else manifest.uri
 
 
-def _objects(source: Path | None, uri: str, run: Run, check: Callable[[], None], namespace: str) -> None:
+def _objects(source: Path | None, uri: str, run: Run, check: Callable[[], None], *, namespace: str, tick: Tick) -> None:
     outputs.deliver(
-        source, uri, check, job_id=run.job_id, attempt=run.attempt, workspace=run.folder, namespace=namespace
+        source,
+        uri,
+        check,
+        job_id=run.job_id,
+        attempt=run.attempt,
+        workspace=run.folder,
+        namespace=namespace,
+        tick=tick,
     )

@@ -127,6 +127,7 @@ def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
         raise OvertakenError
     if standing is None or standing.pointer != wanted:
         target.point(wanted, standing)
+    report(1, 1, total, total)
     target.delete([key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)])
 
 

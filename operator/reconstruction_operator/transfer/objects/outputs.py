@@ -8,9 +8,11 @@ from pathlib import Path
 from reconstruction_operator import config
 from reconstruction_operator.transfer import tenancy
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
+from reconstruction_operator.units import megabytes
 
 _REFUSED = "OUTPUT_REFUSED"
 
@@ -24,15 +26,23 @@ def deliver(
     attempt: int,
     workspace: Path | None,
     namespace: str,
+    tick: Tick,
 ) -> None:
     """Delivers the sealed folder `source`; without one, only checks whether that would be refused.
 
-    `check` is called often and may raise: the process that delivers has ended then, and has aborted what it was sending.
+    `check` and `tick` are called often and may raise: the process that delivers has ended then, and has aborted what it was sending.
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError.
     """
     wanted = DeliverRequest(target(uri, namespace), job_id, attempt, workspace, source, Connection.from_config())
-    process.perform(wanted, lambda *_: check())
+
+    def report(_objects: int, _of_objects: int, count: int, of_count: int) -> None:
+        check()
+        if of_count:
+            amount = f"{megabytes(min(count, of_count)).removesuffix(' MB')} of {megabytes(of_count)}"
+            tick(count / of_count, f"{amount} delivered")
+
+    process.perform(wanted, report)
 
 
 def target(uri: str, namespace: str) -> ObjectAddress:

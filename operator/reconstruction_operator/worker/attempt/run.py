@@ -22,7 +22,7 @@ from reconstruction_operator.models.interface import ModelFailure, Photo, Result
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import delivery, outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.ending import end_of_success
@@ -194,7 +194,7 @@ class AttemptRun:
             raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh (model.glb)")
         manifest = call_interruptibly(lambda: self._seal(space, result), self._heartbeat.check)
         try:
-            self._deliver(space.output, assignment.output_uri, space)
+            self._deliver(space.output, assignment.output_uri, space, partial(steps.report, Step.FINALIZE))
         except (StorageError, OSError):
             self._publish(space, manifest)
             raise
@@ -231,11 +231,11 @@ class AttemptRun:
         manifests.seal(space.output, manifest)
         return manifest
 
-    def _deliver(self, source: Path, uri: str, space: Workspace) -> None:
+    def _deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:
         if not uri:
             return
         run, check = self._delivery(space.root), self._heartbeat.check
-        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace)
+        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace, tick=tick)
         try:
             # A thread that is left behind could go on while a cancel deletes what was delivered: a process is killed.
             deliver() if outputs.ends_with_its_caller(uri) else call_interruptibly(deliver, check)

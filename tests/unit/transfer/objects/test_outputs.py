@@ -68,6 +68,16 @@ def test_a_large_file_is_sent_in_parts(bucket: Bucket, tmp_path: Path) -> None:
     assert read(bucket) == contents(result)
 
 
+def test_an_upload_reports_its_progress(bucket: Bucket, tmp_path: Path) -> None:
+    said: list[str] = []
+    result = seal(tmp_path / "result", model_glb=bytes(LARGE))
+    uri = f"s3://{bucket.name}/meshes/"
+    outputs.deliver(
+        result, uri, Run(JOB, 1, None), lambda: None, namespace="maps", tick=lambda _, text: said.append(text)
+    )
+    assert said[-1] == "16 of 16 MB delivered"
+
+
 def test_a_repeated_delivery_sends_only_what_is_missing(bucket: Bucket, tmp_path: Path) -> None:
     result = seal(tmp_path / "result")
     deliver(result, bucket)
