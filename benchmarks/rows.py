@@ -12,6 +12,7 @@ from typing import Final
 
 from benchmarks.loads.batch_jobs import batch_jobs
 from benchmarks.loads.latency import cancel_latency, progress_latency, throttled
+from benchmarks.loads.restart import restart
 from benchmarks.loads.running import running
 from benchmarks.loads.tenants import tenants
 from benchmarks.loads.throughput import throughput
@@ -49,6 +50,13 @@ _TENANTS: Final = {
     "most messages in Redis": "bounded: does not grow",
     "pairs of priorities in order, %": "100",
 }
+_RESTART: Final = {
+    "a new job is served after, s": "≤ 2 with 10,000, ≤ 5 with 50,000",
+    "caught up after, s": "≤ 40 with 50,000",
+    "memory, MiB": "≤ 110 with 10,000, ≤ 170 with 50,000",
+    "idle, % of a core": "≤ 1 with 10,000",
+    "reads": "0",
+}
 
 ROWS: Final = (
     Row("1,000 jobs, ours", lambda: throughput(1_000), {"jobs/s": "≥ 2 x the ordinary one", **_THROUGHPUT}),
@@ -74,5 +82,9 @@ ROWS: Final = (
     Row("1,000 running jobs", lambda: running(1_000), _RUNNING),
     Row("5,000 jobs of two namespaces", lambda: tenants(5_000), _TENANTS),
     Row("100,000 jobs of two namespaces", lambda: tenants(100_000), _TENANTS, long=True),
+    Row("restart with 10,000 finished jobs", lambda: restart(10_000), _RESTART),
+    Row("the same without records in Redis", lambda: restart(10_000, records=False), _RESTART, long=True),
+    Row("restart with 50,000 finished jobs", lambda: restart(50_000), _RESTART),
+    Row("restart with 100,000 finished jobs", lambda: restart(100_000), _RESTART, long=True),
 )
 """All rows, in the order in which they run."""

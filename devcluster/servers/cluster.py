@@ -20,7 +20,7 @@ from devcluster.programs.control_plane import Programs, programs
 from devcluster.servers import arguments
 from devcluster.servers.api import ApiClient
 from devcluster.servers.arguments import Credentials, Ports
-from devcluster.servers.certificates import Authority, signing_key
+from devcluster.servers.certificates import Authority, Pair, signing_key
 from devcluster.servers.kubeconfigs import certificate_user, kubeconfig, token_user, write_kubeconfig
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
@@ -58,6 +58,11 @@ class Cluster(Running):
     def ca(self) -> Path:
         """Certificate of the authority that signed the API server's certificate."""
         return self._running.credentials.ca
+
+    @property
+    def etcd(self) -> tuple[str, Pair]:
+        """Address of etcd, and the certificate and key of its client: for benchmarks, which write many objects fast."""
+        return f"https://127.0.0.1:{self._running.ports.etcd}", self._running.credentials.etcd
 
     @property
     def kubeconfig(self) -> Path:

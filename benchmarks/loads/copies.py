@@ -1,0 +1,113 @@
+"""Copies of a finished job: its object in etcd and its keys in Redis, under other names and uids, by the ten thousand.
+
+The objects are written into etcd itself, through its JSON gateway: the API server would need minutes for as many.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import aiohttp
+import redis
+
+from benchmarks.clients import ApiError, in_parallel
+from devcluster import Cluster, Redis
+
+_REGISTRY = "/registry/reconstruction.dev/reconstructionjobs"
+_OBJECTS_IN_ONE_WRITE = 100  # etcd takes 128 operations, and 1.5 MiB
+_KEYS_IN_ONE_WRITE = 5_000
+_AGE = timedelta(days=1)  # of the copies: a job that ended lately may need another look
+_TIMES = (
+    "creationTimestamp",
+    "time",
+    "lastTransitionTime",
+    "lastUpdateTime",
+    "dispatchTime",
+    "startTime",
+    "completionTime",
+)
+
+Identity = tuple[str, str]  # name and uid
+
+
+def identities(count: int) -> list[Identity]:
+    """Names and uids of that many copies."""
+    return [(f"finished-{number:06}", str(uuid.uuid4())) for number in range(count)]
+
+
+async def copy_object(cluster: Cluster, namespace: str, name: str, copies: Sequence[Identity]) -> None:
+    """Write copies of a stored object, older by a day."""
+    url, pair = cluster.etcd
+    tls = ssl.create_default_context(cafile=str(cluster.ca))
+    tls.load_cert_chain(pair.certificate, pair.key)
+    async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(ssl=tls)) as session:
+
+        async def call(method: str, body: Any) -> Any:
+            async with session.post(f"/v3/kv/{method}", json=body) as answer:
+                if answer.status != 200:  # noqa: PLR2004  # OK
+                    raise ApiError(f"etcd: {answer.status} {await answer.text()}")
+                return await answer.json()
+
+        found = await call("range", {"key": _encoded(f"{_REGISTRY}/{namespace}/{name}")})
+        original = _older(json.loads(base64.b64decode(found["kvs"][0]["value"])))
+
+        def write(some: Sequence[Identity]) -> Any:
+            puts = [
+                {"requestPut": {"key": _encoded(f"{_REGISTRY}/{namespace}/{its}"), "value": _copy(original, its, uid)}}
+                for its, uid in some
+            ]
+            return lambda: call("txn", {"success": puts})
+
+        await in_parallel(write(some) for some in _batches(copies, _OBJECTS_IN_ONE_WRITE))
+
+
+def copy_keys(server: Redis, uid: str, copies: Sequence[Identity]) -> None:
+    """Copy all keys of the job with that uid, and its places in sets."""
+    with redis.Redis.from_url(server.url(1)) as client:
+        kept = [(key, client.dump(key), max(client.pttl(key), 0)) for key in client.scan_iter(f"*{uid}*", count=1000)]
+        sets = [key for key in client.scan_iter("records:*", _type="set") if client.sismember(key, uid)]
+        for some in _batches(copies, _KEYS_IN_ONE_WRITE):
+            with client.pipeline(transaction=False) as pipe:
+                for _, its in some:
+                    for key, content, ttl in kept:
+                        pipe.restore(key.replace(uid.encode(), its.encode()), ttl, content)
+                for key in sets:
+                    pipe.sadd(key, *(its for _, its in some))
+                pipe.execute()
+
+
+def _older(value: Any) -> Any:
+    """The same object with all its times, those in texts excepted, a day before."""
+    if isinstance(value, list):
+        return [_older(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _earlier(one) if key in _TIMES and isinstance(one, str) else _older(one) for key, one in value.items()}
+
+
+def _earlier(text: str) -> str:
+    at = datetime.fromisoformat(text).astimezone(UTC) - _AGE
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _copy(original: dict[str, Any], name: str, uid: str) -> str:
+    metadata = original["metadata"]
+    text = json.dumps({**original, "metadata": {**metadata, "name": name}}).replace(metadata["uid"], uid)
+    return _encoded(text)
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _batches(copies: Sequence[Identity], size: int) -> Iterator[list[Identity]]:
+    iterator = iter(copies)
+    while some := list(islice(iterator, size)):
+        yield some

@@ -1,0 +1,107 @@
+"""Restart with many finished jobs: how soon a new job is served, what the operator holds, and what it does at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from benchmarks.clients import JobWatch, LoadClient, create_jobs, path_of
+from benchmarks.loads import copies
+from benchmarks.report import Figures
+from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.usage import Meter, cpu_seconds, memory_mib
+from devcluster.harness.replicas import Replica
+from devcluster.harness.system import System
+
+_TEMPLATE = "template"
+_SERVED_WITHIN_SECONDS = 300.0
+_CAUGHT_UP_WITHIN_SECONDS = 600.0
+_IDLE_SECONDS = 65.0  # two sweeps
+_POLL_SECONDS = 0.1
+
+
+def restart(objects: int, *, records: bool = True) -> Figures:
+    """Start the operator where `objects` jobs have ended a day ago. Without `records` Redis knows nothing of them."""
+    with ours(operator=False) as measured:
+        return asyncio.run(_restart(measured, objects, records=records))
+
+
+async def _restart(measured: Measured, objects: int, *, records: bool) -> Figures:
+    system = measured.system
+    async with LoadClient(system.cluster) as client:
+        system.start_operator()
+        Replica(system).wait_ready()
+        async with JobWatch(client) as watch:
+            await create_jobs(client, NAMESPACE, [_TEMPLATE])
+            await _finished(watch, _TEMPLATE)
+        system.processes["operator"].stop()
+        uid = (await client.request("GET", path_of(NAMESPACE, _TEMPLATE)))["metadata"]["uid"]
+        made = copies.identities(objects)
+        await copies.copy_object(system.cluster, NAMESPACE, _TEMPLATE, made)
+        if records:
+            copies.copy_keys(system.redis, uid, made)
+        async with JobWatch(client) as watch:
+            before = await client.requests_by_kind()
+            begun = time.monotonic()
+            system.start_operator()
+            await create_jobs(client, NAMESPACE, ["new"])
+            pid = measured.pids()["operator"]
+            ready, served, caught_up = await asyncio.gather(
+                _ready(system, begun), _served(watch, begun), _caught_up(system, objects, begun)
+            )
+            used = cpu_seconds(pid)
+            after = await client.requests_by_kind()
+        memory = memory_mib(pid)
+        meter, begun = Meter({"operator": pid}), time.monotonic()
+        await asyncio.sleep(_IDLE_SECONDS)
+        idle = meter.cpu()["operator"] / (time.monotonic() - begun)
+        return {
+            "a new job is served after, s": served,
+            "ready after, s": ready,
+            "caught up after, s": caught_up,
+            "CPU until then, s": used,
+            "memory, MiB": memory,
+            "memory later, MiB": memory_mib(pid),
+            "idle, % of a core": 100 * idle,
+            "lists": _grown(before, after, "LIST reconstructionjobs"),
+            "reads": _grown(before, after, "GET reconstructionjobs"),
+            "status writes": _grown(before, after, "PATCH reconstructionjobs/status"),
+        }
+
+
+async def _finished(watch: JobWatch, name: str) -> None:
+    await watch.wait_until(
+        lambda seen: (NAMESPACE, name) in seen.finished_at, f"the end of {name}", timeout_seconds=_SERVED_WITHIN_SECONDS
+    )
+
+
+async def _served(watch: JobWatch, begun: float) -> float:
+    await _finished(watch, "new")
+    return watch.seen.finished_at[NAMESPACE, "new"] - begun
+
+
+async def _ready(system: System, begun: float) -> float:
+    await asyncio.to_thread(Replica(system).wait_ready)
+    return time.monotonic() - begun
+
+
+async def _caught_up(system: System, objects: int, begun: float) -> float:
+    """When the operator knows all jobs and has nothing left to look at."""
+    replica = Replica(system)
+
+    def is_done() -> bool:
+        try:
+            known = replica.metric("reconstruction_jobs", phase="Succeeded") or 0.0
+            return known >= objects + 2 and replica.metric("reconstruction_dirty_jobs") == 0
+        except OSError:
+            return False
+
+    while not await asyncio.to_thread(is_done):
+        if time.monotonic() - begun > _CAUGHT_UP_WITHIN_SECONDS:
+            return float("inf")
+        await asyncio.sleep(_POLL_SECONDS)
+    return time.monotonic() - begun
+
+
+def _grown(before: dict[str, int], after: dict[str, int], kind: str) -> int:
+    return after.get(kind, 0) - before.get(kind, 0)
