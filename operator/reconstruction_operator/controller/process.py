@@ -21,6 +21,7 @@ from reconstruction_operator.controller.kube import client, installation, watch
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.event_recorder import EventRecorder
+from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
@@ -111,10 +112,9 @@ async def _operate(operator: Operator, probes: ProbeServer) -> int:
 
     try:
         await watch.watch(
-            operator.cache,
+            operator.feed,
             operator.watch_age,
             namespaces=config.settings.WATCH_NAMESPACES,
-            shard=Shard.of(config.settings.SHARD),
             startup=operator.start,
             cleanup=stop,
             stopping=operator.supervisor.stopping,
@@ -140,6 +140,7 @@ class Operator:
         self.api = api
         self.neighbours = Neighbours(api, installation.mark, settings.ADOPT_AFTER_SECONDS)
         self.cache = Cache(management=self.neighbours.management, shard=installation.shard)
+        self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, installation.shard)
         self.history = History()
         self.watch_age = WatchAge()
         namespace, _, name = installation.lease.partition("/")
@@ -178,6 +179,7 @@ class Operator:
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
             list_seconds=settings.LIST_SECONDS,
+            list_again=self.feed.list_again,
         )
         self.reconciler = Reconciler(
             self.cache,
@@ -201,6 +203,7 @@ class Operator:
         looks = min(1.0, config.settings.LOST_AFTER_SECONDS / _HEARTBEAT_LOOKS)
         start = self.supervisor.start
         start("loop lag", self.lag.run())
+        start("lists", self.feed.run())
         start("status writer", self.writer.run())
         start("events", self.events.run())
         start("connection to Redis", self.view.connection.run())
@@ -223,6 +226,7 @@ class Operator:
         if leading:
             await self.election.release()
             await self.events.flush(_EVENTS_SECONDS)
+        self.feed.close()
         self.actor.close()
         await self.view.close()
         self.supervisor.stopping.set()  # a task of kopf waits for it, and kopf waits for that task at the end
@@ -249,9 +253,11 @@ class Operator:
         silent = min(self.api.silent_seconds, _API_SECONDS + 1)
         return (
             Check("api", late("the API server has not answered for", silent, _API_SECONDS)),
-            Check("watch", "the jobs were not listed yet, or long ago" if self.watch_age.stale else ""),
+            Check("watch", "the jobs were not watched yet, or long ago" if self.watch_age.stale else ""),
+            Check("jobs", "" if self.cache.listed.is_set() else "the first list of the jobs is not in yet"),
             Check("redis", self.view.connection.problem),
             Check("lease", "" if self.election.leading or self.election.holder else "no replica leads yet"),
+            Check("loop", "it has not begun" if self.election.leading and not self.reconciler.serving else ""),
         )
 
     def measure(self) -> None:
@@ -264,7 +270,7 @@ class Operator:
                 metrics.QUEUE_JOBS.labels(label, phase.value).set(number)
         metrics.CONTESTED.set(self.cache.contested)
         metrics.DIRTY.set(self.cache.queued)
-        metrics.LEADER.set(self.election.leading)
+        metrics.LEADER.set(self.reconciler.serving)
         metrics.WATCH_AGE.set(self.watch_age.answered_seconds() or 0.0)
         self.writes.measure()
 

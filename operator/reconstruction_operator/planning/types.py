@@ -55,6 +55,11 @@ class Job:
         return self.spec.managed_by in (None, "", MANAGER)
 
     @property
+    def finished(self) -> bool:
+        """Whether it is over."""
+        return self.status.phase is not None and self.status.phase.finished
+
+    @property
     def queue(self) -> str:
         """The Celery queue of its messages."""
         return queue_name(self.spec.queue, self.spec.priority)

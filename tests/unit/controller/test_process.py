@@ -13,6 +13,7 @@ from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.process import Operator
 from reconstruction_operator.planning.quotas import Quotas
 from reconstruction_operator.planning.scheduling import Window
+from reconstruction_operator.planning.shards import WHOLE
 
 from tests.support.jobs import make_body
 from tests.support.settings import configure
@@ -32,7 +33,7 @@ def failing(checks: Any) -> dict[str, str]:
 
 async def test_an_operator_that_has_not_started_is_well_and_not_ready(operator: Operator) -> None:
     assert failing(operator.health()) == {}
-    assert failing(operator.readiness()).keys() == {"api", "watch", "redis", "lease"}
+    assert failing(operator.readiness()).keys() == {"api", "watch", "jobs", "redis", "lease"}
 
 
 async def test_a_component_that_crashed_is_named(operator: Operator) -> None:
@@ -60,13 +61,13 @@ def test_windows_quotas_and_times_come_from_the_settings(monkeypatch: pytest.Mon
         DISPATCH_NAMESPACE_WINDOW=2,
         DISPATCH_TOTAL_WINDOW=3,
         DISPATCH_TOTAL_BYTES=4,
-        NAMESPACE_MAX_RUNNING=5,
-        NAMESPACE_MAX_WAITING=6,
-        NAMESPACE_MAX_HIGH=7,
+        NAMESPACE_MAX_RUNNING=(("*", 5),),
+        NAMESPACE_MAX_WAITING=(("*", 6),),
+        NAMESPACE_MAX_HIGH=(("*", 7),),
         BACKOFF_SECONDS=8.0,
     )
-    assert process._window() == Window(queue=1, namespace=2, total=3, total_bytes=4)
-    assert process._rules().quotas == Quotas(running=5, waiting=6, high=7)
+    assert process._window(WHOLE) == Window(queue=1, namespace=2, total=3, total_bytes=4)
+    assert process._rules(WHOLE).quotas == Quotas(running=(("*", 5),), waiting=(("*", 6),), high=(("*", 7),))
     assert process._timing().backoff_seconds == 8.0
 
 

@@ -7,19 +7,15 @@ in bytes, and JSON is cut off below a depth that no valid object reaches, so tha
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, Final
 
-import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -31,7 +27,7 @@ _PAGE_BYTES: Final = 8 << 20  # a page is asked again with fewer objects beyond 
 _AIMED_BYTES: Final = _PAGE_BYTES // 4
 MAX_DEPTH: Final = 32  # a valid job has 8 levels
 _ITEM_DEPTH: Final = 3  # of an object in a list
-_MANY_BRACKETS: Final = 350  # below so many opening ones no parser recurses too deep; a usual job has about 150
+_RENEWALS: Final = 3  # of a page's token, in a row
 _CHUNK_BYTES: Final = 1 << 20
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
@@ -48,17 +44,6 @@ def parse(text: bytes) -> Any:
         parsed = json.loads(cut)
         _report(parsed, places)
         return parsed
-
-
-def shallow(text: bytes) -> bytes:
-    """The same JSON with null in the place of values nested deeper than `MAX_DEPTH`, if it may have any."""
-    if text.count(b"[") + text.count(b"{") < _MANY_BRACKETS:
-        return text
-    cut, places = _cut(text)
-    if places:
-        with contextlib.suppress(ValueError):  # the connection broke within a line
-            _report(json.loads(cut), places)
-    return cut
 
 
 def _cut(text: bytes) -> tuple[bytes, set[int]]:
@@ -93,18 +78,15 @@ def _report(parsed: Any, places: set[int]) -> None:
 
 
 class Answer(ClientResponse):
-    """An answer whose JSON is parsed by `parse`; the content of a watch consists of whole lines, each cut."""
-
-    async def start(self, connection: Any) -> ClientResponse:
-        """Begin to read."""
-        await super().start(connection)
-        if "watch" in self.url.query:
-            self.content = _Lines(self.content)  # type: ignore[assignment]  # kopf calls `iter_chunked` alone
-        return self
+    """An answer whose JSON is parsed by `parse`."""
 
     async def json(self, **_: Any) -> Any:
         """The whole answer."""
         return parse(await self.read())
+
+    def replace(self, body: bytes) -> None:
+        """Give the caller this content instead; the answer's own was read, or is not wanted."""
+        self._body = body
 
     async def read_up_to(self, most: int) -> bool:
         """Read the whole body for `read` and `json`; False if it has more than `most` bytes."""
@@ -121,32 +103,11 @@ class Answer(ClientResponse):
         return True
 
 
-class _Lines:
-    """A StreamReader whose chunks are whole lines of a watch, each cut where it is nested too deep."""
-
-    def __init__(self, content: aiohttp.StreamReader) -> None:
-        self._content = content
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._content, name)
-
-    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        rest = bytearray()
-        async for chunk in self._content.iter_chunked(size):
-            rest += chunk
-            end = rest.rfind(b"\n") + 1
-            if end:
-                lines, rest = bytes(rest[:end]), rest[end:]
-                yield b"".join(shallow(line) for line in lines.splitlines(keepends=True))
-        if rest:
-            yield shallow(bytes(rest))
-
-
 class BoundedPages:
     """Middleware of a session: chooses the `limit` of each list request so that a page has few bytes.
 
-    If the token of a list's next page has expired (410 Gone: etcd has compacted its version), the first page of a new list
-    is answered. So the caller gets every object that exists at the end, some twice. kopf ends the operator at a 410.
+    If the token of a list's next page has expired (410 Gone: etcd has compacted its version), the list goes on with the token
+    that this answer brings: its later pages are of a newer version. Every object that exists all the time is in it.
     """
 
     def __init__(self) -> None:
@@ -157,7 +118,7 @@ class BoundedPages:
 
         After one that was not answered in time, the next request has a smaller limit.
         """
-        if "limit" not in request.url.query or "watch" in request.url.query:
+        if int(request.url.query.get("limit", 0)) <= _SMALLEST_PAGE:
             return await handler(request)
         try:
             return await self._page(request, handler)
@@ -169,17 +130,22 @@ class BoundedPages:
         self._limit = max(self._limit // 4, _SMALLEST_PAGE)
 
     async def _page(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        renewals = 0
         while True:
             limit = self._limit
             request.url = request.url.update_query(limit=str(limit))
             response = await handler(request)
             if not isinstance(response, Answer):
                 raise TypeError("the session's response_class must be Answer")
-            if response.status == HTTPStatus.GONE and "continue" in request.url.query:
-                _log.info("A list took longer than the API server keeps its version, and begins again")
-                response.close()
-                request.url = request.url.without_query_params("continue")
-                continue
+            if response.status == HTTPStatus.GONE and renewals < _RENEWALS:
+                token = _next_token(await response.read())
+                if token:
+                    _log.info("A list took longer than the API server keeps its version, and goes on with a newer one")
+                    request.url = request.url.update_query({"continue": token})
+                    renewals += 1
+                    continue
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                return response
             if limit == _SMALLEST_PAGE:
                 await response.read()
             elif not await response.read_up_to(_PAGE_BYTES):
@@ -191,17 +157,11 @@ class BoundedPages:
             return response
 
 
-class OneShard:
-    """Middleware of a session: asks in each list and watch for the jobs of one shard alone.
-
-    An API server that does not know the parameter answers with all of them.
-    """
-
-    def __init__(self, shard: Shard) -> None:
-        self._selector = shard.selector
-
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Send the request."""
-        if self._selector and request.url.query.keys() & {"limit", "watch"}:
-            request.url = request.url.update_query(shardSelector=self._selector)
-        return await handler(request)
+def _next_token(refusal: bytes) -> str:
+    try:
+        parsed = parse(refusal)
+    except ValueError:
+        return ""
+    metadata = parsed.get("metadata") if isinstance(parsed, dict) else None
+    token = metadata.get("continue") if isinstance(metadata, dict) else None
+    return token if isinstance(token, str) else ""

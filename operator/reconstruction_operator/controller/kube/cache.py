@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.kube.timers import Timers
+from reconstruction_operator.controller.kube.work_queue import Timers, Turn, WorkQueue
+from reconstruction_operator.planning.rules import finished
 from reconstruction_operator.planning.scheduling import Quarantine, quarantine
 from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.planning.types import Job, Management
@@ -25,7 +29,7 @@ _TOMBSTONES = 10_000  # uids of deleted objects: the answer to a patch may arriv
 class Cache:
     """Jobs by key, from the watch, the answers to our own patches, and lists; the newest version wins.
 
-    The work queue holds each key once, in the order of enqueueing; `timers` hold those to be enqueued later.
+    A finished job is compact (`objects.compact`), and is enqueued only if something may be left to do for it.
     """
 
     def __init__(
@@ -34,13 +38,19 @@ class Cache:
         management: Callable[[Status], Management] = lambda _: Management.OURS,
         shard: Shard = WHOLE,
         monotonic: Callable[[], float] = time.monotonic,
+        utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._management = management
         self._shard = shard
         self._monotonic = monotonic
+        self._utc_now = utc_now
         self._jobs: dict[str, Job] = {}  # by uid
-        self._queue: dict[JobKey, None] = {}
+        self._unfinished: dict[str, Job] = {}
+        self._queue = WorkQueue()
         self._written: dict[str, Status] = {}  # by uid: what we are about to store
+        self.listed = asyncio.Event()  # every job that is not finished is here
+        self.complete = asyncio.Event()  # every job is here
+        self.relisted = False  # by the watch, which shows no deletions then: the next sweep compares
         self._deleted: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
         self._gone: dict[JobKey, None] = {}  # deleted or missing, until they are taken for forgetting
         self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
@@ -68,6 +78,14 @@ class Cache:
         """The jobs that are in a queue or with a worker, as above."""
         return (self._jobs[uid] for uid in self._active)
 
+    async def is_listed(self, timeout_seconds: float) -> bool:
+        """Whether every unfinished job is here within that time: before, what is fair or allowed cannot be decided."""
+        if not self.listed.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await self.listed.wait()
+        return self.listed.is_set()
+
     def get(self, key: JobKey) -> Job | None:
         """The job as the API server last showed it."""
         return self._jobs.get(key.uid)
@@ -85,31 +103,41 @@ class Cache:
         return job_id in self._tombstones
 
     def put(self, body: Mapping[str, Any]) -> JobKey | None:
-        """Take a body, and enqueue its key if it holds anything new. Ignored are bodies that are not
-        newer, and other shards' jobs.
-
-        A status that `writes` announced is not new, in the answer to the patch as in the watch event of it, which may come
-        first. Returns the key if the body was taken.
-        """
+        """Take a body, and enqueue its key if it holds anything new. Returns the key if the body was taken."""
         key = objects.key_of(body)
-        if key is None or not self._shard.has(key.uid):
+        if key is None or not self.wants(key, objects.version_of(body)):
             return None
-        version = objects.version_of(body)
+        self.store(objects.job_of(body, key))
+        return key
+
+    def wants(self, key: JobKey, version: int) -> bool:
+        """Whether that version of the object is of this shard, and newer than what is known."""
         self.newest = max(self.newest, version)
         known = self._jobs.get(key.uid)
-        if key.uid in self._tombstones or (known is not None and version <= known.version):
-            return None
-        job = objects.job_of(body, key)
-        written = self._written.pop(key.uid, None)
-        self._replace(key, replace(job, management=self._management(job.status)))
-        if known is None or job.status not in (known.status, written) or _is_changed(known, job):
-            self.enqueue(key)
-        return key
+        if key.uid in self._tombstones or not self._shard.has(key.uid):
+            return False
+        return known is None or version > known.version
+
+    def store(self, job: Job) -> None:
+        """Take a wanted job, and enqueue it if it is news.
+
+        A status that `writes` announced is none, in the answer to the patch as in the watch event of it, which may come first.
+        Nor is a job that had finished before it was first seen, unless something may be left to do.
+        """
+        known, written = self._jobs.get(job.key.uid), self._written.pop(job.key.uid, None)
+        management = self._management(job.status)
+        job = job if job.management is management else replace(job, management=management)
+        self._replace(job.key, job)
+        if known is None and job.finished:
+            self._enqueue_if_left(job, self._utc_now())
+        elif known is None or job.status not in (known.status, written) or _is_changed(known, job):
+            self.enqueue(job.key)
 
     def writes(self, key: JobKey, status: Status) -> None:
         """We are about to store this status of the job."""
-        if key.uid in self._jobs:
-            self._written[key.uid] = status
+        known = self._jobs.get(key.uid)
+        if known is not None:
+            self._written[key.uid] = objects.compact(replace(known, status=status)).status
 
     def remove(self, key: JobKey) -> None:
         """The object was deleted."""
@@ -130,7 +158,7 @@ class Cache:
             self.changed.set()
         self._replace(key, None)
         self._written.pop(key.uid, None)
-        self._queue.pop(key, None)
+        self._queue.discard(key)
         self.timers.cancel(key)
 
     def classify_again(self) -> None:
@@ -168,8 +196,15 @@ class Cache:
 
     def enqueue(self, key: JobKey) -> None:
         """Look at the job, if there is one."""
-        if key.uid in self._jobs:
-            self._queue[key] = None
+        job = self._jobs.get(key.uid)
+        if job is not None:
+            self._queue.put(key, Turn.of(job))
+            self.changed.set()
+
+    def enqueue_later(self, key: JobKey) -> None:
+        """Look at the job after all that is more urgent."""
+        if key.uid in self._jobs and key not in self._queue:
+            self._queue.put(key, Turn.LATER)
             self.changed.set()
 
     def enqueue_after(self, key: JobKey, seconds: float) -> None:
@@ -178,18 +213,22 @@ class Cache:
 
     def enqueue_unfinished(self) -> int:
         """Look at all jobs that are not finished; returns how many."""
-        return self._enqueue_all(job.key for job in self if not (job.status.phase and job.status.phase.finished))
+        for job in self._unfinished.values():
+            self._queue.put(job.key, Turn.of(job))
+        self.changed.set()
+        return len(self._unfinished)
 
-    def enqueue_all(self) -> None:
-        """Look at all jobs, finished ones included: a new leader does not know what is left to do for them."""
-        self._enqueue_all(job.key for job in self)
+    def begin(self) -> None:
+        """A tenure begins: look at all jobs that are not finished, and at the others where something may be left to do."""
+        self.enqueue_unfinished()
+        now = self._utc_now()
+        for job in self:
+            if job.finished:
+                self._enqueue_if_left(job, now)
 
     def take(self, at_most: int) -> list[JobKey]:
-        """Take the keys that have been queued for longest."""
-        keys = list(self._queue)[:at_most]
-        for key in keys:
-            del self._queue[key]
-        return keys
+        """Take the next keys, by class (`Turn`)."""
+        return self._queue.take(at_most)
 
     # --- Counts
 
@@ -218,14 +257,18 @@ class Cache:
         """How many jobs wait for a worker or have one, by phase and queue."""
         return self._demand
 
-    def _enqueue_all(self, keys: Iterable[JobKey]) -> int:
-        queued = dict.fromkeys(keys)
-        self._queue.update(queued)
-        self.changed.set()
-        return len(queued)
+    def _enqueue_if_left(self, job: Job, now: datetime) -> None:
+        at = finished.next_look(job, now, config.CANCEL_TTL_SECONDS)
+        if at is None:
+            return
+        if at <= now:
+            self.enqueue_later(job.key)
+        else:
+            self.enqueue_after(job.key, (at - now).total_seconds())
 
     def _replace(self, key: JobKey, job: Job | None) -> None:
         old = self._jobs.pop(key.uid, None)
+        self._unfinished.pop(key.uid, None)
         if old is not None and job is not None and job.contested:
             marked_anew = old.status.installation not in (None, job.status.installation)
             if old.management is Management.OURS or marked_anew:
@@ -249,6 +292,8 @@ class Cache:
             self._jobs[key.uid] = job
             if job.status.phase in IN_FLIGHT:
                 self._active[key.uid] = None
+            if not job.finished:
+                self._unfinished[key.uid] = job
 
     def _count_quarantine(self, job: Job, step: int) -> None:
         its = quarantine(job.queue, job.status)

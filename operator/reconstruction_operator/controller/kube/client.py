@@ -24,12 +24,13 @@ import yaml
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from reconstruction_operator.controller.kube import answers
+from reconstruction_operator.controller.kube import answers, bodies
 
 _log = logging.getLogger(__name__)
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+_JSON: Final = "application/json"
 _USER_AGENT: Final = "reconstruction-operator"  # also the manager of the fields that we write
 _TIMEOUT_SECONDS: Final = 10.0
 _REFRESH_SECONDS: Final = 10.0  # between two reads of refused credentials: a plugin may be slow, or prompt the user
@@ -133,9 +134,22 @@ class Api:
         if self._session is not None:
             await self._session.close()
 
-    async def get(self, path: str, *, accept: str = "application/json", **params: str) -> dict[str, Any]:
+    async def get(self, path: str, *, accept: str = _JSON, **params: str) -> dict[str, Any]:
         """GET; raises ApiError."""
         return await self.request("GET", path, params=params, accept=accept)
+
+    async def get_page(self, path: str, *, accept: str = _JSON, **params: str) -> bodies.Page:
+        """GET of a page of a list; raises ApiError."""
+        # Compressed it would cost the API server more time than the network saves.
+        status, text, retry_after = await self._send(
+            "GET", path, params=params, headers={"Accept": accept, "Accept-Encoding": "identity"}
+        )
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise _refusal(status, text, retry_after)
+        try:
+            return bodies.page(text)
+        except ValueError as error:
+            raise ApiError(0, "NotJson", "the answer is no list") from error
 
     async def request(
         self,
@@ -144,11 +158,28 @@ class Api:
         *,
         body: Mapping[str, Any] | Sequence[Any] | None = None,
         params: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
+        content_type: str = _JSON,
+        accept: str = _JSON,
         timeout_seconds: float = _TIMEOUT_SECONDS,
     ) -> dict[str, Any]:
         """The answer's JSON. Raises ApiError: any status from 400; no answer within the time; no JSON."""
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        headers = {"Accept": accept} | ({} if data is None else {"Content-Type": content_type})
+        return _parsed(
+            *await self._send(method, path, data=data, params=params, headers=headers, timeout_seconds=timeout_seconds)
+        )
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        data: bytes | None = None,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+    ) -> tuple[int, bytes, str | None]:
+        """Status, content and Retry-After of the answer. Raises ApiError if there is none within the time."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._access.ssl_context, limit=32),
@@ -156,12 +187,9 @@ class Api:
                 response_class=answers.Answer,
                 middlewares=[answers.BoundedPages()],
             )
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
             async with asyncio.timeout(timeout_seconds):
-                headers = {**await self._access.headers(), "Accept": accept, "User-Agent": _USER_AGENT}
-                if data is not None:
-                    headers["Content-Type"] = content_type
+                headers = {**await self._access.headers(), **headers, "User-Agent": _USER_AGENT}
                 url = self._access.server + path
                 async with self._session.request(method, url, data=data, params=params, headers=headers) as answer:
                     text = await answer.read()
@@ -171,7 +199,7 @@ class Api:
         self._answered_at = self._monotonic()
         if status == HTTPStatus.UNAUTHORIZED:
             await self._refresh()
-        return _parsed(status, text, retry_after)
+        return status, text, retry_after
 
     async def _refresh(self) -> None:
         """Read the credentials again; the caller repeats the request."""
@@ -189,17 +217,26 @@ class Api:
 
 
 def _parsed(status: int, text: bytes, retry_after: str | None) -> dict[str, Any]:
-    try:
-        parsed = answers.parse(text or b"{}")
-    except ValueError:
-        parsed = None
     if status >= HTTPStatus.BAD_REQUEST:
-        details = parsed if isinstance(parsed, dict) else {}
-        message = str(details.get("message") or text[:200].decode("utf-8", "replace"))
-        raise ApiError(status, str(details.get("reason", "")), message, _seconds(retry_after))
+        raise _refusal(status, text, retry_after)
+    parsed = _json(text)
     if not isinstance(parsed, dict):
         raise ApiError(0, "NotJson", "the answer is no JSON object")
     return parsed
+
+
+def _refusal(status: int, text: bytes, retry_after: str | None) -> ApiError:
+    parsed = _json(text)
+    details = parsed if isinstance(parsed, dict) else {}
+    message = str(details.get("message") or text[:200].decode("utf-8", "replace"))
+    return ApiError(status, str(details.get("reason", "")), message, _seconds(retry_after))
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return answers.parse(text or b"{}")
+    except ValueError:
+        return None
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -1,18 +1,24 @@
-"""Listing: which jobs exist, by consistent lists of their metadata."""
+"""Listing: consistent, paged lists of the jobs, of whole objects or of their metadata alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.kube.client import Api
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.controller.kube import answers, bodies, objects
+from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.planning.shards import WHOLE, Shard
+from reconstruction_operator.planning.times import backoff
 
-_PAGE: Final = 500
-_NAMES_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+UNFINISHED: Final = ",".join(f"status.phase!={phase}" for phase in Phase if phase.finished)
+"""Field selector of the jobs that are not finished. CRDs of older versions have no such field."""
+_METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_BACKOFF_SECONDS: Final = 0.2  # before the next try of a page; doubles
+_BACKOFF_MAX_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +29,49 @@ class Listing:
     version: int
 
 
-async def list_jobs(api: Api, namespaces: Sequence[str], shard: Shard = WHOLE) -> Listing:
-    """Every job of the shard that exists, by consistent, paged lists (without a resource version: the newest state).
+async def pages(
+    api: Api, path: str, shard: Shard = WHOLE, *, tries: int = 1, **params: str
+) -> AsyncIterator[bodies.Page]:
+    """The pages of a list of the shard's jobs below a path (without a resource version: the newest state).
 
-    Raises ApiError if a page failed.
+    Raises ApiError if a page failed so often. An API server that does not know shards answers with all jobs.
     """
+    query = {"limit": str(answers.PAGE), **params} | ({"shardSelector": shard.selector} if shard.selector else {})
+    token = ""
+    while True:
+        page = await _page(api, path, query | ({"continue": token} if token else {}), tries)
+        yield page
+        token = page.token
+        if not token:
+            return
+
+
+async def _page(api: Api, path: str, query: Mapping[str, str], tries: int) -> bodies.Page:
+    failures = 0
+    while True:
+        try:
+            return await api.get_page(path, **query)
+        except ApiError as error:
+            failures += 1
+            if failures >= tries or not error.transient:
+                raise
+            pause = backoff(failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS)
+            await asyncio.sleep(max(error.retry_after_seconds or 0.0, pause))
+
+
+async def list_jobs(api: Api, namespaces: Sequence[str], shard: Shard = WHOLE) -> Listing:
+    """Every job of the shard that exists. Raises ApiError if a page failed."""
     found: set[JobKey] = set()
-    query = {"limit": str(_PAGE)} | ({"shardSelector": shard.selector} if shard.selector else {})
     versions = []
     for namespace in namespaces or (None,):
-        token = ""
-        while True:
-            more = {"continue": token} if token else {}
-            page = await api.get(objects.collection_path(namespace), accept=_NAMES_ONLY, **query, **more)
-            keys = (objects.key_of(item) for item in page.get("items") or ())
-            found.update(key for key in keys if key is not None and shard.has(key.uid))
-            versions.append(objects.version_of(page))
-            token = str((page.get("metadata") or {}).get("continue") or "")
-            if not token:
-                break
+        async for page in pages(api, objects.collection_path(namespace), shard, accept=_METADATA):
+            heads = (bodies.head(item) for item in page.items)
+            found.update(head.key for head in heads if head is not None and shard.has(head.key.uid))
+            versions.append(page.version)
     return Listing(frozenset(found), min(versions))
+
+
+async def newest_version(api: Api, namespaces: Sequence[str]) -> int:
+    """The API server's present resource version of the jobs; raises ApiError."""
+    path = objects.collection_path(namespaces[0] if namespaces else None)
+    return (await api.get_page(path, limit="1", accept=_METADATA)).version

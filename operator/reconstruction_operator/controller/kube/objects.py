@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.status import Failure, InstallationMark, Status
 from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job
 
 GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 _MANAGER_LIMIT: Final = 128  # characters; the API's own limit
+_SHARED: Final = 1_000  # parts of compact jobs that are kept to be shared
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
@@ -43,12 +46,16 @@ def key_of(body: Mapping[str, Any]) -> JobKey | None:
 
 def version_of(body: Mapping[str, Any]) -> int:
     """The resource version as a number, 0 if it is none; larger is newer (promised by the API since 1.35, true before)."""
-    text = str(body.get("metadata", {}).get("resourceVersion", ""))
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return number_of(str(body.get("metadata", {}).get("resourceVersion", "")))
+
+
+def number_of(resource_version: str) -> int:
+    """The resource version as a number, 0 if it is none."""
+    return int(resource_version) if resource_version.isascii() and resource_version.isdigit() else 0
 
 
 def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
-    """The job of a body. A field that cannot be read gets its default, so that no object stops the loop."""
+    """The job of a body, compact if it is finished. A field that cannot be read gets its default: no object stops the loop."""
     metadata = body.get("metadata", {})
     spec = codec.decode(Spec, body.get("spec"))
     status = codec.decode(Status, body.get("status"))
@@ -56,17 +63,88 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     rejected = bool(problems) and status.attempt == 0  # a later attempt is not rejected any more, and is still sent
     if rejected or (status.phase is not None and status.phase.finished):
         spec = replace(spec, parameters={})  # never sent any more, and as large as a tenant wrote them
-    return Job(
-        key=key,
-        generation=int(metadata.get("generation") or 0),
-        created=_time(metadata.get("creationTimestamp")),
-        spec=spec,
-        status=status,
-        version=version_of(body),
-        deleting=bool(metadata.get("deletionTimestamp")),
-        problems=problems,
-        cancel_by=_cancel_by(metadata, spec, status),
+    return compact(
+        Job(
+            key=key,
+            generation=int(metadata.get("generation") or 0),
+            created=_time(metadata.get("creationTimestamp")),
+            spec=spec,
+            status=status,
+            version=version_of(body),
+            deleting=bool(metadata.get("deletionTimestamp")),
+            problems=problems,
+            cancel_by=_cancel_by(metadata, spec, status),
+        )
     )
+
+
+def compact(job: Job) -> Job:
+    """A finished job with only what its clean-up needs (`planning.rules.finished`). Any other job as it is.
+
+    So is one whose spec was edited since: its whole status is written once more.
+    """
+    status = job.status
+    if not job.finished or status.observed_generation < job.generation:
+        return job
+    failure, mark = status.failure, status.installation
+    return replace(
+        job,
+        spec=compact_spec(
+            job.spec.queue,
+            job.spec.priority,
+            job.spec.ttl_seconds_after_finished,
+            job.spec.managed_by,
+            cancel_requested=job.spec.cancel_requested,
+            cancel_confirmed=job.spec.cancel_confirmed,
+        ),
+        status=Status(
+            observed_generation=status.observed_generation,
+            phase=status.phase,
+            attempt=status.attempt,
+            worker=None if status.worker is None else sys.intern(status.worker),
+            dispatch_time=status.dispatch_time,
+            start_time=status.start_time,
+            completion_time=status.completion_time,
+            installation=None if mark is None else compact_mark(mark.id, mark.lease),
+            cancel=status.cancel,
+            failure=None if failure is None else compact_failure(failure.reason),
+        ),
+        problems=(),
+        cancel_by="",
+    )
+
+
+@lru_cache(_SHARED)
+def compact_spec(
+    queue: str,
+    priority: str,
+    ttl_seconds_after_finished: int | None,
+    managed_by: str | None,
+    *,
+    cancel_requested: bool,
+    cancel_confirmed: bool,
+) -> Spec:
+    """The spec of a compact job, which many jobs share."""
+    return Spec(
+        queue=queue,
+        priority=priority,
+        ttl_seconds_after_finished=ttl_seconds_after_finished,
+        managed_by=managed_by,
+        cancel_requested=cancel_requested,
+        cancel_confirmed=cancel_confirmed,
+    )
+
+
+@lru_cache(_SHARED)
+def compact_mark(install_id: str, lease: str) -> InstallationMark:
+    """The mark of a compact job, which many jobs share."""
+    return InstallationMark(install_id, lease)
+
+
+@lru_cache(_SHARED)
+def compact_failure(reason: str) -> Failure:
+    """The failure of a compact job, which many jobs share."""
+    return Failure(reason)
 
 
 def _cancel_by(metadata: Mapping[str, Any], spec: Spec, status: Status) -> str:

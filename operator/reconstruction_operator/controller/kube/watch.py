@@ -1,7 +1,7 @@
-"""Watch: lists and watches the jobs by kopf, and puts every body into the cache. No other module imports kopf.
+"""Watch: lists and watches the jobs by kopf, whose answers the feed takes. No other module imports kopf.
 
-One event handler costs no API call per object; kopf's timers, daemons, indices and change handlers are not used.
-The operator's own tasks run between `startup` and `cleanup`.
+kopf watches what has a handler. Ours does nothing: the feed has taken the event (see `feed`). kopf's timers, daemons,
+indices and change handlers are not used. The operator's own tasks run between `startup` and `cleanup`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, Final, cast
@@ -19,10 +19,9 @@ import aiohttp
 import kopf
 
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
-from reconstruction_operator.controller.kube import answers, objects
-from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube import answers
 from reconstruction_operator.controller.kube.client import ClusterAccess, find_cluster
-from reconstruction_operator.planning.shards import Shard
+from reconstruction_operator.controller.kube.feed import Feed
 
 _log = logging.getLogger(__name__)
 
@@ -94,16 +93,15 @@ class WatchAge:
 
 
 async def watch(
-    cache: Cache,
+    feed: Feed,
     age: WatchAge,
     *,
     namespaces: Sequence[str],
-    shard: Shard,
     startup: Callable[[], Awaitable[None]],
     cleanup: Callable[[], Awaitable[None]],
     stopping: asyncio.Event,
 ) -> None:
-    """Feed the cache with the jobs of the shard until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
+    """Watch until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
 
     Raises Exception: kopf's own, when the watch cannot go on: the resource was deleted, or a defect.
     """
@@ -117,10 +115,10 @@ async def watch(
         await cleanup()
 
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return await _session(await find_cluster(), age, shard)
+        return await _session(await find_cluster(), age, feed)
 
-    async def event(event: Mapping[str, Any], **_: Any) -> None:
-        take(cache, event)
+    async def event(**_: Any) -> None:
+        """Nothing: the feed has taken the event."""
 
     # By default kopf retries a failed startup a minute later; ours ends the process.
     kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(begin)
@@ -139,24 +137,13 @@ async def watch(
     )
 
 
-def take(cache: Cache, event: Mapping[str, Any]) -> None:
-    """Put one watch event into the cache."""
-    body = event.get("object") or {}
-    if event.get("type") == "DELETED":
-        key = objects.key_of(body)
-        if key is not None:
-            cache.remove(key)
-    else:
-        cache.put(body)
-
-
 def _configure(settings: kopf.OperatorSettings) -> None:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.queueing.idle_timeout = 0.1
-    settings.watching.chunk_size = answers.PAGE  # at most: see BoundedPages
+    settings.watching.chunk_size = answers.PAGE  # a list request has a limit; the feed chooses it
     settings.watching.server_timeout = int(_WATCH_SECONDS)
     settings.watching.inactivity_timeout = _INACTIVITY_SECONDS
     settings.networking.connect_timeout = _CONNECT_SECONDS
@@ -165,7 +152,7 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
 
 
-async def _session(access: ClusterAccess, age: WatchAge, shard: Shard) -> kopf.AiohttpSession:
+async def _session(access: ClusterAccess, age: WatchAge, feed: Feed) -> kopf.AiohttpSession:
     # Our own session, with the credentials of all our requests. kopf closes it, and asks for another when the server no
     # longer accepts its token.
     session = aiohttp.ClientSession(
@@ -173,6 +160,6 @@ async def _session(access: ClusterAccess, age: WatchAge, shard: Shard) -> kopf.A
         headers=await access.headers(),
         trace_configs=[age.tracing()],
         response_class=answers.Answer,
-        middlewares=[answers.OneShard(shard), answers.BoundedPages()],
+        middlewares=[feed],
     )
     return kopf.AiohttpSession(server=access.server, aiohttp_session=session)

@@ -83,10 +83,17 @@ class Reconciler:
         """Since the newest round: it shows that the loop is alive."""
         return self.monotonic() - self._round_at
 
+    @property
+    def serving(self) -> bool:
+        """Whether this replica leads, knows the jobs that are not finished, and works."""
+        return self._fence is not None and self._fence == self.election.fence
+
     async def run(self) -> None:
         """Work while leading, wait while not; until cancelled."""
         while True:
             self._round_at = self.monotonic()
+            if not await self.cache.is_listed(_IDLE_SECONDS):
+                continue
             fence = self.election.fence
             if fence is None:
                 await self._stand_by()
@@ -124,14 +131,14 @@ class Reconciler:
         await self.election.changed(_IDLE_SECONDS)
 
     async def _begin(self, fence: int) -> None:
-        """A tenure begins: assert the epoch, and look at every job and every record."""
+        """A tenure begins: assert the epoch, and look at every record, and at every job for which something is left to do."""
         await self.view.connection.check(fence)
         self.writer.forget()
         self.admission.clear()
         self.view.queues.forget()
         self.view.messages.clear()
         self._planner.clear()
-        self.cache.enqueue_all()
+        self.cache.begin()
         self.view.connection.resync.request("leading")
         self._fence = fence
 

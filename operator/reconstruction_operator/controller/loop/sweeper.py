@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
-from reconstruction_operator.controller.kube import listing, objects
+from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.history import History
@@ -53,25 +53,41 @@ class Sweeper:
     installation: Installation
     sweep_seconds: float
     list_seconds: float  # between two lists of the objects, which sweeps make
+    list_again: Callable[[], None] = lambda: None  # the whole objects: the watch has missed some
     monotonic: Callable[[], float] = time.monotonic
+    _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
     _list_at: float = field(default=0.0, init=False)
+    _awaited: list[JobKey] = field(default_factory=list, init=False)  # listed; the watch was about to bring them
     _foreign: set[str] = field(default_factory=set, init=False)  # ids of records of namespaces that are not watched
 
     async def run(self) -> None:
         """Sweep periodically and at each resync request, until cancelled."""
         requests = self.view.connection.resync
+        await self.cache.complete.wait()  # before, most records would look like those of deleted jobs
         while True:
             pause = self.sweep_seconds
             fence = self.election.fence
             if fence is not None:
                 cause = requests.take()
                 try:
+                    if fence != self._fence:
+                        await self._begin(fence)
                     await self.sweep(cause, fence)
                 except (RedisError, ApiError, errors.ProtocolError) as error:
                     _log.warning("A sweep failed and is retried: %s", error)
                     requests.restore(cause)
                     pause = _RETRY_SECONDS
             await requests.wait(pause)
+
+    async def _begin(self, fence: int) -> None:
+        """A tenure begins. The watch knows every object, so nothing is listed; but was etcd restored meanwhile?"""
+        await self.inheritance.take(fence)  # before the first note, which may end the hold of deletions
+        self._list_at = self.monotonic() + self.list_seconds
+        seen = self.cache.newest
+        await self._check(await listing.newest_version(self.api, self.installation.namespaces), seen, fence)
+        if self.view.connection.epoch_age_seconds(datetime.now(UTC)) < config.CANCEL_TTL_SECONDS:
+            self._enqueue_finished_lately()  # Redis may have lost its data while no operator ran
+        self._fence = fence
 
     async def end_after_restore(self) -> None:
         """Return when etcd was restored: the process ends and begins anew, since all that it knows may be wrong."""
@@ -89,8 +105,11 @@ class Sweeper:
     async def sweep(self, cause: str, fence: int) -> None:
         """Sweep once; raises RedisError, ApiError and DeposedError."""
         metrics.SWEEPS.labels(cause).inc()
+        if any(self._is_unknown(key) for key in self._awaited):
+            self._awaited = []
+            self.list_again()
         enqueued = self.cache.enqueue_unfinished()
-        is_due = self.monotonic() >= self._list_at
+        is_due = self.cache.relisted or self.monotonic() >= self._list_at
         if is_due or self.inheritance.waiting:
             await self.inheritance.take(fence)  # before the first note, which may end the hold of deletions
         await self._note(self.cache.newest, Sight.BODY, fence)
@@ -116,6 +135,9 @@ class Sweeper:
             for install_id in (self.installation.id, *self.inheritance.givers):
                 await self._take_folder_reports(install_id, fence)
 
+    def _is_unknown(self, key: JobKey) -> bool:
+        return self.cache.get(key) is None and not self.cache.saw_deletion(key.job_id)
+
     def _unknown(self, recorded: Sequence[str]) -> list[str]:
         """The records without an object that no earlier sweep has dealt with."""
         known = self.cache.ids()
@@ -132,20 +154,24 @@ class Sweeper:
         """The jobs that exist. Raises ApiError if the API server has lost what was seen of it: nothing follows from its list."""
         seen = self.cache.newest
         found = await listing.list_jobs(self.api, self.installation.namespaces, self.installation.shard)
-        if not self.history.continues("the jobs", found.version, seen):
+        await self._check(found.version, seen, fence)
+        return found.keys
+
+    async def _check(self, version: int, seen: int, fence: int) -> None:
+        """Compare the version of a list with the newest that was `seen` before it."""
+        if not self.history.continues("the jobs", version, seen):
             raise ApiError(
                 HTTPStatus.GONE, "Expired", "the list of jobs is older than what was seen: was etcd restored?"
             )
-        await self._note(found.version, Sight.LIST if found.version else Sight.BODY, fence)
-        return found.keys
+        await self._note(version, Sight.LIST if version else Sight.BODY, fence)
 
     def _enqueue_finished_lately(self) -> None:
         """Redis may have data of a time at which these jobs ran: cancel flags, and messages whose attempts have no end."""
         since = datetime.now(UTC) - timedelta(seconds=config.CANCEL_TTL_SECONDS)
         for job in self.cache:
             ended = job.status.completion_time
-            if ended is not None and ended >= since:
-                self.cache.enqueue(job.key)
+            if job.finished and ended is not None and ended >= since:
+                self.cache.enqueue_later(job.key)
 
     async def _take_folder_reports(self, install_id: str, fence: int) -> None:
         """Workers report their job folders after Redis lost data: one without an object is an orphan without a record.
@@ -183,18 +209,19 @@ class Sweeper:
 
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:
         """Redis lost some records, or their places in the index. Such jobs are enqueued, finished ones too, to get one."""
-        lost = [job.key for job in self.cache if job.sent and job.key.job_id not in recorded and job.ours]
+        lost = [job for job in self.cache if job.key.job_id not in recorded and job.sent and job.ours]
         for first in range(0, len(lost), _PAGE):
-            job_ids = [key.job_id for key in lost[first : first + _PAGE]]
+            job_ids = [job.key.job_id for job in lost[first : first + _PAGE]]
             call = operator_calls.index_records(
                 self.view.keys, fence=fence, install_id=self.installation.id, job_ids=job_ids
             )
             await calls.arun(self.view.state, call)
-        for key in lost:
-            self.cache.enqueue(key)
+        for job in lost:
+            (self.cache.enqueue_later if job.finished else self.cache.enqueue)(job.key)
 
     async def _compare(self, recorded: Sequence[str], fence: int) -> None:
         # What was in the cache before the list began, and is not in the list, was deleted: uids never come back.
+        self.cache.relisted = False
         before = {job.key for job in self.cache}
         listed = await self._list(fence)
         self._list_at = self.monotonic() + self.list_seconds
@@ -208,9 +235,7 @@ class Sweeper:
             _log.info("%s was deleted, and the watch missed it", key)
             (self.cache.remove if job_id in admitted else self.cache.drop)(key)
         self.orphans.add([one for one in gone if one in watched or one in admitted], self.monotonic())
-        for key in listed - before:
-            if self.cache.get(key) is None:
-                await self._fetch(key)
+        self._awaited = [key for key in listed - before if self._is_unknown(key)]
 
     async def _ours(self, recorded: Sequence[str]) -> list[str]:
         """Those of these records that are of jobs of this installation. The others are remembered."""
@@ -225,10 +250,3 @@ class Sweeper:
                 else:
                     self._foreign.add(job_id)
         return ours
-
-    async def _fetch(self, key: JobKey) -> None:
-        try:
-            self.cache.put(await self.api.get(objects.path(key)))
-        except ApiError as error:
-            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-                raise

@@ -12,7 +12,7 @@ from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.rules import flags
 from reconstruction_operator.planning.rules.resending import deletion_is_due
 from reconstruction_operator.planning.times import after, earliest
-from reconstruction_operator.planning.types import Plan
+from reconstruction_operator.planning.types import Job, Plan
 
 _RECHECK_SECONDS = 5.0  # whether the files are deleted
 _SLOW_RECHECK_SECONDS = 60.0  # the same, while no worker consumes the queue, or after many orders
@@ -21,7 +21,7 @@ _SOON_ORDERS = 3
 
 def plan(case: Case) -> Plan:
     """Delete the flags (but not that of a cancel), restore what Redis lost, and delete files after a cancel or the time to live."""
-    expiry = _expiry(case)
+    expiry = _expires(case.job)
     expired = expiry is not None and expiry <= case.now
     delete_files = _must_delete_files(case, expired=expired)
     actions = [*_flags(case, delete_files=delete_files), *_restored(case)]
@@ -102,6 +102,24 @@ def _has_deleted(case: Case) -> bool:
     return end.outcome is Outcome.CANCELLED and bool(end.worker) and not end.files_left
 
 
-def _expiry(case: Case) -> datetime | None:
-    seconds, ended = case.job.spec.ttl_seconds_after_finished, case.stored.completion_time
+def next_look(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | None:
+    """When a finished job of which only its object is known needs a plan; None: nothing is left to do for it.
+
+    A finished job has been planned since it ended, by this operator or by an earlier one. What that may have left undone: a
+    later edit of the spec, the files of a cancelled job, flags that have not expired yet, and the end of its time to live.
+    """
+    if not job.ours:
+        return None
+    status, spec = job.status, job.spec
+    ended = status.completion_time
+    cancelled = status.phase is Phase.CANCELLED and job.sent
+    flagged = spec.cancel_requested or status.cancel is not None
+    lately = ended is None or after(ended, cancel_ttl_seconds) > now
+    if status.observed_generation < job.generation or cancelled or (flagged and lately):
+        return now
+    return _expires(job)
+
+
+def _expires(job: Job) -> datetime | None:
+    seconds, ended = job.spec.ttl_seconds_after_finished, job.status.completion_time
     return None if seconds is None or ended is None else after(ended, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -306,3 +307,65 @@ def test_a_new_label_enqueues_nothing(cache: Cache) -> None:
 
     assert cache.put({**body, "metadata": {**body["metadata"], "labels": {"team": "a"}}}) == KEY
     assert cache.queued == 0
+
+
+def over(name: str, phase: str = "Succeeded", **status: Any) -> dict[str, Any]:
+    return make_body(
+        name, phase=phase, observedGeneration=1, attempt=1, completionTime="2026-03-01T13:00:00Z", **status
+    )
+
+
+@pytest.fixture
+def later() -> Cache:
+    """A cache an hour after the jobs of `over` ended."""
+    return Cache(monotonic=lambda: 100.0, utc_now=lambda: datetime(2026, 3, 1, 14, tzinfo=UTC))
+
+
+def test_a_job_that_is_first_seen_finished_is_passed_over(later: Cache) -> None:
+    later.put(over("a"))
+    later.begin()
+
+    assert (len(later), later.queued, len(later.timers)) == (1, 0, 0)
+
+
+def test_a_job_that_finishes_is_looked_at(later: Cache) -> None:
+    later.put(make_body("a", phase="Running"))
+    later.take(9)
+    later.put(over("a") | {"metadata": make_body("a", version=2)["metadata"]})
+
+    assert later.take(9) == [make_key("a")]
+
+
+def test_a_new_leader_looks_at_what_may_be_left_to_do_after_all_that_lives(later: Cache) -> None:
+    later.put(over("cancelled", "Cancelled", worker="worker-1"))
+    later.put(over("done"))
+    later.put(make_body("lives"))
+    later.take(9)
+
+    later.begin()
+
+    assert [key.name for key in later.take(9)] == ["lives", "cancelled"]
+
+
+def test_a_finished_job_with_a_time_to_live_is_looked_at_when_it_is_over(later: Cache) -> None:
+    for name, seconds in (("over", 3_000), ("soon", 3_660)):
+        body = over(name)
+        body["spec"]["ttlSecondsAfterFinished"] = seconds
+        later.put(body)
+
+    assert later.take(9) == [make_key("over")]
+    assert (later.timers.due(159.9), later.timers.due(160.0)) == ([], [make_key("soon")])
+
+
+def test_what_can_wait_does_not_move_a_job_that_is_queued(later: Cache) -> None:
+    for name in ("a", "b"):
+        later.put(make_body(name))
+    later.enqueue_later(make_key("a"))
+
+    assert later.take(1) == [make_key("a")]
+
+
+async def test_a_cache_is_listed_when_the_first_list_is_in(cache: Cache) -> None:
+    assert not await cache.is_listed(0.0)
+    cache.listed.set()
+    assert await cache.is_listed(0.0)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Condition, Failure, Phase, Status
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.planning.types import Job
+from reconstruction_operator.planning.plan import plan
+from reconstruction_operator.planning.types import Job, Observation
 
-from tests.support.jobs import make_body
+from tests.support.jobs import make_body, make_job
+from tests.support.plans import NOW, TIMING
 
 
 def job_with(parameters: dict[str, Any], **status: Any) -> Job:
@@ -110,3 +117,53 @@ def test_the_client_that_wrote_a_step_of_a_cancel_is_known(
     key = objects.key_of(body)
     assert key is not None
     assert objects.job_of(body, key).cancel_by == by
+
+
+RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=90))
+CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase.finished])
+@pytest.mark.parametrize("ttl_seconds", [None, 1, 1_000])
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(Observation(), id="redis-lost-all"),
+        pytest.param(Observation(epoch_age_seconds=0.0), id="redis-just-lost-all"),
+        pytest.param(Observation(record=RECORD, claim=CLAIM, requested=True, confirmed=True), id="redis-lost-the-end"),
+        pytest.param(Observation(record=RECORD, claim=CLAIM, end=End(Outcome.FAILED, at=NOW)), id="files-left"),
+        pytest.param(Observation(record=RECORD, cleaned=True), id="cleaned"),
+    ],
+)
+def test_a_compact_job_is_cleaned_up_like_the_whole_one(
+    phase: Phase, ttl_seconds: int | None, seen: Observation
+) -> None:
+    status = Status(
+        observed_generation=1,
+        phase=phase,
+        attempt=1,
+        worker="worker-1",
+        message="It is over.",
+        dispatch_time=NOW - timedelta(seconds=90),
+        completion_time=NOW - timedelta(seconds=60),
+        failure=Failure("TIMEOUT", "too long"),
+        conditions=(Condition("Finished", "True", str(phase)),),
+    )
+    whole = make_job(status, spec=Spec(ttl_seconds_after_finished=ttl_seconds, parameters={"quality": "fast"}))
+    compact = objects.compact(whole)
+
+    plans = [plan(job, seen, NOW, TIMING, admitted=False) for job in (whole, compact)]
+
+    assert compact.status.conditions == ()
+    assert (plans[0].actions, plans[0].wake_at) == (plans[1].actions, plans[1].wake_at)
+    assert [plans[0].status, plans[1].status] == [whole.status, compact.status]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [Status(phase=Phase.RUNNING), Status(phase=Phase.SUCCEEDED, observed_generation=0)],
+    ids=["lives", "edited"],
+)
+def test_a_job_whose_status_is_to_be_written_is_not_compact(status: Status) -> None:
+    job = make_job(status)
+    assert objects.compact(job) is job

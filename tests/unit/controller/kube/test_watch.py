@@ -1,21 +1,24 @@
-"""Watch: how old its last answer is, and what an event does to the cache. The watch itself is in tests/real."""
+"""Watch: what kopf asks for, and how old its last answer is."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import test_utils, web
 from reconstruction_operator.controller.kube import watch
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.watch import WatchAge
 
-from tests.support.jobs import make_body, make_key
-
-KEY = make_key()
+from tests.support.api_server import ApiServer
+from tests.support.jobs import make_body
 
 
 class Clock:
@@ -93,30 +96,44 @@ async def test_a_watch_that_sends_no_request_for_longer_than_one_may_last_is_dea
     assert age.dead
 
 
-@pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"])
-def test_a_listed_added_or_changed_object_is_put_into_the_cache(kind: str | None) -> None:
-    cache = Cache()
-    watch.take(cache, {"type": kind, "object": make_body()})
-    assert (cache.take(10), cache.get(KEY) is None) == ([KEY], False)
-
-
-def test_a_deleted_object_is_removed_for_good() -> None:
-    cache = Cache()
-    watch.take(cache, {"type": "ADDED", "object": make_body()})
-    watch.take(cache, {"type": "DELETED", "object": make_body()})
-    watch.take(cache, {"type": "MODIFIED", "object": make_body(version=99)})
-    assert (cache.get(KEY), [job.key for job in cache.take_deleted()]) == (None, [KEY])
-
-
-@pytest.mark.parametrize(
-    "event", [{"type": "DELETED", "object": {}}, {"type": "DELETED", "object": None}, {"type": None}]
-)
-def test_an_event_without_an_object_changes_nothing(event: dict[str, object]) -> None:
-    cache = Cache()
-    watch.take(cache, event)
-    assert (len(cache), cache.take_deleted()) == (0, [])
-
-
 def test_pauses_between_retries_never_end_and_stay_short() -> None:
     pauses = list(itertools.islice(watch._Backoffs(), 10_000))
     assert (pauses[:4], len(pauses), max(pauses)) == ([0.2, 0.5, 1.0, 2.0], 10_000, 2.0)
+
+
+async def test_kopf_lists_without_objects_and_watches_from_the_versions_of_the_feed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after an expired watch: with kopf's own lists, each object would cost a queue and a task."""
+    server = ApiServer(*(make_body(f"over-{number}", phase="Succeeded", observedGeneration=1) for number in range(5)))
+    server.put("ADDED", make_body("new", version=107))
+    cache, stopping = Cache(), asyncio.Event()
+
+    async def nothing() -> None:
+        """Neither begins nor ends."""
+
+    async def watches(count: int) -> None:
+        while len(server.watched) < count:  # noqa: ASYNC110  # kopf sends them
+            await asyncio.sleep(0.01)
+
+    async def stop() -> None:
+        await watches(2)
+        server.version = 200
+        server.put("ERROR", {"kind": "Status", "code": 410})
+        server.end_watches()
+        await watches(4)
+        stopping.set()
+
+    async with server.run() as api:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(json.dumps(server.kubeconfig))
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        feed = Feed(api, cache, ())
+        tasks = [asyncio.create_task(one) for one in (feed.run(), stop())]
+        await watch.watch(feed, WatchAge(), namespaces=(), startup=nothing, cleanup=nothing, stopping=stopping)
+        for task in tasks:
+            task.cancel()
+
+    assert server.watched == ["100", "107", "107", "200"]
+    assert server.asked.count("one") == 2
+    assert (len(cache), cache.relisted) == (6, True)

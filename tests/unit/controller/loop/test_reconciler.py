@@ -141,7 +141,7 @@ async def test_dispatches_that_are_not_stored_yet_take_room_in_the_window() -> N
     loop = Loop("a", "b", "c", management=Management.UNMARKED, queue=1)
     for _ in range(5):
         await loop.round()
-        loop.cache.enqueue_all()
+        loop.cache.enqueue_unfinished()
 
     assert {name for name, phase in loop.offered if phase is Phase.QUEUED} == {"a"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
+from reconstruction_operator.controller.kube import bodies
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.kube.history import History
@@ -18,8 +20,10 @@ from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
+from reconstruction_operator.controller.redis_view.resync import ResyncRequests
 from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.state import calls, operator_calls, reads
+from reconstruction_operator.telemetry import metrics
 
 from tests.support.jobs import make_body, make_key
 from tests.support.protocol.state import State
@@ -34,13 +38,15 @@ class World:
     def __init__(self, *namespaces: str, shard: Shard = WHOLE) -> None:
         self.keys = Keys(prefix="")
         self.objects: list[dict[str, Any]] = []
-        self.version, self.lists, self.time = 1_000, 0, 0.0
+        self.version, self.lists, self.full_lists, self.time = 1_000, 0, 0, 0.0
         self.cache = Cache(monotonic=lambda: self.time)
         nothing: Any = None
         installation = Installation.of(_INSTALL, ("here", "operator"), namespaces, shard)
         self.ended: set[InstallationMark] = set()
         self.orphans = Orphans(nothing, nothing, installation, timing=nothing)
-        view: Any = SimpleNamespace(state=None, keys=self.keys)
+        self.epoch_age = 1e6
+        connection = SimpleNamespace(resync=ResyncRequests(), epoch_age_seconds=lambda _: self.epoch_age)
+        view: Any = SimpleNamespace(state=None, keys=self.keys, connection=connection)
         self.history = History()
         self.sweeper = Sweeper(
             self,  # type: ignore[arg-type]  # it lists
@@ -54,19 +60,36 @@ class World:
             installation=installation,
             sweep_seconds=30.0,
             list_seconds=600.0,
+            list_again=self.list_again,
             monotonic=lambda: self.time,
         )
 
-    async def get(self, _path: str, **_: str) -> dict[str, Any]:
-        self.lists += 1
-        return {"items": self.objects, "metadata": {"resourceVersion": str(self.version)}}
+    async def get_page(self, _path: str, *, limit: str, **_: str) -> bodies.Page:
+        self.lists += int(limit) > 1
+        return bodies.Page(self.objects, self.version, "")
 
-    def add(self, *names: str) -> None:
+    def list_again(self) -> None:
+        self.full_lists += 1
+
+    def add(self, *names: str, **status: Any) -> None:
         for name in names:
             self.version += 1
-            body = make_body(name, version=self.version)
+            body = make_body(name, version=self.version, **status)
             self.objects.append(body)
             self.cache.put(body)
+
+    async def lead(self, fence: int = 1) -> None:
+        """Begin a tenure, and sweep once."""
+        self.sweeper.election = SimpleNamespace(fence=fence)  # type: ignore[assignment]  # all that is asked for
+        running = asyncio.create_task(self.sweeper.run())
+        sweeps = self.sweeps()
+        while self.sweeps() == sweeps:  # noqa: ASYNC110  # a metric, which sets no event
+            await asyncio.sleep(0)
+        running.cancel()
+
+    @staticmethod
+    def sweeps() -> float:
+        return sum(one.value for one in metrics.SWEEPS.collect()[0].samples if one.name.endswith("_total"))
 
     async def record(self, *names: str, namespace: str = "default", install_id: str = _INSTALL) -> None:
         nothing: Any = None
@@ -199,7 +222,7 @@ async def test_after_a_restore_a_new_process_holds_even_one_orphan(noticed: bool
 async def test_jobs_that_ended_lately_are_looked_at_when_redis_may_have_older_data(world: World) -> None:
     for name, ended in (("now", timedelta(0)), ("lately", timedelta(minutes=50)), ("long-ago", timedelta(hours=2))):
         at = (datetime.now(UTC) - ended).strftime("%Y-%m-%dT%H:%M:%SZ")
-        world.objects.append(make_body(name, phase="Succeeded", completionTime=at))
+        world.objects.append(make_body(name, phase="Succeeded", completionTime=at, observedGeneration=1))
         world.cache.put(world.objects[-1])
     world.cache.take(10)
 
@@ -208,6 +231,98 @@ async def test_jobs_that_ended_lately_are_looked_at_when_redis_may_have_older_da
     await world.sweeper.sweep("epoch", 1)
 
     assert sorted(key.name for key in world.cache.take(10)) == ["lately", "now"]
+
+
+async def test_a_sweep_waits_until_every_job_is_listed(world: World) -> None:
+    """Otherwise most records look like those of deleted jobs, and the jobs would be listed twice."""
+    await world.record("a")
+    leading = asyncio.create_task(world.lead())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not leading.done()
+
+    world.add("a")
+    world.cache.complete.set()
+    await leading
+
+    assert (world.lists, len(world.orphans)) == (0, 0)
+
+
+async def test_a_change_of_leader_costs_no_list(world: World) -> None:
+    world.add("a", "b")
+    await world.record("a", "b")
+    world.cache.complete.set()
+    for fence in (1, 2):
+        await world.lead(fence)
+        world.time += 700.0
+
+    assert world.lists == 0
+
+
+async def test_a_new_leader_compares_the_present_version_with_what_was_seen(world: World) -> None:
+    world.add("a")
+    world.version = 700
+    world.cache.complete.set()
+
+    for _ in range(3):
+        with pytest.raises(ApiError, match="was etcd restored"):
+            await world.sweeper._begin(1)
+
+    assert world.history.restored.is_set()
+
+
+async def test_deletions_that_a_relist_does_not_show_are_found_by_the_next_sweep(world: World) -> None:
+    world.add("a", "b")
+    world.cache.complete.set()
+    await world.lead()
+    world.objects.pop(0)
+    await world.sweep()
+    assert world.lists == 0
+
+    world.cache.relisted = True
+    await world.sweep()
+
+    assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
+    assert (world.lists, world.cache.relisted) == (1, False)
+
+
+async def test_all_jobs_are_listed_again_if_the_watch_does_not_bring_one_in_time(
+    world: World,
+) -> None:
+    for name in ("late", "never"):
+        world.objects.append(make_body(name, version=2_000))
+    await world.sweep()
+    assert world.full_lists == 0
+    world.cache.put(world.objects[0])
+
+    await world.sweep()
+    await world.sweep()
+
+    assert world.full_lists == 1
+
+
+@pytest.mark.parametrize(("epoch_age", "looked_at"), [(60.0, True), (7_200.0, False)])
+async def test_a_new_leader_looks_at_jobs_that_ended_lately_if_redis_lost_data_lately(
+    epoch_age: float, looked_at: bool, world: World
+) -> None:
+    world.epoch_age = epoch_age
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.add("a", phase="Succeeded", completionTime=at, observedGeneration=1)
+    world.cache.complete.set()
+
+    await world.lead()
+
+    assert world.cache.take(10) == ([make_key("a")] if looked_at else [])
+
+
+async def test_finished_jobs_without_a_record_come_after_all_others(world: World) -> None:
+    world.add("over", phase="Succeeded", attempt=2, observedGeneration=1)
+    world.add("lives", phase="Queued", attempt=2)
+    world.cache.take(10)
+
+    await world.sweep()
+
+    assert [key.name for key in world.cache.take(10)] == ["lives", "over"]
 
 
 async def test_folders_that_are_reported_again_and_again_do_not_hold_up_a_sweep(

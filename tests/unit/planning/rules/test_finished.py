@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from reconstruction_operator.api.status import Condition, Failure, Phase, Status
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Cancel, Condition, Failure, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import (
@@ -19,8 +20,10 @@ from reconstruction_operator.planning.actions import (
     TakeClaim,
     WithdrawRequest,
 )
+from reconstruction_operator.planning.rules.finished import next_look
 from reconstruction_operator.planning.types import Observation, Plan, Queue
 
+from tests.support.jobs import make_job
 from tests.support.plans import NOW, TASK, look
 
 ENDED = NOW - timedelta(seconds=60)
@@ -257,3 +260,28 @@ def test_files_that_were_deleted_weeks_ago_are_not_ordered_to_be_deleted_again(
     actions = look(seen, status, cancel_requested=True, cancel_confirmed=True).actions
 
     assert (DeleteFiles("celery") in actions, AssertCancelled() in actions) == (ordered, ordered)
+
+
+_TTL = 3_600.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "look_at"),
+    [
+        pytest.param(Spec(), {}, None, id="nothing-is-left"),
+        pytest.param(Spec(), {"observed_generation": 0}, NOW, id="the-spec-was-edited"),
+        pytest.param(Spec(), {"phase": Phase.CANCELLED}, NOW, id="files-may-be-left"),
+        pytest.param(Spec(), {"phase": Phase.CANCELLED, "worker": None}, None, id="cancelled-before-it-was-sent"),
+        pytest.param(Spec(cancel_requested=True), {}, NOW, id="a-flag-may-be-left"),
+        pytest.param(Spec(), {"cancel": Cancel()}, NOW, id="a-flag-of-a-withdrawn-request-may-be-left"),
+        pytest.param(
+            Spec(cancel_requested=True), {"completion_time": NOW - timedelta(hours=2)}, None, id="the-flag-has-expired"
+        ),
+        pytest.param(Spec(ttl_seconds_after_finished=90), {}, NOW + timedelta(seconds=30), id="its-time-is-not-over"),
+        pytest.param(Spec(ttl_seconds_after_finished=5), {}, NOW - timedelta(seconds=55), id="its-time-is-over"),
+        pytest.param(Spec(ttl_seconds_after_finished=5, managed_by="example.com/x"), {}, None, id="not-ours"),
+    ],
+)
+def test_when_a_finished_job_needs_a_look(spec: Spec, status: dict[str, object], look_at: datetime | None) -> None:
+    job = make_job(replace(over(Phase.SUCCEEDED, observed_generation=1), **status), spec=spec)  # type: ignore[arg-type]  # as above
+    assert next_look(job, NOW, _TTL) == look_at

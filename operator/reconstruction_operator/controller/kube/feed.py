@@ -1,0 +1,199 @@
+"""Feed: puts what the lists and watches of kopf bring into the cache, before kopf handles it.
+
+kopf would make a queue and a task for each object. It keeps the connections: it lists, watches, reconnects and lists again.
+But its lists are answered without objects, and of its watches it gets the resource versions alone.
+
+The jobs that are not finished are listed first. As soon as they are in, kopf watches from there on, and new jobs are served.
+The list of all jobs follows in pages, beside that work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+from reconstruction_operator.controller.kube import answers, bodies, listing, objects
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.planning.shards import WHOLE, Shard
+
+_log = logging.getLogger(__name__)
+
+_RETRY_SECONDS: Final = 2.0
+_TRIES: Final = 10  # of a page, before the list begins anew
+_CHANGES: Final = ("ADDED", "MODIFIED")
+
+
+class Feed:
+    """Middleware of the watch's session. `run` makes the lists of all jobs."""
+
+    def __init__(self, api: Api, cache: Cache, namespaces: Sequence[str], shard: Shard = WHOLE) -> None:
+        self._api = api
+        self._cache = cache
+        self._shard = shard
+        self._paths = [objects.collection_path(namespace) for namespace in namespaces or (None,)]
+        self._listing: dict[str, asyncio.Task[int]] = {}  # under way, by path
+        self._unlisted = set(self._paths)
+        self._incomplete = set(self._paths)
+        self._wanted: dict[str, None] = {}  # paths below which all jobs are to be listed
+        self._asked = asyncio.Event()
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Send a request of kopf, and take the jobs from the answer."""
+        path = next((one for one in self._paths if request.url.path.endswith(one)), None)
+        if path is None:
+            return await handler(request)
+        if self._shard.selector:  # a server that does not know the parameter sends all jobs
+            request.url = request.url.update_query(shardSelector=self._shard.selector)
+        if "watch" in request.url.query:
+            response = await handler(request)
+            if response.status == HTTPStatus.OK:
+                response.content = _Lines(response.content, self)  # type: ignore[assignment]  # kopf calls `iter_chunked` alone
+            return response
+        request.url = request.url.update_query(limit="1")  # an error is kopf's to judge
+        response = await handler(request)
+        if response.status == HTTPStatus.OK and isinstance(response, answers.Answer):
+            await response.read()
+            version = await self._listed(path)
+            response.replace(json.dumps({"metadata": {"resourceVersion": str(version)}, "items": []}).encode())
+        return response
+
+    async def run(self) -> None:
+        """List all jobs below each path that kopf has listed, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            for path in list(self._wanted):
+                try:
+                    await self._list_all(path)
+                except ApiError as error:
+                    _log.warning("The list of all jobs failed and is retried: %s", error)
+                    self._asked.set()
+            if self._wanted:
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def close(self) -> None:
+        """End the lists that are under way."""
+        for task in self._listing.values():
+            task.cancel()
+
+    def list_again(self) -> None:
+        """List all jobs once more: the watch has missed some."""
+        self._wanted.update(dict.fromkeys(self._paths))
+        self._asked.set()
+
+    def take(self, body: bodies.Encoded | Mapping[str, Any]) -> None:
+        """Put an object into the cache, if it is newer."""
+        head = bodies.head(body)
+        if head is not None and self._cache.wants(head.key, head.version):
+            self._cache.store(bodies.job(body, head))
+
+    def take_event(self, line: bytes) -> int:
+        """Put what a line of a watch reports into the cache; returns its version, or 0 if the line is kopf's to judge."""
+        try:
+            kind, body = bodies.event(line)
+        except ValueError:
+            return 0
+        head = bodies.head(body) if kind in (*_CHANGES, "DELETED") else None
+        if head is None:
+            return 0
+        if kind == "DELETED":
+            self._cache.remove(head.key)
+        elif self._cache.wants(head.key, head.version):
+            self._cache.store(bodies.job(body, head))
+        return head.version
+
+    async def _listed(self, path: str) -> int:
+        """The version from which on to watch. kopf may give up waiting, and asks again: then the same list goes on."""
+        task = self._listing.get(path)
+        if task is None:
+            task = self._listing[path] = asyncio.create_task(self._list_first(path), name=f"list of {path}")
+        try:
+            version = await asyncio.shield(task)
+        except ApiError as error:
+            raise aiohttp.ClientConnectionError(str(error)) from error  # which kopf retries
+        finally:
+            if task.done():
+                self._listing.pop(path, None)
+        return version
+
+    async def _list_first(self, path: str) -> int:
+        try:
+            version = await self._list(path, fieldSelector=listing.UNFINISHED)
+        except ApiError as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+            _log.warning("The CRD is of an older version: finished jobs are not listed separately: %s", error)
+            version = await self._list(path)
+        self._unlisted.discard(path)
+        if not self._unlisted:
+            self._cache.listed.set()
+        self._wanted[path] = None
+        self._asked.set()
+        return version
+
+    async def _list_all(self, path: str) -> None:
+        await self._list(path)
+        del self._wanted[path]
+        if path not in self._incomplete:
+            self._cache.relisted = True
+            return
+        self._incomplete.discard(path)
+        if not self._incomplete:
+            _log.info("All %d jobs are listed", len(self._cache))
+            gc.collect()
+            gc.freeze()  # most of them will never change again: the collector need not go through them
+            self._cache.complete.set()
+
+    async def _list(self, path: str, **selector: str) -> int:
+        """Take the jobs of a list; returns its version, the oldest if it had to go on with a newer one."""
+        version = 0
+        async for page in listing.pages(self._api, path, self._shard, tries=_TRIES, **selector):
+            version = version or page.version
+            for body in page.items:
+                self.take(body)
+        return version
+
+
+class _Lines:
+    """A StreamReader whose chunks are whole lines of a watch: bookmarks in the place of the events that the feed has taken."""
+
+    def __init__(self, content: aiohttp.StreamReader, feed: Feed) -> None:
+        self._content = content
+        self._feed = feed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        rest = bytearray()
+        async for chunk in self._content.iter_chunked(size):
+            rest += chunk
+            end = rest.rfind(b"\n") + 1
+            if end:
+                lines, rest = bytes(rest[:end]), rest[end:]
+                yield self._taken(lines.splitlines(keepends=True))
+        if rest:
+            yield bytes(rest)
+
+    def _taken(self, lines: Sequence[bytes]) -> bytes:
+        left, newest = [], 0
+        for line in lines:
+            version = self._feed.take_event(line)
+            newest = version or newest
+            if not version:
+                left += [*_bookmark(newest), line]
+                newest = 0
+        return b"".join([*left, *_bookmark(newest)])
+
+
+def _bookmark(version: int) -> tuple[bytes, ...]:
+    return (b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"%d"}}}\n' % version,) if version else ()

@@ -1,0 +1,138 @@
+"""Work queue: the keys of the jobs to look at, each at most once, by class, fair between namespaces inside each class."""
+
+from __future__ import annotations
+
+import enum
+import heapq
+from collections import deque
+from typing import Final
+
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.planning.types import Job
+
+_RESERVED_SHARE: Final = 0.1  # of what is taken at once, for each less urgent class: none waits for ever
+
+
+class Turn(enum.IntEnum):
+    """The classes, the most urgent first."""
+
+    STOPPING = 0  # a cancel, a suspension or a deletion of an unfinished job
+    LIVING = 1  # new and unfinished jobs
+    FINISHED = 2
+    LATER = 3  # finished jobs that may have something left to do, as a new leader finds them
+
+    @classmethod
+    def of(cls, job: Job) -> Turn:
+        """The class of a job that has changed."""
+        if job.finished:
+            return cls.FINISHED
+        spec = job.spec
+        suspends = spec.suspend and job.status.phase is not Phase.SUSPENDED
+        ends = job.deleting or spec.cancel_requested or spec.cancel_confirmed or suspends
+        return cls.STOPPING if ends else cls.LIVING
+
+
+class WorkQueue:
+    """Keys in the order of their coming, those of each namespace in turn."""
+
+    def __init__(self) -> None:
+        self._turns: dict[JobKey, Turn] = {}
+        self._lines: dict[Turn, dict[str, dict[JobKey, None]]] = {turn: {} for turn in Turn}  # by namespace
+        self._lengths = dict.fromkeys(Turn, 0)
+
+    def __len__(self) -> int:
+        """How many keys there are."""
+        return len(self._turns)
+
+    def __contains__(self, key: JobKey) -> bool:
+        """Whether the key is queued."""
+        return key in self._turns
+
+    def put(self, key: JobKey, turn: Turn) -> None:
+        """Queue the key. One that is queued in this class keeps its place, in another class it changes over."""
+        if self._turns.get(key) is turn:
+            return
+        self.discard(key)
+        self._turns[key] = turn
+        self._lines[turn].setdefault(key.namespace, {})[key] = None
+        self._lengths[turn] += 1
+
+    def discard(self, key: JobKey) -> None:
+        """Take the key out."""
+        turn = self._turns.pop(key, None)
+        if turn is None:
+            return
+        line = self._lines[turn]
+        del line[key.namespace][key]
+        if not line[key.namespace]:
+            del line[key.namespace]
+        self._lengths[turn] -= 1
+
+    def take(self, at_most: int) -> list[JobKey]:
+        """Take the next keys. Most are of the most urgent class; each other class that waits gets a small share."""
+        taken: list[JobKey] = []
+        for turn in Turn:
+            waiting = sum(1 for later in Turn if later > turn and self._lengths[later])
+            room = at_most - len(taken) - int(at_most * _RESERVED_SHARE) * waiting
+            taken += self._take(turn, max(room, 0))
+        return taken
+
+    def _take(self, turn: Turn, at_most: int) -> list[JobKey]:
+        lines = self._lines[turn]
+        taken: list[JobKey] = []
+        namespaces = deque(lines)
+        while namespaces and len(taken) < at_most:
+            namespace = namespaces.popleft()
+            line = lines.pop(namespace)
+            key = next(iter(line))
+            del line[key], self._turns[key]
+            taken.append(key)
+            if line:  # behind the others
+                lines[namespace] = line
+                namespaces.append(namespace)
+        self._lengths[turn] -= len(taken)
+        return taken
+
+
+class Timers:
+    """The delayed part: one time a job, the earliest that was asked for, in monotonic seconds of the caller."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, JobKey]] = []
+        self._wanted: dict[JobKey, float] = {}
+
+    def __len__(self) -> int:
+        """How many jobs wait for a time."""
+        return len(self._wanted)
+
+    def wake(self, key: JobKey, at: float) -> None:
+        """Make the job due at `at`, unless it is due earlier."""
+        known = self._wanted.get(key)
+        if known is None or at < known:
+            self._wanted[key] = at
+            heapq.heappush(self._heap, (at, key))
+
+    def cancel(self, key: JobKey) -> None:
+        """Remove the job's timer."""
+        self._wanted.pop(key, None)
+
+    def next_at(self) -> float | None:
+        """The earliest time."""
+        while self._heap and self._wanted.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)  # replaced or cancelled since
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, now: float) -> list[JobKey]:
+        """Take the jobs whose time has come."""
+        keys = []
+        while (at := self.next_at()) is not None and at <= now:
+            key = heapq.heappop(self._heap)[1]
+            del self._wanted[key]
+            keys.append(key)
+        return keys
+
+    def clear(self) -> None:
+        """Remove all."""
+        self._heap.clear()
+        self._wanted.clear()

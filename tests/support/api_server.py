@@ -1,0 +1,138 @@
+"""An API server in this process, with some jobs: for the feed, and for the watch with kopf in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiohttp import test_utils, web
+from kubernetes.aio.client import Configuration
+from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.client import Api, ClusterAccess
+from reconstruction_operator.controller.kube.listing import UNFINISHED
+
+PATH: Final = objects.collection_path(None)
+PAGE: Final = 2
+_VERBS: Final = ["get", "list", "watch", "patch"]
+_DISCOVERY: Final = {
+    "/api": {"versions": ["v1"]},
+    "/apis": {
+        "groups": [
+            {"name": name, "versions": [{"version": version}], "preferredVersion": {"version": version}}
+            for name, version in ((GROUP, VERSION), ("apiextensions.k8s.io", "v1"))
+        ]
+    },
+    "/api/v1": {
+        "resources": [
+            {"name": name, "kind": kind, "singularName": "", "namespaced": kind == "Event", "verbs": _VERBS}
+            for name, kind in (("namespaces", "Namespace"), ("events", "Event"))
+        ]
+    },
+    "/apis/apiextensions.k8s.io/v1": {
+        "resources": [
+            {
+                "name": "customresourcedefinitions",
+                "kind": "CustomResourceDefinition",
+                "singularName": "",
+                "namespaced": False,
+                "verbs": _VERBS,
+            }
+        ]
+    },
+    f"/apis/{GROUP}/{VERSION}": {
+        "resources": [{"name": PLURAL, "kind": KIND, "singularName": "", "namespaced": True, "verbs": _VERBS}]
+    },
+}
+
+
+class ApiServer:
+    """Lists its jobs in pages of two, and answers each watch with its events, once."""
+
+    def __init__(self, *bodies: dict[str, Any]) -> None:
+        self.bodies = list(bodies)
+        self.version = 100
+        self.events: list[bytes] = []
+        self.selects = True  # a CRD of an older version has no field to select by
+        self.status = 200
+        self.failures = 0  # of the next requests
+        self.blocked: asyncio.Event | None = None  # lists of all jobs wait for it
+        self.asked: list[str] = []  # the kinds of requests
+        self.shards: list[str | None] = []  # the selectors in them
+        self.watched: list[str | None] = []  # from which version on
+        self._ended = asyncio.Event()
+        self.url = ""
+
+    @property
+    def kubeconfig(self) -> dict[str, Any]:
+        """A configuration that names it."""
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "here",
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+            "clusters": [{"name": "here", "cluster": {"server": self.url}}],
+            "users": [{"name": "me", "user": {"token": "s3cret"}}],
+        }
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[Api]:
+        """Serve, and give a client of it."""
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self._answer)
+        async with test_utils.TestServer(app) as server:
+            self.url = str(server.make_url("")).rstrip("/")
+            api = Api(ClusterAccess(self.url, None, Configuration()))  # type: ignore[arg-type]  # no TLS
+            yield api
+            await api.close()
+            self._ended.set()
+
+    def put(self, kind: str, body: object) -> None:
+        """An event for the next watch."""
+        self.events.append(json.dumps({"type": kind, "object": body}).encode() + b"\n")
+
+    def end_watches(self) -> None:
+        """End the watches that wait for events."""
+        self._ended.set()
+        self._ended = asyncio.Event()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path != PATH:
+            return web.json_response(_DISCOVERY[request.path])
+        self.shards.append(request.query.get("shardSelector"))
+        if "watch" in request.query:
+            return await self._watch(request)
+        return await self._list(request.query)
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append("watch")
+        self.watched.append(request.query.get("resourceVersion"))
+        events, self.events = self.events, []
+        if events:
+            return web.Response(body=b"".join(events))
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await self._ended.wait()
+        return response
+
+    async def _list(self, query: Mapping[str, str]) -> web.Response:
+        selector, is_one = query.get("fieldSelector"), query["limit"] == "1"
+        self.asked.append("one" if is_one else "page" if selector is None else "unfinished page")
+        if self.failures:
+            self.failures -= 1
+            return web.json_response({"message": "busy"}, status=503)
+        if self.status != 200 or (selector is not None and not self.selects):  # OK
+            return web.json_response({"message": "no such field"}, status=400 if selector else self.status)
+        if selector is None and not is_one and self.blocked is not None:
+            await self.blocked.wait()
+        found = [one for one in self.bodies if selector is None or one["status"].get("phase") not in _FINISHED]
+        begin = int(query.get("continue", 0))
+        end = begin + PAGE
+        metadata = {"resourceVersion": str(self.version), "continue": str(end) if end < len(found) else ""}
+        return web.json_response({"items": found[begin:end], "metadata": metadata})
+
+
+_FINISHED: Final = UNFINISHED.replace("status.phase!=", "").split(",")

@@ -1,0 +1,215 @@
+"""Feed: what kopf's requests bring into the cache, and what kopf is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from reconstruction_operator.controller.kube import answers
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.feed import Feed
+from reconstruction_operator.planning.shards import WHOLE, Shard
+
+from tests.support.api_server import PATH, ApiServer
+from tests.support.jobs import make_body, make_key
+
+
+class Watching:
+    """kopf's session, and the feed in it."""
+
+    def __init__(self, session: aiohttp.ClientSession, feed: Feed, cache: Cache) -> None:
+        self.session = session
+        self.feed = feed
+        self.cache = cache
+
+    async def relisted(self) -> None:
+        """Return when a second list of all jobs is in."""
+        while not self.cache.relisted:  # noqa: ASYNC110  # the sweeper, which reads it, waits for no event
+            await asyncio.sleep(0.01)
+
+    async def list(self) -> Any:
+        async with self.session.get(PATH, params={"limit": "500"}) as answer:
+            return await answer.json()
+
+    async def watch(self) -> list[dict[str, Any]]:
+        async with self.session.get(PATH, params={"watch": "true"}) as answer:
+            text = b"".join([chunk async for chunk in answer.content.iter_chunked(1 << 20)])
+        return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def server() -> ApiServer:
+    return ApiServer(
+        *(make_body(f"over-{number}", phase="Succeeded", observedGeneration=1) for number in range(5)),
+        *(make_body(f"lives-{number}", phase="Running") for number in range(3)),
+    )
+
+
+@asynccontextmanager
+async def serve(server: ApiServer, shard: Shard = WHOLE) -> AsyncIterator[Watching]:
+    """The server, and a feed that asks it."""
+    cache = Cache()
+    async with server.run() as api:
+        feed = Feed(api, cache, (), shard)
+        task = asyncio.create_task(feed.run())
+        async with aiohttp.ClientSession(server.url, response_class=answers.Answer, middlewares=[feed]) as session:
+            yield Watching(session, feed, cache)
+        task.cancel()
+
+
+@pytest.fixture
+async def watching(server: ApiServer) -> AsyncIterator[Watching]:
+    async with serve(server) as one:
+        yield one
+
+
+async def test_a_list_is_answered_without_objects_when_the_unfinished_jobs_are_in(
+    server: ApiServer, watching: Watching
+) -> None:
+    server.blocked = asyncio.Event()
+
+    answer = await watching.list()
+
+    assert answer == {"metadata": {"resourceVersion": "100"}, "items": []}
+    assert watching.cache.listed.is_set()
+    assert not watching.cache.complete.is_set()
+    assert {job.key.name for job in watching.cache} == {"lives-0", "lives-1", "lives-2"}
+
+
+async def test_the_finished_jobs_follow_in_pages_without_a_look(server: ApiServer, watching: Watching) -> None:
+    await watching.list()
+    await watching.cache.complete.wait()
+
+    assert len(watching.cache) == 8
+    assert {key.name for key in watching.cache.take(10)} == {"lives-0", "lives-1", "lives-2"}
+    assert server.asked == ["one", *["unfinished page"] * 2, *["page"] * 4]
+
+
+async def test_with_an_older_crd_all_jobs_are_listed_at_once(server: ApiServer, watching: Watching) -> None:
+    server.selects = False
+
+    await watching.list()
+
+    assert len(watching.cache) == 8
+
+
+async def test_a_refused_list_is_left_to_kopf(server: ApiServer, watching: Watching) -> None:
+    server.status = 403
+
+    async with watching.session.get(PATH, params={"limit": "500"}) as answer:
+        assert answer.status == 403
+    assert not watching.cache.listed.is_set()
+
+
+async def test_a_page_that_fails_is_asked_for_again_and_the_list_goes_on(server: ApiServer, watching: Watching) -> None:
+    server.blocked = asyncio.Event()
+    await watching.list()
+
+    server.failures = 2
+    server.blocked.set()
+    await watching.cache.complete.wait()
+
+    assert server.asked.count("page") == 4 + 2
+
+
+async def test_a_second_list_shows_that_deletions_may_be_missing(server: ApiServer, watching: Watching) -> None:
+    await watching.list()
+    await watching.cache.complete.wait()
+    assert not watching.cache.relisted
+
+    await watching.list()
+    await watching.relisted()
+
+    assert watching.cache.relisted
+
+
+async def test_all_jobs_are_listed_again_on_request(server: ApiServer, watching: Watching) -> None:
+    await watching.list()
+    await watching.cache.complete.wait()
+    server.bodies.append(make_body("new"))
+
+    watching.feed.list_again()
+    await watching.relisted()
+
+    assert watching.cache.get(make_key("new")) is not None
+
+
+async def test_of_a_watch_kopf_gets_the_newest_version_of_each_chunk(server: ApiServer, watching: Watching) -> None:
+    server.put("ADDED", make_body("a", version=101))
+    server.put("MODIFIED", make_body("a", version=102, phase="Running"))
+    server.put("DELETED", make_body("b", version=103))
+
+    lines = await watching.watch()
+
+    assert lines == [{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "103"}}}]
+    job = watching.cache.get(make_key("a"))
+    assert job is not None
+    assert (job.version, watching.cache.take(9), watching.cache.saw_deletion("uid-b")) == (102, [make_key("a")], True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type":"ERROR","object":{"kind":"Status","code":410}}',
+        b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"7"}}}',
+        b'{"type":"ADDED","object":{"metadata":{}}}',
+    ],
+    ids=["error", "bookmark", "no-object"],
+)
+async def test_what_is_no_change_of_a_job_is_left_to_kopf(line: bytes, server: ApiServer, watching: Watching) -> None:
+    server.put("ADDED", make_body("a", version=5))
+    server.events.append(line + b"\n")
+
+    lines = await watching.watch()
+
+    assert [one["type"] for one in lines] == ["BOOKMARK", json.loads(line)["type"]]
+    assert lines[1] == json.loads(line)
+
+
+async def test_the_event_of_our_own_write_changes_nothing(server: ApiServer, watching: Watching) -> None:
+    watching.cache.put(make_body("a", version=101))  # as the answer to the write
+    watching.cache.take(9)
+    server.put("MODIFIED", make_body("a", version=101))
+
+    await watching.watch()
+
+    assert watching.cache.take(9) == []
+
+
+async def test_an_answer_after_the_deletion_restores_nothing(server: ApiServer, watching: Watching) -> None:
+    server.put("ADDED", make_body("a", version=101))
+    server.put("DELETED", make_body("a", version=102))
+    server.put("MODIFIED", make_body("a", version=103))
+
+    await watching.watch()
+
+    assert (watching.cache.get(make_key("a")), [job.key for job in watching.cache.take_deleted()]) == (
+        None,
+        [make_key("a")],
+    )
+
+
+async def test_a_deep_object_is_cut_and_taken(server: ApiServer, watching: Watching) -> None:
+    deep = json.dumps({"type": "ADDED", "object": make_body("deep", version=101)}).encode()
+    nested = b'"spec": {"deep": ' + b"[" * 20_000 + b"]" * 20_000 + b","
+    server.events.append(deep.replace(b'"spec": {', nested) + b"\n")
+    server.put("ADDED", make_body("after", version=102))
+
+    await watching.watch()
+
+    assert {job.key.name for job in watching.cache} == {"deep", "after"}
+
+
+async def test_lists_and_watches_ask_for_the_jobs_of_the_shard_alone(server: ApiServer) -> None:
+    server.put("ADDED", make_body("new"))
+    async with serve(server, Shard(2, 3)) as watching:
+        await watching.list()
+        await watching.cache.complete.wait()
+        await watching.watch()
+
+    assert set(server.shards) == {Shard(2, 3).selector}

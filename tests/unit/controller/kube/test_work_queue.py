@@ -1,0 +1,116 @@
+"""Work queue: classes, namespaces in turn, and timers, of which the earliest of a job counts, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.controller.kube.work_queue import Timers, Turn, WorkQueue
+
+from tests.support.jobs import make_job, make_key
+
+A, B = make_key("a"), make_key("b")
+
+
+def make(*times: tuple[JobKey, float]) -> Timers:
+    timers = Timers()
+    for key, at in times:
+        timers.wake(key, at)
+    return timers
+
+
+def test_nothing_is_due_before_its_time_and_a_job_can_get_a_new_timer() -> None:
+    timers = make((A, 5.0))
+
+    assert [timers.due(now) for now in (4.9, 5.0, 5.0)] == [[], [A], []]
+    timers.wake(A, 8.0)
+    assert timers.due(8.0) == [A]
+
+
+def test_the_earliest_of_several_times_for_a_job_counts() -> None:
+    timers = make((A, 5.0), (A, 3.0), (A, 9.0))
+
+    assert timers.next_at() == 3.0
+    assert timers.due(10.0) == [A]
+    assert (timers.next_at(), len(timers)) == (None, 0)
+
+
+def test_jobs_are_due_in_the_order_of_their_times() -> None:
+    assert make((B, 2.0), (A, 1.0)).due(10.0) == [A, B]
+
+
+def test_a_cancelled_timer_is_never_due() -> None:
+    timers = make((A, 1.0), (B, 2.0))
+    timers.cancel(A)
+
+    assert timers.next_at() == 2.0
+    assert timers.due(10.0) == [B]
+
+
+@pytest.mark.parametrize(
+    ("spec", "phase", "turn"),
+    [
+        pytest.param(Spec(), None, Turn.LIVING, id="new"),
+        pytest.param(Spec(), Phase.RUNNING, Turn.LIVING, id="running"),
+        pytest.param(Spec(cancel_requested=True), Phase.RUNNING, Turn.STOPPING, id="cancel-requested"),
+        pytest.param(Spec(cancel_confirmed=True), Phase.CANCELLING, Turn.STOPPING, id="cancelling"),
+        pytest.param(Spec(suspend=True), Phase.RUNNING, Turn.STOPPING, id="suspending"),
+        pytest.param(Spec(suspend=True), Phase.SUSPENDED, Turn.LIVING, id="suspended"),
+        pytest.param(Spec(cancel_confirmed=True), Phase.CANCELLED, Turn.FINISHED, id="cancelled"),
+    ],
+)
+def test_the_class_of_a_job(spec: Spec, phase: Phase | None, turn: Turn) -> None:
+    assert Turn.of(make_job(Status(phase=phase), spec=spec)) is turn
+
+
+def test_a_job_that_is_being_deleted_is_stopped_with_the_cancelled_ones() -> None:
+    assert Turn.of(replace(make_job(), deleting=True)) is Turn.STOPPING
+
+
+def queue(**names: Turn) -> WorkQueue:
+    made = WorkQueue()
+    for name, turn in names.items():
+        made.put(make_key(name), turn)
+    return made
+
+
+def test_the_most_urgent_class_comes_first() -> None:
+    made = queue(later=Turn.LATER, over=Turn.FINISHED, lives=Turn.LIVING, stops=Turn.STOPPING)
+
+    assert [key.name for key in made.take(9)] == ["stops", "lives", "over", "later"]
+    assert len(made) == 0
+
+
+def test_a_less_urgent_class_gets_a_tenth_while_more_urgent_ones_fill_the_batch() -> None:
+    made = queue(**{f"lives-{number}": Turn.LIVING for number in range(200)}, over=Turn.FINISHED, later=Turn.LATER)
+
+    taken = [key.name for key in made.take(100)]
+
+    assert (taken[:80], sorted(taken[-2:])) == ([f"lives-{number}" for number in range(80)], ["later", "over"])
+
+
+def test_namespaces_take_turns_inside_a_class() -> None:
+    made = WorkQueue()
+    for number in range(100):
+        made.put(make_key(f"many-{number}", "large"), Turn.LIVING)
+    made.put(make_key("one", "small"), Turn.LIVING)
+
+    assert [key.namespace for key in made.take(3)] == ["large", "small", "large"]
+
+
+def test_a_key_that_changes_its_class_is_queued_once() -> None:
+    made = queue(a=Turn.LATER)
+    made.put(make_key("a"), Turn.LIVING)
+
+    assert (len(made), made.take(9), made.take(9)) == (1, [make_key("a")], [])
+
+
+def test_a_key_that_is_discarded_is_not_taken() -> None:
+    made = queue(a=Turn.LIVING, b=Turn.LIVING)
+    made.discard(make_key("a"))
+    made.discard(make_key("unknown"))
+
+    assert (make_key("a") in made, made.take(9)) == (False, [make_key("b")])
