@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Failure, Phase, Progress, Status
+from reconstruction_operator.controller.kube import bodies, listing, objects
 from reconstruction_operator.controller.kube import client as kubernetes_client
-from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.event_recorder import EventRecorder
-from reconstruction_operator.controller.kube.listing import list_jobs
 from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event, Job
@@ -204,16 +203,26 @@ async def test_a_repeated_event_is_counted_on_the_first(desk: Desk, api: Api) ->
 
 
 async def test_a_list_is_paged_and_complete(desk: Desk, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconstruction_operator.controller.kube.listing._PAGE", 3)
+    monkeypatch.setattr("reconstruction_operator.controller.kube.answers.PAGE", 3)
     names = {desk.jobs.create() for _ in range(8)}
 
-    found = await list_jobs(api, [desk.jobs.namespace])
-    later = await list_jobs(api, [])
+    found = await listing.list_jobs(api, [desk.jobs.namespace])
+    later = await listing.list_jobs(api, [])
 
     assert {key.name for key in found.keys} == names
     assert found.keys <= later.keys
     assert 0 < found.version <= later.version
-    assert (await list_jobs(api, ["no-such-namespace"])).keys == frozenset()
+    assert (await listing.list_jobs(api, ["no-such-namespace"])).keys == frozenset()
+
+
+async def test_unfinished_jobs_are_listed_without_the_finished_ones(desk: Desk, api: Api) -> None:
+    lives, over = desk.load(desk.jobs.create()), desk.load(desk.jobs.create())
+    await desk.write(over, replace(RUNNING, phase=Phase.SUCCEEDED, completion_time=NOON))
+    path = objects.collection_path(desk.jobs.namespace)
+
+    found = [page async for page in listing.pages(api, path, fieldSelector=listing.UNFINISHED)]
+
+    assert [bodies.head(item) for page in found for item in page.items] == [bodies.Head(lives.key, lives.version)]
 
 
 async def test_a_refused_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:

@@ -10,10 +10,9 @@ The list of all jobs follows in pages, beside that work.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -33,10 +32,19 @@ _CHANGES: Final = ("ADDED", "MODIFIED")
 
 
 class Feed:
-    """Middleware of the watch's session. `run` makes the lists of all jobs."""
+    """Middleware of the watch's session. `run` makes the lists of all jobs; `completed` is called after the first ones."""
 
-    def __init__(self, api: Api, cache: Cache, namespaces: Sequence[str], shard: Shard = WHOLE) -> None:
+    def __init__(
+        self,
+        api: Api,
+        cache: Cache,
+        namespaces: Sequence[str],
+        shard: Shard = WHOLE,
+        *,
+        completed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._api = api
+        self._completed = completed
         self._cache = cache
         self._shard = shard
         self._paths = [objects.collection_path(namespace) for namespace in namespaces or (None,)]
@@ -149,9 +157,8 @@ class Feed:
         self._incomplete.discard(path)
         if not self._incomplete:
             _log.info("All %d jobs are listed", len(self._cache))
-            gc.collect()
-            gc.freeze()  # most of them will never change again: the collector need not go through them
             self._cache.complete.set()
+            self._completed()
 
     async def _list(self, path: str, **selector: str) -> int:
         """Take the jobs of a list; returns its version, the oldest if it had to go on with a newer one."""
