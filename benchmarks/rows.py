@@ -12,6 +12,8 @@ from typing import Final
 
 from benchmarks.loads.batch_jobs import batch_jobs
 from benchmarks.loads.latency import cancel_latency, progress_latency, throttled
+from benchmarks.loads.lost_worker import lost_worker
+from benchmarks.loads.redis_memory import redis_memory
 from benchmarks.loads.restart import restart
 from benchmarks.loads.running import running
 from benchmarks.loads.tenants import tenants
@@ -73,6 +75,8 @@ ROWS: Final = (
         cancel_latency,
         {"confirmed -> Cancelled p50, s": "≤ 0.3", "confirmed -> Cancelled p99, s": "≤ 1.0"},
     ),
+    Row("a lost worker with 50 jobs", lost_worker, {"killed -> next attempt claimed p99, s": "≤ 15"}),
+    Row("Redis memory of 200 jobs", redis_memory, {"a finished job, bytes": "bounded by settings"}),
     Row("300 jobs, throttled API server", throttled, {"the same at the end, s": "0"}),
     Row("20,000 jobs, ours", lambda: throughput(20_000), _THROUGHPUT, long=True),
     Row("1,000 jobs, batch/v1 Job on fake nodes", lambda: batch_jobs(1_000)),

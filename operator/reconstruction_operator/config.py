@@ -81,7 +81,10 @@ class Settings:
     ALIVE_TTL_SECONDS: float = _protocol(10.0, "time after which a task's heartbeat expires", least=1.0, whose=WORKER)
     BEAT_SECONDS: float = _protocol(1.0, "interval of heartbeats and of looks for a cancel", least=0.05, whose=WORKER)
     LOST_AFTER_SECONDS: float = _protocol(
-        10.0, "time without a heartbeat after which a worker is lost, and its job retried", least=0.5, whose=OPERATOR
+        3.0,
+        "time after a heartbeat has expired, after which its worker is lost and the job retried",
+        least=0.5,
+        whose=OPERATOR,
     )
     EPOCH_GRACE_SECONDS: float = _protocol(
         15.0, "time for live workers to register again after Redis lost its data", least=0.5, whose=OPERATOR

@@ -18,7 +18,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from reconstruction_operator import config, disk
@@ -49,7 +49,7 @@ class JobFolder:
 
         Raises ValueError for a job id that is not safe as a path (path traversal).
         """
-        return cls(Path(config.settings.JOBS_DIR) / check_job_id(job_id))
+        return _folder(config.settings.JOBS_DIR, check_job_id(job_id))
 
     @classmethod
     def all(cls) -> Iterator[JobFolder]:
@@ -165,15 +165,30 @@ class Workspace:
         """Renames it to a tombstone: the next rename of a run that still works here fails."""
         disk.set_aside(self.root, _GONE)
 
+    def _delete_little(self) -> None:
+        """Deletes what a run without input leaves when its result is published: much faster than a tree of any form."""
+        self.scratch.rmdir()
+        self.photos.rmdir()
+        self.owner_note.unlink(missing_ok=True)  # while there are files, the note says whose
+        self.root.rmdir()
+
     def discard(self) -> None:
         """Deletes it, and the folders above it that are empty then. Failures are only logged."""
         try:
-            disk.delete_tree(self.root)
-        except OSError as error:
-            logger.warning("could not delete %s: %s", self.root, error)
+            self._delete_little()
+        except OSError:  # it holds more, or another process deletes it
+            try:
+                disk.delete_tree(self.root)
+            except OSError as error:
+                logger.warning("could not delete %s: %s", self.root, error)
         for folder in (self.root.parent, self.root.parent.parent):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+@lru_cache(maxsize=64)
+def _folder(jobs_dir: str, job_id: str) -> JobFolder:
+    return JobFolder(Path(jobs_dir) / job_id)
 
 
 def tombstones() -> list[Path]:

@@ -19,7 +19,8 @@ def describe_files(folder: Path, check: Callable[[], None]) -> tuple[SealedFile,
 
     `check` is called for each chunk that is read, and may raise.
     """
-    found = [_described(path, os.path.relpath(path, folder), check) for path in _files(os.fspath(folder))]
+    root = os.fspath(folder)
+    found = [_described(path, path.removeprefix(root).lstrip("/"), check) for path in _files(root)]
     return tuple(
         sorted(found, key=lambda one: (not one.name.endswith(".glb"), not one.name.endswith(".png"), one.name))
     )

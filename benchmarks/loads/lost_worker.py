@@ -1,0 +1,62 @@
+"""Lost worker: it is killed while it runs many jobs. How soon another worker has claimed their next attempts, by the default settings."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import psutil
+import redis.asyncio
+from reconstruction_operator.contract.keys import Keys
+
+from benchmarks.clients import JobWatch, LoadClient, create_jobs
+from benchmarks.figures.spread import percentiles
+from benchmarks.report import Figures
+from benchmarks.systems import NAMESPACE, Measured, ours
+
+_SECONDS = 300.0  # a time limit, on the slowest machine
+_POLL_SECONDS = 0.05
+
+
+def lost_worker(jobs: int = 50) -> Figures:
+    """`jobs` run on one worker, which is killed with SIGKILL: from the kill to the claim of each job's next attempt."""
+    with ours(worker=False, PLACEHOLDER_STEP_SECONDS="600") as measured:
+        return asyncio.run(_lost_worker(measured, jobs))
+
+
+async def _lost_worker(measured: Measured, jobs: int) -> Figures:
+    system = measured.system
+    system.start_worker("lost", pool="threads", concurrency=jobs)
+    system.wait_registered("lost")
+    async with LoadClient(system.cluster) as client, JobWatch(client, keep_events=True) as watch:
+        await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
+        await watch.wait_until(
+            lambda seen: list(seen.phases.values()).count("Running") >= jobs,
+            f"{jobs} jobs to run",
+            timeout_seconds=_SECONDS,
+        )
+        uids = {str(body["metadata"]["uid"]) for _, body in watch.seen.events}
+        system.start_worker("heir", pool="threads", concurrency=jobs)
+        await asyncio.to_thread(system.wait_registered, "heir")
+        worker = psutil.Process(system.processes["lost"].pid)
+        killed = time.monotonic()
+        for process in [*worker.children(recursive=True), worker]:
+            os.kill(process.pid, signal.SIGKILL)
+        seconds = await _claims(system.redis.url(1), uids, killed)
+        return percentiles("killed -> next attempt claimed", seconds)
+
+
+async def _claims(url: str, uids: set[str], since: float) -> list[float]:
+    """When the second attempt of each job was claimed, as seconds since that time."""
+    seconds: list[float] = []
+    left = set(uids)
+    async with redis.asyncio.Redis.from_url(url) as client, asyncio.timeout(_SECONDS):
+        while left:
+            for uid in tuple(left):
+                if await client.exists(Keys().claim(f"{uid}-2")):
+                    seconds.append(time.monotonic() - since)
+                    left.discard(uid)
+            await asyncio.sleep(_POLL_SECONDS)
+    return seconds
