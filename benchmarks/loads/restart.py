@@ -37,10 +37,13 @@ async def _restart(measured: Measured, objects: int, *, records: bool) -> Figure
         system.processes["operator"].stop()
         uid = (await client.request("GET", path_of(NAMESPACE, _TEMPLATE)))["metadata"]["uid"]
         made = copies.identities(objects)
-        await copies.copy_object(system.cluster, NAMESPACE, _TEMPLATE, made)
         if records:
             copies.copy_keys(system.redis, uid, made)
         async with JobWatch(client) as watch:
+            await copies.copy_object(system.cluster, NAMESPACE, _TEMPLATE, made)
+            await watch.wait_until(  # the API server has taken them from etcd into its watch cache
+                lambda seen: len(seen.finished_at) >= objects, "the watch to show all copies", timeout_seconds=600.0
+            )
             before = await client.requests_by_kind()
             begun = time.monotonic()
             system.start_operator()

@@ -59,6 +59,7 @@ class ApiServer:
         self.selects = True  # a CRD of an older version has no field to select by
         self.status = 200
         self.failures = 0  # of the next requests
+        self.selections_that_fail = 0  # the same, of lists that select
         self.blocked: asyncio.Event | None = None  # lists of all jobs wait for it
         self.asked: list[str] = []  # the kinds of requests
         self.shards: list[str | None] = []  # the selectors in them
@@ -124,6 +125,9 @@ class ApiServer:
         if self.failures:
             self.failures -= 1
             return web.json_response({"message": "busy"}, status=503)
+        if selector is not None and self.selections_that_fail:
+            self.selections_that_fail -= 1
+            return web.json_response({"message": "timeout"}, status=504)
         if self.status != 200 or (selector is not None and not self.selects):  # OK
             return web.json_response({"message": "no such field"}, status=400 if selector else self.status)
         if selector is None and not is_one and self.blocked is not None:

@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 2.0
 _TRIES: Final = 10  # of a page, before the list begins anew
+_FIRST_TRIES: Final = 2  # the same, of the unfinished jobs alone
 _CHANGES: Final = ("ADDED", "MODIFIED")
 
 
@@ -135,22 +136,32 @@ class Feed:
 
     async def _list_first(self, path: str) -> int:
         try:
-            version = await self._list(path, fieldSelector=listing.UNFINISHED)
+            version = await self._list(path, tries=_FIRST_TRIES, fieldSelector=listing.UNFINISHED)
         except ApiError as error:
-            if error.status != HTTPStatus.BAD_REQUEST:
+            # The CRD is of an older version, or the API server has to read all objects for it, and that takes too long.
+            if error.status != HTTPStatus.BAD_REQUEST and not error.transient:
                 raise
-            _log.warning("The CRD is of an older version: finished jobs are not listed separately: %s", error)
+            _log.warning("The unfinished jobs cannot be listed alone, so all jobs are listed first: %s", error)
             version = await self._list(path)
-        self._unlisted.discard(path)
-        if not self._unlisted:
-            self._cache.listed.set()
-        self._wanted[path] = None
-        self._asked.set()
+            self._have_listed(path)
+            self._have_all(path)
+        else:
+            self._have_listed(path)
+            self._wanted[path] = None
+            self._asked.set()
         return version
 
     async def _list_all(self, path: str) -> None:
         await self._list(path)
         del self._wanted[path]
+        self._have_all(path)
+
+    def _have_listed(self, path: str) -> None:
+        self._unlisted.discard(path)
+        if not self._unlisted:
+            self._cache.listed.set()
+
+    def _have_all(self, path: str) -> None:
         if path not in self._incomplete:
             self._cache.relisted = True
             return
@@ -160,10 +171,10 @@ class Feed:
             self._cache.complete.set()
             self._completed()
 
-    async def _list(self, path: str, **selector: str) -> int:
+    async def _list(self, path: str, tries: int = _TRIES, **selector: str) -> int:
         """Take the jobs of a list; returns its version, the oldest if it had to go on with a newer one."""
         version = 0
-        async for page in listing.pages(self._api, path, self._shard, tries=_TRIES, **selector):
+        async for page in listing.pages(self._api, path, self._shard, tries=tries, **selector):
             version = version or page.version
             for body in page.items:
                 self.take(body)

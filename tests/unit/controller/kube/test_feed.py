@@ -90,12 +90,16 @@ async def test_the_finished_jobs_follow_in_pages_without_a_look(server: ApiServe
     assert server.asked == ["one", *["unfinished page"] * 2, *["page"] * 4]
 
 
-async def test_with_an_older_crd_all_jobs_are_listed_at_once(server: ApiServer, watching: Watching) -> None:
-    server.selects = False
+@pytest.mark.parametrize(("selects", "failures"), [(False, 0), (True, 2)], ids=["an-older-crd", "too-slow"])
+async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_once(
+    selects: bool, failures: int, server: ApiServer, watching: Watching
+) -> None:
+    """Without a watch cache an API server reads all objects to select some, which may take longer than a request may."""
+    server.selects, server.selections_that_fail = selects, failures
 
     await watching.list()
 
-    assert len(watching.cache) == 8
+    assert (len(watching.cache), watching.cache.complete.is_set(), server.asked.count("page")) == (8, True, 4)
 
 
 async def test_a_refused_list_is_left_to_kopf(server: ApiServer, watching: Watching) -> None:
