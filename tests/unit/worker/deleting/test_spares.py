@@ -73,10 +73,10 @@ def test_a_deletion_that_hangs_delays_no_other(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.usefixtures("jobs_dir")
 def test_an_idle_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spares, "_SPARE_SECONDS", 0.05)
-    before = children()
+    before, timers = children(), {*threading.enumerate()}
     shared = Spares()
     assert shared.perform(DeletionRequest("job"), LONG_SECONDS) is False
-    for timer in [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
+    for timer in {*threading.enumerate()} - timers:
         timer.join(LONG_SECONDS)
     wait = threading.Event()
     while shared._keeps:  # the timer may have been set again
