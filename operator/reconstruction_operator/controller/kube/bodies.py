@@ -96,6 +96,7 @@ _lists: Final = msgspec.json.Decoder(_List)
 _events: Final = msgspec.json.Decoder(_Event)
 _heads: Final = msgspec.json.Decoder(_Head)
 _bodies: Final = msgspec.json.Decoder(_Body)
+_anything: Final = msgspec.json.Decoder()
 _UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
@@ -207,5 +208,8 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _parsed(body: Encoded) -> Mapping[str, Any]:
-    parsed = answers.parse(bytes(body))
+    try:
+        parsed = _anything.decode(body)
+    except _UNREADABLE:
+        parsed = answers.parse(bytes(body))
     return parsed if isinstance(parsed, Mapping) else {}
