@@ -59,7 +59,7 @@ def test_a_paused_leader_is_deposed_when_it_resumes(system: System, lease: Lease
     Replica(system, "first").wait_metric("reconstruction_leader", 0)
     jobs.wait_phase(jobs.create(), "Pending")
     assert lease.holder == other
-    assert Replica(system, "second").metric("reconstruction_leader") == 1
+    Replica(system, "second").wait_metric("reconstruction_leader", 1)
 
 
 def test_after_a_deletion_of_the_lease_redis_accepts_the_new_holder(system: System, lease: Lease, jobs: Jobs) -> None:
