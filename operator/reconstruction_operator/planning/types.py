@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
 from reconstruction_operator.api.spec import Spec, queue_name
-from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.planning.quotas import Refusal
@@ -79,6 +79,12 @@ class Job:
         """Whether a message of it was ever sent. If so it has a record, which the clean-up after its deletion needs."""
         status = self.status
         return status.attempt > 1 or status.dispatch_time is not None or status.worker is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits in the API server alone for its first turn: Redis holds nothing of it that could be lost."""
+        status = self.status
+        return status.phase is Phase.PENDING and not self.sent and status.observed_generation >= self.generation
 
 
 @dataclass(frozen=True, slots=True)

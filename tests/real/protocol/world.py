@@ -105,7 +105,7 @@ class Watched:
     def enqueue(self, key: JobKey) -> None:
         pass
 
-    def enqueue_unfinished(self) -> int:
+    def enqueue_unfinished(self, **_: bool) -> int:
         return 0
 
 

@@ -211,12 +211,13 @@ class Cache:
         """Look at the job again in so many seconds, or earlier."""
         self.timers.wake(key, self._monotonic() + seconds)
 
-    def enqueue_unfinished(self) -> int:
-        """Look at all jobs that are not finished; returns how many."""
-        for job in self._unfinished.values():
+    def enqueue_unfinished(self, *, waiting: bool = True) -> int:
+        """Look at all jobs that are not finished, but at those that only wait (`Job.waits`) only if asked; returns how many."""
+        jobs = [job for job in self._unfinished.values() if waiting or not job.waits]
+        for job in jobs:
             self._queue.put(job.key, Turn.of(job))
         self.changed.set()
-        return len(self._unfinished)
+        return len(jobs)
 
     def begin(self) -> None:
         """A tenure begins: look at all jobs that are not finished, and at the others where something may be left to do."""

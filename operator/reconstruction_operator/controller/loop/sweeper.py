@@ -108,7 +108,7 @@ class Sweeper:
         if any(self._is_unknown(key) for key in self._awaited):
             self._awaited = []
             self.list_again()
-        enqueued = self.cache.enqueue_unfinished()
+        enqueued = self.cache.enqueue_unfinished(waiting=cause != "period")
         is_due = self.cache.relisted or self.monotonic() >= self._list_at
         if is_due or self.inheritance.waiting:
             await self.inheritance.take(fence)  # before the first note, which may end the hold of deletions

@@ -95,6 +95,19 @@ def test_a_sweep_does_not_enqueue_finished_jobs(cache: Cache) -> None:
     assert {key.name for key in cache.take(10)} == {"a", "c"}
 
 
+def test_a_sweep_may_pass_over_jobs_that_only_wait_for_their_first_turn(cache: Cache) -> None:
+    cache.put(make_body("waits", phase="Pending", observedGeneration=1))
+    cache.put(make_body("edited", phase="Pending", observedGeneration=0))
+    cache.put(make_body("waits-again", phase="Pending", observedGeneration=1, attempt=2))
+    cache.put(make_body("new"))
+    cache.put(make_body("runs", phase="Running", observedGeneration=1))
+    cache.take(10)
+
+    assert cache.enqueue_unfinished(waiting=False) == 4
+    assert make_key("waits") not in cache.take(10)
+    assert cache.enqueue_unfinished() == 5
+
+
 def test_phases_and_jobs_in_flight_are_counted_as_they_change(cache: Cache) -> None:
     cache.put(make_body("a", version=1))
     cache.put(make_body("b", version=1, phase="Queued"))

@@ -233,6 +233,20 @@ async def test_jobs_that_ended_lately_are_looked_at_when_redis_may_have_older_da
     assert sorted(key.name for key in world.cache.take(10)) == ["lately", "now"]
 
 
+@pytest.mark.parametrize(("cause", "expected"), [("period", ["runs"]), ("reconnect", ["runs", "waits"])])
+async def test_jobs_that_only_wait_are_looked_at_when_contact_was_lost(
+    world: World, cause: str, expected: list[str]
+) -> None:
+    """However many there are, they cost nothing while nothing happens."""
+    world.add("waits", phase="Pending", observedGeneration=1)
+    world.add("runs", phase="Running", observedGeneration=1)
+    world.cache.take(10)
+
+    await world.sweeper.sweep(cause, 1)
+
+    assert sorted(key.name for key in world.cache.take(10)) == expected
+
+
 async def test_a_sweep_waits_until_every_job_is_listed(world: World) -> None:
     """Otherwise most records look like those of deleted jobs, and the jobs would be listed twice."""
     await world.record("a")
