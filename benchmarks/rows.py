@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.loads.batch_jobs import batch_jobs
+from benchmarks.loads.growth import growth
 from benchmarks.loads.latency import cancel_latency, progress_latency, throttled
 from benchmarks.loads.lost_worker import lost_worker
 from benchmarks.loads.redis_memory import redis_memory
@@ -47,6 +48,11 @@ _RUNNING: Final = {
     "report -> watcher p99, s": "≤ 0.4 for 50 jobs",
     "updates/job/min, fewest": "as many as the median",
 }
+_GROWTH: Final = {
+    "jobs/s": "as with 1,000",
+    "CPU of operator, ms/job": "≤ 3",
+    "memory, MiB: operator": "≤ 110 with 10,000, ≤ 170 with 50,000",
+}
 _TENANTS: Final = {
     "create -> end of the ten p99, s": "does not grow with the others",
     "most messages in Redis": "bounded: does not grow",
@@ -79,6 +85,10 @@ ROWS: Final = (
     Row("Redis memory of 200 jobs", redis_memory, {"a finished job, bytes": "bounded by settings"}),
     Row("300 jobs, throttled API server", throttled, {"the same at the end, s": "0"}),
     Row("20,000 jobs, ours", lambda: throughput(20_000), _THROUGHPUT, long=True),
+    Row("1,000 objects, growth", lambda: growth(1_000)),
+    Row("10,000 objects, growth", lambda: growth(10_000), _GROWTH),
+    Row("50,000 objects, growth", lambda: growth(50_000), _GROWTH, long=True),
+    Row("100,000 objects, growth", lambda: growth(100_000), _GROWTH, long=True),
     Row("1,000 jobs, batch/v1 Job on fake nodes", lambda: batch_jobs(1_000)),
     Row("2,000 jobs, batch/v1 Job on fake nodes", lambda: batch_jobs(2_000), long=True),
     Row("50 running jobs", lambda: running(50), _RUNNING, long=True),

@@ -54,6 +54,14 @@ class Chart:
 CHARTS: Final = (
     Chart("performance-jobs", "Throughput", "jobs applied at once", "jobs/s", r"([\d,]+) jobs, (.+)", {"jobs/s": ""}),
     Chart(
+        "performance-objects",
+        "Throughput beside finished jobs",
+        "objects that exist",
+        "jobs/s",
+        r"([\d,]+) objects, growth",
+        {"jobs/s": "500 new jobs"},
+    ),
+    Chart(
         "performance-load",
         "Latency",
         "jobs that run and report each second",

@@ -1,0 +1,71 @@
+"""Growth: how fast new jobs are served, and what the operator costs, beside many jobs that have ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from benchmarks.clients import JobWatch, LoadClient, create_jobs, path_of
+from benchmarks.loads import copies
+from benchmarks.loop import LoopMeter
+from benchmarks.report import Figures
+from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.usage import Meter
+from devcluster.harness.replicas import Replica
+from devcluster.waiting import wait_until
+
+_NEW_JOBS = 500
+_TEMPLATE = "template"
+_WITHIN_SECONDS = 600.0
+
+
+def growth(objects: int) -> Figures:
+    """Throughput of 500 new jobs where `objects` finished ones exist, and the operator knows them."""
+    with ours(operator=False) as measured:
+        return asyncio.run(_growth(measured, objects))
+
+
+async def _growth(measured: Measured, objects: int) -> Figures:
+    system = measured.system
+    async with LoadClient(system.cluster) as client:
+        system.start_operator()
+        Replica(system).wait_ready()
+        async with JobWatch(client) as watch:
+            await create_jobs(client, NAMESPACE, [_TEMPLATE])
+            await _finished(watch, 1)
+        system.processes["operator"].stop()
+        uid = (await client.request("GET", path_of(NAMESPACE, _TEMPLATE)))["metadata"]["uid"]
+        made = copies.identities(objects)
+        await copies.copy_object(system.cluster, NAMESPACE, _TEMPLATE, made)
+        copies.copy_keys(system.redis, uid, made)
+        system.start_operator()
+        await _caught_up(Replica(system), objects)
+        async with JobWatch(client) as watch:
+            meter, loop, begun = Meter(measured.pids()), LoopMeter(system), time.monotonic()
+            await create_jobs(client, NAMESPACE, (f"new-{number}" for number in range(_NEW_JOBS)))
+            await _finished(watch, _NEW_JOBS)
+            return {
+                "jobs/s": _NEW_JOBS / (time.monotonic() - begun),
+                **meter.cpu_per(_NEW_JOBS, "job"),
+                **loop.figures(),
+                **meter.cores(),
+                **meter.memory(),
+            }
+
+
+async def _finished(watch: JobWatch, count: int) -> None:
+    await watch.wait_until(
+        lambda seen: len(seen.finished_at) >= count, f"the end of {count} jobs", timeout_seconds=_WITHIN_SECONDS
+    )
+
+
+async def _caught_up(replica: Replica, objects: int) -> None:
+    def known() -> bool:
+        replica.system.processes[replica.name].check()
+        try:
+            finished = replica.metric("reconstruction_jobs", phase="Succeeded") or 0.0
+            return finished > objects and replica.metric("reconstruction_dirty_jobs") == 0
+        except OSError:  # it starts
+            return False
+
+    await asyncio.to_thread(wait_until, known, f"the operator to know {objects} jobs", timeout_seconds=_WITHIN_SECONDS)
