@@ -17,8 +17,8 @@ from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter
 
-_WINDOW_SECONDS = 40.0  # of measuring, while all jobs run
-_RAMP_SECONDS = 60.0  # for each 500 jobs, on the slowest machine
+_WINDOW_SECONDS = 30.0  # of measuring, while all jobs run
+_RAMP_SECONDS = 40.0  # for each 500 jobs, on the slowest machine
 _BRIEF_JOBS = 60  # that come, run and end within the window
 _START_SECONDS = 30.0
 
