@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.transfer import outputs
+from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
+from chaos.system.proxies.network import Network
 from tests.support.attempts import JOB, KilledError, at_step, end, run, want
-from tests.support.objects import Bucket
+from tests.support.objects import Bucket, S3Server
 from tests.support.photos import make_photo
 from tests.support.settings import configure
 
@@ -123,3 +126,55 @@ def test_a_clean_up_removes_what_a_killed_worker_has_delivered(bucket: Bucket, c
 
 def die(*_args: object, **_kwargs: object) -> None:
     raise KilledError
+
+
+def test_a_worker_killed_after_some_downloads_costs_no_second_download(
+    photos: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = process.perform
+
+    def fetch_and_die(*args: Any) -> None:
+        fetch(*args)
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "perform", fetch_and_die)
+        with pytest.raises(KilledError):
+            run(model="rough-good", input_uri=photos)
+    before = fetched()
+    assert len(before) == 2
+    want(client, 2)
+    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+        run(2, model="rough-memory", input_uri=photos)
+    assert fetched() == before
+
+
+def test_a_worker_killed_during_the_upload_leaves_a_whole_result_to_its_successor(
+    storage: S3Server, bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = outputs.deliver
+
+    def die_in_the_middle(source: Path, uri: str, its: Any, _check: Any, **options: Any) -> None:
+        def check() -> None:
+            if any(key.startswith(f"meshes/{JOB}/") for key in bucket.keys):
+                raise KilledError
+
+        deliver(source, uri, its, check, **options)
+
+    with Network() as network, monkeypatch.context() as patched:
+        proxy = network.tcp(int(storage.address.rpartition(":")[2]))
+        proxy.delay(0.2)  # several requests are left when the first file is there
+        patched.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
+        patched.setattr(outputs, "deliver", die_in_the_middle)
+        with pytest.raises(KilledError):
+            run(output_uri=f"s3://{bucket.name}/meshes")
+    left = bucket.keys
+    assert left
+    assert "meshes/result.json" not in left
+    want(client, 2)
+    run(2, output_uri=f"s3://{bucket.name}/meshes")
+    folder = json.loads(bucket.get("meshes/result.json"))["folder"]
+    described = json.loads(bucket.get(f"meshes/{folder}manifest.json"))["files"]
+    for one in described:
+        assert hashlib.sha256(bucket.get(f"meshes/{folder}{one['name']}")).hexdigest() == one["sha256"]
+    assert len(bucket.keys) == len(described) + 2
