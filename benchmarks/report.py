@@ -76,7 +76,7 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "memoryGiB": memory,
         "python": platform.python_version(),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
     }
 
 

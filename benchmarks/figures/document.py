@@ -41,7 +41,7 @@ def page(text: str, found: Mapping[str, Any]) -> str:
     for chart in pictures.CHARTS:
         if chart.lines(results):
             lines += [f"![{chart.title}: {chart.up} against {chart.across}](images/{chart.file}.svg)", ""]
-    lines += [report.table(results, its["cpus"]), ""]
+    lines += [report.table(results, its["cpus"]) if results else "No run is recorded yet.", ""]
     if follows := sizing(results):
         lines += ["What follows from them for other numbers of jobs, on a machine like this one:", "", *follows, ""]
     return "\n".join((f"{before}{_BEGIN}", *lines, f"{_END}{after}"))

@@ -32,7 +32,7 @@ def _of_jobs(jobs: Result) -> Iterable[str]:
     rate = jobs.median("jobs/s")
     yield (
         f"- {rate:.0f} jobs/s on this machine are {rate * _DAY_SECONDS / MILLION:.1f} million jobs a day, or"
-        f" {rate * 600:,.0f} workers that are busy with jobs of ten minutes: beyond that the operator binds, before it the workers do."
+        f" {rate * 600:,.0f} workers that are busy with jobs of ten minutes: with fewer workers than that, the workers bind."
     )
     average = MILLION / _DAY_SECONDS
     shares = ", ".join(f"{part} {average * used / 10:.0f} %" for part, used in cpu.items())

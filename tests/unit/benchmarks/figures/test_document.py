@@ -46,3 +46,10 @@ def test_what_is_made_from_the_stored_figures_is_up_to_date(tmp_path: Path) -> N
     for name, content in files(tmp_path).items():
         (tmp_path / name).write_text(content)
     assert all((tmp_path / name).read_text() == content for name, content in files(tmp_path).items())
+
+
+def test_a_page_without_any_run_says_so(tmp_path: Path) -> None:
+    (tmp_path / "docs/images").mkdir(parents=True)
+    (tmp_path / PAGE).write_text(TEXT)
+    (tmp_path / FIGURES).write_text(results(rate=1.0))
+    assert "No run is recorded yet." in files(tmp_path)[PAGE]
