@@ -1,6 +1,7 @@
 """World around the protocol: users' objects, operators, messages, and workers that run the real task."""
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.records import End, Owner
+from reconstruction_operator.controller.kube import bodies
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
@@ -74,15 +76,17 @@ class Listing:
     def __init__(self, objects: Mapping[str, Object]) -> None:
         self._objects = objects
 
-    async def get(self, _path: str, **_how: str) -> dict[str, Any]:
+    async def get_page(self, _path: str, **_how: str) -> bodies.Page:
         keys = [thing.key for thing in self._objects.values() if not thing.deleted]
-        return {"items": [{"metadata": {"namespace": key.namespace, "name": key.name, "uid": key.uid}} for key in keys]}
+        items = [{"metadata": {"namespace": key.namespace, "name": key.name, "uid": key.uid}} for key in keys]
+        return bodies.page(json.dumps({"metadata": {"resourceVersion": "0"}, "items": items}).encode())
 
 
 class Watched:
     """Stands in for the cache of a leader: always complete and current."""
 
     newest = 0
+    relisted = False
 
     def __init__(self, objects: Mapping[str, Object]) -> None:
         self._objects = objects
