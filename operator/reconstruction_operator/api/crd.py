@@ -56,9 +56,11 @@ def schema() -> Schema:
             "metadata": {"type": "object"},
             "spec": {"description": "The job as the user wants it."} | object_schema(Spec, SPEC_RULES),
             # The API server stores it at creation: so kstatus and Helm report "in progress" before the operator sees the job.
+            # Atomic: it has one writer, and `managedFields` that name each field of it would cost more than the status itself.
             "status": {
                 "description": "The state of the job as the operator reports it.",
                 "default": {"observedGeneration": Status().observed_generation},
+                "x-kubernetes-map-type": "atomic",
             }
             | object_schema(Status, STATUS_RULES),
         },
