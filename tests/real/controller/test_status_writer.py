@@ -202,6 +202,20 @@ async def test_a_repeated_event_is_counted_on_the_first(desk: Desk, api: Api) ->
     assert "NoWorker" in described
 
 
+async def test_the_events_of_a_quick_job_are_one_with_a_series(desk: Desk, api: Api) -> None:
+    job = desk.load(desk.jobs.create("a"))
+    recorder = EventRecorder(api, desk.writes, instance="test")
+
+    for reason in ("Accepted", "Dispatched", "Started", "Succeeded"):
+        recorder.record(job.key, (Event("Normal", reason, f"It is {reason}"),))
+    await recorder.flush(30.0)
+
+    found = desk.jobs.system.cluster.api.get(f"/apis/events.k8s.io/v1/namespaces/{desk.jobs.namespace}/events")["items"]
+    assert [(one["reason"], one["series"]["count"]) for one in found] == [("Succeeded", 4)]
+    described = desk.jobs.system.cluster.kubectl("-n", desk.jobs.namespace, "describe", "recon", "a").stdout
+    assert "It is Accepted; It is Dispatched; It is Started; It is Succeeded" in described
+
+
 async def test_a_list_is_paged_and_complete(desk: Desk, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconstruction_operator.controller.kube.answers.PAGE", 3)
     names = {desk.jobs.create() for _ in range(8)}

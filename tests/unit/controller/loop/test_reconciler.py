@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from types import SimpleNamespace
@@ -218,3 +219,27 @@ async def test_a_job_of_another_installation_is_never_looked_at() -> None:
 )
 def test_rounds_take_a_quarter_of_the_time_until_the_pause_would_be_felt(took: float, expected: float) -> None:
     assert period_seconds(0.02, took) == pytest.approx(expected)
+
+
+async def test_a_change_after_a_pause_is_planned_at_once() -> None:
+    loop = Loop("a")
+    loop.reconciler.batch_seconds = 3_600.0
+
+    async with asyncio.timeout(10.0):
+        await loop.reconciler._wait()
+
+
+async def test_between_two_rounds_changes_gather() -> None:
+    loop = Loop("a")
+    loop.reconciler.batch_seconds = 3_600.0
+    await loop.round()
+    loop.cache.put(make_body("b"))
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await loop.reconciler._wait()
+
+    loop.now += 3_600.0
+    loop.cache.put(make_body("c"))
+    async with asyncio.timeout(10.0):
+        await loop.reconciler._wait()
