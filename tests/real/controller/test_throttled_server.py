@@ -1,0 +1,141 @@
+"""Status writes to an API server that gives the operator little room (API Priority and Fairness), and refuses the rest with 429."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.status import Phase, Progress, Status
+from reconstruction_operator.controller.kube import client as kubernetes_client
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.controller.kube.status_writer import StatusWriter
+from reconstruction_operator.controller.kube.write_queue import WriteQueue
+from reconstruction_operator.planning.types import Event
+
+from devcluster import Cluster
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
+
+FLOW = "/apis/flowcontrol.apiserver.k8s.io/v1"
+NAME = "throttled-by-a-test"
+JOBS = 60
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RUNNING = Status(
+    observed_generation=1,
+    phase=Phase.RUNNING,
+    attempt=1,
+    worker="w1",
+    start_time=NOON,
+    progress=Progress(percent=60, step="Running reconstruction", step_index=3),
+)
+
+
+@pytest.fixture
+def throttled(cluster: Cluster, jobs: Jobs) -> Iterator[None]:
+    """The operator's account has three requests at a time at most, and none waits."""
+    level = {
+        "type": "Limited",
+        "limited": {
+            "nominalConcurrencyShares": 1,
+            "lendablePercent": 0,
+            "borrowingLimitPercent": 0,
+            "limitResponse": {"type": "Reject"},
+        },
+    }
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"], "clusterScope": True}
+    account = {"name": OPERATOR_ACCOUNT, "namespace": OPERATOR_NAMESPACE}
+    schema = {
+        "priorityLevelConfiguration": {"name": NAME},
+        "matchingPrecedence": 50,
+        "rules": [{"subjects": [{"kind": "ServiceAccount", "serviceAccount": account}], "resourceRules": [everything]}],
+    }
+    cluster.api.post(f"{FLOW}/prioritylevelconfigurations", {"metadata": {"name": NAME}, "spec": level})
+    cluster.api.post(f"{FLOW}/flowschemas", {"metadata": {"name": NAME}, "spec": schema})
+    yield
+    cluster.api.delete(f"{FLOW}/flowschemas/{NAME}")
+    cluster.api.delete(f"{FLOW}/prioritylevelconfigurations/{NAME}")
+
+
+class Watcher:
+    """Stands for the Event recorder: notes the statuses in the order in which they were stored."""
+
+    def __init__(self) -> None:
+        self.stored: list[str] = []
+
+    def record(self, key: JobKey, _events: tuple[Event, ...]) -> None:
+        self.stored.append(key.name)
+
+
+class CountingApi:
+    """The API server as the writer sees it, and how often it had no room."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.sent = 0
+        self.refused = 0
+
+    async def request(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self.sent += 1
+        try:
+            return await self._api.request(*args, **kwargs)
+        except ApiError as error:
+            self.refused += error.status == 429
+            raise
+
+
+async def test_a_throttled_server_gets_every_status_ends_first_and_is_not_overrun(
+    throttled: None, cluster: Cluster, jobs: Jobs
+) -> None:
+    kubeconfig = cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+    api = Api(await kubernetes_client.find_cluster({**os.environ, "KUBECONFIG": str(kubeconfig)}))
+    await _wait_throttled(api, jobs)
+    counting, watcher = CountingApi(api), Watcher()
+    cache, writes = Cache(), WriteQueue(least=5.0, most=1_000.0)
+    leading: Any = SimpleNamespace(leading=True)
+    recorder: Any = watcher
+    writer = StatusWriter(counting, cache, leading, writes, recorder)
+    ends = [jobs.create() for _ in range(JOBS // 2)]
+    progress = [jobs.create() for _ in range(JOBS // 2)]
+
+    for name in progress + ends:
+        key = cache.put(jobs.get(name))
+        assert key is not None
+        job = cache.get(key)
+        assert job is not None
+        wanted = replace(RUNNING, phase=Phase.SUCCEEDED, completion_time=NOON) if name in ends else RUNNING
+        writer.offer(job, wanted, ())
+    assert len(writes) == JOBS
+    task = asyncio.create_task(writer.run())
+    try:
+        assert await writer.flush(120.0)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await api.close()
+
+    assert (len(writes), writes.lag_seconds()) == (0, 0.0)
+    phases = {name: jobs.get(name)["status"]["phase"] for name in ends + progress}
+    assert phases == dict.fromkeys(ends, "Succeeded") | dict.fromkeys(progress, "Running")
+    assert set(watcher.stored[: len(ends) - 8]) <= set(ends), "eight writes are in flight at once"
+    assert counting.refused <= counting.sent / 2
+    assert writes.budget.per_second <= 1_000.0
+
+
+async def _wait_throttled(api: Api, jobs: Jobs) -> None:
+    """Until the API server applies the new priority level: it refuses some of many requests at once."""
+
+    async def refused() -> bool:
+        path = f"/apis/reconstruction.dev/v1alpha1/namespaces/{jobs.namespace}/reconstructionjobs"
+        answers = await asyncio.gather(*(api.get(path) for _ in range(30)), return_exceptions=True)
+        return any(isinstance(one, ApiError) and one.status == 429 for one in answers)
+
+    deadline = time.monotonic() + 60.0
+    while not await refused():
+        assert time.monotonic() < deadline, "the API server throttles nothing"
