@@ -20,6 +20,18 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
     "v1alpha1 status: x-kubernetes-map-type: nothing became atomic": (
         "only the operator writes a status, by patches of the fields; without it the API server keeps a list of all of them in each object"
     ),
+    **dict.fromkeys(
+        (
+            *(f"v1alpha1 spec: new rule: self.{field} == oldSelf.{field}" for field in ("modelType", "input")),
+            *(
+                f"v1alpha1 spec: new rule: has(self.{field}) ? has(oldSelf.{field}) && self.{field} == oldSelf.{field} "
+                f": !has(oldSelf.{field})"
+                for field in ("output", "parameters", "managedBy")
+            ),
+            "v1alpha1 status: new rule: self.?attempt.orValue(-1) >= oldSelf.?attempt.orValue(-1)",
+        ),
+        "the rule of before in fewer steps",
+    ),
     "v1alpha1 spec.queue: new rule: !(self in ['unacked'])": (
         "Celery keeps other data under this name, so no job in such a queue ever ran"
     ),

@@ -25,10 +25,7 @@ class Kiln:
 def test_each_immutable_field_has_a_rule_of_its_parent() -> None:
     assert rules.immutability_rules(Kiln) == (
         Rule(
-            rule=(
-                "has(self.firePlace) == has(oldSelf.firePlace) "
-                "&& (!has(self.firePlace) || self.firePlace == oldSelf.firePlace)"
-            ),
+            rule="has(self.firePlace) ? has(oldSelf.firePlace) && self.firePlace == oldSelf.firePlace : !has(oldSelf.firePlace)",
             message="firePlace cannot be changed, added or removed later: create a new job under another name",
             field_path=".firePlace",
             reason="FieldValueForbidden",
