@@ -147,7 +147,6 @@ BOTH_SIDES = [
 ONE_SIDE = [
     pytest.param("operator", ("BRPOP", "celery", "1"), id="the-operator-takes-no-messages"),
     pytest.param("operator", ("SETEX", "celery-task-meta-x", "1", "{}"), id="the-operator-reports-no-progress"),
-    pytest.param("operator", ("PUBLISH", "celery-task-meta-x", "{}"), id="the-operator-publishes-no-progress"),
     pytest.param("operator", ("SADD", "unacked_index", "x"), id="the-operator-touches-no-bookkeeping-of-workers"),
     pytest.param("worker", ("SMEMBERS", "records:x"), id="a-worker-lists-no-jobs"),
     pytest.param("worker", ("SET", "fence:x", "9"), id="a-worker-deposes-no-operator"),

@@ -32,7 +32,7 @@ def test_what_the_parser_takes_is_parsed_as_ever(levels: int) -> None:
     assert answers.parse(nested(levels)) == json.loads(nested(levels))
 
 
-@pytest.mark.parametrize("levels", [5_000, 9_990, 100_000])
+@pytest.mark.parametrize("levels", [20_000, 100_000])
 def test_deeper_values_are_null_and_the_rest_is_kept(levels: int) -> None:
     parsed = answers.parse(nested(levels))
 
@@ -41,7 +41,7 @@ def test_deeper_values_are_null_and_the_rest_is_kept(levels: int) -> None:
 
 
 def test_deep_mappings_are_cut_like_lists() -> None:
-    text = b'{"a": ' + b'{"x":' * 5_000 + b"1" + b"}" * 5_000 + b"}"
+    text = b'{"a": ' + b'{"x":' * 20_000 + b"1" + b"}" * 20_000 + b"}"
     assert depth(answers.parse(text)) == answers.MAX_DEPTH
 
 
