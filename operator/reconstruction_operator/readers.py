@@ -13,6 +13,9 @@ class InvalidSettingError(ValueError):
 
 
 OBJECT_SCHEMES = ("s3", "gs", "az")  # of addresses of object storage
+BUCKET: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*"
+)  # becomes a part of the server's address: no `..`, `%` or backslash
 
 Names = tuple[str, ...]
 Grants = tuple[tuple[str, str], ...]  # namespace and place
@@ -108,7 +111,7 @@ def schemes(name: str, text: str) -> Names:
 
 _NAMESPACE = re.compile(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _FOLDER = re.compile(r"/[^\x00-\x1f\x7f]+")
-_OBJECTS = re.compile(rf"({'|'.join(OBJECT_SCHEMES)})://[A-Za-z0-9][A-Za-z0-9._-]*(/[^\x00-\x1f\x7f?#]*)?")
+_OBJECTS = re.compile(rf"({'|'.join(OBJECT_SCHEMES)})://{BUCKET.pattern}(/[^\x00-\x1f\x7f?#]*)?")
 _HTTPS_FOLDER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\x00-\x20\x7f?#]*)?")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from reconstruction_operator.api.spec import RESERVED_QUEUES, Spec
-from reconstruction_operator.readers import OBJECT_SCHEMES
+from reconstruction_operator.readers import BUCKET, OBJECT_SCHEMES
 
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 PARAMETERS_MAX_BYTES: Final = 16 * 1024  # of JSON: every message carries them
@@ -79,7 +79,7 @@ def _example(parts: SplitResult) -> str:
 
 
 def _objects(field: str, parts: SplitResult) -> Iterator[str]:
-    if not parts.netloc or ":" in parts.netloc:
+    if not BUCKET.fullmatch(parts.netloc):
         yield f"{field} names no bucket; write {parts.scheme}://bucket/folder/."
     if parts.query or parts.fragment:
         yield f"{field}: {parts.scheme}:// takes no '?' or '#'; write %3F or %23 if the name has them."

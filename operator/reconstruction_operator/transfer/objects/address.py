@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from reconstruction_operator.planning.validation import ARCHIVE_SUFFIXES
-from reconstruction_operator.readers import OBJECT_SCHEMES
+from reconstruction_operator.readers import BUCKET, OBJECT_SCHEMES
 from reconstruction_operator.transfer import tenancy, uris
 from reconstruction_operator.transfer.errors import StorageError
 
@@ -27,7 +27,7 @@ class ObjectAddress:
         shown = uris.redacted(uri)
         if parts.scheme not in OBJECT_SCHEMES:
             raise StorageError(reason, f"{shown} is no address of object storage")
-        if not parts.netloc or "@" in parts.netloc or ":" in parts.netloc:
+        if not BUCKET.fullmatch(parts.netloc):
             raise StorageError(reason, f"{shown} names no bucket: write {parts.scheme}://bucket/folder/")
         if parts.query or parts.fragment:
             raise StorageError(reason, f"{shown} holds ? or #: write %3F or %23 for these characters in a name")
