@@ -123,12 +123,13 @@ def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
         )
     if there.get(last.key) != last.bytes:
         _upload(target, [last], 1, lambda count: report(0, 0, count, total))
-    if _is_overtaken(request):
-        raise OvertakenError
+    _refuse_overtaken(request)
     if standing is None or standing.pointer != wanted:
-        target.point(wanted, standing)
+        target.point(wanted, standing, lambda: _refuse_overtaken(request))
     report(1, 1, total, total)
-    target.delete([key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)])
+    doomed = [key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)]
+    if not _is_overtaken(request):  # otherwise they may be the files of a run of the same attempt
+        target.delete(doomed)
 
 
 def _target(
@@ -177,6 +178,11 @@ def _is_doomed(target: Target, key: str, kept: str) -> bool:
 
 def _is_overtaken(request: DeliverRequest) -> bool:
     return request.workspace is not None and not request.workspace.exists()
+
+
+def _refuse_overtaken(request: DeliverRequest) -> None:
+    if _is_overtaken(request):
+        raise OvertakenError
 
 
 class _Translated:

@@ -68,9 +68,13 @@ class Target:
         if pointer.attempt > self.attempt:
             raise OvertakenError
 
-    def point(self, wanted: Pointer, standing: Standing | None) -> None:
-        """Makes the pointer name that result. Where the server can, only over the one that was read."""
+    def point(self, wanted: Pointer, standing: Standing | None, check: Callable[[], None]) -> None:
+        """Makes the pointer name that result. Where the server can, only over the one that was read.
+
+        `check` raises if another run has taken over: that may be one of the same attempt, which the pointer cannot show.
+        """
         for _ in range(_TRIES):
+            check()
             if self.ask(partial(self._write, wanted, standing)):
                 return
             standing = self.standing()  # another run was faster, or this one, and its answer was lost
@@ -103,7 +107,8 @@ class Target:
             if "NoSuchBucket" in str(error):
                 raise
             return None
-        content = bytes(found.bytes())[: layout.MAX_POINTER_BYTES]
+        # Another program may have put anything there, also what does not fit into memory.
+        content = b"" if found.meta["size"] > layout.MAX_POINTER_BYTES else bytes(found.bytes())
         version: UpdateVersion = {}
         if found.meta["e_tag"] is not None:
             version["e_tag"] = found.meta["e_tag"]

@@ -11,7 +11,9 @@ from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import outputs
 from reconstruction_operator.transfer.delivery import EVERY_ATTEMPT, Run
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.objects import layout
+from reconstruction_operator.transfer.objects import layout, outgoing
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
 
 from tests.support.objects import Bucket
 from tests.support.settings import configure
@@ -110,6 +112,21 @@ def test_a_run_whose_workspace_is_deleted_does_not_move_the_pointer(bucket: Buck
     with pytest.raises(OvertakenError):
         deliver(seal(tmp_path / "result"), bucket, workspace=tmp_path / "deleted")
     assert "meshes/banana/result.json" not in bucket.keys
+
+
+def test_a_run_that_was_overtaken_after_it_moved_the_pointer_deletes_nothing(bucket: Bucket, tmp_path: Path) -> None:
+    workspace, theirs = tmp_path / "workspace", f"meshes/banana/{JOB}/1-0123/model.glb"
+    workspace.mkdir()
+
+    def report(objects: int, *_: int) -> None:
+        if objects and workspace.exists():  # the pointer is written; another run of the same attempt takes over
+            workspace.rmdir()
+            bucket.put(theirs, b"theirs")
+
+    address = ObjectAddress("s3", bucket.name, "meshes/banana", is_folder=True)
+    source = seal(tmp_path / "result")
+    outgoing.deliver(DeliverRequest(address, JOB, 1, workspace, source, Connection(60.0, 1, "")), source, report)
+    assert bucket.get(theirs) == b"theirs"
 
 
 @pytest.mark.parametrize(

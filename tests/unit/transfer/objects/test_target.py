@@ -1,0 +1,52 @@
+"""Target of a delivery: who may move the pointer, and what is read of one that another program wrote."""
+
+from __future__ import annotations
+
+import pytest
+from obstore.store import MemoryStore
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import layout
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+from reconstruction_operator.transfer.objects.crew import Clock
+from reconstruction_operator.transfer.objects.layout import Pointer
+from reconstruction_operator.transfer.objects.target import Target
+
+KEY = "banana/result.json"
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def target(store: MemoryStore) -> Target:
+    address = ObjectAddress("s3", "meshes", "banana", is_folder=True)
+    return Target(store, address, "job1", 1, Clock(5.0), lambda: None)
+
+
+def test_a_run_of_the_same_attempt_that_has_taken_over_keeps_its_pointer(target: Target, store: MemoryStore) -> None:
+    successor = Pointer("job1", 1, "job1/1-b/")
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(1)
+        if len(checks) > 1:
+            raise OvertakenError
+        store.put(KEY, successor.to_bytes())  # just after the first check
+
+    with pytest.raises(OvertakenError):
+        target.point(Pointer("job1", 1, "job1/1-a/"), None, check)
+    standing = target.standing()
+    assert standing is not None
+    assert standing.pointer == successor
+
+
+def test_a_large_object_in_place_of_the_pointer_is_foreign_and_not_read(target: Target, store: MemoryStore) -> None:
+    store.put(KEY, Pointer("job1", 1, "job1/1-a/").to_bytes() + bytes(layout.MAX_POINTER_BYTES))
+    standing = target.standing()
+    assert standing is not None
+    assert standing.content == b""
+    with pytest.raises(StorageError, match="is no result of this operator"):
+        target.refuse_others(standing)
