@@ -111,9 +111,17 @@ def _fetch(
 
 def _get(store: Store, one: Listed, options: GetOptions, request: FetchRequest) -> Iterator[bytes]:
     try:
-        yield from store.get(one.key, options=options).stream(min_chunk_size=_CHUNK_BYTES)
+        found = store.get(one.key, options=options)
     except PreconditionError:
         raise _changed(one, request) from None
+    if _bare(found.meta["e_tag"] or one.etag) != _bare(one.etag):  # a server that does not know If-Match
+        raise _changed(one, request)
+    yield from found.stream(min_chunk_size=_CHUNK_BYTES)
+
+
+def _bare(etag: str) -> str:
+    """Without what servers and proxies write around it, in one answer and not in another."""
+    return etag.removeprefix("W/").strip('"')
 
 
 def _changed(one: Listed, request: FetchRequest) -> StorageError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from obstore.store import MemoryStore
@@ -12,6 +13,9 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import incoming
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+
+if TYPE_CHECKING:
+    from obstore import GetOptions, GetResult
 
 ADDRESS = ObjectAddress("s3", "photos", "set", is_folder=True)
 
@@ -45,6 +49,36 @@ def test_an_object_that_changes_while_it_is_read_is_not_kept(tmp_path: Path) -> 
         patched.setattr(os, "statvfs", change)
         with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ was changed"):
             incoming.fetch(store, request(tmp_path), lambda *_: None)
+    assert [path.suffix for path in tmp_path.iterdir()] in ([], [incoming.PARTIAL])
+
+
+class _Forgetful:
+    """A server that does not know If-Match."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def list(self, prefix: str | None, *, chunk_size: int) -> Any:
+        return self._store.list(prefix, chunk_size=chunk_size)
+
+    def get(self, key: str, *, options: GetOptions) -> GetResult:
+        return self._store.get(key, options={name: one for name, one in options.items() if name != "if_match"})  # type: ignore[arg-type]
+
+
+def test_a_change_is_noticed_on_a_server_that_does_not_know_if_match(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.put("set/a.jpg", b"12345")
+    stat = os.statvfs
+
+    with pytest.MonkeyPatch.context() as patched:
+
+        def change(path: str) -> os.statvfs_result:  # called after the listing
+            store.put("set/a.jpg", b"other")  # of the same size
+            return stat(path)
+
+        patched.setattr(os, "statvfs", change)
+        with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ was changed"):
+            incoming.fetch(_Forgetful(store), request(tmp_path), lambda *_: None)  # type: ignore[arg-type]
     assert [path.suffix for path in tmp_path.iterdir()] in ([], [incoming.PARTIAL])
 
 
