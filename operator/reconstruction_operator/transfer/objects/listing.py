@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -92,10 +93,8 @@ def _listed(meta: ObjectMeta, address: ObjectAddress) -> Listed:
 
 
 def _photos(found: list[Listed], address: ObjectAddress) -> Listing:
-    folders = {key for one in found for key in _above(one.key)} | {address.key}
-    real = [
-        one for one in found if one.bytes or one.key not in folders
-    ]  # the others mark a folder, as consoles make them
+    keys = sorted(one.key for one in found)
+    real = [one for one in found if one.bytes or not _is_folder(one.key, keys, address)]  # consoles mark folders so
     if not real:
         raise StorageError(
             failures.INPUT.missing, f"there are no objects below {address.scheme}://{address.bucket}/{address.key}"
@@ -105,6 +104,6 @@ def _photos(found: list[Listed], address: ObjectAddress) -> Listing:
     return Listing(tuple(sorted(photos, key=lambda one: names.natural(one.name))), ignored)
 
 
-def _above(key: str) -> list[str]:
-    parts = key.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+def _is_folder(key: str, keys: list[str], address: ObjectAddress) -> bool:
+    place = bisect_left(keys, f"{key}/")
+    return key == address.key or any(one.startswith(f"{key}/") for one in keys[place : place + 1])
