@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-CREDENTIALS: Final = ("AWS_", "AZURE_", "GOOGLE_")
-"""Prefixes. A model's process gets none of these variables."""
+_CREDENTIALS: Final = ("AWS_", "AZURE_", "GOOGLE_")  # prefixes
 
-_NETWORK: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_NETWORK: Final = (*_PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_IDENTITY: Final = ("169.254.0.0/16", "fd00:ec2::/32", "metadata.google.internal")  # where clouds give out credentials
 _ENDPOINTS: Final = (
     "AWS_ENDPOINT",
     "AWS_ENDPOINT_URL",
@@ -23,8 +24,16 @@ _ENDPOINTS: Final = (
 
 
 def chosen(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a process which transfers objects needs."""
-    return {name: value for name, value in environ.items() if name.startswith(CREDENTIALS) or name.upper() in _NETWORK}
+    """The variables that a process which transfers objects needs. The pod's identity is asked for without the proxy."""
+    its = {name: value for name, value in environ.items() if name.startswith(_CREDENTIALS) or name.upper() in _NETWORK}
+    if any(name.upper() in _PROXIES for name in its):
+        its["NO_PROXY"] = ",".join(filter(None, (its.get("NO_PROXY") or its.get("no_proxy"), *_IDENTITY)))
+    return its
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether the variable must not reach a model's process: of object storage, or a proxy's address with a password."""
+    return name.startswith(_CREDENTIALS) or (name.upper() in _NETWORK and "@" in value)
 
 
 def allows_http(environ: Mapping[str, str]) -> bool:

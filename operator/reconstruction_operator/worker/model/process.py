@@ -19,7 +19,7 @@ from reconstruction_operator import config
 from reconstruction_operator.models import exchange
 from reconstruction_operator.models.exchange import ExitMessage, Message, ProgressMessage, RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
-from reconstruction_operator.transfer.objects.environment import CREDENTIALS
+from reconstruction_operator.transfer.objects.environment import is_secret
 from reconstruction_operator.units import megabytes
 from reconstruction_operator.worker.model.memory import MemoryWatch
 
@@ -41,7 +41,7 @@ _THREAD_VARIABLES = (
 # A model needs none of the worker's settings. It gets none, since some are secrets, and later settings may be too.
 _SETTINGS = frozenset(row.name for row in config.TABLE)  # names of environment variables
 # Celery and OpenTelemetry read further secrets, such as CELERY_BROKER_READ_URL.
-_SECRET_PREFIXES = ("CELERY_", "OTEL_", *CREDENTIALS)
+_SECRET_PREFIXES = ("CELERY_", "OTEL_")
 
 
 def run_isolated(
@@ -260,7 +260,7 @@ def _environment(scratch: Path, threads: int) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in _SETTINGS and not name.startswith(_SECRET_PREFIXES)
+        if name not in _SETTINGS and not name.startswith(_SECRET_PREFIXES) and not is_secret(name, value)
     }
     limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
     return {**inherited, **limits, "PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch)}

@@ -15,9 +15,29 @@ from tests.support.settings import configure
 
 
 def test_only_credentials_endpoints_and_the_network_are_passed_on() -> None:
-    wanted = {"AWS_ROLE_ARN": "a", "GOOGLE_SERVICE_ACCOUNT": "b", "AZURE_CLIENT_ID": "c", "https_proxy": "d"}
+    wanted = {"AWS_ROLE_ARN": "a", "GOOGLE_SERVICE_ACCOUNT": "b", "AZURE_CLIENT_ID": "c", "SSL_CERT_FILE": "d"}
     others = {"CELERY_BROKER_URL": "redis://:secret@host", "REDIS_STATE_DB": "redis://:secret@host", "PATH": "/bin"}
     assert environment.chosen(wanted | others) == wanted
+
+
+def test_credentials_of_the_pod_are_not_asked_for_by_way_of_the_proxy() -> None:
+    chosen = environment.chosen({"https_proxy": "http://proxy:3128", "no_proxy": "minio.example.com"})
+    excluded = chosen["NO_PROXY"].split(",")
+    assert excluded[0] == "minio.example.com"
+    assert {"169.254.0.0/16", "metadata.google.internal"} <= set(excluded)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        pytest.param("AWS_SESSION_TOKEN", "x", True, id="credentials"),
+        pytest.param("HTTPS_PROXY", "http://user:password@proxy:3128", True, id="a proxy with a password"),
+        pytest.param("HTTPS_PROXY", "http://proxy:3128", False, id="a proxy"),
+        pytest.param("MAIL", "user@host", False, id="another variable"),
+    ],
+)
+def test_secrets_are_kept_from_models(name: str, value: str, secret: bool) -> None:
+    assert environment.is_secret(name, value) is secret
 
 
 @pytest.mark.parametrize(
@@ -41,5 +61,5 @@ def test_a_proxy_is_used_unless_the_server_is_excluded(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with pytest.raises(StorageError, match="INPUT_UNREACHABLE"):
         fetch.fetch(f"s3://{bucket.name}/set", into, limits, lambda *_: None)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "minio.example.com,127.0.0.0/8")
     assert len(fetch.fetch(f"s3://{bucket.name}/set", into, limits, lambda *_: None).photos) == 1
