@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import select
 import subprocess
@@ -17,10 +18,13 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import environment, request
 from reconstruction_operator.transfer.objects.request import Request
 
+logger = logging.getLogger(__name__)
+
 _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
 _INHERITED: Final = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "HOME")  # allowlist: no setting of the worker
 _POLL_SECONDS: Final = 0.1
 _ABORT_SECONDS: Final = 1.5  # in which an upload is aborted; a cancel is heard within 2 s
+_KILL_SECONDS: Final = 5.0
 _SILENCE_SECONDS: Final = 30.0  # the process reports twice a second
 _CHUNK_BYTES: Final = 65_536
 
@@ -61,7 +65,8 @@ def _listen(process: subprocess.Popen[bytes], line: bytes, report: Report) -> di
         if select.select([output], [], [], _POLL_SECONDS)[0]:
             chunk = os.read(output, _CHUNK_BYTES)
             if not chunk:
-                raise OSError(f"the process that transfers objects ended with exit code {process.wait()}")
+                code = process.wait(_KILL_SECONDS)
+                raise OSError(f"the process that transfers objects ended with exit code {code}")
             heard_at = time.monotonic()
             *lines, unread = (unread + chunk).split(b"\n")
             for one in lines:
@@ -85,7 +90,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(_ABORT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
+        try:
+            process.wait(_KILL_SECONDS)
+        except subprocess.TimeoutExpired:  # in an uninterruptible system call
+            logger.error(  # noqa: TRY400  # the message is enough
+                "process %d was killed and does not end until its mount answers: it is left behind", process.pid
+            )
 
 
 def _result(message: dict[str, Any]) -> dict[str, Any]:
