@@ -26,6 +26,7 @@ from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.redis_view.resync import LOST_DATA, PERIOD
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.state.operator_calls import Sight
@@ -108,12 +109,12 @@ class Sweeper:
         if any(self._is_unknown(key) for key in self._awaited):
             self._awaited = []
             self.list_again()
-        enqueued = self.cache.enqueue_unfinished(waiting=cause != "period")
+        enqueued = self.cache.enqueue_unfinished(waiting=cause != PERIOD)
         is_due = self.cache.relisted or self.monotonic() >= self._list_at
         if is_due or self.inheritance.waiting:
             await self.inheritance.take(fence)  # before the first note, which may end the hold of deletions
         await self._note(self.cache.newest, Sight.BODY, fence)
-        if cause == "epoch":
+        if cause == LOST_DATA:
             self._enqueue_finished_lately()
         recorded = await calls.arun(self.view.state, reads.list_records(self.view.keys, self.installation.id))
         await self._restore_records(frozenset(recorded), fence)
@@ -221,7 +222,7 @@ class Sweeper:
 
     async def _compare(self, recorded: Sequence[str], fence: int) -> None:
         # What was in the cache before the list began, and is not in the list, was deleted: uids never come back.
-        self.cache.relisted = False
+        self.cache.relisted, self._list_at = False, self.monotonic()  # due until the list has succeeded
         before = {job.key for job in self.cache}
         listed = await self._list(fence)
         self._list_at = self.monotonic() + self.list_seconds

@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: 
 from reconstruction_operator.broker.backlog import memory_share
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.controller.redis_view.resync import ResyncRequests
+from reconstruction_operator.controller.redis_view.resync import LOST_DATA, ResyncRequests
 from reconstruction_operator.state import calls, errors, operator_calls
 from reconstruction_operator.state.replies import Epoch
 from reconstruction_operator.state.timeline import Timeline
@@ -110,7 +110,7 @@ class RedisConnection:
         if lost_data:
             metrics.REDIS_EPOCHS.inc()
             _log.warning("Redis was restarted or emptied, or has data of before: everything is asserted again")
-            self.resync.request("epoch")
+            self.resync.request(LOST_DATA)
         elif reconnected:
             _log.info("Redis answers")
             self.resync.request("reconnect")

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
+
+PERIOD: Final = "period"
+LOST_DATA: Final = "epoch"
+"""The cause of a resync after Redis lost data: it looks at more jobs than any other."""
 
 
 class ResyncRequests:
-    """Requests to compare everything again, which the sweeper carries out; the newest cause counts."""
+    """Requests to compare everything again, which the sweeper carries out.
+
+    The newest cause counts, except that a loss of data stays the cause until a resync for it begins.
+    """
 
     def __init__(self) -> None:
         self._cause = "start"
@@ -14,16 +22,18 @@ class ResyncRequests:
 
     def request(self, cause: str) -> None:
         """Ask for a resync at once."""
-        self._cause = cause
+        if self._cause != LOST_DATA:
+            self._cause = cause
         self._requested.set()
 
     def restore(self, cause: str) -> None:
-        """A resync for that cause failed: the next one is for it again."""
-        self._cause = cause
+        """A resync for that cause failed: the next one is for it again, unless another was requested since."""
+        if self._cause == PERIOD or cause == LOST_DATA:
+            self._cause = cause
 
     def take(self) -> str:
         """The cause of the resync that begins now: that of the newest request, or the period."""
-        cause, self._cause = self._cause, "period"
+        cause, self._cause = self._cause, PERIOD
         return cause
 
     async def wait(self, timeout_seconds: float) -> None:

@@ -39,6 +39,7 @@ class World:
         self.keys = Keys(prefix="")
         self.objects: list[dict[str, Any]] = []
         self.version, self.lists, self.full_lists, self.time = 1_000, 0, 0, 0.0
+        self.refuses = False
         self.cache = Cache(monotonic=lambda: self.time)
         nothing: Any = None
         installation = Installation.of(_INSTALL, ("here", "operator"), namespaces, shard)
@@ -65,6 +66,8 @@ class World:
         )
 
     async def get_page(self, _path: str, *, limit: str, **_: str) -> bodies.Page:
+        if self.refuses:
+            raise ApiError(503, "ServiceUnavailable", "busy")
         self.lists += int(limit) > 1
         return bodies.Page(self.objects, self.version, "")
 
@@ -298,6 +301,21 @@ async def test_deletions_that_a_relist_does_not_show_are_found_by_the_next_sweep
 
     assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
     assert (world.lists, world.cache.relisted) == (1, False)
+
+
+async def test_a_list_that_failed_is_made_by_the_next_sweep(world: World) -> None:
+    world.add("a", "b")
+    world.cache.complete.set()
+    await world.lead()
+    world.objects.pop(0)
+    world.cache.relisted, world.refuses = True, True
+    with pytest.raises(ApiError):
+        await world.sweep()
+
+    world.refuses = False
+    await world.sweep()
+
+    assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
 
 
 async def test_all_jobs_are_listed_again_if_the_watch_does_not_bring_one_in_time(

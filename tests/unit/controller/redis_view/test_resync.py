@@ -1,4 +1,4 @@
-"""Resync requests: the newest cause counts, and a request ends a wait."""
+"""Resync requests: which cause counts, and a request ends a wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def requests() -> ResyncRequests:
 
 def test_a_resync_is_for_the_period_unless_one_was_requested(requests: ResyncRequests) -> None:
     assert [requests.take(), requests.take()] == ["start", "period"]
-    requests.request("epoch")
+    requests.request("reconnect")
     requests.request("leading")
     assert [requests.take(), requests.take()] == ["leading", "period"]
 
@@ -24,6 +24,30 @@ def test_a_resync_that_failed_is_due_for_its_cause_again(requests: ResyncRequest
     requests.request("leading")
     requests.restore(requests.take())
     assert requests.take() == "leading"
+
+
+@pytest.mark.parametrize(
+    ("failed", "requested", "expected"),
+    [("period", "epoch", "epoch"), ("leading", "epoch", "epoch"), ("epoch", "resubscribed", "epoch")],
+)
+def test_a_resync_that_failed_hides_no_request_that_came_meanwhile(
+    failed: str, requested: str, expected: str, requests: ResyncRequests
+) -> None:
+    requests.take()
+    requests.request(failed)
+    cause = requests.take()
+    requests.request(requested)
+    requests.restore(cause)
+
+    assert [requests.take(), requests.take()] == [expected, "period"]
+
+
+def test_no_later_request_hides_a_loss_of_data(requests: ResyncRequests) -> None:
+    """A restarted Redis has lost data and all subscriptions, and both are noticed during one sweep."""
+    requests.request("epoch")
+    requests.request("resubscribed")
+
+    assert [requests.take(), requests.take()] == ["epoch", "period"]
 
 
 async def test_a_wait_ends_after_its_time_or_at_once_for_a_request(requests: ResyncRequests) -> None:
