@@ -81,13 +81,17 @@ class Feed:
             await self._asked.wait()
             self._asked.clear()
             for path in list(self._wanted):
+                # First: if kopf lists again meanwhile, this list may lack what the watch has missed.
+                del self._wanted[path]
                 try:
-                    await self._list_all(path)
+                    await self._list(path)
                 except ApiError as error:
                     _log.warning("The list of all jobs failed and is retried: %s", error)
+                    self._wanted[path] = None
                     self._asked.set()
-            if self._wanted:
-                await asyncio.sleep(_RETRY_SECONDS)
+                    await asyncio.sleep(_RETRY_SECONDS)
+                else:
+                    self._have_all(path)
 
     def close(self) -> None:
         """End the lists that are under way."""
@@ -142,6 +146,8 @@ class Feed:
             if error.status != HTTPStatus.BAD_REQUEST and not error.transient:
                 raise
             _log.warning("The unfinished jobs cannot be listed alone, so all jobs are listed first: %s", error)
+            # Jobs of its first pages may have been deleted before the version from which on kopf watches.
+            self._cache.relisted |= error.transient
             version = await self._list(path)
             self._have_listed(path)
             self._have_all(path)
@@ -150,11 +156,6 @@ class Feed:
             self._wanted[path] = None
             self._asked.set()
         return version
-
-    async def _list_all(self, path: str) -> None:
-        await self._list(path)
-        del self._wanted[path]
-        self._have_all(path)
 
     def _have_listed(self, path: str) -> None:
         self._unlisted.discard(path)

@@ -100,6 +100,7 @@ async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_on
     await watching.list()
 
     assert (len(watching.cache), watching.cache.complete.is_set(), server.asked.count("page")) == (8, True, 4)
+    assert watching.cache.relisted is (failures > 0)  # jobs of a list that was given up may be deleted since
 
 
 async def test_a_refused_list_is_left_to_kopf(server: ApiServer, watching: Watching) -> None:
@@ -130,6 +131,22 @@ async def test_a_second_list_shows_that_deletions_may_be_missing(server: ApiServ
     await watching.relisted()
 
     assert watching.cache.relisted
+
+
+async def test_a_second_list_during_that_of_all_jobs_is_followed_by_one_of_its_own(
+    server: ApiServer, watching: Watching
+) -> None:
+    """The one under way began before the watch missed anything."""
+    server.blocked = asyncio.Event()
+    await watching.list()
+    await watching.list()
+    assert not watching.cache.complete.is_set()
+
+    server.blocked.set()
+    async with asyncio.timeout(10):
+        await watching.relisted()
+
+    assert server.asked.count("page") == 2 * 4
 
 
 async def test_all_jobs_are_listed_again_on_request(server: ApiServer, watching: Watching) -> None:
