@@ -11,6 +11,7 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.planning.types import Job
 
+_STALE_AT_MOST: Final = 64  # entries of timers that were replaced or cancelled, besides as many as there are timers
 _RESERVED_SHARE: Final = 0.1  # of what is taken at once, for each less urgent class: none waits for ever
 
 
@@ -112,10 +113,12 @@ class Timers:
         if known is None or at < known:
             self._wanted[key] = at
             heapq.heappush(self._heap, (at, key))
+            self._tidy()
 
     def cancel(self, key: JobKey) -> None:
         """Remove the job's timer."""
         self._wanted.pop(key, None)
+        self._tidy()
 
     def next_at(self) -> float | None:
         """The earliest time."""
@@ -136,3 +139,9 @@ class Timers:
         """Remove all."""
         self._heap.clear()
         self._wanted.clear()
+
+    def _tidy(self) -> None:
+        """A time to live may be months, and most jobs may be deleted before."""
+        if len(self._heap) > 2 * len(self._wanted) + _STALE_AT_MOST:
+            self._heap = [(at, key) for key, at in self._wanted.items()]
+            heapq.heapify(self._heap)

@@ -50,6 +50,17 @@ def test_a_cancelled_timer_is_never_due() -> None:
     assert timers.due(10.0) == [B]
 
 
+def test_timers_of_deleted_jobs_take_no_memory_until_their_time() -> None:
+    """A time to live may be months."""
+    timers = make((A, 5.0))
+    for number in range(1_000):
+        timers.wake(make_key(f"job-{number}"), 1e7)
+        timers.cancel(make_key(f"job-{number}"))
+
+    assert len(timers._heap) < 100  # what takes memory
+    assert (timers.due(1e8), len(timers)) == ([A], 0)
+
+
 @pytest.mark.parametrize(
     ("spec", "phase", "turn"),
     [
