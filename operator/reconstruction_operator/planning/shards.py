@@ -17,7 +17,7 @@ from reconstruction_operator.readers import MAX_SHARDS
 _HASHES: Final = 1 << 64
 _OFFSET: Final = 0xCBF29CE484222325
 _PRIME: Final = 0x100000001B3
-_SUFFIX: Final = re.compile(r"-([1-9][0-9]?)-of-([1-9][0-9]?)")
+_SUFFIX: Final = re.compile(r"-([1-9][0-9]?)-of-([1-9][0-9]?)\Z")
 
 
 def uid_hash(uid: str) -> int:
@@ -88,12 +88,7 @@ WHOLE: Final = Shard()
 def of_lease(lease: str) -> tuple[str, Shard]:
     """The base of a Lease's name, which the shards of an installation have in common, and the shard that has the Lease."""
     found = _SUFFIX.search(lease)
-    if (
-        found is None
-        or found.end() != len(lease)
-        or not 1 < int(found[2]) <= MAX_SHARDS
-        or int(found[1]) > int(found[2])
-    ):
+    if found is None or not 1 < int(found[2]) <= MAX_SHARDS or int(found[1]) > int(found[2]):
         return lease, WHOLE
     return lease[: found.start()], Shard(int(found[1]), int(found[2]))
 

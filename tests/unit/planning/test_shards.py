@@ -99,6 +99,7 @@ def test_whichever_count_it_was_the_shard_that_had_a_job_is_known(count: int, ui
         pytest.param("system/operator", "system/operator", WHOLE, id="no shard"),
         pytest.param("system/operator-2-of-3", "system/operator", Shard(2, 3), id="a shard"),
         pytest.param("system/operator-12-of-32", "system/operator", Shard(12, 32), id="two digits"),
+        pytest.param("team-1-of-2/operator-2-of-3", "team-1-of-2/operator", Shard(2, 3), id="a namespace named so"),
         pytest.param("system/operator-4-of-3", "system/operator-4-of-3", WHOLE, id="beyond the last one"),
         pytest.param("system/operator-1-of-1", "system/operator-1-of-1", WHOLE, id="one of one"),
         pytest.param("system/operator-1-of-33", "system/operator-1-of-33", WHOLE, id="too many"),
