@@ -114,11 +114,11 @@ def put_record(
 def index_records(keys: Keys, *, job_ids: Sequence[str], giver: str = "", **leader: Unpack[Leader]) -> Call[None]:
     """Put the records of those jobs, as far as they exist, into the index that `list_records` reads, as our own.
 
-    `giver`: another install, which has ended, out of whose index they go.
+    `giver`: another install, which has ended, out of whose index they go. Those that a third one has made its own stay so.
     """
     records = keys.records(leader["install_id"])
     own = (records, keys.records(giver) if giver else records, *map(keys.record, job_ids))
-    return _fenced("index_records", keys, own, (leader["install_id"], *job_ids), **leader)
+    return _fenced("index_records", keys, own, (leader["install_id"], giver, *job_ids), **leader)
 
 
 def inherit(keys: Keys, *, installs: Sequence[str], **leader: Unpack[Leader]) -> Call[tuple[str, ...]]:

@@ -381,6 +381,16 @@ def test_records_of_another_install_become_ours(do: Do, client: redis.Redis) -> 
     assert client.hgetall("job:job") == before | {"install_id": "install"}
 
 
+def test_a_record_that_a_third_install_has_made_its_own_is_not_taken_over(do: Do, client: redis.Redis) -> None:
+    do(operator_calls.put_record, fence=1, install_id="other", **PLACE, attempt=1, queue="celery")
+    do(operator_calls.put_record, fence=1, install_id="third", **PLACE, attempt=1, queue="celery")
+
+    do(operator_calls.index_records, **LEADER, job_ids=["job"], giver="other")
+
+    assert client.hget("job:job", "install_id") == "third"
+    assert [do(reads.list_records, one) for one in ("install", "other", "third")] == [(), (), ("job",)]
+
+
 def test_records_that_are_indexed_again_are_ours(do: Do, client: redis.Redis) -> None:
     do(operator_calls.put_record, fence=1, install_id="other", **PLACE, attempt=1, queue="celery")
 

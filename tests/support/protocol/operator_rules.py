@@ -30,11 +30,16 @@ def _put_record(state: Contents, keys: list[str], args: list[Any]) -> Any:
 @RULES.add_fenced
 def _index_records(state: Contents, keys: list[str], args: list[Any]) -> Any:
     _, records, giver, *of_jobs = keys
-    install, *job_ids = args
+    install, giver_id, *job_ids = args
     given = giver != records
+
+    def ours(key: str) -> bool:
+        owner = state.values[key].get("install_id") if state.attempt(key) else None
+        return owner is None or owner in (install, giver_id)
+
     index, theirs = state.values.get(records), state.values.get(giver)
     kept = {*(index if isinstance(index, set) else ())}
-    kept |= {one for key, one in zip(of_jobs, job_ids, strict=True) if given or key in state.values}
+    kept |= {one for key, one in zip(of_jobs, job_ids, strict=True) if (ours(key) if given else key in state.values)}
     changed = [(records, kept)]
     if given and isinstance(theirs, set):
         changed.append((giver, theirs - {*job_ids}))
@@ -43,7 +48,7 @@ def _index_records(state: Contents, keys: list[str], args: list[Any]) -> Any:
         if not ids:
             state.drop(key)
     for key in of_jobs:
-        if state.attempt(key) and state.values[key].get("install_id") != install:
+        if state.attempt(key) and state.values[key].get("install_id") != install and (ours(key) or not given):
             state.put(key, state.values[key] | {"install_id": install}, None, key)
     return ["ok"]
 

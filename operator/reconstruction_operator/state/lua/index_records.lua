@@ -1,16 +1,20 @@
 -- Put existing records into the index of the install, and make them its own. From the index of another install, which has ended,
--- job ids without a record are taken as well: what else is left of these jobs is then found and deleted. Answers {'ok'}.
--- KEYS: fence, records, records of the other install (or the same key), the record of each job. ARGV: fence, install id, job ids.
+-- job ids without a record are taken as well: what else is left of these jobs is then found and deleted. Records there that a third
+-- install has made its own are only dropped from that index. Answers {'ok'}.
+-- KEYS: fence, records, records of the other install (or the same key), the record of each job. ARGV: fence, install id, id of the
+-- other install, job ids.
 local _, records_key, giver_key = unpack(KEYS)
-local _, install_id = unpack(ARGV)
+local _, install_id, giver_id = unpack(ARGV)
 local is_given = giver_key ~= records_key
 
 if redis.call('TYPE', records_key).ok ~= 'set' then redis.call('DEL', records_key) end
 for index = 4, #KEYS do
-  local record_key, job_id = KEYS[index], ARGV[index - 1]
-  if is_given or is_set(record_key) then redis.call('SADD', records_key, job_id) end
+  local record_key, job_id = KEYS[index], ARGV[index]
+  local owner = wanted(record_key) and fields_at(record_key, 'install_id')[1]
+  local is_ours = not owner or owner == install_id or owner == giver_id
+  if (is_given and is_ours) or (not is_given and is_set(record_key)) then redis.call('SADD', records_key, job_id) end
   if is_given then redis.pcall('SREM', giver_key, job_id) end
-  if wanted(record_key) and fields_at(record_key, 'install_id')[1] ~= install_id then
+  if wanted(record_key) and owner ~= install_id and (is_ours or not is_given) then
     local record = {}
     for place, value in ipairs(fields_at(record_key, unpack(RECORD))) do record[RECORD[place]] = value or nil end
     record.install_id = install_id

@@ -101,6 +101,19 @@ async def test_records_of_other_installations_stay_theirs(redis: State) -> None:
     assert recorded(redis, "other-1-of-2") == NAMES
 
 
+async def test_records_that_another_installation_has_taken_over_stay_theirs(redis: State) -> None:
+    put(redis, *NAMES, install_id="id")
+    put(redis, NAMES[0], install_id="other")  # handed over: the index of the first still names it
+
+    await heir(Shard(1, 2), {"here/operator"}).take(1)
+    await heir(Shard(2, 2), {"here/operator"}).take(1)
+
+    assert redis.values[KEYS.record(NAMES[0])]["install_id"] == "other"
+    assert recorded(redis, "other") == [NAMES[0]]
+    assert recorded(redis, "id") == []
+    assert sorted(recorded(redis, "id-1-of-2") + recorded(redis, "id-2-of-2")) == NAMES[1:]
+
+
 async def test_a_hold_after_a_restore_is_known_before_the_other_shard_has_ended(redis: State) -> None:
     note: dict[str, Any] = {"version": 9, "sight": Sight.RESTORED, "fence": 1}
     redis.run(operator_calls.note_version(KEYS, install_id="id-2-of-2", **note))
