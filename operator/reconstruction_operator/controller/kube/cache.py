@@ -219,6 +219,12 @@ class Cache:
         self.changed.set()
         return len(jobs)
 
+    def pass_over(self) -> None:
+        """Another replica leads, and takes care of all that has come. What it leaves undone is found by `begin`."""
+        self._queue.clear()
+        for known in (self._gone, self._deleted, self._handed_over):
+            known.clear()
+
     def begin(self) -> None:
         """A tenure begins: look at all jobs that are not finished, and at the others where something may be left to do."""
         self.enqueue_unfinished()

@@ -70,6 +70,13 @@ class WorkQueue:
             del line[key.namespace]
         self._lengths[turn] -= 1
 
+    def clear(self) -> None:
+        """Take all keys out."""
+        self._turns.clear()
+        for turn, line in self._lines.items():
+            line.clear()
+            self._lengths[turn] = 0
+
     def take(self, at_most: int) -> list[JobKey]:
         """Take the next keys. Most are of the most urgent class; each other class that waits gets a small share."""
         taken: list[JobKey] = []

@@ -125,9 +125,7 @@ class Reconciler:
             self.cache.timers.clear()
             self._failures.clear()
             self._skipped.clear()
-        self.cache.take_gone()
-        self.cache.take_deleted()  # the leader takes care of them
-        self.cache.take_handed_over()
+        self.cache.pass_over()
         await self.election.changed(_IDLE_SECONDS)
 
     async def _begin(self, fence: int) -> None:

@@ -360,6 +360,21 @@ def test_a_new_leader_looks_at_what_may_be_left_to_do_after_all_that_lives(later
     assert [key.name for key in later.take(9)] == ["lives", "cancelled"]
 
 
+def test_what_another_leader_takes_care_of_is_not_kept(later: Cache) -> None:
+    """A standby sees many jobs finish, for weeks perhaps."""
+    for name in ("done", "cancelled", "deleted", "lives"):
+        later.put(make_body(name, phase="Running"))
+    for name, phase in (("done", "Succeeded"), ("cancelled", "Cancelled")):
+        later.put(over(name, phase, worker="worker-1") | {"metadata": make_body(name, version=2)["metadata"]})
+    later.remove(make_key("deleted"))
+
+    later.pass_over()
+    assert (later.queued, later.take_deleted(), later.take_gone()) == (0, [], [])
+
+    later.begin()
+    assert [key.name for key in later.take(9)] == ["lives", "cancelled"]
+
+
 def test_a_finished_job_with_a_time_to_live_is_looked_at_when_it_is_over(later: Cache) -> None:
     for name, seconds in (("over", 3_000), ("soon", 3_660)):
         body = over(name)
