@@ -10,7 +10,9 @@ from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Self
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
@@ -155,7 +157,8 @@ class Heartbeat:
                 self._log_return()
             except (RedisError, ProtocolError) as error:
                 self._log_outage(error)
-                return error if isinstance(error, RedisError) else None
+                # An error that Redis answers may be about this job's keys alone: the other attempts are asked all the same.
+                return error if isinstance(error, (RedisConnectionError, RedisTimeoutError)) else None
             except Exception:
                 logger.exception("the heartbeat failed; retrying")
             return None

@@ -35,10 +35,10 @@ class Beating(Protocol):
     pause_seconds: float  # between two turns
 
     def take_turn(self) -> RedisError | None:
-        """Beat, or look for a cancel; returns why Redis did not answer. Raises nothing."""
+        """Beat, or look for a cancel; returns why Redis did not answer. An error that Redis answers is none."""
 
     def look_now(self) -> None:
-        """Beat out of turn: the job was cancelled, or one of its attempts has to stop. Raises nothing."""
+        """Beat out of turn: the job was cancelled, or one of its attempts has to stop."""
 
     def miss_turn(self, error: RedisError) -> None:
         """Redis has just not answered another attempt, and is not asked again."""
@@ -59,10 +59,11 @@ class Pulse:
     def add(self, one: Beating) -> None:
         """Beat for this attempt from now on."""
         with self._lock:
-            self._due_at[one] = time.monotonic() + one.pause_seconds
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+                thread.start()  # at the limit of threads it raises: then this attempt fails, and the next one tries again
+                self._thread = thread
+            self._due_at[one] = time.monotonic() + one.pause_seconds
 
     def remove(self, one: Beating) -> None:
         """Beat no more for it. A turn of it may be under way."""
@@ -89,10 +90,13 @@ class Pulse:
     def _beat(self, due: list[Beating]) -> None:
         error: RedisError | None = None
         for one in due:
-            if error is None:
-                error = one.take_turn()
-            else:
-                one.miss_turn(error)
+            try:
+                if error is None:
+                    error = one.take_turn()
+                else:
+                    one.miss_turn(error)
+            except Exception:  # what is wrong with one attempt must not end the beats of all
+                logger.exception("a heartbeat of job %s failed", one.job_id)
         if error is None and self._subscription is None and due:
             self._open_subscription()
 
@@ -127,7 +131,10 @@ class Pulse:
             with self._lock:
                 meant = [one for one in self._due_at if one.job_id == job_id]
             for one in meant:
-                one.look_now()
+                try:
+                    one.look_now()
+                except Exception:  # as in `_beat`
+                    logger.exception("a heartbeat of job %s failed", one.job_id)
 
 
 _pulses: Final[dict[redis.Redis, Pulse]] = {}  # at most one

@@ -14,6 +14,8 @@ from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, InterruptionKind
 from reconstruction_operator.worker.attempt.pulse import Pulse
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 FINE = BeatReply(owned=True)
 CANCELLED = BeatReply(owned=True, cancelled=True)
@@ -38,6 +40,26 @@ def make(
         first_asked_at=time.monotonic() if asked_at is None else asked_at,
         pulse=Pulse(),
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "is_away"),
+    [
+        pytest.param(RedisConnectionError("cut"), True, id="cut"),
+        pytest.param(RedisTimeoutError("slow"), True, id="slow"),
+        pytest.param(ResponseError("WRONGTYPE"), False, id="answered"),
+    ],
+)
+def test_only_a_redis_that_does_not_answer_is_away_for_other_attempts(error: RedisError, is_away: bool) -> None:
+    def fail() -> BeatReply:
+        raise error
+
+    def look() -> bool:
+        raise error
+
+    heartbeat = make(fail, cancelled=look)
+    assert [heartbeat.take_turn() for _ in range(2)] == [error if is_away else None] * 2
+    assert heartbeat.redis_is_away
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,35 @@ def test_redis_that_does_not_answer_one_attempt_is_not_asked_for_the_others() ->
         pulse.remove(one)
 
 
+def test_an_attempt_whose_turn_fails_ends_no_beats_of_others(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> RedisError | None:
+        raise RuntimeError("broken")
+
+    pulse, broken, other = Pulse(), Attempt("banana", answers=fail), Attempt()
+    for one in (broken, other):
+        pulse.add(one)
+    other.wait(3)
+    broken.wait(3)
+    for one in (broken, other):
+        pulse.remove(one)
+    assert "a heartbeat of job banana failed" in caplog.messages
+
+
+def test_a_thread_that_could_not_start_is_started_by_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pulse, first, second = Pulse(), Attempt(), Attempt()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            pulse.add(first)
+    pulse.add(second)
+    second.wait(3)
+    pulse.remove(second)
+    assert first.turns == 0
+
+
 def test_what_is_published_makes_the_jobs_attempts_look_at_once() -> None:
     server = fakeredis.FakeServer()
     client = fakeredis.FakeRedis(server=server, decode_responses=True)
