@@ -57,8 +57,20 @@ class DeletionProcess:
 
         Raises also TimeoutError, an OSError, if it did not end in time or touches a place where an earlier deletion did not end.
         """
+        line = request.to_line(hanging.known())
+        try:
+            message, place = self._exchange(line, seconds)
+        except BaseException:  # perhaps a time limit's signal: the next request must not get this one's answer
+            self._end()
+            raise
+        if place is not None and "done" in message:
+            hanging.forget(place)
+        return _result(message)
+
+    def _exchange(self, line: bytes, seconds: float) -> tuple[dict[str, Any], Path | None]:
+        """The last message about the request in `line`, and the place that it touched last."""
         deadline = time.monotonic() + seconds
-        self._send(request.to_line(hanging.known()))
+        self._send(line)
         place: Path | None = None
         while True:
             message = self._receive(deadline)
@@ -74,9 +86,7 @@ class DeletionProcess:
                 case {"log": [level, text]}:
                     logger.log(level, "%s", text)
                 case _:
-                    if place is not None and "done" in message:
-                        hanging.forget(place)
-                    return _result(message)
+                    return message, place
 
     def _send(self, line: bytes) -> None:
         if self._process is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import select
 import signal
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.worker.deleting import process as processes
@@ -47,6 +49,21 @@ def test_one_process_deletes_the_files_of_several_jobs(jobs_dir: Path) -> None:
     assert existed == [True, False, True]
     assert list(jobs_dir.iterdir()) == []
     assert children() == []
+
+
+def test_the_answer_to_an_interrupted_request_is_not_the_next_ones(
+    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    (jobs_dir / "there").mkdir()
+    with DeletionProcess() as process:
+        with monkeypatch.context() as patch:
+            patch.setattr(select, "select", interrupt)  # a signal arrives there
+            with pytest.raises(SoftTimeLimitExceeded):
+                process.perform(DeletionRequest("missing"), LONG_SECONDS)
+        assert process.perform(DeletionRequest("there"), LONG_SECONDS)
 
 
 def test_a_deletion_that_hangs_is_killed_and_leaves_nothing(
