@@ -7,6 +7,7 @@ and for several reports of progress at once.
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any, Final
@@ -20,21 +21,26 @@ from reconstruction_operator.state.calls import Call, Script, run
 
 PROGRESS: Final = "PROGRESS"
 
-# As in Celery, nothing replaces the state SUCCESS: a report may come late, from a run that was superseded.
+# As in Celery, nothing replaces the state SUCCESS: a report may come late, from a run that was superseded. Progress, which may come
+# late from a connection that hung, replaces no other end either: clients would wait for one that never comes.
 _REPORT: Final = Script.of(
     "report",
-    """-- Publish a task's reports in turn, and keep the last one. Answers nothing.
-local key, ttl_s = KEYS[1], ARGV[1]
+    """-- Publish a task's reports in turn, and keep the last one, unless one of the given states is held. Answers nothing.
+local key, ttl_s, kept = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
 local held = redis.pcall('GET', key)
 if type(held) == 'string' then
   local ok, state = pcall(cjson.decode, held)
-  if ok and type(state) == 'table' and state.status == 'SUCCESS' then return false end
+  for _, one in ipairs(kept) do
+    if ok and type(state) == 'table' and state.status == one then return false end
+  end
 end
 if tonumber(ttl_s) > 0 then redis.call('SETEX', key, ttl_s, ARGV[#ARGV]) else redis.call('SET', key, ARGV[#ARGV]) end
-for index = 2, #ARGV do redis.call('PUBLISH', key, ARGV[index]) end
+for index = 3, #ARGV do redis.call('PUBLISH', key, ARGV[index]) end
 return false
 """,
 )
+_KEPT_FROM_ENDS: Final = json.dumps([states.SUCCESS])
+_KEPT_FROM_PROGRESS: Final = json.dumps(sorted(states.READY_STATES))
 
 
 def _text(value: str | bytes) -> str:
@@ -70,7 +76,7 @@ class Reporting:
         finally:
             self._pending.reports = None
         for key, texts in reports.items():
-            self._send(key, self.expires, texts)
+            self._send(key, self.expires, texts, _KEPT_FROM_PROGRESS)
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **_: Any
@@ -85,11 +91,12 @@ class Reporting:
             reports.setdefault(key, []).append(text)
         else:
             expires = self.failure_expires if state == states.FAILURE else self.expires
-            its.ensure(self._send, (key, expires, [text]))  # it retries after a lost connection
+            kept = _KEPT_FROM_PROGRESS if state == PROGRESS else _KEPT_FROM_ENDS
+            its.ensure(self._send, (key, expires, [text], kept))  # it retries after a lost connection
         return result
 
-    def _send(self, key: str, expires: int | None, texts: list[str]) -> None:
-        run(self.client, Call(_REPORT, (key,), (int(expires or 0), *texts), lambda _reply: None))
+    def _send(self, key: str, expires: int | None, texts: list[str], kept: str) -> None:
+        run(self.client, Call(_REPORT, (key,), (int(expires or 0), kept, *texts), lambda _reply: None))
 
 
 class ReportingBackend(Reporting, celery_redis.RedisBackend):  # type: ignore[misc]  # Celery has no types

@@ -59,10 +59,27 @@ def test_every_report_is_published_and_the_last_one_kept(backend: ReportingBacke
     assert 0 < backend.client.ttl("celery-task-meta-task") <= 86_400
 
 
-def test_a_late_report_does_not_replace_success(backend: ReportingBackend) -> None:
-    backend.store_result("task", {"status": "completed"}, "SUCCESS")
-    report(backend, 10)
-    assert backend.get_task_meta("task", cache=False)["status"] == "SUCCESS"
+@pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED"])
+@pytest.mark.parametrize("alone", [False, True])
+def test_late_progress_replaces_no_end(backend: ReportingBackend, state: str, *, alone: bool) -> None:
+    backend.store_result("task", "why" if state == "SUCCESS" else ValueError("why"), state)
+    if alone:
+        backend.store_result("task", {"progress": 10}, "PROGRESS")
+    else:
+        report(backend, 10)
+    assert backend.get_task_meta("task", cache=False)["status"] == state
+
+
+@pytest.mark.parametrize(
+    ("held", "late", "expected"),
+    [("SUCCESS", "REVOKED", "SUCCESS"), ("REVOKED", "SUCCESS", "SUCCESS"), ("RETRY", "PROGRESS", "PROGRESS")],
+)
+def test_of_two_ends_success_counts_and_a_retry_is_none(
+    backend: ReportingBackend, held: str, late: str, expected: str
+) -> None:
+    backend.store_result("task", ValueError("why") if held == "RETRY" else {}, held)
+    backend.store_result("task", {}, late)
+    assert backend.get_task_meta("task", cache=False)["status"] == expected
 
 
 @pytest.mark.parametrize("held", ["no json", "[1]", '"SUCCESS"'])

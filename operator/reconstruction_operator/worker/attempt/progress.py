@@ -73,6 +73,8 @@ class ProgressSender:
         """Send the kept items, unless a send hangs for `flush_seconds`. Nothing is sent after this returns."""
         if self._courier is not None:
             self._courier.forget(self)
+        with self._lock:
+            self._closed = True  # before the last send: the thread may wait for its end
         if self._sending.acquire(timeout=self._flush_seconds):
             try:
                 with self._lock:
@@ -81,8 +83,6 @@ class ProgressSender:
                     self._try(unsent)
             finally:
                 self._sending.release()
-        with self._lock:
-            self._closed = True
 
     def send_due(self) -> float | None:
         """Send what is due; returns when there is more to send, of the monotonic clock (None: after the next offer)."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from reconstruction_operator.worker.attempt.progress import ProgressSender
 
@@ -101,6 +101,32 @@ def test_nothing_is_sent_after_close() -> None:
     assert left.wait(_PATIENCE_SECONDS)
     assert sender.send_due() is None
     assert sent == [{"step": 0}]  # already on its way
+
+
+def test_nothing_is_sent_by_a_thread_that_waits_for_the_end_of_close() -> None:
+    class Awaited:
+        """A lock that the thread takes as soon as `close` releases it."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+            self.acquire = self._lock.acquire
+
+        def __enter__(self) -> bool:
+            return self._lock.__enter__()
+
+        def __exit__(self, *_: object) -> None:
+            self._lock.release()
+
+        def release(self) -> None:
+            self._lock.release()
+            sender.send_due()
+
+    sent: list[Mapping[str, Any]] = []
+    sender = ProgressSender(sent.extend, flush_seconds=_PATIENCE_SECONDS)
+    sender._sending = cast("threading.Lock", Awaited())
+    sender.offer({"step": 0}, keep=True)
+    sender.close()
+    assert sent == [{"step": 0}]
 
 
 def test_kept_reports_are_retried_until_they_arrive() -> None:
