@@ -107,20 +107,21 @@ class EventRecorder:
             delay = self._queue.delay_seconds(now)
             if delay is None or delay > 0:
                 await self._sleep(delay)
-            elif self.writes.urgent or not self.writes.budget.take(now):
+            elif self.writes.urgent or not self.writes.budget.take(now, ahead=True):  # progress would take every token
                 await asyncio.sleep(_PAUSE_SECONDS)
             elif (pending := self._queue.take(now)) is not None:
                 await self._post(pending)
-                if not self.writes.idle:  # progress is sent first, but must not starve the Events
-                    await asyncio.sleep(_YIELD_SECONDS)
+                if not self.writes.idle:  # progress gets half of the budget at least
+                    await asyncio.sleep(max(_YIELD_SECONDS, 2.0 / self.writes.budget.per_second))
 
     async def flush(self, timeout_seconds: float) -> None:
         """Post what waits, at the end of the process, when `run` has ended. What is left after the timeout is dropped."""
-        waiting = self._queue.take_all()
+        waiting: list[PendingEvent] = []
         try:
             async with asyncio.timeout(timeout_seconds):
-                for pending in waiting:
-                    await self._post(pending)
+                while waiting := self._queue.take_all():  # again: what could not be posted
+                    for pending in waiting:
+                        await self._post(pending)
         except TimeoutError:
             _log.info("Some of %d Events were dropped at the end", len(waiting))
 
@@ -136,10 +137,11 @@ class EventRecorder:
         series, begun = self._series.get(same), self.monotonic()
         try:
             if series is not None and series.until > begun:
-                series.count += pending.count
-                self._series.move_to_end(same)
-                body = {"series": _series(series.count, pending.last)}
+                count = series.count + pending.count
+                body = {"series": _series(count, pending.last)}
                 await self._request("PATCH", series.path, body, MERGE_PATCH)
+                series.count = count
+                self._series.move_to_end(same)
             else:
                 number = f"{int(pending.at.timestamp() * 1e6):x}{abs(hash(same)) % 0xFFFF:04x}"
                 name = f"{pending.subject.name[:200]}.{number}"
@@ -149,7 +151,10 @@ class EventRecorder:
                 while len(self._series) > _SERIES_AT_MOST:
                     self._series.popitem(last=False)
         except ApiError as error:
-            await self._failed(pending, error, begun)
+            if error.status == HTTPStatus.NOT_FOUND and self._series.pop(same, None) is not None:
+                self._queue.put_back(pending)  # its first Event was deleted: a new one is posted
+            else:
+                await self._failed(pending, error, begun)
 
     async def _failed(self, pending: PendingEvent, error: ApiError, begun: float) -> None:
         metrics.API_WRITES.labels("event", "retried" if error.transient else "refused").inc()

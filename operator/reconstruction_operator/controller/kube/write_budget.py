@@ -54,10 +54,10 @@ class TokenBucket:
         self._refill(now)
         return max(0.0, (1.0 - self._tokens) / self._per_second)
 
-    def take(self, now: float) -> bool:
-        """Take a token if there is one."""
+    def take(self, now: float, *, ahead: bool = False) -> bool:
+        """Take a token if there is one; `ahead`: or else the next one, unless that is taken already."""
         self._refill(now)
-        if self._tokens < 1.0 - 1e-9:  # rounding: the delay that was asked for has passed
+        if self._tokens < (0.0 if ahead else 1.0) - 1e-9:  # rounding: the delay that was asked for has passed
             return False
         self._tokens -= 1.0
         return True
@@ -95,9 +95,9 @@ class WriteBudget:
         waits = max(0.0, self._blocked_until - now)
         return waits + self._bucket.delay_seconds(now + waits)
 
-    def take(self, now: float) -> bool:
-        """Whether a write may be sent now; it is counted then."""
-        return self._blocked_until <= now and self._bucket.take(now)
+    def take(self, now: float, *, ahead: bool = False) -> bool:
+        """Whether a write may be sent now; it is counted then. `ahead`: before others that wait for the next token."""
+        return self._blocked_until <= now and self._bucket.take(now, ahead=ahead)
 
     def answered(self, begun: float, now: float) -> None:
         """The server took, or refused for its content, a write that was sent at `begun`."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.controller.kube import event_recorder
+from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.kube.event_queue import PendingEvent, Subject
 from reconstruction_operator.controller.kube.event_recorder import EventRecorder, event_body
 from reconstruction_operator.controller.kube.write_queue import WriteQueue
@@ -77,3 +80,70 @@ async def test_too_many_events_are_dropped_with_one_line(caplog: pytest.LogCaptu
         recorder.record(KEY, (Event("Warning", "Failed", str(number)),))
 
     assert caplog.messages == ["2000 Events wait to be posted: older ones are dropped"]
+
+
+class Server:
+    """Takes Events; raises the next of `answers` before."""
+
+    def __init__(self, *answers: ApiError | None) -> None:
+        self.answers = [*answers]
+        self.taken: list[tuple[str, dict[str, Any]]] = []
+        self.asked = asyncio.Event()
+
+    async def request(self, method: str, _path: str, *, body: Any, **_: Any) -> dict[str, Any]:
+        self.asked.set()
+        error = self.answers.pop(0) if self.answers else None
+        if error is not None:
+            raise error
+        self.taken.append((method, body))
+        return {}
+
+
+FAILED = Event("Warning", "Failed", "3 of 29 photos overlap")
+BUSY = ApiError(429, "TooManyRequests", "slow down")
+PATIENCE_SECONDS = 30.0
+
+
+async def flushed(server: Server, *, times: int = 2) -> list[tuple[str, int]]:
+    """What is posted of an Event that comes so often: the method, and the count of the series."""
+    recorder = EventRecorder(server, WriteQueue(least=1.0, most=1.0), instance="pod-1_x")
+    for _ in range(times):
+        recorder.record(KEY, (FAILED,))
+        await recorder.flush(PATIENCE_SECONDS)
+    return [(method, body.get("series", {"count": 1})["count"]) for method, body in server.taken]
+
+
+async def test_the_same_event_again_is_counted_on_the_first() -> None:
+    assert await flushed(Server(), times=3) == [("POST", 1), ("PATCH", 2), ("PATCH", 3)]
+
+
+async def test_a_repetition_that_is_posted_again_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_recorder, "_RETRY_SECONDS", 0.0)
+    assert await flushed(Server(None, BUSY, BUSY)) == [("POST", 1), ("PATCH", 2)]
+
+
+async def test_at_the_end_an_event_is_posted_again_while_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_recorder, "_RETRY_SECONDS", 0.0)
+    assert await flushed(Server(BUSY), times=1) == [("POST", 1)]
+
+
+async def test_a_repetition_of_an_event_that_was_deleted_is_a_new_event() -> None:
+    assert await flushed(Server(None, ApiError(404, "NotFound", "no such Event"))) == [("POST", 1), ("POST", 1)]
+
+
+async def test_an_event_of_a_namespace_that_is_away_is_dropped() -> None:
+    assert await flushed(Server(ApiError(404, "NotFound", "no such namespace")), times=1) == []
+
+
+async def test_progress_that_takes_every_token_does_not_starve_events() -> None:
+    server, writes = Server(), WriteQueue(least=5.0, most=5.0, monotonic=lambda: 0.0)
+    while writes.budget.take(0.0):
+        pass
+    recorder = EventRecorder(server, writes, instance="pod-1_x", monotonic=lambda: 0.0)
+    recorder.record(KEY, (FAILED,))
+    task = asyncio.create_task(recorder.run())
+    try:
+        await asyncio.wait_for(server.asked.wait(), PATIENCE_SECONDS / 6)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

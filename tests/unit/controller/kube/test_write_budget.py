@@ -138,6 +138,13 @@ def test_a_maximum_below_the_minimum_holds() -> None:
     assert WriteBudget(least=5.0, most=2.0, now=0.0).per_second == 2.0
 
 
+def test_one_token_may_be_taken_ahead_and_delays_the_next() -> None:
+    bucket = TokenBucket(per_second=10.0, burst=1.0, now=0.0)
+    assert bucket.take(0.0)
+    assert [bucket.take(0.0, ahead=True) for _ in range(2)] == [True, False]
+    assert bucket.delay_seconds(0.0) == pytest.approx(0.2)
+
+
 def test_a_full_bucket_gives_its_burst_and_then_one_token_an_interval() -> None:
     bucket = TokenBucket(per_second=10, burst=3, now=0.0)
 
