@@ -60,6 +60,7 @@ class ApiServer:
         self.status = 200
         self.failures = 0  # of the next requests
         self.selections_that_fail = 0  # the same, of lists that select
+        self.later_pages_that_fail = 0  # the same, of pages after the first
         self.blocked: asyncio.Event | None = None  # lists of all jobs wait for it
         self.asked: list[str] = []  # the kinds of requests
         self.shards: list[str | None] = []  # the selectors in them
@@ -125,6 +126,9 @@ class ApiServer:
         if self.failures:
             self.failures -= 1
             return web.json_response({"message": "busy"}, status=503)
+        if "continue" in query and self.later_pages_that_fail:
+            self.later_pages_that_fail -= 1
+            return web.json_response({"message": "timeout"}, status=504)
         if selector is not None and self.selections_that_fail:
             self.selections_that_fail -= 1
             return web.json_response({"message": "timeout"}, status=504)

@@ -146,8 +146,6 @@ class Feed:
             if error.status != HTTPStatus.BAD_REQUEST and not error.transient:
                 raise
             _log.warning("The unfinished jobs cannot be listed alone, so all jobs are listed first: %s", error)
-            # Jobs of its first pages may have been deleted before the version from which on kopf watches.
-            self._cache.relisted |= error.transient
             version = await self._list(path)
             self._have_listed(path)
             self._have_all(path)
@@ -175,10 +173,15 @@ class Feed:
     async def _list(self, path: str, tries: int = _TRIES, **selector: str) -> int:
         """Take the jobs of a list; returns its version, the oldest if it had to go on with a newer one."""
         version = 0
-        async for page in listing.pages(self._api, path, self._shard, tries=tries, **selector):
-            version = version or page.version
-            for body in page.items:
-                self.take(body)
+        try:
+            async for page in listing.pages(self._api, path, self._shard, tries=tries, **selector):
+                version = version or page.version
+                for body in page.items:
+                    self.take(body)
+        except ApiError:
+            # Jobs of the pages that were taken may be deleted before the version from which on kopf watches.
+            self._cache.relisted |= version > 0
+            raise
         return version
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from reconstruction_operator.controller.kube import answers
+from reconstruction_operator.controller.kube import answers, listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.planning.shards import WHOLE, Shard
@@ -100,7 +101,22 @@ async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_on
     await watching.list()
 
     assert (len(watching.cache), watching.cache.complete.is_set(), server.asked.count("page")) == (8, True, 4)
-    assert watching.cache.relisted is (failures > 0)  # jobs of a list that was given up may be deleted since
+    assert not watching.cache.relisted
+
+
+@pytest.mark.parametrize("selects", [True, False], ids=["unfinished-first", "an-older-crd"])
+async def test_jobs_of_a_list_that_was_given_up_may_be_deleted_unseen(
+    selects: bool, server: ApiServer, watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next list lacks them, and kopf watches from its version on."""
+    monkeypatch.setattr(listing, "_BACKOFF_SECONDS", 0.0)
+    server.selects, server.later_pages_that_fail = selects, 2 if selects else 10
+    with contextlib.suppress(aiohttp.ClientConnectionError):
+        await watching.list()
+
+    await watching.list()
+
+    assert watching.cache.relisted
 
 
 async def test_a_refused_list_is_left_to_kopf(server: ApiServer, watching: Watching) -> None:
