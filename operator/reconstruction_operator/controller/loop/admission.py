@@ -226,7 +226,7 @@ class Admission:
         return changed
 
     def _most_listed(self, group: Group, room: scheduling.Room) -> int:
-        """How many jobs of the group are given a place, or are told that a quota holds them."""
+        """How many jobs of the group get a place, or the text that a quota holds them."""
         held_from = room.quota(group.namespace, high=group.high)
         return places.LISTED + (held_from if held_from < self._waiting.size(group) else 0)
 

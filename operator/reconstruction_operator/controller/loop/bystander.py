@@ -16,6 +16,7 @@ from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.planning import installations
 from reconstruction_operator.planning.types import Job, Plan
+from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +44,12 @@ class Bystander:
         """Jobs of another installation: nothing is done for them, which their status reports once."""
         for job in jobs:
             self.admission.forget(job.key)
-            made = installations.left_alone(job, self.installation.mark, self.utc_now())
+            try:
+                made = installations.left_alone(job, self.installation.mark, self.utc_now())
+            except Exception:  # noqa: BLE001  # one bad job never stops the others of its round
+                metrics.RECONCILE_ERRORS.labels("plan").inc()
+                _log.exception("%s could not be planned", job.key)
+                continue
             if made.events and self._may_report(job.key.uid):
                 self.writer.offer(job, made.status, made.events)
 

@@ -6,12 +6,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import ConditionType, InstallationMark, Status
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.bystander import Bystander
-from reconstruction_operator.planning.types import Event, Job, Management
+from reconstruction_operator.planning import installations
+from reconstruction_operator.planning.types import Event, Job, Management, Plan
 
 from tests.support.jobs import NOON, make_body, make_job, make_key
 
@@ -51,6 +53,24 @@ def test_a_job_of_another_installation_is_reported_and_waits_for_no_dispatch() -
 
     assert [one.condition(ConditionType.CONTESTED) is not None for one in world.offered] == [True]
     assert world.forgotten == [job.key]
+
+
+def test_a_job_that_cannot_be_reported_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of ours are in the same round."""
+    reported = installations.left_alone
+
+    def fail(job: Job, *known: Any) -> Plan:
+        if job.key == make_key("bad"):
+            raise OverflowError("date value out of range")
+        return reported(job, *known)
+
+    monkeypatch.setattr(installations, "left_alone", fail)
+    world = World()
+    theirs = replace(make_job(Status(installation=THEIRS)), management=Management.FOREIGN)
+
+    world.bystander.leave_alone([replace(theirs, key=make_key("bad")), theirs])
+
+    assert len(world.offered) == 1
 
 
 def test_a_manager_that_removes_each_report_gets_ten_of_them() -> None:
