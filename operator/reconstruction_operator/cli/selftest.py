@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube import client, objects
@@ -56,7 +57,7 @@ async def selftest(
     try:
         while True:
             try:
-                status = objects.job_of(await api.get(objects.path(created)), created).status
+                status = codec.decode(Status, (await api.get(objects.path(created))).get("status"))
             except ApiError as error:
                 if not error.transient:
                     report(f"The job cannot be read: {error}")

@@ -59,6 +59,8 @@ def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:
 
 def _taken_over(job: Job, mine: InstallationMark) -> tuple[Event, ...]:
     before = job.status.installation
-    if before is None or before.id == mine.id or related(before.lease, mine.lease):
+    if before is None or before.id == mine.id:
         return ()
+    if before.lease != mine.lease and related(before.lease, mine.lease):
+        return ()  # from shard to shard
     return (Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}"),)

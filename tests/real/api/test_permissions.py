@@ -27,8 +27,8 @@ _EVERYWHERE: set[_Rule] = {
     (("coordination.k8s.io",), ("leases",), ("reconstruction-operator",), ("get",)),  # of other installations
 }
 _AT_HOME: set[_Rule] = {
-    (("coordination.k8s.io",), ("leases",), (), ("create",)),
-    (("coordination.k8s.io",), ("leases",), ("reconstruction-operator",), ("get", "update")),
+    (("coordination.k8s.io",), ("leases",), (), ("create", "get")),
+    (("coordination.k8s.io",), ("leases",), ("reconstruction-operator",), ("update",)),
 }
 
 
@@ -64,7 +64,7 @@ def test_the_operator_has_only_its_rights_in_all_namespaces(operator: ApiClient,
     assert rules(operator, api_namespace) == _EVERYWHERE
 
 
-def test_the_operator_has_only_its_lease_in_its_own_namespace(operator: ApiClient) -> None:
+def test_the_operator_writes_only_its_lease_in_its_own_namespace(operator: ApiClient) -> None:
     assert rules(operator, _HOME) == _EVERYWHERE | _AT_HOME
 
 
@@ -104,7 +104,8 @@ _SPEC = {"spec": {"suspend": True}}
         pytest.param("GET", "/api/v1/namespaces", None, id="list-namespaces"),
         pytest.param("GET", "/api/v1/namespaces/default", None, id="read-another-namespace"),
         pytest.param("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", None, id="list-definitions"),
-        pytest.param("GET", f"{_LEASES}/another", None, id="read-another-lease"),
+        pytest.param("GET", f"{_LEASES.replace(_HOME, 'default')}/another", None, id="read-a-lease-elsewhere"),
+        pytest.param("PUT", f"{_LEASES}/another", {"metadata": {"name": "another"}}, id="write-another-lease"),
         pytest.param("DELETE", f"{_LEASES}/reconstruction-operator", None, id="delete-its-lease"),
         pytest.param("GET", "/apis/events.k8s.io/v1/events", None, id="read-events"),
         pytest.param("POST", _JOBS, {"metadata": {"name": "mine"}}, id="make-a-job"),

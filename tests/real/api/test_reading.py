@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.api.crd import schema
 
 from devcluster import Cluster
-from devcluster.harness.kubectl import Kubectl
+from devcluster.harness.kubectl import Answer, Kubectl
 from devcluster.harness.manifests import manifest
 
 
@@ -221,18 +221,19 @@ def test_server_side_apply_keeps_the_two_steps_of_a_cancel(kubectl: Kubectl) -> 
     assert "a cancel takes two steps" in kubectl("apply", "--server-side", "-f", "-", text=both).text
 
 
-def test_conditions_of_one_type_are_merged_by_server_side_apply(kubectl: Kubectl) -> None:
+def test_a_status_has_one_owner(kubectl: Kubectl) -> None:
     name = kubectl.create()
     at = "2026-01-01T00:00:00Z"
-    for manager, kind in (("one", "Accepted"), ("two", "Finished")):
+
+    def apply(manager: str, kind: str) -> Answer:
         condition = {"type": kind, "status": "True", "reason": "R", "lastTransitionTime": at}
         body = manifest(name) | {"status": {"conditions": [condition]}}
         del body["spec"]
         options = ("--server-side", f"--field-manager={manager}", "--subresource=status")
-        answer = kubectl("apply", *options, "-f", "-", text=json.dumps(body))
-        assert answer.accepted, answer.text
+        return kubectl("apply", *options, "-f", "-", text=json.dumps(body))
 
-    assert [one["type"] for one in kubectl.get(name)["status"]["conditions"]] == ["Accepted", "Finished"]
+    assert apply("one", "Accepted").accepted
+    assert 'conflict with "one" with subresource "status"' in apply("two", "Finished").text
 
 
 def test_the_api_server_reports_no_violations_of_the_crd(installed: Cluster) -> None:

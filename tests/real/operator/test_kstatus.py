@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from devcluster.harness.jobs import Jobs, Seen
+from devcluster.waiting import wait_until
 
 
 def kstatus(job: dict[str, Any]) -> str:
@@ -56,6 +57,7 @@ def test_a_job_is_in_progress_from_its_creation_and_current_only_after_its_end(j
     name = jobs.create(queue="slow")
     jobs.wait_finished(name)
 
+    wait_until(lambda: "Current" in [kstatus(one) for one in seen.of(name)], "the watch to show the end")
     readings = [kstatus(version) for version in seen.of(name)]
 
     assert set(readings[:-1]) <= {"InProgress", "Current"}

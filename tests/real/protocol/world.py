@@ -109,6 +109,9 @@ class Watched:
     def enqueue(self, key: JobKey) -> None:
         pass
 
+    def enqueue_later(self, key: JobKey) -> None:
+        pass
+
     def enqueue_unfinished(self, **_: bool) -> int:
         return 0
 
