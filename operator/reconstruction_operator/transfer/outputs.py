@@ -49,7 +49,8 @@ def withdraw(uri: str, run: Run, *, namespace: str, copy: bool = True) -> None:
     if is_object(uri):
         from reconstruction_operator.transfer.objects import outgoing  # noqa: PLC0415  # loads the client
 
-        outgoing.withdraw(outputs.target(uri, namespace), run.job_id, run.attempt, copy=copy)
+        address = outputs.target(uri, namespace)
+        outgoing.withdraw(address, run.job_id, run.attempt, workspace=run.folder, copy=copy)
     else:
         delivery.withdraw(uri, run, namespace=namespace, copy=copy)
 

@@ -58,18 +58,19 @@ def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
         try:
             _deliver(request, source, report)
         except FileNotFoundError as error:
-            if error.errno is not None and _is_overtaken(request):
+            if error.errno is not None and _is_overtaken(request.workspace):
                 raise OvertakenError from None
             raise
 
 
-def withdraw(address: ObjectAddress, job_id: str, attempt: int, *, copy: bool) -> None:
+def withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: Path | None, copy: bool) -> None:
     """Deletes what attempts up to this one have delivered; without `copy` only what the pointer does not name.
 
-    Raises OSError if that failed: it is to be repeated, since nothing else knows of these objects.
+    Raises OSError if that failed: it is to be repeated, since nothing else knows of these objects. Raises OvertakenError once
+    `workspace` is deleted: another run of the same attempt may have delivered.
     """
     try:
-        _withdraw(address, job_id, attempt, copy=copy)
+        _withdraw(address, job_id, attempt, workspace=workspace, copy=copy)
     except Exception as error:
         if not failures.is_of_the_client(error):
             raise
@@ -77,12 +78,13 @@ def withdraw(address: ObjectAddress, job_id: str, attempt: int, *, copy: bool) -
             raise OSError(failures.translated(error, address, failures.OUTPUT).message) from None
 
 
-def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, copy: bool) -> None:
+def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: Path | None, copy: bool) -> None:
     target = _target(address, job_id, attempt, Connection.from_config(), lambda: None)
     for _ in range(_ROUNDS):
         standing = target.standing()
         pointer = None if standing is None else standing.pointer
         mine = pointer is not None and pointer.job_id == job_id
+        _refuse_overtaken(workspace)
         if mine and pointer is not None and pointer.attempt <= attempt and copy:
             target.unpoint()  # first: no reader is led to files that are being deleted
             mine = False
@@ -90,6 +92,7 @@ def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, copy: bool) 
         doomed = [key for key in target.files(f"{job_id}/") if _is_doomed(target, key, kept)]
         if not doomed:
             return
+        _refuse_overtaken(workspace)
         target.delete(doomed)
 
 
@@ -123,12 +126,12 @@ def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
         )
     if there.get(last.key) != last.bytes:
         _upload(target, [last], 1, lambda count: report(0, 0, count, total))
-    _refuse_overtaken(request)
+    _refuse_overtaken(request.workspace)
     if standing is None or standing.pointer != wanted:
-        target.point(wanted, standing, lambda: _refuse_overtaken(request))
+        target.point(wanted, standing, lambda: _refuse_overtaken(request.workspace))
     report(1, 1, total, total)
     doomed = [key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)]
-    if not _is_overtaken(request):  # otherwise they may be the files of a run of the same attempt
+    if not _is_overtaken(request.workspace):  # otherwise they may be the files of a run of the same attempt
         target.delete(doomed)
 
 
@@ -176,12 +179,12 @@ def _is_doomed(target: Target, key: str, kept: str) -> bool:
     return attempt is not None and attempt <= target.attempt and f"{target.job_id}/{name}/" != kept
 
 
-def _is_overtaken(request: DeliverRequest) -> bool:
-    return request.workspace is not None and not request.workspace.exists()
+def _is_overtaken(workspace: Path | None) -> bool:
+    return workspace is not None and not workspace.exists()
 
 
-def _refuse_overtaken(request: DeliverRequest) -> None:
-    if _is_overtaken(request):
+def _refuse_overtaken(workspace: Path | None) -> None:
+    if _is_overtaken(workspace):
         raise OvertakenError
 
 

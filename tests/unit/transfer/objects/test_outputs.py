@@ -176,6 +176,14 @@ def test_a_withdrawal_leaves_the_result_of_a_later_attempt(bucket: Bucket, tmp_p
     assert read(bucket) == contents(result)
 
 
+def test_a_withdrawal_of_an_overtaken_run_leaves_the_result_of_its_successor(bucket: Bucket, tmp_path: Path) -> None:
+    result = seal(tmp_path / "result")
+    deliver(result, bucket)  # by another run of the same attempt, which has deleted the workspace of the first
+    with pytest.raises(OvertakenError):
+        outputs.withdraw(f"s3://{bucket.name}/meshes/banana/", Run(JOB, 1, tmp_path / "deleted"), namespace="maps")
+    assert read(bucket) == contents(result)
+
+
 def test_a_withdrawal_from_a_server_that_does_not_answer_is_to_be_repeated(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
