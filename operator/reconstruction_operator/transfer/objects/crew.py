@@ -133,6 +133,9 @@ class Crew(Generic[T]):
                 self._last_error = error
                 self.stopping.wait(pause)
                 pause = min(2 * pause, _LAST_PAUSE_SECONDS)
+            except BaseException as error:  # noqa: BLE001  # a panic of the client, which is no Exception
+                self._failure = self._failure or RuntimeError(f"{type(error).__name__}: {error}")
+                return False
             else:
                 if self._counts:
                     self._clock.done()

@@ -82,7 +82,8 @@ def main() -> None:
     except (_UnwantedError, BrokenPipeError):
         pass
     except Exception as error:  # noqa: BLE001  # the worker reports it
-        say(strerror=f"{type(error).__name__}: {error}")
+        first, *_ = str(error).splitlines() or [""]  # the client adds a dump of its state below
+        say(strerror=f"{type(error).__name__}: {first}")
     os._exit(0)  # threads may be in calls of the client that take long
 
 

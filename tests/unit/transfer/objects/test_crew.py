@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from obstore.exceptions import GenericError
+from obstore.store import S3Store
 from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
 
 
@@ -61,3 +62,9 @@ def test_a_final_error_ends_all_transfers() -> None:
     with pytest.raises(PermissionError):
         crew.run(range(2), lambda: None)
     assert crew.stopping.is_set()
+
+
+def test_a_panic_of_the_client_ends_all_transfers_at_once() -> None:
+    store = S3Store("photos", endpoint="not an address", access_key_id="a", secret_access_key="b", region="c")
+    with pytest.raises(RuntimeError, match="PanicException: request valid"):
+        call(lambda: list(store.list()), Clock(600.0), lambda: None)

@@ -68,3 +68,9 @@ def test_an_exception_of_the_worker_ends_it_while_the_server_is_silent(tmp_path:
     with pytest.raises(UnwantedError):
         process.perform(wanted, stop)
     assert [one for one in psutil.Process().children() if one not in before] == []
+
+
+def test_settings_of_the_workers_that_cannot_be_used_are_named_in_one_line(tmp_path: Path) -> None:
+    address = ObjectAddress("az", "photos", "set", is_folder=True)
+    with pytest.raises(OSError, match=r"Account must be specified$"):
+        process.perform(FetchRequest(address, tmp_path, 1, 1, Connection(60.0, 1, "")), lambda *_: None)
