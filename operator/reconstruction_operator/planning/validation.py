@@ -83,8 +83,8 @@ def _objects(field: str, parts: SplitResult) -> Iterator[str]:
         yield f"{field} names no bucket; write {parts.scheme}://bucket/folder/."
     if parts.query or parts.fragment:
         yield f"{field}: {parts.scheme}:// takes no '?' or '#'; write %3F or %23 if the name has them."
-    if "//" in unquote(parts.path):
-        yield f"{field}: the path holds '//'; name each folder once."
+    if "//" in unquote(parts.path) or "." in unquote(parts.path).split("/"):
+        yield f"{field}: the path holds '//' or '/./'; name each folder once."
 
 
 def _split(uri: str) -> SplitResult | str:

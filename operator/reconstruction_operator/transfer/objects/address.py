@@ -35,6 +35,8 @@ class ObjectAddress:
         key = path.strip("/")
         if key and any(part in ("", ".", "..") for part in key.split("/")):  # also a path traversal out of a grant
             raise StorageError(reason, f"{shown} holds an empty name, '.' or '..': name the folder itself")
+        if "\\" in key:  # which some servers take for a slash
+            raise StorageError(reason, f"{shown} holds a backslash, where slashes are needed")
         if not key.isprintable():
             raise StorageError(reason, f"{shown} holds a character that cannot be shown")
         return cls(parts.scheme, parts.netloc, key, path.endswith("/") or not key)

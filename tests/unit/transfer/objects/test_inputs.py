@@ -113,6 +113,7 @@ def test_names_that_could_lead_elsewhere_are_refused(key: str, bucket: Bucket, i
         pytest.param("none.zip", ("INPUT_NOT_FOUND", "s3://{bucket}/none.zip is not there"), id="no archive"),
         pytest.param("../a", ("INPUT_REFUSED", "holds an empty name, '.' or '..'"), id="upwards"),
         pytest.param("%2e%2e/a", ("INPUT_REFUSED", "holds an empty name, '.' or '..'"), id="encoded upwards"),
+        pytest.param("a%5C..%5Cb", ("INPUT_REFUSED", "holds a backslash"), id="a backslash"),
         pytest.param("a//b", ("INPUT_REFUSED", "holds an empty name, '.' or '..'"), id="an empty name"),
         pytest.param("a?versionId=1", ("INPUT_REFUSED", r"holds ? or #: write %3F"), id="a query"),
         pytest.param("a%0Ab", ("INPUT_REFUSED", "holds a character that cannot be shown"), id="a line break"),
