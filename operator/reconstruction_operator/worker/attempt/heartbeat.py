@@ -133,8 +133,9 @@ class Heartbeat:
             self.confirm()
 
     def take_turn(self) -> RedisError | None:
-        """Implements `pulse.Beating`: a beat and a look at the flag alone, in turns."""
-        self._flag_alone, flag_alone = not self._flag_alone, self._flag_alone
+        """Implements `pulse.Beating`: a beat and a look at the flag alone, in turns; a beat as soon as Redis is back."""
+        flag_alone = self._flag_alone and not self.redis_is_away
+        self._flag_alone = not flag_alone
         return self._context.run(self._ask, flag_alone=flag_alone)
 
     def look_now(self) -> None:

@@ -93,6 +93,25 @@ def test_the_claims_reply_counts() -> None:
     assert make(first=CANCELLED).interruption == Interruption(InterruptionKind.CANCELLED)
 
 
+def test_the_first_turn_after_an_outage_is_a_beat() -> None:
+    asked: list[str] = []
+
+    def beat() -> BeatReply:
+        asked.append("beat")
+        if len(asked) < 4:
+            raise RedisConnectionError("away")
+        return FINE
+
+    def look() -> bool:
+        asked.append("look")
+        return False
+
+    heartbeat = make(beat, cancelled=look)
+    for _ in range(6):
+        heartbeat.take_turn()
+    assert asked == ["look", "beat", "beat", "beat", "look", "beat"]
+
+
 def test_a_cancel_ends_a_wait_at_once() -> None:
     flag = threading.Event()
     with make(cancelled=flag.is_set) as heartbeat:
