@@ -1,7 +1,8 @@
-"""Pulse: the one thread of a process that beats for all attempts under way, and hears at once which of them has to end.
+"""Pulse: a thread that beats for a few attempts of a process, and hears at once which of them has to end.
 
-A thread for each attempt would cost more than a short attempt itself. The thread starts with the first attempt, and ends when there
-was none for a while: then an idle process holds no subscription and never wakes up.
+A thread for each attempt would cost more than a short attempt itself; one for all would beat too late if a process has many attempts
+and Redis is slow, since it asks for one after another. The thread starts with the first attempt, and ends when there was none for a
+while: then an idle process holds no subscription and never wakes up.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_SECONDS: Final = 0.5  # by then the thread has noticed an attempt that began meanwhile
 _IDLE_SECONDS: Final = 30.0  # without an attempt, after which the thread ends
+_ATTEMPTS_AT_MOST: Final = (
+    4  # of a thread: with answers after a second, each beats every 8 s, and its key lives for 10 s
+)
 _DEAF_SECONDS: Final = 15.0  # between two tries to subscribe; meanwhile the beats find a cancel
 
 
@@ -55,6 +59,11 @@ class Pulse:
         self._thread: threading.Thread | None = None
         self._subscription: Interruptions | None = None
         self._subscribe_at = 0.0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it may beat for one more attempt."""
+        return len(self._due_at) < _ATTEMPTS_AT_MOST
 
     def add(self, one: Beating) -> None:
         """Beat for this attempt from now on."""
@@ -137,18 +146,22 @@ class Pulse:
                     logger.exception("a heartbeat of job %s failed", one.job_id)
 
 
-_pulses: Final[dict[redis.Redis, Pulse]] = {}  # at most one
+_pulses: Final[dict[redis.Redis, list[Pulse]]] = {}  # of one client at most
 _lock: Final = threading.Lock()
 
 
 def of_process() -> Pulse:
-    """The pulse of this process, which listens where the job state is."""
+    """A pulse of this process that has room, which listens where the job state is."""
     client = job_manager.get_redis_client()
     with _lock:
         if client not in _pulses:
             _pulses.clear()
-            _pulses[client] = Pulse(lambda: Interruptions(client, Keys()), idle_seconds=_IDLE_SECONDS)
-        return _pulses[client]
+        pulses = _pulses.setdefault(client, [])
+        found = next((one for one in pulses if one.has_room), None)
+        if found is None:
+            found = Pulse(lambda: Interruptions(client, Keys()), idle_seconds=_IDLE_SECONDS)
+            pulses.append(found)
+        return found
 
 
 os.register_at_fork(after_in_child=_pulses.clear)  # no thread survives a fork

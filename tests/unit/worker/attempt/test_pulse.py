@@ -9,7 +9,9 @@ import fakeredis
 import pytest
 import redis
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.services import job_manager
 from reconstruction_operator.state.interruptions import Interruptions
+from reconstruction_operator.worker.attempt import pulse as pulses
 from reconstruction_operator.worker.attempt.pulse import Pulse
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, RedisError
@@ -62,6 +64,27 @@ def test_one_thread_beats_for_all_attempts() -> None:
         one.wait(3)
         pulse.remove(one)
     assert len(set().union(*(one.threads for one in attempts))) == 1
+
+
+def test_many_attempts_of_a_process_share_threads_by_fours(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = fakeredis.FakeRedis(decode_responses=True)
+    monkeypatch.setattr(job_manager, "get_redis_client", lambda: client)
+    monkeypatch.setattr(pulses, "_IDLE_SECONDS", 0.0)
+    attempts = [Attempt(pause=_FAR_SECONDS) for _ in range(10)]
+    used = []
+    for one in attempts:
+        used.append(pulses.of_process())
+        used[-1].add(one)
+    counts = [used.count(one) for one in dict.fromkeys(used)]
+    used[0].remove(attempts[0])
+    again = pulses.of_process()
+    running = {its._thread for its in used if its._thread is not None}
+    for its, one in zip(used, attempts, strict=True):
+        its.remove(one)
+    for thread in running:
+        thread.join(_PATIENCE_SECONDS)
+    assert counts == [4, 4, 2]
+    assert again is used[0]
 
 
 def test_the_thread_ends_without_attempts_and_comes_back_with_the_next() -> None:
