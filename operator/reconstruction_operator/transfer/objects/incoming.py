@@ -114,7 +114,7 @@ def _get(store: Store, one: Listed, options: GetOptions, request: FetchRequest) 
         found = store.get(one.key, options=options)
     except PreconditionError:
         raise _changed(one, request) from None
-    if _bare(found.meta["e_tag"] or one.etag) != _bare(one.etag):  # a server that does not know If-Match
+    if one.etag and _bare(found.meta["e_tag"] or one.etag) != _bare(one.etag):  # a server that does not know If-Match
         raise _changed(one, request)
     yield from found.stream(min_chunk_size=_CHUNK_BYTES)
 

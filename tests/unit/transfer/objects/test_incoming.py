@@ -82,6 +82,20 @@ def test_a_change_is_noticed_on_a_server_that_does_not_know_if_match(tmp_path: P
     assert [path.suffix for path in tmp_path.iterdir()] in ([], [incoming.PARTIAL])
 
 
+class _WithoutTags(_Forgetful):
+    """A server whose lists have no ETags."""
+
+    def list(self, prefix: str | None, *, chunk_size: int) -> Any:
+        return [[{**one, "e_tag": None} for one in page] for page in super().list(prefix, chunk_size=chunk_size)]
+
+
+def test_objects_whose_list_has_no_etags_are_fetched(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.put("set/a.jpg", b"12345")
+    (one,), _ = incoming.fetch(_WithoutTags(store), request(tmp_path), lambda *_: None)  # type: ignore[arg-type]
+    assert (tmp_path / one.file).read_bytes() == b"12345"
+
+
 def test_a_fetch_that_is_not_wanted_any_more_ends(tmp_path: Path) -> None:
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
