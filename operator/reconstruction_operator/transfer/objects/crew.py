@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
 from reconstruction_operator.transfer.objects import failures
@@ -26,6 +27,7 @@ class Clock:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._moved_at = monotonic()
+        self._waiting_for_disk = 0  # threads
         self.objects = 0
         self.bytes = 0
 
@@ -41,11 +43,23 @@ class Clock:
             self.objects += 1
             self._moved_at = self._monotonic()
 
+    @contextlib.contextmanager
+    def waiting_for_disk(self) -> Iterator[None]:
+        """The disk is waited for, not the server: to flush a large file may take minutes."""
+        with self._lock:
+            self._waiting_for_disk += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting_for_disk -= 1
+                self._moved_at = self._monotonic()
+
     @property
     def has_stalled(self) -> bool:
         """Whether nothing was done for too long."""
         with self._lock:
-            return self._monotonic() - self._moved_at > self._patience_seconds
+            return not self._waiting_for_disk and self._monotonic() - self._moved_at > self._patience_seconds
 
 
 def call(function: Callable[[], T], clock: Clock, tick: Callable[[], None]) -> T:
@@ -65,8 +79,8 @@ class Crew(Generic[T]):
 
     def __init__(self, work: Callable[[T], None], clock: Clock, size: int, *, counts: bool = True) -> None:
         self.stopping = threading.Event()
+        self.clock = clock
         self._work = work
-        self._clock = clock
         self._size = size
         self._counts = counts
         self._failure: Exception | None = None
@@ -96,7 +110,7 @@ class Crew(Generic[T]):
                     finished += 1
                 if self._failure is not None:
                     raise self._failure
-                if self._clock.has_stalled:
+                if self.clock.has_stalled:
                     raise self._last_error or TimeoutError
                 tick()
         finally:
@@ -105,10 +119,11 @@ class Crew(Generic[T]):
             for thread in threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
-    def check(self) -> None:
-        """Raises StoppedError if the work is not wanted any more."""
+    def moved(self, count: int) -> None:
+        """So many more bytes are done. Raises StoppedError if the work is not wanted any more."""
         if self.stopping.is_set():
             raise StoppedError
+        self.clock.moved(count)
 
     def _serve(self, waiting: queue.SimpleQueue[T], done: threading.Semaphore) -> None:
         while not self.stopping.is_set():
@@ -138,6 +153,6 @@ class Crew(Generic[T]):
                 return False
             else:
                 if self._counts:
-                    self._clock.done()
+                    self.clock.done()
                 return True
         return False

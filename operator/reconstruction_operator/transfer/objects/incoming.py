@@ -53,14 +53,10 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[F
 
         token = uuid.uuid4().hex  # another run may still write to its own partial files
 
-        def received(count: int) -> None:
-            crew.check()
-            clock.moved(count)
-
         def work(one: Listed) -> None:
-            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, received)
+            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, crew)
 
-        crew = Crew(work, clock, request.connection.at_once)
+        crew: Crew[Listed] = Crew(work, clock, request.connection.at_once)
         crew.run(wanted, tick)
         tick()
     except Exception as error:
@@ -84,9 +80,7 @@ def _check_space(folder: Path, wanted: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def _fetch(
-    store: Store, one: Listed, partial: Path, request: FetchRequest, received_more: Callable[[int], None]
-) -> None:
+def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, crew: Crew[Listed]) -> None:
     """Fetches one object, from where an earlier try of this process broke off."""
     with partial.open("ab") as file:
         if not one.etag:  # what is there may be of another version
@@ -97,15 +91,16 @@ def _fetch(
             options["range"] = {"offset": received}
         if received < one.bytes or not one.bytes:
             for chunk in _get(store, one, options, request):
-                received_more(len(chunk))
+                crew.moved(len(chunk))
                 received += len(chunk)
                 if received > one.bytes:
                     raise _changed(one, request)
                 file.write(chunk)
         if received != one.bytes:
             raise _changed(one, request)
-        file.flush()
-        os.fsync(file.fileno())
+        with crew.clock.waiting_for_disk():
+            file.flush()
+            os.fsync(file.fileno())
     partial.rename(request.kept / one.file)
 
 

@@ -148,8 +148,7 @@ def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[in
     def pieces(file: _File) -> Iterator[bytes]:
         with file.path.open("rb") as reader:
             while piece := reader.read(_PART_BYTES):
-                crew.check()
-                clock.moved(len(piece))
+                crew.moved(len(piece))
                 yield piece
 
     def work(file: _File) -> None:

@@ -56,7 +56,7 @@ def test_a_final_error_ends_all_transfers() -> None:
         if number == 1:
             raise PermissionError(13, "refused")
         crew.stopping.wait(30)
-        crew.check()
+        crew.moved(1)
 
     crew = Crew(work, Clock(60.0), 2)
     with pytest.raises(PermissionError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,24 @@ def test_an_object_that_changes_while_it_is_read_is_not_kept(tmp_path: Path) -> 
         with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ was changed"):
             incoming.fetch(store, request(tmp_path), lambda *_: None)
     assert [path.suffix for path in tmp_path.iterdir()] in ([], [incoming.PARTIAL])
+
+
+def test_a_disk_that_flushes_slowly_is_no_silent_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    store.put("set/a.jpg", b"12345")
+    flushing, reports = threading.Event(), threading.Semaphore(0)
+    fsync = os.fsync
+
+    def flush(file: int) -> None:
+        flushing.set()
+        for _ in range(5):  # each 0.1 s
+            assert reports.acquire(timeout=60)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    wanted = replace(request(tmp_path), connection=Connection(0.2, 2, ""))
+    (one,), _ = incoming.fetch(store, wanted, lambda *_: flushing.is_set() and reports.release())
+    assert (tmp_path / one.file).read_bytes() == b"12345"
 
 
 class _Forgetful:
