@@ -135,11 +135,16 @@ class Target:
             yield from ((one["path"], one["size"]) for one in page)
 
     def _refuse_foreign_objects(self) -> None:
-        found = self.ask(lambda: self.store.list_with_delimiter(self.address.key or None))
-        mine = self.address.below(self.job_id)
-        foreign = [one["path"] for one in found["objects"] if one["path"] != self.address.key]
-        foreign += [one for one in found["common_prefixes"] if one.rstrip("/") != mine]
+        foreign = self.ask(self._foreign_name)
         if foreign:
-            shown = foreign[0].removeprefix(self.address.key).strip("/")
-            text = f"{self.address} is not empty, and holds no result of this job ({shown!r:.60} is there)"
+            text = f"{self.address} is not empty, and holds no result of this job ({foreign!r:.60} is there)"
             raise StorageError("OUTPUT_REFUSED", text)
+
+    def _foreign_name(self) -> str:
+        """The first name at the address that is not this job's; a job may have named a folder of millions."""
+        for page in self.store.list(self.address.key, chunk_size=_PAGE):
+            for one in page:
+                name = one["path"].removeprefix(self.address.key).strip("/").partition("/")[0]
+                if name not in ("", self.job_id):
+                    return name
+        return ""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from obstore.store import MemoryStore
 from reconstruction_operator.contract.errors import OvertakenError
@@ -50,3 +55,15 @@ def test_a_large_object_in_place_of_the_pointer_is_foreign_and_not_read(target: 
     assert standing.content == b""
     with pytest.raises(StorageError, match="is no result of this operator"):
         target.refuse_others(standing)
+
+
+class _Endless:
+    """A folder of more objects than can be listed."""
+
+    def list(self, prefix: str, *, chunk_size: int) -> Iterator[list[dict[str, Any]]]:
+        return ([{"path": f"{prefix}/{number}.jpg", "size": chunk_size}] for number in itertools.count())
+
+
+def test_a_foreign_object_is_found_without_a_list_of_all(target: Target) -> None:
+    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* \('0\.jpg' is there\)"):
+        replace(target, store=_Endless()).refuse_others(None)  # type: ignore[arg-type]
