@@ -68,7 +68,7 @@ def ordinary(**settings: str) -> Iterator[Measured]:
         worker = system.start_program("worker", celery, **paths)
         operator = system.start_program("operator", [python, "-m", "benchmarks.ordinary.operator"], **paths)
         _wait_logged(worker, "ready.")
-        _wait_logged(operator, "Starting the watch-stream")
+        _wait_logged(operator, "Initial authentication has finished")
         yield Measured("ordinary", system)
 
 

@@ -46,4 +46,5 @@ def poll(status: Mapping[str, Any], patch: kopf.Patch, **_: Any) -> None:
 
 
 if __name__ == "__main__":
+    kopf.configure()  # logs as `kopf run` does
     kopf.run(clusterwide=True, standalone=True)
