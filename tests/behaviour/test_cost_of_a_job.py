@@ -16,12 +16,12 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.status_writer import StatusWriter
-from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.redis_view.connection import RedisConnection
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import Observer
+from reconstruction_operator.controller.writes.status_writer import StatusWriter
+from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Management
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.scripts import script

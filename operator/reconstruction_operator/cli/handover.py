@@ -16,7 +16,7 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller.kube import client, objects
 from reconstruction_operator.controller.kube.client import JSON_PATCH, Api, ApiError
 from reconstruction_operator.controller.kube.lease import LeaseRecord
-from reconstruction_operator.controller.kube.status_writer import DOES_NOT_FIT
+from reconstruction_operator.controller.writes.status_writer import DOES_NOT_FIT
 
 _PAGE: Final = 200
 

@@ -21,15 +21,12 @@ from reconstruction_operator.broker.dispatch import Dispatcher
 from reconstruction_operator.controller.kube import client, installation, watch
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api
-from reconstruction_operator.controller.kube.event_recorder import EventRecorder
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.kube.neighbours import Neighbours
-from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.kube.watch import WatchAge
-from reconstruction_operator.controller.kube.write_queue import WriteQueue
 from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
@@ -42,6 +39,9 @@ from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.probes import Check, ProbeServer, Starting, late
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.supervision import LoopLag, Supervisor
+from reconstruction_operator.controller.writes.event_recorder import EventRecorder
+from reconstruction_operator.controller.writes.status_writer import StatusWriter
+from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.scheduling import Window
 from reconstruction_operator.planning.shards import Shard

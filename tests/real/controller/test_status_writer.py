@@ -16,9 +16,9 @@ from reconstruction_operator.controller.kube import bodies, listing, objects
 from reconstruction_operator.controller.kube import client as kubernetes_client
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.controller.kube.event_recorder import EventRecorder
-from reconstruction_operator.controller.kube.status_writer import StatusWriter
-from reconstruction_operator.controller.kube.write_queue import WriteQueue
+from reconstruction_operator.controller.writes.event_recorder import EventRecorder
+from reconstruction_operator.controller.writes.status_writer import StatusWriter
+from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event, Job
 
 from devcluster import Cluster

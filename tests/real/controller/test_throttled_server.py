@@ -15,8 +15,8 @@ from reconstruction_operator.api.status import Phase, Progress, Status
 from reconstruction_operator.controller.kube import client as kubernetes_client
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.controller.kube.status_writer import StatusWriter
-from reconstruction_operator.controller.kube.write_queue import WriteQueue
+from reconstruction_operator.controller.writes.status_writer import StatusWriter
+from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event
 
 from devcluster import Cluster

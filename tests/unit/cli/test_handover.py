@@ -10,7 +10,7 @@ import pytest
 from reconstruction_operator.cli import main
 from reconstruction_operator.cli.handover import NoOperatorError, handover
 from reconstruction_operator.controller.kube.client import ApiError
-from reconstruction_operator.controller.kube.status_writer import DOES_NOT_FIT
+from reconstruction_operator.controller.writes.status_writer import DOES_NOT_FIT
 
 GIVER, TAKER = "a/operator", "b/operator"
 HELD = {"spec": {"holderIdentity": "pod"}}

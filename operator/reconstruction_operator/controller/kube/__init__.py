@@ -1,1 +1,1 @@
-"""Kubernetes: client, watch, cache and work queue, leader election, status writes and Events."""
+"""Kubernetes: client, watch, cache, work queue and leader election."""

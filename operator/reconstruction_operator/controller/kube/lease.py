@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.controller.kube.event_queue import Subject
 from reconstruction_operator.controller.kube.history import History
+from reconstruction_operator.controller.kube.objects import Subject
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)

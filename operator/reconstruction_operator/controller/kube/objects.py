@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
+from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION, JobKey
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Failure, InstallationMark, Status
 from reconstruction_operator.planning import validation
@@ -21,6 +21,25 @@ GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 _MANAGER_LIMIT: Final = 128  # characters; the API's own limit
 _SHARED: Final = 1_000  # parts of compact jobs that are kept to be shared
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The object that an Event is about: a job, or the operator's Lease if it is about all jobs."""
+
+    namespace: str
+    name: str
+    uid: str
+    kind: str = KIND
+    api_version: str = f"{GROUP}/{VERSION}"
+
+    @classmethod
+    def of(cls, key: JobKey) -> Self:
+        """A job."""
+        return cls(key.namespace, key.name, key.uid)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
 
 
 def collection_path(namespace: str | None) -> str:

@@ -11,9 +11,9 @@ from typing import Final
 
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
-from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.planning import installations
 from reconstruction_operator.planning.types import Job, Plan
 from reconstruction_operator.telemetry import metrics

@@ -22,7 +22,6 @@ from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller import transitions
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.controller.kube.status_writer import StatusWriter
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
@@ -31,6 +30,7 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.planner import Planned, Planner
 from reconstruction_operator.controller.redis_view.observer import Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Job, Observation, Timing
 from reconstruction_operator.state import errors

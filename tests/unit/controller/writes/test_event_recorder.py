@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube import event_recorder
 from reconstruction_operator.controller.kube.client import ApiError
-from reconstruction_operator.controller.kube.event_queue import PendingEvent, Subject
-from reconstruction_operator.controller.kube.event_recorder import EventRecorder, event_body
-from reconstruction_operator.controller.kube.write_queue import WriteQueue
+from reconstruction_operator.controller.kube.objects import Subject
+from reconstruction_operator.controller.writes import event_recorder
+from reconstruction_operator.controller.writes.event_queue import PendingEvent
+from reconstruction_operator.controller.writes.event_recorder import EventRecorder, event_body
+from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event
 
 KEY = JobKey("default", "banana", "uid-1")

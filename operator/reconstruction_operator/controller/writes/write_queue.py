@@ -10,7 +10,7 @@ from typing import Any
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.controller.kube.write_budget import WriteBudget
+from reconstruction_operator.controller.writes.write_budget import WriteBudget
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 

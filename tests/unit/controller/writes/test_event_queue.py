@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from reconstruction_operator.controller.kube.event_queue import EventQueue, Subject
+from reconstruction_operator.controller.kube.objects import Subject
+from reconstruction_operator.controller.writes.event_queue import EventQueue
 from reconstruction_operator.planning.types import Event
 
 from tests.support.jobs import make_key

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import Cancel, Condition, Failure, Phase, Progress, Status
-from reconstruction_operator.controller.kube.status_writer import status_patch
+from reconstruction_operator.controller.writes.status_writer import status_patch
 
 from tests.support.jobs import make_key
 

@@ -29,9 +29,9 @@ from reconstruction_operator.controller import instruments, transitions
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import JSON_PATCH, ApiError, SupportsRequest
-from reconstruction_operator.controller.kube.event_recorder import EventRecorder
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.controller.kube.write_queue import PendingWrite, Urgency, WriteQueue, urgency_of
+from reconstruction_operator.controller.writes.event_recorder import EventRecorder
+from reconstruction_operator.controller.writes.write_queue import PendingWrite, Urgency, WriteQueue, urgency_of
 from reconstruction_operator.planning.types import Event, Job
 from reconstruction_operator.telemetry import metrics
 

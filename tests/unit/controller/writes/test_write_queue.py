@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
-from reconstruction_operator.controller.kube.write_queue import (
+from reconstruction_operator.controller.writes.write_queue import (
     PendingWrite,
     Urgency,
     WriteQueue,

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Self
+from typing import Final
 
-from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
-from reconstruction_operator.controller.kube.write_budget import TokenBucket
+from reconstruction_operator.controller.kube.objects import Subject
+from reconstruction_operator.controller.writes.write_budget import TokenBucket
 from reconstruction_operator.planning.status.events import ROUTINE
 from reconstruction_operator.planning.types import Event
 
@@ -22,25 +22,6 @@ GATHER_SECONDS: Final = 2.0
 OLD_SECONDS: Final = 15.0  # a routine Event that waits for longer is dropped
 ROUTINE_PER_SECOND: Final = 5.0
 ROUTINE_BURST: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The object that an Event is about: a job, or the operator's Lease if it is about all jobs."""
-
-    namespace: str
-    name: str
-    uid: str
-    kind: str = KIND
-    api_version: str = f"{GROUP}/{VERSION}"
-
-    @classmethod
-    def of(cls, key: JobKey) -> Self:
-        """A job."""
-        return cls(key.namespace, key.name, key.uid)
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

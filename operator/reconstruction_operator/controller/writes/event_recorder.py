@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey
 from reconstruction_operator.controller.kube.client import MERGE_PATCH, ApiError, SupportsRequest
-from reconstruction_operator.controller.kube.event_queue import WAITING_AT_MOST, EventQueue, PendingEvent, Subject
-from reconstruction_operator.controller.kube.objects import micro_time
-from reconstruction_operator.controller.kube.write_queue import WriteQueue
+from reconstruction_operator.controller.kube.objects import Subject, micro_time
+from reconstruction_operator.controller.writes.event_queue import WAITING_AT_MOST, EventQueue, PendingEvent
+from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 

@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass, field
 
 import pytest
-from reconstruction_operator.controller.kube.write_budget import TokenBucket, WriteBudget
+from reconstruction_operator.controller.writes.write_budget import TokenBucket, WriteBudget
 
 SENDERS = 8  # as the status writer has
 
