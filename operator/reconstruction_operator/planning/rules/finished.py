@@ -38,7 +38,14 @@ def plan(case: Case) -> Plan:
     elif expired and not case.job.deleting:
         actions.append(planned.DeleteObject())
         wake.append(after(case.now, _SLOW_RECHECK_SECONDS))  # unless the watch reports the deletion
+    if _may_begin(case):
+        wake.append(after(case.now, case.timing.epoch_grace_seconds))  # it is closed then
     return Plan(_generation_observed(case), tuple(actions), wake_at=earliest(wake, case.now))
+
+
+def _may_begin(case: Case) -> bool:
+    """Whether Redis has data of before the attempt's end: until the grace is over it is not closed, and its message may wait."""
+    return case.in_grace and case.job.sent and case.seen.end is None
 
 
 def _generation_observed(case: Case) -> Status:
@@ -56,7 +63,7 @@ def _flags(case: Case, *, delete_files: bool) -> tuple[planned.Action, ...]:
         return (planned.ClearFlags(),) if seen.requested or seen.confirmed else ()
     # The confirmed flag stays until it expires: it stops late duplicates of the message.
     withdrawn = (planned.WithdrawRequest(),) if seen.requested else ()
-    if not delete_files and not case.record_lost:
+    if not delete_files and not case.record_lost and not _may_begin(case):
         return withdrawn
     # The flag tells the worker to delete copies of the result as well, so it must not expire before the files are deleted.
     # It is set before the record is restored: without a record, no order to delete is carried out.

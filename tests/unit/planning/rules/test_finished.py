@@ -285,3 +285,15 @@ _TTL = 3_600.0
 def test_when_a_finished_job_needs_a_look(spec: Spec, status: dict[str, object], look_at: datetime | None) -> None:
     job = make_job(replace(over(Phase.SUCCEEDED, observed_generation=1), **status), spec=spec)  # type: ignore[arg-type]  # as above
     assert next_look(job, NOW, _TTL) == look_at
+
+
+def test_data_of_before_a_cancel_gets_the_flag_at_once_and_a_look_after_the_grace() -> None:
+    made = look(
+        Observation(record=RECORD, epoch_age_seconds=1),
+        over(Phase.CANCELLED),
+        cancel_requested=True,
+        cancel_confirmed=True,
+    )
+
+    assert made.actions == (AssertCancelled(),)
+    assert made.wake_at is not None
