@@ -197,6 +197,16 @@ def spying(work: Work, report: Report) -> None:
     raise ModelFailure("SPIED", f"read: {spy.readable(ancestors)}")
 
 
+class Versioned(Good):
+    """Behaves, and counts its runs by files outside the attempt's folders."""
+
+    name = "rough-versioned"
+    version: ClassVar[str] = "2026-11"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        leave_pid(work)
+
+
 class Meshless(Good):
     name = "rough-meshless"
 
