@@ -37,6 +37,8 @@ class Manifest:
     quality: Mapping[str, str] = field(default_factory=dict)
     uri: str = ""  # where a copy was delivered; empty: nowhere
     owner: Owner | None = None  # the operator's job; None: a bare task's
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model took them
+    versions: Mapping[str, str] = field(default_factory=dict)  # of the model ("model"), Python and packages
     files: tuple[SealedFile, ...] = ()
 
     @property
@@ -53,6 +55,8 @@ class Manifest:
             "attempt": self.attempt,
             "model": self.model,
             "simulated": self.simulated,
+            "parameters": dict(self.parameters),
+            "versions": dict(self.versions),
             "inputs": {"images": self.images, "bytes": self.input_bytes},
             "quality": dict(self.quality),
             "uri": self.uri,
@@ -92,9 +96,15 @@ class Manifest:
             input_bytes=_whole_number(inputs["bytes"]),
             quality={str(name): str(value) for name, value in data["quality"].items()},
             uri=str(data["uri"]),
+            parameters=_mapping(data.get("parameters")),  # older releases wrote none
+            versions={name: str(text) for name, text in _mapping(data.get("versions")).items()},
             owner=None if owner is None else Owner.from_json(owner),
             files=tuple(SealedFile(str(one["name"]), _size(one["bytes"]), str(one["sha256"])) for one in data["files"]),
         )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _size(value: object) -> int:

@@ -15,15 +15,13 @@ _CHUNK_BYTES = 1 << 20
 
 
 def describe_files(folder: Path, check: Callable[[], None]) -> tuple[SealedFile, ...]:
-    """Every regular file below `folder`, meshes first, then previews; flushed to the disk. Removes links and devices.
+    """Every regular file below `folder`, that for eyes first (`_place`); flushed to the disk. Removes links and devices.
 
     `check` is called for each chunk that is read, and may raise.
     """
     root = os.fspath(folder)
     found = [_described(path, path.removeprefix(root).lstrip("/"), check) for path in _files(root)]
-    return tuple(
-        sorted(found, key=lambda one: (not one.name.endswith(".glb"), not one.name.endswith(".png"), one.name))
-    )
+    return tuple(sorted(found, key=lambda one: _place(one.name)))
 
 
 def seal(folder: Path, manifest: Manifest) -> None:
@@ -48,6 +46,12 @@ def read_sealed(folder: Path, job_id: str) -> Manifest | None:
         if manifest is not None and manifest.job_id == job_id and disk.has_files(folder, manifest.sizes):
             return manifest
     return None
+
+
+def _place(name: str) -> tuple[bool, bool, bool, str]:
+    """Sort key: the textured mesh, other meshes, previews, the rest; each by name."""
+    mesh = name.endswith(".glb")
+    return not (mesh and "textured" in name), not mesh, not name.endswith(".png"), name
 
 
 def _files(folder: str) -> Iterator[str]:

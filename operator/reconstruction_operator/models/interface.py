@@ -75,7 +75,14 @@ class Report(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """A reconstruction model."""
+    """A reconstruction model.
+
+    A model may also have two attributes, which name what its results depend on (`registry.versions`):
+
+    - `version: str`, to be changed when the same photos and parameters would give another result, or another content of its
+      stages. Without it, the version of the package that provides the model counts.
+    - `packages: Sequence[str]`, the installed packages that it computes with.
+    """
 
     name: ClassVar[str]
     """The value of `spec.modelType`, and the name of the entry point."""

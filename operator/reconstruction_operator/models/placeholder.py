@@ -24,6 +24,7 @@ class PlaceholderModel:
     """Takes the parameter `stepSeconds` (0 to 3600, default: the worker's setting); ignores all others."""
 
     name: ClassVar[str] = "placeholder"
+    version: ClassVar[str] = "1"
     isolated: ClassVar[bool] = False
     step_shares: ClassVar[Mapping[Step, float]] = MappingProxyType({step: 1 / len(Step) for step in Step})
     min_photos: ClassVar[int] = 0

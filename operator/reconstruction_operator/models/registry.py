@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points
+from importlib.metadata import version as installed_version
 from typing import Final
 
 from reconstruction_operator.models.interface import Model, ModelFailure
@@ -53,6 +55,25 @@ def find(name: str) -> Model:
     return model
 
 
+def version(name: str) -> str:
+    """The version of that model's results: its own, or else that of the package that provides it; empty if neither is known.
+
+    Raises as `find`.
+    """
+    own = getattr(find(name), "version", "")
+    return own if isinstance(own, str) and own else _version_of_package(_package(name))
+
+
+def versions(name: str) -> Mapping[str, str]:
+    """What takes part in a run of that model, with versions: Python, the package that provides it, those it computes with.
+
+    Raises as `find`.
+    """
+    packages = (_package(name), *getattr(find(name), "packages", ()))
+    found = {package: _version_of_package(package) for package in packages if package}
+    return {"python": platform.python_version(), **{package: text for package, text in found.items() if text}}
+
+
 _classes: Final[
     dict[EntryPoint, Callable[[], Model]]
 ] = {}  # of models that were made once: checking the interface takes long
@@ -61,6 +82,19 @@ _classes: Final[
 @cache  # reading the metadata of all packages takes 5 ms, and a worker's packages do not change
 def _entries() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def _package(name: str) -> str:
+    distribution = _entries()[name].dist
+    return "" if distribution is None else distribution.name
+
+
+@cache  # as above
+def _version_of_package(package: str) -> str:
+    try:
+        return installed_version(package)
+    except (PackageNotFoundError, ValueError):  # ValueError: no name
+        return ""
 
 
 def _load(entry: EntryPoint) -> Model:

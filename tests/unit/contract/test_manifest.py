@@ -19,6 +19,8 @@ MANIFEST = Manifest(
     quality={"faces": "1200"},
     uri="file:///meshes/a",
     owner=Owner("uid-1", "mine", "red", "banana", "gpu", 2),
+    parameters={"quality": "fast", "crop": True},
+    versions={"model": "1", "python": "3.11.2"},
     files=(SealedFile("model.glb", 7, "0" * 64),),
 )
 
@@ -28,12 +30,14 @@ def test_manifest_is_read_as_it_was_written() -> None:
     assert Manifest.parse(Manifest("bare").to_text().encode()) == Manifest("bare")
 
 
-def test_manifest_of_the_first_release_has_no_owner_and_unknown_keys_are_ignored() -> None:
+def test_manifest_of_the_first_release_has_less_and_unknown_keys_are_ignored() -> None:
     content = json.loads(MANIFEST.to_text())
-    del content["owner"]
+    for name in ("owner", "parameters", "versions"):
+        del content[name]
     parsed = Manifest.parse(json.dumps(content | {"later": 1}).encode())
     assert parsed is not None
     assert (parsed.job_id, parsed.owner, parsed.files) == ("uid-1", None, MANIFEST.files)
+    assert (parsed.parameters, parsed.versions) == ({}, {})
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b"\0" * 100, b"\xff", b"[" * 200_000])

@@ -36,6 +36,13 @@ def test_all_regular_files_are_described_meshes_first_and_others_removed(tmp_pat
     assert len(checks) == 3
 
 
+def test_the_textured_mesh_is_the_first_file(tmp_path: Path) -> None:
+    for name in ("a.png", "model.glb", "model_textured.glb", "SIMULATED.txt"):
+        (tmp_path / name).write_text(name)
+    names = [one.name for one in manifests.describe_files(tmp_path, lambda: None)]
+    assert names == ["model_textured.glb", "model.glb", "a.png", "SIMULATED.txt"]
+
+
 def test_sealed_result_is_read_back(output: Path) -> None:
     manifest = manifests.read(output)
     assert manifest is not None

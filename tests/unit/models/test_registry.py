@@ -33,6 +33,18 @@ def test_entry_points_of_other_packages_add_models(rough_models: Path) -> None:
     assert "rough-good" in registry.available()
 
 
+def test_a_models_own_version_counts_before_that_of_its_package(rough_models: Path) -> None:
+    assert registry.version("placeholder") == "1"
+    assert registry.version("rough-good") == "1.0"
+
+
+def test_versions_name_python_the_models_package_and_those_it_computes_with() -> None:
+    assert set(registry.versions("placeholder")) == {"python", "reconstruction-operator"}
+    versions = registry.versions("photogrammetry")
+    assert {"python", "reconstruction-operator", "pycolmap", "numpy"} <= set(versions)
+    assert all(text[0].isdigit() for text in versions.values())
+
+
 def test_a_model_that_cannot_be_loaded_affects_no_other(rough_models: Path) -> None:
     with pytest.raises(registry.UnavailableModelError, match="rough_models:DoesNotExist cannot be loaded"):
         registry.find("rough-broken")

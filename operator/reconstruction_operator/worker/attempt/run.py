@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -14,16 +13,16 @@ from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
-from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles import notes, publishing, workspace
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS, RunRequest
+from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import delivery, outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker.attempt import sealing
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.ending import end_of_success
 from reconstruction_operator.worker.attempt.failures import failure_of
@@ -192,7 +191,13 @@ class AttemptRun:
         assignment = self._assignment
         if not (space.output / "model.glb").is_file():
             raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh (model.glb)")
-        manifest = call_interruptibly(lambda: self._seal(space, result), self._heartbeat.check)
+        check, inputs = self._heartbeat.check, self._observer.inputs
+        manifest = call_interruptibly(
+            lambda: sealing.seal(
+                space.output, result, choice=choice, assignment=assignment, inputs=inputs, check=check
+            ),
+            check,
+        )
         try:
             self._deliver(space.output, assignment.output_uri, space, partial(steps.report, Step.FINALIZE))
         except (StorageError, OSError):
@@ -212,24 +217,6 @@ class AttemptRun:
         self.published = faster is None
         self.result = faster or manifest
         return self.result
-
-    def _seal(self, space: Workspace, result: Result) -> Manifest:
-        assignment, inputs = self._assignment, self._observer.inputs
-        manifest = Manifest(
-            job_id=assignment.job_id,
-            task_id=assignment.task_id,
-            model=assignment.model_type,
-            simulated=result.simulated,
-            attempt=assignment.attempt,
-            images=inputs.images,
-            input_bytes=inputs.bytes,
-            quality=_texts(result.quality),
-            uri=assignment.output_uri,
-            owner=assignment.owner,
-            files=manifests.describe_files(space.output, self._heartbeat.check),
-        )
-        manifests.seal(space.output, manifest)
-        return manifest
 
     def _deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:
         if not uri:
@@ -279,9 +266,3 @@ class AttemptRun:
         """If another program deleted the workspace, perhaps because the run is not wanted, learn that from Redis."""
         if self._workspace is not None and not self._workspace.root.exists():
             self._heartbeat.confirm()
-
-
-def _texts(quality: Mapping[str, int | float | str]) -> dict[str, str]:
-    """The model's numbers as text, as the status holds them."""
-    items = list(quality.items())[:MAX_QUALITY_ITEMS]
-    return {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in items}

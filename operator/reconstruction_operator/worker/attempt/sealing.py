@@ -1,0 +1,51 @@
+"""Sealing: describes a finished result in its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.models import registry
+from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS
+from reconstruction_operator.models.interface import Result
+from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.model.selection import Choice
+
+
+def seal(
+    output: Path,
+    result: Result,
+    *,
+    choice: Choice,
+    assignment: Assignment,
+    inputs: Inputs,
+    check: Callable[[], None],
+) -> Manifest:
+    """Write the manifest of the files in `output`, and return it. `check` is called often, and may raise."""
+    model = choice.model.name
+    manifest = Manifest(
+        job_id=assignment.job_id,
+        task_id=assignment.task_id,
+        model=assignment.model_type,
+        simulated=result.simulated,
+        attempt=assignment.attempt,
+        images=inputs.images,
+        input_bytes=inputs.bytes,
+        quality=_texts(result.quality),
+        uri=assignment.output_uri,
+        owner=assignment.owner,
+        parameters=choice.parameters,
+        versions={"model": registry.version(model), **registry.versions(model)},
+        files=manifests.describe_files(output, check),
+    )
+    manifests.seal(output, manifest)
+    return manifest
+
+
+def _texts(quality: Mapping[str, int | float | str]) -> dict[str, str]:
+    """The model's numbers as text, as the status holds them."""
+    items = list(quality.items())[:MAX_QUALITY_ITEMS]
+    return {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in items}
