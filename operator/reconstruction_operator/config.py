@@ -133,6 +133,10 @@ class Settings:
         3600.0, "limit of a placeholder job's six steps together, which its parameter stepSeconds asks for"
     )
     MODEL_MEMORY_BYTES: int = _worker(0, "limit of a model process's resident memory; 0: no limit")
+    STAGES_MAX_BYTES: int = _worker(
+        17179869184,
+        "limit of the finished stages that one job keeps for its next attempt; 0: every attempt starts anew",
+    )
     INPUT_ROOTS: Names = _worker(
         ("/photos",),
         "folders that file:// inputs may lie in; /photos=/mnt/nas reads from /mnt/nas what URIs call /photos",

@@ -116,8 +116,8 @@ class Spec:
     )
     suspend: bool = member(
         False,
-        "While true, the job is not dispatched. A running job is stopped; once this is false, it starts again from "
-        "the beginning as another attempt.",
+        "While true, the job is not dispatched. A running job is stopped; once this is false, it continues as another "
+        "attempt, from the last stage that its model has finished.",
         stored_default=True,
     )
     cancel_requested: bool = member(

@@ -84,6 +84,36 @@ class Progress:
     eta: str = member("", "etaSeconds as text, such as 1m20s.", max_length=32)
     display: str = member("", "percent as text, such as 60%.", max_length=64)
     last_update_time: datetime | None = member(None, "When the worker reported this.")
+    resumed_from: str = member(
+        "",
+        "Stage of an earlier attempt from which this one goes on, such as matches of attempt 1; empty if it began from nothing.",
+        max_length=128,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """One step of the current attempt."""
+
+    name: str = field(
+        metadata=shape("Name of the step, such as Running reconstruction.", required=True, max_length=128)
+    )
+    seconds: int = member(0, "How long it took; of a step that was broken off, until then.", unit="seconds", minimum=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the current attempt used. Only models with a process of their own are measured."""
+
+    cpu_seconds: int | None = member(
+        None, "Processor time of the model's processes, of all cores together.", unit="seconds", minimum=0
+    )
+    peak_memory_bytes: int | None = member(
+        None,
+        "Largest resident memory of the model's processes together, measured twice a second.",
+        unit="bytes",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +197,12 @@ class Status:
     )
     completion_time: datetime | None = member(None, "When the job ended, whatever its outcome.")
     progress: Progress | None = member(None, "Progress of the current attempt.")
+    steps: tuple[StepTime, ...] = member(
+        (),
+        "The finished steps of the current attempt and how long they took; when it has ended, all that it began.",
+        max_items=16,
+    )
+    usage: Usage | None = member(None, "What the current attempt used, when it has ended.", absent="not measured")
     inputs: Inputs | None = member(None, "The photos that were read.")
     outputs: Outputs | None = member(None, "The result. A failed job has one if only its copy failed.")
     quality: Mapping[str, str] = member(

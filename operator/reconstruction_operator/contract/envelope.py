@@ -30,6 +30,7 @@ class Envelope:
     queue: str = "celery"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     traceparent: str = ""  # W3C Trace Context
+    last: bool = False  # no attempt follows if this one fails: nothing need be kept for it
 
     def to_json(self) -> dict[str, Any]:
         """The mapping that is sent."""

@@ -12,6 +12,7 @@ from reconstruction_operator.contract.records import Owner
 MANIFEST: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 1 << 20
 _VERSION: Final = 1
+_MOST_SECONDS: Final = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ class Manifest:
     uri: str = ""  # where a copy was delivered; empty: nowhere
     owner: Owner | None = None  # the operator's job; None: a bare task's
     parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model took them
+    steps: Mapping[str, float] = field(
+        default_factory=dict
+    )  # name of each step, and its seconds until the result was sealed
+    cpu_seconds: float | None = None  # of the model's processes; None: not measured
+    peak_memory_bytes: int | None = None  # the same
+    resumed_from: str = ""  # the stage of an earlier attempt from which the run went on; empty: none
     versions: Mapping[str, str] = field(default_factory=dict)  # of the model ("model"), Python and packages
     files: tuple[SealedFile, ...] = ()
 
@@ -57,6 +64,9 @@ class Manifest:
             "simulated": self.simulated,
             "parameters": dict(self.parameters),
             "versions": dict(self.versions),
+            "steps": dict(self.steps),
+            "usage": {"cpuSeconds": self.cpu_seconds, "peakMemoryBytes": self.peak_memory_bytes},
+            "resumedFrom": self.resumed_from,
             "inputs": {"images": self.images, "bytes": self.input_bytes},
             "quality": dict(self.quality),
             "uri": self.uri,
@@ -99,6 +109,10 @@ class Manifest:
             parameters=_mapping(data.get("parameters")),  # older releases wrote none
             versions={name: str(text) for name, text in _mapping(data.get("versions")).items()},
             owner=None if owner is None else Owner.from_json(owner),
+            steps={name: _seconds(its) or 0.0 for name, its in _mapping(data.get("steps")).items()},
+            cpu_seconds=_seconds(_mapping(data.get("usage")).get("cpuSeconds")),
+            peak_memory_bytes=_whole_number(_mapping(data.get("usage")).get("peakMemoryBytes")),
+            resumed_from=str(data.get("resumedFrom", "")),
             files=tuple(SealedFile(str(one["name"]), _size(one["bytes"]), str(one["sha256"])) for one in data["files"]),
         )
 
@@ -111,6 +125,12 @@ def _size(value: object) -> int:
     if type(value) is not int:  # JSON may hold 1e999, which no int can be made of
         raise TypeError(f"{value!r:.40} is no number of bytes")
     return value
+
+
+def _seconds(value: object) -> float | None:
+    if value is not None and not (isinstance(value, int | float) and 0 <= value <= _MOST_SECONDS):  # nor NaN
+        raise TypeError(f"{value!r:.40} is no number of seconds")
+    return None if value is None else float(value)
 
 
 def _whole_number(value: object) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.api.status import Inputs, Outputs
+from reconstruction_operator.api.status import Inputs, Outputs, StepTime, Usage
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
@@ -57,6 +57,9 @@ class End:
     inputs: Inputs | None = None
     outputs: Outputs | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[StepTime, ...] = ()
+    usage: Usage | None = None
+    resumed_from: str = ""  # the stage of an earlier attempt from which it went on
     files_left: bool = False  # of a cancelled job: the worker could not delete them
 
 
@@ -100,6 +103,9 @@ class ProgressReport:
     message: str = ""
     worker: str = ""
     inputs: Inputs | None = None
+    steps: tuple[StepTime, ...] = ()  # that are finished
+    resumed_from: str = ""  # the stage of an earlier attempt from which it goes on
+    base: float = 0.0  # the fraction at which it went on; `started_at` is when
 
 
 @dataclass(frozen=True, slots=True)

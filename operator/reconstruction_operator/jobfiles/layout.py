@@ -142,6 +142,11 @@ class Workspace:
         return self.root / "scratch"
 
     @cached_property
+    def stages(self) -> Path:
+        """What the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps stages."""
+        return self.root / "stages"
+
+    @cached_property
     def output(self) -> Path:
         """Staging directory of the result: one rename makes it the job's output."""
         return self.root / "output"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import logging
 from pathlib import Path
 
@@ -35,43 +35,63 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
 
 
 def delete_predecessors(job_id: str, heir: Workspace) -> None:
-    """Deletes the tombstones of earlier runs, of which `heir` takes over what was fetched.
+    """Deletes the tombstones of earlier runs, of which `heir` takes over what was fetched and the sealed stages.
 
     Call it after this run has noted where those may have delivered.
     """
     for tombstone in JobFolder.of(job_id).retired():
         try:
-            _inherit(Workspace(tombstone).fetched, heir.fetched)
+            earlier = Workspace(tombstone)
+            _inherit(_whole(earlier.fetched), heir.fetched)
+            _inherit(sealed_stages(earlier), heir.stages)
             disk.delete_tree(tombstone)
         except OSError as error:
             logger.warning("could not delete %s, which an earlier attempt left: %s", tombstone, error)
 
 
-def keep_fetched(workspace: Workspace) -> bool:
-    """Deletes all of the workspace but what was fetched and the note of its owner; False: nothing was fetched."""
-    if not any(_is_whole(path) for path in disk.entries(workspace.fetched)):
+def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
+    """Deletes all of the workspace but what the next attempt takes over; False: there is nothing of use to it.
+
+    That is what was fetched and, with `stages`, what the model has sealed. The note of the owner stays with it.
+    """
+    sealed = sealed_stages(workspace) if stages else []
+    whole = _whole(workspace.fetched)
+    if not sealed and not whole:
         return False
+    kept = {workspace.owner_note, *([workspace.stages] if sealed else []), *([workspace.fetched] if whole else [])}
     try:
         for path in disk.entries(workspace.root):
-            if path not in (workspace.fetched, workspace.owner_note):
+            if path not in kept:
+                disk.delete_tree(path)
+        for path in disk.entries(workspace.stages):
+            if path not in sealed:
                 disk.delete_tree(path)
     except OSError as error:
         logger.warning("could not empty %s: %s", workspace.root, error)
     return True
 
 
-def _inherit(fetched: Path, heir: Path) -> None:
-    """Moves whole files. An overtaken run that still writes there fails at its next rename."""
-    whole = [path for path in disk.entries(fetched) if _is_whole(path)]
-    if whole:
+def sealed_stages(workspace: Workspace) -> list[Path]:
+    """The stages that the model has sealed by a rename (`models.stages`): those without a dot in front."""
+    return [path for path in disk.entries(workspace.stages) if not path.name.startswith(".")]
+
+
+def _whole(fetched: Path) -> list[Path]:
+    return [path for path in disk.entries(fetched) if not path.suffix]  # a partial file has one
+
+
+def _inherit(paths: list[Path], heir: Path) -> None:
+    """Moves files and stages, each by one rename. An overtaken run that still writes there fails at its next rename."""
+    if paths:
         heir.mkdir(exist_ok=True)
-    for path in whole:
-        with contextlib.suppress(FileNotFoundError):  # a later run takes it over just now
+    for path in paths:
+        try:
             path.rename(heir / path.name)
-
-
-def _is_whole(path: Path) -> bool:
-    return not path.suffix  # a partial file has one
+        except FileNotFoundError:  # a later run takes it over just now
+            continue
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # of two runs before, one has handed it over already
+                raise
 
 
 def _take_over(folder: JobFolder, workspace: Workspace, task_id: str, attempt: int | None) -> None:

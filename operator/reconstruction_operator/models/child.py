@@ -69,9 +69,10 @@ def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
         else:
             # If the guard itself was paused, that time does not count as silence.
             silent += min(time.monotonic() - before, 2 * _POLL_SECONDS)
-        ended, status = os.waitpid(model, os.WNOHANG)
+        ended, status, used = os.wait4(model, os.WNOHANG)
         if ended:
-            _send(messages, ExitMessage(os.waitstatus_to_exitcode(status)), patient=True)
+            code = os.waitstatus_to_exitcode(status)
+            _send(messages, ExitMessage(code, used.ru_utime + used.ru_stime), patient=True)
             break
     os.killpg(0, signal.SIGKILL)
 
@@ -120,14 +121,14 @@ def _outcome(request: exchange.RunRequest, report: Report) -> Message:
 def _reporter(messages: int) -> Report:
     newest: tuple[Step | None, float] = (None, 0.0)
 
-    def report(step: Step, fraction: float, message: str = "") -> None:
+    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
         nonlocal newest
         now = time.monotonic()
         known, at = newest
-        if step == known and fraction < 1.0 and now - at < _REPORT_SECONDS:
+        if step == known and fraction < 1.0 and now - at < _REPORT_SECONDS and not resumed:
             return
         newest = (step, now)
-        _send(messages, ProgressMessage(step, float(fraction), message), patient=False)
+        _send(messages, ProgressMessage(step, float(fraction), message, resumed), patient=bool(resumed))
 
     return report
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconstruction_operator.models.interface import Photo, Result, Step, Work
+from reconstruction_operator.models.interface import Photo, Result, StageFolder, Step, Work
 
 MAX_LINE_BYTES = 65_536
 MAX_QUALITY_ITEMS = 16
@@ -32,7 +32,7 @@ class RunRequest:
 
     def to_json(self) -> str:
         """The request as a JSON text."""
-        work = self.work
+        work, stages = self.work, self.work.stages
         document = {
             "model": self.model,
             "silence_seconds": self.silence_seconds,
@@ -41,6 +41,7 @@ class RunRequest:
             "output_dir": str(work.output_dir),
             "parameters": dict(work.parameters),
             "threads": work.threads,
+            "stages": None if stages is None else [str(stages.path), stages.key, stages.attempt, stages.max_bytes],
         }
         return json.dumps(document)
 
@@ -48,12 +49,14 @@ class RunRequest:
     def from_json(cls, text: str) -> RunRequest:
         """The request in a text that `to_json` of the same version has made."""
         document = json.loads(text)
+        stages = document["stages"]
         work = Work(
             photos=tuple(Photo(Path(path), width, height, size) for path, width, height, size in document["photos"]),
             scratch_dir=Path(document["scratch_dir"]),
             output_dir=Path(document["output_dir"]),
             parameters=document["parameters"],
             threads=document["threads"],
+            stages=None if stages is None else StageFolder(Path(stages[0]), *stages[1:]),
         )
         return cls(document["model"], work, document["silence_seconds"])
 
@@ -65,6 +68,7 @@ class ProgressMessage:
     step: Step
     fraction: float
     message: str
+    resumed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class ExitMessage:
     """The model's process has ended, with that exit code or, if it is negative, by that signal (as in `subprocess`)."""
 
     code: int
+    cpu_seconds: float = 0.0  # of the process and its children, user and system
 
 
 Message = ProgressMessage | Result | FailureMessage | DefectMessage | ExitMessage
@@ -96,8 +101,9 @@ def encode(message: Message) -> bytes:
     """The message as one line, with its newline."""
     document: dict[str, Any]
     match message:
-        case ProgressMessage(step, fraction, text):
+        case ProgressMessage(step, fraction, text, resumed):
             document = {"kind": "progress", "step": int(step), "fraction": fraction, "message": text[:_MAX_TEXT_CHARS]}
+            document |= {"resumed": resumed[:_MAX_TEXT_CHARS]} if resumed else {}
         case Result(quality, simulated):
             kept = dict(list(quality.items())[:MAX_QUALITY_ITEMS])
             document = {"kind": "result", "quality": {str(name): _plain(kept[name]) for name in kept}}
@@ -106,8 +112,8 @@ def encode(message: Message) -> bytes:
             document = {"kind": "failure", "reason": reason, "message": text[:_MAX_TEXT_CHARS]}
         case DefectMessage(text):
             document = {"kind": "defect", "text": text[-_MAX_TEXT_CHARS:]}
-        case ExitMessage(code):
-            document = {"kind": "exit", "code": code}
+        case ExitMessage(code, cpu_seconds):
+            document = {"kind": "exit", "code": code, "cpu": cpu_seconds}
     return json.dumps(document).encode() + b"\n"
 
 
@@ -126,7 +132,9 @@ def _decode(document: Mapping[str, Any]) -> Message | None:
             fraction = float(document["fraction"])
             if not math.isfinite(fraction):
                 return None
-            return ProgressMessage(Step(document["step"]), fraction, str(document["message"])[:_MAX_TEXT_CHARS])
+            message, resumed = str(document["message"]), str(document.get("resumed", ""))
+            step = Step(document["step"])
+            return ProgressMessage(step, fraction, message[:_MAX_TEXT_CHARS], resumed[:_MAX_TEXT_CHARS])
         case "result":
             quality = {str(name): _plain(value) for name, value in dict(document["quality"]).items()}
             return Result(quality=quality, simulated=document["simulated"] is True)
@@ -135,7 +143,8 @@ def _decode(document: Mapping[str, Any]) -> Message | None:
         case "defect":
             return DefectMessage(str(document["text"]))
         case "exit":
-            return ExitMessage(int(document["code"]))
+            cpu_seconds = float(document["cpu"])
+            return ExitMessage(int(document["code"]), cpu_seconds if math.isfinite(cpu_seconds) else 0.0)
     return None
 
 

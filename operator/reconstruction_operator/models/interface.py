@@ -7,6 +7,7 @@ gets, reports its progress, and raises `ModelFailure` with one of the documented
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,16 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class StageFolder:
+    """Where a run keeps its finished stages for the next attempt; used through `stages.Stages`."""
+
+    path: Path  # made when the first stage begins; the only place besides output and scratch that a model writes to
+    key: str  # the digest of all that the stages depend on: photos, model, version, parameters
+    attempt: int = 0  # 0: a bare task
+    max_bytes: int = sys.maxsize  # of all sealed stages together
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """Input of one run. Both folders exist; `output_dir` is empty, `scratch_dir` is deleted after the run."""
 
@@ -47,6 +58,7 @@ class Work:
     output_dir: Path
     parameters: Mapping[str, object]  # as `check_parameters` returned them
     threads: int
+    stages: StageFolder | None = None  # None: no stage outlives the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +81,11 @@ class ModelFailure(Exception):  # noqa: N818  # an expected end of a job, not an
 class Report(Protocol):
     """Reports progress. Never blocks for long; raises an exception of the caller's choice when the run has to stop."""
 
-    def __call__(self, step: Step, fraction: float, message: str = "") -> None:
-        """`fraction` of `step` is done, 0.0 to 1.0; `message` is short and for users ("depth map 4/12")."""
+    def __call__(self, step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+        """`fraction` of `step` is done, 0.0 to 1.0; `message` is short and for users ("depth map 4/12").
+
+        `resumed` is given once, in the first report of a run that goes on from an earlier attempt's stage: it names that stage.
+        """
 
 
 @runtime_checkable

@@ -1,16 +1,19 @@
 """Placeholder model: simulates the six steps and the files of a job, without photos and without a reconstruction.
 
-It does not wait: the worker paces simulated runs, since it does the first and the last step itself.
+It does not wait: the worker paces simulated runs, since it does the first and the last step itself. A report returns when the steps
+before are over. The first two steps are kept as stages, as a real model keeps its own.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
 from reconstruction_operator.models import drawing
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.stages import Stages
 
 SIMULATED_NOTE = (
     "This result is SIMULATED.\n\nNo photo was read and nothing was reconstructed: the mesh is a cube, the previews are\n"
@@ -18,6 +21,8 @@ SIMULATED_NOTE = (
 )
 _MAX_STEP_SECONDS = 3600.0
 _PREVIEW_PIXELS = 256
+_STAGES = {"preprocessed": Step.RECONSTRUCT, "reconstructed": Step.POSTPROCESS}  # each, and the step after it
+_KEPT_SECONDS = 0.5  # a step that was faster is not worth a flush of the disk
 
 
 class PlaceholderModel:
@@ -48,9 +53,20 @@ class PlaceholderModel:
 
     def run(self, work: Work, report: Report) -> Result:
         """Write `model.glb` (a cube), two previews and `SIMULATED.txt`."""
-        report(Step.PREPROCESS, 1.0)
-        report(Step.RECONSTRUCT, 1.0)
-        report(Step.POSTPROCESS, 1.0)
+        stages = Stages.of(work)
+        done = [stage for name in _STAGES if (stage := stages.find(name)) is not None]
+        if done:
+            report(_STAGES[done[-1].name], 1.0, f"goes on after {done[-1]}", resumed=str(done[-1]))
+        else:
+            report(Step.PREPROCESS, 1.0)
+        names = list(_STAGES)
+        for name in names[names.index(done[-1].name) + 1 if done else 0 :]:
+            begun = time.monotonic()
+            report(_STAGES[name], 1.0)
+            if time.monotonic() - begun >= _KEPT_SECONDS:
+                folder = stages.begin(name)
+                (folder / "SIMULATED.txt").write_text(SIMULATED_NOTE)
+                stages.seal(name, folder)
         (work.output_dir / "SIMULATED.txt").write_text(SIMULATED_NOTE)
         (work.output_dir / "model.glb").write_bytes(drawing.cube_glb())
         report(Step.PREVIEW, 1.0)

@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
+from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
 
 MESSAGE_CHARS: Final = 1_024
 FILES: Final = 16
+STEPS: Final = 16
 QUALITY_ENTRIES: Final = 16
 NAME_CHARS: Final = 256  # names, reasons, tokens, quality's keys and values
 URI_CHARS: Final = 2_048
@@ -147,6 +148,7 @@ def parse_end(
 
 def _with_details(end: End, data: Mapping[str, Any]) -> End:
     inputs, outputs, quality = (data.get(name) for name in ("inputs", "outputs", "quality"))
+    steps, usage = data.get("steps"), data.get("usage")
     return _cut(
         replace(
             end,
@@ -157,6 +159,9 @@ def _with_details(end: End, data: Mapping[str, Any]) -> End:
             inputs=codec.decode(Inputs, inputs) if isinstance(inputs, Mapping) else None,
             outputs=codec.decode(Outputs, outputs) if isinstance(outputs, Mapping) else None,
             quality=quality if isinstance(quality, Mapping) else {},
+            steps=_steps(steps),
+            usage=codec.decode(Usage, usage) if isinstance(usage, Mapping) else None,
+            resumed_from=text_of(data, "resumedFrom"),
             files_left=data.get("filesLeft") is True,
         )
     )
@@ -183,7 +188,15 @@ def _cut(end: End) -> End:
             files=tuple(OutputFile(plain(one.name), count(one.bytes) or 0) for one in end.outputs.files[:FILES]),
         ),
         quality=_quality(end.quality),
+        steps=tuple(StepTime(plain(one.name), count(one.seconds) or 0) for one in end.steps[:STEPS] if one.name),
+        usage=end.usage and Usage(count(end.usage.cpu_seconds), count(end.usage.peak_memory_bytes)),
+        resumed_from=plain(end.resumed_from),
     )
+
+
+def _steps(listed: object) -> tuple[StepTime, ...]:
+    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    return tuple(StepTime(text_of(one, "name"), count(one.get("seconds")) or 0) for one in found[:STEPS])
 
 
 def _quality(values: Mapping[Any, Any]) -> Mapping[str, str]:
@@ -255,5 +268,5 @@ def text_of(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:
 
 
 def count(value: object) -> int | None:
-    """A number of photos or bytes, or None for what cannot be one."""
+    """A number of photos, bytes or seconds, or None for what cannot be one."""
     return value if type(value) is int and 0 <= value <= _MAX_INT else None

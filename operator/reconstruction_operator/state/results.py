@@ -13,9 +13,9 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
-from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.api.status import Inputs, StepTime
 from reconstruction_operator.contract.records import ProgressReport
-from reconstruction_operator.contract.steps import STEP_COUNT
+from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, arun
 from reconstruction_operator.state.scripts import script
@@ -115,6 +115,9 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
         message=fields.text_of(meta, "message", fields.MESSAGE_CHARS),
         worker=fields.text_of(meta, "worker"),
         inputs=_inputs(meta),
+        steps=_steps(meta.get("seconds")),
+        resumed_from=fields.text_of(meta, "resumedFrom"),
+        base=_number(meta, "base", 1.0),
     )
 
 
@@ -133,6 +136,12 @@ def _time(meta: Mapping[str, Any], name: str) -> datetime | None:
         return fields.moment(value * 1000)
     except fields.MalformedError:
         return None
+
+
+def _steps(seconds: object) -> tuple[StepTime, ...]:
+    """The finished steps, of how many seconds each of them took."""
+    listed = seconds if isinstance(seconds, list) else []
+    return tuple(StepTime(step.name, fields.count(its) or 0) for step, its in zip(STEPS, listed, strict=False))
 
 
 def _inputs(meta: Mapping[str, Any]) -> Inputs | None:

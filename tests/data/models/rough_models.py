@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import spy
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.stages import Stages
 
 
 class Good:
@@ -205,6 +206,23 @@ class Versioned(Good):
 
     def misbehave(self, work: Work, report: Report) -> None:
         leave_pid(work)
+
+
+class Staged(Good):
+    """Seals a stage, then kills itself; the next run goes on from the stage and behaves."""
+
+    name = "rough-staged"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        stages = Stages.of(work)
+        found = stages.find("features")
+        if found is None:
+            folder = stages.begin("features")
+            (folder / "features.txt").write_text("of one photo")
+            stages.seal("features", folder)
+            os.kill(os.getpid(), signal.SIGKILL)
+        else:
+            report(Step.POSTPROCESS, 0.0, f"goes on after {found}", resumed=str(found))
 
 
 class Meshless(Good):

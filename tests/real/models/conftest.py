@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from reconstruction_operator.models.interface import Photo, Result, Step, Work
+from reconstruction_operator.models.interface import Photo, Result, StageFolder, Step, Work
 from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
 
 from tests.support.paths import CHECKOUT
@@ -22,9 +22,11 @@ class Run:
     output: Path
     result: Result | None = None
     reports: list[tuple[Step, float, str]] = field(default_factory=list)
+    resumed_from: str = ""
 
-    def report(self, step: Step, fraction: float, message: str = "") -> None:
+    def report(self, step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
         self.reports.append((step, fraction, message))
+        self.resumed_from = resumed or self.resumed_from
 
     @property
     def quality(self) -> dict[str, int | float | str]:
@@ -32,8 +34,15 @@ class Run:
         return dict(self.result.quality)
 
 
-def reconstruct(photos: Iterable[Path], folder: Path, **parameters: object) -> Run:
-    """Run the engine on `photos` in this process; raises what the engine raises."""
+def reconstruct(
+    photos: Iterable[Path],
+    folder: Path,
+    *,
+    stages: StageFolder | None = None,
+    hear: Callable[[str], None] = lambda _: None,
+    **parameters: object,
+) -> Run:
+    """Run the engine on `photos` in this process; raises what the engine raises, and what `hear` raises about a message."""
     given = []
     for path in photos:
         with Image.open(path) as image:
@@ -44,8 +53,13 @@ def reconstruct(photos: Iterable[Path], folder: Path, **parameters: object) -> R
     scratch = folder / "scratch"
     scratch.mkdir()
     checked = model.check_parameters({"quality": "fast", **parameters})
-    work = Work(tuple(given), scratch, run.output, checked, threads=os.cpu_count() or 1)
-    run.result = model.run(work, run.report)
+    work = Work(tuple(given), scratch, run.output, checked, threads=os.cpu_count() or 1, stages=stages)
+
+    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+        run.report(step, fraction, message, resumed=resumed)
+        hear(message)
+
+    run.result = model.run(work, report)
     return run
 
 
@@ -59,3 +73,9 @@ def banana(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def run(tmp_path: Path) -> Callable[[Iterable[Path]], Run]:
     """Runs the engine on other photos, in the test's folder."""
     return lambda photos: reconstruct(photos, tmp_path)
+
+
+@pytest.fixture
+def engine() -> Callable[..., Run]:
+    """The function that runs the engine, for tests that run it several times."""
+    return reconstruct

@@ -96,6 +96,8 @@ def test_the_status_has_the_promised_fields() -> None:
         "inputs",
         "outputs",
         "quality",
+        "steps",
+        "usage",
         "installation",
         "redisLosses",
         "cancel",

@@ -21,6 +21,10 @@ MANIFEST = Manifest(
     owner=Owner("uid-1", "mine", "red", "banana", "gpu", 2),
     parameters={"quality": "fast", "crop": True},
     versions={"model": "1", "python": "3.11.2"},
+    steps={"Loading input files": 1.25, "Preprocessing images": 10.0},
+    cpu_seconds=42.5,
+    peak_memory_bytes=1 << 30,
+    resumed_from="matches of attempt 1",
     files=(SealedFile("model.glb", 7, "0" * 64),),
 )
 
@@ -32,12 +36,13 @@ def test_manifest_is_read_as_it_was_written() -> None:
 
 def test_manifest_of_the_first_release_has_less_and_unknown_keys_are_ignored() -> None:
     content = json.loads(MANIFEST.to_text())
-    for name in ("owner", "parameters", "versions"):
+    for name in ("owner", "parameters", "versions", "steps", "usage", "resumedFrom"):
         del content[name]
     parsed = Manifest.parse(json.dumps(content | {"later": 1}).encode())
     assert parsed is not None
     assert (parsed.job_id, parsed.owner, parsed.files) == ("uid-1", None, MANIFEST.files)
-    assert (parsed.parameters, parsed.versions) == ({}, {})
+    assert (parsed.parameters, parsed.versions, parsed.steps) == ({}, {}, {})
+    assert (parsed.cpu_seconds, parsed.peak_memory_bytes, parsed.resumed_from) == (None, None, "")
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b"\0" * 100, b"\xff", b"[" * 200_000])
@@ -55,6 +60,10 @@ def test_other_text_is_no_manifest(text: bytes) -> None:
         {"files": [{"name": "model.glb"}]},
         {"files": 7},
         {"files": [{"name": "model.glb", "bytes": float("inf"), "sha256": ""}]},
+        {"steps": {"Loading input files": float("inf")}},
+        {"usage": {"cpuSeconds": float("nan")}},
+        {"usage": {"cpuSeconds": "12"}},
+        {"usage": {"peakMemoryBytes": 1.5}},
         {"owner": {"jobId": "../x"}},
         {"owner": 7},
     ],

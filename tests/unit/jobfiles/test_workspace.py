@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 from reconstruction_operator.jobfiles.publishing import publish
-from reconstruction_operator.jobfiles.workspace import delete_predecessors, keep_fetched, prepare
+from reconstruction_operator.jobfiles.workspace import delete_predecessors, keep_for_the_next, prepare
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
@@ -56,9 +56,44 @@ def test_an_heir_takes_over_whole_fetched_files_and_no_partial_ones(jobs_dir: Pa
 
 def test_of_a_workspace_only_fetched_files_and_the_owner_are_kept(jobs_dir: Path) -> None:
     space = prepare("job", "job-1", 1)
-    assert not keep_fetched(space)
+    assert not keep_for_the_next(space, stages=True)
     space.owner_note.write_text("{}")
     space.fetched.mkdir()
     (space.fetched / "0123").write_bytes(b"photo")
-    assert keep_fetched(space)
+    assert keep_for_the_next(space, stages=True)
     assert sorted(path.name for path in space.root.iterdir()) == ["fetched", "owner.json"]
+
+
+def keep_stages(space: Workspace, *names: str) -> None:
+    for name in names:
+        (space.stages / name).mkdir(parents=True)
+        (space.stages / name / "data").write_text(f"{name} of {space.root.name}")
+
+
+def test_sealed_stages_are_kept_if_they_are_of_use_and_half_written_ones_never(jobs_dir: Path) -> None:
+    space = prepare("job", "job-1", 1)
+    keep_stages(space, "features", ".matches-0123")
+    assert keep_for_the_next(space, stages=True)
+    assert [path.name for path in space.stages.iterdir()] == ["features"]
+    assert not keep_for_the_next(space, stages=False)
+
+
+def test_an_heir_takes_over_sealed_stages_and_an_overtaken_run_cannot_write_there(jobs_dir: Path) -> None:
+    first = prepare("job", "job-1", 1)
+    keep_stages(first, "features", ".matches-0123")
+    second = prepare("job", "job-2", 2)
+    delete_predecessors("job", second)
+    assert [path.name for path in second.stages.iterdir()] == ["features"]
+    with pytest.raises(FileNotFoundError):
+        (first.stages / ".matches-0123").rename(first.stages / "matches")
+
+
+def test_of_two_earlier_runs_with_the_same_stage_one_is_taken_over(jobs_dir: Path) -> None:
+    first = prepare("job", "job-1", 1)
+    keep_stages(first, "features")
+    second = prepare("job", "job-2", 2)
+    keep_stages(second, "features", "matches")
+    third = prepare("job", "job-3", 3)
+    delete_predecessors("job", third)
+    assert sorted(path.name for path in third.stages.iterdir()) == ["features", "matches"]
+    assert list(third.root.parent.iterdir()) == [third.root]

@@ -15,18 +15,19 @@ from reconstruction_operator.models.exchange import (
     ProgressMessage,
     RunRequest,
 )
-from reconstruction_operator.models.interface import Photo, Result, Step, Work
+from reconstruction_operator.models.interface import Photo, Result, StageFolder, Step, Work
 
 
 @pytest.mark.parametrize(
     "message",
     [
         ProgressMessage(Step.RECONSTRUCT, 0.25, "depth map 3/12"),
+        ProgressMessage(Step.RECONSTRUCT, 0.25, "goes on", "features of attempt 1"),
         Result(quality={"faces": 12, "error": 0.5, "note": "ok"}, simulated=True),
         FailureMessage("LOW_TEXTURE", "3 of 9"),
         DefectMessage("TypeError: …"),
         ExitMessage(3),
-        ExitMessage(-11),
+        ExitMessage(-11, 2.5),
     ],
     ids=lambda one: type(one).__name__,
 )
@@ -52,6 +53,7 @@ def test_messages_round_trip(message: Message) -> None:
         b'{"kind": "progress", "step": 3, "fraction": "much", "message": ""}',
         b'{"kind": "progress", "step": 3, "fraction": 1' + b"0" * 400 + b', "message": ""}',
         b'{"kind": "exit", "code": 1e999}',
+        b'{"kind": "exit", "code": 0, "cpu": "much"}',
         b'{"kind": "exit", "code": ' + b"9" * 5000 + b"}",
         b'{"kind": "result", "quality": [1], "simulated": false}',
         b"\xff\xfe",
@@ -68,7 +70,8 @@ def test_numpy_numbers_become_plain_ones() -> None:
     assert exchange.decode(encoded) == Result(quality={"faces": 12, "share": 0.5})
 
 
-def test_requests_round_trip() -> None:
-    work = Work((Photo(Path("/j/a.jpg"), 640, 480, 9),), Path("/j/s"), Path("/j/o"), {"quality": "fast"}, 2)
+@pytest.mark.parametrize("stages", [None, StageFolder(Path("/j/t"), "key", 3, 1 << 30)])
+def test_requests_round_trip(stages: StageFolder | None) -> None:
+    work = Work((Photo(Path("/j/a.jpg"), 640, 480, 9),), Path("/j/s"), Path("/j/o"), {"quality": "fast"}, 2, stages)
     request = RunRequest("photogrammetry", work, 10.0)
     assert RunRequest.from_json(request.to_json()) == request

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 import trimesh
 from PIL import Image
-from reconstruction_operator.models.interface import ModelFailure, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Report, StageFolder, Step, Work
 from reconstruction_operator.models.placeholder import PlaceholderModel
 
 
@@ -13,10 +14,45 @@ from reconstruction_operator.models.placeholder import PlaceholderModel
 def output(tmp_path: Path) -> Path:
     work = Work((), tmp_path / "scratch", tmp_path, {}, 1)
     heard: list[Step] = []
-    result = PlaceholderModel().run(work, lambda step, _fraction, _message="": heard.append(step))
+    result = PlaceholderModel().run(work, lambda step, *_, **__: heard.append(step))
     assert result.simulated
     assert heard == [Step.PREPROCESS, Step.RECONSTRUCT, Step.POSTPROCESS, Step.PREVIEW]
     return tmp_path
+
+
+def paced(heard: list[tuple[Step, str]], seconds: float) -> Report:
+    """A report that returns when the step before is over, as the worker's does."""
+
+    def report(step: Step, _fraction: float, _message: str = "", *, resumed: str = "") -> None:
+        if heard and not resumed:
+            time.sleep(seconds)
+        heard.append((step, resumed))
+
+    return report
+
+
+def test_a_run_goes_on_after_the_last_stage_of_an_earlier_one(tmp_path: Path) -> None:
+    class StoppedError(Exception):
+        """The run has to end, in its fourth step."""
+
+    work = Work((), tmp_path / "scratch", tmp_path, {}, 1, StageFolder(tmp_path / "stages", "key", attempt=1))
+    slow = paced([], 0.6)
+
+    def stopping(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+        slow(step, fraction, message, resumed=resumed)
+        if step is Step.PREVIEW:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        PlaceholderModel().run(work, stopping)
+    heard: list[tuple[Step, str]] = []
+    PlaceholderModel().run(work, paced(heard, 0.0))
+    assert heard[0] == (Step.POSTPROCESS, "reconstructed of attempt 1")
+    assert [step for step, _ in heard] == [Step.POSTPROCESS, Step.PREVIEW]
+
+
+def test_steps_that_take_no_time_leave_no_stage(output: Path) -> None:
+    assert not (output / "scratch").exists()
 
 
 def test_mesh_is_a_cube_that_trimesh_reads(output: Path) -> None:

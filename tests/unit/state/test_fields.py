@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
+from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
 from reconstruction_operator.state import fields
@@ -30,6 +30,9 @@ FULL = End(
     inputs=Inputs(images=2, bytes=10),
     outputs=Outputs("file:///x", 5, (OutputFile("model.glb", 5),)),
     quality={"faces": "120"},
+    steps=(StepTime("Loading input files", 12), StepTime("Preprocessing images", 0)),
+    usage=Usage(340, 1 << 30),
+    resumed_from="matches of attempt 1",
     files_left=True,
 )
 
@@ -76,14 +79,30 @@ def test_an_end_is_not_in_the_future(at: str, expected: datetime) -> None:
     assert fields.load_end("key", ["Failed", at, None], now=NOW) == End(Outcome.FAILED, at=expected)
 
 
+@pytest.mark.parametrize("steps", [7, "text", {"name": "x"}, [7, None, [], {}, {"name": 7}, {"name": ""}]], ids=str)
+def test_steps_that_are_none_leave_the_other_details(steps: object) -> None:
+    end = ended({"message": "It ended.", "steps": steps, "usage": steps})
+    assert (end.message, end.steps, end.usage) == ("It ended.", (), None if steps != {"name": "x"} else Usage())
+
+
 def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
     files = tuple(OutputFile(f"{index:09}" * 100, 1) for index in range(50))
     quality = {f"q{index}": "v" * 1_000 for index in range(50)}
-    big = End(Outcome.SUCCEEDED, message="m" * 5_000, outputs=Outputs("u" * 5_000, 1, files), quality=quality)
+    steps = tuple(StepTime("s" * 1_000, -1) for _ in range(50))
+    big = End(
+        Outcome.SUCCEEDED,
+        message="m" * 5_000,
+        outputs=Outputs("u" * 5_000, 1, files),
+        quality=quality,
+        steps=steps,
+        usage=Usage(-1, 2**60),
+    )
     raw = {
         "message": "m" * 5_000,
         "outputs": {"uri": "u" * 5_000, "bytes": 1, "files": [{"name": one.name, "bytes": 1} for one in files]},
         "quality": quality,
+        "steps": [{"name": one.name, "seconds": one.seconds} for one in steps],
+        "usage": {"cpuSeconds": -1, "peakMemoryBytes": 2**60},
     }
     for end in (ended(fields.dump_details(big)), ended(raw)):
         assert len(end.message) == 1_024
@@ -91,6 +110,9 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         assert len(end.outputs.uri) == 2_048
         assert len(end.outputs.files) == 16
         assert len(end.outputs.files[0].name) == 256
+        assert len(end.steps) == 16
+        assert end.steps[0] == StepTime("s" * 256, 0)
+        assert end.usage == Usage(None, None)
         assert len(end.quality) == 16
         assert {len(value) for value in end.quality.values()} == {256}
 

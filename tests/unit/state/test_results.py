@@ -10,8 +10,9 @@ from typing import Any
 
 import fakeredis
 import pytest
-from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.api.status import Inputs, StepTime
 from reconstruction_operator.contract.records import ProgressReport
+from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.state import fields, results
 
 from tests.support.settings import configure
@@ -53,10 +54,22 @@ async def test_wrong_parts_of_a_report_read_as_nothing_and_sizes_are_cut(client:
         "worker": None,
         "images": -1,
         "bytes": True,
+        "seconds": [-1, "x", 3, *range(20)],
+        "resumedFrom": 7,
+        "base": "much",
     }
     await client.set("celery-task-meta-job-1", json.dumps({"status": "PROGRESS", "result": meta}))
     assert await results.read(client, ["job-1"]) == {
-        "job-1": ProgressReport(100, "", 0, 0.0, None, None, message="m" * 1_024)
+        "job-1": ProgressReport(
+            100,
+            "",
+            0,
+            0.0,
+            None,
+            None,
+            message="m" * 1_024,
+            steps=tuple(StepTime(step.name, its) for step, its in zip(STEPS, (0, 0, 3, 0, 1, 2), strict=True)),
+        )
     }
 
 

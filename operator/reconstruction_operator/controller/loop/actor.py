@@ -228,5 +228,6 @@ def message(
         queue=spec.queue,
         parameters=spec.parameters,
         traceparent=str(tracing.of_job(job_id)) if tracing.enabled() else "",
+        last=actions.job.status.failures >= spec.backoff_limit,
     )
     return dispatch.Message(job_id, str(action.task), action.queue, spec.model_type, envelope)

@@ -54,7 +54,7 @@ def _run(folder: Path, output: Path, given: dict[str, object], threads: int) -> 
     output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
 
-    def show(step: Step, fraction: float, message: str = "") -> None:
+    def show(step: Step, fraction: float, message: str = "", **_: str) -> None:
         seconds = time.monotonic() - started
         sys.stderr.write(f"{seconds:6.1f} s  {step.name:<12} {fraction:4.0%}  {message}\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
@@ -9,11 +10,12 @@ import numpy as np
 from PIL import Image
 
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
-from reconstruction_operator.models.photogrammetry import photos
+from reconstruction_operator.models.photogrammetry import keeping
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, planesweep, views
 from reconstruction_operator.models.photogrammetry.output import export, previews
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
+from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import features, mapping, matching, orientation, pairs
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
@@ -21,6 +23,7 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, e
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball
 from reconstruction_operator.models.photogrammetry.texture import colour, texture
+from reconstruction_operator.models.stages import Stages
 
 _SMOOTHING_ROUNDS = 3
 _FEWEST_FACES = 200
@@ -30,34 +33,24 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
     """Writes meshes and previews to `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` documents."""
     threads = work.threads
     cv2.setNumThreads(threads)
-    folders = {name: work.scratch_dir / name for name in ("photos", "pairs", "sparse", "views", "surface")}
+    folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "surface")}
     for folder in folders.values():
         folder.mkdir()
-    database = work.scratch_dir / "features.db"
+    stages = Stages.of(work)
+    keeping.announce(stages, report)
 
-    part = StageProgress(report, Step.PREPROCESS).part
-    prepared = photos.prepare(work.photos, folders["photos"], settings.max_image_size, part(0.0, 0.15))
-    features.extract(
-        prepared, folders["photos"], database, features=settings.features, threads=threads, progress=part(0.15, 1.0)
-    )
-
+    prepare = StageProgress(report, Step.PREPROCESS).part
     part = StageProgress(report, Step.RECONSTRUCT).part
-    chosen = pairs.choose([photo.name for photo in prepared])
-    matching.match(chosen, database, folders["pairs"], seed=settings.seed, threads=threads, progress=part(0.0, 0.28))
-    sparse = mapping.align(
-        database,
-        folders["photos"],
-        folders["sparse"],
-        count=len(prepared),
-        seed=settings.seed,
-        threads=threads,
-        progress=part(0.28, 0.33),
+    prepared, pictures = keeping.prepared_photos(stages, work.photos, settings.max_image_size, prepare(0.0, 0.15))
+    sparse = keeping.sparse_model(
+        stages,
+        lambda: _aligned(
+            stages, prepared, pictures, settings, folders=folders, work=work, prepare=prepare(0.15, 1.0), part=part
+        ),
     )
     sources = settings.depth_sources
-    seen = views.make(
-        sparse, folders["photos"], folders["views"], sources=sources, threads=threads, progress=part(0.33, 0.35)
-    )
-    cloud = _dense_cloud(seen, settings, threads, part(0.35, 0.8))
+    seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=part(0.33, 0.35))
+    cloud = _dense_cloud(stages, seen, settings, threads, part(0.35, 0.8))
     cameras = [view.camera for view in seen]
     ball = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell = surface.thin(surface.crop(cloud, ball), settings.octree_depth)
@@ -108,11 +101,48 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
     )
 
 
+def _aligned(
+    stages: Stages,
+    prepared: list[PreparedPhoto],
+    pictures: Path,
+    settings: QualitySettings,
+    *,
+    folders: Mapping[str, Path],
+    work: Work,
+    prepare: StageProgress,
+    part: Callable[[float, float], StageProgress],
+) -> mapping.SparseModel:
+    """The sparse model of the photos `prepared`, whose files are in `pictures`."""
+    database, threads = work.scratch_dir / "features.db", work.threads
+    chosen = pairs.choose([photo.name for photo in prepared])
+    keeping.matched_database(
+        stages,
+        database,
+        extract=lambda: features.extract(
+            prepared, pictures, database, features=settings.features, threads=threads, progress=prepare
+        ),
+        match=lambda: matching.match(
+            chosen, database, folders["pairs"], seed=settings.seed, threads=threads, progress=part(0.0, 0.28)
+        ),
+    )
+    return mapping.align(
+        database,
+        pictures,
+        folders["sparse"],
+        count=len(prepared),
+        seed=settings.seed,
+        threads=threads,
+        progress=part(0.28, 0.33),
+    )
+
+
 def _dense_cloud(
-    seen: list[views.View], settings: QualitySettings, threads: int, progress: StageProgress
+    stages: Stages, seen: list[views.View], settings: QualitySettings, threads: int, progress: StageProgress
 ) -> fusion.Cloud:
     greys = [planesweep.grey_view(view.image(), view.camera, settings.depth_size) for view in seen]
-    depths = depthmaps.compute(seen, greys, settings, threads, progress.part(0.0, 0.9))
+    depths = keeping.depth_maps(
+        stages, lambda: depthmaps.compute(seen, greys, settings, threads, progress.part(0.0, 0.9))
+    )
     return fusion.fuse(
         [grey.camera for grey in greys], depths, [view.sources for view in seen], threads, progress.part(0.9, 1.0)
     )

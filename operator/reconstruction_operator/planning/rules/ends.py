@@ -50,7 +50,7 @@ def _succeeded(case: Case, end: End) -> Decision:
     status = replace(
         _over(case, end),
         simulated=end.simulated,
-        progress=done(case.stored, case.now),
+        progress=done(case.stored, case.now, end.resumed_from),
         outputs=end.outputs,
         quality=dict(end.quality),
         failure=None,
@@ -110,6 +110,8 @@ def _over(case: Case, end: End | None) -> Status:
         next_attempt_time=None,
         completion_time=whole(end.at) if end and end.at else case.at,
         inputs=read_inputs(case),
+        steps=(end and end.steps) or case.stored.steps,
+        usage=(end and end.usage) or case.stored.usage,
     )
 
 

@@ -25,6 +25,8 @@ def decide(case: Case) -> Decision | None:
         return stop(case, case.seen.stop or StopReason.DEADLINE)
     moved = advance(case.stored, case.seen.progress, case.now, case.timing)
     status = replace(claimed(case), progress=moved.progress)
+    if case.seen.progress is not None and moved.progress is not case.stored.progress:
+        status = replace(status, steps=case.seen.progress.steps)  # never a write of their own
     return Decision(Stage.RUNNING, status, wake=(liveness_check(case), deadline, moved.wake_at), text=moved.text)
 
 

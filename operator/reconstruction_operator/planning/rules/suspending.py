@@ -1,4 +1,4 @@
-"""Suspension: stop and resume. A stop is final for its attempt: a resumed job continues with the next one, from the beginning."""
+"""Suspension: stop and resume. A stop is final for its attempt: a resumed job continues with the next one, from the last stage that a model kept."""
 
 from __future__ import annotations
 

@@ -54,11 +54,13 @@ def next_attempt(case: Case, attempt: int) -> Status:
         next_attempt_time=None,
         dispatch_time=None,
         progress=None,
+        steps=(),
+        usage=None,
     )
 
 
 def at_rest(case: Case) -> Status:
-    """The status of a suspended job: when it is resumed, it starts from the beginning."""
+    """The status of a suspended job."""
     return replace(
         with_attempt(case), worker=None, next_attempt_time=None, start_time=None, progress=halted(case.stored.progress)
     )

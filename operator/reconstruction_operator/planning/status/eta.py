@@ -27,11 +27,12 @@ def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
         return None
     reported = min(report.at or now, now)
     elapsed = (reported - report.started_at).total_seconds()
-    if not report.fraction >= _MIN_FRACTION or elapsed < _MIN_ELAPSED_SECONDS:
+    done = report.fraction - report.base  # since it went on from an earlier attempt's stage
+    if not done >= _MIN_FRACTION or elapsed < _MIN_ELAPSED_SECONDS:
         return None
     fraction = min(1.0, report.fraction)
     silence = max(0.0, (now - reported).total_seconds())
-    rest = elapsed * (1.0 - fraction) / fraction
+    rest = elapsed * (1.0 - fraction) / done
     return _rounded(max(rest - silence, silence * (1.0 - fraction), 0.0))
 
 

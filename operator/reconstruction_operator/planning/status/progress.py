@@ -54,8 +54,8 @@ def advance(
     return Advance(new, text)
 
 
-def done(stored: Status, now: datetime) -> Progress:
-    """The progress of a job that has succeeded."""
+def done(stored: Status, now: datetime, resumed_from: str = "") -> Progress:
+    """The progress of a job that has succeeded; `resumed_from` as its end says."""
     last = STEPS[-1]
     changed = stored.progress is None or stored.progress.percent != _DONE_PERCENT
     when = whole(now) if changed or stored.progress is None else stored.progress.last_update_time
@@ -65,6 +65,7 @@ def done(stored: Status, now: datetime) -> Progress:
         step_index=last.index,
         step_count=STEP_COUNT,
         display=percent_text(_DONE_PERCENT),
+        resumed_from=resumed_from or (stored.progress.resumed_from if stored.progress else ""),
         last_update_time=when,
     )
 
@@ -94,6 +95,7 @@ def _shown(report: ProgressReport, now: datetime) -> Progress:
         eta_seconds=eta,
         eta="" if eta is None else duration_text(eta),
         display=percent_text(percent),
+        resumed_from=report.resumed_from,
         last_update_time=whole(now),
     )
 

@@ -106,6 +106,8 @@ def carry_out(
         end = ending.with_result(end, run.result)
         failure = failure and ReconstructionFailedError(end.reason, end.message)
     if end is not None:
+        if run.reached is not None:
+            end = ending.with_run(end, observer)
         end = ending.record(end, ownership, heartbeat, patience_seconds=patience_seconds)
     observer.ended(end)
     run.clean_up(end)

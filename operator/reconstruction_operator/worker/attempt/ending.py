@@ -6,11 +6,12 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.status import Inputs, OutputFile, Outputs
+from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.manifest import Manifest
@@ -24,6 +25,7 @@ from reconstruction_operator.transfer import outputs
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.interruption import Interruption, InterruptionKind
+from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
 
@@ -75,6 +77,20 @@ def end_of_success(manifest: Manifest, worker: str) -> End:
             files=tuple(OutputFile(one.name, one.bytes) for one in manifest.files[:_MAX_FILES]),
         ),
         quality=manifest.quality,
+        steps=_steps(manifest.steps),
+        usage=_usage(manifest.cpu_seconds, manifest.peak_memory_bytes),
+        resumed_from=manifest.resumed_from,
+    )
+
+
+def with_run(end: End, observer: AttemptObserver) -> End:
+    """The end of a run that has begun its steps, with their durations and what its model used."""
+    used = observer.usage
+    return replace(
+        end,
+        steps=_steps(observer.step_seconds),
+        usage=None if used is None else _usage(used.cpu_seconds, used.peak_bytes),
+        resumed_from=observer.resumed_from,
     )
 
 
@@ -139,6 +155,16 @@ def report_folder(owner: Owner) -> None:
         calls.run(job_manager.get_redis_client(), worker_calls.report_folders(Keys(), owner.install_id, [owner]))
     except (RedisError, ProtocolError) as error:  # the next worker that starts reports it
         logger.warning("the files of job %s could not be reported: %s", owner.job_id, error)
+
+
+def _steps(seconds: Mapping[str, float]) -> tuple[StepTime, ...]:
+    return tuple(StepTime(name, round(its)) for name, its in seconds.items())
+
+
+def _usage(cpu_seconds: float | None, peak_memory_bytes: int | None) -> Usage | None:
+    if cpu_seconds is None and peak_memory_bytes is None:
+        return None
+    return Usage(None if cpu_seconds is None else round(cpu_seconds), peak_memory_bytes)
 
 
 def _in_job_folder(manifest: Manifest) -> str:

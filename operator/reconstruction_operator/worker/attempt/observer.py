@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -22,6 +22,7 @@ from reconstruction_operator.telemetry.tracing import Place, Span
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.progress import ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
+from reconstruction_operator.worker.model.usage import ModelUsage
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +45,15 @@ class AttemptObserver:
     emit: Callable[[Span], None] | None = field(default_factory=tracing.emitter)
     model: str = field(init=False, default="")  # an installed model, never what the job says: it is a label
     inputs: Inputs = field(init=False, default=Inputs())
+    usage: ModelUsage | None = field(init=False, default=None)
+    resumed_from: str = field(init=False, default="")  # the stage of an earlier attempt
     _begun: _Moment = field(init=False)
+    _paced_from: _Moment = field(init=False)
+    _ended: list[tuple[str, float]] = field(init=False, default_factory=list)
     _step: tuple[StepInfo, _Moment] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._begun = self._moment()
+        self._begun = self._paced_from = self._moment()
         its = self.assignment
         logger.info("%s begins: model %s, task %s", its.title, its.model_type, its.task_id)
 
@@ -57,20 +62,27 @@ class AttemptObserver:
         if self._step is None or self._step[0].index != reached.step.index:
             self._end_step(completed=True)
             self._step = reached.step, self._moment()
+        if reached.resumed and not self.resumed_from:
+            self.resumed_from = reached.resumed
+            self._paced_from = self._moment()  # what is done already says nothing of this run's pace
+            logger.info("%s goes on after stage %s", self.assignment.title, reached.resumed)
         meta = {
             "progress": reached.percent,
             "step": reached.step.name,
             "stepIndex": reached.step.index,
             "stepCount": STEP_COUNT,
             "fraction": round(reached.fraction, 4),
-            "startedAt": self._begun.at.timestamp(),
+            "startedAt": self._paced_from.at.timestamp(),
             "at": self.now().timestamp(),
             "message": reached.message,
             "worker": self.assignment.worker,
             "attempt": self.assignment.attempt,
             "images": self.inputs.images,
             "bytes": self.inputs.bytes,
+            "seconds": [round(seconds) for _, seconds in self._ended],
         }
+        if self.resumed_from:
+            meta |= {"resumedFrom": self.resumed_from, "base": round(reached.base, 4)}
         self.sender.offer(meta, keep=keep)
 
     def read(self, inputs: Inputs) -> None:
@@ -79,10 +91,17 @@ class AttemptObserver:
         report(metrics.IMAGES, inputs.images or 0, self.model)
         report(metrics.INPUT, inputs.bytes or 0, self.model)
 
-    def used(self, peak_bytes: int) -> None:
-        """The model's processes have ended; `peak_bytes` is their peak resident memory in bytes."""
-        report(metrics.PEAK_MEMORY, peak_bytes, self.model)
-        report(metrics.HIGHEST_MEMORY, peak_bytes, self.model)
+    def used(self, usage: ModelUsage) -> None:
+        """The model's processes have ended."""
+        self.usage = usage
+        report(metrics.PEAK_MEMORY, usage.peak_bytes, self.model)
+        report(metrics.HIGHEST_MEMORY, usage.peak_bytes, self.model)
+
+    @property
+    def step_seconds(self) -> Mapping[str, float]:
+        """How long each step took until now, by its name."""
+        current = [] if self._step is None else [(self._step[0].name, self._since(self._step[1]))]
+        return dict([*self._ended, *current])
 
     def ended(self, end: End | None) -> None:
         """The attempt is over; `end` is the end that counts, None if the attempt belongs to another run."""
@@ -119,12 +138,16 @@ class AttemptObserver:
             return
         step, begun = self._step
         now = self._moment()
+        self._ended.append((step.name, now.seconds - begun.seconds))
         if completed:
             report(metrics.STEP_TIME, now.seconds - begun.seconds, self.model, step.name)
         if self.emit is not None:
             place = self._place.child(step.index)
             self.emit(Span(tracing.WORKER, step.name, place, self._place, begun.at, now.at, error=error))
         self._step = None
+
+    def _since(self, begun: _Moment) -> float:
+        return self.monotonic() - begun.seconds
 
     def _moment(self) -> _Moment:
         return _Moment(self.now(), self.monotonic())

@@ -35,6 +35,7 @@ from reconstruction_operator.worker.attempt.interruption import (
 )
 from reconstruction_operator.worker.attempt.loading import load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
+from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.model.process import run_isolated
 from reconstruction_operator.worker.model.selection import Choice, choose
@@ -52,6 +53,7 @@ class AttemptRun:
         self._observer = observer
         self._steps: Steps | None = None
         self._workspace: Workspace | None = None
+        self._stages: AttemptStages | None = None
         self.published = False  # whether this run's own result became the job's
         self.result: Manifest | None = None  # the job's published result, by this run or another
 
@@ -82,12 +84,20 @@ class AttemptRun:
         space = self._workspace
         if not self._withdraw(end) or space is None:
             return
-        if not (self._is_repeated(end) and workspace.keep_fetched(space)):
-            space.discard()
+        if end is not None and self._is_repeated(end):
+            of_use = self._stages is not None and self._stages.are_of_use(
+                end, resumed=bool(self._observer.resumed_from)
+            )
+            if workspace.keep_for_the_next(space, stages=of_use):
+                return
+        space.discard()
 
-    def _is_repeated(self, end: End | None) -> bool:
-        """Whether another attempt may follow that needs the input. On a full disk, everything is deleted."""
-        if end is None or self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
+    def _is_repeated(self, end: End) -> bool:
+        """Whether another attempt may follow that goes on from this one. On a full disk, everything is deleted."""
+        if self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
+            return False
+        envelope = self._assignment.envelope
+        if end.outcome is Outcome.FAILED and (envelope is None or envelope.last):
             return False
         return end.reason != "DISK_FULL" and outcomes.reason(end.reason).retriable
 
@@ -137,6 +147,7 @@ class AttemptRun:
             space.discard()
             raise
         workspace.delete_predecessors(assignment.job_id, space)
+        self._stages = AttemptStages(space)
         return space, None if assignment.envelope is None else publishing.read_sealed(assignment.job_id)
 
     def _check_output(self) -> None:
@@ -168,6 +179,9 @@ class AttemptRun:
         return photos
 
     def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, photos: tuple[Photo, ...]) -> Result:
+        check, attempt = self._heartbeat.check, self._assignment.attempt
+        kept = self._stages or AttemptStages(space)
+        stages = call_interruptibly(partial(kept.folder, choice, photos, attempt, check), check)
         steps.report(Step.PREPROCESS, 0.0)  # an isolated model takes seconds until its first report
         work = Work(
             photos=photos,
@@ -175,13 +189,14 @@ class AttemptRun:
             output_dir=space.output,
             parameters=choice.parameters,
             threads=1 if choice.simulated else usable_threads(config.settings.WORKER_THREADS),
+            stages=stages,
         )
         if not choice.model.isolated:
             return choice.model.run(work, steps.report)
         return run_isolated(
             RunRequest(choice.model.name, work, config.settings.ALIVE_TTL_SECONDS),
             report=steps.report,
-            check=self._heartbeat.check,
+            check=check,
             memory_limit_bytes=config.settings.MODEL_MEMORY_BYTES,
             title=choice.model.name,
             used=self._observer.used,
@@ -191,10 +206,10 @@ class AttemptRun:
         assignment = self._assignment
         if not (space.output / "model.glb").is_file():
             raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh (model.glb)")
-        check, inputs = self._heartbeat.check, self._observer.inputs
+        check, observer = self._heartbeat.check, self._observer
         manifest = call_interruptibly(
             lambda: sealing.seal(
-                space.output, result, choice=choice, assignment=assignment, inputs=inputs, check=check
+                space.output, result, choice=choice, assignment=assignment, observer=observer, check=check
             ),
             check,
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS
 from reconstruction_operator.models.interface import Result
 from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.model.selection import Choice
 
 
@@ -21,11 +21,11 @@ def seal(
     *,
     choice: Choice,
     assignment: Assignment,
-    inputs: Inputs,
+    observer: AttemptObserver,
     check: Callable[[], None],
 ) -> Manifest:
     """Write the manifest of the files in `output`, and return it. `check` is called often, and may raise."""
-    model = choice.model.name
+    model, inputs, usage = choice.model.name, observer.inputs, observer.usage
     manifest = Manifest(
         job_id=assignment.job_id,
         task_id=assignment.task_id,
@@ -38,6 +38,10 @@ def seal(
         uri=assignment.output_uri,
         owner=assignment.owner,
         parameters=choice.parameters,
+        steps={name: round(seconds, 3) for name, seconds in observer.step_seconds.items()},
+        cpu_seconds=None if usage is None else round(usage.cpu_seconds, 3),
+        peak_memory_bytes=None if usage is None else usage.peak_bytes,
+        resumed_from=observer.resumed_from,
         versions={"model": registry.version(model), **registry.versions(model)},
         files=manifests.describe_files(output, check),
     )

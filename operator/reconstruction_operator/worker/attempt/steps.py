@@ -26,6 +26,8 @@ class Reached:
     percent: int
     fraction: float  # of the whole run's time, 0.0 to 1.0
     message: str = ""
+    resumed: str = ""  # the stage of an earlier attempt from which the run goes on
+    base: float = 0.0  # the fraction at which it went on
 
 
 Publish = Callable[[Reached, bool], None]
@@ -51,37 +53,42 @@ class Steps:
         self._publish = publish
         self._current: Step | None = None
         self._begun_at = 0.0
+        self._resumed = ""
+        self._base = 0.0
         self.reached = Reached(STEPS[0], 0, 0.0)  # the newest report
 
-    def report(self, step: Step, fraction: float, message: str = "") -> None:
+    def report(self, step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
         """Implements `models.interface.Report`. Begins all steps up to that one; ignores progress that goes backwards.
 
         Raises InterruptedRunError if the run has to end.
         """
+        if resumed:
+            self._resumed, self._base = resumed[:_MAX_MESSAGE_CHARS], self._whole(step, fraction)
         while self._current is None or self._current < step:
-            self._begin(Step(1 if self._current is None else self._current + 1))
+            self._begin(Step(1 if self._current is None else self._current + 1), at_once=bool(resumed))
         self._heartbeat.check()
-        if self._pace_seconds is None and step == self._current and math.isfinite(fraction):
-            self._reach(step, fraction, message, keep=False)
+        if (self._pace_seconds is None or resumed) and step == self._current and math.isfinite(fraction):
+            self._reach(step, fraction, message, keep=bool(resumed))
 
     def complete(self) -> None:
         """End the last step. Raises InterruptedRunError if the run has to end."""
         self.report(Step.FINALIZE, 0.0)
         self._end_current()
 
-    def _begin(self, step: Step) -> None:
-        self._end_current()
+    def _begin(self, step: Step, *, at_once: bool) -> None:
+        """End the step before, `at_once` if an earlier attempt has done its work, and begin this one."""
+        self._end_current(at_once=at_once)
         self._check_flag()
         self._current, self._begun_at = step, time.monotonic()
         # A simulated step reports its percentage when it begins, a real one when it ends.
         self._reach(step, 0.0, "", keep=True)
 
-    def _end_current(self) -> None:
+    def _end_current(self, *, at_once: bool = False) -> None:
         if self._current is None:
             return
         if self._pace_seconds is None:
             self._reach(self._current, 1.0, "", keep=True)
-        else:
+        elif not at_once:
             self._heartbeat.wait(self._begun_at + self._pace_seconds - time.monotonic())
 
     def _check_flag(self) -> None:
@@ -92,15 +99,22 @@ class Steps:
                     self._heartbeat.hear_cancel()
         self._heartbeat.check()
 
+    def _whole(self, step: Step, part: float) -> float:
+        """The fraction of the whole run when `part` (0.0 to 1.0) of the step is done."""
+        before = sum(self._shares.get(one, 0.0) for one in Step if one < step)
+        return min(1.0, before + self._shares.get(step, 0.0) * part)
+
     def _reach(self, step: Step, fraction: float, message: str, *, keep: bool) -> None:
         part = min(1.0, max(0.0, fraction))
         info = STEPS[step - 1]
         percent = info.percent if self._pace_seconds is not None else percent_at(info.index, part)
-        whole = sum(self._shares.get(one, 0.0) for one in Step if one < step) + self._shares.get(step, 0.0) * part
+        whole = self._whole(step, part)
         self.reached = Reached(
             info,
             max(percent, self.reached.percent),
-            max(min(1.0, whole), self.reached.fraction),
+            max(whole, self.reached.fraction),
             message[:_MAX_MESSAGE_CHARS],
+            self._resumed,
+            self._base,
         )
         self._publish(self.reached, keep)

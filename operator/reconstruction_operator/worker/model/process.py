@@ -21,7 +21,7 @@ from reconstruction_operator.models.exchange import ExitMessage, Message, Progre
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
 from reconstruction_operator.transfer.objects.environment import is_secret
 from reconstruction_operator.units import megabytes
-from reconstruction_operator.worker.model.memory import MemoryWatch
+from reconstruction_operator.worker.model.usage import ModelUsage, UsageWatch
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +51,13 @@ def run_isolated(
     check: Callable[[], None],
     memory_limit_bytes: int,
     title: str,
-    used: Callable[[int], None] = lambda _: None,
+    used: Callable[[ModelUsage], None] = lambda _: None,
 ) -> Result:
     """Run the model in a process; returns its result.
 
     An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. `memory_limit_bytes` limits the resident
-    memory of all its processes together; 0: no limit. `title` names the model in messages ("photogrammetry"). `used` gets the
-    peak of their memory at the end of any kind, if it was measured.
+    memory of all its processes together; 0: no limit. `title` names the model in messages ("photogrammetry"). `used` gets what
+    they used at the end of any kind, if it was measured.
 
     Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it could not
     be started.
@@ -65,21 +65,22 @@ def run_isolated(
     with _ModelProcess(request) as process:
         outcome: Message | None = None
         step = "its start"
-        memory = MemoryWatch(process.pid, memory_limit_bytes, title)
+        watch = UsageWatch(process.pid, memory_limit_bytes, title)
         try:
             while not process.ended:
                 for message in process.listen(_POLL_SECONDS):
                     if isinstance(message, ProgressMessage):
                         step = message.step.name.lower()
-                        report(message.step, message.fraction, message.message)
+                        report(message.step, message.fraction, message.message, resumed=message.resumed)
                     elif not isinstance(message, ExitMessage):
                         outcome = message
                 check()
-                memory.check()
+                watch.check()
         finally:
-            if memory.peak_bytes:
-                used(memory.peak_bytes)
-        return _verdict(outcome, process, f"{title} died during {step}", memory)
+            if watch.peak_bytes:
+                exact = 0.0 if process.exit is None else process.exit.cpu_seconds
+                used(ModelUsage(max(exact, watch.cpu_seconds), watch.peak_bytes))
+        return _verdict(outcome, process, f"{title} died during {step}", watch.newest_bytes)
 
 
 class _ModelProcess:
@@ -214,7 +215,7 @@ class _ModelProcess:
             os.killpg(self._process.pid, number)
 
 
-def _verdict(outcome: Message | None, process: _ModelProcess, what: str, memory: MemoryWatch) -> Result:
+def _verdict(outcome: Message | None, process: _ModelProcess, what: str, newest_bytes: int) -> Result:
     match outcome:
         case Result():
             return outcome
@@ -224,10 +225,10 @@ def _verdict(outcome: Message | None, process: _ModelProcess, what: str, memory:
             logger.error("%s by an exception of its own:\n%s", what, text)
             raise ModelFailure("BACKEND_CRASHED", f"{what}: {text.strip().splitlines()[-1][:_MESSAGE_TAIL_CHARS]}")
         case _:
-            raise _death(process, what, memory)
+            raise _death(process, what, newest_bytes)
 
 
-def _death(process: _ModelProcess, what: str, memory: MemoryWatch) -> ModelFailure:
+def _death(process: _ModelProcess, what: str, newest_bytes: int) -> ModelFailure:
     log, ended = process.read_log(), process.exit
     logger.error("%s (%s); the end of its output:\n%s", what, ended, log)
     if process.was_paused:
@@ -237,7 +238,7 @@ def _death(process: _ModelProcess, what: str, memory: MemoryWatch) -> ModelFailu
         )
     if ended is None or ended.code == -signal.SIGKILL:
         # The worker did not send it; so most likely the kernel did, for want of memory.
-        used = f"; it used {megabytes(memory.newest_bytes)} when it was last seen" if memory.newest_bytes else ""
+        used = f"; it used {megabytes(newest_bytes)} when it was last seen" if newest_bytes else ""
         return ModelFailure("OUT_OF_MEMORY", f"{what}: killed from outside by SIGKILL, most likely for memory{used}")
     code = ended.code
     how = f"it exited with code {code} and without a result" if code >= 0 else f"killed by {_name(-code)}"

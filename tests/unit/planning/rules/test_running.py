@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status
+from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status, StepTime
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.actions import ForceEnd, PutRecord
@@ -50,6 +50,16 @@ def test_a_progress_report_is_written_to_the_status() -> None:
     assert status.message == "Running reconstruction: depth map 4/12"
     assert status.inputs == inputs
     assert status.progress == Progress(33, "Running reconstruction", 3, 6, 60, "1m", "33%", NOW)
+
+
+def test_the_durations_of_steps_are_written_only_together_with_progress() -> None:
+    steps = (StepTime("Loading input files", 12),)
+    report = ProgressReport(33, "Running reconstruction", 3, 0.25, STARTED, NOW, steps=steps)
+    status = look(replace(SEEN, progress=report), RUNNING).status
+    assert status.steps == steps
+
+    later = replace(report, steps=(StepTime("Loading input files", 13),))
+    assert look(replace(SEEN, progress=later), status).status == status
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ def report(fraction: float, elapsed: float, silence: float = 0.0) -> ProgressRep
         pytest.param(report(0.5, 1500), 1500, id="rounded-to-minutes"),
         pytest.param(report(0.5, 8000), 8100, id="rounded-to-five-minutes"),
         pytest.param(report(0.5, 10, 100), 50, id="no-report-for-long"),
+        pytest.param(replace(report(0.5, 10), base=0.4), 50, id="went-on-from-a-stage"),
+        pytest.param(replace(report(0.5, 10), base=0.49), None, id="has-just-gone-on-from-a-stage"),
         pytest.param(report(1.0, 50, 30), 0, id="done"),
         pytest.param(report(7.0, 50), 0, id="more-than-done"),
         pytest.param(replace(report(0.5, 10), started_at=None), None, id="without-a-start"),
@@ -42,13 +44,14 @@ def test_the_estimate_follows_from_the_pace(report: ProgressReport, expected: in
 
 @given(
     fraction=st.floats(allow_nan=True, allow_infinity=True),
+    base=st.floats(0.0, 1.0),
     started=st.integers(-100_000, 100_000),
     at=st.none() | st.integers(-100_000, 100_000),
 )
-def test_an_estimate_is_never_negative(fraction: float, started: int, at: int | None) -> None:
+def test_an_estimate_is_never_negative(fraction: float, base: float, started: int, at: int | None) -> None:
     start = NOW + timedelta(seconds=started)
     when = None if at is None else NOW + timedelta(seconds=at)
 
-    eta = eta_seconds(ProgressReport(50, "step", 3, fraction, start, when), NOW)
+    eta = eta_seconds(ProgressReport(50, "step", 3, fraction, start, when, base=base), NOW)
 
     assert eta is None or eta >= 0

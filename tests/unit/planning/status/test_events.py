@@ -97,6 +97,29 @@ def test_progress_within_a_step_is_no_event() -> None:
     assert events(status, moved, "celery") == ()
 
 
+def test_a_run_that_goes_on_from_a_stage_says_so_once() -> None:
+    seen = at_step(3)
+    assert seen.progress is not None
+    resumed = replace(seen, progress=replace(seen.progress, resumed_from="matches of attempt 1"))
+    status = after((HELD, {}))
+    plan = look(resumed, status)
+    assert reasons(plan) == ["ResumedFromStage", *["StepStarted"] * 3]
+    assert plan.events[0].message == "Attempt 1 goes on after stage matches of attempt 1"
+    assert plan.status.progress is not None
+    assert plan.status.progress.resumed_from == "matches of attempt 1"
+    done = look(ended(Outcome.SUCCEEDED), plan.status)
+    assert reasons(done) == [*["StepStarted"] * 3, "Succeeded"]
+    assert done.status.progress is not None
+    assert done.status.progress.resumed_from == "matches of attempt 1"
+
+
+def test_a_run_whose_progress_was_never_seen_says_at_its_end_from_where_it_went_on() -> None:
+    seen = ended(Outcome.SUCCEEDED)
+    assert seen.end is not None
+    resumed = replace(seen, end=replace(seen.end, resumed_from="matches of attempt 1"))
+    assert reasons(look(resumed, after((HELD, {})))) == ["ResumedFromStage", "Succeeded"]
+
+
 def test_an_event_has_a_useful_message() -> None:
     status = after((at_step(2), {}))
     step = Event("Normal", "StepStarted", "Step 3 of 6: Running reconstruction")

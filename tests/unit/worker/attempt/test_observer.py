@@ -16,8 +16,9 @@ from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.tracing import Span
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
-from reconstruction_operator.worker.attempt.progress import ProgressSender
+from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
+from reconstruction_operator.worker.model.usage import ModelUsage
 
 from devcluster.harness.collector import Collector
 from tests.support.settings import configure
@@ -66,18 +67,21 @@ class Observed:
     def __init__(self, traceparent: str = "") -> None:
         self.seconds = 0.0
         self.spans: list[Span] = []
+        self.sent: list[Meta] = []
+        self.sender = ProgressSender(self.sent.extend, flush_seconds=1.0)
         self.observer = AttemptObserver(
             Assignment(UID, f"{UID}-1", "photogrammetry", None, "w@1", traceparent),
-            ProgressSender(lambda _: None, flush_seconds=0.0),
+            self.sender,
             monotonic=lambda: self.seconds,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
             emit=self.spans.append,
         )
         self.observer.model = "photogrammetry"
 
-    def reach(self, step: int, *, at: float) -> None:
+    def reach(self, step: int, *, at: float, fraction: float = 0.0, resumed: str = "", base: float = 0.0) -> None:
         self.seconds = at
-        self.observer.reached(Reached(STEPS[step - 1], 0, 0.0), keep=True)
+        reached = Reached(STEPS[step - 1], 0, fraction, resumed=resumed, base=base)
+        self.observer.reached(reached, keep=True)
 
     def end(self, end: End | None, *, at: float = 100.0) -> None:
         self.seconds = at
@@ -95,6 +99,34 @@ def test_a_step_is_measured_until_the_next_begins_or_the_job_succeeds(value: Val
     assert value("step_seconds_sum", model="photogrammetry", step="Preprocessing images") == 20.0
     assert value("output_bytes_total", model="photogrammetry") == 5_000
     assert value("attempt_seconds_sum", model="photogrammetry", outcome="Succeeded") == 31.0
+
+
+def test_progress_has_the_seconds_of_finished_steps_and_the_end_those_of_all() -> None:
+    observed = Observed()
+    observed.reach(1, at=1.0)
+    observed.reach(2, at=11.4)
+    observed.reach(3, at=20.0)
+    observed.seconds = 21.5
+    assert observed.observer.step_seconds == pytest.approx(
+        {"Loading input files": 10.4, "Preprocessing images": 8.6, "Running reconstruction": 1.5}
+    )
+    observed.sender.close()
+    assert [one["seconds"] for one in observed.sent] == [[], [10], [10, 9]]
+
+
+def test_the_pace_of_a_run_that_goes_on_from_a_stage_counts_from_there() -> None:
+    observed = Observed()
+    start = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    observed.reach(1, at=1.0)
+    observed.reach(3, at=11.0, fraction=0.4, resumed="matches of attempt 1", base=0.4)
+    observed.reach(3, at=12.0, fraction=0.5, resumed="matches of attempt 1", base=0.4)
+    observed.sender.close()
+    first, *rest = observed.sent
+    assert "resumedFrom" not in first
+    assert [(one["startedAt"] - start, one["base"], one["resumedFrom"]) for one in rest] == [
+        (11.0, 0.4, "matches of attempt 1")
+    ] * 2
+    assert observed.observer.resumed_from == "matches of attempt 1"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +149,7 @@ def test_an_incomplete_step_has_no_duration(end: End | None, outcome: str, reaso
 def test_photos_and_memory_are_counted(value: Value) -> None:
     observer = Observed().observer
     observer.read(Inputs(images=16, bytes=4_000_000))
-    observer.used(2 << 30)
+    observer.used(ModelUsage(12.5, 2 << 30))
 
     assert value("images_total", model="photogrammetry") == 16
     assert value("input_bytes_total", model="photogrammetry") == 4_000_000

@@ -98,6 +98,20 @@ def test_fraction_of_the_run_follows_the_models_shares() -> None:
     assert steps.reached.fraction == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("pace", [None, 60.0], ids=["real", "simulated"])
+def test_a_run_that_goes_on_from_a_stage_starts_there(pace: float | None) -> None:
+    heard: list[tuple[Reached, bool]] = []
+    steps = make(heard, pace=pace)
+    steps.report(Step.LOAD, 0.0)
+    steps.report(Step.RECONSTRUCT, 0.5, "goes on after matches", resumed="matches of attempt 1")
+    reached, keep = heard[-1]
+    assert (reached.step.index, reached.message, keep) == (3, "goes on after matches", True)
+    assert (reached.resumed, reached.fraction, reached.base) == ("matches of attempt 1", 0.45, 0.45)
+    assert reached.percent == (40 if pace is None else 60)
+    steps.report(Step.RECONSTRUCT, 0.6)
+    assert (steps.reached.resumed, steps.reached.base) == ("matches of attempt 1", 0.45)
+
+
 def test_a_simulated_step_reports_its_percentage_at_its_begin() -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard, pace=0.05)

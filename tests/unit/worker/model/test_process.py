@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from reconstruction_operator import config
 from reconstruction_operator.models.exchange import RunRequest
-from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, StageFolder, Step, Work
 from reconstruction_operator.worker.model.process import run_isolated
+from reconstruction_operator.worker.model.usage import ModelUsage
 
 _PATIENCE_SECONDS = 60.0  # Python starts in 0.3 s on an idle machine
 _SILENCE_SECONDS = 2.0
@@ -34,12 +36,18 @@ def run(
     name: str,
     work: Work,
     *,
-    report: Callable[[Step, float, str], None] = lambda *_: None,
+    report: Report = lambda *_, **__: None,
     check: Callable[[], None] = lambda: None,
     memory: int = 0,
+    used: Callable[[ModelUsage], None] = lambda _: None,
 ) -> Result:
     return run_isolated(
-        RunRequest(name, work, _SILENCE_SECONDS), report=report, check=check, memory_limit_bytes=memory, title=name
+        RunRequest(name, work, _SILENCE_SECONDS),
+        report=report,
+        check=check,
+        memory_limit_bytes=memory,
+        title=name,
+        used=used,
     )
 
 
@@ -61,7 +69,7 @@ def pids_of(scratch: Path) -> list[int]:
 
 def test_a_good_model_returns_its_result_and_reports(work: Work) -> None:
     heard: list[tuple[Step, float, str]] = []
-    result = run("rough-good", work, report=lambda *report: heard.append(report))
+    result = run("rough-good", work, report=lambda *report, **_: heard.append(report))
     assert result == Result(quality={"photos": 1, "error": 0.123456789})
     assert heard[0] == (Step.PREPROCESS, 0.5, "half")
     assert [step for step, _, _ in heard] == sorted(step for step, _, _ in heard)
@@ -138,7 +146,8 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
 ) -> None:
     monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
 
-    def report(step: Step, _fraction: float, _message: str) -> None:
+    def report(step: Step, _fraction: float, _message: str = "", *, resumed: str = "") -> None:
+        assert not resumed
         if step is Step.RECONSTRUCT:
             time.sleep(2.5 * _SILENCE_SECONDS)
             (tmp_path / "finish").touch()
@@ -146,11 +155,35 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
     assert run("rough-patient", work, report=report).quality["photos"] == 1
 
 
+def test_a_confined_model_goes_on_from_the_stage_of_a_run_that_was_killed(work: Work) -> None:
+    folder = StageFolder(work.scratch_dir.with_name("stages"), "key", attempt=1)
+    staged = replace(work, stages=folder)
+    with pytest.raises(ModelFailure, match="OUT_OF_MEMORY"):
+        run("rough-staged", staged)
+    heard: list[str] = []
+
+    def report(_step: Step, _fraction: float, _message: str = "", *, resumed: str = "") -> None:
+        heard.append(resumed)
+
+    assert run("rough-staged", replace(staged, stages=replace(folder, attempt=2)), report=report).quality["photos"] == 1
+    assert [one for one in heard if one] == ["features of attempt 1"]
+
+
+def test_a_run_says_what_its_processes_used(work: Work) -> None:
+    measured: list[ModelUsage] = []
+    run("rough-good", work, used=measured.append)
+    assert len(measured) == 1
+    assert 0 < measured[0].cpu_seconds < 60
+    assert measured[0].peak_bytes > 5 << 20
+
+
 def test_the_death_by_a_paused_worker_is_a_worker_error(work: Work) -> None:
     """The model ends by SIGKILL, which otherwise means OUT_OF_MEMORY."""
     request = RunRequest("rough-sleep", work, 0.2)  # less than the time between two signs of life
     with pytest.raises(ModelFailure, match=r"WORKER_ERROR.*was paused for longer than 0\.2 s"):
-        run_isolated(request, report=lambda *_: None, check=lambda: None, memory_limit_bytes=0, title="rough-sleep")
+        run_isolated(
+            request, report=lambda *_, **__: None, check=lambda: None, memory_limit_bytes=0, title="rough-sleep"
+        )
 
 
 class _StopError(Exception):
@@ -181,7 +214,7 @@ from reconstruction_operator.models.interface import Work
 from reconstruction_operator.worker.model.process import run_isolated
 folder = Path(sys.argv[1])
 work = Work((), folder / "scratch", folder / "output", {}, 1)
-run_isolated(RunRequest(sys.argv[2], work, float(sys.argv[3])), report=print, check=lambda: None,
+run_isolated(RunRequest(sys.argv[2], work, float(sys.argv[3])), report=lambda *_, **__: None, check=lambda: None,
              memory_limit_bytes=0, title="x")
 """
 

@@ -1,4 +1,4 @@
-"""Memory watch: the memory of real processes, and the worker's limit."""
+"""Usage watch: memory and processor time of real processes, and the worker's limit of memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.worker.model import memory
-from reconstruction_operator.worker.model.memory import MemoryWatch
+from reconstruction_operator.worker.model import usage
+from reconstruction_operator.worker.model.usage import UsageWatch
 
 _MEBIBYTE = 1024**2
 # The child of a child holds the memory; each line that it gets makes it allocate 32 MB more.
@@ -27,7 +27,7 @@ _LEADER = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', 
 
 @pytest.fixture(autouse=True)
 def _at_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_PERIOD_SECONDS", 0.0)
+    monkeypatch.setattr(usage, "_PERIOD_SECONDS", 0.0)
 
 
 class Holder:
@@ -58,7 +58,7 @@ def holder() -> Iterator[Holder]:
 
 
 def test_memory_of_all_descendants_counts(holder: Holder) -> None:
-    watch = MemoryWatch(holder.pid, 0, "photogrammetry")
+    watch = UsageWatch(holder.pid, 0, "photogrammetry")
     watch.check()
     before = watch.newest_bytes
     holder.allocate()
@@ -69,9 +69,9 @@ def test_memory_of_all_descendants_counts(holder: Holder) -> None:
 
 
 def test_the_limit_is_a_failure_with_both_numbers(holder: Holder) -> None:
-    watch = MemoryWatch(holder.pid, 0, "photogrammetry")
+    watch = UsageWatch(holder.pid, 0, "photogrammetry")
     watch.check()
-    limited = MemoryWatch(holder.pid, watch.newest_bytes + 16 * _MEBIBYTE, "photogrammetry")
+    limited = UsageWatch(holder.pid, watch.newest_bytes + 16 * _MEBIBYTE, "photogrammetry")
     limited.check()
     holder.allocate()
 
@@ -82,8 +82,19 @@ def test_the_limit_is_a_failure_with_both_numbers(holder: Holder) -> None:
     assert caught.value.reason == "OUT_OF_MEMORY"
 
 
+def test_processor_time_of_all_descendants_counts(holder: Holder) -> None:
+    watch = UsageWatch(holder.pid, 0, "photogrammetry")
+    watch.check()
+    before = watch.cpu_seconds
+    for _ in range(20):
+        holder.allocate()
+    watch.check()
+
+    assert watch.cpu_seconds > before
+
+
 def test_a_process_that_has_ended_keeps_its_last_figures(holder: Holder) -> None:
-    watch = MemoryWatch(holder.pid, 0, "photogrammetry")
+    watch = UsageWatch(holder.pid, 0, "photogrammetry")
     watch.check()
     known = watch.newest_bytes
     holder.process.communicate()
@@ -97,7 +108,7 @@ def test_a_process_that_has_ended_keeps_its_last_figures(holder: Holder) -> None
 def test_a_process_that_was_gone_before_the_first_look_uses_nothing() -> None:
     with subprocess.Popen([sys.executable, "-S", "-c", ""]) as ended:
         pass
-    watch = MemoryWatch(ended.pid, 1, "photogrammetry")
+    watch = UsageWatch(ended.pid, 1, "photogrammetry")
 
     watch.check()
 
@@ -105,8 +116,8 @@ def test_a_process_that_was_gone_before_the_first_look_uses_nothing() -> None:
 
 
 def test_looks_are_limited_to_the_period(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_PERIOD_SECONDS", 3_600.0)
-    watch = MemoryWatch(os.getpid(), 0, "photogrammetry")
+    monkeypatch.setattr(usage, "_PERIOD_SECONDS", 3_600.0)
+    watch = UsageWatch(os.getpid(), 0, "photogrammetry")
     watch.check()
     watch.newest_bytes = 0
 

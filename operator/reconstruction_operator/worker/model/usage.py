@@ -1,9 +1,10 @@
-"""Memory watch: measures the resident memory of a model's processes, and enforces the worker's limit."""
+"""Usage watch: measures memory and processor time of a model's processes, and enforces the worker's limit of memory."""
 
 from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 
 import psutil
 
@@ -13,7 +14,15 @@ from reconstruction_operator.units import megabytes
 _PERIOD_SECONDS = 0.5
 
 
-class MemoryWatch:
+@dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """What the processes of a model used."""
+
+    cpu_seconds: float  # of all cores together
+    peak_bytes: int  # of resident memory, of all together
+
+
+class UsageWatch:
     """Watches a process and all its descendants, at most twice a second."""
 
     def __init__(self, pid: int, limit_bytes: int, title: str) -> None:
@@ -22,6 +31,7 @@ class MemoryWatch:
         self._measured_at = 0.0
         self.newest_bytes = 0
         self.peak_bytes = 0
+        self.cpu_seconds = 0.0  # at the last look; the time of a process whose parent has not waited for it is lost
         self._leader: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._leader = psutil.Process(pid)
@@ -32,12 +42,14 @@ class MemoryWatch:
         if self._leader is None or now - self._measured_at < _PERIOD_SECONDS:
             return
         self._measured_at = now
-        used = 0
+        used, cpu_seconds = 0, 0.0
         with contextlib.suppress(psutil.Error):
             for process in (self._leader, *self._leader.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     used += process.memory_info().rss
+                    cpu_seconds += sum(process.cpu_times()[:4])  # its own, and that of children it has waited for
         self.newest_bytes = used or self.newest_bytes
+        self.cpu_seconds = max(self.cpu_seconds, cpu_seconds)
         self.peak_bytes = max(self.peak_bytes, used)
         if self._limit_bytes and used > self._limit_bytes:
             raise ModelFailure(

@@ -1,0 +1,165 @@
+"""Keeping: the stages of the pipeline as files, from which the next attempt of the same job goes on.
+
+They are the prepared photos, the database of features, the same with matches, the sparse model, and the depth maps. What is read back
+equals what was written, so a run that goes on makes the result of a run without a break.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from reconstruction_operator.models.interface import Photo, Report, Step
+from reconstruction_operator.models.photogrammetry import photos as preparing
+from reconstruction_operator.models.photogrammetry.arrays import Singles
+from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.stages import Stages
+
+PHOTOS, FEATURES, MATCHES, SPARSE, DEPTHS = "photos", "features", "matches", "sparse-model", "depth-maps"
+
+ENDS: Mapping[str, tuple[Step, float]] = MappingProxyType(
+    {
+        PHOTOS: (Step.PREPROCESS, 0.15),
+        FEATURES: (Step.PREPROCESS, 1.0),
+        MATCHES: (Step.RECONSTRUCT, 0.28),
+        SPARSE: (Step.RECONSTRUCT, 0.33),
+        DEPTHS: (Step.RECONSTRUCT, 0.755),
+    }
+)
+"""What is reached when each stage is finished, in order."""
+
+_PHOTOS = "photos.json"
+_DATABASE = "features.db"
+_SPARSE = "sparse.npz"
+
+logger = logging.getLogger(__name__)
+
+
+def announce(stages: Stages, report: Report) -> None:
+    """Reports from where the run goes on, if an earlier attempt has finished a stage."""
+    found = [stage for name in ENDS if (stage := stages.find(name)) is not None]
+    if found:
+        step, fraction = ENDS[found[-1].name]
+        report(step, fraction, f"goes on after {found[-1]}", resumed=str(found[-1]))
+
+
+def prepared_photos(
+    stages: Stages, photos: Sequence[Photo], max_size: int, progress: StageProgress
+) -> tuple[list[PreparedPhoto], Path]:
+    """The prepared photos, and the folder of their files; raises as `photos.prepare`."""
+    stage = stages.find(PHOTOS)
+    if stage is not None:
+        noted = json.loads((stage.path / _PHOTOS).read_text())
+        return [PreparedPhoto(**one) for one in noted], stage.path
+    folder = stages.begin(PHOTOS)
+    prepared = preparing.prepare(photos, folder, max_size, progress)
+    (folder / _PHOTOS).write_text(json.dumps([asdict(one) for one in prepared]))
+    return prepared, stages.seal(PHOTOS, folder)
+
+
+def matched_database(stages: Stages, database: Path, *, extract: Callable[[], None], match: Callable[[], None]) -> None:
+    """Fills `database` with features and matches; what no stage holds is made by `extract` and `match`."""
+    found = stages.find(MATCHES) or stages.find(FEATURES)
+    if found is not None:
+        # A copy: COLMAP writes to a database that it opens.
+        shutil.copyfile(found.path / _DATABASE, database)
+    else:
+        extract()
+        _keep(stages, FEATURES, lambda folder: _copy(database, folder))
+    if found is None or found.name == FEATURES:
+        match()
+        if _keep(stages, MATCHES, lambda folder: _copy(database, folder)):
+            stages.drop(FEATURES)
+
+
+def sparse_model(stages: Stages, align: Callable[[], SparseModel]) -> SparseModel:
+    """The sparse model, made by `align` if no stage holds it."""
+    stage = stages.find(SPARSE)
+    if stage is not None:
+        return read_sparse(stage.path / _SPARSE)
+    model = align()
+    if _keep(stages, SPARSE, lambda folder: write_sparse(folder / _SPARSE, model)):
+        stages.drop(FEATURES, MATCHES)
+    return model
+
+
+def depth_maps(stages: Stages, compute: Callable[[], Sequence[Singles]]) -> Sequence[Singles]:
+    """The depth map of each view, made by `compute` if no stage holds them."""
+    stage = stages.find(DEPTHS)
+    if stage is not None:
+        return [np.load(path) for path in sorted(stage.path.glob("*.npy"))]
+    depths = compute()
+
+    def write(folder: Path) -> None:
+        for index, depth in enumerate(depths):
+            np.save(folder / f"{index:04d}.npy", depth)
+
+    _keep(stages, DEPTHS, write)
+    return depths
+
+
+def write_sparse(path: Path, model: SparseModel) -> None:
+    """Writes the model in numpy's format, without pickles."""
+    photos = model.photos
+    np.savez(
+        path,
+        names=np.array([one.name for one in photos]),
+        sizes=np.array([[one.width, one.height] for one in photos]),
+        intrinsics=np.array([[one.focal, *one.principal, one.radial] for one in photos]),
+        rotations=np.stack([one.rotation for one in photos]),
+        translations=np.stack([one.translation for one in photos]),
+        seen=np.concatenate([one.seen for one in photos]),
+        seen_counts=np.array([len(one.seen) for one in photos]),
+        points=model.points,
+        reprojection_error_px=np.array(model.reprojection_error_px),
+    )
+
+
+def read_sparse(path: Path) -> SparseModel:
+    """The model that `write_sparse` has written."""
+    with np.load(path) as file:
+        seen = np.split(file["seen"], np.cumsum(file["seen_counts"])[:-1])
+        rows = zip(
+            file["names"], file["sizes"], file["intrinsics"], file["rotations"], file["translations"], seen, strict=True
+        )
+        photos = tuple(
+            AlignedPhoto(
+                name=str(name),
+                width=int(size[0]),
+                height=int(size[1]),
+                focal=float(intrinsics[0]),
+                principal=(float(intrinsics[1]), float(intrinsics[2])),
+                radial=float(intrinsics[3]),
+                rotation=rotation,
+                translation=translation,
+                seen=its,
+            )
+            for name, size, intrinsics, rotation, translation, its in rows
+        )
+        return SparseModel(photos, file["points"], float(file["reprojection_error_px"]))
+
+
+def _copy(database: Path, folder: Path) -> None:
+    shutil.copyfile(database, folder / _DATABASE)
+
+
+def _keep(stages: Stages, name: str, write: Callable[[Path], None]) -> bool:
+    """Seals a stage that the run itself does not need; returns whether it is kept. Failures are logged."""
+    try:
+        folder = stages.begin(name)
+        write(folder)
+        if stages.seal(name, folder) != folder:
+            return True
+        shutil.rmtree(folder)
+    except OSError as error:  # a full disk fails the run elsewhere; an overtaken run fails at its end
+        logger.warning("stage %s is not kept: %s", name, error)
+    return False

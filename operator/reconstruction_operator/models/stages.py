@@ -1,0 +1,193 @@
+"""Stages: what a model has finished on the way to its result, for the next attempt of the same job to go on from.
+
+    <folder>/<stage>/            a sealed stage: its files, and `seal.json` with their digests
+    <folder>/.<stage>-<random>/  a stage that is being written, or was too large to be kept
+
+One rename seals a stage, after all its files are on the disk: a process that is killed leaves none that is half written. The files
+of a sealed stage never change: a model that goes on writing to one works on a copy. A stage counts only for the key that
+it was made with, and while its files have the digests of its seal.
+
+The worker moves sealed stages of earlier attempts into the folder before the run. No other process writes there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconstruction_operator.models.interface import StageFolder, Work
+
+SEAL = "seal.json"
+
+_VERSION = 1
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_MAX_SEAL_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A sealed stage; its files must not be written."""
+
+    name: str
+    path: Path
+    attempt: int  # that made it; 0: a bare task
+
+    def __str__(self) -> str:
+        """As a status shows it: "matches of attempt 1"."""
+        return f"{self.name} of attempt {self.attempt}" if self.attempt else self.name
+
+
+class Stages:
+    """The stages of one run."""
+
+    def __init__(self, folder: StageFolder) -> None:
+        self._folder = folder
+        self._found: dict[str, Stage] = {}  # a look reads all the files
+
+    @classmethod
+    def of(cls, work: Work) -> Stages:
+        """Those of that work. Without a folder from its caller they lie in the scratch folder, for this run alone."""
+        return cls(work.stages or StageFolder(work.scratch_dir / "stages", ""))
+
+    def find(self, name: str) -> Stage | None:
+        """The sealed stage of that name; None if there is none. One of another key, or that is not whole, is deleted."""
+        path = self._folder.path / _checked(name)
+        if name in self._found:
+            return self._found[name]
+        if not os.path.lexists(path):
+            return None
+        attempt = self._maker(path)
+        if attempt is None:
+            logger.warning("stage %s is not used: it was made from something else, or is not whole", name)
+            _delete(path)
+            return None
+        self._found[name] = Stage(name, path, attempt)
+        return self._found[name]
+
+    def begin(self, name: str) -> Path:
+        """A new empty folder for that stage.
+
+        Raises OSError, also FileNotFoundError if another attempt has taken over.
+        """
+        # Never with parents: a folder above it that is missing was taken away from this run.
+        self._folder.path.mkdir(exist_ok=True)
+        path = self._folder.path / f".{_checked(name)}-{uuid.uuid4().hex[:8]}"
+        path.mkdir()
+        return path
+
+    def seal(self, name: str, written: Path) -> Path:
+        """Seals the folder that `begin` has made; returns where its files are now. Waits for the disk.
+
+        A stage that would exceed the limit of all stages together stays where it is, and no later attempt finds it.
+
+        Raises OSError, also FileNotFoundError if another attempt has taken over.
+        """
+        described = list(_described(written))
+        kept_bytes = sum(size for other in self._sealed() for size in _sizes(other))
+        if kept_bytes + sum(size for _, size, _ in described) > self._folder.max_bytes:
+            logger.warning("stage %s is not kept: all stages together may have %d bytes", name, self._folder.max_bytes)
+            return written
+        for folder in {path.parent for path, _, _ in described} | {written}:
+            _flush(folder)
+        content = {
+            "version": _VERSION,
+            "stage": name,
+            "key": self._folder.key,
+            "attempt": self._folder.attempt,
+            "files": [
+                {"name": path.relative_to(written).as_posix(), "bytes": size, "sha256": digest}
+                for path, size, digest in described
+            ],
+        }
+        (written / SEAL).write_text(json.dumps(content) + "\n")
+        _flush(written / SEAL)
+        _flush(written)
+        target = self._folder.path / _checked(name)
+        _delete(target)
+        written.rename(target)
+        _flush(self._folder.path)
+        self._found[name] = Stage(name, target, self._folder.attempt)
+        return target
+
+    def drop(self, *names: str) -> None:
+        """Deletes stages that a later one has made needless."""
+        for name in names:
+            self._found.pop(name, None)
+            _delete(self._folder.path / _checked(name))
+
+    def _sealed(self) -> Iterator[Path]:
+        return (path for path in self._folder.path.iterdir() if not path.name.startswith("."))
+
+    def _maker(self, path: Path) -> int | None:
+        """The attempt that sealed the stage; None if the stage does not count."""
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            with (path / SEAL).open("rb") as file:
+                seal = json.loads(file.read(_MAX_SEAL_BYTES))
+            if (seal["version"], seal["stage"], seal["key"]) != (_VERSION, path.name, self._folder.key):
+                return None
+            if _is_whole(path, seal["files"]):
+                return int(seal["attempt"])
+        return None
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r:.80} is no name of a stage: small letters, digits and dashes, at most 32")
+    return name
+
+
+def _is_whole(path: Path, files: list[Mapping[str, Any]]) -> bool:
+    found = {one: size for one, size in zip(_files(path), _sizes(path), strict=True) if one != path / SEAL}
+    wanted = {path / str(one["name"]): one for one in files}
+    return set(found) == set(wanted) and all(
+        found[one] == its["bytes"] and _digest(one) == its["sha256"] for one, its in wanted.items()
+    )
+
+
+def _described(folder: Path) -> Iterator[tuple[Path, int, str]]:
+    for path in _files(folder):
+        _flush(path)
+        yield path, path.stat().st_size, _digest(path)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Its regular files, and those of the folders below it. Links are not followed."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _sizes(folder: Path) -> list[int]:
+    return [path.stat().st_size for path in _files(folder)]
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _delete(path: Path) -> None:
+    with contextlib.suppress(OSError):  # the worker deletes the folder in any case
+        shutil.rmtree(path)

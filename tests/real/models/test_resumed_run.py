@@ -1,0 +1,62 @@
+"""A photogrammetry run that goes on from the stages of one that was broken off makes the same result."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from reconstruction_operator.models.interface import StageFolder
+
+from tests.support.paths import DATA
+
+if TYPE_CHECKING:
+    from conftest import Run
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
+PHOTOS = sorted((DATA / "photos" / "berlin").glob("*.jpg"))
+
+
+def stages_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def made_again(run: Run) -> list[str]:
+    """What the run reported of preparing photos, of features and of matches."""
+    return [text for _, _, text in run.reports if text.startswith(("photo", "features", "matched"))]
+
+
+def test_runs_that_go_on_from_what_a_killed_one_left_make_its_mesh(engine: Callable[..., Run], tmp_path: Path) -> None:
+    kept = StageFolder(tmp_path / "stages", "key", attempt=1)
+
+    def hear(message: str) -> None:
+        """Copy what a kill at the first camera and at the first depth map would leave on the disk."""
+        for start in ("camera", "depth map"):
+            left = tmp_path / start
+            if message.startswith(start) and not left.exists():
+                shutil.copytree(kept.path, left)
+
+    whole = engine(PHOTOS, tmp_path / "whole", stages=kept, hear=hear)
+    assert len(made_again(whole)) > 3
+    assert stages_in(tmp_path / "camera") == ["matches", "photos"]
+    assert stages_in(tmp_path / "depth map") == ["photos", "sparse-model"]
+    assert stages_in(kept.path) == ["depth-maps", "photos", "sparse-model"]
+
+    late = engine(PHOTOS, tmp_path / "late", stages=replace(kept, path=tmp_path / "depth map", attempt=2))
+    assert late.resumed_from == "sparse-model of attempt 1"
+    assert late.reports[0][2] == "goes on after sparse-model of attempt 1"
+    assert made_again(late) == []
+    assert late.quality == whole.quality
+    assert sorted(path.name for path in late.output.iterdir()) == sorted(path.name for path in whole.output.iterdir())
+
+    early = engine(PHOTOS, tmp_path / "early", stages=replace(kept, path=tmp_path / "camera", attempt=2))
+    assert early.resumed_from == "matches of attempt 1"
+    assert made_again(early) == []
+    # Bundle adjustment on several threads differs in the last digits from run to run.
+    counts = ("images", "registered", "faces")
+    assert [early.quality[one] for one in counts] == [whole.quality[one] for one in counts]
+    assert early.quality["vertices"] == pytest.approx(whole.quality["vertices"], rel=0.01)

@@ -1,0 +1,141 @@
+"""Stages: sealed by one rename, used only whole and for the key that they were made with."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.models.interface import StageFolder, Work
+from reconstruction_operator.models.stages import SEAL, Stages
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StageFolder:
+    return StageFolder(tmp_path / "stages", "key", attempt=1)
+
+
+def keep(folder: StageFolder, name: str = "features", content: bytes = b"descriptors") -> Path:
+    stages = Stages(folder)
+    written = stages.begin(name)
+    (written / "below").mkdir()
+    (written / "below" / "features.db").write_bytes(content)
+    return stages.seal(name, written)
+
+
+def test_a_later_attempt_finds_a_sealed_stage_and_its_maker(folder: StageFolder) -> None:
+    path = keep(folder)
+    found = Stages(replace(folder, attempt=2)).find("features")
+    assert found is not None
+    assert (found.path, found.attempt, str(found)) == (path, 1, "features of attempt 1")
+    assert (found.path / "below" / "features.db").read_bytes() == b"descriptors"
+
+
+def test_a_stage_that_was_not_sealed_is_not_found(folder: StageFolder) -> None:
+    (Stages(folder).begin("features") / "features.db").write_bytes(b"half")
+    assert Stages(folder).find("features") is None
+
+
+def change_key(path: Path) -> None:
+    seal = json.loads((path / SEAL).read_text())
+    (path / SEAL).write_text(json.dumps(seal | {"key": "other"}))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(change_key, id="of-another-key"),
+        pytest.param(lambda path: (path / SEAL).unlink(), id="without-a-seal"),
+        pytest.param(lambda path: (path / SEAL).write_text("{"), id="with-half-a-seal"),
+        pytest.param(lambda path: (path / SEAL).write_text("[" * 100_000), id="with-a-deep-seal"),
+        pytest.param(lambda path: (path / "below" / "features.db").write_bytes(b"descriptorz"), id="changed"),
+        pytest.param(lambda path: (path / "below" / "features.db").write_bytes(b"desc"), id="cut-off"),
+        pytest.param(lambda path: (path / "below" / "features.db").unlink(), id="incomplete"),
+        pytest.param(lambda path: (path / "features.db-wal").write_bytes(b"more"), id="with-one-file-more"),
+    ],
+)
+def test_a_stage_that_cannot_be_trusted_is_deleted(folder: StageFolder, spoil: Callable[[Path], object]) -> None:
+    path = keep(folder)
+    spoil(path)
+    assert Stages(folder).find("features") is None
+    assert not path.exists()
+
+
+def test_a_stage_in_whose_place_a_link_lies_is_not_followed(folder: StageFolder, tmp_path: Path) -> None:
+    path = keep(folder)
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"descriptors")
+    (path / "below" / "features.db").unlink()
+    (path / "below" / "features.db").symlink_to(secret)
+    assert Stages(folder).find("features") is None
+    assert secret.exists()
+
+
+def test_a_stage_over_the_limit_stays_usable_and_is_not_sealed(folder: StageFolder) -> None:
+    small = replace(folder, max_bytes=15)
+    first, second = keep(small), keep(small, "matches")
+    assert [path.name for path in folder.path.iterdir() if not path.name.startswith(".")] == [first.name]
+    assert (second / "below" / "features.db").read_bytes() == b"descriptors"
+    assert Stages(small).find("matches") is None
+
+
+def test_a_dropped_stage_makes_room(folder: StageFolder) -> None:
+    small = replace(folder, max_bytes=15)
+    keep(small)
+    Stages(small).drop("features")
+    assert keep(small, "matches").name == "matches"
+
+
+def test_files_are_on_the_disk_before_the_stage_gets_its_name(
+    folder: StageFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def flush(descriptor: int) -> None:
+        events.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    def move(path: Path, target: Path) -> Path:
+        events.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(Path, "rename", move)
+    keep(folder)
+    before, after = events[: events.index("rename")], events[events.index("rename") + 1 :]
+    assert {"features.db", "below", SEAL} <= set(before)
+    assert before[-1].startswith(".features-")
+    assert after == ["stages"]
+
+
+def test_a_run_whose_folder_was_taken_away_makes_no_other(tmp_path: Path) -> None:
+    folder = StageFolder(tmp_path / "attempt" / "stages", "key")
+    with pytest.raises(FileNotFoundError):
+        Stages(folder).begin("features")
+    (tmp_path / "attempt").mkdir()
+    written = Stages(folder).begin("features")
+    (tmp_path / "attempt").rename(tmp_path / ".gone-attempt")
+    with pytest.raises(FileNotFoundError):
+        Stages(folder).seal("features", written)
+    assert not (tmp_path / "attempt").exists()
+
+
+def test_a_later_seal_of_a_stage_replaces_the_earlier_one(folder: StageFolder) -> None:
+    keep(folder)
+    path = keep(folder, content=b"other")
+    assert (path / "below" / "features.db").read_bytes() == b"other"
+
+
+@pytest.mark.parametrize("name", ["", "../x", "A", ".x", "a/b", "a" * 33])
+def test_a_name_that_is_no_name_is_refused(folder: StageFolder, name: str) -> None:
+    with pytest.raises(ValueError, match="is no name of a stage"):
+        Stages(folder).begin(name)
+
+
+def test_without_a_folder_stages_lie_in_the_scratch_folder(tmp_path: Path) -> None:
+    work = Work((), tmp_path, tmp_path, {}, 1)
+    assert Stages.of(work).begin("features").parent == tmp_path / "stages"
