@@ -6,3 +6,4 @@ from typing import Final
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 DATA: Final = CHECKOUT / "tests" / "data"
 CHART: Final = CHECKOUT / "charts" / "reconstruction-operator"
+PHOTOS: Final = DATA / "photos"

@@ -7,8 +7,13 @@ import io
 from PIL import Image
 
 
+def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+    """The content of a file with that picture."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
 def make_photo(kind: str = "JPEG", size: tuple[int, int] = (64, 48), **options: object) -> bytes:
     """A photo of that kind with something in it, so that half of it is not the whole."""
-    buffer = io.BytesIO()
-    Image.effect_noise(size, 80).convert("RGB").save(buffer, kind, **options)
-    return buffer.getvalue()
+    return saved(Image.effect_noise(size, 80).convert("RGB"), kind, **options)

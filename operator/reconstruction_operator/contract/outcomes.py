@@ -49,6 +49,12 @@ _TABLE = (
     Reason("TOO_FEW_IMAGES", False, True, "Add photos: at least 3, better 20 or more, all around the object."),
     Reason("TOO_MANY_IMAGES", False, True, "Leave out photos, or split the set."),
     Reason("CORRUPT_IMAGE", False, True, "Copy or export the named photo again, or leave it out."),
+    Reason(
+        "UNSUPPORTED_FORMAT",
+        False,
+        True,
+        "Export the photos as JPEG, PNG, TIFF, WebP or HEIC with 8 or 16 bits a channel, and of a video single frames.",
+    ),
     Reason("IMAGE_TOO_LARGE", False, True, "Reduce the named photo."),
     Reason(
         "NOT_ENOUGH_OVERLAP",

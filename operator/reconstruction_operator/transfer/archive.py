@@ -14,16 +14,17 @@ from typing import Any, BinaryIO
 from reconstruction_operator.transfer import unpacker
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.names import Ignored
 
 _INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # allowlist: no setting and no secret
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The photos, by their names in natural order; `ignored_text` describes what else was there."""
+    """The photos, by their names in natural order; `ignored` describes what else was there."""
 
     photos: tuple[Path, ...]
-    ignored_text: str
+    ignored: Ignored
 
 
 def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
@@ -50,8 +51,8 @@ def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick
         finally:
             process.kill()  # of no effect on one that has ended
     match outcome:
-        case {"photos": photos, "ignored": ignored_text}:
-            return Fetched(tuple(into / name for name in photos), ignored_text)
+        case {"photos": photos, "ignored": ignored}:
+            return Fetched(tuple(into / name for name in photos), Ignored(*ignored))
         case {"errno": number, "strerror": text, "filename": name}:
             raise OSError(number, text, name or None)
         case {"refused": why}:

@@ -5,14 +5,47 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif")
+_UNREAD_SUFFIXES = {  # of pictures that no worker reads: their user has to export them
+    "camera RAW": (
+        *(
+            ".3fr",
+            ".arw",
+            ".cr2",
+            ".cr3",
+            ".crw",
+            ".dng",
+            ".erf",
+            ".fff",
+            ".iiq",
+            ".kdc",
+            ".mef",
+            ".mos",
+            ".mrw",
+            ".nef",
+        ),
+        *(".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
+    ),
+    "video": (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".webm"),
+    "picture": (".avif", ".bmp", ".gif", ".jp2", ".jxl", ".psd"),
+}
+_UNREAD = {suffix: kind for kind, suffixes in _UNREAD_SUFFIXES.items() for suffix in suffixes}
 _JUNK_FOLDERS = ("__MACOSX", "@eaDir", ".AppleDouble", ".Trashes", ".Spotlight-V100")
 _MAX_NAME_BYTES = 200  # file systems take 255: leaves room for a suffix that makes the name unique
 _MAX_DIGITS = 0xD7FF  # a larger count would be no valid character
 _MAX_KINDS = 4  # listed in a message
 _UNSAFE = re.compile(r"[^\w.() +,=@-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """The files of an input that are no photos, as texts for messages."""
+
+    text: str = ""  # such as "3 other files ignored: 2 .cr2, 1 .txt"; empty: there are none
+    unread: str = ""  # pictures in formats that no worker reads, such as "2 .cr2 (camera RAW)"; empty: there are none
 
 
 def is_junk(name: str) -> bool:
@@ -61,14 +94,17 @@ def flattened(names: Sequence[str]) -> list[str]:
     return result
 
 
-def ignored_text(names: Iterable[str]) -> str:
-    """A message about ignored files, such as "3 other files ignored: 2 .heic, 1 .txt"; empty for none."""
+def ignored(names: Iterable[str]) -> Ignored:
+    """What a message says of files that are no photos; those that an operating system adds are left out."""
     kinds = Counter(printable(PurePosixPath(name).suffix.lower()[:12]) for name in names if not is_junk(name))
     if not kinds:
-        return ""
+        return Ignored()
     total = kinds.total()
     shown = ", ".join(f"{count} {kind or 'without suffix'}" for kind, count in kinds.most_common(_MAX_KINDS))
-    return f"{total} other {'file' if total == 1 else 'files'} ignored: {shown}"
+    unread = [f"{count} {kind} ({_UNREAD[kind]})" for kind, count in kinds.most_common() if kind in _UNREAD]
+    return Ignored(
+        f"{total} other {'file' if total == 1 else 'files'} ignored: {shown}", ", ".join(unread[:_MAX_KINDS])
+    )
 
 
 def printable(text: str) -> str:

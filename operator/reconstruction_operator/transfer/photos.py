@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
+from reconstruction_operator.transfer import plain_photos, signatures
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+_UNSUPPORTED = "UNSUPPORTED_FORMAT"
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"),
     "MPO": (".jpg", ".jpeg"),  # a JPEG followed by more pictures, as cameras with two lenses write it
@@ -16,10 +22,12 @@ _SUFFIXES = {
     "WEBP": (".webp",),
     "TIFF": (".tif", ".tiff"),
 }
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # Pillow's JPEG reader also yields MPO
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")  # Pillow's JPEG reader also yields MPO
+READ = "JPEG, PNG, WebP, TIFF or HEIC"
 _ORIENTATION = 0x0112  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-_HEAD_BYTES = 64  # enough to recognize a file for a message
+_RAW_TAGS = (0xC612, 0x828D)  # of a TIFF: DNG version, pattern of a sensor's colours
+_SUBFILE_TAG = 0x00FE  # of a TIFF: bit 0 marks a preview, which comes first in the RAW files of many cameras
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,47 +43,107 @@ class CheckedImage:
 def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[CheckedImage, ...]:
     """Checks all photos, in order. A file whose suffix does not fit its content is renamed.
 
-    Raises StorageError: CORRUPT_IMAGE or IMAGE_TOO_LARGE, naming the first such photo.
+    A photo that models may not read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG.
+
+    Raises StorageError: CORRUPT_IMAGE, IMAGE_TOO_LARGE or UNSUPPORTED_FORMAT, naming the first such photo.
     """
     taken = {path.name.lower() for path in paths}
     checked = []
     for index, path in enumerate(paths, start=1):
         tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
-        width, height, kind = _decode(path, f"photo {path.name} ({index} of {len(paths)})", limits)
-        kept = _with_suffix(path, kind, taken)
-        checked.append(CheckedImage(kept, width, height, kept.stat().st_size))
+        size = path.stat().st_size
+        shown = f"photo {path.name} ({index} of {len(paths)})"
+        width, height, kind, plain = _decode(path, shown, limits)
+        kept = _with_suffix(path, kind, taken) if plain is None else _replaced(path, plain, taken)
+        checked.append(CheckedImage(kept, width, height, size))
     return tuple(checked)
+
+
+def _replaced(path: Path, plain: Path, taken: set[str]) -> Path:
+    path.unlink()
+    return plain.rename(_free_name(path, plain_photos.SUFFIX, taken))
 
 
 def _with_suffix(path: Path, kind: str, taken: set[str]) -> Path:
     if path.suffix.lower() in _SUFFIXES[kind]:
         return path
-    target = path.with_suffix(_SUFFIXES[kind][0])
-    if target.name.lower() in taken:
-        target = path.with_name(path.name + _SUFFIXES[kind][0])
+    return path.rename(_free_name(path, _SUFFIXES[kind][0], taken))
+
+
+def _free_name(path: Path, suffix: str, taken: set[str]) -> Path:
+    target = path.with_suffix(suffix)
+    if target.name.lower() in taken and target != path:
+        target = path.with_name(path.name + suffix)
     taken.add(target.name.lower())
-    return path.rename(target)
+    return target
 
 
-def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str]:
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
+def check_header(file: BinaryIO, shown: str, limits: Limits) -> None:
+    """Checks one photo by its header, and decodes it only if its end seems to be missing. Writes nothing.
 
-    # Its own limit is a warning first, then an error, both process-wide; ours is checked below, before decoding.
-    Image.MAX_IMAGE_PIXELS = None
+    Raises StorageError as `check_all`.
+    """
+
+    def look(image: Image.Image) -> None:
+        plain_photos.check_pixels(image)
+        if not signatures.seems_whole(file, image):
+            image.load()
+
+    _examine(file, shown, limits, look)
+
+
+def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str, Path | None]:
+    """The photo's size after EXIF orientation, its format, and the file with its plain form if models need that."""
+    plain = path.with_name(f".{path.name}.plain")
+    is_turned, is_plain = False, True
+
+    def decode(image: Image.Image) -> None:
+        nonlocal is_turned, is_plain
+        image.load()
+        is_turned = image.getexif().get(_ORIENTATION) in _TURNED
+        is_plain = plain_photos.is_plain(image)
+        if not is_plain:
+            plain_photos.write(image, plain)
+
+    with path.open("rb") as file:
+        width, height, kind = _examine(file, shown, limits, decode)
+    if is_turned:
+        width, height = height, width
+    return width, height, kind, None if is_plain else plain
+
+
+def _examine(file: BinaryIO, shown: str, limits: Limits, work: Callable[[Image.Image], object]) -> tuple[int, int, str]:
+    """The photo's size in its file, and its format. `work` gets it within the limits; what it raises is translated."""
+    from PIL import UnidentifiedImageError  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
+
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _open(file) as image:
             (width, height), kind = image.size, image.format or ""
             _check_size(width, height, shown, limits)
-            image.load()
-            orientation = image.getexif().get(_ORIENTATION)
+            if kind == "TIFF":
+                _check_raw(image, shown)
+            work(image)
     except UnidentifiedImageError:
-        text = f"{shown} is {_what(path)}, not a JPEG, PNG, WebP or TIFF picture"
-        raise StorageError("CORRUPT_IMAGE", text) from None
+        raise _unidentified(file, shown) from None
+    except plain_photos.UnusualPixelsError as error:
+        raise StorageError(_UNSUPPORTED, f"{shown} holds {error}, not 8 or 16 bits a channel") from None
     except (MemoryError, StorageError):
         raise
-    except Exception as error:  # noqa: BLE001  # decoders of hostile data raise almost anything
+    except Exception as error:  # decoders of hostile data raise almost anything
+        if isinstance(error, OSError) and error.errno is not None:  # the disk; decoders give no number
+            raise
         raise _corrupt(shown, error) from None
-    return (height, width, kind) if orientation in _TURNED else (width, height, kind)
+    return width, height, kind
+
+
+def _open(file: BinaryIO) -> Image.Image:
+    import pillow_heif  # noqa: PLC0415  # a worker for the placeholder alone has neither
+    from PIL import Image  # noqa: PLC0415
+
+    # Its own limit is a warning first, then an error, both process-wide; ours is checked before decoding.
+    Image.MAX_IMAGE_PIXELS = None
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+    return Image.open(file, formats=_FORMATS)
 
 
 def _check_size(width: int, height: int, shown: str, limits: Limits) -> None:
@@ -87,20 +155,19 @@ def _check_size(width: int, height: int, shown: str, limits: Limits) -> None:
         raise StorageError("IMAGE_TOO_LARGE", f"{shown} has {had:.0f} megapixels; at most {allowed:.0f} are taken")
 
 
+def _check_raw(image: Image.Image, shown: str) -> None:
+    tags = getattr(image, "tag_v2", {})
+    if any(tag in tags for tag in _RAW_TAGS) or tags.get(_SUBFILE_TAG, 0) & 1:
+        raise StorageError(_UNSUPPORTED, f"{shown} is a camera RAW file, of which only a preview could be read")
+
+
+def _unidentified(file: BinaryIO, shown: str) -> StorageError:
+    what, is_picture = signatures.describe(file)
+    return StorageError(_UNSUPPORTED if is_picture else "CORRUPT_IMAGE", f"{shown} is {what}, not a {READ} picture")
+
+
 def _corrupt(shown: str, error: Exception) -> StorageError:
     text = str(error) or type(error).__name__
     if "truncated" in text.lower():
         return StorageError("CORRUPT_IMAGE", f"{shown} is truncated: {text}")
     return StorageError("CORRUPT_IMAGE", f"{shown} cannot be decoded: {text}")
-
-
-def _what(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(_HEAD_BYTES)
-    if not start:
-        return "an empty file"
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "a web page"
-    if start[4:8] == b"ftyp":
-        return "a HEIC, AVIF or video file"
-    return "a file of another kind"

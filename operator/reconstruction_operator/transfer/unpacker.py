@@ -22,7 +22,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -121,7 +121,7 @@ class _Archive(io.FileIO):
         return super().readinto(buffer)
 
 
-def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None]) -> tuple[list[str], str]:
+def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None]) -> tuple[list[str], names.Ignored]:
     """Writes the photos of the archive into the folder; their file names in natural order, and what was ignored.
 
     `report` is called with the number of photos so far for each piece that is read or written.
@@ -160,7 +160,7 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
     flat = names.flattened(ordered)
     for name, final in zip(ordered, flat, strict=True):
         photos[name].rename(into / final)
-    return flat, names.ignored_text(ignored)
+    return flat, names.ignored(ignored)
 
 
 def _entries(packed: BinaryIO, budget: _Budget) -> Iterator[_Entry]:
@@ -254,14 +254,14 @@ def main() -> None:
 
 def _outcome(request: UnpackRequest) -> dict[str, Any]:
     try:
-        photos, ignored_text = unpack(sys.stdin.fileno(), request, _report)
+        photos, ignored = unpack(sys.stdin.fileno(), request, _report)
     except RefusedError as error:
         return {"refused": str(error)}
-    except MemoryError:
+    except (MemoryError, SystemError):  # the interpreter itself raises the second where it runs out of memory
         return {"refused": f"needs more than {request.memory_bytes >> 20} MB of memory to be unpacked"}
     except OSError as error:
         return {"errno": error.errno, "strerror": error.strerror, "filename": str(error.filename or "")}
-    return {"photos": photos, "ignored": ignored_text}
+    return {"photos": photos, "ignored": astuple(ignored)}
 
 
 def _report(photos: int) -> None:

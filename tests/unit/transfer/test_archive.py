@@ -47,7 +47,7 @@ def children() -> set[str]:
 def test_photos_come_out_in_natural_order_under_flat_names(into: Path, limits: Limits) -> None:
     fetched = unpack(zipped(*PHOTOS), into, limits)
     assert fetched.photos == (into / "a.jpg", into / "sub_b.png")
-    assert fetched.ignored_text == "1 other file ignored: 1 without suffix"
+    assert fetched.ignored.text == "1 other file ignored: 1 without suffix"
     assert [path.read_bytes() for path in fetched.photos] == [b"first", b"second"]
 
 

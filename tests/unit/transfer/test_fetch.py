@@ -34,7 +34,7 @@ def test_photos_of_a_folder_are_copied_in_natural_order(into: Path, limits: Limi
     folder = fill(limits.roots[0] / "set", b10_jpg=b"ten", b9_jpg=b"nine", README_txt=b"text")
     fetched = fetch(f"file://{folder}", into, limits)
     assert [(path.name, path.read_bytes()) for path in fetched.photos] == [("b9.jpg", b"nine"), ("b10.jpg", b"ten")]
-    assert fetched.ignored_text == "1 other file ignored: 1 .txt"
+    assert fetched.ignored.text == "1 other file ignored: 1 .txt"
     assert sorted(path.name for path in folder.iterdir()) == ["README.txt", "b10.jpg", "b9.jpg"]
 
 
@@ -114,6 +114,7 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
             archive.parent.symlink_to(secret)
         else:
             monkeypatch.setattr(Path, "is_file", lambda _: True)
+            monkeypatch.setattr(Path, "exists", lambda _: True)
         return found
 
     monkeypatch.setattr(uris, "lies_below", exchange)
@@ -191,10 +192,11 @@ def test_too_many_files_or_bytes_are_refused_with_the_limit(
 
 def test_archive_in_an_input_root_becomes_one_flat_folder(into: Path, limits: Limits) -> None:
     archive = limits.roots[0] / "set.zip"
-    archive.write_bytes(zipped(("set/1/a.jpg", make_photo()), ("set/2/a.jpg", make_photo()), ("set/x.heic", b"")))
+    archive.write_bytes(zipped(("set/1/a.jpg", make_photo()), ("set/2/a.jpg", make_photo()), ("set/x.nef", b"")))
     fetched = fetch(f"file://{archive}", into, limits)
     assert [path.relative_to(into).as_posix() for path in fetched.photos] == ["1_a.jpg", "2_a.jpg"]
-    assert fetched.ignored_text == "1 other file ignored: 1 .heic"
+    assert fetched.ignored.text == "1 other file ignored: 1 .nef"
+    assert fetched.ignored.unread == "1 .nef (camera RAW)"
     assert sorted(path.name for path in into.iterdir()) == ["1_a.jpg", "2_a.jpg"]
 
 

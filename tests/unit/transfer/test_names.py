@@ -43,7 +43,9 @@ def test_long_name_is_shortened_for_the_file_system() -> None:
         pytest.param("a.webp", True, id="webp"),
         pytest.param("sub/a.tiff", True, id="in a folder"),
         pytest.param("LICENSE", False, id="no suffix"),
-        pytest.param("a.heic", False, id="heic"),
+        pytest.param("a.heic", True, id="heic"),
+        pytest.param("a.HIF", True, id="heic of a camera"),
+        pytest.param("a.cr2", False, id="camera RAW"),
         pytest.param("._DSC_0426.JPG", False, id="macOS resource fork"),
         pytest.param("__MACOSX/set/a.jpg", False, id="macOS folder"),
         pytest.param("@eaDir/a.jpg", False, id="thumbnail of a file server"),
@@ -74,10 +76,22 @@ def test_photos_are_in_natural_order(expected: list[str]) -> None:
     [
         pytest.param([], "", id="none"),
         pytest.param(["LICENSE"], "1 other file ignored: 1 without suffix", id="one"),
-        pytest.param(["a.heic", "b.HEIC", "c.txt"], "3 other files ignored: 2 .heic, 1 .txt", id="counted by kind"),
+        pytest.param(["a.cr2", "b.CR2", "c.txt"], "3 other files ignored: 2 .cr2, 1 .txt", id="counted by kind"),
         pytest.param(["a.\udcff\n"], "1 other file ignored: 1 .��", id="bytes that are no text"),
         pytest.param([".DS_Store", "__MACOSX/a.jpg"], "", id="junk is not mentioned"),
     ],
 )
 def test_ignored_files_are_counted_by_kind(given: list[str], expected: str) -> None:
-    assert names.ignored_text(given) == expected
+    assert names.ignored(given).text == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(["a.txt", "b.jpgg"], "", id="no picture"),
+        pytest.param(["a.dng", "b.DNG", "c.mov"], "2 .dng (camera RAW), 1 .mov (video)", id="commonest first"),
+        pytest.param([".a.dng", "__MACOSX/b.dng"], "", id="junk"),
+    ],
+)
+def test_pictures_that_no_worker_reads_are_named_by_kind(given: list[str], expected: str) -> None:
+    assert names.ignored(given).unread == expected

@@ -13,7 +13,8 @@ from reconstruction_operator.transfer import photos
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
-from tests.support.photos import make_photo
+from tests.support.paths import PHOTOS
+from tests.support.photos import make_photo, saved
 
 
 def check(folder: Path, limits: Limits) -> tuple[photos.CheckedImage, ...]:
@@ -74,6 +75,9 @@ def png_of_size(width: int, height: int) -> bytes:
     )
 
 
+HEIC = (PHOTOS / "heic" / "plain.heic").read_bytes()
+TURNED = (PHOTOS / "heic" / "turned.heic").read_bytes()
+FLOATS = saved(Image.new("F", (8, 8)), "TIFF")
 JPEG, PNG, TIFF, WEBP = (make_photo(kind) for kind in ("JPEG", "PNG", "TIFF", "WEBP"))
 FLIPPED = PNG[: len(PNG) // 2] + bytes([PNG[len(PNG) // 2] ^ 0xFF]) + PNG[len(PNG) // 2 + 1 :]
 BAD_PHOTOS = {
@@ -84,18 +88,35 @@ BAD_PHOTOS = {
     "a PNG with a flipped bit": (FLIPPED, "CORRUPT_IMAGE", "cannot be decoded"),
     "the start of a JPEG alone": (JPEG[:20], "CORRUPT_IMAGE", "photo bad.jpg"),
     "an empty file": (b"", "CORRUPT_IMAGE", "an empty file"),
-    "text": (b"not a photo at all", "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+    "text": (b"not a photo at all", "CORRUPT_IMAGE", "not a JPEG, PNG, WebP, TIFF or HEIC picture"),
     "an error page of a web server": (b"<!DOCTYPE html><html>404", "CORRUPT_IMAGE", "a web page"),
-    "a HEIC photo": (b"\0\0\0\x18ftypheic" + b"\0" * 50, "CORRUPT_IMAGE", "HEIC"),
-    "a GIF": (make_photo("GIF"), "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+    "the start of a HEIC": (HEIC[:60], "CORRUPT_IMAGE", "photo bad.jpg"),
+    "half a HEIC": (HEIC[: len(HEIC) // 2], "CORRUPT_IMAGE", "photo bad.jpg"),
+    "a HEIC without any photo": (b"\0\0\0\x18ftypheic" + b"\0" * 50, "CORRUPT_IMAGE", "a damaged HEIC file"),
+    "an AVIF": (b"\0\0\0\x18ftypavif" + b"\0" * 50, "UNSUPPORTED_FORMAT", "an AVIF picture, not a JPEG"),
+    "a video": (b"\0\0\0\x18ftypqt  " + b"\0" * 50, "UNSUPPORTED_FORMAT", "a video"),
+    "a RAW file of Canon": (b"\0\0\0\x18ftypcrx " + b"\0" * 50, "UNSUPPORTED_FORMAT", "a camera RAW file"),
+    "a RAW file of Fuji": (b"FUJIFILMCCD-RAW 0201", "UNSUPPORTED_FORMAT", "a camera RAW file"),
+    "a DNG": (make_photo("TIFF", tiffinfo={0xC612: b"\1\4\0\0"}), "UNSUPPORTED_FORMAT", "a camera RAW file"),
+    "a TIFF that begins with a preview": (
+        make_photo("TIFF", tiffinfo={0xFE: 1}),
+        "UNSUPPORTED_FORMAT",
+        "only a preview",
+    ),
+    "floating-point pixels": (FLOATS, "UNSUPPORTED_FORMAT", "holds floating-point numbers, not 8 or 16 bits"),
+    "a GIF": (make_photo("GIF"), "UNSUPPORTED_FORMAT", "not a JPEG, PNG, WebP, TIFF or HEIC picture"),
     "an EPS, which Pillow gives to Ghostscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "CORRUPT_IMAGE", "another kind"),
     "random bytes behind a JPEG's magic": (b"\xff\xd8\xff\xe0" + bytes(range(256)), "CORRUPT_IMAGE", "bad.jpg"),
     "too many pixels": (make_photo(size=(300, 300)), "IMAGE_TOO_LARGE", "0 megapixels; at most 0"),
     "too long a side": (make_photo(size=(401, 2)), "IMAGE_TOO_LARGE", "401 x 2 px; at most 400"),
     "a decompression bomb": (png_of_size(60_000, 60_000), "IMAGE_TOO_LARGE", "60000 x 60000 px"),
     "a line of 100,000 pixels": (png_of_size(100_000, 1), "IMAGE_TOO_LARGE", "100000 x 1 px; at most 400"),
-    "a script with a picture's name": (b"#!/bin/sh\nexit 0\n", "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
-    "an archive before a JPEG": (b"PK\x03\x04" + JPEG, "CORRUPT_IMAGE", "not a JPEG, PNG, WebP or TIFF"),
+    "a script with a picture's name": (
+        b"#!/bin/sh\nexit 0\n",
+        "CORRUPT_IMAGE",
+        "not a JPEG, PNG, WebP, TIFF or HEIC picture",
+    ),
+    "an archive before a JPEG": (b"PK\x03\x04" + JPEG, "CORRUPT_IMAGE", "not a JPEG, PNG, WebP, TIFF or HEIC picture"),
     "a PNG that lacks most of its rows": (png_of_size(150, 150), "CORRUPT_IMAGE", "bad.jpg"),
 }
 
@@ -118,3 +139,28 @@ def test_tick_comes_before_each_photo(into: Path, limits: Limits) -> None:
     heard: list[tuple[float, str]] = []
     photos.check_all(sorted(into.iterdir()), limits, lambda fraction, text: heard.append((fraction, text)))
     assert heard == [(0.0, "photo 1/2"), (0.5, "photo 2/2")]
+
+
+@pytest.mark.parametrize(
+    "case", sorted(BAD_PHOTOS.keys() - {"a PNG with a flipped bit", "a PNG that lacks most of its rows"})
+)
+def test_check_of_the_header_finds_what_decoding_would_find(case: str, into: Path, limits: Limits) -> None:
+    content, reason, text = BAD_PHOTOS[case]
+    with pytest.raises(StorageError) as caught:
+        photos.check_header(io.BytesIO(content), "photo bad.jpg", limits)
+    assert caught.value.reason == reason
+    assert text in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "content", [JPEG, PNG, TIFF, WEBP, HEIC, TURNED], ids=["JPEG", "PNG", "TIFF", "WebP", "HEIC", "tiles"]
+)
+def test_check_of_the_header_decodes_no_whole_photo(
+    content: bytes, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("it was decoded"))
+    photos.check_header(io.BytesIO(content), "photo a", limits)
+
+
+def test_check_of_the_header_accepts_a_jpeg_that_is_padded_behind_its_end(limits: Limits) -> None:
+    photos.check_header(io.BytesIO(JPEG + b"\0" * 100_000), "photo a", limits)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import delivery, download, tenancy
+from reconstruction_operator.transfer import delivery, download, local, tenancy
 from reconstruction_operator.transfer import fetch as inputs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
@@ -119,7 +119,7 @@ def test_results_go_only_where_the_allowlist_says(tmp_path: Path, monkeypatch: p
 def test_photo_replaced_by_a_link_after_the_listing_is_not_read(
     into: Path, limits: Limits, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listed = inputs._list
+    listed = local._sizes
 
     def exchange(folder: Path, shown: str, given: Limits) -> dict[str, int]:
         found = listed(folder, shown, given)
@@ -127,7 +127,7 @@ def test_photo_replaced_by_a_link_after_the_listing_is_not_read(
         (folder / "a.jpg").symlink_to(photos / "parks" / "a.jpg")
         return found
 
-    monkeypatch.setattr(inputs, "_list", exchange)
+    monkeypatch.setattr(local, "_sizes", exchange)
     with pytest.raises(StorageError, match="was exchanged while it was read"):
         fetch(f"file://{photos}/maps", "maps", into, limits)
 

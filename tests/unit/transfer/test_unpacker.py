@@ -12,13 +12,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.unpacker import RefusedError, UnpackRequest, unpack
 
 from tests.unit.transfer import archives
 from tests.unit.transfer.archives import MB, PHOTOS, pax_tar, sparse_tar, tar_member, tarred, zip_member, zipped
 
 
-def unpacked(content: bytes, into: Path) -> tuple[list[str], str]:
+def unpacked(content: bytes, into: Path) -> tuple[list[str], Ignored]:
     """Of at most 20 files and 1 MB."""
     archive = into.with_name("archive")
     archive.write_bytes(content)
@@ -39,7 +40,7 @@ def unpacked(content: bytes, into: Path) -> tuple[list[str], str]:
     ],
 )
 def test_photos_come_out_of_archives_of_all_kinds(content: bytes, into: Path) -> None:
-    assert unpacked(content, into) == (["a.jpg", "sub_b.png"], "1 other file ignored: 1 without suffix")
+    assert unpacked(content, into) == (["a.jpg", "sub_b.png"], Ignored("1 other file ignored: 1 without suffix"))
     assert {path.name: path.read_bytes() for path in into.iterdir()} == {"a.jpg": b"first", "sub_b.png": b"second"}
 
 
@@ -61,7 +62,7 @@ def test_long_names_and_folders_come_out_of_a_tar(into: Path) -> None:
 def test_of_two_photos_with_one_name_the_first_counts(into: Path) -> None:
     assert unpacked(tarred(("a.jpg", b"first"), ("a.jpg", b"second")), into) == (
         ["a.jpg"],
-        "1 other file ignored: 1 .jpg",
+        Ignored("1 other file ignored: 1 .jpg"),
     )
     assert (into / "a.jpg").read_bytes() == b"first"
 

@@ -34,7 +34,7 @@ Progress = Callable[[int, int, int, int], None]
 """Takes objects done, of how many, and bytes done, of how many."""
 
 
-def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[Fetched], str]:
+def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[Fetched], names.Ignored]:
     """Fetches all that is not there yet; returns what the address names, and what was ignored.
 
     Raises StorageError, or OSError for the disk.
@@ -64,7 +64,7 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[F
             raise failures.translated(error, request.address, failures.INPUT) from None
         raise
     found = [Fetched(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
-    return found, names.ignored_text(listing.ignored)
+    return found, names.ignored(listing.ignored)
 
 
 def _is_there(path: Path, one: Listed) -> bool:

@@ -46,7 +46,7 @@ def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     flat = names.flattened([one.name for one in found])
     for one, name in zip(found, flat, strict=True):
         _link(kept / one.file, into / name)
-    return Fetched(tuple(into / name for name in flat), str(outcome["ignored"]))
+    return Fetched(tuple(into / name for name in flat), names.Ignored(*outcome["ignored"]))
 
 
 def _text(address: ObjectAddress, objects: int, of_objects: int, count: int, of_count: int) -> str:

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +57,7 @@ def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
             case FetchRequest():
                 client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
                 fetched, ignored = incoming.fetch(client, wanted, outlet.report)
-                return {"fetched": [[one.name, one.file, one.bytes] for one in fetched], "ignored": ignored}
+                return {"fetched": [[one.name, one.file, one.bytes] for one in fetched], "ignored": astuple(ignored)}
             case DeliverRequest(source=None):
                 outgoing.check(wanted, outlet.report)
             case DeliverRequest(source=Path() as source):

@@ -9,6 +9,7 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import fetch, photos
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
+from reconstruction_operator.transfer.names import Ignored
 
 _FETCH_SHARE = 0.5  # of the step; the rest is for decoding
 
@@ -25,14 +26,17 @@ def load_photos(
         fetched = fetch.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
     else:
         fetched = fetch.fetch(envelope.input_uri, workspace.photos, limits, fetching)
-    _check_count(len(fetched.photos), model, fetched.ignored_text)
+    _check_count(len(fetched.photos), model, fetched.ignored)
     return tuple(
         Photo(one.path, one.width, one.height, one.bytes) for one in photos.check_all(fetched.photos, limits, checking)
     )
 
 
-def _check_count(count: int, model: Model, ignored: str) -> None:
-    found = f"{count} photos were found{f' ({ignored})' if ignored else ''}; {model.name}"
+def _check_count(count: int, model: Model, ignored: Ignored) -> None:
+    found = f"{count} photos were found{f' ({ignored.text})' if ignored.text else ''}; {model.name}"
+    if count < model.min_photos and ignored.unread:
+        text = f"{found} needs at least {model.min_photos}, and does not read {ignored.unread}"
+        raise StorageError("UNSUPPORTED_FORMAT", text)
     if count < model.min_photos:
         raise StorageError("TOO_FEW_IMAGES", f"{found} needs at least {model.min_photos}")
     if count > model.max_photos:

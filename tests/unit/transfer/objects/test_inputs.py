@@ -38,7 +38,7 @@ def test_photos_of_a_folder_are_fetched_in_natural_order(
     bucket.put("settings/other.jpg", b"not below it")
     fetched = take(f"s3://{bucket.name}/set{ending}", into, limits)
     assert list(contents(fetched).items()) == [("b9.jpg", b"nine"), ("b10.jpg", b"ten")]
-    assert fetched.ignored_text == "1 other file ignored: 1 .txt"
+    assert fetched.ignored.text == "1 other file ignored: 1 .txt"
 
 
 def test_subfolders_are_read_and_folder_markers_are_ignored(bucket: Bucket, into: Path, limits: Limits) -> None:
@@ -48,7 +48,7 @@ def test_subfolders_are_read_and_folder_markers_are_ignored(bucket: Bucket, into
     bucket.put("set/right/ü b%20c.jpg", b"2")
     fetched = take(f"s3://{bucket.name}/set/", into, limits)
     assert contents(fetched) == {"left_a.jpg": b"1", "right_ü b_20c.jpg": b"2"}
-    assert fetched.ignored_text == ""
+    assert fetched.ignored.text == ""
 
 
 def test_a_whole_bucket_and_an_encoded_folder_can_be_named(bucket: Bucket, into: Path, limits: Limits) -> None:

@@ -1,0 +1,89 @@
+"""Plain photos: rewrites a photo that models may not read (HEIC, CMYK, 16-bit grey) as a JPEG with 8 bits a channel.
+
+Its EXIF data stays, as far as it concerns a reconstruction: camera, lens, orientation, place and time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")  # Pillow's names for up to 8 bits a channel
+_GREY_DEPTHS = (8, 10, 12, 14, 16)  # bits of a sensor; files of 16 bits hold any of them
+_QUALITY = 95
+_KEPT_TAGS = (0x010F, 0x0110, 0x0112, 0x0132)  # EXIF: maker, model, orientation, time
+_LENS_IFD, _PLACE_IFD = 0x8769, 0x8825
+_DROPPED_TAGS = (
+    0x927C,
+    0x9286,
+    0xA005,
+)  # maker note and comment, of any size; interoperability, which points elsewhere
+_MAX_EXIF_BYTES = 65_000  # of one segment of a JPEG
+
+SUFFIX = ".jpg"
+
+
+class UnusualPixelsError(Exception):
+    """The photo holds pixels that cannot be rewritten. The text names their kind."""
+
+
+def is_plain(image: Image.Image) -> bool:
+    """Whether any model reads the photo as it is."""
+    return image.format in _FORMATS and image.mode in _MODES
+
+
+def check_pixels(image: Image.Image) -> None:
+    """Raises UnusualPixelsError for pixels that `write` would refuse, as far as that shows without decoding."""
+    if image.mode not in (*_MODES, "CMYK", "YCbCr", "I") and not image.mode.startswith("I;16"):
+        raise UnusualPixelsError(
+            {"F": "floating-point numbers", "LAB": "the colour space LAB"}.get(image.mode, image.mode)
+        )
+
+
+def write(image: Image.Image, target: Path) -> None:
+    """Write the loaded photo to the new file `target` as a JPEG. Raises UnusualPixelsError."""
+    options: dict[str, object] = {}
+    exif = _exif(image)
+    if len(exif) <= _MAX_EXIF_BYTES:
+        options["exif"] = exif
+    if image.mode != "CMYK" and image.info.get("icc_profile"):  # one of CMYK does not fit any more
+        options["icc_profile"] = image.info["icc_profile"]
+    with target.open("xb") as file:
+        _eight_bit(image).save(file, "JPEG", quality=_QUALITY, subsampling=0, **options)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    check_pixels(image)
+    if image.mode in ("RGB", "L"):
+        return image
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _grey(image)
+    return image.convert("RGB")
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """All photos of one camera are scaled alike: by the depth of its sensor, and not by their own brightest pixel."""
+    whole = image.convert("I")
+    _, brightest = cast("tuple[int, int]", whole.getextrema())
+    depth = next((one for one in _GREY_DEPTHS if brightest < 1 << one), None)
+    if depth is None:
+        raise UnusualPixelsError("whole numbers of more than 16 bits")
+    return whole.point(lambda value: value * (1 / (1 << (depth - 8)))).convert("L")
+
+
+def _exif(image: Image.Image) -> bytes:
+    from PIL import Image  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
+
+    found, kept = image.getexif(), Image.Exif()
+    for tag in _KEPT_TAGS:
+        if tag in found:
+            kept[tag] = found[tag]
+    for ifd in (_LENS_IFD, _PLACE_IFD):
+        values = {tag: value for tag, value in found.get_ifd(ifd).items() if tag not in _DROPPED_TAGS}
+        if values:
+            kept[ifd] = values
+    return kept.tobytes()
