@@ -15,8 +15,8 @@ from pathlib import Path
 from chaos.faults import all_faults
 from chaos.judge import invariants, report
 from chaos.running import JOBS_UNDER_WAY, ChaosRun, Options
-from chaos.system.load import LONG_SECONDS
-from chaos.system.scene import MOUNTING, can_mount
+from chaos.system.disk import MOUNTING, can_mount
+from chaos.system.scenarios import LONG_SECONDS
 from devcluster import DevclusterError
 
 _INSIDE = "CHAOS_MAY_MOUNT"

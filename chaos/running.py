@@ -17,7 +17,8 @@ from chaos.judge.evidence import Bounds, Evidence, Slack, Window
 from chaos.plan import Round, rounds
 from chaos.polling import wait_for
 from chaos.recovery import RECOVERY_SECONDS, Recovery
-from chaos.system.load import LONG_SECONDS, Load
+from chaos.system.load import Load
+from chaos.system.scenarios import LONG_SECONDS
 from chaos.system.scene import NAMESPACES, OPERATORS, PREFORK, RETENTION_SECONDS, Scene
 from chaos.witnesses import journal, remains
 from chaos.witnesses.deliveries import Deliveries
@@ -113,7 +114,7 @@ class ChaosRun:
         begun_at = clock.now()
         only = [text.lower() for text in self._options.only]
         faults = [one for one in all_faults() if not only or any(text in one.name.lower() for text in only)]
-        possible = [one for one in faults if self._scene.own_disk or not one.needs_disk]
+        possible = [one for one in faults if self._scene.disk.own or not one.needs_disk]
         self._load.start()
         self._log(f"waiting for {self._options.target} jobs under way")
         enough = wait_for(lambda: len(self._load.under_way) >= self._options.target, RECOVERY_SECONDS, self._supervise)

@@ -162,13 +162,13 @@ def _kill_models_alone(context: Context) -> Heal:
 
 
 def _fill_disk(context: Context) -> Heal:
-    context.scene.fill_disk()
-    return context.scene.empty_disk
+    context.scene.disk.fill()
+    return context.scene.disk.empty
 
 
 def _make_read_only(context: Context) -> Heal:
-    wait_until(context.scene.make_read_only, "a moment without an open file", timeout_seconds=PATIENCE_SECONDS)
-    return context.scene.make_writable
+    wait_until(context.scene.disk.make_read_only, "a moment without an open file", timeout_seconds=PATIENCE_SECONDS)
+    return context.scene.disk.make_writable
 
 
 _OPERATORS: Final = (

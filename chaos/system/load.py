@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chaos import clock
+from chaos.system import scenarios
+from chaos.system.scenarios import LONG_SECONDS
 from chaos.witnesses.watcher import Watcher
 from devcluster.errors import ApiError
 from devcluster.harness.manifests import manifest
@@ -25,28 +27,6 @@ from devcluster.servers.api import ApiClient
 _LOOK_SECONDS = 0.1
 _USERS = 6  # requests at a time, because an answer takes a while on a busy machine
 _GONE = {403, 404, 422}  # the object was deleted, its namespace is being deleted, or a rule refuses: too late
-_MANY = 20  # backoffLimit of a healthy job: faults must not use it up
-_FEW = 2
-_SHORT_SECONDS = (1.5, 7.0)
-_LONG_SHARE = 0.15
-_MAY_BE_LONG = {"steady", "cancel", "withdraw"}
-_DELIVERED_SHARE = 0.25
-_MAY_BE_DELIVERED = {"steady", "cancel", "withdraw", "suspend", "delete", "poison"}
-
-LONG_SECONDS = (20.0, 35.0)
-"""How long the long jobs work: those that may be superseded, or cancelled well before they are done."""
-
-WEIGHTS: Mapping[str, int] = {
-    "steady": 40,
-    "cancel": 14,
-    "cancel at once": 6,
-    "withdraw": 10,
-    "suspend": 10,
-    "delete": 8,
-    "unusable": 6,
-    "poison": 6,
-}
-"""The scenarios of the users, in percent."""
 
 
 @dataclass(slots=True)
@@ -193,9 +173,12 @@ class Load:
         chance = random.Random(f"{self._seed}/job/{number}")  # noqa: S311 -- reproducible on purpose
         namespace = namespace or chance.choice(self._namespaces)
         name = f"job-{number:05}"
-        scenario = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        scenario = scenarios.draw(chance)
         output_uri = f"file://{self._delivered / namespace / name}"
-        spec = self._spec(scenario, output_uri, chance) | ({"priority": priority} if priority else {})
+        spec = scenarios.spec(
+            scenario, photos=self._photos, output_uri=output_uri, long_seconds=self._long_seconds, chance=chance
+        )
+        spec |= {"priority": priority} if priority else {}
         path = f"{GROUP}/namespaces/{namespace}/reconstructionjobs"
         created = self._patiently("POST", path, manifest(name, **spec))
         if created is None:
@@ -210,25 +193,10 @@ class Load:
             created_at=now,
             ttl_seconds=spec.get("ttlSecondsAfterFinished"),
             output_uri=output_uri if "output" in spec else "",
-            actions=[(now + delay, verb) for delay, verb in _actions(scenario, chance)],
+            actions=[(now + delay, verb) for delay, verb in scenarios.actions(scenario, chance)],
         )
         with self._lock:
             self._jobs[job.uid] = job
-
-    def _spec(self, scenario: str, output_uri: str, chance: random.Random) -> dict[str, Any]:
-        long = chance.random() < _LONG_SHARE and scenario in _MAY_BE_LONG
-        spec: dict[str, Any] = {
-            "modelType": {"poison": "journal-poison", "unusable": "journal-unusable"}.get(scenario, "journal"),
-            "input": {"uri": f"file://{self._photos}"},
-            "parameters": {"seconds": round(chance.uniform(*(self._long_seconds if long else _SHORT_SECONDS)), 1)},
-            "backoffLimit": _FEW if scenario == "poison" else _MANY,
-            "priority": chance.choice(["low", "normal", "normal", "high"]),
-        }
-        if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
-            spec["ttlSecondsAfterFinished"] = chance.randint(5, 20)
-        if chance.random() < _DELIVERED_SHARE and scenario in _MAY_BE_DELIVERED:
-            spec["output"] = {"uri": output_uri}
-        return spec
 
     def _has_plans(self, job: UserJob) -> bool:
         """Whether its user has an action that is due."""
@@ -252,7 +220,7 @@ class Load:
             job.deleted_at = clock.now()
             job.actions = []
             return
-        changed = self._patiently("PATCH", job.path, {"spec": _CHANGES[verb]})
+        changed = self._patiently("PATCH", job.path, {"spec": scenarios.CHANGES[verb]})
         if changed is None or changed["metadata"]["uid"] != job.uid:
             job.actions = []
             return
@@ -285,29 +253,3 @@ class Load:
                 return found
             self._ending.wait(0.3)
         return None
-
-
-_CHANGES: Mapping[str, Mapping[str, bool]] = {
-    "request": {"cancelRequested": True},
-    "withdraw": {"cancelRequested": False},
-    "confirm": {"cancelConfirmed": True},
-    "suspend": {"suspend": True},
-    "resume": {"suspend": False},
-}
-
-
-_VERBS: Mapping[str, tuple[str, ...]] = {
-    "cancel": ("request", "confirm"),
-    "withdraw": ("request", "withdraw"),
-    "suspend": ("suspend", "resume"),
-    "delete": ("delete",),
-}
-
-
-def _actions(scenario: str, chance: random.Random) -> list[tuple[float, str]]:
-    """Return the (seconds after creation, action) pairs of a scenario."""
-    first = chance.uniform(0.0, 12.0)
-    second = first + chance.uniform(0.2, 6.0)
-    if scenario == "cancel at once":
-        return [(0.0, "request"), (0.1, "confirm")]
-    return list(zip((first, second), _VERBS.get(scenario, ()), strict=False))

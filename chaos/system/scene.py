@@ -8,9 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -19,10 +17,11 @@ import psutil
 import redis
 from PIL import Image
 
+from chaos.system.disk import Disk
 from chaos.system.proxies.api import ApiProxy
 from chaos.system.proxies.network import Network
 from chaos.system.proxies.tcp import TcpProxy
-from devcluster import Cluster, DevclusterError, Redis, commands, wait_until
+from devcluster import Cluster, DevclusterError, Redis, wait_until
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
 from devcluster.servers.kubeconfigs import kubeconfig, token_user, write_kubeconfig
@@ -70,7 +69,6 @@ PREFORK = frozenset(name for name, (pool, _) in _POOLS.items() if pool == "prefo
 
 CHAOS = Path(__file__).parents[1]
 _MODEL = "reconstruction_operator.models.child"
-_DISK_BYTES = 64 << 20
 _READY_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
 
@@ -81,8 +79,7 @@ class Scene:
     def __init__(self, chance: random.Random, *, own_disk: bool) -> None:
         self._chance = chance
         self._stack = contextlib.ExitStack()
-        self.own_disk = own_disk
-        """The job folders are on a separate file system, which faults may fill and make read-only."""
+        self._own_disk = own_disk
         self.down: set[str] = set()  # processes that a fault keeps from being restarted
         self.skew_seconds: dict[str, int] = {}  # by worker: the error of its clock
 
@@ -93,6 +90,7 @@ class Scene:
             network = starting.enter_context(Network())
             self.system = starting.enter_context(System(self.cluster, self.redis, settings=SETTINGS))
             self.jobs_dir = self.system.jobs_dir
+            self.disk = Disk(self.jobs_dir, self._own_disk)
             self.journal_dir = self.system.folder / "journal"  # of the model processes
             self.photos = self.system.folder / "photos"  # of all jobs: real ones, scaled down
             self.delivered = self.system.folder / "delivered"  # copies of results: a disk that no fault touches
@@ -206,8 +204,8 @@ class Scene:
         with contextlib.suppress(redis.RedisError):
             self.broker.replicaof("NO", "ONE")
             self.broker.config_set("maxmemory", "0")
-        self.empty_disk()
-        self.make_writable()
+        self.disk.empty()
+        self.disk.make_writable()
 
     # -- etcd
 
@@ -219,35 +217,6 @@ class Scene:
         """Send SIGCONT to etcd."""
         os.kill(self.cluster.pids["etcd"][1], signal.SIGCONT)
 
-    # -- the disk
-
-    def fill_disk(self) -> None:
-        """Fill the job folders' file system to the last byte."""
-        with contextlib.suppress(OSError), self._filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(1 << 20))
-        with contextlib.suppress(OSError), self._filler.open("ab", buffering=0) as file:
-            while True:
-                file.write(bytes(512))
-
-    def empty_disk(self) -> None:
-        """Delete the file that fills the disk."""
-        if self.own_disk:
-            self._filler.unlink(missing_ok=True)
-
-    def make_read_only(self) -> bool:
-        """Remount the job folders read-only; False while a process has a file open for writing."""
-        return commands.run(["mount", "-o", "remount,ro", self.jobs_dir], check=False).returncode == 0
-
-    def make_writable(self) -> None:
-        """Remount the job folders writable."""
-        if self.own_disk:
-            commands.run(["mount", "-o", "remount,rw", self.jobs_dir])
-
-    @property
-    def _filler(self) -> Path:
-        return self.jobs_dir / ".filler"
-
     # -- starting
 
     def _prepare(self, starting: contextlib.ExitStack) -> None:
@@ -257,10 +226,7 @@ class Scene:
         for source in sorted((REPOSITORY / "examples" / "photos" / "banana").glob("*.jpg"))[:2]:
             with Image.open(source) as photo:
                 photo.reduce(16).save(self.photos / source.name)
-        if self.own_disk:
-            # In a mount namespace of this run, which ends with the run.
-            commands.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "chaos-jobs", self.jobs_dir])
-            starting.callback(self._unmount)
+        starting.enter_context(self.disk.mounted())
         self.system.install()
         for namespace in NAMESPACES:
             self.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
@@ -273,9 +239,6 @@ class Scene:
     def _kill_all(self) -> None:
         for process in self.system.processes.values():
             process.kill()
-
-    def _unmount(self) -> None:
-        commands.run(["umount", "--lazy", self.jobs_dir], check=False)
 
     def _addresses(self, proxy: str) -> dict[str, str]:
         port = self.redis_proxies[proxy].port
@@ -312,13 +275,3 @@ def _is_model(process: psutil.Process) -> bool:
         return _MODEL in process.cmdline()
     except psutil.Error:
         return False
-
-
-def can_mount() -> bool:
-    """Whether this process may mount file systems in a separate mount namespace."""
-    command = [*MOUNTING, sys.executable, "-S", "-c", ""]
-    return shutil.which("unshare") is not None and commands.run(command, check=False).returncode == 0
-
-
-MOUNTING = ["unshare", "--mount", "--propagation", "private"]
-"""Prefix of a command that gets a separate mount namespace, which ends with it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.system.scene import can_mount
+from chaos.system.disk import can_mount
 from tests.support.paths import CHECKOUT
 
 SEED = 11

@@ -1,0 +1,85 @@
+"""Scenarios of the users of a fault run: the spec of a job, and what its user does with it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_MANY = 20  # backoffLimit of a healthy job: faults must not use it up
+_FEW = 2
+_SHORT_SECONDS = (1.5, 7.0)
+_LONG_SHARE = 0.15
+_MAY_BE_LONG = {"steady", "cancel", "withdraw"}
+_DELIVERED_SHARE = 0.25
+_MAY_BE_DELIVERED = {"steady", "cancel", "withdraw", "suspend", "delete", "poison"}
+
+LONG_SECONDS = (20.0, 35.0)
+"""How long the long jobs work: those that may be superseded, or cancelled well before they are done."""
+
+WEIGHTS: Mapping[str, int] = {
+    "steady": 40,
+    "cancel": 14,
+    "cancel at once": 6,
+    "withdraw": 10,
+    "suspend": 10,
+    "delete": 8,
+    "unusable": 6,
+    "poison": 6,
+}
+"""The scenarios of the users, in percent."""
+
+CHANGES: Mapping[str, Mapping[str, bool]] = {
+    "request": {"cancelRequested": True},
+    "withdraw": {"cancelRequested": False},
+    "confirm": {"cancelConfirmed": True},
+    "suspend": {"suspend": True},
+    "resume": {"suspend": False},
+}
+"""What each action patches in the spec; `delete` patches nothing."""
+
+_VERBS: Mapping[str, tuple[str, ...]] = {
+    "cancel": ("request", "confirm"),
+    "withdraw": ("request", "withdraw"),
+    "suspend": ("suspend", "resume"),
+    "delete": ("delete",),
+}
+
+
+def draw(chance: random.Random) -> str:
+    """A scenario, by its weight."""
+    return chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+
+
+def spec(
+    scenario: str,
+    *,
+    photos: Path,
+    output_uri: str,
+    long_seconds: tuple[float, float],
+    chance: random.Random,
+) -> dict[str, Any]:
+    """The spec of a job of that scenario; some jobs work for `long_seconds` and some have a copy of their result there."""
+    long = chance.random() < _LONG_SHARE and scenario in _MAY_BE_LONG
+    made: dict[str, Any] = {
+        "modelType": {"poison": "journal-poison", "unusable": "journal-unusable"}.get(scenario, "journal"),
+        "input": {"uri": f"file://{photos}"},
+        "parameters": {"seconds": round(chance.uniform(*(long_seconds if long else _SHORT_SECONDS)), 1)},
+        "backoffLimit": _FEW if scenario == "poison" else _MANY,
+        "priority": chance.choice(["low", "normal", "normal", "high"]),
+    }
+    if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
+        made["ttlSecondsAfterFinished"] = chance.randint(5, 20)
+    if chance.random() < _DELIVERED_SHARE and scenario in _MAY_BE_DELIVERED:
+        made["output"] = {"uri": output_uri}
+    return made
+
+
+def actions(scenario: str, chance: random.Random) -> list[tuple[float, str]]:
+    """Return the (seconds after creation, action) pairs of a scenario."""
+    first = chance.uniform(0.0, 12.0)
+    second = first + chance.uniform(0.2, 6.0)
+    if scenario == "cancel at once":
+        return [(0.0, "request"), (0.1, "confirm")]
+    return list(zip((first, second), _VERBS.get(scenario, ()), strict=False))
