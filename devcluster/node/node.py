@@ -11,19 +11,16 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from devcluster import commands
 from devcluster.errors import CommandError, DevclusterError
-from devcluster.files import locked_if_free, runs_folder
-from devcluster.node import arguments, cgroups, configuration, images
-from devcluster.node.addresses import NODE_NAME, NUMBERS, Addresses
+from devcluster.node import arguments, cgroups, configuration, images, numbers
+from devcluster.node.addresses import NODE_NAME, Addresses
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs.building import NODE, built
 from devcluster.programs.control_plane import programs
-from devcluster.servers import runs
 from devcluster.servers.certificates import Authority, signing_key
 from devcluster.servers.kubeconfigs import certificate_user, kubeconfig, write_kubeconfig
 from devcluster.servers.processes import Process
@@ -165,7 +162,7 @@ class _Started:
     def __init__(self, servers: dict[str, Path], kubectl: Path) -> None:
         self.kubectl_program = kubectl
         self._last = contextlib.ExitStack()
-        self.addresses = Addresses(self._last.enter_context(_number()))
+        self.addresses = Addresses(self._last.enter_context(numbers.hold()))
         self.run = RunFolder.new("node")
         self._last.callback(self.run.close)
         self._var = self.run.folder / "var"
@@ -277,35 +274,3 @@ class _Started:
         ends = {log.name: "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:]) for log in logs}
         ends["node"] = self.process.log_end()
         return "\n".join(f"--- {name}:\n{end}" for name, end in ends.items())
-
-
-def sweep() -> list[str]:
-    """Remove what nodes left whose launchers were killed; return what was removed."""
-    removed = [str(folder) for folder in runs.sweep()]
-    for number in NUMBERS:
-        name = Addresses(number).name
-        if cgroups.exist(name):
-            with _held(number) as free:
-                if free:
-                    cgroups.remove(name)
-                    removed.append(f"the cgroups {name}")
-    return removed
-
-
-@contextlib.contextmanager
-def _number() -> Iterator[int]:
-    """Hold a number that no other node of this machine has."""
-    for number in NUMBERS:
-        with _held(number) as free:
-            if free:
-                yield number
-                return
-    raise DevclusterError(f"{len(NUMBERS)} nodes run on this machine already")
-
-
-@contextlib.contextmanager
-def _held(number: int) -> Iterator[bool]:
-    """Hold a number, unless another node has it; the value is whether this process does."""
-    with locked_if_free(runs_folder() / f"node-{number}.lock") as free:
-        # A node of another user, or with another TMPDIR, holds another file: its link shows that it runs.
-        yield free and not Path("/sys/class/net", Addresses(number).name).exists()

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from devcluster.node import images
-from devcluster.node.node import Node, sweep
+from devcluster.node.node import Node
+from devcluster.node.numbers import sweep
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs.building import NODE as NODE_PROGRAMS
 from devcluster.programs.building import built

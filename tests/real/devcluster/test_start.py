@@ -46,7 +46,7 @@ def test_kubebuilder_assets_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("control_plane_programs")
 def test_a_cluster_whose_port_was_taken_takes_others(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devcluster.servers.cluster.free_ports", LostOnce(taken_port))
+    monkeypatch.setattr("devcluster.servers.control_plane.free_ports", LostOnce(taken_port))
     with devcluster.Cluster() as cluster:
         assert cluster.url != f"https://127.0.0.1:{taken_port}"
         assert cluster.api.get("/readyz") == "ok"
@@ -72,7 +72,7 @@ def test_a_cluster_that_refuses_its_settings_leaves_nothing(monkeypatch: pytest.
             super().__init__(*args, **named)
             started.append(self)
 
-    monkeypatch.setattr("devcluster.servers.cluster.Process", Seen)
+    monkeypatch.setattr("devcluster.servers.control_plane.Process", Seen)
     with pytest.raises(devcluster.ServerEndedError, match="unknown flag: --no-such-flag"):
         devcluster.Cluster(apiserver_arguments=["--no-such-flag"]).start()
     assert [process.name for process in started] == ["etcd", "kube-apiserver"]
