@@ -145,7 +145,10 @@ def drop_folders(keys: Keys, *, job_ids: Sequence[str], of: str = "", **leader: 
 
 
 def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:
-    """Note that the attempt's message, or an order to delete the job's files, was sent now; nothing if the record wants another."""
+    """Note that the attempt's message, or an order to delete the files of all up to it, was sent now.
+
+    Nothing is noted if the record wants another attempt, or for an order a later one.
+    """
     return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt, int(is_order)), **leader)
 
 

@@ -125,6 +125,17 @@ def test_orders_to_delete_files_are_counted_until_the_next_attempt(do: Do) -> No
     assert put(2) == 0
 
 
+def test_orders_of_an_attempt_that_was_never_sent_are_counted_in_the_earlier_ones_record(do: Do) -> None:
+    do(operator_calls.put_record, **LEADER, **PLACE, attempt=2, queue="celery")
+    do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=1, is_order=True)
+    assert seen(do).record == Record("install", "ns", "a-name", 2, "celery")
+    for orders in (1, 2):
+        do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=3, is_order=True)
+        record = seen(do).record
+        assert record is not None
+        assert (record.attempt, record.orders, record.sent_at is None) == (2, orders, False)
+
+
 @pytest.mark.parametrize("attempt", [1, 3])
 def test_sending_another_attempt_than_the_wanted_one_is_not_noted(do: Do, attempt: int) -> None:
     do(operator_calls.put_record, **LEADER, **PLACE, attempt=2, queue="celery")

@@ -80,7 +80,8 @@ def _drop_folders(state: Contents, keys: list[str], args: list[Any]) -> Any:
 def _mark_sent(state: Contents, keys: list[str], args: list[Any]) -> Any:
     record = keys[1]
     attempt, is_order = args
-    if state.attempt(record) == attempt:
+    recorded = state.attempt(record)
+    if recorded == attempt or (is_order and recorded is not None and recorded < attempt):
         marked = {**state.values[record], "sent_at": state.now}
         orders = int(marked.pop("orders", 0)) + 1
         state.put(record, marked | ({"orders": str(orders)} if is_order else {}), None, record)

@@ -1,8 +1,11 @@
 -- Note when the newest message of the wanted attempt's job was sent, and count orders to delete files. Answers {'ok'}.
+-- An order is for the files of all attempts: it may be of a later attempt, which was cancelled before it was sent.
 local _, record_key = unpack(KEYS)
 local _, attempt, is_order = unpack(ARGV)
 
-if wanted(record_key) == tonumber(attempt) then
+attempt = tonumber(attempt)
+local recorded = wanted(record_key)
+if recorded and (recorded == attempt or (is_order == '1' and recorded < attempt)) then
   local record = {}
   for index, value in ipairs(fields_at(record_key, unpack(RECORD))) do record[RECORD[index]] = value or nil end
   record.sent_at = digits(now_ms())
