@@ -25,12 +25,23 @@ demo-stop: setup ## stop what `make demo KEEP=1` left running
 # Three processes, each with its own servers: most tests wait. A file stays in one of them, with what its tests share;
 # the longest files come first (tests/conftest.py).
 PYTEST_ARGS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
-PARALLEL    := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
+PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target
 LINTS       := style types layers tree
+
+# The tests without servers, in parts of similar length, the longest first. Each is a process of its own that imports and
+# collects nothing else: processes of pytest-xdist collect all tests each, which takes as long as a tenth of the tests.
+part-objects  := tests/unit/transfer/objects
+part-attempts := tests/unit/worker/attempt
+part-transfer := tests/unit/transfer --ignore=$(part-objects)
+part-worker   := tests/unit/worker --ignore=$(part-attempts)
+part-tools    := $(addprefix tests/unit/,benchmarks chaos cli dashboards demo devcluster scripts)
+part-models   := tests/unit/models tests/unit/chart
+part-others   := tests/unit tests/behaviour $(addprefix --ignore=,tests/unit/transfer tests/unit/worker $(part-tools) $(part-models))
+UNIT          := $(addprefix unit-,objects attempts transfer worker tools models others)
 
 check: setup ## the quick part: style, types, layers, tree, and the tests without servers
 	@$(PYTHON_BIN) -S scripts/checks/layout.py
-	@$(PARALLEL) unit $(LINTS)
+	@$(PARALLEL) $(UNIT) $(LINTS)
 
 test: setup lint control-plane ## what `check` does, then the tests on a real control plane, Redis and workers
 	@$(PYTHON_BIN) -m pytest -m "not release" $(PYTEST_ARGS)
@@ -60,7 +71,10 @@ tree: setup
 	@$(PYTHON_BIN) -m scripts.generate --check
 
 unit: setup
-	@$(PYTHON_BIN) -m pytest tests/unit tests/behaviour -m "not real and not release" --numprocesses=3 --dist=worksteal
+	@$(PARALLEL) $(UNIT)
+
+$(UNIT): unit-%: setup
+	@$(PYTHON_BIN) -m pytest $(part-$*) -m "not real and not release" --quiet
 
 control-plane: setup
 	@$(PYTHON_BIN) -m devcluster build >/dev/null

@@ -12,6 +12,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
 from tests.support.objects import Bucket
+from tests.support.settings import configure
 from tests.unit.transfer.archives import zipped
 
 
@@ -152,6 +153,7 @@ def test_a_server_that_does_not_answer_is_unreachable(
     bucket: Bucket, into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    configure(monkeypatch, STORAGE_STALL_SECONDS=3.0)  # the client itself retries for less
     with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be read: HTTP error"):
         take(f"s3://{bucket.name}/set", into, limits)
 

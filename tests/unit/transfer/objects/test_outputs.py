@@ -197,22 +197,6 @@ def test_a_withdrawal_from_a_bucket_that_was_deleted_is_done(bucket: Bucket) -> 
     outputs.withdraw("s3://nowhere-at-all/a/", Run(JOB, 1, None), namespace="maps")
 
 
-def test_an_interrupted_upload_leaves_no_parts_behind(bucket: Bucket, tmp_path: Path) -> None:
-    result = seal(tmp_path / "result", model_glb=bytes(4 * LARGE))
-
-    class StopError(Exception):
-        pass
-
-    def stop() -> None:
-        if bucket.unfinished_uploads:
-            raise StopError
-
-    with pytest.raises(StopError):
-        outputs.deliver(result, f"s3://{bucket.name}/a/", Run(JOB, 1, None), stop, namespace="maps")
-    assert bucket.unfinished_uploads == []
-    assert bucket.keys == []
-
-
 def test_a_missing_bucket_is_refused(bucket: Bucket) -> None:
     with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* there is no bucket nowhere-at-all"):
         outputs.check("s3://nowhere-at-all/a/", Run(JOB, 1, None), namespace="maps", check=lambda: None)
@@ -222,7 +206,7 @@ def test_a_server_that_does_not_answer_fails_the_upload(
     bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    configure(monkeypatch, STORAGE_STALL_SECONDS=1.0)
+    configure(monkeypatch, STORAGE_STALL_SECONDS=0.3)  # ten times that for uploads; the client itself retries for less
     with pytest.raises(StorageError, match=r"OUTPUT_UPLOAD_FAILED: .* cannot be written: HTTP error"):
         deliver(seal(tmp_path / "result"), bucket)
 

@@ -79,9 +79,13 @@ def test_a_failed_upload_keeps_the_result_and_the_retry_only_delivers(
     bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = f"s3://{bucket.name}/meshes"
-    configure(monkeypatch, STORAGE_STALL_SECONDS=1.0)
     with monkeypatch.context() as broken:
-        at_step(6, lambda: broken.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), broken)
+
+        def break_off() -> None:
+            broken.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+            configure(broken, STORAGE_STALL_SECONDS=0.3)
+
+        at_step(6, break_off, broken)
         with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_UPLOAD_FAILED: .* the result is in file:///"):
             run(output_uri=uri)
     made = (JobFolder.of(JOB).output / "model.glb").stat().st_ino
@@ -163,7 +167,7 @@ def test_a_worker_killed_during_the_upload_leaves_a_whole_result_to_its_successo
 
     with Network() as network, monkeypatch.context() as patched:
         proxy = network.tcp(int(storage.address.rpartition(":")[2]))
-        proxy.delay(0.2)  # several requests are left when the first file is there
+        proxy.delay(0.1)  # several requests are left when the first file is there
         patched.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
         patched.setattr(outputs, "deliver", die_in_the_middle)
         with pytest.raises(KilledError):

@@ -73,7 +73,7 @@ def test_a_good_model_returns_its_result_and_reports(work: Work) -> None:
     assert result == Result(quality={"photos": 1, "error": 0.123456789})
     assert heard[0] == (Step.PREPROCESS, 0.5, "half")
     assert [step for step, _, _ in heard] == sorted(step for step, _, _ in heard)
-    assert pids_of(work.scratch_dir) == []
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
 
 
 def test_a_model_gets_its_threads_and_none_of_the_workers_settings(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_every_death_becomes_a_reason(name: str, reason: str, text: str, work: W
     with pytest.raises(ModelFailure) as caught:
         run(name, work)
     assert (caught.value.reason, text in caught.value.message) == (reason, True), caught.value.message
-    assert pids_of(work.scratch_dir) == []
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
 
 
 def test_endless_output_does_not_delay_the_run(work: Work) -> None:
@@ -130,7 +130,7 @@ def test_zlib_works_with_a_library_that_brings_its_own(work: Work) -> None:
 def test_a_model_above_the_memory_limit_is_killed_and_reported(work: Work) -> None:
     with pytest.raises(ModelFailure, match=r"OUT_OF_MEMORY: rough-hungry used \d+ MB .* allows 200 MB"):
         run("rough-hungry", work, memory=200 << 20)
-    assert pids_of(work.scratch_dir) == []
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
 
 
 def test_a_process_that_left_the_group_does_not_delay_the_end(work: Work) -> None:
@@ -145,14 +145,17 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
     work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
+    monkeypatch.setattr("reconstruction_operator.worker.model.process._BEAT_SECONDS", 0.2)
 
     def report(step: Step, _fraction: float, _message: str = "", *, resumed: str = "") -> None:
         assert not resumed
         if step is Step.RECONSTRUCT:
-            time.sleep(2.5 * _SILENCE_SECONDS)
+            time.sleep(1.5)
             (tmp_path / "finish").touch()
 
-    assert run("rough-patient", work, report=report).quality["photos"] == 1
+    request = RunRequest("rough-patient", work, 1.0)
+    result = run_isolated(request, report=report, check=lambda: None, memory_limit_bytes=0, title="rough-patient")
+    assert result.quality["photos"] == 1
 
 
 def test_a_confined_model_goes_on_from_the_stage_of_a_run_that_was_killed(work: Work) -> None:
@@ -203,7 +206,7 @@ def test_an_interruption_kills_the_whole_process_group(name: str, work: Work, ro
         run(name, work, check=check)
 
     assert time.monotonic() - asked[0] < 2.0
-    assert pids_of(work.scratch_dir) == []
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
 
 
 _TASK = """
