@@ -125,7 +125,7 @@ def test_orders_to_delete_files_are_counted_until_the_next_attempt(do: Do) -> No
     assert put(2) == 0
 
 
-def test_orders_of_an_attempt_that_was_never_sent_are_counted_in_the_earlier_ones_record(do: Do) -> None:
+def test_orders_of_an_attempt_that_was_never_sent_count_in_the_earlier_record(do: Do) -> None:
     do(operator_calls.put_record, **LEADER, **PLACE, attempt=2, queue="celery")
     do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=1, is_order=True)
     assert seen(do).record == Record("install", "ns", "a-name", 2, "celery")

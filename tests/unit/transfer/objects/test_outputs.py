@@ -188,7 +188,7 @@ def test_a_withdrawal_from_a_server_that_does_not_answer_is_to_be_repeated(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    configure(monkeypatch, STORAGE_STALL_SECONDS=0.1)
+    configure(monkeypatch, STORAGE_STALL_SECONDS=0.3)
     with pytest.raises(OSError, match=r"s3://bucket-\d+/meshes/banana/ cannot be written: HTTP error"):
         withdraw(bucket)
 
