@@ -20,7 +20,7 @@ from tests.support.settings import configure
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> redis.Redis:
     """The job state, of a worker that has run a job before: its threads are there, and Redis has its scripts."""
     (tmp_path / "jobs").mkdir()
-    configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"), PLACEHOLDER_STEP_SECONDS=0.0)
+    configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"), PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=3_600.0)
     server = fakeredis.FakeRedis(decode_responses=True)
     monkeypatch.setattr(job_manager, "get_redis_client", lambda: server)
     monkeypatch.setattr(pulse, "_IDLE_SECONDS", 60.0)
@@ -69,7 +69,6 @@ def test_an_attempt_flushes_each_file_of_its_result_once(
 
 @pytest.mark.usefixtures("_no_result")
 def test_an_attempt_asks_redis_once_a_step_and_twice_more(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, BEAT_SECONDS=3_600.0)
     asked: list[str] = []
     execute = client.execute_command
 

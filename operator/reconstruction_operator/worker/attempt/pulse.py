@@ -1,19 +1,18 @@
-"""Pulse: a thread that beats for a few attempts of a process, and hears at once which of them has to end.
+"""Pulse: a thread that beats for a few attempts of a process.
 
 A thread for each attempt would cost more than a short attempt itself; one for all would beat too late if a process has many attempts
 and Redis is slow, since it asks for one after another. The thread starts with the first attempt, and ends when there was none for a
-while: then an idle process holds no subscription and never wakes up.
+while: then an idle process never wakes up.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, NamedTuple, Protocol
 
 import redis
 from redis.exceptions import RedisError
@@ -21,15 +20,14 @@ from redis.exceptions import RedisError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state.interruptions import Interruptions
+from reconstruction_operator.worker.attempt.listener import Listener, Look
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_PAUSE_SECONDS: Final = 0.5  # by then the thread has noticed an attempt that began meanwhile
 _IDLE_SECONDS: Final = 30.0  # without an attempt, after which the thread ends
 _ATTEMPTS_AT_MOST: Final = (
     4  # of a thread: with answers after a second, each beats every 8 s, and its key lives for 10 s
 )
-_DEAF_SECONDS: Final = 15.0  # between two tries to subscribe; meanwhile the beats find a cancel
 
 
 class Beating(Protocol):
@@ -48,53 +46,86 @@ class Beating(Protocol):
         """Redis has just not answered another attempt, and is not asked again."""
 
 
-class Pulse:
-    """Beats for attempts from `add` to `remove`. `subscribe` opens the subscription; None: beats alone find a cancel."""
+class _Known(NamedTuple):
+    """When an attempt has its next turn, of the monotonic clock, and what the listener calls for it."""
 
-    def __init__(self, subscribe: Callable[[], Interruptions] | None = None, *, idle_seconds: float = 0.0) -> None:
-        self._subscribe = subscribe
+    due_at: float
+    look: Look
+
+
+class Pulse:
+    """Beats for attempts from `add` to `remove`, also when `listener` hears of one. None: beats alone find a cancel."""
+
+    def __init__(self, listener: Listener | None = None, *, idle_seconds: float = 0.0) -> None:
+        self._listener = listener
         self._idle_seconds = idle_seconds
-        self._due_at: dict[Beating, float] = {}
-        self._lock = threading.Lock()
+        self._known: dict[Beating, _Known] = {}
+        self._asked: dict[Beating, None] = {}  # to look out of turn
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._subscription: Interruptions | None = None
-        self._subscribe_at = 0.0
+        self._idle_at = 0.0  # when the thread ends, of the monotonic clock, if there is no attempt until then
 
     @property
     def has_room(self) -> bool:
         """Whether it may beat for one more attempt."""
-        return len(self._due_at) < _ATTEMPTS_AT_MOST
+        return len(self._known) < _ATTEMPTS_AT_MOST
 
     def add(self, one: Beating) -> None:
         """Beat for this attempt from now on."""
-        with self._lock:
+        look = partial(self._ask, one)
+        with self._changed:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
                 thread.start()  # at the limit of threads it raises: then this attempt fails, and the next one tries again
                 self._thread = thread
-            self._due_at[one] = time.monotonic() + one.pause_seconds
+            self._known[one] = _Known(time.monotonic() + one.pause_seconds, look)
+            self._changed.notify()
+        if self._listener is not None:
+            self._listener.add(one.job_id, look)
 
     def remove(self, one: Beating) -> None:
         """Beat no more for it. A turn of it may be under way."""
-        with self._lock:
-            self._due_at.pop(one, None)
+        with self._changed:
+            known = self._known.pop(one, None)
+            self._asked.pop(one, None)
+            if not self._known:
+                self._idle_at = time.monotonic() + self._idle_seconds
+                self._changed.notify()
+        if known is not None and self._listener is not None:
+            self._listener.remove(one.job_id, known.look)
+
+    def _ask(self, one: Beating) -> None:
+        with self._changed:
+            if one in self._known:
+                self._asked[one] = None
+                self._changed.notify()
 
     def _run(self) -> None:
-        idle_since = time.monotonic()
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                idle_since = now if self._due_at else idle_since
-                if not self._due_at and now - idle_since >= self._idle_seconds:
-                    self._thread = None
-                    break
-                due = [one for one, at in self._due_at.items() if at <= now]
-                for one in due:
-                    self._due_at[one] = now + one.pause_seconds
-                next_at = min(self._due_at.values(), default=now + _LONGEST_PAUSE_SECONDS)
+        while (work := self._next()) is not None:
+            asked, due = work
+            for one in asked:
+                try:
+                    one.look_now()
+                except Exception:  # what is wrong with one attempt must not end the beats of all
+                    logger.exception("a heartbeat of job %s failed", one.job_id)
             self._beat(due)
-            self._listen(min(max(0.0, next_at - time.monotonic()), _LONGEST_PAUSE_SECONDS))
-        self._forget_subscription()
+
+    def _next(self) -> tuple[list[Beating], list[Beating]] | None:
+        """Wait for attempts that are to look out of turn, or whose turn it is; None: there was no attempt for long."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                asked = list(self._asked)
+                self._asked.clear()
+                due = [one for one, known in self._known.items() if known.due_at <= now]
+                for one in due:
+                    self._known[one] = self._known[one]._replace(due_at=now + one.pause_seconds)
+                if asked or due:
+                    return asked, due
+                if not self._known and now >= self._idle_at:
+                    self._thread = None
+                    return None
+                self._changed.wait(min((known.due_at for known in self._known.values()), default=self._idle_at) - now)
 
     def _beat(self, due: list[Beating]) -> None:
         error: RedisError | None = None
@@ -104,49 +135,22 @@ class Pulse:
                     error = one.take_turn()
                 else:
                     one.miss_turn(error)
-            except Exception:  # what is wrong with one attempt must not end the beats of all
+            except Exception:  # as in `_run`
                 logger.exception("a heartbeat of job %s failed", one.job_id)
-        if error is None and self._subscription is None and due:
-            self._open_subscription()
-
-    def _open_subscription(self) -> None:
-        now = time.monotonic()
-        if self._subscribe is None or now < self._subscribe_at:
-            return
-        self._subscribe_at = now + _DEAF_SECONDS
-        try:
-            self._subscription = self._subscribe()
-        except Exception as error:  # noqa: BLE001  # a hint alone is missing: nothing may end the beats
-            logger.info("cancels are only polled for now: %s", error)
-
-    def _forget_subscription(self) -> None:
-        subscription, self._subscription = self._subscription, None
-        if subscription is not None:
-            with contextlib.suppress(Exception):  # whatever state it is in
-                subscription.close()
-
-    def _listen(self, seconds: float) -> None:
-        """Wait for that time, or until something was published."""
-        if self._subscription is None:
-            time.sleep(seconds)
-            return
-        try:
-            job_id = self._subscription.hear(seconds)
-        except Exception as error:  # noqa: BLE001  # as above; redis-py may find the connection closed in many ways
-            logger.info("cancels are only polled for now: %s", error)
-            self._forget_subscription()
-            return
-        if job_id is not None:
-            with self._lock:
-                meant = [one for one in self._due_at if one.job_id == job_id]
-            for one in meant:
-                try:
-                    one.look_now()
-                except Exception:  # as in `_beat`
-                    logger.exception("a heartbeat of job %s failed", one.job_id)
+        if due and error is None and self._listener is not None:
+            self._listener.open()
 
 
-_pulses: Final[dict[redis.Redis, list[Pulse]]] = {}  # of one client at most
+class _OfProcess:
+    """The pulses of this process, and their listener where the job state is."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self.listener = Listener(lambda: Interruptions(client, Keys()), idle_seconds=_IDLE_SECONDS)
+        self.pulses: list[Pulse] = []
+
+
+_of_process: Final[list[_OfProcess]] = []  # one at most
 _lock: Final = threading.Lock()
 
 
@@ -154,14 +158,14 @@ def of_process() -> Pulse:
     """A pulse of this process that has room, which listens where the job state is."""
     client = job_manager.get_redis_client()
     with _lock:
-        if client not in _pulses:
-            _pulses.clear()
-        pulses = _pulses.setdefault(client, [])
-        found = next((one for one in pulses if one.has_room), None)
+        if not _of_process or _of_process[0].client is not client:
+            _of_process[:] = [_OfProcess(client)]
+        its = _of_process[0]
+        found = next((one for one in its.pulses if one.has_room), None)
         if found is None:
-            found = Pulse(lambda: Interruptions(client, Keys()), idle_seconds=_IDLE_SECONDS)
-            pulses.append(found)
+            found = Pulse(its.listener, idle_seconds=_IDLE_SECONDS)
+            its.pulses.append(found)
         return found
 
 
-os.register_at_fork(after_in_child=_pulses.clear)  # no thread survives a fork
+os.register_at_fork(after_in_child=_of_process.clear)  # no thread survives a fork

@@ -12,9 +12,10 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state.interruptions import Interruptions
 from reconstruction_operator.worker.attempt import pulse as pulses
+from reconstruction_operator.worker.attempt.listener import Listener
 from reconstruction_operator.worker.attempt.pulse import Pulse
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import RedisError
 
 _PATIENCE_SECONDS = 30.0
 _FAR_SECONDS = 3_600.0  # a turn that never comes
@@ -105,8 +106,8 @@ def test_redis_that_does_not_answer_one_attempt_is_not_asked_for_the_others() ->
     pulse = Pulse()
     away = Attempt(answers=lambda: RedisConnectionError("away"))
     other = Attempt()
-    with pulse._lock:  # both turns come at once
-        pulse._due_at = {away: 0.0, other: 0.0}
+    with pulse._changed:  # both turns come at once
+        pulse._known = {one: pulses._Known(0.0, one.look_now) for one in (away, other)}
     third = Attempt(pause=_FAR_SECONDS)
     pulse.add(third)
     other.wait()
@@ -147,7 +148,7 @@ def test_a_thread_that_could_not_start_is_started_by_the_next_attempt(monkeypatc
 def test_what_is_published_makes_the_jobs_attempts_look_at_once() -> None:
     server = fakeredis.FakeServer()
     client = fakeredis.FakeRedis(server=server, decode_responses=True)
-    pulse = Pulse(lambda: Interruptions(client, Keys()))
+    pulse = Pulse(Listener(lambda: Interruptions(client, Keys())))
     meant, other = Attempt("banana", pause=_FAR_SECONDS), Attempt("apple", pause=_FAR_SECONDS)
     opener = Attempt("opener")  # its first turn opens the subscription
     for one in (meant, other, opener):
@@ -170,28 +171,31 @@ def publish(client: redis.Redis, job_id: str) -> None:
     raise AssertionError("there is no subscription")
 
 
-@pytest.mark.parametrize("error", [NoPermissionError("no channel"), RedisConnectionError("away"), AttributeError("x")])
-def test_beats_go_on_without_a_subscription(error: Exception) -> None:
-    def refuse() -> Interruptions:
-        raise error
+def test_beats_go_on_while_the_subscription_is_opened() -> None:
+    opening, refused = threading.Event(), threading.Event()
 
-    pulse, one = Pulse(refuse), Attempt()
+    def connect() -> Interruptions:
+        opening.set()
+        assert refused.wait(_PATIENCE_SECONDS)
+        raise RedisConnectionError("away")
+
+    pulse, one = Pulse(Listener(connect)), Attempt()
     pulse.add(one)
-    one.wait(4)
+    assert opening.wait(_PATIENCE_SECONDS)
+    one.wait(one.turns + 3)
     pulse.remove(one)
+    refused.set()
 
 
-def test_beats_go_on_when_the_subscription_breaks() -> None:
+def test_an_attempt_that_is_over_looks_no_more() -> None:
     client = fakeredis.FakeRedis(decode_responses=True)
-    subscribed = threading.Event()
-
-    class Broken(Interruptions):
-        def hear(self, _seconds: float) -> str | None:
-            subscribed.set()
-            raise RedisConnectionError("cut")
-
-    pulse, one = Pulse(lambda: Broken(client, Keys())), Attempt()
-    pulse.add(one)
-    assert subscribed.wait(_PATIENCE_SECONDS)
-    one.wait(4)
-    pulse.remove(one)
+    listener = Listener(lambda: Interruptions(client, Keys()))
+    pulse, over, other = Pulse(listener), Attempt("banana", pause=_FAR_SECONDS), Attempt("banana", pause=_FAR_SECONDS)
+    pulse.add(over)
+    pulse.add(other)
+    pulse.remove(over)
+    listener.open()
+    publish(client, "banana")
+    other.wait()
+    assert not over.changed.acquire(blocking=False)
+    pulse.remove(other)
