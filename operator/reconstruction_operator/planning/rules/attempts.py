@@ -54,7 +54,10 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
             suspending=case.job.spec.suspend,
             text="Redis lost how the attempt ended",
         )
-    silence = f"Worker {case.worker} gave no sign of life for {case.timing.lost_after_seconds:g} s."
+    silence = (
+        f"Worker {case.worker} gave no sign of life: its heartbeat expired, and did not come back for "
+        f"{case.timing.lost_after_seconds:g} s."
+    )
     reason = "TIMEOUT" if overdue else "WORKER_LOST"
     return Decision(
         Stage.RUNNING,

@@ -30,7 +30,12 @@ HELD = Observation(record=RECORD, claim=CLAIM, alive=True)
 TAKE = TakeClaim(TASK, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker had it.")
 UNHEARD = replace(HELD, alive=False, heard=False, silent_seconds=1)
 LOST_END = replace(HELD, alive=False, claim=replace(CLAIM, ended=True))
-LOST = ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 gave no sign of life for 10 s.")
+LOST = ForceEnd(
+    TASK,
+    Outcome.FAILED,
+    "WORKER_LOST",
+    "Worker worker-1 gave no sign of life: its heartbeat expired, and did not come back for 10 s.",
+)
 
 
 @pytest.mark.parametrize(
