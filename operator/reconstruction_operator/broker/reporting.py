@@ -1,7 +1,8 @@
 """Reporting backend: Celery's Redis result backend, with fewer commands.
 
-Celery asks Redis for the old state of a task, then stores and publishes the new one in a transaction. Here one script does all that,
-and for several reports of progress at once.
+Celery asks Redis for the old state of a task, then stores and publishes the new one in a transaction. Here one script does all that.
+Of several reports of progress that are sent together only the last one is: each replaces the one before, and each message would
+wake the operator.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ PROGRESS: Final = "PROGRESS"
 # late from a connection that hung, replaces no other end either: clients would wait for one that never comes.
 _REPORT: Final = Script.of(
     "report",
-    """-- Publish a task's reports in turn, and keep the last one, unless one of the given states is held. Answers nothing.
-local key, ttl_s, kept = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
+    """-- Store and publish a task's report, unless one of the given states is held. Answers nothing.
+local key, ttl_s, kept, report = KEYS[1], ARGV[1], cjson.decode(ARGV[2]), ARGV[3]
 local held = redis.pcall('GET', key)
 if type(held) == 'string' then
   local ok, state = pcall(cjson.decode, held)
@@ -34,8 +35,8 @@ if type(held) == 'string' then
     if ok and type(state) == 'table' and state.status == one then return false end
   end
 end
-if tonumber(ttl_s) > 0 then redis.call('SETEX', key, ttl_s, ARGV[#ARGV]) else redis.call('SET', key, ARGV[#ARGV]) end
-for index = 3, #ARGV do redis.call('PUBLISH', key, ARGV[index]) end
+if tonumber(ttl_s) > 0 then redis.call('SETEX', key, ttl_s, report) else redis.call('SET', key, report) end
+redis.call('PUBLISH', key, report)
 return false
 """,
 )
@@ -48,9 +49,12 @@ def _text(value: str | bytes) -> str:
 
 
 class _Pending(threading.local):
-    """The reports of this thread that wait for the end of its `together`, by key; None: outside of one."""
+    """The newest reports of this thread that wait for the end of its `together`, by task; None: outside of one.
 
-    reports: dict[str, list[str]] | None = None
+    They are the arguments of `_encoded`: of most reports no text is ever needed.
+    """
+
+    reports: dict[str, tuple[Any, ...]] | None = None
 
 
 class Reporting:
@@ -68,35 +72,42 @@ class Reporting:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Send the reports that this thread makes in the block at its end. Raises RedisError then, and sends none if the block raises."""
-        reports: dict[str, list[str]] = {}
+        """Send the last report that this thread makes in the block of each task at its end.
+
+        Raises RedisError then, and sends none if the block raises.
+        """
+        reports: dict[str, tuple[Any, ...]] = {}
         self._pending.reports = reports
         try:
             yield
         finally:
             self._pending.reports = None
-        for key, texts in reports.items():
-            self._send(key, self.expires, texts, _KEPT_FROM_PROGRESS)
+        for report in reports.values():
+            self._send(*self._encoded(*report), self.expires, _KEPT_FROM_PROGRESS)
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **_: Any
     ) -> Any:
         """Overrides Celery's, which this follows but for the commands."""
-        its: Any = self  # what the other class gives
-        meta = its._get_result_meta(result=result, state=state, traceback=traceback, request=request)  # noqa: SLF001
-        text = _text(its.encode(meta | {"task_id": _text(task_id)}))
-        key = _text(its.get_key_for_task(task_id))
+        report = (task_id, result, state, traceback, request)
         reports = self._pending.reports
         if state == PROGRESS and reports is not None:
-            reports.setdefault(key, []).append(text)
+            reports[task_id] = report
         else:
             expires = self.failure_expires if state == states.FAILURE else self.expires
             kept = _KEPT_FROM_PROGRESS if state == PROGRESS else _KEPT_FROM_ENDS
-            its.ensure(self._send, (key, expires, [text], kept))  # it retries after a lost connection
+            its: Any = self
+            its.ensure(self._send, (*self._encoded(*report), expires, kept))  # it retries after a lost connection
         return result
 
-    def _send(self, key: str, expires: int | None, texts: list[str], kept: str) -> None:
-        run(self.client, Call(_REPORT, (key,), (int(expires or 0), kept, *texts), lambda _reply: None))
+    def _encoded(self, task_id: str, result: Any, state: str, traceback: Any, request: Any) -> tuple[str, str]:
+        """Key and text of a report."""
+        its: Any = self  # what the other class gives
+        meta = its._get_result_meta(result=result, state=state, traceback=traceback, request=request)  # noqa: SLF001
+        return _text(its.get_key_for_task(task_id)), _text(its.encode(meta | {"task_id": _text(task_id)}))
+
+    def _send(self, key: str, text: str, expires: int | None, kept: str) -> None:
+        run(self.client, Call(_REPORT, (key,), (int(expires or 0), kept, text), lambda _reply: None))
 
 
 class ReportingBackend(Reporting, celery_redis.RedisBackend):  # type: ignore[misc]  # Celery has no types

@@ -43,11 +43,13 @@ def published(backend: ReportingBackend) -> Iterator[dict[str, Any]]:
     pubsub.close()
 
 
-def test_every_report_is_published_and_the_last_one_kept(backend: ReportingBackend) -> None:
+def test_the_last_of_the_reports_made_together_is_published_and_kept(backend: ReportingBackend) -> None:
     heard = published(backend)
     next(heard)
     report(backend, 10, 20)
-    assert [one["result"]["progress"] for one in heard] == [10, 20]
+    report(backend, 30)
+    report(backend, 40, 20)
+    assert [one["result"]["progress"] for one in heard] == [20, 30, 20]
     assert backend.get_task_meta("task") == {
         "task_id": "task",
         "status": "PROGRESS",
