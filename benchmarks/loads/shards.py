@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Final
 
 from reconstruction_operator.planning.shards import Shard
 
-from benchmarks.clients import STATUS_WRITES, JobWatch, LoadClient, create_jobs
+from benchmarks.clients import STATUS_WRITES, JobWatch, LoadClient
+from benchmarks.loads.burst import burst, warm_up
 from benchmarks.report import Figures
-from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import Meter, memory_mib
+from benchmarks.systems import Measured, ours
+from benchmarks.usage import memory_mib
 from devcluster.harness.replicas import Replica
 
-_WARM_UP_JOBS = 50
-_JOB_SECONDS = 0.5  # a time limit for each job, on the slowest machine
 SELECTOR: Final = ("--feature-gates=ShardedListAndWatch=true",)  # the API server sends each shard its own jobs alone
 
 
@@ -37,32 +35,17 @@ def shards(count: int, shards: int = 3, *, apiserver_arguments: Sequence[str] = 
 
 async def _shards(measured: Measured, names: Sequence[str], count: int) -> Figures:
     async with LoadClient(measured.system.cluster) as client, JobWatch(client) as watch:
-
-        async def run(prefix: str, jobs: int) -> None:
-            before = len(watch.seen.finished_at)
-            await create_jobs(client, NAMESPACE, (f"{prefix}-{number}" for number in range(jobs)))
-            await watch.wait_until(
-                lambda seen: len(seen.finished_at) - before >= jobs,
-                f"{jobs} jobs of {len(names)} shards to finish",
-                timeout_seconds=60 + jobs * _JOB_SECONDS,
-            )
-
-        await run("warm", _WARM_UP_JOBS)
-        requests, commands = await client.requests_by_kind(), measured.system.redis.commands()
-        meter, begun = Meter(measured.pids()), time.monotonic()
-        await run("job", count)
-        seconds, cpu, cores = time.monotonic() - begun, meter.cpu(), meter.cores()
-        commands = measured.system.redis.commands() - commands
-        writes = (await client.requests_by_kind()).get(STATUS_WRITES, 0) - requests.get(STATUS_WRITES, 0)
+        await warm_up(measured, client, watch)
+        made = await burst(measured, client, watch, count)
     pids = measured.pids()
-    parts = [name for name in cpu if name in pids and name not in names]
+    parts = [name for name in made.cpu if name in pids and name not in names]
     return {
-        "jobs/s": count / seconds,
-        "CPU of all operators, ms/job": 1000 * sum(cpu[name] for name in names) / count,
-        **{f"CPU of an operator, ms/job of all: {name}": 1000 * cpu[name] / count for name in names},
-        **{f"CPU of {name}, ms/job": 1000 * cpu[name] / count for name in parts},
-        "status writes/job": writes / count,
-        "Redis commands/job": commands / count,
+        "jobs/s": made.rate,
+        "CPU of all operators, ms/job": 1000 * sum(made.cpu[name] for name in names) / count,
+        **{f"CPU of an operator, ms/job of all: {name}": 1000 * made.cpu[name] / count for name in names},
+        **{f"CPU of {name}, ms/job": 1000 * made.cpu[name] / count for name in parts},
+        "status writes/job": made.requests.get(STATUS_WRITES, 0.0),
+        "Redis commands/job": made.commands,
         **{f"memory of an operator, MiB: {name}": memory_mib(pids[name]) for name in names},
-        **cores,
+        **made.cores,
     }
