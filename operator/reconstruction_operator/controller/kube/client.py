@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+UNCHECKED: Final = "?fieldValidation=Ignore"
+"""Query of a frequent write: the server need not look for misspelt fields, which it would only warn of."""
 _JSON: Final = "application/json"
 _USER_AGENT: Final = "reconstruction-operator"  # also the manager of the fields that we write
 _TIMEOUT_SECONDS: Final = 10.0

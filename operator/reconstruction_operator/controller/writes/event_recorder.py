@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey
-from reconstruction_operator.controller.kube.client import MERGE_PATCH, ApiError, SupportsRequest
+from reconstruction_operator.controller.kube.client import MERGE_PATCH, UNCHECKED, ApiError, SupportsRequest
 from reconstruction_operator.controller.kube.objects import Subject, micro_time
 from reconstruction_operator.controller.writes.event_queue import WAITING_AT_MOST, EventQueue, PendingEvent
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
@@ -146,7 +146,9 @@ class EventRecorder:
                 number = f"{int(pending.at.timestamp() * 1e6):x}{abs(hash(same)) % 0xFFFF:04x}"
                 name = f"{pending.subject.name[:200]}.{number}"
                 base = f"/apis/events.k8s.io/v1/namespaces/{pending.subject.namespace}/events"
-                await self._request("POST", base, event_body(pending, name, self.instance), "application/json")
+                await self._request(
+                    "POST", base + UNCHECKED, event_body(pending, name, self.instance), "application/json"
+                )
                 self._series[same] = _Series(f"{base}/{name}", pending.count, begun + _SERIES_SECONDS)
                 while len(self._series) > _SERIES_AT_MOST:
                     self._series.popitem(last=False)
