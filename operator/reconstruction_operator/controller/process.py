@@ -181,6 +181,7 @@ class Operator:
             sweep_seconds=settings.SWEEP_SECONDS,
             list_seconds=settings.LIST_SECONDS,
             list_again=self.feed.list_again,
+            is_planned=self.writes.waits,
         )
         self.reconciler = Reconciler(
             self.cache,

@@ -1,6 +1,6 @@
 """Places in line, as a status shows them: rounded, so that a queue that moves causes few writes.
 
-A place is shown as the next of 1, 2, 5, 10, 20, 50, …: a job that comes from place 1,000 to the first one gets about ten
+A place is shown as the next of 1, 2, 5, 10, 20, 50, …: a job that comes from place 200 to the first one gets about eight
 texts. Only the first jobs of a queue have a place.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-LISTED: Final = 1_000  # jobs of one queue that are given a place
+LISTED: Final = 200  # jobs of one queue that are given a place
 _SLACK: Final = 4  # the number that is shown stays until the true one, rounded, is so many times smaller
 
 

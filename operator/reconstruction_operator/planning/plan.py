@@ -144,8 +144,11 @@ def _cancel(case: Case, stage: Stage) -> Cancel | None:
         acknowledged = whole(recorded) if recorded else case.at
     if not (spec.cancel_requested or spec.cancel_confirmed):
         return Cancel(acknowledged_at=acknowledged) if acknowledged else None
+    seen_at = (
+        case.at if acknowledged is None else min(case.at, acknowledged)
+    )  # it may be over before Cancelling is stored
     return Cancel(
-        requested_at=stored.requested_at or case.at,
-        confirmed_at=(stored.confirmed_at or case.at) if spec.cancel_confirmed else None,
+        requested_at=stored.requested_at or seen_at,
+        confirmed_at=(stored.confirmed_at or seen_at) if spec.cancel_confirmed else None,
         acknowledged_at=acknowledged,
     )

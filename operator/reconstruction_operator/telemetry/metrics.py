@@ -138,14 +138,17 @@ SWEEPS = _counter("sweeps", "Sweeps, which read the state of all unfinished jobs
 # --- The API server ---------------------------------------------------------------------------------------------------
 API_WRITES = _counter(
     "api_writes",
-    "Writes to the API server, by kind (finished, phase, progress, event, delete) and result.",
+    "Writes to the API server, by kind (finished, phase, progress, waiting, event, delete) and result.",
     ("kind", "result"),
 )
 WRITE_LAG = _histogram(
     "write_lag_seconds", "From a decision until its status is stored, by kind.", ("kind",), (*_FAST_SECONDS, 30, 60)
 )
 WRITES_PENDING = _gauge("pending_writes", "Status writes that wait in the queue.")
-OLDEST_WRITE = _gauge("oldest_pending_write_seconds", "Age of the oldest status write in the queue.")
+OLDEST_WRITE = _gauge(
+    "oldest_pending_write_seconds",
+    "Age of the oldest status write in the queue, but for those of jobs that wait for their turn.",
+)
 WRITE_BUDGET = _gauge(
     "write_budget", "Writes of statuses and Events that the API server gets a second at present: see WRITES_PER_SECOND."
 )

@@ -112,7 +112,7 @@ class Watched:
     def enqueue_later(self, key: JobKey) -> None:
         pass
 
-    def enqueue_unfinished(self, **_: bool) -> int:
+    def enqueue_unfinished(self, _waits: object = None) -> int:
         return 0
 
 

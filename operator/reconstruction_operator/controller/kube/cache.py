@@ -211,9 +211,9 @@ class Cache:
         """Look at the job again in so many seconds, or earlier."""
         self.timers.wake(key, self._monotonic() + seconds)
 
-    def enqueue_unfinished(self, *, waiting: bool = True) -> int:
-        """Look at all jobs that are not finished, but at those that only wait (`Job.waits`) only if asked; returns how many."""
-        jobs = [job for job in self._unfinished.values() if waiting or not job.waits]
+    def enqueue_unfinished(self, waits: Callable[[Job], bool] | None = None) -> int:
+        """Look at all jobs that are not finished, or at those that do more than wait; returns how many."""
+        jobs = [job for job in self._unfinished.values() if waits is None or not waits(job)]
         for job in jobs:
             self._queue.put(job.key, Turn.of(job))
         self.changed.set()

@@ -28,6 +28,7 @@ from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.resync import LOST_DATA, PERIOD
 from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.state.operator_calls import Sight
 from reconstruction_operator.telemetry import metrics
@@ -55,6 +56,7 @@ class Sweeper:
     sweep_seconds: float
     list_seconds: float  # between two lists of the objects, which sweeps make
     list_again: Callable[[], None] = lambda: None  # the whole objects: the watch has missed some
+    is_planned: Callable[[JobKey], bool] = lambda _: False  # that the job waits is all that is to be written of it
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
     _list_at: float = field(default=0.0, init=False)
@@ -109,7 +111,7 @@ class Sweeper:
         if any(self._is_unknown(key) for key in self._awaited):
             self._awaited = []
             self.list_again()
-        enqueued = self.cache.enqueue_unfinished(waiting=cause != PERIOD)
+        enqueued = self.cache.enqueue_unfinished(self._waits if cause == PERIOD else None)
         is_due = self.cache.relisted or self.monotonic() >= self._list_at
         if is_due or self.inheritance.waiting:
             await self.inheritance.take(fence)  # before the first note, which may end the hold of deletions
@@ -135,6 +137,10 @@ class Sweeper:
         if is_due or not self.brake.holds:
             for install_id in (self.installation.id, *self.inheritance.givers):
                 await self._take_folder_reports(install_id, fence)
+
+    def _waits(self, job: Job) -> bool:
+        """Whether it waits in the API server alone: Redis holds nothing of it, and it was planned since it was seen."""
+        return job.waits or (job.status.phase is None and self.is_planned(job.key))
 
     def _is_unknown(self, key: JobKey) -> bool:
         return self.cache.get(key) is None and not self.cache.saw_deletion(key.job_id)

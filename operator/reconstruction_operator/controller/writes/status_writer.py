@@ -1,6 +1,7 @@
 """Status writer: the only writer of statuses. It writes the newest of each job, within the budget of `write_budget`.
 
-Finished states go first, then changes of phase, then progress, evenly over the jobs; Events come last (`event_recorder`).
+Finished states go first, then changes of phase, then progress, evenly over the jobs, and what jobs wait for (`write_queue`);
+Events come last (`event_recorder`).
 A write that the server could not take is retried. One that the server refused is dropped, and the job is requeued, to be
 decided again from what the server has.
 
@@ -17,6 +18,7 @@ import asyncio
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -28,10 +30,10 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller import instruments, transitions
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import JSON_PATCH, ApiError, SupportsRequest
+from reconstruction_operator.controller.kube.client import JSON_PATCH, UNCHECKED, ApiError, SupportsRequest
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
-from reconstruction_operator.controller.writes.write_queue import PendingWrite, Urgency, WriteQueue, urgency_of
+from reconstruction_operator.controller.writes.write_queue import HELD, PendingWrite, Urgency, WriteQueue, urgency_of
 from reconstruction_operator.planning.types import Event, Job
 from reconstruction_operator.telemetry import metrics
 
@@ -46,6 +48,8 @@ _WRITE_TIMEOUT_SECONDS: Final = 5.0
 _NOT_LEADING_SECONDS: Final = 0.1
 _CONFLICT_SECONDS: Final = 1.0  # until the job is requeued
 _REFUSED_SECONDS: Final = 10.0  # the same; long enough that a refusal does not become a loop
+
+_KINDS: Final = {urgency: urgency.name.lower() for urgency in Urgency} | {Urgency.BRIEF: "phase"}  # in metrics
 
 Operation = dict[str, Any]
 
@@ -84,7 +88,8 @@ class StatusWriter:
     stored: Callable[[Status, Mapping[str, Any]], None] = lambda _wanted, _answer: None
     monotonic: Callable[[], float] = time.monotonic
     _refusing: bool = field(default=False, init=False)  # the server; logged once
-    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _idle: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)  # of senders without work
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)  # until a write is due that is held back
     _again: set[JobKey] = field(default_factory=set, init=False)  # to be decided again after the write in flight
 
     def offer(self, job: Job, wanted: Status, events: tuple[Event, ...], *, again: bool = False) -> None:
@@ -100,7 +105,7 @@ class StatusWriter:
         urgency = urgency_of(job.status, wanted)
         now = self.monotonic()
         self.writes.put(PendingWrite(job.key, job.status, wanted, before, after, events, now, urgency, again))
-        self._wake.set()
+        self._wake()
 
     def forget(self) -> None:
         """Drop everything: another replica decides from now on."""
@@ -114,12 +119,16 @@ class StatusWriter:
 
     async def flush(self, timeout_seconds: float) -> bool:
         """Wait until everything is written (while `run` runs); whether it was."""
+        self.writes.hurried = True
+        self._wake()
         try:
             async with asyncio.timeout(timeout_seconds):
                 while not self.writes.idle and self.election.leading:  # noqa: ASYNC110  # losing the Lease sets no event
                     await asyncio.sleep(0.02)
         except TimeoutError:
             return False
+        finally:
+            self.writes.hurried = False
         return self.writes.idle
 
     async def _send_forever(self) -> None:
@@ -132,7 +141,6 @@ class StatusWriter:
                 if pending.key in self._again:
                     self._again.discard(pending.key)
                     self.cache.enqueue(pending.key)
-                self._wake.set()
 
     async def _next(self) -> PendingWrite:
         while True:
@@ -146,9 +154,27 @@ class StatusWriter:
             pending = self.writes.take()
             if pending is not None:
                 self.writes.budget.take(now)  # there is a token: the delay was 0
+                if pending.urgency in HELD:
+                    self._wake()  # others may have become due together
                 return pending
-            self._wake.clear()
-            await self._wake.wait()
+            held_seconds = self.writes.held_seconds()
+            if held_seconds is not None and self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(held_seconds, self._ring)
+            woken = asyncio.get_running_loop().create_future()
+            self._idle.append(woken)
+            await woken
+
+    def _wake(self) -> None:
+        """Wake one sender: it takes what was offered. A sender that has finished a write looks for the next by itself."""
+        while self._idle:
+            woken = self._idle.popleft()
+            if not woken.done():  # otherwise its sender was cancelled
+                woken.set_result(None)
+                return
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._wake()
 
     async def _write(self, pending: PendingWrite) -> None:
         job = self.cache.get(pending.key)
@@ -157,15 +183,15 @@ class StatusWriter:
         if job.status != pending.base:
             self.cache.enqueue(pending.key)  # decided from a status that has been replaced since
             return
-        whole = pending.urgency is not Urgency.PROGRESS
+        whole = pending.base.phase is None or pending.urgency not in (Urgency.PROGRESS, Urgency.WAITING)
         patch = status_patch(job.key, job.version, pending.before, pending.after, whole=whole)
-        kind = pending.urgency.name.lower()
+        kind = _KINDS[pending.urgency]
         begun = self.monotonic()
         self.cache.writes(job.key, pending.status)
         try:
             body = await self.api.request(
                 "PATCH",
-                f"{objects.path(job.key)}/status",
+                f"{objects.path(job.key)}/status{UNCHECKED}",
                 body=patch,
                 content_type=JSON_PATCH,
                 timeout_seconds=_WRITE_TIMEOUT_SECONDS,

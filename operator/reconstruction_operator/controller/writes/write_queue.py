@@ -1,18 +1,31 @@
-"""Write queue: the status writes that wait, one a job, in the order of writing, and the budget of all writes."""
+"""Write queue: the status writes that wait, one a job, in the order of writing, and the budget of all writes.
+
+Two kinds of writes are held back, since another status of the job may follow in a moment and replace them:
+
+- That a job is being cancelled, for `BRIEF_SECONDS`: most workers stop sooner.
+- That a job waits for its turn, while the server has more urgent writes: after `PATIENCE_SECONDS`, and at a low rate.
+"""
 
 from __future__ import annotations
 
 import enum
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Status
-from reconstruction_operator.controller.writes.write_budget import WriteBudget
+from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.controller.writes.write_budget import TokenBucket, WriteBudget
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
+
+BRIEF_SECONDS: Final = 0.15
+PATIENCE_SECONDS: Final = 5.0
+WAITING_PER_SECOND: Final = 20.0  # while there are more urgent writes
+_WAITING_BURST: Final = 5
+_PAUSE_SECONDS: Final = 0.25  # without a more urgent write: the server has time
 
 
 class Urgency(enum.IntEnum):
@@ -20,7 +33,15 @@ class Urgency(enum.IntEnum):
 
     FINISHED = 0
     PHASE = 1
-    PROGRESS = 2
+    BRIEF = 2  # a phase that may be over in a moment
+    PROGRESS = 3
+    WAITING = 4  # what a job that has not been dispatched waits for
+
+
+HELD: Final = (Urgency.BRIEF, Urgency.WAITING)
+"""Kinds that are held back."""
+
+_URGENT: Final = (Urgency.FINISHED, Urgency.PHASE)
 
 
 @dataclass(slots=True)
@@ -45,6 +66,10 @@ def urgency_of(stored: Status, wanted: Status) -> Urgency:
     same = stored.phase is wanted.phase and stored.attempt == wanted.attempt
     changed = [one.status for one in stored.conditions] != [one.status for one in wanted.conditions]
     observed = stored.observed_generation == wanted.observed_generation
+    if wanted.phase is Phase.CANCELLING and stored.phase is not Phase.CANCELLING:
+        return Urgency.BRIEF
+    if wanted.phase is Phase.PENDING and (stored.phase is None or (same and observed)):
+        return Urgency.WAITING
     return Urgency.PROGRESS if same and not changed and observed else Urgency.PHASE
 
 
@@ -55,6 +80,9 @@ class WriteQueue:
         self._monotonic = monotonic
         self._queues: tuple[dict[JobKey, PendingWrite], ...] = tuple({} for _ in Urgency)
         self._in_flight: set[JobKey] = set()
+        self._urgent_at = -math.inf  # when the newest urgent write was taken
+        self._waiting = TokenBucket(per_second=WAITING_PER_SECOND, burst=_WAITING_BURST, now=monotonic())
+        self.hurried = False  # hold nothing back: the process ends
         self.budget = WriteBudget(least=least, most=most, now=monotonic())
 
     def __len__(self) -> int:
@@ -85,13 +113,41 @@ class WriteQueue:
             queue.clear()
 
     def take(self) -> PendingWrite | None:
-        """The next write, which is in flight until `done`. None if nothing waits, or only jobs with one in flight."""
-        for queue in self._queues:
-            for key in queue:
-                if key not in self._in_flight:
-                    self._in_flight.add(key)
-                    return queue.pop(key)
+        """The next write, which is in flight until `done`. None if nothing waits that is due, or only jobs with one in flight."""
+        now = self._monotonic()
+        for urgency, queue in zip(Urgency, self._queues, strict=True):
+            for key, pending in queue.items():
+                if key in self._in_flight:
+                    continue
+                if self._held_seconds(pending, now) > 0:
+                    break  # those behind it came later
+                if urgency in _URGENT:
+                    self._urgent_at = now
+                elif urgency is Urgency.WAITING:
+                    self._waiting.take(now)
+                self._in_flight.add(key)
+                return queue.pop(key)
         return None
+
+    def held_seconds(self) -> float | None:
+        """When the next write is due that is held back now; None: there is none."""
+        now = self._monotonic()
+        heads = (next(iter(self._queues[urgency].values()), None) for urgency in HELD)
+        return min((self._held_seconds(head, now) for head in heads if head is not None), default=None)
+
+    def _held_seconds(self, pending: PendingWrite, now: float) -> float:
+        if self.hurried:
+            return 0.0
+        if pending.urgency is Urgency.BRIEF:
+            return pending.since + BRIEF_SECONDS - now
+        if pending.urgency is not Urgency.WAITING:
+            return 0.0
+        patience = max(pending.since + PATIENCE_SECONDS - now, self._waiting.delay_seconds(now))
+        return max(0.0, min(patience, self._urgent_at + _PAUSE_SECONDS - now))
+
+    def waits(self, key: JobKey) -> bool:
+        """Whether all that is to be written of the job is what it waits for."""
+        return key in self._queues[Urgency.WAITING]
 
     def is_in_flight(self, key: JobKey) -> bool:
         """Whether a write of the job is in flight."""
@@ -112,8 +168,9 @@ class WriteQueue:
         return any(self._queues[: Urgency.PROGRESS])
 
     def lag_seconds(self) -> float:
-        """Age of the oldest write that waits."""
-        oldest = min((one.since for queue in self._queues for one in queue.values()), default=None)
+        """Age of the oldest write that waits, besides those of jobs that wait for their turn."""
+        due = self._queues[: Urgency.WAITING]
+        oldest = min((one.since for queue in due for one in queue.values()), default=None)
         return 0.0 if oldest is None else max(0.0, self._monotonic() - oldest)
 
     def measure(self) -> None:

@@ -103,7 +103,7 @@ def test_a_sweep_may_pass_over_jobs_that_only_wait_for_their_first_turn(cache: C
     cache.put(make_body("runs", phase="Running", observedGeneration=1))
     cache.take(10)
 
-    assert cache.enqueue_unfinished(waiting=False) == 4
+    assert cache.enqueue_unfinished(lambda job: job.waits) == 4
     assert make_key("waits") not in cache.take(10)
     assert cache.enqueue_unfinished() == 5
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
@@ -44,6 +45,7 @@ class World:
         nothing: Any = None
         installation = Installation.of(_INSTALL, ("here", "operator"), namespaces, shard)
         self.ended: set[InstallationMark] = set()
+        self.planned: set[JobKey] = set()
         self.orphans = Orphans(nothing, nothing, installation, timing=nothing)
         self.epoch_age = 1e6
         connection = SimpleNamespace(resync=ResyncRequests(), epoch_age_seconds=lambda _: self.epoch_age)
@@ -62,6 +64,7 @@ class World:
             sweep_seconds=30.0,
             list_seconds=600.0,
             list_again=self.list_again,
+            is_planned=self.planned.__contains__,
             monotonic=lambda: self.time,
         )
 
@@ -248,6 +251,20 @@ async def test_jobs_that_only_wait_are_looked_at_when_contact_was_lost(
     await world.sweeper.sweep(cause, 1)
 
     assert sorted(key.name for key in world.cache.take(10)) == expected
+
+
+@pytest.mark.parametrize(("cause", "expected"), [("period", {"new"}), ("epoch", {"new", "planned", "waits"})])
+async def test_a_periodic_sweep_looks_at_no_job_that_is_known_to_wait(
+    world: World, cause: str, expected: set[str]
+) -> None:
+    world.add("new", "planned")
+    world.add("waits", phase="Pending", observedGeneration=1)
+    world.planned.add(make_key("planned"))
+    world.cache.take(10)
+
+    await world.sweeper.sweep(cause, 1)
+
+    assert {key.name for key in world.cache.take(10)} == expected
 
 
 async def test_a_sweep_waits_until_every_job_is_listed(world: World) -> None:

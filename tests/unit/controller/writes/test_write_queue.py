@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
+from reconstruction_operator.controller.writes import write_queue
 from reconstruction_operator.controller.writes.write_queue import (
     PendingWrite,
     Urgency,
@@ -16,11 +17,27 @@ from reconstruction_operator.controller.writes.write_queue import (
 from tests.support.jobs import make_key
 
 RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))
+WAITING = Status(observed_generation=1, phase=Phase.PENDING)
+
+
+class Clock:
+    """A monotonic clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
-def queue() -> WriteQueue:
-    return WriteQueue(least=1.0, most=100.0)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(clock: Clock) -> WriteQueue:
+    return WriteQueue(least=1.0, most=100.0, monotonic=clock)
 
 
 def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RUNNING) -> PendingWrite:
@@ -32,7 +49,12 @@ def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RU
     [
         pytest.param(RUNNING, replace(RUNNING, phase=Phase.SUCCEEDED), Urgency.FINISHED, id="finished"),
         pytest.param(Status(), replace(RUNNING, phase=Phase.CANCELLED), Urgency.FINISHED, id="finished at once"),
-        pytest.param(RUNNING, replace(RUNNING, phase=Phase.CANCELLING), Urgency.PHASE, id="phase"),
+        pytest.param(Status(), RUNNING, Urgency.PHASE, id="phase"),
+        pytest.param(RUNNING, replace(RUNNING, phase=Phase.CANCELLING), Urgency.BRIEF, id="cancelling"),
+        pytest.param(Status(), WAITING, Urgency.WAITING, id="first seen to wait"),
+        pytest.param(WAITING, replace(WAITING, message="place 5"), Urgency.WAITING, id="place in line"),
+        pytest.param(WAITING, replace(WAITING, observed_generation=2), Urgency.PHASE, id="a new spec was seen to wait"),
+        pytest.param(RUNNING, replace(WAITING, attempt=2), Urgency.PHASE, id="waits again"),
         pytest.param(RUNNING, replace(RUNNING, attempt=2), Urgency.PHASE, id="attempt"),
         pytest.param(RUNNING, replace(RUNNING, observed_generation=2), Urgency.PHASE, id="a new spec was seen"),
         pytest.param(
@@ -108,3 +130,56 @@ def test_jobs_take_turns_with_their_progress(queue: WriteQueue) -> None:
         queue.put(pending(one.key.name, Urgency.PROGRESS))  # it reports again at once
 
     assert order == ["a", "b", "c", "a", "b", "c"]
+
+
+def test_a_cancel_that_is_over_in_a_moment_is_written_once(queue: WriteQueue, clock: Clock) -> None:
+    queue.put(pending("a", Urgency.BRIEF, since=clock.now))
+    queue.put(pending("b", Urgency.PROGRESS, since=clock.now))
+    assert taken(queue) == ["b"]
+    assert queue.held_seconds() == pytest.approx(write_queue.BRIEF_SECONDS)
+
+    queue.put(pending("a", Urgency.FINISHED, since=clock.now))
+
+    assert (taken(queue), len(queue), queue.held_seconds()) == (["a"], 0, None)
+
+
+def test_a_cancel_that_takes_longer_is_written(queue: WriteQueue, clock: Clock) -> None:
+    queue.put(pending("a", Urgency.BRIEF, since=clock.now))
+    clock.now += write_queue.BRIEF_SECONDS
+    assert taken(queue) == ["a"]
+
+
+def test_what_jobs_wait_for_is_written_at_once_if_nothing_else_is(queue: WriteQueue, clock: Clock) -> None:
+    for number in range(100):
+        queue.put(pending(f"job-{number}", Urgency.WAITING, since=clock.now))
+    assert len(taken(queue)) == 100
+
+
+def test_what_jobs_wait_for_is_not_written_while_ends_and_phases_are(queue: WriteQueue, clock: Clock) -> None:
+    since, written = clock.now, list[str]()
+    for number in range(1_000):
+        queue.put(pending(f"waits-{number}", Urgency.WAITING, since=since))
+    for step in range(300):  # for 30 s: ten ends a second
+        queue.put(pending(f"ends-{step}", Urgency.FINISHED, since=clock.now))
+        written += [name for name in taken(queue) if name.startswith("waits")]
+        assert not written or clock.now >= since + write_queue.PATIENCE_SECONDS
+        clock.now += 0.1
+
+    assert 0 < len(written) <= 25 * write_queue.WAITING_PER_SECOND + 5
+    assert queue.lag_seconds() == 0.0
+    clock.now += 0.25
+    assert len(taken(queue)) == 1_000 - len(written)
+
+
+def test_at_the_end_of_the_process_nothing_is_held_back(queue: WriteQueue, clock: Clock) -> None:
+    queue.put(pending("ends", Urgency.FINISHED, since=clock.now))
+    queue.put(pending("waits", Urgency.WAITING, since=clock.now))
+    queue.put(pending("cancelling", Urgency.BRIEF, since=clock.now))
+    queue.hurried = True
+    assert taken(queue) == ["ends", "cancelling", "waits"]
+
+
+def test_a_job_of_which_only_its_wait_is_to_be_written_is_known(queue: WriteQueue) -> None:
+    queue.put(pending("a", Urgency.WAITING))
+    queue.put(pending("b", Urgency.PHASE))
+    assert [queue.waits(make_key(name)) for name in ("a", "b", "c")] == [True, False, False]

@@ -135,6 +135,12 @@ def test_a_cancel_is_acknowledged_at_the_time_of_its_end() -> None:
     assert (status.progress.percent, status.progress.eta_seconds) == (60, None)
 
 
+def test_a_cancel_that_ended_before_it_was_stored_was_confirmed_by_then() -> None:
+    status = look(seen(Outcome.CANCELLED), RUNNING, cancel_requested=True, cancel_confirmed=True).status
+
+    assert status.cancel == Cancel(ENDED, ENDED, ENDED)
+
+
 def test_a_failure_has_the_workers_message_and_advice() -> None:
     status = look(seen(Outcome.FAILED, "NOT_ENOUGH_OVERLAP", "3 of 29 photos overlap"), RUNNING).status
 
