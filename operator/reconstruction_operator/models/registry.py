@@ -84,9 +84,10 @@ def _entries() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
+@cache  # as above
 def _package(name: str) -> str:
-    distribution = _entries()[name].dist
-    return "" if distribution is None else distribution.name
+    entry = _entries().get(name)
+    return "" if entry is None or entry.dist is None else entry.dist.name
 
 
 @cache  # as above
