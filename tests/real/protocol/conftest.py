@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 import redis
 from reconstruction_operator import disk
+from reconstruction_operator.models import registry
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls
 from reconstruction_operator.worker.attempt import ending, run
@@ -58,6 +59,7 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     monkeypatch.setattr(calls, "run", calls.run)
     monkeypatch.setattr(calls, "arun", calls.arun)
     monkeypatch.setattr(run, "choose", world.choose)
+    monkeypatch.setattr(registry, "find", lambda _: world.PlainModel())  # asked for the model's version
     monkeypatch.setattr(run, "call_interruptibly", _at_once)
     delete_in_this_process(monkeypatch)
     for name in ("_FIRST_PAUSE_SECONDS", "_LAST_PAUSE_SECONDS", "_FORGOTTEN_SECONDS"):
