@@ -27,9 +27,16 @@ def fit(value: T, known: T | None = None) -> T:
     What it has in common with `known`, which fits, is passed over: fitting is slow.
     """
     changes: dict[str, Any] = {}
-    for name, fitted in _fitters(type(value)):  # type: ignore[arg-type]  # a class is hashable
-        current, before = getattr(value, name), getattr(known, name, None)
-        if current is not None and current is not before and (new := fitted(current, before)) is not current:
+    texts, others = _fitters(type(value))  # type: ignore[arg-type]  # a class is hashable
+    for name, max_length in texts:  # most fields are texts, and most of them fit
+        text = getattr(value, name)
+        if text is not None and len(text) > max_length:
+            changes[name] = cut(text, max_length)
+    for name, fitted in others:
+        current = getattr(value, name)
+        if current is None or current is (before := getattr(known, name, None)):
+            continue
+        if (new := fitted(current, before)) is not current:
             changes[name] = new
     return dataclasses.replace(value, **changes) if changes else value  # type: ignore[type-var]  # it has fields
 
@@ -42,21 +49,21 @@ def cut(text: str, max_length: int | None) -> str:
 
 
 @functools.cache
-def _fitters(kind: type[Any]) -> tuple[tuple[str, _Fitter], ...]:
-    """Name and fitting function of each field that has limits."""
+def _fitters(kind: type[Any]) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, _Fitter], ...]]:
+    """Name and longest length of each text that has one; name and fitting function of each other field that has limits."""
     hints = typing.get_type_hints(kind)
-    found = []
+    texts, others = [], []
     for one in dataclasses.fields(kind):
-        fitter = _fitter(required(hints[one.name]), shape_of(one))
-        if fitter is not None:
-            found.append((one.name, fitter))
-    return tuple(found)
+        hint, its = required(hints[one.name]), shape_of(one)
+        if hint is str:
+            texts += [] if its.max_length is None else [(one.name, its.max_length)]
+        elif (fitter := _fitter(hint, its)) is not None:
+            others.append((one.name, fitter))
+    return tuple(texts), tuple(others)
 
 
 def _fitter(hint: Any, its: Shape) -> _Fitter | None:
     """A function of a value and the known one."""
-    if hint is str:
-        return None if its.max_length is None else lambda text, _: cut(text, its.max_length)
     if hint is int:
         return None if its.minimum is its.maximum is None else lambda value, _: _in_range(value, its)
     if typing.get_origin(hint) is tuple:
