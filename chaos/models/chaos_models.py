@@ -9,6 +9,7 @@ A journal is the file `<job id>.<attempt>.<pid>` in the folder CHAOS_JOURNAL_DIR
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.stages import Stages
 
 _BEAT_SECONDS = 0.2
 _MAX_SECONDS = 600.0
+_KEPT_SECONDS = 4.0  # of a run; shorter ones keep no stages
 _STEPS = (Step.PREPROCESS, Step.RECONSTRUCT, Step.POSTPROCESS, Step.PREVIEW)
 
 
@@ -53,9 +56,14 @@ class Journal:
         journal = _JournalWriter(work)
         journal.write(f"start {os.environ['CHAOS_WORKER']} {_task_process()}")
         seconds = float(str(work.parameters["seconds"]))
-        begun = _now()
+        quarters = _Quarters(work)
+        done = quarters.resume(report)
+        begun = _now() - seconds * done / len(_STEPS)
         while (passed := _now() - begun) < seconds:
             whole, fraction = divmod(passed / seconds * len(_STEPS), 1.0)
+            if whole > done and seconds >= _KEPT_SECONDS:
+                done = int(whole)
+                quarters.keep(done)
             report(_STEPS[int(whole)], fraction, f"{passed:.1f} s of {seconds:g} s")
             self.on_the_way(work, passed / seconds)
             time.sleep(_BEAT_SECONDS)
@@ -93,6 +101,41 @@ class Unusable(Journal):
         """Raise ModelFailure in the middle."""
         if fraction > 0.5:  # noqa: PLR2004 -- the same
             raise ModelFailure("NOT_ENOUGH_OVERLAP", f"1 of {len(work.photos)} photos overlaps")
+
+
+class _Quarters:
+    """The stages of a run: each quarter of its time, which the next attempt need not repeat."""
+
+    def __init__(self, work: Work) -> None:
+        self._stages = Stages.of(work)
+        self._job = work.scratch_dir.parent.parent.parent.name
+
+    def resume(self, report: Report) -> int:
+        """Return how many quarters earlier attempts have finished.
+
+        Raises:
+            ValueError: a stage is another job's, or not whole; the judge of the run sees the failure.
+
+        """
+        found = [stage for number in range(1, len(_STEPS)) if (stage := self._stages.find(f"quarter-{number}"))]
+        for stage in found:
+            if (stage.path / "made.txt").read_text() != self._content(stage.name):
+                raise ValueError(f"{stage} is not what was sealed")
+        if not found:
+            return 0
+        done = int(found[-1].name.removeprefix("quarter-"))
+        report(_STEPS[done], 0.0, f"goes on after {found[-1]}", resumed=str(found[-1]))
+        return done
+
+    def keep(self, number: int) -> None:
+        """Seal a quarter; on a disk that is full or read-only there is none."""
+        with contextlib.suppress(OSError):
+            folder = self._stages.begin(f"quarter-{number}")
+            (folder / "made.txt").write_text(self._content(f"quarter-{number}"))
+            self._stages.seal(f"quarter-{number}", folder)
+
+    def _content(self, name: str) -> str:
+        return f"{name} of {self._job}\n" * 1000
 
 
 class _JournalWriter:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from reconstruction_operator import config
 from reconstruction_operator.contract.fingerprint import InputFile, fingerprint, input_digest, recipe
-from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import workspace
 from reconstruction_operator.jobfiles.layout import Workspace
@@ -38,9 +37,9 @@ class AttemptStages:
     def are_of_use(self, end: End, *, resumed: bool) -> bool:
         """Whether the next attempt should go on from them.
 
-        A run that went on from a stage and failed without finishing another may have failed because of that stage.
+        A model that crashed after it had gone on from a stage, and finished no other, may have crashed because of that stage.
         """
-        if end.outcome is not Outcome.FAILED or not resumed:
+        if end.reason != "BACKEND_CRASHED" or not resumed:
             return True
         return any(path.name not in self._inherited for path in workspace.sealed_stages(self._space))
 

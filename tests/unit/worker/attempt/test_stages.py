@@ -16,7 +16,7 @@ from reconstruction_operator.worker.model.selection import Choice, choose
 
 from tests.support.settings import configure
 
-FAILED = End(Outcome.FAILED, "BACKEND_CRASHED")
+CRASHED = End(Outcome.FAILED, "BACKEND_CRASHED")
 
 
 @pytest.fixture
@@ -79,13 +79,14 @@ def test_reading_photos_for_the_key_can_be_interrupted(space: Workspace) -> None
 @pytest.mark.parametrize(
     ("end", "resumed", "another", "expected"),
     [
-        pytest.param(FAILED, True, False, False, id="failed-after-going-on"),
-        pytest.param(FAILED, True, True, True, id="failed-later-than-the-one-before"),
-        pytest.param(FAILED, False, False, True, id="failed-from-the-beginning"),
+        pytest.param(CRASHED, True, False, False, id="crashed-after-going-on"),
+        pytest.param(CRASHED, True, True, True, id="crashed-later-than-the-one-before"),
+        pytest.param(CRASHED, False, False, True, id="crashed-from-the-beginning"),
+        pytest.param(End(Outcome.FAILED, "OUT_OF_MEMORY"), True, False, True, id="too-little-memory"),
         pytest.param(End(Outcome.STOPPED, "SUSPENDED"), True, False, True, id="suspended"),
     ],
 )
-def test_a_stage_that_may_have_made_a_run_fail_is_not_used_again(
+def test_a_stage_that_may_have_made_a_model_crash_is_not_used_again(
     space: Workspace, end: End, resumed: bool, another: bool, expected: bool
 ) -> None:
     stages = AttemptStages(space)

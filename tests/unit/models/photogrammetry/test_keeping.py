@@ -1,0 +1,144 @@
+"""The stages of the pipeline: what is read back equals what was written, and is not made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from reconstruction_operator.models.interface import Photo, StageFolder, Step
+from reconstruction_operator.models.photogrammetry import keeping
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.stages import Stages
+
+from tests.support.geometry import QUIET
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StageFolder:
+    return StageFolder(tmp_path / "stages", "key", attempt=1)
+
+
+class Pipeline:
+    """Fills a database as the pipeline does, and counts what it makes."""
+
+    def __init__(self, scratch: Path, folder: StageFolder) -> None:
+        scratch.mkdir(exist_ok=True)
+        self.database = scratch / "features.db"
+        self.stages = Stages(folder)
+        self.made: list[str] = []
+
+    def extract(self) -> None:
+        self.made.append("features")
+        self.database.write_text("features")
+
+    def match(self) -> None:
+        self.made.append("matches")
+        with self.database.open("a") as file:
+            file.write(" and matches")
+
+    def killed(self) -> None:
+        self.match()
+        raise KeyboardInterrupt
+
+    def run(self, match: Callable[[], None] | None = None) -> list[str]:
+        keeping.matched_database(self.stages, self.database, extract=self.extract, match=match or self.match)
+        assert self.database.read_text() == "features and matches"
+        return self.made
+
+
+def kept(folder: StageFolder) -> list[str]:
+    return sorted(path.name for path in folder.path.iterdir())
+
+
+def test_a_run_killed_while_it_matches_leaves_its_features_unchanged(tmp_path: Path, folder: StageFolder) -> None:
+    first = Pipeline(tmp_path / "first", folder)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(first.killed)
+    assert kept(folder) == ["features"]
+    assert Pipeline(tmp_path / "second", folder).run() == ["matches"]
+    assert kept(folder) == ["matches"]
+    assert Pipeline(tmp_path / "third", folder).run() == []
+
+
+def test_a_stage_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, folder: StageFolder) -> None:
+    Pipeline(tmp_path / "first", StageFolder(folder.path, folder.key, 1, max_bytes=len("features"))).run()
+    assert kept(folder) == ["features"]
+
+
+def test_a_stage_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
+    nowhere = StageFolder(tmp_path / "missing" / "stages", "key")
+    assert Pipeline(tmp_path / "first", nowhere).run() == ["features", "matches"]
+
+
+def model() -> SparseModel:
+    rng = np.random.default_rng(1)
+    photos = tuple(
+        AlignedPhoto(
+            f"{index:04d}.jpg",
+            640,
+            480,
+            500.0 + index / 3,
+            (319.5, 239.5 - index / 7),
+            0.01 / (index + 1),
+            rng.normal(size=(3, 3)),
+            rng.normal(size=3),
+            np.arange(index, 5 + 2 * index, dtype=np.int64),
+        )
+        for index in range(3)
+    )
+    return SparseModel(photos, rng.normal(size=(9, 3)), 0.4321)
+
+
+def test_a_sparse_model_is_read_back_to_the_last_digit(folder: StageFolder) -> None:
+    first = keeping.sparse_model(Stages(folder), model)
+    second = keeping.sparse_model(Stages(folder), lambda: pytest.fail("made again"))
+    assert second.reprojection_error_px == first.reprojection_error_px
+    assert np.array_equal(second.points, first.points)
+    for one, other in zip(first.photos, second.photos, strict=True):
+        plain = ("name", "width", "height", "focal", "principal", "radial")
+        assert [getattr(one, name) for name in plain] == [getattr(other, name) for name in plain]
+        for name in ("rotation", "translation", "seen"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+            assert getattr(one, name).dtype == getattr(other, name).dtype
+
+
+def test_depth_maps_are_read_back_in_their_order(folder: StageFolder) -> None:
+    depths = [np.full((3, 2 + index), index / 3, dtype=np.float32) for index in range(12)]
+    keeping.depth_maps(Stages(folder), lambda: depths)
+    again = keeping.depth_maps(Stages(folder), lambda: pytest.fail("made again"))
+    assert all(np.array_equal(one, other) for one, other in zip(depths, again, strict=True))
+    assert again[0].dtype == np.float32
+
+
+def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: StageFolder) -> None:
+    source = tmp_path / "photo.png"
+    Image.new("RGB", (60, 40), "red").save(source)
+    first, _ = keeping.prepared_photos(Stages(folder), [Photo(source, 60, 40, 1)], 30, QUIET)
+    source.unlink()
+    second, files = keeping.prepared_photos(Stages(folder), [Photo(source, 60, 40, 1)], 30, QUIET)
+    assert second == first
+    with Image.open(files / second[0].name) as image:
+        assert image.size == (30, 20)
+
+
+def test_a_run_says_where_it_goes_on(folder: StageFolder) -> None:
+    heard: list[tuple[Step, float, str, str]] = []
+
+    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+        heard.append((step, fraction, message, resumed))
+
+    keeping.announce(Stages(folder), report)
+    assert heard == []
+    keeping.depth_maps(Stages(folder), lambda: [np.zeros((2, 2), dtype=np.float32)])
+    keeping.sparse_model(Stages(folder), model)
+    keeping.announce(Stages(folder), report)
+    stage = "depth-maps of attempt 1"
+    assert heard == [(Step.RECONSTRUCT, 0.755, f"goes on after {stage}", stage)]
+
+
+def test_progress_at_the_ends_of_stages_rises() -> None:
+    ends = list(keeping.ENDS.values())
+    assert ends == sorted(ends)

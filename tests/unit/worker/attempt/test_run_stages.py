@@ -1,0 +1,116 @@
+"""Attempts that go on from what the one before has finished."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import redis
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.tasks.reconstruction import process_reconstruction
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+
+from tests.support.attempts import JOB, at_step, end, run, stop, want
+from tests.support.photos import make_photo
+from tests.support.settings import configure
+
+pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The job's photos."""
+    made = tmp_path / "photos"
+    made.mkdir()
+    (made / "a.jpg").write_bytes(make_photo())
+    configure(monkeypatch, INPUT_ROOTS=(str(made),))
+    return made
+
+
+def die(folder: Path, attempt: int = 1, **envelope: object) -> None:
+    """An attempt whose model seals a stage, and is killed."""
+    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+        run(attempt, model="rough-staged", input_uri=f"file://{folder}", **envelope)
+
+
+def left() -> list[str]:
+    """What attempts have left for the next one."""
+    return sorted(
+        path.relative_to(space.root).as_posix()
+        for space in JobFolder.of(JOB).workspaces()
+        for path in space.root.rglob("*")
+    )
+
+
+def test_the_attempt_after_a_failure_goes_on_from_its_stage(folder: Path, client: redis.Redis, jobs_dir: Path) -> None:
+    die(folder)
+    assert left() == [
+        "owner.json",
+        "stages",
+        "stages/features",
+        "stages/features/features.txt",
+        "stages/features/seal.json",
+    ]
+    want(client, 2)
+    run(2, model="rough-staged", input_uri=f"file://{folder}")
+    assert (end(client, 2).outcome, end(client, 2).resumed_from) == (Outcome.SUCCEEDED, "features of attempt 1")
+    output = jobs_dir / JOB / "output"
+    assert json.loads((output / "manifest.json").read_text())["resumedFrom"] == "features of attempt 1"
+    assert [path.name for path in (jobs_dir / JOB).iterdir()] == ["output"]
+
+
+def test_an_attempt_with_other_photos_starts_anew(folder: Path, client: redis.Redis) -> None:
+    die(folder)
+    (folder / "a.jpg").write_bytes(make_photo())
+    want(client, 2)
+    die(folder, 2)
+    want(client, 3)
+    run(3, model="rough-staged", input_uri=f"file://{folder}")
+    assert end(client, 3).resumed_from == "features of attempt 2"
+
+
+def test_an_attempt_with_other_parameters_starts_anew(folder: Path, client: redis.Redis) -> None:
+    die(folder)
+    want(client, 2)
+    die(folder, 2, parameters={"detail": 3})
+
+
+def test_a_model_that_crashes_where_it_went_on_leaves_no_stage(
+    folder: Path, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(folder)
+    want(client, 2)
+
+    monkeypatch.setenv("ROUGH_MODELS_CRASH", "1")
+    with pytest.raises(ReconstructionFailedError, match="BACKEND_CRASHED"):
+        run(2, model="rough-staged", input_uri=f"file://{folder}")
+    assert left() == []
+
+
+def test_the_last_attempt_leaves_no_stage_if_it_fails(folder: Path, jobs_dir: Path) -> None:
+    die(folder, last=True)
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_bare_task_that_fails_leaves_no_stage(jobs_dir: Path) -> None:
+    (jobs_dir / "bare" / "input").mkdir(parents=True)
+    (jobs_dir / "bare" / "input" / "a.jpg").write_bytes(make_photo())
+    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+        process_reconstruction("bare", "rough-staged")
+    assert [path.name for path in (jobs_dir / "bare").iterdir()] == ["input"]
+
+
+def test_a_suspended_placeholder_goes_on_without_waiting_again(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.6)
+    with monkeypatch.context() as patched:
+        at_step(4, lambda: stop(client, 1, StopReason.SUSPEND), patched)
+        assert run()["status"] == "stopped"
+    assert "stages/reconstructed/seal.json" in left()
+    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.0)
+    want(client, 2)
+    run(2)
+    assert end(client, 2).resumed_from == "reconstructed of attempt 1"

@@ -1,0 +1,61 @@
+"""What a manifest says of the run that made the result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator.contract.steps import STEPS
+
+from tests.support.attempts import JOB, end, run
+from tests.support.photos import make_photo
+from tests.support.settings import configure
+
+pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(make_photo())
+    configure(monkeypatch, INPUT_ROOTS=(str(folder),))
+    return f"file://{folder}"
+
+
+def manifest(jobs_dir: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((jobs_dir / JOB / "output" / "manifest.json").read_text())
+    return found
+
+
+def test_a_manifest_has_parameters_versions_timings_and_digests(photos: str, jobs_dir: Path) -> None:
+    run(model="rough-good", input_uri=photos, parameters={"detail": 3})
+    sealed = manifest(jobs_dir)
+    assert sealed["parameters"] == {"detail": 3}
+    assert sealed["versions"] == {"model": "1.0", "python": sealed["versions"]["python"], "rough-models": "1.0"}
+    assert list(sealed["steps"]) == [step.name for step in STEPS]
+    assert 0 < sealed["usage"]["cpuSeconds"] < 60
+    assert sealed["usage"]["peakMemoryBytes"] > 1 << 20
+    assert sealed["resumedFrom"] == ""
+    for file in sealed["files"]:
+        content = (jobs_dir / JOB / "output" / file["name"]).read_bytes()
+        assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_the_end_has_the_durations_of_all_steps_and_the_usage(photos: str, client: redis.Redis) -> None:
+    run(model="rough-good", input_uri=photos)
+    recorded = end(client)
+    assert [one.name for one in recorded.steps] == [step.name for step in STEPS]
+    assert recorded.usage is not None
+    assert recorded.usage.peak_memory_bytes is not None
+    assert recorded.usage.peak_memory_bytes > 1 << 20
+
+
+def test_a_model_without_a_process_of_its_own_has_no_usage(jobs_dir: Path, client: redis.Redis) -> None:
+    run()
+    assert manifest(jobs_dir)["usage"] == {"cpuSeconds": None, "peakMemoryBytes": None}
+    assert end(client).usage is None
