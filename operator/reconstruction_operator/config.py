@@ -10,7 +10,6 @@ environment is read at the first access, so that a program can set other values 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import sys
 from collections.abc import Mapping
@@ -29,7 +28,6 @@ __all__ = (
     "WORKER",
     "Setting",
     "Settings",
-    "misspelt",
     "settings",
     "use",
 )
@@ -280,22 +278,6 @@ class Settings:
 
 
 TABLE: Final = tuple(named(one) for one in dataclasses.fields(Settings))
-
-_ALIKE: Final = 0.88  # for difflib: WATCH_NAMESPACE and LOGLEVEL are meant for ours, POD_NAMESPACE is not
-_FOREIGN: Final = ("CELERY_", "OTEL_")  # Celery and OpenTelemetry have more variables, and some are named like ours
-_FOREIGN_ALIKE: Final = 0.95
-
-
-def misspelt(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables of `environ` that are no setting and are named almost like one, and that setting's name."""
-    known = [row.name for row in TABLE]
-    found: dict[str, str] = {}
-    for name in sorted(environ.keys() - known):
-        alike = _FOREIGN_ALIKE if name.startswith(_FOREIGN) else _ALIKE
-        if meant := difflib.get_close_matches(name.upper(), known, n=1, cutoff=alike):
-            found[name] = meant[0]
-    return found
-
 
 settings: Settings  # the values in use; absent until the first access
 

@@ -1,4 +1,4 @@
-"""Settings: their defaults, misspelt names, and where the values in use come from."""
+"""Settings: their defaults, and where the values in use come from."""
 
 from __future__ import annotations
 
@@ -34,28 +34,6 @@ def test_an_absent_or_empty_variable_means_the_default(environ: dict[str, str]) 
 def test_ports_and_shares_have_an_upper_limit(name: str, text: str, most: str) -> None:
     with pytest.raises(InvalidSettingError, match=f"{name}='{text}' must be at most {most}$"):
         Settings.from_environment({name: text})
-
-
-@pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("WATCH_NAMESPACE", "WATCH_NAMESPACES"),
-        ("watch_namespaces", "WATCH_NAMESPACES"),
-        ("LOGLEVEL", "LOG_LEVEL"),
-        ("JOB_DIR", "JOBS_DIR"),
-        ("REDIS_STATE_DBS", "REDIS_STATE_DB"),
-        ("CELERY_BROKER_URLS", "CELERY_BROKER_URL"),
-        ("CELERY_BROKER_READ_URL", None),
-        ("CELERY_LOG_LEVEL", None),
-        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", None),
-        ("POD_NAMESPACE", None),
-        ("REDIS_SERVICE_HOST", None),
-        ("PATH", None),
-        ("LOG_LEVEL", None),
-    ],
-)
-def test_a_variable_that_looks_like_a_setting_is_found(name: str, meant: str | None) -> None:
-    assert config.misspelt({name: "a value"}).get(name) == meant
 
 
 def test_use_replaces_the_values_in_use(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from reconstruction_operator import config, privacy, readers
 from reconstruction_operator.planning.shards import Shard
-from reconstruction_operator.telemetry import logs, tracing
+from reconstruction_operator.telemetry import logs, misspelt, tracing
 
 _TRACES_SECONDS: Final = 2.0  # to export the last spans before the process ends
 _SETTINGS: Final = tuple(row for row in config.TABLE if row.whose != config.WORKER and not row.secret)
@@ -134,7 +134,7 @@ def _run() -> int:
 
     privacy.hide_memory()
     logs.configure(config.settings.LOG_FORMAT, config.settings.LOG_LEVEL)
-    logs.warn_of_misspelt_settings()
+    misspelt.warn()
     tracing.enabled()  # imports the SDK before the event loop runs, and logs at once if it is missing
     try:
         return asyncio.run(process.run())

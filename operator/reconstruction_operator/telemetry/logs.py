@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,8 +15,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
-
-from reconstruction_operator import config
 
 # No pattern backtracks: each reads a character a few times at most, however hostile the text is.
 _SCHEME: Final = r"\b[a-z][a-z0-9+.-]{0,31}://"
@@ -60,12 +57,6 @@ def about(**fields: Any) -> Iterator[None]:
         yield
     finally:
         _about.reset(token)
-
-
-def warn_of_misspelt_settings() -> None:
-    """Log each environment variable that is no setting, and is named almost like one."""
-    for name, meant in config.misspelt(os.environ).items():
-        _log.warning("The variable %s is no setting and has no effect: did you mean %s?", name, meant)
 
 
 class TextFormatter(logging.Formatter):

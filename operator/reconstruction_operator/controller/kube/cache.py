@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.controller.kube.counts import IN_FLIGHT, Counts
 from reconstruction_operator.controller.kube.work_queue import Timers, Turn, WorkQueue
 from reconstruction_operator.planning.rules import finished
-from reconstruction_operator.planning.scheduling import Quarantine, quarantine
 from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.planning.types import Job, Management
 
-IN_FLIGHT: Final = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
-_WANTS_WORKER = IN_FLIGHT | {Phase.PENDING}
 _TOMBSTONES = 10_000  # uids of deleted objects: the answer to a patch may arrive after the deletion
 
 
@@ -57,14 +54,9 @@ class Cache:
         self.newest = 0  # resource version of all that was seen
         self.timers = Timers()
         self.changed = asyncio.Event()  # a key was enqueued, a job was deleted, or there may be room to dispatch
-        self._phases: Counter[Phase] = Counter()
+        self.counts = Counts()
         self._active: dict[str, None] = {}  # uids of jobs in flight
-        self._in_flight: Counter[str] = Counter()  # by namespace
-        self._high: Counter[str] = Counter()  # those of priority high
-        self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
         self._handed_over: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
-        self._contested = 0
-        self._demand = {phase: Counter[str]() for phase in _WANTS_WORKER}  # our jobs that want a worker, by queue
 
     def __len__(self) -> int:
         """How many jobs there are."""
@@ -237,33 +229,6 @@ class Cache:
         """Take the next keys, by class (`Turn`)."""
         return self._queue.take(at_most)
 
-    # --- Counts
-
-    def phases(self) -> Mapping[Phase, int]:
-        """How many jobs are in each phase; a job without a phase counts as Pending."""
-        return {phase: self._phases[phase] for phase in Phase}
-
-    def in_flight(self) -> Counter[str]:
-        """How many jobs a worker has, or is about to have, by namespace."""
-        return self._in_flight
-
-    def high_in_flight(self) -> Counter[str]:
-        """Those of priority high, by namespace."""
-        return self._high
-
-    @property
-    def contested(self) -> int:
-        """How many unfinished jobs another installation manages."""
-        return self._contested
-
-    def quarantines(self) -> Collection[Quarantine]:
-        """The quarantines that have a job in flight."""
-        return self._quarantines.keys()
-
-    def demand(self) -> Mapping[Phase, Mapping[str, int]]:
-        """How many jobs wait for a worker or have one, by phase and queue."""
-        return self._demand
-
     def _enqueue_if_left(self, job: Job, now: datetime) -> None:
         at = finished.next_look(job, now, config.CANCEL_TTL_SECONDS)
         if at is None:
@@ -280,35 +245,16 @@ class Cache:
             marked_anew = old.status.installation not in (None, job.status.installation)
             if old.management is Management.OURS or marked_anew:
                 self._handed_over[key.uid] = job
-        for one, step in ((old, -1), (job, 1)):
-            if one is not None:
-                phase = one.status.phase or Phase.PENDING
-                self._phases[phase] += step
-                self._contested += step if one.contested and not phase.finished else 0
-                # The status of a job that is being deleted stays until its finalizer ends.
-                if phase in IN_FLIGHT and not one.deleting and not one.contested:
-                    self._in_flight[one.key.namespace] += step
-                    self._high[one.key.namespace] += step if one.spec.priority == "high" else 0
-                    self._count_quarantine(one, step)
-                if phase in _WANTS_WORKER and one.ours:
-                    self._demand[phase][one.queue] += step
-                    if not self._demand[phase][one.queue]:
-                        del self._demand[phase][one.queue]  # a tenant chose the name
+        if old is not None:
+            self.counts.remove(old)
         self._active.pop(key.uid, None)
         if job is not None:
+            self.counts.add(job)
             self._jobs[key.uid] = job
             if job.status.phase in IN_FLIGHT:
                 self._active[key.uid] = None
             if not job.finished:
                 self._unfinished[key.uid] = job
-
-    def _count_quarantine(self, job: Job, step: int) -> None:
-        its = quarantine(job.queue, job.status)
-        if its is None or not job.ours:
-            return
-        self._quarantines[its] += step
-        if not self._quarantines[its]:
-            del self._quarantines[its]  # they name workers, which come and go
 
 
 def _is_changed(known: Job, job: Job) -> bool:

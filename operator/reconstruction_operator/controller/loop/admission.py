@@ -12,7 +12,8 @@ from typing import Final
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.controller.kube.cache import IN_FLIGHT, Cache
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.counts import IN_FLIGHT
 from reconstruction_operator.controller.loop.waiting import HIGH, Group, WaitingJobs
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import places, scheduling
@@ -165,7 +166,7 @@ class Admission:
             load,
             self.window,
             self.rules.quotas,
-            in_flight={*self.cache.quarantines(), *self._quarantines_soon_in_flight()},
+            in_flight={*self.cache.counts.quarantines(), *self._quarantines_soon_in_flight()},
             weigh=self._weigh,
         )
         chosen = set(admitted)
@@ -263,8 +264,8 @@ class Admission:
         return replace(
             load,
             waiting=waiting,
-            in_flight=self.cache.in_flight() + Counter(key.namespace for key in soon),
-            high=self.cache.high_in_flight() + Counter(key.namespace for key in self._high(soon)),
+            in_flight=self.cache.counts.in_flight() + Counter(key.namespace for key in soon),
+            high=self.cache.counts.high_in_flight() + Counter(key.namespace for key in self._high(soon)),
         )
 
     def _high(self, keys: Iterable[JobKey]) -> Iterator[JobKey]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube.cache import IN_FLIGHT
+from reconstruction_operator.controller.kube.counts import IN_FLIGHT
 from reconstruction_operator.planning.scheduling import Quarantine, quarantine
 from reconstruction_operator.planning.types import Job
 

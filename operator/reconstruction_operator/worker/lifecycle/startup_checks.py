@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from reconstruction_operator.telemetry import logs
+from reconstruction_operator.telemetry import misspelt
 from reconstruction_operator.transfer import limits
 
 
@@ -16,7 +16,7 @@ class StartupChecks(bootsteps.Step):  # type: ignore[misc]  # Celery has no type
 
     def create(self, worker: Any) -> None:  # noqa: ARG002  # Celery's signature
         """Compare the input and output roots with the folder of all jobs, and variables with the names of settings."""
-        logs.warn_of_misspelt_settings()
+        misspelt.warn()
         problem = limits.overlap_with_jobs_dir()
         if problem:
             sys.exit(f"This worker does not start: {problem}")

@@ -1,4 +1,4 @@
-"""Cache: the newest version wins, deletions are final, keys leave the work queue in order, and jobs are counted."""
+"""Cache: the newest version wins, deletions are final, and keys leave the work queue in order."""
 
 from __future__ import annotations
 
@@ -108,23 +108,6 @@ def test_a_sweep_may_pass_over_jobs_that_only_wait_for_their_first_turn(cache: C
     assert cache.enqueue_unfinished() == 5
 
 
-def test_phases_and_jobs_in_flight_are_counted_as_they_change(cache: Cache) -> None:
-    cache.put(make_body("a", version=1))
-    cache.put(make_body("b", version=1, phase="Queued"))
-    cache.put(make_body("b", version=2, phase="Running"))
-    urgent = make_body("c", namespace="other", phase="Cancelling")
-    cache.put({**urgent, "spec": {**urgent["spec"], "priority": "high"}})
-    cache.put(make_body("d", version=1, phase="Running"))
-    cache.remove(make_key("d"))
-
-    assert {phase: number for phase, number in cache.phases().items() if number} == {
-        Phase.PENDING: 1,
-        Phase.RUNNING: 1,
-        Phase.CANCELLING: 1,
-    }
-    assert (+cache.in_flight(), +cache.high_in_flight()) == ({"default": 1, "other": 1}, {"other": 1})
-
-
 @pytest.mark.parametrize(
     "broken", [{}, {"metadata": {"name": "x", "namespace": "y"}}, {"metadata": "text"}], ids=["empty", "no uid", "text"]
 )
@@ -153,40 +136,6 @@ def test_a_delayed_key_is_due_after_its_delay_unless_the_job_is_deleted() -> Non
 
     assert cache.timers.due(104.9) == []
     assert [key.name for key in cache.timers.due(105.0)] == ["stays"]
-
-
-def put(cache: Cache, name: str, phase: str | None = None, *, version: int = 1, **spec: Any) -> None:
-    made = make_body(name, version=version, **({"phase": phase} if phase else {}))
-    made["spec"] |= spec
-    cache.put(made)
-
-
-def test_demand_is_counted_by_queue_and_phase(cache: Cache) -> None:
-    put(cache, "one", "Running")
-    put(cache, "two", "Running", priority="high")
-    put(cache, "three", queue="gpu")
-
-    assert {phase: queues for phase, queues in cache.demand().items() if queues} == {
-        Phase.RUNNING: {"celery": 1, "celery-high": 1},
-        Phase.PENDING: {"gpu": 1},
-    }
-
-
-@pytest.mark.parametrize("phase", ["Suspended", "Succeeded", "Failed", "Cancelled", None])
-def test_a_job_that_no_longer_wants_a_worker_or_is_deleted_is_no_demand(cache: Cache, phase: str | None) -> None:
-    put(cache, "one", "Running")
-    if phase:
-        put(cache, "one", phase, version=2)
-    else:
-        cache.remove(make_key("one"))
-
-    assert not any(cache.demand().values())
-
-
-def test_another_controllers_job_is_no_demand(cache: Cache) -> None:
-    put(cache, "one", managedBy="example.com/other")
-
-    assert not any(cache.demand().values())
 
 
 def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_come_back(cache: Cache) -> None:
@@ -223,23 +172,23 @@ def test_a_job_of_another_installation_is_not_ours_while_that_lives() -> None:
     marks.cache.take(10)
     job = marks.cache.get(KEY)
     assert job is not None
-    assert (job.ours, job.contested, marks.cache.contested) == (False, True, 1)
-    assert not any(marks.cache.demand().values())
+    assert (job.ours, job.contested, marks.cache.counts.contested) == (False, True, 1)
+    assert not any(marks.cache.counts.demand().values())
 
     marks.alive = False
     marks.cache.classify_again()
 
     job = marks.cache.get(KEY)
     assert job is not None
-    assert (job.ours, job.contested, marks.cache.contested) == (True, False, 0)
-    assert marks.cache.demand()[Phase.QUEUED] == {"celery": 1}
+    assert (job.ours, job.contested, marks.cache.counts.contested) == (True, False, 0)
+    assert marks.cache.counts.demand()[Phase.QUEUED] == {"celery": 1}
     assert marks.cache.take(10) == [KEY]
 
 
 def test_a_finished_job_of_another_installation_is_not_counted() -> None:
     marks = Marks()
     marks.put(1, "there", phase="Succeeded")
-    assert marks.cache.contested == 0
+    assert marks.cache.counts.contested == 0
 
 
 def test_a_job_that_another_installation_marks_anew_is_taken_once() -> None:

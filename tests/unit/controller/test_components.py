@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from reconstruction_operator.controller import process
+from reconstruction_operator.controller import components
+from reconstruction_operator.controller.components import Operator
 from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.installation import Installation
-from reconstruction_operator.controller.process import Operator
 from reconstruction_operator.planning.quotas import Quotas
 from reconstruction_operator.planning.scheduling import Window
 from reconstruction_operator.planning.shards import WHOLE
@@ -50,8 +50,8 @@ async def test_gauges_count_the_jobs_of_the_cache(operator: Operator) -> None:
     operator.cache.put(make_body("banana"))
     operator.measure()
 
-    assert process.metrics.JOBS.labels("Pending")._value.get() == 1
-    assert process.metrics.LEADER._value.get() == 0
+    assert components.metrics.JOBS.labels("Pending")._value.get() == 1
+    assert components.metrics.LEADER._value.get() == 0
 
 
 def test_windows_quotas_and_times_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,10 +66,10 @@ def test_windows_quotas_and_times_come_from_the_settings(monkeypatch: pytest.Mon
         NAMESPACE_MAX_HIGH=(("*", 7),),
         BACKOFF_SECONDS=8.0,
     )
-    assert process._window(WHOLE) == Window(queue=1, namespace=2, total=3, total_bytes=4)
-    assert process._rules(WHOLE).quotas == Quotas(running=(("*", 5),), waiting=(("*", 6),), high=(("*", 7),))
-    assert process._timing().backoff_seconds == 8.0
+    assert components._window(WHOLE) == Window(queue=1, namespace=2, total=3, total_bytes=4)
+    assert components._rules(WHOLE).quotas == Quotas(running=(("*", 5),), waiting=(("*", 6),), high=(("*", 7),))
+    assert components._timing().backoff_seconds == 8.0
 
 
 def test_two_processes_of_a_pod_have_different_identities() -> None:
-    assert process._instance() != process._instance()
+    assert components._instance() != components._instance()

@@ -1,0 +1,235 @@
+"""The operator's components: constructed from the settings, started, supervised, and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gc
+import logging
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from reconstruction_operator import config
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.broker.backlog import BacklogReader
+from reconstruction_operator.broker.dispatch import Dispatcher
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.client import Api
+from reconstruction_operator.controller.kube.feed import Feed
+from reconstruction_operator.controller.kube.history import History
+from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.kube.neighbours import Neighbours
+from reconstruction_operator.controller.kube.watch import WatchAge
+from reconstruction_operator.controller.loop import polling
+from reconstruction_operator.controller.loop.actor import Actor
+from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.controller.loop.brake import Brake
+from reconstruction_operator.controller.loop.bystander import Bystander
+from reconstruction_operator.controller.loop.inheritance import Inheritance
+from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.reconciler import Reconciler
+from reconstruction_operator.controller.loop.sweeper import Sweeper
+from reconstruction_operator.controller.probes import Check, late
+from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.controller.supervision import LoopLag, Supervisor
+from reconstruction_operator.controller.writes.event_recorder import EventRecorder
+from reconstruction_operator.controller.writes.status_writer import StatusWriter
+from reconstruction_operator.controller.writes.write_queue import WriteQueue
+from reconstruction_operator.planning.quotas import Quotas, Rules
+from reconstruction_operator.planning.scheduling import Window
+from reconstruction_operator.planning.shards import Shard
+from reconstruction_operator.planning.types import Event, Timing
+from reconstruction_operator.telemetry import metrics
+
+_log = logging.getLogger(__name__)
+
+_FLUSH_SECONDS: Final = 3.0  # at a clean stop, for statuses that are decided and not written
+_EVENTS_SECONDS: Final = 1.0  # the same, for Events
+_HEARTBEAT_LOOKS: Final = 4.0  # in the time after which a silent worker is lost
+_LAG_SECONDS: Final = 10.0  # an event loop that is later does nothing in time
+_ROUND_SECONDS: Final = 60.0  # without a round of the loop; its longest waits are for Redis and the broker
+_API_SECONDS: Final = 15.0  # the Lease is read or written every few seconds
+
+
+class Operator:
+    """All components of one process, made from the settings. Each gets those that own the facts it asks for."""
+
+    def __init__(self, api: Api, installation: Installation, stopping: asyncio.Event) -> None:
+        settings, instance = config.settings, _instance()
+        # Kubernetes: the cache of jobs, the Lease, and the writers
+        self.api = api
+        self.neighbours = Neighbours(api, installation.mark, settings.ADOPT_AFTER_SECONDS)
+        self.cache = Cache(management=self.neighbours.management, shard=installation.shard)
+        self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, installation.shard, completed=_settle_memory)
+        self.history = History()
+        self.watch_age = WatchAge()
+        namespace, _, name = installation.lease.partition("/")
+        self.election = LeaderElection(
+            api,
+            namespace=namespace,
+            name=name,
+            identity=instance,
+            duration_seconds=settings.LEASE_SECONDS,
+            history=self.history,
+        )
+        self.writes = WriteQueue(least=settings.WRITES_PER_SECOND_LEAST, most=settings.WRITES_PER_SECOND)
+        self.events = EventRecorder(api, self.writes, instance=instance)
+        self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events, stored=self._stored)
+        # Redis and the broker
+        self.view = RedisView.open(self.election, install_id=installation.id)
+        self.actor = Actor(
+            self.view.state, api, Dispatcher(), BacklogReader(), keys=self.view.keys, install_id=installation.id
+        )
+        # The loop
+        timing = _timing()
+        admission = Admission(self.cache, self.view.queues, _window(installation.shard), _rules(installation.shard))
+        self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
+        brake = Brake(
+            settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, settings.RESTORE_HOLD_SECONDS, report=self._report
+        )
+        self.sweeper = Sweeper(
+            api,
+            self.view,
+            self.cache,
+            self.orphans,
+            brake,
+            self.history,
+            Inheritance(self.view, installation, self.neighbours.ended),
+            election=self.election,
+            installation=installation,
+            sweep_seconds=settings.SWEEP_SECONDS,
+            list_seconds=settings.LIST_SECONDS,
+            list_again=self.feed.list_again,
+            is_planned=self.writes.waits,
+        )
+        self.reconciler = Reconciler(
+            self.cache,
+            self.view,
+            self.election,
+            self.actor,
+            self.writer,
+            admission,
+            self.orphans,
+            brake,
+            timing=timing,
+            batch_seconds=settings.BATCH_SECONDS,
+            bystander=Bystander(installation, self.cache, self.writer, admission, self.orphans),
+        )
+        metrics.SHARDS.set(installation.shard.count)
+        self.supervisor = Supervisor(stopping)
+        self.lag = LoopLag()
+
+    async def start(self) -> None:
+        """Start all tasks."""
+        looks = min(1.0, config.settings.LOST_AFTER_SECONDS / _HEARTBEAT_LOOKS)
+        start = self.supervisor.start
+        start("loop lag", self.lag.run())
+        start("lists", self.feed.run())
+        start("status writer", self.writer.run())
+        start("events", self.events.run())
+        start("connection to Redis", self.view.connection.run())
+        start("queues", polling.poll_queues(self.cache, self.view, self.actor, self.orphans, self.election))
+        start("results", polling.poll_results(self.cache, self.view))
+        start("heartbeats", polling.poll_heartbeats(self.cache, self.view, self.election, period_seconds=looks))
+        start("reconciler", self.reconciler.run())
+        start("sweeper", self.sweeper.run())
+        start("history", self.sweeper.end_after_restore())
+        start("neighbours", self.neighbours.run(self.cache.classify_again))
+        start("election", self.election.run())
+
+    async def stop(self) -> None:
+        """Graceful shutdown in a few seconds: write what is decided, release the Lease, and end all tasks."""
+        await self.supervisor.stop("reconciler", "sweeper")  # nothing new is decided from here on
+        leading = self.election.leading
+        if leading and not self.supervisor.crashed and not await self.writer.flush(_FLUSH_SECONDS):
+            _log.warning("Some statuses were not written before the end; the next leader decides them again")
+        await self.supervisor.stop()
+        if leading:
+            await self.election.release()
+            await self.events.flush(_EVENTS_SECONDS)
+        self.feed.close()
+        self.actor.close()
+        await self.view.close()
+        self.supervisor.stopping.set()  # a task of kopf waits for it, and kopf waits for that task at the end
+
+    def _report(self, event: Event) -> None:
+        self.events.record(self.election.lease, (event,))
+
+    def _stored(self, wanted: Status, answer: Mapping[str, Any]) -> None:
+        if self.neighbours.stored(wanted, answer):
+            self.cache.classify_again()
+
+    def health(self) -> Sequence[Check]:
+        """Checks that fail if a restart would help."""
+        crashed = ", ".join(self.supervisor.crashed)
+        return (
+            Check("tasks", f"crashed: {crashed}" if crashed else ""),
+            Check("lag", late("the event loop is late by", self.lag.seconds, _LAG_SECONDS)),
+            Check("loop", late("no round of the loop for", self.reconciler.idle_seconds, _ROUND_SECONDS)),
+            Check("watch", "the watch sends no requests to the API server" if self.watch_age.dead else ""),
+        )
+
+    def readiness(self) -> Sequence[Check]:
+        """Checks that fail while the operator cannot work."""
+        silent = min(self.api.silent_seconds, _API_SECONDS + 1)
+        return (
+            Check("api", late("the API server has not answered for", silent, _API_SECONDS)),
+            Check("watch", "the jobs were not watched yet, or long ago" if self.watch_age.stale else ""),
+            Check("jobs", "" if self.cache.listed.is_set() else "the first list of the jobs is not in yet"),
+            Check("redis", self.view.connection.problem),
+            Check("lease", "" if self.election.leading or self.election.holder else "no replica leads yet"),
+            Check("loop", "it has not begun" if self.election.leading and not self.reconciler.serving else ""),
+        )
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        for phase, number in self.cache.counts.phases().items():
+            metrics.JOBS.labels(phase.value).set(number)
+        metrics.QUEUE_JOBS.clear()
+        for phase, demand in self.cache.counts.demand().items():
+            for label, number in metrics.QUEUES.total({**dict.fromkeys(metrics.QUEUES, 0), **demand}).items():
+                metrics.QUEUE_JOBS.labels(label, phase.value).set(number)
+        metrics.CONTESTED.set(self.cache.counts.contested)
+        metrics.DIRTY.set(self.cache.queued)
+        metrics.LEADER.set(self.reconciler.serving)
+        metrics.WATCH_AGE.set(self.watch_age.answered_seconds() or 0.0)
+        self.writes.measure()
+
+
+def _settle_memory() -> None:
+    """Most of the jobs that were listed will never change again: the garbage collector need not go through them."""
+    gc.collect()
+    gc.freeze()
+
+
+def _instance() -> str:
+    """This replica's identity in the Lease: the pod's name, and what a restarted process does not share."""
+    return f"{socket.gethostname()}_{uuid.uuid4()}"
+
+
+def _window(shard: Shard) -> Window:
+    """Each shard sees how many messages wait in all, but those of a namespace it counts by its own jobs."""
+    settings = config.settings
+    return Window(
+        queue=settings.DISPATCH_WINDOW,
+        namespace=shard.share(settings.DISPATCH_NAMESPACE_WINDOW),
+        total=settings.DISPATCH_TOTAL_WINDOW,
+        total_bytes=settings.DISPATCH_TOTAL_BYTES,
+    )
+
+
+def _rules(shard: Shard) -> Rules:
+    settings = config.settings
+    running, waiting, high = (
+        tuple((namespace, shard.share(limit)) for namespace, limit in entries)
+        for entries in (settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
+    )
+    quotas = Quotas(running, waiting, high)
+    return Rules(quotas, settings.POOL_NAMESPACES)
+
+
+def _timing() -> Timing:
+    return Timing(**{one.name: getattr(config, one.name.upper()) for one in dataclasses.fields(Timing)})

@@ -1,0 +1,81 @@
+"""Counts of the jobs in the cache: by phase, in flight by namespace, and wanted from workers by queue."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.planning.scheduling import Quarantine, quarantine
+from reconstruction_operator.planning.types import Job
+
+IN_FLIGHT: Final = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
+_WANTS_WORKER: Final = IN_FLIGHT | {Phase.PENDING}
+
+
+class Counts:
+    """Kept up to date by the cache: a count costs nothing to read, however many jobs there are."""
+
+    def __init__(self) -> None:
+        self._phases: Counter[Phase] = Counter()
+        self._in_flight: Counter[str] = Counter()  # by namespace
+        self._high: Counter[str] = Counter()  # those of priority high
+        self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
+        self._contested = 0
+        self._demand = {phase: Counter[str]() for phase in _WANTS_WORKER}  # our jobs that want a worker, by queue
+
+    def add(self, job: Job) -> None:
+        """Count a job as it is now."""
+        self._count(job, 1)
+
+    def remove(self, job: Job) -> None:
+        """Count a job no longer as it was."""
+        self._count(job, -1)
+
+    def phases(self) -> Mapping[Phase, int]:
+        """How many jobs are in each phase; a job without a phase counts as Pending."""
+        return {phase: self._phases[phase] for phase in Phase}
+
+    def in_flight(self) -> Counter[str]:
+        """How many jobs a worker has, or is about to have, by namespace."""
+        return self._in_flight
+
+    def high_in_flight(self) -> Counter[str]:
+        """Those of priority high, by namespace."""
+        return self._high
+
+    @property
+    def contested(self) -> int:
+        """How many unfinished jobs another installation manages."""
+        return self._contested
+
+    def quarantines(self) -> Collection[Quarantine]:
+        """The quarantines that have a job in flight."""
+        return self._quarantines.keys()
+
+    def demand(self) -> Mapping[Phase, Mapping[str, int]]:
+        """How many jobs wait for a worker or have one, by phase and queue."""
+        return self._demand
+
+    def _count(self, job: Job, step: int) -> None:
+        phase = job.status.phase or Phase.PENDING
+        self._phases[phase] += step
+        self._contested += step if job.contested and not phase.finished else 0
+        # The status of a job that is being deleted stays until its finalizer ends.
+        if phase in IN_FLIGHT and not job.deleting and not job.contested:
+            self._in_flight[job.key.namespace] += step
+            self._high[job.key.namespace] += step if job.spec.priority == "high" else 0
+            self._count_quarantine(job, step)
+        if phase in _WANTS_WORKER and job.ours:
+            self._demand[phase][job.queue] += step
+            if not self._demand[phase][job.queue]:
+                del self._demand[phase][job.queue]  # a tenant chose the name
+
+    def _count_quarantine(self, job: Job, step: int) -> None:
+        its = quarantine(job.queue, job.status)
+        if its is None or not job.ours:
+            return
+        self._quarantines[its] += step
+        if not self._quarantines[its]:
+            del self._quarantines[its]  # they name workers, which come and go

@@ -1,0 +1,34 @@
+"""Misspelt settings: environment variables that are no setting, and are named almost like one."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from reconstruction_operator import config
+
+_log = logging.getLogger(__name__)
+
+_ALIKE: Final = 0.88  # for difflib: WATCH_NAMESPACE and LOGLEVEL are meant for ours, POD_NAMESPACE is not
+_FOREIGN: Final = ("CELERY_", "OTEL_")  # Celery and OpenTelemetry have more variables, and some are named like ours
+_FOREIGN_ALIKE: Final = 0.95
+
+
+def find(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of `environ` that are no setting and are named almost like one, and that setting's name."""
+    known = [row.name for row in config.TABLE]
+    found: dict[str, str] = {}
+    for name in sorted(environ.keys() - known):
+        alike = _FOREIGN_ALIKE if name.startswith(_FOREIGN) else _ALIKE
+        if meant := difflib.get_close_matches(name.upper(), known, n=1, cutoff=alike):
+            found[name] = meant[0]
+    return found
+
+
+def warn() -> None:
+    """Log each of this process's."""
+    for name, meant in find(os.environ).items():
+        _log.warning("The variable %s is no setting and has no effect: did you mean %s?", name, meant)

@@ -1,0 +1,67 @@
+"""Counts of the cache's jobs follow every change of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.controller.kube.cache import Cache
+
+from tests.support.jobs import make_body, make_key
+
+
+@pytest.fixture
+def cache() -> Cache:
+    return Cache()
+
+
+def test_phases_and_jobs_in_flight_are_counted_as_they_change(cache: Cache) -> None:
+    cache.put(make_body("a", version=1))
+    cache.put(make_body("b", version=1, phase="Queued"))
+    cache.put(make_body("b", version=2, phase="Running"))
+    urgent = make_body("c", namespace="other", phase="Cancelling")
+    cache.put({**urgent, "spec": {**urgent["spec"], "priority": "high"}})
+    cache.put(make_body("d", version=1, phase="Running"))
+    cache.remove(make_key("d"))
+
+    assert {phase: number for phase, number in cache.counts.phases().items() if number} == {
+        Phase.PENDING: 1,
+        Phase.RUNNING: 1,
+        Phase.CANCELLING: 1,
+    }
+    assert (+cache.counts.in_flight(), +cache.counts.high_in_flight()) == ({"default": 1, "other": 1}, {"other": 1})
+
+
+def put(cache: Cache, name: str, phase: str | None = None, *, version: int = 1, **spec: Any) -> None:
+    made = make_body(name, version=version, **({"phase": phase} if phase else {}))
+    made["spec"] |= spec
+    cache.put(made)
+
+
+def test_demand_is_counted_by_queue_and_phase(cache: Cache) -> None:
+    put(cache, "one", "Running")
+    put(cache, "two", "Running", priority="high")
+    put(cache, "three", queue="gpu")
+
+    assert {phase: queues for phase, queues in cache.counts.demand().items() if queues} == {
+        Phase.RUNNING: {"celery": 1, "celery-high": 1},
+        Phase.PENDING: {"gpu": 1},
+    }
+
+
+@pytest.mark.parametrize("phase", ["Suspended", "Succeeded", "Failed", "Cancelled", None])
+def test_a_job_that_no_longer_wants_a_worker_or_is_deleted_is_no_demand(cache: Cache, phase: str | None) -> None:
+    put(cache, "one", "Running")
+    if phase:
+        put(cache, "one", phase, version=2)
+    else:
+        cache.remove(make_key("one"))
+
+    assert not any(cache.counts.demand().values())
+
+
+def test_another_controllers_job_is_no_demand(cache: Cache) -> None:
+    put(cache, "one", managedBy="example.com/other")
+
+    assert not any(cache.counts.demand().values())

@@ -1,0 +1,37 @@
+"""Misspelt settings are found and logged."""
+
+from __future__ import annotations
+
+import pytest
+from reconstruction_operator.telemetry import misspelt
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("WATCH_NAMESPACE", "WATCH_NAMESPACES"),
+        ("watch_namespaces", "WATCH_NAMESPACES"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+        ("JOB_DIR", "JOBS_DIR"),
+        ("REDIS_STATE_DBS", "REDIS_STATE_DB"),
+        ("CELERY_BROKER_URLS", "CELERY_BROKER_URL"),
+        ("CELERY_BROKER_READ_URL", None),
+        ("CELERY_LOG_LEVEL", None),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", None),
+        ("POD_NAMESPACE", None),
+        ("REDIS_SERVICE_HOST", None),
+        ("PATH", None),
+        ("LOG_LEVEL", None),
+    ],
+)
+def test_a_variable_that_looks_like_a_setting_is_found(name: str, meant: str | None) -> None:
+    assert misspelt.find({name: "a value"}).get(name) == meant
+
+
+def test_a_warning_names_the_variable_and_the_setting(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WATCH_NAMESPACE", "maps")
+    misspelt.warn()
+    assert "The variable WATCH_NAMESPACE is no setting" in caplog.text
+    assert caplog.text.rstrip().endswith("did you mean WATCH_NAMESPACES?")
