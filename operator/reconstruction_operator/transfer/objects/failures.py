@@ -20,7 +20,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 
 _STATUS = re.compile(r"status code: (?P<status>[0-9]{3})")
-_CODE = re.compile(r"<Code>(?P<code>[A-Za-z0-9]{1,60})</Code>")
+_CODE = re.compile(r"(<Code>|\(code: )(?P<code>[A-Za-z0-9]{1,60})")
 _METADATA = ("169.254.169.254", "metadata.google.internal", "169.254.170.2")
 _MISSING_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 _REFUSED_STATUS: Final = ("401", "403", "407")
@@ -30,6 +30,16 @@ _REFUSALS: Final = (
     InvalidPathError,
     AlreadyExistsError,
     PreconditionError,
+)
+_REFUSED_CODES: Final = (
+    "AccessDenied",
+    "AllAccessDisabled",
+)  # also of one object in an answer of status 200 about many
+_UNTRUSTED: Final = "InvalidCertificate("
+_CAUSES: Final = (  # in the client's dump of its error, whose first line says "error sending request" for all of them
+    (_UNTRUSTED, "the workers do not trust the server's certificate (STORAGE_CA_FILE)"),
+    ("ConnectionRefused", "the server takes no connections"),
+    ('"dns error"', "the server's name cannot be resolved"),
 )
 _MAX_CHARS: Final = 160
 _MISSING_STATUS: Final = "404"
@@ -47,6 +57,7 @@ class Side:
 
 INPUT: Final = Side("read", "INPUT_NOT_FOUND", "INPUT_REFUSED", "INPUT_UNREACHABLE")
 OUTPUT: Final = Side("written", "OUTPUT_REFUSED", "OUTPUT_REFUSED", "OUTPUT_UPLOAD_FAILED")
+DELETION: Final = Side("cleared of objects", "OUTPUT_REFUSED", "OUTPUT_REFUSED", "OUTPUT_UPLOAD_FAILED")
 
 
 def is_of_the_client(error: BaseException) -> bool:
@@ -67,6 +78,8 @@ def is_final(error: Exception) -> bool:
         not is_of_the_client(error)
         or isinstance(error, (FileNotFoundError, *_REFUSALS))
         or _has_no_credentials(text)
+        or _is_refused(error)
+        or _UNTRUSTED in text
         or (status is not None and status["status"][0] == "4" and status["status"] not in ("408", "429"))
     )
 
@@ -86,9 +99,7 @@ def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageE
             f"{address} cannot be {side.verb}: the workers have no credentials for {address.scheme}:// (their settings or "
             "service account)",
         )
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (
-        status and status["status"] in _REFUSED_STATUS
-    ):
+    if _is_refused(error):
         return StorageError(
             side.refused, f"{address} cannot be {side.verb}: the server refuses the workers' credentials{shown}"
         )
@@ -104,12 +115,25 @@ def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageE
     return StorageError(side.unreachable, f"{address} cannot be {side.verb}: {_cause(text)}{shown}")
 
 
+def _is_refused(error: Exception) -> bool:
+    text = str(error)
+    status, code = _STATUS.search(text), _CODE.search(text)
+    return (
+        isinstance(error, PermissionDeniedError | UnauthenticatedError)
+        or (status is not None and status["status"] in _REFUSED_STATUS)
+        or (code is not None and code["code"] in _REFUSED_CODES)
+    )
+
+
 def _has_no_credentials(text: str) -> bool:
     return any(one in text for one in _METADATA)
 
 
 def _cause(text: str) -> str:
-    """The end of the first line, which says what happened, without addresses of servers."""
+    """What happened, without addresses of servers; mostly the end of the first line says so."""
+    for mark, cause in _CAUSES:
+        if mark in text:
+            return cause
     first = text.partition("\n")[0]
     if "Server returned non-2xx" in first:
         return "the server answers with an error"

@@ -63,8 +63,13 @@ def folder_of(manifest: Manifest) -> str:
     return f"{manifest.job_id}/{manifest.attempt or 0}-{digest}/"
 
 
+def probe_of(attempt: int) -> str:
+    """The name of the object by which an attempt finds out whether it may write; `attempt_of` knows it."""
+    return f"{attempt}-probe"
+
+
 def attempt_of(name: str) -> int | None:
-    """The attempt of a result's folder, by its name alone; None: it is none."""
+    """The attempt of a result's folder or of a probe, by its name alone; None: it is none."""
     number, dash, _ = name.partition("-")
     return int(number) if dash and number.isascii() and number.isdigit() else None
 

@@ -41,12 +41,14 @@ class _File:
 
 
 def check(request: DeliverRequest, report: Progress) -> None:
-    """Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered."""
+    """Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered.
+
+    Reading shows what lies there; only a probe shows whether the workers may write and delete.
+    """
     with _Translated(request.address):
-        target = _target(
-            request.address, request.job_id, request.attempt, request.connection, lambda: report(0, 0, 0, 0)
-        )
+        target = _target_of(request, lambda: report(0, 0, 0, 0))
         target.refuse_others(target.standing())
+        target.probe()
 
 
 def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
@@ -55,12 +57,15 @@ def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), OvertakenError, or OSError for the disk.
     """
     with _Translated(request.address):
+        target = _target_of(request, lambda: report(0, 0, 0, 0))
         try:
-            _deliver(request, source, report)
-        except FileNotFoundError as error:
-            if error.errno is not None and _is_overtaken(request.workspace):
-                raise OvertakenError from None
-            raise
+            _deliver(request, target, source, report)
+        except (OvertakenError, FileNotFoundError) as error:
+            is_of_the_client = isinstance(error, FileNotFoundError) and error.errno is None
+            if is_of_the_client or not (isinstance(error, OvertakenError) or _is_overtaken(request.workspace)):
+                raise
+            _leave(target)
+            raise OvertakenError from None
 
 
 def withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: Path | None, copy: bool) -> None:
@@ -96,15 +101,12 @@ def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: P
         target.delete(doomed)
 
 
-def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
+def _deliver(request: DeliverRequest, target: Target, source: Path, report: Progress) -> None:
     sealed = (source / MANIFEST).read_bytes()
     manifest = Manifest.parse(sealed)
     if manifest is None:
         raise OSError(f"{source / MANIFEST} is not a manifest")
     wanted, total = Pointer.of(manifest), sum(one.bytes for one in manifest.files)
-    target = _target(
-        request.address, request.job_id, request.attempt, request.connection, lambda: report(0, 0, 0, total)
-    )
     standing = target.standing()
     target.refuse_others(standing)
     files = [
@@ -133,6 +135,18 @@ def _deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
     doomed = [key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)]
     if not _is_overtaken(request.workspace):  # otherwise they may be the files of a run of the same attempt
         target.delete(doomed)
+
+
+def _leave(target: Target) -> None:
+    """Deletes what an overtaken run has sent, if the result of a later attempt counts; otherwise that attempt deletes it."""
+    standing = target.standing()
+    pointer = None if standing is None else standing.pointer
+    if pointer is not None and pointer.job_id == target.job_id and pointer.attempt > target.attempt:
+        target.delete([key for key in target.files(f"{target.job_id}/") if _is_doomed(target, key, pointer.folder)])
+
+
+def _target_of(request: DeliverRequest, tick: Callable[[], None]) -> Target:
+    return _target(request.address, request.job_id, request.attempt, request.connection, tick)
 
 
 def _target(

@@ -11,7 +11,7 @@ from obstore.exceptions import AlreadyExistsError, NotSupportedError, Preconditi
 
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.objects import layout
+from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.crew import Clock, call
 from reconstruction_operator.transfer.objects.layout import Pointer
@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _PAGE = 500
 _TRIES = 5
+_PROBE = b"A worker wrote this to find out whether it may write here. It can be deleted.\n"
 _NOT_IMPLEMENTED = "status code: 501"
 
 
@@ -67,6 +68,20 @@ class Target:
             raise StorageError("OUTPUT_REFUSED", f"{self.address} is not empty: its {layout.POINTER} {whose}")
         if pointer.attempt > self.attempt:
             raise OvertakenError
+
+    def probe(self) -> None:
+        """Writes a small object and deletes it, so that a job fails before its work if the workers may not.
+
+        A worker that dies in between leaves it behind. It counts as a part of this attempt's result, and is deleted with those.
+        """
+        key = self.address.below(f"{self.job_id}/{layout.probe_of(self.attempt)}")
+        self.ask(lambda: self.store.put(key, _PROBE, attributes={"Content-Type": "text/plain"}, use_multipart=False))
+        try:
+            self.delete([key])
+        except Exception as error:
+            if failures.is_of_the_client(error):
+                raise failures.translated(error, self.address, failures.DELETION) from None
+            raise
 
     def point(self, wanted: Pointer, standing: Standing | None, check: Callable[[], None]) -> None:
         """Makes the pointer name that result. Where the server can, only over the one that was read.

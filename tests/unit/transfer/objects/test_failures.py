@@ -8,6 +8,8 @@ from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 
 ADDRESS = ObjectAddress("s3", "photos", "set", is_folder=True)
+_REFUSED_KEY = "Generic S3 error: DeleteObjects request failed for key set/a.jpg: Access Denied. (code: AccessDenied)"
+_DUMP = "Debug source:\nGeneric { source: Custom { kind: InvalidData, error: InvalidCertificate(UnknownIssuer) } }"
 _ANSWER = "Error performing GET http://10.0.0.1:9000/photos/set in 3ms - Server returned non-2xx status code: "
 
 
@@ -19,6 +21,8 @@ _ANSWER = "Error performing GET http://10.0.0.1:9000/photos/set in 3ms - Server 
         pytest.param(GenericError("HTTP error: error sending request"), False, id="the network"),
         pytest.param(GenericError(_ANSWER + "400 Bad"), True, id="a request that is wrong"),
         pytest.param(PermissionDeniedError(_ANSWER + "403 Forbidden"), True, id="no permission"),
+        pytest.param(GenericError(_DUMP), True, id="an unknown authority"),
+        pytest.param(GenericError(_REFUSED_KEY), True, id="no permission to delete"),
         pytest.param(FileNotFoundError("Object at location set not found"), True, id="no such object"),
         pytest.param(GenericError("PUT http://169.254.169.254/latest/api/token: timeout"), True, id="no credentials"),
         pytest.param(OSError(28, "No space left"), True, id="a full disk"),
@@ -45,6 +49,12 @@ def test_only_what_may_pass_is_tried_again(error: Exception, final: bool) -> Non
             id="wrong credentials",
         ),
         pytest.param(
+            GenericError(_REFUSED_KEY),
+            "INPUT_REFUSED",
+            "s3://photos/set/ cannot be read: the server refuses the workers' credentials (AccessDenied)",
+            id="no permission for one object of many",
+        ),
+        pytest.param(
             GenericError("PUT http://169.254.169.254/latest/api/token: refused"),
             "INPUT_REFUSED",
             "s3://photos/set/ cannot be read: the workers have no credentials for s3:// (their settings or service account)",
@@ -63,6 +73,14 @@ def test_only_what_may_pass_is_tried_again(error: Exception, final: bool) -> Non
             "INPUT_UNREACHABLE",
             "s3://photos/set/ cannot be read: HTTP error: timed out",
             id="a silent server",
+        ),
+        pytest.param(
+            GenericError(
+                "Error performing GET https://10.0.0.1:9000/x in 1ms - HTTP error: error sending request\n" + _DUMP
+            ),
+            "INPUT_UNREACHABLE",
+            "s3://photos/set/ cannot be read: the workers do not trust the server's certificate (STORAGE_CA_FILE)",
+            id="an unknown authority",
         ),
         pytest.param(
             TimeoutError(), "INPUT_UNREACHABLE", "s3://photos/set/ cannot be read: the server is silent", id="a stall"

@@ -30,6 +30,10 @@ def test_a_pointer_is_read_as_it_was_written() -> None:
     assert Pointer.parse(pointer.to_bytes()) == pointer
 
 
+def test_a_probe_belongs_to_its_attempt() -> None:
+    assert layout.attempt_of(layout.probe_of(3)) == 3
+
+
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"1", b'{"jobId": "a", "attempt": "1", "folder": "b"}', b"\xff"])
 def test_what_another_program_wrote_is_no_pointer(text: bytes) -> None:
     assert Pointer.parse(text) is None

@@ -108,6 +108,18 @@ def test_an_earlier_attempt_is_overtaken_by_a_later_one(bucket: Bucket, tmp_path
     assert read(bucket) == contents(second)
 
 
+def test_an_overtaken_run_deletes_what_it_has_sent_once_its_successor_has_delivered(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    second = seal(tmp_path / "second", 2, model_glb=b"new")
+    deliver(second, bucket, 2)
+    bucket.put(f"meshes/banana/{JOB}/1-0123/model.glb", b"sent after its successor had looked")
+    with pytest.raises(OvertakenError):
+        deliver(seal(tmp_path / "first", 1, model_glb=b"old"), bucket, 1)
+    assert read(bucket) == contents(second)
+    assert len(bucket.keys) == 3
+
+
 def test_a_run_whose_workspace_is_deleted_does_not_move_the_pointer(bucket: Bucket, tmp_path: Path) -> None:
     with pytest.raises(OvertakenError):
         deliver(seal(tmp_path / "result"), bucket, workspace=tmp_path / "deleted")
@@ -152,6 +164,18 @@ def test_an_address_with_foreign_content_is_refused_before_the_work(
     assert bucket.keys == [key]
 
 
+def test_a_check_writes_nothing_that_stays(bucket: Bucket) -> None:
+    outputs.check(f"s3://{bucket.name}/meshes/banana", Run(JOB, 1, None), namespace="maps", check=lambda: None)
+    assert bucket.keys == []
+
+
+def test_the_probe_of_a_killed_worker_is_deleted_by_a_delivery(bucket: Bucket, tmp_path: Path) -> None:
+    probe = f"meshes/banana/{JOB}/{layout.probe_of(1)}"
+    bucket.put(probe, b"")
+    deliver(seal(tmp_path / "result", 2), bucket, 2)
+    assert probe not in bucket.keys
+
+
 def test_a_withdrawal_deletes_the_pointer_and_all_files(bucket: Bucket, tmp_path: Path) -> None:
     bucket.put("meshes/bananas.txt", b"of others")
     deliver(seal(tmp_path / "result"), bucket)
@@ -189,7 +213,9 @@ def test_a_withdrawal_from_a_server_that_does_not_answer_is_to_be_repeated(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     configure(monkeypatch, STORAGE_STALL_SECONDS=0.3)
-    with pytest.raises(OSError, match=r"s3://bucket-\d+/meshes/banana/ cannot be written: HTTP error"):
+    with pytest.raises(
+        OSError, match=r"s3://bucket-\d+/meshes/banana/ cannot be written: the server takes no connections"
+    ):
         withdraw(bucket)
 
 
@@ -207,7 +233,9 @@ def test_a_server_that_does_not_answer_fails_the_upload(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     configure(monkeypatch, STORAGE_STALL_SECONDS=0.3)  # ten times that for uploads; the client itself retries for less
-    with pytest.raises(StorageError, match=r"OUTPUT_UPLOAD_FAILED: .* cannot be written: HTTP error"):
+    with pytest.raises(
+        StorageError, match=r"OUTPUT_UPLOAD_FAILED: .* cannot be written: the server takes no connections"
+    ):
         deliver(seal(tmp_path / "result"), bucket)
 
 

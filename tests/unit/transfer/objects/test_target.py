@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from obstore.exceptions import PermissionDeniedError
 from obstore.store import MemoryStore
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
@@ -67,3 +68,39 @@ class _Endless:
 def test_a_foreign_object_is_found_without_a_list_of_all(target: Target) -> None:
     with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* \('0\.jpg' is there\)"):
         replace(target, store=_Endless()).refuse_others(None)  # type: ignore[arg-type]
+
+
+def test_a_probe_leaves_nothing_behind(target: Target, store: MemoryStore) -> None:
+    target.probe()
+    assert store.list().collect() == []
+
+
+class _Guarded:
+    """A bucket in which some requests are refused."""
+
+    def __init__(self, *refused: str) -> None:
+        self._refused = refused
+
+    def put(self, *_: object, **__: object) -> None:
+        self._ask("put")
+
+    def delete(self, _: object) -> None:
+        self._ask("delete")
+
+    def _ask(self, name: str) -> None:
+        if name in self._refused:
+            raise PermissionDeniedError("Server returned non-2xx status code: 403 Forbidden: <Code>AccessDenied</Code>")
+
+
+def test_a_probe_reports_a_bucket_that_may_not_be_written_to(target: Target) -> None:
+    with pytest.raises(PermissionDeniedError):
+        replace(target, store=_Guarded("put")).probe()  # type: ignore[arg-type]
+
+
+def test_a_probe_reports_a_bucket_in_which_nothing_may_be_deleted(target: Target) -> None:
+    with pytest.raises(StorageError) as caught:
+        replace(target, store=_Guarded("delete")).probe()  # type: ignore[arg-type]
+    assert caught.value.reason == "OUTPUT_REFUSED"
+    assert caught.value.message == (
+        "s3://meshes/banana/ cannot be cleared of objects: the server refuses the workers' credentials (403 AccessDenied)"
+    )
