@@ -1,4 +1,4 @@
-"""Dead mounts: file systems whose server never answers, so that every look at them hangs."""
+"""Mounts for tests: a file system whose server never answers, so that every look at it hangs, and a small one that fills up."""
 
 from __future__ import annotations
 
@@ -29,3 +29,15 @@ def dead_mount(folder: Path) -> Iterator[bool]:
         if is_mounted:
             libc.umount2(bytes(folder), _DETACH)
         os.close(server)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[bool]:
+    """Mounts an empty file system of that size on the folder; False where this process may not mount."""
+    libc = ctypes.CDLL(None)
+    is_mounted = libc.mount(b"small", bytes(folder), b"tmpfs", 0, b"size=%dm" % megabytes) == 0
+    try:
+        yield is_mounted
+    finally:
+        if is_mounted:
+            libc.umount2(bytes(folder), _DETACH)

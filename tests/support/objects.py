@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,13 @@ class Bucket:
     def delete(self, key: str) -> None:
         self.client.delete_object(Bucket=self.name, Key=key)
 
+    def allow(self, account: str, *actions: str) -> None:
+        """Let another account do these, and nothing else."""
+        resources = [f"arn:aws:s3:::{self.name}", f"arn:aws:s3:::{self.name}/*"]
+        statement = {"Effect": "Allow", "Principal": {"AWS": [account]}, "Action": actions, "Resource": resources}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client.put_bucket_policy(Bucket=self.name, Policy=policy)
+
     @property
     def keys(self) -> list[str]:
         return sorted(one["Key"] for one in self.client.list_objects_v2(Bucket=self.name).get("Contents", []))
@@ -43,6 +51,11 @@ class Bucket:
         uploads = self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", [])
         return [one["Key"] for one in uploads]
 
+    def abort_uploads(self) -> None:
+        """Delete all parts of unfinished uploads."""
+        for one in self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", []):
+            self.client.abort_multipart_upload(Bucket=self.name, Key=one["Key"], UploadId=one["UploadId"])
+
 
 @dataclasses.dataclass(frozen=True)
 class S3Server:
@@ -51,6 +64,7 @@ class S3Server:
     address: str
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
+    ca_file: str | None = None  # certificates to trust instead of the usual ones
 
     @functools.cached_property
     def _client(self) -> Any:
@@ -61,6 +75,7 @@ class S3Server:
             region_name=REGION,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
+            verify=self.ca_file,
         )
 
     def bucket(self, name: str) -> Bucket:

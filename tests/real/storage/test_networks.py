@@ -1,0 +1,123 @@
+"""Transfers over a network that is slow, breaks, or falls silent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.transfer import fetch, outputs
+from reconstruction_operator.transfer.delivery import Run
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
+
+from chaos.system.proxies.tcp import TcpProxy
+from tests.support.objects import Bucket
+from tests.support.settings import configure
+from tests.support.storage import JOB
+
+BUILD_SECONDS = 1800
+pytestmark = [pytest.mark.long, pytest.mark.timeout(BUILD_SECONDS)]
+
+PHOTOS = {f"p{number}.jpg": bytes([number]) * (2 << 20) for number in range(6)}
+_TRIES = 3  # the machine may be busy during one of them
+
+
+@pytest.fixture
+def photos(access: Bucket) -> str:
+    """The address of six photos of 2 MB."""
+    for name, content in PHOTOS.items():
+        access.put(f"set/{name}", content)
+    return f"s3://{access.name}/set/"
+
+
+def take(uri: str, into: Path, tick: Callable[[float, str], None] = lambda *_: None) -> dict[str, bytes]:
+    for path in into.iterdir():
+        path.unlink()
+    fetched = fetch.fetch(uri, into, replace(Limits.from_config(), schemes=("s3",)), tick)
+    return {path.name: path.read_bytes() for path in fetched.photos}
+
+
+def deliver(result: Path, bucket: Bucket, check: Callable[[], None]) -> None:
+    outputs.deliver(result, f"s3://{bucket.name}/meshes/", Run(JOB, 1, None), check, namespace="maps")
+
+
+def kept(into: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for path in (into.parent / "fetched").iterdir() if not path.suffix}
+
+
+def test_a_download_continues_after_its_connections_broke(photos: str, proxy: TcpProxy, into: Path) -> None:
+    proxy.delay(0.02)
+    broken: list[float] = []
+
+    def spoil(fraction: float, _message: str) -> None:
+        if fraction > 0.2 and not broken:
+            broken.append(fraction)
+            proxy.refuse()
+        elif broken:
+            proxy.heal()
+
+    assert take(photos, into, spoil) == PHOTOS
+    assert broken
+
+
+def test_an_upload_continues_after_its_connections_broke(proxy: TcpProxy, access: Bucket, result: Path) -> None:
+    proxy.delay(0.005)
+    broken: list[bool] = []
+
+    def spoil() -> None:
+        if broken:
+            proxy.heal()
+        elif access.unfinished_uploads:
+            broken.append(True)
+            proxy.refuse()
+
+    deliver(result, access, spoil)
+    assert broken
+    folder = json.loads(access.get("meshes/result.json"))["folder"]
+    assert access.get(f"meshes/{folder}model.glb") == (result / "model.glb").read_bytes()
+
+
+def test_a_silent_server_fails_the_download_and_a_retry_fetches_the_rest(
+    photos: str, proxy: TcpProxy, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy.delay(0.01)
+
+    def spoil(_fraction: float, _message: str) -> None:
+        if kept(into):
+            proxy.silence()
+
+    with monkeypatch.context() as impatient:
+        configure(impatient, STORAGE_STALL_SECONDS=2.0, STORAGE_TRANSFERS=2)
+        with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: s3://bucket-\d+/set/ cannot be read"):
+            take(photos, into, spoil)
+    before = kept(into)
+    assert before
+    proxy.heal()
+    assert take(photos, into) == PHOTOS
+    assert before.items() <= kept(into).items()
+
+
+class StopError(Exception):
+    """Raised in the middle of an upload."""
+
+
+def test_an_interrupted_upload_on_a_slow_network_leaves_no_parts_behind(
+    proxy: TcpProxy, access: Bucket, result: Path
+) -> None:
+    proxy.delay(0.002)  # for 64 kB: a part of 8 MB takes a fraction of the time for the abort
+
+    def stop() -> None:
+        if access.unfinished_uploads:
+            raise StopError
+
+    for _ in range(_TRIES):
+        with pytest.raises(StopError):
+            deliver(result, access, stop)
+        assert "meshes/result.json" not in access.keys
+        if not access.unfinished_uploads:
+            return
+        access.abort_uploads()
+    pytest.fail(f"parts were left behind in each of {_TRIES} tries")

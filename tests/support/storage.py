@@ -1,0 +1,101 @@
+"""Jobs whose photos and result are in object storage, on workers without an operator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from celery.result import AsyncResult
+from reconstruction_operator.contract.envelope import Envelope
+
+from devcluster import wait_until
+from devcluster.harness.workers import Farm
+from tests.support.photos import make_photo
+
+if TYPE_CHECKING:
+    from tests.support.objects import Bucket
+
+JOB = "job-1"
+_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class StorageJob:
+    """One job and its attempts. Its photos are below `set/`, its result below `meshes/`."""
+
+    farm: Farm
+    bucket: Bucket
+
+    def put_photos(self, count: int = 10) -> int:
+        """Put photos into the bucket; returns their bytes."""
+        photos = [make_photo(size=(1200, 900), quality=95) for _ in range(count)]
+        for number, photo in enumerate(photos):
+            self.bucket.put(f"set/{number}.jpg", photo)
+        return sum(map(len, photos))
+
+    def send(self, attempt: int = 1, model: str = "rough-good") -> AsyncResult:
+        """Start an attempt."""
+        self.farm.put_record(JOB, attempt)
+        envelope = Envelope(
+            attempt=attempt,
+            install_id="test",
+            input_uri=f"s3://{self.bucket.name}/set/",
+            output_uri=f"s3://{self.bucket.name}/meshes/",
+        )
+        return self.farm.send(JOB, model, envelope.to_json(), task_id=f"{JOB}-{attempt}")
+
+    def end(self, attempt: int = 1) -> Any:
+        """How that attempt has ended."""
+        found = wait_until(
+            lambda: self.farm.seen(JOB, f"{JOB}-{attempt}").end,
+            f"attempt {attempt} to end",
+            timeout_seconds=_SECONDS,
+            seen=self.farm.log_ends,
+        )
+        assert found is not None
+        return found
+
+    def wait_fetched(self) -> dict[str, int]:
+        """The first photos that are there in full, as of `fetched`."""
+        wait_until(self.fetched, "the first photos", timeout_seconds=_SECONDS, seen=self.farm.log_ends)
+        return self.fetched()
+
+    def fetched(self, attempt: int | str = "*") -> dict[str, int]:
+        """Names and inodes of the photos that an attempt has in full: which it was that fetched them."""
+        paths = (self.farm.jobs_dir / JOB / "attempts").glob(f"{attempt}-*/fetched/*")
+        return {path.name: _inode(path) for path in paths if not path.suffix}
+
+    def wait_sent(self) -> None:
+        """Return once the first object of a result is there."""
+        wait_until(lambda: self.sent, "the upload to begin", timeout_seconds=_SECONDS, seen=self.farm.log_ends)
+
+    @property
+    def delivered(self) -> set[str]:
+        """The keys of objects at the address of the result."""
+        return {key for key in self.bucket.keys if key.startswith("meshes/")}
+
+    @property
+    def sent(self) -> set[str]:
+        """Those of a result: all but a probe."""
+        return {key for key in self.delivered if not key.endswith("-probe")}
+
+    def assert_delivered(self) -> None:
+        """The address holds one whole result, and nothing else."""
+        folder = json.loads(self.bucket.get("meshes/result.json"))["folder"]
+        manifest = json.loads(self.bucket.get(f"meshes/{folder}manifest.json"))
+        for one in manifest["files"]:
+            content = self.bucket.get(f"meshes/{folder}{one['name']}")
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (one["bytes"], one["sha256"])
+        names = {f"meshes/{folder}{one['name']}" for one in manifest["files"]}
+        assert self.delivered == {*names, f"meshes/{folder}manifest.json", "meshes/result.json"}
+        assert self.bucket.unfinished_uploads == []
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:  # taken over by the next attempt just now
+        return 0
