@@ -14,6 +14,8 @@ import yaml
 
 from devcluster import wait_until
 from devcluster.node import Node
+from devcluster.servers.s3 import S3
+from tests.support.objects import S3Server
 from tests.support.paths import CHECKOUT
 
 HERE = Path(__file__).parent
@@ -177,6 +179,37 @@ def test_a_rollback_restores_the_settings(release: Any) -> None:
     release.helm("rollback", release.name, *release.here, "--wait", "--timeout=5m")
     settings = release.get("configmap/reconstruction-settings", "-n", release.namespace)["data"]
     assert settings["LOG_LEVEL"] == "INFO"
+
+
+def test_the_shipped_example_makes_a_mesh_from_one_bucket_in_another(node: Node, release: Any) -> None:
+    with S3(tls=True, host=node.addresses.machine) as server:
+        account = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+        literals = [f"--from-literal={name}={value}" for name, value in account.items()]
+        node.kubectl("-n", release.namespace, "create", "secret", "generic", "buckets", *literals)
+        node.kubectl(
+            "-n", release.namespace, "create", "secret", "generic", "authority", f"--from-file=ca.crt={server.ca}"
+        )
+        client = S3Server(server.url(), server.access_key, server.secret_key, str(server.ca))
+        photos, meshes = client.bucket("photos"), client.bucket("meshes")
+        for photo in (PHOTOS / "banana").glob("*.jpg"):
+            photos.put(f"banana/{photo.name}", photo.read_bytes())
+        storage = {
+            "schemes": ["s3"],
+            "existingSecret": "buckets",
+            "s3": {"endpoint": server.url(), "region": server.region},
+            "ca": {"existingSecret": "authority"},
+        }
+        release.upgrade(
+            CHECKOUT / "charts/reconstruction-operator", "--set-json", f"objectStorage={json.dumps(storage)}"
+        )
+        node.kubectl("-n", release.namespace, "rollout", "status", WORKERS, "--timeout=300s", timeout_seconds=360)
+        release.apply("bucket", "bucket")
+        status = release.finished("bucket")
+        assert (status["phase"], status["inputs"]["images"]) == ("Succeeded", 12), status
+        pointer = json.loads(meshes.get("banana/result.json"))
+        assert status["outputs"]["uri"] == f"s3://meshes/banana/{pointer['folder']}"
+        assert meshes.get(f"banana/{pointer['folder']}model.glb")[:4] == b"glTF"
+        release.upgrade()
 
 
 def test_prometheus_follows_the_current_pods(node: Node) -> None:
