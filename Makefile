@@ -25,11 +25,11 @@ demo-stop: setup ## stop what `make demo KEEP=1` left running
 # Three processes, each with its own servers: most tests wait. A file stays in one of them, with what its tests share;
 # the longest files come first (tests/conftest.py).
 PYTEST_ARGS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
-PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target
+PARALLEL    := $(MAKE) --no-print-directory --jobs=5 --keep-going --output-sync=target
 LINTS       := style types layers tree
 
-# The tests without servers, in parts of similar length, the longest first. Each is a process of its own that imports and
-# collects nothing else: processes of pytest-xdist collect all tests each, which takes as long as a tenth of the tests.
+# The tests without servers, in parts, the longest first; half of their time they wait. Each part is a process that imports
+# and collects nothing else: processes of pytest-xdist collect all tests each, which takes as long as a tenth of the tests.
 part-objects  := tests/unit/transfer/objects
 part-attempts := tests/unit/worker/attempt
 part-transfer := tests/unit/transfer --ignore=$(part-objects)
@@ -37,7 +37,7 @@ part-worker   := tests/unit/worker --ignore=$(part-attempts)
 part-tools    := $(addprefix tests/unit/,benchmarks chaos cli dashboards demo devcluster scripts)
 part-models   := tests/unit/models tests/unit/chart
 part-others   := tests/unit tests/behaviour $(addprefix --ignore=,tests/unit/transfer tests/unit/worker $(part-tools) $(part-models))
-UNIT          := $(addprefix unit-,objects attempts transfer worker tools models others)
+UNIT          := $(addprefix unit-,attempts objects others worker models transfer tools)
 
 check: setup ## the quick part: style, types, layers, tree, and the tests without servers
 	@$(PYTHON_BIN) -S scripts/checks/layout.py

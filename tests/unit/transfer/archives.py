@@ -89,8 +89,8 @@ def tar_with_a_huge_pax_header(real_megabytes: int) -> bytes:
 
 
 def zip_with_a_real_huge_directory(entries: int) -> bytes:
-    """One entry, listed again and again: zipfile keeps an object of about 1 kB for each."""
-    data = zipped(("n" * 200, b"x"))
+    """One entry, listed again and again: zipfile keeps an object and the name for each."""
+    data = zipped(("n" * 800, b"x"))
     start, end = data.index(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
     directory = data[start:end] * entries
     record = bytearray(data[end:])

@@ -61,7 +61,7 @@ def test_refusal_names_the_archive(into: Path, limits: Limits) -> None:
     ("make", "text"),
     [
         pytest.param(
-            lambda: archives.zip_with_a_real_huge_directory(300_000), "more than 256 MB of memory", id="zip, directory"
+            lambda: archives.zip_with_a_real_huge_directory(150_000), "more than 256 MB of memory", id="zip, directory"
         ),
         pytest.param(
             lambda: archives.tar_with_a_huge_pax_header(280),
