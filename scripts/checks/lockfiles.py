@@ -37,8 +37,9 @@ def problems(checkout: Path) -> list[str]:
     missing = {*pins(locks["worker-base.txt"])} - {*pins(locks["worker.txt"])}
     found += [f"worker.txt: lacks {_exact(line)} of worker-base.txt" for line in sorted(missing)]
     return found + [
-        f"pyproject.toml: no comment says what this is for: {line.strip()}"
-        for line in _unexplained((checkout / "pyproject.toml").read_text())
+        f"{name}: no comment says what this is for: {line.strip()}"
+        for name in ("pyproject.toml", "plugin/pyproject.toml")
+        for line in _unexplained((checkout / name).read_text())
     ]
 
 

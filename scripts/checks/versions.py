@@ -20,6 +20,8 @@ _PLACES: Final = {
     "compose.yaml": rf"reconstruction-worker:{_NUMBER}",
     "devcluster/node/images.py": rf'^VERSION = "{_NUMBER}"',
     "docs/images.md": rf"reconstruction-[a-z-]+:{_NUMBER}",
+    "plugin/kubectl_recon/__init__.py": rf'__version__: Final = "{_NUMBER}"',
+    "plugin/pyproject.toml": rf'^version = "{_NUMBER}"',
 }
 _SECTION: Final = re.compile(r"^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?$", re.MULTILINE)
 UNRELEASED: Final = "Unreleased"

@@ -63,6 +63,8 @@ def test_the_layout_check_runs_where_an_operator_package_breaks_python(tmp_path:
 
 def write_requirements(checkout: Path, **locks: str) -> Path:
     (checkout / "requirements").mkdir()
+    (checkout / "plugin").mkdir()
+    (checkout / "plugin" / "pyproject.toml").write_text('[project]\n    "typer",\n    "rich", # why\n')
     (checkout / "pyproject.toml").write_text('[project]\n    "redis",\n    # why\n    "kopf",\n    "celery",  # why\n')
     for name in ("dev", "operator", "worker", "worker_base"):
         content = locks.get(name, f"redis==1.0 {HASH}\n")
@@ -87,6 +89,7 @@ def test_every_violation_in_lock_files_is_reported(tmp_path: Path) -> None:
         "worker.txt: kopf must not be in this image",
         "worker.txt: lacks redis==1.0 of worker-base.txt",
         'pyproject.toml: no comment says what this is for: "redis",',
+        'plugin/pyproject.toml: no comment says what this is for: "typer",',
     ]
 
 

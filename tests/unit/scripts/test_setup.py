@@ -1,5 +1,6 @@
 """`scripts/setup` reports what is missing. Every other test depends on what it installs."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from tests.support.paths import CHECKOUT
 
 
 def copy_of_the_checkout(folder: Path) -> Path:
-    for name in ("scripts/setup", "requirements/dev.txt", "pyproject.toml"):
+    for name in ("scripts/setup", "requirements/dev.txt", "pyproject.toml", "plugin/pyproject.toml"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy2(CHECKOUT / name, folder / name)
     return folder
@@ -38,8 +39,11 @@ def test_a_current_environment_is_left_unchanged(tmp_path: Path) -> None:
     program = checkout / ".venv" / "bin" / "python"
     program.parent.mkdir(parents=True)
     program.symlink_to(shutil.which("true") or "true")
-    for done, of in (("requirements.done", "requirements/dev.txt"), ("project.done", "pyproject.toml")):
-        digest = subprocess.run(["sha256sum", checkout / of], capture_output=True, text=True, check=True).stdout
+    for done, of in (
+        ("requirements.done", ["requirements/dev.txt"]),
+        ("project.done", ["pyproject.toml", "plugin/pyproject.toml"]),
+    ):
+        digest = hashlib.sha256(b"".join((checkout / name).read_bytes() for name in of)).hexdigest()
         (checkout / ".venv" / done).write_text(digest[:32] + "\n")
     done_twice = setup(checkout)
     assert (done_twice.returncode, done_twice.stderr) == (0, "")

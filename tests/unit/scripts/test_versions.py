@@ -15,6 +15,7 @@ CHART_FILE = "charts/reconstruction-operator/Chart.yaml"
 FILES = (
     *("pyproject.toml", CHART_FILE, "CHANGELOG.md", "Dockerfile", "compose.yaml", "docs/images.md"),
     *("devcluster/node/images.py", "tests/data/charts/reconstruction-operator-0.1.0.tgz"),
+    *("plugin/pyproject.toml", "plugin/kubectl_recon/__init__.py"),
 )
 
 
@@ -44,6 +45,8 @@ def test_this_checkouts_numbers_agree(checkout: Path) -> None:
         ("compose.yaml", f"reconstruction-worker:{PROGRAM}"),
         ("devcluster/node/images.py", f'VERSION = "{PROGRAM}"'),
         ("docs/images.md", f"reconstruction-worker-base:{PROGRAM}"),
+        ("plugin/pyproject.toml", f'version = "{PROGRAM}"'),
+        ("plugin/kubectl_recon/__init__.py", f'__version__: Final = "{PROGRAM}"'),
     ],
 )
 def test_a_file_with_another_version_is_named(checkout: Path, name: str, old: str) -> None:

@@ -1,0 +1,113 @@
+"""Commands that change jobs: cancel, suspend, resume, retry."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kubectl_recon.cli import options as o
+from kubectl_recon.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("cancel", help=_CANCEL, short_help="Cancel jobs in two steps.")(cancel)
+    app.command("suspend", help="Suspend jobs: none of them runs until it is resumed.", short_help="Suspend jobs.")(
+        suspend
+    )
+    app.command("resume", help="Resume suspended jobs.")(resume)
+    app.command("retry", help=_RETRY, short_help="Run a finished job again, under a new name.")(retry)
+
+
+_CANCEL = """Cancel jobs in two steps: announces it, shows what would be lost, asks once, and confirms.
+
+A "no" withdraws what it announced. For scripts: --request, then --confirm or --withdraw; or --yes."""
+_RETRY = """Run a finished job again: a new job with the same spec under the next free name, such as banana-2.
+
+A finished job itself never runs again."""
+
+
+def cancel(
+    names: o.Names = None,
+    namespace: o.Namespace = None,
+    everywhere: o.Everywhere = False,
+    selector: o.Selector = None,
+    every: o.All = False,
+    request: Annotated[bool, typer.Option("--request", help="Step one alone: announce it. The job continues.")] = False,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Step two alone, of an announced cancel. Final.")] = False,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw an announced cancel.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Both steps without asking.")] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; stored where the CRD has the field.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the jobs are stopped.")] = True,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import cancelling
+    from kubectl_recon.commands.selecting import Selection
+
+    step = cancelling.Step
+    chosen = [
+        one for one, given in ((step.REQUEST, request), (step.CONFIRM, confirm), (step.WITHDRAW, withdraw)) if given
+    ]
+    if len(chosen) > 1 or (chosen and yes):
+        raise UsageError("use one of --request, --confirm, --withdraw and --yes")
+    options = cancelling.Options(chosen[0] if chosen else step.BOTH, yes, reason, wait)
+    connection = o.connected(context, kubeconfig, namespace)
+    selection = Selection(names or (), selector, everywhere, every)
+    raise typer.Exit(cancelling.run(connection, selection, options, typer.confirm))
+
+
+def suspend(
+    names: o.Names = None,
+    namespace: o.Namespace = None,
+    everywhere: o.Everywhere = False,
+    selector: o.Selector = None,
+    every: o.All = False,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import changing
+    from kubectl_recon.commands.selecting import Selection
+
+    selection = Selection(names or (), selector, everywhere, every)
+    raise typer.Exit(changing.suspend(o.connected(context, kubeconfig, namespace), selection, wanted=True))
+
+
+def resume(
+    names: o.Names = None,
+    namespace: o.Namespace = None,
+    everywhere: o.Everywhere = False,
+    selector: o.Selector = None,
+    every: o.All = False,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import changing
+    from kubectl_recon.commands.selecting import Selection
+
+    selection = Selection(names or (), selector, everywhere, every)
+    raise typer.Exit(changing.suspend(o.connected(context, kubeconfig, namespace), selection, wanted=False))
+
+
+def retry(
+    name: o.Name,
+    new_name: Annotated[str | None, typer.Option("--name", help="Name of the new job.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Another model.")] = None,
+    quality: o.Quality = None,
+    parameters: o.Parameters = None,
+    output: Annotated[str | None, typer.Option("--output", help="Another address for the result.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow it to its end.")] = False,
+    namespace: o.Namespace = None,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import changing, manifests, watching
+    from kubectl_recon.commands.selecting import Selection
+
+    connection = o.connected(context, kubeconfig, namespace)
+    changes = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
+    job = changing.retry(connection, name, changes, new_name)
+    typer.echo(f"{job.name}: created, as {name} was")
+    if follow:
+        raise typer.Exit(watching.follow(connection, Selection((job.name,)), {job.key: job}))

@@ -1,0 +1,78 @@
+"""Completion of names, contexts and namespaces, and the program by which kubectl completes `kubectl recon`."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import sys
+from contextlib import redirect_stdout, suppress
+from typing import Final
+
+import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]  # typer calls it for its own options alone
+
+from kubectl_recon.errors import ReconError
+
+_NO_FILES: Final = ":4"  # cobra's directive: offer no file names
+_FILES: Final = ":0"
+_VARIABLE: Final = "_KUBECTL_RECON_COMPLETE"  # by which typer's programs are asked for completions
+
+
+def job_names(context: typer.Context, incomplete: str) -> list[str]:
+    """The jobs of the namespace, and @latest. Nothing without a cluster: a completion never fails."""
+    from kubectl_recon.cli.options import connected
+    from kubectl_recon.kube import resources
+
+    given = context.params
+    with suppress(ReconError):
+        connection = connected(given.get("context"), given.get("kubeconfig"), given.get("namespace"))
+        bodies, _ = connection.api.items(resources.jobs(connection.namespace))
+        names = ["@latest", *sorted(str(body["metadata"]["name"]) for body in bodies)]
+        chosen = given.get("names") or ()
+        return [name for name in names if name.startswith(incomplete) and name not in chosen]
+    return []
+
+
+def namespaces(context: typer.Context, incomplete: str) -> list[str]:
+    """The cluster's namespaces, for a user who may list them."""
+    from kubectl_recon.cli.options import connected
+
+    given = context.params
+    with suppress(ReconError):
+        bodies, _ = connected(given.get("context"), given.get("kubeconfig"), None).api.items("/api/v1/namespaces")
+        return [name for name in (str(body["metadata"]["name"]) for body in bodies) if name.startswith(incomplete)]
+    return []
+
+
+def contexts(context: typer.Context, incomplete: str) -> list[str]:
+    """The contexts of the kubeconfig."""
+    from kubectl_recon.kube.connection import context_names
+
+    with suppress(ReconError):
+        return [name for name in context_names(context.params.get("kubeconfig")) if name.startswith(incomplete)]
+    return []
+
+
+def completions(words: list[str]) -> list[str]:
+    """What may stand in place of the last word, which is incomplete or empty; each with its help after a tab, if it has one."""
+    from kubectl_recon.cli.main import app
+
+    environment = {
+        _VARIABLE: "complete_fish",
+        "_TYPER_COMPLETE_ARGS": shlex.join(["kubectl-recon", *words]),
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "COLUMNS": "1000",  # a help text stays on its line
+    }
+    os.environ.update(environment)
+    completion_init()
+    found = io.StringIO()
+    with redirect_stdout(found), suppress(SystemExit):
+        app(args=[], prog_name="kubectl-recon", complete_var=_VARIABLE)
+    return [line for line in found.getvalue().splitlines() if line.strip()]
+
+
+def main() -> None:
+    """Print the completions as kubectl reads them: one a line, then a directive."""
+    found = completions(sys.argv[1:])
+    print(*found, _NO_FILES if found else _FILES, sep="\n")  # noqa: T201  # kubectl reads it

@@ -1,0 +1,64 @@
+"""Entry point of `kubectl recon`: the commands, and how a command ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from kubectl_recon import __version__
+from kubectl_recon.cli import changing, installation, reading, transferring
+from kubectl_recon.cli.options import HELP
+from kubectl_recon.errors import ReconError
+
+_INTERRUPTED: Final = 128 + signal.SIGINT
+_PROGRAM: Final = "kubectl recon"
+
+app = typer.Typer(
+    name=_PROGRAM,
+    help="3D reconstructions on Kubernetes: submit photos, watch, explain, cancel, fetch results.",
+    context_settings=HELP,
+    no_args_is_help=True,
+    add_completion=False,  # its own commands, in cli.completion
+    rich_markup_mode=None,  # help as kubectl prints it: rich takes longer to load than --help may take
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kubectl-recon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print this program's version.")
+    ] = False,
+) -> None:
+    pass
+
+
+reading.register(app)
+transferring.register(app)
+changing.register(app)
+installation.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 failed, 2 wrong usage; `submit`, `watch` and `wait` have more, see their help."""
+    try:
+        app(args=arguments, prog_name=_PROGRAM)
+    except ReconError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the message of the program's end
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

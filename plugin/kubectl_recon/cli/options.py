@@ -1,0 +1,85 @@
+"""Options that several commands share, named as in kubectl, and the connection that they describe."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from kubectl_recon.cli import completion
+from kubectl_recon.errors import UsageError
+
+if TYPE_CHECKING:
+    from kubectl_recon.display.formats import Format
+    from kubectl_recon.kube.connection import Connection
+
+HELP: Final = {"help_option_names": ["-h", "--help"]}
+
+
+class Output(enum.StrEnum):
+    """Formats of tables and objects."""
+
+    JSON = "json"
+    YAML = "yaml"
+    WIDE = "wide"
+    NAME = "name"
+
+
+class Data(enum.StrEnum):
+    """Formats of what is no object of the cluster."""
+
+    JSON = "json"
+    YAML = "yaml"
+
+
+Context = Annotated[
+    str | None, typer.Option("--context", help="Context of the kubeconfig.", autocompletion=completion.contexts)
+]
+Kubeconfig = Annotated[str | None, typer.Option("--kubeconfig", help="Path of the kubeconfig.")]
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace", "-n", help="Namespace; by default that of the context.", autocompletion=completion.namespaces
+    ),
+]
+Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Jobs of all namespaces.")]
+Selector = Annotated[str | None, typer.Option("--selector", "-l", help="Jobs with these labels, as in kubectl.")]
+OutputOption = Annotated[Output | None, typer.Option("--output", "-o", help="Format instead of the table.")]
+DataOption = Annotated[Data | None, typer.Option("--output", "-o", help="Format for programs.")]
+All = Annotated[bool, typer.Option("--all", help="All jobs of the namespace.")]
+Quality = Annotated[str | None, typer.Option("--quality", help="The model's parameter quality, such as fast.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model; may be repeated.")
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="Jobs; @latest is the newest one.", autocompletion=completion.job_names),
+]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A job; @latest is the newest one.", autocompletion=completion.job_names)
+]
+
+
+def connected(context: str | None, kubeconfig: str | None, namespace: str | None) -> Connection:
+    """The connection that these options describe."""
+    from kubectl_recon.kube.connection import connect
+
+    return connect(context, kubeconfig, namespace)
+
+
+def seconds(duration: str | None) -> int | None:
+    """A duration in seconds. Raises UsageError."""
+    from kubectl_recon.jobs.times import parse_duration
+
+    try:
+        return None if duration is None else parse_duration(duration)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def data_format(given: Data | None) -> Format | None:
+    """The format of what is no object."""
+    from kubectl_recon.display.formats import Format
+
+    return Format(given) if given else None

@@ -1,0 +1,129 @@
+"""Commands that only read jobs: get, watch, wait, why, logs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kubectl_recon.cli import options as o
+
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="DURATION", help="Give up after this time: 30s, 10m, 2h. Exit code 6."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("get", help=_GET, short_help="Show jobs, those that need attention first.")(get)
+    app.command("list", help="The same as get.", hidden=True)(get)
+    app.command("watch", help=_WATCH, short_help="Follow jobs live, until they are over.")(watch)
+    app.command("wait", help=_WAIT, short_help="Wait until jobs are over, or in another state.")(wait)
+
+    app.command("why", help=_WHY, short_help="Why it does not run, failed, or is slow; and what to do.")(why)
+    app.command("logs", help=_LOGS, short_help="What operator and workers log about one job.")(logs)
+
+
+_LOGS = """What operator and workers log about one job, whichever of them had it, in the order of time.
+
+Needs the right to read the logs of their pods. -f follows until the job is over."""
+_WHY = """One answer to: why isn't it running, why did it fail, why is it slow. Ends with what to do.
+
+Made of the job, its Events, the jobs around it, and the operator's Lease and metrics, as far as your rights go."""
+_GET = "Show jobs, those that need attention first: phase, progress, time left or taken, why one waits or failed."
+_WATCH = """Follow jobs live: bars, steps, time left, place in line, and Events as they come.
+
+Ends when the named jobs are over: exit code 0 if all succeeded, 3 if one failed, 4 if one was cancelled, 5 if one was
+deleted. Without names it shows every job that is not over, until Ctrl-C."""
+_WAIT = """Wait until jobs are over, or in another state. It also ends when they can no longer get there.
+
+Exit code 0 if all got there (with --for=finished: if all succeeded), 3 if one failed, 4 cancelled, 5 deleted, 6 timed out."""
+
+
+def get(
+    names: o.Names = None,
+    namespace: o.Namespace = None,
+    everywhere: o.Everywhere = False,
+    selector: o.Selector = None,
+    output: o.OutputOption = None,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import listing
+    from kubectl_recon.commands.selecting import Selection
+    from kubectl_recon.display.formats import Format
+
+    selection = Selection(names or (), selector, everywhere)
+    how = Format(output) if output else None
+    raise typer.Exit(listing.run(o.connected(context, kubeconfig, namespace), selection, how))
+
+
+def watch(
+    names: o.Names = None,
+    namespace: o.Namespace = None,
+    everywhere: o.Everywhere = False,
+    selector: o.Selector = None,
+    every: o.All = False,
+    timeout: Timeout = None,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import watching
+    from kubectl_recon.commands.selecting import Selection
+
+    selection = Selection(names or (), selector, everywhere, every)
+    raise typer.Exit(watching.run(o.connected(context, kubeconfig, namespace), selection, o.seconds(timeout)))
+
+
+def wait(
+    names: o.Names = None,
+    wanted: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            metavar="STATE",
+            help="finished, succeeded, failed, cancelled, queued, running, suspended, delete, or condition=TYPE[=STATUS].",
+        ),
+    ] = "finished",
+    timeout: Timeout = None,
+    namespace: o.Namespace = None,
+    everywhere: o.Everywhere = False,
+    selector: o.Selector = None,
+    every: o.All = False,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import waiting
+    from kubectl_recon.commands.selecting import Selection
+
+    selection = Selection(names or (), selector, everywhere, every)
+    connection = o.connected(context, kubeconfig, namespace)
+    raise typer.Exit(waiting.run(connection, selection, wanted, o.seconds(timeout)))
+
+
+def why(
+    name: o.Name,
+    output: o.DataOption = None,
+    namespace: o.Namespace = None,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import explaining
+    from kubectl_recon.display.formats import Format
+
+    how = Format(output) if output else None
+    raise typer.Exit(explaining.run(o.connected(context, kubeconfig, namespace), name, how))
+
+
+def logs(
+    name: o.Name,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow, until the job is over.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Lines as they were written (JSON).")] = False,
+    namespace: o.Namespace = None,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import logs as command
+
+    raise typer.Exit(command.run(o.connected(context, kubeconfig, namespace), name, follow=follow, raw=raw))

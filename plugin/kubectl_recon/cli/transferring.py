@@ -1,0 +1,108 @@
+"""Commands that move files: submit, results."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from kubectl_recon.cli import options as o
+from kubectl_recon.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("submit", help=_SUBMIT, short_help="Check photos, upload them, and create a job.")(submit)
+    app.command("results", help=_RESULTS, short_help="Download the result of a job.")(results)
+
+
+_SUBMIT = """Check photos, upload them, create a job, and follow it to its end.
+
+PHOTOS are folders or files of this machine, which go to object storage by your own credentials (--upload), or one
+address that the workers can read.
+
+Exit code 0 if the job succeeded (or was submitted, with --no-follow), 1 if it was refused, 2 if the photos would fail or
+the command line is wrong, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which leaves the job running."""
+_RESULTS = """Download the result of a job, or the one at an address of object storage.
+
+Files that were fetched before are kept, a download that broke off is resumed, and each file is checked (sha256)."""
+
+
+def submit(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders, files, or one address.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name of the job; by default that of the folder.")] = None,
+    upload: Annotated[
+        str | None,
+        typer.Option("--upload", envvar="RECON_UPLOAD", metavar="URI", help="Folder for photos: s3://BUCKET/FOLDER/."),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="The model; by default photogrammetry.")] = None,
+    quality: o.Quality = None,
+    parameters: o.Parameters = None,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="URI", help="Where the result is copied to as well.")
+    ] = None,
+    queue: Annotated[str | None, typer.Option("--queue", help="Queue of the workers.")] = None,
+    priority: Annotated[str | None, typer.Option("--priority", help="low, normal or high.")] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="A label of the job; may be repeated.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow the job to its end.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and show what would be done.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Submit photos that would fail, too.")] = False,
+    show: Annotated[
+        o.Output | None, typer.Option("-o", help="Print the object, or with --dry-run the manifest.")
+    ] = None,
+    namespace: o.Namespace = None,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import manifests, submitting, watching
+    from kubectl_recon.commands.selecting import Selection
+    from kubectl_recon.display.formats import Format
+    from kubectl_recon.display.screen import note
+
+    spec: dict[str, Any] = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
+    spec |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}
+    request = submitting.Request(photos, name, spec, _labels(labels), upload, force, dry_run)
+    connection = o.connected(context, kubeconfig, namespace)
+    job = submitting.run(connection, request, Format(show) if show else None)
+    if job is None or not follow or show is not None:
+        raise typer.Exit(0)
+    try:
+        code = watching.follow(connection, Selection((job.name,)), {job.key: job})
+    except KeyboardInterrupt:
+        note(f"{job.name} goes on: kubectl recon watch {job.name}, or kubectl recon cancel {job.name}")
+        raise
+    note(f"Next: kubectl recon {'results' if code == 0 else 'why'} {job.name}")
+    raise typer.Exit(code)
+
+
+def results(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|URI", help="A job, @latest, or an address such as s3://meshes/banana/.")
+    ],
+    folder: Annotated[
+        str | None, typer.Option("--output-dir", "-o", metavar="DIR", help="Folder; by default one named like the job.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="PATTERN", help="Files such as '*.glb'; may be repeated.")
+    ] = None,
+    namespace: o.Namespace = None,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import results as command
+
+    if "://" in name:
+        raise typer.Exit(command.of_address(name, folder, only or ()))
+    raise typer.Exit(command.of_job(o.connected(context, kubeconfig, namespace), name, folder, only or ()))
+
+
+def _labels(given: list[str] | None) -> dict[str, str]:
+    found = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f'--label "{text}": write name=value')
+        found[name] = value
+    return found

@@ -1,0 +1,149 @@
+"""The newest state of some jobs, and their Events, kept up to date by watches."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.kube import resources
+from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.following import Change, Following, Refusal
+
+_EVENTS_KEPT: Final = 50
+_EVENTS: Final = "events"
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One Event about a job."""
+
+    job: Key
+    kind: str  # Normal | Warning
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What changed. `now` is None for a job that was deleted."""
+
+    before: Job | None = None
+    now: Job | None = None
+    happening: Happening | None = None
+
+
+@dataclass
+class Board:
+    """The jobs that `wanted` accepts, and the Events since the board was opened. A context manager."""
+
+    connection: Connection
+    namespace: str | None
+    wanted: Callable[[Job], bool]
+    selector: str | None = None
+    field_selector: str | None = None
+    with_events: bool = True
+    jobs: dict[Key, Job] = field(default_factory=dict)
+    events: list[Happening] = field(default_factory=list)
+    events_refused: bool = False
+    _changes: queue.Queue[Change | Refusal] = field(default_factory=queue.Queue)
+    _followings: list[Following] = field(default_factory=list)
+    _known_events: dict[str, int] | None = None
+
+    def __enter__(self) -> Self:
+        api = self.connection.api
+        jobs = Following(
+            api,
+            resources.jobs(self.namespace),
+            self._changes,
+            labelSelector=self.selector,
+            fieldSelector=self.field_selector,
+        )
+        self._followings.append(jobs)
+        if self.with_events:
+            about = f"involvedObject.kind={resources.KIND}"
+            path = resources.core(self.namespace, "events")
+            self._followings.append(Following(api, path, self._changes, source=_EVENTS, fieldSelector=about))
+        for following in self._followings:
+            following.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for following in self._followings:
+            following.close()
+
+    def news(self, within_seconds: float) -> Iterator[News]:
+        """What changed since the last call; waits that long for the first change. Raises what ends a watch of the jobs."""
+        deadline = time.monotonic() + within_seconds
+        while True:
+            try:
+                change = self._changes.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return
+            deadline = 0.0  # take what else is there, and wait no longer
+            if isinstance(change, Refusal):
+                if change.source != _EVENTS:
+                    raise change.error
+                self.events_refused = True
+            elif change.source == _EVENTS:
+                yield from self._take_events(change)
+            else:
+                yield from self._take_jobs(change)
+
+    def _take_jobs(self, change: Change) -> Iterator[News]:
+        if change.listed is not None:
+            listed = {job.key: job for job in map(Job, change.listed)}
+            for gone in self.jobs.keys() - listed.keys():
+                yield News(before=self.jobs.pop(gone))
+            for job in listed.values():
+                yield from self._take_job(job)
+            yield News()  # the list is complete
+            return
+        job = Job(change.body)
+        if change.deleted:
+            if known := self.jobs.pop(job.key, None):
+                yield News(before=known)
+        else:
+            yield from self._take_job(job)
+
+    def _take_job(self, job: Job) -> Iterator[News]:
+        before = self.jobs.get(job.key)
+        if before is None and not self.wanted(job):
+            return
+        if before is None or before.raw != job.raw:
+            self.jobs[job.key] = job
+            yield News(before=before, now=job)
+
+    def _take_events(self, change: Change) -> Iterator[News]:
+        if self._known_events is None:  # the first list: what happened before
+            self._known_events = {_uid(body): _count(body) for body in change.listed or ()}
+            return
+        for body in change.listed if change.listed is not None else (change.body,):
+            if change.deleted or self._known_events.get(_uid(body), 0) >= _count(body):
+                continue
+            self._known_events[_uid(body)] = _count(body)
+            found = happening(body)
+            if found.job in self.jobs:
+                self.events = [*self.events, found][-_EVENTS_KEPT:]
+                yield News(happening=found)
+
+
+def happening(body: Mapping[str, Any]) -> Happening:
+    """The Event of the core API as a happening."""
+    about = body.get("involvedObject", {})
+    key = (str(about.get("namespace", "")), str(about.get("name", "")))
+    text = " ".join(str(body.get("message") or "").split())
+    return Happening(key, str(body.get("type", "")), str(body.get("reason", "")), text)
+
+
+def _uid(body: Mapping[str, Any]) -> str:
+    return str(body["metadata"]["uid"])
+
+
+def _count(body: Mapping[str, Any]) -> int:
+    series = (body.get("series") or {}).get("count") or 0
+    return max(int(series), int(body.get("count") or 0), 1)

@@ -1,0 +1,97 @@
+"""`suspend`, `resume` and `retry`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kubectl_recon.commands.selecting import Selection, one, select
+from kubectl_recon.display.screen import note
+from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
+from kubectl_recon.jobs.attention import foreign
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.kube import resources
+from kubectl_recon.kube.connection import Connection
+
+RETRY_OF: Final = f"{resources.GROUP}/retry-of"
+"""Annotation of a job that `retry` made: the name of the first job."""
+
+_NOT_REPEATED: Final = ("cancelRequested", "cancelConfirmed", "cancelReason", "suspend")
+_TRIES: Final = 50  # names that are taken
+_NAME_LENGTH: Final = 63
+
+
+def suspend(connection: Connection, selection: Selection, *, wanted: bool) -> int:
+    """Suspend or resume jobs. Exit code 1 if one could not be changed."""
+    if selection.is_empty:
+        raise UsageError("name a job, or choose some with -l or --all")
+    failed = False
+    for job in select(connection, selection):
+        why = _why_not(job, wanted)
+        if why:
+            if selection.names:
+                note(f"{job.name}: {why}")
+                failed = failed or job.finished or foreign(job)
+            continue
+        try:
+            connection.api.merge(resources.job(job.namespace, job.name), {"spec": {"suspend": wanted}})
+        except ApiError as error:
+            note(f"{job.name}: {error}")
+            failed = True
+        else:
+            print(f"{job.name}: {'suspended' if wanted else 'resumed'}")  # noqa: T201  # the result
+    return int(failed)
+
+
+def _why_not(job: Job, wanted: bool) -> str:
+    if foreign(job):
+        return f"managed by {job.spec.get('managedBy')}"
+    if job.finished:
+        return f"already {job.phase}" + ("" if wanted else ": `kubectl recon retry` runs it again under another name")
+    if job.cancel_confirmed:
+        return "its cancel is confirmed, which is final"
+    if job.suspended == wanted:
+        return "suspended already" if wanted else "not suspended"
+    return ""
+
+
+def retry(connection: Connection, name: str, changes: Mapping[str, Any], new_name: str | None) -> Job:
+    """A new job with the spec of a finished one, and `changes` in it. A finished job itself never runs again."""
+    job = one(connection, name)
+    if not job.finished:
+        raise UsageError(
+            f"{job.name} is not over ({job.phase or 'new'})"
+            + (f", and tries again by itself: {job.message}" if job.failures else ": it needs no retry")
+        )
+    spec = {key: value for key, value in job.spec.items() if key not in _NOT_REPEATED} | dict(changes)
+    if job.output_uri and job.spec.get("output") and spec.get("output") == job.spec["output"]:
+        raise UsageError(
+            f"{job.spec['output'].get('uri')} holds the result of {job.name}, which no other job may replace: "
+            "name another place with --output"
+        )
+    labels = {"labels": dict(job.metadata["labels"])} if job.metadata.get("labels") else {}
+    first = str((job.metadata.get("annotations") or {}).get(RETRY_OF) or job.name)
+    for candidate in [new_name] if new_name else _names(job.name):
+        body = {
+            "apiVersion": resources.API_VERSION,
+            "kind": resources.KIND,
+            "metadata": {"name": candidate, "annotations": {RETRY_OF: first}, **labels},
+            "spec": spec,
+        }
+        try:
+            return Job(connection.api.post(resources.jobs(job.namespace), body, fieldValidation="Strict"))
+        except ConflictError:
+            if new_name:
+                raise UsageError(f'there is a job "{new_name}" already') from None
+    raise ReconError(f"the names {job.name}-2 to {job.name}-{_TRIES} are taken: choose one with --name")
+
+
+def _names(name: str) -> list[str]:
+    """Names for another try: banana-2 after banana, banana-3 after banana-2."""
+    found = re.fullmatch(r"(.+?)-(\d{1,3})", name)
+    stem, number = (found[1], int(found[2])) if found else (name, 1)
+    return [
+        f"{stem[: _NAME_LENGTH - len(str(following)) - 1].rstrip('-.')}-{following}"
+        for following in range(number + 1, number + _TRIES)
+    ]

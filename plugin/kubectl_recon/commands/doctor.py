@@ -1,0 +1,286 @@
+"""`doctor`: is the installation well? One line for each check, and the cure for each that fails. It only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from kubectl_recon import __version__
+from kubectl_recon.commands.versions import minor, operator_version
+from kubectl_recon.display.formats import Format, document
+from kubectl_recon.display.screen import screen
+from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError
+from kubectl_recon.fleet import operator
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.jobs.times import duration_text
+from kubectl_recon.kube import resources
+from kubectl_recon.kube.connection import Connection
+
+_REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_FIELDS: Final = ("suspend", "cancelRequested", "cancelConfirmed", "parameters", "queue")  # that this program uses
+_SKEW_SECONDS: Final = 30
+_LAG_SECONDS: Final = 30.0
+_COLOURS: Final = {"ok": "green", "bad": "red", "unknown": "yellow"}
+_HELM: Final = "helm upgrade --install reconstruction charts/reconstruction-operator -n reconstruction-system"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result of one check. `cure` is what to do, unless it is `ok`."""
+
+    name: str
+    state: str  # ok | bad | unknown: not permitted
+    text: str
+    cure: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the checks look at."""
+
+    connection: Connection
+    now: datetime
+    jobs: tuple[Job, ...]
+    jobs_refused: str
+    operator: operator.Operator
+
+
+def run(connection: Connection, now: datetime, how: Format | None) -> int:
+    """Print the checks. Exit code 1 if one of them is bad."""
+    checks = list(examine(connection, now))
+    if how in (Format.JSON, Format.YAML):
+        well = all(check.state != "bad" for check in checks)
+        print(document({"well": well, "checks": [asdict(check) for check in checks]}, how))  # noqa: T201  # the result
+    else:
+        where = screen()
+        for check in checks:
+            where.print(f"{where.styled(f'{check.state:<8}', _COLOURS[check.state])}{check.name}: {check.text}")
+            if check.cure:
+                where.print(f"{'':8}-> {check.cure}")
+    return int(any(check.state == "bad" for check in checks))
+
+
+def examine(connection: Connection, now: datetime) -> Iterator[Check]:
+    """All checks; those that make no sense after a failed one are left out."""
+    try:
+        version = connection.api.get("/version")
+    except ReconError as error:
+        yield Check(
+            "API server", "bad", str(error), "check the context (kubectl config current-context) and the network"
+        )
+        return
+    yield _server(version)
+    yield _crd(connection)
+    try:
+        bodies, _ = connection.api.items(resources.jobs(None))
+        jobs, refused = tuple(map(Job, bodies)), ""
+    except NotFoundError:
+        return  # there is no CRD, which was said
+    except ApiError as error:
+        jobs, refused = _own(connection), str(error)
+    seen = Seen(connection, now, jobs, refused, operator.look(connection.api, jobs))
+    for check in _CHECKS:
+        if (found := check(seen)) is not None:
+            yield found
+
+
+def _own(connection: Connection) -> tuple[Job, ...]:
+    try:
+        bodies, _ = connection.api.items(resources.jobs(connection.namespace))
+    except ApiError:
+        return ()
+    return tuple(map(Job, bodies))
+
+
+def _server(version: dict[str, Any]) -> Check:
+    shown = str(version.get("gitVersion", "?"))
+    number = minor(shown)
+    if number is not None and number < (1, 31):
+        return Check("API server", "bad", f"Kubernetes {shown} is too old", "use Kubernetes 1.31 or newer")
+    return Check("API server", "ok", f"Kubernetes {shown} answers")
+
+
+def _crd(connection: Connection) -> Check:
+    cure = f"an administrator applies manifests/crd of the operator's version, or: {_HELM}"
+    try:
+        listed = connection.api.get(resources.GROUP_PATH)
+    except NotFoundError:
+        return Check("CRD", "bad", "ReconstructionJobs are not installed in this cluster", cure)
+    except ApiError as error:
+        return Check("CRD", "unknown", str(error))
+    if not any(one.get("name") == resources.PLURAL for one in listed.get("resources") or []):
+        return Check("CRD", "bad", f"{resources.API_VERSION} has no {resources.PLURAL}", cure)
+    try:
+        crd = connection.api.get(resources.CRD)
+    except ForbiddenError:
+        return Check("CRD", "ok", f"{resources.API_VERSION} is served (you may not read the CRD itself)")
+    versions = [one for one in crd["spec"]["versions"] if one["name"] == resources.VERSION]
+    spec = versions[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"] if versions else {}
+    if missing := [name for name in _FIELDS if name not in spec]:
+        return Check("CRD", "bad", f"it is older than this program: no spec.{', spec.'.join(missing)}", cure)
+    return Check("CRD", "ok", f"{resources.API_VERSION} is served")
+
+
+def _rights(seen: Seen) -> Check:
+    """What the user may do with jobs in the namespace."""
+    wanted = {
+        "see jobs": ("list", ""),
+        "submit": ("create", ""),
+        "cancel": ("patch", ""),
+        "read Events": ("list", "events"),
+    }
+    may: list[str] = []
+    not_: list[str] = []
+    for text, (verb, other) in wanted.items():
+        attributes = {"namespace": seen.connection.namespace, "verb": verb}
+        attributes |= {"resource": other} if other else {"group": resources.GROUP, "resource": resources.PLURAL}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        try:
+            allowed = seen.connection.api.post(_REVIEW, body)["status"]["allowed"]
+        except ApiError as error:
+            return Check("Your rights", "unknown", str(error))
+        (may if allowed else not_).append(text)
+    text = f"in namespace {seen.connection.namespace} you may {', '.join(may) or 'do nothing'}"
+    if not not_:
+        return Check("Your rights", "ok", text)
+    return Check(
+        "Your rights",
+        "bad" if "see jobs" in not_ else "ok",
+        f"{text}, but not {', '.join(not_)}",
+        "ask for the ClusterRole reconstruction-editor, -viewer or -canceller" if "see jobs" in not_ else "",
+    )
+
+
+def _operator(seen: Seen) -> Check:
+    lease = seen.operator.lease
+    namespace = seen.operator.namespace
+    cure = f"kubectl get pods -n {namespace}; kubectl logs -n {namespace} deployment/reconstruction-operator"
+    if not seen.operator.lease_known:
+        return Check("Operator", "unknown", f"you may not see its Lease: {seen.operator.lease_refused}")
+    if lease is None:
+        return Check(
+            "Operator", "bad", f"there is no Lease of an operator in namespace {namespace}", f"install it: {_HELM}"
+        )
+    if not lease.is_held(seen.now):
+        age = duration_text(lease.age_seconds(seen.now)) or "never"
+        return Check("Operator", "bad", f"no replica leads; the Lease was renewed {age} ago", cure)
+    return Check("Operator", "ok", f"{lease.holder} leads in namespace {namespace}")
+
+
+def _clock(seen: Seen) -> Check | None:
+    """The Lease is renewed every few seconds, so a time in the future shows clocks that differ."""
+    lease = seen.operator.lease
+    if lease is None or lease.renewed is None:
+        return None
+    ahead = (lease.renewed - seen.now).total_seconds()
+    if ahead > _SKEW_SECONDS:
+        text = f"this machine is {duration_text(int(ahead))} behind the operator's"
+        return Check("Clocks", "bad", text, "set the clocks by NTP: times and deadlines are shown wrongly")
+    return Check("Clocks", "ok", "this machine's and the operator's agree")
+
+
+def _pods(seen: Seen) -> Check | None:
+    bad = [
+        (str(pod["metadata"]["name"]), one)
+        for pod in seen.operator.pods
+        for one in pod.get("status", {}).get("containerStatuses") or []
+        if not one.get("ready")
+    ]
+    if not seen.operator.pods:
+        return None
+    if not bad:
+        return Check("Operator's pods", "ok", f"{len(seen.operator.pods)} are ready")
+    name, status = bad[0]
+    waiting = (status.get("state") or {}).get("waiting") or {}
+    text = f"{name} is not ready: {waiting.get('reason', 'starting')}"
+    return Check("Operator's pods", "bad", text, f"kubectl describe pod {name} -n {seen.operator.namespace}")
+
+
+def _redis(seen: Seen) -> Check:
+    metrics = seen.operator.metrics
+    if metrics is None:
+        return Check("Redis", "unknown", f"the operator's metrics are not there: {seen.operator.metrics_refused}")
+    if not metrics.redis_up:
+        return Check(
+            "Redis", "bad", "the operator cannot reach it", "check its pod, its address (REDIS_HOST) and its password"
+        )
+    if metrics.redis_evicts:
+        return Check("Redis", "bad", "it may evict keys, and so lose jobs' state", "set maxmemory-policy noeviction")
+    if metrics.dispatch_paused:
+        return Check(
+            "Redis", "bad", "it is nearly full, and nothing is sent to workers", "give it more memory (maxmemory)"
+        )
+    return Check("Redis", "ok", "the operator reaches it")
+
+
+def _workers(seen: Seen) -> Check:
+    metrics = seen.operator.metrics
+    stuck = [one for one in seen.jobs if one.condition("Dispatched").reason in ("QueueUnserved", "NoWorker")]
+    if stuck:
+        queues = ", ".join(sorted({job.full_queue for job in stuck}))
+        text = f"{len(stuck)} jobs wait in queues without a live worker: {queues}"
+        return Check("Workers", "bad", text, "start workers with these pools in WORKER_POOLS, or correct spec.queue")
+    if metrics is None:
+        return Check("Workers", "unknown", "no job lacks one; live workers are counted in the operator's metrics alone")
+    served = [queue for queue in metrics.queues if queue.workers]
+    if not served:
+        return Check("Workers", "bad", "no live worker consumes any queue", "start one: workers in the chart's values")
+    return Check("Workers", "ok", ", ".join(f"{queue.name}: {queue.workers}" for queue in served))
+
+
+def _writes(seen: Seen) -> Check | None:
+    metrics = seen.operator.metrics
+    if metrics is None:
+        return None
+    if metrics.oldest_write_seconds > _LAG_SECONDS:
+        text = f"the oldest of {metrics.pending_writes} writes waits {metrics.oldest_write_seconds:.0f} s"
+        return Check("Write lag", "bad", text, "raise WRITES_PER_SECOND, or look at the API server's load")
+    return Check("Write lag", "ok", f"{metrics.pending_writes} writes wait")
+
+
+def _deletions(seen: Seen) -> Check | None:
+    metrics = seen.operator.metrics
+    if metrics is None or not metrics.deletions_held:
+        return None
+    text = "files of deleted jobs are kept, because too many are missing at once or etcd was restored"
+    return Check("Deletions", "bad", text, "see docs/runbooks: raise ORPHANS_AT_ONCE once you know why")
+
+
+def _installations(seen: Seen) -> Check:
+    contested = [job for job in seen.jobs if job.condition("Contested").is_true]
+    leases = {str((job.status.get("installation") or {}).get("lease") or "") for job in seen.jobs} - {""}
+    if contested:
+        text = f"{len(contested)} jobs are watched by two installations ({', '.join(sorted(leases))})"
+        return Check("Installations", "bad", text, "leave each namespace to one of them (WATCH_NAMESPACES)")
+    shown = ", ".join(sorted(leases)) or "none has taken a job yet"
+    return Check("Installations", "ok", shown + (" (of the jobs that you may see)" if seen.jobs_refused else ""))
+
+
+def _version(seen: Seen) -> Check:
+    found = operator_version(seen.operator)
+    if not found:
+        return Check("Versions", "unknown", "the operator's version is not visible to you")
+    if minor(found) != minor(__version__):
+        text = f"this program is {__version__}, the operator {found}"
+        return Check("Versions", "bad", text, f"install the same minor version: pip install 'kubectl-recon=={found}'")
+    return Check("Versions", "ok", f"this program {__version__}, the operator {found}")
+
+
+_CHECKS: Final[tuple[Callable[[Seen], Check | None], ...]] = (
+    _rights,
+    _operator,
+    _clock,
+    _pods,
+    _redis,
+    _workers,
+    _writes,
+    _deletions,
+    _installations,
+    _version,
+)

@@ -1,0 +1,103 @@
+"""`why`: reads what the user may read of a job and its surroundings, and prints one answer and what to do."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from kubectl_recon.commands.selecting import one
+from kubectl_recon.diagnosis import rules
+from kubectl_recon.diagnosis.facts import Answer, Facts, Happening
+from kubectl_recon.display.formats import Format, document
+from kubectl_recon.display.screen import Screen, screen
+from kubectl_recon.errors import ApiError, ForbiddenError, InvalidError
+from kubectl_recon.fleet import operator
+from kubectl_recon.jobs.attention import phase_text
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.jobs.times import parse_time
+from kubectl_recon.kube import resources
+from kubectl_recon.kube.connection import Connection
+
+_UNFINISHED: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
+_MOST_CELLS: Final = 100
+
+
+def run(connection: Connection, name: str, how: Format | None) -> int:
+    """Print the answer. Exit code 0: there is always one."""
+    facts = gather(connection, one(connection, name), datetime.now(UTC))
+    answer = rules.answer(facts)
+    if how is not None:
+        print(document(answer.document(facts), how))  # noqa: T201  # the result
+        return 0
+    where = screen()
+    for line in lines(facts, answer, where):
+        where.print(line)
+    return 0
+
+
+def gather(connection: Connection, job: Job, now: datetime) -> Facts:
+    """Everything that a rule looks at. What the user may not read is left out, and named in the facts."""
+    if job.finished:  # nothing around it matters any more
+        events, refused = _events(connection, job)
+        return Facts(job, now, operator.Operator(operator.NAMESPACE), events=events, events_refused=refused)
+    neighbours, everywhere = _neighbours(connection, job)
+    events, refused = _events(connection, job)
+    return Facts(
+        job,
+        now,
+        operator.look(connection.api, [job, *neighbours]),
+        [one for one in neighbours if one.uid != job.uid],
+        everywhere,
+        events,
+        refused,
+    )
+
+
+def lines(facts: Facts, answer: Answer, where: Screen) -> list[str]:
+    """The answer as text."""
+    job = facts.job
+    colour = "green" if answer.well else "red" if job.phase == "Failed" else "yellow"
+    width = min(where.width or _MOST_CELLS, _MOST_CELLS)
+    found = [where.styled(f"{job.name}: {phase_text(job)}", colour), *textwrap.wrap(answer.text, width)]
+    for detail in answer.details:
+        found += textwrap.wrap(detail, width, initial_indent="  ", subsequent_indent="  ")
+    if answer.actions:
+        found.append("What to do:")
+        for action in answer.actions:  # a command is not broken into lines: it is there to be copied
+            found.append(f"  - {action}")
+    for refused in (facts.operator.lease_refused, facts.operator.metrics_refused, facts.events_refused):
+        if refused:
+            text = f"Not looked at: {refused}"
+            found += [where.styled(line, "dim") for line in textwrap.wrap(text, width, subsequent_indent="  ")]
+    return found
+
+
+def _neighbours(connection: Connection, job: Job) -> tuple[list[Job], bool]:
+    """The unfinished jobs of all namespaces, or of the job's own, and whether they are all."""
+    for namespace in (None, job.namespace):
+        for selector in (_UNFINISHED, None):
+            try:
+                bodies, _ = connection.api.items(resources.jobs(namespace), fieldSelector=selector)
+            except ForbiddenError:
+                break
+            except InvalidError:  # an older CRD cannot select by phase
+                continue
+            return [one for one in map(Job, bodies) if not one.finished], namespace is None
+    return [], False
+
+
+def _events(connection: Connection, job: Job) -> tuple[list[Happening], str]:
+    """The job's Events, oldest first, and why there are none."""
+    path = resources.core(job.namespace, "events")
+    try:
+        bodies, _ = connection.api.items(path, fieldSelector=f"involvedObject.uid={job.uid}")
+    except ApiError as error:
+        return [], str(error)
+    return sorted(map(_happening, bodies), key=lambda event: event.when or datetime.min.replace(tzinfo=UTC)), ""
+
+
+def _happening(body: dict[str, Any]) -> Happening:
+    when = body.get("lastTimestamp") or body.get("eventTime") or body["metadata"].get("creationTimestamp")
+    text = " ".join(str(body.get("message") or "").split())
+    return Happening(str(body.get("type")), str(body.get("reason")), text, parse_time(when))

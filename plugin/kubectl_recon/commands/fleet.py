@@ -1,0 +1,199 @@
+"""`workers` and `models`: what works for the user's jobs, as far as Kubernetes shows it.
+
+Live workers are known to Redis and the operator. Its metrics, behind the API server's proxy, have their number by queue. Without
+the right to read them, only workers that have a job are seen: every job's status names its worker.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kubectl_recon.display.formats import Format, document
+from kubectl_recon.display.screen import note, screen
+from kubectl_recon.display.tables import Column, table
+from kubectl_recon.errors import ForbiddenError
+from kubectl_recon.fleet import operator
+from kubectl_recon.fleet.metrics import Queue
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.jobs.times import duration_text, seconds_between
+from kubectl_recon.kube import resources
+from kubectl_recon.kube.connection import Connection
+
+
+@dataclass(frozen=True)
+class ModelUse:
+    """How the jobs that the user may see used a model."""
+
+    model: str
+    queues: tuple[str, ...]
+    running: int
+    waiting: int
+    succeeded: int
+    failed: int
+    simulated: int
+    unavailable: int  # failed because no worker of the queue has the model
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What could be read."""
+
+    jobs: Sequence[Job]
+    everywhere: bool  # jobs of all namespaces, and not just of one
+    operator: operator.Operator
+
+
+def workers(connection: Connection, how: Format | None) -> int:
+    """Print the queues with their live workers, and what each worker runs. Exit code 0."""
+    seen = _look(connection)
+    queues = queues_of(seen)
+    running = sorted((job for job in seen.jobs if job.phase in ("Running", "Cancelling")), key=lambda job: job.worker)
+    if how in (Format.JSON, Format.YAML):
+        print(document(_document(seen, queues, running), how))  # noqa: T201  # the result
+        return 0
+    where, now = screen(), datetime.now(UTC)
+    columns: list[Column[Queue]] = [
+        Column("QUEUE", lambda queue: queue.name),
+        Column("WORKERS", lambda queue: "?" if queue.workers is None else str(queue.workers), colour=_queue_colour),
+        Column("RUNNING", lambda queue: str(queue.running)),
+        Column("WAITING", lambda queue: str(queue.waiting)),
+    ]
+    for line in table(columns, queues, where) if queues else ["No queue has a worker or a job."]:
+        where.print(line)
+    if running:
+        where.print()
+        busy: list[Column[Job]] = [
+            Column("WORKER", lambda job: job.worker, cut=True),
+            Column("JOB", lambda job: f"{job.namespace}/{job.name}", cut=True),
+            Column("MODEL", lambda job: job.model, drop=2),
+            Column("QUEUE", lambda job: job.full_queue, drop=3),
+            Column("DONE", lambda job: f"{job.percent}%"),
+            Column("FOR", lambda job: duration_text(seconds_between(job.condition("Running").since, now))),
+            Column("STEP", lambda job: job.step, drop=1, cut=True),
+        ]
+        for line in table(busy, running, where):
+            where.print(line)
+    _limits(connection, seen)
+    return 0
+
+
+def models(connection: Connection, how: Format | None) -> int:
+    """Print the models that jobs name, and how these jobs went. Exit code 0."""
+    seen = _look(connection)
+    used = model_uses(seen.jobs)
+    if how in (Format.JSON, Format.YAML):
+        print(document({"models": [asdict(use) for use in used], "everywhere": seen.everywhere}, how))  # noqa: T201  # the result
+        return 0
+    where = screen()
+    columns: list[Column[ModelUse]] = [
+        Column("MODEL", lambda use: use.model),
+        Column("RUNNING", lambda use: str(use.running)),
+        Column("WAITING", lambda use: str(use.waiting)),
+        Column("SUCCEEDED", lambda use: str(use.succeeded)),
+        Column("FAILED", lambda use: str(use.failed)),
+        Column("NOTE", _model_note, cut=True, colour=lambda use: "red" if use.unavailable else "yellow"),
+        Column("QUEUES", lambda use: ", ".join(use.queues), drop=1, cut=True),
+    ]
+    for line in table(columns, used, where) if used else ["No job names a model yet."]:
+        where.print(line)
+    note(
+        "These are the models of jobs that you may see. Which models a worker has installed is not visible through Kubernetes."
+    )
+    if not seen.everywhere:
+        note(f"You may see the jobs of namespace {connection.namespace} alone.")
+    return 0
+
+
+def queues_of(seen: Seen) -> list[Queue]:
+    """The queues by the operator's metrics; without them those of the jobs, whose workers are not counted."""
+    if seen.operator.metrics is not None:
+        return list(seen.operator.metrics.queues)
+    running = Counter(job.full_queue for job in seen.jobs if job.phase in ("Running", "Cancelling"))
+    waiting = Counter(job.full_queue for job in seen.jobs if job.phase in ("Pending", "Queued"))
+    unserved = {
+        job.full_queue for job in seen.jobs if job.condition("Dispatched").reason in ("QueueUnserved", "NoWorker")
+    }
+    return [
+        Queue(name, 0 if name in unserved and not running[name] else None, None, waiting[name], running[name])
+        for name in sorted({*running, *waiting})
+    ]
+
+
+def model_uses(jobs: Sequence[Job]) -> list[ModelUse]:
+    """The models of the jobs, the most used first."""
+    names = Counter(job.model for job in jobs)
+    return [_use(name, [job for job in jobs if job.model == name]) for name, _ in names.most_common()]
+
+
+def _use(name: str, jobs: Sequence[Job]) -> ModelUse:
+    phases = Counter(job.phase for job in jobs)
+    return ModelUse(
+        name,
+        tuple(sorted({job.queue for job in jobs})),
+        phases["Running"] + phases["Cancelling"],
+        phases["Pending"] + phases["Queued"] + phases[""],
+        phases["Succeeded"],
+        phases["Failed"],
+        sum(1 for job in jobs if job.simulated),
+        sum(1 for job in jobs if job.failure_reason == "BACKEND_UNAVAILABLE"),
+    )
+
+
+def _model_note(use: ModelUse) -> str:
+    if use.unavailable:
+        return f"not installed for {use.unavailable} jobs"
+    return f"{use.simulated} results simulated" if use.simulated else ""
+
+
+def _queue_colour(queue: Queue) -> str:
+    return "red" if queue.workers == 0 and queue.waiting else ""
+
+
+def _look(connection: Connection) -> Seen:
+    jobs, everywhere = _jobs(connection)
+    return Seen(jobs, everywhere, operator.look(connection.api, jobs))
+
+
+def _jobs(connection: Connection) -> tuple[list[Job], bool]:
+    """The jobs of all namespaces, or of the user's own where all are not permitted."""
+    try:
+        bodies, _ = connection.api.items(resources.jobs(None))
+    except ForbiddenError:
+        bodies, _ = connection.api.items(resources.jobs(connection.namespace))
+        return [Job(body) for body in bodies], False
+    return [Job(body) for body in bodies], True
+
+
+def _document(seen: Seen, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
+    return {
+        "queues": [asdict(queue) for queue in queues],
+        "running": [
+            {
+                "worker": job.worker,
+                "namespace": job.namespace,
+                "job": job.name,
+                "model": job.model,
+                "queue": job.full_queue,
+                "percent": job.percent,
+                "step": job.step,
+            }
+            for job in running
+        ],
+        "everywhere": seen.everywhere,
+        "metrics": seen.operator.metrics is not None,
+        "metricsRefused": seen.operator.metrics_refused,
+    }
+
+
+def _limits(connection: Connection, seen: Seen) -> None:
+    """What is not seen, and why."""
+    if seen.operator.metrics is None:
+        note(
+            f"Live workers are not counted: {seen.operator.metrics_refused}. Above are those that have a job that you may see."
+        )
+    if not seen.everywhere:
+        note(f"You may see the jobs of namespace {connection.namespace} alone.")

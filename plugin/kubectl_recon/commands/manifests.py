@@ -1,0 +1,69 @@
+"""Specs and manifests of jobs, as `submit` and `retry` make them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any, Final
+
+from kubectl_recon.errors import UsageError
+from kubectl_recon.kube import resources
+
+_NAME_LENGTH: Final = 50  # with a suffix it stays below 63
+_NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_WORDS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None}
+
+
+def changes(*, model: str | None, quality: str | None, parameters: Iterable[str], output: str | None) -> dict[str, Any]:
+    """The fields of a spec that the options set. Raises UsageError for a parameter that is not k=v."""
+    found: dict[str, Any] = {}
+    if model:
+        found["modelType"] = model
+    given = ({"quality": quality} if quality else {}) | dict(map(parameter, parameters))
+    if given:
+        found["parameters"] = given
+    if output:
+        found["output"] = {"uri": output}
+    return found
+
+
+def parameter(text: str) -> tuple[str, Any]:
+    """Name and value of "k=v". A value that looks like a number, true, false, null or a list in JSON is one."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f'--param "{text}": write name=value')
+    if value in _WORDS:
+        return name, _WORDS[value]
+    if _NUMBER.fullmatch(value) or value.startswith(("[", '"')):
+        try:
+            return name, json.loads(value)
+        except ValueError:
+            pass  # a text that only begins like a list
+    return name, value
+
+
+def manifest(
+    name: str, spec: Mapping[str, Any], *, namespace: str | None = None, labels: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """A ReconstructionJob for `kubectl apply`."""
+    metadata: dict[str, Any] = {"name": name}
+    if namespace:
+        metadata["namespace"] = namespace
+    if labels:
+        metadata["labels"] = dict(labels)
+    return {
+        "apiVersion": resources.API_VERSION,
+        "kind": resources.KIND,
+        "metadata": metadata,
+        "spec": dict(spec),
+    }
+
+
+def name_for(path: str) -> str:
+    """A job's name made from that of a folder, file or address: "My Photos (2)" becomes my-photos-2."""
+    last = PurePath(path.split("?", maxsplit=1)[0].rstrip("/")).name
+    stem = re.sub(r"\.(zip|tar|tar\.gz|tgz)$", "", last, flags=re.IGNORECASE)
+    plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+    return plain[:_NAME_LENGTH].strip("-") or "photos"

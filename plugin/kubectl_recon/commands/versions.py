@@ -1,0 +1,64 @@
+"""`version`: this program, the CRD, the operator and Kubernetes, and whether they fit together."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from kubectl_recon import __version__
+from kubectl_recon.display.formats import Format, document
+from kubectl_recon.display.screen import note
+from kubectl_recon.errors import ApiError
+from kubectl_recon.fleet import operator
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.kube import resources
+from kubectl_recon.kube.connection import Connection
+
+_LABEL: Final = "app.kubernetes.io/version"
+_NUMBER: Final = re.compile(r"v?(\d+)\.(\d+)")
+
+
+def run(connection: Connection, how: Format | None) -> int:
+    """Print the versions. Exit code 1 if program and operator do not fit together."""
+    found = gather(connection)
+    server = str(found["operator"] or "")
+    if how in (Format.JSON, Format.YAML):
+        print(document(found, how))  # noqa: T201  # the result
+    else:
+        print(f"kubectl-recon  {__version__}")  # noqa: T201  # the result
+        for name in ("operator", "crd", "kubernetes"):
+            print(f"{name:<14} {found[name] or 'not visible to you, or not there'}")  # noqa: T201  # the result
+    if server and minor(server) != minor(__version__):
+        note(f"This program and the operator differ by a minor version: install kubectl-recon {server}.")
+        return 1
+    return 0
+
+
+def gather(connection: Connection) -> dict[str, Any]:
+    """The versions that the user may see. Raises UnreachableError."""
+    api = connection.api
+    kubernetes = str(api.get("/version").get("gitVersion", ""))
+    crd = jobs = None
+    try:
+        listed = api.get(resources.GROUP_PATH)
+        crd = resources.API_VERSION if listed.get("resources") else None
+        bodies, _ = api.items(resources.jobs(connection.namespace))
+        jobs = [Job(body) for body in bodies]
+    except ApiError:
+        pass  # what is missing is shown as such
+    seen = operator.look(api, jobs or [])
+    return {"kubectl-recon": __version__, "operator": operator_version(seen), "crd": crd, "kubernetes": kubernetes}
+
+
+def operator_version(seen: operator.Operator) -> str:
+    """The operator's version: by its metrics, or by the label of its pods; empty if neither may be read."""
+    if seen.metrics is not None and seen.metrics.version:
+        return seen.metrics.version
+    labels = [pod["metadata"].get("labels") or {} for pod in seen.pods]
+    return next((str(found[_LABEL]) for found in labels if _LABEL in found), "")
+
+
+def minor(version: str) -> tuple[int, int] | None:
+    """Major and minor number; None for a text that is no version."""
+    found = _NUMBER.match(version)
+    return (int(found[1]), int(found[2])) if found else None

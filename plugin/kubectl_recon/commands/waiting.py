@@ -1,0 +1,101 @@
+"""`wait`: until jobs are in a state, as `kubectl wait`, but it also ends when they can no longer get there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from kubectl_recon.commands import outcomes
+from kubectl_recon.commands.board import Board
+from kubectl_recon.commands.selecting import Selection, scope, select
+from kubectl_recon.display.screen import note
+from kubectl_recon.errors import UsageError
+from kubectl_recon.jobs.job import FINISHED, Job
+from kubectl_recon.kube.connection import Connection
+
+_TICK_SECONDS: Final = 0.5
+FINISHED_GOAL: Final = "finished"
+DELETED_GOAL: Final = "delete"
+_GOALS: Final[dict[str, Callable[[Job], bool]]] = {
+    FINISHED_GOAL: lambda job: job.finished,
+    "succeeded": lambda job: job.phase == "Succeeded",
+    "failed": lambda job: job.phase == "Failed",
+    "cancelled": lambda job: job.phase == "Cancelled",
+    "running": lambda job: job.phase == "Running",
+    "queued": lambda job: job.phase == "Queued",
+    "suspended": lambda job: job.phase == "Suspended",
+    DELETED_GOAL: lambda _: False,
+}
+
+
+def goal(text: str) -> Callable[[Job], bool]:
+    """The test of a job that `--for` describes. Raises UsageError."""
+    kind, _, rest = text.partition("=")
+    if kind.lower() == "condition" and rest:
+        name, _, wanted = rest.partition("=")
+        return lambda job: job.condition(name).status.lower() == (wanted or "true").lower()
+    if found := _GOALS.get(text.lower()):
+        return found
+    raise UsageError(
+        f'--for "{text}" is not known: use {", ".join(_GOALS)}, or condition=TYPE or condition=TYPE=STATUS'
+    )
+
+
+def run(connection: Connection, selection: Selection, wanted: str, timeout_seconds: int | None) -> int:
+    """Wait for each job, and print one line for each. The exit code is 0 if all got there."""
+    if selection.is_empty:
+        raise UsageError("name a job, or choose some with -l or --all")
+    reached = goal(wanted)
+    jobs = {job.key: job for job in select(connection, selection)}
+    if not jobs:
+        raise UsageError("there is no such job")
+    one = next(iter(jobs)) if len(jobs) == 1 else None
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    codes: dict[tuple[str, str], int] = {}
+    listed = False
+    namespace = one[0] if one else scope(connection, selection)
+    with Board(
+        connection,
+        namespace,
+        lambda job: job.key in jobs,
+        selection.selector,
+        f"metadata.name={one[1]}" if one else None,
+        with_events=False,
+    ) as board:
+        while codes.keys() < jobs.keys():
+            left = _TICK_SECONDS if deadline is None else min(_TICK_SECONDS, deadline - time.monotonic())
+            for _ in board.news(max(0.0, left)):
+                listed = True
+            for key in [key for key in jobs if key not in codes]:
+                code = _code(board.jobs.get(key), listed, wanted.lower(), reached)
+                if code is not None:
+                    codes[key] = code
+                    _report(key, board.jobs.get(key), wanted, code)
+            if deadline is not None and time.monotonic() >= deadline:
+                for key in jobs.keys() - codes.keys():
+                    codes[key] = outcomes.TIMED_OUT
+                    note(f"{key[1]}: not {wanted} after {timeout_seconds} s")
+    return outcomes.of_all(codes.values())
+
+
+def _code(job: Job | None, listed: bool, wanted: str, reached: Callable[[Job], bool]) -> int | None:
+    """The exit code of one job; None while it may still get there."""
+    if job is None:
+        return (outcomes.SUCCEEDED if wanted == DELETED_GOAL else outcomes.DELETED) if listed else None
+    if reached(job):
+        # "finished" is reached by any end, and a script wants to know which.
+        return outcomes.of_job(job) if wanted == FINISHED_GOAL else outcomes.SUCCEEDED
+    if wanted == DELETED_GOAL or job.phase not in FINISHED:
+        return None
+    return outcomes.of_job(job) or outcomes.FAILED  # over, and never there
+
+
+def _report(key: tuple[str, str], job: Job | None, wanted: str, code: int) -> None:
+    """One line on the program's output for what was reached, on the other for what was not."""
+    if code == outcomes.SUCCEEDED or (job is not None and wanted.lower() == FINISHED_GOAL):
+        print(f"{key[1]}: {job.phase if job and wanted.lower() == FINISHED_GOAL else wanted}")  # noqa: T201  # the result
+    elif job is None:
+        note(f"{key[1]}: deleted")
+    else:
+        note(f"{key[1]}: {job.phase}, so it will not be {wanted}")

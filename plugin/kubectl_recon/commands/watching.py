@@ -1,0 +1,231 @@
+"""`watch`, and the following of a submitted job: bars with step, time left and place in line, and Events as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from kubectl_recon.commands import outcomes
+from kubectl_recon.commands.board import Board, Happening, Key, News
+from kubectl_recon.commands.listing import phase_colour
+from kubectl_recon.commands.selecting import Selection, scope, select
+from kubectl_recon.display.screen import Screen, note, screen
+from kubectl_recon.errors import UsageError
+from kubectl_recon.jobs.attention import attention, phase_text, reason_text, time_text
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.kube.connection import Connection
+
+_TICK_SECONDS: Final = 0.5
+_PICTURES_PER_SECOND: Final = 4
+_ROUTINE_PERCENT: Final = 10  # a log gets a line for each ten percent
+_LEAST_ROWS: Final = 3
+_EVENT_ROWS: Final = 6
+_BAR_SHARE: Final = 5  # the bar gets this part of the width
+_BAR_MOST_CELLS: Final = 30
+_NARROW_CELLS: Final = 100
+
+
+def run(connection: Connection, selection: Selection, timeout_seconds: int | None = None) -> int:
+    """Follow jobs. Named ones, and those of a label, until they are over: the exit code says how. Others until Ctrl-C."""
+    jobs = select(connection, selection)
+    if selection.selector and not jobs:
+        raise UsageError(f"no job has the labels {selection.selector}")
+    if not (selection.names or selection.selector):
+        with _board(connection, selection, lambda job: not job.finished) as board:
+            return _follow(board, screen(), None, timeout_seconds)
+    return follow(connection, selection, {job.key: job for job in jobs}, timeout_seconds)
+
+
+def follow(
+    connection: Connection, selection: Selection, jobs: Mapping[Key, Job], timeout_seconds: int | None = None
+) -> int:
+    """Follow these jobs until they are over; the exit code says how they ended."""
+    one = next(iter(jobs)) if len(jobs) == 1 else None
+    with _board(connection, selection, lambda job: job.key in jobs, one) as board:
+        return _follow(board, screen(), set(jobs), timeout_seconds)
+
+
+def _board(
+    connection: Connection, selection: Selection, wanted: Callable[[Job], bool], one: Key | None = None
+) -> Board:
+    namespace = one[0] if one else scope(connection, selection)
+    return Board(connection, namespace, wanted, selection.selector, f"metadata.name={one[1]}" if one else None)
+
+
+def _follow(board: Board, where: Screen, awaited: set[Key] | None, timeout_seconds: int | None) -> int:
+    """Until all of `awaited` are over; without them for ever."""
+    show: _Picture | _Log = _Picture(where, board) if where.live else _Log(where)
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    codes: dict[Key, int] = {}
+    listed = False
+    with show:
+        while awaited is None or codes.keys() < awaited:
+            for news in board.news(_TICK_SECONDS):
+                listed = listed or news == News()
+                show.take(news)
+                _note_end(codes, news)
+            show.refresh()
+            if listed and awaited is not None:
+                codes |= dict.fromkeys(awaited - board.jobs.keys() - codes.keys(), outcomes.DELETED)
+            if deadline is not None and time.monotonic() >= deadline:
+                codes = dict.fromkeys(awaited or {}, outcomes.TIMED_OUT) | codes or {("", ""): outcomes.TIMED_OUT}
+                break
+    for key in sorted(key for key, code in codes.items() if code == outcomes.TIMED_OUT and key in board.jobs):
+        note(f"{key[1]}: not over after {timeout_seconds} s; it continues")
+    return outcomes.of_all(codes.values())
+
+
+def _note_end(codes: dict[Key, int], news: News) -> None:
+    if news.now is not None and news.now.finished:
+        codes[news.now.key] = outcomes.of_job(news.now)
+    elif news.now is None and news.before is not None and news.before.key not in codes:
+        codes[news.before.key] = outcomes.DELETED
+
+
+class _Log:
+    """A line for each change that matters: for files, pipes and CI."""
+
+    def __init__(self, where: Screen) -> None:
+        self._where = where
+        self._shown: dict[Key, tuple[str, int, str]] = {}
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def refresh(self) -> None:
+        """Nothing moves in a log."""
+
+    def take(self, news: News) -> None:
+        """Print it, if it matters."""
+        if news.happening is not None and news.happening.kind == "Warning":
+            self._where.print(f"{news.happening.job[1]}: {news.happening.reason}: {news.happening.text}")
+        if news.now is not None:
+            text, state = line(news.now), _logged(news.now)
+            if self._shown.get(news.now.key) != state:
+                self._shown[news.now.key] = state
+                self._where.print(text)
+        elif news.before is not None:
+            self._where.print(f"{news.before.name}: deleted")
+
+
+def _logged(job: Job) -> tuple[str, int, str]:
+    return phase_text(job), job.percent // _ROUTINE_PERCENT, job.step or job.message
+
+
+def line(job: Job) -> str:
+    """The state of a job in one line: `banana: Running, 30%, Running reconstruction, 4m left`."""
+    parts = [phase_text(job)]
+    if job.phase == "Running":
+        parts += [f"{job.percent}%", job.step, time_text(job, datetime.now(UTC))]
+    elif job.message and not job.finished:
+        parts.append(job.message)
+    elif job.finished:
+        parts += [
+            reason_text(job),
+            time_text(job, datetime.now(UTC)),
+            job.output_uri if job.phase == "Succeeded" else "",
+        ]
+    return f"{job.name}: " + ", ".join(part for part in parts if part)
+
+
+@dataclass
+class _Picture:
+    """A live picture on the terminal: a line with a bar for each job, and the newest Events. At the end it stays."""
+
+    where: Screen
+    board: Board
+    _console: Console = field(init=False)
+    _live: Live = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._console = Console(file=self.where.out, no_color=not self.where.colour, highlight=False)
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._draw,
+            auto_refresh=False,
+            refresh_per_second=_PICTURES_PER_SECOND,
+        )
+
+    def __enter__(self) -> None:
+        self._live.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._live.refresh()
+        self._live.stop()
+
+    def take(self, news: News) -> None:
+        """The board has it already."""
+
+    def refresh(self) -> None:
+        """Draw the board as it is now."""
+        self._live.refresh()
+
+    def _draw(self) -> RenderableType:
+        size = self._console.size
+        # The start of a step is in its job's line already.
+        events = [event for event in self.board.events if not event.text.startswith("Step ")][-_EVENT_ROWS:]
+        rows = max(_LEAST_ROWS, size.height - len(events) - 3)
+        return picture(list(self.board.jobs.values()), events, size.width, rows, datetime.now(UTC))
+
+
+def picture(jobs: Sequence[Job], events: Sequence[Happening], width: int, rows: int, now: datetime) -> RenderableType:
+    """The picture of the jobs, of at most that many lines, and of the Events below it. `width` in cells."""
+    if not jobs:
+        return Text("No job yet. Ctrl-C ends this.", style="dim")
+    ordered = sorted(jobs, key=attention)
+    bar_cells = min(_BAR_MOST_CELLS, width // _BAR_SHARE)
+    several = len({job.namespace for job in jobs}) > 1
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, width // 4))
+    grid.add_column(no_wrap=True, width=bar_cells)
+    grid.add_column(no_wrap=True, justify="right", width=4)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    for job in ordered[:rows]:
+        style = phase_colour(job)
+        grid.add_row(
+            Text(f"{job.namespace}/{job.name}" if several else job.name),
+            _bar(job.percent, bar_cells, style),
+            Text(f"{job.percent}%"),
+            Text.assemble((phase_text(job), style), (_details(job, now, width), "dim")),
+        )
+    parts: list[RenderableType] = [grid]
+    if len(ordered) > rows:
+        parts.append(Text(f"and {len(ordered) - rows} more", style="dim"))
+    for event in events:
+        style = "yellow" if event.kind == "Warning" else "dim"
+        text = Text.assemble((f"{event.job[1]}  ", "dim"), (f"{event.reason}  ", style), (event.text, "dim"))
+        text.no_wrap, text.overflow = True, "ellipsis"
+        parts.append(text)
+    return Group(*parts)
+
+
+def _details(job: Job, now: datetime, width: int) -> str:
+    """What follows the phase: the time first, because a narrow terminal cuts the end."""
+    parts = [time_text(job, now), reason_text(job)]
+    if job.phase == "Running":
+        parts.append(job.step)
+    elif width >= _NARROW_CELLS and not job.finished:
+        parts.append(job.message)
+    return "".join(f", {part}" for part in parts if part)
+
+
+def _bar(percent: int, cells: int, style: str) -> ProgressBar:
+    return ProgressBar(
+        total=100,
+        completed=percent,
+        width=cells,
+        complete_style=style or "bar.complete",
+        finished_style=style or "bar.finished",
+    )

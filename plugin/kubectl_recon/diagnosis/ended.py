@@ -1,0 +1,212 @@
+"""Jobs that are over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from kubectl_recon.diagnosis.facts import Answer, Facts
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.jobs.times import duration_text, seconds_between
+
+
+def succeeded(facts: Facts) -> Answer | None:
+    """The result is there, or a simulation."""
+    job = facts.job
+    if job.phase != "Succeeded":
+        return None
+    took = duration_text(seconds_between(job.time("startTime"), job.time("completionTime")))
+    details = tuple(filter(None, (f"it took {took}" if took else "", _files(job), _expiry(facts))))
+    if job.simulated:
+        return Answer(
+            "simulated",
+            f"It succeeded, but the result is a simulation, not made from the photos: {_simulation(job)}.",
+            details=details,
+            actions=("use modelType photogrammetry, or workers that have the model (RECONSTRUCTION_SIMULATE=never)",),
+        )
+    return Answer(
+        "succeeded",
+        f"It succeeded; the result is at {job.output_uri or 'the workers volume'}.",
+        details=details,
+        actions=(f"fetch it: kubectl recon results {job.name}",),
+        well=True,
+    )
+
+
+def cancelled(facts: Facts) -> Answer | None:
+    """Both steps were taken."""
+    if facts.job.phase != "Cancelled":
+        return None
+    by = tuple(event.text for event in facts.events if event.reason == "CancelConfirmed")[-1:]
+    return Answer(
+        "cancelled",
+        "It was cancelled in two steps, and its files are deleted.",
+        details=by or tuple(filter(None, (_ended_ago(facts),))),
+        actions=(f"run it again: kubectl recon retry {facts.job.name}",),
+    )
+
+
+def failed(facts: Facts) -> Answer | None:
+    """The reason decides what helps."""
+    job = facts.job
+    if job.phase != "Failed":
+        return None
+    kind, text, actions = _KINDS.get(job.failure_reason, _OTHER)
+    attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
+    details = [job.failure_message, _ended_ago(facts)]
+    if job.output_uri:
+        details.append(f"the result itself was made, and lies at {job.output_uri}")
+    return Answer(
+        kind,
+        f"It failed{attempts} with {job.failure_reason or 'no reason'}: {text}.",
+        details=tuple(filter(None, details)),
+        actions=tuple(action(job) for action in actions),
+        more={"reason": job.failure_reason, "attempts": job.attempt, "retriable": bool(_retriable(job))},
+    )
+
+
+def _retriable(job: Job) -> bool:
+    return bool((job.status.get("failure") or {}).get("retriable"))
+
+
+def _simulation(job: Job) -> str:
+    return "the model placeholder simulates" if job.model == "placeholder" else f"model {job.model} is not installed"
+
+
+def _files(job: Job) -> str:
+    files = (job.status.get("outputs") or {}).get("files") or []
+    return "files: " + ", ".join(str(one.get("name")) for one in files[:4]) if files else ""
+
+
+def _expiry(facts: Facts) -> str:
+    ttl, ended = facts.job.spec.get("ttlSecondsAfterFinished"), facts.job.time("completionTime")
+    if not isinstance(ttl, int) or ended is None:
+        return ""
+    return f"it is deleted with its files in {duration_text(max(0, ttl - facts.seconds_since(ended)))}"
+
+
+def _ended_ago(facts: Facts) -> str:
+    ended = facts.job.time("completionTime")
+    return f"it ended {facts.ago(ended)} ago" if ended else ""
+
+
+_Action = Callable[[Job], str]
+
+
+def _text(text: str) -> _Action:
+    return lambda job: text.format(name=job.name, queue=job.queue, model=job.model)
+
+
+_AGAIN: Final = _text("then run it again: kubectl recon retry {name}")
+_AGAIN_PHOTOS: Final = _text("then submit the new set: kubectl recon submit PHOTOS")
+_LOGS: Final = _text("look at the log: kubectl recon logs {name}")
+_SETS: Final = _text("kubectl recon submit PHOTOS --dry-run checks a folder before it is sent")
+
+_KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
+    **dict.fromkeys(
+        ("TOO_FEW_IMAGES", "NOT_ENOUGH_OVERLAP", "NO_DENSE_SURFACE", "LOW_TEXTURE"),
+        (
+            "photos-insufficient",
+            "the photos do not show the object well enough",
+            (
+                _text(
+                    "take more photos, sharp and closer together: 20 or more, each sharing most of its view with the next"
+                ),
+                _SETS,
+                _AGAIN_PHOTOS,
+            ),
+        ),
+    ),
+    **dict.fromkeys(
+        ("CORRUPT_IMAGE", "IMAGE_TOO_LARGE", "TOO_MANY_IMAGES", "UNSUPPORTED_FORMAT", "UNSUPPORTED_IMAGE"),
+        (
+            "photos-unreadable",
+            "some of the photos cannot be used",
+            (_text("export the named photos again as JPEG, or leave them out"), _SETS, _AGAIN_PHOTOS),
+        ),
+    ),
+    **dict.fromkeys(
+        ("INPUT_NOT_FOUND", "INPUT_REFUSED"),
+        (
+            "input-address",
+            "the workers cannot read the photos at that address",
+            (
+                _text("name an address that the workers can read and that the namespace may use; see the message"),
+                _text("kubectl recon submit PHOTOS --upload s3://BUCKET/FOLDER/ puts a folder of this machine there"),
+            ),
+        ),
+    ),
+    "INPUT_UNREACHABLE": (
+        "input-unreachable",
+        "the server of the photos did not answer the workers",
+        (_text("check that server and its address"), _AGAIN),
+    ),
+    "OUTPUT_REFUSED": (
+        "output-refused",
+        "the result may not be written to spec.output.uri",
+        (
+            _text(
+                "name a folder that is new or empty and that the namespace may use: kubectl recon retry {name} --output URI"
+            ),
+        ),
+    ),
+    "OUTPUT_UPLOAD_FAILED": (
+        "output-unreachable",
+        "the result was made, and could not be delivered to spec.output.uri",
+        (_text("check that server and the workers' rights there"), _AGAIN),
+    ),
+    **dict.fromkeys(
+        ("INVALID_PARAMETERS", "INVALID_SPEC"),
+        (
+            "spec-invalid",
+            "its spec has a mistake",
+            (_text("correct it in a new job: kubectl recon retry {name} --param NAME=VALUE"),),
+        ),
+    ),
+    "BACKEND_UNAVAILABLE": (
+        "model-missing",
+        "no worker of its queue has the model",
+        (
+            _text("choose another model: kubectl recon retry {name} --model photogrammetry"),
+            _text("or use the queue of workers that have {model}; kubectl recon models"),
+        ),
+    ),
+    **dict.fromkeys(
+        ("OUT_OF_MEMORY", "DISK_FULL"),
+        (
+            "out-of-room",
+            "the worker ran out of memory or disk",
+            (
+                _text("ask for less: kubectl recon retry {name} --quality fast, or use fewer photos"),
+                _text("or an administrator gives the workers of queue {queue} more"),
+            ),
+        ),
+    ),
+    **dict.fromkeys(
+        ("WORKER_LOST", "BACKEND_CRASHED", "WORKER_ERROR"),
+        (
+            "worker-trouble",
+            "its worker went away, or the model crashed",
+            (_LOGS, _text("a lack of memory is the usual cause: kubectl recon retry {name} --quality fast"), _AGAIN),
+        ),
+    ),
+    "TIMEOUT": (
+        "timed-out",
+        "it took longer than spec.activeDeadlineSeconds",
+        (_text("raise the deadline in a new job, or ask for less: kubectl recon retry {name} --quality fast"),),
+    ),
+    "QUEUE_TIMEOUT": (
+        "waited-too-long",
+        "it waited for a worker longer than spec.queueDeadlineSeconds",
+        (_text("add workers to queue {queue}, or raise the deadline in a new job"), _text("kubectl recon workers")),
+    ),
+    **dict.fromkeys(
+        ("QUEUE_REFUSED", "PRIORITY_REFUSED", "TOO_MANY_WAITING"),
+        (
+            "not-granted",
+            "the administrator does not let the namespace have such a job now",
+            (_text("use what the message names, or ask the administrator"), _AGAIN),
+        ),
+    ),
+}
+_OTHER: Final[tuple[str, str, tuple[_Action, ...]]] = ("failed", "see its message", (_LOGS, _AGAIN))

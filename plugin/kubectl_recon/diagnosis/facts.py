@@ -1,0 +1,97 @@
+"""What is known of a job and its surroundings, and the answer that is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from kubectl_recon.fleet.metrics import Queue
+from kubectl_recon.fleet.operator import Operator
+from kubectl_recon.jobs.job import Condition, Job
+from kubectl_recon.jobs.times import duration_text, seconds_between
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One Event about the job."""
+
+    kind: str  # Normal | Warning
+    reason: str
+    text: str
+    when: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a rule may look at. `neighbours`: the jobs that the user may see, without this one."""
+
+    job: Job
+    now: datetime
+    operator: Operator
+    neighbours: Sequence[Job] = ()
+    neighbours_everywhere: bool = False  # of all namespaces, and not just of the job's
+    events: Sequence[Happening] = ()
+    events_refused: str = ""
+
+    @property
+    def queue(self) -> Queue | None:
+        """The job's queue by the operator's metrics; None if they cannot be read or do not have it."""
+        return self.operator.metrics.queue(self.job.full_queue) if self.operator.metrics else None
+
+    def condition(self, kind: str) -> Condition:
+        """The job's condition of that type."""
+        return self.job.condition(kind)
+
+    def reason(self, kind: str) -> str:
+        """The reason of that condition."""
+        return self.job.condition(kind).reason
+
+    def ago(self, when: datetime | None) -> str:
+        """How long ago, as text."""
+        return duration_text(seconds_between(when, self.now))
+
+    def seconds_since(self, when: datetime | None) -> int:
+        """How long ago; 0 if the time is not known."""
+        return seconds_between(when, self.now) or 0
+
+    @property
+    def served_queues(self) -> list[str]:
+        """Queues that surely have a worker: by the metrics, or because jobs run there."""
+        measured = self.operator.metrics.queues if self.operator.metrics else ()
+        running = {job.queue for job in self.neighbours if job.phase == "Running"}
+        return sorted(running | {_plain(queue.name) for queue in measured if queue.workers})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to "why": a sentence, what supports it, and what to do."""
+
+    situation: str  # a short name for programs, such as queue-unserved
+    text: str
+    details: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    well: bool = False  # nothing needs to be done
+    more: Mapping[str, Any] = field(default_factory=dict)  # numbers for programs
+
+    def document(self, facts: Facts) -> dict[str, Any]:
+        """The answer for programs."""
+        job = facts.job
+        return {
+            "job": job.name,
+            "namespace": job.namespace,
+            "phase": job.phase,
+            "situation": self.situation,
+            "well": self.well,
+            "answer": self.text,
+            "details": list(self.details),
+            "actions": list(self.actions),
+            "numbers": dict(self.more),
+            "unknown": [text for text in (facts.operator.lease_refused, facts.operator.metrics_refused, facts.events_refused) if text],
+        }  # fmt: skip
+
+
+def _plain(queue: str) -> str:
+    """A queue's name without the suffix of its priority."""
+    return queue.removesuffix("-high").removesuffix("-low")

@@ -1,0 +1,52 @@
+"""The table of situations, in the order in which they are looked for: the first that fits is the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from kubectl_recon.diagnosis import ended, running, stopping, unmanaged, waiting
+from kubectl_recon.diagnosis.facts import Answer, Facts
+
+Rule = Callable[[Facts], Answer | None]
+
+RULES: Final[tuple[Rule, ...]] = (
+    unmanaged.foreign,
+    ended.succeeded,
+    ended.cancelled,
+    ended.failed,
+    unmanaged.contested,
+    unmanaged.not_seen,
+    stopping.cancelling,
+    unmanaged.behind,
+    stopping.suspended,
+    waiting.redis_full,
+    waiting.quarantined,
+    waiting.quota,
+    waiting.backing_off,
+    waiting.redis_lost,
+    waiting.unserved,
+    waiting.abandoned,
+    waiting.in_line,
+    waiting.queued,
+    waiting.pending,
+    running.awaiting_worker,
+    running.stopping,
+    running.silent,
+    running.too_late,
+    running.announced,
+    running.retried,
+    running.well,
+)
+
+
+def answer(facts: Facts) -> Answer:
+    """The answer for the job."""
+    for rule in RULES:
+        if found := rule(facts):
+            return found
+    return Answer(
+        "unknown",
+        f"{facts.job.name} is {facts.job.phase or 'new'}: {facts.job.message or 'its status says no more'}.",
+        actions=(f"see all of it: kubectl describe recon {facts.job.name} -n {facts.job.namespace}",),
+    )

@@ -1,0 +1,216 @@
+"""Jobs that wait: for a worker, for their turn, for the next attempt, for Redis."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from kubectl_recon.diagnosis.facts import Answer, Facts
+from kubectl_recon.jobs.attention import place, waits_since
+from kubectl_recon.jobs.job import Job
+
+
+def redis_full(facts: Facts) -> Answer | None:
+    """Dispatch is paused."""
+    if facts.job.phase != "Pending" or "Redis is nearly full" not in facts.job.message:
+        return None
+    return Answer(
+        "redis-nearly-full",
+        "Redis is nearly full, and nothing is sent to workers until it has room. Running jobs go on.",
+        details=(facts.job.message,),
+        actions=("an administrator gives Redis more memory, or raises DISPATCH_MEMORY_SHARE",),
+    )
+
+
+def quarantined(facts: Facts) -> Answer | None:
+    """It lost the same worker as other jobs."""
+    if facts.job.phase != "Pending" or "jobs that lost the same worker" not in facts.job.message:
+        return None
+    return Answer(
+        "quarantined",
+        "A worker died while it had this job and others, so they are tried again one at a time.",
+        details=(f"the last attempt: {facts.job.failure_message or facts.job.failure_reason or 'lost its worker'}",),
+        actions=(
+            "wait: its turn comes",
+            f"see why that worker ended, often for lack of memory: kubectl recon logs {facts.job.name}",
+        ),
+    )
+
+
+def quota(facts: Facts) -> Answer | None:
+    """The namespace has as many jobs in flight as it may."""
+    job = facts.job
+    if job.phase != "Pending" or "as many jobs in flight as it may" not in job.message:
+        return None
+    running = [one for one in facts.neighbours if one.namespace == job.namespace and one.phase in ("Queued", "Running")]
+    return Answer(
+        "namespace-quota",
+        f"Namespace {job.namespace} has as many jobs in flight as it may, so this one waits for one of them to end.",
+        details=(f"in flight here: {_names(running)}",) if running else (),
+        actions=("wait, or ask the administrator (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",),
+        more={"inFlight": len(running)},
+    )
+
+
+def backing_off(facts: Facts) -> Answer | None:
+    """The next attempt has a time."""
+    job = facts.job
+    if facts.reason("Dispatched") != "BackingOff":
+        return None
+    when = job.time("nextAttemptTime")
+    left = f" at {when:%H:%M:%S} UTC" if when else " soon"
+    if job.status.get("redisLosses"):
+        return Answer(
+            "redis-forgets",
+            f"Redis lost its last {job.status['redisLosses']} attempts, so the next one waits; it starts{left}.",
+            actions=("an administrator looks at Redis: memory, eviction, volume, restarts (kubectl recon doctor)",),
+        )
+    return Answer(
+        "backing-off",
+        f"Attempt {max(1, job.attempt - 1)} failed with {job.failure_reason}; attempt {job.attempt} starts{left}.",
+        details=(job.failure_message,) if job.failure_message else (),
+        actions=(
+            "wait, if that passes by itself",
+            f"or give up: kubectl recon cancel {job.name}, and correct what the message names in a new job",
+        ),
+        more={"failures": job.failures, "attempt": job.attempt},
+    )
+
+
+def redis_lost(facts: Facts) -> Answer | None:
+    """An attempt was lost with Redis' data, or its worker was shut down; the next one waits."""
+    texts = {
+        "RedisLost": ("redis-lost", "Redis lost the last attempt"),
+        "Drained": ("worker-drained", "The last attempt's worker was shut down"),
+        "HandedOver": ("handed-over", "Another installation has taken over the job"),
+        "Superseded": ("superseded", "The last attempt was superseded"),
+    }
+    job = facts.job
+    if job.phase not in ("Pending", "Queued") or facts.reason("Running") not in texts:
+        return None
+    situation, text = texts[facts.reason("Running")]
+    return Answer(
+        situation,
+        f"{text}; attempt {job.attempt} follows, and no failure is counted.",
+        details=(job.message,),
+        actions=(f"wait: kubectl recon watch {job.name}",),
+        well=True,
+    )
+
+
+def unserved(facts: Facts) -> Answer | None:
+    """No live worker consumes its queue, so it was not sent."""
+    job = facts.job
+    if facts.reason("Dispatched") != "QueueUnserved":
+        return None
+    served = facts.served_queues
+    meant = get_close_matches(job.queue, served, n=1)
+    start = f"start a worker for it: {job.queue} in WORKER_POOLS, in the chart a pool of workers with that queue"
+    patch = f'{{"spec":{{"queue":"{(meant or served or ["QUEUE"])[0]}"}}}}'
+    correct = f"correct the queue: kubectl patch recon {job.name} --type=merge -p '{patch}'"
+    return Answer(
+        "queue-unserved",
+        f"No live worker consumes its queue, {job.full_queue}, so it has not been sent there."
+        + (f" Did you mean {meant[0]}?" if meant and meant[0] != job.queue else ""),
+        details=(f"queues with workers: {', '.join(served)}",) if served else (),
+        actions=(correct, f"or {start}") if meant else (start, f"or {correct}"),
+        more={"queue": job.full_queue, "servedQueues": served},
+    )
+
+
+def abandoned(facts: Facts) -> Answer | None:
+    """It was sent, and its queue has lost its workers."""
+    job = facts.job
+    if facts.reason("Dispatched") != "NoWorker":
+        return None
+    return Answer(
+        "queue-abandoned",
+        f"It was sent to queue {job.full_queue}, and no live worker consumes that any more.",
+        details=(f"sent {facts.ago(job.time('dispatchTime'))} ago; the queue is fixed since then",),
+        actions=(
+            f"start a worker again with {job.queue} in WORKER_POOLS; it takes the job at once",
+            f"or cancel it, and submit it to another queue: kubectl recon cancel {job.name}",
+        ),
+    )
+
+
+def in_line(facts: Facts) -> Answer | None:
+    """It waits in the API server for room in the queue."""
+    job = facts.job
+    number = place(job)
+    if number is None:
+        return None
+    return Answer(
+        "in-line",
+        f"It is in line for queue {job.full_queue}, at place {number} or better; workers are busy with others.",
+        details=_line(facts),
+        actions=_more_workers(facts),
+        well=True,
+        more={"place": number, "queue": job.full_queue, **_numbers(facts)},
+    )
+
+
+def queued(facts: Facts) -> Answer | None:
+    """It lies in its queue."""
+    job = facts.job
+    if job.phase != "Queued":
+        return None
+    return Answer(
+        "queued",
+        f"It is in queue {job.full_queue}, and every worker of that queue is busy with other jobs.",
+        details=(f"sent {facts.ago(job.time('dispatchTime'))} ago", *_line(facts)),
+        actions=_more_workers(facts),
+        well=True,
+        more={"queue": job.full_queue, **_numbers(facts)},
+    )
+
+
+def pending(facts: Facts) -> Answer | None:
+    """It was not sent yet, and the operator gives no place."""
+    job = facts.job
+    if job.phase != "Pending":
+        return None
+    return Answer(
+        "pending",
+        f"It waits to be sent to queue {job.full_queue}.",
+        details=(job.message, *_line(facts)),
+        actions=(f"look again in a moment: kubectl recon why {job.name}",),
+        well=True,
+        more={"queue": job.full_queue, **_numbers(facts)},
+    )
+
+
+def _line(facts: Facts) -> tuple[str, ...]:
+    """Who else is in the queue, by the metrics or by the jobs that the user may see."""
+    job, queue = facts.job, facts.queue
+    waits = f"waits since {facts.ago(waits_since(job))}"
+    if queue is not None:
+        workers = f"{queue.workers} workers" if queue.workers is not None else "workers"
+        return (waits, f"queue {queue.name}: {queue.running} jobs run on {workers}, {queue.waiting} wait")
+    same = [one for one in facts.neighbours if one.full_queue == job.full_queue]
+    running = [one for one in same if one.phase in ("Running", "Cancelling")]
+    ahead = [one for one in same if one.phase in ("Pending", "Queued") and _before(one, job)]
+    seen = "" if facts.neighbours_everywhere else f" in namespace {job.namespace}, which is all that you may see"
+    return (waits, f"queue {job.full_queue}{seen}: {len(running)} jobs run, {len(ahead)} older ones wait")
+
+
+def _numbers(facts: Facts) -> dict[str, int | None]:
+    queue = facts.queue
+    return {} if queue is None else {"workers": queue.workers, "running": queue.running, "waiting": queue.waiting}
+
+
+def _more_workers(facts: Facts) -> tuple[str, ...]:
+    job = facts.job
+    actions = [f"wait: kubectl recon watch {job.name}", "or add workers to the queue"]
+    if job.phase == "Pending" and job.priority != "high":
+        patch = '{"spec":{"priority":"high"}}'
+        actions.append(f"or put it before others: kubectl patch recon {job.name} --type=merge -p '{patch}'")
+    return tuple(actions)
+
+
+def _before(one: Job, other: Job) -> bool:
+    return one.created is not None and other.created is not None and one.created < other.created
+
+
+def _names(jobs: list[Job]) -> str:
+    shown = ", ".join(job.name for job in jobs[:5])
+    return shown + (f" and {len(jobs) - 5} more" if len(jobs) > 5 else "")  # noqa: PLR2004  # as many as are shown

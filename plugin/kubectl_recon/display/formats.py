@@ -1,0 +1,49 @@
+"""JSON, YAML and names of objects, as kubectl prints them."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import yaml
+
+_SHORT: Final = "reconstructionjob.reconstruction.dev"
+
+
+class Format(enum.StrEnum):
+    """Values of -o."""
+
+    JSON = "json"
+    YAML = "yaml"
+    WIDE = "wide"
+    NAME = "name"
+
+
+def document(value: Any, how: Format) -> str:
+    """Data as JSON or YAML."""
+    if how is Format.JSON:
+        return json.dumps(value, indent=4, ensure_ascii=False)
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)).rstrip()
+
+
+def objects(bodies: Sequence[Mapping[str, Any]], how: Format, *, one: bool) -> str:
+    """Objects in a format; `one`: a single object is not wrapped into a List."""
+    plain = [_without_bookkeeping(body) for body in bodies]
+    if how is Format.NAME:
+        return "\n".join(name(body) for body in bodies)
+    if one:
+        return document(plain[0], how)
+    return document({"apiVersion": "v1", "items": plain, "kind": "List", "metadata": {"resourceVersion": ""}}, how)
+
+
+def name(body: Mapping[str, Any]) -> str:
+    """The name as `kubectl -o name` prints it."""
+    return f"{_SHORT}/{body['metadata']['name']}"
+
+
+def _without_bookkeeping(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The object without `metadata.managedFields`, as kubectl shows it."""
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return {**body, "metadata": metadata}

@@ -1,0 +1,69 @@
+"""Tables as kubectl prints them: no lines, columns as wide as their content. On a terminal they fit its width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from kubectl_recon.display.screen import Screen
+
+_GAP: Final = "   "
+_NARROW_GAP: Final = "  "
+_CUT: Final = "…"
+_LEAST_CELLS: Final = 12  # of a column that is cut
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """One column. `drop`: on a narrow terminal, columns with higher numbers go first; 0 stays. `cut`: may be shortened."""
+
+    title: str
+    cell: Callable[[T], str]
+    drop: int = 0
+    cut: bool = False
+    colour: Callable[[T], str] | None = None
+
+
+def table(columns: Sequence[Column[T]], rows: Sequence[T], screen: Screen) -> list[str]:
+    """The lines of the table. A column without any content is left out."""
+    cells = {column.title: [column.cell(row) for row in rows] for column in columns}
+    shown = [column for column in columns if any(cells[column.title])] if rows else list(columns)
+    widths = {c.title: max([len(c.title), *map(len, cells[c.title])]) for c in shown}
+    gap = _GAP
+    if screen.width is not None:
+        shown, gap = _fitting(shown, widths, screen.width)
+    lines = [gap.join(c.title.ljust(widths[c.title]) for c in shown).rstrip()]
+    for number, row in enumerate(rows):
+        parts = []
+        for column in shown:
+            text = _cut(cells[column.title][number], widths[column.title])
+            padding = " " * (widths[column.title] - len(text))
+            parts.append(screen.styled(text, column.colour(row) if column.colour else "") + padding)
+        lines.append(gap.join(parts).rstrip())
+    return lines
+
+
+def _fitting(shown: list[Column[T]], widths: dict[str, int], width: int) -> tuple[list[Column[T]], str]:
+    """The columns that have room, after narrower gaps, fewer columns and shorter texts (`widths` is changed), in this order."""
+    if _total(shown, widths, _GAP) <= width:
+        return shown, _GAP
+    while _total(shown, widths, _NARROW_GAP) > width and any(column.drop for column in shown):
+        first = max(shown, key=lambda column: column.drop)
+        shown = [column for column in shown if column is not first]
+    excess = _total(shown, widths, _NARROW_GAP) - width
+    for column in sorted((c for c in shown if c.cut), key=lambda c: -widths[c.title]):
+        less = min(max(0, excess), max(0, widths[column.title] - max(_LEAST_CELLS, len(column.title))))
+        widths[column.title] -= less
+        excess -= less
+    return shown, _NARROW_GAP
+
+
+def _total(shown: Sequence[Column[T]], widths: dict[str, int], gap: str) -> int:
+    return sum(widths[column.title] for column in shown) + len(gap) * (len(shown) - 1)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - len(_CUT)] + _CUT

@@ -1,0 +1,87 @@
+"""The operator's metrics, read by the API server's proxy to a pod: no user has the address of Redis, which has the rest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+_PREFIX: Final = "reconstruction_"
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One Celery queue, as the leader sees it. None: the operator gives no number."""
+
+    name: str
+    workers: int | None = None  # live ones that consume it
+    messages: int | None = None  # that wait in it
+    waiting: int = 0  # jobs without a worker
+    running: int = 0  # jobs with one
+    held: int = 0  # jobs that wait in the API server for room in the queue
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What one replica of the operator reports of the system."""
+
+    leader: bool = False
+    version: str = ""
+    redis_up: bool | None = None
+    redis_evicts: bool = False
+    dispatch_paused: bool = False
+    deletions_held: bool = False
+    contested_jobs: int = 0
+    pending_writes: int = 0
+    oldest_write_seconds: float = 0.0
+    watch_age_seconds: float = 0.0
+    queues: tuple[Queue, ...] = ()
+
+    def queue(self, name: str) -> Queue | None:
+        """The queue of that name; None if the operator reports none."""
+        return next((one for one in self.queues if one.name == name), None)
+
+
+def parse(text: str) -> Metrics:
+    """Metrics in Prometheus' text format. Unknown ones are passed over; raises ValueError for what is no such text."""
+    values: dict[str, list[tuple[dict[str, str], float]]] = defaultdict(list)
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name.startswith(_PREFIX):
+                values[sample.name.removeprefix(_PREFIX)].append((dict(sample.labels), float(sample.value)))
+    if "leader" not in values:
+        raise ValueError("these are not the metrics of a reconstruction operator")
+
+    def one(name: str) -> float | None:
+        return values[name][0][1] if values.get(name) else None
+
+    return Metrics(
+        leader=one("leader") == 1,
+        version=next((labels.get("version", "") for labels, _ in values.get("build_info", [])), ""),
+        redis_up=None if one("redis_up") is None else one("redis_up") == 1,
+        redis_evicts=one("redis_evicts") == 1,
+        dispatch_paused=one("dispatch_paused") == 1,
+        deletions_held=any(value for _, value in values.get("deletions_held", [])),
+        contested_jobs=int(one("contested_jobs") or 0),
+        pending_writes=int(one("pending_writes") or 0),
+        oldest_write_seconds=one("oldest_pending_write_seconds") or 0.0,
+        watch_age_seconds=one("watch_age_seconds") or 0.0,
+        queues=tuple(_queues(values)),
+    )
+
+
+def _queues(values: Mapping[str, list[tuple[dict[str, str], float]]]) -> Iterable[Queue]:
+    def by_queue(name: str) -> dict[str, int]:
+        return {labels["queue"]: int(value) for labels, value in values.get(name, []) if "queue" in labels}
+
+    workers, messages, held = by_queue("workers"), by_queue("queue_length_messages"), by_queue("waiting_for_room_jobs")
+    waiting: dict[str, int] = defaultdict(int)
+    running: dict[str, int] = defaultdict(int)
+    for labels, value in values.get("queue_jobs", []):
+        counts = waiting if labels.get("phase") in ("Pending", "Queued") else running
+        counts[labels.get("queue", "")] += int(value)
+    for name in sorted({*workers, *messages, *held, *waiting, *running} - {""}):
+        yield Queue(name, workers.get(name), messages.get(name), waiting[name], running[name], held.get(name, 0))

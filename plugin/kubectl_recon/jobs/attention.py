@@ -1,0 +1,121 @@
+"""What people read first of a job: its state in a few words, and which jobs need attention before others."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+
+from kubectl_recon.jobs.job import MANAGED_BY, Job
+from kubectl_recon.jobs.times import duration_text, seconds_between
+
+_PLACE: Final = re.compile(r"place (\d+) or better")
+_ORDER: Final = {
+    name: place
+    for place, name in enumerate(
+        ("Failed", "stuck", "announced", "Cancelling", "Running", "Queued", "Pending", "Suspended", "foreign", "over")
+    )
+}
+_STUCK_REASONS: Final = {
+    "QueueUnserved": "no worker for its queue",
+    "NoWorker": "no worker for its queue",
+    "AwaitingWorker": "Redis lost data",
+}
+
+
+def phase_text(job: Job) -> str:
+    """The phase with what changes its meaning: `Running, cancel requested`, `Succeeded, simulated`."""
+    if foreign(job):
+        return "Not managed"
+    phase = job.phase or "New"
+    if job.cancel_requested and not job.cancel_confirmed and not job.finished:
+        return f"{phase}, cancel requested"
+    if job.cancel_confirmed and not job.finished and phase != "Cancelling":
+        return f"{phase}, cancel confirmed"
+    if job.suspended and not job.finished and phase not in ("Suspended", "Cancelling"):
+        return f"{phase}, suspending"
+    if job.simulated and phase == "Succeeded":
+        return "Succeeded, simulated"
+    return phase
+
+
+def foreign(job: Job) -> bool:
+    """Whether another controller manages the job."""
+    return bool(job.spec.get("managedBy")) and job.spec.get("managedBy") != MANAGED_BY
+
+
+def time_text(job: Job, now: datetime) -> str:
+    """The time that matters: `4m30s left`, `took 12m`, `waits 3m`."""
+    if job.finished:
+        started = job.time("startTime")
+        took = duration_text(seconds_between(started, job.time("completionTime")))
+        return f"took {took}" if took else ""
+    if job.eta_seconds is not None:
+        return f"{duration_text(job.eta_seconds)} left"
+    if job.phase == "Running":
+        runs = duration_text(seconds_between(job.time("startTime"), now))
+        return f"runs {runs}" if runs else ""
+    if job.phase in ("", "Pending", "Queued"):
+        return f"waits {duration_text(seconds_between(waits_since(job), now))}"
+    return ""
+
+
+def waits_since(job: Job) -> datetime | None:
+    """Since when a job waits that does not run: its creation, or the end of its last attempt or suspension."""
+    ended = job.condition("Running").since if job.attempt > 1 else None
+    resumed = job.condition("Suspended")
+    since = [job.created, ended, resumed.since if resumed.reason == "Resumed" else None]
+    return max((one for one in since if one is not None), default=None)
+
+
+def place(job: Job) -> int | None:
+    """The place in the line of its queue, rounded up by the operator; None where it is not known."""
+    if job.phase != "Pending":
+        return None
+    found = _PLACE.search(job.message)
+    return int(found[1]) if found else None
+
+
+def reason_text(job: Job) -> str:
+    """Why it failed or waits, in a few words; empty for a job that is well."""
+    if job.phase == "Failed":
+        return job.failure_reason
+    if job.finished or foreign(job):
+        return ""
+    if not job.seen:
+        return "not seen by the operator"
+    if job.conditions.get("Contested"):
+        return "two installations"
+    for kind in ("Dispatched", "Running"):
+        if stuck := _STUCK_REASONS.get(job.condition(kind).reason):
+            return stuck
+    if job.condition("Dispatched").reason == "BackingOff":
+        return f"retries after {job.failure_reason}" if job.failure_reason else "waits to try again"
+    if (number := place(job)) is not None:
+        return f"place {number} in line"
+    if job.phase == "Running" and job.failures:
+        return f"attempt {job.attempt}, after {job.failure_reason}"
+    return ""
+
+
+def attention(job: Job) -> tuple[int, float, str, str]:
+    """Sort key: what needs attention first, then the newest first."""
+    if foreign(job):
+        kind = "foreign"
+    elif job.phase in ("Succeeded", "Cancelled"):
+        kind = "over"
+    elif job.phase == "Failed":
+        kind = "Failed"
+    elif _is_stuck(job):
+        kind = "stuck"
+    elif job.cancel_requested and not job.cancel_confirmed:
+        kind = "announced"
+    else:
+        kind = job.phase or "Pending"
+    when = (job.time("completionTime") if job.finished else None) or job.created
+    return _ORDER.get(kind, len(_ORDER)), -(when.timestamp() if when else 0.0), job.namespace, job.name
+
+
+def _is_stuck(job: Job) -> bool:
+    reasons = {job.condition(kind).reason for kind in ("Dispatched", "Running")}
+    return bool(job.conditions.get("Contested") or reasons & {*_STUCK_REASONS, "BackingOff"})

@@ -1,0 +1,1 @@
+"""The API server: a connection by kubeconfig, requests, lists and watches."""

@@ -1,0 +1,1 @@
+"""The check of a folder of photos before it is sent: what would fail, and what would make a poor mesh."""

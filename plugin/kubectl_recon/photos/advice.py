@@ -1,0 +1,149 @@
+"""Findings about a set of photos, from their measurements alone: what would fail, and what would make a poor mesh."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from kubectl_recon.photos.scanning import Photo
+
+LEAST_PHOTOS: Final = 3
+GOOD_PHOTOS: Final = 20
+MOST_PHOTOS: Final = 200  # of the model photogrammetry
+_SMALL_MEGAPIXELS: Final = 1.0
+_BLURRED_SHARE: Final = 0.2  # of the median sharpness of the set
+_FEW_TO_COMPARE: Final = 5
+_ALIKE_BITS: Final = 1  # of 64
+_SHOWN: Final = 4  # names in a finding
+
+
+class Level(enum.StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"  # the job would fail
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding, with what to do."""
+
+    level: Level
+    kind: str  # for programs
+    text: str
+    photos: tuple[str, ...] = ()
+
+
+def findings(photos: Sequence[Photo]) -> list[Finding]:
+    """Everything that is worth saying about the set, the worst first."""
+    usable = [photo for photo in photos if not photo.problem]
+    found = [
+        *_unusable(photos),
+        *_count(usable),
+        *_heic(usable),
+        *_blurred(usable),
+        *_alike(usable),
+        *_small(usable),
+        *_cameras(usable),
+        *_positions(usable),
+    ]
+    return sorted(found, key=lambda finding: list(Level).index(finding.level))
+
+
+def _unusable(photos: Sequence[Photo]) -> Iterator[Finding]:
+    for problem, count in Counter(photo.problem for photo in photos if photo.problem).items():
+        names = tuple(photo.name for photo in photos if photo.problem == problem)
+        # A job with one damaged photo fails as a whole; a text beside the photos is passed over.
+        level = Level.ERROR if "cannot be read" in problem else Level.WARNING
+        yield Finding(level, "unusable", f"{count} of {len(photos)} files: {problem}: {_list(names)}", names)
+
+
+def _count(usable: Sequence[Photo]) -> Iterator[Finding]:
+    count = len(usable)
+    if count < LEAST_PHOTOS:
+        text = f"{count} photos: at least {LEAST_PHOTOS} are needed, and {GOOD_PHOTOS} or more make a good mesh"
+        yield Finding(Level.ERROR, "too-few", text)
+    elif count < GOOD_PHOTOS:
+        text = f"{count} photos: {GOOD_PHOTOS} or more, all around the object, make a better mesh"
+        yield Finding(Level.WARNING, "few", text)
+    elif count > MOST_PHOTOS:
+        text = f"{count} photos: the model photogrammetry takes {MOST_PHOTOS} at most; leave some out, or split the set"
+        yield Finding(Level.WARNING, "too-many", text)
+
+
+def _heic(usable: Sequence[Photo]) -> Iterator[Finding]:
+    names = tuple(photo.name for photo in usable if photo.kind == "HEIC" and not photo.width)
+    if names:
+        text = f"{len(names)} photos are HEIC, and not checked without the extra `heic` of this program: {_list(names)}"
+        yield Finding(Level.NOTE, "heic", text, names)
+
+
+def _blurred(usable: Sequence[Photo]) -> Iterator[Finding]:
+    measured = [photo for photo in usable if photo.width]
+    if len(measured) < _FEW_TO_COMPARE:
+        return
+    limit = median(photo.sharpness for photo in measured) * _BLURRED_SHARE
+    names = tuple(photo.name for photo in measured if photo.sharpness < limit)
+    if names:
+        text = f"{len(names)} photos are much less sharp than the others; leave them out: {_list(names)}"
+        yield Finding(Level.WARNING, "blurred", text, names)
+
+
+def _alike(usable: Sequence[Photo]) -> Iterator[Finding]:
+    """Photos that show the same, as the copies of one do: they add time and no surface."""
+    kept: list[Photo] = []
+    copies: list[Photo] = []
+    for photo in usable:
+        if not photo.width:
+            continue
+        first = next((one for one in kept if (one.fingerprint ^ photo.fingerprint).bit_count() <= _ALIKE_BITS), None)
+        if first is not None and (first.width, first.height) == (photo.width, photo.height):
+            copies.append(photo)
+        else:
+            kept.append(photo)
+    if copies:
+        names = tuple(photo.name for photo in copies)
+        text = f"{len(names)} photos look like another one of the set: {_list(names)}"
+        yield Finding(Level.WARNING, "duplicates", text, names)
+
+
+def _small(usable: Sequence[Photo]) -> Iterator[Finding]:
+    names = tuple(photo.name for photo in usable if photo.width and photo.megapixels < _SMALL_MEGAPIXELS)
+    if names:
+        text = (
+            f"{len(names)} photos have less than {_SMALL_MEGAPIXELS:.0f} megapixel: send the originals: {_list(names)}"
+        )
+        yield Finding(Level.WARNING, "small", text, names)
+
+
+def _cameras(usable: Sequence[Photo]) -> Iterator[Finding]:
+    measured = [photo for photo in usable if photo.width]
+    cameras = Counter(photo.camera for photo in measured if photo.camera)
+    lenses = {round(photo.focal_length, 1) for photo in measured if photo.focal_length}
+    if len(cameras) > 1:
+        listed = ", ".join(f"{name} ({count})" for name, count in cameras.most_common(_SHOWN))
+        yield Finding(Level.NOTE, "cameras", f"photos of {len(cameras)} cameras: {listed}; one camera is safer")
+    elif len(lenses) > 1:
+        listed = ", ".join(f"{length:g} mm" for length in sorted(lenses)[:_SHOWN])
+        yield Finding(Level.NOTE, "zoom", f"photos of {len(lenses)} focal lengths ({listed}): do not zoom between them")
+    bare = sum(1 for photo in measured if not photo.focal_length)
+    if measured and bare == len(measured):
+        yield Finding(
+            Level.NOTE, "no-exif", "no photo has its focal length (EXIF), so it is estimated: send the originals"
+        )
+
+
+def _positions(usable: Sequence[Photo]) -> Iterator[Finding]:
+    count = sum(1 for photo in usable if photo.has_position)
+    if count:
+        text = f"{count} photos hold the place where they were taken (GPS), and every reader of them sees it"
+        yield Finding(Level.NOTE, "gps", text)
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -1,0 +1,150 @@
+"""Photos of this machine: found, opened and measured. Each is read once, scaled down."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
+
+from kubectl_recon.errors import UsageError
+
+PHOTO_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+HEIC_SUFFIXES: Final = (".heic", ".heif")
+RAW_SUFFIXES: Final = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2")
+
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
+_CELLS: Final = 512  # of the longer side, at which sharpness is measured
+_EDGES: Final = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
+_PRINT_CELLS: Final = (9, 8)
+_MAKE, _MODEL, _EXIF, _GPS, _FOCAL_LENGTH = 0x010F, 0x0110, 0x8769, 0x8825, 0x920A
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo. `problem` is set if it cannot be used, and then nothing is measured."""
+
+    path: Path
+    name: str  # path below the folder that was named, with slashes
+    bytes: int
+    problem: str = ""
+    kind: str = ""  # JPEG, PNG, …
+    width: int = 0  # pixels
+    height: int = 0
+    camera: str = ""
+    focal_length: float = 0.0  # millimetres; 0: not known
+    has_position: bool = False  # GPS
+    sharpness: float = 0.0  # variance of the edges; compares photos of one set
+    fingerprint: int = 0  # 64 bits; photos that look alike differ in few of them
+
+    @property
+    def megapixels(self) -> float:
+        """Its size."""
+        return self.width * self.height / 1e6
+
+
+def find(paths: Sequence[str]) -> list[tuple[Path, str]]:
+    """The files that were named or lie below the folders that were, with their names for the upload. Raises UsageError."""
+    found: dict[str, Path] = {}
+    for given in paths:
+        path = Path(given).expanduser()
+        if not path.exists():
+            raise UsageError(f"there is no file or folder {given} here")
+        below = sorted(_files(path)) if path.is_dir() else [path]
+        for file in below:
+            name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+            if name in found and found[name].resolve() != file.resolve():
+                raise UsageError(
+                    f"{found[name]} and {file} would have the same name: submit one folder that holds both"
+                )
+            found[name] = file
+    return [(path, name) for name, path in sorted(found.items())]
+
+
+def scan(files: Sequence[tuple[Path, str]], progress: Callable[[], None] = lambda: None) -> list[Photo]:
+    """Measure the files, some at a time. `progress` is called after each."""
+
+    def measured(file: tuple[Path, str]) -> Photo:
+        photo = measure(*file)
+        progress()
+        return photo
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(measured, files))
+
+
+def measure(path: Path, name: str) -> Photo:
+    """Open and measure one photo."""
+    size = path.stat().st_size
+    suffix = path.suffix.lower()
+    if suffix in HEIC_SUFFIXES and not _opens_heic():
+        return Photo(path, name, size, kind="HEIC")
+    if suffix in RAW_SUFFIXES:
+        return Photo(path, name, size, "a raw file of a camera: export it as JPEG", "RAW")
+    try:
+        with Image.open(path, formats=_FORMATS if _opens_heic() else _FORMATS[:-1]) as image:
+            width, height = image.size
+            kind = image.format or ""
+            exif = image.getexif()
+            camera = " ".join(filter(None, (str(exif.get(tag) or "").strip("\0 ") for tag in (_MAKE, _MODEL))))
+            focal, position = _number(exif.get_ifd(_EXIF).get(_FOCAL_LENGTH)), bool(exif.get_ifd(_GPS))
+            image.draft("L", (_CELLS, _CELLS))  # a JPEG is decoded at a fraction of its size
+            grey = image.convert("L")
+            grey.thumbnail((_CELLS, _CELLS))
+            return Photo(
+                path, name, size, "", kind, width, height, camera, focal, position, _sharpness(grey), _print(grey)
+            )
+    except UnidentifiedImageError:
+        return Photo(path, name, size, "no photo in a format that the workers read (JPEG, PNG, WebP, TIFF, HEIC)")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return Photo(path, name, size, f"cannot be read: {error}")
+
+
+@functools.cache
+def _opens_heic() -> bool:
+    """Whether the extra `heic` is there; it is made known to Pillow."""
+    if importlib.util.find_spec("pillow_heif") is None:
+        return False
+    import pillow_heif  # noqa: PLC0415  # an optional extra
+
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files below a folder that are no system's own."""
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden and path.name not in ("Thumbs.db", "desktop.ini"):
+            yield path
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]  # a rational number of Pillow's, or nothing
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0
+
+
+def _sharpness(grey: Image.Image) -> float:
+    return float(ImageStat.Stat(grey.filter(_EDGES)).var[0])
+
+
+def _print(grey: Image.Image) -> int:
+    """Whether each of 64 places is brighter than the one on its right."""
+    small = grey.resize(_PRINT_CELLS, Image.Resampling.BILINEAR)
+    pixels = small.tobytes()
+    width, height = _PRINT_CELLS
+    bits = (pixels[y * width + x] > pixels[y * width + x + 1] for y in range(height) for x in range(width - 1))
+    return sum(1 << place for place, bit in enumerate(bits) if bit)
+
+
+def total_bytes(photos: Iterable[Photo]) -> int:
+    """Their size together."""
+    return sum(photo.bytes for photo in photos)

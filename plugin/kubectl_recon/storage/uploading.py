@@ -1,0 +1,78 @@
+"""Upload of photos to a folder of a bucket. What is there already with the same content is not sent again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import obstore
+
+from kubectl_recon.errors import UsageError
+from kubectl_recon.storage.buckets import Folder, failures, open_store
+
+if TYPE_CHECKING:
+    from kubectl_recon.storage.buckets import Store
+
+_AT_ONCE: Final = 4
+_SINGLE_BYTES: Final = 64 << 20  # up to this in one request, so that the ETag is the digest of the file
+_DIGEST: Final = re.compile(r"[0-9a-f]{32}")
+_SHOWN: Final = 3
+
+Progress = Callable[[int], None]
+
+
+def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: Progress) -> int:
+    """Send the files; returns how many were sent. `progress` gets bytes as they are done.
+
+    Raises UsageError if the folder holds other files, which a job would read as its photos. Raises ReconError.
+    """
+    store = open_store(folder)
+    with failures(str(folder)):
+        there = _listed(store, folder)
+        names = {name for _, name in files}
+        if strangers := sorted(there.keys() - names):
+            raise UsageError(
+                f"{folder} holds other files ({', '.join(strangers[:_SHOWN])}), which the job would read as well: "
+                "choose another --name or --upload, or empty that folder"
+            )
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            sent = list(
+                pool.map(lambda file: _send(store, folder.path(file[1]), file[0], there.get(file[1]), progress), files)
+            )
+    return sum(sent)
+
+
+def _listed(store: Store, folder: Folder) -> dict[str, tuple[int, str]]:
+    """Size and ETag of each object below the folder, by its name there."""
+    prefix = f"{folder.key}/" if folder.key else None
+    found = {}
+    for page in obstore.list(store, prefix=prefix):
+        for one in page:
+            name = str(one["path"]).removeprefix(prefix or "")
+            if name:
+                found[name] = (int(one["size"]), str(one["e_tag"] or "").strip('"'))
+    return found
+
+
+def _send(store: Store, key: str, path: Path, there: tuple[int, str] | None, progress: Progress) -> bool:
+    """Whether it had to be sent; `there`: size and ETag of what has the key."""
+    size = path.stat().st_size
+    if there is not None and _is_same(path, size, *there):
+        progress(size)
+        return False
+    with path.open("rb") as source:
+        obstore.put(store, key, source, use_multipart=size > _SINGLE_BYTES)
+    progress(size)
+    return True
+
+
+def _is_same(path: Path, size: int, other_size: int, tag: str) -> bool:
+    """Whether the object has the file's content: its size and digest. An ETag that is no digest says nothing."""
+    if size != other_size or not _DIGEST.fullmatch(tag):
+        return False
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == tag

@@ -1,0 +1,98 @@
+"""kubectl recon in tests: jobs as the API server has them, and the program as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kubectl_recon.jobs.job import Job
+
+CREATED = "2026-03-01T12:00:00Z"
+PROGRAM = Path(sys.executable).with_name("kubectl-recon")
+
+
+def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
+    """A job with that phase. `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body."""
+    spec = status.pop("spec", {})
+    metadata = status.pop("metadata", {})
+    conditions = [
+        {"type": kind, "status": value, "reason": reason, "lastTransitionTime": CREATED}
+        for kind, (value, reason) in status.pop("conditions", {}).items()
+    ]
+    body = {
+        "apiVersion": "reconstruction.dev/v1alpha1",
+        "kind": "ReconstructionJob",
+        "metadata": {"name": name, "namespace": "team", "uid": name, "creationTimestamp": CREATED, "generation": 1}
+        | metadata,
+        "spec": {"input": {"uri": f"file:///photos/{name}"}} | spec,
+        "status": {"observedGeneration": 1, "conditions": conditions} | ({"phase": phase} if phase else {}) | status,
+    }
+    return Job(body)
+
+
+@dataclass(frozen=True)
+class Program:
+    """kubectl-recon as a process, with the rights of a kubeconfig, in a namespace."""
+
+    kubeconfig: Path
+    namespace: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str | Path, timeout_seconds: float = 90) -> subprocess.CompletedProcess[str]:
+        """Run it without a terminal."""
+        return subprocess.run(
+            self._command(*arguments),
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+
+    def on_terminal(
+        self, *arguments: str | Path, answers: Mapping[str, str] | None = None, timeout_seconds: float = 90
+    ) -> tuple[int, str]:
+        """Run it on a terminal of 80 columns; types each answer once its question is shown. Exit code and what was shown."""
+        master, terminal = pty.openpty()
+        process = subprocess.Popen(
+            self._command(*arguments),
+            env=self._environment() | {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        )
+        os.close(terminal)
+        shown, open_answers = "", dict(answers or {})
+        deadline = time.monotonic() + timeout_seconds
+        try:
+            while time.monotonic() < deadline:
+                if not select.select([master], [], [], 0.2)[0]:
+                    continue
+                try:
+                    shown += os.read(master, 65536).decode(errors="replace")
+                except OSError:  # the program has ended
+                    break
+                for question in [question for question in open_answers if question in shown]:
+                    os.write(master, open_answers.pop(question).encode())
+            return process.wait(timeout=10), shown
+        finally:
+            process.kill()
+            process.wait()
+            os.close(master)
+
+    def _command(self, *arguments: str | Path) -> list[str]:
+        command, *rest = map(str, arguments)
+        return [str(PROGRAM), command, "-n", self.namespace, *rest]
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), **self.environment}

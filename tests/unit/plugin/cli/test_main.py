@@ -1,0 +1,95 @@
+"""The command line without a cluster: help, usage errors, and what `--help` may load."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import CHECKOUT
+from tests.support.plugin import PROGRAM
+
+SLOW = {"kubernetes", "urllib3", "rich", "yaml", "PIL", "obstore", "prometheus_client", "asyncio", "requests", "ssl"}
+"""Packages that take longer to load than --help may take."""
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["get", "--help"], ["cancel", "--help"], ["--version"]])
+def test_help_loads_no_package_that_is_slow_to_load(arguments: list[str]) -> None:
+    program = (
+        "import json, sys\n"
+        "from kubectl_recon.cli.main import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "except SystemExit:\n"
+        "    print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert "typer" in loaded
+    assert loaded & SLOW == set()
+
+
+def test_help_names_every_command_in_one_line_and_the_page_has_each() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    commands = done.stdout.partition("Commands:\n")[2]
+    assert "..." not in commands
+    page = (CHECKOUT / "docs" / "kubectl-recon.md").read_text()
+    named = [line.split()[0] for line in commands.splitlines()]
+    assert named[:3] == ["get", "watch", "wait"]
+    assert [name for name in named if f"`{name}`" not in page.partition("All of them know")[0]] == []
+
+
+def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = run("get", KUBECONFIG=str(tmp_path / "none"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr == f"error: there is no kubeconfig at {tmp_path}/none: name one with --kubeconfig or KUBECONFIG\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["get", "banana", "-l", "a=b"], "error: name jobs, or choose them with -l or --all, but not both"),
+        (["get", "banana", "-A"], "error: a job cannot be named across all namespaces: use -n instead of -A"),
+        (
+            ["cancel", "banana", "--request", "--confirm"],
+            "error: use one of --request, --confirm, --withdraw and --yes",
+        ),
+        (["wait", "banana", "--timeout", "soon"], 'error: "soon" is not a duration: write 30s, 10m, 1h30m or 2d'),
+    ],
+)
+def test_a_command_line_that_cannot_be_is_explained(arguments: list[str], message: str, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(json.dumps(KUBECONFIG))
+    done = run(*arguments, KUBECONFIG=str(config))
+    assert (done.returncode, done.stderr.strip()) == (2, message)
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(json.dumps(KUBECONFIG))
+    done = run("get", KUBECONFIG=str(config))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the API server at http://127.0.0.1:9 does not answer: ")
+
+
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "here",
+    "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+    "clusters": [{"name": "here", "cluster": {"server": "http://127.0.0.1:9"}}],
+    "users": [{"name": "me", "user": {"token": "s3cret"}}],
+}

@@ -1,0 +1,34 @@
+from kubectl_recon.commands.fleet import ModelUse, Seen, model_uses, queues_of
+from kubectl_recon.fleet.metrics import Metrics, Queue
+from kubectl_recon.fleet.operator import NAMESPACE, Operator
+
+from tests.support.plugin import job
+
+JOBS = [
+    job("a", "Running", spec={"queue": "gpu", "priority": "high"}),
+    job("b", "Queued", spec={"queue": "gpu"}),
+    job("c", "Pending", spec={"queue": "typo"}, conditions={"Dispatched": ("False", "QueueUnserved")}),
+    job("d", "Succeeded", simulated=True, spec={"modelType": "placeholder"}),
+    job("e", "Failed", failure={"reason": "BACKEND_UNAVAILABLE"}, spec={"modelType": "reconviagen"}),
+]
+
+
+def test_queues_come_from_the_operators_metrics() -> None:
+    queues = (Queue("celery", 2, 0, 0, 1),)
+    assert queues_of(Seen(JOBS, True, Operator(NAMESPACE, metrics=Metrics(queues=queues)))) == list(queues)
+
+
+def test_without_metrics_workers_are_unknown_unless_the_operator_says_there_are_none() -> None:
+    assert queues_of(Seen(JOBS, True, Operator(NAMESPACE))) == [
+        Queue("gpu", None, None, 1, 0),
+        Queue("gpu-high", None, None, 0, 1),
+        Queue("typo", 0, None, 1, 0),
+    ]
+
+
+def test_models_are_counted_by_the_ends_of_their_jobs() -> None:
+    assert model_uses(JOBS) == [
+        ModelUse("photogrammetry", ("gpu", "typo"), 1, 2, 0, 0, 0, 0),
+        ModelUse("placeholder", ("celery",), 0, 0, 1, 0, 1, 0),
+        ModelUse("reconviagen", ("celery",), 0, 0, 0, 1, 0, 1),
+    ]

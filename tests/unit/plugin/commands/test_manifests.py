@@ -1,0 +1,65 @@
+from typing import Any
+
+import pytest
+from kubectl_recon.commands.manifests import changes, manifest, name_for, parameter
+from kubectl_recon.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("faces=200000", 200_000),
+        ("scale=0.5", 0.5),
+        ("texture=true", True),
+        ("mask=null", None),
+        ("quality=fast", "fast"),
+        ("tag=007", "007"),
+        ("equation=a=b", "a=b"),
+        ("steps=[1, 2]", [1, 2]),
+        ('version="3"', "3"),
+        ("note=[open", "[open"),
+        ("empty=", ""),
+    ],
+)
+def test_a_parameter_gets_the_type_that_it_looks_like(text: str, value: Any) -> None:
+    assert parameter(text)[1] == value
+    assert type(parameter(text)[1]) is type(value)
+
+
+@pytest.mark.parametrize("text", ["quality", "=fast", ""])
+def test_what_is_no_parameter_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="write name=value"):
+        parameter(text)
+
+
+def test_only_what_was_given_is_in_the_spec() -> None:
+    assert changes(model=None, quality=None, parameters=(), output=None) == {}
+    assert changes(model="placeholder", quality="fast", parameters=["faces=10"], output="s3://meshes/x/") == {
+        "modelType": "placeholder",
+        "parameters": {"quality": "fast", "faces": 10},
+        "output": {"uri": "s3://meshes/x/"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/home/me/My Photos (2)", "my-photos-2"),
+        ("photos/banana/", "banana"),
+        ("s3://bucket/photos/banana/", "banana"),
+        ("https://host/set.tar.gz?token=x", "set"),
+        ("/tmp/ÄÖ", "photos"),
+        ("x" * 90, "x" * 50),
+    ],
+)
+def test_a_name_is_made_from_the_folder(path: str, name: str) -> None:
+    assert name_for(path) == name
+
+
+def test_a_manifest_is_what_kubectl_apply_takes() -> None:
+    assert manifest("banana", {"input": {"uri": "file:///x"}}, namespace="team", labels={"who": "me"}) == {
+        "apiVersion": "reconstruction.dev/v1alpha1",
+        "kind": "ReconstructionJob",
+        "metadata": {"name": "banana", "namespace": "team", "labels": {"who": "me"}},
+        "spec": {"input": {"uri": "file:///x"}},
+    }

@@ -1,0 +1,39 @@
+import pytest
+from kubectl_recon.commands import outcomes
+from kubectl_recon.commands.waiting import goal
+from kubectl_recon.errors import UsageError
+from kubectl_recon.jobs.job import Job
+
+from tests.support.plugin import job
+
+RUNNING = job(phase="Running", conditions={"Running": ("True", "Started"), "Finished": ("False", "NotFinished")})
+
+
+@pytest.mark.parametrize(
+    ("text", "one", "expected"),
+    [
+        ("finished", RUNNING, False),
+        ("finished", job(phase="Cancelled"), True),
+        ("succeeded", job(phase="Failed"), False),
+        ("Running", RUNNING, True),
+        ("condition=Running", RUNNING, True),
+        ("condition=Finished=false", RUNNING, True),
+        ("condition=Finished", RUNNING, False),
+        ("condition=Unknown", RUNNING, False),
+        ("delete", RUNNING, False),
+    ],
+)
+def test_a_goal_is_read_as_in_kubectl_wait(text: str, one: Job, expected: bool) -> None:
+    assert goal(text)(one) == expected
+
+
+def test_an_unknown_goal_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"use finished, succeeded, .* or condition=TYPE"):
+        goal("ready")
+
+
+@pytest.mark.parametrize(
+    ("codes", "worst"), [([0, 0], 0), ([0, 4, 3], 3), ([4, 5, 6], 4), ([6, 5], 5), ([0, 6], 6), ([], 0)]
+)
+def test_of_several_jobs_the_worst_counts(codes: list[int], worst: int) -> None:
+    assert outcomes.of_all(codes) == worst

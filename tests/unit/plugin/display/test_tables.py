@@ -1,0 +1,51 @@
+import io
+
+from kubectl_recon.display.screen import Screen
+from kubectl_recon.display.tables import Column, table
+
+ROWS = [("banana", "Running", "celery", "NOT_ENOUGH_OVERLAP"), ("a-much-longer-name", "Failed", "gpu", "")]
+
+
+def columns() -> list[Column[tuple[str, ...]]]:
+    return [
+        Column("NAME", lambda row: row[0], cut=True),
+        Column("PHASE", lambda row: row[1], colour=lambda row: "red" if row[1] == "Failed" else ""),
+        Column("QUEUE", lambda row: row[2], drop=1),
+        Column("REASON", lambda row: row[3], cut=True),
+    ]
+
+
+def lines(width: int | None, *, colour: bool = False) -> list[str]:
+    return table(columns(), ROWS, Screen(io.StringIO(), width, colour))
+
+
+def test_without_a_terminal_nothing_is_cut_and_nothing_coloured() -> None:
+    assert lines(None) == [
+        "NAME                 PHASE     QUEUE    REASON",
+        "banana               Running   celery   NOT_ENOUGH_OVERLAP",
+        "a-much-longer-name   Failed    gpu",
+    ]
+
+
+def test_a_narrow_terminal_gets_fewer_columns_before_a_text_is_cut() -> None:
+    assert lines(50) == [
+        "NAME                PHASE    REASON",
+        "banana              Running  NOT_ENOUGH_OVERLAP",
+        "a-much-longer-name  Failed",
+    ]
+
+
+def test_on_a_still_narrower_one_texts_are_cut() -> None:
+    found = lines(40)
+    assert max(map(len, found)) <= 40
+    assert found[2].startswith("a-much-long…")
+
+
+def test_colours_do_not_move_the_columns() -> None:
+    plain, coloured = lines(80), lines(80, colour=True)
+    assert coloured[2] == plain[2].replace("Failed", "\x1b[31mFailed\x1b[0m")
+
+
+def test_a_column_without_content_is_left_out() -> None:
+    found = table(columns(), [("banana", "Running", "celery", "")], Screen(io.StringIO(), None, False))
+    assert found[0] == "NAME     PHASE     QUEUE"

@@ -1,0 +1,47 @@
+import pytest
+from kubectl_recon.fleet.metrics import Queue, parse
+from prometheus_client import generate_latest
+from reconstruction_operator.telemetry import metrics
+
+TEXT = """\
+# TYPE reconstruction_leader gauge
+reconstruction_leader 1.0
+# TYPE reconstruction_workers gauge
+reconstruction_workers{queue="celery"} 2.0
+reconstruction_workers{queue="gpu"} 0.0
+# TYPE reconstruction_queue_length_messages gauge
+reconstruction_queue_length_messages{queue="celery"} 7.0
+# TYPE reconstruction_queue_jobs gauge
+reconstruction_queue_jobs{queue="celery",phase="Running"} 3.0
+reconstruction_queue_jobs{queue="celery",phase="Cancelling"} 1.0
+reconstruction_queue_jobs{queue="celery",phase="Queued"} 7.0
+reconstruction_queue_jobs{queue="celery",phase="Pending"} 40.0
+# TYPE reconstruction_waiting_for_room_jobs gauge
+reconstruction_waiting_for_room_jobs{queue="celery"} 40.0
+# TYPE reconstruction_redis_up gauge
+reconstruction_redis_up 0.0
+# TYPE reconstruction_deletions_held gauge
+reconstruction_deletions_held{cause="restored"} 0.0
+reconstruction_deletions_held{cause="orphans"} 1.0
+# TYPE reconstruction_build_info gauge
+reconstruction_build_info{version="0.1.0"} 1.0
+"""
+
+
+def test_the_queues_and_the_state_are_read() -> None:
+    found = parse(TEXT)
+    assert found.queues == (Queue("celery", 2, 7, 47, 4, 40), Queue("gpu", 0))
+    assert (found.leader, found.redis_up, found.deletions_held, found.version) == (True, False, True, "0.1.0")
+    assert found.queue("nowhere") is None
+
+
+def test_the_operators_own_metrics_can_be_read() -> None:
+    found = parse(generate_latest(metrics.REGISTRY).decode())
+    assert found.leader in (True, False)
+    assert found.pending_writes == 0
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "up 1\n"])
+def test_what_is_of_another_program_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse(text)

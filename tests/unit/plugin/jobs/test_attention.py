@@ -1,0 +1,100 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from kubectl_recon.jobs.attention import attention, phase_text, place, reason_text, time_text
+from kubectl_recon.jobs.job import Job
+from reconstruction_operator.planning import places
+
+from tests.support.plugin import job
+
+NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
+REQUESTED = {"cancelRequested": True}
+CONFIRMED = {"cancelRequested": True, "cancelConfirmed": True}
+
+
+@pytest.mark.parametrize(
+    ("phase", "fields", "text"),
+    [
+        ("", {}, "New"),
+        ("Running", {}, "Running"),
+        ("Running", {"spec": REQUESTED}, "Running, cancel requested"),
+        ("Running", {"spec": CONFIRMED}, "Running, cancel confirmed"),
+        ("Cancelling", {"spec": CONFIRMED}, "Cancelling"),
+        ("Cancelled", {"spec": CONFIRMED}, "Cancelled"),
+        ("Succeeded", {"spec": REQUESTED}, "Succeeded"),
+        ("Succeeded", {"simulated": True}, "Succeeded, simulated"),
+        ("Running", {"spec": {"suspend": True}}, "Running, suspending"),
+        ("Suspended", {"spec": {"suspend": True}}, "Suspended"),
+        ("", {"spec": {"managedBy": "example.com/other"}}, "Not managed"),
+        ("Queued", {"spec": {"managedBy": "reconstruction.dev/operator"}}, "Queued"),
+    ],
+)
+def test_the_phase_shows_what_changes_its_meaning(phase: str, fields: dict[str, Any], text: str) -> None:
+    assert phase_text(job(phase=phase, **fields)) == text
+
+
+@pytest.mark.parametrize(
+    ("one", "text"),
+    [
+        (job(phase="Running", progress={"etaSeconds": 270}), "4m30s left"),
+        (job(phase="Running", startTime="2026-03-01T12:03:00Z"), "runs 2m"),
+        (job(phase="Queued"), "waits 5m"),
+        (job(phase="Pending", conditions={"Suspended": ("False", "Resumed")}), "waits 5m"),
+        (job(phase="Failed", startTime="2026-03-01T12:01:00Z", completionTime="2026-03-01T12:01:12Z"), "took 12s"),
+        (job(phase="Failed"), ""),
+        (job(phase="Suspended"), ""),
+    ],
+)
+def test_the_time_is_the_one_that_matters(one: Job, text: str) -> None:
+    assert time_text(one, NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("one", "text"),
+    [
+        (job(phase="Failed", failure={"reason": "TOO_FEW_IMAGES"}), "TOO_FEW_IMAGES"),
+        (job(), "not seen by the operator"),
+        (job(phase="Pending", conditions={"Dispatched": ("False", "QueueUnserved")}), "no worker for its queue"),
+        (job(phase="Queued", conditions={"Dispatched": ("True", "NoWorker")}), "no worker for its queue"),
+        (job(phase="Running", conditions={"Running": ("Unknown", "AwaitingWorker")}), "Redis lost data"),
+        (
+            job(
+                phase="Pending",
+                failure={"reason": "WORKER_LOST"},
+                conditions={"Dispatched": ("False", "BackingOff")},
+            ),
+            "retries after WORKER_LOST",
+        ),
+        (job(phase="Pending", message=places.place("celery", 17, 40)), "place 20 in line"),
+        (
+            job(phase="Running", attempt=2, failures=1, failure={"reason": "OUT_OF_MEMORY"}),
+            "attempt 2, after OUT_OF_MEMORY",
+        ),
+        (job(phase="Queued", conditions={"Contested": ("True", "ManagedElsewhere")}), "two installations"),
+        (job(phase="Succeeded", failure={"reason": "WORKER_LOST"}), ""),
+    ],
+)
+def test_the_reason_is_short_and_absent_where_all_is_well(one: Job, text: str) -> None:
+    assert reason_text(one) == text
+
+
+def test_the_place_is_read_from_the_message_of_the_operator() -> None:
+    assert place(job(phase="Pending", message=places.place("celery", 3, 40))) == 5
+    assert place(job(phase="Pending", message="Waiting for room in queue celery")) is None
+    assert place(job(phase="Queued", message=places.place("celery", 3, 40))) is None
+
+
+def test_jobs_that_need_attention_come_first_then_the_newest() -> None:
+    jobs = [
+        job("done", "Succeeded"),
+        job("sleeps", "Suspended"),
+        job("waits", "Pending"),
+        job("runs", "Running"),
+        job("announced", "Running", spec=REQUESTED),
+        job("stuck", "Pending", conditions={"Dispatched": ("False", "QueueUnserved")}),
+        job("failed-first", "Failed", completionTime="2026-03-01T12:01:00Z"),
+        job("failed-last", "Failed", completionTime="2026-03-01T12:02:00Z"),
+    ]
+    ordered = [one.name for one in sorted(jobs, key=attention)]
+    assert ordered == ["failed-last", "failed-first", "stuck", "announced", "runs", "waits", "sleeps", "done"]

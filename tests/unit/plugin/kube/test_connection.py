@@ -1,0 +1,74 @@
+"""Kubeconfigs as kubectl reads them. No server is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubectl_recon.errors import KubeconfigError
+from kubectl_recon.kube.api import Api
+from kubectl_recon.kube.connection import connect, context_names
+
+
+def kubeconfig(path: Path, *, name: str = "here", user: dict[str, Any] | None = None, **context: str) -> Path:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, **context}}],
+        "clusters": [{"name": name, "cluster": {"server": f"http://{name}:6443"}}],
+        "users": [{"name": name, "user": user or {"token": "s3cret"}}],
+    }
+    path.write_text(json.dumps(config))
+    return path
+
+
+def authorization(api: Api) -> str:
+    headers: dict[str, str] = {}
+    api._client.update_params_for_auth(headers, [], ["BearerToken"], "/", "GET", None)
+    return headers.get("authorization", "")
+
+
+def test_the_namespace_is_that_of_the_context_unless_one_is_named(tmp_path: Path) -> None:
+    file = str(kubeconfig(tmp_path / "config", namespace="team"))
+    assert connect(kubeconfig=file).namespace == "team"
+    assert connect(kubeconfig=file, namespace="other").namespace == "other"
+    assert connect(kubeconfig=str(kubeconfig(tmp_path / "plain"))).namespace == "default"
+
+
+def test_several_files_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [kubeconfig(tmp_path / name, name=name) for name in ("first", "second")]
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, files)))
+    assert context_names() == ["first", "second"]
+    assert connect(context="second").api.server == "http://second:6443"
+    assert connect().context == "first"
+
+
+def test_an_unknown_context_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    file = str(kubeconfig(tmp_path / "config"))
+    with pytest.raises(KubeconfigError, match='there is no context "prod"; there are: here'):
+        connect(context="prod", kubeconfig=file)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"contexts": []}', "just text"])
+def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "config"
+    file.write_text(content)
+    with pytest.raises(KubeconfigError, match=f"the kubeconfig {file} cannot be used: "):
+        connect(kubeconfig=str(file))
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def test_an_exec_plugin_gives_the_token(tmp_path: Path, version: str) -> None:
+    api_version = f"client.authentication.k8s.io/{version}"
+    answer = {"apiVersion": api_version, "kind": "ExecCredential", "status": {"token": "from-plugin"}}
+    plugin = {"apiVersion": api_version, "command": "echo", "args": [json.dumps(answer)], "interactiveMode": "Never"}
+    connection = connect(kubeconfig=str(kubeconfig(tmp_path / "config", user={"exec": plugin})))
+    assert authorization(connection.api) == "Bearer from-plugin"
+
+
+def test_a_token_is_sent(tmp_path: Path) -> None:
+    assert authorization(connect(kubeconfig=str(kubeconfig(tmp_path / "config"))).api) == "Bearer s3cret"

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kubectl_recon.photos.advice import Level, findings
+from kubectl_recon.photos.scanning import Photo
+
+
+def photo(number: int, **fields: object) -> Photo:
+    """A good one; no two of them look alike."""
+    good = Photo(
+        Path(f"/p/{number}.jpg"),
+        f"{number}.jpg",
+        4_000_000,
+        kind="JPEG",
+        width=4000,
+        height=3000,
+        camera="Canon EOS 80D",
+        focal_length=35.0,
+        sharpness=100.0 + number % 7,
+        fingerprint=(number * 0x9E3779B97F4A7C15) % (1 << 64),
+    )
+    return replace(good, **fields)  # type: ignore[arg-type]  # the fields of a photo
+
+
+def kinds(*photos: Photo) -> list[tuple[Level, str]]:
+    return [(finding.level, finding.kind) for finding in findings(photos)]
+
+
+GOOD = [photo(number) for number in range(24)]
+
+
+def test_a_good_set_has_no_findings() -> None:
+    assert kinds(*GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (0, [(Level.ERROR, "too-few")]),
+        (2, [(Level.ERROR, "too-few")]),
+        (3, [(Level.WARNING, "few")]),
+        (19, [(Level.WARNING, "few")]),
+        (20, []),
+        (200, []),
+        (201, [(Level.WARNING, "too-many")]),
+    ],
+)
+def test_the_number_of_photos(count: int, expected: list[tuple[Level, str]]) -> None:
+    assert kinds(*[photo(number) for number in range(count)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        (photo(99, problem="cannot be read: truncated"), (Level.ERROR, "unusable")),
+        (photo(99, problem="a raw file of a camera: export it as JPEG"), (Level.WARNING, "unusable")),
+        (photo(99, sharpness=10.0), (Level.WARNING, "blurred")),
+        (photo(99, fingerprint=GOOD[3].fingerprint ^ 1), (Level.WARNING, "duplicates")),
+        (photo(99, width=640, height=480), (Level.WARNING, "small")),
+        (photo(99, camera="Apple iPhone"), (Level.NOTE, "cameras")),
+        (photo(99, focal_length=85.0), (Level.NOTE, "zoom")),
+        (photo(99, has_position=True), (Level.NOTE, "gps")),
+        (Photo(Path("/p/x.heic"), "x.heic", 1, kind="HEIC"), (Level.NOTE, "heic")),
+    ],
+)
+def test_one_bad_photo_is_found_and_named(bad: Photo, expected: tuple[Level, str]) -> None:
+    found = findings([*GOOD, bad])
+    assert [(one.level, one.kind) for one in found] == [expected]
+    assert found[0].photos in ((bad.name,), ())
+
+
+def test_photos_without_exif_are_noted_once() -> None:
+    assert kinds(*[replace(one, focal_length=0.0, camera="") for one in GOOD]) == [(Level.NOTE, "no-exif")]
+
+
+def test_errors_come_before_warnings_and_notes() -> None:
+    few = [photo(1, has_position=True), photo(2, width=100, height=100)]
+    assert [level for level, _ in kinds(*few)] == [Level.ERROR, Level.WARNING, Level.NOTE]
+
+
+def test_many_names_are_cut() -> None:
+    (finding,) = findings([*GOOD, *[photo(100 + number, width=640, height=480) for number in range(6)]])
+    assert finding.text.endswith("100.jpg, 101.jpg, 102.jpg, 103.jpg and 2 more")
+    assert len(finding.photos) == 6

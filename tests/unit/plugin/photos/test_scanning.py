@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kubectl_recon.errors import UsageError
+from kubectl_recon.photos.scanning import find, measure, scan
+from PIL import Image, ImageFilter
+
+from tests.support.paths import DATA
+
+PHOTOS = DATA / "photos"
+
+
+def real_photo() -> Path:
+    return min(PHOTOS.rglob("*.jpg"))
+
+
+def test_a_photo_is_measured() -> None:
+    path = real_photo()
+    photo = measure(path, path.name)
+    with Image.open(path) as image:
+        assert (photo.width, photo.height, photo.kind, photo.problem) == (*image.size, "JPEG", "")
+    assert photo.bytes == path.stat().st_size
+    assert photo.sharpness > 0
+
+
+def test_a_blurred_copy_is_less_sharp_and_looks_alike(tmp_path: Path) -> None:
+    with Image.open(real_photo()) as image:
+        image.filter(ImageFilter.GaussianBlur(12)).save(tmp_path / "blurred.jpg")
+    sharp, blurred = measure(real_photo(), "a"), measure(tmp_path / "blurred.jpg", "b")
+    assert blurred.sharpness < sharp.sharpness / 5
+    assert (sharp.fingerprint ^ blurred.fingerprint).bit_count() <= 6
+
+
+def test_camera_lens_and_position_are_read(tmp_path: Path) -> None:
+    image = Image.new("RGB", (64, 48))
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Canon", "EOS 80D"
+    exif.get_ifd(0x8769)[0x920A] = 35.0
+    exif.get_ifd(0x8825)[1] = "N"
+    image.save(tmp_path / "a.jpg", exif=exif)
+    photo = measure(tmp_path / "a.jpg", "a.jpg")
+    assert (photo.camera, photo.focal_length, photo.has_position) == ("Canon EOS 80D", 35.0, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("notes.txt", b"hello", "no photo in a format that the workers read"),
+        ("cut.jpg", None, "cannot be read"),
+        ("IMG_1.CR2", b"II*\0", "a raw file of a camera: export it as JPEG"),
+        ("empty.png", b"", "no photo in a format"),
+    ],
+)
+def test_what_cannot_be_used_is_said(tmp_path: Path, name: str, content: bytes | None, problem: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(real_photo().read_bytes()[:3000] if content is None else content)
+    assert measure(path, name).problem.startswith(problem)
+
+
+def test_a_folder_is_read_with_those_below_and_without_junk(tmp_path: Path) -> None:
+    for name in ("a.jpg", "left/b.jpg", ".DS_Store", "__MACOSX/._a.jpg", ".git/x", "Thumbs.db"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert [name for _, name in find([str(tmp_path)])] == ["a.jpg", "left/b.jpg"]
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.jpg").write_bytes(b"x")
+    with pytest.raises(UsageError, match="would have the same name"):
+        find([str(tmp_path / "one"), str(tmp_path / "two")])
+    with pytest.raises(UsageError, match="there is no file or folder"):
+        find([str(tmp_path / "three")])
+
+
+def test_every_photo_counts_for_the_progress() -> None:
+    files = [(path, path.name) for path in sorted(PHOTOS.rglob("*.jpg"))[:4]]
+    done: list[int] = []
+    assert len(scan(files, lambda: done.append(1))) == len(done) == 4
