@@ -1,0 +1,76 @@
+"""Features in COLMAP's database: one camera for photos that share intrinsics, and a refusal of photos without texture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from reconstruction_operator.models.interface import ModelFailure, Step
+from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse import features
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+
+from tests.support.geometry import QUIET
+
+WIDTH, HEIGHT = 160, 120
+
+
+def photo(
+    folder: Path, name: str, *, camera: str = "one", focal: float | None = 400.0, blank: bool = False
+) -> PreparedPhoto:
+    """A photo of blurred noise, or of nothing."""
+    picture = np.full((HEIGHT, WIDTH), 128, np.uint8)
+    if not blank:
+        noise = np.random.default_rng(len(name)).integers(0, 256, (HEIGHT // 4, WIDTH // 4), np.uint8)
+        picture = cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(folder / name), picture)
+    return PreparedPhoto(name, name, WIDTH, HEIGHT, focal, camera)
+
+
+def extract(photos: Sequence[PreparedPhoto], folder: Path, progress: StageProgress = QUIET, limit: int = 400) -> Path:
+    database = folder / "features.db"
+    features.extract(photos, folder, database, features=limit, threads=1, progress=progress)
+    return database
+
+
+def test_photos_of_one_camera_share_its_intrinsics(tmp_path: Path) -> None:
+    photos = [
+        photo(tmp_path, "a.png"),
+        photo(tmp_path, "bb.png"),
+        photo(tmp_path, "other.png", camera="two", focal=None),
+    ]
+    with pycolmap.Database.open(extract(photos, tmp_path)) as database:
+        cameras = {image.name: database.read_camera(image.camera_id) for image in database.read_all_images()}
+        assert database.num_cameras() == 2
+    assert cameras["a.png"].camera_id == cameras["bb.png"].camera_id != cameras["other.png"].camera_id
+    assert list(cameras["a.png"].params) == [400.0, WIDTH / 2, HEIGHT / 2, 0.0]
+    assert cameras["a.png"].has_prior_focal_length
+    assert not cameras["other.png"].has_prior_focal_length
+
+
+@pytest.mark.parametrize(("limit", "fewest", "most"), [(200, 200, 500), (2000, 550, 2000)])
+def test_the_quality_limits_the_features_of_a_photo(limit: int, fewest: int, most: int, tmp_path: Path) -> None:
+    """Of points: some have several orientations, and a feature for each."""
+    photos = [photo(tmp_path, "a.png"), photo(tmp_path, "bb.png")]
+    counts = features._counts(extract(photos, tmp_path, limit=limit))
+    assert len(counts) == 2
+    assert all(fewest <= count <= most for count in counts), counts
+
+
+def test_the_last_report_counts_all_photos(tmp_path: Path) -> None:
+    heard: list[tuple[float, str]] = []
+    photos = [photo(tmp_path, "a.png"), photo(tmp_path, "bb.png", camera="two")]
+    extract(
+        photos, tmp_path, StageProgress(lambda _, fraction, text="": heard.append((fraction, text)), Step.PREPROCESS)
+    )
+    assert heard[-1] == (1.0, "features 2/2")
+
+
+def test_photos_without_texture_are_refused_with_advice(tmp_path: Path) -> None:
+    photos = [photo(tmp_path, "a.png"), *(photo(tmp_path, f"{number}.png", blank=True) for number in range(2))]
+    with pytest.raises(ModelFailure, match=r"LOW_TEXTURE: half of the 3 photos show fewer than 1 distinct points"):
+        extract(photos, tmp_path)
