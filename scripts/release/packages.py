@@ -1,4 +1,4 @@
-"""Packages of a release: the wheel and the source archive by the pinned build backend, and the chart's package."""
+"""Packages of a release: wheels and source archives by the pinned build backend, and the chart's package."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from scripts.paths import CHART, CHECKOUT
 
 
 def build_python(folder: Path, epoch: int) -> list[Path]:
-    """Build the wheel and the source archive. Both are reproducible: hatchling takes every date from `epoch`."""
+    """Build wheel and source archive of the program and of the kubectl plugin.
+
+    They are reproducible: hatchling takes every date from `epoch`.
+    """
     before = {*folder.iterdir()}
-    commands.run(
-        [sys.executable, "-m", "hatchling", "build", "--directory", folder],
-        folder=CHECKOUT,
-        environment={"SOURCE_DATE_EPOCH": str(epoch)},
-    )
+    for project in (CHECKOUT, CHECKOUT / "plugin"):
+        commands.run(
+            [sys.executable, "-m", "hatchling", "build", "--directory", folder],
+            folder=project,
+            environment={"SOURCE_DATE_EPOCH": str(epoch)},
+        )
     return sorted({*folder.iterdir()} - before)
 
 

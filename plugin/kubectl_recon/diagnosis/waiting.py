@@ -125,7 +125,7 @@ def abandoned(facts: Facts) -> Answer | None:
     return Answer(
         "queue-abandoned",
         f"It was sent to queue {job.full_queue}, and no live worker consumes that any more.",
-        details=(f"sent {facts.ago(job.time('dispatchTime'))} ago; the queue is fixed since then",),
+        details=(*_sent(facts), "the queue is fixed since then"),
         actions=(
             f"start a worker again with {job.queue} in WORKER_POOLS; it takes the job at once",
             f"or cancel it, and submit it to another queue: kubectl recon cancel {job.name}",
@@ -157,7 +157,7 @@ def queued(facts: Facts) -> Answer | None:
     return Answer(
         "queued",
         f"It is in queue {job.full_queue}, and every worker of that queue is busy with other jobs.",
-        details=(f"sent {facts.ago(job.time('dispatchTime'))} ago", *_line(facts)),
+        details=(*_sent(facts), *_line(facts)),
         actions=_more_workers(facts),
         well=True,
         more={"queue": job.full_queue, **_numbers(facts)},
@@ -179,10 +179,15 @@ def pending(facts: Facts) -> Answer | None:
     )
 
 
+def _sent(facts: Facts) -> tuple[str, ...]:
+    sent = facts.job.time("dispatchTime")
+    return (f"sent {facts.ago(sent)} ago",) if sent else ()
+
+
 def _line(facts: Facts) -> tuple[str, ...]:
     """Who else is in the queue, by the metrics or by the jobs that the user may see."""
     job, queue = facts.job, facts.queue
-    waits = f"waits since {facts.ago(waits_since(job))}"
+    waits = f"waits for {facts.ago(waits_since(job))}"
     if queue is not None:
         workers = f"{queue.workers} workers" if queue.workers is not None else "workers"
         return (waits, f"queue {queue.name}: {queue.running} jobs run on {workers}, {queue.waiting} wait")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import tarfile
 import zipfile
@@ -61,6 +62,8 @@ def test_a_release_has_wheel_source_and_chart(built: list[dict[str, bytes]]) -> 
     assert set(built[0]) == {
         f"reconstruction_operator-{program}-py3-none-any.whl",
         f"reconstruction_operator-{program}.tar.gz",
+        f"kubectl_recon-{program}-py3-none-any.whl",
+        f"kubectl_recon-{program}.tar.gz",
         f"reconstruction-operator-{chart}.tgz",
     }
 
@@ -70,13 +73,24 @@ def test_two_builds_of_one_commit_are_the_same_bytes(built: list[dict[str, bytes
 
 
 def test_the_wheel_has_scripts_and_types(built: list[dict[str, bytes]]) -> None:
-    (wheel,) = [content for name, content in built[0].items() if name.endswith(".whl")]
+    (wheel,) = [content for name, content in built[0].items() if re.match(r"reconstruction_operator.*\.whl", name)]
     names = zipfile.ZipFile(io.BytesIO(wheel)).namelist()
     assert {"reconstruction_operator/py.typed", "reconstruction_operator/state/lua/claim.lua"} <= set(names)
 
 
+def test_the_plugins_wheel_has_the_programs_that_kubectl_looks_for(built: list[dict[str, bytes]]) -> None:
+    (wheel,) = [content for name, content in built[0].items() if re.match(r"kubectl_recon.*\.whl", name)]
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        (entries,) = [archive.read(name).decode() for name in archive.namelist() if name.endswith("entry_points.txt")]
+        assert {name.partition("/")[0] for name in archive.namelist()} == {
+            "kubectl_recon",
+            f"kubectl_recon-{versions.program_version(CHECKOUT)}.dist-info",
+        }
+    assert [line.split()[0] for line in entries.splitlines()[1:]] == ["kubectl-recon", "kubectl_complete-recon"]
+
+
 def test_the_source_archive_has_the_program_alone(built: list[dict[str, bytes]]) -> None:
-    (source,) = [content for name, content in built[0].items() if name.endswith(".tar.gz")]
+    (source,) = [content for name, content in built[0].items() if re.match(r"reconstruction_operator.*\.tar\.gz", name)]
     with tarfile.open(fileobj=io.BytesIO(source)) as archive:
         tops = {name.split("/")[1] for name in archive.getnames()}
     assert tops >= {"operator", "pyproject.toml", "README.md", "LICENSE"}
