@@ -83,6 +83,10 @@ class Api:
         finally:
             response.close()
 
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._pool.clear()
+
     def _request(
         self,
         method: str,

@@ -1,0 +1,70 @@
+"""A server in this process that gives prepared answers, and the API client of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from kubectl_recon.kube.api import Api
+from kubectl_recon.kube.connection import connect
+
+
+@dataclass
+class Server:
+    """`answers` are given one after the other: status, body. `asked`: method, path with query, body."""
+
+    answers: list[tuple[int, bytes]] = field(default_factory=list)
+    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    def put(self, status: int, body: object) -> None:
+        """Prepare an answer: bytes as they are, anything else as JSON."""
+        self.answers.append((status, body if isinstance(body, bytes) else json.dumps(body).encode()))
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def api(server: Server, tmp_path: Path) -> Iterator[Api]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            server.asked.append((self.command, self.path, body))
+            server.headers.append(dict(self.headers))
+            status, content = server.answers.pop(0) if server.answers else (500, b"{}")
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PATCH = answer  # noqa: N815  # the names of http.server
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    config = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+        "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{running.server_port}"}}],
+        "users": [{"name": "me", "user": {"token": "s3cret"}}],
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    api = connect(kubeconfig=str(tmp_path / "config")).api
+    yield api
+    api.close()
+    running.shutdown()
+    running.server_close()
+    thread.join()

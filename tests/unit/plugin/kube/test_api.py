@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from kubectl_recon.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnauthorizedError,
+    UnreachableError,
+)
+from kubectl_recon.kube.api import Api
+
+if TYPE_CHECKING:
+    from tests.unit.plugin.kube.conftest import Server
+
+
+def test_a_list_is_read_page_by_page(api: Api, server: Server) -> None:
+    server.put(200, {"items": [{"a": 1}], "metadata": {"continue": "next", "resourceVersion": "7"}})
+    server.put(200, {"items": [{"a": 2}], "metadata": {"resourceVersion": "7"}})
+    assert api.items("/apis/x", labelSelector="set=a b", fieldSelector=None) == ([{"a": 1}, {"a": 2}], "7")
+    assert [path for _, path, _ in server.asked] == [
+        "/apis/x?limit=500&labelSelector=set%3Da+b",
+        "/apis/x?limit=500&continue=next&labelSelector=set%3Da+b",
+    ]
+
+
+def test_every_request_has_the_token_and_names_the_program(api: Api, server: Server) -> None:
+    server.put(200, {})
+    api.get("/version")
+    assert server.headers[0]["authorization"] == "Bearer s3cret"
+    assert server.headers[0]["User-Agent"].startswith("kubectl-recon/")
+
+
+def test_changes_are_recorded_under_the_name_of_the_program(api: Api, server: Server) -> None:
+    server.put(200, {"kind": "X"})
+    assert api.merge("/apis/x/y", {"spec": {"suspend": True}}) == {"kind": "X"}
+    method, path, body = server.asked[0]
+    assert (method, path, json.loads(body)) == (
+        "PATCH",
+        "/apis/x/y?fieldManager=kubectl-recon",
+        {"spec": {"suspend": True}},
+    )
+    assert server.headers[0]["Content-Type"] == "application/merge-patch+json"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, InvalidError),
+        (401, UnauthorizedError),
+        (403, ForbiddenError),
+        (404, NotFoundError),
+        (409, ConflictError),
+        (422, InvalidError),
+        (418, ApiError),
+    ],
+)
+def test_a_refusal_has_the_servers_own_message(api: Api, server: Server, status: int, kind: type[ApiError]) -> None:
+    server.put(status, {"kind": "Status", "message": "no, because"})
+    with pytest.raises(kind, match="no, because") as caught:
+        api.get("/apis/x")
+    assert caught.value.status == status
+
+
+def test_a_refusal_without_a_message_is_shown_as_it_is(api: Api, server: Server) -> None:
+    server.put(404, b"page not found\n")
+    with pytest.raises(NotFoundError, match=r"^page not found$"):
+        api.get("/apis/x")
+
+
+def test_a_server_that_is_none_of_kubernetes_is_named(api: Api, server: Server) -> None:
+    server.put(200, b"<html>")
+    with pytest.raises(UnreachableError, match="does not answer in JSON: is it a Kubernetes API server"):
+        api.get("/apis/x")
+
+
+def test_a_read_is_tried_again_while_the_server_is_busy(api: Api, server: Server) -> None:
+    server.put(503, {"message": "busy"})
+    server.put(429, {"message": "later"})
+    server.put(200, {"fine": True})
+    assert api.get("/apis/x") == {"fine": True}
+
+
+def test_a_change_is_not_repeated_after_a_server_error(api: Api, server: Server) -> None:
+    server.put(503, {"message": "busy"})
+    with pytest.raises(ApiError, match="busy"):
+        api.merge("/apis/x/y", {})
+    assert len(server.asked) == 1
+
+
+def test_lines_are_given_as_they_come_and_the_last_needs_no_end(api: Api, server: Server) -> None:
+    server.put(200, b"one\ntwo\nthree")
+    with api.lines("/log") as lines:
+        assert list(lines) == [b"one", b"two", b"three"]
