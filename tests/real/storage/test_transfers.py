@@ -15,6 +15,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
 from devcluster.servers.s3 import S3
+from tests.support.connect_proxy import running_proxy
 from tests.support.objects import Bucket, S3Server
 from tests.support.settings import configure
 from tests.support.storage import JOB
@@ -163,3 +164,29 @@ def test_a_private_authority_is_trusted_in_all_processes_that_transfer(
     assert read(bucket) == contents(result)
     outputs.withdraw("s3://private/meshes/", Run(JOB, EVERY_ATTEMPT, None), namespace="maps")
     assert bucket.keys == ["set/a.jpg"]
+
+
+@pytest.mark.parametrize("user_info", ["", "worker:password"])
+def test_a_server_is_reached_through_a_proxy(
+    user_info: str, private: tuple[S3, Bucket], into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = private
+    configure(monkeypatch, STORAGE_CA_FILE=str(server.ca), STORAGE_STALL_SECONDS=20.0)
+    with running_proxy(user_info) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        assert take("s3://private/set/", into) == {"a.jpg": b"photo"}
+        check("private")
+        assert set(proxy.connected) == {f"127.0.0.1:{server.port}"}
+
+
+def test_a_proxy_that_refuses_the_password_is_reported_without_it(
+    private: tuple[S3, Bucket], into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = private
+    configure(monkeypatch, STORAGE_CA_FILE=str(server.ca))
+    with running_proxy("worker:password") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("password", "forgotten"))
+        with pytest.raises(StorageError, match=r"cannot be read: the proxy asks for another user and") as caught:
+            take("s3://private/set/", into)
+    assert "forgotten" not in caught.value.message
+    assert proxy.connected == []

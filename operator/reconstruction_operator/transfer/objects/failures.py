@@ -31,13 +31,14 @@ _REFUSALS: Final = (
     AlreadyExistsError,
     PreconditionError,
 )
-_REFUSED_CODES: Final = (
-    "AccessDenied",
-    "AllAccessDisabled",
-)  # also of one object in an answer of status 200 about many
+# Also of one object in an answer about many, which has status 200.
+_REFUSED_CODES: Final = ("AccessDenied", "AllAccessDisabled")
 _UNTRUSTED: Final = "InvalidCertificate("
+_NO_PROXY: Final = "ProxyAuthRequired"
 _CAUSES: Final = (  # in the client's dump of its error, whose first line says "error sending request" for all of them
     (_UNTRUSTED, "the workers do not trust the server's certificate (STORAGE_CA_FILE)"),
+    (_NO_PROXY, "the proxy asks for another user and password"),
+    ("TunnelUnsuccessful", "the proxy does not connect to the server"),
     ("ConnectionRefused", "the server takes no connections"),
     ('"dns error"', "the server's name cannot be resolved"),
 )
@@ -79,7 +80,7 @@ def is_final(error: Exception) -> bool:
         or isinstance(error, (FileNotFoundError, *_REFUSALS))
         or _has_no_credentials(text)
         or _is_refused(error)
-        or _UNTRUSTED in text
+        or any(one in text for one in (_UNTRUSTED, _NO_PROXY))
         or (status is not None and status["status"][0] == "4" and status["status"] not in ("408", "429"))
     )
 

@@ -22,6 +22,8 @@ _ANSWER = "Error performing GET http://10.0.0.1:9000/photos/set in 3ms - Server 
         pytest.param(GenericError(_ANSWER + "400 Bad"), True, id="a request that is wrong"),
         pytest.param(PermissionDeniedError(_ANSWER + "403 Forbidden"), True, id="no permission"),
         pytest.param(GenericError(_DUMP), True, id="an unknown authority"),
+        pytest.param(GenericError("Debug source:\nProxyAuthRequired,"), True, id="a proxy's password"),
+        pytest.param(GenericError("Debug source:\nkind: ConnectionRefused,"), False, id="a server that is down"),
         pytest.param(GenericError(_REFUSED_KEY), True, id="no permission to delete"),
         pytest.param(FileNotFoundError("Object at location set not found"), True, id="no such object"),
         pytest.param(GenericError("PUT http://169.254.169.254/latest/api/token: timeout"), True, id="no credentials"),
@@ -95,3 +97,17 @@ def test_a_message_names_the_address_and_never_the_endpoint(error: Exception, re
 def test_a_failure_to_write_is_one_of_the_output() -> None:
     failure = failures.translated(GenericError(_ANSWER + "500 Internal"), ADDRESS, failures.OUTPUT)
     assert failure.reason == "OUTPUT_UPLOAD_FAILED"
+
+
+@pytest.mark.parametrize(
+    ("mark", "cause"),
+    [
+        ("ProxyAuthRequired", "the proxy asks for another user and password"),
+        ("TunnelUnsuccessful", "the proxy does not connect to the server"),
+        ("ConnectionRefused", "the server takes no connections"),
+        ('"dns error"', "the server's name cannot be resolved"),
+    ],
+)
+def test_a_cause_in_the_clients_dump_is_named(mark: str, cause: str) -> None:
+    error = GenericError(f"GET https://10.0.0.1:9000/x - HTTP error: error sending request\n\nDebug source:\n{mark}")
+    assert failures.translated(error, ADDRESS, failures.INPUT).message == f"{ADDRESS} cannot be read: {cause}"
