@@ -140,7 +140,7 @@ def private(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3, Bucket]]:
     with S3(tls=True) as server:
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
-        configure(monkeypatch, STORAGE_SCHEMES=("s3",), STORAGE_STALL_SECONDS=1.0)
+        configure(monkeypatch, STORAGE_SCHEMES=("s3",), STORAGE_STALL_SECONDS=20.0)
         bucket = S3Server(server.url(), server.access_key, server.secret_key, str(server.ca)).bucket("private")
         bucket.put("set/a.jpg", b"photo")
         yield server, bucket
@@ -157,7 +157,7 @@ def test_a_private_authority_is_trusted_in_all_processes_that_transfer(
     private: tuple[S3, Bucket], into: Path, result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, bucket = private
-    configure(monkeypatch, STORAGE_CA_FILE=str(server.ca), STORAGE_STALL_SECONDS=20.0)
+    configure(monkeypatch, STORAGE_CA_FILE=str(server.ca))
     assert take("s3://private/set/", into) == {"a.jpg": b"photo"}
     check("private")
     deliver(result, bucket)
@@ -171,7 +171,7 @@ def test_a_server_is_reached_through_a_proxy(
     user_info: str, private: tuple[S3, Bucket], into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, _ = private
-    configure(monkeypatch, STORAGE_CA_FILE=str(server.ca), STORAGE_STALL_SECONDS=20.0)
+    configure(monkeypatch, STORAGE_CA_FILE=str(server.ca))
     with running_proxy(user_info) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         assert take("s3://private/set/", into) == {"a.jpg": b"photo"}

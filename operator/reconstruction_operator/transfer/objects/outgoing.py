@@ -139,10 +139,14 @@ def _deliver(request: DeliverRequest, target: Target, source: Path, report: Prog
 
 def _leave(target: Target) -> None:
     """Deletes what an overtaken run has sent, if the result of a later attempt counts; otherwise that attempt deletes it."""
-    standing = target.standing()
-    pointer = None if standing is None else standing.pointer
-    if pointer is not None and pointer.job_id == target.job_id and pointer.attempt > target.attempt:
-        target.delete([key for key in target.files(f"{target.job_id}/") if _is_doomed(target, key, pointer.folder)])
+    try:
+        standing = target.standing()
+        pointer = None if standing is None else standing.pointer
+        if pointer is not None and pointer.job_id == target.job_id and pointer.attempt > target.attempt:
+            target.delete([key for key in target.files(f"{target.job_id}/") if _is_doomed(target, key, pointer.folder)])
+    except Exception as error:
+        if not failures.is_of_the_client(error):  # the clean-up of the job's files deletes it then
+            raise
 
 
 def _target_of(request: DeliverRequest, tick: Callable[[], None]) -> Target:
