@@ -69,8 +69,7 @@ def wait(holds: Callable[[], object], what: str) -> None:
 
 def test_a_worker_is_there_from_its_start_to_its_end(server: Server, registration: Registration) -> None:
     registration.begin()
-    wait(lambda: workers(server), "the worker to register")
-    (found,) = workers(server)
+    (found,) = wait_until(lambda: workers(server), "the worker to register")
     assert (found.node, found.queues, found.concurrency) == (NODE, ("celery", "celery-high"), 3)
     assert "placeholder" in found.models
 
