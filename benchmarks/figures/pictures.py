@@ -13,7 +13,7 @@ from benchmarks.report import Result
 
 _WIDTH: Final = 720
 _HEIGHT: Final = 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 64, 56
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 36, 64, 56
 _COLOURS: Final = (
     "#0072b2",
     "#d55e00",
@@ -22,8 +22,8 @@ _COLOURS: Final = (
     "#56b4e9",
     "#e69f00",
 )  # told apart by colour-blind readers
-_STEPS: Final = 5  # on the vertical axis
-_SHARE: Final = 1.1  # of the largest value: the axis' end
+_STEPS_AT_MOST: Final = 6  # on the vertical axis
+_ROUND: Final = (1, 2, 5, 10)
 
 Line = Sequence[tuple[float, float]]
 
@@ -52,7 +52,14 @@ class Chart:
 
 
 CHARTS: Final = (
-    Chart("performance-jobs", "Throughput", "jobs applied at once", "jobs/s", r"([\d,]+) jobs, (.+)", {"jobs/s": ""}),
+    Chart(
+        "performance-jobs",
+        "Throughput",
+        "jobs applied at once",
+        "jobs/s",
+        r"([\d,]+) jobs, (?!throttled)(.+)",
+        {"jobs/s": ""},
+    ),
     Chart(
         "performance-objects",
         "Throughput beside finished jobs",
@@ -80,7 +87,9 @@ def svg(chart: Chart, lines: Mapping[str, Line]) -> str:
     """The picture. Each line must have a point."""
     points = [point for line in lines.values() for point in line]
     loads = sorted({load for load, _ in points})
-    most = max(value for _, value in points) * _SHARE or 1.0
+    each = _step(max(value for _, value in points))
+    steps = math.ceil(max(value for _, value in points) / each) or 1
+    most = steps * each
     low, high = math.log10(loads[0]), math.log10(loads[-1])
 
     def x(load: float) -> float:
@@ -95,8 +104,8 @@ def svg(chart: Chart, lines: Mapping[str, Line]) -> str:
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         _text(_LEFT, 20, f"{chart.title}: {chart.up} against {chart.across}", "start", weight="bold"),
     ]
-    for step in range(_STEPS + 1):
-        value = most * step / _STEPS
+    for step in range(steps + 1):
+        value = each * step
         parts += [
             f'<path d="M{_LEFT} {y(value):.1f}H{_WIDTH - _RIGHT}" stroke="#dddddd"/>',
             _text(_LEFT - 6, y(value) + 4, f"{value:.3g}", "end"),
@@ -114,6 +123,13 @@ def svg(chart: Chart, lines: Mapping[str, Line]) -> str:
             _text(at + 15, 43, name, "start"),
         ]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _step(largest: float) -> float:
+    """The smallest round number of which a few reach the largest value."""
+    least = (largest or 1.0) / _STEPS_AT_MOST
+    unit: float = 10.0 ** math.floor(math.log10(least))
+    return next(factor * unit for factor in _ROUND if factor * unit >= least * (1 - 1e-9))
 
 
 def _text(x: float, y: float, text: str, anchor: str, *, weight: str = "normal") -> str:

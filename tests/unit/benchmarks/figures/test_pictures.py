@@ -40,6 +40,20 @@ def test_a_single_point_makes_a_picture(value: float) -> None:
     assert svg(CHART, {"ours": [(1000.0, value)]}).startswith("<svg")
 
 
+@pytest.mark.parametrize(
+    ("largest", "ticks"),
+    [
+        pytest.param(53.7, ["0", "10", "20", "30", "40", "50", "60"], id="tens"),
+        pytest.param(2.05, ["0", "0.5", "1", "1.5", "2", "2.5"], id="halves"),
+        pytest.param(6.0, ["0", "1", "2", "3", "4", "5", "6"], id="exact"),
+    ],
+)
+def test_the_axis_has_round_numbers(largest: float, ticks: list[str]) -> None:
+    root = ET.fromstring(svg(CHART, {"ours": [(1000.0, largest)]}))  # noqa: S314  # ours
+    texts = list(root.iter("{http://www.w3.org/2000/svg}text"))
+    assert [one.text for one in texts if one.get("text-anchor") == "end"] == ticks
+
+
 @pytest.mark.parametrize("chart", [pytest.param(chart, id=chart.file) for chart in CHARTS])
 def test_each_picture_matches_rows_that_exist(chart: Chart) -> None:
     figures = dict.fromkeys(chart.figures, 1.0)
