@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import redis
 
-from chaos.faults.table import Context, Fault, Heal, nothing, together
+from chaos.faults.table import Context, Fault, Heal, nothing
 
 _KINDS: Final = ("claim:", "alive:", "end:", "stop:", "cancel:", "cancel_request:", "cleaned:", "epoch", "workers")
 """Keys that are lost one at a time. A record, or the index of records, is missed of a deleted job if the leader dies as well:
@@ -17,18 +15,6 @@ the workers then report the job's folder within an hour, which is longer than a 
 
 _KEYS_LOST = 5
 _SNAPSHOT = "older"
-_DATABASES = (0, 1)
-
-_DUMP: Final = """
-local found = {}
-for _, key in ipairs(redis.call('KEYS', '*')) do
-  found[#found + 1] = {key, redis.call('PTTL', key), redis.call('DUMP', key)}
-end
-return found
-"""
-
-Dump = Sequence[tuple[bytes, int, bytes]]
-"""Each key of a database, with its TTL in ms (0: none) and its value."""
 
 
 def _restart_with_older_data(context: Context) -> Heal:
@@ -40,27 +26,13 @@ def _restart_with_older_data(context: Context) -> Heal:
 
 def _get_older_data(context: Context) -> Heal:
     """The same without a restart, as by a replica that synchronizes with one that lags."""
-    urls = [context.scene.redis.url(number) for number in _DATABASES]
+    server = context.scene.redis
     try:
-        dumps = [_dump(url) for url in urls]
+        before = server.dump()
     except redis.RedisError:  # it is still loading its data, after an earlier fault
         context.missed = True
         return nothing
-    return together([partial(_load, url, dump) for url, dump in zip(urls, dumps, strict=True)])
-
-
-def _dump(url: str) -> Dump:
-    with redis.Redis.from_url(url, socket_timeout=5) as client:
-        found: Any = client.eval(_DUMP, 0)
-        return [(key, max(0, ttl_ms), value) for key, ttl_ms, value in found]
-
-
-def _load(url: str, dump: Dump) -> None:
-    with redis.Redis.from_url(url, socket_timeout=5) as client, client.pipeline(transaction=True) as transaction:
-        transaction.flushdb()
-        for key, ttl_ms, value in dump:
-            transaction.restore(key, ttl_ms, value)
-        transaction.execute()
+    return lambda: server.load(before)
 
 
 def _lose_single_keys(context: Context) -> Heal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 from urllib.parse import quote
 
 import redis
@@ -23,6 +24,18 @@ from devcluster.waiting import wait_until
 _READY_SECONDS = 60.0  # ready in 50 ms
 _SOCKET_SECONDS = 5.0
 _NAME = "redis"
+_DATABASES = (0, 1)
+
+_DUMP: Final = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  found[#found + 1] = {key, redis.call('PTTL', key), redis.call('DUMP', key)}
+end
+return found
+"""
+
+Dump = Sequence[Sequence[tuple[bytes, int, bytes]]]
+"""For each database: every key with its TTL in ms (0: none) and its value."""
 
 
 class Redis(Running):
@@ -158,6 +171,19 @@ class Redis(Running):
         shutil.copytree(snapshot, self._data)
         self.start()
 
+    def dump(self) -> Dump:
+        """Copy the data as they are now, for `load`. Raises redis.RedisError if it does not answer."""
+        return [self._dump(number) for number in _DATABASES]
+
+    def load(self, dump: Dump) -> None:
+        """Give it data of before while it runs, as a replica gets it that synchronizes with one that lags."""
+        for number, keys in enumerate(dump):
+            with self._client(number) as client, client.pipeline(transaction=True) as transaction:
+                transaction.flushdb()
+                for key, ttl_ms, value in keys:
+                    transaction.restore(key, ttl_ms, value)
+                transaction.execute()
+
     def heal(self) -> None:
         """Undo every fault that a failed test may have left. The data stays as it is."""
         if self._running.alive:
@@ -175,8 +201,15 @@ class Redis(Running):
     def _data(self) -> Path:
         return self.folder / "data"
 
-    def _client(self) -> redis.Redis:
-        return redis.Redis.from_url(self.url(), socket_timeout=_SOCKET_SECONDS, socket_connect_timeout=_SOCKET_SECONDS)
+    def _client(self, db: int = 0) -> redis.Redis:
+        return redis.Redis.from_url(
+            self.url(db), socket_timeout=_SOCKET_SECONDS, socket_connect_timeout=_SOCKET_SECONDS
+        )
+
+    def _dump(self, db: int) -> Sequence[tuple[bytes, int, bytes]]:
+        with self._client(db) as client:
+            found: Any = client.eval(_DUMP, 0)
+        return [(key, max(0, ttl_ms), value) for key, ttl_ms, value in found]
 
     def _launch_on_new_port(self) -> RunFolder:
         run = RunFolder.new(_NAME)
