@@ -36,6 +36,18 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
         "Celery keeps other data under this name, so no job in such a queue ever ran"
     ),
     **{
+        f"v1alpha1 spec.{field}: pattern: {pattern} became nothing": "a rule demands the same, and one mistake gets one message"
+        for field, pattern in {
+            "modelType": "^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
+            "queue": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+            "managedBy": "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$",
+        }.items()
+    },
+    "v1alpha1 spec.input: new rule: !self.uri.startsWith('https://') || self.uri.matches(r'^https://[^/?#]*@') "
+    r"|| self.uri.matches(r'(?i)^https://[^/?#]+/[^?#]*\.(zip|tar|tar\.gz|tgz)([?#].*)?$')": (
+        "the operator failed every such job at once; stored ones may still be changed otherwise (ratcheting)"
+    ),
+    **{
         f"v1alpha1 spec.{field}.uri: {change}": reason
         for field in ("input", "output")
         for change, reason in {

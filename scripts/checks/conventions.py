@@ -21,6 +21,10 @@ _ON_OFF: Final = "a switch by nature: a third state would have no meaning"
 EXCEPTIONS: Final[Mapping[str, str]] = {
     "minlength spec.input.uri": "a rule demands a full address, and one mistake gets one message",
     "minlength spec.output.uri": "a rule demands a full address, and one mistake gets one message",
+    **dict.fromkeys(
+        ("minlength spec.modelType", "minlength spec.queue", "minlength spec.managedBy"),
+        "a rule demands what its name looks like, and one mistake gets one message",
+    ),
     "nophase status.phase": "for people and `kubectl get` alone; programs read the conditions, which are complete without it",
     "nobools spec.suspend": "named and typed like batch/v1 Job's, which tools set",
     "nobools spec.cancelRequested": f"{_ON_OFF}, and the two steps of a cancel are two fields",

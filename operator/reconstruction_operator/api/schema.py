@@ -62,7 +62,11 @@ def _type_schema(hint: Any, its: Shape) -> Schema:
         return {"type": "integer"} | _present({"minimum": its.minimum, "maximum": its.maximum})
     if hint is str:
         return {"type": "string"} | _present(
-            {"maxLength": its.max_length, "pattern": its.pattern or None, "enum": list(its.choices) or None}
+            {
+                "maxLength": its.max_length,
+                "pattern": None if its.pattern_message else its.pattern or None,
+                "enum": list(its.choices) or None,
+            }
         )
     raise TypeError(f"the API server has no type for {hint}")
 
@@ -82,7 +86,7 @@ def _mapping_schema(its: Shape) -> Schema:
 
 
 def _pattern_rules(its: Shape) -> tuple[Rule, ...]:
-    """The pattern again, as a rule with a readable message; `pattern` itself serves editors and linters."""
+    """The pattern as a rule with a readable message. `pattern` itself would be a second message for the same mistake."""
     if not its.pattern_message:
         return ()
     return (Rule(rule=f"self.matches(r'{its.pattern}')", message=its.pattern_message),)

@@ -30,6 +30,14 @@ _NO_CREDENTIALS = Rule(
 _NO_WAY_UP = Rule(
     rule=r"!self.matches(r'(^|/)\.\.(/|$)')", message="write the address without '..': name the folder itself"
 )
+_WEB_INPUT_IS_AN_ARCHIVE = Rule(  # an address that breaks another rule gets that one's message alone
+    rule=(
+        "!self.uri.startsWith('https://') || self.uri.matches(r'^https://[^/?#]*@') "
+        r"|| self.uri.matches(r'(?i)^https://[^/?#]+/[^?#]*\.(zip|tar|tar\.gz|tgz)([?#].*)?$')"
+    ),
+    message="https:// takes one archive, whose name ends in .zip, .tar, .tar.gz or .tgz: pack the photos into one",
+    field_path=".uri",
+)
 _OUTPUT_IS_NO_WEB_PAGE = Rule(
     rule="!has(self.uri) || !self.uri.startsWith('https://')",
     message="results cannot be sent to https://: use file:///folder",
@@ -81,6 +89,7 @@ class Spec:
         "Where the photos are: a folder, or one .zip or .tar archive. At least 3 photos, better 20 or more.",
         required=True,
         immutable=True,
+        rules=(_WEB_INPUT_IS_AN_ARCHIVE,),
     )
     output: Location | None = member(
         None,

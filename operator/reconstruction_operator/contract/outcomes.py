@@ -46,7 +46,7 @@ _TABLE = (
     Reason("INPUT_NOT_FOUND", False, True, "Check spec.input.uri, and that the workers mount that folder."),
     Reason("INPUT_REFUSED", False, True, "Use a location that the workers' settings allow."),
     Reason("INPUT_UNREACHABLE", True, True, "Check that the server of spec.input.uri answers the workers."),
-    Reason("TOO_FEW_IMAGES", False, True, "Add photos: at least 3, better 20 or more, all around the object."),
+    Reason("TOO_FEW_IMAGES", False, True, "Add photos: 20 to 60 all around the object give good results."),
     Reason("TOO_MANY_IMAGES", False, True, "Leave out photos, or split the set."),
     Reason("CORRUPT_IMAGE", False, True, "Copy or export the named photo again, or leave it out."),
     Reason(
@@ -60,20 +60,28 @@ _TABLE = (
         "NOT_ENOUGH_OVERLAP",
         False,
         True,
-        "Take more photos, closer together: each should share most of its view with the next.",
+        "Take more photos, closer together (10 to 15 degrees between neighbours), around the object and not straight towards it.",
     ),
     Reason(
         "NO_DENSE_SURFACE",
         False,
         True,
-        "Take sharper photos from more directions, of a surface that is not glossy or transparent.",
+        "Take sharper photos from more directions, in even light, of a surface that is not glossy or transparent.",
     ),
     Reason(
-        "LOW_TEXTURE", False, True, "Photograph with more light and detail, or put a patterned sheet below the object."
+        "LOW_TEXTURE",
+        False,
+        True,
+        "Take sharp photos with more light, and put something with a pattern below the object, such as newspaper.",
     ),
     Reason("INVALID_PARAMETERS", False, True, "Correct spec.parameters in a new job."),
     # The machine: another attempt, perhaps on another worker, may succeed.
-    Reason("OUT_OF_MEMORY", True, True, "Use quality fast or fewer photos, or give the workers more memory."),
+    Reason(
+        "OUT_OF_MEMORY",
+        True,
+        True,
+        "Use quality fast, a lower maxImageSize or fewer photos, or give the workers more memory.",
+    ),
     Reason("BACKEND_CRASHED", True, True, "See the worker's log; if it happens again, report it with the photos."),
     Reason("BACKEND_UNAVAILABLE", False, True, "Choose a modelType that the workers of this queue have."),
     Reason("DISK_FULL", True, True, "Free space on the workers' job volume."),

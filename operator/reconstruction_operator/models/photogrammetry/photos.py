@@ -53,9 +53,7 @@ def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
         upright, camera, relative = _read(source, max_size)
     # The errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ModelFailure(
-            "CORRUPT_IMAGE", f"{source.name} cannot be read ({error}): remove it or export it again"
-        ) from error
+        raise ModelFailure("CORRUPT_IMAGE", f"{source.name} cannot be read ({error})") from error
     scale = max_size / max(upright.size)
     if scale < 1.0:
         size = (round(upright.width * scale), round(upright.height * scale))

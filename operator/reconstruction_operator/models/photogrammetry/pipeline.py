@@ -162,7 +162,7 @@ def _cleaned(
     if len(mesh.faces) < _FEWEST_FACES:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
-            f"only {len(mesh.faces)} faces of the surface rest on the photos: take more photos, closer together",
+            f"only {len(mesh.faces)} faces of the surface rest on the photos",
         )
     mesh = cleanup.smoothed(mesh, _SMOOTHING_ROUNDS)
     progress(0.8, f"reducing {len(mesh.faces)} faces")

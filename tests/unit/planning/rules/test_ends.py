@@ -146,7 +146,7 @@ def test_a_failure_has_the_workers_message_and_advice() -> None:
 
     assert status.failure == Failure(
         "NOT_ENOUGH_OVERLAP",
-        "3 of 29 photos overlap. Take more photos, closer together: each should share most of its view with the next.",
+        "3 of 29 photos overlap. Take more photos, closer together (10 to 15 degrees between neighbours), around the object and not straight towards it.",
         retriable=False,
     )
     assert status.message.startswith("Failed: NOT_ENOUGH_OVERLAP: 3 of 29 photos overlap.")

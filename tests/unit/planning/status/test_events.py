@@ -123,7 +123,7 @@ def test_a_run_whose_progress_was_never_seen_says_at_its_end_from_where_it_went_
 def test_an_event_has_a_useful_message() -> None:
     status = after((at_step(2), {}))
     step = Event("Normal", "StepStarted", "Step 3 of 6: Running reconstruction")
-    advice = "Use quality fast or fewer photos, or give the workers more memory."
+    advice = "Use quality fast, a lower maxImageSize or fewer photos, or give the workers more memory."
     failure = Event("Warning", "AttemptFailed", f"Attempt 1: OUT_OF_MEMORY: It ended. {advice}")
 
     assert look(at_step(3), status).events == (step,)

@@ -48,7 +48,7 @@ def extract(
         raise ModelFailure(
             "LOW_TEXTURE",
             f"half of the {len(photos)} photos show fewer than {int(median) + 1} distinct points ({_FEWEST_FEATURES} "
-            "are needed): take sharp, well-lit photos, and put the object on something with a pattern, e.g. newspaper",
+            "are needed)",
         )
 
 

@@ -70,7 +70,7 @@ def align(
     aligned = len(best.photos) if best else 0
     needed = max(_FEWEST_CAMERAS, math.ceil(_FEWEST_SHARE * count))
     if best is None or aligned < needed:
-        raise ModelFailure("NOT_ENOUGH_OVERLAP", _overlap_advice(aligned, count, needed))
+        raise ModelFailure("NOT_ENOUGH_OVERLAP", _too_little(aligned, count, needed))
     if aligned < count:
         other = _largest(
             second.during(
@@ -87,12 +87,8 @@ def align(
     return best
 
 
-def _overlap_advice(aligned: int, count: int, needed: int) -> str:
-    return (
-        f"{aligned} of {count} photos overlap enough to be aligned, at least {needed} are needed: take more, closer "
-        "together (10 to 15 degrees between neighbours), around the object and not straight towards it, so that each "
-        "part of it is in three or more photos"
-    )
+def _too_little(aligned: int, count: int, needed: int) -> str:
+    return f"{aligned} of {count} photos overlap enough to be aligned, at least {needed} are needed"
 
 
 def _incremental(

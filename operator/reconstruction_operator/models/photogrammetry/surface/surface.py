@@ -35,7 +35,7 @@ def crop(cloud: Cloud, ball: Ball | None) -> Cloud:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
             f"only {len(cloud.points)} points of the surface agree between photos, at least {FEWEST_POINTS} are "
-            "needed: shiny, transparent or plain surfaces give none; use even light, and more photos closer together",
+            "needed: shiny, transparent or plain surfaces give none",
         )
     if ball is None:
         centre = np.median(cloud.points, axis=0)
@@ -73,7 +73,7 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
     if len(faces) == 0:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
-            f"no surface could be laid through the {len(cloud.points)} points found: take more photos from all sides",
+            f"no surface could be laid through the {len(cloud.points)} points found",
         )
     return Mesh(np.asarray(loaded.vertices, dtype=np.float64), faces)
 
