@@ -249,6 +249,9 @@ class Settings:
         "interval of looks for messages that are lost; time after which one that is missing is sent again",
         least=0.5,
     )
+    PREFLIGHT_SECONDS: float = _operator(
+        2.0, "time for which a job waits until a worker looks at its input beside its other jobs; 0: never"
+    )
     BACKOFF_SECONDS: float = _operator(10.0, "backoff before the second attempt; doubles for each further one")
     BACKOFF_MAX_SECONDS: float = _operator(600.0, "limit of the backoff")
     METRICS_POOLS: Names = _operator(

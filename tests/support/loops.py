@@ -11,7 +11,9 @@ from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.loop.reconciler import Reconciler
+from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 
 from tests.support.plans import TIMING
 
@@ -23,6 +25,7 @@ def make_reconciler(
     cache, installation = admission.cache, Installation("install")
     parts: Any = SimpleNamespace(**({"observer": observer, "queues": admission.queues} | view))
     election: Any = SimpleNamespace(fence=1)
+    parts.catalogue = getattr(parts, "catalogue", None) or Catalogue()
     orphans = Orphans(observer, actor, installation, timing=TIMING)
     return Reconciler(
         cache,
@@ -36,5 +39,6 @@ def make_reconciler(
         timing=TIMING,
         batch_seconds=0.0,
         bystander=Bystander(installation, cache, writer, admission, orphans),
+        preflight=Preflight(cache, parts, election, "install", after_seconds=2.0, monotonic=monotonic),
         monotonic=monotonic,
     )

@@ -32,7 +32,7 @@ class Phase(enum.StrEnum):
 
 
 class ConditionType(enum.StrEnum):
-    """The conditions. All but Contested are present from the first status."""
+    """The conditions. All but InputChecked and Contested are present from the first status."""
 
     ACCEPTED = "Accepted"
     DISPATCHED = "Dispatched"
@@ -45,10 +45,11 @@ class ConditionType(enum.StrEnum):
     FINISHED = "Finished"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    INPUT_CHECKED = "InputChecked"  # only of a job that waits long enough for its input to be looked at
     CONTESTED = "Contested"  # only while two installations watch the job's namespace
 
 
-PERMANENT = tuple(kind for kind in ConditionType if kind is not ConditionType.CONTESTED)
+PERMANENT = tuple(kind for kind in ConditionType if kind not in (ConditionType.INPUT_CHECKED, ConditionType.CONTESTED))
 """The conditions that every status has."""
 
 
@@ -222,7 +223,7 @@ class Status:
     conditions: tuple[Condition, ...] = member(
         (),
         "For programs and kubectl wait: Accepted, Dispatched, Running, Suspended, CancelRequested, Complete, "
-        "Failed, Cancelled, Finished (however it ended; its reason is the outcome), Reconciling, Stalled; and Contested "
+        "Failed, Cancelled, Finished (however it ended; its reason is the outcome), Reconciling, Stalled; InputChecked of a job that waits; and Contested "
         "while two installations of the operator watch the job's namespace.",
         max_items=32,
         list_key="type",

@@ -88,6 +88,18 @@ class Keys:
         """Sorted set of nodes by the time at which their registration ends (ms since the epoch)."""
         return f"{self.prefix}workers"
 
+    def models(self, digest: str) -> str:
+        """The models of one or more workers (`contract.announcement`): JSON, for some minutes."""
+        return f"{self.prefix}models:{_name('digest', digest)}"
+
+    def checks(self, pool: str) -> str:
+        """Inputs to look at for a worker of that pool (`contract.checks.CheckRequest`): a list of JSON, for some minutes."""
+        return f"{self.prefix}checks:{_name('pool', pool)}"
+
+    def checked(self, install_id: str) -> str:
+        """What workers found (`contract.checks.Checked`): hash, job id to JSON, for some minutes."""
+        return f"{self.prefix}checked:{_name('install id', install_id)}"
+
     def epoch(self) -> str:
         """The sentinel, a hash: Redis has lost no data while it exists, names the server's run, and its count of looks never falls."""
         return f"{self.prefix}epoch"

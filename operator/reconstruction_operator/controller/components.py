@@ -30,6 +30,7 @@ from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.probes import Check, late
@@ -105,6 +106,9 @@ class Operator:
             list_again=self.feed.list_again,
             is_planned=self.writes.waits,
         )
+        self.preflight = Preflight(
+            self.cache, self.view, self.election, installation.id, after_seconds=settings.PREFLIGHT_SECONDS
+        )
         self.reconciler = Reconciler(
             self.cache,
             self.view,
@@ -117,6 +121,7 @@ class Operator:
             timing=timing,
             batch_seconds=settings.BATCH_SECONDS,
             bystander=Bystander(installation, self.cache, self.writer, admission, self.orphans),
+            preflight=self.preflight,
         )
         metrics.SHARDS.set(installation.shard.count)
         self.supervisor = Supervisor(stopping)
@@ -134,6 +139,7 @@ class Operator:
         start("queues", polling.poll_queues(self.cache, self.view, self.actor, self.orphans, self.election))
         start("results", polling.poll_results(self.cache, self.view))
         start("heartbeats", polling.poll_heartbeats(self.cache, self.view, self.election, period_seconds=looks))
+        start("preflight", self.preflight.run())
         start("reconciler", self.reconciler.run())
         start("sweeper", self.sweeper.run())
         start("history", self.sweeper.end_after_restore())

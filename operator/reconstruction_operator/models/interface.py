@@ -92,7 +92,11 @@ class Report(Protocol):
 class Model(Protocol):
     """A reconstruction model.
 
-    A model may also have two attributes, which name what its results depend on (`registry.versions`):
+    A model may also have `parameters_schema: Mapping[str, object]`, a JSON Schema (an object) of the parameters that
+    `check_parameters` takes. The operator refuses jobs by it before they wait for a worker; it knows the keywords that
+    `planning.parameters` lists.
+
+    Two more optional attributes name what its results depend on (`registry.versions`):
 
     - `version: str`, to be changed when the same photos and parameters would give another result, or another content of its
       stages. Without it, the version of the package that provides the model counts.

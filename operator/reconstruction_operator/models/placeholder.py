@@ -32,6 +32,12 @@ class PlaceholderModel:
     version: ClassVar[str] = "1"
     isolated: ClassVar[bool] = False
     step_shares: ClassVar[Mapping[Step, float]] = MappingProxyType({step: 1 / len(Step) for step in Step})
+    parameters_schema: ClassVar[Mapping[str, object]] = MappingProxyType(
+        {
+            "type": "object",
+            "properties": {"stepSeconds": {"type": "number", "minimum": 0, "maximum": _MAX_STEP_SECONDS}},
+        }
+    )
     min_photos: ClassVar[int] = 0
     max_photos: ClassVar[int] = 0
 

@@ -74,6 +74,12 @@ def versions(name: str) -> Mapping[str, str]:
     return {"python": platform.python_version(), **{package: text for package, text in found.items() if text}}
 
 
+def schema(name: str) -> Mapping[str, object] | None:
+    """The JSON Schema of that model's parameters; None: it has none. Raises as `find`."""
+    found = getattr(find(name), "parameters_schema", None)
+    return found if isinstance(found, Mapping) else None
+
+
 _classes: Final[
     dict[EntryPoint, Callable[[], Model]]
 ] = {}  # of models that were made once: checking the interface takes long

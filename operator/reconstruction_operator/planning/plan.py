@@ -17,6 +17,7 @@ from reconstruction_operator.planning.actions import Action, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules import (
     cancelling,
+    checking,
     deadlines,
     deleting,
     dispatching,
@@ -49,6 +50,7 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     running.reopen,
     running.recover,
     deadlines.decide,
+    checking.decide,
 )
 
 
@@ -121,6 +123,8 @@ def _status(case: Case, decision: Decision) -> Status:
         confirmed=job.spec.cancel_confirmed,
         cause=decision.cause,
         failure=details.failure,
+        no_model=bool(case.seen.no_model),
+        checked=case.seen.checked,
     )
     phase, made = conditions(facts, case.stored.conditions, case.now)
     status = replace(

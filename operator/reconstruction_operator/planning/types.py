@@ -11,6 +11,7 @@ from typing import Any, Final
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
 from reconstruction_operator.api.spec import Spec, queue_name
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.contract.checks import Checked
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.planning.quotas import Refusal
@@ -120,7 +121,11 @@ class Observation(ObservedJob):
     order_missing: bool = False  # the same of the newest order to delete the job's files
     epoch_age_seconds: float = 1e9  # since Redis was last seen to have lost data
     waits_for: str = ""  # what a job that waits for its turn waits for; empty if that was not looked at yet
-    refused: Refusal | None = None  # why the job is not accepted: by a rule of its namespace
+    refused: Refusal | None = (
+        None  # why the job is not accepted: by a rule of its namespace, or by every worker's model
+    )
+    no_model: str = ""  # what a job waits for whose model no worker of its queue has; empty: one has it, or may have it
+    checked: Checked | None = None  # what a worker found of the input of a job that waits
 
     @classmethod
     def of(cls, seen: ObservedJob, **known: Any) -> Observation:

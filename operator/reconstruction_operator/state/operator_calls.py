@@ -7,11 +7,12 @@ raises DeposedError when it is carried out after a higher fence was seen: it has
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar, Unpack, assert_never
 
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.contract.checks import Checked, CheckRequest
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Record
@@ -23,6 +24,8 @@ from reconstruction_operator.state.replies import Epoch
 from reconstruction_operator.state.scripts import script
 from reconstruction_operator.state.timeline import Looks
 
+_CHECKS_MS: Final = 120_000  # requests that no worker takes
+_CHECKED_BATCH: Final = 100
 FORGET_MAX_ATTEMPTS: Final = 1_000  # the newest; keys of older ones have a TTL and have expired
 
 T = TypeVar("T")
@@ -210,6 +213,24 @@ def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpa
     own = (keys.stop(str(task)), keys.end(str(task)), keys.record(task.job_id))
     args = (_retention(), reason.value, keys.interruptions(), task.job_id)
     return _fenced("request_stop", keys, own, args, **leader)
+
+
+def request_check(keys: Keys, *, pool: str, request: CheckRequest, most: int, **leader: Unpack[Leader]) -> Call[bool]:
+    """Ask a worker of the pool to look at an input; False: as many as `most` wait already."""
+    args = (_CHECKS_MS, most, request.to_text())
+    return _fenced("request_check", keys, (keys.checks(pool),), args, lambda rest: rest[0] == 1, **leader)
+
+
+def take_checked(keys: Keys, **leader: Unpack[Leader]) -> Call[Mapping[str, Checked]]:
+    """Take some of what workers found of inputs, by job id."""
+    key = keys.checked(leader["install_id"])
+
+    def read(rest: list[Any]) -> Mapping[str, Checked]:
+        pairs = zip(rest[0][::2], rest[0][1::2], strict=True)
+        loaded = ((job_id, fields.load_json(key, text, Checked.of)) for job_id, text in pairs)
+        return {job_id: found for job_id, found in loaded if found is not None}
+
+    return _fenced("take_checked", keys, (key,), (_CHECKED_BATCH, fields.MAX_VALUE_BYTES), read, **leader)
 
 
 def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) -> Call[bool]:

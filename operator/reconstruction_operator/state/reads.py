@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import TaskId, check_job_id
+from reconstruction_operator.contract import announcement
+from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob, Record
 from reconstruction_operator.state import fields
@@ -136,6 +139,24 @@ def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:
     )
 
 
+def announcements(keys: Keys, digests: Sequence[str]) -> Call[Mapping[str, Mapping[str, ModelInfo]]]:
+    """The announcements of models by digest. One that is missing or malformed is left out."""
+    names = tuple(keys.models(digest) for digest in digests)
+
+    def read(reply: Any) -> Mapping[str, Mapping[str, ModelInfo]]:
+        if not isinstance(reply, list) or len(reply) != len(digests):
+            raise UnexpectedReplyError("announcements", reply)
+        found = {}
+        for digest, text in zip(digests, reply, strict=True):
+            if not text or announcement.digest(text) != digest:
+                continue
+            with contextlib.suppress(ValueError, RecursionError):  # any writer of Redis may have made it
+                found[digest] = announcement.from_text(text)
+        return found
+
+    return Call(script("announcements"), names, (fields.MAX_VALUE_BYTES,), read)
+
+
 def with_heartbeat(keys: Keys, tasks: Sequence[TaskId]) -> Call[tuple[bool, ...]]:
     """Whether each of those attempts has a heartbeat, of whichever delivery."""
 
@@ -163,6 +184,8 @@ def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:
         models=_names(data.get("models")),
         version=fields.text_of(data, "version"),
         concurrency=concurrency if type(concurrency) is int and concurrency > 0 else 1,
+        announced=str(data["announced"]) if announcement.is_digest(data.get("announced")) else "",
+        checks=data.get("checks") is True,
     )
 
 

@@ -87,3 +87,5 @@ class WorkerInfo:
     models: tuple[str, ...] = ()
     version: str = ""
     concurrency: int = 1
+    announced: str = ""  # the digest of its announcement of models; empty: an older worker
+    checks: bool = False  # it looks at inputs beside its jobs

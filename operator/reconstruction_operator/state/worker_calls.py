@@ -11,6 +11,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from reconstruction_operator import config
+from reconstruction_operator.contract import announcement
+from reconstruction_operator.contract.checks import Checked
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Owner
@@ -20,6 +22,9 @@ from reconstruction_operator.state.errors import UnexpectedReplyError
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict, FinishReply, FinishVerdict
 from reconstruction_operator.state.scripts import script
 
+ANNOUNCE_SECONDS: Final = 60.0  # between two announcements of the same models
+_ANNOUNCED_MS: Final = 300_000
+_CHECKED_MS: Final = 300_000
 _REPORT_SECONDS: Final = 86_400  # a report that no operator has asked for; the next epoch brings another
 
 
@@ -106,13 +111,24 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
 
 
 def register_worker(
-    keys: Keys, *, node: str, queues: tuple[str, ...], models: tuple[str, ...], version: str, concurrency: int
+    keys: Keys,
+    *,
+    node: str,
+    queues: tuple[str, ...],
+    models: tuple[str, ...],
+    version: str,
+    concurrency: int,
+    announced: str = "",
+    checks: bool = False,
 ) -> Call[str]:
     """Register a worker that consumes those queues; to be repeated within `config.settings.WORKER_TTL_SECONDS`.
+
+    `announced` is the digest of its announcement; `checks`: it looks at inputs beside its jobs.
 
     Answers the id of the epoch, which changes when Redis may have forgotten things; empty until an operator has noticed.
     """
     registration = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
+    registration |= {"announced": announced, "checks": checks}
     return Call(
         script("register_worker"),
         (keys.worker(node), keys.workers(), keys.draining(node), keys.epoch()),
@@ -126,6 +142,16 @@ def report_folders(keys: Keys, install_id: str, owners: Sequence[Owner]) -> Call
     reports = [text for owner in owners for text in (owner.job_id, json.dumps(asdict(owner)))]
     ttl_ms = fields.milliseconds(_REPORT_SECONDS)
     return Call(script("report_folders"), (keys.folders(install_id),), (ttl_ms, *reports), _nothing)
+
+
+def announce(keys: Keys, text: str) -> Call[None]:
+    """Keep an announcement of models (`contract.announcement`) under its digest."""
+    return Call(script("announce"), (keys.models(announcement.digest(text)),), (_ANNOUNCED_MS, text), _nothing)
+
+
+def report_check(keys: Keys, install_id: str, job_id: str, found: Checked) -> Call[None]:
+    """Report what was found of a job's input."""
+    return Call(script("report_check"), (keys.checked(install_id),), (_CHECKED_MS, job_id, found.to_text()), _nothing)
 
 
 def unregister_worker(keys: Keys, node: str) -> Call[None]:

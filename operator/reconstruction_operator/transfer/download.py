@@ -28,6 +28,7 @@ from reconstruction_operator.units import megabytes
 
 _REFUSED, _UNREACHABLE = "INPUT_REFUSED", "INPUT_UNREACHABLE"
 _CHUNK_BYTES = 1 << 16
+_HEAD_BYTES = 512
 _SPAN_SECONDS = 120.0  # for the answer, redirections included; and again for each _SPAN_BYTES of content
 _SPAN_BYTES = 1 << 20
 _MAX_REDIRECTS = 5
@@ -94,6 +95,33 @@ def download(
 
     Raises StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
     """
+    with _answer(uri, limits, tick, resolve, tls) as (response, final, patience):
+        return _save(response, final, target, limits, tick, patience=patience)
+
+
+def probe(
+    uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
+) -> tuple[int | None, bytes]:
+    """The size in bytes of what the server would send, None if it does not say so, and its first bytes.
+
+    Raises StorageError as `download`.
+    """
+    with _answer(uri, limits, lambda *_: None, resolve, tls) as (response, final, _):
+        expected = _length(response, final, limits)
+        head = b""
+        try:
+            while len(head) < _HEAD_BYTES and (chunk := response.read1(_HEAD_BYTES, decode_content=False)):
+                head += chunk
+        except HTTPError as error:
+            raise StorageError(_UNREACHABLE, f"{uris.redacted(final)} broke off: {error}") from None
+        return expected, head
+
+
+@contextmanager
+def _answer(
+    uri: str, limits: Limits, tick: Tick, resolve: addresses.Resolve, tls: ssl.SSLContext | None
+) -> Iterator[tuple[urllib3.BaseHTTPResponse, str, _SlowServerLimit]]:
+    """The server's answer after all redirections, and the address that gave it."""
     context = tls or ssl.create_default_context()
     patience = _SlowServerLimit(uri)
     context.sslsocket_class = _checking_sockets(patience)
@@ -107,7 +135,8 @@ def download(
             if response.status not in _REDIRECTS:
                 _check_status(response.status, uri)
                 patience.answered()
-                return _save(response, uri, target, limits, tick, patience=patience)
+                yield response, uri, patience
+                return
             uri = _redirected(uri, response.headers.get("Location", ""))
     raise StorageError(_REFUSED, f"{uris.redacted(uri)}: more than {_MAX_REDIRECTS} redirections")
 
@@ -199,6 +228,16 @@ def _check_status(status: int, uri: str) -> None:
         raise StorageError(_UNREACHABLE, f"{shown} answered HTTP {status}")
 
 
+def _length(response: urllib3.BaseHTTPResponse, uri: str, limits: Limits) -> int | None:
+    """How many bytes the server announces; None: it does not. Raises StorageError if they are too many."""
+    length = response.headers.get("Content-Length", "")
+    expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None
+    if expected is not None and expected > limits.max_bytes:
+        had, most = megabytes(expected, 1), megabytes(limits.max_bytes, 1)
+        raise StorageError(_REFUSED, f"{uris.redacted(uri)} has {had}; this worker takes {most}")
+    return expected
+
+
 def _save(
     response: urllib3.BaseHTTPResponse,
     uri: str,
@@ -208,12 +247,8 @@ def _save(
     *,
     patience: _SlowServerLimit,
 ) -> int:
-    length = response.headers.get("Content-Length", "")
-    expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None
+    expected, done = _length(response, uri, limits), 0
     shown, most = uris.redacted(uri), megabytes(limits.max_bytes, 1)
-    if expected is not None and expected > limits.max_bytes:
-        raise StorageError(_REFUSED, f"{shown} has {megabytes(expected, 1)}; this worker takes {most}")
-    done = 0
     try:
         with target.open("xb") as file:
             # `read1` returns as soon as one byte has arrived.

@@ -41,8 +41,13 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
         case scheme if scheme in OBJECT_SCHEMES:
             return inputs.take(uri, into, limits, tick)
         case scheme:
-            kinds = ", ".join(f"{one}://" for one in ("file", "https", *limits.schemes))
-            raise StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it takes {kinds}")
+            raise unknown_scheme(scheme, limits)
+
+
+def unknown_scheme(scheme: str, limits: Limits) -> StorageError:
+    """The failure for an address of another kind."""
+    kinds = ", ".join(f"{one}://" for one in ("file", "https", *limits.schemes))
+    return StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it takes {kinds}")
 
 
 def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:

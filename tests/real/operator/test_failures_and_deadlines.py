@@ -26,8 +26,6 @@ def test_a_failure_names_its_reason_and_the_input(jobs: Jobs) -> None:
 @pytest.mark.parametrize(
     ("spec", "reason", "words"),
     [
-        pytest.param({"modelType": "reconviagen"}, "BACKEND_UNAVAILABLE", ["reconviagen"], id="no simulation"),
-        pytest.param({"modelType": "photogrametry"}, "BACKEND_UNAVAILABLE", ["photogrammetry"], id="the known models"),
         pytest.param(
             {"modelType": "photogrammetry", "parameters": {"quality": "best"}},
             "INVALID_PARAMETERS",

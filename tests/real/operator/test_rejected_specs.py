@@ -14,7 +14,6 @@ from devcluster.harness.jobs import Jobs, condition, is_true
         pytest.param({"input": {"uri": "s3://photos/banana"}}, "s3", id="a-store-that-is-not-enabled"),
         pytest.param({"input": {"uri": "gs://photos/banana"}}, "gs", id="another-store"),
         pytest.param({"output": {"uri": "s3://meshes/banana"}}, "s3", id="an-output-that-is-not-enabled"),
-        pytest.param({"input": {"uri": "https://example.com/photos.html"}}, "archive", id="a-page-and-no-archive"),
     ],
 )
 def test_a_rejected_job_fails_with_a_reason(jobs: Jobs, spec: dict[str, Any], named: str) -> None:

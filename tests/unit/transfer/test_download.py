@@ -318,3 +318,31 @@ def test_a_host_in_another_script_is_called_by_its_name_in_the_network(
     named = replace(limits, https_hosts=(listed,))
     assert server.get(server.url("/a.zip", "bücher.example"), named) == b"content"
     assert server.hosts == [f"xn--bcher-kva.example:{server.port}"]
+
+
+def test_probe_reads_the_size_and_the_first_bytes_after_redirections(server: Server, limits: Limits) -> None:
+    server.pages["/a.zip"] = to("/b.zip")
+    server.pages["/b.zip"] = body(b"PK" + b"x" * 10_000)
+    size, head = download.probe(server.url("/a.zip"), limits, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
+    assert size == 10_002
+    assert head.startswith(b"PKxxx")
+    assert 512 <= len(head) <= 1_024
+    assert not server.target.exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        pytest.param(status(404), "INPUT_NOT_FOUND", id="missing"),
+        pytest.param(status(403), "INPUT_REFUSED", id="forbidden"),
+        pytest.param(status(500), "INPUT_UNREACHABLE", id="broken"),
+        pytest.param(body(b"PK", length=10**9), "INPUT_REFUSED", id="too large"),
+    ],
+)
+def test_probe_refuses_what_a_download_would_refuse(
+    answer: Handle, reason: str, server: Server, limits: Limits
+) -> None:
+    server.pages["/a.zip"] = answer
+    with pytest.raises(StorageError) as caught:
+        download.probe(server.url("/a.zip"), limits, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
+    assert caught.value.reason == reason

@@ -55,6 +55,8 @@ class Admission:
     _reasons: dict[JobKey, str] = field(default_factory=dict, init=False)
     _totals: dict[str, int] = field(default_factory=dict, init=False)  # how many wait in a queue, as it is shown
     _braked: dict[str, set[str]] = field(default_factory=dict, init=False)  # causes, as logged, by queue
+    _held: set[JobKey] = field(default_factory=set, init=False)  # until a worker has their model
+    _held_in: Counter[str] = field(default_factory=Counter, init=False)  # their number by namespace
     _next_at: float = field(default=0.0, init=False)
     _places_at: float = field(default=0.0, init=False)
 
@@ -68,6 +70,8 @@ class Admission:
             self._reasons,
             self._totals,
             self._braked,
+            self._held,
+            self._held_in,
         ):
             known.clear()
         # Until they are planned, the stored statuses say which jobs wait in Redis.
@@ -75,8 +79,9 @@ class Admission:
         self._queued = {job.key: job.queue for job in active if job.status.phase is Phase.QUEUED and job.ours}
         self._places_at = 0.0
 
-    def planned(self, job: Job, made: Plan) -> None:
-        """Take the newest plan of the job: whether it waits here, or in Redis."""
+    def planned(self, job: Job, made: Plan, *, held: bool = False) -> None:
+        """Take the newest plan of the job: whether it waits here, or in Redis; `held`: it waits for a worker with its model."""
+        self._hold(job.key, held=held)
         self.wants(job.key, wants=made.wants_dispatch)
         if made.status.phase is Phase.QUEUED and not job.deleting:
             self._queued[job.key] = job.queue
@@ -105,9 +110,18 @@ class Admission:
         """Why a job that has not started is not accepted. Only a new one is too many."""
         namespace = job.key.namespace
         refused = self.rules.refusal(job.spec, namespace)
-        if refused is not None or job.status.phase is not None or job.key in self._waiting:
+        if refused is not None or job.status.phase is not None or job.key in self._waiting or job.key in self._held:
             return refused
-        return self.rules.too_many(namespace, self._waiting.in_namespace(namespace))
+        return self.rules.too_many(namespace, self._waiting.in_namespace(namespace) + self._held_in[namespace])
+
+    def _hold(self, key: JobKey, *, held: bool) -> None:
+        if held is (key in self._held):
+            return
+        self._held_in[key.namespace] += 1 if held else -1
+        if held:
+            self._held.add(key)
+        else:
+            self._held.remove(key)
 
     def take(self, key: JobKey) -> bool:
         """Whether the job may be dispatched now; this uses the admission up."""
@@ -135,6 +149,7 @@ class Admission:
     def forget(self, key: JobKey) -> None:
         """The job was deleted."""
         self._stop_waiting(key)
+        self._hold(key, held=False)
         for known in (self._admitted, self._promised, self._queued, self._sent):
             known.pop(key, None)
 

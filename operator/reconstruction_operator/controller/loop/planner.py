@@ -6,14 +6,16 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.instruments import StepClock
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.bystander import Bystander
+from reconstruction_operator.controller.loop.preflight import Preflight
+from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
@@ -21,6 +23,7 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
+_NOT_BEGUN: Final = (None, Phase.PENDING, Phase.QUEUED)
 _STORING_SECONDS: Final = 5.0  # after which what was seen is looked at again
 
 
@@ -47,6 +50,8 @@ class Planner:
 
     cache: Cache
     admission: Admission
+    preflight: Preflight
+    catalogue: Catalogue
     bystander: Bystander
     timing: Timing
     failed: Callable[[JobKey], None]
@@ -76,23 +81,23 @@ class Planner:
     def clear(self) -> None:
         """A new tenure begins."""
         self._storing.clear()
+        self.preflight.clear()
 
     def forget(self, key: JobKey) -> None:
         """The job is gone."""
         self._storing.pop(key, None)
         self.steps.forget(key.job_id)
         self.admission.forget(key)
+        self.preflight.forget(key)
 
     def _plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
         planned = []
         for job, one in observed:
             unsent = self.admission.is_promised(job.key)
             admitted = self.admission.take(job.key) or unsent
-            waits_for, refused = self.admission.why(job.key), self.admission.refusal(job)
-            if waits_for or refused or unsent:  # not so for most jobs, and a copy is slow
-                seen = replace(one, waits_for=waits_for, refused=refused, unsent=unsent)
-            else:
-                seen = one
+            known = self._known(job)
+            # Most jobs have nothing of it, and a copy is slow.
+            seen = replace(one, unsent=unsent, **known) if known or unsent else one
             try:
                 made = plan.plan(job, seen, now, self.timing, admitted=admitted)
             except Exception:  # noqa: BLE001  # one bad job never stops the others
@@ -108,11 +113,22 @@ class Planner:
                 self._storing[job.key] = _Storing(follows, made.status, self.monotonic() + _STORING_SECONDS)
             else:
                 self._storing.pop(job.key, None)
-            self.admission.planned(job, made)
+            self.admission.planned(job, made, held=bool(seen.no_model) and made.status.phase is Phase.PENDING)
+            self.preflight.planned(job, made.status)
             running = one.claim is not None and one.end is None
             self.steps.report(job.key.job_id, one.progress if running else None, now)
             planned.append(Planned(job, one, made))
         return planned
+
+    def _known(self, job: Job) -> dict[str, Any]:
+        """What other parts know of a job that waits, as far as there is something."""
+        known: dict[str, Any] = {}
+        refused = self.admission.refusal(job)
+        if job.status.phase in _NOT_BEGUN:
+            refused = refused or (None if job.sent else self.catalogue.refusal(job))
+            known = {"no_model": self.catalogue.missing(job), "checked": self.preflight.found(job.key)}
+        known |= {"waits_for": self.admission.why(job.key), "refused": refused}
+        return {name: value for name, value in known.items() if value}
 
     def _admit(self, planned: list[Planned], now: datetime) -> list[Planned]:
         """Plan the jobs again that can be dispatched at once: they need no second look."""

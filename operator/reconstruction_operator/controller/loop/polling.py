@@ -73,7 +73,7 @@ async def poll_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
 async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orphans, now: float) -> None:
     """Read the queues once; `now` is monotonic.
 
-    Jobs whose queue got or lost its workers are enqueued: their status reports it. So are those whose message is missing.
+    Jobs whose queue got or lost its workers, or models, are enqueued: their status reports it. So are those whose message is missing.
     """
     queued = {
         job.task: job.queue
@@ -81,7 +81,10 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
         if job.status.phase is Phase.QUEUED and job.ours and not job.deleting
     }
     facts = view.queues
-    workers = workers_by_queue(await calls.arun(view.state, reads.live_workers(view.keys)))
+    live = await calls.arun(view.state, reads.live_workers(view.keys))
+    workers = workers_by_queue(live)
+    unread = view.catalogue.unread(live)
+    announced = await calls.arun(view.state, reads.announcements(view.keys, unread)) if unread else {}
     # Queues with workers, or with messages, orders to delete files included. Elsewhere nothing is sent.
     with_messages = {queue for queue, messages in facts.messages.items() if messages}
     queues = {*workers, *with_messages, *queued.values(), *orphans.queues()}
@@ -91,6 +94,7 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     of_jobs = {*demand[Phase.PENDING], *demand[Phase.QUEUED]}
     turned = {queue for queue in of_jobs if bool(workers.get(queue)) != bool(facts.of(queue).workers)}
     facts.update(workers, replace(backlog, memory_share=share))
+    turned |= view.catalogue.update(live, announced)
     if turned:
         waiting = [job.key for job in cache if job.status.phase in _WAITING and job.ours and job.queue in turned]
         for key in waiting:

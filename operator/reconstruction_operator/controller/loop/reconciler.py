@@ -28,6 +28,7 @@ from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.planner import Planned, Planner
+from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.observer import Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
@@ -63,6 +64,7 @@ class Reconciler:
     timing: Timing
     batch_seconds: float
     bystander: Bystander
+    preflight: Preflight
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
     _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
@@ -74,7 +76,14 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._planner = Planner(
-            self.cache, self.admission, self.bystander, self.timing, self._retry_later, self.monotonic
+            self.cache,
+            self.admission,
+            self.preflight,
+            self.view.catalogue,
+            self.bystander,
+            self.timing,
+            self._retry_later,
+            self.monotonic,
         )
         self._round_at = self.monotonic()
 

@@ -9,6 +9,7 @@ import redis.asyncio
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.controller.redis_view.connection import RedisConnection
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import Observer
@@ -21,7 +22,7 @@ class RedisView:
     """Facts and their owners.
 
     `connection`: reachability and epoch. `queues`: workers and lengths. `messages`: what was sent and is missing.
-    `observer`: the silence of workers.
+    `observer`: the silence of workers. `catalogue`: the models of workers.
     """
 
     state: redis.asyncio.Redis
@@ -31,6 +32,7 @@ class RedisView:
     queues: QueueFacts
     messages: SentMessages
     observer: Observer
+    catalogue: Catalogue
 
     @classmethod
     def open(cls, election: LeaderElection, *, install_id: str) -> RedisView:
@@ -40,7 +42,7 @@ class RedisView:
         queues = QueueFacts(memory_share=config.settings.DISPATCH_MEMORY_SHARE, pools=config.settings.METRICS_POOLS)
         messages = SentMessages(resend_seconds=config.settings.RESEND_SECONDS)
         observer = Observer(state, results, connection, queues, messages, keys=keys)
-        return cls(state, results, keys, connection, queues, messages, observer)
+        return cls(state, results, keys, connection, queues, messages, observer, Catalogue())
 
     async def close(self) -> None:
         """Close the clients."""

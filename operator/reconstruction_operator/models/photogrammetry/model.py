@@ -43,6 +43,7 @@ class PhotogrammetryModel:
         Step.PREVIEW: 0.04,
         Step.FINALIZE: 0.01,
     }
+    parameters_schema: ClassVar[Mapping[str, object]] = parameter_table.schema()
     min_photos: ClassVar[int] = 3
     max_photos: ClassVar[int] = 200
 
@@ -67,8 +68,7 @@ class PhotogrammetryModel:
         if len(work.photos) < self.min_photos:
             raise ModelFailure(
                 "TOO_FEW_IMAGES",
-                f"{len(work.photos)} photos given, at least {self.min_photos} are needed "
-                "(20 to 60 all around the object give good results)",
+                f"{len(work.photos)} photos given, at least {self.min_photos} are needed",
             )
         _limit_threads(work.threads)
         try:
@@ -79,8 +79,7 @@ class PhotogrammetryModel:
         except MemoryError as error:
             raise ModelFailure(
                 "OUT_OF_MEMORY",
-                f"not enough memory for {len(work.photos)} photos at {settings.max_image_size} px: "
-                "give the worker more memory, or lower maxImageSize, or use quality fast",
+                f"not enough memory for {len(work.photos)} photos at {settings.max_image_size} px",
             ) from error
 
 

@@ -71,6 +71,11 @@ class WholeNumber:
         """The range in words, for error messages."""
         return f"a whole number from {self.lowest} to {self.highest}"
 
+    @property
+    def schema(self) -> dict[str, object]:
+        """The same as a JSON Schema."""
+        return {"type": "integer", "minimum": self.lowest, "maximum": self.highest, "description": self.help}
+
     def accepts(self, value: object) -> bool:
         """Whether `value` is in range. A bool is refused: Python counts it as an int."""
         return isinstance(value, int) and not isinstance(value, bool) and self.lowest <= value <= self.highest
@@ -83,6 +88,11 @@ class Switch:
     setting: str
     help: str
     allowed: str = "true or false"
+
+    @property
+    def schema(self) -> dict[str, object]:
+        """The same as a JSON Schema."""
+        return {"type": "boolean", "description": self.help}
 
     def accepts(self, value: object) -> bool:
         """Whether `value` is a bool."""
@@ -117,6 +127,13 @@ def check(given: Mapping[str, object]) -> dict[str, object]:
             raise _refused(name, value, parameter.allowed)
         checked[name] = value
     return checked
+
+
+def schema() -> dict[str, object]:
+    """What `check` takes, as a JSON Schema."""
+    quality = {"enum": list(QUALITIES), "default": DEFAULT_QUALITY, "description": "how much time goes into detail"}
+    properties = {"quality": quality, **{name: parameter.schema for name, parameter in OVERRIDES.items()}}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def settings(given: Mapping[str, object]) -> QualitySettings:

@@ -18,6 +18,7 @@ def decide(case: Case) -> Decision:
 
     - Every message waits until `scheduling` admits the job, so that the dispatch window holds.
     - The dispatch of a job without our mark is stored before the message is sent: see `installations`.
+    - A job whose model no worker of its queue has is not dispatched: it would fail.
     - It is sent again only if it is known to be missing, and not during the grace in which a worker may register the attempt.
 
     A duplicate is harmless: only one worker can claim the attempt.
@@ -38,6 +39,8 @@ def decide(case: Case) -> Decision:
             return Decision(Stage.QUEUED, status, _record(case), (*wait, *deadlines))
     else:
         status = with_attempt(case)
+        if case.seen.no_model:
+            return Decision(case.idle_stage, status, wake=deadlines)
     if not case.admitted:
         return Decision(case.idle_stage, status, _record(case) if again else (), deadlines, wants_dispatch=True)
     status = replace(

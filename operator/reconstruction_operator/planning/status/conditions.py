@@ -13,6 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
+from reconstruction_operator.contract.checks import Checked
 from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.planning.case import Stage
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, ConditionReason
@@ -55,6 +56,8 @@ class Facts:
     confirmed: bool = False
     cause: str = ""  # a code of `contract.outcomes`: why another attempt follows; only when that is decided
     failure: Failure | None = None
+    no_model: bool = False  # no live worker of its queue has its model
+    checked: Checked | None = None  # what a worker found of its input
 
 
 def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tuple[Phase, tuple[Condition, ...]]:
@@ -65,8 +68,10 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
     """
     phase = _PHASES[facts.stage]
     old = {one.type: one for one in before}
+    checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value), now)
     made = tuple(_condition(kind, why, facts, old.get(kind.value), now) for kind, why in _reasons(facts, phase, old))
     contested = old.get(_T.CONTESTED.value)
+    made = made if checked is None else (*made, checked)
     return phase, made if contested is None or phase.finished else (*made, contested)
 
 
@@ -81,6 +86,17 @@ def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | Non
     else:
         since = whole(now)
     return Condition(kind.value, status, why, message, since, facts.generation)
+
+
+def _input_checked(facts: Facts, old: Condition | None, now: datetime) -> Condition | None:
+    """What a check found while the job waited; it stays as it was found."""
+    found = facts.checked
+    if found is None:
+        return old
+    row = CONDITION_REASONS[_T.INPUT_CHECKED, found.verdict.value]
+    if old is not None and (old.status, old.message) == (row.status, found.message):
+        return old
+    return Condition(_T.INPUT_CHECKED.value, row.status, row.reason, found.message, whole(now), facts.generation)
 
 
 def _message(kind: ConditionType, status: str, row: ConditionReason | None, facts: Facts) -> str:
@@ -117,7 +133,9 @@ def _dispatched(facts: Facts) -> str:
     if facts.stage is Stage.BACKOFF:
         return "BackingOff"
     if facts.stage is Stage.WAITING:
-        return "QueueUnserved" if facts.no_worker else "Waiting"
+        if facts.no_worker:
+            return "QueueUnserved"
+        return "ModelUnserved" if facts.no_model else "Waiting"
     if not facts.dispatched:
         return "NotDispatched"
     return "NoWorker" if facts.no_worker and facts.stage is Stage.QUEUED else "Dispatched"

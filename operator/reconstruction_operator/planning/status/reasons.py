@@ -45,6 +45,12 @@ _TABLE = (
         "False",
         "No live worker consumes the queue that the condition's message names; the attempt is sent when one does.",
     ),
+    ConditionReason(
+        _T.DISPATCHED,
+        "ModelUnserved",
+        "False",
+        "No live worker of the queue has the model; the condition's message says which they have. The attempt is sent when one has it.",
+    ),
     ConditionReason(_T.DISPATCHED, "BackingOff", "False", "The next attempt waits for status.nextAttemptTime."),
     ConditionReason(_T.DISPATCHED, "Suspended", "False", "Nothing is sent while spec.suspend is true."),
     ConditionReason(_T.DISPATCHED, "NotDispatched", "False", "The job ended, or ends, before this attempt was sent."),
@@ -97,6 +103,18 @@ _TABLE = (
     ConditionReason(_T.RECONCILING, "Finished", "False", "The job is over."),
     ConditionReason(_T.STALLED, "NotStalled", "False", "The job has not failed."),
     ConditionReason(
+        _T.INPUT_CHECKED, "Usable", "True", "A worker has looked at the input while the job waited: it can be used."
+    ),
+    ConditionReason(
+        _T.INPUT_CHECKED,
+        "Unusable",
+        "False",
+        "A worker has looked at the input while the job waited: it cannot be used.",
+    ),
+    ConditionReason(
+        _T.INPUT_CHECKED, "Unknown", "Unknown", "No worker could find out whether the input can be used; the run will."
+    ),
+    ConditionReason(
         _T.CONTESTED,
         "ManagedElsewhere",
         "True",
@@ -118,7 +136,7 @@ def markdown() -> str:
     lines = [
         "# Conditions of a ReconstructionJob",
         "",
-        "Made from the table in `planning/status/reasons.py`. All but `Contested` exist from the first status, each with",
+        "Made from the table in `planning/status/reasons.py`. All but `Contested` and `InputChecked` exist from the first status, each with",
         "`observedGeneration`. `Finished` is true whatever the outcome. A suspended job is not reconciling, and a",
         "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
         "CamelCase.",

@@ -20,7 +20,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
 from reconstruction_operator.transfer.objects.listing import Listed, list_input
-from reconstruction_operator.transfer.objects.request import Fetched, FetchRequest
+from reconstruction_operator.transfer.objects.request import Fetched, FetchRequest, ListRequest
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -65,6 +65,18 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[F
         raise
     found = [Fetched(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
     return found, names.ignored(listing.ignored)
+
+
+def survey(store: Store, request: ListRequest, report: Progress) -> tuple[int, int, names.Ignored]:
+    """How many objects would be fetched, their bytes, and what would be ignored. Raises StorageError."""
+    clock = Clock(request.connection.stall_seconds)
+    try:
+        listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
+    except Exception as error:
+        if failures.is_of_the_client(error):
+            raise failures.translated(error, request.address, failures.INPUT) from None
+        raise
+    return len(listing.objects), listing.bytes, names.ignored(listing.ignored)
 
 
 def _is_there(path: Path, one: Listed) -> bool:

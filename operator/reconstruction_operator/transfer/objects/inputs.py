@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import process, request
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+from reconstruction_operator.transfer.objects.request import Connection, FetchRequest, ListRequest
 from reconstruction_operator.units import megabytes
 
 KEPT = "fetched"  # folder beside that of the photos, in which objects outlive an attempt: `Workspace.fetched`
@@ -47,6 +47,20 @@ def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     for one, name in zip(found, flat, strict=True):
         _link(kept / one.file, into / name)
     return Fetched(tuple(into / name for name in flat), names.Ignored(*outcome["ignored"]))
+
+
+def survey(uri: str, limits: Limits) -> tuple[int | None, int, names.Ignored]:
+    """How many photos lie below the address, None for an archive, their bytes, and what else is there. Raises as `take`."""
+    address = permitted(
+        uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
+    )
+    wanted = ListRequest(address, limits.max_bytes, limits.max_files, Connection.from_config())
+    outcome = process.perform(wanted, lambda *_: None)
+    return (
+        None if address.is_archive else int(outcome["count"]),
+        int(outcome["bytes"]),
+        names.Ignored(*outcome["ignored"]),
+    )
 
 
 def _text(address: ObjectAddress, objects: int, of_objects: int, count: int, of_count: int) -> str:

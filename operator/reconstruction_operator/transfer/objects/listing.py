@@ -12,7 +12,7 @@ from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.request import FetchRequest
+from reconstruction_operator.transfer.objects.request import FetchRequest, ListRequest
 from reconstruction_operator.units import megabytes
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Listing:
         return sum(one.bytes for one in self.objects)
 
 
-def list_input(store: Store, request: FetchRequest, tick: Callable[[], None]) -> Listing:
+def list_input(store: Store, request: FetchRequest | ListRequest, tick: Callable[[], None]) -> Listing:
     """The photos below the address in natural order, or the one archive that it names. `tick` is called for each page.
 
     Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED; and what the client raises.
@@ -71,7 +71,7 @@ def list_input(store: Store, request: FetchRequest, tick: Callable[[], None]) ->
     return listing
 
 
-def _all(store: Store, request: FetchRequest, tick: Callable[[], None]) -> list[Listed]:
+def _all(store: Store, request: FetchRequest | ListRequest, tick: Callable[[], None]) -> list[Listed]:
     found: list[Listed] = []
     for page in store.list(request.address.key or None, chunk_size=_PAGE):
         tick()

@@ -21,7 +21,7 @@ from reconstruction_operator import privacy
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import incoming, outgoing, request, store
-from reconstruction_operator.transfer.objects.request import DeliverRequest, FetchRequest
+from reconstruction_operator.transfer.objects.request import DeliverRequest, FetchRequest, ListRequest
 
 _REPORT_SECONDS: Final = 0.25
 
@@ -54,6 +54,10 @@ def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
     """Carries out the request; returns its outcome, of which `process` makes a value or an exception."""
     try:
         match wanted:
+            case ListRequest():
+                client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
+                count, size, ignored = incoming.survey(client, wanted, outlet.report)
+                return {"count": count, "bytes": size, "ignored": astuple(ignored)}
             case FetchRequest():
                 client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
                 fetched, ignored = incoming.fetch(client, wanted, outlet.report)

@@ -27,6 +27,16 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class ListRequest:
+    """List the photos of a folder, or look for one archive."""
+
+    address: ObjectAddress
+    max_bytes: int
+    max_files: int
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
 class FetchRequest:
     """Fetch the photos of a folder, or one archive, into the folder `kept`."""
 
@@ -49,8 +59,12 @@ class DeliverRequest:
     connection: Connection
 
 
-Request = FetchRequest | DeliverRequest
-_KINDS: dict[str, type[FetchRequest | DeliverRequest]] = {"fetch": FetchRequest, "deliver": DeliverRequest}
+Request = ListRequest | FetchRequest | DeliverRequest
+_KINDS: dict[str, type[ListRequest | FetchRequest | DeliverRequest]] = {
+    "list": ListRequest,
+    "fetch": FetchRequest,
+    "deliver": DeliverRequest,
+}
 _PATHS = ("kept", "workspace", "source")
 
 

@@ -26,13 +26,14 @@ def load_photos(
         fetched = fetch.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
     else:
         fetched = fetch.fetch(envelope.input_uri, workspace.photos, limits, fetching)
-    _check_count(len(fetched.photos), model, fetched.ignored)
+    check_count(len(fetched.photos), model, fetched.ignored)
     return tuple(
         Photo(one.path, one.width, one.height, one.bytes) for one in photos.check_all(fetched.photos, limits, checking)
     )
 
 
-def _check_count(count: int, model: Model, ignored: Ignored) -> None:
+def check_count(count: int, model: Model, ignored: Ignored) -> None:
+    """Raises StorageError: TOO_FEW_IMAGES, TOO_MANY_IMAGES or UNSUPPORTED_FORMAT."""
     found = f"{count} photos were found{f' ({ignored.text})' if ignored.text else ''}; {model.name}"
     if count < model.min_photos and ignored.unread:
         text = f"{found} needs at least {model.min_photos}, and does not read {ignored.unread}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from celery.signals import worker_shutting_down
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
+from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.models import registry
@@ -23,6 +25,7 @@ from reconstruction_operator.state import calls, connections, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.worker.attempt.ownership import LIFE
 from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
+from reconstruction_operator.worker.model.selection import announced_models
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,6 +44,10 @@ class Registration(LifelongStep):
         self._keys = Keys()
         self._client = connections.state_client()  # not the tasks' client: that must not be in use while a pool forks
         self._inventory = Inventory(self._client, self._keys)
+        self._epoch = ""
+        self._announced = ""
+        self._announced_at: float | None = None  # monotonic; None: to be done now
+        self._is_refused = False
         self._draining = threading.Event()
         self._ended = threading.Event()
         self._wake = threading.Event()
@@ -80,6 +87,8 @@ class Registration(LifelongStep):
         self._client.close()
 
     def _register(self) -> None:
+        if self._announced_at is None or time.monotonic() - self._announced_at >= worker_calls.ANNOUNCE_SECONDS:
+            self._announce()
         call = worker_calls.register_worker(
             self._keys,
             node=self._node,
@@ -87,8 +96,23 @@ class Registration(LifelongStep):
             models=registry.available(),
             version=metadata.version("reconstruction-operator"),
             concurrency=self.concurrency,
+            announced=self._announced,
+            checks=True,
         )
-        self._try("register", call, self._inventory.epoch_is)
+        self._try("register", call, self._take_epoch)
+
+    def _announce(self) -> None:
+        """Without a right to write that key (Redis users of an earlier version), the worker counts as one that announces nothing."""
+        text = announcement.to_text(announced_models())
+        is_announced = self._try("announce its models", worker_calls.announce(self._keys, text))
+        self._announced = announcement.digest(text)
+        self._announced_at = time.monotonic() if is_announced or self._is_refused else None
+        self._is_refused = not is_announced
+
+    def _take_epoch(self, epoch: str) -> None:
+        if epoch != self._epoch:  # Redis may have lost the announcement
+            self._epoch, self._announced_at = epoch, None
+        self._inventory.epoch_is(epoch)
 
     def _try(self, what: str, call: calls.Call[T], then: Callable[[T], None] = lambda _: None) -> bool:
         try:

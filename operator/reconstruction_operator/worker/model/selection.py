@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconstruction_operator import config
+from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import Model, ModelFailure, Step
 
 PLACEHOLDER = "placeholder"
+_MAX_STEP_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,33 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
     choice = Choice(model, model.check_parameters(parameters), model.name == PLACEHOLDER)
     _check_duration(choice)
     return choice
+
+
+def announced_models() -> dict[str, ModelInfo]:
+    """The models that `choose` takes here, by name."""
+    found = {}
+    for name in registry.known():
+        try:
+            model = registry.find(name)
+        except ModelFailure:
+            if config.settings.RECONSTRUCTION_SIMULATE != "unavailable":
+                continue
+            model = registry.find(PLACEHOLDER)
+        found[name] = ModelInfo(
+            version=registry.version(model.name),
+            parameters=_schema(model),
+            simulated=model.name == PLACEHOLDER,
+            reads_photos=model.max_photos > 0,
+        )
+    return found
+
+
+def _schema(model: Model) -> Mapping[str, object] | None:
+    its = registry.schema(model.name)
+    if its is None or model.name != PLACEHOLDER:
+        return its
+    most = min(_MAX_STEP_SECONDS, config.settings.PLACEHOLDER_MAX_SECONDS / len(Step))  # as `_check_duration`
+    return {**its, "properties": {"stepSeconds": {"type": "number", "minimum": 0, "maximum": most}}}
 
 
 def _check_duration(choice: Choice) -> None:

@@ -9,12 +9,13 @@ import time
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission, message_bytes
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import places
 from reconstruction_operator.planning.quotas import Quotas, Rules
-from reconstruction_operator.planning.types import Job
+from reconstruction_operator.planning.types import Job, Plan
 
 from tests.support.dispatch import make_admission, read
 from tests.support.jobs import make_body, make_job, make_key
@@ -345,6 +346,22 @@ def test_waiting_jobs_are_told_their_place_now_and_then(admission: Admission) ->
     admission.wants(make_key("job-00"), wants=False)
     # Places 2 to 11 are shown as before, except where one crosses 1, 2, 5 or 10.
     assert sorted(key.name for key in admission.give_places(60.0)) == ["job-01", "job-02", "job-05", "job-10"]
+
+
+def test_jobs_that_wait_for_a_model_count_against_the_quota_of_waiting_jobs(cache: Cache) -> None:
+    admission = make_admission(cache, rules=RULES)
+    for name in ("first", "second"):
+        admission.planned(make_job(name=name), Plan(Status(phase=Phase.PENDING)), held=True)
+    third = make_job(name="third")
+    refused = admission.refusal(third)
+    assert refused is not None
+    assert refused.code == "TOO_MANY_WAITING"
+    assert admission.refusal(make_job(name="first")) is None
+
+    admission.planned(make_job(name="first"), Plan(Status(phase=Phase.QUEUED)))
+    assert admission.refusal(third) is None
+    admission.forget(make_key("second"))
+    assert admission.refusal(third) is None
 
 
 def test_a_job_that_a_quota_holds_back_is_told_so(cache: Cache) -> None:

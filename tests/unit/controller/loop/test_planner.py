@@ -8,12 +8,17 @@ import pytest
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.contract.checks import Checked, Verdict
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.planner import Planned, Planner
-from reconstruction_operator.planning.actions import Dispatch
-from reconstruction_operator.planning.types import Job, Management, Observation
+from reconstruction_operator.controller.loop.preflight import Preflight
+from reconstruction_operator.controller.redis_view.catalogue import Catalogue
+from reconstruction_operator.planning.actions import Dispatch, TakeClaim
+from reconstruction_operator.planning.types import Job, Management, Observation, Queue
+from reconstruction_operator.state.replies import WorkerInfo
 
 from tests.support.dispatch import make_admission
 from tests.support.jobs import NOON, make_body, make_key
@@ -32,7 +37,18 @@ class Desk:
         admission = make_admission(self.cache, **window)
         unused: Any = None  # no job is contested
         bystander = Bystander(Installation("install"), self.cache, unused, admission, unused)
-        self.planner = Planner(self.cache, admission, bystander, TIMING, self.failed.append, lambda: self.now)
+        self.catalogue = Catalogue()
+        self.preflight = Preflight(self.cache, unused, unused, "install", 2.0, lambda: self.now)
+        self.planner = Planner(
+            self.cache,
+            admission,
+            self.preflight,
+            self.catalogue,
+            bystander,
+            TIMING,
+            self.failed.append,
+            lambda: self.now,
+        )
 
     def job(self, name: str) -> Job:
         found = self.cache.get(make_key(name))
@@ -116,3 +132,41 @@ def test_a_dispatch_follows_only_the_status_that_was_planned_with_it() -> None:
     desk.cache.put(make_body("a", version=2, phase="Suspended"))
 
     assert desk.planner.ready([desk.job("a")]) == {}
+
+
+def announce(desk: Desk, **models: ModelInfo) -> None:
+    """A worker of queue celery announces these models."""
+    worker = WorkerInfo("w@a", ("celery",), announced="digest")
+    desk.catalogue.update((worker,), {"digest": models})
+
+
+def test_a_job_whose_model_no_worker_has_is_held_and_does_not_wait_for_room() -> None:
+    desk = Desk("a")
+    announce(desk, photogrammetry=ModelInfo())
+
+    (made,) = desk.plan("a", queue=Queue(workers=1))
+
+    assert (dispatched([made]), made.plan.status.phase) == ([], Phase.PENDING)
+    assert made.plan.status.message.startswith("Waiting for a worker with model placeholder: ")
+    announce(desk, placeholder=ModelInfo())
+    assert dispatched(desk.plan("a")) == ["a"]
+
+
+def test_parameters_that_no_worker_takes_fail_a_job_that_was_not_sent() -> None:
+    desk = Desk("a")
+    announce(desk, placeholder=ModelInfo(parameters={"required": ["stepSeconds"]}))
+
+    (made,) = desk.plan("a")
+
+    assert made.plan.status.phase is Phase.FAILED
+    assert made.plan.status.failure is not None
+    assert made.plan.status.failure.reason == "INVALID_PARAMETERS"
+
+
+def test_what_a_worker_found_of_an_input_reaches_the_plan() -> None:
+    desk = Desk("a")
+    desk.preflight._found[make_key("a")] = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="no folder")
+
+    (made,) = desk.plan("a")
+
+    assert [one.reason for one in made.plan.actions if isinstance(one, TakeClaim)] == ["INPUT_NOT_FOUND"]

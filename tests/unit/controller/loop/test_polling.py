@@ -13,6 +13,7 @@ from reconstruction_operator.broker.backlog import Backlog, Found
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop import polling
+from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Job
@@ -28,7 +29,12 @@ class Queues:
         self.messages, self.now = SentMessages(resend_seconds=15), 0.0
         connection = SimpleNamespace(memory_share=0.5, epoch="epoch-1")
         self.view: Any = SimpleNamespace(
-            state=state, keys=Keys(), queues=self.facts, messages=self.messages, connection=connection
+            state=state,
+            keys=Keys(),
+            queues=self.facts,
+            messages=self.messages,
+            connection=connection,
+            catalogue=Catalogue(),
         )
         self.orphans: Any = SimpleNamespace(queues=set)
 

@@ -125,7 +125,8 @@ def test_all_conditions_are_present_documented_and_consistent(
     phase, made = conditions(facts, old, LATER)
 
     contested = [kind for kind, _ in before if kind is ConditionType.CONTESTED and not phase.finished]
-    assert [one.type for one in made] == [*PERMANENT, *contested]
+    checked = [kind for kind, _ in before if kind is ConditionType.INPUT_CHECKED]
+    assert [one.type for one in made] == [*PERMANENT, *checked, *contested]
     assert all(CONDITION_REASONS[ConditionType(one.type), one.reason].status == one.status for one in made)
     assert all(one.last_transition_time in (NOW, LATER) and one.message for one in made)
     is_true = {one.type for one in made if one.status == "True"}

@@ -10,6 +10,7 @@ from reconstruction_operator.transfer import fetch
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.objects import inputs
 
 from tests.support.objects import Bucket
 from tests.support.settings import configure
@@ -178,3 +179,24 @@ def test_progress_counts_photos_and_bytes(bucket: Bucket, into: Path, limits: Li
     fetch.fetch(f"s3://{bucket.name}/set", into, replace(limits, max_bytes=1 << 22), lambda *one: said.append(one))
     assert said[0] == (0.0, f"listing s3://{bucket.name}/set")
     assert said[-1] == (1.0, "2/2 photos, 2 of 2 MB")
+
+
+def test_survey_counts_photos_and_fetches_nothing(bucket: Bucket, into: Path, limits: Limits) -> None:
+    bucket.put("set/a.jpg", b"ten bytes.")
+    bucket.put("set/sub/b.png", b"five.")
+    bucket.put("set/c.nef", b"raw")
+    count, size, ignored = inputs.survey(f"s3://{bucket.name}/set/", limits)
+    assert (count, size, ignored.unread) == (2, 15, "1 .nef (camera RAW)")
+    assert list(into.parent.iterdir()) == [into]
+
+
+def test_survey_of_an_archive_knows_its_size(bucket: Bucket, limits: Limits) -> None:
+    bucket.put("set.zip", b"ten bytes.")
+    assert inputs.survey(f"s3://{bucket.name}/set.zip", limits)[:2] == (None, 10)
+
+
+@pytest.mark.parametrize("name", ["none/", "none.zip"])
+def test_survey_of_what_is_not_there_is_refused(name: str, bucket: Bucket, limits: Limits) -> None:
+    with pytest.raises(StorageError) as caught:
+        inputs.survey(f"s3://{bucket.name}/{name}", limits)
+    assert caught.value.reason == "INPUT_NOT_FOUND"

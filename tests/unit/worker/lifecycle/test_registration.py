@@ -13,10 +13,12 @@ import fakeredis
 import pytest
 from celery.signals import worker_shutting_down
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.state import calls, connections, reads
+from reconstruction_operator.state import calls, connections, reads, worker_calls
+from reconstruction_operator.state.calls import Script
 from reconstruction_operator.state.replies import WorkerInfo
 from reconstruction_operator.worker.attempt.ownership import LIFE
 from reconstruction_operator.worker.lifecycle.registration import Registration
+from reconstruction_operator.worker.model.selection import announced_models
 
 from devcluster import wait_until
 from tests.support.settings import configure
@@ -122,3 +124,34 @@ def test_the_end_of_a_worker_does_not_wait_for_redis(
 
     registration.end()
     assert "registration" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_worker_announces_its_models_with_versions_and_schemas(server: Server, registration: Registration) -> None:
+    registration.begin()
+    wait(lambda: workers(server), "the worker to register")
+    (found,) = workers(server)
+    assert found.checks
+    announced = calls.run(server.client(), reads.announcements(Keys(), [found.announced]))
+    assert announced == {found.announced: announced_models()}
+    assert announced[found.announced]["photogrammetry"].parameters is not None
+    assert 0 < server.client().ttl(Keys().models(found.announced)) <= 300
+
+
+def test_models_are_announced_again_when_redis_lost_its_data(server: Server, registration: Registration) -> None:
+    registration.begin()
+    wait(lambda: workers(server), "the worker to register")
+    server.client().flushall()
+    server.client().hset(Keys().epoch(), "id", "another")
+    wait(lambda: workers(server), "the worker to register again")
+    wait(lambda: server.client().exists(Keys().models(workers(server)[0].announced)), "the announcement")
+
+
+def test_a_worker_that_may_not_announce_registers_all_the_same(
+    server: Server, registration: Registration, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Redis users of an earlier version may not write these keys."""
+    broken = Script.of("announce", "return redis.error_reply('NOPERM no permissions')")
+    monkeypatch.setattr(worker_calls, "announce", lambda *_: calls.Call(broken, (), (), lambda _: None))
+    registration.begin()
+    wait(lambda: workers(server), "the worker to register")
+    assert "could not announce its models" in caplog.text

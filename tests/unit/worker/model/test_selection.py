@@ -77,3 +77,19 @@ def test_a_simulation_occupies_its_worker_for_a_limited_time(monkeypatch: pytest
     assert selection.choose("placeholder", {"stepSeconds": 10}).pace_seconds == 10.0
     with pytest.raises(ModelFailure, match=r"stepSeconds is 10\.5, for each of 6 steps; together they may take 60 s"):
         selection.choose("placeholder", {"stepSeconds": 10.5})
+
+
+def test_what_is_announced_is_what_would_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, RECONSTRUCTION_SIMULATE="never", PLACEHOLDER_MAX_SECONDS=60.0)
+    real = selection.announced_models()
+    assert real.keys() == {"photogrammetry", "placeholder"}
+    assert real["photogrammetry"].reads_photos
+    assert real["placeholder"].parameters == {
+        "type": "object",
+        "properties": {"stepSeconds": {"type": "number", "minimum": 0, "maximum": 10.0}},
+    }
+    assert (real["placeholder"].simulated, real["placeholder"].reads_photos) == (True, False)
+
+    configure(monkeypatch, RECONSTRUCTION_SIMULATE="unavailable")
+    simulated = selection.announced_models()["reconviagen"]
+    assert (simulated.simulated, simulated.parameters) == (True, real["placeholder"].parameters)

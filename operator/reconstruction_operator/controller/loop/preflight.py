@@ -1,0 +1,194 @@
+"""Preflight: has a worker look at the inputs of jobs that wait, so that a mistake shows before a worker is free.
+
+A job that can run at once is never asked about, and none waits for an answer. Requests and answers may be lost: what is not answered is asked
+again a few times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from redis.exceptions import RedisError
+
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.status import ConditionType, Phase, Status
+from reconstruction_operator.contract.checks import Checked, CheckRequest, Verdict
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.planning.types import Job
+from reconstruction_operator.state import calls, errors, operator_calls
+
+_log = logging.getLogger(__name__)
+
+_PERIOD_SECONDS: Final = 0.5
+_ANSWER_SECONDS: Final = 60.0  # a worker gives a check half of that
+_TRIES: Final = 3
+_FOR_EACH_LANE: Final = 2  # requests that are not answered: one that it works on, and the next
+_MOST_IN_A_POOL: Final = 50
+_LOOKED_AT: Final = 500  # waiting jobs of a pool in one round
+_UNANSWERED: Final = Checked(Verdict.UNKNOWN, message="No worker has answered whether the input can be used.")
+
+
+class _Asked(NamedTuple):
+    token: str
+    at: float  # monotonic
+    pool: str
+
+
+@dataclass(eq=False)
+class Preflight:
+    """Who waits for how long, what was asked, and what was found. It decides nothing: plans do."""
+
+    cache: Cache
+    view: RedisView
+    election: LeaderElection
+    install_id: str
+    after_seconds: float  # that a job has waited; 0: nothing is asked
+    monotonic: Callable[[], float] = time.monotonic
+    _waiting: dict[str, dict[JobKey, float]] = field(
+        default_factory=dict, init=False
+    )  # by pool, since when; oldest first
+    _asked: dict[JobKey, _Asked] = field(default_factory=dict, init=False)
+    _tries: dict[JobKey, int] = field(default_factory=dict, init=False)
+    _found: dict[JobKey, Checked] = field(default_factory=dict, init=False)
+
+    def found(self, key: JobKey) -> Checked | None:
+        """What a worker found of the job's input."""
+        return self._found.get(key)
+
+    def planned(self, job: Job, status: Status) -> None:
+        """Take the newest plan of the job: whether it waits for its first worker, and was not looked at yet."""
+        if not self.after_seconds:
+            return
+        found = self._found.get(job.key)
+        if found is not None and (
+            job.finished or (found.verdict is not Verdict.UNUSABLE and not _is_unchecked(job.status))
+        ):
+            del self._found[job.key]  # the status has it
+        elif found is None and _is_waiting(status):
+            self._waiting.setdefault(job.spec.queue, {}).setdefault(job.key, self.monotonic())
+        else:
+            self._leave(job.key, job.spec.queue)
+
+    def forget(self, key: JobKey) -> None:
+        """The job is gone."""
+        for pool in tuple(self._waiting):
+            self._leave(key, pool)
+        self._found.pop(key, None)
+
+    def clear(self) -> None:
+        """A new tenure begins."""
+        for known in (self._waiting, self._asked, self._tries, self._found):
+            known.clear()
+
+    async def run(self) -> None:
+        """Ask and listen until cancelled."""
+        while True:
+            await asyncio.sleep(_PERIOD_SECONDS)
+            fence = self.election.fence
+            if fence is None or not (self._waiting or self._asked):
+                continue
+            try:
+                await self.round(fence)
+            except errors.DeposedError as error:
+                self.election.deposed(error.seen)
+            except (RedisError, errors.ProtocolError) as error:
+                _log.debug("Inputs could not be checked: %s", error)
+
+    async def round(self, fence: int) -> None:
+        """Take the answers, and ask about the next jobs. Raises RedisError, ProtocolError and DeposedError."""
+        if self._asked:
+            call = operator_calls.take_checked(self.view.keys, fence=fence, install_id=self.install_id)
+            for job_id, found in (await calls.arun(self.view.state, call)).items():
+                self._take(job_id, found)
+            self._give_up(self.monotonic())
+        for pool in tuple(self._waiting):
+            for job in self._next(pool, self.monotonic()):
+                if not await self._ask(job, fence):
+                    break
+
+    def _take(self, job_id: str, found: Checked) -> None:
+        job = self.cache.by_id(job_id)
+        asked = self._asked.get(job.key) if job is not None else None
+        if job is None or asked is None or asked.token != found.token:
+            return
+        self._conclude(job.key, asked.pool, found)
+
+    def _give_up(self, now: float) -> None:
+        for key, asked in [pair for pair in self._asked.items() if now - pair[1].at > _ANSWER_SECONDS]:
+            del self._asked[key]
+            if self._tries.get(key, 0) >= _TRIES:
+                self._conclude(key, asked.pool, _UNANSWERED)
+
+    def _conclude(self, key: JobKey, pool: str, found: Checked) -> None:
+        self._leave(key, pool)
+        self._found[key] = found
+        self.cache.enqueue(key)
+        _log.debug("%s: its input is %s: %s", key, found.verdict, found.message)
+
+    def _next(self, pool: str, now: float) -> list[Job]:
+        """The jobs of the pool to ask about now; those whose model reads no input are dropped."""
+        waiting, catalogue = self._waiting[pool], self.view.catalogue
+        asked = sum(one.pool == pool for one in self._asked.values())
+        due: list[Job] = []
+        for key, since in tuple(itertools.islice(waiting.items(), _LOOKED_AT)):
+            job = self.cache.get(key)
+            if now - since < self.after_seconds:
+                break
+            lanes = catalogue.lanes(job.queue) if job is not None else 0
+            if job is not None and asked + len(due) >= min(_FOR_EACH_LANE * lanes, _MOST_IN_A_POOL):
+                break
+            if job is None or not catalogue.reads_photos(job):
+                self._leave(key, pool)
+            elif key not in self._asked:
+                due.append(job)
+        return due
+
+    async def _ask(self, job: Job, fence: int) -> bool:
+        token, pool = secrets.token_hex(8), job.spec.queue
+        request = CheckRequest(
+            job.key.job_id,
+            token,
+            self.install_id,
+            job.key.namespace,
+            job.spec.model_type,
+            job.spec.input.uri,
+            job.spec.parameters,
+        )
+        leader: operator_calls.Leader = {"fence": fence, "install_id": self.install_id}
+        call = operator_calls.request_check(self.view.keys, pool=pool, request=request, most=_MOST_IN_A_POOL, **leader)
+        if not await calls.arun(self.view.state, call):
+            return False
+        self._asked[job.key] = _Asked(token, self.monotonic(), pool)
+        self._tries[job.key] = self._tries.get(job.key, 0) + 1
+        return True
+
+    def _leave(self, key: JobKey, pool: str) -> None:
+        waiting = self._waiting.get(pool)
+        if waiting is not None and waiting.pop(key, None) is not None and not waiting:
+            del self._waiting[pool]
+        self._asked.pop(key, None)
+        self._tries.pop(key, None)
+
+
+def _is_waiting(status: Status) -> bool:
+    return (
+        status.phase in (Phase.PENDING, Phase.QUEUED)
+        and status.attempt <= 1
+        and status.start_time is None
+        and _is_unchecked(status)
+    )
+
+
+def _is_unchecked(status: Status) -> bool:
+    """Of an unusable input the job ends; if it has not, its end got lost."""
+    known = status.condition(ConditionType.INPUT_CHECKED)
+    return known is None or known.status == "False"

@@ -1,0 +1,68 @@
+"""Catalogue: which live workers have which models, as they announce them, and which look at inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.planning import models
+from reconstruction_operator.planning.models import Offer
+from reconstruction_operator.planning.quotas import Refusal
+from reconstruction_operator.planning.types import Job
+from reconstruction_operator.state.replies import WorkerInfo
+
+
+class Catalogue:
+    """The newest reading. Before the first one, and of workers that announce nothing, nothing follows."""
+
+    def __init__(self) -> None:
+        self._announced: dict[str, Mapping[str, ModelInfo]] = {}  # by digest
+        self._offers: tuple[Offer, ...] = ()
+        self._of_queue: Mapping[str, Sequence[Offer]] = {}
+        self._lanes: Mapping[str, int] = {}
+
+    def unread(self, workers: Sequence[WorkerInfo]) -> tuple[str, ...]:
+        """The announcements of these workers that are still to be read."""
+        return tuple({one.announced for one in workers if one.announced and one.announced not in self._announced})
+
+    def update(self, workers: Sequence[WorkerInfo], announced: Mapping[str, Mapping[str, ModelInfo]]) -> frozenset[str]:
+        """Take a new reading; returns the queues whose workers have other models than before."""
+        in_use = {one.announced for one in workers}
+        self._announced = {name: its for name, its in (self._announced | dict(announced)).items() if name in in_use}
+        offers = tuple(
+            Offer(one.node, frozenset(one.queues), self._announced.get(one.announced), one.checks) for one in workers
+        )
+        if offers == self._offers:
+            return frozenset()
+        of_queue: dict[str, list[Offer]] = {}
+        for offer in offers:
+            for queue in offer.queues:
+                of_queue.setdefault(queue, []).append(offer)
+        turned = {
+            queue
+            for queue in {*of_queue, *self._of_queue}
+            if _models(of_queue.get(queue, ())) != _models(self._of_queue.get(queue, ()))
+        }
+        self._offers, self._of_queue = offers, of_queue
+        self._lanes = {queue: sum(offer.checks for offer in its) for queue, its in of_queue.items()}
+        return frozenset(turned)
+
+    def refusal(self, job: Job) -> Refusal | None:
+        """Why no worker of its queue would take the job's parameters; None if one may."""
+        return models.refusal(job.spec, self._of_queue.get(job.queue, ()))
+
+    def missing(self, job: Job) -> str:
+        """What a job waits for whose model no worker of its queue has; empty if one has it or may have it."""
+        return models.missing(job.spec, job.spec.queue, self._of_queue.get(job.queue, ()), self._offers)
+
+    def reads_photos(self, job: Job) -> bool:
+        """Whether a worker of its queue would read the job's input, as it has announced."""
+        return models.reads_photos(job.spec.model_type, self._of_queue.get(job.queue, ()))
+
+    def lanes(self, queue: str) -> int:
+        """How many workers of the queue look at inputs beside their jobs."""
+        return self._lanes.get(queue, 0)
+
+
+def _models(offers: Sequence[Offer]) -> set[tuple[str, ...] | None]:
+    return {None if offer.models is None else tuple(sorted(offer.models)) for offer in offers}

@@ -1,0 +1,78 @@
+"""Models: whether live workers can run a job's model with its parameters, by what they have announced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.planning import parameters
+from reconstruction_operator.planning.quotas import Refusal
+
+_SHOWN: Final = 5  # names in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one live worker can run; `models` is None if it has announced nothing, as an older one."""
+
+    node: str
+    queues: frozenset[str]
+    models: Mapping[str, ModelInfo] | None
+    checks: bool = False  # it looks at inputs beside its jobs
+
+
+def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:
+    """Why none of the workers of its queue would take the parameters; None if one may.
+
+    `offers`: of all workers of the queue. Nothing is refused where the model is missing: a worker that has it may come.
+    """
+    first: Refusal | None = None
+    refused: set[int] = set()  # workers with the same announcement share its parts
+    for offer in offers:
+        if offer.models is None:
+            return None
+        info = offer.models.get(spec.model_type)
+        if info is None or id(info) in refused:
+            continue
+        problem = "" if info.parameters is None else parameters.problem(info.parameters, spec.parameters)
+        if not problem:
+            return None
+        refused.add(id(info))
+        version = f" {info.version}" if info.version else ""
+        text = f"{spec.model_type}{version} on worker {offer.node}: {problem}"
+        first = first or Refusal("INVALID_PARAMETERS", text)
+    return first
+
+
+def missing(spec: Spec, queue: str, offers: Sequence[Offer], others: Sequence[Offer]) -> str:
+    """What a job waits for whose model no worker of its queue has; empty if one has it, may have it, or there is none.
+
+    `others`: the workers of all queues, which are named if they have the model.
+    """
+    model = spec.model_type
+    if not offers or any(info is None or model in info for info in (offer.models for offer in offers)):
+        return ""
+    have = sorted({name for offer in offers for name in offer.models or ()})
+    text = f"Waiting for a worker with model {model}: those of queue {queue} have {_list(have) or 'no model'}"
+    elsewhere = sorted({offer.node for offer in others if offer.models and model in offer.models})
+    if not elsewhere:
+        return text
+    queues = sorted({_pool(name) for offer in others if offer.node in elsewhere for name in offer.queues})
+    return f"{text}; it is on {_list(elsewhere)} (spec.queue {_list(queues)})"
+
+
+def reads_photos(model: str, offers: Iterable[Offer]) -> bool:
+    """Whether a worker that has announced the model would read the job's input."""
+    infos = (offer.models.get(model) for offer in offers if offer.models is not None)
+    return any(info is not None and info.reads_photos and not info.simulated for info in infos)
+
+
+def _pool(queue: str) -> str:
+    return queue.removesuffix("-high").removesuffix("-low")
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")

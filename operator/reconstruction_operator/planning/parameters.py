@@ -1,0 +1,74 @@
+"""Parameters: whether a job's parameters fit the JSON Schema that a worker has announced for its model.
+
+Of a schema only simple keywords are used. The others are ignored, so that such a check is laxer than the model's own, never stricter, and
+no schema can cost much time: patterns and references are among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+_PLAIN: Final = ("type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")
+_PLAIN_TOO: Final = ("maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "required")
+_OF_NONE: Final = ("required", "minProperties", "enum", "const")  # keywords that none at all may break
+_DEPTH: Final = 8
+_SHOWN_CHARS: Final = 300
+
+
+def problem(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
+    """What is wrong with the parameters, for their author; empty if nothing is, or if the schema is none."""
+    if not parameters and schema.keys().isdisjoint(_OF_NONE):
+        return ""  # most jobs have none
+    try:
+        error = best_match(Draft202012Validator(_simple(schema, _DEPTH)).iter_errors(dict(parameters)))
+    except Exception:  # noqa: BLE001  # a schema that is none; the model itself checks the parameters
+        return ""
+    return "" if error is None else _text(error)[:_SHOWN_CHARS]
+
+
+def _simple(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    if depth == 0:
+        return {}
+    made = {name: schema[name] for name in (*_PLAIN, *_PLAIN_TOO) if name in schema}
+    properties, items, others = schema.get("properties"), schema.get("items"), schema.get("additionalProperties")
+    if isinstance(properties, Mapping):
+        made["properties"] = {
+            name: _simple(one, depth - 1) for name, one in properties.items() if isinstance(one, Mapping)
+        }
+    if isinstance(items, Mapping):
+        made["items"] = _simple(items, depth - 1)
+    if isinstance(others, Mapping):
+        made["additionalProperties"] = _simple(others, depth - 1)
+    elif others is False and "patternProperties" not in schema:
+        made["additionalProperties"] = False
+    return made
+
+
+def _text(error: ValidationError) -> str:
+    where = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = sorted(error.schema.get("properties", {}))
+        unknown = next((name for name in error.instance if name not in known), "")
+        inside = f" in {where}" if where else ""
+        return f"unknown parameter {unknown!r:.80}{inside}: known are {', '.join(known) or 'none'}"
+    if not where:
+        return str(error.message)
+    return f"parameter {where}: {error.instance!r:.80} was given, allowed is {_allowed(error)}"
+
+
+def _allowed(error: ValidationError) -> str:
+    schema = error.schema
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    kind = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
+    words = kind.get(str(schema.get("type")), str(schema.get("type", "another value")))
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        return f"{words} from {least} to {most}"
+    if least is not None:
+        return f"{words} of at least {least}"
+    return words if most is None else f"{words} of at most {most}"

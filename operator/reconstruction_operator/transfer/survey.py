@@ -1,0 +1,99 @@
+"""Survey: what an input holds, without copying it. It finds at once what loading the photos would find after hours in a queue.
+
+The photos of a folder are looked at by their headers, an archive by its first bytes, objects by their list.
+"""
+
+from __future__ import annotations
+
+import ssl
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from reconstruction_operator.readers import OBJECT_SCHEMES
+from reconstruction_operator.transfer import addresses, download, fetch, local, photos, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.names import Ignored
+from reconstruction_operator.transfer.objects import inputs
+from reconstruction_operator.transfer.unpacker import ARCHIVE_KINDS
+from reconstruction_operator.units import megabytes
+
+_REFUSED: Final = "INPUT_REFUSED"
+_HEAD_BYTES: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What an input holds, as far as that shows without reading all of it."""
+
+    count: int | None  # of photos; None: an archive, which is counted when it is unpacked
+    bytes: int | None
+    ignored: Ignored = field(default_factory=Ignored)
+
+    def __str__(self) -> str:
+        """As a message shows it: "12 photos, 34 MB"."""
+        size = "" if self.bytes is None else megabytes(self.bytes)
+        if self.count is None:
+            return f"an archive of {size}" if size else "an archive"
+        return ", ".join(filter(None, (f"{self.count} photos", size, self.ignored.text)))
+
+
+def survey(
+    uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
+) -> Survey:
+    """Looks at the input. Raises StorageError as `fetch.fetch` and `photos.check_all`."""
+    parts = uris.split(uri, _REFUSED)
+    match parts.scheme:
+        case "file":
+            shown = uris.redacted(uri)
+            real = local.permitted(uris.local_path(parts, _REFUSED), shown, limits)
+            return _archive(real, shown, limits) if real.is_file() else _folder(real, shown, limits)
+        case "https":
+            size, head = download.probe(uri, limits, resolve=resolve, tls=tls)
+            _check_head(head, uris.redacted(uri))
+            return Survey(None, size)
+        case scheme if scheme in OBJECT_SCHEMES:
+            count, size, ignored = inputs.survey(uri, limits)
+            return Survey(count, size, ignored)
+        case scheme:
+            raise fetch.unknown_scheme(scheme, limits)
+
+
+def _folder(folder: Path, shown: str, limits: Limits) -> Survey:
+    found = local.list_folder(folder, shown, limits)
+    for index, name in enumerate(found.photos, start=1):
+        try:
+            with local.opened(folder / name, f"{shown.rstrip('/')}/{name}", inside=folder) as file:
+                photos.check_header(file, f"photo {name} ({index} of {len(found.photos)})", limits)
+        except (FileNotFoundError, PermissionError) as error:
+            raise local.unreadable(name, shown, error) from None
+    return Survey(len(found.photos), found.bytes, found.ignored)
+
+
+def _archive(real: Path, shown: str, limits: Limits) -> Survey:
+    with local.open_archive(real, shown) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        _check_head(file.read(_HEAD_BYTES), shown)
+        if size > limits.max_bytes:
+            raise StorageError(
+                _REFUSED, f"{shown} has {megabytes(size)}; this worker takes {megabytes(limits.max_bytes)}"
+            )
+        _check_end(file, shown)
+    return Survey(None, size)
+
+
+def _check_head(head: bytes, shown: str) -> None:
+    is_tar = head[257:262] == b"ustar"
+    if not (is_tar or head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b"))):
+        text = f"{shown} is neither a folder nor an archive of a kind that this worker reads ({ARCHIVE_KINDS})"
+        raise StorageError(_REFUSED, text)
+
+
+def _check_end(file: BinaryIO, shown: str) -> None:
+    """A .zip has its directory at its end, which a truncated one lacks. Others have to be read to show that."""
+    file.seek(0)
+    if file.read(2) == b"PK" and not zipfile.is_zipfile(file):
+        raise StorageError(_REFUSED, f"{shown} is damaged: its end is missing")

@@ -1,0 +1,208 @@
+"""Preflight: which jobs are asked about, how many at once, and what is made of the answers. Redis is fakeredis."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import fakeredis
+import pytest
+from reconstruction_operator.api.status import Condition, Phase, Status
+from reconstruction_operator.contract import announcement
+from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.contract.checks import Checked, CheckRequest, Verdict
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.loop.preflight import Preflight
+from reconstruction_operator.controller.redis_view.catalogue import Catalogue
+from reconstruction_operator.planning.types import Job
+from reconstruction_operator.state import calls, worker_calls
+from reconstruction_operator.state.errors import DeposedError
+from reconstruction_operator.state.replies import WorkerInfo
+
+from tests.support.jobs import make_body, make_key
+
+MODELS = {"photogrammetry": ModelInfo(), "placeholder": ModelInfo(reads_photos=False)}
+DIGEST = announcement.digest(announcement.to_text(MODELS))
+WORKER = WorkerInfo("w@a", ("celery-high", "celery", "celery-low"), announced=DIGEST, checks=True)
+WAITING = Status(phase=Phase.PENDING)
+USABLE = Checked(Verdict.USABLE, message="12 photos")
+
+
+class Desk:
+    """A preflight, a worker's view of Redis, and a clock."""
+
+    def __init__(self, client: fakeredis.FakeAsyncRedis, after_seconds: float = 2.0) -> None:
+        self.now, self.client, self.keys = 100.0, client, Keys(prefix="")
+        self.cache = Cache(monotonic=lambda: self.now)
+        self.catalogue = Catalogue()
+        self.serve(WORKER)
+        view: Any = SimpleNamespace(state=client, keys=self.keys, catalogue=self.catalogue)
+        election: Any = SimpleNamespace(fence=1)
+        self.preflight = Preflight(self.cache, view, election, "install", after_seconds, lambda: self.now)
+
+    def serve(self, *workers: WorkerInfo) -> None:
+        self.catalogue.update(workers, {DIGEST: MODELS})
+
+    def wait(self, name: str, status: Status = WAITING, model: str = "photogrammetry") -> Job:
+        body = make_body(name)
+        body["spec"]["modelType"] = model
+        self.cache.put(body)
+        job = self.cache.get(make_key(name))
+        assert job is not None
+        self.preflight.planned(job, status)
+        return job
+
+    async def round(self, after: float = 0.0) -> list[CheckRequest]:
+        """A round, that long after the last; the requests that a worker would find."""
+        self.now += after
+        await self.preflight.round(1)
+        texts = await self.client.lrange(self.keys.checks("celery"), 0, -1)
+        return [CheckRequest.from_text(one) for one in reversed(texts)]
+
+    async def answer(self, request: CheckRequest, found: Checked = USABLE) -> None:
+        call = worker_calls.report_check(
+            self.keys, request.install_id, request.job_id, replace(found, token=request.token)
+        )
+        await calls.arun(self.client, call)
+        await self.client.lrem(self.keys.checks("celery"), 1, request.to_text())
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as client:
+        yield Desk(client)
+
+
+async def test_a_job_is_asked_about_once_it_has_waited(desk: Desk) -> None:
+    job = desk.wait("banana")
+    assert await desk.round(after=1.9) == []
+    (request,) = await desk.round(after=0.2)
+    expected = CheckRequest(
+        job.key.job_id, request.token, "install", "default", "photogrammetry", "file:///photos/banana"
+    )
+    assert request == expected
+    assert await desk.round(after=5.0) == [request]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param(Status(phase=Phase.RUNNING, attempt=1), id="running"),
+        pytest.param(Status(phase=Phase.SUSPENDED), id="suspended"),
+        pytest.param(Status(phase=Phase.PENDING, attempt=2), id="retried"),
+        pytest.param(
+            replace(WAITING, conditions=(Condition("InputChecked", "True", "Usable"),)),
+            id="checked by an earlier leader",
+        ),
+    ],
+)
+async def test_others_are_not_asked_about(status: Status, desk: Desk) -> None:
+    desk.wait("banana", status)
+    assert await desk.round(after=10.0) == []
+
+
+async def test_a_job_that_begins_meanwhile_is_not_asked_about(desk: Desk) -> None:
+    job = desk.wait("banana")
+    desk.preflight.planned(job, Status(phase=Phase.RUNNING, attempt=1))
+    assert await desk.round(after=10.0) == []
+
+
+async def test_models_that_read_no_photos_are_not_asked_about(desk: Desk) -> None:
+    desk.wait("banana", model="placeholder")
+    assert await desk.round(after=10.0) == []
+
+
+async def test_without_a_worker_that_looks_nothing_is_asked(desk: Desk) -> None:
+    desk.serve(replace(WORKER, checks=False))
+    desk.wait("banana")
+    assert await desk.round(after=10.0) == []
+    desk.serve(WORKER)
+    assert len(await desk.round()) == 1
+
+
+async def test_zero_seconds_switch_it_off() -> None:
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as client:
+        desk = Desk(client, after_seconds=0.0)
+        desk.wait("banana")
+        assert await desk.round(after=10.0) == []
+
+
+async def test_each_lane_has_two_requests_at_most_and_the_oldest_jobs_come_first(desk: Desk) -> None:
+    for index in range(5):
+        desk.wait(f"job-{index}")
+        desk.now += 0.1
+    first = await desk.round(after=3.0)
+    assert [one.job_id for one in first] == ["uid-job-0", "uid-job-1"]
+    await desk.answer(first[0])
+    assert [one.job_id for one in await desk.round()] == ["uid-job-1", "uid-job-2"]
+
+
+async def test_an_answer_is_kept_until_the_status_has_it_and_the_job_is_looked_at(desk: Desk) -> None:
+    job = desk.wait("banana")
+    (request,) = await desk.round(after=3.0)
+    desk.cache.take(10)
+    await desk.answer(request)
+    assert await desk.round() == []
+    found = desk.preflight.found(job.key)
+    assert found is not None
+    assert found.message == "12 photos"
+    assert desk.cache.take(10) == [job.key]
+    stored = replace(job, status=replace(WAITING, conditions=(Condition("InputChecked", "True", "Usable"),)))
+    desk.preflight.planned(stored, stored.status)
+    assert desk.preflight.found(job.key) is None
+    assert await desk.round(after=10.0) == []
+
+
+async def test_an_answer_to_another_request_is_not_taken(desk: Desk) -> None:
+    job = desk.wait("banana")
+    (request,) = await desk.round(after=3.0)
+    await desk.answer(replace(request, token="another"))
+    await desk.round()
+    assert desk.preflight.found(job.key) is None
+
+
+async def test_a_lost_request_is_repeated_three_times_and_then_reported(desk: Desk) -> None:
+    job = desk.wait("banana")
+    tokens = set()
+    for pause in (3.0, 61.0, 61.0):
+        (request,) = await desk.round(after=pause)
+        tokens.add(request.token)
+        await desk.client.delete(desk.keys.checks("celery"))
+    assert len(tokens) == 3
+    assert await desk.round(after=61.0) == []
+    found = desk.preflight.found(job.key)
+    assert found is not None
+    assert found.verdict is Verdict.UNKNOWN
+
+
+async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:
+    job = desk.wait("banana")
+    (request,) = await desk.round(after=3.0)
+    desk.preflight.forget(job.key)
+    await desk.answer(request)
+    await desk.round()
+    assert desk.preflight.found(job.key) is None
+    assert not desk.preflight._waiting
+    assert not desk.preflight._asked
+
+
+async def test_a_deposed_leader_asks_nothing(desk: Desk) -> None:
+    desk.wait("banana")
+    await desk.client.set(desk.keys.fence("install"), "2")
+    with pytest.raises(DeposedError):
+        await desk.round(after=3.0)
+    assert not await desk.client.exists(desk.keys.checks("celery"))
+
+
+@pytest.mark.parametrize("kind", ["checks", "checked"])
+async def test_a_key_of_the_wrong_type_is_replaced_or_ignored(kind: str, desk: Desk) -> None:
+    key = desk.keys.checks("celery") if kind == "checks" else desk.keys.checked("install")
+    await desk.client.set(key, "x")
+    desk.wait("banana")
+    (request,) = await desk.round(after=3.0)
+    await desk.answer(request)
+    await desk.round()
+    assert desk.preflight.found(make_key()) is not None

@@ -1,0 +1,72 @@
+"""Catalogue: what is read of announcements, and which queues' jobs are to be looked at again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.contract import announcement
+from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.controller.redis_view.catalogue import Catalogue
+from reconstruction_operator.planning.types import Job
+from reconstruction_operator.state.replies import WorkerInfo
+
+from tests.support.jobs import make_job
+
+MODELS = {"photogrammetry": ModelInfo("1", {"properties": {"quality": {"enum": ["fast"]}}})}
+OTHERS = {"reconviagen": ModelInfo("1")}
+DIGEST, OTHER = (announcement.digest(announcement.to_text(one)) for one in (MODELS, OTHERS))
+QUEUES = ("celery-high", "celery", "celery-low")
+WORKER = WorkerInfo("cpu@a", QUEUES, announced=DIGEST, checks=True)
+OLD = WorkerInfo("old@b", QUEUES)
+
+
+def job(model: str = "photogrammetry", priority: str = "normal", **parameters: str) -> Job:
+    return make_job(spec=Spec(model_type=model, priority=priority, parameters=parameters))
+
+
+def test_each_announcement_is_read_once_for_all_workers_that_share_it() -> None:
+    catalogue, workers = Catalogue(), (WORKER, replace(WORKER, node="cpu@c"), OLD)
+    assert catalogue.unread(workers) == (DIGEST,)
+    catalogue.update(workers, {DIGEST: MODELS})
+    assert catalogue.unread(workers) == ()
+
+
+def test_announcements_of_workers_that_are_away_are_forgotten() -> None:
+    catalogue = Catalogue()
+    catalogue.update((WORKER,), {DIGEST: MODELS})
+    catalogue.update((), {})
+    assert catalogue.unread((WORKER,)) == (DIGEST,)
+
+
+def test_before_the_first_reading_nothing_is_refused_or_held() -> None:
+    catalogue = Catalogue()
+    assert (catalogue.refusal(job(quality="best")), catalogue.missing(job("none"))) == (None, "")
+    assert (catalogue.lanes("celery"), catalogue.reads_photos(job())) == (0, False)
+
+
+def test_jobs_of_all_priorities_are_compared_with_what_their_workers_have() -> None:
+    catalogue = Catalogue()
+    catalogue.update((WORKER,), {DIGEST: MODELS})
+    for priority in ("low", "normal", "high"):
+        refused = catalogue.refusal(job(priority=priority, quality="best"))
+        assert refused is not None
+        assert refused.code == "INVALID_PARAMETERS"
+        text = catalogue.missing(job("none", priority))
+        assert text == "Waiting for a worker with model none: those of queue celery have photogrammetry"
+    assert catalogue.lanes("celery") == 1
+    assert catalogue.reads_photos(job())
+
+
+def test_a_worker_whose_announcement_cannot_be_read_counts_as_an_older_one() -> None:
+    catalogue = Catalogue()
+    catalogue.update((WORKER,), {})
+    assert (catalogue.refusal(job(quality="best")), catalogue.missing(job("none"))) == (None, "")
+
+
+def test_queues_turn_only_when_their_workers_get_or_lose_models() -> None:
+    catalogue = Catalogue()
+    assert catalogue.update((WORKER,), {DIGEST: MODELS}) == set(QUEUES)
+    assert catalogue.update((WORKER, replace(WORKER, node="cpu@c")), {}) == frozenset()
+    assert catalogue.update((WORKER, replace(OLD, announced=OTHER)), {OTHER: OTHERS}) == set(QUEUES)
+    assert catalogue.update((WORKER,), {}) == set(QUEUES)

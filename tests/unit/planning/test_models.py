@@ -1,0 +1,92 @@
+"""Models that workers announce: which jobs wait for one, and which are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.planning import models
+from reconstruction_operator.planning.models import Offer
+from reconstruction_operator.planning.quotas import Refusal
+
+STRICT = ModelInfo("2.0", {"properties": {"quality": {"enum": ["fast"]}}})
+LAX = ModelInfo("3.0", {})
+SILENT = ModelInfo("1.0", None)
+
+
+def offer(node: str, found: dict[str, ModelInfo] | None, queue: str = "celery") -> Offer:
+    return Offer(node, frozenset({f"{queue}-high", queue, f"{queue}-low"}), found)
+
+
+CPU = offer("cpu@a", {"photogrammetry": STRICT, "placeholder": LAX})
+GPU = offer("gpu@b", {"reconviagen": LAX}, "gpu")
+OLD = offer("old@c", None)
+
+
+def missing(model: str, *offers: Offer, others: tuple[Offer, ...] = ()) -> str:
+    return models.missing(Spec(model_type=model), "celery", offers, (*offers, *others))
+
+
+def test_a_job_whose_model_no_worker_has_waits_for_one() -> None:
+    assert missing("photogrametry", CPU) == (
+        "Waiting for a worker with model photogrametry: those of queue celery have photogrammetry, placeholder"
+    )
+
+
+def test_the_workers_of_other_queues_that_have_it_are_named() -> None:
+    assert missing("reconviagen", CPU, others=(GPU,)).endswith("; it is on gpu@b (spec.queue gpu)")
+
+
+@pytest.mark.parametrize(
+    "offers",
+    [
+        pytest.param((), id="no worker at all"),
+        pytest.param((CPU, GPU), id="one of two has it"),
+        pytest.param((CPU, OLD), id="an older worker may have it"),
+    ],
+)
+def test_a_job_whose_model_one_may_have_does_not_wait_for_it(offers: tuple[Offer, ...]) -> None:
+    assert missing("reconviagen", *offers) == ""
+
+
+def refusal(*offers: Offer, **parameters: Any) -> Refusal | None:
+    return models.refusal(Spec(parameters=parameters), offers)
+
+
+def test_parameters_that_every_worker_refuses_are_refused_by_the_first_ones_words() -> None:
+    assert refusal(CPU, offer("cpu@d", {"photogrammetry": STRICT}), quality="best") == (
+        "INVALID_PARAMETERS",
+        "photogrammetry 2.0 on worker cpu@a: parameter quality: 'best' was given, allowed is one of fast",
+    )
+
+
+@pytest.mark.parametrize(
+    "offers",
+    [
+        pytest.param((), id="no worker"),
+        pytest.param((GPU,), id="none with the model"),
+        pytest.param((CPU, OLD), id="an older worker"),
+        pytest.param((CPU, offer("cpu@d", {"photogrammetry": LAX})), id="one takes them"),
+        pytest.param((CPU, offer("cpu@d", {"photogrammetry": SILENT})), id="one has no schema"),
+    ],
+)
+def test_parameters_that_a_worker_may_take_are_not_refused(offers: tuple[Offer, ...]) -> None:
+    assert refusal(*offers, quality="best") is None
+
+
+def test_a_worker_without_the_model_has_no_say() -> None:
+    assert refusal(CPU, offer("gpu@b", {"reconviagen": LAX}), quality="best") is not None
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        pytest.param(LAX, True, id="real"),
+        pytest.param(ModelInfo(simulated=True), False, id="simulated"),
+        pytest.param(ModelInfo(reads_photos=False), False, id="without photos"),
+    ],
+)
+def test_inputs_are_looked_at_only_for_models_that_read_them(info: ModelInfo, expected: bool) -> None:
+    assert models.reads_photos("m", [offer("w", {"m": info}), OLD]) is expected
