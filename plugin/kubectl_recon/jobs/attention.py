@@ -18,6 +18,7 @@ _ORDER: Final = {
 }
 _STUCK_REASONS: Final = {
     "QueueUnserved": "no worker for its queue",
+    "ModelUnserved": "no worker with its model",
     "NoWorker": "no worker for its queue",
     "AwaitingWorker": "Redis lost data",
 }

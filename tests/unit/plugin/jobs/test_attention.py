@@ -56,6 +56,7 @@ def test_the_time_is_the_one_that_matters(one: Job, text: str) -> None:
         (job(phase="Failed", failure={"reason": "TOO_FEW_IMAGES"}), "TOO_FEW_IMAGES"),
         (job(), "not seen by the operator"),
         (job(phase="Pending", conditions={"Dispatched": ("False", "QueueUnserved")}), "no worker for its queue"),
+        (job(phase="Pending", conditions={"Dispatched": ("False", "ModelUnserved")}), "no worker with its model"),
         (job(phase="Queued", conditions={"Dispatched": ("True", "NoWorker")}), "no worker for its queue"),
         (job(phase="Running", conditions={"Running": ("Unknown", "AwaitingWorker")}), "Redis lost data"),
         (
