@@ -20,12 +20,21 @@ from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, arun
 from reconstruction_operator.state.scripts import script
 
+_IN_PROGRESS: Final = '{"status": "PROGRESS"'  # how Celery's text of such a state begins
 _RESULT: Final = "celery-task-meta-"  # Celery's own prefix, of the key and of the channel
 _POLL_SECONDS: Final = 1.0  # within which a cancelled subscription ends, and by which silence is counted
 _SILENCE_SECONDS: Final = 10.0  # after which the connection must answer a ping
 _RETRY_SECONDS: Final = 1.0  # between two tries to subscribe
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The state of a task has changed."""
+
+    task_id: str
+    in_progress: bool = False  # it goes on, and has reported how far it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +66,8 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
     return {task_id: report for task_id, report in found.items() if report is not None}
 
 
-async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | Resync, None]:
-    """Ids of tasks whose state has changed; a `Resync` first, and after every lost connection.
+async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[Heard | Resync, None]:
+    """Tasks whose state has changed; a `Resync` first, and after every lost connection.
 
     It retries while Redis is away, raises nothing, and ends only when it is closed or cancelled.
     """
@@ -75,7 +84,7 @@ async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | Resync,
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | Resync]:
+async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[Heard | Resync]:
     """What arrives on one connection. Raises RedisError if it broke, or did not answer a ping."""
     head = result_key("")
     silent_seconds = 0.0
@@ -94,8 +103,8 @@ async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | Re
         match message:
             case {"type": "psubscribe"}:  # also when redis-py has reconnected by itself
                 yield Resync()
-            case {"type": "pmessage", "channel": str() as channel} if channel.startswith(head):
-                yield channel.removeprefix(head)
+            case {"type": "pmessage", "channel": str() as channel, "data": data} if channel.startswith(head):
+                yield Heard(channel.removeprefix(head), isinstance(data, str) and data.startswith(_IN_PROGRESS))
             case _:
                 pass
 

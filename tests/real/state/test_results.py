@@ -74,7 +74,9 @@ async def test_other_states_are_no_progress(client: redis.asyncio.Redis, state: 
     assert await results.read(client, ["job-1"]) == {}
 
 
-async def following(subscription: AsyncGenerator[str | results.Resync, None]) -> str | results.Resync:
+async def following(
+    subscription: AsyncGenerator[results.Heard | results.Resync, None],
+) -> results.Heard | results.Resync:
     async with asyncio.timeout(DEADLINE_SECONDS):
         return await anext(subscription)
 
@@ -85,7 +87,8 @@ async def test_a_subscription_begins_with_a_resync_and_then_names_tasks(client: 
     await client.publish("something-else", "x")
     await asyncio.to_thread(report, "job-1", META)
     await asyncio.to_thread(report, "job-2", META)
-    assert [await following(subscription), await following(subscription)] == ["job-1", "job-2"]
+    heard = [await following(subscription), await following(subscription)]
+    assert heard == [results.Heard("job-1", in_progress=True), results.Heard("job-2", in_progress=True)]
     await subscription.aclose()
 
 
@@ -97,7 +100,7 @@ async def test_with_a_prefix_only_our_own_results_are_read_and_heard(
     assert await following(subscription) == results.Resync()
     await client.publish("celery-task-meta-stranger-1", "x")
     await asyncio.to_thread(report, "job-1", META)
-    assert await following(subscription) == "job-1"
+    assert await following(subscription) == results.Heard("job-1", in_progress=True)
     assert list(await results.read(client, ["job-1"])) == ["job-1"]
     await subscription.aclose()
 
@@ -108,7 +111,7 @@ async def test_after_a_restart_of_redis_there_is_a_resync(client: redis.asyncio.
     await asyncio.to_thread(redis_server.restart, keep_data=False)
     assert await following(subscription) == results.Resync()
     await client.publish("celery-task-meta-job-1", "x")
-    assert await following(subscription) == "job-1"
+    assert await following(subscription) == results.Heard("job-1")
     await subscription.aclose()
 
 

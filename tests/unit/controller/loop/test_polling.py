@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Job
+from reconstruction_operator.state import results
 
 from tests.support.jobs import make_body
 
@@ -107,6 +109,71 @@ async def test_jobs_are_enqueued_when_their_queue_loses_its_workers(queues: Queu
     assert [key.name for key in queues.cache.take(2)] == ["waits"]
     await queues.read()
     assert queues.cache.queued == 0
+
+
+class Listening:
+    """`poll_results` with what it hears, in the place of a subscription."""
+
+    def __init__(self, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.heard: asyncio.Queue[results.Heard | results.Resync] = asyncio.Queue()
+        self._cache = cache
+        view: Any = SimpleNamespace(results=None)
+        monkeypatch.setattr(results, "subscribe", self._subscribe)
+        self._task = asyncio.create_task(polling.poll_results(cache, view))
+
+    async def _subscribe(self, _client: None) -> AsyncIterator[results.Heard | results.Resync]:
+        while True:
+            yield await self.heard.get()
+
+    async def hear(self, *, in_progress: bool = False) -> int:
+        """A change of the state of the job `job`; how many keys the work queue has then."""
+        self.heard.put_nowait(results.Heard("uid-job-1", in_progress=in_progress))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return self._cache.queued
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@pytest.fixture
+async def listening(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listening]:
+    cache = Cache()
+    cache.put(make_body("job", phase="Queued", attempt=1))
+    cache.take(1)
+    listening = Listening(cache, monkeypatch)
+    yield listening
+    await listening.close()
+
+
+async def test_an_attempt_that_ends_right_after_its_first_report_is_looked_at_once(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "_FIRST_REPORT_SECONDS", 0.05)
+    assert await listening.hear(in_progress=True) == 0
+    assert await listening.hear(in_progress=True) == 0
+    assert await listening.hear() == 1
+    listening._cache.take(1)
+    await asyncio.sleep(0.1)  # the time of the first report is over, too
+    assert listening._cache.queued == 0
+
+
+async def test_an_attempt_that_goes_on_is_looked_at_in_a_moment(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "_FIRST_REPORT_SECONDS", 0.0)
+    listening._cache.changed.clear()
+    await listening.hear(in_progress=True)
+    async with asyncio.timeout(30):
+        await listening._cache.changed.wait()
+    assert listening._cache.queued == 1
+
+
+async def test_progress_of_a_job_that_is_shown_to_run_is_looked_at_at_once(listening: Listening) -> None:
+    listening._cache.put(make_body("job", version=2, phase="Running", attempt=1))
+    listening._cache.take(1)
+    assert await listening.hear(in_progress=True) == 1
 
 
 class CountingCache(Cache):
