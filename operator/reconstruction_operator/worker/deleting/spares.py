@@ -1,7 +1,7 @@
 """Spares: deletion processes that the runs of this process use in turn. Starting one takes far longer than most deletions.
 
-Many jobs may be cancelled at once. A deletion waits a moment for the process of another one, then it starts its own: so one that hangs
-delays no other.
+Many jobs may be cancelled at once. A deletion waits for the process of another one as long as deletions end, or a process starts; a
+moment later it starts its own: so one that hangs delays no other. Slow ones get a few processes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Final
 from reconstruction_operator.worker.deleting.process import DeletionProcess
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
-_SHARE_SECONDS = 0.5  # for the process of another deletion
+_SHARE_SECONDS = 0.5  # for the process of another deletion, from the newest end or start of one
+_SLOW_SECONDS = 2.0  # for it in all, while there are few processes
+_FEW = 8
 _SPARE_SECONDS = 10.0  # that a process is kept without a deletion
 
 
@@ -25,6 +27,7 @@ class Spares:
         self._idle: list[DeletionProcess] = []
         self._busy = 0
         self._used_at = 0.0
+        self._moved_at = 0.0  # when a deletion ended, or a process was made
         self._changed = threading.Condition()
         self._keeps = False  # a timer ends what is idle
 
@@ -38,15 +41,24 @@ class Spares:
 
     def _take(self) -> DeletionProcess:
         with self._changed:
-            if self._busy:
-                self._changed.wait_for(lambda: self._idle, _SHARE_SECONDS)
+            since = time.monotonic()
+            while self._busy and not self._idle:
+                until = max(since, self._moved_at) + _SHARE_SECONDS
+                if self._busy < _FEW:
+                    until = min(until, since + _SLOW_SECONDS)
+                if until <= (now := time.monotonic()):
+                    break
+                self._changed.wait(until - now)
             self._busy += 1
-            return self._idle.pop() if self._idle else DeletionProcess()
+            if self._idle:
+                return self._idle.pop()
+            self._moved_at = time.monotonic()
+            return DeletionProcess()
 
     def _put_back(self, process: DeletionProcess) -> None:
         with self._changed:
             self._busy -= 1
-            self._used_at = time.monotonic()
+            self._used_at = self._moved_at = time.monotonic()
             if self._idle or _SPARE_SECONDS <= 0.0:
                 process.close()
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -37,8 +38,8 @@ def children() -> list[psutil.Process]:
 def test_deletions_at_once_share_a_process(
     jobs_dir: Path, started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spares, "_SHARE_SECONDS", LONG_SECONDS)
-    monkeypatch.setattr(spares, "_SPARE_SECONDS", LONG_SECONDS)
+    for name in ("_SHARE_SECONDS", "_SLOW_SECONDS", "_SPARE_SECONDS"):
+        monkeypatch.setattr(spares, name, LONG_SECONDS)
     for number in range(8):
         (jobs_dir / f"job-{number}").mkdir()
     shared = Spares()
@@ -48,6 +49,51 @@ def test_deletions_at_once_share_a_process(
     assert list(jobs_dir.iterdir()) == []
     assert len(started) == 1
     shared._idle.pop().close()
+
+
+class Deletions:
+    """Stands in for deletion processes: each deletion ends when it is let go, and `begun` counts them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
+        monkeypatch.setattr(DeletionProcess, "perform", self._perform)
+
+    def _perform(self, _request: DeletionRequest, _seconds: float) -> bool:
+        self.begun.release()
+        return self.go_on.acquire(timeout=LONG_SECONDS)
+
+
+def test_many_deletions_wait_for_one_process_while_it_gets_on(
+    started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(spares, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(spares, "_SLOW_SECONDS", LONG_SECONDS)
+    monkeypatch.setattr(spares, "_SPARE_SECONDS", LONG_SECONDS)
+    deletions, shared = Deletions(monkeypatch), Spares()
+    with ThreadPoolExecutor(30) as pool:
+        done = pool.map(lambda number: shared.perform(DeletionRequest(f"job-{number}"), LONG_SECONDS), range(30))
+        for _ in range(30):  # longer in all than any of them waits for a hanging one
+            assert deletions.begun.acquire(timeout=LONG_SECONDS)
+            now[0] += 0.9 * spares._SHARE_SECONDS
+            deletions.go_on.release()
+        assert list(done) == [True] * 30
+    assert len(started) == 1
+
+
+def test_slow_deletions_get_a_few_processes(started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spares, "_SHARE_SECONDS", LONG_SECONDS)
+    monkeypatch.setattr(spares, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(spares, "_SPARE_SECONDS", LONG_SECONDS)
+    deletions, shared = Deletions(monkeypatch), Spares()
+    with ThreadPoolExecutor(30) as pool:
+        done = pool.map(lambda number: shared.perform(DeletionRequest(f"job-{number}"), LONG_SECONDS), range(30))
+        for _ in range(8):
+            assert deletions.begun.acquire(timeout=LONG_SECONDS)
+        assert not deletions.begun.acquire(timeout=0.1)
+        deletions.go_on.release(30)
+        assert list(done) == [True] * 30
+    assert len(started) == 8
 
 
 def test_a_deletion_that_hangs_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
