@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -95,11 +95,11 @@ def _believed(record: Record | None, attempt: int, now: datetime) -> Record | No
     return record
 
 
-def list_records(keys: Keys, install_id: str) -> Call[tuple[str, ...]]:
-    """Ids of the jobs that have a record of this install, sorted."""
+def list_records(keys: Keys, install_id: str, known: Container[str] = frozenset()) -> Call[tuple[str, ...]]:
+    """Ids of the jobs that have a record of this install, sorted. Those that are `known` to be ids are not checked again."""
 
     def read(reply: Any) -> tuple[str, ...]:
-        return tuple(sorted(one for one in reply if _is_job_id(one)))
+        return tuple(sorted(one for one in reply if one in known or _is_job_id(one)))
 
     return Call(script("list_records"), (keys.records(install_id),), (), read)
 

@@ -5,9 +5,10 @@ Events can be lost: a relist after 410 Gone brings no DELETED, and Redis's pub/s
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -36,6 +37,7 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _PAGE: Final = 500
+_PIECE: Final = 5_000  # records that are gone through before other tasks get a turn: some 3 ms
 _RETRY_SECONDS: Final = 2.0
 _FOLDER_BATCHES: Final = 100  # in one sweep: workers may report new ones meanwhile
 
@@ -118,11 +120,11 @@ class Sweeper:
         await self._note(self.cache.newest, Sight.BODY, fence)
         if cause == LOST_DATA:
             self._enqueue_finished_lately()
-        recorded = await calls.arun(self.view.state, reads.list_records(self.view.keys, self.installation.id))
+        listed = reads.list_records(self.view.keys, self.installation.id, self.cache.ids())
+        recorded = await calls.arun(self.view.state, listed)
         await self._restore_records(frozenset(recorded), fence)
         # Perhaps while this operator did not run:
-        jobs = [job for job_id in recorded if (job := self.cache.by_id(job_id)) is not None]
-        self.orphans.add_handed_over([one.key.job_id for one in jobs if self.installation.gave(one)], self.monotonic())
+        self.orphans.add_handed_over(await self._given(recorded), self.monotonic())
         self._foreign.intersection_update(recorded)
         unknown = self._unknown(recorded)
         _log.debug(
@@ -147,9 +149,18 @@ class Sweeper:
 
     def _unknown(self, recorded: Sequence[str]) -> list[str]:
         """The records without an object that no earlier sweep has dealt with."""
-        known = self.cache.ids()
-        dealt_with: tuple[Collection[str] | Orphans | Brake, ...] = (known, self._foreign, self.orphans, self.brake)
-        return [job_id for job_id in recorded if not any(job_id in some for some in dealt_with)]
+        missing = set(recorded).difference(self.cache.ids(), self._foreign)
+        return [job_id for job_id in missing if job_id not in self.orphans and job_id not in self.brake]
+
+    async def _given(self, recorded: Sequence[str]) -> list[str]:
+        """Those of these records whose jobs another installation has taken over. There may be many: other tasks get turns."""
+        given = []
+        for first in range(0, len(recorded), _PIECE):
+            if first:
+                await asyncio.sleep(0)
+            jobs = map(self.cache.by_id, recorded[first : first + _PIECE])
+            given += [one.key.job_id for one in jobs if one is not None and self.installation.gave(one)]
+        return given
 
     async def _note(self, version: int, sight: Sight, fence: int) -> None:
         call = operator_calls.note_version(
@@ -216,7 +227,9 @@ class Sweeper:
 
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:
         """Redis lost some records, or their places in the index. Such jobs are enqueued, finished ones too, to get one."""
-        lost = [job for job in self.cache if job.key.job_id not in recorded and job.sent and job.ours]
+        missing = self.cache.ids() - recorded
+        found = (self.cache.by_id(job_id) for job_id in missing)
+        lost = [job for job in found if job is not None and job.sent and job.ours]
         for first in range(0, len(lost), _PAGE):
             job_ids = [job.key.job_id for job in lost[first : first + _PAGE]]
             call = operator_calls.index_records(
