@@ -22,8 +22,8 @@ from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 
 BRIEF_SECONDS: Final = 0.15
-PATIENCE_SECONDS: Final = 5.0
-WAITING_PER_SECOND: Final = 20.0  # while there are more urgent writes
+PATIENCE_SECONDS: Final = 10.0
+WAITING_PER_SECOND: Final = 5.0  # while there are more urgent writes
 _WAITING_BURST: Final = 5
 _PAUSE_SECONDS: Final = 0.25  # without a more urgent write: the server has time
 
