@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 from importlib import metadata
+from typing import Final
 
 from reconstruction_operator import config
 from reconstruction_operator.controller.components import Operator
@@ -19,12 +21,15 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
+_ALLOCATIONS: Final = 20_000  # between two collections of garbage: a round makes thousands of objects, and few cycles
+
 
 async def run() -> int:
     """Run until SIGTERM or SIGINT (exit status 0), or until a component cannot go on (1, to be restarted)."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):  # until kopf installs its handlers: process 1 has no default ones
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    gc.set_threshold(_ALLOCATIONS)
     version = metadata.version("reconstruction-operator")
     metrics.BUILD.info({"version": version})
     cluster = await client.find_cluster()
