@@ -21,6 +21,7 @@ _ORDER = (
     "models",
     "disk",
     "mounts",
+    "storage",
     "network",
     "redis",
     "kubernetes",

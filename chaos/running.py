@@ -19,7 +19,7 @@ from chaos.polling import wait_for
 from chaos.recovery import RECOVERY_SECONDS, Recovery
 from chaos.system.load import Load
 from chaos.system.scenarios import LONG_SECONDS
-from chaos.system.scene import NAMESPACES, OPERATORS, PREFORK, RETENTION_SECONDS, Scene
+from chaos.system.scene import BUCKET, NAMESPACES, OPERATORS, PREFORK, RETENTION_SECONDS, Scene
 from chaos.witnesses import journal, remains
 from chaos.witnesses.deliveries import Deliveries
 from chaos.witnesses.results import ResultWatcher
@@ -80,7 +80,7 @@ class ChaosRun:
             self._watcher.start()
             starting.callback(self._watcher.stop)
             self._results = ResultWatcher(self._scene.jobs_dir)
-            self._deliveries = Deliveries(self._scene.delivered)
+            self._deliveries = Deliveries(self._scene.delivered, self._scene.bucket)
             for poller in (self._results.poller, self._deliveries.poller):
                 poller.start()
                 starting.callback(poller.stop)
@@ -89,6 +89,7 @@ class ChaosRun:
                 self._watcher,
                 photos=self._scene.photos,
                 delivered=self._scene.delivered,
+                bucket=BUCKET,
                 namespaces=NAMESPACES,
                 target=self._options.target,
                 seed=self._options.seed,

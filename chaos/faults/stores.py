@@ -1,4 +1,4 @@
-"""Store faults: Redis, the network to Redis and to the API server, and the messages in Redis."""
+"""Store faults: Redis, the network to Redis and to the API server, the object storage, and the messages in Redis."""
 
 from __future__ import annotations
 
@@ -107,6 +107,19 @@ def _cuts_off(pick: Callable[[Context], Sequence[str]]) -> Inject:
     return inject
 
 
+def _cut_off_objects(context: Context) -> Heal:
+    """Cut all workers off from the object storage."""
+    proxy = context.scene.objects_proxy
+    (proxy.refuse if context.chance.random() < 0.5 else proxy.silence)()  # noqa: PLR2004 -- as above
+    return proxy.heal
+
+
+def _slow_objects(context: Context) -> Heal:
+    proxy = context.scene.objects_proxy
+    proxy.delay(context.chance.uniform(0.05, 0.4))
+    return proxy.heal
+
+
 def _shuffle_messages(context: Context) -> Heal:
     context.missed = True
     with contextlib.suppress(redis.RedisError):
@@ -187,6 +200,8 @@ FAULTS: Final = (
     ),
     _of_network("the leader alone cut off from the API server", _cut_off_leader_from_api, (2.0, 10.0), deposes=True),
     _of_network("a worker cut off from Redis", _cuts_off(_any_worker), (1.0, 20.0), cuts=True, harms=True),
+    Fault("object storage: cut off from the workers", "storage", _cut_off_objects, (1.0, 8.0)),
+    Fault("object storage: slow", "storage", _slow_objects, (4.0, 10.0)),
     Fault("messages: duplicated and reordered", "messages", _shuffle_messages, (0.0, 1.0)),
     Fault("messages: again, after their jobs were deleted", "messages", _resend_messages_of_the_deleted, (0.0, 1.0)),
 )

@@ -50,12 +50,13 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredCopy:
-    """The folder of a job's `spec.output` at one moment."""
+    """What is at a job's `spec.output` at one moment."""
 
     at: float
     job_id: str  # from its manifest
     digest: str  # of the manifest
     problem: str = ""  # a file of the manifest that is missing or has other content
+    uri: str = ""  # of the files
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,8 @@ class Evidence:
     leftovers: Mapping[str, Sequence[Leftover]] = field(default_factory=dict)  # of finished and deleted jobs
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # cancel flags of jobs that exist
     deliveries: Mapping[str, Sequence[DeliveredCopy]] = field(default_factory=dict)  # distinct ones in order
-    delivered: Mapping[str, DeliveredCopy] = field(default_factory=dict)  # in the job's folder at the end
-    hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)  # partial copies beside that folder
+    delivered: Mapping[str, DeliveredCopy] = field(default_factory=dict)  # at the end
+    hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)  # partial and replaced ones there at the end
     with_files: frozenset[str] = frozenset()  # jobs that have a job folder at the end
     messages: Mapping[str, Sequence[str]] | None = None  # where in the broker; None: the run did not wait to see
     faults_begun_at: float = 0.0

@@ -28,7 +28,7 @@ def leaves_nothing(case: Case) -> Iterator[str]:
 
 
 def leaves_no_copy_behind(case: Case) -> Iterator[str]:
-    """Partial and replaced copies beside `spec.output` are deleted with the job's files, or when the job has succeeded."""
+    """Partial and replaced copies at `spec.output` are deleted with the job's files, or when the job has succeeded."""
     job, end = case.job, case.end
     if not job.output_uri or (end is None and not case.is_gone):
         return

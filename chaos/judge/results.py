@@ -78,14 +78,14 @@ def delivers_what_it_reports(case: Case) -> Iterator[str]:
     job, end = case.job, case.end
     if not job.output_uri or end is None or end.phase != "Succeeded":
         return
-    yield problem_if(
-        end.output_uri != job.output_uri, f"spec.output is {job.output_uri}, and the status says {end.output_uri}"
-    )
     there = case.evidence.delivered.get(job.uid)
     if there is None:
         yield "it succeeded, and there is no copy at spec.output"
         return
     yield there.problem
+    yield problem_if(
+        end.output_uri != there.uri, f"it was delivered to {there.uri}, and the status says {end.output_uri}"
+    )
     reported = {output.digest for output in case.outputs[-1:]} or {there.digest}
     yield problem_if(there.digest not in reported, "the copy is not the result that was reported")
     yield problem_if(there.job_id != job.uid, f"the copy is of job {there.job_id}")

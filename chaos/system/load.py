@@ -64,6 +64,7 @@ class Load:
         *,
         photos: Path,
         delivered: Path,
+        bucket: str,
         namespaces: Sequence[str],
         target: int,
         seed: int,
@@ -73,6 +74,7 @@ class Load:
         self._watcher = watcher
         self._photos = photos
         self._delivered = delivered
+        self._bucket = bucket
         self._namespaces = namespaces
         self.target = target
         self._seed = seed
@@ -174,9 +176,9 @@ class Load:
         namespace = namespace or chance.choice(self._namespaces)
         name = f"job-{number:05}"
         scenario = scenarios.draw(chance)
-        output_uri = f"file://{self._delivered / namespace / name}"
+        places = [f"{root}/{namespace}/{name}" for root in (f"file://{self._delivered}", f"s3://{self._bucket}")]
         spec = scenarios.spec(
-            scenario, photos=self._photos, output_uri=output_uri, long_seconds=self._long_seconds, chance=chance
+            scenario, photos=self._photos, output_uris=places, long_seconds=self._long_seconds, chance=chance
         )
         spec |= {"priority": priority} if priority else {}
         path = f"{GROUP}/namespaces/{namespace}/reconstructionjobs"
@@ -192,7 +194,7 @@ class Load:
             backoff_limit=spec["backoffLimit"],
             created_at=now,
             ttl_seconds=spec.get("ttlSecondsAfterFinished"),
-            output_uri=output_uri if "output" in spec else "",
+            output_uri=spec.get("output", {}).get("uri", ""),
             actions=[(now + delay, verb) for delay, verb in scenarios.actions(scenario, chance)],
         )
         with self._lock:

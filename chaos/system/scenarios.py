@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ _SHORT_SECONDS = (1.5, 7.0)
 _LONG_SHARE = 0.15
 _MAY_BE_LONG = {"steady", "cancel", "withdraw"}
 _DELIVERED_SHARE = 0.25
+_DELIVERED_TO = (0.6, 0.4)  # the shares of a folder and of a bucket
 _MAY_BE_DELIVERED = {"steady", "cancel", "withdraw", "suspend", "delete", "poison"}
 
 LONG_SECONDS = (20.0, 35.0)
@@ -56,11 +57,14 @@ def spec(
     scenario: str,
     *,
     photos: Path,
-    output_uri: str,
+    output_uris: Sequence[str],
     long_seconds: tuple[float, float],
     chance: random.Random,
 ) -> dict[str, Any]:
-    """The spec of a job of that scenario; some jobs work for `long_seconds` and some have a copy of their result there."""
+    """The spec of a job of that scenario; some jobs work for `long_seconds` and some have their result delivered.
+
+    `output_uris` are its folder and its address in the bucket.
+    """
     long = chance.random() < _LONG_SHARE and scenario in _MAY_BE_LONG
     made: dict[str, Any] = {
         "modelType": {"poison": "journal-poison", "unusable": "journal-unusable"}.get(scenario, "journal"),
@@ -72,7 +76,7 @@ def spec(
     if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
         made["ttlSecondsAfterFinished"] = chance.randint(5, 20)
     if chance.random() < _DELIVERED_SHARE and scenario in _MAY_BE_DELIVERED:
-        made["output"] = {"uri": output_uri}
+        made["output"] = {"uri": chance.choices(output_uris, _DELIVERED_TO)[0]}
     return made
 
 

@@ -1,4 +1,4 @@
-"""Scene of a fault run: a real control plane, a Redis, two operators, three workers, and the proxies between them.
+"""Scene of a fault run: a real control plane, a Redis, an S3 server, two operators, three workers, and proxies between them.
 
 Faults break single parts. `heal` repairs everything, and `supervise` restarts ended processes, as a kubelet would.
 """
@@ -26,11 +26,15 @@ from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
 from devcluster.servers.kubeconfigs import kubeconfig, token_user, write_kubeconfig
 from devcluster.servers.processes import Process
+from devcluster.servers.s3 import S3
 
 OPERATORS = ("operator-a", "operator-b")
 WORKERS = ("worker-a", "worker-b", "worker-c")
 NAMESPACES = ("red", "green", "blue")
 """The namespaces of the users."""
+
+BUCKET = "results"
+"""The bucket for results, on the S3 server."""
 
 RETENTION_SECONDS = 3600
 """How long Redis keeps ends and claims: the shortest time that the settings allow."""
@@ -60,6 +64,8 @@ SETTINGS = {
     "PROTOCOL_RETENTION_SECONDS": str(RETENTION_SECONDS),
     "RESULT_EXPIRES_SECONDS": str(RETENTION_SECONDS),
     "VISIBILITY_TIMEOUT_SECONDS": "60",
+    "STORAGE_SCHEMES": "s3",
+    "STORAGE_STALL_SECONDS": "5",
 }
 """Seconds instead of the minutes of a cluster, in the same order of size as the defaults."""
 
@@ -87,6 +93,7 @@ class Scene:
         with contextlib.ExitStack() as starting:
             self.cluster = starting.enter_context(Cluster())
             self.redis = starting.enter_context(Redis(persistent=True))
+            self.objects = starting.enter_context(S3())
             network = starting.enter_context(Network())
             self.system = starting.enter_context(System(self.cluster, self.redis, settings=SETTINGS))
             self.jobs_dir = self.system.jobs_dir
@@ -94,12 +101,14 @@ class Scene:
             self.journal_dir = self.system.folder / "journal"  # of the model processes
             self.photos = self.system.folder / "photos"  # of all jobs: real ones, scaled down
             self.delivered = self.system.folder / "delivered"  # copies of results: a disk that no fault touches
+            self.bucket = self.objects.buckets / BUCKET  # where the server keeps its objects
             self.api_proxies: dict[str, ApiProxy] = {
                 name: network.api(self.cluster.url, self.cluster.ca, self._chance) for name in OPERATORS
             }
             self.redis_proxies: dict[str, TcpProxy] = {
                 name: network.tcp(self.redis.port) for name in (*OPERATORS, *WORKERS)
             }
+            self.objects_proxy = network.tcp(self.objects.port)  # for all workers
             self.state = redis.Redis.from_url(self.redis.url(1), socket_timeout=5, decode_responses=True)
             self.broker = redis.Redis.from_url(self.redis.url(0), socket_timeout=5)
             starting.callback(self.state.close)
@@ -124,6 +133,7 @@ class Scene:
         yield from sorted(self.system.folder.glob("*.log"))
         yield from sorted(self.cluster.folder.glob("*.log"))
         yield from sorted(self.redis.folder.glob("*.log"))
+        yield from sorted(self.objects.buckets.parent.glob("*.log"))
 
     def _log_ends(self) -> str:
         return "\n".join(f"--- {name}:\n{process.log_end()}" for name, process in self.system.processes.items())
@@ -190,7 +200,7 @@ class Scene:
         self.skew_seconds.clear()
         for api in self.api_proxies.values():
             api.heal()
-        for proxy in self.redis_proxies.values():
+        for proxy in (*self.redis_proxies.values(), self.objects_proxy):
             proxy.heal()
         for process in self.system.processes.values():
             if process.alive:
@@ -223,6 +233,7 @@ class Scene:
         self.journal_dir.mkdir()
         self.photos.mkdir()
         self.delivered.mkdir()
+        self.bucket.mkdir()
         for source in sorted((REPOSITORY / "examples" / "photos" / "banana").glob("*.jpg"))[:2]:
             with Image.open(source) as photo:
                 photo.reduce(16).save(self.photos / source.name)
@@ -266,6 +277,7 @@ class Scene:
             CHAOS_JOURNAL_DIR=str(self.journal_dir),
             INPUT_ROOTS=str(self.photos),
             OUTPUT_ROOTS=str(self.delivered),
+            **self.objects.environment(self.objects_proxy.port),
             **self._addresses(name),
         )
 

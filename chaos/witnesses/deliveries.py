@@ -1,79 +1,78 @@
-"""Copies at `spec.output.uri`: one folder for each job, `<namespace>/<name>` below a folder of the run."""
+"""Results at `spec.output.uri`, one place for each job: a folder below one of the run's, or an address in its bucket."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from chaos import clock
 from chaos.judge.evidence import DeliveredCopy
 from chaos.polling import Poller
 from chaos.system.load import UserJob
+from chaos.witnesses import objects, sealed
 
-_MANIFEST = "manifest.json"
+_Key = tuple[str, str]
 
 
 class Deliveries:
-    """The copies, read by a `Poller`; each distinct state is kept, by the job's namespace and name."""
+    """The results, read by a `Poller`; each distinct state is kept, by the job's namespace and name.
 
-    def __init__(self, folder: Path) -> None:
+    They lie in `<namespace>/<name>` of the folder and of the bucket; `bucket` is where the S3 server keeps its objects.
+    """
+
+    def __init__(self, folder: Path, bucket: Path) -> None:
         self._folder = folder
+        self._bucket = bucket
         self.poller = Poller("deliveries", self._look)
-        self._found: dict[tuple[str, str], list[DeliveredCopy]] = {}
+        self._marks: dict[_Key, str] = {}
+        self._found: dict[_Key, list[DeliveredCopy]] = {}
 
     def found(self, jobs: Iterable[UserJob]) -> dict[str, list[DeliveredCopy]]:
-        """By uid: each state that was seen of the copy of a job that wants one."""
+        """By uid: each state that was seen of the result of a job that wants it delivered."""
         return {job.uid: self._found.get((job.namespace, job.name), []) for job in jobs if job.output_uri}
 
     def there(self, jobs: Iterable[UserJob]) -> dict[str, DeliveredCopy]:
-        """By uid: the copy as it is now, complete or not."""
-        read = {job.uid: _read(self._folder / job.namespace / job.name) for job in jobs if job.output_uri}
+        """By uid: the result as it is now, complete or not."""
+        read = {job.uid: self._read(job) for job in jobs if job.output_uri}
         return {uid: delivery for uid, delivery in read.items() if delivery is not None}
 
     def hidden(self, jobs: Iterable[UserJob]) -> dict[str, list[str]]:
-        """By uid: hidden folders beside a job's copy, which are named by its uid: partial and replaced copies."""
-        return {
-            job.uid: [path.name for path in (self._folder / job.namespace).glob(f".{job.uid}.*")]
-            for job in jobs
-            if job.output_uri
-        }
+        """By uid: partial and replaced results: hidden folders beside a job's copy, and objects that no pointer names."""
+        return {job.uid: self._hidden(job) for job in jobs if job.output_uri}
+
+    def _read(self, job: UserJob) -> DeliveredCopy | None:
+        if objects.is_object(job.output_uri):
+            return objects.read(self._bucket / job.namespace / job.name, job.output_uri)
+        return _read(self._folder / job.namespace / job.name)
+
+    def _hidden(self, job: UserJob) -> list[str]:
+        if objects.is_object(job.output_uri):
+            return objects.hidden(self._bucket / job.namespace / job.name)
+        return [path.name for path in (self._folder / job.namespace).glob(f".{job.uid}.*")]
 
     def _look(self) -> None:
-        for manifest in self._folder.glob(f"[!.]*/[!.]*/{_MANIFEST}"):
-            known = self._found.setdefault((manifest.parent.parent.name, manifest.parent.name), [])
-            digest = _digest(manifest)
-            if digest and (not known or known[-1].digest != digest):
-                delivery = _read(manifest.parent)
-                # A copy that is being replaced now is read at the next poll.
-                if delivery is not None and delivery.digest == digest == _digest(manifest):
-                    known.append(delivery)
+        for manifest in self._folder.glob(f"[!.]*/[!.]*/{sealed.MANIFEST}"):
+            self._keep(manifest, _read)
+        for pointer in self._bucket.glob(f"[!.]*/[!.]*/{objects.POINTER}"):
+            self._keep(pointer, lambda place: objects.read(place, self._address(place)))
+
+    def _keep(self, mark: Path, read: Callable[[Path], DeliveredCopy | None]) -> None:
+        """Add the result if it is new; the file `mark` changes with it."""
+        key, before = (mark.parent.parent.name, mark.parent.name), sealed.digest(mark)
+        if before and self._marks.get(key) != before:
+            delivery = read(mark.parent)
+            # One that is being replaced now is read at the next poll.
+            if delivery is not None and before == sealed.digest(mark):
+                self._marks[key] = before
+                self._found.setdefault(key, []).append(delivery)
+
+    def _address(self, place: Path) -> str:
+        return f"s3://{place.relative_to(self._bucket.parent).as_posix()}/"
 
 
 def _read(folder: Path) -> DeliveredCopy | None:
     """None if there is no folder."""
-    if not folder.exists():
-        return None
     try:
-        raw = (folder / _MANIFEST).read_bytes()
+        return sealed.read(folder, f"file://{folder}")
     except FileNotFoundError:
-        return DeliveredCopy(clock.now(), "", "", "it has no manifest")
-    content = json.loads(raw)
-    wrong = [one["name"] for one in content["files"] if _digest(folder / one["name"]) != one["sha256"]]
-    more = _names(folder) - {one["name"] for one in content["files"]} - {_MANIFEST}
-    problems = [f"{wrong} differ from the manifest"] if wrong else []
-    problems += [f"{sorted(more)} are not in the manifest"] if more else []
-    return DeliveredCopy(clock.now(), content["jobId"], hashlib.sha256(raw).hexdigest(), "; ".join(problems))
-
-
-def _names(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def _digest(path: Path) -> str:
-    """Empty if there is no such file."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return ""
+        return DeliveredCopy(clock.now(), "", "", "it has no manifest") if folder.exists() else None

@@ -109,7 +109,7 @@ def tried_twice(
 
 PLACE = "file:///delivered/red/job-1"
 REPORTED = replace(SUCCEEDED, output_uri=PLACE)
-COPY = DeliveredCopy(17.0, UID, "a")
+COPY = DeliveredCopy(17.0, UID, "a", uri=PLACE)
 POISONED = replace(FAILED, failures=3, reason="WorkerLost")
 
 

@@ -19,7 +19,7 @@ def made(seed: int, scenario: str) -> dict[str, object]:
     return scenarios.spec(
         scenario,
         photos=Path("/photos"),
-        output_uri="file:///copies/a",
+        output_uris=("file:///copies/a", "s3://bucket/a"),
         long_seconds=(100.0, 101.0),
         chance=chance(seed),
     )
@@ -62,3 +62,9 @@ def test_only_poison_jobs_have_few_attempts_and_only_patient_users_have_long_job
     long = {name for name, its in specs.items() if any("'seconds': 10" in str(one["parameters"]) for one in its)}
     assert few == {"poison"}
     assert long == {"steady", "cancel", "withdraw"}
+
+
+def test_results_are_delivered_to_the_folder_and_to_the_bucket() -> None:
+    outputs = Counter(str(made(seed, "steady").get("output")) for seed in range(400))
+    assert outputs.keys() == {"None", "{'uri': 'file:///copies/a'}", "{'uri': 's3://bucket/a'}"}
+    assert outputs["{'uri': 's3://bucket/a'}"] > 20

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.objects import layout
 
 from chaos.system.load import UserJob
 from chaos.witnesses.deliveries import Deliveries
@@ -36,9 +37,9 @@ def deliver(folder: Path, name: str = "job-1", mesh: bytes = b"glTF") -> Path:
 def test_complete_copy_has_digest_of_its_manifest_and_no_problem(tmp_path: Path) -> None:
     manifest = deliver(tmp_path) / "manifest.json"
 
-    (there,) = Deliveries(tmp_path).there([job(tmp_path)]).values()
+    (there,) = Deliveries(tmp_path, tmp_path / "bucket").there([job(tmp_path)]).values()
 
-    assert (there.job_id, there.problem) == (UID, "")
+    assert (there.job_id, there.problem, there.uri) == (UID, "", job(tmp_path).output_uri)
     assert there.digest == hashlib.sha256(manifest.read_bytes()).hexdigest()
 
 
@@ -52,7 +53,7 @@ def test_damaged_missing_or_extra_file_and_missing_manifest_are_problems(tmp_pat
     shutil.rmtree(tmp_path / "red" / "empty")
 
     def problem(name: str) -> str | None:
-        there = Deliveries(tmp_path).there([job(tmp_path, name)]).get(UID)
+        there = Deliveries(tmp_path, tmp_path / "bucket").there([job(tmp_path, name)]).get(UID)
         return None if there is None else there.problem
 
     assert problem("damaged") == "['model.glb'] differ from the manifest"
@@ -71,16 +72,73 @@ def test_hidden_folders_are_those_of_a_worker_that_is_delivering(
     seen: list[dict[str, list[str]]] = []
 
     def look() -> None:
-        seen.append(Deliveries(tmp_path).hidden([mine, another]))
+        seen.append(Deliveries(tmp_path, tmp_path / "bucket").hidden([mine, another]))
 
     delivery.deliver(source, mine.output_uri, delivery.Run(UID, 1, source), look)
 
     assert [len(names) for names in seen[0].values()] == [1, 0]
-    assert Deliveries(tmp_path).hidden([mine, another]) == {UID: [], another.uid: []}
+    assert Deliveries(tmp_path, tmp_path / "bucket").hidden([mine, another]) == {UID: [], another.uid: []}
+
+
+def deliver_object(bucket: Path, attempt: int, mesh: bytes = b"glTF") -> Path:
+    """A result in the bucket as a worker delivers it; returns the job's folder."""
+    place = bucket / "red" / "job-1"
+    files = (SealedFile("model.glb", len(mesh), hashlib.sha256(mesh).hexdigest()),)
+    manifest = Manifest(UID, attempt=attempt, files=files)
+    folder = place / layout.folder_of(manifest)
+    folder.mkdir(parents=True)
+    (folder / "model.glb").write_bytes(mesh)
+    (folder / "manifest.json").write_text(manifest.to_text())
+    (place / "result.json").write_bytes(layout.Pointer.of(manifest).to_bytes())
+    return place
+
+
+@pytest.fixture
+def in_bucket(tmp_path: Path) -> UserJob:
+    return replace(job(tmp_path), output_uri="s3://bucket/red/job-1/")
+
+
+def test_a_result_in_a_bucket_is_the_one_that_its_pointer_names(tmp_path: Path, in_bucket: UserJob) -> None:
+    bucket = tmp_path / "bucket"
+    deliver_object(bucket, 1)
+    place = deliver_object(bucket, 2, b"another")
+    (there,) = Deliveries(tmp_path, bucket).there([in_bucket]).values()
+    pointed = layout.Pointer.parse((place / "result.json").read_bytes())
+    assert pointed is not None
+    assert (there.job_id, there.problem, there.uri) == (UID, "", f"s3://bucket/red/job-1/{pointed.folder}")
+    (left, mesh) = Deliveries(tmp_path, bucket).hidden([in_bucket])[UID]
+    assert left.startswith(f"{UID}/1-")
+    assert mesh.startswith(f"{UID}/1-")
+
+
+def test_objects_without_a_whole_result_are_problems(tmp_path: Path, in_bucket: UserJob) -> None:
+    def problem() -> str | None:
+        there = Deliveries(tmp_path, tmp_path / "bucket").there([in_bucket]).get(UID)
+        return None if there is None else there.problem
+
+    assert problem() is None
+    place = deliver_object(tmp_path / "bucket", 1)
+    assert problem() == ""
+    (mesh,) = place.glob("*/*/model.glb")
+    mesh.write_bytes(b"GLtf")
+    assert problem() == "['model.glb'] differ from the manifest"
+    mesh.with_name("manifest.json").unlink()
+    assert "which has no manifest" in str(problem())
+    (place / "result.json").unlink()
+    assert problem() == "objects are there, and no pointer"
+
+
+def test_a_result_in_a_bucket_is_kept_once(tmp_path: Path, in_bucket: UserJob) -> None:
+    watched = Deliveries(tmp_path, tmp_path / "bucket")
+    deliver_object(tmp_path / "bucket", 1)
+    watched.poller.start()
+    watched.poller.stop()  # looks once more
+    (found,) = watched.found([in_bucket])[UID]
+    assert found.problem == ""
 
 
 def test_every_state_of_a_copy_is_kept_in_order(tmp_path: Path) -> None:
-    watched, its_job = Deliveries(tmp_path), job(tmp_path)
+    watched, its_job = Deliveries(tmp_path, tmp_path / "bucket"), job(tmp_path)
 
     def wait_for(count: int) -> None:
         deadline = time.monotonic() + 20
