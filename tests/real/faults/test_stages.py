@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from devcluster import wait_until
 from devcluster.harness.jobs import Jobs, Seen
 from devcluster.harness.system import System
 
@@ -48,6 +49,7 @@ def test_the_attempt_after_a_killed_worker_goes_on_from_the_last_sealed_stage(
     jobs: Jobs, seen: Seen, system: System
 ) -> None:
     name = begin(jobs, 3)
+    wait_until(lambda: list(jobs.folder(name).glob("attempts/*/stages/preprocessed")), "the first stage to be sealed")
     (stages,) = jobs.folder(name).glob("attempts/*/stages")
     assert [path.name for path in stages.iterdir()] == ["preprocessed"]
     (stages / ".reconstructed-01234567").mkdir()

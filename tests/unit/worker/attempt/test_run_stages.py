@@ -107,7 +107,7 @@ def test_a_suspended_placeholder_goes_on_without_waiting_again(
 ) -> None:
     configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.6)
     with monkeypatch.context() as patched:
-        at_step(4, lambda: stop(client, 1, StopReason.SUSPEND), patched)
+        at_step(5, lambda: stop(client, 1, StopReason.SUSPEND), patched)  # the stage is sealed in the fourth
         assert run()["status"] == "stopped"
     assert "stages/reconstructed/seal.json" in left()
     configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.0)
