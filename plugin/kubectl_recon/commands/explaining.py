@@ -21,6 +21,7 @@ from kubectl_recon.kube.connection import Connection
 
 _UNFINISHED: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
 _MOST_CELLS: Final = 100
+_BULLET: Final = "  - "
 
 
 def run(connection: Connection, name: str, how: Format | None) -> int:
@@ -64,13 +65,22 @@ def lines(facts: Facts, answer: Answer, where: Screen) -> list[str]:
         found += textwrap.wrap(detail, width, initial_indent="  ", subsequent_indent="  ")
     if answer.actions:
         found.append("What to do:")
-        for action in answer.actions:  # a command is not broken into lines: it is there to be copied
-            found.append(f"  - {action}")
+        for action in answer.actions:
+            found += _action(action, width)
     for refused in (facts.operator.lease_refused, facts.operator.metrics_refused, facts.events_refused):
         if refused:
             text = f"Not looked at: {refused}"
             found += [where.styled(line, "dim") for line in textwrap.wrap(text, width, subsequent_indent="  ")]
     return found
+
+
+def _action(action: str, width: int) -> list[str]:
+    """An action as lines. A command has a line of its own and is not broken: it is there to be copied."""
+    text, found, command = action.partition(": kubectl ")
+    if not found or len(action) + len(_BULLET) <= width:
+        text, command = action, ""
+    lines = textwrap.wrap(text + (":" if command else ""), width, initial_indent=_BULLET, subsequent_indent="    ")
+    return [*lines, f"    kubectl {command}"] if command else lines
 
 
 def _neighbours(connection: Connection, job: Job) -> tuple[list[Job], bool]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note, screen
@@ -22,6 +22,8 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
+
+_OTHERS: Final = "other"  # as the operator's metrics name all queues that no pool serves
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def workers(connection: Connection, how: Format | None) -> int:
         Column("RUNNING", lambda queue: str(queue.running)),
         Column("WAITING", lambda queue: str(queue.waiting)),
     ]
-    for line in table(columns, queues, where) if queues else ["No queue has a worker or a job."]:
+    # A queue for urgent or patient jobs has the workers of its pool.
+    shown = [queue for queue in queues if not queue.name.endswith(("-high", "-low")) or queue.running or queue.waiting]
+    for line in table(columns, shown, where) if shown else ["No queue has a worker or a job."]:
         where.print(line)
     if running:
         where.print()
@@ -109,9 +113,15 @@ def models(connection: Connection, how: Format | None) -> int:
 
 
 def queues_of(seen: Seen) -> list[Queue]:
-    """The queues by the operator's metrics; without them those of the jobs, whose workers are not counted."""
-    if seen.operator.metrics is not None:
-        return list(seen.operator.metrics.queues)
+    """The queues by the operator's metrics, and those of the jobs that it does not name, whose workers are not counted."""
+    measured = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
+    known = [queue for queue in measured if queue.name != _OTHERS]
+    names = {queue.name for queue in known}
+    return sorted([*known, *(one for one in _of_jobs(seen) if one.name not in names)], key=lambda queue: queue.name)
+
+
+def _of_jobs(seen: Seen) -> list[Queue]:
+    """The queues of unfinished jobs. The status says of some that no worker consumes them."""
     running = Counter(job.full_queue for job in seen.jobs if job.phase in ("Running", "Cancelling"))
     waiting = Counter(job.full_queue for job in seen.jobs if job.phase in ("Pending", "Queued"))
     unserved = {

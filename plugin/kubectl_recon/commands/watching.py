@@ -187,15 +187,17 @@ def picture(jobs: Sequence[Job], events: Sequence[Happening], width: int, rows: 
     ordered = sorted(jobs, key=attention)
     bar_cells = min(_BAR_MOST_CELLS, width // _BAR_SHARE)
     several = len({job.namespace for job in jobs}) > 1
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, width // 4))
+    names = [f"{job.namespace}/{job.name}" if several else job.name for job in ordered[:rows]]
+    # All widths but the last are fixed: rich would take room from each column for a long text in the last one.
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis", width=min(max(map(len, names)), max(12, width // 4)))
     grid.add_column(no_wrap=True, width=bar_cells)
     grid.add_column(no_wrap=True, justify="right", width=4)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
-    for job in ordered[:rows]:
+    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    for name, job in zip(names, ordered, strict=False):
         style = phase_colour(job)
         grid.add_row(
-            Text(f"{job.namespace}/{job.name}" if several else job.name),
+            Text(name),
             _bar(job.percent, bar_cells, style),
             Text(f"{job.percent}%"),
             Text.assemble((phase_text(job), style), (_details(job, now, width), "dim")),

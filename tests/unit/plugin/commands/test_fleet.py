@@ -13,9 +13,12 @@ JOBS = [
 ]
 
 
-def test_queues_come_from_the_operators_metrics() -> None:
-    queues = (Queue("celery", 2, 0, 0, 1),)
-    assert queues_of(Seen(JOBS, True, Operator(NAMESPACE, metrics=Metrics(queues=queues)))) == list(queues)
+def test_queues_come_from_the_operators_metrics_and_those_that_it_does_not_name_from_jobs() -> None:
+    measured = (Queue("gpu", 2, 0, 5, 1), Queue("gpu-high", 2, 0, 0, 1), Queue("other", None, None, 1))
+    assert queues_of(Seen(JOBS, True, Operator(NAMESPACE, metrics=Metrics(queues=measured)))) == [
+        *measured[:2],
+        Queue("typo", 0, None, 1, 0),
+    ]
 
 
 def test_without_metrics_workers_are_unknown_unless_the_operator_says_there_are_none() -> None:

@@ -1,0 +1,27 @@
+import io
+from datetime import UTC, datetime
+
+from kubectl_recon.commands.explaining import lines
+from kubectl_recon.diagnosis.facts import Answer, Facts
+from kubectl_recon.display.screen import Screen
+from kubectl_recon.fleet.operator import NAMESPACE, Operator
+
+from tests.support.plugin import job
+
+FACTS = Facts(job(phase="Pending"), datetime(2026, 3, 1, tzinfo=UTC), Operator(NAMESPACE, metrics_refused="not you"))
+COMMAND = 'kubectl patch recon banana --type=merge -p \'{"spec":{"queue":"gpu-large"}}\''
+ANSWER = Answer(
+    "queue-unserved", "word " * 30, ("detail " * 20,), (f"correct the queue of the job: {COMMAND}", "or wait")
+)
+
+
+def test_texts_are_wrapped_and_commands_are_not() -> None:
+    found = lines(FACTS, ANSWER, Screen(io.StringIO(), 80, False))
+    assert f"    {COMMAND}" in found
+    assert "  - correct the queue of the job:" in found
+    assert "  - or wait" in found
+    assert max(len(line) for line in found if COMMAND not in line) <= 80
+
+
+def test_what_was_not_looked_at_is_said_at_the_end() -> None:
+    assert lines(FACTS, ANSWER, Screen(io.StringIO(), None, False))[-1] == "Not looked at: not you"

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from kubectl_recon.commands.board import Happening
+from kubectl_recon.commands.watching import line, picture
+from rich.console import Console
+
+from tests.support.plugin import job
+
+NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
+RUNNING = {"percent": 30, "step": "Running reconstruction", "etaSeconds": 270}
+JOBS = [
+    job("banana", "Running", progress=RUNNING),
+    job("a-job-with-a-rather-long-name-for-its-column", "Queued", message="Waiting in queue celery " * 6),
+]
+
+
+def drawn(width: int, rows: int = 10, events: tuple[Happening, ...] = ()) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, no_color=True)
+    with console.capture() as captured:
+        console.print(picture(JOBS, events, width, rows, NOW))
+    return captured.get().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_name_bar_percent_and_time_are_seen_on_every_terminal(width: int) -> None:
+    first, second = drawn(width)
+    assert first.startswith("banana")
+    assert "━" in first
+    assert " 30% Running, 4m30s left" in first
+    assert second.startswith("a-job-with")
+    assert "0% Queued, waits 5m" in second
+    assert max(map(len, (first, second))) <= width
+
+
+def test_jobs_without_room_are_counted() -> None:
+    assert drawn(80, rows=1)[-1] == "and 1 more"
+
+
+def test_events_are_below_the_jobs_and_cut_at_the_edge() -> None:
+    (event,) = drawn(60, events=(Happening(("team", "banana"), "Warning", "NoWorker", "x" * 90),))[2:]
+    assert event.startswith("banana  NoWorker  xxx")
+    assert len(event) <= 60
+
+
+@pytest.mark.parametrize(
+    ("one", "text"),
+    [
+        (JOBS[0], "banana: Running, 30%, Running reconstruction, 4m30s left"),
+        (job("a", "Pending", message="Waiting for room"), "a: Pending, Waiting for room"),
+        (job("a", "Failed", failure={"reason": "TIMEOUT"}), "a: Failed, TIMEOUT"),
+        (job("a", "Succeeded", outputs={"uri": "s3://m/x/"}), "a: Succeeded, s3://m/x/"),
+        (job("a"), "a: New"),
+    ],
+)
+def test_a_log_has_the_state_in_one_line(one: object, text: str) -> None:
+    assert line(one) == text  # type: ignore[arg-type]  # a job
