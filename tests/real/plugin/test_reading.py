@@ -1,0 +1,144 @@
+"""get, watch and wait on real jobs."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+import yaml
+
+from devcluster.harness.jobs import Jobs
+from tests.support.plugin import Program
+
+
+def test_get_shows_what_needs_attention_first(jobs: Jobs, recon: Program, held: str) -> None:
+    jobs.create_in("Succeeded", "good")
+    jobs.create_in("Failed", "bad", modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    jobs.create_in("Queued", "waiting", queue=held)
+    done = recon("get")
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["NAME", "PHASE", "DONE", "TIME", "REASON", "MODEL", "QUEUE", "AGE"]
+    assert [line.split()[:2] for line in lines[1:]] == [
+        ["bad", "Failed"],
+        ["waiting", "Queued"],
+        ["good", "Succeeded,"],
+    ]
+    assert "INPUT_REFUSED" in lines[1]
+    assert "\x1b" not in done.stdout
+
+
+def test_get_gives_objects_in_the_formats_of_kubectl(jobs: Jobs, recon: Program) -> None:
+    jobs.create("first", suspend=True)
+    jobs.create("second", suspend=True)
+    one = json.loads(recon("get", "first", "-o", "json").stdout)
+    assert (one["kind"], one["metadata"]["name"]) == ("ReconstructionJob", "first")
+    assert "managedFields" not in one["metadata"]
+    every = yaml.safe_load(recon("get", "-o", "yaml").stdout)
+    assert (every["kind"], len(every["items"])) == ("List", 2)
+    names = recon("get", "-o", "name").stdout.split()
+    assert sorted(names) == [f"reconstructionjob.reconstruction.dev/{name}" for name in ("first", "second")]
+    assert recon("get", "@latest", "-o", "name").stdout.split() == ["reconstructionjob.reconstruction.dev/second"]
+
+
+def test_get_of_a_job_that_is_not_there_fails(jobs: Jobs, recon: Program) -> None:
+    done = recon("get", "nowhere")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f'error: there is no job "nowhere" in namespace {jobs.namespace}\n'
+    empty = recon("get")
+    assert (empty.returncode, empty.stderr) == (0, f"No jobs found in namespace {jobs.namespace}.\n")
+
+
+def test_the_table_fits_a_terminal_of_80_columns(jobs: Jobs, recon: Program) -> None:
+    jobs.create_in(
+        "Failed", "a-name-that-is-rather-long-for-a-job", modelType="photogrammetry", input={"uri": "file:///x"}
+    )
+    code, shown = recon.on_terminal("get")
+    assert code == 0
+    assert "\x1b[31mFailed" in shown
+    assert "INPUT_REFUSED" in shown
+    plain = shown.replace("\x1b[31m", "").replace("\x1b[33m", "").replace("\x1b[0m", "")
+    assert max(len(line.rstrip("\r")) for line in plain.splitlines()) <= 80
+
+
+def test_wait_tells_by_its_exit_code_how_the_job_ended(jobs: Jobs, recon: Program) -> None:
+    jobs.create("good")
+    jobs.create("bad", modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    good, bad = recon("wait", "good", "--timeout", "60s"), recon("wait", "bad", "--timeout", "60s")
+    assert (good.returncode, good.stdout) == (0, "good: Succeeded\n")
+    assert (bad.returncode, bad.stdout) == (3, "bad: Failed\n")
+    both = recon("wait", "--all", "--timeout", "60s")
+    assert (both.returncode, sorted(both.stdout.split("\n"))) == (3, ["", "bad: Failed", "good: Succeeded"])
+
+
+def test_wait_ends_when_the_job_can_no_longer_get_there(jobs: Jobs, recon: Program) -> None:
+    jobs.create("bad", modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    done = recon("wait", "bad", "--for", "succeeded", "--timeout", "60s")
+    assert (done.returncode, done.stderr) == (3, "bad: Failed, so it will not be succeeded\n")
+    assert recon("wait", "bad", "--for", "condition=Failed").returncode == 0
+    assert recon("wait", "bad", "--for", "condition=Complete=false").returncode == 0
+
+
+def test_wait_gives_up_after_its_time(jobs: Jobs, recon: Program, held: str) -> None:
+    jobs.create_in("Queued", "waiting", queue=held)
+    done = recon("wait", "waiting", "--timeout", "1s")
+    assert (done.returncode, done.stderr) == (6, "waiting: not finished after 1 s\n")
+
+
+def test_wait_sees_a_deletion(jobs: Jobs, recon: Program, held: str) -> None:
+    jobs.create_in("Queued", "waiting", queue=held)
+    timer = threading.Timer(1.0, jobs.delete, ["waiting"])
+    timer.start()
+    assert recon("wait", "waiting", "--for", "delete", "--timeout", "60s").returncode == 0
+    timer.join()
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "last"),
+    [
+        ({}, 0, "Succeeded, simulated"),
+        ({"modelType": "photogrammetry", "input": {"uri": "file:///nowhere"}}, 3, "Failed, INPUT_REFUSED"),
+    ],
+    ids=["succeeds", "fails"],
+)
+def test_watch_follows_a_job_to_its_end(
+    jobs: Jobs, recon: Program, spec: dict[str, object], code: int, last: str
+) -> None:
+    jobs.create("banana", **spec)
+    done = recon("watch", "banana", "--timeout", "60s")
+    assert done.returncode == code
+    assert done.stdout.splitlines()[-1].startswith(f"banana: {last}")
+
+
+def test_watch_draws_bars_on_a_terminal(jobs: Jobs, recon: Program) -> None:
+    jobs.create("banana", queue="slow")
+    code, shown = recon.on_terminal("watch", "banana", "--timeout", "60s")
+    assert code == 0
+    assert "━" in shown
+    assert "Running reconstruction" in shown
+    assert "The spec is accepted" in shown  # an Event
+
+
+def test_a_viewer_may_read_and_is_refused_in_plain_words(jobs: Jobs, recon: Program) -> None:
+    jobs.create_in("Succeeded", "good")
+    cluster = jobs.system.cluster
+    cluster.api.post(
+        f"/apis/rbac.authorization.k8s.io/v1/namespaces/{jobs.namespace}/rolebindings",
+        {
+            "metadata": {"name": "viewer"},
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": "reconstruction-viewer",
+            },
+            "subjects": [{"kind": "ServiceAccount", "name": "viewer", "namespace": jobs.namespace}],
+        },
+    )
+    cluster.api.post(f"/api/v1/namespaces/{jobs.namespace}/serviceaccounts", {"metadata": {"name": "viewer"}})
+    viewer = Program(cluster.service_account_kubeconfig(jobs.namespace, "viewer"), jobs.namespace)
+    assert "good" in viewer("get").stdout
+    everywhere = viewer("get", "-A")
+    assert everywhere.returncode == 1
+    assert "cannot list resource" in everywhere.stderr
+    refused = viewer("suspend", "good")
+    assert refused.stderr == "good: already Succeeded\n"

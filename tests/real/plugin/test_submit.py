@@ -1,0 +1,132 @@
+"""submit and results: photos to a bucket, a job on a real system, and its result back; checks and manifests before that."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import System
+from tests.support.objects import S3Server, running_moto
+from tests.support.paths import DATA
+from tests.support.plugin import Program
+from tests.support.systems import QUICK, ROUGH, SharedSystems
+
+PHOTOS = DATA / "photos"
+
+
+@pytest.fixture(scope="module")
+def storage() -> Iterator[S3Server]:
+    with running_moto() as running:
+        yield running
+
+
+@pytest.fixture
+def system(start_system: SharedSystems, storage: S3Server) -> System:
+    return start_system(QUICK, ROUGH, STORAGE_SCHEMES="s3", **storage.environment)
+
+
+@pytest.fixture
+def recon(jobs: Jobs, storage: S3Server) -> Program:
+    """The program, with the user's own credentials of the bucket."""
+    return Program(jobs.system.cluster.kubeconfig, jobs.namespace, storage.environment)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four photos of this machine."""
+    target = tmp_path / "My Banana"
+    target.mkdir()
+    for path in sorted(PHOTOS.rglob("*.jpg"))[:4]:
+        shutil.copy(path, target / f"{path.parent.name}-{path.name}")
+    return target
+
+
+def test_photos_of_this_machine_become_a_result_on_this_machine(
+    jobs: Jobs, recon: Program, storage: S3Server, folder: Path, tmp_path: Path
+) -> None:
+    photos, meshes = storage.bucket("photos"), storage.bucket("meshes")
+    done = recon(
+        *("submit", folder, "--upload", "s3://photos/team/", "--model", "rough-good", "--queue", "rough"),
+        *("--output", "s3://meshes/banana/", "--label", "set=museum"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("my-banana: Succeeded, took ")
+    assert len(photos.keys) == 4
+    assert all(key.startswith("team/my-banana/") for key in photos.keys)
+    made = jobs.get("my-banana")
+    assert made["spec"]["input"]["uri"] == "s3://photos/team/my-banana/"
+    assert made["metadata"]["labels"] == {"set": "museum"}
+    assert made["status"]["inputs"]["images"] == 4
+    fetched = recon("results", "@latest", "-o", tmp_path / "out")
+    assert fetched.returncode == 0, fetched.stderr
+    named = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    pointer = next(key for key in meshes.keys if key.endswith("manifest.json")).rpartition("/")[0]
+    delivered = {key.removeprefix(f"{pointer}/") for key in meshes.keys if key.startswith(f"{pointer}/")}
+    assert len(named) == len(delivered - {"manifest.json"}) > 0
+
+
+def test_a_set_that_would_fail_is_refused_before_anything_is_sent(jobs: Jobs, recon: Program, folder: Path) -> None:
+    for path in sorted(folder.iterdir())[:2]:
+        path.unlink()
+    done = recon("submit", folder, "--upload", "s3://unused/")
+    assert done.returncode == 2
+    assert "error: 2 photos: at least 3 are needed" in done.stderr
+    assert "mend it, or add --force" in done.stderr
+    assert recon("get", "-o", "name").stdout == ""
+
+
+def test_without_a_place_for_the_photos_it_says_what_to_name(recon: Program, folder: Path) -> None:
+    done = recon("submit", folder)
+    assert done.returncode == 2
+    assert "--upload s3://BUCKET/FOLDER/" in done.stderr
+    assert f"file://{folder}" in done.stderr
+
+
+def test_a_dry_run_shows_the_manifest_and_creates_nothing(recon: Program, folder: Path) -> None:
+    done = recon(
+        *("submit", folder, "--upload", "s3://photos/team/", "--dry-run", "-o", "yaml"),
+        *("--quality", "fast", "--param", "faces=5000", "--priority", "high"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(done.stdout)["spec"] == {
+        "input": {"uri": "s3://photos/team/my-banana/"},
+        "parameters": {"quality": "fast", "faces": 5000},
+        "priority": "high",
+    }
+    assert "not submitted (dry run)" in done.stderr
+    assert recon("get", "-o", "name").stdout == ""
+
+
+def test_what_the_api_server_refuses_is_said_before_the_upload(recon: Program, folder: Path) -> None:
+    done = recon("submit", folder, "--upload", "s3://not-there/", "--queue", "No Queue")
+    assert done.returncode == 1
+    assert "a queue's name has lower-case letters" in done.stderr
+
+
+def test_an_address_is_submitted_as_it_is_and_names_are_counted_up(jobs: Jobs, recon: Program) -> None:
+    address = f"file://{PHOTOS}/berlin"
+    first = recon("submit", address, "--model", "placeholder", "--no-follow")
+    second = recon("submit", address, "--model", "placeholder", "--no-follow")
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert [jobs.get(name)["spec"]["input"]["uri"] for name in ("berlin", "berlin-2")] == [address, address]
+
+
+def test_a_failure_is_the_exit_code_and_why_is_named(recon: Program) -> None:
+    done = recon("submit", "file:///nowhere", "--name", "bad")
+    assert done.returncode == 3
+    assert "Next: kubectl recon why bad" in done.stderr
+
+
+def test_a_result_on_the_workers_volume_is_read_where_it_is_mounted(jobs: Jobs, recon: Program, tmp_path: Path) -> None:
+    jobs.create_in("Succeeded", "good")
+    done = recon("results", "good", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "out").rglob("*.*"))
+    waiting = jobs.create_in("Suspended", "sleeping", suspend=True)
+    refused = recon("results", waiting)
+    assert refused.stderr == "error: sleeping has no result (Suspended): wait for it (kubectl recon wait sleeping)\n"
