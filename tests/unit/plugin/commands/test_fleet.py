@@ -13,7 +13,7 @@ JOBS = [
 ]
 
 
-def test_queues_come_from_the_operators_metrics_and_those_that_it_does_not_name_from_jobs() -> None:
+def test_queues_come_from_the_metrics_and_those_that_it_does_not_name_from_jobs() -> None:
     measured = (Queue("gpu", 2, 0, 5, 1), Queue("gpu-high", 2, 0, 0, 1), Queue("other", None, None, 1))
     assert queues_of(Seen(JOBS, True, Operator(NAMESPACE, metrics=Metrics(queues=measured)))) == [
         *measured[:2],
