@@ -62,6 +62,32 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
 ENTRYPOINT ["reconstruction-operator"]
 CMD ["run"]
 
+# --- The gallery: the page and its scripts are in the wheel, so that no stage needs Node.js ------------------------------------
+FROM tools AS gallery-wheel
+COPY gallery gallery
+RUN /tools/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /wheels ./gallery
+
+FROM tools AS gallery-packages
+COPY requirements/gallery.txt requirements/gallery.txt
+RUN python3 -m venv --without-pip /venv \
+    && /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --require-hashes --only-binary :all: -r requirements/gallery.txt \
+    && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash \
+        -x 'site-packages/kubernetes/client/(models|api)/' /venv/lib
+COPY --from=wheel /wheels /wheels
+COPY --from=gallery-wheel /wheels /wheels
+RUN /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --no-deps --no-index /wheels/*.whl \
+    && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash \
+        /venv/lib/python3*/site-packages/reconstruction_operator /venv/lib/python3*/site-packages/reconstruction_gallery
+
+FROM runtime AS gallery
+LABEL org.opencontainers.image.title="reconstruction-gallery" \
+      org.opencontainers.image.description="Web gallery of 3D reconstructions, authorised as the Kubernetes user"
+COPY --from=gallery-packages /venv /venv
+EXPOSE 8080
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('GALLERY_PORT') or 8080}/healthz\", timeout=4)"]
+ENTRYPOINT ["reconstruction-gallery"]
+
 # --- The workers ------------------------------------------------------------------------------------------------------------
 FROM runtime AS worker-runtime
 # The port opens once the worker listens to its queues, so it is what the health check asks.

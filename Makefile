@@ -1,14 +1,14 @@
 # One command for each thing that one wants to do with this checkout; `make` alone lists them.
 
 PYTHON_BIN := .venv/bin/python
-SOURCES    := operator plugin demo devcluster chaos benchmarks scripts tests
+SOURCES    := operator plugin gallery demo devcluster chaos benchmarks scripts tests
 
 # Bytecode is kept: some container images forbid it, and each of a thousand processes would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop cluster \
-        cluster-stop control-plane images release e2e chaos bench generate crd docs manifests format lock clean
+        cluster-stop control-plane images release e2e chaos bench generate crd docs manifests format lock viewer clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -118,6 +118,9 @@ format: setup ## let ruff mend what it can
 
 lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
 	@scripts/lock
+
+viewer: ## write the gallery's built <model-viewer> from the package in gallery/viewer (npm)
+	@scripts/viewer
 
 clean: ## remove .venv, caches and the results of demo and benchmarks; the built control plane stays in the user's cache folder
 	rm -rf .venv .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench-output demo-output

@@ -55,7 +55,7 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
                 with _alarmed(ready):
                     _play(ready, display, places, clock)
                 if leave_alone is not None:
-                    _explain(ready, display)
+                    _explain(ready, display, places)
                     leave_alone()
                     ready.hold()
             display.say(f"Everything is stopped and removed again. It took {clock():.0f} s in all.")
@@ -84,7 +84,7 @@ def _play(ready: stage.DemoServers, display: Display, places: Places, clock: Cal
         display.say(line)
 
 
-def _explain(ready: stage.DemoServers, display: Display) -> None:
+def _explain(ready: stage.DemoServers, display: Display, places: Places) -> None:
     kubectl = ready.kubectl
     where = "" if kubectl.namespace == "default" else f" -n {kubectl.namespace}"
     display.title("Everything keeps running. In this or another terminal:")
@@ -93,6 +93,8 @@ def _explain(ready: stage.DemoServers, display: Display) -> None:
         display.say(f"  alias kubectl={kubectl.program}")
     display.say(f"  kubectl{where} get recon")
     display.say(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
+    if ready.gallery:
+        display.say(f"The gallery: {ready.gallery}, with the token in {places.shown(places.token)}")
     display.say("To stop it and to remove everything:")
     display.say("  make demo-stop")
 
@@ -123,6 +125,8 @@ def _cleaned(places: Places) -> Iterator[None]:
     finally:
         shutil.rmtree(places.jobs, ignore_errors=True)
         shutil.rmtree(places.kubectl_cache, ignore_errors=True)
+        shutil.rmtree(places.uploads, ignore_errors=True)
+        places.token.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -14,7 +14,9 @@ class Places:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.jobs = root / "jobs"  # the worker's job folders; they are removed at the end
-        self.logs = root / "logs"  # of operator and worker
+        self.logs = root / "logs"  # of operator, worker and gallery
+        self.uploads = root / "uploads"  # photos that come by the gallery
+        self.token = root / "gallery-token"  # of the gallery's user
         self.kubectl_cache = root / ".kubectl-cache"  # of the cluster's resources
         self.lock = root / ".lock"  # held by the demo that runs
         self.running = root / ".running.json"  # names the process that keeps a demo running in the background
@@ -39,3 +41,4 @@ class Places:
                 entry.unlink()
         self.jobs.mkdir()
         self.logs.mkdir()
+        self.uploads.mkdir()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from demo import gallery
 from demo.display import Display
 from demo.kubectl import KubectlError, ShownKubectl
 from demo.places import Places
@@ -43,6 +44,7 @@ class DemoServers:
     kubectl: ShownKubectl
     processes: dict[str, Process]
     more_checks: tuple[Callable[[], None], ...] = ()
+    gallery: str = ""  # its address; empty: none
     _over: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:
@@ -97,7 +99,8 @@ def own(places: Places, display: Display) -> Iterator[DemoServers]:
         system = stack.enter_context(System(cluster, server, settings=_settings(places)))
         account = "as the service account of manifests/install, with the permissions in it and no others"
         _start(system, places, display, account)
-        yield DemoServers(kubectl, system.processes, (cluster.check,))
+        address = gallery.start(system, kubectl, places, display)
+        yield DemoServers(kubectl, system.processes, (cluster.check,), address)
 
 
 @contextlib.contextmanager
@@ -135,7 +138,7 @@ def _settings(places: Places) -> dict[str, str]:
     return {
         "JOBS_DIR": str(places.jobs),
         # What the manifests call /photos lies here.
-        "INPUT_ROOTS": f"/photos={CHECKOUT / 'examples' / 'photos'}",
+        "INPUT_ROOTS": f"/photos={CHECKOUT / 'examples' / 'photos'},{places.uploads}",
         "DRAIN_SECONDS": "1",  # an interrupted demo waits for no reconstruction
     }
 

@@ -26,6 +26,7 @@ TARGETS = {
     "operator": f"localhost/reconstruction-operator:{VERSION}",
     "worker": f"localhost/reconstruction-worker:{VERSION}",
     "worker-base": f"localhost/reconstruction-worker-base:{VERSION}",
+    "gallery": f"localhost/reconstruction-gallery:{VERSION}",
 }
 """The Dockerfile's targets -> the tags of their images."""
 PAUSE_IMAGE = "localhost/devcluster/pause:1"

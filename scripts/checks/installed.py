@@ -15,7 +15,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-_SHIPPED: Final = ("operator.txt", "worker.txt")
+_SHIPPED: Final = ("operator.txt", "worker.txt", "gallery.txt")
 # Licences that an Apache-2.0 program may ship with, as packages name them.
 _ALLOWED: Final = re.compile(
     r"\b(apache|mit|bsd|isc|psf|python software foundation|zlib|hpnd|mit-cmu|mpl|mozilla public|unlicense|cc0|public domain)\b",

@@ -15,6 +15,7 @@ _FORBIDDEN: Final = {  # lock file -> packages that its image must not hold
         *("pycolmap", "opencv-python-headless", "numpy", "scipy", "trimesh", "embreex", "xatlas", "pillow"),
         *("pip", "setuptools", "wheel"),
     },
+    "gallery.txt": {"kopf", "pycolmap", "numpy", "pillow", "playwright", "pip", "setuptools", "wheel"},
     "worker-base.txt": {"kopf", "kubernetes", "aiohttp", "pip", "setuptools", "wheel"},
     "worker.txt": {"kopf", "kubernetes", "aiohttp", "pip", "setuptools", "wheel"},
 }
@@ -38,7 +39,7 @@ def problems(checkout: Path) -> list[str]:
     found += [f"worker.txt: lacks {_exact(line)} of worker-base.txt" for line in sorted(missing)]
     return found + [
         f"{name}: no comment says what this is for: {line.strip()}"
-        for name in ("pyproject.toml", "plugin/pyproject.toml")
+        for name in ("pyproject.toml", "plugin/pyproject.toml", "gallery/pyproject.toml")
         for line in _unexplained((checkout / name).read_text())
     ]
 

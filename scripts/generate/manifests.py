@@ -1,4 +1,4 @@
-"""Manifests: manifests/install from the chart's defaults.
+"""Manifests: manifests/install from the chart's defaults, and the account of the gallery in manifests/gallery.
 
 The kustomization, its namespace and the addresses of Redis are written by hand.
 """
@@ -23,6 +23,8 @@ TEMPLATES = {  # of the chart -> file in manifests/install
     "operator/disruption.yaml": "operator-disruption.yaml",
     "roles/users.yaml": "user-roles.yaml",
 }
+GALLERY_FOLDER = "manifests/gallery"
+GALLERY_TEMPLATES = {"gallery/account.yaml": "account.yaml", "gallery/permissions.yaml": "permissions.yaml"}
 SETTINGS = "settings.yaml"  # a ConfigMap in the chart, settings.env here
 _HEADER = "# Made from charts/reconstruction-operator by `make manifests`: change it there.\n"
 _SETTINGS_HEADER = (
@@ -35,9 +37,9 @@ _HELMS = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n",
 _CHECKSUM = re.compile(r"^ *annotations:\n *checksum/settings: .*\n", re.MULTILINE)
 
 
-def rendered() -> str:
-    """The chart's manifests of the operator alone."""
-    return helm("template", RELEASE, CHECKOUT / CHART, "--namespace", NAMESPACE, "--values", VALUES).stdout
+def rendered(*options: str) -> str:
+    """The chart's manifests of the operator alone, and of what `options` add."""
+    return helm("template", RELEASE, CHECKOUT / CHART, "--namespace", NAMESPACE, "--values", VALUES, *options).stdout
 
 
 def by_template(text: str) -> dict[str, str]:
@@ -65,4 +67,6 @@ def files() -> dict[str, str]:
         raise ValueError(f"{FOLDER} has a place for {sorted(TEMPLATES)}; the chart makes {sorted(made)}")
     contents = {f"{FOLDER}/{TEMPLATES[name]}": _HEADER + content for name, content in made.items()}
     lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+    gallery = by_template(rendered("--set", "gallery.enabled=true"))
+    contents |= {f"{GALLERY_FOLDER}/{file}": _HEADER + gallery[name] for name, file in GALLERY_TEMPLATES.items()}
     return contents | {f"{FOLDER}/settings.env": _SETTINGS_HEADER + lines}

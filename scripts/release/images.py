@@ -11,7 +11,7 @@ from devcluster.node import images
 from scripts.release import sbom
 
 # The photogrammetry packages have no wheels for arm64: pycolmap, embreex, xatlas.
-TARGETS: Final = {"amd64": ("operator", "worker-base", "worker"), "arm64": ("operator", "worker-base")}
+TARGETS: Final = {"amd64": ("operator", "worker-base", "worker", "gallery"), "arm64": ("operator", "worker-base")}
 """Architecture -> the targets of the Dockerfile that can be built for it."""
 
 _ARCHIVE_SECONDS: Final = 1800.0  # half a minute for the largest; a loaded machine may need many times that

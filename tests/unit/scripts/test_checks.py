@@ -65,8 +65,10 @@ def write_requirements(checkout: Path, **locks: str) -> Path:
     (checkout / "requirements").mkdir()
     (checkout / "plugin").mkdir()
     (checkout / "plugin" / "pyproject.toml").write_text('[project]\n    "typer",\n    "rich", # why\n')
+    (checkout / "gallery").mkdir()
+    (checkout / "gallery" / "pyproject.toml").write_text('[project]\n    "starlette", # why\n    "uvicorn",\n')
     (checkout / "pyproject.toml").write_text('[project]\n    "redis",\n    # why\n    "kopf",\n    "celery",  # why\n')
-    for name in ("dev", "operator", "worker", "worker_base"):
+    for name in ("dev", "operator", "worker", "worker_base", "gallery"):
         content = locks.get(name, f"redis==1.0 {HASH}\n")
         (checkout / "requirements" / f"{name.replace('_', '-')}.txt").write_text(content)
     return checkout
@@ -90,6 +92,7 @@ def test_every_violation_in_lock_files_is_reported(tmp_path: Path) -> None:
         "worker.txt: lacks redis==1.0 of worker-base.txt",
         'pyproject.toml: no comment says what this is for: "redis",',
         'plugin/pyproject.toml: no comment says what this is for: "typer",',
+        'gallery/pyproject.toml: no comment says what this is for: "uvicorn",',
     ]
 
 

@@ -10,7 +10,13 @@ from tests.support.paths import CHECKOUT
 
 
 def copy_of_the_checkout(folder: Path) -> Path:
-    for name in ("scripts/setup", "requirements/dev.txt", "pyproject.toml", "plugin/pyproject.toml"):
+    for name in (
+        "scripts/setup",
+        "requirements/dev.txt",
+        "pyproject.toml",
+        "plugin/pyproject.toml",
+        "gallery/pyproject.toml",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy2(CHECKOUT / name, folder / name)
     return folder
@@ -41,7 +47,7 @@ def test_a_current_environment_is_left_unchanged(tmp_path: Path) -> None:
     program.symlink_to(shutil.which("true") or "true")
     for done, of in (
         ("requirements.done", ["requirements/dev.txt"]),
-        ("project.done", ["pyproject.toml", "plugin/pyproject.toml"]),
+        ("project.done", ["pyproject.toml", "plugin/pyproject.toml", "gallery/pyproject.toml"]),
     ):
         digest = hashlib.sha256(b"".join((checkout / name).read_bytes() for name in of)).hexdigest()
         (checkout / ".venv" / done).write_text(digest[:32] + "\n")

@@ -15,7 +15,7 @@ CHART_FILE = "charts/reconstruction-operator/Chart.yaml"
 FILES = (
     *("pyproject.toml", CHART_FILE, "CHANGELOG.md", "Dockerfile", "compose.yaml", "docs/images.md"),
     *("devcluster/node/images.py", "tests/data/charts/reconstruction-operator-0.1.0.tgz"),
-    *("plugin/pyproject.toml", "plugin/kubectl_recon/__init__.py"),
+    *("plugin/pyproject.toml", "plugin/kubectl_recon/__init__.py", "gallery/pyproject.toml"),
 )
 
 
@@ -46,6 +46,7 @@ def test_this_checkouts_numbers_agree(checkout: Path) -> None:
         ("devcluster/node/images.py", f'VERSION = "{PROGRAM}"'),
         ("docs/images.md", f"reconstruction-worker-base:{PROGRAM}"),
         ("plugin/pyproject.toml", f'version = "{PROGRAM}"'),
+        ("gallery/pyproject.toml", f'version = "{PROGRAM}"'),
         ("plugin/kubectl_recon/__init__.py", f'__version__: Final = "{PROGRAM}"'),
     ],
 )

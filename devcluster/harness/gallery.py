@@ -1,0 +1,118 @@
+"""The gallery beside a system: its account, its process, and an HTTP client for one user of it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devcluster.harness.system import OPERATOR_NAMESPACE, REPOSITORY, System
+from devcluster.servers.ports import free_ports
+from devcluster.servers.processes import Process
+from devcluster.waiting import wait_until
+
+ACCOUNT = "reconstruction-gallery"
+_READY_SECONDS = 60.0
+_ANSWER_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; the names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        """The content as JSON."""
+        return json.loads(self.content)
+
+
+@dataclass
+class Gallery:
+    """A running gallery."""
+
+    port: int
+    process: Process
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def request(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None, *, token: str = ""
+    ) -> Answer:
+        """One request on a new connection; `body`: bytes, or what becomes JSON. The path is sent as it is."""
+        sent = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
+        data = body if isinstance(body, bytes) else None
+        if body is not None and data is None:
+            data = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_SECONDS)) as connection:
+            connection.request(method, path, data, sent)
+            answer = connection.getresponse()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, found, answer.read())
+
+
+def start_gallery(system: System, name: str = "gallery", **settings: str) -> Gallery:
+    """Start the gallery as its own account, on the system's job folders, and wait until it has listed the jobs."""
+    system.cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "gallery")
+    kubeconfig = system.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, ACCOUNT)
+    (port,) = free_ports(1)
+    process = system.start_program(
+        name,
+        [Path(sys.executable).with_name("reconstruction-gallery")],
+        KUBECONFIG=str(kubeconfig),
+        GALLERY_HOST="127.0.0.1",
+        GALLERY_PORT=str(port),
+        **settings,
+    )
+    gallery = Gallery(port, process)
+
+    def ready() -> bool:
+        process.check()
+        try:
+            return gallery.request("GET", "/readyz").status == http.client.OK
+        except OSError:
+            return False
+
+    wait_until(ready, "the gallery to have listed the jobs", timeout_seconds=_READY_SECONDS, seen=process.log_end)
+    return gallery
+
+
+@dataclass
+class Browser:
+    """A user's browser without its page: it keeps the cookie, and says where requests come from."""
+
+    gallery: Gallery
+    cookie: str = ""
+    proof: str = ""
+
+    def sign_in(self, token: str) -> Answer:
+        """Begin a session."""
+        answer = self.request("POST", "/api/session", {"token": token})
+        if "set-cookie" in answer.headers:
+            self.cookie = answer.headers["set-cookie"].partition(";")[0]
+            self.proof = self.request("GET", "/api/session").json["proof"]
+        return answer
+
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """A request of the page; `headers` with _ for -."""
+        own = {
+            "Origin": self.gallery.url,
+            "Sec-Fetch-Site": "same-origin",
+            "Cookie": self.cookie,
+            "X-CSRF-Token": self.proof,
+        }
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name: value for name, value in {**own, **given}.items() if value}
+        return self.gallery.request(method, path, body, sent)

@@ -1,0 +1,114 @@
+"""The application: connects the parts, watches the jobs, and deletes photos that no job needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from reconstruction_gallery.files.uploads import UploadError, Uploads
+from reconstruction_gallery.kube.access import Api, ApiError
+from reconstruction_gallery.kube.jobs import Jobs
+from reconstruction_gallery.kube.rights import Rights
+from reconstruction_gallery.kube.users import Tokens
+from reconstruction_gallery.kube.watching import watch
+from reconstruction_gallery.settings import Settings
+from reconstruction_gallery.web import files, jobs, parts, sessioning, uploading
+from reconstruction_gallery.web.identity import Identities
+from reconstruction_gallery.web.security import SecurityHeaders
+from reconstruction_gallery.web.sessions import Sessions
+
+_log = logging.getLogger(__name__)
+
+_STATIC: Final = Path(__file__).parent / "static"
+_CLEANING_SECONDS: Final = 600.0
+
+
+def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = Api.connect) -> Starlette:
+    """The ASGI application. Raises SettingsError."""
+    settings.proxy_secret  # noqa: B018  # a secret that cannot be read ends the start, not the first request
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        api = await connect()
+        cache = Jobs()
+        uploads = Uploads(settings) if settings.uploads_dir else None
+        if uploads is not None:
+            await anyio.to_thread.run_sync(uploads.load)
+        identities = Identities(settings, Tokens(api, settings.access_seconds), Sessions(settings.session_seconds))
+        rights = Rights(api, settings.access_seconds)
+        app.state.gallery = parts.Gallery(settings, api, cache, rights, identities, uploads)
+        app.state.streams = Counter[str]()
+        tasks = [asyncio.create_task(watch(api, cache, settings.namespaces))]
+        if uploads is not None:
+            tasks.append(asyncio.create_task(_clean(uploads, cache)))
+        app.state.watch = tasks[0]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await api.close()
+
+    return Starlette(
+        routes=[
+            Route("/", _page),
+            Route("/jobs/{namespace}/{name}", _page),
+            Route("/new", _page),
+            Route("/healthz", _healthy),
+            Route("/readyz", _ready),
+            *sessioning.ROUTES,
+            *files.ROUTES,
+            *jobs.ROUTES,
+            *uploading.ROUTES,
+            Mount("/static", StaticFiles(directory=_STATIC)),
+        ],
+        middleware=[Middleware(SecurityHeaders, secure=settings.secure)],
+        exception_handlers={
+            HTTPException: parts.on_http_error,
+            UploadError: parts.on_upload_error,
+            ApiError: parts.on_api_error,
+        },
+        lifespan=lifespan,
+    )
+
+
+async def _page(_request: Request) -> Response:
+    return FileResponse(_STATIC / "index.html")
+
+
+async def _healthy(request: Request) -> Response:
+    alive = not request.app.state.watch.done()
+    return PlainTextResponse("ok" if alive else "the watch ended", 200 if alive else 503)
+
+
+async def _ready(request: Request) -> Response:
+    synced = parts.Gallery.of(request).jobs.synced
+    return PlainTextResponse("ok" if synced else "waiting for the first list of jobs", 200 if synced else 503)
+
+
+async def _clean(uploads: Uploads, cache: Jobs) -> None:
+    while True:
+        await asyncio.sleep(_CLEANING_SECONDS)
+        if not cache.synced:  # jobs that are not known yet may need their photos
+            continue
+        for upload in uploads.expired(cache.input_uris):
+            try:
+                await anyio.to_thread.run_sync(uploads.discard, upload)
+                _log.info("Deleted the photos of upload %s in %s, which no job names", upload.id, upload.namespace)
+            except OSError as error:
+                _log.warning("Could not delete the upload %s: %s", upload.id, error)

@@ -1,0 +1,1 @@
+"""Files: results below the jobs volume, and uploaded photos."""

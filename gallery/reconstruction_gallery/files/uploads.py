@@ -1,0 +1,256 @@
+"""Uploads: photos that a user sends, in a folder for each upload on a volume that the workers can read.
+
+    <uploads>/<namespace>/<upload id>/owner           the user's name
+    <uploads>/<namespace>/<upload id>/photos/<name>   the photos; a name that begins with a dot is not complete
+
+Limits and quotas are counted before a byte is written. Photos that no job names are deleted after some time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from reconstruction_operator import disk
+
+from reconstruction_gallery.settings import Settings
+
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ ()-]{0,99}\.(?:jpe?g|png|webp|tiff?|heic|heif)", re.IGNORECASE)
+_OWNER: Final = "owner"
+_PHOTOS: Final = "photos"
+_OPEN_UPLOADS: Final = 20  # of one user, without a job
+_MAX_OWNER_BYTES: Final = 4096
+_HEAD_BYTES: Final = 12
+
+
+class UploadError(Exception):
+    """The upload is refused: `status` is HTTP's, the message is for the user."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@dataclass(slots=True)
+class Upload:
+    """One upload. Sizes in bytes, those of photos that are under way included."""
+
+    namespace: str
+    id: str
+    owner: str
+    folder: Path
+    sizes: dict[str, int] = field(default_factory=dict)
+    under_way: set[str] = field(default_factory=set)
+    closed: bool = False  # its job is being created, or it is being deleted
+
+    @property
+    def bytes(self) -> int:
+        """All photos together."""
+        return sum(self.sizes.values())
+
+    @property
+    def photos(self) -> Path:
+        """The folder that the job reads."""
+        return self.folder / _PHOTOS
+
+
+class Uploads:
+    """All uploads of the volume. One process writes it: quotas are counted in memory, from what the disk has at the start."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._root = Path(settings.uploads_dir)
+        self._clock = clock
+        self._uploads: dict[str, Upload] = {}
+        self.lock = threading.RLock()  # photos are written in threads
+
+    def load(self) -> None:
+        """Reads what is there. Photos that were not complete are deleted. Raises OSError if the folder cannot be used."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        for namespace in disk.entries(self._root):
+            for folder in disk.entries(namespace) if namespace.is_dir() and not namespace.is_symlink() else ():
+                if _ID.fullmatch(folder.name) and not folder.is_symlink():
+                    self._uploads[folder.name] = _loaded(namespace.name, folder)
+
+    def uri(self, upload: Upload) -> str:
+        """The address of the photos, as the workers know it."""
+        root = self._settings.uploads_uri or self._settings.uploads_dir
+        return f"file://{root.rstrip('/')}/{upload.namespace}/{upload.id}/{_PHOTOS}"
+
+    def begin(self, owner: str, namespace: str, named: Collection[str]) -> Upload:
+        """A new upload. `named`: the addresses that jobs name. `namespace` was checked (`web.names`). Raises UploadError."""
+        identity = secrets.token_hex(16)
+        upload = Upload(namespace, identity, owner, self._root / namespace / identity)
+        with self.lock:
+            mine = [one for one in self._uploads.values() if one.owner == owner and self.uri(one) not in named]
+            if len(mine) >= _OPEN_UPLOADS:
+                raise UploadError(
+                    429, f"you have {len(mine)} uploads without a job: submit or discard one of them first"
+                )
+            upload.photos.mkdir(parents=True)
+            (upload.folder / _OWNER).write_text(owner)
+            self._uploads[identity] = upload
+        return upload
+
+    def find(self, owner: str, namespace: str, identity: str) -> Upload:
+        """The user's own upload of that id, which is still open. Raises UploadError, the same for another user's."""
+        upload = self._uploads.get(identity)
+        if upload is None or (upload.owner, upload.namespace) != (owner, namespace):
+            raise UploadError(404, "there is no such upload")
+        if upload.closed:
+            raise UploadError(409, "this upload is complete: begin a new one")
+        return upload
+
+    def receive(self, upload: Upload, name: str) -> Receiver:
+        """Takes one photo. Raises UploadError for a name that is no photo's, or one photo too many."""
+        if not _NAME.fullmatch(name):
+            raise UploadError(
+                400,
+                f"{name!r:.120} is no photo's name: letters, digits, and .jpg, .png, .webp, .tif or .heic at the end",
+            )
+        if name in upload.under_way:
+            raise UploadError(409, f"{name} is being uploaded already")
+        if name not in upload.sizes and len(upload.sizes) >= self._settings.upload_max_files:
+            raise UploadError(413, f"an upload has at most {self._settings.upload_max_files} photos")
+        return Receiver(self, upload, name)
+
+    def reserve(self, upload: Upload, name: str, size: int) -> None:
+        """Counts `size` bytes more of the photo. Raises UploadError if one of the limits is reached."""
+        settings, free = self._settings, disk.free_bytes(self._root)
+        if free is not None and free - size < settings.upload_free_bytes:
+            raise UploadError(507, "the volume of uploads is nearly full: ask your administrator")
+        with self.lock:
+            self._reserve(upload, name, size)
+
+    def _reserve(self, upload: Upload, name: str, size: int) -> None:
+        settings = self._settings
+        if upload.sizes.get(name, 0) + size > settings.photo_max_bytes:
+            raise UploadError(413, f"{name} is larger than {settings.photo_max_bytes} bytes, the limit of one photo")
+        if upload.bytes + size > settings.upload_max_bytes:
+            raise UploadError(
+                413, f"these photos are larger than {settings.upload_max_bytes} bytes, the limit of one upload"
+            )
+        if (
+            sum(one.bytes for one in self._uploads.values() if one.owner == upload.owner) + size
+            > settings.user_max_bytes
+        ):
+            raise UploadError(
+                413, f"your photos are larger than {settings.user_max_bytes} bytes: delete jobs that you do not need"
+            )
+        upload.sizes[name] = upload.sizes.get(name, 0) + size
+
+    def close(self, upload: Upload) -> None:
+        """Ends the upload, so that its job reads what was checked. Raises UploadError while photos are under way, or missing."""
+        if upload.under_way:
+            raise UploadError(409, "photos are still being uploaded")
+        if not upload.sizes:
+            raise UploadError(400, "this upload has no photos")
+        upload.closed = True
+
+    def discard(self, upload: Upload) -> None:
+        """Deletes the upload. Raises OSError if something of it stays."""
+        upload.closed = True
+        disk.delete_tree(upload.folder)
+        with self.lock:
+            self._uploads.pop(upload.id, None)
+
+    def expired(self, named: Collection[str]) -> list[Upload]:
+        """Uploads that no job names, and that nothing was added to for `upload_keep_seconds`."""
+        oldest = self._clock() - self._settings.upload_keep_seconds
+        with self.lock:
+            known = list(self._uploads.values())
+        return [
+            one
+            for one in known
+            if not one.under_way and self.uri(one) not in named and _changed_at(one.photos) < oldest
+        ]
+
+
+class Receiver:
+    """Writes one photo beside its place, and renames it when it is whole. Use it in a `with`; without `finish` nothing stays."""
+
+    def __init__(self, uploads: Uploads, upload: Upload, name: str) -> None:
+        self._uploads = uploads
+        self._upload = upload
+        self._name = name
+        self._path = upload.photos / f".{secrets.token_hex(8)}"
+        self._head = b""
+        self._finished = False
+        self._file = self._path.open("xb")
+        with uploads.lock:
+            self._before = upload.sizes.get(name)  # a photo that is sent again replaces the first
+            upload.sizes[name] = 0
+            upload.under_way.add(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if not self._finished:
+            self._path.unlink(missing_ok=True)
+        with self._uploads.lock:
+            self._upload.under_way.discard(self._name)
+            if not self._finished:
+                del self._upload.sizes[self._name]
+                if self._before is not None:
+                    self._upload.sizes[self._name] = self._before
+
+    def write(self, chunk: bytes) -> None:
+        """Adds bytes. Raises UploadError if a limit is reached, or the file is none of the formats."""
+        self._uploads.reserve(self._upload, self._name, len(chunk))
+        if len(self._head) < _HEAD_BYTES:
+            self._head += chunk[:_HEAD_BYTES]
+            if len(self._head) >= _HEAD_BYTES:
+                self._check()
+        self._file.write(chunk)
+
+    def finish(self) -> None:
+        """The photo is whole. Raises UploadError if it is none."""
+        self._check()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._path.rename(self._upload.photos / self._name)
+        self._finished = True
+
+    def _check(self) -> None:
+        head = self._head
+        known = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*")
+        if not (head.startswith(known) or head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")):
+            raise UploadError(415, f"{self._name} is no JPEG, PNG, WebP, TIFF or HEIC file")
+
+
+def owner_of(name: str) -> str:
+    """How an upload's owner is stored: a user's name may have any characters and any length."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _loaded(namespace: str, folder: Path) -> Upload:
+    owner = ""
+    with contextlib.suppress(OSError):
+        owner = disk.read_regular(folder / _OWNER, _MAX_OWNER_BYTES).decode("utf-8", "replace")
+    upload = Upload(namespace, folder.name, owner, folder)
+    for photo in disk.entries(upload.photos):
+        if photo.name.startswith("."):
+            photo.unlink(missing_ok=True)
+        else:
+            upload.sizes[photo.name] = photo.lstat().st_size
+    return upload
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -1,0 +1,179 @@
+"""Jobs: every ReconstructionJob as its newest body shows it, kept up to date by one list and one watch.
+
+The cache holds for each job the JSON that the page gets, so that a thousand listeners cost no encoding. A listener remembers
+the last revision that it has sent, and takes what is newer: nothing is queued for it, however slow it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconstruction_operator.api.identity import JobKey
+
+_REQUEST_FIELDS: Final = ("f:cancelRequested", "f:cancelConfirmed", "f:suspend")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job. `summary` is its row in the list, `detail` the object without what is of no use to users."""
+
+    key: JobKey
+    revision: int  # of the cache: which change of any job this was
+    summary: bytes
+    detail: bytes
+    input_uri: str
+
+
+class Jobs:
+    """The cache. `synced` is false until the first list is in."""
+
+    def __init__(self) -> None:
+        self.synced = False
+        self.revision = 0
+        self.deletions = 0
+        self._by_uid: OrderedDict[str, Job] = OrderedDict()  # the newest change last
+        self._by_name: dict[tuple[str, str], str] = {}
+        self._in_namespace: dict[str, int] = {}
+        self._changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._by_uid)
+
+    @property
+    def namespaces(self) -> Collection[str]:
+        """The namespaces that have jobs."""
+        return self._in_namespace.keys()
+
+    @property
+    def input_uris(self) -> frozenset[str]:
+        """The addresses of the photos of all jobs."""
+        return frozenset(job.input_uri for job in self._by_uid.values())
+
+    def get(self, namespace: str, name: str) -> Job | None:
+        """The job of that name."""
+        uid = self._by_name.get((namespace, name))
+        return None if uid is None else self._by_uid[uid]
+
+    def has(self, uid: str) -> bool:
+        """Whether there is a job with that uid."""
+        return uid in self._by_uid
+
+    def since(self, revision: int) -> Iterator[Job]:
+        """Jobs that changed after that revision, the newest change first."""
+        for job in reversed(self._by_uid.values()):
+            if job.revision <= revision:
+                return
+            yield job
+
+    async def changed(self, revision: int, seconds: float) -> bool:
+        """Waits until the cache is newer than the revision; false if that takes longer."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.revision <= revision:
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def put(self, body: Mapping[str, Any]) -> None:
+        """Adds or replaces a job. A body without a name, namespace or uid is ignored."""
+        metadata = body.get("metadata") or {}
+        key = JobKey(*(str(metadata.get(name) or "") for name in ("namespace", "name", "uid")))
+        if not (key.namespace and key.name and key.uid):
+            return
+        earlier = self._by_name.get((key.namespace, key.name))
+        if earlier is not None and earlier != key.uid:  # deleted and created anew, between two lists
+            self._remove(earlier)
+        if key.uid not in self._by_uid:
+            self._in_namespace[key.namespace] = self._in_namespace.get(key.namespace, 0) + 1
+        uri = str(((body.get("spec") or {}).get("input") or {}).get("uri", ""))
+        row, whole, known = _encoded(summary(body)), _encoded(detail(body)), self._by_uid.get(key.uid)
+        if known is not None and (known.summary, known.detail) == (row, whole):
+            return  # a new list has it as it was
+        self.revision += 1
+        self._by_uid[key.uid] = Job(key, self.revision, row, whole, uri)
+        self._by_uid.move_to_end(key.uid)
+        self._by_name[key.namespace, key.name] = key.uid
+        self._announce()
+
+    def delete(self, uid: str) -> None:
+        """Removes a job, if it is there."""
+        if uid in self._by_uid:
+            self._remove(uid)
+            self.revision += 1
+            self._announce()
+
+    def _remove(self, uid: str) -> None:
+        job = self._by_uid.pop(uid)
+        self.deletions += 1
+        if self._by_name.get((job.key.namespace, job.key.name)) == uid:
+            del self._by_name[job.key.namespace, job.key.name]
+        left = self._in_namespace[job.key.namespace] - 1
+        if left:
+            self._in_namespace[job.key.namespace] = left
+        else:
+            del self._in_namespace[job.key.namespace]
+
+    def _announce(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+def summary(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a job in the list."""
+    metadata, spec, status = (body.get(part) or {} for part in ("metadata", "spec", "status"))
+    progress, outputs = status.get("progress") or {}, status.get("outputs") or {}
+    names = [str(one.get("name", "")) for one in outputs.get("files") or ()]
+    return {
+        "namespace": metadata.get("namespace"),
+        "name": metadata.get("name"),
+        "uid": metadata.get("uid"),
+        "created": metadata.get("creationTimestamp"),
+        "phase": status.get("phase") or "Pending",
+        "percent": progress.get("percent", 0),
+        "step": progress.get("step", ""),
+        "eta": progress.get("eta", ""),
+        "model": spec.get("modelType", ""),
+        "suspend": spec.get("suspend") is True,
+        "cancelRequested": spec.get("cancelRequested") is True,
+        "cancelConfirmed": spec.get("cancelConfirmed") is True,
+        "simulated": status.get("simulated") is True,
+        "reason": (status.get("failure") or {}).get("reason", ""),
+        "images": (status.get("inputs") or {}).get("images"),
+        "started": status.get("startTime"),
+        "completed": status.get("completionTime"),
+        "preview": next((name for name in names if name.endswith(".png")), None),
+    }
+
+
+def detail(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The object for its own page: spec, status, and which client last wrote a cancel or a suspension."""
+    metadata = body.get("metadata") or {}
+    kept = {name: metadata.get(name) for name in ("namespace", "name", "uid", "creationTimestamp", "labels")}
+    return {
+        "metadata": kept,
+        "spec": body.get("spec") or {},
+        "status": body.get("status") or {},
+        "writers": writers(metadata.get("managedFields") or ()),
+    }
+
+
+def writers(managed: Collection[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Field of the spec -> the client that last wrote it and when, as the API server recorded it."""
+    found: dict[str, dict[str, str]] = {}
+    for entry in managed:
+        fields = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+        for name in _REQUEST_FIELDS:
+            at = str(entry.get("time", ""))
+            if name in fields and at >= found.get(name[2:], {}).get("time", ""):
+                found[name[2:]] = {"client": str(entry.get("manager", "")), "time": at}
+    return found
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

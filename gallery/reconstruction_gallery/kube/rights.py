@@ -1,0 +1,75 @@
+"""Rights: what a user may do with the jobs of a namespace, by SubjectAccessReview. Answers are kept for some seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from reconstruction_operator.api.identity import GROUP, PLURAL
+
+from reconstruction_gallery.kube.access import Api
+from reconstruction_gallery.kube.remembering import Remembered
+from reconstruction_gallery.kube.users import User
+
+SEE: Final = "get"
+UPLOAD: Final = "create"
+CHANGE: Final = "patch"
+CANCEL: Final = (
+    "cancel"  # no action of the API server: it marks the users of the canceller role, who may change nothing else
+)
+_PATH: Final = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+_EVERYWHERE: Final = ""  # the namespace of a review that asks about all namespaces
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What the page offers. The API server decides again at each write."""
+
+    upload: bool
+    cancel: bool  # both steps, and the withdrawal
+    suspend: bool  # and resume
+
+    @property
+    def as_json(self) -> dict[str, bool]:
+        """For the page."""
+        return asdict(self)
+
+
+class Rights:
+    """Asks the API server for each user, namespace and verb."""
+
+    def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._answers: Remembered[tuple[User, str, str], bool] = Remembered(keep_seconds, monotonic=monotonic)
+
+    async def may(self, user: User, verb: str, namespace: str) -> bool:
+        """Whether the user may do that with the jobs of the namespace. Raises ApiError if the API server cannot be asked."""
+        return await self._answers.get((user, verb, namespace), lambda: self._review(user, verb, namespace))
+
+    async def visible(self, user: User, namespaces: Collection[str]) -> frozenset[str]:
+        """Those of the namespaces whose jobs the user may see. Raises ApiError."""
+        if await self.may(user, SEE, _EVERYWHERE):
+            return frozenset(namespaces)
+        ordered = sorted(namespaces)
+        allowed = await asyncio.gather(*(self.may(user, SEE, one) for one in ordered))
+        return frozenset(name for name, may in zip(ordered, allowed, strict=True) if may)
+
+    async def permissions(self, user: User, namespace: str) -> Permissions:
+        """What the user may do in the namespace. Raises ApiError."""
+        upload, change, cancel = await asyncio.gather(
+            *(self.may(user, verb, namespace) for verb in (UPLOAD, CHANGE, CANCEL))
+        )
+        return Permissions(upload=upload, cancel=change, suspend=change and (upload or not cancel))
+
+    async def _review(self, user: User, verb: str, namespace: str) -> bool:
+        attributes = {"group": GROUP, "resource": PLURAL, "verb": verb, "namespace": namespace}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {**user.review, "resourceAttributes": attributes},
+        }
+        status = (await self._api.request("POST", _PATH, body=body)).get("status") or {}
+        return status.get("allowed") is True and status.get("denied") is not True

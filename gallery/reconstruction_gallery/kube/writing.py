@@ -1,0 +1,55 @@
+"""Writes: changes of a job and new jobs, each sent to the API server as the user. The gallery's account may write nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
+
+from reconstruction_gallery.kube.access import MANAGER, MERGE_PATCH, Api
+from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.kube.watching import jobs_path
+
+_MAX_MANAGER_CHARS: Final = 128  # more are refused
+
+ACTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
+    "request-cancel": {"cancelRequested": True},
+    "withdraw-cancel": {"cancelRequested": False},
+    "confirm-cancel": {"cancelConfirmed": True},
+    "suspend": {"suspend": True},
+    "resume": {"suspend": False},
+}
+"""Name of an action -> what it writes into the spec."""
+
+
+def manager_of(user: User) -> str:
+    """The field manager of the user's writes, which the operator's Events and `kubectl get --show-managed-fields` name."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in user.name)
+    return f"{MANAGER}/{shown}"[:_MAX_MANAGER_CHARS]
+
+
+async def act(api: Api, user: User, key: JobKey, action: str) -> None:
+    """Does that to the job with the key's uid: never to a later job of the same name. Raises ApiError."""
+    body = {"metadata": {"uid": key.uid}, "spec": dict(ACTIONS[action])}
+    await api.request(
+        "PATCH",
+        jobs_path(key.namespace, key.name),
+        body=body,
+        params={"fieldManager": manager_of(user)},
+        content_type=MERGE_PATCH,
+        as_user=user.request_headers,
+    )
+
+
+async def create(api: Api, user: User, namespace: str, name: str, spec: Mapping[str, Any]) -> str:
+    """Creates a job; returns its uid. Raises ApiError."""
+    body = {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": dict(spec),
+    }
+    params = {"fieldManager": manager_of(user), "fieldValidation": "Strict"}
+    made = await api.request("POST", jobs_path(namespace), body=body, params=params, as_user=user.request_headers)
+    return str(made["metadata"]["uid"])

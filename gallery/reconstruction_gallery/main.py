@@ -1,0 +1,39 @@
+"""The program `reconstruction-gallery`: reads the settings from the environment and serves."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import uvicorn
+
+from reconstruction_gallery import app
+from reconstruction_gallery.settings import Settings, SettingsError
+
+_STOP_SECONDS = 5  # streams have no end of their own
+
+
+def main() -> int:
+    """Serves until SIGTERM. Returns 2 for settings that cannot be used."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = Settings.read()
+        application = app.make(settings)
+    except SettingsError as error:
+        print(f"reconstruction-gallery: {error}", file=sys.stderr)  # noqa: T201  # for the terminal
+        return 2
+    uvicorn.run(
+        application,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,  # addresses name jobs; the API server's audit log has who did what
+        server_header=False,
+        proxy_headers=False,  # nothing here depends on the client's address
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Settings of the gallery: one table, read from the environment. docs/gallery.md describes them.
+
+The jobs volume is the operator's setting JOBS_DIR, which `reconstruction_operator.config` reads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+_PREFIX: Final = "GALLERY_"
+_MIB: Final = 1 << 20
+_GIB: Final = 1 << 30
+_MIN_SECRET_CHARS: Final = 32
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it and what to write."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """The value of each setting; its environment variable is the field's name in capitals, with `GALLERY_` before it."""
+
+    port: int = 8080
+    host: str = "0.0.0.0"  # noqa: S104  # the Service connects from outside the pod
+    url: str = ""  # the address that users open; https:// makes the cookie Secure
+    namespaces: tuple[str, ...] = ()  # watched; empty: all
+    session_seconds: int = 28_800  # the longest session; a token that expires ends it before
+    access_seconds: float = 10.0  # how long an answer of TokenReview or SubjectAccessReview is kept
+    proxy_secret_file: str = (
+        ""  # enables the headers of an authenticating proxy, which sends this secret with each request
+    )
+    proxy_user_header: str = "X-Forwarded-User"
+    proxy_groups_header: str = "X-Forwarded-Groups"
+    uploads_dir: str = ""  # where photos are written; empty: no uploads
+    uploads_uri: str = ""  # the same folder as the workers name it; empty: as uploads_dir
+    photo_max_bytes: int = 100 * _MIB
+    upload_max_files: int = 2000
+    upload_max_bytes: int = 8 * _GIB
+    user_max_bytes: int = 32 * _GIB
+    upload_free_bytes: int = _GIB  # an upload ends before less than this is free on the disk
+    upload_keep_seconds: int = 604_800  # photos that no job names are deleted after this time
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for values that cannot work."""
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise SettingsError(
+                f"GALLERY_URL is {self.url!r}: write the address that users open, https://gallery.example.com"
+            )
+        for name in ("uploads_dir", "uploads_uri"):
+            value = getattr(self, name)
+            if value and not value.startswith("/"):
+                raise SettingsError(f"{_PREFIX}{name.upper()} is {value!r}: write a path that begins with /")
+
+    @property
+    def secure(self) -> bool:
+        """Whether users reach the gallery over TLS."""
+        return self.url.startswith("https://")
+
+    @property
+    def proxy_secret(self) -> str | None:
+        """The proxy's secret; None if there is no proxy.
+
+        Raises SettingsError if the file cannot be read, or its content is too short to be a secret.
+        """
+        if not self.proxy_secret_file:
+            return None
+        try:
+            secret = Path(self.proxy_secret_file).read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"GALLERY_PROXY_SECRET_FILE cannot be read: {error}") from error
+        if len(secret) < _MIN_SECRET_CHARS:
+            raise SettingsError(
+                f"the proxy's secret is too short: at least {_MIN_SECRET_CHARS} characters, from a random source"
+            )
+        return secret
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """The settings in the environment. Raises SettingsError for a value, or a name, that is none."""
+        fields = {_PREFIX + one.name.upper(): one for one in dataclasses.fields(cls)}
+        unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in fields)
+        if unknown:
+            raise SettingsError(f"{unknown[0]} is no setting: choose from {', '.join(fields)}")
+        given: dict[str, Any] = {}
+        for name, field in fields.items():
+            if name in environ:
+                given[field.name] = _parsed(name, environ[name], type(field.default))
+        return cls(**given)
+
+
+def _parsed(name: str, text: str, kind: type[Any]) -> Any:
+    if kind is tuple:
+        return tuple(filter(None, map(str.strip, text.split(","))))
+    if kind is str:
+        return text.strip()
+    try:
+        value = kind(text)
+    except ValueError:
+        raise SettingsError(f"{name} is {text!r}: write a number") from None
+    if not 0 < value < float("inf"):
+        raise SettingsError(f"{name} is {text!r}: write a number above 0")
+    return value

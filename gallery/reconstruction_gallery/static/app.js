@@ -1,0 +1,103 @@
+// The page: signs the user in, keeps the stream open, and shows the part that the address names.
+
+import { request, session } from "./api.js";
+import { alertUser, clearAlerts, h, setText } from "./dom.js";
+import { showJob } from "./job.js";
+import { showList } from "./list.js";
+import * as store from "./store.js";
+import { showSubmit } from "./submit.js";
+
+const main = document.getElementById("main");
+const signOut = document.getElementById("sign-out");
+const pages = [
+  [/^\/$/, showList, "Jobs"],
+  [/^\/new$/, showSubmit, "New job"],
+  [/^\/jobs\/(?<namespace>[^/]+)\/(?<name>[^/]+)$/, showJob, null],
+];
+let leave = () => {};
+
+function show(focus) {
+  leave();
+  clearAlerts();
+  for (const [pattern, page, title] of pages) {
+    const found = pattern.exec(location.pathname);
+    if (!found) continue;
+    document.title = `${title ?? found.groups.name} – Reconstructions`;
+    leave = page(main, found.groups ?? {}, go);
+    if (focus) main.querySelector("h1").focus({ preventScroll: true });
+    return;
+  }
+  leave = () => {};
+  main.replaceChildren(h("h1", { tabindex: "-1" }, "There is no such page"));
+}
+
+function go(address) {
+  history.pushState(null, "", address);
+  show(true);
+  scrollTo(0, 0);
+}
+
+async function start() {
+  let user;
+  try {
+    user = await session();
+  } catch (error) {
+    alertUser(error.message);
+    setTimeout(start, 5000);
+    return;
+  }
+  signOut.hidden = !user;
+  document.getElementById("new-link").hidden = !user?.uploads;
+  setText(document.getElementById("user"), user?.user ?? "");
+  if (!user) {
+    store.close();
+    showSignIn();
+    return;
+  }
+  store.close();
+  store.open(start);
+  if (!main.firstElementChild || main.dataset.page === "sign-in") {
+    delete main.dataset.page;
+    show(false);
+  }
+}
+
+function showSignIn() {
+  leave();
+  leave = () => {};
+  main.dataset.page = "sign-in";
+  document.title = "Sign in – Reconstructions";
+  const token = h("input", { id: "token", type: "password", required: true, autocomplete: "off", spellcheck: "false" });
+  const form = h("form", { class: "sign-in" }, h("h1", { tabindex: "-1" }, "Sign in"),
+    h("label", { for: "token" }, "Kubernetes token"), token,
+    h("p", { class: "meta" }, "For example of: ", h("code", {}, "kubectl create token NAME --namespace=NAMESPACE --duration=8h")),
+    h("button", { class: "primary" }, "Sign in"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    clearAlerts();
+    try {
+      await request("POST", "/api/session", { token: token.value });
+      await start();
+    } catch (error) {
+      alertUser(error.message);
+    }
+  });
+  main.replaceChildren(form);
+  token.focus();
+}
+
+signOut.addEventListener("click", async () => {
+  try {
+    await request("DELETE", "/api/session");
+  } finally {
+    await start();
+  }
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-link]");
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  if (main.dataset.page !== "sign-in") go(link.getAttribute("href"));
+});
+addEventListener("popstate", () => main.dataset.page !== "sign-in" && show(true));
+start();

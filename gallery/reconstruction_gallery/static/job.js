@@ -1,0 +1,217 @@
+// The page of one job: progress, what one can do, the mesh, previews, numbers, files.
+
+import { request } from "./api.js";
+import { alertUser, clearAlerts, h, setText } from "./dom.js";
+import { apiUrl, bytes, duration, fileUrl, finished, seconds, state, time } from "./format.js";
+import { byName, listen, store } from "./store.js";
+
+/** Show the job in `main`. Returns a function that ends it. */
+export function showJob(main, { namespace, name }) {
+  const key = { namespace, name };
+  const badge = h("span", { class: "badge" });
+  const bar = h("progress", { max: 100, "aria-label": "Progress" });
+  const step = h("p", { class: "step", role: "status" });
+  const actions = h("div", { class: "actions" });
+  const message = h("p", { class: "message" });
+  const viewer = h("div", { class: "viewer", hidden: true });
+  const details = h("div", { class: "details" });
+  main.replaceChildren(
+    h("p", {}, h("a", { href: "/", "data-link": true }, "All jobs")),
+    h("h1", { tabindex: "-1" }, name, " ", h("small", {}, namespace)),
+    h("div", { class: "now" }, badge, bar, step), message, actions, viewer, details,
+  );
+
+  let shown = null; // the row that the page shows
+  let whole = null; // the object
+  let mesh = "";
+  let asking = false;
+  let again = false;
+  let ended = false;
+
+  /** Take what the stream has; the rest of the object only if it changed. */
+  function update() {
+    const job = byName(namespace, name);
+    if (!job) {
+      if (shown || store.synced) setText(message, shown ? "This job was deleted." : "There is no such job, or you may not see it.");
+      if (shown) actions.replaceChildren();
+      return;
+    }
+    if (job === shown) return;
+    shown = job;
+    setText(badge, job.phase);
+    badge.dataset.phase = job.phase;
+    bar.hidden = !["Running", "Cancelling"].includes(job.phase);
+    bar.value = job.percent;
+    setText(step, bar.hidden ? state(job) : `${job.percent}% ${state(job)}`);
+    load();
+  }
+
+  async function load() {
+    if (asking) {
+      again = true;
+      return;
+    }
+    asking = true;
+    try {
+      whole = await request("GET", apiUrl(key));
+      if (!ended) render();
+    } catch (error) {
+      if (!ended && error.status !== 404) alertUser(error.message);
+    } finally {
+      asking = false;
+    }
+    if (again && !ended) {
+      again = false;
+      setTimeout(load, 500); // reports come fast
+    }
+  }
+
+  async function act(action) {
+    clearAlerts();
+    try {
+      await request("POST", `${apiUrl(key)}/actions`, { action, uid: whole.job.metadata.uid });
+    } catch (error) {
+      alertUser(error.message);
+    }
+  }
+
+  function render() {
+    const { job, result } = whole;
+    setText(message, job.status.failure?.message || job.status.message || "");
+    renderActions();
+    const found = result?.files.find((file) => file.name.endsWith(".glb"));
+    if (found && found.sha256 !== mesh) {
+      mesh = found.sha256;
+      showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`);
+    }
+    details.replaceChildren(...sections(key, whole));
+  }
+
+  function renderActions() {
+    const { job, permissions } = whole;
+    const { spec, writers } = job;
+    const made = [];
+    const button = (label, action, kind = "") => h("button", { type: "button", class: kind, onclick: () => act(action) }, label);
+    if (!finished(shown) && !spec.cancelConfirmed) {
+      if (permissions.suspend && !spec.suspend) made.push(button("Suspend", "suspend"));
+      if (permissions.suspend && spec.suspend) made.push(button("Resume", "resume"));
+      if (permissions.cancel && !spec.cancelRequested) made.push(button("Request cancel", "request-cancel"));
+      if (spec.cancelRequested) {
+        made.push(h("p", { class: "notice" },
+          `A cancel is requested${by(writers.cancelRequested)}${spec.cancelReason ? `: ${spec.cancelReason}` : ""}. `
+          + "The job goes on until it is confirmed; confirming is final and deletes its files."));
+        if (permissions.cancel) {
+          made.push(button("Withdraw", "withdraw-cancel"));
+          made.push(h("button", { type: "button", class: "danger", onclick: confirmCancel }, "Confirm cancel…"));
+        }
+      }
+      if (spec.suspend) made.push(h("p", { class: "notice" }, `The job is suspended${by(writers.suspend)}.`));
+    }
+    if (spec.cancelConfirmed) {
+      made.push(h("p", { class: "notice" },
+        `The cancel was confirmed${by(writers.cancelConfirmed)}${spec.cancelReason ? `: ${spec.cancelReason}` : ""}.`));
+    }
+    const focused = actions.contains(document.activeElement) ? document.activeElement.textContent : null;
+    actions.replaceChildren(...made);
+    if (focused !== null) {
+      const same = [...actions.querySelectorAll("button")].find((one) => one.textContent === focused);
+      (same ?? actions.querySelector("button") ?? main.querySelector("h1")).focus();
+    }
+  }
+
+  function confirmCancel() {
+    const started = whole.job.status.startTime;
+    const dialog = h("dialog", { "aria-labelledby": "confirm-title", onclose: () => dialog.remove() },
+      h("h2", { id: "confirm-title" }, `Cancel ${name} for good?`),
+      h("p", {}, started
+        ? `${shown.percent}% is done, and ${duration(started)} were spent. All of it is lost.`
+        : "The job has not started."),
+      h("form", { method: "dialog", class: "actions" },
+        h("button", { autofocus: true }, "Keep the job"),
+        h("button", { class: "danger", onclick: () => act("confirm-cancel") }, "Confirm cancel")));
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  const stop = listen(update);
+  update();
+  return () => {
+    ended = true;
+    stop();
+  };
+}
+
+function by(writer) {
+  return writer ? ` by ${writer.client} at ${time(writer.time)}` : "";
+}
+
+async function showMesh(place, address, label) {
+  try {
+    await import("./vendor/model-viewer.min.js");
+  } catch {
+    return; // previews are there without it
+  }
+  const element = h("model-viewer", {
+    src: address, alt: label, "camera-controls": true, "touch-action": "pan-y", "interaction-prompt": "none", "shadow-intensity": 0.6,
+  });
+  const full = h("button", { type: "button", onclick: () => element.requestFullscreen() }, "Full screen");
+  place.replaceChildren(element, h("div", { class: "viewer-bar" },
+    h("span", {}, "Drag to turn, scroll to zoom, or use the arrow keys."), full));
+  place.hidden = false;
+}
+
+function sections(key, { job, result }) {
+  const { spec, status } = job;
+  const pictures = (result?.files ?? []).filter((file) => /\.(png|jpe?g|webp)$/i.test(file.name) && !/texture/i.test(file.name));
+  const made = [];
+  if (pictures.length) {
+    made.push(section("Previews", h("ul", { class: "pictures" }, pictures.map((file) => h("li", {},
+      h("a", { href: fileUrl(key, file.name), target: "_blank", rel: "noopener" },
+        h("img", { src: fileUrl(key, file.name), alt: file.name, loading: "lazy" })))))));
+  }
+  made.push(section("Numbers", facts([
+    ["Model", spec.modelType + (status.simulated ? " (simulated)" : "")],
+    ["Photos", status.inputs?.images && `${status.inputs.images} (${bytes(status.inputs.bytes ?? 0)})`],
+    ["Input", spec.input?.uri],
+    ["Output", status.outputs?.uri],
+    ...Object.entries({ ...spec.parameters, ...result?.parameters }).map(([name, value]) => [name, text(value)]),
+    ...Object.entries({ ...status.quality, ...result?.quality }).map(([name, value]) => [words(name), text(value)]),
+    ["Reason", status.failure?.reason],
+  ])));
+  made.push(section("Times", facts([
+    ["Created", time(job.metadata.creationTimestamp)],
+    ["Waited", status.startTime && duration(job.metadata.creationTimestamp, status.startTime)],
+    ["Started", time(status.startTime)],
+    ["Ended", time(status.completionTime)],
+    ["Took", status.startTime && status.completionTime && duration(status.startTime, status.completionTime)],
+    ...(status.steps ?? []).map((step) => [step.name, seconds(step.seconds ?? 0)]),
+    ["CPU", result?.usage?.cpuSeconds && seconds(Math.round(result.usage.cpuSeconds))],
+    ["Memory at most", result?.usage?.peakMemoryBytes && bytes(result.usage.peakMemoryBytes)],
+    ["Resumed from", result?.resumedFrom],
+    ["Attempt", status.attempt > 1 && `${status.attempt} (${status.failures ?? 0} failed)`],
+    ["Worker", status.worker],
+  ])));
+  if (result?.files.length) {
+    made.push(section("Files", h("ul", { class: "files" }, result.files.map((file) => h("li", {},
+      h("a", { href: `${fileUrl(key, file.name)}?download`, download: file.name.split("/").pop() }, file.name),
+      " ", h("span", { class: "meta" }, bytes(file.bytes)))))));
+  }
+  return made;
+}
+
+function section(title, content) {
+  return h("section", {}, h("h2", {}, title), content);
+}
+
+function facts(pairs) {
+  return h("dl", {}, pairs.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+function text(value) {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** registeredImages -> registered images */
+function words(name) {
+  return name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+}

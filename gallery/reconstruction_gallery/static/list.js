@@ -1,0 +1,135 @@
+// The list of jobs: those under way first, filtered by words and phase, a page at a time.
+
+import { h, setText } from "./dom.js";
+import { byAttention, describe, fileUrl, pageUrl, state } from "./format.js";
+import { jobs, listen, store } from "./store.js";
+
+const PAGE = 50; // rows
+const PHASES = ["Running", "Queued", "Pending", "Suspended", "Cancelling", "Succeeded", "Failed", "Cancelled"];
+
+/** Show the list in `main`. Returns a function that ends it. */
+export function showList(main) {
+  const search = h("input", { type: "search", id: "search", placeholder: "Name or namespace", oninput: reset });
+  const phase = h("select", { id: "phase", onchange: reset });
+  phase.append(h("option", { value: "" }, "All"), ...PHASES.map((one) => h("option", {}, one)));
+  const count = h("p", { class: "count", role: "status" });
+  const list = h("ul", { class: "jobs" });
+  const position = h("span", {});
+  const turn = (label, by) => h("button", { type: "button", onclick: () => turnTo(page + by) }, label);
+  const [back, next] = [turn("Newer", -1), turn("Older", 1)];
+  const pager = h("nav", { class: "pager", "aria-label": "Pages of the list" }, back, position, next);
+  main.replaceChildren(
+    h("h1", { tabindex: "-1" }, "Jobs"),
+    h("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
+      h("label", { for: "search" }, "Search"), search, h("label", { for: "phase" }, "Phase"), phase),
+    count, list, pager,
+  );
+
+  const rows = new Map(); // uid -> row
+  let page = 0;
+  let frame = 0;
+
+  function reset() {
+    page = 0;
+    update();
+  }
+
+  function turnTo(wanted) {
+    page = wanted;
+    update();
+    main.querySelector("h1").focus();
+    scrollTo(0, 0);
+  }
+
+  function update() {
+    frame = 0;
+    const text = search.value.trim().toLowerCase();
+    const found = [...jobs.values()].filter((job) =>
+      (!phase.value || job.phase === phase.value) && `${job.namespace}/${job.name}`.includes(text));
+    found.sort(byAttention);
+    setText(count, found.length || store.synced ? `${found.length} of ${jobs.size} jobs` : "Loading…");
+    const last = Math.max(0, Math.ceil(found.length / PAGE) - 1);
+    page = Math.min(page, last);
+    const shown = found.slice(page * PAGE, (page + 1) * PAGE);
+    const keep = new Set(shown.map((job) => job.uid));
+    for (const [uid, row] of rows) {
+      if (!keep.has(uid)) {
+        row.element.remove();
+        rows.delete(uid);
+      }
+    }
+    let place = list.firstElementChild;
+    for (const job of shown) {
+      let row = rows.get(job.uid);
+      if (!row) rows.set(job.uid, (row = makeRow()));
+      row.set(job);
+      if (row.element === place) place = place.nextElementSibling;
+      else list.insertBefore(row.element, place); // a row that has the focus keeps its place in most updates
+    }
+    pager.hidden = last === 0;
+    back.disabled = page === 0;
+    next.disabled = page === last;
+    setText(position, `Page ${page + 1} of ${last + 1}`);
+  }
+
+  function soon() {
+    frame ||= requestAnimationFrame(update);
+  }
+
+  const stop = listen(soon);
+  const timer = setInterval(soon, 30_000); // ages
+  const onKey = (event) => {
+    if (event.key === "/" && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) {
+      event.preventDefault();
+      search.focus();
+    }
+  };
+  document.addEventListener("keydown", onKey);
+  update();
+  return () => {
+    stop();
+    clearInterval(timer);
+    cancelAnimationFrame(frame);
+    document.removeEventListener("keydown", onKey);
+  };
+}
+
+function makeRow() {
+  const picture = h("span", { class: "picture", "aria-hidden": "true" });
+  const name = h("span", { class: "name" });
+  const namespace = h("span", { class: "namespace" });
+  const badge = h("span", { class: "badge" });
+  const cancel = h("span", { class: "badge cancel", hidden: true }, "Cancel requested");
+  const bar = h("progress", { max: 100 });
+  const step = h("span", { class: "step" });
+  const meta = h("span", { class: "meta" });
+  const link = h("a", { "data-link": true }, picture,
+    h("span", { class: "title" }, name, namespace), h("span", { class: "badges" }, badge, cancel),
+    h("span", { class: "progress" }, bar, step), meta);
+  const element = h("li", {}, link);
+  let last = null;
+  let image = "";
+
+  function set(job) {
+    setText(meta, describe(job));
+    if (job === last) return;
+    last = job;
+    link.setAttribute("href", pageUrl(job));
+    setText(name, job.name);
+    setText(namespace, job.namespace);
+    setText(badge, job.phase);
+    badge.dataset.phase = job.phase;
+    cancel.hidden = !job.cancelRequested || job.cancelConfirmed;
+    bar.hidden = job.phase !== "Running" && job.phase !== "Cancelling";
+    bar.value = job.percent;
+    bar.setAttribute("aria-label", `Progress of ${job.name}`);
+    setText(step, bar.hidden ? state(job) : `${job.percent}% ${state(job)}`);
+    const wanted = job.preview ? fileUrl(job, job.preview) : "";
+    if (wanted !== image) {
+      image = wanted;
+      picture.replaceChildren(...(image ? [h("img", { src: image, alt: "", loading: "lazy", decoding: "async" })] : []));
+    }
+  }
+
+  return { element, set };
+}

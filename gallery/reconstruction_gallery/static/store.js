@@ -1,0 +1,83 @@
+// The jobs that the user may see, kept up to date by server-sent events.
+
+import { setText } from "./dom.js";
+
+export const jobs = new Map(); // uid -> row
+export const store = { synced: false };
+
+const listeners = new Set();
+let source = null;
+let signedOut = () => {};
+let fresh = null; // uids that the stream has sent since it was opened, until it is synced
+
+/** Call `listener(changed, removed)` with uids for each change. Returns a function that ends it. */
+export function listen(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function open(onSignedOut) {
+  signedOut = onSignedOut;
+  connect();
+}
+
+export function close() {
+  source?.close();
+  source = null;
+  jobs.clear();
+  store.synced = false;
+  setText(live(), "");
+}
+
+export function byName(namespace, name) {
+  for (const job of jobs.values()) if (job.name === name && job.namespace === namespace) return job;
+  return null;
+}
+
+function connect() {
+  fresh = new Set();
+  source = new EventSource("/api/events");
+  source.addEventListener("jobs", (event) => {
+    const rows = JSON.parse(event.data);
+    for (const row of rows) {
+      jobs.set(row.uid, row);
+      fresh?.add(row.uid);
+    }
+    announce(rows.map((row) => row.uid), []);
+  });
+  source.addEventListener("removed", (event) => remove(JSON.parse(event.data)));
+  source.addEventListener("synced", () => {
+    if (fresh === null) return;
+    remove([...jobs.keys()].filter((uid) => !fresh.has(uid))); // deleted while there was no connection
+    fresh = null;
+    store.synced = true;
+    setText(live(), "Live");
+    announce([], []);
+  });
+  source.addEventListener("end", () => {
+    source.close();
+    setText(live(), "Connecting…");
+    setTimeout(signedOut, 1000);
+  });
+  source.onopen = () => {
+    fresh ??= new Set();
+  };
+  source.onerror = () => {
+    setText(live(), "Connecting…");
+    fresh = null; // the browser connects again by itself, and `onopen` begins a new list
+    if (source.readyState === EventSource.CLOSED) setTimeout(signedOut, 2000);
+  };
+}
+
+function remove(uids) {
+  for (const uid of uids) jobs.delete(uid);
+  if (uids.length) announce([], uids);
+}
+
+function announce(changed, removed) {
+  for (const listener of listeners) listener(changed, removed);
+}
+
+function live() {
+  return document.getElementById("live");
+}

@@ -1,0 +1,1 @@
+"""HTTP: sessions, the identity of a request, security headers, routes."""

@@ -1,0 +1,124 @@
+"""What the routes share: the gallery's parts, JSON bodies with a limit, and errors as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from reconstruction_gallery.files.uploads import UploadError, Uploads
+from reconstruction_gallery.kube.access import Api, ApiError
+from reconstruction_gallery.kube.jobs import Job, Jobs
+from reconstruction_gallery.kube.rights import SEE, Rights
+from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.settings import Settings
+from reconstruction_gallery.web.identity import Identities
+from reconstruction_gallery.web.names import name_of, namespace_of
+
+_log = logging.getLogger(__name__)
+
+_MAX_JSON_BYTES: Final = 65_536
+_SILENCE_SECONDS: Final = 30.0
+# Answers of the API server to a user's write that the user can do something about; others are the gallery's problem.
+_PASSED_ON: Final = {400, 401, 403, 404, 409, 422, 429}
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The parts of the running gallery."""
+
+    settings: Settings
+    api: Api
+    jobs: Jobs
+    rights: Rights
+    identities: Identities
+    uploads: Uploads | None  # None: switched off
+
+    @staticmethod
+    def of(request: Request) -> Gallery:
+        """The gallery that serves the request."""
+        gallery: Gallery = request.app.state.gallery
+        return gallery
+
+    async def visible_job(self, request: Request, user: User) -> Job:
+        """The job in the path. Raises 403 if the user may not see the namespace's jobs, whether or not it exists; else 404."""
+        namespace, name = namespace_of(request), name_of(request)
+        await self.require(user, SEE, namespace)
+        job = self.jobs.get(namespace, name)
+        if job is None:
+            raise HTTPException(404, f"there is no job {name} in {namespace}")
+        return job
+
+    async def require(self, user: User, verb: str, namespace: str) -> None:
+        """Raises 403 unless the user may do that in the namespace, ApiError."""
+        if not await self.rights.may(user, verb, namespace):
+            raise HTTPException(403, f"{user.name} may not {verb} reconstructionjobs in {namespace}")
+
+
+async def chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body, piece by piece. Raises 408 for a client that sends nothing for some time (slow loris)."""
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise HTTPException(408, "nothing was received for too long", {"Connection": "close"}) from error
+        yield chunk
+
+
+async def json_of(request: Request) -> dict[str, Any]:
+    """The JSON object in the body. Raises 415 for another content type, 413, 400."""
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "send application/json")
+    text = bytearray()
+    async for chunk in chunks(request):
+        text += chunk
+        if len(text) > _MAX_JSON_BYTES:
+            raise HTTPException(413, "the request is too large")
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise HTTPException(400, "the body is no JSON object")
+    return parsed
+
+
+def text_in(body: dict[str, Any], name: str, default: str | None = None) -> str:
+    """A text in the body. Raises 400 if there is none."""
+    value = body.get(name, default)
+    if not isinstance(value, str):
+        raise HTTPException(400, f"{name} is missing, or no text")
+    return value
+
+
+async def on_http_error(_request: Request, error: Exception) -> Response:
+    """The error as JSON."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for it
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def on_upload_error(_request: Request, error: Exception) -> Response:
+    """The refusal as JSON. The connection ends: what the client still sends is not read."""
+    assert isinstance(error, UploadError)  # noqa: S101  # registered for it
+    return JSONResponse({"error": error.message}, error.status, {"Connection": "close"})
+
+
+async def on_api_error(_request: Request, error: Exception) -> Response:
+    """What the API server refused to the user, or that it cannot be asked: then nothing is shown."""
+    assert isinstance(error, ApiError)  # noqa: S101  # registered for it
+    if error.status in _PASSED_ON:
+        return JSONResponse({"error": error.message, "reason": error.reason}, error.status)
+    _log.warning("The API server did not answer: %s", error)
+    return JSONResponse({"error": "the API server does not answer; try again"}, HTTPStatus.SERVICE_UNAVAILABLE)

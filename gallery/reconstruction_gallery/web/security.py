@@ -1,0 +1,61 @@
+"""Security headers of every response. The page has no inline script or style, and reaches no other host."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# The style sheet that <model-viewer> puts into itself: by its hash, which a new version may change. The browser's console, which
+# tests/real/gallery reads, names the new one.
+_VIEWER_STYLE: Final = "sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0="
+PAGE_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'wasm-unsafe-eval'",  # WebAssembly alone: <model-viewer>'s decoder of compressed meshes
+        f"style-src 'self' '{_VIEWER_STYLE}'",
+        "img-src 'self' blob: data:",
+        "connect-src 'self' blob:",
+        "font-src 'self'",
+        "worker-src 'self' blob:",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+FILE_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""Of a job's files: what a model wrote may be a page with scripts, and must never run as the gallery's own."""
+
+_HEADERS: Final = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+_TRANSPORT: Final = "max-age=31536000"
+
+
+class SecurityHeaders:
+    """ASGI middleware: adds each header that the response does not have."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self._app = app
+        self._headers = {**_HEADERS, **({"Strict-Transport-Security": _TRANSPORT} if secure else {})}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)

@@ -1,0 +1,45 @@
+"""Routes of the session: sign in with a token, who am I, sign out."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from reconstruction_gallery.web.parts import Gallery, json_of, text_in
+
+
+async def _show(request: Request) -> Response:
+    gallery = Gallery.of(request)
+    try:
+        identity = await gallery.identities.of(request)
+    except HTTPException as error:
+        if error.status_code != HTTPStatus.UNAUTHORIZED or "Authorization" in request.headers:
+            raise
+        return JSONResponse({"user": None})  # the page asks first: no error in the browser's console
+    return JSONResponse({"user": identity.user.name, "proof": identity.proof, "uploads": gallery.uploads is not None})
+
+
+async def _sign_in(request: Request) -> Response:
+    body = await json_of(request)
+    response = Response(status_code=204)
+    await Gallery.of(request).identities.sign_in(request, text_in(body, "token"), response)
+    return response
+
+
+async def _sign_out(request: Request) -> Response:
+    gallery = Gallery.of(request)
+    await gallery.identities.for_change(request)
+    response = Response(status_code=204)
+    gallery.identities.sign_out(request, response)
+    return response
+
+
+ROUTES = [
+    Route("/api/session", _show, methods=["GET"]),
+    Route("/api/session", _sign_in, methods=["POST"]),
+    Route("/api/session", _sign_out, methods=["DELETE"]),
+]

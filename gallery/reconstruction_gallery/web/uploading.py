@@ -1,0 +1,92 @@
+"""Routes of uploads: begin, send each photo as the body of a PUT, create the job as the user, or discard."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from reconstruction_gallery.files.uploads import Upload, Uploads, owner_of
+from reconstruction_gallery.kube import writing
+from reconstruction_gallery.kube.rights import UPLOAD
+from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.web.names import namespace_of
+from reconstruction_gallery.web.parts import Gallery, chunks, json_of, text_in
+
+_SPEC: Final = {"modelType", "parameters", "queue", "priority", "output", "backoffLimit", "ttlSecondsAfterFinished"}
+
+
+async def _begin(request: Request) -> Response:
+    gallery, uploads, user, namespace = await _allowed(request)
+    upload = await anyio.to_thread.run_sync(uploads.begin, owner_of(user.name), namespace, gallery.jobs.input_uris)
+    return JSONResponse({"id": upload.id}, 201)
+
+
+async def _photo(request: Request) -> Response:
+    _gallery, uploads, user, namespace = await _allowed(request)
+    upload, photo = _found(request, uploads, user, namespace), request.path_params["photo"]
+    with uploads.receive(upload, photo) as receiver:
+        async for chunk in chunks(request):
+            if upload.closed:
+                raise HTTPException(409, "this upload was discarded")
+            await anyio.to_thread.run_sync(receiver.write, chunk)
+        await anyio.to_thread.run_sync(receiver.finish)
+    return JSONResponse({"bytes": upload.sizes[photo]}, 201)
+
+
+async def _submit(request: Request) -> Response:
+    gallery, uploads, user, namespace = await _allowed(request)
+    upload = _found(request, uploads, user, namespace)
+    body = await json_of(request)
+    name, given = text_in(body, "name"), body.get("spec", {})
+    if not isinstance(given, dict) or given.keys() - _SPEC:
+        raise HTTPException(400, f"spec may have {', '.join(sorted(_SPEC))}")
+    spec: dict[str, Any] = {**given, "input": {"uri": uploads.uri(upload)}}
+    uploads.close(upload)
+    try:
+        uid = await writing.create(gallery.api, user, namespace, name, spec)
+    except BaseException:
+        upload.closed = False  # the user chooses another name, say, and submits again
+        raise
+    return JSONResponse({"namespace": namespace, "name": name, "uid": uid}, 201)
+
+
+async def _discard(request: Request) -> Response:
+    gallery, uploads, user, namespace = await _allowed(request)
+    upload = _found(request, uploads, user, namespace)
+    if upload.under_way or uploads.uri(upload) in gallery.jobs.input_uris:
+        raise HTTPException(409, "this upload is in use")
+    await anyio.to_thread.run_sync(uploads.discard, upload)
+    return Response(status_code=204)
+
+
+async def _allowed(request: Request) -> tuple[Gallery, Uploads, User, str]:
+    """Raises 401, 403, 404 if uploads are switched off, ApiError."""
+    gallery = Gallery.of(request)
+    user = (await gallery.identities.for_change(request)).user
+    if gallery.uploads is None:
+        raise HTTPException(404, "uploads are switched off here")
+    namespace = namespace_of(request)
+    await gallery.require(user, UPLOAD, namespace)
+    watched = gallery.settings.namespaces
+    if watched and namespace not in watched:
+        raise HTTPException(403, f"the gallery does not watch {namespace}")
+    return gallery, gallery.uploads, user, namespace
+
+
+def _found(request: Request, uploads: Uploads, user: User, namespace: str) -> Upload:
+    return uploads.find(owner_of(user.name), namespace, request.path_params["upload"])
+
+
+_UPLOADS = "/api/namespaces/{namespace}/uploads"
+_UPLOAD = _UPLOADS + "/{upload}"
+ROUTES = [
+    Route(_UPLOADS, _begin, methods=["POST"]),
+    Route(_UPLOAD, _discard, methods=["DELETE"]),
+    Route(_UPLOAD + "/photos/{photo}", _photo, methods=["PUT"]),
+    Route(_UPLOAD + "/job", _submit, methods=["POST"]),
+]

@@ -1,0 +1,102 @@
+"""A gallery beside the shared system, and users of several roles in the test's own namespace."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from devcluster.harness.gallery import Gallery, start_gallery
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import System
+
+PROXY_SECRET = secrets.token_urlsafe(32)
+MakeUser = Callable[[str], str]
+
+_ROLES = {
+    "viewer": ["get", "list", "watch"],
+    "canceller": ["get", "list", "watch", "update", "patch", "cancel"],
+    "editor": ["get", "list", "watch", "create", "update", "patch", "delete"],
+    "nobody": [],
+}
+
+
+@pytest.fixture
+def uploads_dir(photos_root: Path) -> Path:
+    """In a folder that the system's workers take photos from."""
+    folder = photos_root / "uploads"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+class SharedGallery:
+    """One gallery for all tests of a session that use the same system."""
+
+    def __init__(self) -> None:
+        self._system: System | None = None
+        self._gallery: Gallery | None = None
+
+    def beside(self, system: System, uploads_dir: Path) -> Gallery:
+        """The gallery of that system: with uploads, small limits, and a proxy's secret."""
+        if self._gallery is None or self._system is not system or not self._gallery.process.alive:
+            self.stop()
+            secret = system.folder / "proxy-secret"
+            secret.write_text(PROXY_SECRET)
+            self._gallery = start_gallery(
+                system,
+                GALLERY_ACCESS_SECONDS="0.3",
+                GALLERY_PROXY_SECRET_FILE=str(secret),
+                GALLERY_UPLOADS_DIR=str(uploads_dir),
+                GALLERY_PHOTO_MAX_BYTES="400000",
+                GALLERY_UPLOAD_MAX_FILES="12",
+                GALLERY_UPLOAD_MAX_BYTES="1500000",
+                GALLERY_USER_MAX_BYTES="2000000",
+                GALLERY_UPLOAD_FREE_BYTES="1000",
+            )
+            self._system = system
+            system.processes.pop("gallery")  # a shared system stops what a test has added
+        return self._gallery
+
+    def stop(self) -> None:
+        """Stop it; nothing to do where none runs."""
+        if self._gallery is not None:
+            self._gallery.process.stop()
+            self._gallery = None
+
+
+@pytest.fixture(scope="session")
+def shared_gallery() -> Iterator[SharedGallery]:
+    shared = SharedGallery()
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture
+def gallery(shared_gallery: SharedGallery, system: System, uploads_dir: Path) -> Gallery:
+    """A gallery with uploads, small limits, and a proxy's secret."""
+    return shared_gallery.beside(system, uploads_dir)
+
+
+@pytest.fixture
+def make_user(jobs: Jobs) -> MakeUser:
+    """Makes a service account with a role in the test's namespace; gives its token."""
+
+    def make(role: str) -> str:
+        cluster, namespace, name = jobs.system.cluster, jobs.namespace, f"{role}-{secrets.token_hex(3)}"
+        cluster.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})
+        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+        rule = {"apiGroups": ["reconstruction.dev"], "resources": ["reconstructionjobs"], "verbs": _ROLES[role]}
+        cluster.api.post(f"{rbac}/roles", {"metadata": {"name": name}, "rules": [rule] if _ROLES[role] else []})
+        cluster.api.post(
+            f"{rbac}/rolebindings",
+            {
+                "metadata": {"name": name},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+            },
+        )
+        return cluster.service_account_token(namespace, name)
+
+    return make

@@ -1,0 +1,253 @@
+"""Access: every answer is what the API server allows that user; writes are the user's own."""
+
+import json
+
+import pytest
+
+from devcluster.harness.gallery import Browser, Gallery
+from devcluster.harness.jobs import Jobs
+from devcluster.waiting import wait_until
+from tests.real.gallery.conftest import PROXY_SECRET, MakeUser
+
+PATHS = [
+    pytest.param("GET", "/api/jobs", id="jobs"),
+    pytest.param("GET", "/api/events", id="events"),
+    pytest.param("GET", "/api/namespaces/{namespace}/jobs", id="jobs-of-a-namespace"),
+    pytest.param("GET", "/api/namespaces/{namespace}/jobs/one", id="job"),
+    pytest.param("GET", "/api/namespaces/{namespace}/jobs/one/files/manifest.json", id="file"),
+    pytest.param("POST", "/api/namespaces/{namespace}/jobs/one/actions", id="action"),
+    pytest.param("POST", "/api/namespaces/{namespace}/uploads", id="upload"),
+    pytest.param("PUT", "/api/namespaces/{namespace}/uploads/0/photos/a.jpg", id="photo"),
+    pytest.param("POST", "/api/namespaces/{namespace}/uploads/0/job", id="submit"),
+    pytest.param("DELETE", "/api/namespaces/{namespace}/uploads/0", id="discard"),
+]
+
+
+def action(gallery: Gallery, jobs: Jobs, name: str, what: str, token: str) -> int:
+    body = {"action": what, "uid": jobs.get(name)["metadata"]["uid"]}
+    return gallery.request("POST", f"/api/namespaces/{jobs.namespace}/jobs/{name}/actions", body, token=token).status
+
+
+def names(gallery: Gallery, token: str) -> list[str]:
+    return [row["name"] for row in gallery.request("GET", "/api/jobs", token=token).json["jobs"]]
+
+
+def know(gallery: Gallery, jobs: Jobs, name: str) -> None:
+    """Wait until the gallery's watch has the job: an administrator is shown all."""
+    admin = jobs.system.cluster.api.token
+    path = f"/api/namespaces/{jobs.namespace}/jobs/{name}"
+    wait_until(lambda: gallery.request("GET", path, token=admin).status == 200, f"the gallery to know {name}")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer no.such.token"}, {"Cookie": "gallery=guess"}])
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_without_a_valid_token_nothing_is_shown(
+    gallery: Gallery, jobs: Jobs, method: str, path: str, headers: dict[str, str]
+) -> None:
+    answer = gallery.request(method, path.format(namespace=jobs.namespace), {}, headers)
+
+    assert answer.status == 401
+    assert set(answer.json) == {"error"}
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in PATHS if one.id not in ("jobs", "events")])
+def test_a_user_without_rights_learns_nothing(
+    gallery: Gallery, jobs: Jobs, make_user: MakeUser, method: str, path: str
+) -> None:
+    jobs.create("one", suspend=True)
+    know(gallery, jobs, "one")
+
+    body = {"action": "suspend", "uid": jobs.get("one")["metadata"]["uid"]} if path.endswith("actions") else {}
+    token = make_user("nobody")
+    answer = gallery.request(method, path.format(namespace=jobs.namespace), body, token=token)
+    other = gallery.request(method, path.format(namespace=jobs.namespace).replace("/one", "/two"), body, token=token)
+
+    assert (answer.status, other.status) == (403, 403)
+    assert answer.content == other.content  # neither says whether there is such a job
+
+
+def test_a_viewer_sees_the_jobs_of_its_namespace_alone(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
+    jobs.create("mine", suspend=True)
+    jobs.system.cluster.api.post(
+        "/apis/reconstruction.dev/v1alpha1/namespaces/default/reconstructionjobs",
+        {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": "ReconstructionJob",
+            "metadata": {"name": "theirs"},
+            "spec": {"suspend": True, "input": {"uri": "file:///photos/x"}},
+        },
+    )
+    try:
+        token, admin = make_user("viewer"), jobs.system.cluster.api.token
+        wait_until(lambda: {"mine", "theirs"} <= set(names(gallery, admin)), "both jobs")
+
+        assert names(gallery, token) == ["mine"]
+        assert names(gallery, make_user("nobody")) == []
+        assert gallery.request("GET", "/api/namespaces/default/jobs", token=token).status == 403
+    finally:
+        jobs.system.cluster.api.delete("/apis/reconstruction.dev/v1alpha1/namespaces/default/reconstructionjobs/theirs")
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        pytest.param("viewer", {"upload": False, "cancel": False, "suspend": False}, id="viewer"),
+        pytest.param("canceller", {"upload": False, "cancel": True, "suspend": False}, id="canceller"),
+        pytest.param("editor", {"upload": True, "cancel": True, "suspend": True}, id="editor"),
+    ],
+)
+def test_the_page_offers_what_the_role_allows(
+    gallery: Gallery, jobs: Jobs, make_user: MakeUser, role: str, allowed: dict[str, bool]
+) -> None:
+    jobs.create("one", suspend=True)
+    know(gallery, jobs, "one")
+
+    shown = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/one", token=make_user(role)).json
+
+    assert shown["permissions"] == allowed
+
+
+def test_a_cancel_in_two_steps_is_the_users_own_write(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
+    name = jobs.create_in("Running", queue="slow")
+    know(gallery, jobs, name)
+    viewer, canceller = make_user("viewer"), make_user("canceller")
+
+    assert action(gallery, jobs, name, "request-cancel", viewer) == 403
+    assert action(gallery, jobs, name, "confirm-cancel", canceller) == 422  # the API server's rule: two steps
+    assert action(gallery, jobs, name, "request-cancel", canceller) == 204
+    assert action(gallery, jobs, name, "withdraw-cancel", canceller) == 204
+    assert action(gallery, jobs, name, "request-cancel", canceller) == 204
+    assert action(gallery, jobs, name, "confirm-cancel", canceller) == 204
+    jobs.wait_phase(name, "Cancelled")
+    path = f"/api/namespaces/{jobs.namespace}/jobs/{name}"
+    shown = gallery.request("GET", path, token=viewer).json["job"]
+    account = f"system:serviceaccount:{jobs.namespace}:canceller-"
+    assert shown["writers"]["cancelConfirmed"]["client"].startswith(f"reconstruction-gallery/{account}")
+
+
+def test_a_later_job_of_the_same_name_is_not_cancelled(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
+    jobs.create("one", suspend=True)
+    know(gallery, jobs, "one")
+
+    body = {"action": "request-cancel", "uid": "00000000-0000-0000-0000-000000000000"}
+    path = f"/api/namespaces/{jobs.namespace}/jobs/one/actions"
+
+    assert gallery.request("POST", path, body, token=make_user("editor")).status == 409
+    assert not jobs.get("one")["spec"]["cancelRequested"]
+
+
+def test_rights_that_end_are_seen_within_the_time_that_answers_are_kept(
+    gallery: Gallery, jobs: Jobs, make_user: MakeUser
+) -> None:
+    jobs.create("one", suspend=True)
+    know(gallery, jobs, "one")
+    token = make_user("viewer")
+    assert names(gallery, token) == ["one"]
+
+    cluster, rbac = jobs.system.cluster, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{jobs.namespace}/rolebindings"
+    for binding in cluster.api.get(rbac)["items"]:
+        cluster.api.delete(f"{rbac}/{binding['metadata']['name']}")
+
+    wait_until(lambda: names(gallery, token) == [], "the viewer to be shown nothing")
+
+
+def test_a_deleted_account_is_signed_out(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
+    browser = Browser(gallery)
+    assert browser.sign_in(make_user("viewer")).status == 204
+
+    accounts = f"/api/v1/namespaces/{jobs.namespace}/serviceaccounts"
+    for account in jobs.system.cluster.api.get(accounts)["items"]:
+        if account["metadata"]["name"].startswith("viewer-"):
+            jobs.system.cluster.api.delete(f"{accounts}/{account['metadata']['name']}")
+
+    wait_until(lambda: browser.request("GET", "/api/jobs").status == 401, "the session to end")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"X-Forwarded-User": "anna"}, 401, id="without-the-secret"),
+        pytest.param({"X-Forwarded-User": "anna", "X-Gallery-Proxy-Secret": "guess"}, 403, id="wrong-secret"),
+        pytest.param({"X-Gallery-Proxy-Secret": PROXY_SECRET}, 401, id="no-user"),
+        pytest.param(
+            {"X-Forwarded-User": "system:admin", "X-Gallery-Proxy-Secret": PROXY_SECRET}, 403, id="system-user"
+        ),
+        pytest.param(
+            {
+                "X-Forwarded-User": "anna",
+                "X-Forwarded-Groups": "team,system:masters",
+                "X-Gallery-Proxy-Secret": PROXY_SECRET,
+            },
+            403,
+            id="system-group",
+        ),
+        pytest.param({"X-Forwarded-User": "anna", "X-Gallery-Proxy-Secret": PROXY_SECRET}, 200, id="right"),
+    ],
+)
+def test_headers_of_a_proxy_count_with_its_secret_alone(gallery: Gallery, headers: dict[str, str], status: int) -> None:
+    session = gallery.request("GET", "/api/session", headers=headers)
+
+    assert gallery.request("GET", "/api/jobs", headers=headers).status == status
+    assert session.json.get("user") == ("anna" if status == 200 else None)
+
+
+def test_behind_a_proxy_writes_are_made_as_the_user_it_names(gallery: Gallery, jobs: Jobs) -> None:
+    cluster = jobs.system.cluster
+    role = {
+        "metadata": {"name": "reconstruction-gallery-impersonator"},
+        "rules": [{"apiGroups": [""], "resources": ["users", "groups"], "verbs": ["impersonate"]}],
+    }
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    cluster.api.post(f"{rbac}/clusterroles", role)
+    account = {"kind": "ServiceAccount", "name": "reconstruction-gallery", "namespace": "reconstruction-system"}
+    for path, binding in (
+        (
+            f"{rbac}/clusterrolebindings",
+            {
+                "metadata": role["metadata"],
+                "subjects": [account],
+                "roleRef": {"kind": "ClusterRole", **role["metadata"]},
+            },
+        ),
+        (
+            f"{rbac}/namespaces/{jobs.namespace}/rolebindings",
+            {
+                "metadata": {"name": "team"},
+                "subjects": [{"kind": "Group", "name": "team", "apiGroup": "rbac.authorization.k8s.io"}],
+                "roleRef": {"kind": "ClusterRole", "name": "reconstruction-editor"},
+            },
+        ),
+    ):
+        binding["roleRef"]["apiGroup"] = "rbac.authorization.k8s.io"
+        cluster.api.post(path, binding)
+    try:
+        jobs.create("one", suspend=True)
+        know(gallery, jobs, "one")
+        headers = {"X-Forwarded-User": "anna", "X-Gallery-Proxy-Secret": PROXY_SECRET, "Sec-Fetch-Site": "same-origin"}
+        member = headers | {"X-Forwarded-Groups": "other, team"}
+        path = f"/api/namespaces/{jobs.namespace}/jobs/one"
+        body = {"action": "request-cancel", "uid": jobs.get("one")["metadata"]["uid"]}
+        proof = gallery.request("GET", "/api/session", headers=member).json["proof"]
+
+        assert gallery.request("GET", path, headers=headers).status == 403
+        assert gallery.request("GET", path, headers=member).status == 200
+        assert gallery.request("POST", f"{path}/actions", body, member).status == 403  # without the CSRF token
+        assert gallery.request("POST", f"{path}/actions", body, member | {"X-CSRF-Token": proof}).status == 204
+        assert jobs.get("one")["spec"]["cancelRequested"]
+    finally:
+        cluster.api.delete(f"{rbac}/clusterrolebindings/{role['metadata']['name']}")
+        cluster.api.delete(f"{rbac}/clusterroles/{role['metadata']['name']}")
+
+
+def test_the_gallerys_own_account_may_not_write(gallery: Gallery, jobs: Jobs) -> None:
+    asked = ["create", "update", "patch", "delete"]
+    account = "system:serviceaccount:reconstruction-system:reconstruction-gallery"
+
+    answers = {
+        verb: jobs.system.cluster.kubectl(
+            "auth", "can-i", verb, "reconstructionjobs", "-n", jobs.namespace, f"--as={account}", check=False
+        ).stdout.strip()
+        for verb in asked
+    }
+
+    assert answers == dict.fromkeys(asked, "no"), json.dumps(answers)

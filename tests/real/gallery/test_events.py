@@ -1,0 +1,90 @@
+"""Server-sent events: what a user may see, as it changes, without a question of the page."""
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from devcluster.harness.gallery import Gallery
+from devcluster.harness.jobs import Jobs
+from devcluster.waiting import wait_until
+from tests.real.gallery.conftest import MakeUser
+
+
+class Listener:
+    """What a stream has said."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.history: list[tuple[str, str, int]] = []
+        self.kinds: list[str] = []
+
+    def take(self, kind: str, data: Any) -> None:
+        self.kinds.append(kind)
+        if kind == "jobs":
+            self.rows |= {row["uid"]: row for row in data}
+            self.history += [(row["name"], row["phase"], row["percent"]) for row in data]
+        if kind == "removed":
+            for uid in data:
+                del self.rows[uid]
+
+    @property
+    def names(self) -> set[str]:
+        return {row["name"] for row in self.rows.values()}
+
+
+@contextmanager
+def listening(gallery: Gallery, token: str) -> Iterator[Listener]:
+    listener = Listener()
+    with closing(http.client.HTTPConnection("127.0.0.1", gallery.port, timeout=60)) as connection:
+        connection.request("GET", "/api/events", headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+
+        def read() -> None:
+            kind = ""
+            while line := answer.readline().decode().strip("\n") if not answer.closed else "":
+                kind = line.removeprefix("event: ") if line.startswith("event: ") else kind
+                if line.startswith("data: "):
+                    listener.take(kind, json.loads(line.removeprefix("data: ")))
+                    answer.readline()
+
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        yield listener
+        assert connection.sock is not None
+        connection.sock.shutdown(2)
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_a_running_job_moves_in_the_stream(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
+    with listening(gallery, make_user("viewer")) as listener:
+        wait_until(lambda: "synced" in listener.kinds, "the first list")
+        name = jobs.create()
+
+        jobs.wait_phase(name, "Succeeded")
+        wait_until(lambda: (name, "Succeeded", 100) in listener.history, "the end", seen=lambda: listener.history)
+
+        moved = {percent for one, phase, percent in listener.history if (one, phase) == (name, "Running")}
+        assert len(moved) >= 2
+        jobs.delete(name)
+        wait_until(lambda: name not in listener.names, "the deletion")
+
+
+def test_a_stream_ends_for_rights_that_end_and_shows_none_of_other_namespaces(
+    gallery: Gallery, jobs: Jobs, make_user: MakeUser
+) -> None:
+    jobs.create("one", suspend=True)
+    with listening(gallery, make_user("viewer")) as viewer, listening(gallery, make_user("nobody")) as nobody:
+        wait_until(lambda: viewer.names == {"one"}, "the job", seen=lambda: viewer.history)
+
+        cluster = jobs.system.cluster
+        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{jobs.namespace}/rolebindings"
+        for binding in cluster.api.get(rbac)["items"]:
+            cluster.api.delete(f"{rbac}/{binding['metadata']['name']}")
+
+        wait_until(lambda: viewer.names == set(), "the job to be taken away")
+        assert nobody.history == []

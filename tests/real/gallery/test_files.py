@@ -1,0 +1,167 @@
+"""Files of a result: whole, in ranges, and nothing beside them."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from devcluster.harness.gallery import Gallery
+from devcluster.harness.jobs import Jobs
+from tests.real.gallery.conftest import MakeUser
+from tests.real.gallery.test_access import know
+
+
+@pytest.fixture
+def finished(jobs: Jobs, gallery: Gallery) -> str:
+    """Name of a job with a result."""
+    name = jobs.create()
+    jobs.wait_phase(name, "Succeeded")
+    know(gallery, jobs, name)
+    return name
+
+
+@pytest.fixture
+def token(make_user: MakeUser) -> str:
+    return make_user("viewer")
+
+
+def folder_of(jobs: Jobs, name: str) -> Path:
+    return jobs.system.jobs_dir / jobs.get(name)["metadata"]["uid"] / "output"
+
+
+def path_of(jobs: Jobs, name: str, file: str) -> str:
+    return f"/api/namespaces/{jobs.namespace}/jobs/{name}/files/{file}"
+
+
+def test_each_file_of_the_manifest_is_served_as_it_is(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+    shown = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}", token=token).json["result"]
+
+    assert {Path(one["name"]).suffix for one in shown["files"]} >= {".glb", ".png"}
+    for one in shown["files"]:
+        answer = gallery.request("GET", path_of(jobs, finished, one["name"]), token=token)
+        assert (answer.status, hashlib.sha256(answer.content).hexdigest()) == (200, one["sha256"])
+        assert "sandbox" in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "part"),
+    [
+        pytest.param("bytes=0-3", 206, slice(0, 4), id="first"),
+        pytest.param("bytes=10-", 206, slice(10, None), id="rest"),
+        pytest.param("bytes=-5", 206, slice(-5, None), id="last"),
+        pytest.param("bytes=4-99999999", 206, slice(4, None), id="beyond-the-end"),
+        pytest.param("bytes=99999999-", 416, None, id="after-the-end"),
+        pytest.param("bytes=-0", 416, None, id="nothing"),
+        pytest.param("bytes=5-2", 416, None, id="reversed"),
+        pytest.param("bytes=0-1,4-5", 200, slice(None), id="several"),
+        pytest.param("bytes=a-b", 200, slice(None), id="malformed"),
+        pytest.param("bytes=" + "9" * 4000 + "-", 200, slice(None), id="huge"),
+    ],
+)
+def test_a_range_is_a_part_of_the_file(  # noqa: PLR0917  # fixtures
+    gallery: Gallery, jobs: Jobs, finished: str, token: str, header: str, status: int, part: slice | None
+) -> None:
+    (mesh,) = folder_of(jobs, finished).glob("*.glb")
+    whole = mesh.read_bytes()
+
+    answer = gallery.request("GET", path_of(jobs, finished, mesh.name), headers={"Range": header}, token=token)
+
+    assert answer.status == status
+    if part is None:
+        assert answer.headers["content-range"] == f"bytes */{len(whole)}"
+    else:
+        assert answer.content == whole[part]
+
+
+def test_a_file_that_the_browser_has_is_not_sent_again(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+    (mesh,) = folder_of(jobs, finished).glob("*.glb")
+    path = path_of(jobs, finished, mesh.name)
+    tag = gallery.request("GET", path, token=token).headers["etag"]
+
+    same = gallery.request("GET", path, headers={"If-None-Match": tag}, token=token)
+    other = gallery.request("GET", path, headers={"Range": "bytes=0-3", "If-Range": '"other"'}, token=token)
+
+    assert (same.status, same.content) == (304, b"")
+    assert (other.status, other.content) == (200, mesh.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../../etc/passwd",
+        "..%2f..%2f..%2f..%2fetc%2fpasswd",
+        "%2e%2e/owner.json",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "link.png",
+        "folder/secret.png",
+        "pipe.png",
+        "unnamed.png",
+        "grown.png",
+        "model.glb%00.png",
+        "a%0d%0aSet-Cookie:x=1",
+        ".",
+        "",
+    ],
+)
+def test_nothing_but_the_results_files_can_be_read(  # noqa: PLR0917  # fixtures
+    gallery: Gallery, jobs: Jobs, finished: str, token: str, name: str, tmp_path: Path
+) -> None:
+    """A hostile model leaves links, pipes and a manifest that names them, and files outside."""
+    output = folder_of(jobs, finished)
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"SECRET")
+    (output / "link.png").symlink_to(secret)
+    (output / "folder").symlink_to(tmp_path)
+    os.mkfifo(output / "pipe.png")
+    (output / "unnamed.png").write_bytes(b"SECRET")
+    (output / "grown.png").write_bytes(b"more SECRET")
+    manifest = json.loads((output / "manifest.json").read_text())
+    hostile = [
+        "link.png",
+        "folder/secret.png",
+        "pipe.png",
+        "grown.png",
+        "../owner.json",
+        "/etc/passwd",
+        "../../../../etc/passwd",
+    ]
+    manifest["files"] += [{"name": one, "bytes": 6, "sha256": "0" * 64} for one in hostile]
+    (output / "manifest.json").write_text(json.dumps(manifest))
+
+    answer = gallery.request("GET", path_of(jobs, finished, name), token=token)
+
+    assert answer.status == 404
+    assert b"SECRET" not in answer.content
+    assert b"root:" not in answer.content
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_page_among_the_results_is_a_download(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+    output = folder_of(jobs, finished)
+    (output / "report.html").write_text("<script>alert(1)</script>")
+    manifest = json.loads((output / "manifest.json").read_text())
+    manifest["files"].append({"name": "report.html", "bytes": 25, "sha256": "0" * 64})
+    (output / "manifest.json").write_text(json.dumps(manifest))
+
+    headers = gallery.request("GET", path_of(jobs, finished, "report.html"), token=token).headers
+
+    assert headers["content-type"] == "application/octet-stream"
+    assert headers["content-disposition"].startswith("attachment")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_clients_that_leave_early_cost_no_descriptors(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+    (mesh,) = folder_of(jobs, finished).glob("*.glb")
+    descriptors = Path(f"/proc/{gallery.process.pid}/fd")
+    gallery.request("HEAD", path_of(jobs, finished, mesh.name), token=token)
+    before = len(list(descriptors.iterdir()))
+
+    for _ in range(20):
+        answer = gallery.request("HEAD", path_of(jobs, finished, mesh.name), token=token)
+        assert (answer.status, answer.content) == (200, b"")
+
+    assert len(list(descriptors.iterdir())) < before + 10

@@ -1,0 +1,185 @@
+"""The page in a real Chromium: what users see and do, without an error in the console and without another host.
+
+`wait_until` instead of Playwright's `wait_for_function`, which evaluates texts in the page: the page's policy forbids that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from devcluster.harness.chromium import running_chromium
+from devcluster.harness.gallery import Gallery
+from devcluster.harness.jobs import Jobs
+from devcluster.waiting import wait_until
+from tests.real.gallery.conftest import MakeUser
+from tests.support.paths import DATA
+
+MANY = 2000
+PAGE_ROWS = 50
+SECONDS = 1000  # milliseconds, which Playwright counts in
+WAIT = 60 * SECONDS
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with running_chromium(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
+@pytest.fixture
+def open_page(browser: Browser, gallery: Gallery, make_user: MakeUser) -> Iterator[Open]:
+    """Opens a page and signs in as a user of that role; at the end no page may have an error or have asked another host."""
+    wrong: list[str] = []
+    contexts = []
+
+    def opened(role: str = "editor", path: str = "/", **options: object) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})  # type: ignore[arg-type]  # any of its options
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.on("console", lambda one: wrong.append(one.text) if one.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "request",
+            lambda one: wrong.append(one.url) if not one.url.startswith((gallery.url, "blob:", "data:")) else None,
+        )
+        page.goto(gallery.url + path)
+        page.get_by_label("Kubernetes token").fill(make_user(role))
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator("#live")).to_have_text("Live", timeout=WAIT)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds, with the elements."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']} ({one['impact']}): {[node['html'][:120] for node in one['nodes']]}" for one in found]
+
+
+def test_a_running_job_moves_and_is_cancelled_in_two_steps(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    page = open_page("canceller")
+    name = jobs.create(queue="slow")
+
+    item = page.locator(".jobs li", has_text=name)
+    bar = item.locator("progress")
+    expect(item.locator(".badge").first).to_have_text("Running", timeout=WAIT)
+    first = float(bar.evaluate("bar => bar.value"))
+    wait_until(lambda: bar.evaluate("bar => bar.value") > first, "the bar to move")
+    assert barriers(page) == []
+
+    item.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    expect(page.get_by_role("button", name="Suspend")).to_have_count(0)  # the canceller may not
+    page.get_by_role("button", name="Request cancel").click()
+    expect(page.get_by_text("A cancel is requested by reconstruction-gallery/")).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="Withdraw").click()
+    expect(page.get_by_text("A cancel is requested")).to_have_count(0, timeout=WAIT)
+    page.get_by_role("button", name="Request cancel").click()
+    page.get_by_role("button", name="Confirm cancel…").click()
+    page.screenshot(path=tmp_path / "confirm.png")
+    assert barriers(page) == []
+    page.get_by_role("button", name="Confirm cancel", exact=True).click()
+
+    expect(page.locator(".now .badge")).to_have_text("Cancelled", timeout=WAIT)
+    assert jobs.get(name)["status"]["phase"] == "Cancelled"
+
+
+def test_a_mesh_turns_and_files_can_be_downloaded(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    name = jobs.create()
+    jobs.wait_phase(name, "Succeeded")
+    page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}")
+
+    viewer = page.locator("model-viewer")
+    viewer.wait_for()
+    wait_until(lambda: page.evaluate("document.querySelector('model-viewer').loaded"), "the mesh to be shown")
+    angle = "document.querySelector('model-viewer').getCameraOrbit().theta"
+    before, picture = page.evaluate(angle), viewer.screenshot(path=tmp_path / "before.png")
+    box = viewer.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 200, box["y"] + box["height"] / 2, steps=8)
+    page.mouse.up()
+
+    wait_until(lambda: abs(page.evaluate(angle) - before) > 0.3, "the mesh to turn")  # radians
+    assert viewer.screenshot(path=tmp_path / "after.png") != picture
+    pictures = "[...document.querySelectorAll('.pictures img')].every(one => one.naturalWidth > 0)"
+    wait_until(lambda: page.evaluate(pictures), "the previews to be shown")
+    expect(page.locator("dl div", has_text="Generating previews")).to_contain_text("s")
+    assert barriers(page) == []
+    with page.expect_download() as download:
+        page.locator(".files a", has_text=".glb").first.click()
+    content = Path(download.value.path()).read_bytes()
+    assert (
+        content
+        == next((jobs.system.jobs_dir / jobs.get(name)["metadata"]["uid"] / "output").glob("*.glb")).read_bytes()
+    )
+    page.screenshot(path=tmp_path / "job.png", full_page=True)
+
+
+def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    page = open_page("editor")
+    page.get_by_role("link", name="New job").click()
+    photos = sorted((DATA / "photos" / "berlin").glob("*.jpg"))[:3]
+    page.locator("#photos").set_input_files([*photos, DATA / "bad_manifests.yaml"])
+    expect(page.get_by_text("3 photos")).to_contain_text("1 other files are left out")
+    page.get_by_label("Namespace").fill(jobs.namespace)
+    page.get_by_label("Model").fill("placeholder")
+    page.get_by_label("Name", exact=True).fill("from-the-page")
+    assert barriers(page) == []
+    page.screenshot(path=tmp_path / "new.png")
+
+    page.get_by_role("button", name="Upload and start").click()
+
+    expect(page).to_have_url(re.compile(f"/jobs/{jobs.namespace}/from-the-page$"), timeout=WAIT)
+    expect(page.locator(".now .badge")).to_have_text("Succeeded", timeout=WAIT)
+    expect(page.locator("dl div", has_text=re.compile("^Input"))).to_contain_text(f"/{jobs.namespace}/")
+
+
+def test_thousands_of_jobs_stay_a_small_page(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    """A page of rows at a time, however many jobs change; by keyboard, on a phone, in the dark."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: jobs.create(f"many-{number:04}", managedBy="example.com/none"), range(MANY)))
+    page = open_page("viewer", viewport={"width": 390, "height": 800}, color_scheme="dark")
+    expect(page.locator(".count")).to_have_text(f"{MANY} of {MANY} jobs", timeout=WAIT)
+
+    assert page.locator(".jobs li").count() == PAGE_ROWS
+    assert page.evaluate("document.querySelectorAll('*').length") < 1500
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert barriers(page) == []
+    page.screenshot(path=tmp_path / "phone.png")
+    page.keyboard.press("/")
+    page.keyboard.type("many-1999")
+    expect(page.locator(".count")).to_have_text(f"1 of {MANY} jobs")
+    jobs.delete("many-0000")
+    expect(page.locator(".count")).to_have_text(f"1 of {MANY - 1} jobs", timeout=WAIT)
+    page.locator(".jobs a").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("many-1999")
+
+
+def test_signing_out_leaves_nothing_on_the_page(open_page: Open, jobs: Jobs) -> None:
+    name = jobs.create(suspend=True)
+    page = open_page("viewer")
+    expect(page.locator(".jobs li", has_text=name)).to_be_visible(timeout=WAIT)
+
+    page.get_by_role("button", name="Sign out").click()
+
+    expect(page.get_by_label("Kubernetes token")).to_be_visible()
+    assert barriers(page) == []
+    assert name not in page.content()
+    page.go_back()
+    assert name not in page.content()

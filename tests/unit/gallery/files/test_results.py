@@ -1,0 +1,98 @@
+"""Results: only what the manifest names, opened without following a link."""
+
+import os
+from pathlib import Path
+
+import pytest
+from reconstruction_gallery.files.results import NoResultError, manifest_of, open_file
+
+from tests.unit.gallery.conftest import JOB, seal
+
+
+def content_of(name: str, job: str = JOB) -> bytes:
+    opened = open_file(job, name)
+    try:
+        return os.pread(opened.descriptor, 1000, 0)
+    finally:
+        os.close(opened.descriptor)
+
+
+@pytest.mark.parametrize(("name", "content"), [("model.glb", b"glTF-mesh"), ("previews/front.png", b"png")])
+def test_files_of_the_manifest_are_opened(output: Path, name: str, content: bytes) -> None:
+    assert content_of(name) == content
+
+
+def test_each_refusal_closes_what_was_opened(output: Path) -> None:
+    seal(output, "model.glb", "previews/absent.png", "absent/front.png")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    for name in ("absent.png", "previews/absent.png", "absent/front.png"):
+        with pytest.raises(NoResultError):
+            open_file(JOB, name)
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["../input/a.jpg", "/etc/passwd", "previews/../../owner.json", ".", "", "previews//front.png", "a\0b"]
+)
+def test_a_manifest_that_names_other_folders_opens_nothing(output: Path, name: str) -> None:
+    (output.parent / "owner.json").write_bytes(b"")
+    seal(output, name.replace("\0", "\\u0000"))
+
+    with pytest.raises(NoResultError):
+        open_file(JOB, name)
+
+
+@pytest.mark.parametrize("linked", ["file", "folder", "output", "job"])
+def test_no_link_is_followed(output: Path, jobs_dir: Path, tmp_path: Path, linked: str) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "front.png").write_bytes(b"secret")
+    name = "previews/front.png"
+    if linked == "file":
+        (output / name).unlink()
+        (output / name).symlink_to(secret / "front.png")
+    elif linked == "folder":
+        (output / name).unlink()
+        (output / "previews").rmdir()
+        (output / "previews").symlink_to(secret)
+    elif linked == "output":
+        output.rename(tmp_path / "moved")
+        output.symlink_to(tmp_path / "moved")
+    else:
+        output.parent.rename(tmp_path / "moved")
+        output.parent.symlink_to(tmp_path / "moved")
+
+    with pytest.raises(NoResultError):
+        open_file(JOB, name)
+
+
+def test_a_pipe_or_a_file_of_another_size_is_refused(output: Path) -> None:
+    seal(output, "pipe", "model.glb")
+    os.mkfifo(output / "pipe")
+    (output / "model.glb").write_bytes(b"longer than in the manifest")
+
+    for name in ("pipe", "model.glb"):
+        with pytest.raises(NoResultError):
+            open_file(JOB, name)
+
+
+def test_another_jobs_manifest_shows_nothing(output: Path) -> None:
+    seal(output, "model.glb", job="another")
+
+    assert manifest_of(JOB) is None
+    with pytest.raises(NoResultError):
+        open_file(JOB, "model.glb")
+
+
+@pytest.mark.parametrize("job", ["../etc", "a/b", "", ".deleted", "x" * 200])
+def test_a_job_id_that_is_no_folders_name_has_no_result(output: Path, job: str) -> None:
+    assert manifest_of(job) is None
+
+
+def test_the_manifest_is_read(output: Path) -> None:
+    manifest = manifest_of(JOB)
+
+    assert manifest is not None
+    assert [one.name for one in manifest.files] == ["model.glb", "previews/front.png"]

@@ -1,0 +1,121 @@
+"""Cache of jobs: revisions, names, namespaces, and what the page is shown."""
+
+import asyncio
+import json
+from typing import Any
+
+from reconstruction_gallery.kube.jobs import Jobs, summary, writers
+
+
+def body(name: str, uid: str = "", namespace: str = "team", **status: Any) -> dict[str, Any]:
+    metadata = {
+        "namespace": namespace,
+        "name": name,
+        "uid": uid or f"uid-{name}",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
+    return {"metadata": metadata, "spec": {"input": {"uri": f"file:///photos/{name}"}}, "status": status}
+
+
+def test_a_change_is_newer_than_what_a_listener_has_seen() -> None:
+    jobs = Jobs()
+    jobs.put(body("a"))
+    jobs.put(body("b"))
+    seen = jobs.revision
+
+    jobs.put(body("a", phase="Running"))
+    jobs.put(body("b"))  # as it was: a new list has it, too
+
+    assert [job.key.name for job in jobs.since(seen)] == ["a"]
+    assert [job.key.name for job in jobs.since(0)] == ["a", "b"]
+
+
+def test_a_deleted_job_leaves_neither_name_nor_namespace() -> None:
+    jobs = Jobs()
+    jobs.put(body("a"))
+    jobs.put(body("b", namespace="other"))
+
+    jobs.delete("uid-a")
+    jobs.delete("uid-never-there")
+
+    assert jobs.get("team", "a") is None
+    assert (list(jobs.namespaces), jobs.deletions, len(jobs)) == (["other"], 1, 1)
+    assert jobs.input_uris == {"file:///photos/b"}
+
+
+def test_a_job_that_was_made_anew_replaces_the_one_before() -> None:
+    jobs = Jobs()
+    jobs.put(body("a", "first"))
+
+    jobs.put(body("a", "second"))
+    jobs.delete("first")  # its event comes late
+
+    found = jobs.get("team", "a")
+    assert found is not None
+    assert (found.key.uid, len(jobs), jobs.has("first")) == ("second", 1, False)
+
+
+def test_bodies_without_an_identity_are_ignored() -> None:
+    jobs = Jobs()
+
+    jobs.put({})
+    jobs.put({"metadata": {"name": "a"}})
+
+    assert (len(jobs), jobs.revision) == (0, 0)
+
+
+async def test_a_listener_wakes_up_for_a_change_and_gives_up_after_its_time() -> None:
+    jobs = Jobs()
+    waiting = asyncio.create_task(jobs.changed(0, 60))
+    await asyncio.sleep(0)
+
+    jobs.put(body("a"))
+
+    assert await waiting
+    assert not await jobs.changed(jobs.revision, 0.01)
+
+
+def test_the_row_of_a_job_has_what_the_list_shows() -> None:
+    status = {
+        "phase": "Failed",
+        "progress": {"percent": 40, "step": "Running reconstruction"},
+        "failure": {"reason": "NOT_ENOUGH_OVERLAP"},
+        "outputs": {"files": [{"name": "model.glb"}, {"name": "previews/front.png"}]},
+    }
+
+    row = summary(body("a", **status))
+
+    shown = {name: row[name] for name in ("phase", "percent", "reason", "preview", "cancelRequested")}
+    assert shown == {
+        "phase": "Failed",
+        "percent": 40,
+        "reason": "NOT_ENOUGH_OVERLAP",
+        "preview": "previews/front.png",
+        "cancelRequested": False,
+    }
+
+
+def test_a_job_that_the_operator_has_not_seen_is_pending() -> None:
+    jobs = Jobs()
+    jobs.put({"metadata": body("a")["metadata"]})
+
+    (job,) = jobs.since(0)
+    assert json.loads(job.summary)["phase"] == "Pending"
+
+
+def test_the_newest_client_of_each_field_is_named() -> None:
+    def entry(client: str, time: str, *fields: str) -> dict[str, Any]:
+        return {"manager": client, "time": time, "fieldsV1": {"f:spec": {f"f:{one}": {} for one in fields}}}
+
+    found = writers(
+        [
+            entry("kubectl-patch", "2026-01-01T00:00:02Z", "cancelRequested"),
+            entry("kubectl", "2026-01-01T00:00:01Z", "cancelRequested", "suspend", "input"),
+            {"manager": "operator", "time": "2026-01-01T00:00:03Z", "fieldsV1": {"f:status": {}}},
+        ]
+    )
+
+    assert {name: one["client"] for name, one in found.items()} == {
+        "cancelRequested": "kubectl-patch",
+        "suspend": "kubectl",
+    }

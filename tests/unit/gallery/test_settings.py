@@ -1,0 +1,46 @@
+"""Settings: read from the environment, and refused with advice."""
+
+from pathlib import Path
+
+import pytest
+from reconstruction_gallery.settings import Settings, SettingsError
+
+
+def test_settings_are_read_by_name() -> None:
+    read = Settings.read(
+        {
+            "GALLERY_PORT": "9000",
+            "GALLERY_NAMESPACES": "a, b",
+            "GALLERY_URL": "https://gallery.example.com",
+            "HOME": "/",
+        }
+    )
+
+    assert (read.port, read.namespaces, read.secure) == (9000, ("a", "b"), True)
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        pytest.param({"GALLERY_PROT": "1"}, "GALLERY_PROT is no setting", id="misspelt"),
+        pytest.param({"GALLERY_PORT": "http"}, "write a number", id="no-number"),
+        pytest.param({"GALLERY_ACCESS_SECONDS": "nan"}, "above 0", id="nan"),
+        pytest.param({"GALLERY_SESSION_SECONDS": "-1"}, "above 0", id="negative"),
+        pytest.param({"GALLERY_URL": "gallery.example.com"}, "https://", id="no-scheme"),
+        pytest.param({"GALLERY_UPLOADS_DIR": "photos"}, "begins with /", id="relative"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_refused(environ: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Settings.read(environ)
+
+
+def test_a_proxys_secret_must_be_readable_and_long(tmp_path: Path) -> None:
+    short = tmp_path / "secret"
+    short.write_text("guess")
+
+    with pytest.raises(SettingsError, match="too short"):
+        _ = Settings(proxy_secret_file=str(short)).proxy_secret
+    with pytest.raises(SettingsError, match="cannot be read"):
+        _ = Settings(proxy_secret_file=str(tmp_path / "absent")).proxy_secret
+    assert Settings().proxy_secret is None

@@ -1,0 +1,38 @@
+"""Sessions: ids, ends, and the proof of a page."""
+
+from reconstruction_gallery.web.sessions import Sessions
+
+
+def test_a_session_ends_after_its_time() -> None:
+    now = 0.0
+    sessions = Sessions(100, monotonic=lambda: now)
+    identity = sessions.begin("anna", "token")
+
+    found = sessions.find(identity)
+    now = 100.0
+
+    assert found is not None
+    assert found.token == "token"
+    assert sessions.find(identity) is None
+
+
+def test_a_users_oldest_session_ends_when_there_are_too_many() -> None:
+    sessions = Sessions(100)
+    other = sessions.begin("berta", "token")
+    first, *rest = [sessions.begin("anna", "token") for _ in range(21)]
+
+    assert sessions.find(first) is None
+    assert all(map(sessions.find, [other, *rest]))
+
+
+def test_proofs_differ_between_sessions_and_processes() -> None:
+    one, other = Sessions(100), Sessions(100)
+
+    assert one.proof("session a") == one.proof("session a")
+    assert len({one.proof("session a"), one.proof("session b"), other.proof("session a")}) == 3
+
+
+def test_a_token_is_not_printed() -> None:
+    sessions = Sessions(100)
+
+    assert "secret" not in repr(sessions.find(sessions.begin("anna", "secret")))

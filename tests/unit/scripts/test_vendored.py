@@ -1,0 +1,45 @@
+"""Check of vendored files: a changed script and a changed pin are found."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.checks import vendored
+from scripts.paths import CHECKOUT
+
+SCRIPT = "gallery/reconstruction_gallery/static/vendor/model-viewer.min.js"
+LOCK = "gallery/viewer/package-lock.json"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    shutil.copytree(CHECKOUT / "gallery", tmp_path / "gallery")
+    return tmp_path
+
+
+def edited(path: Path, change: Callable[[dict[str, str]], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content["packages"]["node_modules/@google/model-viewer"])
+    path.write_text(json.dumps(content))
+
+
+def test_the_checkouts_own_script_is_the_recorded_one(checkout: Path) -> None:
+    assert vendored.problems(checkout) == []
+
+
+def test_a_script_that_was_edited_is_found(checkout: Path) -> None:
+    (checkout / SCRIPT).write_text("alert(1)")
+
+    assert vendored.problems(checkout) == [f"{SCRIPT} is not what gallery/viewer/SHA256SUMS records: run `make viewer`"]
+
+
+def test_a_lock_of_another_version_or_without_a_digest_is_found(checkout: Path) -> None:
+    edited(checkout / LOCK, lambda one: one.update(version="1.0.0", integrity=""))
+
+    assert [problem.split(" of ")[0] for problem in vendored.problems(checkout)] == [
+        "gallery/viewer: package-lock.json has @google/model-viewer 1.0.0, and package.json 4.4.0",
+        "gallery/viewer: package-lock.json has no SHA-512",
+    ]
