@@ -13,6 +13,7 @@ EVERYTHING: dict[str, Any] = {
     "workers": GPU,
     "networkPolicy": {"enabled": True},
     "rbac": {"canceller": {"enabled": True}},
+    "deletionProtection": {"enabled": True},
     "operator": {"watchNamespaces": ["maps"]},
     "workerDefaults": {"serviceAccount": {"create": True}, "autoscaling": {"enabled": True}},
     "keda": {"prometheusAddress": "http://prometheus:9090"},

@@ -13,6 +13,7 @@ from tests.support.chart import (
     REDIS_ENV,
     RESTRICTED,
     Objects,
+    Refuse,
     Render,
     container_of,
     env_of,
@@ -254,6 +255,21 @@ def test_user_roles_can_be_created_without_aggregation(render: Render) -> None:
     objects = render({"rbac": {"aggregate": False}})
 
     assert not any("aggregate" in label for (kind, _), one in objects.items() for label in one["metadata"]["labels"])
+
+
+def test_running_jobs_are_protected_by_a_policy_that_exempts_the_users_named(render: Render) -> None:
+    objects = render({"deletionProtection": {"enabled": True, "exemptUsers": ["cleaner", "system:gc"]}})
+    added = objects.keys() - render().keys()
+
+    name = "reconstruction-deletion-protection"
+    assert added == {("ValidatingAdmissionPolicy", name), ("ValidatingAdmissionPolicyBinding", name)}
+    conditions = objects["ValidatingAdmissionPolicy", name]["spec"]["matchConditions"]
+    assert "!(request.userInfo.username in ['cleaner','system:gc'])" in [one["expression"] for one in conditions]
+
+
+@pytest.mark.parametrize("user", ["a'b", 'a"b', "a\\b", ""])
+def test_an_exempt_user_that_would_end_the_expression_is_refused(refuse: Refuse, user: str) -> None:
+    assert "exemptUsers" in refuse({"deletionProtection": {"enabled": True, "exemptUsers": [user]}})
 
 
 def test_canceller_role_has_the_policy_that_limits_it(render: Render) -> None:

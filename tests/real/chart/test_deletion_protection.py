@@ -1,0 +1,114 @@
+"""Protection from deletion: a running job is deleted only if its cancel is confirmed or it is allowed, on a real API server."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from devcluster.waiting import wait_until
+from tests.real.chart.release import Release
+
+SETTLE_SECONDS = 60.0  # a new policy takes effect within a second or so
+ALLOW = "reconstruction.dev/allow-deletion"
+RUNNING: dict[str, Any] = {"phase": "Running", "startTime": "2026-03-01T12:00:00Z"}
+
+
+def delete(release: Release, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return release.cluster.kubectl("-n", release.namespace, "delete", "recon", *arguments, check=False)
+
+
+def report(release: Release, name: str, status: dict[str, Any]) -> None:
+    """Writes the status, as the operator does."""
+    body = json.dumps({"status": status})
+    release.kubectl("patch", "recon", name, "--subresource=status", "--type=merge", "-p", body)
+
+
+def create(release: Release, name: str, status: dict[str, Any]) -> str:
+    release.create_job(name)
+    report(release, name, status)
+    return name
+
+
+def exists(release: Release, name: str) -> bool:
+    return release.cluster.kubectl("-n", release.namespace, "get", "recon", name, check=False).returncode == 0
+
+
+@pytest.fixture
+def protected(release: Release) -> Release:
+    """A release with the policy in effect."""
+    release.install(deletionProtection={"enabled": True})
+    name = create(release, "probe", RUNNING)
+    wait_until(
+        lambda: "the job is running" in delete(release, name, "--dry-run=server").stderr,
+        "the policy to be in effect",
+        timeout_seconds=SETTLE_SECONDS,
+    )
+    return release
+
+
+def test_a_running_job_is_deleted_only_if_that_is_allowed(protected: Release) -> None:
+    name = create(protected, "job", RUNNING)
+
+    refused = delete(protected, name)
+    assert refused.returncode != 0
+    assert f"or allow the deletion with kubectl annotate recon {name} {ALLOW}=true" in refused.stderr
+    assert delete(protected, "--all").returncode != 0
+    assert exists(protected, name)
+
+    protected.kubectl("annotate", "recon", name, f"{ALLOW}=true")
+    assert delete(protected, name).returncode == 0
+    assert not exists(protected, name)
+
+
+def test_a_job_whose_cancel_is_confirmed_may_be_deleted(protected: Release) -> None:
+    name = create(protected, "job", RUNNING)
+    for step in ("cancelRequested", "cancelConfirmed"):
+        assert delete(protected, name).returncode != 0
+        protected.kubectl("patch", "recon", name, "--type=merge", "-p", json.dumps({"spec": {step: True}}))
+
+    assert delete(protected, name).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"),
+    [
+        pytest.param({}, False, id="new"),
+        pytest.param({"phase": "Queued"}, False, id="queued"),
+        pytest.param({"phase": "Suspended"}, False, id="suspended"),
+        pytest.param(RUNNING | {"phase": "Pending"}, True, id="between-two-attempts"),
+        pytest.param(RUNNING | {"phase": "Queued"}, True, id="queued-for-another-attempt"),
+        pytest.param(RUNNING | {"phase": "Succeeded"}, False, id="succeeded"),
+        pytest.param(RUNNING | {"phase": "Failed"}, False, id="failed"),
+        pytest.param(RUNNING | {"phase": "Cancelled"}, False, id="cancelled"),
+    ],
+)
+def test_only_a_job_that_has_begun_and_not_ended_is_protected(
+    protected: Release, status: dict[str, Any], *, refused: bool
+) -> None:
+    name = create(protected, "job", status)
+
+    assert (delete(protected, name).returncode != 0) is refused
+
+
+def test_the_end_of_a_namespace_is_not_held_up(protected: Release) -> None:
+    cluster, namespace = protected.cluster, f"{protected.namespace}-b"
+    cluster.kubectl("create", "namespace", namespace)
+    other = Release(cluster, namespace)
+    create(other, "job", RUNNING)
+    assert delete(other, "job").returncode != 0
+
+    cluster.kubectl("delete", "namespace", namespace, "--timeout=60s")
+    assert cluster.kubectl("get", "namespace", namespace, check=False).returncode != 0
+
+
+def test_the_garbage_collector_deletes_what_a_deleted_owner_leaves(protected: Release) -> None:
+    protected.kubectl("create", "configmap", "owner")
+    uid = json.loads(protected.kubectl("get", "configmap", "owner", "-o", "json"))["metadata"]["uid"]
+    name = create(protected, "job", RUNNING)
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}
+    body = json.dumps({"metadata": {"ownerReferences": [owner]}})
+    protected.kubectl("patch", "recon", name, "--type=merge", "-p", body)
+
+    protected.kubectl("delete", "configmap", "owner")
+    wait_until(lambda: not exists(protected, name), f"{name} to be collected", timeout_seconds=120)
