@@ -32,6 +32,9 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
         ),
         "the rule of before in fewer steps",
     ),
+    "v1alpha1 spec: new rule: oldSelf.hasValue() || !self.cancelConfirmed || self.cancelRequested": (
+        "weaker than the rule of before, which let no cancelled job in; the policy beside the CRD has the rest of it"
+    ),
     "v1alpha1 spec.queue: new rule: !(self in ['unacked'])": (
         "Celery keeps other data under this name, so no job in such a queue ever ran"
     ),

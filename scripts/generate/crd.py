@@ -1,10 +1,10 @@
-"""CRD and its admission policy: manifests/crd and the chart's copies, from the types in the package `api`."""
+"""CRD and its admission policies: manifests/crd and the chart's copies, from the types in the package `api`."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from reconstruction_operator.api import crd, parameters_policy
+from reconstruction_operator.api import crd, creation_policy, parameters_policy
 
 from scripts.paths import CHART
 
@@ -13,5 +13,9 @@ FOLDER: Final = "manifests/crd"
 
 def files() -> dict[str, str]:
     """Path in the checkout -> content."""
-    contents = {"reconstructionjobs.yaml": crd.render(), "parameters-policy.yaml": parameters_policy.render()}
+    contents = {
+        "reconstructionjobs.yaml": crd.render(),
+        "parameters-policy.yaml": parameters_policy.render(),
+        "creation-policy.yaml": creation_policy.render(),
+    }
     return {f"{folder}/{name}": text for folder in (FOLDER, f"{CHART}/files/crd") for name, text in contents.items()}

@@ -20,11 +20,9 @@ _forbidden = functools.partial(Rule, reason="FieldValueForbidden")  # whose answ
 # one rule only, so that a user reads one message.
 CANCEL_RULES: tuple[Rule, ...] = (
     _forbidden(
-        rule="oldSelf.hasValue() || (!self.cancelRequested && !self.cancelConfirmed)",
-        message=(
-            "a new job cannot be cancelled already: create it with cancelRequested and cancelConfirmed false or left "
-            "out (set suspend: true to keep it from starting)"
-        ),
+        # Whether a new job may be cancelled at all says `creation_policy`.
+        rule="oldSelf.hasValue() || !self.cancelConfirmed || self.cancelRequested",
+        message="a confirmed cancel has cancelRequested: true as well",
         field_path=".cancelRequested",
         optional_old_self=True,
     ),

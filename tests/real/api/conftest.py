@@ -5,6 +5,7 @@ import pytest
 from devcluster import Cluster, wait_until
 from devcluster.harness.kubectl import Kubectl
 from tests.support.paths import CHECKOUT
+from tests.support.policies import wait_for_the_creation_policy
 
 _NAMESPACE = "test-api"
 _DISCOVERY_SECONDS = 60.0
@@ -23,6 +24,7 @@ def installed(cluster: Cluster) -> Cluster:
         "the API server to tell the short names",
         timeout_seconds=_DISCOVERY_SECONDS,
     )
+    wait_for_the_creation_policy(cluster)
     return cluster
 
 

@@ -1,10 +1,11 @@
 """Two-step cancel: all transitions of its two fields, from every state that can be stored."""
 
 import json
+from typing import Any
 
 import pytest
 
-from devcluster.harness.kubectl import Kubectl
+from devcluster.harness.kubectl import Answer, Kubectl
 from devcluster.harness.manifests import manifest
 
 _NEITHER = (False, False)
@@ -21,7 +22,9 @@ _AT_ONCE = (
     "Apply cancelRequested: true alone first, then set cancelConfirmed: true"
 )
 _FINAL = "spec.cancelConfirmed: Forbidden: the cancel is confirmed, which is final: create a new job to run this again"
-_NEW = "spec.cancelRequested: Forbidden: a new job cannot be cancelled already"
+_NEW = "denied request: a new job cannot be cancelled already"
+_HALF = "spec.cancelRequested: Forbidden: a confirmed cancel has cancelRequested: true as well"
+_RESTORED = {"annotations": {"reconstruction.dev/restored": "true"}}
 
 # (requested, confirmed) before and after, and the message; None: accepted
 _TRANSITIONS = [
@@ -103,14 +106,44 @@ def test_a_replaced_object_keeps_the_rules(kubectl: Kubectl) -> None:
     assert stored(kubectl, name) == _BOTH
 
 
-@pytest.mark.parametrize("state", [_REQUESTED, _ONLY_CONFIRMED, _BOTH])
-def test_no_job_is_created_with_a_cancel(kubectl: Kubectl, state: tuple[bool, bool]) -> None:
+def create(kubectl: Kubectl, state: tuple[bool, bool], **metadata: Any) -> Answer:
     body = manifest(cancelRequested=state[0], cancelConfirmed=state[1])
+    return kubectl("create", "-f", "-", text=json.dumps(body | {"metadata": body["metadata"] | metadata}))
 
-    answer = kubectl("create", "-f", "-", text=json.dumps(body))
 
-    assert _NEW in answer.text
-    assert answer.text.count("Forbidden") == 1
+@pytest.mark.parametrize("metadata", [{}, {"labels": {"velero.io/backup-name": "nightly"}}], ids=["plain", "labelled"])
+@pytest.mark.parametrize(
+    ("state", "refusal"),
+    [(_REQUESTED, _NEW), (_ONLY_CONFIRMED, _HALF), (_BOTH, _NEW)],
+    ids=["requested", "half", "both"],
+)
+def test_no_job_is_created_with_a_cancel(
+    kubectl: Kubectl, state: tuple[bool, bool], refusal: str, metadata: dict[str, Any]
+) -> None:
+    answer = create(kubectl, state, **metadata)
+
+    assert not answer.accepted
+    assert refusal in answer.text
+
+
+@pytest.mark.parametrize("state", [_REQUESTED, _BOTH], ids=["requested", "confirmed"])
+@pytest.mark.parametrize(
+    "metadata", [_RESTORED, {"labels": {"velero.io/restore-name": "after-the-fire"}}], ids=["annotation", "velero"]
+)
+def test_a_restored_job_is_created_with_its_cancel_which_stays_final(
+    kubectl: Kubectl, state: tuple[bool, bool], metadata: dict[str, Any]
+) -> None:
+    assert create(kubectl, state, **metadata).accepted
+
+    assert stored(kubectl, "job") == state
+    assert kubectl.change("job", cancelRequested=False, cancelConfirmed=False).accepted is (state == _REQUESTED)
+
+
+def test_a_restored_job_with_half_a_cancel_is_refused(kubectl: Kubectl) -> None:
+    answer = create(kubectl, _ONLY_CONFIRMED, **_RESTORED)
+
+    assert _HALF in answer.text
+    assert not answer.accepted
 
 
 def test_a_finished_job_may_be_requested_to_cancel(kubectl: Kubectl) -> None:

@@ -51,7 +51,8 @@ def restore_status(jobs: Jobs, exported: Exported) -> None:
 
 
 def _cleaned(exported: Exported) -> Exported:
-    return exported | {"metadata": {key: exported["metadata"][key] for key in ("name", "namespace")}}
+    kept = ("name", "namespace", "labels", "annotations")
+    return exported | {"metadata": {key: value for key, value in exported["metadata"].items() if key in kept}}
 
 
 def _kubectl(jobs: Jobs, body: Exported, *command: str, check: bool = True) -> int:
@@ -123,19 +124,53 @@ def test_a_restored_job_whose_time_to_live_is_over_is_deleted(jobs: Jobs, operat
     jobs.wait_gone(name)
 
 
-def test_a_cancelled_job_is_restored_without_its_cancel_and_stays_cancelled(jobs: Jobs, operator: Process) -> None:
-    name = jobs.create(suspend=True)
+def cancelled(jobs: Jobs) -> Exported:
+    """A cancelled job as a backup has it."""
+    name = jobs.create_in("Running", queue="slow")
     jobs.cancel(name)
     jobs.wait_phase(name, "Cancelled")
-    exported = export(jobs, name)
+    return export(jobs, name)
+
+
+def labelled(exported: Exported, **metadata: Any) -> Exported:
+    return exported | {"metadata": exported["metadata"] | metadata}
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        pytest.param({"annotations": {"reconstruction.dev/restored": "true"}}, id="kubectl"),
+        pytest.param({"labels": {"velero.io/restore-name": "nightly"}}, id="velero"),
+    ],
+)
+@pytest.mark.parametrize("with_status", [False, True], ids=["spec", "spec-and-status"])
+def test_a_cancelled_job_is_restored_as_cancelled_and_never_runs(
+    jobs: Jobs, state: redis.Redis, operator: Process, mark: dict[str, Any], *, with_status: bool
+) -> None:
+    exported = cancelled(jobs)
+    name = exported["metadata"]["name"]
     with pytest.raises(CommandError, match="a new job cannot be cancelled already"):
         restore(jobs, exported)
 
     operator.pause()
-    restore(jobs, exported, suspend=False, cancelRequested=False, cancelConfirmed=False)
-    restore_status(jobs, exported)
+    uid = restore(jobs, labelled(exported, **mark))
+    if with_status:
+        restore_status(jobs, exported)
     operator.resume()
 
+    restored = jobs.wait_phase(name, "Cancelled")
+    assert (restored["spec"]["cancelRequested"], restored["spec"]["cancelConfirmed"]) == (True, True)
     jobs.create_in("Succeeded")  # a later one: the operator has seen both
     assert jobs.get(name)["status"]["phase"] == "Cancelled"
     assert not jobs.folder(name).exists()
+    assert not state.exists(f"alive:{uid}-1")
+
+
+def test_a_job_whose_cancel_was_only_requested_is_restored_and_runs(jobs: Jobs) -> None:
+    name = jobs.create_in("Running", queue="slow")
+    jobs.request_cancel(name)
+    exported = export(jobs, name)
+
+    restore(jobs, labelled(exported, annotations={"reconstruction.dev/restored": "true"}), queue="celery")
+
+    assert jobs.wait_phase(name, "Succeeded")["spec"]["cancelRequested"]

@@ -51,7 +51,7 @@ def test_a_refusal_names_an_existing_field_and_does_not_print_its_value(rule: Ru
 def test_only_one_rule_runs_at_creation() -> None:
     (rule,) = [rule for rule in ALL if rule.optional_old_self]
 
-    assert "new job cannot be cancelled" in rule.message
+    assert "a confirmed cancel has cancelRequested" in rule.message
 
 
 def test_the_rule_of_a_finished_job_names_every_final_phase() -> None:

@@ -1,0 +1,77 @@
+"""ValidatingAdmissionPolicy: no job is created cancelled, unless a backup is restored.
+
+One wrong manifest must not end a job before it began. But a job that had been cancelled is in backups, and comes back as it was. Rules of
+the CRD see no labels and annotations, by which a restore is recognized. `make crd` writes the policy to `manifests/crd/creation-policy.yaml`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import yaml
+
+from reconstruction_operator.api.identity import GROUP, PLURAL
+
+NAME: Final = f"{PLURAL}-creation"
+RESTORED_ANNOTATION: Final = f"{GROUP}/restored"
+RESTORED_LABELS: Final = ("velero.io/restore-name",)
+"""Labels that backup tools give to what they restore."""
+
+_HEADER = """\
+# Made from operator/reconstruction_operator/api by `make crd`: change it there.
+# Belongs to the CRD beside it: the API server creates no job that is cancelled already, unless it is restored from a backup.
+"""
+
+_CANCELLED = "object.spec.?cancelRequested.orValue(false) || object.spec.?cancelConfirmed.orValue(false)"
+_RESTORED = " || ".join(
+    (
+        f"object.metadata.?annotations[?'{RESTORED_ANNOTATION}'].orValue('') == 'true'",
+        *(f"object.metadata.?labels[?'{label}'].hasValue()" for label in RESTORED_LABELS),
+    )
+)
+
+
+def policy() -> dict[str, Any]:
+    """The policy as the API server takes it."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": NAME, "labels": {"app.kubernetes.io/name": "reconstruction-operator"}},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [
+                    {"apiGroups": [GROUP], "apiVersions": ["*"], "resources": [PLURAL], "operations": ["CREATE"]}
+                ]
+            },
+            "matchConditions": [{"name": "is-cancelled", "expression": _CANCELLED}],
+            "validations": [
+                {
+                    "expression": _RESTORED,
+                    "message": (
+                        "a new job cannot be cancelled already: create it with cancelRequested and cancelConfirmed "
+                        "false or left out (set suspend: true to keep it from starting). To restore a cancelled job "
+                        f'from a backup, give it the annotation {RESTORED_ANNOTATION}: "true"'
+                    ),
+                    "reason": "Forbidden",
+                }
+            ],
+        },
+    }
+
+
+def binding() -> dict[str, Any]:
+    """Applies the policy in all namespaces."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": NAME, "labels": {"app.kubernetes.io/name": "reconstruction-operator"}},
+        "spec": {"policyName": NAME, "validationActions": ["Deny"]},
+    }
+
+
+def render() -> str:
+    """Policy and binding as YAML."""
+    return _HEADER + "---\n".join(
+        yaml.safe_dump(one, sort_keys=False, width=120, allow_unicode=True) for one in (policy(), binding())
+    )
