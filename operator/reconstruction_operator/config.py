@@ -202,6 +202,17 @@ class Settings:
     RESTORE_HOLD_SECONDS: float = _operator(
         86400.0, "time for which files are kept after etcd was restored from a backup"
     )
+    DELETION_POLICY: str = _operator(
+        "Retain",
+        "what becomes of the results in job folders when jobs without a spec.deletionPolicy are deleted",
+        choices=("Retain", "Delete"),
+    )
+    RETAIN_SECONDS_AFTER_DELETION: int = _operator(
+        604800,
+        "time for which a result waits in the trash of the job volume, with the policy Retain",
+        unit="SECONDS",
+        least=1,
+    )
     BATCH_SECONDS: float = _operator(
         0.02, "least time between two rounds of the loop; a change after a pause is planned at once"
     )

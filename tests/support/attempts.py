@@ -21,13 +21,13 @@ from reconstruction_operator.tasks.reconstruction import process_reconstruction
 JOB = "0b7c4a9e-job"
 
 
-def want(client: redis.Redis, attempt: int) -> None:
+def want(client: redis.Redis, attempt: int, job_id: str = JOB) -> None:
     """Put the operator's record of the job, which wants that attempt."""
     call = operator_calls.put_record(
         Keys(),
         fence=1,
         install_id="test",
-        job_id=JOB,
+        job_id=job_id,
         namespace="default",
         name="banana",
         attempt=attempt,
@@ -42,25 +42,25 @@ def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:
     calls.run(client, call)
 
 
-def run(attempt: int = 1, model: str = "placeholder", **envelope: Any) -> dict[str, Any]:
+def run(attempt: int = 1, model: str = "placeholder", *, job_id: str = JOB, **envelope: Any) -> dict[str, Any]:
     """Run the attempt in this process, as a message of the operator does; returns the task's result or raises its error."""
     message = Envelope(attempt=attempt, install_id="test", **envelope).to_json()
-    done = process_reconstruction.apply(args=(JOB, model, message), task_id=str(TaskId(JOB, attempt)))
+    done = process_reconstruction.apply(args=(job_id, model, message), task_id=str(TaskId(job_id, attempt)))
     if isinstance(done.result, Exception):
         raise done.result
     result: dict[str, Any] = done.result
     return result
 
 
-def observe(client: redis.Redis, attempt: int = 1) -> ObservedJob:
+def observe(client: redis.Redis, attempt: int = 1, job_id: str = JOB) -> ObservedJob:
     """What Redis holds of the attempt."""
-    (job,) = calls.run(client, reads.observe(Keys(), [(JOB, TaskId(JOB, attempt))])).jobs
+    (job,) = calls.run(client, reads.observe(Keys(), [(job_id, TaskId(job_id, attempt))])).jobs
     return job
 
 
-def end(client: redis.Redis, attempt: int = 1) -> End:
+def end(client: redis.Redis, attempt: int = 1, job_id: str = JOB) -> End:
     """The recorded end of the attempt."""
-    recorded = observe(client, attempt).end
+    recorded = observe(client, attempt, job_id).end
     assert recorded is not None
     return recorded
 

@@ -9,6 +9,8 @@ from typing import Any
 from reconstruction_operator.api.shapes import Rule, member
 
 PRIORITIES = ("low", "normal", "high")
+NEVER, IF_UNCHANGED, REQUIRED = REUSES = ("Never", "IfUnchanged", "Required")
+DELETE, RETAIN = DELETION_POLICIES = ("Delete", "Retain")
 
 _YEAR_SECONDS = 31_536_000
 
@@ -123,6 +125,14 @@ class Spec:
         stored_default=True,
         choices=PRIORITIES,
     )
+    reuse: str = member(
+        IF_UNCHANGED,
+        "Whether the job takes over the result of an earlier job of its namespace and name, deleted or not, instead of "
+        "running. IfUnchanged: if photos, model, version and parameters are the same; simulations are not taken over. "
+        "Required: the newest result, whatever it was made from; without one the job fails. Never: it runs.",
+        stored_default=True,
+        choices=REUSES,
+    )
     suspend: bool = member(
         False,
         "While true, the job is not dispatched. A running job is stopped; once this is false, it continues as another "
@@ -177,6 +187,14 @@ class Spec:
         absent="kept until you delete the job",
         minimum=0,
         maximum=_YEAR_SECONDS,
+    )
+    deletion_policy: str | None = member(
+        None,
+        "What becomes of the result in the workers' job folder when the job is deleted. Retain: it is kept for some days, "
+        "and a job of the same name may take it over (reuse). Delete: it is deleted at once. The result of a cancelled "
+        "job is always deleted; what was copied to spec.output stays.",
+        absent="as the operator's settings say; Retain, unless they were changed",
+        choices=DELETION_POLICIES,
     )
     managed_by: str | None = member(
         None,

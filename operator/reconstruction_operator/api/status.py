@@ -143,6 +143,17 @@ class Outputs:
 
 
 @dataclass(frozen=True, slots=True)
+class ReusedFrom:
+    """The job that made a result which another one has taken over."""
+
+    uid: str = member(
+        "", "metadata.uid of the job that made it; its namespace and name are this job's.", max_length=128
+    )
+    attempt: int | None = member(None, "Number of the attempt that made it.", minimum=1)
+    completion_time: datetime | None = member(None, "When the result was complete.")
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """When each step of a cancel was seen."""
 
@@ -206,6 +217,9 @@ class Status:
     usage: Usage | None = member(None, "What the current attempt used, when it has ended.", absent="not measured")
     inputs: Inputs | None = member(None, "The photos that were read.")
     outputs: Outputs | None = member(None, "The result. A failed job has one if only its copy failed.")
+    reused_from: ReusedFrom | None = member(
+        None, "The earlier job whose result this job has taken over; absent if it ran itself. See spec.reuse."
+    )
     quality: Mapping[str, str] = member(
         dict,
         "A few numbers about the result, as text, such as registeredImages or faces; 16 at most.",

@@ -16,6 +16,7 @@ from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.broker import celery_settings, transport
 from reconstruction_operator.contract.envelope import Envelope
 
+RETAIN_HEADER: Final = "retain_seconds"
 _BATCH: Final = 500  # messages in one round trip
 _FAILURES: Final = (KombuError, redis.RedisError, OSError)  # kombu passes on redis-py's and socket errors
 
@@ -33,6 +34,7 @@ class Message:
     queue: str  # the Celery queue, with its priority
     model_type: str = ""
     envelope: Envelope | None = None
+    retain_seconds: int | None = None  # that the result waits in the trash; None: as it says itself
 
 
 def cleanup_id(job_id: str) -> str:
@@ -40,9 +42,9 @@ def cleanup_id(job_id: str) -> str:
     return f"{job_id}-cleanup"
 
 
-def cleanup_message(job_id: str, *, queue: str) -> Message:
+def cleanup_message(job_id: str, *, queue: str, retain_seconds: int | None = None) -> Message:
     """The message that orders any worker of `queue` to delete the job's files."""
-    return Message(job_id=job_id, task_id=cleanup_id(job_id), queue=queue)
+    return Message(job_id=job_id, task_id=cleanup_id(job_id), queue=queue, retain_seconds=retain_seconds)
 
 
 def _task(message: Message) -> dict[str, Any]:
@@ -50,7 +52,10 @@ def _task(message: Message) -> dict[str, Any]:
     job_id = check_job_id(message.job_id)
     where = {"task_id": message.task_id, "queue": message.queue}
     if message.envelope is None:
-        return where | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
+        # A header: a worker of the version before knows no second argument, and deletes at once.
+        known = message.retain_seconds is not None
+        order = {"headers": {RETAIN_HEADER: str(message.retain_seconds)}} if known else {}
+        return where | order | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
     job = message.envelope.to_json()
     # Also as a header, where other workers and instrumentation look for it.
     headers = {"headers": {"traceparent": message.envelope.traceparent}} if message.envelope.traceparent else {}

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config, privacy, readers
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout-seconds", type=float, default=180.0, metavar="SECONDS", help="time that the job has to succeed [180]"
     )
     _add_handover(subcommands)
+    _add_restore(subcommands)
     return command
 
 
@@ -96,6 +98,20 @@ def _add_handover(subcommands: argparse._SubParsersAction[argparse.ArgumentParse
     give.add_argument("--force", action="store_true", help="also if no operator holds the other Lease yet")
 
 
+def _add_restore(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    back = subcommands.add_parser(
+        "restore",
+        help="list the results of deleted jobs, or bring one back",
+        description="List the results of deleted jobs that wait in the trash of the job volume (JOBS_DIR), or bring one "
+        "back: as the manifest of a job that takes it over, for kubectl apply, or with --to as a folder. Run it in a "
+        "worker, which has that volume.",
+    )
+    back.add_argument("wanted", nargs="?", metavar="JOB", help="the deleted job: NAMESPACE/NAME or its uid")
+    back.add_argument("--list", dest="lists", action="store_true", help="list what is there; so does no JOB")
+    back.add_argument("--namespace", default="", metavar="NAME", help="list only jobs of this namespace")
+    back.add_argument("--to", type=Path, metavar="FOLDER", help="copy the files to this new folder instead")
+
+
 def _lease(text: str) -> str:
     namespace, slash, name = text.partition("/")
     if not (namespace and slash and name) or "/" in name:
@@ -123,6 +139,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _selftest(**given)
         case "handover":
             return _handover(**given)
+        case "restore":
+            from reconstruction_operator.cli import restore  # noqa: PLC0415  # only this command reads job folders
+
+            return restore.run(**given)
         case _:
             return _run()
 

@@ -30,6 +30,7 @@ def manifest(queue: str) -> dict[str, Any]:
             "queue": queue,
             "input": {"uri": "file:///photos/selftest"},
             "backoffLimit": 0,
+            "deletionPolicy": "Delete",
         },
     }
 

@@ -21,6 +21,15 @@ class InputFile:
     mark: str  # changes with the content: a SHA-256, or the ETag of an object
 
 
+@dataclass(frozen=True, slots=True)
+class KnownInput:
+    """The input of a result that exists."""
+
+    digest: str
+    images: int | None = None
+    bytes: int | None = None
+
+
 def input_digest(kind: str, files: Iterable[InputFile]) -> str:
     """The digest of an input, such as "sha256:4f…". `kind`: of the marks; digests of different kinds never agree.
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.status import ReusedFrom
+from reconstruction_operator.contract import fingerprint as fingerprints
 from reconstruction_operator.contract.records import Owner
 
 MANIFEST: Final = "manifest.json"
@@ -46,12 +49,28 @@ class Manifest:
     peak_memory_bytes: int | None = None  # the same
     resumed_from: str = ""  # the stage of an earlier attempt from which the run went on; empty: none
     versions: Mapping[str, str] = field(default_factory=dict)  # of the model ("model"), Python and packages
+    input_uri: str = ""
+    input_digest: str = ""  # of the photos (`contract.fingerprint`); empty: they were not read
+    retain_seconds: int = (
+        0  # that the result waits in the trash once its object is deleted, unless the operator orders otherwise
+    )
+    reused_from: ReusedFrom | None = None  # the job that made it; None: this one
     files: tuple[SealedFile, ...] = ()
 
     @property
     def sizes(self) -> tuple[tuple[str, int], ...]:
         """Name and bytes of each file."""
         return tuple((one.name, one.bytes) for one in self.files)
+
+    @property
+    def recipe(self) -> str:
+        """The digest of the model, its version and its parameters."""
+        return fingerprints.recipe(self.model, self.versions.get("model", ""), self.parameters)
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest of what the result is made from; empty if its input is not known."""
+        return fingerprints.fingerprint(self.input_digest, self.recipe)
 
     def to_text(self) -> str:
         """The content of `manifest.json`."""
@@ -67,10 +86,17 @@ class Manifest:
             "steps": dict(self.steps),
             "usage": {"cpuSeconds": self.cpu_seconds, "peakMemoryBytes": self.peak_memory_bytes},
             "resumedFrom": self.resumed_from,
-            "inputs": {"images": self.images, "bytes": self.input_bytes},
+            "inputs": {
+                "images": self.images,
+                "bytes": self.input_bytes,
+                "uri": self.input_uri,
+                "digest": self.input_digest,
+            },
             "quality": dict(self.quality),
             "uri": self.uri,
             "owner": None if self.owner is None else self.owner.to_json(),
+            "retainSeconds": self.retain_seconds,
+            "reusedFrom": None if self.reused_from is None else codec.encode(self.reused_from),
             "files": [{"name": one.name, "bytes": one.bytes, "sha256": one.sha256} for one in self.files],
         }
         return "{\n" + ",\n".join(f'"{name}": {json.dumps(value)}' for name, value in content.items()) + "\n}\n"
@@ -108,6 +134,12 @@ class Manifest:
             uri=str(data["uri"]),
             parameters=_mapping(data.get("parameters")),  # older releases wrote none
             versions={name: str(text) for name, text in _mapping(data.get("versions")).items()},
+            input_uri=_text(inputs.get("uri")),
+            input_digest=_text(inputs.get("digest")),
+            retain_seconds=_whole_number(data.get("retainSeconds")) or 0,
+            reused_from=codec.decode(ReusedFrom, reused)
+            if isinstance(reused := data.get("reusedFrom"), Mapping)
+            else None,
             owner=None if owner is None else Owner.from_json(owner),
             steps={name: _seconds(its) or 0.0 for name, its in _mapping(data.get("steps")).items()},
             cpu_seconds=_seconds(_mapping(data.get("usage")).get("cpuSeconds")),
@@ -119,6 +151,10 @@ class Manifest:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _size(value: object) -> int:

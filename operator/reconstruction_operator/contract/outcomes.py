@@ -74,6 +74,12 @@ _TABLE = (
         True,
         "Take sharp photos with more light, and put something with a pattern below the object, such as newspaper.",
     ),
+    Reason(
+        "RESULT_NOT_FOUND",
+        False,
+        True,
+        "Create the job with spec.reuse IfUnchanged to run it: results of deleted jobs are kept for a time only.",
+    ),
     Reason("INVALID_PARAMETERS", False, True, "Correct spec.parameters in a new job."),
     # The machine: another attempt, perhaps on another worker, may succeed.
     Reason(

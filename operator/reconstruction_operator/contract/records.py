@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.api.status import Inputs, Outputs, StepTime, Usage
+from reconstruction_operator.api.status import Inputs, Outputs, ReusedFrom, StepTime, Usage
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
@@ -60,6 +60,7 @@ class End:
     steps: tuple[StepTime, ...] = ()
     usage: Usage | None = None
     resumed_from: str = ""  # the stage of an earlier attempt from which it went on
+    reused_from: ReusedFrom | None = None  # the job whose result was taken over
     files_left: bool = False  # of a cancelled job: the worker could not delete them
 
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import logging
 
 from reconstruction_operator import disk
-from reconstruction_operator.jobfiles import layout
+from reconstruction_operator.jobfiles import layout, notes, results, trash
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 logger = logging.getLogger(__name__)
 
 
-def delete_job_files(job_id: str) -> bool:
+def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
     """Deletes the job's folder with all that is in it; returns whether there was one. Links are removed, never followed.
+
+    With `retain_until` (seconds since 1970), a whole result waits in the trash until then.
 
     The rename comes first: no reader ever sees half of the folder, and a run that still works there cannot publish any more.
 
     Raises ValueError for an unsafe job id, OSError if the folder could not be moved or emptied.
     """
     folder = JobFolder.of(job_id)
+    owner = notes.owner_of(folder)
+    retained = retain_until > 0.0 and trash.keep(folder, retain_until)
     existed = folder.condemn()
+    if owner is not None and not retained and trash.find(job_id) is None:
+        results.forget(owner)
     for tombstone in folder.condemned():
         disk.delete_tree(tombstone)
     layout.drop_empty()

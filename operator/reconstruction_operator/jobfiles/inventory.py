@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.jobfiles import notes, results, trash
 from reconstruction_operator.jobfiles.deletion import finish_deletions
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
@@ -56,8 +56,15 @@ class Inventory:
             return
         if epoch != self._reported:
             logger.info("Redis has a new epoch: %d job folders are reported to it", count)
+        begins = epoch != self._reported
         self._reported, self._due_at = epoch, self._monotonic() + _PERIOD_SECONDS
         finish_deletions()
+        try:
+            trash.expire(time.time())
+            if begins:
+                results.index_all()
+        except OSError as error:
+            logger.warning("the results of deleted jobs could not be looked through: %s", error)
 
 
 def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:

@@ -4,6 +4,8 @@
     <JOBS_DIR>/<job id>/attempts/<n>-<run>   working directory of one run of attempt n, with its `owner.json`
     <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its `manifest.json`
     <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder; the folder of tombstones exists only while it holds some
+    <JOBS_DIR>/.trash/<job id>~<until>       result of a deleted job that waits there until that time (`trash`)
+    <JOBS_DIR>/.names/<digest>/<job id>      entry of a result by its job's namespace and name (`results`)
 
 An attempt can have two runs: Redis may lose its data after the first one started. Other names that begin with a dot are
 tombstones as well: renamed out of the way by one atomic rename, to be deleted.
@@ -31,6 +33,8 @@ _DELETED = ".deleted"  # holds tombstones of job folders: a deletion lists them 
 _DELETED_BEFORE = (
     ".deleted-"  # of the version before, which put tombstones beside the job folders; no job id begins with a dot
 )
+_TRASH = ".trash"
+_NAMES = ".names"
 _GONE = ".gone-"  # the folder of a run that was overtaken
 _REPLACED = ".replaced-"  # an earlier output
 _RUN_CHARS = 8
@@ -95,13 +99,9 @@ class JobFolder:
 
     def condemn(self) -> bool:
         """Renames the whole folder to a tombstone; returns whether there was one."""
-        tombstone = _deleted() / f"{self.job_id}-{uuid.uuid4().hex}"
         while os.path.lexists(self.root):
-            with contextlib.suppress(
-                FileNotFoundError
-            ):  # another deletion was faster, or has removed the empty `.deleted`
-                tombstone.parent.mkdir(exist_ok=True)
-                self.root.rename(tombstone)
+            with contextlib.suppress(FileNotFoundError):  # another deletion was faster
+                condemn(self.root, self.job_id)
                 return True
         return False
 
@@ -194,6 +194,35 @@ class Workspace:
 @lru_cache(maxsize=64)
 def _folder(jobs_dir: str, job_id: str) -> JobFolder:
     return JobFolder(Path(jobs_dir) / job_id)
+
+
+def condemn(path: Path, job_id: str) -> Path:
+    """Renames files of that job to a tombstone, and returns that. Raises FileNotFoundError if they are not there."""
+    tombstone = _deleted() / f"{job_id}-{uuid.uuid4().hex}"
+    while True:
+        tombstone.parent.mkdir(exist_ok=True)
+        try:
+            path.rename(tombstone)
+        except FileNotFoundError:
+            if not os.path.lexists(path):
+                raise
+            continue  # another deletion has removed the empty `.deleted`
+        return tombstone
+
+
+def trash() -> Path:
+    """The folder of the trash, which exists only while it holds something."""
+    return Path(config.settings.JOBS_DIR) / _TRASH
+
+
+def trashed() -> dict[str, Path]:
+    """The results in the trash by the ids of their jobs."""
+    return {path.name.rpartition("~")[0]: path for path in disk.entries(trash())}
+
+
+def names() -> Path:
+    """The folder of the index of results."""
+    return Path(config.settings.JOBS_DIR) / _NAMES
 
 
 def tombstones() -> list[Path]:

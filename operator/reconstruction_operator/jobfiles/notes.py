@@ -55,6 +55,11 @@ def owners() -> Iterator[Owner]:
             yield newest
 
 
+def owner_of(folder: JobFolder) -> Owner | None:
+    """The owner that the notes of the folder name; None: they name none, or cannot be read."""
+    return next((one.owner for one in _notes(folder, skipped=(OSError,)) if one.owner.job_id == folder.job_id), None)
+
+
 def _notes(folder: JobFolder, *, skipped: tuple[type[OSError], ...]) -> Iterator[Note]:
     """The valid notes of the runs, and last that of the result. `skipped`: errors of notes that are left out."""
     for read in (*(partial(_read, file) for file in folder.owner_notes), partial(_read_sealed, folder.output)):

@@ -49,6 +49,12 @@ def delete_predecessors(job_id: str, heir: Workspace) -> None:
             logger.warning("could not delete %s, which an earlier attempt left: %s", tombstone, error)
 
 
+def empty(folder: Path) -> None:
+    """Deletes all that is in the folder. Raises OSError if something could not be deleted."""
+    for path in disk.entries(folder):
+        disk.delete_tree(path)
+
+
 def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
     """Deletes all of the workspace but what the next attempt takes over; False: there is nothing of use to it.
 

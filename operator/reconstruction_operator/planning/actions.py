@@ -23,6 +23,7 @@ class Dispatch:
     task: TaskId
     queue: str
     again: bool = False
+    retain_seconds: int = 0  # that its result waits in the trash once the job is deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,14 @@ class ClearFlags:
 
 @dataclass(frozen=True, slots=True)
 class DeleteFiles:
-    """Order a worker that consumes the queue to delete the job's folder."""
+    """Order a worker that consumes the queue to delete the job's folder.
+
+    `retain_seconds`: its result waits in the trash for so long; None: as the result itself says, since the job's spec is not known.
+    """
 
     queue: str
     expired: bool = False  # because the job's time to live is over
+    retain_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
-from reconstruction_operator.api.spec import Spec, queue_name
+from reconstruction_operator.api.spec import DELETE, Spec, queue_name
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.checks import Checked
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
@@ -99,6 +99,8 @@ class Timing:
     backoff_max_seconds: float
     cancel_ttl_seconds: float
     progress_seconds: float
+    deletion_policy: str = DELETE
+    retain_seconds_after_deletion: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, ReusedFrom, StepTime, Usage
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
 
@@ -147,7 +147,7 @@ def parse_end(
 
 
 def _with_details(end: End, data: Mapping[str, Any]) -> End:
-    inputs, outputs, quality = (data.get(name) for name in ("inputs", "outputs", "quality"))
+    inputs, outputs, quality, reused = (data.get(name) for name in ("inputs", "outputs", "quality", "reusedFrom"))
     steps, usage = data.get("steps"), data.get("usage")
     return _cut(
         replace(
@@ -162,6 +162,7 @@ def _with_details(end: End, data: Mapping[str, Any]) -> End:
             steps=_steps(steps),
             usage=codec.decode(Usage, usage) if isinstance(usage, Mapping) else None,
             resumed_from=text_of(data, "resumedFrom"),
+            reused_from=codec.decode(ReusedFrom, reused) if isinstance(reused, Mapping) else None,
             files_left=data.get("filesLeft") is True,
         )
     )
@@ -187,6 +188,8 @@ def _cut(end: End) -> End:
             bytes=count(end.outputs.bytes) or 0,
             files=tuple(OutputFile(plain(one.name), count(one.bytes) or 0) for one in end.outputs.files[:FILES]),
         ),
+        reused_from=end.reused_from
+        and replace(end.reused_from, uid=plain(end.reused_from.uid), attempt=count(end.reused_from.attempt)),
         quality=_quality(end.quality),
         steps=tuple(StepTime(plain(one.name), count(one.seconds) or 0) for one in end.steps[:STEPS] if one.name),
         usage=end.usage and Usage(count(end.usage.cpu_seconds), count(end.usage.peak_memory_bytes)),

@@ -23,6 +23,7 @@ from reconstruction_operator.contract.envelope import Envelope, EnvelopeError
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import ClaimVerdict
+from reconstruction_operator.tasks import headers
 from reconstruction_operator.telemetry import logs
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import Conclusion, NotClaimedError, Patience, drive
@@ -89,13 +90,8 @@ def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any]
         model_type=model_type,
         envelope=envelope,
         worker=task.request.hostname or f"direct@{platform.node()}",
-        traceparent=(envelope.traceparent if envelope is not None else "") or _header(task, "traceparent"),
+        traceparent=(envelope.traceparent if envelope is not None else "") or headers.read(task, "traceparent"),
     )
-
-
-def _header(task: Task, name: str) -> str:
-    """A header of the message, which the sender's instrumentation may have set."""
-    return str(getattr(task.request, name, None) or (task.request.headers or {}).get(name) or "")
 
 
 def _in_worker(task: Task) -> bool:

@@ -21,10 +21,14 @@ _INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # allowlist: no se
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The photos, by their names in natural order; `ignored` describes what else was there."""
+    """The photos, by their names in natural order; `ignored` describes what else was there.
+
+    An input whose digest is among those that the caller knows has no `photos`: it was not copied.
+    """
 
     photos: tuple[Path, ...]
     ignored: Ignored
+    digest: str = ""  # of the input (`digests`); empty: it was not computed
 
 
 def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:

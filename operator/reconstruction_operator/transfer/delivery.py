@@ -46,11 +46,15 @@ _PREVIOUS = "previous"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The run that delivers or withdraws. It is overtaken once `folder`, its workspace, is deleted; None: no check."""
+    """The run that delivers or withdraws. It is overtaken once `folder`, its workspace, is deleted; None: no check.
+
+    `replaced`: earlier jobs, whose copies its own may replace, since it takes over their result.
+    """
 
     job_id: str
     attempt: int
     folder: Path | None
+    replaced: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +165,19 @@ def _place(target: Path, *, create: bool) -> Directory:
         raise StorageError(_REFUSED, f"{target} was exchanged while it was looked up") from None
 
 
-def _attempt_of(place: Directory, name: str, job_id: str) -> int | None:
-    """The attempt whose result lies there (0: a bare task's); None: it holds no result of this job."""
+def _attempt_of(place: Directory, name: str, run: Run, *, replaced: bool = False) -> int | None:
+    """The attempt whose result lies there (0: a bare task's, or of a job that is `replaced`); None: it holds no result of this job."""
     try:
         with place.enter(name) as folder:
             found = Manifest.identify(_read_manifest(folder))
     except OSError:
         return None
-    return found[1] if found is not None and found[0] == job_id else None
+    if found is None:
+        return None
+    job_id, attempt = found
+    if replaced and job_id in run.replaced:
+        return 0
+    return attempt if job_id == run.job_id else None
 
 
 def _read_manifest(folder: Directory) -> bytes:
@@ -176,14 +185,14 @@ def _read_manifest(folder: Directory) -> bytes:
 
 
 def _is_earlier(place: Directory, name: str, run: Run) -> bool:
-    attempt = _attempt_of(place, name, run.job_id)
+    attempt = _attempt_of(place, name, run)
     return attempt is not None and attempt <= run.attempt
 
 
 def _refuse_others(place: Directory, name: str, run: Run) -> None:
     if place.is_empty(name):
         return
-    attempt = _attempt_of(place, name, run.job_id)
+    attempt = _attempt_of(place, name, run, replaced=True)
     if attempt is None:
         raise StorageError(_REFUSED, f"{place.path / name} is not empty, and holds no result of this job")
     if attempt > run.attempt:

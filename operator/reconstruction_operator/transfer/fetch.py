@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from reconstruction_operator.contract.fingerprint import input_digest
 from reconstruction_operator.readers import OBJECT_SCHEMES
 from reconstruction_operator.transfer import archive as archives
-from reconstruction_operator.transfer import download, local, names, uris
+from reconstruction_operator.transfer import digests, download, local, names, uris
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
@@ -21,6 +22,8 @@ _DOWNLOAD_SHARE = 0.8  # of fetching; the rest is for unpacking
 
 def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """The photos of a `file://` folder or archive, of an `https://` archive, or of a folder or archive in object storage.
+
+    A folder or objects that `limits` knows are not copied.
 
     Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE.
     """
@@ -61,8 +64,13 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
 def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """As `take_folder`, but resolves no links again: `folder` may have been checked, and may be a link by now (TOCTOU)."""
     found = local.list_folder(folder, shown, limits)
+    flattened = names.flattened(found.photos)
+    if digests.may_be_known(limits.known, images=len(found.photos), total_bytes=found.bytes):
+        digest = _digest(folder, dict(zip(found.photos, flattened, strict=True)), shown, tick)
+        if digests.is_known(digest, limits.known):
+            return Fetched((), found.ignored, digest)
     total, done, result = found.bytes, 0, []
-    for index, (name, flat) in enumerate(zip(found.photos, names.flattened(found.photos), strict=True), start=1):
+    for index, (name, flat) in enumerate(zip(found.photos, flattened, strict=True), start=1):
         tick(done / max(1, total), f"photo {index}/{len(found.photos)}")
         try:
             left_bytes = limits.max_bytes - done
@@ -75,6 +83,19 @@ def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tic
             raise local.unreadable(name, shown, error) from None
         result.append(into / flat)
     return Fetched(tuple(result), found.ignored)
+
+
+def _digest(folder: Path, photos: dict[str, str], shown: str, tick: Tick) -> str:
+    """The digest of photos where they lie, by their names and their flat names; empty if one cannot be read."""
+    described = []
+    for index, (name, flat) in enumerate(photos.items(), start=1):
+        place, text = (index - 1) / len(photos), f"photo {index}/{len(photos)} is compared"
+        try:
+            with local.opened(folder / name, f"{shown.rstrip('/')}/{name}", inside=folder) as file:
+                described.append(digests.describe(flat, file, partial(tick, place, text)))
+        except (FileNotFoundError, PermissionError):  # what is wrong with it is found when it is copied
+            return ""
+    return input_digest(digests.SHA256, described)
 
 
 def _take_local(path: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator import config
+from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.transfer import tenancy
 
 Tick = Callable[[float, str], None]
@@ -34,6 +35,7 @@ class Limits:
     timeout_seconds: float  # to connect, and for each read
     namespace: str = ""  # of the job
     granted: tuple[str, ...] | None = None  # the namespace's allowlist of folders and addresses; None: no limit
+    known: tuple[KnownInput, ...] = ()  # need not be copied: their results exist
     schemes: tuple[str, ...] = ()  # of object storage that is enabled
     aliases: tuple[tuple[Path, Path], ...] = ()  # (folder in URIs, folder on this worker)
 

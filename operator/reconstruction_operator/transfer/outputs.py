@@ -75,4 +75,5 @@ def _objects(source: Path | None, uri: str, run: Run, check: Callable[[], None],
         workspace=run.folder,
         namespace=namespace,
         tick=tick,
+        replaced=run.replaced,
     )

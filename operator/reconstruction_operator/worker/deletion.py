@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Final
 
 from reconstruction_operator.api.identity import TaskId, check_job_id
@@ -21,25 +22,32 @@ logger = logging.getLogger(__name__)
 DELETE_SECONDS: Final = 60.0
 
 
-def clean_up(job_id: str) -> None:
+def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
     """Delete the files of a job that is over, and record that. One at a time in a worker: see `deleting.turns`.
+
+    `retain_seconds`: how long its result waits in the trash; None: as the result says. That of a cancelled job is deleted.
 
     Nothing is deleted if Redis has lost the job. Raises OSError and OvertakenError as `delete`, RedisError without Redis.
     """
-    turns.take(job_id, clean_up_now)
+    turns.take(job_id, clean_up_now, retain_seconds=retain_seconds)
 
 
-def clean_up_now(job_id: str, process: DeletionProcess) -> None:
-    """The same at once."""
+def clean_up_now(job_id: str, process: DeletionProcess, *, retain_seconds: int | None = None) -> None:
+    """The same at once. Then the time of other results in the trash may be over."""
     job = _newest_attempt(job_id)
     if job is None or job.record is None:
         logger.warning("Redis has lost job %s: its files stay until the operator orders their deletion again", job_id)
         return
     its = job.record
     with logs.about(namespace=its.namespace, job=its.name, uid=job_id, attempt=its.attempt):
-        existed = process.perform(DeletionRequest(job_id, cancelled=_is_cancelled(job)), DELETE_SECONDS)
+        request = DeletionRequest(job_id, cancelled=_is_cancelled(job), retain_seconds=retain_seconds)
+        existed = process.perform(request, DELETE_SECONDS)
         calls.run(job_manager.get_redis_client(), worker_calls.mark_cleaned(Keys(), job_id))
         logger.info("%s/%s: its files %s", its.namespace, its.name, "are deleted" if existed else "were deleted before")
+    try:
+        process.perform(DeletionRequest.of_trash(time.time()), DELETE_SECONDS)
+    except OSError as error:  # the next clean-up goes on
+        logger.warning("the trash could not be emptied: %s", error)
 
 
 def delete(job_id: str, *, cancelled: bool) -> bool:
@@ -53,6 +61,15 @@ def delete(job_id: str, *, cancelled: bool) -> bool:
     folder still names it then.
     """
     return spares.perform(DeletionRequest(check_job_id(job_id), cancelled=cancelled), DELETE_SECONDS)
+
+
+def empty_trash() -> None:
+    """Deletes all results of deleted jobs before their time, because a run needs the disk. A failure is logged."""
+    try:
+        if spares.perform(DeletionRequest.of_trash(float("inf")), DELETE_SECONDS):
+            logger.warning("the disk is full: the results of deleted jobs that waited in the trash are deleted")
+    except OSError as error:
+        logger.error("the trash could not be emptied: %s", error)  # noqa: TRY400  # the message is enough
 
 
 def withdraw(uri: str, job_id: str, attempt: int, *, workspace: str, namespace: str) -> None:

@@ -104,6 +104,7 @@ def test_a_spec_is_encoded_as_in_the_api_server() -> None:
         "parameters": {"quality": "fast"},
         "queue": "celery",
         "priority": "normal",
+        "reuse": "IfUnchanged",
         "suspend": False,
         "cancelRequested": False,
         "cancelConfirmed": False,

@@ -74,6 +74,8 @@ def test_the_spec_has_the_promised_fields() -> None:
         "activeDeadlineSeconds",
         "queueDeadlineSeconds",
         "ttlSecondsAfterFinished",
+        "reuse",
+        "deletionPolicy",
         "managedBy",
     }
 
@@ -99,6 +101,7 @@ def test_the_status_has_the_promised_fields() -> None:
         "steps",
         "usage",
         "installation",
+        "reusedFrom",
         "redisLosses",
         "cancel",
         "failure",
@@ -131,6 +134,7 @@ def test_the_stored_defaults_are_the_promised_ones() -> None:
         "spec.modelType": "photogrammetry",
         "spec.queue": "celery",
         "spec.priority": "normal",
+        "spec.reuse": "IfUnchanged",
         "spec.suspend": False,
         "spec.cancelRequested": False,
         "spec.cancelConfirmed": False,

@@ -18,3 +18,14 @@ def test_a_message_carries_its_trace_in_envelope_and_header(traceparent: str, he
     task = dispatch._task(message)
     assert task.get("headers") == headers
     assert task["kwargs"]["job"].get("traceparent", "") == traceparent
+
+
+@pytest.mark.parametrize(
+    ("seconds", "headers"), [(None, None), (0, {"retain_seconds": "0"}), (60, {"retain_seconds": "60"})]
+)
+def test_an_order_to_delete_files_says_in_a_header_how_long_the_result_is_kept(
+    seconds: int | None, headers: dict[str, str] | None
+) -> None:
+    """A worker of the version before ignores the header, and would refuse another argument."""
+    task = dispatch._task(dispatch.cleanup_message(UID, queue="celery", retain_seconds=seconds))
+    assert (task["args"], task.get("headers")) == ((UID,), headers)

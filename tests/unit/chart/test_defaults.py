@@ -47,7 +47,9 @@ def test_defaults_are_an_operator_a_worker_and_a_redis(render: Render) -> None:
         ("ServiceAccount", "reconstruction-operator"),
         ("ServiceAccount", "reconstruction-test"),
         ("StatefulSet", "reconstruction-redis"),
+        ("ValidatingAdmissionPolicy", "reconstructionjobs-creation"),
         ("ValidatingAdmissionPolicy", "reconstructionjobs-parameters"),
+        ("ValidatingAdmissionPolicyBinding", "reconstructionjobs-creation"),
         ("ValidatingAdmissionPolicyBinding", "reconstructionjobs-parameters"),
     ]
 

@@ -48,6 +48,7 @@ def test_a_message_has_camel_case_names() -> None:
         "inputUri": "file:///a",
         "queue": "celery",
         "parameters": {"a": 1},
+        "retainSeconds": 0,
         "last": False,
     }
 

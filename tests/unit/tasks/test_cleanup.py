@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import redis
 from reconstruction_operator.broker import acknowledging
+from reconstruction_operator.jobfiles import trash
 from reconstruction_operator.tasks.cleanup import clean_up
 
-from tests.support.attempts import JOB, observe, want
+from tests.support.attempts import JOB, observe, run, want
 
 
 def test_the_task_has_the_name_that_the_operator_sends_to_and_stores_no_result() -> None:
@@ -39,3 +40,14 @@ def test_an_unsafe_job_id_is_refused_before_anything_is_deleted(
         clean_up(job_id)
     assert [one.name for one in jobs_dir.iterdir()] == ["other"]
     assert client.keys() == []
+
+
+@pytest.mark.parametrize(("header", "kept"), [("60", True), ("0", False), ("", False), ("long", False)])
+def test_the_header_says_how_long_a_result_waits_in_the_trash(
+    header: str, *, kept: bool, client: redis.Redis, jobs_dir: Path
+) -> None:
+    want(client, 1)
+    run(namespace="red", name="banana")
+
+    clean_up.apply(args=(JOB,), headers={"retain_seconds": header} if header else {}).get()
+    assert (trash.find(JOB) is not None) is kept

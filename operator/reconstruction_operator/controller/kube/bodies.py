@@ -69,6 +69,7 @@ class _Spec(msgspec.Struct, rename="camel", gc=False):
     priority: str = "normal"
     ttl_seconds_after_finished: int | None = None
     managed_by: str | None = None
+    deletion_policy: str | None = None
     cancel_requested: bool = False
     cancel_confirmed: bool = False
 
@@ -184,6 +185,7 @@ def _compact(found: _Body, known: Head, phase: Phase) -> Job:
             spec.priority,
             spec.ttl_seconds_after_finished,
             spec.managed_by,
+            spec.deletion_policy,
             cancel_requested=spec.cancel_requested,
             cancel_confirmed=spec.cancel_confirmed,
         ),

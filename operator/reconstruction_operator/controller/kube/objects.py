@@ -113,6 +113,7 @@ def compact(job: Job) -> Job:
             job.spec.priority,
             job.spec.ttl_seconds_after_finished,
             job.spec.managed_by,
+            job.spec.deletion_policy,
             cancel_requested=job.spec.cancel_requested,
             cancel_confirmed=job.spec.cancel_confirmed,
         ),
@@ -139,6 +140,7 @@ def compact_spec(
     priority: str,
     ttl_seconds_after_finished: int | None,
     managed_by: str | None,
+    deletion_policy: str | None,
     *,
     cancel_requested: bool,
     cancel_confirmed: bool,
@@ -149,6 +151,7 @@ def compact_spec(
         priority=priority,
         ttl_seconds_after_finished=ttl_seconds_after_finished,
         managed_by=managed_by,
+        deletion_policy=deletion_policy,
         cancel_requested=cancel_requested,
         cancel_confirmed=cancel_confirmed,
     )

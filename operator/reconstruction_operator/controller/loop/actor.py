@@ -214,7 +214,7 @@ def message(
     """The message to a worker: an attempt, or the order to delete files."""
     job_id = actions.key.job_id
     if isinstance(action, planned.DeleteFiles):
-        return dispatch.cleanup_message(job_id, queue=action.queue)
+        return dispatch.cleanup_message(job_id, queue=action.queue, retain_seconds=action.retain_seconds)
     if actions.job is None:
         raise TypeError("a record without an object is never dispatched")
     spec = actions.job.spec
@@ -227,6 +227,8 @@ def message(
         output_uri=spec.output.uri if spec.output else "",
         queue=spec.queue,
         parameters=spec.parameters,
+        reuse=spec.reuse,
+        retain_seconds=action.retain_seconds,
         traceparent=str(tracing.of_job(job_id)) if tracing.enabled() else "",
         last=actions.job.status.failures >= spec.backoff_limit,
     )

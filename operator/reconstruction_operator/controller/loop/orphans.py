@@ -20,7 +20,7 @@ from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
 from reconstruction_operator.controller.redis_view.observer import Observer, Subject
 from reconstruction_operator.planning import actions as planned
-from reconstruction_operator.planning import plan
+from reconstruction_operator.planning import plan, retention
 from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Job, Observation, Timing
 from reconstruction_operator.telemetry import metrics
@@ -43,6 +43,7 @@ class _Orphan:
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
     handed_over: bool = False  # its object exists, and another installation manages it: only what runs here ends
+    retain_seconds: int | None = None  # that its result waits in the trash; None: its spec is not known
     begun: bool = False  # by a worker, as the status or a folder tells
 
     def learn(self, record: Record) -> bool:
@@ -90,6 +91,7 @@ class Orphans:
             if job.sent and job.ours:
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
+                orphan.retain_seconds = retention.seconds(job.spec, self.timing)
                 orphan.begun |= job.status.worker is not None or job.status.start_time is not None
         self._measure()
 
@@ -187,6 +189,8 @@ class Orphans:
         if orphan.handed_over:
             actions = plan.plan_handed_over(job_id, record, seen, self.timing)
         else:
-            actions = plan.plan_orphan(job_id, record, seen, at, self.timing, begun=orphan.begun)
+            actions = plan.plan_orphan(
+                job_id, record, seen, at, self.timing, begun=orphan.begun, retain_seconds=orphan.retain_seconds
+            )
         key = JobKey(record.namespace, record.name, job_id)
         return JobActions(key, None, record.attempt, actions) if actions else None

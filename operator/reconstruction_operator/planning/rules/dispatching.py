@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from reconstruction_operator.planning import retention
 from reconstruction_operator.planning.actions import Action, Dispatch, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.rules.attempts import grace_end
@@ -51,7 +52,8 @@ def decide(case: Case) -> Decision:
         dispatch_time=status.dispatch_time or case.at,
     )
     queue = case.queue if case.wanted >= case.attempt else case.job.queue
-    message = Dispatch(case.task, queue, again=again)
+    retained = retention.seconds(case.job.spec, case.timing)
+    message = Dispatch(case.task, queue, again=again, retain_seconds=retained)
     return Decision(Stage.QUEUED, status, (*_record(case), message), deadlines)
 
 

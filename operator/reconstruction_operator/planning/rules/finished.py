@@ -8,6 +8,7 @@ from datetime import datetime
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning import actions as planned
+from reconstruction_operator.planning import retention
 from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.rules import flags
 from reconstruction_operator.planning.rules.resending import deletion_is_due
@@ -31,7 +32,9 @@ def plan(case: Case) -> Plan:
         orders = case.seen.record.orders if case.seen.record else 0
         if deletion_is_due(case.seen.record, case.seen, since, case.now, case.timing):
             kept = case.stored.phase is not Phase.CANCELLED  # until its time to live is over
-            actions.append(planned.DeleteFiles(case.queue, expired=expired and kept))
+            retained = retention.seconds(case.job.spec, case.timing) if kept else 0
+            order = planned.DeleteFiles(case.queue, expired=expired and kept, retain_seconds=retained)
+            actions.append(order)
         soon = case.seen.queue.workers and orders <= _SOON_ORDERS
         pause = _RECHECK_SECONDS if soon else _SLOW_RECHECK_SECONDS
         wake.append(after(case.now, pause))

@@ -17,11 +17,18 @@ _HANDED_OVER = "Another installation has taken over the job."
 
 
 def plan_orphan(
-    job_id: str, record: Record, seen: Observation, now: datetime, timing: Timing, *, begun: bool = False
+    job_id: str,
+    record: Record,
+    seen: Observation,
+    now: datetime,
+    timing: Timing,
+    *,
+    begun: bool = False,
+    retain_seconds: int | None = None,
 ) -> tuple[planned.Action, ...]:
     """The next step of the clean-up; plan again until `Forget` is carried out. `seen` is of the attempt that the record wants.
 
-    `begun`: a worker has begun the job, whatever Redis knows.
+    `begun`: a worker has begun the job, whatever Redis knows. `retain_seconds`: as in `DeleteFiles`.
     """
     task = TaskId(job_id, record.attempt)
     if seen.end is None:
@@ -37,7 +44,7 @@ def plan_orphan(
         # The last attempt may have ended otherwise. The flag tells the worker to delete copies of the result as well.
         flagged, _ = flags.keep(planned.AssertCancelled(), seen, now, timing, is_set=True)
     if deletion_is_due(record, seen, seen.end.at or now, now, timing):
-        return (*flagged, planned.DeleteFiles(record.queue))
+        return (*flagged, planned.DeleteFiles(record.queue, retain_seconds=retain_seconds))
     return flagged
 
 

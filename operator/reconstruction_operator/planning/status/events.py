@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from reconstruction_operator.api.status import ConditionType, Phase, Status
+from reconstruction_operator.api.codec import format_time
+from reconstruction_operator.api.status import ConditionType, Phase, ReusedFrom, Status
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.planning.types import Event
 
@@ -108,6 +109,8 @@ def _steps(old: Status, new: Status) -> Iterator[Event]:
     """The start of each step, with those that passed between two plans; none for a run that ended at once."""
     reached = new.progress.step_index if new.progress else 0
     before = old.progress.step_index if old.progress and old.attempt == new.attempt else 0
+    if new.reused_from is not None:
+        return
     if new.phase is Phase.RUNNING or (new.phase is Phase.SUCCEEDED and before > 0):
         for step in STEPS:
             if before < step.index <= reached:
@@ -120,11 +123,19 @@ def _end(old: Status, new: Status) -> Iterator[Event]:
     if new.phase is Phase.SUCCEEDED:
         if new.simulated:
             yield _warning("Simulated", "The result is a simulation, not made from the photos")
+        if new.reused_from is not None:
+            yield _normal("Reused", _reused(new.reused_from))
         yield _normal("Succeeded", new.message)
     elif new.phase is Phase.FAILED and not _became(old, new, _T.ACCEPTED, "False"):
         yield _warning("Failed", new.message)
     elif new.phase is Phase.CANCELLED:
         yield _normal("Cancelled", "The job is cancelled, and nothing of it runs")
+
+
+def _reused(its: ReusedFrom) -> str:
+    made = f"attempt {its.attempt} of the job with uid {its.uid}" if its.attempt else f"the job with uid {its.uid}"
+    when = f", complete at {format_time(its.completion_time)}," if its.completion_time else ""
+    return f"The result that {made} made{when} is taken over (spec.reuse); with Never, a new job runs its model"
 
 
 def _became(old: Status, new: Status, kind: ConditionType, status: str) -> bool:

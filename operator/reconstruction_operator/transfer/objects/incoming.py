@@ -9,6 +9,7 @@ import errno
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,14 +35,26 @@ Progress = Callable[[int, int, int, int], None]
 """Takes objects done, of how many, and bytes done, of how many."""
 
 
-def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[Fetched], names.Ignored]:
-    """Fetches all that is not there yet; returns what the address names, and what was ignored.
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What the address names, what was ignored, and the digest of the whole."""
+
+    fetched: list[Fetched]
+    ignored: names.Ignored
+    digest: str
+
+
+def fetch(store: Store, request: FetchRequest, report: Progress) -> Incoming:
+    """Fetches all that is not there yet; nothing if the caller knows an input of that digest.
 
     Raises StorageError, or OSError for the disk.
     """
     clock = Clock(request.connection.stall_seconds)
     try:
         listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
+        ignored = names.ignored(listing.ignored)
+        if listing.digest in request.known:
+            return Incoming([], ignored, listing.digest)
         wanted = [one for one in listing.objects if not _is_there(request.kept / one.file, one)]
         kept_objects = len(listing.objects) - len(wanted)
         kept_bytes = listing.bytes - sum(one.bytes for one in wanted)
@@ -64,7 +77,7 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> tuple[list[F
             raise failures.translated(error, request.address, failures.INPUT) from None
         raise
     found = [Fetched(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
-    return found, names.ignored(listing.ignored)
+    return Incoming(found, ignored, listing.digest)
 
 
 def survey(store: Store, request: ListRequest, report: Progress) -> tuple[int, int, names.Ignored]:

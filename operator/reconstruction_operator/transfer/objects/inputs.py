@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from reconstruction_operator.transfer import archive as archives
-from reconstruction_operator.transfer import names
+from reconstruction_operator.transfer import digests, names
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import process, request
@@ -25,6 +26,8 @@ _FETCH_SHARE = 0.8  # of an archive; the rest is for unpacking
 def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """The photos of a folder or an archive in object storage. What an earlier attempt has fetched is not fetched again.
 
+    Nothing is fetched if the listing is known by `limits`.
+
     Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE; OSError for the disk.
     """
     address = permitted(
@@ -32,21 +35,32 @@ def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     )
     kept = into.with_name(KEPT)
     kept.mkdir(exist_ok=True)
-    wanted = FetchRequest(address, kept, limits.max_bytes, limits.max_files, Connection.from_config())
+    wanted = FetchRequest(
+        address,
+        kept,
+        limits.max_bytes,
+        limits.max_files,
+        Connection.from_config(),
+        known=tuple(one.digest for one in limits.known),
+    )
     share = section(tick, 0.0, _FETCH_SHARE if address.is_archive else 1.0)
 
     def report(objects: int, of_objects: int, count: int, of_count: int) -> None:
         share(count / max(1, of_count), _text(address, objects, of_objects, count, of_count))
 
     outcome = process.perform(wanted, report)
+    digest, ignored = str(outcome["digest"]), names.Ignored(*outcome["ignored"])
+    if digests.is_known(digest, limits.known):
+        return Fetched((), ignored, digest)
     found = [request.Fetched(*one) for one in outcome["fetched"]]
     if address.is_archive:
         with (kept / found[0].file).open("rb") as file:
-            return archives.unpack(file, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
+            unpacked = archives.unpack(file, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
+            return replace(unpacked, digest=digest)
     flat = names.flattened([one.name for one in found])
     for one, name in zip(found, flat, strict=True):
         _link(kept / one.file, into / name)
-    return Fetched(tuple(into / name for name in flat), names.Ignored(*outcome["ignored"]))
+    return Fetched(tuple(into / name for name in flat), ignored, digest)
 
 
 def survey(uri: str, limits: Limits) -> tuple[int | None, int, names.Ignored]:

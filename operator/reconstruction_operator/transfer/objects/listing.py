@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconstruction_operator.transfer import names
+from reconstruction_operator.contract.fingerprint import InputFile, input_digest
+from reconstruction_operator.transfer import digests, names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -51,6 +52,11 @@ class Listing:
     def bytes(self) -> int:
         """Of all objects to fetch."""
         return sum(one.bytes for one in self.objects)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the input, as its names, sizes and ETags say."""
+        return input_digest(digests.ETAG, (InputFile(one.name, one.bytes, one.mark) for one in self.objects))
 
 
 def list_input(store: Store, request: FetchRequest | ListRequest, tick: Callable[[], None]) -> Listing:

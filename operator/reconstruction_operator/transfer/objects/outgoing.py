@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconstruction_operator.contract.errors import OvertakenError
@@ -133,6 +133,8 @@ def _deliver(request: DeliverRequest, target: Target, source: Path, report: Prog
         target.point(wanted, standing, lambda: _refuse_overtaken(request.workspace))
     report(1, 1, total, total)
     doomed = [key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)]
+    if standing is not None and standing.pointer is not None and standing.pointer.job_id in target.replaced:
+        doomed += target.files(standing.pointer.folder)
     if not _is_overtaken(request.workspace):  # otherwise they may be the files of a run of the same attempt
         target.delete(doomed)
 
@@ -150,7 +152,8 @@ def _leave(target: Target) -> None:
 
 
 def _target_of(request: DeliverRequest, tick: Callable[[], None]) -> Target:
-    return _target(request.address, request.job_id, request.attempt, request.connection, tick)
+    target = _target(request.address, request.job_id, request.attempt, request.connection, tick)
+    return replace(target, replaced=request.replaced)
 
 
 def _target(

@@ -27,6 +27,7 @@ def deliver(
     workspace: Path | None,
     namespace: str,
     tick: Tick,
+    replaced: frozenset[str] = frozenset(),
 ) -> None:
     """Delivers the sealed folder `source`; without one, only checks whether that would be refused.
 
@@ -34,7 +35,9 @@ def deliver(
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError.
     """
-    wanted = DeliverRequest(target(uri, namespace), job_id, attempt, workspace, source, Connection.from_config())
+    wanted = DeliverRequest(
+        target(uri, namespace), job_id, attempt, workspace, source, Connection.from_config(), tuple(replaced)
+    )
 
     def report(_objects: int, _of_objects: int, count: int, of_count: int) -> None:
         check()

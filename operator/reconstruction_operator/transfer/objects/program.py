@@ -60,8 +60,9 @@ def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
                 return {"count": count, "bytes": size, "ignored": astuple(ignored)}
             case FetchRequest():
                 client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
-                fetched, ignored = incoming.fetch(client, wanted, outlet.report)
-                return {"fetched": [[one.name, one.file, one.bytes] for one in fetched], "ignored": astuple(ignored)}
+                found = incoming.fetch(client, wanted, outlet.report)
+                fetched = [[one.name, one.file, one.bytes] for one in found.fetched]
+                return {"fetched": fetched, "ignored": astuple(found.ignored), "digest": found.digest}
             case DeliverRequest(source=None):
                 outgoing.check(wanted, outlet.report)
             case DeliverRequest(source=Path() as source):

@@ -38,13 +38,14 @@ class ListRequest:
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """Fetch the photos of a folder, or one archive, into the folder `kept`."""
+    """Fetch the photos of a folder, or one archive, into the folder `kept`; nothing if the listing has a `known` digest."""
 
     address: ObjectAddress
     kept: Path
     max_bytes: int
     max_files: int
     connection: Connection
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class DeliverRequest:
     workspace: Path | None  # the run is overtaken once it is deleted; None: no check
     source: Path | None
     connection: Connection
+    replaced: tuple[str, ...] = ()  # earlier jobs, whose results this one takes over
 
 
 Request = ListRequest | FetchRequest | DeliverRequest

@@ -52,6 +52,7 @@ class Target:
     attempt: int
     clock: Clock
     tick: Callable[[], None]
+    replaced: tuple[str, ...] = ()  # earlier jobs, whose results the job takes over
 
     def standing(self) -> Standing | None:
         """The pointer that lies there."""
@@ -63,6 +64,8 @@ class Target:
             self._refuse_foreign_objects()
             return
         pointer = standing.pointer
+        if pointer is not None and pointer.job_id in self.replaced:
+            return
         if pointer is None or pointer.job_id != self.job_id:
             whose = "is no result of this operator" if pointer is None else "is the result of another job"
             raise StorageError("OUTPUT_REFUSED", f"{self.address} is not empty: its {layout.POINTER} {whose}")

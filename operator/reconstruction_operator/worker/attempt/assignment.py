@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reconstruction_operator.api import spec
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.records import Owner
 
@@ -34,6 +35,26 @@ class Assignment:
     def output_uri(self) -> str:
         """Where a copy of the result is delivered; empty: nowhere."""
         return "" if self.envelope is None else self.envelope.output_uri
+
+    @property
+    def input_uri(self) -> str:
+        """Where the photos are; empty for a bare task, whose job folder has them."""
+        return "" if self.envelope is None else self.envelope.input_uri
+
+    @property
+    def reuse(self) -> str:
+        """Whether a result of an earlier job may be taken over, as `spec.reuse`; empty: never."""
+        return "" if self.envelope is None else self.envelope.reuse
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether the job takes over a result and never runs."""
+        return self.reuse == spec.REQUIRED
+
+    @property
+    def retain_seconds(self) -> int:
+        """How long the result waits in the trash once the job's object is deleted."""
+        return 0 if self.envelope is None else self.envelope.retain_seconds
 
     @property
     def namespace(self) -> str:

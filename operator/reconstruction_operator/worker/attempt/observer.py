@@ -45,6 +45,7 @@ class AttemptObserver:
     emit: Callable[[Span], None] | None = field(default_factory=tracing.emitter)
     model: str = field(init=False, default="")  # an installed model, never what the job says: it is a label
     inputs: Inputs = field(init=False, default=Inputs())
+    input_digest: str = field(init=False, default="")  # of the photos; empty: they were not read
     usage: ModelUsage | None = field(init=False, default=None)
     resumed_from: str = field(init=False, default="")  # the stage of an earlier attempt
     _begun: _Moment = field(init=False)

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract import outcomes, pools
 from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
-from reconstruction_operator.jobfiles import notes, publishing, workspace
+from reconstruction_operator.jobfiles import notes, publishing, results, workspace
 from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.jobfiles.results import Found
 from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.transfer import delivery, outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.worker import deletion
-from reconstruction_operator.worker.attempt import sealing
+from reconstruction_operator.worker.attempt import reuse, sealing
 from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.ending import end_of_success
 from reconstruction_operator.worker.attempt.failures import failure_of
 from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
@@ -33,8 +36,9 @@ from reconstruction_operator.worker.attempt.interruption import (
     InterruptionKind,
     call_interruptibly,
 )
-from reconstruction_operator.worker.attempt.loading import load_photos
+from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
+from reconstruction_operator.worker.attempt.reuse import Reusable
 from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.model.process import run_isolated
@@ -54,6 +58,8 @@ class AttemptRun:
         self._steps: Steps | None = None
         self._workspace: Workspace | None = None
         self._stages: AttemptStages | None = None
+        self._reusable = Reusable()
+        self._copies = Copies(assignment, heartbeat)
         self.published = False  # whether this run's own result became the job's
         self.result: Manifest | None = None  # the job's published result, by this run or another
 
@@ -82,7 +88,9 @@ class AttemptRun:
     def clean_up(self, end: End | None) -> None:
         """Delete the run's files, except a result that counts and what the next attempt need not fetch; `end` is the recorded one."""
         space = self._workspace
-        if not self._withdraw(end) or space is None:
+        if end is not None and end.reason == "DISK_FULL":
+            deletion.empty_trash()
+        if not self._copies.withdraw(end, space) or space is None:
             return
         if end is not None and self._is_repeated(end):
             of_use = self._stages is not None and self._stages.are_of_use(
@@ -108,32 +116,50 @@ class AttemptRun:
             foreign = pools.refusal(config.settings.POOL_NAMESPACES, assignment.pool, assignment.namespace)
             if foreign:
                 raise ModelFailure("QUEUE_REFUSED", foreign)
-        choice = choose(assignment.model_type, assignment.parameters)
-        self._observer.model = choice.model.name
-        space, sealed = call_interruptibly(self._begin, check)
+        choice = None if assignment.takes_over else choose(assignment.model_type, assignment.parameters)
+        if choice is not None:
+            self._observer.model = choice.model.name
+        space, sealed = call_interruptibly(partial(self._begin, choice), check)
         if sealed is not None:
             logger.info("job %s has a sealed output of %s already", assignment.job_id, sealed.task_id)
             self.result = sealed
-            self._deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)  # the copy may be missing
+            self._copies.deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)  # it may be missing
             return end_of_success(sealed, assignment.worker)
         self._steps = steps = Steps(
             job_id=assignment.job_id,
-            shares=choice.model.step_shares,
-            pace_seconds=choice.pace_seconds,
+            shares={} if choice is None else choice.model.step_shares,
+            pace_seconds=None if choice is None else choice.pace_seconds,
             heartbeat=self._heartbeat,
             publish=self._observer.reached,
         )
-        photos = self._load(choice, steps, space)
-        result = self._reconstruct(choice, steps, space, photos)
+        steps.report(Step.LOAD, 0.0)
+        if choice is None:
+            newest = self._take_over(self._reusable.results, space)
+            if newest is None:
+                raise reuse.not_found(assignment)
+            return self._conclude(steps, space, newest)
+        loaded = self._load(choice, steps, space, self._reusable.known)
+        if loaded.known:
+            taken = self._take_over(self._reusable.made_from(loaded.digest), space)
+            if taken is not None:
+                return self._conclude(steps, space, taken)
+            workspace.empty(space.photos)
+            loaded = self._load(choice, steps, space, ())
+        if self._reusable.results and assignment.output_uri:
+            self._copies.replaced = frozenset()
+            call_interruptibly(self._copies.check, check)
+        result = self._reconstruct(choice, steps, space, loaded.photos)
         steps.report(Step.FINALIZE, 0.0)
         return self._finalize(choice, steps, space, result)
 
-    def _begin(self) -> tuple[Workspace, Manifest | None]:
+    def _begin(self, choice: Choice | None) -> tuple[Workspace, Manifest | None]:
         """Prepare the workspace; returns also the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._heartbeat.check
+        self._reusable = reuse.reusable(assignment, choice)
+        self._copies.replaced = self._reusable.job_ids
         # A run that was paused must not retire the workspace of its successor.
         if assignment.output_uri:
-            self._check_output()
+            self._copies.check()
             self._heartbeat.confirm()  # that may have waited for a disk
         else:
             self._heartbeat.refresh()
@@ -150,33 +176,29 @@ class AttemptRun:
         self._stages = AttemptStages(space)
         return space, None if assignment.envelope is None else publishing.read_sealed(assignment.job_id)
 
-    def _check_output(self) -> None:
-        """Raises StorageError before the work if its copy would be refused after hours of it."""
-        assignment = self._assignment
-        try:
-            outputs.check(
-                assignment.output_uri,
-                self._delivery(None),
-                namespace=assignment.namespace,
-                check=self._heartbeat.check,
-            )
-        except OvertakenError:
-            pass  # the workspace decides which run is the later one
-        except StorageError:
-            if publishing.read_sealed(assignment.job_id) is None:  # otherwise it is reported together with the refusal
-                raise
-
-    def _load(self, choice: Choice, steps: Steps, space: Workspace) -> tuple[Photo, ...]:
-        steps.report(Step.LOAD, 0.0)
+    def _load(self, choice: Choice, steps: Steps, space: Workspace, known: tuple[KnownInput, ...]) -> Loaded:
         if choice.simulated:
-            return ()
+            return Loaded((), "")
 
         assignment = self._assignment
-        limits, tick = Limits.from_config(assignment.namespace), partial(steps.report, Step.LOAD)
+        limits = replace(Limits.from_config(assignment.namespace), known=known)
+        tick = partial(steps.report, Step.LOAD)
         load = partial(load_photos, model=choice.model, workspace=space, limits=limits, tick=tick)
-        photos = call_interruptibly(lambda: load(assignment.job_id, assignment.envelope), self._heartbeat.check)
-        self._observer.read(Inputs(images=len(photos), bytes=sum(photo.bytes for photo in photos)))
-        return photos
+        loaded = call_interruptibly(lambda: load(assignment.job_id, assignment.envelope), self._heartbeat.check)
+        if not loaded.known:
+            self._observer.input_digest = loaded.digest
+            self._observer.read(Inputs(len(loaded.photos), sum(photo.bytes for photo in loaded.photos)))
+        return loaded
+
+    def _take_over(self, found: Iterable[Found], space: Workspace) -> Manifest | None:
+        """The first of these results that is whole, as this job's in the workspace; None if none is."""
+        assignment, check = self._assignment, self._heartbeat.check
+        for one in found:
+            taken = call_interruptibly(partial(reuse.take_over, one, space.output, assignment, check), check)
+            if taken is not None:
+                logger.info("%s takes over the result of job %s", assignment.title, one.manifest.job_id)
+                return taken
+        return None
 
     def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, photos: tuple[Photo, ...]) -> Result:
         check, attempt = self._heartbeat.check, self._assignment.attempt
@@ -207,14 +229,16 @@ class AttemptRun:
         if not (space.output / "model.glb").is_file():
             raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh (model.glb)")
         check, observer = self._heartbeat.check, self._observer
-        manifest = call_interruptibly(
-            lambda: sealing.seal(
-                space.output, result, choice=choice, assignment=assignment, observer=observer, check=check
-            ),
-            check,
-        )
+        seal = partial(sealing.seal, choice=choice, assignment=assignment, observer=observer, check=check)
+        return self._conclude(steps, space, call_interruptibly(lambda: seal(space.output, result), check))
+
+    def _conclude(self, steps: Steps, space: Workspace, manifest: Manifest) -> End:
+        """Deliver and publish the sealed result in the workspace."""
+        assignment = self._assignment
+        steps.report(Step.FINALIZE, 0.0)
         try:
-            self._deliver(space.output, assignment.output_uri, space, partial(steps.report, Step.FINALIZE))
+            tick = partial(steps.report, Step.FINALIZE)
+            self._copies.deliver(space.output, assignment.output_uri, space, tick)
         except (StorageError, OSError):
             self._publish(space, manifest)
             raise
@@ -228,54 +252,12 @@ class AttemptRun:
     def _publish(self, space: Workspace, manifest: Manifest) -> Manifest:
         """Publish the result; returns the one that counts, which is another's if that was faster."""
         assignment = self._assignment
+        if assignment.owner is not None:
+            results.note(assignment.owner)
         faster = publishing.publish(space, assignment.job_id, replace=assignment.envelope is None)
         self.published = faster is None
         self.result = faster or manifest
         return self.result
-
-    def _deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:
-        if not uri:
-            return
-        run, check = self._delivery(space.root), self._heartbeat.check
-        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace, tick=tick)
-        try:
-            # A thread that is left behind could go on while a cancel deletes what was delivered: a process is killed.
-            deliver() if outputs.ends_with_its_caller(uri) else call_interruptibly(deliver, check)
-        except OvertakenError:
-            owned = self._heartbeat.confirm()
-            check()
-            if owned:
-                shown = uris.redacted(uri)
-                raise OSError(
-                    f"what was copied to {shown} vanished at once: another program deletes files there"
-                ) from None
-            raise
-
-    def _withdraw(self, end: End | None) -> bool:
-        """Delete the delivered copy of a result that does not count; False: not done, so the note of it must stay."""
-        assignment, space = self._assignment, self._workspace
-        if not assignment.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
-            return True
-        if end is not None and end.outcome is Outcome.CANCELLED:
-            folder = ""  # it has been deleted, and no other attempt begins
-        elif space is None or publishing.read_sealed(assignment.job_id) is not None:
-            return True  # this attempt or another reports the published result
-        else:
-            folder = str(space.root)
-        attempt, namespace = assignment.attempt or 0, assignment.namespace
-        try:
-            deletion.withdraw(assignment.output_uri, assignment.job_id, attempt, workspace=folder, namespace=namespace)
-        except OvertakenError:
-            return True
-        except StorageError as error:
-            logger.warning("the delivered copy of job %s may not be deleted: %s", assignment.job_id, error)
-        except OSError as error:
-            logger.error("could not delete the delivered copy of job %s: %s", assignment.job_id, error)  # noqa: TRY400  # the message is enough
-            return False
-        return True
-
-    def _delivery(self, folder: Path | None) -> delivery.Run:
-        return delivery.Run(self._assignment.job_id, self._assignment.attempt or 0, folder)
 
     def _explain_vanished_files(self) -> None:
         """If another program deleted the workspace, perhaps because the run is not wanted, learn that from Redis."""

@@ -42,6 +42,9 @@ def seal(
         cpu_seconds=None if usage is None else round(usage.cpu_seconds, 3),
         peak_memory_bytes=None if usage is None else usage.peak_bytes,
         resumed_from=observer.resumed_from,
+        input_uri=assignment.input_uri,
+        input_digest=observer.input_digest,
+        retain_seconds=assignment.retain_seconds,
         versions={"model": registry.version(model), **registry.versions(model)},
         files=manifests.describe_files(output, check),
     )

@@ -12,13 +12,14 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from reconstruction_operator import privacy
 from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.jobfiles import layout, notes, trash
 from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.transfer import delivery, outputs, uris
@@ -37,17 +38,32 @@ def perform(request: DeletionRequest, announce: Announce) -> bool:
 
     Raises OSError, OvertakenError or StorageError if something could not be deleted.
     """
+    if request.trash_until:
+        announce(layout.trash())
+        return _expire(request.trash_until)
     if request.uri:
         folder = Path(request.workspace) if request.workspace else None
         run = delivery.Run(request.job_id, request.attempt, folder)
         announce(_place(request.uri, JobFolder.of(request.job_id)))
         outputs.withdraw(request.uri, run, namespace=request.namespace)
         return True
-    return _delete(JobFolder.of(request.job_id), announce, cancelled=request.cancelled)
+    job = JobFolder.of(request.job_id)
+    return _delete(job, announce, cancelled=request.cancelled, retain_seconds=request.retain_seconds)
 
 
-def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool) -> bool:
+def _expire(until: float) -> bool:
+    """Deletes results in the trash whose time is over, those whose is over first before the others."""
+    found = False
+    while (due := next((kept for kept in trash.entries() if kept.until <= until), None)) is not None:
+        found = trash.delete(due) or found
+    return found
+
+
+def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool, retain_seconds: int | None) -> bool:
     announce(folder.root)
+    if cancelled:
+        trash.discard(folder.job_id)
+    retained = trash.find(folder.job_id) is not None  # a worker died after it had moved it there
     # A run that still works fails before it delivers, because its workspace is deleted. The notes stay until all copies are deleted.
     for workspace in folder.workspaces():
         workspace.retire()
@@ -55,11 +71,14 @@ def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool) -> bool:
     for one in notes.deliveries(folder):
         try:
             announce(_place(one.uri, folder))
-            outputs.withdraw(one.uri, run, namespace=one.owner.namespace, copy=cancelled or not one.published)
+            outputs.withdraw(
+                one.uri, run, namespace=one.owner.namespace, copy=cancelled or not (one.published or retained)
+            )
         except StorageError as error:  # the settings have changed since it was delivered
             logger.warning("what was delivered of job %s may not be deleted: %s", folder.job_id, error)
     announce(folder.root)
-    return delete_job_files(folder.job_id)
+    retain = 0 if cancelled else trash.seconds_of(folder) if retain_seconds is None else retain_seconds
+    return delete_job_files(folder.job_id, retain_until=time.time() + retain if retain else 0.0)
 
 
 def _place(uri: str, folder: JobFolder) -> Path:

@@ -12,14 +12,22 @@ from reconstruction_operator import config
 
 @dataclass(frozen=True, slots=True)
 class DeletionRequest:
-    """All files of a job; or, with a `uri`, only what its attempts up to `attempt` delivered there."""
+    """All files of a job; or, with a `uri`, only what its attempts up to `attempt` delivered there; or what the trash holds."""
 
     job_id: str
     cancelled: bool = False  # delete the copies of a published result as well
+    retain_seconds: int | None = None  # that its result waits in the trash; None: as the result says
     uri: str = ""
     attempt: int = 0
     namespace: str = ""
     workspace: str = ""  # of the run that asks, which is overtaken once it is deleted; empty: no check
+
+    trash_until: float = 0.0  # seconds since 1970: results in the trash whose time is over then, and nothing else
+
+    @classmethod
+    def of_trash(cls, until: float) -> Self:
+        """What is in the trash, and whose time is over at `until` (seconds since 1970)."""
+        return cls("", trash_until=until)
 
     def to_line(self, hanging: tuple[str, ...]) -> bytes:
         """The request with the settings in use, and folders that must not be touched."""

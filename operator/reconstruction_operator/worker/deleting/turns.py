@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.worker.deleting.process import DeletionProcess
@@ -19,18 +18,25 @@ logger = logging.getLogger(__name__)
 
 TURN_SECONDS: Final = 60.0  # then the slot takes other messages; the next order continues
 
-_waiting = SharedValue("clean-ups that wait", [])
+
+class CleanUp(Protocol):
+    """Cleans up one job; `retain_seconds` as in its order."""
+
+    def __call__(self, job_id: str, process: DeletionProcess, *, retain_seconds: int | None) -> None:
+        """Raises what keeps it from that."""
+
+
+_waiting = SharedValue("clean-ups that wait", {})
 _turn = SharedValue("turn to clean up", 0)
 
 
-def take(job_id: str, clean_up: Callable[[str, DeletionProcess], None]) -> None:
+def take(job_id: str, clean_up: CleanUp, *, retain_seconds: int | None = None) -> None:
     """Cleans up this job and all others that wait, unless another process or thread of this worker does.
 
     Raises what `clean_up` raises for this job; failures for other jobs are logged.
     """
     with _waiting.held() as waiting:
-        if job_id not in waiting:
-            waiting.append(job_id)
+        waiting[job_id] = retain_seconds
     until = time.monotonic() + TURN_SECONDS
     failure: Exception | None = None
     while failure is None and time.monotonic() < until and _has_waiting():
@@ -43,12 +49,13 @@ def take(job_id: str, clean_up: Callable[[str, DeletionProcess], None]) -> None:
         raise failure
 
 
-def _work_off(mine: str, clean_up: Callable[[str, DeletionProcess], None], until: float) -> Exception | None:
+def _work_off(mine: str, clean_up: CleanUp, until: float) -> Exception | None:
     failure: Exception | None = None
     with DeletionProcess() as process:
-        while time.monotonic() < until and (job_id := _next()) is not None:
+        while time.monotonic() < until and (order := _next()) is not None:
+            job_id, retain_seconds = order
             try:
-                clean_up(job_id, process)
+                clean_up(job_id, process, retain_seconds=retain_seconds)
             except Exception as error:  # noqa: BLE001  # one failed clean-up must not stop the others
                 if job_id == mine:
                     failure = error
@@ -63,6 +70,7 @@ def _has_waiting() -> bool:
         return bool(waiting)
 
 
-def _next() -> str | None:
+def _next() -> tuple[str, int | None] | None:
     with _waiting.held() as waiting:
-        return str(waiting.pop(0)) if waiting else None
+        job_id = next(iter(waiting), None)
+        return None if job_id is None else (job_id, waiting.pop(job_id))

@@ -20,11 +20,12 @@ from reconstruction_operator.planning.actions import (
     TakeClaim,
     WithdrawRequest,
 )
+from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.rules.finished import next_look
 from reconstruction_operator.planning.types import Observation, Plan, Queue
 
 from tests.support.jobs import make_job
-from tests.support.plans import NOW, TASK, look
+from tests.support.plans import NOW, TASK, TIMING, job_with, look
 
 ENDED = NOW - timedelta(seconds=60)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=90))
@@ -89,7 +90,7 @@ INVALID = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INV
 @pytest.mark.parametrize(
     ("seen", "status", "deleting", "actions"),
     [
-        pytest.param(DONE, over(Phase.SUCCEEDED), False, (DeleteFiles("celery", expired=True),), id="the-files-first"),
+        pytest.param(DONE, over(Phase.SUCCEEDED), False, (DeleteFiles("celery", expired=True, retain_seconds=0),), id="the-files-first"),
         pytest.param(replace(DONE, cleaned=True), over(Phase.SUCCEEDED), False, (DeleteObject(),), id="then-the-object"),
         pytest.param(replace(DONE, cleaned=True), over(Phase.SUCCEEDED), True, (), id="it-is-being-deleted"),
         pytest.param(Observation(), INVALID, False, (DeleteObject(),), id="no-worker-started-the-job"),
@@ -128,7 +129,7 @@ def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime | None,
 
     plan = look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=0)
 
-    assert plan.actions == ((DeleteFiles("celery", expired=True),) if due else ())
+    assert plan.actions == ((DeleteFiles("celery", expired=True, retain_seconds=0),) if due else ())
     assert plan.wake_at is not None
 
 
@@ -137,7 +138,7 @@ def test_the_files_of_a_cancelled_job_are_deleted_for_its_cancel_also_after_its_
 
     plan = look(seen, over(Phase.CANCELLED), ttl_seconds_after_finished=0)
 
-    assert DeleteFiles("celery", expired=False) in plan.actions
+    assert DeleteFiles("celery", expired=False, retain_seconds=0) in plan.actions
 
 
 @pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.CANCELLED])
@@ -156,8 +157,10 @@ def test_files_are_deleted_if_the_operator_ended_the_cancelled_attempt(attempt: 
     seen = replace(NOT_STARTED, record=replace(RECORD, attempt=attempt), queue=LISTENED)
     status = over(Phase.CANCELLED, attempt=attempt, worker=None, dispatch_time=ENDED)
 
-    assert look(seen, status).actions == (AssertCancelled(), DeleteFiles("celery"))
-    assert look(replace(seen, confirmed=True, flag_ttl_seconds=3600), status).actions == (DeleteFiles("celery"),)
+    assert look(seen, status).actions == (AssertCancelled(), DeleteFiles("celery", retain_seconds=0))
+    assert look(replace(seen, confirmed=True, flag_ttl_seconds=3600), status).actions == (
+        DeleteFiles("celery", retain_seconds=0),
+    )
     assert look(replace(seen, cleaned=True), status).actions == ()
 
 
@@ -186,7 +189,7 @@ def test_files_are_deleted_if_the_cancelling_worker_could_not() -> None:
     status = over(Phase.CANCELLED, dispatch_time=ENDED)
     left = replace(ended(Phase.CANCELLED), end=replace(ENDS[Phase.CANCELLED], files_left=True))
 
-    assert look(left, status).actions == (AssertCancelled(), DeleteFiles("celery"))
+    assert look(left, status).actions == (AssertCancelled(), DeleteFiles("celery", retain_seconds=0))
     assert look(replace(left, cleaned=True), status).actions == ()
     assert look(ended(Phase.CANCELLED), status).actions == ()
 
@@ -208,7 +211,7 @@ def test_files_are_deleted_if_redis_lost_the_cancel(changes: dict[str, object], 
 
     actions = look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions
 
-    assert (DeleteFiles("celery") in actions) is due
+    assert (DeleteFiles("celery", retain_seconds=0) in actions) is due
 
 
 RESTORED = TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", "The job was over before Redis forgot it.")
@@ -259,7 +262,7 @@ def test_files_that_were_deleted_weeks_ago_are_not_ordered_to_be_deleted_again(
 
     actions = look(seen, status, cancel_requested=True, cancel_confirmed=True).actions
 
-    assert (DeleteFiles("celery") in actions, AssertCancelled() in actions) == (ordered, ordered)
+    assert (DeleteFiles("celery", retain_seconds=0) in actions, AssertCancelled() in actions) == (ordered, ordered)
 
 
 _TTL = 3_600.0
@@ -297,3 +300,17 @@ def test_data_of_before_a_cancel_gets_the_flag_at_once_and_a_look_after_the_grac
 
     assert made.actions == (AssertCancelled(),)
     assert made.wake_at is not None
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [(None, 3600), ("Retain", 3600), ("Delete", 0)], ids=["settings", "retain", "delete"]
+)
+def test_the_order_at_the_end_of_the_time_to_live_says_how_long_the_result_is_kept(
+    policy: str | None, expected: int
+) -> None:
+    timing = replace(TIMING, deletion_policy="Retain", retain_seconds_after_deletion=3600)
+    job = job_with(over(Phase.SUCCEEDED), ttl_seconds_after_finished=0, deletion_policy=policy)
+    made = plan(job, ended(Phase.SUCCEEDED), NOW, timing, admitted=False)
+
+    (order,) = [action for action in made.actions if isinstance(action, DeleteFiles)]
+    assert order.retain_seconds == expected

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.spec import Location
-from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.status import ReusedFrom, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.contract.steps import STEPS
@@ -147,3 +147,14 @@ def test_the_events_of_a_cancel_name_the_client(before: dict[str, bool], spec: d
     old = after((LISTENED, {}), (LISTENED, before))
     new = look(LISTENED, old, admitted=True, **spec).status
     assert [event.message for event in events(old, new, "celery", "kubectl")] == [text]
+
+
+def test_a_job_that_takes_a_result_over_names_who_made_it_and_no_steps() -> None:
+    status = after((LISTENED, {}), (HELD, {}), (at_step(1), {}))
+    its = ReusedFrom("uid-before", 2, NOW)
+    plan = look(replace(ended(Outcome.SUCCEEDED), end=End(Outcome.SUCCEEDED, at=NOW, reused_from=its)), status)
+
+    assert reasons(plan) == ["Reused", "Succeeded"]
+    assert "attempt 2 of the job with uid uid-before made, complete at 2026-03-01T12:00:00Z," in plan.events[0].message
+    assert plan.status.reused_from == its
+    assert plan.status.message.startswith("Succeeded with the result of an earlier job")

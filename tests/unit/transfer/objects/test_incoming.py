@@ -68,7 +68,7 @@ def test_a_disk_that_flushes_slowly_is_no_silent_server(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(os, "fsync", flush)
     wanted = replace(request(tmp_path), connection=Connection(0.2, 2, ""))
-    (one,), _ = incoming.fetch(store, wanted, lambda *_: flushing.is_set() and reports.release())
+    (one,) = incoming.fetch(store, wanted, lambda *_: flushing.is_set() and reports.release()).fetched
     assert (tmp_path / one.file).read_bytes() == b"12345"
 
 
@@ -112,7 +112,7 @@ class _WithoutTags(_Forgetful):
 def test_objects_whose_list_has_no_etags_are_fetched(tmp_path: Path) -> None:
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
-    (one,), _ = incoming.fetch(_WithoutTags(store), request(tmp_path), lambda *_: None)  # type: ignore[arg-type]
+    (one,) = incoming.fetch(_WithoutTags(store), request(tmp_path), lambda *_: None).fetched  # type: ignore[arg-type]
     assert (tmp_path / one.file).read_bytes() == b"12345"
 
 

@@ -252,3 +252,19 @@ def test_places_that_are_not_allowed_are_refused(uri: str, message: str, monkeyp
     with pytest.raises(StorageError, match="OUTPUT_REFUSED") as caught:
         outputs.check(uri, Run(JOB, 1, None), namespace="maps", check=lambda: None)
     assert message in caught.value.message
+
+
+def test_the_result_of_a_job_that_is_taken_over_is_replaced_and_deleted(bucket: Bucket, tmp_path: Path) -> None:
+    deliver(seal(tmp_path / "first"), bucket)
+    folder = json.loads(bucket.get("meshes/banana/result.json"))["folder"]
+    again = seal(tmp_path / "again")
+    path = again / "manifest.json"
+    path.write_text(path.read_text().replace(JOB, "heir"))
+    uri, run = f"s3://{bucket.name}/meshes/banana/", Run("heir", 1, None, frozenset({JOB}))
+    outputs.check(uri, run, namespace="maps", check=lambda: None)
+
+    outputs.deliver(again, uri, run, lambda: None, namespace="maps")
+
+    assert read(bucket) == contents(again)
+    assert json.loads(bucket.get("meshes/banana/result.json"))["jobId"] == "heir"
+    assert [key for key in bucket.keys if key.startswith(f"meshes/banana/{folder}")] == []

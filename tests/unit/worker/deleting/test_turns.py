@@ -12,7 +12,7 @@ from reconstruction_operator.worker.deleting.process import DeletionProcess
 def test_orders_during_a_clean_up_take_no_slot_and_are_carried_out_after_it() -> None:
     begun, released, done = threading.Event(), threading.Event(), []
 
-    def clean_up(job_id: str, _: DeletionProcess) -> None:
+    def clean_up(job_id: str, _: DeletionProcess, *, retain_seconds: int | None = None) -> None:
         begun.set()
         assert released.wait(30.0)
         done.append(job_id)
@@ -31,7 +31,7 @@ def test_orders_during_a_clean_up_take_no_slot_and_are_carried_out_after_it() ->
 def test_a_failure_is_raised_for_the_job_of_the_order_and_logged_for_others(caplog: pytest.LogCaptureFixture) -> None:
     done = []
 
-    def clean_up(job_id: str, _: DeletionProcess) -> None:
+    def clean_up(job_id: str, _: DeletionProcess, *, retain_seconds: int | None = None) -> None:
         if job_id == "mine":
             turns.take("other", clean_up)
         done.append(job_id)
@@ -46,7 +46,7 @@ def test_a_failure_is_raised_for_the_job_of_the_order_and_logged_for_others(capl
 def test_a_long_turn_ends_and_the_next_order_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
 
-    def clean_up(job_id: str, _: DeletionProcess) -> None:
+    def clean_up(job_id: str, _: DeletionProcess, *, retain_seconds: int | None = None) -> None:
         if job_id == "job-0":
             for number in (1, 2):
                 turns.take(f"job-{number}", clean_up)

@@ -1,0 +1,141 @@
+"""Restore: `reconstruction-operator restore` lists the results of deleted jobs that wait in the trash, and brings one back.
+
+It reads the job volume, so it runs in a worker. Users without access to workers create the job again instead (`spec.reuse`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from reconstruction_operator.api.codec import format_time
+from reconstruction_operator.api.identity import GROUP, KIND, VERSION
+from reconstruction_operator.api.spec import REQUIRED
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles import trash
+from reconstruction_operator.units import megabytes
+
+_CHUNK_BYTES: Final = 1 << 20
+_HEADINGS: Final = ("JOB", "UID", "MODEL", "SIZE", "KEPT UNTIL")
+
+
+class RestoreError(Exception):
+    """The result could not be brought back; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A whole result in the trash."""
+
+    kept: trash.Kept
+    manifest: Manifest
+    owner: Owner
+
+    @property
+    def title(self) -> str:
+        """The job: namespace/name."""
+        return f"{self.owner.namespace}/{self.owner.name}"
+
+    @property
+    def until(self) -> str:
+        """The end of its time, in RFC 3339."""
+        return format_time(datetime.fromtimestamp(self.kept.until, UTC))
+
+
+def entries(namespace: str = "") -> Iterator[Entry]:
+    """The whole results in the trash, those first whose time is over first. Empty `namespace`: all."""
+    for kept in trash.entries():
+        manifest = kept.sealed()
+        owner = manifest.owner if manifest is not None else None
+        if manifest is not None and owner is not None and namespace in ("", owner.namespace):
+            yield Entry(kept, manifest, owner)
+
+
+def find(wanted: str) -> Entry:
+    """The result of the job with that uid or namespace/name; of several of a name, the one that was deleted last.
+
+    Raises RestoreError if there is none.
+    """
+    found = [one for one in entries() if wanted in (one.kept.job_id, one.title)]
+    if not found:
+        raise RestoreError(f"no result of {wanted} is in the trash of this worker's volume; --list shows what is there")
+    return found[-1]
+
+
+def table(found: Sequence[Entry]) -> list[str]:
+    """The results as lines of aligned columns."""
+    rows = [_HEADINGS] + [
+        (
+            one.title,
+            one.kept.job_id,
+            one.manifest.model,
+            megabytes(sum(file.bytes for file in one.manifest.files), 1),
+            one.until,
+        )
+        for one in found
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def copy(entry: Entry, folder: Path) -> None:
+    """Copies the result to a new folder, and compares each file with its digest. Raises RestoreError or OSError."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RestoreError(f"{folder} is not empty: name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in entry.manifest.files:
+        target = folder / one.name
+        if not target.resolve().is_relative_to(folder.resolve()):
+            raise RestoreError(f"the manifest names a file outside its folder: {one.name}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(entry.kept.path / one.name, target)
+        if _sha256(target) != one.sha256:
+            raise RestoreError(f"{one.name} is damaged: it has not the digest of its manifest")
+    shutil.copyfile(entry.kept.path / MANIFEST, folder / MANIFEST)
+
+
+def job(entry: Entry) -> dict[str, Any]:
+    """The manifest of a job that takes the result over, to be applied."""
+    made, owner = entry.manifest, entry.owner
+    output = {"output": {"uri": made.uri}} if made.uri else {}
+    parameters = {"parameters": dict(made.parameters)} if made.parameters else {}
+    spec = {"modelType": made.model, "input": {"uri": made.input_uri or "file:///photos/unknown"}, "queue": owner.queue}
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": KIND,
+        "metadata": {"namespace": owner.namespace, "name": owner.name},
+        "spec": spec | parameters | output | {"reuse": REQUIRED},
+    }
+
+
+def run(*, wanted: str | None, to: Path | None, namespace: str, lists: bool, say: Callable[[str], None] = print) -> int:
+    """The command; returns its exit status."""
+    try:
+        if lists or wanted is None:
+            found = list(entries(namespace))
+            for line in table(found) if found else ["The trash is empty."]:
+                say(line)
+            return 0
+        entry = find(wanted)
+        if to is None:
+            say(json.dumps(job(entry), indent=2))
+        else:
+            copy(entry, to)
+            say(f"The result of {entry.title} is in {to}.")
+    except (RestoreError, OSError) as error:
+        print(f"reconstruction-operator: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

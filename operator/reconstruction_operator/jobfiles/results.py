@@ -1,0 +1,133 @@
+"""Results by the names of their jobs: an index, by which a job that is created again finds what an earlier one has made.
+
+    <JOBS_DIR>/.names/<digest of namespace/name>/<job id>   an empty file: that job has a result, or is about to publish one
+
+A result lies in its job's folder or in the trash. An entry alone means nothing: the result that it leads to must be whole and name the
+same namespace and name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconstruction_operator import disk
+from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles import layout
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles.layout import JobFolder
+
+logger = logging.getLogger(__name__)
+
+_NEWEST: Final = 16  # results of one name that are looked at
+_DIGEST_CHARS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A whole result of an earlier job."""
+
+    path: Path
+    manifest: Manifest
+    sealed_at: float  # seconds since 1970
+
+
+def note(owner: Owner, *, at: float | None = None) -> None:
+    """Enters the owner's job, as of now or of a time in seconds since 1970. A failure is logged: without the entry the job runs again."""
+    folder = _folder(owner.namespace, owner.name)
+    try:
+        while True:
+            folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # the empty folder was removed just now
+                (folder / check_job_id(owner.job_id)).touch()
+                break
+        if at is not None:
+            os.utime(folder / owner.job_id, (at, at))
+    except OSError as error:
+        logger.warning("the result of %s/%s could not be entered: %s", owner.namespace, owner.name, error)
+
+
+def forget(owner: Owner) -> None:
+    """Removes the entry of a result that is deleted."""
+    folder = _folder(owner.namespace, owner.name)
+    with contextlib.suppress(OSError):
+        (folder / check_job_id(owner.job_id)).unlink(missing_ok=True)
+        folder.rmdir()
+        folder.parent.rmdir()
+
+
+def find(namespace: str, name: str, *, besides: str) -> Iterator[Found]:
+    """The whole results of jobs of that namespace and name, the newest first, but for the job `besides`."""
+    for job_id in _entered(_folder(namespace, name)):
+        if job_id == besides:
+            continue
+        found = _result(job_id)
+        owner = found.manifest.owner if found is not None else None
+        if found is not None and owner is not None and (owner.namespace, owner.name) == (namespace, name):
+            yield found
+
+
+def index_all() -> int:
+    """Enters every result in a job's folder that has no entry: those of older versions, or of a volume that was restored.
+
+    Returns how many were entered. Raises OSError if the job folders cannot be listed.
+    """
+    entered = 0
+    for folder in JobFolder.all():
+        with contextlib.suppress(OSError):
+            manifest = manifests.read(folder.output)
+            owner = manifest.owner if manifest is not None else None
+            if owner is None or owner.job_id != folder.job_id:
+                continue
+            if not (_folder(owner.namespace, owner.name) / owner.job_id).exists():
+                note(owner, at=(folder.output / MANIFEST).stat().st_mtime)
+                entered += 1
+    return entered
+
+
+def _folder(namespace: str, name: str) -> Path:
+    digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()
+    return layout.names() / digest[:_DIGEST_CHARS]
+
+
+def _entered(folder: Path) -> list[str]:
+    """The job ids that are entered, the newest first. Entries that lead nowhere are removed."""
+    dated = []
+    entries = disk.entries(folder)
+    if not entries:
+        return []
+    for path in entries:
+        with contextlib.suppress(OSError, ValueError):
+            dated.append((path.stat().st_mtime, check_job_id(path.name)))
+    found: list[str] = []
+    trashed = layout.trashed()
+    for _, job_id in sorted(dated, reverse=True):
+        if len(found) == _NEWEST:
+            break
+        if JobFolder.of(job_id).root.exists() or job_id in trashed:
+            found.append(job_id)
+        else:
+            with contextlib.suppress(OSError):
+                (folder / job_id).unlink()
+    return found
+
+
+def _result(job_id: str) -> Found | None:
+    # In this order: it may be moved from the first place to the second meanwhile.
+    return _whole(JobFolder.of(job_id).output, job_id) or _whole(layout.trashed().get(job_id), job_id)
+
+
+def _whole(path: Path | None, job_id: str) -> Found | None:
+    manifest = manifests.read_sealed(path, job_id) if path is not None else None
+    if path is not None and manifest is not None:
+        with contextlib.suppress(OSError):
+            return Found(path, manifest, (path / MANIFEST).stat().st_mtime)
+    return None

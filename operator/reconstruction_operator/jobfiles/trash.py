@@ -1,0 +1,106 @@
+"""Trash: the results of deleted jobs, which wait there for some time in case that they are wanted again.
+
+    <JOBS_DIR>/.trash/<job id>~<until>   a sealed result, kept until that time (whole seconds since 1970)
+
+One rename moves a result from its job's folder into the trash, another one makes it a tombstone when its time is over. So a crash leaves
+it in one of the three places, whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconstruction_operator import disk
+from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.jobfiles import layout, results
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles.layout import JobFolder
+
+_OCCUPIED_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One result in the trash."""
+
+    path: Path
+    job_id: str
+    until: int  # seconds since 1970
+
+    def sealed(self) -> Manifest | None:
+        """Its manifest, if it is whole."""
+        return manifests.read_sealed(self.path, self.job_id)
+
+
+def keep(folder: JobFolder, until: float) -> bool:
+    """Moves the job's result into the trash; returns whether there was a whole one that names its owner.
+
+    Idempotent. Raises OSError if it could not be moved.
+    """
+    manifest = manifests.read_sealed(folder.output, folder.job_id)
+    if manifest is None or manifest.owner is None:
+        return False
+    target = layout.trash() / f"{folder.job_id}~{int(until)}"
+    for _ in range(_OCCUPIED_TRIES):
+        target.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # the empty trash was removed, or another worker was faster
+            folder.output.rename(target)
+            disk.sync(target.parent)
+            return True
+    return False
+
+
+def entries() -> list[Kept]:
+    """All results in the trash, those first whose time is over first. Another worker may move them meanwhile."""
+    return sorted(_entries(), key=lambda kept: (kept.until, kept.job_id))
+
+
+def find(job_id: str) -> Kept | None:
+    """That job's result, if it is in the trash."""
+    return next((kept for kept in entries() if kept.job_id == job_id), None)
+
+
+def seconds_of(folder: JobFolder) -> int:
+    """How long the job's result waits in the trash, as it says itself; 0: not at all, or there is none."""
+    manifest = manifests.read_sealed(folder.output, folder.job_id)
+    return 0 if manifest is None else max(0, manifest.retain_seconds)
+
+
+def expire(now: float) -> int:
+    """Deletes results whose time is over at `now` (seconds since 1970); returns how many."""
+    return sum(delete(kept) for kept in entries() if kept.until <= now)
+
+
+def discard(job_id: str) -> None:
+    """Deletes that job's result, whatever its time."""
+    kept = find(job_id)
+    if kept is not None:
+        delete(kept)
+
+
+def _entries() -> Iterator[Kept]:
+    for path in disk.entries(layout.trash()):
+        job_id, mark, until = path.name.rpartition("~")
+        if mark and job_id and until.isascii() and until.isdigit():
+            yield Kept(path, job_id, int(until))
+
+
+def delete(kept: Kept) -> bool:
+    """Deletes one result from the trash; returns whether this call did. Raises OSError if it could not be deleted."""
+    manifest = None
+    with contextlib.suppress(OSError):
+        manifest = manifests.read(kept.path)
+    try:
+        tombstone = layout.condemn(kept.path, kept.job_id)
+    except FileNotFoundError:  # another worker was faster
+        return False
+    if manifest is not None and manifest.owner is not None:
+        results.forget(manifest.owner)
+    disk.delete_tree(tombstone)
+    layout.drop_empty()
+    with contextlib.suppress(OSError):
+        layout.trash().rmdir()
+    return True

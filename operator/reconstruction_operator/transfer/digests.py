@@ -1,0 +1,54 @@
+"""Digests of inputs: a job whose photos are those of a result that exists need not copy them, or run its model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from reconstruction_operator.contract.fingerprint import InputFile, KnownInput, input_digest
+from reconstruction_operator.transfer.limits import Tick
+
+SHA256: Final = (
+    "sha256"  # of each photo, under its flat name: alike for a folder, an archive and a download of the same photos
+)
+ETAG: Final = "etag"  # of each object, or the time of its last change: known before the first byte is read
+_CHUNK_BYTES: Final = 1 << 20
+
+
+def of_photos(photos: Collection[Path], tick: Tick) -> str:
+    """The digest of photos that lie in one flat folder. What `tick` raises ends the work."""
+    done = 0
+
+    def described() -> Iterable[InputFile]:
+        nonlocal done
+        for path in photos:
+            fraction = done / len(photos)
+            with path.open("rb") as file:
+                yield describe(path.name, file, lambda at=fraction: tick(at, ""))  # type: ignore[misc]
+            done += 1
+
+    return input_digest(SHA256, described())
+
+
+def describe(name: str, file: BinaryIO, tick: Callable[[], None]) -> InputFile:
+    """One photo, which is read from `file`. `tick` is called for each chunk, and may raise."""
+    digest, count = hashlib.sha256(), 0
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        count += len(chunk)
+        tick()
+    return InputFile(name, count, digest.hexdigest())
+
+
+def is_known(digest: str, known: Collection[KnownInput]) -> bool:
+    """Whether it is the digest of one of them."""
+    return any(one.digest == digest for one in known)
+
+
+def may_be_known(known: Collection[KnownInput], *, images: int, total_bytes: int) -> bool:
+    """Whether one of them has that number and size: only then is an input worth reading before it is copied."""
+    return any(
+        one.digest.startswith(f"{SHA256}:") and (one.images, one.bytes) == (images, total_bytes) for one in known
+    )

@@ -1,0 +1,92 @@
+"""Copies at `spec.output`: a run asks before the work whether it may deliver, delivers, and takes back what does not count."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.jobfiles import publishing
+from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.transfer import delivery, outputs, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Tick
+from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
+from reconstruction_operator.worker.attempt.interruption import call_interruptibly
+
+logger = logging.getLogger(__name__)
+
+
+class Copies:
+    """The copies of one run. `replaced`: the earlier jobs whose results it may take over, and whose copies its own replaces."""
+
+    def __init__(self, assignment: Assignment, heartbeat: Heartbeat) -> None:
+        self._assignment = assignment
+        self._heartbeat = heartbeat
+        self.replaced: frozenset[str] = frozenset()
+
+    def check(self) -> None:
+        """Raises StorageError before the work if its copy would be refused after hours of it."""
+        assignment = self._assignment
+        try:
+            outputs.check(
+                assignment.output_uri, self._run(None), namespace=assignment.namespace, check=self._heartbeat.check
+            )
+        except OvertakenError:
+            pass  # the workspace decides which run is the later one
+        except StorageError:
+            if publishing.read_sealed(assignment.job_id) is None:  # otherwise it is reported together with the refusal
+                raise
+
+    def deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:
+        """Copies the sealed folder `source` to `uri`; nothing if that is empty.
+
+        Raises StorageError or OSError if that failed, OvertakenError, and what ends the run.
+        """
+        if not uri:
+            return
+        run, check = self._run(space.root), self._heartbeat.check
+        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace, tick=tick)
+        try:
+            # A thread that is left behind could go on while a cancel deletes what was delivered: a process is killed.
+            deliver() if outputs.ends_with_its_caller(uri) else call_interruptibly(deliver, check)
+        except OvertakenError:
+            owned = self._heartbeat.confirm()
+            check()
+            if owned:
+                shown = uris.redacted(uri)
+                raise OSError(
+                    f"what was copied to {shown} vanished at once: another program deletes files there"
+                ) from None
+            raise
+
+    def withdraw(self, end: End | None, space: Workspace | None) -> bool:
+        """Deletes the delivered copy of a result that does not count; False: not done, so the note of it must stay."""
+        assignment = self._assignment
+        if not assignment.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
+            return True
+        if end is not None and end.outcome is Outcome.CANCELLED:
+            folder = ""  # it has been deleted, and no other attempt begins
+        elif space is None or publishing.read_sealed(assignment.job_id) is not None:
+            return True  # this attempt or another reports the published result
+        else:
+            folder = str(space.root)
+        attempt, namespace = assignment.attempt or 0, assignment.namespace
+        try:
+            deletion.withdraw(assignment.output_uri, assignment.job_id, attempt, workspace=folder, namespace=namespace)
+        except OvertakenError:
+            return True
+        except StorageError as error:
+            logger.warning("the delivered copy of job %s may not be deleted: %s", assignment.job_id, error)
+        except OSError as error:
+            logger.error("could not delete the delivered copy of job %s: %s", assignment.job_id, error)  # noqa: TRY400  # the message is enough
+            return False
+        return True
+
+    def _run(self, folder: Path | None) -> delivery.Run:
+        return delivery.Run(self._assignment.job_id, self._assignment.attempt or 0, folder, self.replaced)

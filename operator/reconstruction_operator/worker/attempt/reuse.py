@@ -1,0 +1,151 @@
+"""Reuse: a job takes over the result of an earlier job of its namespace and name, instead of running its model.
+
+The earlier job may be deleted: a restored backup and a manifest that is applied again find their results in other jobs' folders or in
+the trash.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from reconstruction_operator import disk
+from reconstruction_operator.api import spec
+from reconstruction_operator.api.status import ReusedFrom
+from reconstruction_operator.contract.fingerprint import KnownInput, recipe
+from reconstruction_operator.contract.manifest import Manifest, SealedFile
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles import results, workspace
+from reconstruction_operator.jobfiles.results import Found
+from reconstruction_operator.models import registry
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.model.selection import Choice
+
+logger = logging.getLogger(__name__)
+
+_CHUNK_BYTES = 1 << 20
+# Of a file system without hard links, or with files of another user.
+_NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+
+
+@dataclass(frozen=True, slots=True)
+class Reusable:
+    """The results that a job may take over, the newest first."""
+
+    results: tuple[Found, ...] = ()
+
+    @property
+    def known(self) -> tuple[KnownInput, ...]:
+        """What they were made from."""
+        its = (found.manifest for found in self.results)
+        return tuple(KnownInput(one.input_digest, one.images, one.input_bytes) for one in its)
+
+    @property
+    def job_ids(self) -> frozenset[str]:
+        """The jobs that have them."""
+        return frozenset(found.manifest.job_id for found in self.results)
+
+    def made_from(self, digest: str) -> tuple[Found, ...]:
+        """Those that were made from that input."""
+        return tuple(found for found in self.results if found.manifest.input_digest == digest)
+
+
+def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
+    """The results that the job may take over. Without a choice of a model: those of its name, whatever they were made from.
+
+    Otherwise those that the same model made, in the same version and with the same parameters.
+    """
+    if choice is None:
+        return Reusable(_of_the_name(assignment))
+    if assignment.reuse != spec.IF_UNCHANGED or choice.simulated:
+        return Reusable()
+    name = choice.model.name
+    mine = recipe(name, registry.version(name), choice.parameters)
+    its = (one for one in _of_the_name(assignment) if one.manifest.input_digest and not one.manifest.simulated)
+    return Reusable(tuple(one for one in its if one.manifest.recipe == mine))
+
+
+def not_found(assignment: Assignment) -> ModelFailure:
+    """The failure of a job that has to take over a result, and finds none."""
+    text = f"no result of an earlier job {assignment.title} is on the volume of this worker"
+    return ModelFailure("RESULT_NOT_FOUND", text)
+
+
+def take_over(found: Found, output: Path, assignment: Assignment, check: Callable[[], None]) -> Manifest | None:
+    """Makes the empty folder `output` the same result, sealed as this job's; None if it is not whole any more.
+
+    The files are shared with the earlier result (hard links), or copied where that is not possible. `check` is called often, and may
+    raise. Raises OSError for the disk.
+    """
+    made_by = found.manifest
+    try:
+        intact = all(_link(found.path, output, one, check) for one in made_by.files)
+    except FileNotFoundError:  # it is being deleted
+        intact = False
+    if not intact:
+        logger.warning("the result of job %s is not whole any more: it is not taken over", made_by.job_id)
+        workspace.empty(output)
+        return None
+    for folder in {(output / one.name).parent for one in made_by.files}:
+        disk.sync(folder)
+    manifest = replace(
+        made_by,
+        job_id=assignment.job_id,
+        task_id=assignment.task_id,
+        attempt=assignment.attempt,
+        uri=assignment.output_uri,
+        owner=assignment.owner,
+        input_uri=assignment.input_uri,
+        retain_seconds=assignment.retain_seconds,
+        resumed_from="",
+        reused_from=made_by.reused_from or _maker(found),
+    )
+    manifests.seal(output, manifest)
+    return manifest
+
+
+def _of_the_name(assignment: Assignment) -> tuple[Found, ...]:
+    owner = assignment.owner
+    if owner is None or not (owner.namespace and owner.name):
+        return ()
+    return tuple(results.find(owner.namespace, owner.name, besides=owner.job_id))
+
+
+def _maker(found: Found) -> ReusedFrom:
+    sealed_at = datetime.fromtimestamp(int(found.sealed_at), UTC)
+    return ReusedFrom(found.manifest.job_id, found.manifest.attempt, sealed_at)
+
+
+def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], None]) -> bool:
+    """Puts one file into `output`; returns whether it is the one that was sealed."""
+    name = PurePosixPath(sealed.name)
+    if name.is_absolute() or ".." in name.parts:  # the manifest was edited
+        return False
+    target = output / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source / name, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        check()
+        shutil.copyfile(source / name, target, follow_symlinks=False)
+        disk.sync(target)
+    return not target.is_symlink() and _digest(target, check) == sealed.sha256
+
+
+def _digest(path: Path, check: Callable[[], None]) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            check()
+    return digest.hexdigest()

@@ -1,0 +1,207 @@
+"""Results outlive their jobs: a job that is deleted or restored finds its result again instead of running anew.
+
+docs/results.md and docs/backups.md promise what is tested here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster import wait_until
+from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import QUICK_SETTINGS, System
+from tests.support.photos import make_photo
+from tests.support.systems import ROUGH, SharedSystems, Worker
+
+_QUEUE = "rough"
+
+
+@pytest.fixture(scope="session")
+def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds a file for each run of the model."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def system(start_system: SharedSystems, photos_root: Path, runs_folder: Path) -> System:
+    worker = Worker(ROUGH.name, settings=dict(ROUGH.settings) | {"ROUGH_MODELS_PIDS": str(runs_folder)}, concurrency=2)
+    return start_system(worker, INPUT_ROOTS=f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}")
+
+
+@pytest.fixture
+def photos(photos_root: Path, namespace: str) -> Path:
+    """Two photos of the test's own."""
+    folder = photos_root / namespace
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.jpg").write_bytes(make_photo())
+    return folder
+
+
+def create(jobs: Jobs, photos: Path, name: str, **spec: Any) -> str:
+    return jobs.create(name, modelType="rough-versioned", queue=_QUEUE, input={"uri": f"file://{photos}"}, **spec)
+
+
+def runs(folder: Path) -> int:
+    return len(list(folder.iterdir()))
+
+
+def delete(jobs: Jobs, name: str) -> dict[str, Any]:
+    """Deletes the object, and waits until its folder is cleaned up; returns the object as it was."""
+    before, folder = jobs.get(name), jobs.folder(name)
+    jobs.delete(name)
+    jobs.wait_gone(name)
+    wait_until(lambda: not folder.exists(), f"the folder of {name} to be cleaned up", timeout_seconds=60)
+    return before
+
+
+def restore(jobs: Jobs, *exported: dict[str, Any]) -> None:
+    """What `kubectl apply` does with a backup: the spec alone, without what the API server sets."""
+    kept = ("name", "namespace")
+    cleaned = [one | {"metadata": {key: one["metadata"][key] for key in kept}} for one in exported]
+    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": cleaned})
+    jobs.system.cluster.kubectl("apply", "-f", "-", input=body)
+
+
+def trashed(jobs: Jobs, uid: str) -> list[Path]:
+    return list((jobs.system.jobs_dir / ".trash").glob(f"{uid}~*"))
+
+
+def test_ten_jobs_that_are_restored_run_none_again(jobs: Jobs, photos: Path, runs_folder: Path) -> None:
+    before = runs(runs_folder)
+    names = [create(jobs, photos, f"job-{number}") for number in range(10)]
+    for name in names:
+        jobs.wait_phase(name, "Succeeded")
+    assert runs(runs_folder) == before + 10
+
+    exported = [delete(jobs, name) for name in names]
+    restore(jobs, *exported)
+
+    for name, old in zip(names, exported, strict=True):
+        status = jobs.wait_phase(name, "Succeeded")["status"]
+        assert status["reusedFrom"]["uid"] == old["metadata"]["uid"]
+        assert status["reusedFrom"]["attempt"] == 1
+        mesh = jobs.folder(name) / "output" / "model.glb"
+        assert (status["outputs"]["uri"], mesh.read_bytes()) == (f"file://{mesh.parent}", b"glTF")
+        assert old["metadata"]["uid"] in jobs.wait_event(name, "Reused")[2]
+    assert runs(runs_folder) == before + 10
+
+
+def test_a_job_with_other_photos_or_that_wants_it_runs_again(jobs: Jobs, photos: Path, runs_folder: Path) -> None:
+    before = runs(runs_folder)
+    name = create(jobs, photos, "banana")
+    jobs.wait_phase(name, "Succeeded")
+    delete(jobs, name)
+
+    create(jobs, photos, name, reuse="Never")
+    assert "reusedFrom" not in jobs.wait_phase(name, "Succeeded")["status"]
+    delete(jobs, name)
+    (photos / "c.jpg").write_bytes(make_photo())
+    create(jobs, photos, name)
+    assert "reusedFrom" not in jobs.wait_phase(name, "Succeeded")["status"]
+    assert runs(runs_folder) == before + 3
+
+
+def test_a_deleted_jobs_mesh_comes_back_without_its_photos(jobs: Jobs, photos: Path, runs_folder: Path) -> None:
+    name = create(jobs, photos, "banana")
+    jobs.wait_phase(name, "Succeeded")
+    before = runs(runs_folder)
+    old = delete(jobs, name)
+    assert len(trashed(jobs, old["metadata"]["uid"])) == 1
+    for photo in photos.iterdir():
+        photo.unlink()
+
+    restore(jobs, old)
+    assert jobs.wait_finished(name)["status"]["failure"]["reason"] == "TOO_FEW_IMAGES"
+    jobs.delete(name)
+    jobs.wait_gone(name)
+    restore(jobs, old | {"spec": old["spec"] | {"reuse": "Required"}})
+
+    status = jobs.wait_phase(name, "Succeeded")["status"]
+    assert status["reusedFrom"]["uid"] == old["metadata"]["uid"]
+    assert (jobs.folder(name) / "output" / "model.glb").read_bytes() == b"glTF"
+    assert runs(runs_folder) == before
+
+
+def test_a_result_that_is_required_and_missing_fails_the_job(jobs: Jobs, photos: Path) -> None:
+    name = create(jobs, photos, "banana", reuse="Required")
+    failure = jobs.wait_finished(name)["status"]["failure"]
+    assert failure["reason"] == "RESULT_NOT_FOUND"
+    assert not failure["retriable"]
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["created-so", "edited-after-its-end"])
+def test_the_result_of_a_job_with_the_policy_delete_is_deleted_with_it(
+    jobs: Jobs, photos: Path, *, edited: bool
+) -> None:
+    name = create(jobs, photos, "banana", **({} if edited else {"deletionPolicy": "Delete"}))
+    jobs.wait_phase(name, "Succeeded")
+    if edited:
+        jobs.patch(name, deletionPolicy="Delete")
+    old = delete(jobs, name)
+    assert trashed(jobs, old["metadata"]["uid"]) == []
+
+
+def test_a_cancelled_job_leaves_nothing_in_the_trash(jobs: Jobs) -> None:
+    name = jobs.create(modelType="placeholder", queue=_QUEUE, parameters={"stepSeconds": 1})
+    jobs.wait_phase(name, "Running")
+    jobs.cancel(name)
+    jobs.wait_phase(name, "Cancelled")
+    old = delete(jobs, name)
+    assert trashed(jobs, old["metadata"]["uid"]) == []
+
+
+def test_a_result_leaves_the_trash_when_its_time_is_over(
+    start_system: SharedSystems, photos_root: Path, photos: Path, runs_folder: Path, namespace: str
+) -> None:
+    worker = Worker(ROUGH.name, settings=dict(ROUGH.settings) | {"ROUGH_MODELS_PIDS": str(runs_folder)}, concurrency=2)
+    jobs = Jobs(start_system(worker, INPUT_ROOTS=str(photos_root), RETAIN_SECONDS_AFTER_DELETION="2"), namespace)
+    for name in ("first", "second"):
+        create(jobs, photos, name)
+        jobs.wait_phase(name, "Succeeded")
+    first = delete(jobs, "first")["metadata"]["uid"]
+    wait_until(lambda: trashed(jobs, first), "the result to be in the trash")
+
+    def is_over() -> bool:
+        until = int(trashed(jobs, first)[0].name.rpartition("~")[2])
+        return until < time.time()
+
+    wait_until(is_over, "its time to be over")
+    delete(jobs, "second")  # the trash is looked through with each clean-up
+    wait_until(lambda: not trashed(jobs, first), "the result to be deleted")
+
+
+def test_the_restore_command_prints_a_job_that_brings_the_mesh_back(
+    jobs: Jobs, photos: Path, runs_folder: Path, namespace: str
+) -> None:
+    name = create(jobs, photos, "banana", parameters={"quality": "high"})
+    jobs.wait_phase(name, "Succeeded")
+    before = runs(runs_folder)
+    uid = delete(jobs, name)["metadata"]["uid"]
+
+    def command(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconstruction_operator.cli.main", "restore", *arguments],
+            env=dict(os.environ) | {"JOBS_DIR": str(jobs.system.jobs_dir)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    assert any(line.split()[:2] == [f"{namespace}/{name}", uid] for line in command("--list").splitlines())
+    jobs.system.cluster.kubectl("apply", "-f", "-", input=command(f"{namespace}/{name}"))
+
+    again = jobs.wait_phase(name, "Succeeded")
+    assert again["status"]["reusedFrom"]["uid"] == uid
+    assert again["spec"]["parameters"] == {"quality": "high"}
+    assert (jobs.folder(name) / "output" / "model.glb").read_bytes() == b"glTF"
+    assert runs(runs_folder) == before

@@ -1,0 +1,114 @@
+"""`reconstruction-operator restore`: what is in the trash, and how it comes back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.cli.main import main
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles import layout
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.layout import JobFolder
+
+UNTIL = 1_772_366_400  # 2026-03-01T12:00:00Z
+
+
+@pytest.fixture(autouse=True)
+def _volume(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBS_DIR", str(jobs_dir))
+
+
+def throw_away(job_id: str, name: str = "banana", *, namespace: str = "red", until: int = UNTIL) -> None:
+    """A result of that job in the trash."""
+    output = JobFolder.of(job_id).output
+    (output / "textures").mkdir(parents=True)
+    (output / "model.glb").write_bytes(job_id.encode())
+    (output / "textures" / "a.png").write_bytes(b"picture")
+    sealed = Manifest(
+        job_id,
+        model="photogrammetry",
+        attempt=1,
+        owner=Owner.of(job_id, Envelope(namespace=namespace, name=name, queue="gpu")),
+        input_uri="s3://photos/banana/",
+        parameters={"quality": "fast"},
+        uri="file:///meshes/banana",
+        files=manifests.describe_files(output, lambda: None),
+    )
+    manifests.seal(output, sealed)
+    assert delete_job_files(job_id, retain_until=until)
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    assert main(["restore", *arguments]) == status
+    captured = capsys.readouterr()
+    return captured.err if status else captured.out
+
+
+def test_results_in_the_trash_are_listed_with_the_end_of_their_time(capsys: pytest.CaptureFixture[str]) -> None:
+    throw_away("uid-2", "vase", namespace="blue", until=UNTIL + 60)
+    throw_away("uid-1")
+    lines = said(capsys, "--list").splitlines()
+    assert [line.split() for line in lines] == [
+        ["JOB", "UID", "MODEL", "SIZE", "KEPT", "UNTIL"],
+        ["red/banana", "uid-1", "photogrammetry", "0.0", "MB", "2026-03-01T12:00:00Z"],
+        ["blue/vase", "uid-2", "photogrammetry", "0.0", "MB", "2026-03-01T12:01:00Z"],
+    ]
+    assert "blue/vase" not in said(capsys, "--list", "--namespace", "red")
+
+
+def test_an_empty_trash_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys) == "The trash is empty.\n"
+
+
+@pytest.mark.parametrize("wanted", ["red/banana", "uid-1"])
+def test_a_job_is_printed_that_takes_the_result_over(wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    throw_away("uid-1")
+    assert json.loads(said(capsys, wanted)) == {
+        "apiVersion": "reconstruction.dev/v1alpha1",
+        "kind": "ReconstructionJob",
+        "metadata": {"namespace": "red", "name": "banana"},
+        "spec": {
+            "modelType": "photogrammetry",
+            "input": {"uri": "s3://photos/banana/"},
+            "output": {"uri": "file:///meshes/banana"},
+            "parameters": {"quality": "fast"},
+            "queue": "gpu",
+            "reuse": "Required",
+        },
+    }
+
+
+def test_the_files_are_copied_to_a_new_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    throw_away("uid-1")
+    assert "is in" in said(capsys, "red/banana", "--to", str(tmp_path / "back"))
+    assert (tmp_path / "back" / "textures" / "a.png").read_bytes() == b"picture"
+    assert manifests.read_sealed(tmp_path / "back", "uid-1") is not None
+
+
+def test_of_a_name_the_job_that_was_deleted_last_is_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    throw_away("uid-1", until=UNTIL)
+    throw_away("uid-2", until=UNTIL + 1)
+    said(capsys, "red/banana", "--to", str(tmp_path / "back"))
+    assert (tmp_path / "back" / "model.glb").read_bytes() == b"uid-2"
+
+
+def test_what_is_not_there_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no result of red/banana is in the trash" in said(capsys, "red/banana", status=1)
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    throw_away("uid-1")
+    (tmp_path / "mine").touch()
+    assert "is not empty" in said(capsys, "uid-1", "--to", str(tmp_path), status=1)
+    assert not (tmp_path / "model.glb").exists()
+
+
+def test_a_damaged_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    throw_away("uid-1")
+    (layout.trash() / f"uid-1~{UNTIL}" / "model.glb").write_bytes(b"UID-1")
+    assert "model.glb is damaged" in said(capsys, "uid-1", "--to", str(tmp_path / "back"), status=1)

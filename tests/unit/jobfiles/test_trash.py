@@ -1,0 +1,164 @@
+"""The trash: results of deleted jobs, moved into it and out of it by renames."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from reconstruction_operator import disk
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles import layout, results, trash
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.layout import JobFolder
+
+UNTIL = 2_000_000_000
+ENVELOPE = Envelope(install_id="mine", namespace="red", name="banana", attempt=1)
+
+
+def publish(job_id: str, *, retain_seconds: int = 0, owned: bool = True) -> JobFolder:
+    """A job's folder with a sealed result and a workspace."""
+    folder = JobFolder.of(job_id)
+    folder.output.mkdir(parents=True)
+    (folder.attempts / "1-abcdefgh").mkdir(parents=True)
+    (folder.output / "model.glb").write_bytes(b"mesh")
+    owner = Owner.of(job_id, ENVELOPE) if owned else None
+    files = manifests.describe_files(folder.output, lambda: None)
+    manifests.seal(folder.output, Manifest(job_id, owner=owner, files=files, retain_seconds=retain_seconds))
+    if owner is not None:
+        results.note(owner)
+    return folder
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_deleted_jobs_result_waits_in_the_trash_and_nothing_else_does(jobs_dir: Path) -> None:
+    publish("uid-1")
+    assert delete_job_files("uid-1", retain_until=UNTIL)
+    assert names(jobs_dir) == {".trash", ".names"}
+    assert names(jobs_dir / ".trash" / f"uid-1~{UNTIL}") == {"model.glb", "manifest.json"}
+    kept = trash.find("uid-1")
+    assert kept is not None
+    assert (kept.until, kept.sealed()) == (UNTIL, manifests.read(kept.path))
+
+
+def test_without_a_time_everything_is_deleted(jobs_dir: Path) -> None:
+    publish("uid-1")
+    assert delete_job_files("uid-1")
+    assert names(jobs_dir) == set()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda output: (output / "manifest.json").unlink(), id="not-sealed"),
+        pytest.param(lambda output: (output / "model.glb").write_bytes(b""), id="cut-off"),
+    ],
+)
+def test_a_result_that_is_not_whole_is_deleted(spoil: object, jobs_dir: Path) -> None:
+    folder = publish("uid-1")
+    assert callable(spoil)
+    spoil(folder.output)
+    assert delete_job_files("uid-1", retain_until=UNTIL)
+    assert ".trash" not in names(jobs_dir)
+
+
+def test_a_bare_tasks_result_is_deleted(jobs_dir: Path) -> None:
+    publish("bare", owned=False)
+    assert delete_job_files("bare", retain_until=UNTIL)
+    assert names(jobs_dir) == set()
+
+
+def test_a_deletion_that_was_cut_off_after_the_move_goes_on(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish("uid-1")
+
+    def die(_folder: JobFolder) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JobFolder, "condemn", die)
+        with pytest.raises(KeyboardInterrupt):
+            delete_job_files("uid-1", retain_until=UNTIL)
+    delete_job_files("uid-1", retain_until=UNTIL + 60)
+    assert names(jobs_dir) == {".trash", ".names"}
+    assert [kept.until for kept in trash.entries()] == [UNTIL]
+    assert [found.manifest.job_id for found in results.find("red", "banana", besides="")] == ["uid-1"]
+
+
+def test_a_result_is_deleted_when_its_time_is_over_and_no_sooner(jobs_dir: Path) -> None:
+    for job_id, until in (("uid-1", UNTIL), ("uid-2", UNTIL + 1)):
+        publish(job_id)
+        delete_job_files(job_id, retain_until=until)
+    assert trash.expire(UNTIL - 0.5) == 0
+    assert trash.expire(UNTIL) == 1
+    assert [kept.job_id for kept in trash.entries()] == ["uid-2"]
+    assert trash.expire(UNTIL + 1) == 1
+    assert names(jobs_dir) == set()
+
+
+def test_two_workers_that_empty_the_trash_at_once_are_no_failure(jobs_dir: Path) -> None:
+    publish("uid-1")
+    delete_job_files("uid-1", retain_until=UNTIL)
+    (kept,) = trash.entries()
+    assert trash.delete(kept)
+    assert not trash.delete(kept)
+
+
+def test_other_names_in_the_trash_are_left_alone(jobs_dir: Path) -> None:
+    for name in ("notes", "uid-1~soon", "~123"):
+        (layout.trash() / name).mkdir(parents=True)
+    assert trash.entries() == []
+    assert trash.expire(1e18) == 0
+
+
+def test_a_result_says_itself_how_long_it_is_kept(jobs_dir: Path) -> None:
+    assert trash.seconds_of(publish("uid-1", retain_seconds=60)) == 60
+    assert trash.seconds_of(JobFolder.of("uid-2")) == 0
+
+
+def test_an_index_finds_results_by_name_newest_first_wherever_they_lie(jobs_dir: Path) -> None:
+    for at, job_id in enumerate(("uid-1", "uid-2", "uid-3"), start=1_000):
+        publish(job_id)
+        results.note(Owner.of(job_id, ENVELOPE), at=float(at))
+    delete_job_files("uid-2", retain_until=UNTIL)
+    found = list(results.find("red", "banana", besides="uid-1"))
+    assert [one.manifest.job_id for one in found] == ["uid-3", "uid-2"]
+    assert found[1].path.parent == layout.trash()
+    assert list(results.find("red", "other", besides="")) == []
+    assert list(results.find("blue", "banana", besides="")) == []
+
+
+def test_an_entry_that_leads_to_another_jobs_result_counts_for_nothing(jobs_dir: Path) -> None:
+    publish("uid-1")
+    results.note(Owner("uid-1", "mine", "blue", "banana", "celery", 1))
+    assert list(results.find("blue", "banana", besides="")) == []
+
+
+def test_entries_that_lead_nowhere_are_removed(jobs_dir: Path) -> None:
+    results.note(Owner.of("uid-1", ENVELOPE))
+    assert list(results.find("red", "banana", besides="")) == []
+    assert list(jobs_dir.glob(".names/*/*")) == []
+
+
+def test_only_the_newest_results_of_a_name_are_looked_at(jobs_dir: Path) -> None:
+    for number in range(20):
+        publish(f"uid-{number}")
+        results.note(Owner.of(f"uid-{number}", ENVELOPE), at=1_000.0 + number)
+    found = [one.manifest.job_id for one in results.find("red", "banana", besides="")]
+    assert found == [f"uid-{number}" for number in range(19, 3, -1)]
+
+
+def test_results_without_an_entry_are_entered_with_their_own_time(jobs_dir: Path) -> None:
+    folder = publish("uid-1")
+    publish("bare", owned=False)
+    disk.delete_tree(layout.names())
+    os.utime(folder.output / "manifest.json", (1_234.0, 1_234.0))
+    assert results.index_all() == 1
+    assert results.index_all() == 0
+    (entry,) = jobs_dir.glob(".names/*/uid-1")
+    assert entry.stat().st_mtime == 1_234.0
