@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.planning import models
 from reconstruction_operator.planning.models import Offer
@@ -49,15 +50,21 @@ class Catalogue:
 
     def refusal(self, job: Job) -> Refusal | None:
         """Why no worker of its queue would take the job's parameters; None if one may."""
+        if job.spec.reuse == REQUIRED:
+            return None
         return models.refusal(job.spec, self._of_queue.get(job.queue, ()))
 
     def missing(self, job: Job) -> str:
-        """What a job waits for whose model no worker of its queue has; empty if one has it or may have it."""
+        """What a job waits for whose model no worker of its queue has; empty if one has it, may have it, or it needs none."""
+        if job.spec.reuse == REQUIRED:
+            return ""
         return models.missing(job.spec, job.spec.queue, self._of_queue.get(job.queue, ()), self._offers)
 
     def reads_photos(self, job: Job) -> bool:
         """Whether a worker of its queue would read the job's input, as it has announced."""
-        return models.reads_photos(job.spec.model_type, self._of_queue.get(job.queue, ()))
+        return job.spec.reuse != REQUIRED and models.reads_photos(
+            job.spec.model_type, self._of_queue.get(job.queue, ())
+        )
 
     def lanes(self, queue: str) -> int:
         """How many workers of the queue look at inputs beside their jobs."""

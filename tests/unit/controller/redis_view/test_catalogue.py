@@ -70,3 +70,11 @@ def test_queues_turn_only_when_their_workers_get_or_lose_models() -> None:
     assert catalogue.update((WORKER, replace(WORKER, node="cpu@c")), {}) == frozenset()
     assert catalogue.update((WORKER, replace(OLD, announced=OTHER)), {OTHER: OTHERS}) == set(QUEUES)
     assert catalogue.update((WORKER,), {}) == set(QUEUES)
+
+
+def test_a_job_that_takes_a_result_over_needs_no_model_no_parameters_and_no_photos() -> None:
+    catalogue = Catalogue()
+    catalogue.update((WORKER,), {DIGEST: MODELS})
+    for one in (job("none"), job(quality="best")):
+        taker = replace(one, spec=replace(one.spec, reuse="Required"))
+        assert (catalogue.refusal(taker), catalogue.missing(taker), catalogue.reads_photos(taker)) == (None, "", False)
