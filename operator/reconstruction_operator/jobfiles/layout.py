@@ -128,8 +128,13 @@ class Workspace:
 
     @cached_property
     def photos(self) -> Path:
-        """The run's own copy of the photos."""
+        """The run's own copy of the photos, until they are checked."""
         return self.root / "input"
+
+    @cached_property
+    def loaded(self) -> Path:
+        """The photos once they are checked (`jobfiles.photos`): the next attempt takes them over."""
+        return self.root / "loaded"
 
     @cached_property
     def fetched(self) -> Path:

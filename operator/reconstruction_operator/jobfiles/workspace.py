@@ -35,7 +35,7 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
 
 
 def delete_predecessors(job_id: str, heir: Workspace) -> None:
-    """Deletes the tombstones of earlier runs, of which `heir` takes over what was fetched and the sealed stages.
+    """Deletes the tombstones of earlier runs, of which `heir` takes over what was fetched, checked photos and sealed stages.
 
     Call it after this run has noted where those may have delivered.
     """
@@ -43,6 +43,7 @@ def delete_predecessors(job_id: str, heir: Workspace) -> None:
         try:
             earlier = Workspace(tombstone)
             _inherit(_whole(earlier.fetched), heir.fetched)
+            _inherit([path for path in (earlier.loaded,) if path.exists()], heir.root)
             _inherit(sealed_stages(earlier), heir.stages)
             disk.delete_tree(tombstone)
         except OSError as error:
@@ -58,13 +59,17 @@ def empty(folder: Path) -> None:
 def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
     """Deletes all of the workspace but what the next attempt takes over; False: there is nothing of use to it.
 
-    That is what was fetched and, with `stages`, what the model has sealed. The note of the owner stays with it.
+    That is what was fetched, the checked photos and, with `stages`, what the model has sealed. The note of the owner stays with it.
     """
     sealed = sealed_stages(workspace) if stages else []
-    whole = _whole(workspace.fetched)
-    if not sealed and not whole:
+    found = [
+        *([workspace.stages] if sealed else []),
+        *([workspace.fetched] if _whole(workspace.fetched) else []),
+        *([workspace.loaded] if workspace.loaded.exists() else []),
+    ]
+    if not found:
         return False
-    kept = {workspace.owner_note, *([workspace.stages] if sealed else []), *([workspace.fetched] if whole else [])}
+    kept = {workspace.owner_note, *found}
     try:
         for path in disk.entries(workspace.root):
             if path not in kept:

@@ -1,20 +1,28 @@
-"""Loading photos: fetch them into the run's workspace, check and decode each once."""
+"""Loading photos: fetch them into the run's workspace, check and decode each once; or take over those of an earlier attempt."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.fingerprint import KnownInput
+from reconstruction_operator.jobfiles import photos as keeping
+from reconstruction_operator.jobfiles import workspace as spaces
 from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.jobfiles.photos import KeptPhoto
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import digests, fetch, photos
+from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.names import Ignored
 
 _FETCH_SHARE = 0.5  # of the step
-_DIGEST_SHARE = 0.6  # with the digests; the rest is for decoding
+_DIGEST_SHARE = 0.6  # with the digests
+_CHECK_SHARE = 0.95  # with decoding; the rest is for keeping the photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +45,53 @@ def load_photos(
 ) -> Loaded:
     """The checked photos of the envelope's input; without an envelope, of the job's own input folder.
 
-    An input that `limits` knows is neither decoded nor, if that can be seen before, copied. What `tick` raises ends the work.
+    An input that `limits` knows is neither decoded nor, if that can be seen before, copied. Neither is one that an earlier attempt has
+    checked and left. What `tick` raises ends the work.
 
     Raises StorageError if the input cannot be used.
     """
+    load = partial(_fetch, job_id, envelope, model=model, workspace=workspace, tick=tick)
+    kept = keeping.read(workspace)
+    earlier = () if kept is None else (KnownInput(kept.digest, len(kept.photos), kept.bytes),)
+    fetched = load(replace(limits, known=(*limits.known, *earlier)))
+    if kept is not None and fetched.digest == kept.digest and not digests.is_known(kept.digest, limits.known):
+        if keeping.are_whole(workspace, kept, _check(tick)):
+            spaces.empty(workspace.photos)
+            tick(1.0, f"{len(kept.photos)} photos of an earlier attempt")
+            return _loaded(workspace, kept.photos, kept.digest)
+        spaces.empty(workspace.photos)
+        fetched = load(limits)
+    if digests.is_known(fetched.digest, limits.known):
+        return Loaded((), fetched.digest, known=True)
+    checked = photos.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
+    described = tuple(KeptPhoto(one.path.name, one.width, one.height, one.bytes) for one in checked)
+    keeping.keep(workspace, fetched.digest, described, _check(section(tick, _CHECK_SHARE, 1.0)))
+    return _loaded(workspace, described, fetched.digest)
+
+
+def _fetch(
+    job_id: str, envelope: Envelope | None, limits: Limits, *, model: Model, workspace: Workspace, tick: Tick
+) -> Fetched:
+    """The photos in the workspace, with the digest of the input; unless that is known."""
     fetching = section(tick, 0.0, _FETCH_SHARE)
     if envelope is None:
         fetched = fetch.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
     else:
         fetched = fetch.fetch(envelope.input_uri, workspace.photos, limits, fetching)
-    digest = fetched.digest
-    if not digests.is_known(digest, limits.known):
-        check_count(len(fetched.photos), model, fetched.ignored)
-        digest = digest or digests.of_photos(fetched.photos, section(tick, _FETCH_SHARE, _DIGEST_SHARE))
-    if digests.is_known(digest, limits.known):
-        return Loaded((), digest, known=True)
-    checked = photos.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, 1.0))
-    return Loaded(tuple(Photo(one.path, one.width, one.height, one.bytes) for one in checked), digest)
+    if digests.is_known(fetched.digest, limits.known):
+        return fetched
+    check_count(len(fetched.photos), model, fetched.ignored)
+    digest = fetched.digest or digests.of_photos(fetched.photos, section(tick, _FETCH_SHARE, _DIGEST_SHARE))
+    return replace(fetched, digest=digest)
+
+
+def _loaded(workspace: Workspace, photos: Sequence[KeptPhoto], digest: str) -> Loaded:
+    folder = workspace.loaded
+    return Loaded(tuple(Photo(folder / one.name, one.width, one.height, one.bytes) for one in photos), digest)
+
+
+def _check(tick: Tick) -> Callable[[], None]:
+    return partial(tick, 0.0, "")
 
 
 def check_count(count: int, model: Model, ignored: Ignored) -> None:

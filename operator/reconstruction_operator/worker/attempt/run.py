@@ -19,7 +19,7 @@ from reconstruction_operator.jobfiles import notes, publishing, results, workspa
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.jobfiles.results import Found
 from reconstruction_operator.models.exchange import RunRequest
-from reconstruction_operator.models.interface import ModelFailure, Photo, Result, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Result, Step, Work
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
@@ -148,7 +148,7 @@ class AttemptRun:
         if self._reusable.results and assignment.output_uri:
             self._copies.replaced = frozenset()
             call_interruptibly(self._copies.check, check)
-        result = self._reconstruct(choice, steps, space, loaded.photos)
+        result = self._reconstruct(choice, steps, space, loaded)
         steps.report(Step.FINALIZE, 0.0)
         return self._finalize(choice, steps, space, result)
 
@@ -200,25 +200,23 @@ class AttemptRun:
                 return taken
         return None
 
-    def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, photos: tuple[Photo, ...]) -> Result:
-        check, attempt = self._heartbeat.check, self._assignment.attempt
-        kept = self._stages or AttemptStages(space)
-        stages = call_interruptibly(partial(kept.folder, choice, photos, attempt, check), check)
+    def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, loaded: Loaded) -> Result:
+        stages = self._stages or AttemptStages(space)
         steps.report(Step.PREPROCESS, 0.0)  # an isolated model takes seconds until its first report
         work = Work(
-            photos=photos,
+            photos=loaded.photos,
             scratch_dir=space.scratch,
             output_dir=space.output,
             parameters=choice.parameters,
             threads=1 if choice.simulated else usable_threads(config.settings.WORKER_THREADS),
-            stages=stages,
+            stages=stages.folder(choice, loaded.digest, self._assignment.attempt),
         )
         if not choice.model.isolated:
             return choice.model.run(work, steps.report)
         return run_isolated(
             RunRequest(choice.model.name, work, config.settings.ALIVE_TTL_SECONDS),
             report=steps.report,
-            check=check,
+            check=self._heartbeat.check,
             memory_limit_bytes=config.settings.MODEL_MEMORY_BYTES,
             title=choice.model.name,
             used=self._observer.used,

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from pathlib import Path
-
 from reconstruction_operator import config
-from reconstruction_operator.contract.fingerprint import InputFile, fingerprint, input_digest, recipe
+from reconstruction_operator.contract.fingerprint import fingerprint, recipe
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import workspace
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models import registry
-from reconstruction_operator.models.interface import Photo, StageFolder
+from reconstruction_operator.models.interface import StageFolder
 from reconstruction_operator.worker.model.selection import Choice
 
-_CHUNK_BYTES = 1 << 20
+_NO_INPUT = "none"  # of a simulation
 
 
 class AttemptStages:
@@ -25,14 +21,10 @@ class AttemptStages:
         self._space = space
         self._inherited = {path.name for path in workspace.sealed_stages(space)}
 
-    def folder(
-        self, choice: Choice, photos: Sequence[Photo], attempt: int | None, check: Callable[[], None]
-    ) -> StageFolder | None:
-        """Where the model keeps its stages; None if the settings allow none. `check` is called often, and may raise."""
+    def folder(self, choice: Choice, input_digest: str, attempt: int | None) -> StageFolder | None:
+        """Where the model keeps its stages; None if the settings allow none."""
         most = config.settings.STAGES_MAX_BYTES
-        if not most:
-            return None
-        return StageFolder(self._space.stages, _key(choice, photos, check), attempt or 0, most)
+        return StageFolder(self._space.stages, _key(choice, input_digest), attempt or 0, most) if most else None
 
     def are_of_use(self, end: End, *, resumed: bool) -> bool:
         """Whether the next attempt should go on from them.
@@ -44,20 +36,10 @@ class AttemptStages:
         return any(path.name not in self._inherited for path in workspace.sealed_stages(self._space))
 
 
-def _key(choice: Choice, photos: Sequence[Photo], check: Callable[[], None]) -> str:
+def _key(choice: Choice, input_digest: str) -> str:
     """The fingerprint of what the model is to make, with the packages that it computes with."""
     name = choice.model.name
     installed = registry.versions(name)
     packages = [f"{one}=={installed.get(one, '')}" for one in sorted(getattr(choice.model, "packages", ()))]
     made_by = " ".join([registry.version(name), *packages])
-    files = [InputFile(one.path.name, one.bytes, _digest(one.path, check)) for one in photos]
-    return fingerprint(input_digest("sha256", files), recipe(name, made_by, choice.parameters))
-
-
-def _digest(path: Path, check: Callable[[], None]) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            check()
-            digest.update(chunk)
-    return digest.hexdigest()
+    return fingerprint(input_digest or _NO_INPUT, recipe(name, made_by, choice.parameters))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
+from reconstruction_operator.transfer import photos
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 from tests.support.attempts import JOB, at_step, end, run, stop, want
@@ -47,6 +51,9 @@ def left() -> list[str]:
 def test_the_attempt_after_a_failure_goes_on_from_its_stage(folder: Path, client: redis.Redis, jobs_dir: Path) -> None:
     die(folder)
     assert left() == [
+        "loaded",
+        "loaded/a.jpg",
+        "loaded/photos.json",
         "owner.json",
         "stages",
         "stages/features",
@@ -59,6 +66,33 @@ def test_the_attempt_after_a_failure_goes_on_from_its_stage(folder: Path, client
     output = jobs_dir / JOB / "output"
     assert json.loads((output / "manifest.json").read_text())["resumedFrom"] == "features of attempt 1"
     assert [path.name for path in (jobs_dir / JOB).iterdir()] == ["output"]
+
+
+def test_photos_that_are_unchanged_are_not_decoded_again(
+    folder: Path, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(folder)
+    decoded: list[Path] = []
+    check = photos.check_all
+
+    def check_all(paths: Sequence[Path], *rest: Any) -> Any:
+        decoded.extend(paths)
+        return check(paths, *rest)
+
+    monkeypatch.setattr(photos, "check_all", check_all)
+    want(client, 2)
+    run(2, model="rough-staged", input_uri=f"file://{folder}")
+    assert decoded == []
+    assert end(client, 2).inputs == Inputs(images=1, bytes=(folder / "a.jpg").stat().st_size)
+
+
+def test_photos_that_were_spoiled_meanwhile_are_read_again(folder: Path, client: redis.Redis) -> None:
+    die(folder)
+    (space,) = JobFolder.of(JOB).workspaces()
+    (space.loaded / "a.jpg").write_bytes(b"spoiled")
+    want(client, 2)
+    run(2, model="rough-staged", input_uri=f"file://{folder}")
+    assert end(client, 2).resumed_from == "features of attempt 1"
 
 
 def test_an_attempt_with_other_photos_starts_anew(folder: Path, client: redis.Redis) -> None:
@@ -86,7 +120,7 @@ def test_a_model_that_crashes_where_it_went_on_leaves_no_stage(
     monkeypatch.setenv("ROUGH_MODELS_CRASH", "1")
     with pytest.raises(ReconstructionFailedError, match="BACKEND_CRASHED"):
         run(2, model="rough-staged", input_uri=f"file://{folder}")
-    assert left() == []
+    assert left() == ["loaded", "loaded/a.jpg", "loaded/photos.json", "owner.json"]
 
 
 def test_the_last_attempt_leaves_no_stage_if_it_fails(folder: Path, jobs_dir: Path) -> None:

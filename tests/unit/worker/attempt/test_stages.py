@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.model.selection import Choice, choose
 
@@ -25,15 +23,8 @@ def space(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
 
 
-def photo(folder: Path, name: str = "a.jpg", content: bytes = b"photo") -> Photo:
-    path = folder / name
-    path.write_bytes(content)
-    return Photo(path, 64, 48, len(content))
-
-
-def key(space: Workspace, choice: Choice | None = None, photos: tuple[Photo, ...] = ()) -> str:
-    chosen = choice or choose("photogrammetry", {"quality": "fast"})
-    folder = AttemptStages(space).folder(chosen, photos or (photo(space.root),), 1, lambda: None)
+def key(space: Workspace, choice: Choice | None = None, digest: str = "sha256:1") -> str:
+    folder = AttemptStages(space).folder(choice or choose("photogrammetry", {"quality": "fast"}), digest, 1)
     assert folder is not None
     return folder.key
 
@@ -41,17 +32,19 @@ def key(space: Workspace, choice: Choice | None = None, photos: tuple[Photo, ...
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(lambda folder: {"photos": (photo(folder, content=b"other"),)}, id="content"),
-        pytest.param(lambda folder: {"photos": (photo(folder, name="b.jpg"),)}, id="name"),
-        pytest.param(lambda folder: {"photos": (photo(folder), photo(folder, "b.jpg"))}, id="photo-more"),
-        pytest.param(lambda _: {"choice": choose("photogrammetry", {"quality": "standard"})}, id="parameter"),
-        pytest.param(lambda _: {"choice": choose("placeholder", {})}, id="model"),
+        pytest.param({"digest": "sha256:2"}, id="photos"),
+        pytest.param({"choice": choose("photogrammetry", {"quality": "standard"})}, id="parameter"),
+        pytest.param({"choice": choose("placeholder", {})}, id="model"),
     ],
 )
-def test_stages_of_another_input_or_recipe_have_another_key(space: Workspace, other: Callable[[Path], Any]) -> None:
-    mine = key(space)
-    assert key(space) == mine
-    assert key(space, **other(space.root)) != mine
+def test_stages_of_another_input_or_recipe_have_another_key(space: Workspace, other: dict[str, Any]) -> None:
+    assert key(space) == key(space)
+    assert key(space, **other) != key(space)
+
+
+def test_stages_of_simulations_depend_on_their_parameters(space: Workspace) -> None:
+    slow = choose("placeholder", {"stepSeconds": 2})
+    assert key(space, slow, "") == key(space, slow, "") != key(space, choose("placeholder", {}), "")
 
 
 def test_stages_of_another_release_of_a_package_have_another_key(
@@ -65,15 +58,7 @@ def test_stages_of_another_release_of_a_package_have_another_key(
 
 def test_no_stage_is_kept_if_the_settings_allow_none(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, STAGES_MAX_BYTES=0)
-    assert AttemptStages(space).folder(choose("placeholder", {}), (), 1, lambda: None) is None
-
-
-def test_reading_photos_for_the_key_can_be_interrupted(space: Workspace) -> None:
-    def interrupt() -> None:
-        raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        AttemptStages(space).folder(choose("placeholder", {}), (photo(space.root),), 1, interrupt)
+    assert AttemptStages(space).folder(choose("placeholder", {}), "", 1) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""Kept photos: those that a run has checked, for the next attempt to take over instead of copying and decoding them again.
+
+They lie in `Workspace.loaded` with the note `photos.json`. One rename gives the folder its name, after the note is written. It is not
+flushed: a photo that a crash of the machine has spoiled does not have its digest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconstruction_operator import disk
+from reconstruction_operator.jobfiles.layout import Workspace
+
+_NOTE = "photos.json"
+_MAX_NOTE_BYTES = 8 << 20
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPhoto:
+    """One checked photo; sizes in px after EXIF orientation."""
+
+    name: str  # in the folder
+    width: int
+    height: int
+    bytes: int  # of the user's file
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPhotos:
+    """The photos of one input."""
+
+    digest: str  # of the input, as `contract.fingerprint` makes it
+    photos: tuple[KeptPhoto, ...]
+    sha256: tuple[str, ...]  # of each file
+
+    @property
+    def bytes(self) -> int:
+        """Size of the user's files together."""
+        return sum(one.bytes for one in self.photos)
+
+
+def keep(workspace: Workspace, digest: str, photos: Sequence[KeptPhoto], check: Callable[[], None]) -> None:
+    """Makes the folder of the run's photos that of its kept ones. `check` is called often, and may raise."""
+    folder = workspace.photos
+    described = [[one.name, one.width, one.height, one.bytes, _digest(folder / one.name, check)] for one in photos]
+    disk.delete_tree(workspace.loaded)
+    (folder / _NOTE).write_text(json.dumps({"digest": digest, "photos": described}) + "\n")
+    folder.rename(workspace.loaded)
+
+
+def read(workspace: Workspace) -> KeptPhotos | None:
+    """What an earlier attempt has kept; None if there is nothing, or something else."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+        return _parse(json.loads(disk.read_regular(workspace.loaded / _NOTE, _MAX_NOTE_BYTES)))
+    return None
+
+
+def are_whole(workspace: Workspace, kept: KeptPhotos, check: Callable[[], None]) -> bool:
+    """Whether all files have the digests that they were kept with. `check` is called often, and may raise."""
+    try:
+        pairs = zip(kept.photos, kept.sha256, strict=True)
+        return all(_digest(workspace.loaded / one.name, check) == sha256 for one, sha256 in pairs)
+    except OSError:
+        return False
+
+
+def _parse(data: Any) -> KeptPhotos:
+    rows = [
+        (str(name), int(width), int(height), int(size), str(sha256))
+        for name, width, height, size, sha256 in data["photos"]
+    ]
+    if any(Path(name).name != name for name, *_ in rows):
+        raise ValueError("a photo outside its folder")
+    photos = tuple(KeptPhoto(name, width, height, size) for name, width, height, size, _ in rows)
+    return KeptPhotos(str(data["digest"]), photos, tuple(sha256 for *_, sha256 in rows))
+
+
+def _digest(path: Path, check: Callable[[], None]) -> str:
+    digest = hashlib.sha256()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            check()
+            digest.update(chunk)
+    return digest.hexdigest()

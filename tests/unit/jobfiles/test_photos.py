@@ -1,0 +1,95 @@
+"""Checked photos outlive an attempt; only whole ones are used again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.jobfiles import photos, workspace
+from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.jobfiles.photos import KeptPhoto
+
+pytestmark = pytest.mark.usefixtures("jobs_dir")
+
+PHOTOS = (KeptPhoto("a.jpg", 64, 48, 5), KeptPhoto("b.jpg", 48, 64, 9))
+
+
+def nothing() -> None:
+    """A check that lets the work go on."""
+
+
+@pytest.fixture
+def kept() -> Workspace:
+    """The workspace of an attempt that has kept two photos."""
+    space = workspace.prepare("job", "job-1", 1)
+    for one in PHOTOS:
+        (space.photos / one.name).write_text(f"photo {one.name}")
+    photos.keep(space, "sha256:1", PHOTOS, nothing)
+    return space
+
+
+def take_over() -> Workspace:
+    heir = workspace.prepare("job", "job-2", 2)
+    workspace.delete_predecessors("job", heir)
+    return heir
+
+
+def test_the_next_attempt_takes_photos_over_and_can_trust_them(kept: Workspace) -> None:
+    heir = take_over()
+    found = photos.read(heir)
+    assert found is not None
+    assert (found.digest, found.photos, found.bytes) == ("sha256:1", PHOTOS, 14)
+    assert photos.are_whole(heir, found, nothing)
+    assert not kept.root.exists()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda path: path.write_text("photo A.jpg"), id="changed"),
+        pytest.param(lambda path: path.unlink(), id="missing"),
+        pytest.param(lambda path: (path.rename(path.with_name("c")), path.symlink_to("c")), id="a-link"),
+    ],
+)
+def test_photos_that_are_not_whole_are_found_out(kept: Workspace, spoil: Callable[[Path], object]) -> None:
+    found = photos.read(kept)
+    assert found is not None
+    spoil(kept.loaded / "a.jpg")
+    assert not photos.are_whole(kept, found, nothing)
+
+
+@pytest.mark.parametrize(
+    "note", ["{", "[]", '{"digest": "x"}', '{"digest": "x", "photos": [["../a", 1, 1, 1, ""]]}', "[" * 100_000]
+)
+def test_a_note_that_is_none_is_ignored(kept: Workspace, note: str) -> None:
+    (kept.loaded / "photos.json").write_text(note)
+    assert photos.read(kept) is None
+
+
+def test_photos_that_were_not_kept_are_not_taken_over() -> None:
+    space = workspace.prepare("job", "job-1", 1)
+    (space.photos / "a.jpg").write_text("half")
+    heir = take_over()
+    assert photos.read(heir) is None
+    assert not heir.loaded.exists()
+
+
+def test_kept_photos_stay_for_a_retry(kept: Workspace) -> None:
+    assert workspace.keep_for_the_next(kept, stages=False)
+    assert [path.name for path in kept.root.iterdir()] == ["loaded"]
+
+
+def test_reading_photos_can_be_interrupted(kept: Workspace) -> None:
+    found = photos.read(kept)
+    assert found is not None
+
+    def interrupt() -> None:
+        raise InterruptionError
+
+    with pytest.raises(InterruptionError):
+        photos.are_whole(kept, found, interrupt)
+
+
+class InterruptionError(Exception):
+    """The run has to end."""
