@@ -155,6 +155,11 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         "the result was made, and could not be delivered to spec.output.uri",
         (_text("check that server and the workers' rights there"), _AGAIN),
     ),
+    "RESULT_NOT_FOUND": (
+        "result-not-found",
+        "it was to take over an earlier result of its name, and there is none",
+        (_text("run it instead, from its photos: set spec.reuse to IfUnchanged in a new job"),),
+    ),
     **dict.fromkeys(
         ("INVALID_PARAMETERS", "INVALID_SPEC"),
         (

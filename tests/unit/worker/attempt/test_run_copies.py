@@ -191,7 +191,10 @@ def test_an_early_end_deletes_the_copy_of_the_killed_attempt_before(
     else:
         with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
             run(2, model="photogrammetry", input_uri="file:///etc", output_uri=f"file://{meshes}/banana")
-    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
+    assert not list(meshes.iterdir())
+    assert {path.name for path in jobs_dir.iterdir()} <= {
+        ".names"
+    }  # the next job of that name removes an entry that leads nowhere
 
 
 def test_the_copy_is_deleted_before_cancelled_is_recorded(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
