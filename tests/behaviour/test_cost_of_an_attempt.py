@@ -10,7 +10,7 @@ import fakeredis
 import pytest
 import redis
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.worker.attempt import pulse
+from reconstruction_operator.worker.heartbeat import pulse
 
 from tests.support import attempts
 from tests.support.settings import configure

@@ -13,8 +13,8 @@ import pytest
 import redis
 from reconstruction_operator.models import registry
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.worker.attempt import pulse
 from reconstruction_operator.worker.deleting import spares
+from reconstruction_operator.worker.heartbeat import pulse
 
 from tests.support.paths import DATA
 from tests.support.settings import configure

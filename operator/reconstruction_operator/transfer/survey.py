@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconstruction_operator.readers import OBJECT_SCHEMES
-from reconstruction_operator.transfer import addresses, download, fetch, local, photos, uris
+from reconstruction_operator.transfer import addresses, download, fetch, local, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.objects import inputs
+from reconstruction_operator.transfer.photos import checks
 from reconstruction_operator.transfer.unpacker import ARCHIVE_KINDS
 from reconstruction_operator.units import megabytes
 
@@ -43,7 +44,7 @@ class Survey:
 def survey(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
 ) -> Survey:
-    """Looks at the input. Raises StorageError as `fetch.fetch` and `photos.check_all`."""
+    """Looks at the input. Raises StorageError as `fetch.fetch` and `checks.check_all`."""
     parts = uris.split(uri, _REFUSED)
     match parts.scheme:
         case "file":
@@ -66,7 +67,7 @@ def _folder(folder: Path, shown: str, limits: Limits) -> Survey:
     for index, name in enumerate(found.photos, start=1):
         try:
             with local.opened(folder / name, f"{shown.rstrip('/')}/{name}", inside=folder) as file:
-                photos.check_header(file, f"photo {name} ({index} of {len(found.photos)})", limits)
+                checks.check_header(file, f"photo {name} ({index} of {len(found.photos)})", limits)
         except (FileNotFoundError, PermissionError) as error:
             raise local.unreadable(name, shown, error) from None
     return Survey(len(found.photos), found.bytes, found.ignored)

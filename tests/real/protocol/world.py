@@ -24,11 +24,11 @@ from reconstruction_operator.state.timeline import Timeline
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import carry_out
-from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender
-from reconstruction_operator.worker.attempt.pulse import Pulse
 from reconstruction_operator.worker.deleting.process import DeletionProcess
+from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat.pulse import Pulse
 from reconstruction_operator.worker.model.selection import Choice
 
 from tests.real.protocol.fibers import Fiber

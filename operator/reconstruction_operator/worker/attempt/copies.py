@@ -16,8 +16,8 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.assignment import Assignment
-from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import call_interruptibly
+from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat.interruption import call_interruptibly
 
 logger = logging.getLogger(__name__)
 

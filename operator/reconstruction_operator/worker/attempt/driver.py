@@ -13,15 +13,16 @@ from reconstruction_operator import config
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
-from reconstruction_operator.worker.attempt import ending, pulse
+from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
-from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import InterruptedRunError
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender, Send
 from reconstruction_operator.worker.attempt.run import AttemptRun
+from reconstruction_operator.worker.heartbeat import pulse
+from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError
 
 logger = logging.getLogger(__name__)
 

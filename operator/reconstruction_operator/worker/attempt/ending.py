@@ -23,11 +23,11 @@ from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
 from reconstruction_operator.transfer import outputs
 from reconstruction_operator.worker import deletion
-from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import Interruption, InterruptionKind
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
+from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat.interruption import Interruption, InterruptionKind
 
 logger = logging.getLogger(__name__)
 

@@ -14,11 +14,12 @@ from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.jobfiles.photos import KeptPhoto
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.transfer import digests, fetch, photos
+from reconstruction_operator.transfer import digests, fetch
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.names import Ignored
+from reconstruction_operator.transfer.photos import checks
 
 _FETCH_SHARE = 0.5  # of the step
 _DIGEST_SHARE = 0.6  # with the digests
@@ -63,7 +64,7 @@ def load_photos(
         fetched = load(limits)
     if digests.is_known(fetched.digest, limits.known):
         return Loaded((), fetched.digest, known=True)
-    checked = photos.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
+    checked = checks.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
     described = tuple(KeptPhoto(one.path.name, one.width, one.height, one.bytes) for one in checked)
     keeping.keep(workspace, fetched.digest, described, _check(section(tick, _CHECK_SHARE, 1.0)))
     return _loaded(workspace, described, fetched.digest)

@@ -29,18 +29,18 @@ from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.ending import end_of_success
 from reconstruction_operator.worker.attempt.failures import failure_of
-from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import (
-    InterruptedRunError,
-    Interruption,
-    InterruptionKind,
-    call_interruptibly,
-)
 from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.reuse import Reusable
 from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
+from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat.interruption import (
+    InterruptedRunError,
+    Interruption,
+    InterruptionKind,
+    call_interruptibly,
+)
 from reconstruction_operator.worker.model.process import run_isolated
 from reconstruction_operator.worker.model.selection import Choice, choose
 from reconstruction_operator.worker.model.threads import usable_threads

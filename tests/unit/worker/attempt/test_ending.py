@@ -19,11 +19,11 @@ from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import ending
-from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import Interruption, InterruptionKind
 from reconstruction_operator.worker.attempt.ownership import Ownership
-from reconstruction_operator.worker.attempt.pulse import Pulse
 from reconstruction_operator.worker.attempt.steps import Reached
+from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat.interruption import Interruption, InterruptionKind
+from reconstruction_operator.worker.heartbeat.pulse import Pulse
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
 CANCELLED = End(Outcome.CANCELLED, "CANCELLED")

@@ -13,7 +13,7 @@ from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
-from reconstruction_operator.transfer import photos
+from reconstruction_operator.transfer.photos import checks
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 from tests.support.attempts import JOB, at_step, end, run, stop, want
@@ -73,13 +73,13 @@ def test_photos_that_are_unchanged_are_not_decoded_again(
 ) -> None:
     die(folder)
     decoded: list[Path] = []
-    check = photos.check_all
+    check = checks.check_all
 
     def check_all(paths: Sequence[Path], *rest: Any) -> Any:
         decoded.extend(paths)
         return check(paths, *rest)
 
-    monkeypatch.setattr(photos, "check_all", check_all)
+    monkeypatch.setattr(checks, "check_all", check_all)
     want(client, 2)
     run(2, model="rough-staged", input_uri=f"file://{folder}")
     assert decoded == []

@@ -8,9 +8,9 @@ import time
 import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.state.replies import BeatReply
-from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.pulse import Pulse
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
+from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat.pulse import Pulse
 
 pytestmark = pytest.mark.usefixtures("client")
 

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state.interruptions import Interruptions
-from reconstruction_operator.worker.attempt.listener import Listener, Look
+from reconstruction_operator.worker.heartbeat.listener import Listener, Look
 
 logger = logging.getLogger(__name__)
 

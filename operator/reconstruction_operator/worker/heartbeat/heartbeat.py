@@ -17,8 +17,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.telemetry import relay, worker_metrics
-from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, InterruptionKind
-from reconstruction_operator.worker.attempt.pulse import Pulse
+from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError, Interruption, InterruptionKind
+from reconstruction_operator.worker.heartbeat.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import fakeredis
 import pytest
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.state.interruptions import Interruptions
-from reconstruction_operator.worker.attempt import listener as listeners
-from reconstruction_operator.worker.attempt.listener import Listener
+from reconstruction_operator.worker.heartbeat import listener as listeners
+from reconstruction_operator.worker.heartbeat.listener import Listener
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 from PIL import Image
-from reconstruction_operator.transfer import signatures
+from reconstruction_operator.transfer.photos import signatures
 
 from tests.support.photos import make_photo, saved
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry import photos as engine
-from reconstruction_operator.transfer import photos
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.photos import checks
 
 from tests.support.paths import PHOTOS
 from tests.support.photos import make_photo
@@ -18,8 +18,8 @@ from tests.support.photos import make_photo
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
 
-def check(path: Path, limits: Limits) -> photos.CheckedImage:
-    (checked,) = photos.check_all([path], limits, lambda *_: None)
+def check(path: Path, limits: Limits) -> checks.CheckedImage:
+    (checked,) = checks.check_all([path], limits, lambda *_: None)
     return checked
 
 
@@ -50,7 +50,7 @@ def test_heic_becomes_an_upright_jpeg(
     path = Path(shutil.copy(PHOTOS / "heic" / name, into))
     content = path.stat().st_size
     checked = check(path, limits)
-    assert checked == photos.CheckedImage(path.with_suffix(".jpg"), *size, content)
+    assert checked == checks.CheckedImage(path.with_suffix(".jpg"), *size, content)
     assert list(into.iterdir()) == [checked.path]
     with Image.open(checked.path) as image:
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", size)
@@ -73,7 +73,7 @@ def test_camera_and_lens_stay_with_a_heic(into: Path, limits: Limits) -> None:
 def test_two_photos_that_become_one_name_get_two(into: Path, limits: Limits) -> None:
     (into / "a.jpg").write_bytes(make_photo())
     shutil.copy(PHOTOS / "heic" / "plain.heic", into / "a.heic")
-    checked = photos.check_all(sorted(into.iterdir()), limits, lambda *_: None)
+    checked = checks.check_all(sorted(into.iterdir()), limits, lambda *_: None)
     assert (
         sorted(one.path.name for one in checked)
         == sorted(path.name for path in into.iterdir())

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state.replies import BeatReply
-from reconstruction_operator.worker.attempt.heartbeat import Heartbeat
-from reconstruction_operator.worker.attempt.interruption import InterruptedRunError, Interruption, InterruptionKind
-from reconstruction_operator.worker.attempt.pulse import Pulse
+from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError, Interruption, InterruptionKind
+from reconstruction_operator.worker.heartbeat.pulse import Pulse
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError

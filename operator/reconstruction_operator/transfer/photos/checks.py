@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from reconstruction_operator.transfer import plain_photos, signatures
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.photos import rewriting, signatures
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -61,7 +61,7 @@ def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Checke
 
 def _replaced(path: Path, plain: Path, taken: set[str]) -> Path:
     path.unlink()
-    return plain.rename(_free_name(path, plain_photos.SUFFIX, taken))
+    return plain.rename(_free_name(path, rewriting.SUFFIX, taken))
 
 
 def _with_suffix(path: Path, kind: str, taken: set[str]) -> Path:
@@ -85,7 +85,7 @@ def check_header(file: BinaryIO, shown: str, limits: Limits) -> None:
     """
 
     def look(image: Image.Image) -> None:
-        plain_photos.check_pixels(image)
+        rewriting.check_pixels(image)
         if not signatures.seems_whole(file, image):
             image.load()
 
@@ -101,9 +101,9 @@ def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str, Path
         nonlocal is_turned, is_plain
         image.load()
         is_turned = image.getexif().get(_ORIENTATION) in _TURNED
-        is_plain = plain_photos.is_plain(image)
+        is_plain = rewriting.is_plain(image)
         if not is_plain:
-            plain_photos.write(image, plain)
+            rewriting.write(image, plain)
 
     with path.open("rb") as file:
         width, height, kind = _examine(file, shown, limits, decode)
@@ -125,7 +125,7 @@ def _examine(file: BinaryIO, shown: str, limits: Limits, work: Callable[[Image.I
             work(image)
     except UnidentifiedImageError:
         raise _unidentified(file, shown) from None
-    except plain_photos.UnusualPixelsError as error:
+    except rewriting.UnusualPixelsError as error:
         raise StorageError(_UNSUPPORTED, f"{shown} holds {error}, not 8 or 16 bits a channel") from None
     except (MemoryError, StorageError):
         raise

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from reconstruction_operator.transfer import photos
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.photos import checks
 
 from tests.support.paths import PHOTOS
 from tests.support.photos import make_photo, saved
 
 
-def check(folder: Path, limits: Limits) -> tuple[photos.CheckedImage, ...]:
-    return photos.check_all(sorted(folder.iterdir()), limits, lambda *_: None)
+def check(folder: Path, limits: Limits) -> tuple[checks.CheckedImage, ...]:
+    return checks.check_all(sorted(folder.iterdir()), limits, lambda *_: None)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def check(folder: Path, limits: Limits) -> tuple[photos.CheckedImage, ...]:
 def test_photos_of_all_formats_are_accepted(kind: str, suffix: str, into: Path, limits: Limits) -> None:
     path = into / f"a{suffix}"
     path.write_bytes(make_photo(kind))
-    assert check(into, limits) == (photos.CheckedImage(path, 64, 48, path.stat().st_size),)
+    assert check(into, limits) == (checks.CheckedImage(path, 64, 48, path.stat().st_size),)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_jpeg_with_more_pictures_behind_it_is_accepted(into: Path, limits: Limit
 def test_polyglot_is_only_the_photo_that_it_begins_with(kind: str, name: str, into: Path, limits: Limits) -> None:
     content = make_photo(kind) + b"PK\x03\x04 an archive <script>of sorts</script>"
     (into / name).write_bytes(content)
-    assert check(into, limits) == (photos.CheckedImage(into / name, 64, 48, len(content)),)
+    assert check(into, limits) == (checks.CheckedImage(into / name, 64, 48, len(content)),)
     assert [(path.name, path.read_bytes()) for path in into.iterdir()] == [(name, content)]  # as it came
 
 
@@ -137,7 +137,7 @@ def test_tick_comes_before_each_photo(into: Path, limits: Limits) -> None:
     for name in ("a.jpg", "b.jpg"):
         (into / name).write_bytes(make_photo())
     heard: list[tuple[float, str]] = []
-    photos.check_all(sorted(into.iterdir()), limits, lambda fraction, text: heard.append((fraction, text)))
+    checks.check_all(sorted(into.iterdir()), limits, lambda fraction, text: heard.append((fraction, text)))
     assert heard == [(0.0, "photo 1/2"), (0.5, "photo 2/2")]
 
 
@@ -147,7 +147,7 @@ def test_tick_comes_before_each_photo(into: Path, limits: Limits) -> None:
 def test_check_of_the_header_finds_what_decoding_would_find(case: str, into: Path, limits: Limits) -> None:
     content, reason, text = BAD_PHOTOS[case]
     with pytest.raises(StorageError) as caught:
-        photos.check_header(io.BytesIO(content), "photo bad.jpg", limits)
+        checks.check_header(io.BytesIO(content), "photo bad.jpg", limits)
     assert caught.value.reason == reason
     assert text in caught.value.message
 
@@ -159,8 +159,8 @@ def test_check_of_the_header_decodes_no_whole_photo(
     content: bytes, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("it was decoded"))
-    photos.check_header(io.BytesIO(content), "photo a", limits)
+    checks.check_header(io.BytesIO(content), "photo a", limits)
 
 
 def test_check_of_the_header_accepts_a_jpeg_that_is_padded_behind_its_end(limits: Limits) -> None:
-    photos.check_header(io.BytesIO(JPEG + b"\0" * 100_000), "photo a", limits)
+    checks.check_header(io.BytesIO(JPEG + b"\0" * 100_000), "photo a", limits)

@@ -11,9 +11,9 @@ import redis
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state.interruptions import Interruptions
-from reconstruction_operator.worker.attempt import pulse as pulses
-from reconstruction_operator.worker.attempt.listener import Listener
-from reconstruction_operator.worker.attempt.pulse import Pulse
+from reconstruction_operator.worker.heartbeat import pulse as pulses
+from reconstruction_operator.worker.heartbeat.listener import Listener
+from reconstruction_operator.worker.heartbeat.pulse import Pulse
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
