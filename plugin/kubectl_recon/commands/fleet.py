@@ -37,7 +37,7 @@ class ModelUse:
     succeeded: int
     failed: int
     simulated: int
-    unavailable: int  # failed because no worker of the queue has the model
+    unavailable: int  # failed or wait because no worker of the queue has the model
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,12 @@ def _use(name: str, jobs: Sequence[Job]) -> ModelUse:
         phases["Succeeded"],
         phases["Failed"],
         sum(1 for job in jobs if job.simulated),
-        sum(1 for job in jobs if job.failure_reason == "BACKEND_UNAVAILABLE"),
+        sum(1 for job in jobs if _lacks_model(job)),
     )
+
+
+def _lacks_model(job: Job) -> bool:
+    return job.failure_reason == "BACKEND_UNAVAILABLE" or job.condition("Dispatched").reason == "ModelUnserved"
 
 
 def _model_note(use: ModelUse) -> str:

@@ -26,6 +26,7 @@ RULES: Final[tuple[Rule, ...]] = (
     waiting.backing_off,
     waiting.redis_lost,
     waiting.unserved,
+    waiting.model_unserved,
     waiting.abandoned,
     waiting.in_line,
     waiting.queued,

@@ -117,6 +117,24 @@ def unserved(facts: Facts) -> Answer | None:
     )
 
 
+def model_unserved(facts: Facts) -> Answer | None:
+    """Its queue has workers, and none of them has the model."""
+    job = facts.job
+    if facts.reason("Dispatched") != "ModelUnserved":
+        return None
+    return Answer(
+        "model-unserved",
+        f"No live worker of queue {job.queue} has the model {job.model}, so it has not been sent there.",
+        details=(job.message,),
+        actions=(
+            f"start a worker that has {job.model}; it takes the job at once",
+            "or name the queue of such a worker in spec.queue, which may be edited until the job is sent",
+            f"or cancel it, and submit it with another --model: kubectl recon cancel {job.name}",
+        ),
+        more={"model": job.model, "queue": job.full_queue},
+    )
+
+
 def abandoned(facts: Facts) -> Answer | None:
     """It was sent, and its queue has lost its workers."""
     job = facts.job

@@ -115,8 +115,8 @@ def test_without_metrics_it_says_what_is_not_seen(jobs: Jobs, recon: Program) ->
 def test_models_show_how_their_jobs_went(jobs: Jobs, recon: Program) -> None:
     jobs.create("simulated")
     jobs.create("missing", modelType="reconviagen")
-    for name in ("simulated", "missing"):
-        jobs.wait_finished(name)
+    jobs.wait_finished("simulated")
+    jobs.wait("missing", "unserved", lambda job: condition(job, "Dispatched").get("reason") == "ModelUnserved")
     used = {model["model"]: model for model in document(recon, "models")["models"]}
     assert (used["placeholder"]["simulated"] > 0, used["reconviagen"]["unavailable"] > 0) == (True, True)
     assert "not installed for" in recon("models").stdout

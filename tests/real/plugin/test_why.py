@@ -67,6 +67,12 @@ TABLE = [
     ("suspending", {"suspend": True}, {"phase": "Running"}, "being suspended"),
     ("queue-unserved", {"queue": "gpu-larg"}, {"phase": "Pending", "conditions": UNSERVED}, "gpu-larg"),
     (
+        "model-unserved",
+        {"modelType": "splats"},
+        {"phase": "Pending", "conditions": conditions(Dispatched=("False", "ModelUnserved"))},
+        "has the model splats",
+    ),
+    (
         "queue-abandoned",
         {"queue": "gpu"},
         {"phase": "Queued", "dispatchTime": ago(minutes=9), "conditions": conditions(Dispatched=("True", "NoWorker"))},

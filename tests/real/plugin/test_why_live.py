@@ -23,6 +23,9 @@ def test_jobs_that_wait(jobs: Jobs, recon: Program, held: str) -> None:
     assert situation(recon, "queued") == "queued"
     assert situation(recon, "sleeping") == "suspended"
     assert situation(recon, "typo") == "queue-unserved"
+    jobs.create("unknown-model", modelType="reconviagen")
+    jobs.wait("unknown-model", "unserved", lambda job: condition(job, "Dispatched").get("reason") == "ModelUnserved")
+    assert situation(recon, "unknown-model") == "model-unserved"
     jobs.create("foreign", managedBy="example.com/other")
     assert situation(recon, "foreign") == "managed-by-another"
 
@@ -41,13 +44,11 @@ def test_jobs_that_run_and_are_cancelled(jobs: Jobs, recon: Program) -> None:
 def test_jobs_that_are_over(jobs: Jobs, recon: Program) -> None:
     jobs.create("simulated")
     jobs.create("nowhere", modelType="photogrammetry", input={"uri": "file:///nowhere"})
-    jobs.create("unknown-model", modelType="reconviagen")
     jobs.create("wrong-parameter", modelType="photogrammetry", parameters={"nonsense": 1})
     jobs.create("late", queue="slow", activeDeadlineSeconds=1)
     for name, wanted in {
         "simulated": "simulated",
         "nowhere": "input-address",
-        "unknown-model": "model-missing",
         "wrong-parameter": "spec-invalid",
         "late": "timed-out",
     }.items():
