@@ -61,6 +61,7 @@ class Inventory:
         finish_deletions()
         try:
             trash.expire(time.time())
+            results.drop_stale()
             if begins:
                 results.index_all()
         except OSError as error:

@@ -93,6 +93,20 @@ def index_all() -> int:
     return entered
 
 
+def drop_stale() -> None:
+    """Removes entries that lead nowhere: the owner's note was lost, or a result was never published. Raises OSError if they cannot be listed."""
+    trashed = layout.trashed()
+    for folder in disk.entries(layout.names()):
+        for path in disk.entries(folder):
+            with contextlib.suppress(OSError, ValueError):
+                if not JobFolder.of(path.name).root.exists() and path.name not in trashed:
+                    path.unlink()
+        with contextlib.suppress(OSError):  # it is not empty
+            folder.rmdir()
+    with contextlib.suppress(OSError):
+        layout.names().rmdir()
+
+
 def _folder(namespace: str, name: str) -> Path:
     digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()
     return layout.names() / digest[:_DIGEST_CHARS]

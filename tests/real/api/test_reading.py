@@ -151,6 +151,7 @@ def test_a_job_with_only_an_input_gets_the_defaults(kubectl: Kubectl) -> None:
         "cancelRequested": False,
         "cancelConfirmed": False,
         "backoffLimit": 2,
+        "reuse": "IfUnchanged",
     }
 
 

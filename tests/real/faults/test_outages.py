@@ -147,7 +147,7 @@ def test_jobs_in_every_phase_survive_a_restart_of_the_operator(
     queued = jobs.create(queue="later")
     suspended = jobs.create(suspend=True)
     cancelled = jobs.create(queue="later")
-    failed = jobs.create(modelType="reconviagen")
+    failed = jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_phase(running, "Running")
     jobs.wait_phase(queued, "Queued")
     jobs.wait_phase(suspended, "Suspended")

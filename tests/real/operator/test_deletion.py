@@ -36,7 +36,7 @@ def _expect_nothing_left(state: redis.Redis, folder: Path, uid: str) -> None:
         pytest.param("Suspended", {"suspend": True}, id="suspended"),
         pytest.param("Running", {"queue": "slow"}, id="running"),
         pytest.param("Succeeded", {}, id="succeeded"),
-        pytest.param("Failed", {"modelType": "reconviagen"}, id="failed"),
+        pytest.param("Failed", {"modelType": "photogrammetry", "input": {"uri": "file:///nowhere"}}, id="failed"),
     ],
 )
 def test_a_deleted_job_leaves_nothing(jobs: Jobs, state: redis.Redis, phase: str, spec: dict[str, object]) -> None:

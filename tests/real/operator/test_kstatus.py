@@ -36,7 +36,9 @@ def kstatus(job: dict[str, Any]) -> str:
         pytest.param({"queue": "held"}, "Queued", "InProgress", id="queued"),
         pytest.param({"queue": "slow"}, "Running", "InProgress", id="running"),
         pytest.param({}, "Succeeded", "Current", id="succeeded"),
-        pytest.param({"modelType": "reconviagen"}, "Failed", "Failed", id="failed"),
+        pytest.param(
+            {"modelType": "photogrammetry", "input": {"uri": "file:///nowhere"}}, "Failed", "Failed", id="failed"
+        ),
     ],
 )
 @pytest.mark.usefixtures("held")

@@ -83,7 +83,10 @@ def test_every_status_has_all_conditions_with_its_generation(jobs: Jobs, seen: S
     assert versions
     for version in versions:
         found = version["status"]["conditions"]
-        assert {one["type"] for one in found} == set(ConditionType) - {ConditionType.CONTESTED}
+        assert {one["type"] for one in found} == set(ConditionType) - {
+            ConditionType.CONTESTED,
+            ConditionType.INPUT_CHECKED,
+        }
         assert all(one["observedGeneration"] == version["status"]["observedGeneration"] for one in found)
         assert all(one["lastTransitionTime"] and one["reason"] for one in found)
 

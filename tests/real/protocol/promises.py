@@ -11,6 +11,7 @@ from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.manifest import MANIFEST
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.outcomes import reason as reason_of
+from reconstruction_operator.jobfiles import results
 from reconstruction_operator.jobfiles.layout import OWNER, JobFolder
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import operator_calls
@@ -216,6 +217,7 @@ class Promises(Installation):
         return delivered or (folder.exists() and not self._has_no_owner(folder))
 
     def _nothing_is_left(self) -> bool:
+        results.drop_stale()  # as each worker does every hour
         # Only the index finds a record: if it was lost before the job was cleaned up, the next leader misses the record.
         found = [job for job in self.jobs if self.keys.records(INSTALL) not in self.dropped]
         left = [key for key in self.client.keys("*") if any(job in key for job in found) and self.client.pttl(key) < 0]
