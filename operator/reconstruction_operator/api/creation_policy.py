@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import yaml
-
+from reconstruction_operator.api import admission
 from reconstruction_operator.api.identity import GROUP, PLURAL
 
 NAME: Final = f"{PLURAL}-creation"
@@ -33,11 +32,9 @@ _RESTORED = " || ".join(
 
 def policy() -> dict[str, Any]:
     """The policy as the API server takes it."""
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": NAME, "labels": {"app.kubernetes.io/name": "reconstruction-operator"}},
-        "spec": {
+    return admission.policy(
+        NAME,
+        {
             "failurePolicy": "Fail",
             "matchConstraints": {
                 "resourceRules": [
@@ -57,21 +54,9 @@ def policy() -> dict[str, Any]:
                 }
             ],
         },
-    }
-
-
-def binding() -> dict[str, Any]:
-    """Applies the policy in all namespaces."""
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": NAME, "labels": {"app.kubernetes.io/name": "reconstruction-operator"}},
-        "spec": {"policyName": NAME, "validationActions": ["Deny"]},
-    }
+    )
 
 
 def render() -> str:
     """Policy and binding as YAML."""
-    return _HEADER + "---\n".join(
-        yaml.safe_dump(one, sort_keys=False, width=120, allow_unicode=True) for one in (policy(), binding())
-    )
+    return admission.render(_HEADER, policy())

@@ -19,7 +19,7 @@ _ROLES = {
     "viewer": ["get", "list", "watch"],
     "canceller": ["get", "list", "watch", "update", "patch", "cancel"],
     "editor": ["get", "list", "watch", "create", "update", "patch", "delete"],
-    "nobody": [],
+    "stranger": [],
 }
 
 

@@ -58,7 +58,7 @@ def test_a_user_without_rights_learns_nothing(
     know(gallery, jobs, "one")
 
     body = {"action": "suspend", "uid": jobs.get("one")["metadata"]["uid"]} if path.endswith("actions") else {}
-    token = make_user("nobody")
+    token = make_user("stranger")
     answer = gallery.request(method, path.format(namespace=jobs.namespace), body, token=token)
     other = gallery.request(method, path.format(namespace=jobs.namespace).replace("/one", "/two"), body, token=token)
 
@@ -82,7 +82,7 @@ def test_a_viewer_sees_the_jobs_of_its_namespace_alone(gallery: Gallery, jobs: J
         wait_until(lambda: {"mine", "theirs"} <= set(names(gallery, admin)), "both jobs")
 
         assert names(gallery, token) == ["mine"]
-        assert names(gallery, make_user("nobody")) == []
+        assert names(gallery, make_user("stranger")) == []
         assert gallery.request("GET", "/api/namespaces/default/jobs", token=token).status == 403
     finally:
         jobs.system.cluster.api.delete("/apis/reconstruction.dev/v1alpha1/namespaces/default/reconstructionjobs/theirs")

@@ -78,7 +78,7 @@ def test_a_stream_ends_for_rights_that_end_and_shows_none_of_other_namespaces(
     gallery: Gallery, jobs: Jobs, make_user: MakeUser
 ) -> None:
     jobs.create("one", suspend=True)
-    with listening(gallery, make_user("viewer")) as viewer, listening(gallery, make_user("nobody")) as nobody:
+    with listening(gallery, make_user("viewer")) as viewer, listening(gallery, make_user("stranger")) as stranger:
         wait_until(lambda: viewer.names == {"one"}, "the job", seen=lambda: viewer.history)
 
         cluster = jobs.system.cluster
@@ -87,4 +87,4 @@ def test_a_stream_ends_for_rights_that_end_and_shows_none_of_other_namespaces(
             cluster.api.delete(f"{rbac}/{binding['metadata']['name']}")
 
         wait_until(lambda: viewer.names == set(), "the job to be taken away")
-        assert nobody.history == []
+        assert stranger.history == []

@@ -21,7 +21,7 @@ WAITING = Status(observed_generation=1, phase=Phase.PENDING)
 
 
 class Clock:
-    """A monotonic clock that stands still."""
+    """A monotonic clock that advances only when a test sets it."""
 
     def __init__(self) -> None:
         self.now = 1_000.0

@@ -1,0 +1,40 @@
+"""ValidatingAdmissionPolicies beside the CRD: what all of them have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import yaml
+
+_VERSION: Final = "admissionregistration.k8s.io/v1"
+
+
+def policy(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The policy as the API server takes it."""
+    return {
+        "apiVersion": _VERSION,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": _metadata(name),
+        "spec": dict(spec),
+    }
+
+
+def binding(name: str) -> dict[str, Any]:
+    """Applies the policy of that name in all namespaces."""
+    return {
+        "apiVersion": _VERSION,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": _metadata(name),
+        "spec": {"policyName": name, "validationActions": ["Deny"]},
+    }
+
+
+def render(header: str, made: Mapping[str, Any]) -> str:
+    """The header, the policy and its binding as YAML."""
+    both = (made, binding(made["metadata"]["name"]))
+    return header + "---\n".join(yaml.safe_dump(one, sort_keys=False, width=120, allow_unicode=True) for one in both)
+
+
+def _metadata(name: str) -> dict[str, Any]:
+    return {"name": name, "labels": {"app.kubernetes.io/name": "reconstruction-operator"}}
