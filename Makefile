@@ -119,7 +119,7 @@ format: setup ## let ruff mend what it can
 lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
 	@scripts/lock
 
-viewer: ## write the gallery's built <model-viewer> from the package in gallery/viewer (npm)
+viewer: ## write the built <model-viewer> and a test's glTF validator from the packages in gallery/viewer (npm)
 	@scripts/viewer
 
 clean: ## remove .venv, caches and the results of demo and benchmarks; the built control plane stays in the user's cache folder

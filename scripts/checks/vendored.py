@@ -1,4 +1,4 @@
-"""Check of vendored files: the gallery's built script is the one that `scripts/viewer` took from the pinned npm package."""
+"""Check of vendored files: the built scripts are those that `scripts/viewer` took from the pinned npm packages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Final
 
 _VIEWER: Final = Path("gallery") / "viewer"
-_VENDOR: Final = Path("gallery") / "reconstruction_gallery" / "static" / "vendor"
-_PACKAGE: Final = "@google/model-viewer"
 
 
 def problems(checkout: Path) -> list[str]:
@@ -17,13 +15,15 @@ def problems(checkout: Path) -> list[str]:
     found = []
     for line in (checkout / _VIEWER / "SHA256SUMS").read_text().splitlines():
         digest, _, name = line.partition("  ")
-        path = checkout / _VENDOR / name
+        path = checkout / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            found.append(f"{_VENDOR / name} is not what {_VIEWER}/SHA256SUMS records: run `make viewer`")
-    wanted = json.loads((checkout / _VIEWER / "package.json").read_text())["dependencies"][_PACKAGE]
-    locked = json.loads((checkout / _VIEWER / "package-lock.json").read_text())["packages"][f"node_modules/{_PACKAGE}"]
-    if locked["version"] != wanted:
-        found.append(f"{_VIEWER}: package-lock.json has {_PACKAGE} {locked['version']}, and package.json {wanted}")
-    if not str(locked.get("integrity", "")).startswith("sha512-"):
-        found.append(f"{_VIEWER}: package-lock.json has no SHA-512 of {_PACKAGE}")
+            found.append(f"{name} is not what {_VIEWER}/SHA256SUMS records: run `make viewer`")
+    wanted = json.loads((checkout / _VIEWER / "package.json").read_text())
+    locks = json.loads((checkout / _VIEWER / "package-lock.json").read_text())["packages"]
+    for package, version in {**wanted["dependencies"], **wanted["devDependencies"]}.items():
+        locked = locks[f"node_modules/{package}"]
+        if locked["version"] != version:
+            found.append(f"{_VIEWER}: package-lock.json has {package} {locked['version']}, and package.json {version}")
+        if not str(locked.get("integrity", "")).startswith("sha512-"):
+            found.append(f"{_VIEWER}: package-lock.json has no SHA-512 of {package}")
     return found

@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
-from reconstruction_operator.models.photogrammetry.output import previews
+from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
@@ -50,10 +50,11 @@ def camera(x: float, z: float) -> Camera:
     return looking_at(np.array([x, 0.0, z]), np.zeros(3), up, focal=300.0, size=300)
 
 
-def coloured_square() -> previews.Textured:
+def coloured_square() -> glb.Textured:
     """A square at y = 0, red for x < 0 and blue for x > 0."""
     corners: Doubles = np.array([[-0.5, 0.0, -0.5], [0.5, 0.0, -0.5], [0.5, 0.0, 0.5], [-0.5, 0.0, 0.5]])
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[:, :32], picture[:, 32:] = RED, BLUE
     uv = corners[:, [0, 2]] + 0.5
-    return previews.Textured(Mesh(corners, np.array([[0, 2, 1], [0, 3, 2]])), uv, picture)
+    mesh = Mesh(corners, np.array([[0, 2, 1], [0, 3, 2]]))
+    return glb.Textured(mesh, mesh.normals(), uv, picture)

@@ -7,7 +7,7 @@
 - `dense`: `views`, `planesweep`, `aggregation`, `depthmaps`, `fusion` -> a dense cloud with normals
 - `surface`: `regions` (crop), `surface` and `poisson`, `cleanup` -> a mesh
 - `sparse.orientation`, `texture`: `colour`, `texture`, `unwrapping` -> upright, coloured and textured meshes
-- `output`: `export`, `previews` -> GLB files and pictures
+- `output`: `glb`, `previews` -> GLB files and pictures
 
 Importing this package imports none of the large libraries: `PhotogrammetryModel.run` loads them.
 """

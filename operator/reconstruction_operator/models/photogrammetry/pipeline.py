@@ -13,7 +13,7 @@ from reconstruction_operator.models.interface import ModelFailure, Report, Resul
 from reconstruction_operator.models.photogrammetry import keeping
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, planesweep, views
-from reconstruction_operator.models.photogrammetry.output import export, previews
+from reconstruction_operator.models.photogrammetry.output import glb, previews
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
@@ -62,7 +62,7 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
     weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.15, 0.3))
     colours, _ = colour.vertex_colours(mesh, seen, weights, progress.part(0.3, 0.4))
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
-    export.write_coloured(work.output_dir / "model.glb", model, colours)
+    glb.write_coloured(work.output_dir / "model.glb", model, colours)
     textured, coverage = _texture(
         mesh,
         seen,
@@ -72,7 +72,7 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
         threads=threads,
         progress=progress.part(0.4, 0.95),
     )
-    export.write_textured(work.output_dir / "model_textured.glb", textured.mesh, textured.uv, textured.texture)
+    glb.write_textured(work.output_dir / "model_textured.glb", textured)
     progress(1.0, "models written")
 
     progress = StageProgress(report, Step.PREVIEW)
@@ -180,7 +180,7 @@ def _texture(
     scratch: Path,
     threads: int,
     progress: StageProgress,
-) -> tuple[previews.Textured, float]:
+) -> tuple[glb.Textured, float]:
     """The textured mesh in model coordinates, and the share of the texture that photos cover (0 to 1)."""
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     cameras = [view.camera for view in seen]
@@ -191,4 +191,5 @@ def _texture(
         atlas, seen, weights, colours, size=settings.texture_size, threads=threads, progress=progress.part(0.6, 1.0)
     )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
-    return previews.Textured(model, atlas.uv, picture), coverage
+    normals = reduced.normals()[atlas.original] @ frame.rotation.T
+    return glb.Textured(model, normals, atlas.uv, picture), coverage

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
+from reconstruction_operator.models.photogrammetry.output.glb import Textured
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.texture.colour import sample
 
@@ -29,15 +27,6 @@ _BRIGHTEST = 235.0  # target for nearly the brightest part of the model ...
 _BRIGHTEST_PERCENTILE = 97.0
 _STRONGEST_GAIN = 1.4  # ... but dark objects stay dark
 _LIGHT = np.array([0.35, 0.8, 0.5]) / np.linalg.norm([0.35, 0.8, 0.5])  # to the right, above, towards the viewer
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Textured:
-    """The textured mesh in model coordinates."""
-
-    mesh: Mesh
-    uv: Doubles  # (n, 2) from the upper left
-    texture: Pixels  # (h, w, 3)
 
 
 def directions(camera_centres: Doubles) -> Doubles:
@@ -92,7 +81,7 @@ def render(model: Textured, caster: Caster, direction: Doubles) -> Pixels:
     uv = np.einsum("nc,ncx->nx", weights, model.uv[corners])
     height, width = model.texture.shape[:2]
     colours = sample(model.texture, uv * np.array([width, height]) - 0.5)
-    normals = np.einsum("nc,ncx->nx", weights, model.mesh.normals()[corners])
+    normals = np.einsum("nc,ncx->nx", weights, model.normals[corners])
     picture[hit] = colours * (_gain(model.texture) * _shade(normals, camera))[:, None]
     square = picture.reshape(camera.height, camera.width, 3)
     small = cv2.resize(square, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA)

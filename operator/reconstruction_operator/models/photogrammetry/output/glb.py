@@ -1,0 +1,145 @@
+"""GLB writer (glTF 2.0, binary): one mesh with normals and one material that is not metallic.
+
+Without a material viewers take glTF's default one, which is a metal, and shade a mesh without normals flat.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+
+_GENERATOR = "reconstruction-operator photogrammetry"
+_FLOAT, _UINT32 = 5126, 5125  # component types
+_VERTICES, _INDICES = 34962, 34963  # buffer targets
+_LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP = 9729, 9987, 33071  # of samplers
+_JPEG_QUALITY = 90
+_SHORTEST_NORMAL = 0.5
+_UP = np.array([0.0, 1.0, 0.0])
+_SRGB_BREAK, _SRGB_SLOPE, _SRGB_OFFSET, _SRGB_POWER = 0.04045, 12.92, 0.055, 2.4  # IEC 61966-2-1
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Textured:
+    """The textured mesh in model coordinates."""
+
+    mesh: Mesh
+    normals: Doubles  # (n, 3), alike on both sides of a cut of the atlas
+    uv: Doubles  # (n, 2) from the upper left
+    texture: Pixels  # (h, w, 3)
+
+
+@dataclass(slots=True)
+class _Document:
+    """A glTF document in the making, with its binary chunk."""
+
+    accessors: list[dict[str, Any]] = field(default_factory=list)
+    views: list[dict[str, Any]] = field(default_factory=list)
+    binary: bytearray = field(default_factory=bytearray)
+
+    def add_bytes(self, content: bytes, **properties: int) -> int:
+        """The number of a new buffer view."""
+        self.binary += b"\0" * (-len(self.binary) % 4)
+        self.views.append({"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(content), **properties})
+        self.binary += content
+        return len(self.views) - 1
+
+    def add_vectors(self, values: npt.NDArray[np.floating], *, bounded: bool = False) -> int:
+        """The number of a new accessor of `values` (n, 2 or 3); `bounded` notes their range, as positions need it."""
+        stored = values.astype("<f4")
+        accessor = {
+            "bufferView": self.add_bytes(stored.tobytes(), target=_VERTICES),
+            "componentType": _FLOAT,
+            "count": len(stored),
+            "type": f"VEC{stored.shape[1]}",
+        }
+        if bounded:
+            accessor |= {"min": stored.min(axis=0).tolist(), "max": stored.max(axis=0).tolist()}
+        self.accessors.append(accessor)
+        return len(self.accessors) - 1
+
+    def add_indices(self, mesh: Mesh) -> int:
+        view = self.add_bytes(mesh.faces.astype("<u4").tobytes(), target=_INDICES)
+        self.accessors.append(
+            {"bufferView": view, "componentType": _UINT32, "count": mesh.faces.size, "type": "SCALAR"}
+        )
+        return len(self.accessors) - 1
+
+
+def write_coloured(path: Path, mesh: Mesh, colours: Singles) -> None:
+    """`mesh` (in the model's coordinates) with `colours` (vertices, 3), sRGB 0 to 255."""
+    document = _Document()
+    primitive = _primitive(document, mesh, mesh.normals(), COLOR_0=document.add_vectors(linear(colours)))
+    _write(path, document, primitive, {})
+
+
+def write_textured(path: Path, model: Textured, *, jpeg_quality: int = _JPEG_QUALITY) -> None:
+    """`model` with its texture as a JPEG."""
+    encoded = io.BytesIO()
+    Image.fromarray(model.texture).save(encoded, "JPEG", quality=jpeg_quality)
+    document = _Document()
+    picture = {"bufferView": document.add_bytes(encoded.getvalue()), "mimeType": "image/jpeg"}
+    sampler = {"magFilter": _LINEAR, "minFilter": _LINEAR_MIPMAP_LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}
+    _write(
+        path,
+        document,
+        _primitive(document, model.mesh, model.normals, TEXCOORD_0=document.add_vectors(model.uv)),
+        {"baseColorTexture": {"index": 0}},
+        images=[picture],
+        samplers=[sampler],
+        textures=[{"source": 0, "sampler": 0}],
+    )
+
+
+def linear(colours: Singles) -> Singles:
+    """Intensities 0 to 1 of sRGB values 0 to 255: glTF takes vertex colours as linear, and only textures as sRGB."""
+    encoded = np.clip(colours / 255.0, 0.0, 1.0)
+    curved = ((encoded + _SRGB_OFFSET) / (1.0 + _SRGB_OFFSET)) ** _SRGB_POWER
+    return np.asarray(np.where(encoded <= _SRGB_BREAK, encoded / _SRGB_SLOPE, curved), dtype=np.float32)
+
+
+def _primitive(document: _Document, mesh: Mesh, normals: Doubles, **accessors: int) -> dict[str, Any]:
+    undefined = np.linalg.norm(normals, axis=1) < _SHORTEST_NORMAL  # of vertices whose faces have no area
+    attributes = {
+        "POSITION": document.add_vectors(mesh.vertices, bounded=True),
+        "NORMAL": document.add_vectors(np.where(undefined[:, None], _UP, normals)),
+        **accessors,
+    }
+    return {"attributes": attributes, "indices": document.add_indices(mesh)}
+
+
+def _write(path: Path, document: _Document, primitive: dict[str, Any], surface: dict[str, Any], **more: Any) -> None:
+    """`primitive` is the mesh, `surface` its material's texture, if any, and `more` the document's parts for that."""
+    content = {
+        "asset": {"version": "2.0", "generator": _GENERATOR},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": "model"}],
+        "meshes": [{"primitives": [{**primitive, "material": 0}]}],
+        # The surface is open where no photo looks: seen from behind it shows its colours, too.
+        "materials": [
+            {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0, **surface}, "doubleSided": True}
+        ],
+        **more,
+        "accessors": document.accessors,
+        "bufferViews": document.views,
+        "buffers": [{"byteLength": len(document.binary)}],
+    }
+    text = json.dumps(content, separators=(",", ":")).encode()
+    chunks = (_chunk(b"JSON", text, b" "), _chunk(b"BIN\0", bytes(document.binary), b"\0"))
+    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + sum(map(len, chunks))) + b"".join(chunks))
+
+
+def _chunk(kind: bytes, content: bytes, padding: bytes) -> bytes:
+    padded = content + padding * (-len(content) % 4)
+    return struct.pack("<I4s", len(padded), kind) + padded

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+from reconstruction_operator.models.photogrammetry.output import glb
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+
+from tests.support.geometry import RED, coloured_square
+
+
+def document(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    (length,) = struct.unpack_from("<I", content, 12)
+    found: dict[str, Any] = json.loads(content[20 : 20 + length])
+    return found
+
+
+def write_coloured(path: Path, colour: tuple[float, float, float]) -> Path:
+    glb.write_coloured(path, coloured_square().mesh, np.tile(np.array(colour, np.float32), (4, 1)))
+    return path
+
+
+def test_a_coloured_model_reads_back_with_linear_colours(tmp_path: Path) -> None:
+    path = write_coloured(tmp_path / "model.glb", (188.0, 255.0, 0.0))
+    loaded = trimesh.load_mesh(path, process=False, skip_materials=True)  # beside a material, it drops the colours
+    assert np.asarray(loaded.vertices) == pytest.approx(coloured_square().mesh.vertices)
+    assert np.asarray(loaded.faces).tolist() == coloured_square().mesh.faces.tolist()
+    # sRGB 188 is half of the light of sRGB 255.
+    assert np.asarray(loaded.visual.vertex_colors)[:, :3] == pytest.approx(np.tile([128, 255, 0], (4, 1)), abs=1)
+
+
+def test_a_textured_model_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    square = coloured_square()
+    glb.write_textured(tmp_path / "model.glb", square)
+    loaded = trimesh.load_mesh(tmp_path / "model.glb", process=False)
+    picture = np.asarray(loaded.visual.material.baseColorTexture.convert("RGB"))
+    assert picture[10, 10] == pytest.approx(np.array(RED), abs=6)
+    from_upper_left = np.asarray(loaded.visual.uv) * [1, -1] + [0, 1]
+    assert from_upper_left == pytest.approx(square.uv)
+
+
+@pytest.mark.parametrize("kind", ["coloured", "textured"])
+def test_a_model_has_normals_and_a_material_that_is_no_metal(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "model.glb"
+    if kind == "coloured":
+        write_coloured(path, RED)
+    else:
+        glb.write_textured(path, coloured_square())
+    content = document(path)
+    (primitive,) = content["meshes"][0]["primitives"]
+    surface = content["materials"][primitive["material"]]["pbrMetallicRoughness"]
+    assert (surface["metallicFactor"], surface["roughnessFactor"]) == (0.0, 1.0)
+    normals = np.asarray(trimesh.load_mesh(path, process=False).vertex_normals)
+    assert "NORMAL" in primitive["attributes"]
+    assert normals == pytest.approx(coloured_square().normals)
+
+
+def test_a_vertex_without_a_normal_gets_a_unit_vector(tmp_path: Path) -> None:
+    """The format allows no other length; faces without area give none."""
+    flat = Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]]))
+    square = replace(coloured_square(), mesh=flat, normals=flat.normals(), uv=np.zeros((3, 2)))
+    glb.write_textured(tmp_path / "model.glb", square)
+    content = document(tmp_path / "model.glb")
+    accessor = content["meshes"][0]["primitives"][0]["attributes"]["NORMAL"]
+    view = content["bufferViews"][content["accessors"][accessor]["bufferView"]]
+    start = (tmp_path / "model.glb").read_bytes().index(b"BIN\0") + 4 + view["byteOffset"]
+    stored = np.frombuffer((tmp_path / "model.glb").read_bytes(), "<f4", 9, start).reshape(3, 3)
+    assert np.linalg.norm(stored, axis=1) == pytest.approx([1.0, 1.0, 1.0])
