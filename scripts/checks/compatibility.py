@@ -35,6 +35,19 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
     "v1alpha1 spec: new rule: oldSelf.hasValue() || !self.cancelConfirmed || self.cancelRequested": (
         "weaker than the rule of before, which let no cancelled job in; the policy beside the CRD has the rest of it"
     ),
+    **dict.fromkeys(
+        (
+            (
+                "v1alpha1 spec: new rule: !has(self.cancelReason) || self.cancelRequested || self.cancelConfirmed "
+                "|| oldSelf.?cancelConfirmed.orValue(false)"
+            ),
+            (
+                "v1alpha1 spec: new rule: !oldSelf.cancelConfirmed || !self.cancelConfirmed "
+                "|| self.?cancelReason.orValue('') == oldSelf.?cancelReason.orValue('')"
+            ),
+        ),
+        "concerns cancelReason alone, which no earlier job has",
+    ),
     "v1alpha1 spec.queue: new rule: !(self in ['unacked'])": (
         "Celery keeps other data under this name, so no job in such a queue ever ran"
     ),

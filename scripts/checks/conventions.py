@@ -25,6 +25,7 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
         ("minlength spec.modelType", "minlength spec.queue", "minlength spec.managedBy"),
         "a rule demands what its name looks like, and one mistake gets one message",
     ),
+    "minlength spec.cancelReason": "an empty text means that no reason is given, as forms send it",
     "nophase status.phase": "for people and `kubectl get` alone; programs read the conditions, which are complete without it",
     "nobools spec.suspend": "named and typed like batch/v1 Job's, which tools set",
     "nobools spec.cancelRequested": f"{_ON_OFF}, and the two steps of a cancel are two fields",

@@ -13,9 +13,9 @@ from reconstruction_gallery.kube.watching import jobs_path
 
 _MAX_MANAGER_CHARS: Final = 128  # more are refused
 
-ACTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
+ACTIONS: Final[Mapping[str, Mapping[str, bool | None]]] = {
     "request-cancel": {"cancelRequested": True},
-    "withdraw-cancel": {"cancelRequested": False},
+    "withdraw-cancel": {"cancelRequested": False, "cancelReason": None},
     "confirm-cancel": {"cancelConfirmed": True},
     "suspend": {"suspend": True},
     "resume": {"suspend": False},

@@ -37,6 +37,7 @@ PRINTER_COLUMNS: tuple[dict[str, Any], ...] = (
     _column("Reason", ".status.failure.reason", "Why the job, or its last attempt, failed.", wide=True),
     _column("Attempt", ".status.attempt", "Number of the attempt.", kind="integer", wide=True),
     _column("Worker", ".status.worker", "Worker that has the job.", wide=True),
+    _column("Cancel Reason", ".spec.cancelReason", "Why the job is to be cancelled.", wide=True),
     _column("Message", ".status.message", "State of the job in a sentence.", wide=True),
 )
 

@@ -48,6 +48,31 @@ CANCEL_RULES: tuple[Rule, ...] = (
     ),
 )
 
+# A job without a reason costs the API server one access in each.
+CANCEL_REASON_RULES: tuple[Rule, ...] = (
+    _forbidden(
+        # At creation too; a change that breaks a rule above as well gets that one's message alone.
+        rule=(
+            "!has(self.cancelReason) || self.cancelRequested || self.cancelConfirmed "
+            "|| oldSelf.?cancelConfirmed.orValue(false)"
+        ),
+        message=(
+            "cancelReason goes with cancelRequested: true alone; to withdraw the request, remove the reason as well "
+            "(cancelReason: null)"
+        ),
+        field_path=".cancelReason",
+        optional_old_self=True,
+    ),
+    _forbidden(
+        rule=(
+            "!oldSelf.cancelConfirmed || !self.cancelConfirmed "
+            "|| self.?cancelReason.orValue('') == oldSelf.?cancelReason.orValue('')"
+        ),
+        message="the cancel is confirmed, and its reason is fixed since then",
+        field_path=".cancelReason",
+    ),
+)
+
 
 def immutability_rules(kind: type[Any]) -> tuple[Rule, ...]:
     """Rules that forbid to change, add or remove the immutable fields of `kind`.
@@ -71,7 +96,7 @@ def _unchanged(name: str, *, always_there: bool) -> str:
     return same if always_there else f"has(self.{name}) ? has(oldSelf.{name}) && {same} : !has(oldSelf.{name})"
 
 
-SPEC_RULES: tuple[Rule, ...] = (*CANCEL_RULES, *immutability_rules(Spec))
+SPEC_RULES: tuple[Rule, ...] = (*CANCEL_RULES, *CANCEL_REASON_RULES, *immutability_rules(Spec))
 
 _FINISHED = ", ".join(f"'{phase.value}'" for phase in Phase if phase.finished)
 

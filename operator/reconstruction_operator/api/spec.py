@@ -151,6 +151,15 @@ class Spec:
         "cancelRequested is already stored as true.",
         stored_default=True,
     )
+    cancel_reason: str = member(
+        "",
+        "Why the job is to be cancelled, in one line, for people. Only together with cancelRequested: true, so a "
+        "withdrawal removes it as well; fixed once the cancel is confirmed.",
+        absent="no reason is given",
+        max_length=256,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        pattern_message="a reason is one line of text, without tabs and control characters",
+    )
     backoff_limit: int = member(
         2,
         "How many failures are retried before the job fails, with a backoff that doubles each time. A suspension, a "

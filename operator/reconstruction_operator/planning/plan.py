@@ -74,7 +74,7 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
     return Plan(
         status=status,
         actions=(*actions, *_record(case, actions)),  # an attempt is ended before the next one is allowed
-        events=events(job.status, status, job.queue, job.cancel_by),
+        events=events(job.status, status, job.queue, job.cancel_by, job.spec.cancel_reason),
         wants_dispatch=decision.wants_dispatch,
         wake_at=earliest((flags_due, *decision.wake), now),
         again=_is_awaited(case, status, actions),
@@ -121,6 +121,7 @@ def _status(case: Case, decision: Decision) -> Status:
         suspending=decision.suspending,
         requested=job.spec.cancel_requested,
         confirmed=job.spec.cancel_confirmed,
+        cancel_reason=job.spec.cancel_reason,
         cause=decision.cause,
         failure=details.failure,
         no_model=bool(case.seen.no_model),

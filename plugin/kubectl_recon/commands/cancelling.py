@@ -26,6 +26,7 @@ from kubectl_recon.kube.connection import Connection
 _END_SECONDS: Final = 60.0  # a worker hears a cancel within seconds
 _LOOK_SECONDS: Final = 0.3
 _REASON: Final = "cancelReason"
+_WITHDRAWN: Final[dict[str, Any]] = {"cancelRequested": False, _REASON: None}
 
 
 class Step(enum.Enum):
@@ -123,7 +124,7 @@ def _withdraw(connection: Connection, jobs: Sequence[Job]) -> None:
     """Withdraw what this command announced: a "no" leaves everything as it was."""
     for job in jobs:
         try:
-            _patch(connection, job, {"cancelRequested": False})
+            _patch(connection, job, _WITHDRAWN)
         except ReconError as error:
             note(f"{job.name}: the announced cancel could not be withdrawn: {error}")
     note("Nothing is cancelled." + (" The announced cancels are withdrawn." if jobs else ""))
@@ -134,7 +135,7 @@ def _each(connection: Connection, jobs: Sequence[Job], options: Options) -> bool
     change, text = {
         Step.REQUEST: ({"cancelRequested": True}, "cancel requested; confirm it with --confirm, or --withdraw it"),
         Step.CONFIRM: ({"cancelConfirmed": True}, "cancel confirmed"),
-        Step.WITHDRAW: ({"cancelRequested": False}, "cancel withdrawn"),
+        Step.WITHDRAW: (_WITHDRAWN, "cancel withdrawn"),
     }[options.step]
     failed = False
     for job in jobs:

@@ -146,6 +146,54 @@ def test_a_restored_job_with_half_a_cancel_is_refused(kubectl: Kubectl) -> None:
     assert not answer.accepted
 
 
+_ALONE = "spec.cancelReason: Forbidden: cancelReason goes with cancelRequested: true alone"
+_FIXED = "spec.cancelReason: Forbidden: the cancel is confirmed, and its reason is fixed since then"
+_LINE = "a reason is one line of text"
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "refusal"),
+    [
+        pytest.param(_NEITHER, {"cancelReason": "wrong"}, _ALONE, id="without-a-request"),
+        pytest.param(_NEITHER, {"cancelRequested": True, "cancelReason": "wrong"}, None, id="with-the-request"),
+        pytest.param(_REQUESTED, {"cancelReason": "ü" * 256}, None, id="the-longest"),
+        pytest.param(_REQUESTED, {"cancelReason": "a" * 257}, "Too long", id="too-long"),
+        pytest.param(_REQUESTED, {"cancelReason": "one\ntwo"}, _LINE, id="two-lines"),
+        pytest.param(_REQUESTED, {"cancelConfirmed": True, "cancelReason": "wrong"}, None, id="with-the-confirmation"),
+        pytest.param(_BOTH, {"cancelReason": "wrong"}, _FIXED, id="after-the-confirmation"),
+    ],
+)
+def test_a_reason_goes_with_a_request_and_is_fixed_with_the_confirmation(
+    kubectl: Kubectl, before: tuple[bool, bool], change: dict[str, Any], refusal: str | None
+) -> None:
+    name = bring(kubectl, before)
+
+    answer = kubectl.change(name, **change)
+
+    assert answer.accepted == (refusal is None), answer.text
+    assert (refusal or "") in answer.text
+    assert kubectl.get(name)["spec"].get("cancelReason") == (None if refusal else change["cancelReason"])
+
+
+def test_a_withdrawal_takes_the_reason_with_it(kubectl: Kubectl) -> None:
+    name = bring(kubectl, _REQUESTED)
+    assert kubectl.change(name, cancelReason="wrong photos").accepted
+
+    assert _ALONE in kubectl.change(name, cancelRequested=False).text
+    assert kubectl.change(name, cancelRequested=False, cancelReason=None).accepted
+
+
+def test_a_confirmed_reason_is_neither_changed_nor_removed(kubectl: Kubectl) -> None:
+    name = bring(kubectl, _REQUESTED)
+    assert kubectl.change(name, cancelConfirmed=True, cancelReason="wrong photos").accepted
+
+    for reason in ("other", None):
+        assert _FIXED in kubectl.change(name, cancelReason=reason).text
+    taken_back = kubectl.change(name, cancelRequested=False, cancelConfirmed=False)
+    assert _FINAL in taken_back.text
+    assert taken_back.text.count("Forbidden") == 1
+
+
 def test_a_finished_job_may_be_requested_to_cancel(kubectl: Kubectl) -> None:
     name = kubectl.create()
     kubectl.report(name, phase="Succeeded")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devcluster.harness.jobs import Jobs
+from devcluster.harness.jobs import Jobs, condition
 from tests.support.plugin import Program
 
 QUESTION = "Cancel these 2 jobs? This is final"
@@ -76,18 +76,17 @@ def test_yes_takes_both_steps_and_waits_for_the_end(jobs: Jobs, recon: Program, 
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, ["first: cancelled", "second: cancelled"])
 
 
-def test_a_reason_needs_a_crd_that_has_the_field(jobs: Jobs, recon: Program, held: str) -> None:
-    crd = jobs.system.cluster.api.get(
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
-    )
-    fields = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+def test_a_reason_is_stored_with_the_request_and_goes_with_its_withdrawal(
+    jobs: Jobs, recon: Program, held: str
+) -> None:
     jobs.create_in("Queued", "first", queue=held)
-    done = recon("cancel", "first", "--request", "--reason", "wrong photos")
-    if "cancelReason" in fields:
-        assert jobs.get("first")["spec"]["cancelReason"] == "wrong photos"
-    else:
-        assert "have no spec.cancelReason: leave --reason out" in done.stderr
-        assert spec(jobs, "first") == (False, False)
+    assert recon("cancel", "first", "--request", "--reason", "wrong photos").returncode == 0
+    assert jobs.get("first")["spec"]["cancelReason"] == "wrong photos"
+    assert recon("cancel", "first", "--withdraw").returncode == 0
+    assert "cancelReason" not in jobs.get("first")["spec"]
+    assert recon("cancel", "first", "--yes", "--reason", "wrong photos").stdout == "first: cancelled\n"
+    cancelled = condition(jobs.get("first"), "Cancelled")
+    assert cancelled["message"].endswith("Reason: wrong photos")
 
 
 def test_suspend_and_resume(jobs: Jobs, recon: Program, held: str) -> None:

@@ -74,6 +74,7 @@ def test_the_spec_has_the_promised_fields() -> None:
         "activeDeadlineSeconds",
         "queueDeadlineSeconds",
         "ttlSecondsAfterFinished",
+        "cancelReason",
         "reuse",
         "deletionPolicy",
         "managedBy",
@@ -180,7 +181,7 @@ def test_the_columns_are_the_promised_ones() -> None:
     wide = [column["name"] for column in PRINTER_COLUMNS if column.get("priority") == 1]
 
     assert shown == ["Phase", "Step", "Progress", "ETA", "Images", "Age"]
-    assert wide == ["Reason", "Attempt", "Worker", "Message"]
+    assert wide == ["Reason", "Attempt", "Worker", "Cancel Reason", "Message"]
     assert [column["name"] for column in PRINTER_COLUMNS if column["type"] == "date"] == ["Age"]
 
 

@@ -54,6 +54,7 @@ class Facts:
     suspending: bool = False
     requested: bool = False
     confirmed: bool = False
+    cancel_reason: str = ""  # the user's, of a cancel
     cause: str = ""  # a code of `contract.outcomes`: why another attempt follows; only when that is decided
     failure: Failure | None = None
     no_model: bool = False  # no live worker of its queue has its model
@@ -107,7 +108,9 @@ def _message(kind: ConditionType, status: str, row: ConditionReason | None, fact
     waits = kind is _T.DISPATCHED and facts.stage is Stage.WAITING  # the status names the queue, and the place in it
     if waits or (kind is _T.FINISHED and status == "True"):
         return facts.message
-    return row.meaning if row else ""
+    meaning = row.meaning if row else ""
+    cancels = kind in (_T.CANCEL_REQUESTED, _T.CANCELLED) and status == "True"
+    return f"{meaning} Reason: {facts.cancel_reason}" if cancels and facts.cancel_reason else meaning
 
 
 def _reasons(facts: Facts, phase: Phase, old: dict[str, Condition]) -> Iterator[tuple[ConditionType, str]]:

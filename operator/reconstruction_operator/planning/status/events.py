@@ -24,16 +24,16 @@ _RESTARTED = {
 }
 
 
-def events(old: Status, new: Status, queue: str, cancel_by: str = "") -> tuple[Event, ...]:
+def events(old: Status, new: Status, queue: str, cancel_by: str = "", cancel_reason: str = "") -> tuple[Event, ...]:
     """The Events of the change, in the order of a job's life; none if nothing changed.
 
-    `cancel_by`: which client wrote the step of the cancel, if that is known.
+    `cancel_by`: which client wrote the step of the cancel, if that is known. `cancel_reason`: the user's.
     """
     if old == new:
         return ()
     return (
         tuple(_accepted(old, new))
-        + tuple(_cancel(old, new, cancel_by))
+        + tuple(_cancel(old, new, cancel_by, cancel_reason))
         + tuple(_life(old, new, queue))
         + tuple(_end(old, new))
     )
@@ -56,16 +56,17 @@ def _accepted(old: Status, new: Status) -> Iterator[Event]:
         yield _warning("InvalidSpec", new.why_failed)
 
 
-def _cancel(old: Status, new: Status, cancel_by: str) -> Iterator[Event]:
+def _cancel(old: Status, new: Status, cancel_by: str, cancel_reason: str) -> Iterator[Event]:
     by = f" by {cancel_by}" if cancel_by else ""
+    why = f" ({cancel_reason})" if cancel_reason else ""
     if _became(old, new, _T.CANCEL_REQUESTED, "True") and _reason(new, _T.CANCEL_REQUESTED) == "Requested":
         yield _normal(
-            "CancelRequested", f"A cancel is requested{by}: confirm it or withdraw it; the job continues meanwhile"
+            "CancelRequested", f"A cancel is requested{by}{why}: confirm it or withdraw it; the job continues meanwhile"
         )
     if _reason(new, _T.CANCEL_REQUESTED) == "Withdrawn" and _reason(old, _T.CANCEL_REQUESTED) != "Withdrawn":
         yield _normal("CancelWithdrawn", f"The request for a cancel was withdrawn{by}")
     if _turned(old, new, _T.CANCEL_REQUESTED, "Confirmed"):
-        yield _normal("CancelConfirmed", f"The cancel is confirmed{by}, which is final")
+        yield _normal("CancelConfirmed", f"The cancel is confirmed{by}{why}, which is final")
 
 
 def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:

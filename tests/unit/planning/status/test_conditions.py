@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -66,6 +67,20 @@ def test_a_spec_that_is_not_accepted_has_failed() -> None:
         "Stalled": ("True", "InvalidSpec"),
     }
     assert made[0].message == "spec.input.uri is wrong."
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(Facts(Stage.RUNNING, 1, requested=True), {"CancelRequested"}, id="requested"),
+        pytest.param(Facts(Stage.CANCELLED, 1, requested=True, confirmed=True), {"CancelRequested", "Cancelled"}, id="cancelled"),
+        pytest.param(Facts(Stage.RUNNING, 1), set(), id="withdrawn"),
+    ],
+)  # fmt: skip
+def test_the_reason_of_a_cancel_is_in_the_conditions_that_hold_for_it(facts: Facts, expected: set[str]) -> None:
+    _, made = conditions(replace(facts, cancel_reason="wrong photos"), (), NOW)
+
+    assert {one.type for one in made if one.message.endswith(" Reason: wrong photos")} == expected
 
 
 def test_a_transition_time_changes_only_with_the_status() -> None:

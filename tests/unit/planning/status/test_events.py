@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from reconstruction_operator.api.spec import Location
@@ -141,12 +142,25 @@ def test_an_event_has_a_useful_message() -> None:
         ),
         ({"cancel_requested": True}, {}, "The request for a cancel was withdrawn by kubectl"),
         ({"cancel_requested": True}, CONFIRMED, "The cancel is confirmed by kubectl, which is final"),
+        (
+            {},
+            {"cancel_requested": True, "cancel_reason": "wrong photos"},
+            "A cancel is requested by kubectl (wrong photos): confirm it or withdraw it; the job continues meanwhile",
+        ),
+        (
+            {},
+            {**CONFIRMED, "cancel_reason": "wrong photos"},
+            "The cancel is confirmed by kubectl (wrong photos), which is final",
+        ),
     ],
 )
-def test_the_events_of_a_cancel_name_the_client(before: dict[str, bool], spec: dict[str, bool], text: str) -> None:
+def test_the_events_of_a_cancel_name_the_client_and_the_reason(
+    before: dict[str, bool], spec: dict[str, Any], text: str
+) -> None:
     old = after((LISTENED, {}), (LISTENED, before))
     new = look(LISTENED, old, admitted=True, **spec).status
-    assert [event.message for event in events(old, new, "celery", "kubectl")] == [text]
+    reason = spec.get("cancel_reason", "")
+    assert [event.message for event in events(old, new, "celery", "kubectl", reason)] == [text]
 
 
 def test_a_job_that_takes_a_result_over_names_who_made_it_and_no_steps() -> None:
