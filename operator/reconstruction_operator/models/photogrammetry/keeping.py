@@ -119,6 +119,7 @@ def write_sparse(path: Path, model: SparseModel) -> None:
         translations=np.stack([one.translation for one in photos]),
         seen=np.concatenate([one.seen for one in photos]),
         seen_counts=np.array([len(one.seen) for one in photos]),
+        pixels=np.concatenate([one.pixels for one in photos]),
         points=model.points,
         reprojection_error_px=np.array(model.reprojection_error_px),
     )
@@ -127,10 +128,9 @@ def write_sparse(path: Path, model: SparseModel) -> None:
 def read_sparse(path: Path) -> SparseModel:
     """The model that `write_sparse` has written."""
     with np.load(path) as file:
-        seen = np.split(file["seen"], np.cumsum(file["seen_counts"])[:-1])
-        rows = zip(
-            file["names"], file["sizes"], file["intrinsics"], file["rotations"], file["translations"], seen, strict=True
-        )
+        ends = np.cumsum(file["seen_counts"])[:-1]
+        columns = [file[name] for name in ("names", "sizes", "intrinsics", "rotations", "translations")]
+        rows = zip(*columns, np.split(file["seen"], ends), np.split(file["pixels"], ends), strict=True)
         photos = tuple(
             AlignedPhoto(
                 name=str(name),
@@ -141,9 +141,10 @@ def read_sparse(path: Path) -> SparseModel:
                 radial=float(intrinsics[3]),
                 rotation=rotation,
                 translation=translation,
-                seen=its,
+                seen=seen,
+                pixels=pixels,
             )
-            for name, size, intrinsics, rotation, translation, its in rows
+            for name, size, intrinsics, rotation, translation, seen, pixels in rows
         )
         return SparseModel(photos, file["points"], float(file["reprojection_error_px"]))
 

@@ -86,6 +86,7 @@ def model() -> SparseModel:
             rng.normal(size=(3, 3)),
             rng.normal(size=3),
             np.arange(index, 5 + 2 * index, dtype=np.int64),
+            rng.normal(size=(5 + index, 2)),
         )
         for index in range(3)
     )
@@ -100,7 +101,7 @@ def test_a_sparse_model_is_read_back_to_the_last_digit(folder: StageFolder) -> N
     for one, other in zip(first.photos, second.photos, strict=True):
         plain = ("name", "width", "height", "focal", "principal", "radial")
         assert [getattr(one, name) for name in plain] == [getattr(other, name) for name in plain]
-        for name in ("rotation", "translation", "seen"):
+        for name in ("rotation", "translation", "seen", "pixels"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
             assert getattr(one, name).dtype == getattr(other, name).dtype
 

@@ -44,6 +44,7 @@ class AlignedPhoto:
     rotation: Doubles  # (3, 3)
     translation: Doubles  # (3,)
     seen: Integers  # indices into the sparse points
+    pixels: Doubles  # (len(seen), 2): column and row at which the photo shows each of them
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -138,7 +139,7 @@ def _sparse_model(reconstruction: Any) -> SparseModel:
     for image_id in sorted(reconstruction.reg_image_ids()):
         image = reconstruction.images[image_id]
         camera = reconstruction.cameras[image.camera_id]
-        seen = {index[point.point3D_id] for point in image.points2D if point.has_point3D()}
+        seen = {index[point.point3D_id]: point.xy for point in image.points2D if point.has_point3D()}
         if len(seen) < _FEWEST_POINTS:
             continue
         focal, centre_x, centre_y, radial = camera.params
@@ -155,6 +156,7 @@ def _sparse_model(reconstruction: Any) -> SparseModel:
                 rotation=np.array(pose[:, :3], dtype=np.float64),
                 translation=np.array(pose[:, 3], dtype=np.float64),
                 seen=np.array(sorted(seen), dtype=np.int64),
+                pixels=np.array([seen[point] for point in sorted(seen)], dtype=np.float64) - 0.5,
             )
         )
     points = np.array([point.xyz for point in reconstruction.points3D.values()], dtype=np.float64).reshape(-1, 3)

@@ -25,7 +25,7 @@ def at_angle(degrees: float) -> Camera:
 def aligned(camera: Camera, name: str = "a.jpg", radial: float = 0.0, seen: int = 200) -> AlignedPhoto:
     return AlignedPhoto(
         name, camera.width, camera.height, 500.0, (199.5, 199.5), radial,
-        camera.rotation, camera.translation, np.arange(seen),
+        camera.rotation, camera.translation, np.arange(seen), np.zeros((seen, 2)),
     )  # fmt: skip
 
 

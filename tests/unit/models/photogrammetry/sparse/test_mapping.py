@@ -74,6 +74,9 @@ def test_a_photo_has_its_camera_in_whole_pixels_and_the_points_it_shows(tmp_path
     assert photo.focal == pytest.approx(camera.params[0], rel=0.02)
     in_camera = model.points[photo.seen] @ photo.rotation.T + photo.translation
     assert (in_camera[:, 2] > 0).all()
+    shown = in_camera[:, :2] / in_camera[:, 2:]
+    shown *= 1 + photo.radial * (shown**2).sum(axis=1, keepdims=True)
+    assert photo.pixels == pytest.approx(shown * photo.focal + photo.principal, abs=1.0)
     assert len(photo.seen) >= mapping._FEWEST_POINTS
 
 
