@@ -21,6 +21,7 @@ from reconstruction_operator.models.photogrammetry import photos as preparing
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 from reconstruction_operator.models.stages import Stages
 
@@ -122,6 +123,7 @@ def write_sparse(path: Path, model: SparseModel) -> None:
         pixels=np.concatenate([one.pixels for one in photos]),
         points=model.points,
         reprojection_error_px=np.array(model.reprojection_error_px),
+        left_out=np.array([[one.name, one.why.name] for one in model.left_out], dtype=np.str_).reshape(-1, 2),
     )
 
 
@@ -146,7 +148,8 @@ def read_sparse(path: Path) -> SparseModel:
             )
             for name, size, intrinsics, rotation, translation, seen, pixels in rows
         )
-        return SparseModel(photos, file["points"], float(file["reprojection_error_px"]))
+        left_out = tuple(LeftOut(str(name), Why[str(why)]) for name, why in file["left_out"])
+        return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)
 
 
 def _copy(database: Path, folder: Path) -> None:

@@ -31,7 +31,7 @@ class PhotogrammetryModel:
     """Structure from motion, plane-sweep stereo and a Poisson surface, all on the CPU."""
 
     name: ClassVar[str] = "photogrammetry"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))
     isolated: ClassVar[bool] = True
     # Measured on the example photos, both qualities, two cores; see benchmarks/photogrammetry.py.

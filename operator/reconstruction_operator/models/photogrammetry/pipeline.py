@@ -88,6 +88,7 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
         quality={
             "images": len(prepared),
             "registered": len(sparse.photos),
+            "leftOut": len(sparse.left_out),
             "sparsePoints": len(sparse.points),
             "reprojectionErrorPx": round(sparse.reprojection_error_px, 3),
             "densePoints": len(cloud.points),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from reconstruction_operator.models.interface import Photo, StageFolder, Step
 from reconstruction_operator.models.photogrammetry import keeping
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 from reconstruction_operator.models.stages import Stages
 
@@ -90,13 +91,15 @@ def model() -> SparseModel:
         )
         for index in range(3)
     )
-    return SparseModel(photos, rng.normal(size=(9, 3)), 0.4321)
+    left_out = (LeftOut("0003.jpg", Why.NO_MATCHES), LeftOut("0004.jpg", Why.NO_FEATURES))
+    return SparseModel(photos, rng.normal(size=(9, 3)), 0.4321, left_out)
 
 
 def test_a_sparse_model_is_read_back_to_the_last_digit(folder: StageFolder) -> None:
     first = keeping.sparse_model(Stages(folder), model)
     second = keeping.sparse_model(Stages(folder), lambda: pytest.fail("made again"))
     assert second.reprojection_error_px == first.reprojection_error_px
+    assert second.left_out == first.left_out
     assert np.array_equal(second.points, first.points)
     for one, other in zip(first.photos, second.photos, strict=True):
         plain = ("name", "width", "height", "focal", "principal", "radial")

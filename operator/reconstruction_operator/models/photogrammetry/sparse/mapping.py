@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.progress import StageProgress, nearing_the_end
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, left_out
 
 _FEWEST_CAMERAS = 3
 _FEWEST_SHARE = 0.3  # of the photos; users would not take a smaller part for a reconstruction
@@ -54,6 +55,7 @@ class SparseModel:
     photos: tuple[AlignedPhoto, ...]
     points: Doubles  # (n, 3)
     reprojection_error_px: float
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def align(
@@ -85,7 +87,7 @@ def align(
         if other is not None and len(other.photos) > aligned:
             best, aligned = other, len(other.photos)
     progress(1.0, f"{aligned} of {count} photos aligned")
-    return best
+    return replace(best, left_out=left_out(database, [photo.name for photo in best.photos]))
 
 
 def _too_little(aligned: int, count: int, needed: int) -> str:

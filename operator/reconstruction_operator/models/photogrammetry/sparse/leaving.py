@@ -1,0 +1,53 @@
+"""Photos left out: which photos a sparse model does not contain, and why."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+
+_FEWEST_FEATURES = 25  # as many points as `mapping` asks of an aligned photo
+_FEWEST_MATCHES = 15  # verified, in one pair; COLMAP ignores pairs with fewer
+
+
+class Why(enum.StrEnum):
+    """Why a photo is not in the model, in words for users."""
+
+    NO_FEATURES = "too few distinct points"
+    NO_MATCHES = "overlaps with no other photo"
+    NOT_ALIGNED = "overlaps with others, but could not be aligned with them"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A photo that is not in the sparse model. `name` is that of the prepared photo, as in `AlignedPhoto`."""
+
+    name: str
+    why: Why
+
+
+def left_out(database: Path, aligned: Iterable[str]) -> tuple[LeftOut, ...]:
+    """The photos in `database` that are not among the names `aligned`, in the order of their names."""
+    inside = set(aligned)
+    with pycolmap.Database.open(database) as opened:
+        pairs, inliers = opened.read_two_view_geometry_num_inliers()
+        matched = {
+            image
+            for pair, count in zip(pairs, inliers, strict=True)
+            if count >= _FEWEST_MATCHES
+            for image in pycolmap.pair_id_to_image_pair(pair)
+        }
+        return tuple(
+            LeftOut(image.name, _why(opened.num_keypoints_for_image(image.image_id), matched=image.image_id in matched))
+            for image in sorted(opened.read_all_images(), key=lambda image: str(image.name))
+            if image.name not in inside
+        )
+
+
+def _why(features: int, *, matched: bool) -> Why:
+    if features < _FEWEST_FEATURES:
+        return Why.NO_FEATURES
+    return Why.NOT_ALIGNED if matched else Why.NO_MATCHES

@@ -1,0 +1,26 @@
+"""Photos left out of a computed scene: each has the reason that its features and matches give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconstruction_operator.models.photogrammetry.sparse import leaving
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+
+
+def test_each_photo_left_out_has_its_reason(tmp_path: Path) -> None:
+    options = pycolmap.SyntheticDatasetOptions()
+    options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig = 1, 1, 4
+    with pycolmap.Database.open(tmp_path / "features.db") as database:
+        pycolmap.synthesize_dataset(options, database)
+        aligned, unaligned, unmatched, blank = database.read_all_images()
+        for other in (aligned, unaligned, blank):
+            database.delete_two_view_geometry(unmatched.image_id, other.image_id)
+        database.update_keypoints(blank.image_id, database.read_keypoints(blank.image_id)[:10])
+
+    assert leaving.left_out(tmp_path / "features.db", [aligned.name]) == (
+        LeftOut(unaligned.name, Why.NOT_ALIGNED),
+        LeftOut(unmatched.name, Why.NO_MATCHES),
+        LeftOut(blank.name, Why.NO_FEATURES),
+    )
