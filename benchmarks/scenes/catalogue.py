@@ -1,0 +1,124 @@
+"""Catalogue: the scenes by name. A scene is a folder of photos, and the truth: its mesh and where the photos were taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
+
+from benchmarks.scenes import rendering, shapes
+from benchmarks.scenes.paint import Paint
+
+TRUTH = "truth.npz"
+_WIDTH, _HEIGHT, _FOCAL = 960, 720, 950.0  # px
+_ORBIT_DISTANCE = 2.3
+_ORBIT_ELEVATION_DEG, _ORBIT_SWING_DEG = 28.0, 12.0
+_AIM_HEIGHT = 0.45
+_WALK_DISTANCE, _EYE_HEIGHT = 4.0, 1.7  # m
+_GROUND_MARGIN = 0.03  # of the diagonal: below it the ground and the object are one
+_UP = np.array([0.0, 0.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scene:
+    """A subject on the ground, with its cameras."""
+
+    subject: Mesh  # what is measured
+    reach: float  # of the ground around it
+    paint: Paint
+    cameras: Sequence[Camera]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Truth:
+    """What a folder of photos was made from."""
+
+    subject: Mesh
+    photos: Sequence[str]  # file names
+    centres: Doubles  # (photos, 3)
+
+    @property
+    def diagonal(self) -> float:
+        """Of the subject's box."""
+        return float(np.linalg.norm(extents(self.subject.vertices)))
+
+    @property
+    def lowest(self) -> float:
+        """The height from which on the subject is measured."""
+        return _GROUND_MARGIN * self.diagonal
+
+
+def orbit(count: int) -> Scene:
+    """The bunny, from `count` places around it."""
+    angles = 2 * np.pi * np.arange(count) / count
+    elevations = np.radians(_ORBIT_ELEVATION_DEG + _ORBIT_SWING_DEG * np.sin(3 * angles + 1.0))
+    directions = np.stack(
+        [np.cos(angles) * np.cos(elevations), np.sin(angles) * np.cos(elevations), np.sin(elevations)], axis=1
+    )
+    target = np.array([0.0, 0.0, _AIM_HEIGHT])
+    cameras = [_looking_at(target + _ORBIT_DISTANCE * direction, target) for direction in directions]
+    return Scene(shapes.bunny(), 3.0, Paint(size=0.4, finest=_ORBIT_DISTANCE / _FOCAL * 2), cameras)
+
+
+def walk(count: int) -> Scene:
+    """`count` photos on a walk around a house, each looking at the wall."""
+    places = shapes.outline(_WALK_DISTANCE, count)
+    ahead = np.roll(places, -1, axis=0) - np.roll(places, 1, axis=0)
+    to_wall = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)  # counter-clockwise: the house is on the left
+    eyes = np.column_stack([places, _EYE_HEIGHT + 0.2 * np.sin(np.arange(count))])
+    targets = eyes + np.column_stack([to_wall / np.linalg.norm(to_wall, axis=1, keepdims=True), np.zeros(count)])
+    cameras = [_looking_at(eye, target) for eye, target in zip(eyes, targets, strict=True)]
+    return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_WALK_DISTANCE / _FOCAL * 2), cameras)
+
+
+SCENES: Mapping[str, Callable[[], Scene]] = {
+    "bunny-12": lambda: orbit(12),
+    "bunny-24": lambda: orbit(24),
+    "bunny-48": lambda: orbit(48),
+    "walk-100": lambda: walk(100),
+    "walk-200": lambda: walk(200),
+}
+
+
+def write(scene: Scene, folder: Path, threads: int) -> None:
+    """Renders the photos of `scene` into `folder`, and then writes the truth."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = shapes.joined(scene.subject, shapes.ground(scene.reach))
+    subject = rendering.Subject.of(whole, scene.paint)
+    names = [f"{index:03d}.jpg" for index in range(len(scene.cameras))]
+
+    def one(index: int) -> None:
+        rendering.save(folder / names[index], rendering.photo(subject, scene.cameras[index], seed=index))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(one, range(len(names))))
+    np.savez(
+        folder / TRUTH,
+        vertices=scene.subject.vertices,
+        faces=scene.subject.faces,
+        photos=np.array(names),
+        centres=np.stack([camera.centre for camera in scene.cameras]),
+    )
+
+
+def read_truth(folder: Path) -> Truth:
+    """The truth that `write` has written into `folder`."""
+    with np.load(folder / TRUTH) as file:
+        names = [str(name) for name in file["photos"]]
+        return Truth(Mesh(file["vertices"], file["faces"]), names, file["centres"])
+
+
+def _looking_at(eye: Doubles, target: Doubles) -> Camera:
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, _UP)
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    middle = ((_WIDTH - 1) / 2, (_HEIGHT - 1) / 2)
+    intrinsics = np.array([[_FOCAL, 0.0, middle[0]], [0.0, _FOCAL, middle[1]], [0.0, 0.0, 1.0]])
+    return Camera(intrinsics, rotation, -rotation @ eye, _WIDTH, _HEIGHT)

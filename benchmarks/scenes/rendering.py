@@ -1,0 +1,75 @@
+"""Rendering: a photo of a painted mesh, with light from one side, sensor noise and JPEG's losses (ray casting, no GPU)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+
+_SAMPLES = ((-0.25, -0.25), (0.25, 0.25))  # px: rays of each pixel
+_LIGHT = np.array([0.5, -0.3, 0.8]) / np.linalg.norm([0.5, -0.3, 0.8])
+_AMBIENT, _DIRECT = 0.5, 0.5
+_SKY = np.array([0.80, 0.86, 0.92], dtype=np.float32)  # plain: nothing in it can be matched
+_NOISE_LEVELS = 2.0  # of 255: standard deviation
+_JPEG_QUALITY = 93
+
+Paintwork = Callable[[Doubles], Singles]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Subject:
+    """A mesh with its paint."""
+
+    mesh: Mesh
+    caster: Caster
+    normals: Doubles  # (vertices, 3)
+    paint: Paintwork
+
+    @classmethod
+    def of(cls, mesh: Mesh, paint: Paintwork) -> Subject:
+        """The mesh, ready for rays."""
+        return cls(mesh, Caster(mesh), mesh.normals(), paint)
+
+
+def photo(subject: Subject, camera: Camera, seed: int) -> Pixels:
+    """(height, width, 3) RGB; `seed` is of the sensor's noise."""
+    total = np.zeros((camera.height * camera.width, 3), dtype=np.float32)
+    for across, down in _SAMPLES:
+        total += _sample(subject, _shifted(camera, across, down)) / len(_SAMPLES)
+    levels = 255 * total.reshape(camera.height, camera.width, 3)
+    levels += np.random.default_rng(seed).normal(0.0, _NOISE_LEVELS, levels.shape)
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+def save(path: Path, picture: Pixels) -> None:
+    """Writes `picture` (RGB) as a JPEG."""
+    encoded = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    if not cv2.imwrite(str(path), encoded, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]):
+        raise OSError(f"{path} cannot be written")
+
+
+def _sample(subject: Subject, camera: Camera) -> Singles:
+    """(height * width, 3): the colour along each ray."""
+    rays = camera.rays()
+    hits = subject.caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
+    colours = np.tile(_SKY, (len(rays), 1))
+    hit = hits.face >= 0
+    corners, weights = subject.mesh.faces[hits.face[hit]], hits.weights[hit]
+    points = np.einsum("nc,ncx->nx", weights, subject.mesh.vertices[corners])
+    normals = np.einsum("nc,ncx->nx", weights, subject.normals[corners])
+    lit = np.clip(normals @ _LIGHT / np.linalg.norm(normals, axis=1), 0.0, 1.0)
+    colours[hit] = subject.paint(points) * (_AMBIENT + _DIRECT * lit)[:, None]
+    return colours
+
+
+def _shifted(camera: Camera, across: float, down: float) -> Camera:
+    """The camera whose pixel centres are those of `camera` moved by so many px."""
+    moved = camera.intrinsics - np.array([[0.0, 0.0, across], [0.0, 0.0, down], [0.0, 0.0, 0.0]])
+    return Camera(moved, camera.rotation, camera.translation, camera.width, camera.height)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from scipy.spatial.transform import Rotation
+
+from benchmarks.scenes import accuracy
+from benchmarks.scenes.catalogue import Truth
+from tests.support.geometry import sphere
+
+SAMPLES = 20_000
+BALL = sphere(3)
+MIDDLE = np.array([0.0, 0.0, 2.0])
+TRUTH = Truth(Mesh(BALL.vertices + MIDDLE, BALL.faces), (), np.zeros((0, 3)))
+
+
+def moved(distance: float) -> Mesh:
+    """The truth, `distance` diagonals larger."""
+    larger = BALL.vertices * (1 + distance * TRUTH.diagonal)
+    return Mesh(larger + MIDDLE, BALL.faces)
+
+
+def test_the_truth_itself_scores_one() -> None:
+    coarse, fine = accuracy.scores(TRUTH.subject, TRUTH, SAMPLES)
+    assert coarse.f == pytest.approx(1.0, abs=0.01)
+    assert fine.f < 1.0  # both are samples: their points are not the same
+
+
+def test_a_surface_off_by_half_the_tolerance_counts_and_by_twice_does_not() -> None:
+    coarse, fine = accuracy.scores(moved(0.005), TRUTH, SAMPLES)
+    assert (coarse.f, fine.f) == pytest.approx((1.0, 0.0), abs=0.03)
+    assert accuracy.scores(moved(0.02), TRUTH, SAMPLES)[0].f == pytest.approx(0.0, abs=0.01)
+
+
+def test_half_of_the_surface_is_precise_and_recalls_half() -> None:
+    half = TRUTH.subject.with_faces(TRUTH.subject.vertices[TRUTH.subject.faces[:, 0], 0] > 0)
+    score = accuracy.scores(half, TRUTH, SAMPLES)[0]
+    assert (score.precision, score.recall) == pytest.approx((1.0, 0.5), abs=0.03)
+    assert score.f == pytest.approx(0.667, abs=0.03)
+
+
+def test_the_ground_beneath_the_subject_does_not_count() -> None:
+    plate = Mesh(np.array([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 0.0]]), np.array([[0, 1, 2]]))
+    both = Mesh(np.concatenate([plate.vertices, TRUTH.subject.vertices]), np.concatenate([plate.faces, BALL.faces + 3]))
+    assert accuracy.scores(both, TRUTH, SAMPLES)[0].precision == pytest.approx(1.0, abs=0.01)
+    assert accuracy.scores(plate, TRUTH, SAMPLES)[0].f == 0.0
+
+
+def test_a_similarity_is_found_again() -> None:
+    source = np.random.default_rng(0).normal(size=(9, 3))
+    turn = Rotation.from_rotvec([0.3, -0.2, 1.1]).as_matrix()
+    target = 2.5 * source @ turn.T + [1.0, 2.0, 3.0]
+    found = accuracy.similarity(source, target)
+    assert found.scale == pytest.approx(2.5)
+    assert found.rotation == pytest.approx(turn)
+    assert found.apply(source) == pytest.approx(target)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.scenes import catalogue, shapes
+from benchmarks.scenes.catalogue import Scene
+from benchmarks.scenes.paint import Paint
+from tests.support.geometry import sphere
+
+
+def test_a_written_scene_is_read_again_with_its_truth(tmp_path: Path) -> None:
+    walk = catalogue.walk(100)
+    scene = Scene(sphere(2), 2.0, Paint(1.0, 0.1), [camera.resized(48, 36) for camera in walk.cameras[:3]])
+    catalogue.write(scene, tmp_path, threads=2)
+
+    truth = catalogue.read_truth(tmp_path)
+    assert truth.photos == ["000.jpg", "001.jpg", "002.jpg"]
+    assert [cv2.imread(str(tmp_path / name)).shape for name in truth.photos] == [(36, 48, 3)] * 3
+    assert np.array_equal(truth.centres[2], walk.cameras[2].centre)
+    assert np.array_equal(truth.subject.faces, scene.subject.faces)
+
+
+def test_each_photo_of_a_walk_looks_at_the_wall_and_overlaps_the_next() -> None:
+    walk = catalogue.walk(100)
+    walls = walk.subject.vertices
+    for camera, after in zip(walk.cameras, [*walk.cameras[1:], walk.cameras[0]], strict=True):
+        assert 0.2 < np.linalg.norm(camera.centre - after.centre) < 0.8
+        pixels, depths = camera.project(walls)
+        ahead = np.linalg.norm(pixels - [479.5, 359.5], axis=1) < 60
+        assert 3.0 < depths[ahead & (depths > 0)].min() < 5.0
+
+
+def test_the_house_is_closed_above_the_ground() -> None:
+    house = shapes.house()
+    edges = np.sort(np.concatenate([house.faces[:, [0, 1]], house.faces[:, [1, 2]], house.faces[:, [2, 0]]]), axis=1)
+    used, counts = np.unique(edges, axis=0, return_counts=True)
+    assert counts.max() == 2
+    assert house.vertices[used[counts == 1]][:, :, 2].max() == 0.0
+
+
+def test_another_file_than_the_reviewed_bunny_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    npm = tmp_path / "npm"
+    npm.write_text('#!/bin/sh\necho other > "$4/bunny-1.0.1.tgz"\n')
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(RuntimeError, match="not the file that was reviewed"):
+        shapes.bunny()
+
+
+def test_a_bunny_that_npm_cannot_fetch_is_an_error_with_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho no registry >&2\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(RuntimeError, match=r"^npm cannot fetch bunny@1\.0\.1: no registry$"):
+        shapes.bunny()
