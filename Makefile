@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop cluster \
-        cluster-stop control-plane images release e2e chaos bench generate crd docs manifests format lock viewer clean
+        cluster-stop control-plane images release e2e chaos bench generate crd docs manifests site format lock viewer clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -109,6 +109,9 @@ crd: setup ## write manifests/crd, and the chart's copy, from the types in opera
 docs: setup ## write the tables in docs/ and of the chart, its Chart.yaml, dashboard, integrations' single files, and figures
 	@$(PYTHON_BIN) -m scripts.generate docs chart package dashboard integrations performance
 
+site: setup ## build docs/ as a site into site-output/, with Sphinx in .venv-docs
+	@$(PYTHON_BIN) -m scripts.site
+
 manifests: setup ## write manifests/install from the chart's defaults
 	@$(PYTHON_BIN) -m scripts.generate manifests
 
@@ -123,7 +126,7 @@ viewer: ## write the built <model-viewer> and a test's glTF validator from the p
 	@scripts/viewer
 
 clean: ## remove .venv, caches and the results of demo and benchmarks; the built control plane stays in the user's cache folder
-	rm -rf .venv .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench-output demo-output
+	rm -rf .venv .venv-docs .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench-output demo-output site-output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A KUBECONFIG from the shell may be a production cluster: the demo uses one only if it is set on this command line.

@@ -1,4 +1,4 @@
-"""Text checks: hosts of package registries, paths of one machine, long test names, links and make targets in the documents."""
+"""Text checks: hosts of package registries, paths of one machine, long test names."""
 
 from __future__ import annotations
 
@@ -23,11 +23,6 @@ REGISTRY_HOSTS: Final = tuple(
     )
 )
 _TEST: Final = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
-_LINK: Final = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
-_TARGET: Final = re.compile(r"^([a-z0-9-]+):", re.MULTILINE)
-_COMMAND: Final = re.compile(r"`make ([a-z0-9-]+)")
-_PATH: Final = re.compile(r"`((?:[\w.-]+/)+[\w-]+\.(?:acl|lua|py|yaml))`")
-_PACKAGE: Final = "operator/reconstruction_operator"
 
 
 def tracked_texts(checkout: Path) -> dict[str, str]:
@@ -49,7 +44,6 @@ def problems(checkout: Path) -> list[str]:
     return [
         *forbidden_words(texts, [*REGISTRY_HOSTS, *here]),
         *long_test_names(texts),
-        *dead_references(texts, checkout),
     ]
 
 
@@ -68,19 +62,3 @@ def long_test_names(texts: Mapping[str, str]) -> Iterator[str]:
             for test in _TEST.findall(text):
                 if len(test) > MAX_TEST_NAME:
                     yield f"{name}: {test} has {len(test)} characters; at most {MAX_TEST_NAME}"
-
-
-def dead_references(texts: Mapping[str, str], checkout: Path) -> Iterator[str]:
-    """Links, paths and make targets that do not exist, in the Markdown pages at the root and in docs/."""
-    targets = {*_TARGET.findall(texts["Makefile"])}
-    for name, text in texts.items():
-        if not name.endswith(".md") or not ("/" not in name or name.startswith("docs/")):
-            continue
-        for link in _LINK.findall(text):
-            if not (checkout / name).parent.joinpath(link).exists():
-                yield f"{name}: the link {link} leads nowhere"
-        for path in sorted({*_PATH.findall(text)}):
-            if not any((root / path).exists() for root in (checkout, checkout / _PACKAGE, (checkout / name).parent)):
-                yield f"{name}: there is no {path}"
-        for target in sorted({*_COMMAND.findall(text)} - targets):
-            yield f"{name}: there is no `make {target}`"

@@ -5,8 +5,6 @@ failure ends the run. How long each took, and what was measured on the way, is p
 """
 
 import json
-import re
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -181,18 +179,3 @@ class Release:
 @pytest.fixture(scope="session")
 def release(node: Node) -> Release:
     return Release(node)
-
-
-@pytest.fixture(scope="session")
-def readme() -> Callable[[str], list[list[str]]]:
-    """The commands below one of README.md's headings, as a shell would split them."""
-
-    def commands(heading: str) -> list[list[str]]:
-        text = (CHECKOUT / "README.md").read_text()
-        _, _, after = text.partition(f"# {heading}\n")
-        section = re.split(r"^#+ ", after, maxsplit=1, flags=re.MULTILINE)[0]
-        blocks = re.findall(r"(?:^ {4}.*\n)+", section, re.MULTILINE)
-        lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-        return [shlex.split(line, comments=True) for line in lines]
-
-    return commands

@@ -5,7 +5,6 @@ Installed and used by the lines of README.md, as they are; what is added to them
 
 import json
 import urllib.parse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from devcluster import wait_until
 from devcluster.node import Node
 from devcluster.servers.s3 import S3
 from tests.support.objects import S3Server
+from tests.support.pages import commands
 from tests.support.paths import CHECKOUT
 
 HERE = Path(__file__).parent
@@ -24,8 +24,6 @@ PHOTOS = CHECKOUT / "examples/photos"
 SCRAPING = CHECKOUT / "manifests/integrations/prometheus"
 WORKERS = "deployment/reconstruction-worker-cpu"
 WORKED = '{namespace="reconstruction-system", pool="cpu", model="photogrammetry"}'
-
-Readme = Callable[[str], list[list[str]]]
 
 pytestmark = pytest.mark.timeout(900)  # a mesh takes a minute on a quiet machine
 
@@ -63,10 +61,8 @@ def shows(node: Node, expression: str, expected: float) -> None:
     )
 
 
-def test_readme_commands_install_the_chart_in_a_restricted_namespace(
-    node: Node, release: Any, readme: Readme, volumes: Path
-) -> None:
-    install, test = [line for line in readme("Install it") if line[0] == "helm"]
+def test_readme_commands_install_the_chart_in_a_restricted_namespace(node: Node, release: Any, volumes: Path) -> None:
+    install, test = commands("install-by-helm")
     said = release.helm(*install[1:], "--values", HERE / "values.yaml")
     assert "STATUS: deployed" in said
     assert {pod["status"]["phase"] for pod in release.pods().values()} == {"Running"}
@@ -95,15 +91,13 @@ def test_prometheus_discovers_every_pod_and_sees_nothing_else(node: Node) -> Non
     assert refused.stdout == "no\n"
 
 
-def test_helm_test_runs_a_job_to_its_end(release: Any, readme: Readme) -> None:
-    _, test = [line for line in readme("Install it") if line[0] == "helm"]
+def test_helm_test_runs_a_job_to_its_end(release: Any) -> None:
+    _, test = commands("install-by-helm")
     assert "Phase:          Succeeded" in release.helm(*test[1:])
 
 
-def test_readme_commands_make_a_mesh_from_photos_in_a_worker_pod(
-    node: Node, release: Any, readme: Readme, disk: Path
-) -> None:
-    apply, wait, where = [line[1:] for line in readme("Use it") if line[0] == "kubectl" and "--watch" not in line]
+def test_readme_commands_make_a_mesh_from_photos_in_a_worker_pod(node: Node, release: Any, disk: Path) -> None:
+    apply, wait, where = [line[1:] for line in commands("use") if "--watch" not in line]
     node.kubectl(*apply)
     node.kubectl(*wait, timeout_seconds=800)
     job = release.job("banana")
@@ -138,8 +132,8 @@ def test_no_alert_fires(node: Node) -> None:
     assert [rule["name"] for rule in rules if rule.get("state") == "firing"] == []
 
 
-def test_readme_commands_cancel_a_job_in_two_steps(node: Node, release: Any, readme: Readme) -> None:
-    lines = [line[1:] for line in readme("Cancel a job") if line[0] == "kubectl"]
+def test_readme_commands_cancel_a_job_in_two_steps(node: Node, release: Any) -> None:
+    lines = [line[1:] for line in commands("cancel")]
     request, confirm = [[word.replace("banana", "cancelled") for word in line] for line in lines]
     release.running("cancelled")
     assert node.kubectl(*confirm, check=False).returncode != 0

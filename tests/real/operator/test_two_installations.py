@@ -14,6 +14,7 @@ from devcluster import Redis, wait_until
 from devcluster.harness.jobs import condition
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import QUICK_SETTINGS, System
+from tests.support.pages import commands
 from tests.support.systems import Worker
 
 if TYPE_CHECKING:
@@ -108,9 +109,8 @@ def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs,
     jobs.wait_event(name, "TakenOver")
     assert _holds(other, uid)
     wait_until(lambda: not _holds(system, uid), "the first installation to forget the job")
-    # As docs/upgrading.md has it for a single job:
-    patch = f'{{"status":{{"installation":{{"lease":"{LEASE}"}}}}}}'
-    jobs.kubectl("patch", "recon", name, "--subresource=status", "--type=merge", "-p", patch)
+    ((_, *patch),) = commands("hand-over-one-job")
+    jobs.kubectl(*(part.replace("NEW/reconstruction-operator", LEASE).replace("NAME", name) for part in patch))
     assert jobs.get(name)["status"]["installation"]["lease"] == LEASE
 
 

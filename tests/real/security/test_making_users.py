@@ -1,7 +1,6 @@
 """The commands in docs/security.md that create the Redis users."""
 
 import os
-import re
 import secrets
 from pathlib import Path
 
@@ -11,16 +10,10 @@ from devcluster import Redis, commands
 from devcluster.harness.system import REPOSITORY
 from devcluster.programs.toolchain import redis_server
 from tests.real.security.redis_users import rules
+from tests.support.pages import block
 
 ADMIN = secrets.token_urlsafe(12)
 PASSWORDS = {"operator": """ "a" 'b' \\c \\" $HOME $(id) `id` #d ~* é""", "worker": secrets.token_urlsafe(12)}
-
-
-def documented() -> str:
-    """The only block of commands in that page that creates users."""
-    blocks = re.findall(r"(?:^ {4}.*\n)+", (REPOSITORY / "docs" / "security.md").read_text(), re.MULTILINE)
-    (found,) = [one for one in blocks if "ACL SETUSER" in one]
-    return str(found)
 
 
 def noting_redis_cli(server: Redis, notes: Path) -> str:
@@ -40,7 +33,7 @@ def test_the_commands_create_both_users_and_expose_no_password(tmp_path: Path) -
         (programs / "redis-cli").chmod(0o755)
 
         environment = {"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": ADMIN}
-        done = commands.run(["sh", "-c", documented()], environment=environment, folder=tmp_path)
+        done = commands.run(["sh", "-c", block("redis-users")], environment=environment, folder=tmp_path)
 
         assert done.stdout.split() == ["OK", "OK"]
         assert notes.read_text().split() == ["called", "called"]  # without any argument

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from scripts.checks import installed, layout, lockfiles, texts
-from tests.support.paths import CHECKOUT
 
 HASH = f"--hash=sha256:{'0' * 64}"
 
@@ -133,16 +132,4 @@ def test_a_long_test_name_is_reported() -> None:
     text = f"def {fits}() -> None:\n    pass\nclass A:\n    async def {too_long}(self): ..."
     assert list(texts.long_test_names({"tests/unit/test_a.py": text, "docs/a.py": text})) == [
         f"tests/unit/test_a.py: {too_long} has 81 characters; at most 80"
-    ]
-
-
-def test_a_link_path_or_make_target_that_does_not_exist_is_reported() -> None:
-    page = (
-        "[good](../Makefile#a) [bad](no.md) [far](https://a/b) `make setup` `make everything` `api/crd.py` `api/no.py`"
-    )
-    found = texts.dead_references({"Makefile": "setup: ## x\n", "docs/a.md": page, "tests/b.md": page}, CHECKOUT)
-    assert list(found) == [
-        "docs/a.md: the link no.md leads nowhere",
-        "docs/a.md: there is no api/no.py",
-        "docs/a.md: there is no `make everything`",
     ]

@@ -1,0 +1,63 @@
+"""Command line of the site: `python -m scripts.site` builds it into site-output/, by Sphinx in a virtual environment of its own.
+
+Sphinx and the theme are pinned in requirements/docs.txt, and are in no other environment: nothing else needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import Final
+
+from scripts.paths import CHECKOUT
+from scripts.site.staging import stage
+
+LOCK: Final = CHECKOUT / "requirements" / "docs.txt"
+ENVIRONMENT: Final = CHECKOUT / ".venv-docs"
+
+
+def main() -> int:
+    """Build the site; a warning (a link that leads nowhere, a page in no section) is an error."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.site", description=__doc__)
+    parser.add_argument("--output", type=Path, default=CHECKOUT / "site-output", help="where the pages go")
+    output = parser.parse_args().output.absolute()
+    python = _python_with_sphinx()
+    with tempfile.TemporaryDirectory(prefix="site-") as folder:
+        stage(CHECKOUT, Path(folder))
+        options = ["--quiet", "--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--doctree-dir"]
+        sphinx: list[str | Path] = [python, "-m", "sphinx", "--builder", "html", "--conf-dir", Path(__file__).parent]
+        done = subprocess.run([*sphinx, *options, f"{folder}/.doctrees", folder, output], check=False)
+    if done.returncode == 0:
+        print(f"site: {output / 'index.html'}")
+    return done.returncode
+
+
+def _python_with_sphinx() -> Path:
+    """The environment's Python; it is made anew when the lock file has changed."""
+    python, made_of = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "requirements.done"
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if not made_of.is_file() or made_of.read_text() != digest:
+        print(f"site: making {ENVIRONMENT.name} with the packages of requirements/docs.txt (once)", file=sys.stderr)
+        venv.create(ENVIRONMENT, clear=True, with_pip=True)
+        pip: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--only-binary",
+            ":all:",
+        ]
+        subprocess.run([*pip, "--require-hashes", "-r", LOCK], check=True)
+        made_of.write_text(digest)
+    return python
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Navigation of the site, by need. Paths are in the checkout; a page that is in no section fails the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+HOME: Final = "docs/index.md"
+SECTIONS: Final[Mapping[str, Sequence[str]]] = {
+    "Start": (),
+    "Use": (
+        "docs/kubectl-recon.md",
+        "docs/gallery.md",
+        "docs/cancelling.md",
+        "docs/results.md",
+        "docs/troubleshooting.md",
+    ),
+    "Operate": (
+        "docs/helm.md",
+        "docs/images.md",
+        "docs/storage.md",
+        "docs/dashboards.md",
+        "docs/logs.md",
+        "docs/runbooks/README.md",
+        "docs/backups.md",
+        "docs/upgrading.md",
+        "docs/security.md",
+        "docs/performance.md",
+        "docs/reliability.md",
+    ),
+    "Extend": (
+        "docs/models.md",
+        "docs/architecture.md",
+        "CONTRIBUTING.md",
+        "docs/e2e.md",
+        "docs/releasing.md",
+        "CODE_OF_CONDUCT.md",
+    ),
+    "Reference": (
+        "docs/api.md",
+        "docs/conditions.md",
+        "docs/reasons.md",
+        "docs/metrics.md",
+        "docs/settings.md",
+        "charts/reconstruction-operator/README.md",
+        "docs/support.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+    ),
+}

@@ -1,0 +1,123 @@
+"""The commands of the pages, as they are, on a running system. A placeholder such as NAME is replaced by a job's name."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from devcluster.harness.jobs import Jobs
+from tests.real.docs.conftest import Shell
+from tests.support.pages import block, commands, lines
+
+QUICK_MODEL = "--model rough-good --queue rough"  # the real one takes a minute
+
+
+def test_the_readme_cancels_a_job_in_two_steps(jobs: Jobs, shell: Shell) -> None:
+    jobs.create_in("Running", "banana", queue="slow")
+    shell(block("cancel"))
+    assert jobs.wait_finished("banana")["status"]["phase"] == "Cancelled"
+
+
+def test_the_page_on_cancels_cancels_and_shows_by_which_client(jobs: Jobs, shell: Shell) -> None:
+    jobs.create_in("Running", "lund", queue="slow")
+    done = shell(block("cancel-in-two-steps").replace("NAME", "lund"))
+    assert done.stdout.endswith("reconstructionjob.reconstruction.dev/lund condition met\n")
+    jobs.wait_event("lund", "CancelConfirmed")
+    events = shell(block("who-cancelled").replace("NAME", "lund")).stdout
+    assert "The cancel is confirmed by kubectl-patch (Update, " in events
+    assert "manager: kubectl-patch" in shell(block("managed-fields").replace("NAME", "lund")).stdout
+
+
+def test_kubectl_shows_and_awaits_a_job(jobs: Jobs, shell: Shell) -> None:
+    jobs.create_in("Succeeded", "banana")
+    script = block("dashboards-kubectl").replace("NAME", "banana").replace(" --watch", "")  # which never ends
+    assert shell(script).stdout.endswith("reconstructionjob.reconstruction.dev/banana condition met\n")
+    assert "Succeeded" in shell(block("look-at-a-job").replace("NAME", "banana")).stdout
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(commands("install-by-kubectl"), id="install"),
+        pytest.param(commands("restricted-namespace"), id="restrict"),
+        pytest.param(commands("redis-secret"), id="secret"),
+        pytest.param(commands("remove-everything"), id="remove"),
+    ],
+)
+def test_commands_of_an_administrator_are_accepted(shell: Shell, written: list[list[str]]) -> None:
+    """By dry runs: the servers are shared."""
+    for command in written:
+        shell(f"{shlex.join(command)} --dry-run=server")
+
+
+def test_argo_cd_gets_the_health_of_jobs(jobs: Jobs, shell: Shell) -> None:
+    shell("kubectl create namespace argocd && kubectl -n argocd create configmap argocd-cm")
+    shell(block("argocd-configmap"))
+    found = shell("kubectl -n argocd get configmap argocd-cm -o json && kubectl delete namespace argocd >/dev/null")
+    assert any("ReconstructionJob" in key for key in json.loads(found.stdout)["data"])
+
+
+def test_a_backup_is_restored_with_its_status(jobs: Jobs, shell: Shell) -> None:
+    before = jobs.get(jobs.create_in("Succeeded", "banana"))
+    shell(block("back-up"))
+    operator = jobs.system.processes["operator"]
+    jobs.delete("banana")
+    operator.pause()  # no pods run here that the command could stop
+    shell(block("restore-a-backup"))
+    operator.resume()
+    after = jobs.wait_finished("banana")
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    assert after["status"]["outputs"] == before["status"]["outputs"]
+    assert after["status"]["completionTime"] == before["status"]["completionTime"]
+
+
+def test_a_job_names_the_one_whose_result_it_took_over(jobs: Jobs, shell: Shell) -> None:
+    uid = jobs.get(jobs.create_in("Succeeded", "banana"))["metadata"]["uid"]
+    jobs.delete("banana")
+    jobs.wait_gone("banana")
+    jobs.create_in("Succeeded", "banana", reuse="Required")
+    assert json.loads(shell(block("reused-from")).stdout)["uid"] == uid
+
+
+def test_the_plugin_submits_photos_and_fetches_the_result(jobs: Jobs, shell: Shell) -> None:
+    upload, manifest, in_the_bucket = lines("plugin-submit")
+    shell(f"{upload} {QUICK_MODEL} --output s3://meshes/banana/")
+    for line in lines("plugin-results"):
+        assert "banana.glb" in shell(f"{line} && find . -name '*.glb'").stdout
+    shell(manifest)
+    shell("kubectl create -f banana.yaml --dry-run=server")
+    shell(f"{in_the_bucket} --queue nowhere")
+    assert jobs.get("banana-2")["spec"]["parameters"] == {"quality": "fast"}
+
+
+def test_the_readme_submits_photos_and_explains_a_job(jobs: Jobs, shell: Shell) -> None:
+    submit, why = lines("use-the-plugin")
+    shell(f"{submit} {QUICK_MODEL}")
+    assert "banana: Succeeded" in shell(why).stdout
+
+
+def test_the_plugin_shows_awaits_and_explains_jobs(jobs: Jobs, shell: Shell) -> None:
+    jobs.create("banana", queue="slow")
+    jobs.create("lund")
+    jobs.create("typo", queue="gpu-larg")
+    running, one, every = lines("plugin-wait")
+    shell(f"{running}; {one}")
+    named, labelled, _everything_until_ctrl_c = lines("plugin-watch")
+    shell("kubectl label recon banana set=museum")
+    assert "banana: Succeeded" in shell(f"{named}; {labelled}").stdout
+    assert "typo" in shell(block("plugin-get")).stdout
+    assert "No live worker consumes its queue, gpu-larg" in shell(block("plugin-why")).stdout
+    jobs.delete("typo")
+    shell(every)
+
+
+def test_the_plugin_retries_suspends_and_resumes(jobs: Jobs, shell: Shell) -> None:
+    jobs.create_in("Succeeded", "banana", parameters={"stepSeconds": 0})
+    retry, suspend, resume = lines("plugin-retry")
+    shell(f"{retry.partition('#')[0]} --param stepSeconds=600; {suspend}")
+    assert jobs.get("banana-2")["spec"]["suspend"] is True
+    jobs.wait_phase("banana-2", "Suspended")
+    shell(resume)
+    assert jobs.get("banana-2")["spec"].get("suspend", False) is False

@@ -1,0 +1,38 @@
+"""Code of the pages, for tests that run it: each block of commands that is marked `<!-- run: NAME -->`."""
+
+import functools
+import shlex
+from collections.abc import Mapping
+
+from scripts.checks import pages
+from tests.support.paths import CHECKOUT
+
+
+@functools.cache
+def texts() -> Mapping[str, str]:
+    """Every page: path in the checkout -> content."""
+    found = (str(path.relative_to(CHECKOUT)) for path in CHECKOUT.rglob("*.md") if ".venv" not in path.parts)
+    return {name: (CHECKOUT / name).read_text() for name in sorted(found) if pages.is_page(name)}
+
+
+@functools.cache
+def _marked() -> Mapping[str, str]:
+    return {block.about: block.text for block in pages.blocks(texts()) if block.mark == "run"}
+
+
+def block(name: str) -> str:
+    """The commands of a block as a script; of a console's, the lines with a prompt."""
+    text = _marked()[name]
+    if not text.startswith("$ "):
+        return text
+    return "".join(f"{line.removeprefix('$ ')}\n" for line in text.splitlines() if line.startswith("$ "))
+
+
+def lines(name: str) -> list[str]:
+    """The same, one command each."""
+    return [line for line in block(name).replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
+
+
+def commands(name: str) -> list[list[str]]:
+    """The same, as the shell splits them, without comments."""
+    return [shlex.split(line, comments=True) for line in lines(name)]

@@ -1,0 +1,78 @@
+"""Each check of the pages says no to a page that violates it. That all pages pass is checked by `make lint`."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.checks import pages
+from tests.support.paths import CHECKOUT
+
+RUN, NOT_RUN = "<!-- run: a -->\n", "<!-- not run: needs a key -->\n"
+
+
+def asked(name: str) -> str:
+    """Not written out in a test, where it would ask for a block of a page."""
+    return f'block("{name}")'
+
+
+def test_a_link_path_or_make_target_that_does_not_exist_is_reported() -> None:
+    page = (
+        "[good](../Makefile#a) [bad](no.md) [far](https://a/b) `make setup` `make everything` `api/crd.py` `api/no.py`"
+    )
+    found = pages.dead_references({"docs/a.md": page.replace("#a", "")}, CHECKOUT, {"setup"})
+    assert list(found) == [
+        "docs/a.md: the link no.md leads nowhere",
+        "docs/a.md: there is no api/no.py",
+        "docs/a.md: there is no `make everything`",
+    ]
+
+
+def test_a_link_to_a_heading_that_does_not_exist_is_reported() -> None:
+    page = "# A\n[here](#a) [nowhere](#b) [there](helm.md#shards) [no](helm.md#shard)"
+    assert list(pages.dead_references({"docs/a.md": page}, CHECKOUT, set())) == [
+        "docs/a.md: this page has no heading #b",
+        "docs/a.md: helm.md has no heading #shard",
+    ]
+
+
+def test_anchors_are_those_of_github() -> None:
+    text = "# One, two & `three`\n## [Link](a.md) / x\n## Same\n## Same\n```sh\n# no heading\n```\n"
+    assert pages.anchors(text) == {"one-two--three", "link--x", "same", "same-1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(
+            "a\n\n    ls\n", "docs/a.md: an indented block is code: write a fence with a language: ls", id="indented"
+        ),
+        pytest.param("```\nls\n```", "docs/a.md:1: no language at a fence; known are", id="no language"),
+        pytest.param("```fish\nls\n```", "docs/a.md:1: fish at a fence; known are", id="unknown language"),
+        pytest.param("```sh\nls\n```", "docs/a.md:1: write <!-- run: NAME --> or <!-- not run: REASON -->", id="bare"),
+        pytest.param(
+            f"{RUN}\n```sh\nls\n```", "docs/a.md:3: write <!-- run: NAME --> or <!-- not run: REASON -->", id="apart"
+        ),
+        pytest.param(f"{RUN}text", "docs/a.md: a mark of commands (<!-- run … -->) must be right above", id="stray"),
+    ],
+)
+def test_a_block_without_language_or_mark_is_reported(text: str, problem: str) -> None:
+    assert next(pages.bad_blocks({"docs/a.md": text})).startswith(problem)
+
+
+def test_marked_commands_and_blocks_of_other_languages_pass() -> None:
+    good = f"{RUN}```sh\nls\n```\n\n- item\n\n  {NOT_RUN}  ```console\n  $ ls\n  ```\n\n```text\nls\n```\n"
+    assert list(pages.bad_blocks({"docs/a.md": good})) == []
+    assert [(one.mark, one.about, one.text) for one in pages.blocks({"docs/a.md": good})] == [
+        ("run", "a", "ls\n"),
+        ("not run", "needs a key", "$ ls\n"),
+        ("", "", "ls\n"),
+    ]
+
+
+def test_a_block_is_run_by_a_test_and_a_test_runs_what_a_page_has() -> None:
+    page = f"{RUN}```sh\nls\n```\n{RUN}```sh\nls\n```\n{RUN.replace('a', 'b')}```sh\nls\n```\n{NOT_RUN}```sh\nls\n```\n"
+    assert list(pages.unclaimed(pages.blocks({"docs/a.md": page}), {"a", "c"})) == [
+        "docs/a.md:6: a is also the name of a block of docs/a.md",
+        f"docs/a.md:10: no test asks for {asked('b')}",
+        f"a test asks for {asked('c')}, which no page has",
+    ]
