@@ -15,7 +15,7 @@ exclude_patterns = ["files/**"]
 
 html_theme = "furo"
 html_title = project
-html_favicon = "files/docs/images/icon.svg"
+html_favicon = "../../docs/images/icon.svg"
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}

@@ -11,7 +11,6 @@ from typing import Final
 
 from scripts.site.navigation import HOME, SECTIONS
 
-ICON: Final = "docs/images/icon.svg"
 _LINK: Final = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!https?://|mailto:|#)([^)#\s]+)((?:#[^)\s]*)?)\)")
 _MARK: Final = re.compile(r"^ *<!-- (?:not )?run: .+ -->\n", re.MULTILINE)
 
@@ -28,7 +27,7 @@ def stage(checkout: Path, target: Path) -> None:
             text += "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
         (target / place).parent.mkdir(parents=True, exist_ok=True)
         (target / place).write_text(text)
-        for file in (*linked, ICON):
+        for file in linked:
             copy = target / "files" / file
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(checkout / file, copy)

@@ -27,6 +27,8 @@ def test_the_page_on_cancels_cancels_and_shows_by_which_client(jobs: Jobs, shell
     jobs.wait_event("lund", "CancelConfirmed")
     events = shell(block("who-cancelled").replace("NAME", "lund")).stdout
     assert "The cancel is confirmed by kubectl-patch (Update, " in events
+    shell(block("cancel-with-a-reason").replace("NAME", jobs.create("vase", suspend=True)))
+    assert jobs.get("vase")["spec"]["cancelReason"] == "the photos are of the wrong vase"
     assert "manager: kubectl-patch" in shell(block("managed-fields").replace("NAME", "lund")).stdout
 
 
