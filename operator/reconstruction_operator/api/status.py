@@ -226,6 +226,11 @@ class Status:
         max_properties=16,
         max_length=128,
     )
+    warning: str = member(
+        "",
+        "What is worse about the result of a job that succeeded than it should be, with its numbers.",
+        max_length=2048,
+    )
     installation: InstallationMark | None = member(
         None, "The installation of the operator that manages the job; all others leave it alone."
     )

@@ -39,6 +39,10 @@ class Manifest:
     images: int | None = None
     input_bytes: int | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
+    warning: str = ""  # what is worse about the result than it should be
+    placement: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # where on Earth the mesh is (docs/models.md); empty: not known
     uri: str = ""  # where a copy was delivered; empty: nowhere
     owner: Owner | None = None  # the operator's job; None: a bare task's
     parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model took them
@@ -93,6 +97,8 @@ class Manifest:
                 "digest": self.input_digest,
             },
             "quality": dict(self.quality),
+            "warning": self.warning,
+            "placement": dict(self.placement) or None,
             "uri": self.uri,
             "owner": None if self.owner is None else self.owner.to_json(),
             "retainSeconds": self.retain_seconds,
@@ -131,6 +137,8 @@ class Manifest:
             images=_whole_number(inputs["images"]),
             input_bytes=_whole_number(inputs["bytes"]),
             quality={str(name): str(value) for name, value in data["quality"].items()},
+            warning=_text(data.get("warning")),  # older releases wrote neither
+            placement=_mapping(data.get("placement")),
             uri=str(data["uri"]),
             parameters=_mapping(data.get("parameters")),  # older releases wrote none
             versions={name: str(text) for name, text in _mapping(data.get("versions")).items()},

@@ -56,11 +56,18 @@ _TABLE = (
         "Export the photos as JPEG, PNG, TIFF, WebP or HEIC with 8 or 16 bits a channel, and of a video single frames.",
     ),
     Reason("IMAGE_TOO_LARGE", False, True, "Reduce the named photo."),
+    Reason("IMAGE_TOO_SMALL", False, True, "Use the photos as the camera made them, and no previews or icons."),
     Reason(
         "NOT_ENOUGH_OVERLAP",
         False,
         True,
         "Take more photos, closer together (10 to 15 degrees between neighbours), around the object and not straight towards it.",
+    ),
+    Reason(
+        "NO_PARALLAX",
+        False,
+        True,
+        "Walk around the object, a step aside for each photo: photos taken from one place, by turning the camera, show no depth.",
     ),
     Reason(
         "NO_DENSE_SURFACE",

@@ -57,6 +57,7 @@ class End:
     inputs: Inputs | None = None
     outputs: Outputs | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
+    warning: str = ""  # of a success: what is worse about the result than it should be
     steps: tuple[StepTime, ...] = ()
     usage: Usage | None = None
     resumed_from: str = ""  # the stage of an earlier attempt from which it went on

@@ -2,6 +2,7 @@
 
     <JOBS_DIR>/<job id>/input                photos for a bare `delay()`, put there by its caller
     <JOBS_DIR>/<job id>/attempts/<n>-<run>   working directory of one run of attempt n, with its `owner.json`
+    <JOBS_DIR>/<job id>/attempts/<n>-<run>/failed  what a failed job has left for inspection, beside `owner.json` alone
     <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its `manifest.json`
     <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder; the folder of tombstones exists only while it holds some
     <JOBS_DIR>/.trash/<job id>~<until>       result of a deleted job that waits there until that time (`trash`)
@@ -155,6 +156,11 @@ class Workspace:
     def output(self) -> Path:
         """Staging directory of the result: one rename makes it the job's output."""
         return self.root / "output"
+
+    @cached_property
+    def failed(self) -> Path:
+        """What the model of a failed run has left for inspection, as long as the job exists."""
+        return self.root / "failed"
 
     @cached_property
     def owner_note(self) -> Path:

@@ -69,22 +69,40 @@ def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
     ]
     if not found:
         return False
-    kept = {workspace.owner_note, *found}
+    _delete_all_but(workspace, {workspace.owner_note, *found, *sealed})
+    return True
+
+
+def set_remains_aside(workspace: Workspace, name: str) -> bool:
+    """Moves what a failed model has left for inspection out of its output; False: there is nothing."""
     try:
-        for path in disk.entries(workspace.root):
-            if path not in kept:
-                disk.delete_tree(path)
-        for path in disk.entries(workspace.stages):
-            if path not in sealed:
-                disk.delete_tree(path)
-    except OSError as error:
-        logger.warning("could not empty %s: %s", workspace.root, error)
+        (workspace.output / name).rename(workspace.failed)
+    except OSError:  # it left nothing, or a later run has taken over
+        return False
+    return True
+
+
+def keep_remains(workspace: Workspace) -> bool:
+    """Deletes all of the workspace but what was set aside for inspection, and the note of its owner; False: nothing was."""
+    if not workspace.failed.is_dir():
+        return False
+    _delete_all_but(workspace, {workspace.owner_note, workspace.failed})
     return True
 
 
 def sealed_stages(workspace: Workspace) -> list[Path]:
     """The stages that the model has sealed by a rename (`models.stages`): those without a dot in front."""
     return [path for path in disk.entries(workspace.stages) if not path.name.startswith(".")]
+
+
+def _delete_all_but(workspace: Workspace, kept: set[Path]) -> None:
+    try:
+        for folder in (workspace.root, workspace.stages):
+            for path in disk.entries(folder):
+                if path not in kept:
+                    disk.delete_tree(path)
+    except OSError as error:
+        logger.warning("could not empty %s: %s", workspace.root, error)
 
 
 def _whole(fetched: Path) -> list[Path]:

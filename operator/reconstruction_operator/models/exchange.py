@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reconstruction_operator.models.interface import Photo, Result, StageFolder, Step, Work
+from reconstruction_operator.models.interface import Photo, Placement, Result, StageFolder, Step, Work
 
 MAX_LINE_BYTES = 65_536
 MAX_QUALITY_ITEMS = 16
@@ -104,10 +104,11 @@ def encode(message: Message) -> bytes:
         case ProgressMessage(step, fraction, text, resumed):
             document = {"kind": "progress", "step": int(step), "fraction": fraction, "message": text[:_MAX_TEXT_CHARS]}
             document |= {"resumed": resumed[:_MAX_TEXT_CHARS]} if resumed else {}
-        case Result(quality, simulated):
+        case Result(quality, simulated, warning, placement):
             kept = dict(list(quality.items())[:MAX_QUALITY_ITEMS])
             document = {"kind": "result", "quality": {str(name): _plain(kept[name]) for name in kept}}
-            document["simulated"] = simulated
+            document |= {"simulated": simulated, "warning": warning[:_MAX_TEXT_CHARS]}
+            document["placement"] = None if placement is None else asdict(placement)
         case FailureMessage(reason, text):
             document = {"kind": "failure", "reason": reason, "message": text[:_MAX_TEXT_CHARS]}
         case DefectMessage(text):
@@ -137,7 +138,8 @@ def _decode(document: Mapping[str, Any]) -> Message | None:
             return ProgressMessage(step, fraction, message[:_MAX_TEXT_CHARS], resumed[:_MAX_TEXT_CHARS])
         case "result":
             quality = {str(name): _plain(value) for name, value in dict(document["quality"]).items()}
-            return Result(quality=quality, simulated=document["simulated"] is True)
+            placement = None if document["placement"] is None else _placement(document["placement"])
+            return Result(quality, document["simulated"] is True, str(document["warning"]), placement)
         case "failure":
             return FailureMessage(str(document["reason"]), str(document["message"]))
         case "defect":
@@ -146,6 +148,18 @@ def _decode(document: Mapping[str, Any]) -> Message | None:
             cpu_seconds = float(document["cpu"])
             return ExitMessage(int(document["code"]), cpu_seconds if math.isfinite(cpu_seconds) else 0.0)
     return None
+
+
+def _placement(data: Mapping[str, Any]) -> Placement:
+    rotation = tuple(_finite(one) for one in data["rotation"])
+    single = {name: _finite(value) for name, value in data.items() if name != "rotation"}
+    return Placement(**single, rotation=rotation)
+
+
+def _finite(value: object) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r:.40} is no finite number")
+    return float(value)
 
 
 def _plain(value: object) -> int | float | str:

@@ -18,6 +18,10 @@ PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 the worker has checked only these."""
 
 
+FAILED_FOLDER = "failed"
+"""Folder in `Work.output_dir` for what a run that fails leaves for inspection. It is kept as long as the job."""
+
+
 class Step(enum.IntEnum):
     """The six steps of every job, in order. The worker does LOAD and FINALIZE, the model those between."""
 
@@ -62,11 +66,24 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Where on Earth a mesh is, and its size: `metres_per_unit * rotation @ vertex` is metres east, north and up of the origin."""
+
+    latitude: float  # degrees, WGS 84; of the vertices' origin
+    longitude: float  # degrees
+    altitude: float  # m, as the photos have it
+    metres_per_unit: float
+    rotation: tuple[float, ...]  # 3 x 3, row by row
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Result of one run. `quality` holds at most 16 values for the status, such as registered photos and faces."""
 
     quality: Mapping[str, int | float | str] = field(default_factory=dict)
     simulated: bool = False
+    warning: str = ""  # sentences about a result that is of use, but worse than it should be; with numbers
+    placement: Placement | None = None  # None: not known
 
 
 class ModelFailure(Exception):  # noqa: N818  # an expected end of a job, not an error of the code
@@ -127,5 +144,5 @@ class Model(Protocol):
     def run(self, work: Work, report: Report) -> Result:
         """Write the mesh (`model.glb`, perhaps `model_textured.glb`) and at least two `preview_*.png` to `output_dir`.
 
-        Raises ModelFailure with one of the documented reasons.
+        Raises ModelFailure with one of the documented reasons; it may leave files in `output_dir / FAILED_FOLDER`.
         """

@@ -159,6 +159,7 @@ def _with_details(end: End, data: Mapping[str, Any]) -> End:
             inputs=codec.decode(Inputs, inputs) if isinstance(inputs, Mapping) else None,
             outputs=codec.decode(Outputs, outputs) if isinstance(outputs, Mapping) else None,
             quality=quality if isinstance(quality, Mapping) else {},
+            warning=text_of(data, "warning", MESSAGE_CHARS),
             steps=_steps(steps),
             usage=codec.decode(Usage, usage) if isinstance(usage, Mapping) else None,
             resumed_from=text_of(data, "resumedFrom"),
@@ -191,6 +192,7 @@ def _cut(end: End) -> End:
         reused_from=end.reused_from
         and replace(end.reused_from, uid=plain(end.reused_from.uid), attempt=count(end.reused_from.attempt)),
         quality=_quality(end.quality),
+        warning=plain(end.warning, MESSAGE_CHARS),
         steps=tuple(StepTime(plain(one.name), count(one.seconds) or 0) for one in end.steps[:STEPS] if one.name),
         usage=end.usage and Usage(count(end.usage.cpu_seconds), count(end.usage.peak_memory_bytes)),
         resumed_from=plain(end.resumed_from),

@@ -24,6 +24,13 @@ def succeeded(facts: Facts) -> Answer | None:
             details=details,
             actions=("use modelType photogrammetry, or workers that have the model (RECONSTRUCTION_SIMULATE=never)",),
         )
+    if job.warning:
+        return Answer(
+            "poor-result",
+            f"It succeeded, but the result is worse than it should be; it is at {job.output_uri or 'the workers volume'}.",
+            details=(job.warning, *details),
+            actions=(f"see whether it is of use: kubectl recon results {job.name}", _AGAIN_PHOTOS(job)),
+        )
     return Answer(
         "succeeded",
         f"It succeeded; the result is at {job.output_uri or 'the workers volume'}.",
@@ -117,8 +124,20 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
             ),
         ),
     ),
+    "NO_PARALLAX": (
+        "photos-from-one-place",
+        "the photos were taken from one place, so that no depth can be seen in them",
+        (_text("walk around the object: a step aside for each photo, instead of turning the camera"), _AGAIN_PHOTOS),
+    ),
     **dict.fromkeys(
-        ("CORRUPT_IMAGE", "IMAGE_TOO_LARGE", "TOO_MANY_IMAGES", "UNSUPPORTED_FORMAT", "UNSUPPORTED_IMAGE"),
+        (
+            "CORRUPT_IMAGE",
+            "IMAGE_TOO_LARGE",
+            "IMAGE_TOO_SMALL",
+            "TOO_MANY_IMAGES",
+            "UNSUPPORTED_FORMAT",
+            "UNSUPPORTED_IMAGE",
+        ),
         (
             "photos-unreadable",
             "some of the photos cannot be used",

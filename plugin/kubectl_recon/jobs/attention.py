@@ -37,6 +37,8 @@ def phase_text(job: Job) -> str:
         return f"{phase}, suspending"
     if job.simulated and phase == "Succeeded":
         return "Succeeded, simulated"
+    if job.warning and phase == "Succeeded":
+        return "Succeeded, warning"
     return phase
 
 

@@ -176,6 +176,11 @@ class Job:
         return bool(self.status.get("simulated"))
 
     @property
+    def warning(self) -> str:
+        """What is worse about its result than it should be; empty for a good one."""
+        return str(self.status.get("warning") or "")
+
+    @property
     def suspended(self) -> bool:
         """Whether its spec asks for a suspension."""
         return bool(self.spec.get("suspend"))

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import spy
-from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.interface import FAILED_FOLDER, ModelFailure, Placement, Report, Result, Step, Work
 from reconstruction_operator.models.stages import Stages
 
 
@@ -142,6 +143,14 @@ def failing(work: Work, report: Report) -> None:
     raise ModelFailure("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps")
 
 
+@model("rough-remains")
+def leaving(work: Work, report: Report) -> None:
+    """Leaves a file for inspection, and fails for the reason that the job names."""
+    (work.output_dir / FAILED_FOLDER / "sparse").mkdir(parents=True)
+    (work.output_dir / FAILED_FOLDER / "sparse" / "points.txt").write_text("3 points")
+    raise ModelFailure(str(work.parameters.get("reason", "NOT_ENOUGH_OVERLAP")), "1 of 9 photos overlaps")
+
+
 @model("rough-memory")
 def no_memory(work: Work, report: Report) -> None:
     raise MemoryError
@@ -225,6 +234,16 @@ class Staged(Good):
             report(Step.POSTPROCESS, 0.0, f"goes on after {found}", resumed=str(found))
             if "ROUGH_MODELS_CRASH" in os.environ:
                 raise ValueError("cannot read the stage")
+
+
+class Warned(Good):
+    """Behaves, with a warning and a place on Earth."""
+
+    name = "rough-warned"
+
+    def run(self, work: Work, report: Report) -> Result:
+        placement = Placement(52.5, 13.25, 35.5, 120.0, (1.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0))
+        return replace(super().run(work, report), warning="5 of 9 photos were aligned", placement=placement)
 
 
 class Meshless(Good):

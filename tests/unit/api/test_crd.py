@@ -106,6 +106,7 @@ def test_the_status_has_the_promised_fields() -> None:
         "redisLosses",
         "cancel",
         "failure",
+        "warning",
         "conditions",
     }
 

@@ -17,6 +17,8 @@ MANIFEST = Manifest(
     images=30,
     input_bytes=5_000,
     quality={"faces": "1200"},
+    warning="11 of 16 photos were aligned",
+    placement={"latitude": 52.5, "metresPerUnit": 120.125, "rotation": [0.5] * 9},
     uri="file:///meshes/a",
     owner=Owner("uid-1", "mine", "red", "banana", "gpu", 2),
     parameters={"quality": "fast", "crop": True},
@@ -36,12 +38,13 @@ def test_manifest_is_read_as_it_was_written() -> None:
 
 def test_manifest_of_the_first_release_has_less_and_unknown_keys_are_ignored() -> None:
     content = json.loads(MANIFEST.to_text())
-    for name in ("owner", "parameters", "versions", "steps", "usage", "resumedFrom"):
+    for name in ("owner", "parameters", "versions", "steps", "usage", "resumedFrom", "warning", "placement"):
         del content[name]
     parsed = Manifest.parse(json.dumps(content | {"later": 1}).encode())
     assert parsed is not None
     assert (parsed.job_id, parsed.owner, parsed.files) == ("uid-1", None, MANIFEST.files)
     assert (parsed.parameters, parsed.versions, parsed.steps) == ({}, {}, {})
+    assert (parsed.warning, parsed.placement) == ("", {})
     assert (parsed.cpu_seconds, parsed.peak_memory_bytes, parsed.resumed_from) == (None, None, "")
 
 

@@ -15,7 +15,7 @@ from reconstruction_operator.models.exchange import (
     ProgressMessage,
     RunRequest,
 )
-from reconstruction_operator.models.interface import Photo, Result, StageFolder, Step, Work
+from reconstruction_operator.models.interface import Photo, Placement, Result, StageFolder, Step, Work
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ from reconstruction_operator.models.interface import Photo, Result, StageFolder,
         ProgressMessage(Step.RECONSTRUCT, 0.25, "depth map 3/12"),
         ProgressMessage(Step.RECONSTRUCT, 0.25, "goes on", "features of attempt 1"),
         Result(quality={"faces": 12, "error": 0.5, "note": "ok"}, simulated=True),
+        Result(warning="3 of 9", placement=Placement(52.5, 13.4, 35.25, 120.125, (0.5,) * 9)),
         FailureMessage("LOW_TEXTURE", "3 of 9"),
         DefectMessage("TypeError: …"),
         ExitMessage(3),
@@ -56,6 +57,7 @@ def test_messages_round_trip(message: Message) -> None:
         b'{"kind": "exit", "code": 0, "cpu": "much"}',
         b'{"kind": "exit", "code": ' + b"9" * 5000 + b"}",
         b'{"kind": "result", "quality": [1], "simulated": false}',
+        b'{"kind": "result", "quality": {}, "simulated": false, "warning": "", "placement": {"latitude": NaN, "rotation": []}}',
         b"\xff\xfe",
         b"[" * 100_000,
     ],

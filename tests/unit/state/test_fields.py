@@ -30,6 +30,7 @@ FULL = End(
     inputs=Inputs(images=2, bytes=10),
     outputs=Outputs("file:///x", 5, (OutputFile("model.glb", 5),)),
     quality={"faces": "120"},
+    warning="11 of 16 photos were aligned",
     steps=(StepTime("Loading input files", 12), StepTime("Preprocessing images", 0)),
     usage=Usage(340, 1 << 30),
     resumed_from="matches of attempt 1",

@@ -53,6 +53,7 @@ def _succeeded(case: Case, end: End) -> Decision:
         progress=done(case.stored, case.now, end.resumed_from),
         outputs=end.outputs,
         quality=dict(end.quality),
+        warning=end.warning,
         reused_from=end.reused_from,
         failure=None,
     )

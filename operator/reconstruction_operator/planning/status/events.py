@@ -124,6 +124,8 @@ def _end(old: Status, new: Status) -> Iterator[Event]:
     if new.phase is Phase.SUCCEEDED:
         if new.simulated:
             yield _warning("Simulated", "The result is a simulation, not made from the photos")
+        if new.warning:
+            yield _warning("ResultWarning", new.warning)
         if new.reused_from is not None:
             yield _normal("Reused", _reused(new.reused_from))
         yield _normal("Succeeded", new.message)

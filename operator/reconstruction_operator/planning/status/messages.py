@@ -52,6 +52,7 @@ def _backing_off(case: Case, status: Status) -> str:
 
 def _succeeded(status: Status) -> str:
     where = f": {status.outputs.uri}" if status.outputs and status.outputs.uri else ""
+    where += f". Warning: {status.warning}" if status.warning else ""
     if status.reused_from is not None:
         return f"Succeeded with the result of an earlier job (status.reusedFrom){where}"
     return f"Simulated, not made from the photos{where}" if status.simulated else f"Succeeded{where}"

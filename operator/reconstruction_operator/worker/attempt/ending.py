@@ -77,6 +77,7 @@ def end_of_success(manifest: Manifest, worker: str) -> End:
             files=tuple(OutputFile(one.name, one.bytes) for one in manifest.files[:_MAX_FILES]),
         ),
         quality=manifest.quality,
+        warning=manifest.warning,
         reused_from=manifest.reused_from,
         steps=_steps(manifest.steps),
         usage=_usage(manifest.cpu_seconds, manifest.peak_memory_bytes),

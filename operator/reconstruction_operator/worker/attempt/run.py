@@ -19,7 +19,7 @@ from reconstruction_operator.jobfiles import notes, publishing, results, workspa
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.jobfiles.results import Found
 from reconstruction_operator.models.exchange import RunRequest
-from reconstruction_operator.models.interface import ModelFailure, Result, Step, Work
+from reconstruction_operator.models.interface import FAILED_FOLDER, ModelFailure, Result, Step, Work
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
@@ -28,7 +28,7 @@ from reconstruction_operator.worker.attempt import reuse, sealing
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.ending import end_of_success
-from reconstruction_operator.worker.attempt.failures import failure_of
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.reuse import Reusable
@@ -83,7 +83,8 @@ class AttemptRun:
         except Exception as error:
             self._explain_vanished_files()
             self._heartbeat.check()
-            raise failure_of(error, file_handler.job_dir(self._assignment.job_id)) from error
+            failure = failure_of(error, file_handler.job_dir(self._assignment.job_id))
+            raise self._with_remains(failure) from error
 
     def clean_up(self, end: End | None) -> None:
         """Delete the run's files, except a result that counts and what the next attempt need not fetch; `end` is the recorded one."""
@@ -98,16 +99,35 @@ class AttemptRun:
             )
             if workspace.keep_for_the_next(space, stages=of_use):
                 return
+        if end is not None and end.outcome is Outcome.FAILED and workspace.keep_remains(space):
+            return
         space.discard()
 
     def _is_repeated(self, end: End) -> bool:
         """Whether another attempt may follow that goes on from this one. On a full disk, everything is deleted."""
         if self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
             return False
-        envelope = self._assignment.envelope
-        if end.outcome is Outcome.FAILED and (envelope is None or envelope.last):
+        if end.outcome is Outcome.FAILED and self._is_last:
             return False
         return end.reason != "DISK_FULL" and outcomes.reason(end.reason).retriable
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether no attempt follows a failure of any reason."""
+        envelope = self._assignment.envelope
+        return envelope is None or envelope.last
+
+    def _with_remains(self, failure: ReconstructionFailedError) -> ReconstructionFailedError:
+        """The failure; if it ends the job and the model has left files for inspection, they stay, and its message names them."""
+        space, final = self._workspace, self._is_last or not outcomes.reason(failure.reason).retriable
+        # The operator orders the deletion of an owned job's files; those of a bare task would stay for ever.
+        if space is None or self._assignment.owner is None or not final or failure.reason == "DISK_FULL":
+            return failure
+        if not workspace.set_remains_aside(space, FAILED_FOLDER):
+            return failure
+        return ReconstructionFailedError(
+            failure.reason, f"{failure.message}; what was made is in file://{space.failed}"
+        )
 
     def _execute(self) -> End:
         assignment, check = self._assignment, self._heartbeat.check

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from reconstruction_operator.api import codec
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.models import registry
@@ -35,6 +38,8 @@ def seal(
         images=inputs.images,
         input_bytes=inputs.bytes,
         quality=_texts(result.quality),
+        warning=result.warning,
+        placement={} if result.placement is None else _camel(asdict(result.placement)),
         uri=assignment.output_uri,
         owner=assignment.owner,
         parameters=choice.parameters,
@@ -50,6 +55,10 @@ def seal(
     )
     manifests.seal(output, manifest)
     return manifest
+
+
+def _camel(placement: Mapping[str, Any]) -> dict[str, Any]:
+    return {codec.camel(name): value for name, value in placement.items()}
 
 
 def _texts(quality: Mapping[str, int | float | str]) -> dict[str, str]:

@@ -29,8 +29,9 @@ def at_step(index: int) -> Observation:
     return replace(HELD, progress=report)
 
 
-def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False) -> Observation:
-    return replace(HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1", simulated))
+def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False, warning: str = "") -> Observation:
+    end = End(outcome, reason, "It ended.", NOW, "worker-1", simulated, warning=warning)
+    return replace(HELD, alive=False, end=end)
 
 
 def reasons(plan: Plan) -> list[str]:
@@ -71,6 +72,7 @@ def test_the_events_of_a_successful_job() -> None:
         pytest.param([(at_step(4), {})], ended(Outcome.SUCCEEDED), {}, ["StepStarted"] * 2 + ["Succeeded"], id="the-last-steps-between-two-plans"),
         pytest.param([(LISTENED, {})], ended(Outcome.SUCCEEDED), {}, ["Started", "Succeeded"], id="the-whole-run-between-two-plans"),
         pytest.param([(HELD, {})], ended(Outcome.SUCCEEDED, simulated=True), {}, ["Simulated!", "Succeeded"], id="simulated"),
+        pytest.param([(HELD, {})], ended(Outcome.SUCCEEDED, warning="5 of 9"), {}, ["ResultWarning!", "Succeeded"], id="with-a-warning"),
         pytest.param([(HELD, {})], ended(Outcome.FAILED, "OUT_OF_MEMORY"), {}, ["AttemptFailed!"], id="a-failure-that-is-retried"),
         pytest.param([(HELD, {})], ended(Outcome.FAILED, "WORKER_LOST"), {}, ["WorkerLost!"], id="a-lost-worker"),
         pytest.param([(HELD, {})], ended(Outcome.FAILED, "TIMEOUT"), {}, ["Failed!"], id="failed"),

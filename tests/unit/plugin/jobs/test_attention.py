@@ -24,6 +24,7 @@ CONFIRMED = {"cancelRequested": True, "cancelConfirmed": True}
         ("Cancelled", {"spec": CONFIRMED}, "Cancelled"),
         ("Succeeded", {"spec": REQUESTED}, "Succeeded"),
         ("Succeeded", {"simulated": True}, "Succeeded, simulated"),
+        ("Succeeded", {"warning": "5 of 9"}, "Succeeded, warning"),
         ("Running", {"spec": {"suspend": True}}, "Running, suspending"),
         ("Suspended", {"spec": {"suspend": True}}, "Suspended"),
         ("", {"spec": {"managedBy": "example.com/other"}}, "Not managed"),

@@ -55,6 +55,20 @@ def test_the_end_has_the_durations_of_all_steps_and_the_usage(photos: str, clien
     assert recorded.usage.peak_memory_bytes > 1 << 20
 
 
+def test_a_warning_reaches_the_end_and_the_manifest_which_also_has_the_place(
+    photos: str, jobs_dir: Path, client: redis.Redis
+) -> None:
+    run(model="rough-warned", input_uri=photos)
+    assert end(client).warning == manifest(jobs_dir)["warning"] == "5 of 9 photos were aligned"
+    assert manifest(jobs_dir)["placement"] == {
+        "latitude": 52.5,
+        "longitude": 13.25,
+        "altitude": 35.5,
+        "metresPerUnit": 120.0,
+        "rotation": [1.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0],
+    }
+
+
 def test_a_model_without_a_process_of_its_own_has_no_usage(jobs_dir: Path, client: redis.Redis) -> None:
     run()
     assert manifest(jobs_dir)["usage"] == {"cpuSeconds": None, "peakMemoryBytes": None}
