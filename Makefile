@@ -1,7 +1,7 @@
 # One command for each thing that one wants to do with this checkout; `make` alone lists them.
 
 PYTHON_BIN := .venv/bin/python
-SOURCES    := operator plugin gallery demo devcluster chaos benchmarks scripts tests
+SOURCES    := operator plugin gallery demo devcluster chaos benchmarks examples scripts tests
 
 # Bytecode is kept: some container images forbid it, and each of a thousand processes would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,17 @@ def test_the_plugin_retries_suspends_and_resumes(jobs: Jobs, shell: Shell) -> No
     jobs.wait_phase("banana-2", "Suspended")
     shell(resume)
     assert jobs.get("banana-2")["spec"].get("suspend", False) is False
+
+
+def test_the_example_of_a_model_is_installed_and_runs(jobs: Jobs, shell: Shell, home: Path) -> None:
+    install, *serve = lines("install-a-model")
+    shell(f"{install} --quiet --no-deps --no-build-isolation --no-index")  # all that it needs is here
+    assert serve == ["PYTHONPATH=packages celery -A reconstruction_operator.celery_app worker"]
+    jobs.system.start_worker("relief", WORKER_POOLS="relief", PYTHONPATH=str(home / "packages"))
+    jobs.create("banana", modelType="relief", queue="relief", parameters={"points": 20})
+    status = jobs.wait_finished("banana")["status"]
+    assert (status["phase"], status["quality"]) == ("Succeeded", {"faces": "722"}), status
+    output = Path(status["outputs"]["uri"].removeprefix("file://"))
+    assert (output / "model.glb").read_bytes()[:4] == b"glTF"
+    jobs.create("typo", modelType="relief", queue="relief", parameters={"points": 1})
+    assert "points" in jobs.wait_phase("typo", "Failed")["status"]["failure"]["message"]
