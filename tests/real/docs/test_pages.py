@@ -62,6 +62,23 @@ def test_argo_cd_gets_the_health_of_jobs(jobs: Jobs, shell: Shell) -> None:
     assert any("ReconstructionJob" in key for key in json.loads(found.stdout)["data"])
 
 
+def test_the_first_look_at_the_demo_shows_its_job(jobs: Jobs, shell: Shell) -> None:
+    jobs.create_in("Succeeded", "banana")
+    assert shell(block("first-look")).stdout.endswith("reconstructionjob.reconstruction.dev/placeholder condition met\n")
+
+
+def test_a_job_is_suspended_and_resumed(jobs: Jobs, shell: Shell) -> None:
+    jobs.create_in("Running", "banana", queue="slow")
+    shell(block("suspend-and-resume").replace("NAME", "banana"))
+    assert jobs.wait_phase("banana", "Queued", "Running")["spec"]["suspend"] is False
+
+
+def test_a_user_for_the_gallery_may_create_jobs(jobs: Jobs, shell: Shell) -> None:
+    shell(block("gallery-user").replace("default", jobs.namespace))
+    me = f"system:serviceaccount:{jobs.namespace}:me"
+    assert shell(f"kubectl auth can-i create reconstructionjobs --as {me}").stdout == "yes\n"
+
+
 def test_a_backup_is_restored_with_its_status(jobs: Jobs, shell: Shell) -> None:
     before = jobs.get(jobs.create_in("Succeeded", "banana"))
     shell(block("back-up"))
