@@ -17,9 +17,7 @@ from typing import Final
 
 from scripts.checks.texts import tracked_texts
 
-LANGUAGES: Final = frozenset(
-    {"console", "dockerfile", "ini", "json", "mermaid", "promql", "python", "sh", "text", "toml", "yaml"}
-)
+LANGUAGES: Final = frozenset({"console", "dockerfile", "ini", "json", "promql", "python", "sh", "text", "toml", "yaml"})
 COMMANDS: Final = frozenset({"console", "sh"})
 _FENCE: Final = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL

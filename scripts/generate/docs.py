@@ -1,4 +1,4 @@
-"""Documentation: the pages of docs/ that are tables of the code: settings, reasons, API, metrics, conditions."""
+"""Documentation: the pages of docs/ that are tables of the code: settings, reasons, API, metrics, conditions, parameters."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.contract.outcomes import REASONS
 from reconstruction_operator.planning.status import reasons as conditions
 from reconstruction_operator.telemetry import metrics, worker_metrics
+
+from scripts.generate import parameters
 
 CONFIG = "operator/reconstruction_operator/config.py"
 
@@ -163,6 +165,7 @@ def files() -> dict[str, str]:
         "docs/api.md": api_page(),
         "docs/conditions.md": conditions.markdown(),
         "docs/metrics.md": metrics_page(),
+        "docs/parameters.md": parameters.page(),
         "docs/reasons.md": reasons_page(),
         "docs/settings.md": settings_page(),
     }

@@ -7,18 +7,30 @@ from typing import Final
 
 HOME: Final = "docs/index.md"
 SECTIONS: Final[Mapping[str, Sequence[str]]] = {
-    "Start": (),
+    "Start": (
+        "docs/getting-started.md",
+        "docs/own-cluster.md",
+        "docs/photos.md",
+        "docs/sizes.md",
+        "docs/faq.md",
+        "docs/comparison.md",
+    ),
     "Use": (
         "docs/kubectl-recon.md",
         "docs/gallery.md",
+        "docs/parameters.md",
         "docs/cancelling.md",
+        "docs/lifecycle.md",
         "docs/results.md",
         "docs/troubleshooting.md",
     ),
     "Operate": (
         "docs/helm.md",
         "docs/images.md",
+        "docs/air-gap.md",
         "docs/storage.md",
+        "docs/queues.md",
+        "docs/tenants.md",
         "docs/dashboards.md",
         "docs/logs.md",
         "docs/runbooks/README.md",
@@ -29,6 +41,7 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "docs/reliability.md",
     ),
     "Extend": (
+        "docs/model-plugin.md",
         "docs/models.md",
         "docs/architecture.md",
         "CONTRIBUTING.md",

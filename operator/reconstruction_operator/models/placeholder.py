@@ -35,7 +35,14 @@ class PlaceholderModel:
     parameters_schema: ClassVar[Mapping[str, object]] = MappingProxyType(
         {
             "type": "object",
-            "properties": {"stepSeconds": {"type": "number", "minimum": 0, "maximum": _MAX_STEP_SECONDS}},
+            "properties": {
+                "stepSeconds": {
+                    "type": "number",
+                    "minimum": 0,
+                    "maximum": _MAX_STEP_SECONDS,
+                    "description": "how long each step takes, in seconds; without it as the worker's settings say",
+                }
+            },
         }
     )
     min_photos: ClassVar[int] = 0

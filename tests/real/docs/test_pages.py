@@ -64,7 +64,9 @@ def test_argo_cd_gets_the_health_of_jobs(jobs: Jobs, shell: Shell) -> None:
 
 def test_the_first_look_at_the_demo_shows_its_job(jobs: Jobs, shell: Shell) -> None:
     jobs.create_in("Succeeded", "banana")
-    assert shell(block("first-look")).stdout.endswith("reconstructionjob.reconstruction.dev/placeholder condition met\n")
+    assert shell(block("first-look")).stdout.endswith(
+        "reconstructionjob.reconstruction.dev/placeholder condition met\n"
+    )
 
 
 def test_a_job_is_suspended_and_resumed(jobs: Jobs, shell: Shell) -> None:
