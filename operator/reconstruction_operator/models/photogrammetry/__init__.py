@@ -2,11 +2,12 @@
 
 `pipeline` runs the stages in order:
 
-- `photos`: photos as cameras write them -> upright RGB files of bounded size
+- `photos`, `metadata`: photos as cameras write them -> upright RGB files of bounded size
 - `sparse`: `features`, `pairs`, `matching`, `mapping` -> camera poses and a sparse cloud
 - `dense`: `views`, `planesweep`, `aggregation`, `depthmaps`, `fusion` -> a dense cloud with normals
 - `surface`: `regions` (crop), `surface` and `poisson`, `cleanup` -> a mesh
-- `sparse.orientation`, `texture`: `colour`, `texture`, `unwrapping` -> upright, coloured and textured meshes
+- `placing`: `upright`, `georeference`, `frames` -> coordinates: upright, of side 1, and where on Earth that is
+- `texture`: `colour`, `texture`, `unwrapping` -> coloured and textured meshes
 - `output`: `glb`, `previews` -> GLB files and pictures
 
 Importing this package imports none of the large libraries: `PhotogrammetryModel.run` loads them.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -60,11 +61,16 @@ def prepared_photos(
     stage = stages.find(PHOTOS)
     if stage is not None:
         noted = json.loads((stage.path / _PHOTOS).read_text())
-        return [PreparedPhoto(**one) for one in noted], stage.path
+        return [_noted(one) for one in noted], stage.path
     folder = stages.begin(PHOTOS)
     prepared = preparing.prepare(photos, folder, max_size, progress)
     (folder / _PHOTOS).write_text(json.dumps([asdict(one) for one in prepared]))
     return prepared, stages.seal(PHOTOS, folder)
+
+
+def _noted(note: Mapping[str, Any]) -> PreparedPhoto:
+    place = note["place"]
+    return PreparedPhoto(**{**note, "place": place and tuple(place)})  # JSON has lists
 
 
 def matched_database(stages: Stages, database: Path, *, extract: Callable[[], None], match: Callable[[], None]) -> None:

@@ -16,8 +16,11 @@ from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusio
 from reconstruction_operator.models.photogrammetry.output import glb, previews
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.placing import frames, georeference, upright
+from reconstruction_operator.models.photogrammetry.placing.frames import Frame
+from reconstruction_operator.models.photogrammetry.placing.georeference import Georeference
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import features, mapping, matching, orientation, pairs
+from reconstruction_operator.models.photogrammetry.sparse import features, mapping, matching, pairs
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
@@ -58,7 +61,7 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
 
     progress = StageProgress(report, Step.POSTPROCESS)
     mesh = _cleaned(rough, cell_cloud.points, cell, ball, settings.faces, progress=progress.part(0.0, 0.15))
-    frame = orientation.find(mesh.vertices, cameras, settings.seed)
+    frame, on_earth = _placed(mesh, seen, prepared, settings.seed)
     weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.15, 0.3))
     colours, _ = colour.vertex_colours(mesh, seen, weights, progress.part(0.3, 0.4))
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
@@ -98,7 +101,8 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
             "extentX": width,
             "extentY": height,
             "extentZ": depth,
-        }
+        },
+        placement=None if on_earth is None else on_earth.placement(frame),
     )
 
 
@@ -135,6 +139,20 @@ def _aligned(
         threads=threads,
         progress=part(0.28, 0.33),
     )
+
+
+def _placed(
+    mesh: Mesh, seen: list[views.View], prepared: list[PreparedPhoto], seed: int
+) -> tuple[Frame, Georeference | None]:
+    """The model's coordinates, and where on Earth they are, if the photos know."""
+    photos = {photo.name: photo for photo in prepared}
+    cameras, ordered = [view.camera for view in seen], [photos[view.name] for view in seen]
+    on_earth = georeference.find(cameras, [photo.place for photo in ordered])
+    if on_earth is not None:
+        up = on_earth.up
+    else:
+        up = upright.find(mesh.vertices, cameras, [photo.pitch_deg for photo in ordered], seed)
+    return frames.make(mesh.vertices, up, cameras[0].centre), on_earth
 
 
 def _dense_cloud(
@@ -175,7 +193,7 @@ def _cleaned(
 def _texture(
     mesh: Mesh,
     seen: list[views.View],
-    frame: orientation.Frame,
+    frame: Frame,
     *,
     settings: QualitySettings,
     scratch: Path,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from reconstruction_operator.models.interface import Photo, StageFolder, Step
 from reconstruction_operator.models.photogrammetry import keeping
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
@@ -119,11 +119,15 @@ def test_depth_maps_are_read_back_in_their_order(folder: StageFolder) -> None:
 
 def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: StageFolder) -> None:
     source = tmp_path / "photo.png"
-    Image.new("RGB", (60, 40), "red").save(source)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "DJI"
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (52.0, 30.0, 58.68), 3: "E", 4: (13.0, 22.0, 39.72), 6: 71.5})
+    Image.new("RGB", (60, 40), "red").save(source, exif=exif)
     first, _ = keeping.prepared_photos(Stages(folder), [Photo(source, 60, 40, 1)], 30, QUIET)
     source.unlink()
     second, files = keeping.prepared_photos(Stages(folder), [Photo(source, 60, 40, 1)], 30, QUIET)
     assert second == first
+    assert second[0].place is not None
     with Image.open(files / second[0].name) as image:
         assert image.size == (30, 20)
 

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import pytest
 from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import IFDRational
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry import photos
 
 from tests.support.geometry import QUIET
-
-LENS = ExifTags.Base
 
 
 def prepared(path: Path, max_size: int = 1000) -> tuple[photos.PreparedPhoto, Image.Image]:
@@ -20,27 +17,6 @@ def prepared(path: Path, max_size: int = 1000) -> tuple[photos.PreparedPhoto, Im
     (one,) = photos.prepare([Photo(path, 0, 0, 0)], folder, max_size, QUIET)
     with Image.open(folder / one.name) as image:
         return one, image.copy()
-
-
-@pytest.mark.parametrize(
-    ("lens", "expected"),
-    [
-        pytest.param({LENS.FocalLengthIn35mmFilm: 36}, 1.0, id="35-mm-equivalent"),
-        pytest.param(
-            {LENS.FocalLength: 50.0, LENS.FocalPlaneXResolution: 1000.0, LENS.FocalPlaneResolutionUnit: 3},
-            50.0 / 40.0,
-            id="sensor-resolution-in-pixels-per-cm",
-        ),
-        pytest.param({LENS.FocalLength: 50.0}, None, id="focal-length-alone-says-nothing"),
-        pytest.param({LENS.FocalLengthIn35mmFilm: 0}, None, id="zero-means-unknown"),
-        pytest.param({LENS.FocalLengthIn35mmFilm: IFDRational(1, 0)}, None, id="a-denominator-of-zero"),
-        pytest.param({LENS.FocalLengthIn35mmFilm: "wide"}, None, id="text"),
-        pytest.param({LENS.FocalLengthIn35mmFilm: 9000}, None, id="implausible"),
-        pytest.param({}, None, id="nothing"),
-    ],
-)
-def test_the_focal_length_comes_from_exif(lens: dict[int, object], expected: float | None) -> None:
-    assert photos.relative_focal_length(lens, 4000) == expected
 
 
 def test_a_photo_lying_on_its_side_is_turned_upright(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Sparse reconstruction: features, matches, camera poses, orientation."""
+"""Sparse reconstruction: features, matches and camera poses."""

@@ -1,0 +1,1 @@
+"""Placing: which way is up, the coordinates of the model, and where on Earth it is."""

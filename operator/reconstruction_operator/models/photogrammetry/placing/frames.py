@@ -1,0 +1,35 @@
+"""Model coordinates: +Y up, standing on the ground, centred, in a box of side 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.surface.meshes import extents
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Frame:
+    """Model = scale * rotation @ (world - origin)."""
+
+    rotation: Doubles  # (3, 3)
+    origin: Doubles  # (3,)
+    scale: float
+
+    def apply(self, points: Doubles) -> Doubles:
+        """World points (n, 3) in the model's coordinates."""
+        moved: Doubles = (points - self.origin) @ self.rotation.T * self.scale
+        return moved
+
+
+def make(points: Doubles, up: Doubles, eye: Doubles) -> Frame:
+    """The frame of a model whose surface is `points` (n, 3). Front is where `eye` (3,) is, a camera."""
+    front = eye - np.median(points, axis=0)
+    front = front - up * (front @ up)
+    front /= max(float(np.linalg.norm(front)), np.finfo(float).tiny)
+    rotation = np.stack([np.cross(up, front), up, front])
+    turned = points @ rotation.T
+    middle = (turned.max(axis=0) + turned.min(axis=0)) / 2
+    return Frame(rotation, rotation.T @ middle, 1.0 / float(extents(turned).max()))

@@ -1,0 +1,107 @@
+"""Georeference: scale, direction and place of a scene on Earth, from the GPS positions of its photos.
+
+The similarity that brings the cameras to their positions with the least squares (Umeyama 1991, "Least-squares estimation of
+transformation parameters between two point patterns"). It counts only if the cameras are far enough apart for the errors of GPS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reconstruction_operator.models.interface import Placement
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
+from reconstruction_operator.models.photogrammetry.placing import geodesy
+from reconstruction_operator.models.photogrammetry.placing.frames import Frame
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+
+_FEWEST_POSITIONS = 4
+_LEAST_WIDTH_M = 5.0  # root mean square across the longest extent: on a line, the rotation about it is not known
+_LEAST_WIDTH = 0.1  # of the extent along it
+_WORST_RESIDUAL = 0.15  # root mean square, of the positions' spread; more means that GPS is too coarse for the scene
+_OUTLIER = 4.0  # times the median residual; the rest is left out
+_EXACT_M = 0.01  # residual that is none
+_TRIALS = 200
+_SEED = 0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Georeference:
+    """Metres east, north and up of `origin` = scale * rotation @ world + translation."""
+
+    origin: Doubles  # (3,): latitude and longitude in degrees (WGS 84), altitude in metres
+    scale: float  # m
+    rotation: Doubles  # (3, 3)
+    translation: Doubles  # (3,)
+
+    @property
+    def up(self) -> Doubles:
+        """(3,): up in the world of the scene."""
+        up: Doubles = self.rotation[2]
+        return up
+
+    def placement(self, frame: Frame) -> Placement:
+        """The same for the coordinates of the model, whose origin becomes the place's."""
+        here = self.scale * self.rotation @ frame.origin + self.translation
+        latitude, longitude, altitude = place = geodesy.from_local(here, self.origin)
+        turned = geodesy.axes(place) @ geodesy.axes(self.origin).T @ self.rotation @ frame.rotation.T
+        return Placement(
+            float(latitude),
+            float(longitude),
+            float(altitude),
+            self.scale / frame.scale,
+            tuple(float(one) for one in turned.ravel()),
+        )
+
+
+def find(cameras: Sequence[Camera], places: Sequence[tuple[float, float, float] | None]) -> Georeference | None:
+    """The georeference of cameras of which some have places (latitude, longitude, altitude); None if these do not determine it."""
+    known = [(one.centre, place) for one, place in zip(cameras, places, strict=True) if place is not None]
+    if len(known) < _FEWEST_POSITIONS:
+        return None
+    centres, positions = np.stack([centre for centre, _ in known]), np.array([place for _, place in known])
+    origin: Doubles = np.median(positions, axis=0)
+    metres = geodesy.to_local(positions, origin)
+    if not _determined(centres, least=0.0):
+        return None
+    kept = _without_outliers(centres, metres)
+    if kept.sum() < _FEWEST_POSITIONS or not _determined(metres[kept]):
+        return None
+    scale, rotation, translation = _similarity(centres[kept], metres[kept])
+    residuals = scale * centres[kept] @ rotation.T + translation - metres[kept]
+    spread = metres[kept] - metres[kept].mean(axis=0)
+    if np.linalg.norm(residuals) > _WORST_RESIDUAL * np.linalg.norm(spread):
+        return None
+    return Georeference(origin, scale, rotation, translation)
+
+
+def _without_outliers(centres: Doubles, metres: Doubles) -> Mask:
+    """Which positions agree with the similarity of three of them that fits most (least median of squares, Rousseeuw 1984)."""
+    random = np.random.default_rng(_SEED)
+    best, least = np.ones(len(metres), dtype=np.bool_), np.inf
+    for _ in range(_TRIALS):
+        chosen = random.choice(len(metres), 3, replace=False)
+        scale, rotation, translation = _similarity(centres[chosen], metres[chosen])
+        residuals = np.linalg.norm(scale * centres @ rotation.T + translation - metres, axis=1)
+        if (median := float(np.median(residuals))) < least:
+            best, least = residuals <= max(_OUTLIER * median, _EXACT_M), median
+    return best
+
+
+def _determined(points: Doubles, least: float = _LEAST_WIDTH_M) -> bool:
+    """Whether `points` (n, 3) are spread in a second direction, by `least` at least."""
+    along, across, _ = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
+    return bool(across >= max(least, _LEAST_WIDTH * along) and across > 0)
+
+
+def _similarity(source: Doubles, target: Doubles) -> tuple[float, Doubles, Doubles]:
+    """Scale, rotation and translation that bring `source` (n, 3) to `target` with the least squares."""
+    from_middle, to_middle = source - source.mean(axis=0), target - target.mean(axis=0)
+    left, sizes, right = np.linalg.svd(to_middle.T @ from_middle)
+    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
+    rotation: Doubles = (left * signs) @ right
+    scale = float((sizes * signs).sum() / (from_middle**2).sum())
+    translation: Doubles = target.mean(axis=0) - scale * rotation @ source.mean(axis=0)
+    return scale, rotation, translation

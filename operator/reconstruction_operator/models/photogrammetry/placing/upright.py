@@ -1,0 +1,122 @@
+"""Up: which way is up in a scene, from how its photos were held and from its ground.
+
+People and drones hold cameras level: the x axes of all photos lie in the horizontal plane, whatever the cameras look at. So up is the
+direction most perpendicular to them (Szeliski 2006, "Image alignment and stitching", on straightening panoramas). A photo whose gimbal
+pitch is known determines up alone. The ground refines either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.surface.meshes import extents
+
+_LEAST_SPREAD = 0.03  # second eigenvalue of the mean of x x^T: below it the cameras turn by less than about 35 degrees
+_CLEARLY_SMALLER = 0.25  # of the smallest eigenvalue to the second; above it up is not determined
+_ROUNDS = 10  # of reweighting, which makes photos that are held askew count less
+_ASKEW = 0.01  # sine of the angle up to which a photo counts fully
+_LEAST_SIGN = 0.35  # mean cosine of the cameras' up with ours; below it they look up or down, and that decides
+_LEAST_AGREEMENT = 0.95  # length of the mean of the photos' own directions by gimbal
+_LEAST_PITCHES = 3
+
+_REACH_DEG = 25.0  # between the ground's normal and up by the cameras; a steeper plane is a roof or a wall
+_WIDE_REACH_DEG = 50.0  # the same, if the cameras do not determine up
+_PLANE_TRIALS = 300
+_PLANE_SAMPLE = 20_000  # points in the RANSAC; more do not change the result
+_PLANE_THICKNESS = 0.01  # of the scene's diagonal
+_PLANE_SHARE = 0.25  # of the points on the plane; with fewer there is no ground
+_BELOW_SHARE = 0.1  # of the points below the plane, at most; there is nothing below the ground
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Held:
+    """Up by the cameras alone. `reach_deg`: how far from it the ground's normal may be."""
+
+    up: Doubles  # (3,), of length 1
+    reach_deg: float
+
+
+def find(points: Doubles, cameras: Sequence[Camera], pitches_deg: Sequence[float | None], seed: int) -> Doubles:
+    """Up (3,) in a scene of `points` (n, 3); `pitches_deg` are the gimbal's for each camera, where they are known."""
+    held = by_gimbal(cameras, pitches_deg) or by_cameras(cameras)
+    normal = ground_normal(points, held, seed)
+    return held.up if normal is None else normal
+
+
+def by_cameras(cameras: Sequence[Camera]) -> Held:
+    """Up as the direction most perpendicular to the cameras' x axes, if that is determined; else the cameras' mean up."""
+    axes = np.stack([camera.rotation[0] for camera in cameras])
+    smallest, second, _ = np.linalg.eigvalsh(axes.T @ axes / len(axes))
+    if second < _LEAST_SPREAD or smallest > _CLEARLY_SMALLER * second:
+        return Held(_mean_up(cameras), _WIDE_REACH_DEG)
+    weights = np.ones(len(axes))
+    for _ in range(_ROUNDS):
+        _, vectors = np.linalg.eigh((axes * weights[:, None]).T @ axes)
+        up: Doubles = vectors[:, 0]
+        weights = 1.0 / np.maximum(np.abs(axes @ up), _ASKEW)
+    return Held(_signed(up, cameras), _REACH_DEG)
+
+
+def by_gimbal(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) -> Held | None:
+    """Up by the gimbals' pitch (0: level, -90: straight down), if at least half of the photos have one and they agree."""
+    known = [
+        (camera, np.radians(pitch)) for camera, pitch in zip(cameras, pitches_deg, strict=True) if pitch is not None
+    ]
+    if len(known) < max(_LEAST_PITCHES, len(cameras) / 2):
+        return None
+    mean = np.mean([np.sin(pitch) * one.rotation[2] - np.cos(pitch) * one.rotation[1] for one, pitch in known], axis=0)
+    length = float(np.linalg.norm(mean))
+    return Held(mean / length, _REACH_DEG) if length >= _LEAST_AGREEMENT else None
+
+
+def ground_normal(points: Doubles, held: Held, seed: int) -> Doubles | None:
+    """The unit normal of the largest nearly level plane with nothing below (RANSAC; Fischler and Bolles 1981), or None."""
+    random = np.random.default_rng(seed)
+    sample = points[random.choice(len(points), min(len(points), _PLANE_SAMPLE), replace=False)]
+    thickness = _PLANE_THICKNESS * float(np.linalg.norm(extents(sample)))
+    level = np.cos(np.radians(held.reach_deg))
+    best: Mask | None = None
+    most = _PLANE_SHARE * len(sample)
+    for _ in range(_PLANE_TRIALS):
+        first, second, third = sample[random.choice(len(sample), 3, replace=False)]
+        normal = np.cross(second - first, third - first)
+        length = np.linalg.norm(normal)
+        if length == 0 or abs(normal @ held.up) < level * length:
+            continue
+        heights = (sample - first) @ (normal / length * np.sign(normal @ held.up))
+        on_plane = np.abs(heights) < thickness
+        if on_plane.sum() > most and (heights < -thickness).mean() < _BELOW_SHARE:
+            most = float(on_plane.sum())
+            best = on_plane
+    if best is None:
+        return None
+    fitted = _plane_normal(sample[best])
+    return fitted if fitted @ held.up > 0 else -fitted
+
+
+def _signed(axis: Doubles, cameras: Sequence[Camera]) -> Doubles:
+    """`axis` in the direction that is up for the cameras, or against their view where they look straight down."""
+    up = -float(np.mean([camera.rotation[1] @ axis for camera in cameras]))
+    against = -float(np.mean([camera.rotation[2] @ axis for camera in cameras]))
+    return axis if (up if abs(up) >= _LEAST_SIGN else against) > 0 else -axis
+
+
+def _mean_up(cameras: Sequence[Camera]) -> Doubles:
+    """Unit vector: the mean of the cameras' own up, or against their view where they look straight down in all directions."""
+    up = -np.mean([camera.rotation[1] for camera in cameras], axis=0)
+    against = -np.mean([camera.rotation[2] for camera in cameras], axis=0)
+    chosen = up if np.linalg.norm(up) >= _LEAST_SIGN else against
+    unit: Doubles = chosen / max(float(np.linalg.norm(chosen)), np.finfo(float).tiny)
+    return unit
+
+
+def _plane_normal(points: Doubles) -> Doubles:
+    """The unit normal of the least-squares plane through `points`."""
+    _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+    normal: Doubles = axes[2]
+    return normal

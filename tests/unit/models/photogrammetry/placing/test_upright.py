@@ -1,0 +1,129 @@
+"""Up by the cameras, by their gimbals and by the ground, in scenes whose coordinates know nothing of up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.placing import upright
+from reconstruction_operator.models.photogrammetry.placing.upright import Held
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+
+RANDOM = np.random.default_rng(7)
+TURN, _ = np.linalg.qr(RANDOM.normal(size=(3, 3)))
+UP: Doubles = TURN[:, 1]
+
+
+def camera(eye: tuple[float, float, float], target: tuple[float, float, float], roll_deg: float = 0.0) -> Camera:
+    """A camera in the turned world, `roll_deg` out of level; one that looks straight down has its upper edge in the north (-z)."""
+    up = np.array([0.0, 1.0, 0.0]) if eye[0] != target[0] or eye[2] != target[2] else np.array([0.0, 0.0, -1.0])
+    roll = np.radians(roll_deg)
+    level = looking_at(np.array(eye), np.array(target), up, focal=500.0, size=400)
+    rolled = np.array([[np.cos(roll), -np.sin(roll), 0.0], [np.sin(roll), np.cos(roll), 0.0], [0.0, 0.0, 1.0]])
+    rotation = rolled @ level.rotation @ TURN.T
+    return Camera(level.intrinsics, rotation, -rotation @ (TURN @ np.array(eye)), 400, 400)
+
+
+def orbit(count: int, arc_deg: float = 360.0, height: float = 3.0, roll_deg: float = 0.0) -> list[Camera]:
+    rolls = RANDOM.normal(0.0, roll_deg, count) if roll_deg else np.zeros(count)
+    turns = np.radians(np.linspace(0.0, arc_deg, count, endpoint=False))
+    return [
+        camera((4 * np.sin(turn), height, 4 * np.cos(turn)), (0.0, 0.0, 0.0), roll)
+        for turn, roll in zip(turns, rolls, strict=True)
+    ]
+
+
+def degrees(direction: Doubles) -> float:
+    """Between `direction` and up."""
+    return float(np.degrees(np.arccos(np.clip(direction @ UP, -1.0, 1.0))))
+
+
+def scene(*parts: Doubles) -> Doubles:
+    """Points (n, 3) of parts in upright coordinates, in the turned world."""
+    return np.concatenate(parts) @ TURN.T
+
+
+def slab(width: float, depth: float, count: int = 3000, *, slope_deg: float = 0.0, height: float = 0.0) -> Doubles:
+    """Points on a thin slab that slopes down towards +x."""
+    flat = RANDOM.uniform(-1, 1, (count, 3)) * [width, 0.003, depth]
+    slope = np.radians(slope_deg)
+    tilt = np.array([[np.cos(slope), np.sin(slope), 0.0], [-np.sin(slope), np.cos(slope), 0.0], [0.0, 0.0, 1.0]])
+    return flat @ tilt.T + [0.0, height, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("cameras", "most_deg"),
+    [
+        pytest.param(orbit(12), 0.1, id="level-and-all-around"),
+        pytest.param(orbit(8, arc_deg=100.0, height=6.0), 0.1, id="level-on-an-arc-looking-down-on-it"),
+        pytest.param([*orbit(11), camera((4.0, 3.0, 0.1), (0.0, 0.0, 0.0), 80.0)], 1.0, id="one-photo-is-askew"),
+        pytest.param(orbit(24, roll_deg=3.0), 2.0, id="held-by-hand"),
+        pytest.param(
+            [
+                camera((x, 9.0, z), (x + across, 0.0, z + along))
+                for x in (0, 3)
+                for z in (0, 3)
+                for across, along in ((0.1, 0.0), (0.0, 0.1))
+            ],
+            0.1,
+            id="a-crosswise-flight-that-looks-down",
+        ),
+        pytest.param(
+            [camera((x, 9.0, z), (x, 0.0, z)) for x in (0, 3) for z in (0, 3)]
+            + [camera((x, 9.0, 1.0), (x, 0.0, 1.0), 180.0) for x in (0, 1, 2, 3)],
+            0.1,
+            id="a-flight-to-and-fro-that-looks-straight-down",
+        ),
+    ],
+)
+def test_level_cameras_determine_up(cameras: list[Camera], most_deg: float) -> None:
+    assert degrees(upright.by_cameras(cameras).up) < most_deg
+
+
+def test_cameras_that_hardly_turn_leave_the_ground_more_freedom() -> None:
+    held = upright.by_cameras(orbit(4, arc_deg=15.0, height=2.0))
+    assert held.reach_deg > upright.by_cameras(orbit(12)).reach_deg
+    assert degrees(held.up) == pytest.approx(np.degrees(np.arctan(0.5)), abs=2.0)  # as they look down
+
+
+@pytest.mark.parametrize("pitch_deg", [-90.0, -60.0, 0.0])
+def test_gimbal_pitches_determine_up_of_a_flight_in_one_direction(pitch_deg: float) -> None:
+    down, ahead = -np.sin(np.radians(pitch_deg)), np.cos(np.radians(pitch_deg))
+    flight = [camera((x, 50.0, 0.0), (x, 50.0 - down, -ahead)) for x in (0, 4, 8)]
+    held = upright.by_gimbal(flight, [pitch_deg, pitch_deg, None])
+    assert held is None  # two are too few
+    held = upright.by_gimbal(flight, [pitch_deg] * 3)
+    assert held is not None
+    assert degrees(held.up) < 0.1
+
+
+def test_gimbal_pitches_that_contradict_the_photos_do_not_count() -> None:
+    assert upright.by_gimbal(orbit(6), [-90.0] * 6) is None
+
+
+def test_ground_is_found_with_tilted_cameras() -> None:
+    points = scene(slab(1.0, 1.0), RANDOM.uniform(-0.2, 0.2, (1000, 3)) + np.array([0.1, 0.25, 0.0]))
+    askew = UP + 0.3 * TURN[:, 0]
+    normal = upright.ground_normal(points, Held(askew / np.linalg.norm(askew), 25.0), seed=0)
+    assert normal is not None
+    assert degrees(normal) < 1.0
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        pytest.param(scene(slab(1.0, 1.0, slope_deg=40.0)), id="a-roof-too-steep"),
+        pytest.param(scene(slab(1.0, 1.0), slab(0.5, 0.5, 500, height=-1.0)), id="a-table-with-the-floor-below"),
+        pytest.param(scene(RANDOM.uniform(-1, 1, (3000, 3))), id="nothing-flat"),
+    ],
+)
+def test_what_is_no_ground_leaves_up_to_the_cameras(points: Doubles) -> None:
+    cameras = orbit(12)
+    assert upright.ground_normal(points, Held(UP, 25.0), seed=0) is None
+    assert degrees(upright.find(points, cameras, [None] * len(cameras), seed=0)) < 0.1
+
+
+def test_the_ground_refines_what_the_cameras_say() -> None:
+    cameras = orbit(8, roll_deg=4.0)
+    before = degrees(upright.by_cameras(cameras).up)
+    assert degrees(upright.find(scene(slab(1.0, 1.0)), cameras, [None] * 8, seed=0)) < min(0.5, before)
