@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import select
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, Self
 
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.objects import environment
+from reconstruction_operator.transfer.programs import Program
 from reconstruction_operator.worker.deleting import hanging
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
 logger = logging.getLogger(__name__)
 
 _PROGRAM = "reconstruction_operator.worker.deleting.program"
-_INHERITED = (
-    "LD_LIBRARY_PATH",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "HOME",
-)  # allowlist, with the credentials of object storage
-_KILL_SECONDS = 5.0
 _CHUNK_BYTES = 65_536
 
 
@@ -39,7 +29,7 @@ class DeletionProcess:
     """
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._program: Program | None = None
         self._unread = b""
 
     def __enter__(self) -> Self:
@@ -89,29 +79,19 @@ class DeletionProcess:
                     return message, place
 
     def _send(self, line: bytes) -> None:
-        if self._process is None:
+        if self._program is None:
             self._unread = b""
-            self._process = subprocess.Popen(
-                # -P: a module in the current folder must not shadow a library's.
-                [sys.executable, "-P", "-m", _PROGRAM],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=environment.chosen(os.environ) | {one: os.environ[one] for one in _INHERITED if one in os.environ},
-                start_new_session=True,  # Ctrl-C is for the worker, which ends this process itself
-            )
-        assert self._process.stdin is not None  # noqa: S101  # PIPE sets both; for the type checker
+            self._program = Program.start(_PROGRAM)
         try:
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
+            self._program.send(line)
         except BrokenPipeError:
             self._end()
             raise OSError("the process that deletes files has ended") from None
 
     def _receive(self, deadline: float) -> dict[str, Any] | None:
         """The next message; None if none came in time."""
-        assert self._process is not None  # noqa: S101  # a request was sent
-        assert self._process.stdout is not None  # noqa: S101
-        output = self._process.stdout.fileno()
+        assert self._program is not None  # noqa: S101  # a request was sent
+        output = self._program.answers.fileno()
         while b"\n" not in self._unread:
             if not select.select([output], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 return None
@@ -126,22 +106,8 @@ class DeletionProcess:
 
     def _end(self) -> int:
         """Kills the process; returns its id if it could not be killed, else 0."""
-        process, self._process = self._process, None
-        if process is None:
-            return 0
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
-        try:
-            process.wait(_KILL_SECONDS)
-        except subprocess.TimeoutExpired:  # in an uninterruptible system call
-            logger.error(  # noqa: TRY400  # the message is enough
-                "process %d was killed and does not end until its mount answers: it is left behind", process.pid
-            )
-            return process.pid
-        return 0
+        program, self._program = self._program, None
+        return 0 if program is None or program.end() else program.process.pid
 
 
 def _result(message: dict[str, Any]) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.contract.checks import CheckRequest, Verdict
-from reconstruction_operator.worker.checking import process, program
+from reconstruction_operator.transfer import programs
+from reconstruction_operator.worker.checking import program
 from reconstruction_operator.worker.checking.process import CheckProcess
 
 from devcluster.files import CHECKOUT
@@ -48,14 +49,14 @@ def test_while_a_killed_process_hangs_the_lane_says_so(monkeypatch: pytest.Monke
     def wait(self: Any, timeout: float | None = None) -> int:
         raise subprocess.TimeoutExpired("check", timeout or 0.0)
 
-    monkeypatch.setattr(process, "_KILL_SECONDS", 0.1)
+    monkeypatch.setattr(programs, "_KILL_SECONDS", 0.1)
     with monkeypatch.context() as hanging:
         hanging.setattr(subprocess.Popen, "wait", wait)
         hanging.setattr(subprocess.Popen, "poll", lambda _: None)
         lane.perform(REQUEST)
         assert lane.hangs
     assert lane._left is not None
-    waited(lane._left)
+    waited(lane._left.process)
     assert not lane.hangs
 
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.worker.deleting import process as processes
 from reconstruction_operator.worker.deleting.process import DeletionProcess
@@ -148,10 +149,9 @@ def test_the_process_gets_no_settings_and_ends_with_its_worker(jobs_dir: Path, m
         process.perform(DeletionRequest("job"), LONG_SECONDS)
         (child,) = children()
         assert "secret" not in str(child.environ())
-        assert process._process is not None
-        assert process._process.stdin is not None
-        process._process.stdin.close()  # as the kernel does when the worker is killed
-        assert process._process.wait(LONG_SECONDS) == 0
+        assert process._program is not None
+        process._program.requests.close()  # as the kernel does when the worker is killed
+        assert process._program.process.wait(LONG_SECONDS) == 0
     assert jobs_dir.exists()
 
 
@@ -169,7 +169,7 @@ def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
     stuck: pytest.MonkeyPatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As one in an uninterruptible call: its place is left alone for as long as it is there."""
-    monkeypatch.setattr(processes, "_KILL_SECONDS", 0.05)
+    monkeypatch.setattr(programs, "_KILL_SECONDS", 0.05)
     unkillable: list[subprocess.Popen[bytes]] = []
 
     def spare(killed: subprocess.Popen[bytes]) -> None:
