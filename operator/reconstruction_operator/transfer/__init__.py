@@ -1,1 +1,1 @@
-"""Transfers: photos in (folders, downloads, archives, checks) and results out (delivery), within limits and tenancy."""
+"""Transfers: photos in (folders, downloads, archives, checks) and results out (`outputs`), within limits and tenancy."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.transfer import delivery
-from reconstruction_operator.transfer.delivery import Run
+from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.folders.delivery import Run
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, outputs
 from reconstruction_operator.transfer.objects.address import is_object

@@ -15,8 +15,8 @@ from reconstruction_operator.contract.manifest import MANIFEST, Manifest, Sealed
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes, workspace
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.transfer import delivery as outputs
-from reconstruction_operator.transfer.directories import Directory
+from reconstruction_operator.transfer.folders import delivery as outputs
+from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.worker import deletion
 
 from tests.real.protocol.fibers import Fiber

@@ -21,7 +21,7 @@ from tests.support.settings import configure
 from tests.support.storage import JOB, StorageJob
 
 if TYPE_CHECKING:
-    from tests.support.objects import Bucket
+    from tests.support.servers.objects import Bucket
 
 _numbers = count(1)
 
@@ -42,7 +42,7 @@ def proxy(s3: S3) -> Iterator[TcpProxy]:
 @pytest.fixture
 def bucket(s3: S3) -> Bucket:
     """An empty bucket, looked at without the proxy."""
-    from tests.support.objects import S3Server  # noqa: PLC0415  # boto3 takes seconds
+    from tests.support.servers.objects import S3Server  # noqa: PLC0415  # boto3 takes seconds
 
     return S3Server(s3.url(), s3.access_key, s3.secret_key).bucket(f"bucket-{next(_numbers)}")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.transfer import fetch, outputs
-from reconstruction_operator.transfer.delivery import Run
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders.delivery import Run
 from reconstruction_operator.transfer.limits import Limits
 
 from chaos.system.proxies.tcp import TcpProxy
-from tests.support.objects import Bucket
+from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
 from tests.support.storage import JOB
 

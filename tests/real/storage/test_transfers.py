@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer import fetch, outputs
-from reconstruction_operator.transfer.delivery import EVERY_ATTEMPT, Run
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders.delivery import EVERY_ATTEMPT, Run
 from reconstruction_operator.transfer.limits import Limits
 
 from devcluster.servers.s3 import S3
-from tests.support.connect_proxy import running_proxy
-from tests.support.objects import Bucket, S3Server
+from tests.support.servers.connect_proxy import running_proxy
+from tests.support.servers.objects import Bucket, S3Server
 from tests.support.settings import configure
 from tests.support.storage import JOB
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import delivery, download, local, tenancy
+from reconstruction_operator.transfer import download, local, tenancy
 from reconstruction_operator.transfer import fetch as inputs
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.limits import Limits
 
 from tests.support.settings import configure

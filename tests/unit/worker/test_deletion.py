@@ -14,7 +14,7 @@ from reconstruction_operator.jobfiles import notes, trash
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
-from reconstruction_operator.transfer.directories import Directory
+from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.run import AttemptRun

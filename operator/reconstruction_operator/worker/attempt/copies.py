@@ -11,8 +11,9 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.transfer import delivery, outputs, uris
+from reconstruction_operator.transfer import outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.assignment import Assignment

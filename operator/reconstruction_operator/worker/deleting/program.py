@@ -22,8 +22,9 @@ from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.jobfiles import layout, notes, trash
 from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
-from reconstruction_operator.transfer import delivery, outputs, uris
+from reconstruction_operator.transfer import outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.objects.address import is_object
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 

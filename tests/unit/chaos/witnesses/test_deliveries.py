@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
-from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.objects import layout
 
 from chaos.system.load import UserJob

@@ -12,7 +12,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.objects import inputs
 
-from tests.support.objects import Bucket
+from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
 from tests.unit.transfer.archives import zipped
 

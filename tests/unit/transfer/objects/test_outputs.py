@@ -9,13 +9,13 @@ import pytest
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import outputs
-from reconstruction_operator.transfer.delivery import EVERY_ATTEMPT, Run
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders.delivery import EVERY_ATTEMPT, Run
 from reconstruction_operator.transfer.objects import layout, outgoing
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
 
-from tests.support.objects import Bucket
+from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
 
 JOB = "job1"

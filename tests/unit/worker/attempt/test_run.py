@@ -15,7 +15,7 @@ from reconstruction_operator import disk
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles import workspace
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.ownership import Ownership
 

@@ -18,7 +18,7 @@ from reconstruction_operator.jobfiles import notes, publishing
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.tasks.cleanup import clean_up
-from reconstruction_operator.transfer import delivery
+from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.run import AttemptRun
 

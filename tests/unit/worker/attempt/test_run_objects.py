@@ -20,8 +20,8 @@ from reconstruction_operator.worker.attempt.failures import ReconstructionFailed
 
 from chaos.system.proxies.network import Network
 from tests.support.attempts import JOB, KilledError, at_step, end, run, want
-from tests.support.objects import Bucket, S3Server
 from tests.support.photos import make_photo
+from tests.support.servers.objects import Bucket, S3Server
 from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
-from reconstruction_operator.transfer.directories import Directory
+from reconstruction_operator.transfer.folders.directories import Directory
 
 
 @pytest.fixture

@@ -18,28 +18,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from reconstruction_operator import config
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
-from reconstruction_operator.transfer import tenancy, uris
-from reconstruction_operator.transfer.directories import Directory
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders import targets
+from reconstruction_operator.transfer.folders.directories import Directory
 
 logger = logging.getLogger(__name__)
 
 EVERY_ATTEMPT = 2**31 - 1  # above any attempt number
 
-_REFUSED = "OUTPUT_REFUSED"
 _CHUNK_BYTES = 1 << 20
 _TAKE_SECONDS = 10.0  # a program that adds files to a staging directory can spoil many tries
-_STAGING = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.partial")
 _COPY = "copy"  # in the staging directory
 _PREVIOUS = "previous"
 
@@ -74,7 +70,7 @@ class _Staging:
 
 def check(uri: str, run: Run, *, namespace: str = "") -> None:
     """Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there, or OvertakenError, as `deliver` would."""
-    target = _target(uri, namespace)
+    target = targets.find(uri, namespace)
     with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
         _refuse_others(place, target.name, run)
 
@@ -84,7 +80,7 @@ def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, name
 
     Raises StorageError (OUTPUT_REFUSED), or OvertakenError; the target is left as it is then.
     """
-    target = _target(uri, namespace)
+    target = targets.find(uri, namespace)
     with _place(target, create=True) as place, _staging(place, run) as staging:
         check()
         _take_others(staging, at_most=EVERY_ATTEMPT)
@@ -113,7 +109,7 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
 
     Raises StorageError or OSError if that failed, OvertakenError if a later run has to do it.
     """
-    target = _target(uri, namespace)
+    target = targets.find(uri, namespace)
     try:
         place = _place(target, create=False)
     except FileNotFoundError:
@@ -132,37 +128,12 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
             place.delete(staging.name)  # raises what cannot be deleted
 
 
-def _target(uri: str, namespace: str) -> Path:
-    parts = uris.split(uri, _REFUSED)
-    if parts.scheme != "file":
-        raise StorageError(_REFUSED, f"{parts.scheme}:// is not written by this worker; it takes file://")
-    path = uris.local_path(parts, _REFUSED)
-    roots = tuple(Path(root) for root in config.settings.OUTPUT_ROOTS)
-    real = uris.resolved(path, _REFUSED)
-    inside = uris.lies_below(real, roots) and real not in {root.resolve() for root in roots}
-    if not inside or uris.lies_below(real, (Path(config.settings.JOBS_DIR),)):
-        allowed = ", ".join(config.settings.OUTPUT_ROOTS) or "none"
-        raise StorageError(_REFUSED, f"{path} does not lie below a folder that this worker may write to ({allowed})")
-    granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, namespace)
-    if granted is not None and not uris.lies_below(real, tenancy.folders(granted)):
-        left = ", ".join(granted) or "nothing"
-        raise StorageError(
-            _REFUSED, f"namespace {namespace or '(none)'} may not write to {path}: this worker leaves it {left}"
-        )
-    if any(_STAGING.fullmatch(part) for part in real.parts):
-        raise StorageError(_REFUSED, f"{path} is named like a delivery that is under way")
-    above = next(one for one in real.parents if one.exists())
-    if not above.is_dir():
-        raise StorageError(_REFUSED, f"{path} cannot be a folder: {above} is not one")
-    return real
-
-
 def _place(target: Path, *, create: bool) -> Directory:
     """The directory that holds the target. Raises FileNotFoundError if it is missing and not to be created."""
     try:
         return Directory.open(target.parent, create=create)
     except NotADirectoryError:
-        raise StorageError(_REFUSED, f"{target} was exchanged while it was looked up") from None
+        raise StorageError(targets.REFUSED, f"{target} was exchanged while it was looked up") from None
 
 
 def _attempt_of(place: Directory, name: str, run: Run, *, replaced: bool = False) -> int | None:
@@ -194,7 +165,7 @@ def _refuse_others(place: Directory, name: str, run: Run) -> None:
         return
     attempt = _attempt_of(place, name, run, replaced=True)
     if attempt is None:
-        raise StorageError(_REFUSED, f"{place.path / name} is not empty, and holds no result of this job")
+        raise StorageError(targets.REFUSED, f"{place.path / name} is not empty, and holds no result of this job")
     if attempt > run.attempt:
         raise OvertakenError
 
@@ -243,7 +214,7 @@ def _entered(place: Directory, name: str) -> Directory:
 def _staged(place: Directory, job_id: str) -> Iterator[tuple[str, int]]:
     """The job's staging directories in that directory, with their attempts."""
     for name in place.names():
-        match = _STAGING.fullmatch(name)
+        match = targets.STAGING.fullmatch(name)
         if match and match["job"] == job_id:
             yield name, int(match["attempt"])
 
@@ -259,7 +230,7 @@ def _take_others(staging: _Staging, *, at_most: int) -> None:
 
 
 def _take(source: Directory, name: str, staging: _Staging, deadline: float) -> None:
-    is_staging = _STAGING.fullmatch(name) is not None  # also in the directory of a run that was about to take it
+    is_staging = targets.STAGING.fullmatch(name) is not None  # also in the directory of a run that was about to take it
     taken = name if is_staging else uuid.uuid4().hex
     try:
         source.rename(name, staging.own, taken)

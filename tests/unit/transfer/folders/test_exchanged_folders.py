@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
-from reconstruction_operator.transfer import delivery
-from reconstruction_operator.transfer.directories import Directory
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.folders.directories import Directory
 
 from tests.support.settings import configure
 
