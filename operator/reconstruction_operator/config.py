@@ -20,17 +20,7 @@ from reconstruction_operator import readers
 from reconstruction_operator.readers import Grants, Names, Pools, Quotas
 from reconstruction_operator.setting import BOTH, OPERATOR, WORKER, Setting, named, section
 
-__all__ = (
-    "BOTH",
-    "CANCEL_TTL_SECONDS",
-    "OPERATOR",
-    "TABLE",
-    "WORKER",
-    "Setting",
-    "Settings",
-    "settings",
-    "use",
-)
+__all__ = ("BOTH", "CANCEL_TTL_SECONDS", "OPERATOR", "TABLE", "WORKER", "Setting", "Settings", "settings", "use")
 
 CANCEL_TTL_SECONDS: Final = 3600  # of both cancel flags; part of the contract, not a setting
 
@@ -38,6 +28,7 @@ _ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104  # the kubelet and Prometheus conn
 _MAX_PORT: Final = 65535
 
 _redis = section("Redis: broker and results in DB 0, job state in DB 1", BOTH)
+_redis_url = partial(_redis, unit="URL", read=readers.redis_url)
 _traces = section("Traces", BOTH)
 _protocol = section("The protocol", BOTH)
 _storage = section("Object storage", WORKER)
@@ -49,16 +40,11 @@ _operator = section("The operator", OPERATOR)
 class Settings:
     """The value of each setting. A field has the name of its environment variable."""
 
-    CELERY_BROKER_URL: str = _redis("redis://localhost:6379/0", "broker, in which tasks wait", read=readers.redis_url)
-    CELERY_RESULT_BACKEND: str = _redis(
-        "redis://localhost:6379/0",
-        "Celery's result backend, to which workers report progress",
-        unit="URL",
-        read=readers.redis_url,
+    CELERY_BROKER_URL: str = _redis_url("redis://localhost:6379/0", "broker, in which tasks wait")
+    CELERY_RESULT_BACKEND: str = _redis_url(
+        "redis://localhost:6379/0", "Celery's result backend, to which workers report progress"
     )
-    REDIS_STATE_DB: str = _redis(
-        "redis://localhost:6379/1", "state of jobs: cancel flags, claims, ends", unit="URL", read=readers.redis_url
-    )
+    REDIS_STATE_DB: str = _redis_url("redis://localhost:6379/1", "state of jobs: cancel flags, claims, ends")
     REDIS_KEY_PREFIX: str = _redis("", "prefix of every key, so that installations can share one Redis", unit="TEXT")
     REDIS_SENTINEL_MASTER: str = _redis("mymaster", "master that sentinel:// URLs ask for", unit="NAME")
     REDIS_SENTINEL_PASSWORD: str = _redis("", "password of the sentinels themselves", unit="TEXT", secret=True)

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-_NS: Final = 'namespace=~"$namespace"'
+from scripts.generate.queries import metric, of_leader, quantile, rate
+
 _SHARD: Final = "reconstruction_dev_shard"  # a label that the pods of shards have; without shards no series has it
-_OF_LEADER: Final = "and on (job, namespace, instance) (reconstruction_leader == 1)"
 _GREEN, _AMBER, _RED, _BLUE = "green", "orange", "red", "blue"
 
 
@@ -35,27 +35,6 @@ class Panel:
     steps: Sequence[tuple[float, str]] = ()
     first_colour: str = _GREEN
     words: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-
-def of_leader(name: str, labels: str = "") -> str:
-    """A metric that only the leading replica measures."""
-    return f"({metric(name, labels)} {_OF_LEADER})"
-
-
-def metric(name: str, labels: str = "") -> str:
-    """A metric of ours, in the chosen namespaces; `name` without its prefix."""
-    return f"reconstruction_{name}{{{_NS}{labels and ', '}{labels}}}"
-
-
-def rate(name: str, labels: str = "") -> str:
-    """How fast a counter grows, per second."""
-    return f"rate({metric(name, labels)}[$__rate_interval])"
-
-
-def quantile(share: float, name: str, by: str = "", labels: str = "") -> str:
-    """That quantile of a histogram, over the panel's interval."""
-    groups = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share}, sum by ({groups}) ({rate(f'{name}_bucket', labels)}))"
 
 
 def _stat(title: str, text: str, expression: str, **options: Any) -> Panel:

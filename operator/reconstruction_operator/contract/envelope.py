@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import TaskId, check_job_id
+from reconstruction_operator.api.spec import Spec
 
 ENVELOPE_VERSION = 1
+
+_MESSAGE_BYTES: Final = 1_800  # of a message in Redis, besides its parameters and addresses
 
 
 class EnvelopeError(ValueError):
@@ -58,3 +62,11 @@ class Envelope:
         if type(attempt) is not int or not 1 <= attempt < 10**9:
             raise EnvelopeError(f"attempt {attempt!r:.40} of the job argument is not a whole number from 1")
         return codec.decode(cls, data)
+
+
+def message_bytes(spec: Spec) -> int:
+    """About how many bytes the job's message takes in Redis: its content is kept as base64."""
+    parameters = len(json.dumps(spec.parameters)) if spec.parameters else 2
+    uris = (spec.input.uri, spec.output.uri if spec.output else "")
+    texts = sum(len(uri) + 2 if uri.isascii() else len(json.dumps(uri)) for uri in uris)
+    return _MESSAGE_BYTES + (parameters + texts) * 4 // 3

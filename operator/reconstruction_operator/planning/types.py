@@ -22,7 +22,7 @@ class Management(enum.Enum):
 
     OURS = "this installation has stored its mark"
     UNMARKED = "no installation has stored one"
-    INHERITED = "another installation has, and the job was handed over, or that installation is gone"
+    INHERITED = "another installation has, and the job was handed over, or that installation ended"
     FOREIGN = "another installation has, and manages the job"
 
 
@@ -138,6 +138,13 @@ class Observation(ObservedJob):
     def closed(self) -> bool:
         """The operator has claimed the attempt, and its end is missing: no worker will ever run it."""
         return self.end is None and self.claim is not None and self.claim.by_operator
+
+    def lacks(self, job: Job) -> bool:
+        """Redis lacks what the job's status reports: it may have lost it, or the job ended under an older version."""
+        phase = job.status.phase
+        if phase in (Phase.RUNNING, Phase.CANCELLING):
+            return job.status.worker is not None and self.claim is None and self.end is None
+        return phase is Phase.QUEUED and self.record is None
 
     def in_grace(self, timing: Timing) -> bool:
         """Redis lost data a short time ago: live workers may still register what they run."""

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.contract.envelope import ENVELOPE_VERSION, Envelope, EnvelopeError
+from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.contract.envelope import ENVELOPE_VERSION, Envelope, EnvelopeError, message_bytes
 
 _TEXT = st.text(max_size=20)
 _JSON = st.recursive(
@@ -94,3 +96,23 @@ def test_a_message_of_any_kind_raises_nothing_else(data: object) -> None:
         envelope = Envelope()
 
     assert 1 <= envelope.attempt < 10**9
+
+
+@pytest.mark.parametrize(
+    ("parameters", "measured"),
+    [pytest.param({}, 1_687, id="plain"), pytest.param({"text": "x" * 16_360}, 24_608, id="as-large-as-allowed")],
+)
+def test_the_bytes_of_a_message_are_estimated_well(parameters: dict[str, str], measured: int) -> None:
+    estimate = message_bytes(Spec(input=Location("file:///photos/banana"), parameters=parameters))
+
+    assert 0.95 < estimate / measured < 1.2
+
+
+def test_the_bytes_of_addresses_count_as_their_message_holds_them() -> None:
+    """Its JSON is plain ASCII: a tenant's address of 2,048 characters may take twelve times as many bytes."""
+    spec = Spec(
+        input=Location("file:///photos/" + "\U0001f34c" * 2_000), output=Location("file:///" + "\u00e4" * 2_000)
+    )
+    texts = json.dumps([spec.input.uri, spec.output.uri if spec.output else ""])
+
+    assert message_bytes(spec) > len(base64.b64encode(texts.encode()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.contract.envelope import message_bytes
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.counts import IN_FLIGHT
 from reconstruction_operator.controller.loop.waiting import HIGH, Group, WaitingJobs
@@ -26,15 +25,6 @@ _log = logging.getLogger(__name__)
 _PERIOD_SECONDS: Final = 0.2  # between two rounds of admission while there are so many groups
 _PERIOD_GROUPS: Final = 1_000
 _PLACES_SECONDS: Final = 30.0  # between two times that places are given; each changes some statuses
-_ENVELOPE_BYTES: Final = 1_800  # of a message in Redis, besides its parameters and addresses
-
-
-def message_bytes(spec: Spec) -> int:
-    """About how many bytes the job's message takes in Redis: its content is kept as base64."""
-    parameters = len(json.dumps(spec.parameters)) if spec.parameters else 2
-    uris = (spec.input.uri, spec.output.uri if spec.output else "")
-    texts = sum(len(uri) + 2 if uri.isascii() else len(json.dumps(uri)) for uri in uris)
-    return _ENVELOPE_BYTES + (parameters + texts) * 4 // 3
 
 
 @dataclass(eq=False)
@@ -49,9 +39,7 @@ class Admission:
     _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not looked at yet; the queue
     _promised: dict[JobKey, str] = field(default_factory=dict, init=False)  # to be sent once that is stored; the queue
     _queued: dict[JobKey, str] = field(default_factory=dict, init=False)  # planned to wait in that queue of Redis
-    _sent: dict[JobKey, Status] = field(
-        default_factory=dict, init=False
-    )  # the status when the message was sent; the cache counts the next one
+    _sent: dict[JobKey, Status] = field(default_factory=dict, init=False)  # by their stored status at that time
     _reasons: dict[JobKey, str] = field(default_factory=dict, init=False)
     _totals: dict[str, int] = field(default_factory=dict, init=False)  # how many wait in a queue, as it is shown
     _braked: dict[str, set[str]] = field(default_factory=dict, init=False)  # causes, as logged, by queue

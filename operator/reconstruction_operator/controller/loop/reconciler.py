@@ -18,7 +18,6 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller import transitions
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
@@ -33,7 +32,7 @@ from reconstruction_operator.controller.redis_view.observer import Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.planning.times import backoff
-from reconstruction_operator.planning.types import Job, Observation, Timing
+from reconstruction_operator.planning.types import Job, Timing
 from reconstruction_operator.state import errors
 from reconstruction_operator.telemetry import metrics
 
@@ -234,9 +233,7 @@ class Reconciler:
         subjects = [Subject(job.task, job.queue) for job in others]
         seen = await view.observer.observe(subjects)
         pairs = zip(others, seen.observations, strict=True)
-        if seen.went_back or any(
-            _surprising(job, one) for job, one in pairs if not self.admission.is_promised(job.key)
-        ):
+        if seen.went_back or any(one.lacks(job) for job, one in pairs if not self.admission.is_promised(job.key)):
             # Before anything is concluded from missing keys: did Redis lose its data?
             if await view.connection.check(fence):
                 self._enqueue(jobs)
@@ -257,7 +254,9 @@ class Reconciler:
             view.messages.ordered(key.job_id, queue, self.monotonic())
         for one in planned:
             self._follow(one, results, seen.now)
-        self._report(results)
+        if results.failed:
+            metrics.RECONCILE_ERRORS.labels("act").inc(len(results.failed))
+            transitions.log_refusals(results.failed)
 
     def _follow(self, one: Planned, results: ActResults, now: datetime) -> None:
         key, made = one.job.key, one.plan
@@ -279,11 +278,6 @@ class Reconciler:
             least = 0.0 if self.brake.permitted(made.actions) == made.actions else _HELD_SECONDS
             self.cache.enqueue_after(key, max(least, (made.wake_at - now).total_seconds()))
 
-    def _report(self, results: ActResults) -> None:
-        if results.failed:
-            metrics.RECONCILE_ERRORS.labels("act").inc(len(results.failed))
-            transitions.log_refusals(results.failed)
-
     def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             self.cache.enqueue(job.key)
@@ -299,11 +293,3 @@ def period_seconds(least: float, took: float) -> float:
     Each round has a cost of its own, besides that of its jobs: under load there are fewer and larger ones.
     """
     return max(least, min(took / _ROUNDS_SHARE, _PERIOD_MAX_SECONDS))
-
-
-def _surprising(job: Job, seen: Observation) -> bool:
-    """Redis lacks what the status says was there: it may have lost it, or the job ended under an older version."""
-    phase = job.status.phase
-    if phase in (Phase.RUNNING, Phase.CANCELLING):
-        return job.status.worker is not None and seen.claim is None and seen.end is None
-    return phase is Phase.QUEUED and seen.record is None

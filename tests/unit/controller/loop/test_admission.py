@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.loop.admission import Admission, message_bytes
+from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import places
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.types import Job, Plan
 
-from tests.support.dispatch import make_admission, read
+from tests.support.controller.dispatch import make_admission, read
 from tests.support.jobs import make_body, make_job, make_key
 
 
@@ -256,26 +254,6 @@ def test_messages_left_in_a_queue_that_lost_its_workers_take_room(cache: Cache) 
     read(admission.queues, "celery", gone=500)
 
     assert len(admission.admit(0.0)) == 1
-
-
-@pytest.mark.parametrize(
-    ("parameters", "measured"),
-    [pytest.param({}, 1_687, id="plain"), pytest.param({"text": "x" * 16_360}, 24_608, id="as-large-as-allowed")],
-)
-def test_the_bytes_of_a_message_are_estimated_well(parameters: dict[str, str], measured: int) -> None:
-    estimate = message_bytes(Spec(input=Location("file:///photos/banana"), parameters=parameters))
-
-    assert 0.95 < estimate / measured < 1.2
-
-
-def test_the_bytes_of_addresses_count_as_their_message_holds_them() -> None:
-    """Its JSON is plain ASCII: a tenant's address of 2,048 characters may take twelve times as many bytes."""
-    spec = Spec(
-        input=Location("file:///photos/" + "\U0001f34c" * 2_000), output=Location("file:///" + "\u00e4" * 2_000)
-    )
-    texts = json.dumps([spec.input.uri, spec.output.uri if spec.output else ""])
-
-    assert message_bytes(spec) > len(base64.b64encode(texts.encode()))
 
 
 def test_a_first_hundred_jobs_of_a_namespace_do_not_take_the_window(cache: Cache) -> None:
