@@ -26,9 +26,9 @@ from reconstruction_operator.planning.types import Management
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.scripts import script
 
-from tests.support.dispatch import make_admission
+from tests.support.controller.dispatch import make_admission
+from tests.support.controller.loops import make_reconciler
 from tests.support.jobs import make_body, make_key
-from tests.support.loops import make_reconciler
 
 FENCED = ("put_record", "assert_leader", "mark_sent")
 SCRIPTS = {name: script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_results")}

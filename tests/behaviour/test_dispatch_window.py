@@ -17,7 +17,7 @@ from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Job, Observation
 
-from tests.support.dispatch import make_admission, read
+from tests.support.controller.dispatch import make_admission, read
 from tests.support.jobs import NOON, make_body
 from tests.support.plans import TIMING
 

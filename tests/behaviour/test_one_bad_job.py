@@ -20,9 +20,9 @@ from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import errors
 
-from tests.support.dispatch import make_admission
+from tests.support.controller.dispatch import make_admission
+from tests.support.controller.loops import make_reconciler
 from tests.support.jobs import NOON, make_body, make_key
-from tests.support.loops import make_reconciler
 from tests.support.plans import TIMING
 
 

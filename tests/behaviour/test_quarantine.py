@@ -9,7 +9,7 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
 
-from tests.support.dispatch import make_admission
+from tests.support.controller.dispatch import make_admission
 from tests.support.jobs import make_body, make_key
 
 Suspect = Callable[..., JobKey]

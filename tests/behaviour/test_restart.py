@@ -15,10 +15,10 @@ from reconstruction_operator.controller.loop.actor import ActResults
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.api_server import PAGE, PATH, ApiServer
-from tests.support.dispatch import make_admission
+from tests.support.controller.dispatch import make_admission
+from tests.support.controller.loops import make_reconciler
 from tests.support.jobs import NOON, make_body
-from tests.support.loops import make_reconciler
+from tests.support.servers.api_server import PAGE, PATH, ApiServer
 
 FINISHED = 400
 

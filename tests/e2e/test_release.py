@@ -14,9 +14,9 @@ import yaml
 from devcluster import wait_until
 from devcluster.node import Node
 from devcluster.servers.s3 import S3
-from tests.support.objects import S3Server
 from tests.support.pages import commands
 from tests.support.paths import CHECKOUT
+from tests.support.servers.objects import S3Server
 
 HERE = Path(__file__).parent
 ALERTS = CHECKOUT / "charts/reconstruction-operator/files/alerts.yaml"

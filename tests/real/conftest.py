@@ -28,7 +28,7 @@ import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import QUICK_SETTINGS, System
 from devcluster.programs.control_plane import programs
-from tests.support.dispatch import leave, serve
+from tests.support.controller.dispatch import leave, serve
 from tests.support.settings import configure
 from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems
 

@@ -16,7 +16,7 @@ from devcluster.harness.workers import Farm
 from tests.support.photos import make_photo
 
 if TYPE_CHECKING:
-    from tests.support.objects import Bucket
+    from tests.support.servers.objects import Bucket
 
 JOB = "job-1"
 _SECONDS = 180.0

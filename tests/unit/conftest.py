@@ -20,7 +20,7 @@ from tests.support.paths import DATA
 from tests.support.settings import configure
 
 if TYPE_CHECKING:
-    from tests.support.objects import Bucket, S3Server
+    from tests.support.servers.objects import Bucket, S3Server
 
 ROUGH_MODELS = DATA / "models"
 _numbers = count(1)
@@ -67,7 +67,7 @@ def rough_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pa
 @pytest.fixture(scope="session")
 def storage() -> Iterator[S3Server]:
     """An S3 server in this process."""
-    from tests.support.objects import running_moto  # noqa: PLC0415  # takes seconds, and few tests need it
+    from tests.support.servers.objects import running_moto  # noqa: PLC0415  # takes seconds, and few tests need it
 
     with running_moto() as running:
         yield running

@@ -13,8 +13,8 @@ import pytest
 from devcluster import commands
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
-from tests.support.objects import S3Server, running_moto
 from tests.support.paths import CHECKOUT, DATA
+from tests.support.servers.objects import S3Server, running_moto
 from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems
 
 Shell = Callable[[str], "subprocess.CompletedProcess[str]"]

@@ -10,7 +10,7 @@ import redis
 from devcluster import Cluster, Redis, wait_until
 from devcluster.harness.jobs import Jobs, Seen, phase
 from devcluster.harness.system import System
-from tests.support.dispatch import serve
+from tests.support.controller.dispatch import serve
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from devcluster.harness.jobs import Jobs, Seen, condition, is_true
-from tests.support.dispatch import leave, serve
+from tests.support.controller.dispatch import leave, serve
 
 
 def test_a_failure_names_its_reason_and_the_input(jobs: Jobs) -> None:

@@ -8,7 +8,7 @@ import redis
 from devcluster import Cluster, wait_until
 from devcluster.harness.jobs import Jobs, condition, phase
 from devcluster.harness.system import System
-from tests.support.dispatch import leave, serve
+from tests.support.controller.dispatch import leave, serve
 from tests.support.systems import SharedSystems, Worker
 
 POOLS = ("line", "short", "other")

@@ -41,7 +41,7 @@ def restore(jobs: Jobs, exported: Exported, **spec: Any) -> str:
 
 
 def restore_status(jobs: Jobs, exported: Exported) -> None:
-    """What a tool does that was told to restore the status."""
+    """What a backup tool does that also restores the status."""
 
     def written() -> bool:
         # The operator may write at the same moment; a tool repeats it as well.

@@ -11,9 +11,9 @@ import yaml
 
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
-from tests.support.objects import S3Server, running_moto
 from tests.support.paths import DATA
 from tests.support.plugin import Program
+from tests.support.servers.objects import S3Server, running_moto
 from tests.support.systems import QUICK, ROUGH, SharedSystems
 
 PHOTOS = DATA / "photos"

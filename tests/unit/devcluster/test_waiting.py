@@ -30,7 +30,7 @@ def test_timeout_reports_the_last_value() -> None:
 
 def test_timeout_reports_the_last_error() -> None:
     def refused() -> bool:
-        raise ConnectionRefusedError("nobody there")
+        raise ConnectionRefusedError("no server there")
 
     with pytest.raises(NotReadyError, match="last seen: ConnectionRefusedError"):
         wait_until(refused, "an answer", timeout_seconds=0)

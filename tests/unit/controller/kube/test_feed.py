@@ -16,8 +16,8 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.planning.shards import WHOLE, Shard
 
-from tests.support.api_server import PATH, ApiServer
 from tests.support.jobs import make_body, make_key
+from tests.support.servers.api_server import PATH, ApiServer
 
 
 class Watching:

@@ -1,4 +1,4 @@
-"""Neighbours: whose jobs are ours, and when an installation counts as gone."""
+"""Neighbours: whose jobs are ours, and when an installation counts as ended."""
 
 from __future__ import annotations
 

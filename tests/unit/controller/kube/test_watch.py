@@ -17,8 +17,8 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.watch import WatchAge
 
-from tests.support.api_server import ApiServer
 from tests.support.jobs import make_body
+from tests.support.servers.api_server import ApiServer
 
 
 class Clock:

@@ -20,7 +20,7 @@ from reconstruction_operator.planning.actions import Dispatch, TakeClaim
 from reconstruction_operator.planning.types import Job, Management, Observation, Queue
 from reconstruction_operator.state.replies import WorkerInfo
 
-from tests.support.dispatch import make_admission
+from tests.support.controller.dispatch import make_admission
 from tests.support.jobs import NOON, make_body, make_key
 from tests.support.plans import TIMING
 

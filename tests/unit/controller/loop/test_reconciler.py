@@ -18,9 +18,9 @@ from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.types import Event, Job, Management, Observation, Queue
 
-from tests.support.dispatch import make_admission
+from tests.support.controller.dispatch import make_admission
+from tests.support.controller.loops import make_reconciler
 from tests.support.jobs import NOON, make_body, make_key
-from tests.support.loops import make_reconciler
 
 
 class Loop:

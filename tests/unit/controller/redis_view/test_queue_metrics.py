@@ -8,7 +8,7 @@ from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.telemetry import metrics
 from reconstruction_operator.telemetry.metrics import QueueNames
 
-from tests.support.dispatch import read
+from tests.support.controller.dispatch import read
 
 
 @pytest.fixture(autouse=True)

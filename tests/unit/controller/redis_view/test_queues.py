@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Queue
 
-from tests.support.dispatch import read
+from tests.support.controller.dispatch import read
 
 
 def test_a_queue_counts_as_served_until_the_first_reading() -> None:

@@ -12,7 +12,7 @@ from kubectl_recon.storage.downloading import ResultFile
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer.objects.layout import Pointer, folder_of
 
-from tests.support.objects import Bucket
+from tests.support.servers.objects import Bucket
 
 CONTENT = {"model.glb": b"mesh" * 500_000, "previews/front.png": b"png" * 1000}
 

@@ -7,7 +7,7 @@ from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.storage.buckets import Folder
 from kubectl_recon.storage.uploading import upload
 
-from tests.support.objects import Bucket
+from tests.support.servers.objects import Bucket
 
 
 @pytest.fixture
