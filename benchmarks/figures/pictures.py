@@ -21,7 +21,7 @@ _COLOURS: Final = (
     "#cc79a7",
     "#56b4e9",
     "#e69f00",
-)  # told apart by colour-blind readers
+)  # distinct for colour-blind readers
 _STEPS_AT_MOST: Final = 6  # on the vertical axis
 _ROUND: Final = (1, 2, 5, 10)
 

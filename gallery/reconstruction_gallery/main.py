@@ -27,7 +27,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         log_config=None,
-        access_log=False,  # addresses name jobs; the API server's audit log has who did what
+        access_log=False,  # addresses name jobs; the API server's audit log has each user's actions
         server_header=False,
         proxy_headers=False,  # nothing here depends on the client's address
         timeout_graceful_shutdown=_STOP_SECONDS,

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class ReconError(Exception):
-    """A command cannot go on. The text says what was wrong and what to do."""
+    """A command failed. The text names the fault and the remedy."""
 
     exit_code: ClassVar[int] = 1
 

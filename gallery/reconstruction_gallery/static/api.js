@@ -42,7 +42,7 @@ export function send(path, file, progress) {
   });
 }
 
-/** Who is signed in; null for no user. */
+/** The signed-in user; null for none. */
 export async function session() {
   const found = await request("GET", "/api/session");
   proof = found.proof;

@@ -48,7 +48,7 @@ function compare(one, other) {
   return one < other ? -1 : 1;
 }
 
-/** What a row says below the name. */
+/** The line of a row below the name. */
 export function describe(job) {
   const parts = [job.model];
   if (job.simulated) parts.push("simulated");

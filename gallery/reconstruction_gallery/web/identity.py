@@ -71,7 +71,7 @@ class Identities:
         return identity
 
     def check_origin(self, request: Request) -> None:
-        """Raises 403 unless the gallery's own page made the request, as the browser says."""
+        """Raises 403 unless the gallery's own page made the request, by the browser's headers."""
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
         same = site == "same-origin" if site is not None else origin is not None
         hosts = {request.headers.get("Host"), urlsplit(self._settings.url).netloc} - {None, ""}  # "null" has no host

@@ -1,4 +1,4 @@
-"""Routes of the session: sign in with a token, who am I, sign out."""
+"""Routes of the session: sign in with a token, show the user, sign out."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _MOST_OF_A_USER: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who signed in. The token is reviewed again for each request."""
+    """A signed-in user. The token is reviewed again for each request."""
 
     user: str
     token: str = field(repr=False)

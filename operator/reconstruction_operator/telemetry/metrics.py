@@ -41,7 +41,7 @@ _MAX_QUEUES: Final = 1_000  # workers choose their names; a bound in any case
 
 
 class QueueNames:
-    """The queues that are told apart in labels. Tenants choose the names of queues, so those without a worker are summed."""
+    """The queues that have labels of their own. Tenants choose the names of queues, so those without a worker are summed."""
 
     def __init__(self, at_most: int = _MAX_QUEUES) -> None:
         self._at_most = at_most

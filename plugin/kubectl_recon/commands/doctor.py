@@ -77,7 +77,7 @@ def examine(connection: Connection, now: datetime) -> Iterator[Check]:
         bodies, _ = connection.api.items(resources.jobs(None))
         jobs, refused = tuple(map(Job, bodies)), ""
     except NotFoundError:
-        return  # there is no CRD, which was said
+        return  # there is no CRD, which was reported
     except ApiError as error:
         jobs, refused = _own(connection), str(error)
     seen = Seen(connection, now, jobs, refused, operator.look(connection.api, jobs))

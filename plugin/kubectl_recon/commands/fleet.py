@@ -121,7 +121,7 @@ def queues_of(seen: Seen) -> list[Queue]:
 
 
 def _of_jobs(seen: Seen) -> list[Queue]:
-    """The queues of unfinished jobs. The status says of some that no worker consumes them."""
+    """The queues of unfinished jobs. The status of some shows that no worker consumes them."""
     running = Counter(job.full_queue for job in seen.jobs if job.phase in ("Running", "Cancelling"))
     waiting = Counter(job.full_queue for job in seen.jobs if job.phase in ("Pending", "Queued"))
     unserved = {

@@ -21,7 +21,7 @@ _KINDS: Final = ("recon", "rjob", "reconstructionjob", "reconstructionjobs", "re
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the command line asks for. Neither names nor `all_jobs` nor a label: nothing, or everything, as the command says."""
+    """What the command line asks for. Neither names nor `all_jobs` nor a label: nothing, or everything, as each command documents."""
 
     names: Sequence[str] = ()
     selector: str | None = None

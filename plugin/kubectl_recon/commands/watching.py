@@ -35,7 +35,7 @@ _NARROW_CELLS: Final = 100
 
 
 def run(connection: Connection, selection: Selection, timeout_seconds: int | None = None) -> int:
-    """Follow jobs. Named ones, and those of a label, until they are over: the exit code says how. Others until Ctrl-C."""
+    """Follow jobs. Named ones, and those of a label, until they have ended: the exit code is that of their outcome. Others until Ctrl-C."""
     jobs = select(connection, selection)
     if selection.selector and not jobs:
         raise UsageError(f"no job has the labels {selection.selector}")
@@ -48,7 +48,7 @@ def run(connection: Connection, selection: Selection, timeout_seconds: int | Non
 def follow(
     connection: Connection, selection: Selection, jobs: Mapping[Key, Job], timeout_seconds: int | None = None
 ) -> int:
-    """Follow these jobs until they are over; the exit code says how they ended."""
+    """Follow these jobs until they have ended; the exit code is that of their outcome."""
     one = next(iter(jobs)) if len(jobs) == 1 else None
     with _board(connection, selection, lambda job: job.key in jobs, one) as board:
         return _follow(board, screen(), set(jobs), timeout_seconds)

@@ -203,7 +203,7 @@ def _sent(facts: Facts) -> tuple[str, ...]:
 
 
 def _line(facts: Facts) -> tuple[str, ...]:
-    """Who else is in the queue, by the metrics or by the jobs that the user may see."""
+    """The other jobs of the queue, by the metrics or by the jobs that the user may see."""
     job, queue = facts.job, facts.queue
     waits = f"waits for {facts.ago(waits_since(job))}"
     if queue is not None:

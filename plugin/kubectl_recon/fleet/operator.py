@@ -44,7 +44,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What could be read of the operator. A `…_refused` text says what was not permitted."""
+    """What could be read of the operator. A `…_refused` text names what was not permitted."""
 
     namespace: str
     lease: Lease | None = None
@@ -55,7 +55,7 @@ class Operator:
 
     @property
     def lease_known(self) -> bool:
-        """Whether the user may read the Lease: then a missing one says something."""
+        """Whether the user may read the Lease: only then is a missing one a finding."""
         return not self.lease_refused
 
 

@@ -71,7 +71,7 @@ def _send(store: Store, key: str, path: Path, there: tuple[int, str] | None, pro
 
 
 def _is_same(path: Path, size: int, other_size: int, tag: str) -> bool:
-    """Whether the object has the file's content: its size and digest. An ETag that is no digest says nothing."""
+    """Whether the object has the file's content: its size and digest. An ETag that is no digest proves nothing."""
     if size != other_size or not _DIGEST.fullmatch(tag):
         return False
     with path.open("rb") as source:

@@ -84,7 +84,7 @@ class Planner:
         self.preflight.clear()
 
     def forget(self, key: JobKey) -> None:
-        """The job is gone."""
+        """The job was deleted."""
         self._storing.pop(key, None)
         self.steps.forget(key.job_id)
         self.admission.forget(key)

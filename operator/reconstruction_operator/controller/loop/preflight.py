@@ -79,7 +79,7 @@ class Preflight:
             self._leave(job.key, job.spec.queue)
 
     def forget(self, key: JobKey) -> None:
-        """The job is gone."""
+        """The job was deleted."""
         for pool in tuple(self._waiting):
             self._leave(key, pool)
         self._found.pop(key, None)

@@ -37,7 +37,7 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _PAGE: Final = 500
-_PIECE: Final = 5_000  # records that are gone through before other tasks get a turn: some 3 ms
+_PIECE: Final = 5_000  # records that are looked at before other tasks get a turn: some 3 ms
 _RETRY_SECONDS: Final = 2.0
 _FOLDER_BATCHES: Final = 100  # in one sweep: workers may report new ones meanwhile
 
@@ -105,7 +105,7 @@ class Sweeper:
             try:
                 await self._note(1, Sight.RESTORED, fence)
             except (RedisError, errors.ProtocolError) as error:
-                _log.warning("Redis could not be told of it; the next list shows it, too: %s", error)
+                _log.warning("This could not be written to Redis; the next list finds it again: %s", error)
 
     async def sweep(self, cause: str, fence: int) -> None:
         """Sweep once; raises RedisError, ApiError and DeposedError."""

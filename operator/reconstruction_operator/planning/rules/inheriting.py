@@ -1,4 +1,4 @@
-"""Inheritance: the job was handed over by another installation, or that installation is gone. Its Redis may be another one."""
+"""Inheritance: the job was handed over by another installation, or that installation ended. Its Redis may be another one."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class AttemptStages:
     def are_of_use(self, end: End, *, resumed: bool) -> bool:
         """Whether the next attempt should go on from them.
 
-        A model that crashed after it had gone on from a stage, and finished no other, may have crashed because of that stage.
+        A model that crashed after it had resumed from a stage, and finished no other, may have crashed because of that stage.
         """
         if end.reason != "BACKEND_CRASHED" or not resumed:
             return True
