@@ -66,7 +66,8 @@ CANCEL_REASON_RULES: tuple[Rule, ...] = (
     _forbidden(
         rule=(
             "!oldSelf.cancelConfirmed || !self.cancelConfirmed "
-            "|| self.?cancelReason.orValue('') == oldSelf.?cancelReason.orValue('')"
+            "|| (has(self.cancelReason) ? has(oldSelf.cancelReason) && self.cancelReason == oldSelf.cancelReason "
+            ": !has(oldSelf.cancelReason))"
         ),
         message="the cancel is confirmed, and its reason is fixed since then",
         field_path=".cancelReason",
