@@ -1,4 +1,4 @@
-"""The engine's files in a real Chromium: Khronos' validator finds no error in its models."""
+"""The engine's files in a real Chromium: Khronos' validator finds no error in its models, and its report is a whole page."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
 from reconstruction_operator.models import drawing
 from reconstruction_operator.models.photogrammetry.output import glb
+from reconstruction_operator.models.photogrammetry.output.report import page as report
+from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 from devcluster.harness.chromium import running_chromium
 from tests.support.geometry import RED, coloured_square, sphere
 from tests.support.paths import DATA
 
+HOSTILE = "</script><img src=x onerror=alert(1)>&\"'.jpg"
+SECONDS = 1000  # milliseconds, which Playwright counts in
 VALIDATOR = DATA / "gltf-validator" / "gltf_validator.dart.js"
 
 
@@ -45,30 +52,79 @@ def issues(validator: Page, content: bytes) -> list[dict[str, Any]]:
     return messages
 
 
-def coloured(path: Path) -> None:
+def coloured() -> bytes:
     mesh = sphere(2)
     flat = np.append(mesh.faces, [[0, 0, 0]], axis=0)  # simplification may leave such a face
-    glb.write_coloured(path, Mesh(mesh.vertices, flat), np.tile(np.array(RED, np.float32), (len(mesh.vertices), 1)))
+    return glb.coloured(Mesh(mesh.vertices, flat), np.tile(np.array(RED, np.float32), (len(mesh.vertices), 1)))
 
 
-def textured(path: Path) -> None:
-    glb.write_textured(path, coloured_square())
+def textured() -> bytes:
+    return glb.textured(coloured_square())
 
 
-def simulated(path: Path) -> None:
-    path.write_bytes(drawing.cube_glb())
+@pytest.mark.parametrize("made", [coloured, textured, drawing.cube_glb])
+def test_khronos_validator_finds_nothing_in_a_model(validator: Page, made: Callable[[], bytes]) -> None:
+    assert [one for one in issues(validator, made()) if one["severity"] <= 1] == []  # errors and warnings
 
 
-@pytest.mark.parametrize("write", [coloured, textured, simulated])
-def test_khronos_validator_finds_nothing_in_a_model(
-    validator: Page, tmp_path: Path, write: Callable[[Path], None]
-) -> None:
-    write(tmp_path / "model.glb")
-    found = issues(validator, (tmp_path / "model.glb").read_bytes())
-    assert [one for one in found if one["severity"] <= 1] == []  # errors and warnings
-
-
-def test_khronos_validator_finds_a_damaged_model(validator: Page, tmp_path: Path) -> None:
-    textured(tmp_path / "model.glb")
-    damaged = (tmp_path / "model.glb").read_bytes().replace(b'"VEC2"', b'"VEC4"')
+def test_khronos_validator_finds_a_damaged_model(validator: Page) -> None:
+    damaged = textured().replace(b'"VEC2"', b'"VEC4"')
     assert [one["code"] for one in issues(validator, damaged)] != []
+
+
+def findings() -> report.Findings:
+    """Of a square and four cameras around it, one of them straight above, whose photos have names to break out of a page with."""
+    photos = []
+    eyes = ((0.0, 0.5, 2.0), (2.0, 0.5, 0.0), (-1.5, 0.8, -1.5), (0.0, 2.0, 0.01))
+    for number, eye in enumerate(eyes):
+        camera = looking_at(np.array(eye), np.zeros(3), np.array([0.0, 1.0, 0.0]), focal=500.0, size=400)
+        pixels, _ = camera.project(coloured_square().mesh.vertices)
+        photos.append(
+            AlignedPhoto(
+                f"{number}{HOSTILE}",
+                400,
+                400,
+                500.0,
+                (199.5, 199.5),
+                0.0,
+                camera.rotation,
+                camera.translation,
+                np.arange(4),
+                pixels + 0.3,
+            )
+        )
+    left_out = (LeftOut(f"9{HOSTILE}", Why.NO_MATCHES),)
+    return report.Findings(
+        model=SparseModel(tuple(photos), coloured_square().mesh.vertices, 0.42, left_out),
+        textured=coloured_square(),
+        poster=np.full((64, 64, 3), 200, np.uint8),
+        seen_by=np.array([0, 1, 2, 9]),
+        quality={"images": 5, "registered": 4},
+        parameters={"quality": "fast", "crop": True},
+        seconds={"Reconstruct": 83.2},
+        warnings=[f"1 of 5 photos was left out {HOSTILE}"],
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_shows_the_model_and_runs_no_name_of_a_photo(browser: Browser, tmp_path: Path, scheme: str) -> None:
+    report.write(tmp_path / "report.html", findings())
+    page = browser.new_page(color_scheme=scheme, viewport={"width": 900, "height": 1200})  # type: ignore[arg-type]  # a literal of two
+    wrong: list[str] = []
+    page.on("console", lambda one: wrong.append(one.text) if one.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda one: wrong.append(one.message))
+    page.on(
+        "request", lambda one: wrong.append(one.url) if not one.url.startswith(("file:", "blob:", "data:")) else None
+    )
+    page.goto((tmp_path / "report.html").as_uri())
+    expect(page.locator("model-viewer")).to_have_js_property("loaded", True, timeout=30 * SECONDS)
+    expect(page.get_by_role("row")).to_have_count(6 + 1 + 5)  # coverage, and the photos with their heads
+    expect(page.get_by_role("cell", name=f"9{HOSTILE}", exact=True)).to_be_visible()
+    expect(page.get_by_role("cell", name="left out: overlaps with no other photo")).to_be_visible()
+    expect(page.get_by_role("img", name="4 cameras around the model, from above")).to_be_visible()
+    page.screenshot(path=tmp_path / "report.png", full_page=True)
+    violations = Axe().run(page).response["violations"]
+    page.close()
+    assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in violations] == []
+    assert wrong == []

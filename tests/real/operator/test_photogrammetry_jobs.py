@@ -28,6 +28,9 @@ def test_three_photos_of_a_portal_become_a_mesh_with_previews(jobs: Jobs) -> Non
     assert status["inputs"]["images"] == 3
     assert "simulated" not in status or status["simulated"] is False
     assert int(status["quality"]["registered"]) == 3
+    assert status["outputs"]["files"][0]["name"] == "model_textured.glb"
+    beside = {"report.html", "cameras.json", "colmap/points3D.bin", "pointcloud.ply", "preview_turn.webp"}
+    assert beside <= {file["name"] for file in status["outputs"]["files"]}
     mesh = trimesh.load(jobs.folder(name) / "output" / "model.glb", force="mesh")
     assert 2_000 <= len(mesh.faces) <= 300_000
     assert max(mesh.extents) / max(min(mesh.extents), 1e-9) < 50

@@ -1,4 +1,4 @@
-"""Photogrammetry on a CPU: overlapping photos of one object in, a coloured and a textured mesh with previews out.
+"""Photogrammetry on a CPU: overlapping photos of one object in, a coloured and a textured mesh with previews and a report out.
 
 `pipeline` runs the stages in order:
 
@@ -8,7 +8,7 @@
 - `surface`: `regions` (crop), `surface` and `poisson`, `cleanup` -> a mesh
 - `placing`: `upright`, `georeference`, `frames` -> coordinates: upright, of side 1, and where on Earth that is
 - `texture`: `colour`, `texture`, `unwrapping` -> coloured and textured meshes
-- `output`: `glb`, `previews` -> GLB files and pictures
+- `output`: `glb`, `previews`, `camerafiles`, `report` -> the files of the result
 
 Importing this package imports none of the large libraries: `PhotogrammetryModel.run` loads them.
 """

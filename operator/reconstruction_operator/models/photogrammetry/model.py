@@ -59,7 +59,7 @@ class PhotogrammetryModel:
         return parameter_table.check(parameters)
 
     def run(self, work: Work, report: Report) -> Result:
-        """Makes `model.glb`, `model_textured.glb` and `preview_0.png` ... in `work.output_dir`.
+        """Makes the files in `work.output_dir` that docs/results.md lists: `model_textured.glb` and others.
 
         Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, LOW_TEXTURE, NOT_ENOUGH_OVERLAP, NO_DENSE_SURFACE,
         INVALID_PARAMETERS or OUT_OF_MEMORY.

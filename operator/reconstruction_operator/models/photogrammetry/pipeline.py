@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Step, Work
 from reconstruction_operator.models.photogrammetry import keeping
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, planesweep, views
-from reconstruction_operator.models.photogrammetry.output import glb, previews
+from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.placing import frames, georeference, upright
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
 from reconstruction_operator.models.photogrammetry.placing.georeference import Georeference
-from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress, StepClock
 from reconstruction_operator.models.photogrammetry.sparse import features, mapping, matching, pairs
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
@@ -32,8 +31,9 @@ _SMOOTHING_ROUNDS = 3
 _FEWEST_FACES = 200
 
 
-def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
+def reconstruct(work: Work, settings: QualitySettings, outer: Report) -> Result:
     """Writes meshes and previews to `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` documents."""
+    report = clock = StepClock(outer)
     threads = work.threads
     cv2.setNumThreads(threads)
     folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "surface")}
@@ -63,9 +63,8 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
     mesh = _cleaned(rough, cell_cloud.points, cell, ball, settings.faces, progress=progress.part(0.0, 0.15))
     frame, on_earth = _placed(mesh, seen, prepared, settings.seed)
     weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.15, 0.3))
-    colours, _ = colour.vertex_colours(mesh, seen, weights, progress.part(0.3, 0.4))
+    colours, _ = colour.vertex_colours(mesh, seen, colour.best_shares(weights), progress.part(0.3, 0.4))
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
-    glb.write_coloured(work.output_dir / "model.glb", model, colours)
     textured, coverage = _texture(
         mesh,
         seen,
@@ -75,19 +74,20 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
         threads=threads,
         progress=progress.part(0.4, 0.95),
     )
-    glb.write_textured(work.output_dir / "model_textured.glb", textured)
+    made = results.Made(
+        mesh=model,
+        colours=colours,
+        seen_by=np.count_nonzero(weights, axis=1),
+        textured=textured,
+        cloud=fusion.Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
+        sparse=userphotos.placed(sparse, frame, _originals(work, prepared)),
+    )
+    results.write_models(work.output_dir, made)
     progress(1.0, "models written")
-
-    progress = StageProgress(report, Step.PREVIEW)
-    caster = Caster(textured.mesh)
-    centres = frame.apply(np.stack([camera.centre for camera in cameras]))
-    for index, direction in enumerate(previews.directions(centres)):
-        picture = previews.render(textured, caster, direction)
-        Image.fromarray(picture).save(work.output_dir / f"preview_{index}.png")
-        progress((index + 1) / previews.COUNT, f"preview {index + 1}/{previews.COUNT}")
+    poster = results.write_previews(work.output_dir, made, StageProgress(report, Step.PREVIEW, end=0.95))
 
     width, height, depth = (round(float(extent), 3) for extent in extents(model.vertices))
-    return Result(
+    result = Result(
         quality={
             "images": len(prepared),
             "registered": len(sparse.photos),
@@ -104,6 +104,22 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
         },
         placement=None if on_earth is None else on_earth.placement(frame),
     )
+    results.write_report(
+        work.output_dir,
+        made,
+        poster,
+        result=result,
+        parameters=work.parameters,
+        seconds={step.name.capitalize(): seconds for step, seconds in clock.seconds().items()},
+    )
+    report(Step.PREVIEW, 1.0, "report written")
+    return result
+
+
+def _originals(work: Work, prepared: Sequence[PreparedPhoto]) -> dict[str, Photo]:
+    """The user's photo for the name of each prepared one."""
+    photos = {photo.path.name: photo for photo in work.photos}
+    return {one.name: photos[one.source] for one in prepared}
 
 
 def _aligned(
@@ -204,7 +220,7 @@ def _texture(
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     cameras = [view.camera for view in seen]
     atlas = texture.unwrap(reduced, settings.texture_size, scratch, progress.part(0.0, 0.4))
-    weights = colour.view_weights(reduced, cameras, Caster(reduced), progress.part(0.4, 0.5))
+    weights = colour.best_shares(colour.view_weights(reduced, cameras, Caster(reduced), progress.part(0.4, 0.5)))
     colours, _ = colour.vertex_colours(reduced, seen, weights, progress.part(0.5, 0.6))
     picture, coverage = texture.bake(
         atlas, seen, weights, colours, size=settings.texture_size, threads=threads, progress=progress.part(0.6, 1.0)

@@ -23,6 +23,24 @@ def nearing_the_end(passed_seconds: float, expected_seconds: float) -> float:
     return _ALMOST * (1.0 - math.exp(-passed_seconds / expected_seconds))
 
 
+class StepClock:
+    """A report that passes on each call, and notes the seconds from the first one of each step to that of the next."""
+
+    def __init__(self, report: Report, now: Callable[[], float] = time.monotonic) -> None:
+        self._report, self._now = report, now
+        self._begun: dict[Step, float] = {}
+
+    def __call__(self, step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+        """Report that `fraction` of `step` is done."""
+        self._begun.setdefault(step, self._now())
+        self._report(step, fraction, message, resumed=resumed)
+
+    def seconds(self) -> dict[Step, float]:
+        """The seconds of each step so far."""
+        ends = [*list(self._begun.values())[1:], self._now()]
+        return {step: end - start for (step, start), end in zip(self._begun.items(), ends, strict=True)}
+
+
 @dataclass(frozen=True, slots=True)
 class StageProgress:
     """The part of `step` from `start` to `end` (fractions of the step)."""

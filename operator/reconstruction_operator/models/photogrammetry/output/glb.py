@@ -9,7 +9,6 @@ import io
 import json
 import struct
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,22 +75,21 @@ class _Document:
         return len(self.accessors) - 1
 
 
-def write_coloured(path: Path, mesh: Mesh, colours: Singles) -> None:
+def coloured(mesh: Mesh, colours: Singles) -> bytes:
     """`mesh` (in the model's coordinates) with `colours` (vertices, 3), sRGB 0 to 255."""
     document = _Document()
     primitive = _primitive(document, mesh, mesh.normals(), COLOR_0=document.add_vectors(linear(colours)))
-    _write(path, document, primitive, {})
+    return _encoded(document, primitive, {})
 
 
-def write_textured(path: Path, model: Textured, *, jpeg_quality: int = _JPEG_QUALITY) -> None:
+def textured(model: Textured, *, jpeg_quality: int = _JPEG_QUALITY) -> bytes:
     """`model` with its texture as a JPEG."""
     encoded = io.BytesIO()
     Image.fromarray(model.texture).save(encoded, "JPEG", quality=jpeg_quality)
     document = _Document()
     picture = {"bufferView": document.add_bytes(encoded.getvalue()), "mimeType": "image/jpeg"}
     sampler = {"magFilter": _LINEAR, "minFilter": _LINEAR_MIPMAP_LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}
-    _write(
-        path,
+    return _encoded(
         document,
         _primitive(document, model.mesh, model.normals, TEXCOORD_0=document.add_vectors(model.uv)),
         {"baseColorTexture": {"index": 0}},
@@ -118,7 +116,7 @@ def _primitive(document: _Document, mesh: Mesh, normals: Doubles, **accessors: i
     return {"attributes": attributes, "indices": document.add_indices(mesh)}
 
 
-def _write(path: Path, document: _Document, primitive: dict[str, Any], surface: dict[str, Any], **more: Any) -> None:
+def _encoded(document: _Document, primitive: dict[str, Any], surface: dict[str, Any], **more: Any) -> bytes:
     """`primitive` is the mesh, `surface` its material's texture, if any, and `more` the document's parts for that."""
     content = {
         "asset": {"version": "2.0", "generator": _GENERATOR},
@@ -137,7 +135,7 @@ def _write(path: Path, document: _Document, primitive: dict[str, Any], surface: 
     }
     text = json.dumps(content, separators=(",", ":")).encode()
     chunks = (_chunk(b"JSON", text, b" "), _chunk(b"BIN\0", bytes(document.binary), b"\0"))
-    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + sum(map(len, chunks))) + b"".join(chunks))
+    return struct.pack("<4sII", b"glTF", 2, 12 + sum(map(len, chunks))) + b"".join(chunks)
 
 
 def _chunk(kind: bytes, content: bytes, padding: bytes) -> bytes:

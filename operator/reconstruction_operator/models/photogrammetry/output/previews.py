@@ -12,7 +12,7 @@ from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.texture.colour import sample
 
 SIZE_PX = 512
-COUNT = 4
+TURN_PX = 320
 _SUPERSAMPLING = 2
 _FOCAL = 1.6  # of the picture's size: a mild telephoto lens
 _MARGIN = 0.05  # of the picture's size, around the model
@@ -21,57 +21,86 @@ _ORBIT_GAP_DEG = 150.0  # with a larger gap the photos do not surround the objec
 _ARC_MARGIN_DEG = 12.0  # previews may be this far beyond the outermost photo
 _BACKGROUND_TOP = np.array([250.0, 250.0, 252.0])
 _BACKGROUND_BOTTOM = np.array([214.0, 218.0, 224.0])
+_UP = np.array([0.0, 1.0, 0.0])
 _AMBIENT = 0.75  # photos contain light already: a little shading shows the shape
 _DIRECT = 0.4
 _BRIGHTEST = 235.0  # target for nearly the brightest part of the model ...
 _BRIGHTEST_PERCENTILE = 97.0
+_GAIN_STEP = 8  # texels
 _STRONGEST_GAIN = 1.4  # ... but dark objects stay dark
 _LIGHT = np.array([0.35, 0.8, 0.5]) / np.linalg.norm([0.35, 0.8, 0.5])  # to the right, above, towards the viewer
 
 
-def directions(camera_centres: Doubles) -> Doubles:
-    """(COUNT, 3): unit vectors from the model to the viewer; `camera_centres` (n, 3) in model coordinates.
+def directions(camera_centres: Doubles, count: int) -> Doubles:
+    """(count, 3): unit vectors from the model to the viewer; `camera_centres` (n, 3) in model coordinates.
 
     All around the model if the photos surround it, else along the arc of the photos: elsewhere there is no surface.
     """
-    azimuths = np.degrees(np.arctan2(camera_centres[:, 0], camera_centres[:, 2]))
     flat = np.hypot(camera_centres[:, 0], camera_centres[:, 2])
     elevation = float(np.clip(np.median(np.degrees(np.arctan2(camera_centres[:, 1], flat))), *_ELEVATION_DEG))
-    ordered = np.sort(azimuths)
+    begin, length = _arc(camera_centres)
+    if surround(camera_centres):
+        chosen = _azimuths(camera_centres)[0] + np.arange(count) * 360.0 / count
+    else:
+        chosen = begin + np.linspace(-_ARC_MARGIN_DEG, length + _ARC_MARGIN_DEG, count)
+    radians, up = np.radians(chosen), np.radians(elevation)
+    return np.stack([np.sin(radians) * np.cos(up), np.full(count, np.sin(up)), np.cos(radians) * np.cos(up)], axis=1)
+
+
+def surround(camera_centres: Doubles) -> bool:
+    """Whether cameras at `camera_centres` (n, 3) surround the model."""
+    return 360.0 - _arc(camera_centres)[1] < _ORBIT_GAP_DEG
+
+
+def _arc(camera_centres: Doubles) -> tuple[float, float]:
+    """Where the arc of the cameras begins, and its length, in degrees."""
+    ordered = np.sort(_azimuths(camera_centres))
     gaps = np.diff(np.append(ordered, ordered[0] + 360.0))
     widest = int(gaps.argmax())
-    if gaps[widest] < _ORBIT_GAP_DEG:
-        chosen = azimuths[0] + np.arange(COUNT) * 360.0 / COUNT
-    else:
-        begin = ordered[(widest + 1) % len(ordered)]
-        length = 360.0 - gaps[widest]
-        chosen = begin + np.linspace(-_ARC_MARGIN_DEG, length + _ARC_MARGIN_DEG, COUNT)
-    radians, up = np.radians(chosen), np.radians(elevation)
-    return np.stack([np.sin(radians) * np.cos(up), np.full(COUNT, np.sin(up)), np.cos(radians) * np.cos(up)], axis=1)
+    return float(ordered[(widest + 1) % len(ordered)]), 360.0 - float(gaps[widest])
+
+
+def _azimuths(camera_centres: Doubles) -> Doubles:
+    degrees: Doubles = np.degrees(np.arctan2(camera_centres[:, 0], camera_centres[:, 2]))
+    return degrees
 
 
 def framed(points: Doubles, direction: Doubles) -> Camera:
-    """The nearest camera along `direction` (unit) that has all `points` (n, 3) in the picture."""
-    up = np.array([0.0, 1.0, 0.0])
+    """The nearest camera of SIZE_PX along `direction` (unit) that has all `points` (n, 3) in the picture."""
     size = SIZE_PX * _SUPERSAMPLING
-    focal = _FOCAL * size
     target = (points.max(axis=0) + points.min(axis=0)) / 2
-    half = size * (0.5 - _MARGIN)
     for _ in range(3):  # centring the target changes the distance slightly, and the reverse
-        camera = looking_at(target + direction, target, up, focal=focal, size=size)
-        relative = (points - target) @ camera.rotation.T
-        # A point at (x, y, z) from the target appears at focal * x / (distance + z).
-        distance = float((focal * np.abs(relative[:, :2]) / half - relative[:, 2:]).max())
-        camera = looking_at(target + direction * distance, target, up, focal=focal, size=size)
+        distance = _distance(points, target, direction, size)
+        camera = _along(direction, target, distance, size)
         pixels, _ = camera.project(points)
         middle = (pixels.max(axis=0) + pixels.min(axis=0)) / 2 - (size - 1) / 2
-        target = target + (middle[0] * camera.rotation[0] + middle[1] * camera.rotation[1]) * distance / focal
+        aside = middle[0] * camera.rotation[0] + middle[1] * camera.rotation[1]
+        target = target + aside * distance / (_FOCAL * size)
     return camera
 
 
-def render(model: Textured, caster: Caster, direction: Doubles) -> Pixels:
-    """(SIZE_PX, SIZE_PX, 3) RGB of `model` seen from `direction`; `caster` holds its mesh."""
-    camera = framed(model.mesh.vertices, direction)
+def around(points: Doubles, views: Doubles) -> list[Camera]:
+    """A camera of TURN_PX along each direction of `views` (n, 3), all of them equally far away, so that the model only turns."""
+    size = TURN_PX * _SUPERSAMPLING
+    target = (points.max(axis=0) + points.min(axis=0)) / 2
+    distance = max(_distance(points, target, direction, size) for direction in views)
+    return [_along(direction, target, distance, size) for direction in views]
+
+
+def _along(direction: Doubles, target: Doubles, distance: float, size: int) -> Camera:
+    return looking_at(target + direction * distance, target, _UP, focal=_FOCAL * size, size=size)
+
+
+def _distance(points: Doubles, target: Doubles, direction: Doubles, size: int) -> float:
+    """From `target`, for all `points` to be in the picture."""
+    relative = (points - target) @ _along(direction, target, 1.0, size).rotation.T
+    half = size * (0.5 - _MARGIN)
+    # A point at (x, y, z) from the target appears at focal * x / (distance + z).
+    return float((_FOCAL * size * np.abs(relative[:, :2]) / half - relative[:, 2:]).max())
+
+
+def render(model: Textured, caster: Caster, camera: Camera) -> Pixels:
+    """RGB picture of `model`, of half the size of `camera`, which samples it twice in each direction."""
     rays = camera.rays()
     hits = caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
     picture = _background(camera.height, camera.width)
@@ -84,13 +113,15 @@ def render(model: Textured, caster: Caster, direction: Doubles) -> Pixels:
     normals = np.einsum("nc,ncx->nx", weights, model.normals[corners])
     picture[hit] = colours * (_gain(model.texture) * _shade(normals, camera))[:, None]
     square = picture.reshape(camera.height, camera.width, 3)
-    small = cv2.resize(square, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA)
+    size = (camera.width // _SUPERSAMPLING, camera.height // _SUPERSAMPLING)
+    small = cv2.resize(square, size, interpolation=cv2.INTER_AREA)
     return np.clip(np.rint(small), 0, 255).astype(np.uint8)
 
 
 def _gain(texture: Pixels) -> float:
     """The brightness factor for a model whose photos were dark."""
-    bright = float(np.percentile(texture.max(axis=2), _BRIGHTEST_PERCENTILE))
+    sparse = texture[::_GAIN_STEP, ::_GAIN_STEP]
+    bright = float(np.percentile(sparse.max(axis=2), _BRIGHTEST_PERCENTILE))
     return float(np.clip(_BRIGHTEST / max(bright, 1.0), 1.0, _STRONGEST_GAIN))
 
 

@@ -9,7 +9,7 @@ import trimesh
 
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry import helper_process
-from reconstruction_operator.models.photogrammetry.arrays import Integers
+from reconstruction_operator.models.photogrammetry.arrays import Integers, Pixels
 from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud, voxel_downsample
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
@@ -59,7 +59,8 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
     Raises ModelFailure (NO_DENSE_SURFACE).
     """
     points_path, mesh_path = scratch / "points.ply", scratch / "surface.ply"
-    write_ply(points_path, cloud)
+    white = np.full(cloud.points.shape, 255, np.uint8)  # COLMAP's reader requires colours
+    write_ply(points_path, cloud, white)
     helper_process.run(
         "reconstruction_operator.models.photogrammetry.surface.poisson",
         [str(points_path), str(mesh_path), str(octree_depth), str(_TRIM), str(_THREADS)],
@@ -78,22 +79,18 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
     return Mesh(np.asarray(loaded.vertices, dtype=np.float64), faces)
 
 
-def write_ply(path: Path, cloud: Cloud) -> None:
-    """Writes a binary PLY with normals, and white as the colour that COLMAP's reader requires."""
-    names = ("x", "y", "z", "nx", "ny", "nz")
-    colours = ("red", "green", "blue")
-    records = np.empty(len(cloud.points), dtype=[(name, "<f4") for name in names] + [(name, "u1") for name in colours])
-    for column, name in enumerate(names):
-        values = cloud.points if column < 3 else cloud.normals  # noqa: PLR2004  # three coordinates, then the normal
-        records[name] = values[:, column % 3]
-    for name in colours:
-        records[name] = 255
+def write_ply(path: Path, cloud: Cloud, colours: Pixels) -> None:
+    """Writes a binary PLY with normals and `colours` (points, 3)."""
+    kinds = {**dict.fromkeys(("x", "y", "z", "nx", "ny", "nz"), "<f4"), **dict.fromkeys(("red", "green", "blue"), "u1")}
+    records = np.empty(len(cloud.points), dtype=list(kinds.items()))
+    columns = (*cloud.points.T, *cloud.normals.T, *colours.T)
+    for name, column in zip(kinds, columns, strict=True):
+        records[name] = column
     header = [
         "ply",
         "format binary_little_endian 1.0",
         f"element vertex {len(records)}",
-        *(f"property float {name}" for name in names),
-        *(f"property uchar {name}" for name in colours),
+        *(f"property {'float' if kind == '<f4' else 'uchar'} {name}" for name, kind in kinds.items()),
         "end_header",
     ]
     with path.open("wb") as file:

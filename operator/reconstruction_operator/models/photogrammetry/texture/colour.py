@@ -24,18 +24,23 @@ _REMAP_ROW = 16_384  # OpenCV's remap takes at most 32,767 columns
 
 
 def view_weights(mesh: Mesh, cameras: Sequence[Camera], caster: Caster, progress: StageProgress) -> Singles:
-    """(vertices, views): the weight of each view at each vertex: 0 if hidden; the best few of a vertex sum to 1."""
+    """(vertices, views): how well each view sees each vertex, in square pixels for each unit of area; 0: not at all."""
     normals = mesh.normals()
     weights = np.zeros((len(mesh.vertices), len(cameras)), dtype=np.float32)
     for index, camera in enumerate(cameras):
         weights[:, index] = _view_weight(mesh.vertices, normals, camera, caster)
         progress((index + 1) / len(cameras), f"visibility {index + 1}/{len(cameras)}")
-    if len(cameras) > _PHOTOS_PER_VERTEX:
-        threshold = np.partition(weights, -_PHOTOS_PER_VERTEX, axis=1)[:, -_PHOTOS_PER_VERTEX]
-        weights[weights < threshold[:, None]] = 0
-    total = weights.sum(axis=1, keepdims=True)
-    weights /= np.maximum(total, np.finfo(np.float32).tiny)
     return weights
+
+
+def best_shares(weights: Singles) -> Singles:
+    """`weights` of the best few views of each vertex, which sum to 1, and 0 for the others."""
+    shares = weights.copy()
+    if shares.shape[1] > _PHOTOS_PER_VERTEX:
+        threshold = np.partition(shares, -_PHOTOS_PER_VERTEX, axis=1)[:, -_PHOTOS_PER_VERTEX]
+        shares[shares < threshold[:, None]] = 0
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return shares
 
 
 def _view_weight(points: Doubles, normals: Doubles, camera: Camera, caster: Caster) -> Singles:
@@ -56,7 +61,10 @@ def _view_weight(points: Doubles, normals: Doubles, camera: Camera, caster: Cast
 def vertex_colours(
     mesh: Mesh, views: Sequence[View], weights: Singles, progress: StageProgress
 ) -> tuple[Singles, Mask]:
-    """(vertices, 3) RGB 0 to 255, and (vertices,) which are seen. Unseen ones get the colour of the nearest seen one."""
+    """(vertices, 3) RGB 0 to 255, and (vertices,) which are seen. Unseen ones get the colour of the nearest seen one.
+
+    `weights` (vertices, views) sum to 1 for each vertex that is seen.
+    """
     colours = np.zeros((len(mesh.vertices), 3), dtype=np.float32)
     for index, view in enumerate(views):
         used = np.flatnonzero(weights[:, index])

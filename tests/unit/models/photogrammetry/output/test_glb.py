@@ -23,7 +23,7 @@ def document(path: Path) -> dict[str, Any]:
 
 
 def write_coloured(path: Path, colour: tuple[float, float, float]) -> Path:
-    glb.write_coloured(path, coloured_square().mesh, np.tile(np.array(colour, np.float32), (4, 1)))
+    path.write_bytes(glb.coloured(coloured_square().mesh, np.tile(np.array(colour, np.float32), (4, 1))))
     return path
 
 
@@ -38,7 +38,7 @@ def test_a_coloured_model_reads_back_with_linear_colours(tmp_path: Path) -> None
 
 def test_a_textured_model_reads_back_as_it_was_written(tmp_path: Path) -> None:
     square = coloured_square()
-    glb.write_textured(tmp_path / "model.glb", square)
+    (tmp_path / "model.glb").write_bytes(glb.textured(square))
     loaded = trimesh.load_mesh(tmp_path / "model.glb", process=False)
     picture = np.asarray(loaded.visual.material.baseColorTexture.convert("RGB"))
     assert picture[10, 10] == pytest.approx(np.array(RED), abs=6)
@@ -52,7 +52,7 @@ def test_a_model_has_normals_and_a_material_that_is_no_metal(tmp_path: Path, kin
     if kind == "coloured":
         write_coloured(path, RED)
     else:
-        glb.write_textured(path, coloured_square())
+        path.write_bytes(glb.textured(coloured_square()))
     content = document(path)
     (primitive,) = content["meshes"][0]["primitives"]
     surface = content["materials"][primitive["material"]]["pbrMetallicRoughness"]
@@ -66,7 +66,7 @@ def test_a_vertex_without_a_normal_gets_a_unit_vector(tmp_path: Path) -> None:
     """The format allows no other length; faces without area give none."""
     flat = Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]]))
     square = replace(coloured_square(), mesh=flat, normals=flat.normals(), uv=np.zeros((3, 2)))
-    glb.write_textured(tmp_path / "model.glb", square)
+    (tmp_path / "model.glb").write_bytes(glb.textured(square))
     content = document(tmp_path / "model.glb")
     accessor = content["meshes"][0]["primitives"][0]["attributes"]["NORMAL"]
     view = content["bufferViews"][content["accessors"][accessor]["bufferView"]]

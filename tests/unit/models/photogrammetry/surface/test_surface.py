@@ -56,12 +56,14 @@ def test_one_point_is_left_of_each_cell_of_the_octree() -> None:
     assert cell == pytest.approx(1.0 / 160, rel=0.01)
 
 
-def test_a_written_cloud_is_read_again_with_its_normals(tmp_path: Path) -> None:
+def test_a_written_cloud_is_read_again_with_normals_and_colours(tmp_path: Path) -> None:
     cloud = points_of_a_sphere(1)
-    surface.write_ply(tmp_path / "points.ply", cloud)
+    colours = np.full(cloud.points.shape, (10, 20, 30), np.uint8)
+    surface.write_ply(tmp_path / "points.ply", cloud, colours)
 
     read = trimesh.load(tmp_path / "points.ply", process=False)
     assert np.allclose(read.vertices, cloud.points, atol=1e-6)
+    assert (np.asarray(read.colors)[:, :3] == colours).all()
     text = (tmp_path / "points.ply").read_bytes().partition(b"end_header")[0].decode()
     assert [line.split()[-1] for line in text.splitlines() if line.startswith("property float")] == [
         "x",

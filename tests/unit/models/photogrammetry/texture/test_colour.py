@@ -12,7 +12,9 @@ from tests.support.geometry import BLUE, QUIET, RED, sphere
 
 @pytest.fixture
 def weights(photographed: list[View]) -> Singles:
-    return colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
+    return colour.best_shares(
+        colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
+    )
 
 
 def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View], weights: Singles) -> None:

@@ -15,7 +15,7 @@ from tests.support.geometry import BLUE, QUIET, RED, sphere
 
 def test_a_texture_shows_what_the_photos_show(photographed: list[View], tmp_path: Path) -> None:
     mesh = sphere(3)
-    weights = colour.view_weights(mesh, [view.camera for view in photographed], Caster(mesh), QUIET)
+    weights = colour.best_shares(colour.view_weights(mesh, [view.camera for view in photographed], Caster(mesh), QUIET))
     colours, _ = colour.vertex_colours(mesh, photographed, weights, QUIET)
     atlas = texture.unwrap(mesh, 256, tmp_path, QUIET)
 

@@ -1,0 +1,126 @@
+"""Camera files: `cameras.json`, and the sparse model in COLMAP's binary format.
+
+Both are in the coordinates of the mesh. docs/results.md describes `cameras.json`;
+COLMAP's format is that of colmap.github.io/format.html, which viewers and trainers of radiance fields read.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels
+from reconstruction_operator.models.photogrammetry.output.userphotos import reprojections
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+
+_FORMAT, _VERSION = "reconstruction-operator/cameras", 1
+_SIMPLE_RADIAL = 2  # COLMAP's number of the camera model
+_POINT = np.dtype([("xy", "<f8", 2), ("point", "<u8")])
+_TRACK = np.dtype([("image", "<u4"), ("index", "<u4")])
+
+
+def write_json(path: Path, model: SparseModel) -> None:
+    """Writes the intrinsics and the pose of each photo of the placed `model`, and the photos left out."""
+    content = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "coordinates": "of model.glb: right-handed, +Y up, centred, in a box of side 1",
+        "cameraAxes": "x right, y down, z forward",
+        "pixels": "of the upright photo, from the centre of the upper left pixel",
+        "photos": [_described(photo, model.points) for photo in model.photos],
+        "leftOut": [{"name": one.name, "reason": str(one.why)} for one in model.left_out],
+    }
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _described(photo: AlignedPhoto, points: Doubles) -> dict[str, object]:
+    centre = -photo.rotation.T @ photo.translation
+    return {
+        "name": photo.name,
+        "width": photo.width,
+        "height": photo.height,
+        "fx": photo.focal,
+        "fy": photo.focal,
+        "cx": photo.principal[0],
+        "cy": photo.principal[1],
+        "k1": photo.radial,
+        "rotation": photo.rotation.tolist(),
+        "translation": photo.translation.tolist(),
+        "position": centre.tolist(),
+        "points": len(photo.seen),
+        "reprojectionErrorPx": round(float(reprojections(photo, points).mean()), 4),
+    }
+
+
+def write_colmap(folder: Path, model: SparseModel, colours: Pixels) -> None:
+    """Writes `cameras.bin`, `images.bin` and `points3D.bin` of the placed `model`; `colours` (points, 3)."""
+    folder.mkdir()
+    (folder / "cameras.bin").write_bytes(_counted([_camera(number, one) for number, one in _numbered(model)]))
+    (folder / "images.bin").write_bytes(_counted([_image(number, one) for number, one in _numbered(model)]))
+    (folder / "points3D.bin").write_bytes(_points(model, colours))
+
+
+def _numbered(model: SparseModel) -> list[tuple[int, AlignedPhoto]]:
+    return list(enumerate(model.photos, start=1))
+
+
+def _counted(records: list[bytes]) -> bytes:
+    return struct.pack("<Q", len(records)) + b"".join(records)
+
+
+def _camera(number: int, photo: AlignedPhoto) -> bytes:
+    column, row = photo.principal
+    # COLMAP has pixel centres at halves.
+    values = (photo.focal, column + 0.5, row + 0.5, photo.radial)
+    return struct.pack("<IiQQ4d", number, _SIMPLE_RADIAL, photo.width, photo.height, *values)
+
+
+def _image(number: int, photo: AlignedPhoto) -> bytes:
+    shown = np.empty(len(photo.seen), _POINT)
+    shown["xy"], shown["point"] = photo.pixels + 0.5, photo.seen + 1
+    pose = struct.pack("<I7dI", number, *quaternion(photo.rotation), *photo.translation, number)
+    return pose + photo.name.encode() + b"\0" + struct.pack("<Q", len(shown)) + shown.tobytes()
+
+
+def _points(model: SparseModel, colours: Pixels) -> bytes:
+    seen = np.concatenate([photo.seen for photo in model.photos])
+    tracks = np.empty(len(seen), _TRACK)
+    tracks["image"] = np.repeat(np.arange(len(model.photos)) + 1, [len(photo.seen) for photo in model.photos])
+    tracks["index"] = np.concatenate([np.arange(len(photo.seen)) for photo in model.photos])
+    errors = np.concatenate([reprojections(photo, model.points) for photo in model.photos])
+    order = np.argsort(seen, kind="stable")
+    tracks = tracks[order]
+    lengths = np.bincount(seen, minlength=len(model.points))
+    means = np.bincount(seen, errors, len(model.points)) / np.maximum(lengths, 1)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    # A point that only photos with too few points saw has no track, and is left out.
+    return _counted(
+        [
+            struct.pack("<Q3d3BdQ", index + 1, *model.points[index], *colours[index], means[index], lengths[index])
+            + tracks[starts[index] : starts[index + 1]].tobytes()
+            for index in np.flatnonzero(lengths)
+        ]
+    )
+
+
+def quaternion(rotation: Doubles) -> tuple[float, float, float, float]:
+    """w, x, y, z of a rotation matrix, with w >= 0.
+
+    The eigenvector of the largest eigenvalue (Bar-Itzhack 2000, "New method for extracting the quaternion from a rotation
+    matrix"): without branches, and exact for half turns.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = rotation
+    symmetric = np.array(
+        [
+            [a + e + i, h - f, c - g, d - b],
+            [h - f, a - e - i, b + d, c + g],
+            [c - g, b + d, e - a - i, f + h],
+            [d - b, c + g, f + h, i - a - e],
+        ]
+    )
+    _, vectors = np.linalg.eigh(symmetric)
+    w, x, y, z = vectors[:, -1] * (1.0 if vectors[0, -1] >= 0 else -1.0)
+    return float(w), float(x), float(y), float(z)

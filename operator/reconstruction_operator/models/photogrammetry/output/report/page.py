@@ -1,0 +1,158 @@
+"""Page of the report: what was used and left out and why, the cameras, accuracy, coverage, durations, and the model in 3D.
+
+Names of photos come from users: every text passes `escape`, and the page's policy runs its own script alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from reconstruction_operator.models.photogrammetry.arrays import Integers, Pixels
+from reconstruction_operator.models.photogrammetry.output import glb
+from reconstruction_operator.models.photogrammetry.output.report import plan
+from reconstruction_operator.models.photogrammetry.output.userphotos import reprojections
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+
+_VIEWER = resources.files(__package__) / "viewer" / "model-viewer.min.js.gz"
+_ASSETS = resources.files(__package__)
+_TEXTURE_PX = 2048
+_JPEG_QUALITY = 80  # of the texture in the page; model_textured.glb has the better one
+_POSTER_QUALITY = 80
+_MOST_WITNESSES = 5  # vertices that more photos see count as seen by so many
+_SECONDS_PER_MINUTE = 60
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Findings:
+    """What the page shows."""
+
+    model: SparseModel  # placed
+    textured: glb.Textured
+    poster: Pixels  # (h, w, 3): shown until the model is, and where there is no WebGL
+    seen_by: Integers  # (vertices of the model,): how many photos see each
+    quality: Mapping[str, int | float | str]
+    parameters: Mapping[str, object]
+    seconds: Mapping[str, float]  # by step
+    warnings: Sequence[str]
+
+
+def write(path: Path, findings: Findings) -> None:
+    """Writes the page as one file."""
+    style, script = (_ASSETS.joinpath(name).read_text() for name in ("page.css", "page.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}' blob:; style-src 'unsafe-inline'; img-src data: blob:; "
+        "connect-src blob:; base-uri 'none'; form-action 'none'"
+    )
+    parts = [
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>Reconstruction report</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>",
+        "<h1>Reconstruction report</h1>",
+        _summary(findings),
+        _warnings(findings.warnings),
+        _viewer(findings),
+        _section("Cameras from above", plan.drawing(findings.model, findings.textured.mesh)),
+        _section("Coverage", _coverage(findings.seen_by)),
+        _section("Photos", _photos(findings)),
+        _section("Numbers", _facts({**findings.quality, **findings.parameters})),
+        _section("Durations", _facts({name: _duration(seconds) for name, seconds in findings.seconds.items()})),
+        "</main>",
+        _packed("viewer-script", _VIEWER.read_bytes()),
+        _packed("model-data", gzip.compress(_small_model(findings.textured), mtime=0)),
+        f'<script type="module">{script}</script>\n</body>\n</html>',
+    ]
+    path.write_text("\n".join(part for part in parts if part) + "\n")
+
+
+def _summary(findings: Findings) -> str:
+    used, left = len(findings.model.photos), len(findings.model.left_out)
+    error = f"mean reprojection error {findings.model.reprojection_error_px:.2f} px"
+    return f"<p>{used} of {used + left} photos used, {error}.</p>"
+
+
+def _warnings(texts: Sequence[str]) -> str:
+    if not texts:
+        return ""
+    return _section("Warnings", f'<ul class="warnings">{_items(texts)}</ul>')
+
+
+def _viewer(findings: Findings) -> str:
+    encoded = io.BytesIO()
+    Image.fromarray(findings.poster).save(encoded, "WEBP", quality=_POSTER_QUALITY)
+    picture = base64.b64encode(encoded.getvalue()).decode()
+    return _section(
+        "Model",
+        f'<div id="place"><img src="data:image/webp;base64,{picture}" alt="The model from one side"></div>\n'
+        "<p>Drag to turn, scroll to zoom, or use the arrow keys. <code>model_textured.glb</code> has the full texture.</p>",
+    )
+
+
+def _small_model(model: glb.Textured) -> bytes:
+    """The textured model with a smaller texture."""
+    side = min(_TEXTURE_PX, model.texture.shape[0])
+    texture = cv2.resize(model.texture, (side, side), interpolation=cv2.INTER_AREA)
+    return glb.textured(replace(model, texture=np.asarray(texture, dtype=np.uint8)), jpeg_quality=_JPEG_QUALITY)
+
+
+def _coverage(seen_by: Integers) -> str:
+    counts = np.bincount(np.minimum(seen_by, _MOST_WITNESSES), minlength=_MOST_WITNESSES + 1)
+    shares = counts / max(int(counts.sum()), 1)
+    names = ["no photo", "1 photo", *(f"{n} photos" for n in range(2, _MOST_WITNESSES)), f"{_MOST_WITNESSES} or more"]
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th><td><svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" '
+        f'aria-hidden="true"><rect width="{share * 100:.1f}" height="8"/></svg></td><td>{share:.0%}</td></tr>'
+        for name, share in zip(names, shares, strict=True)
+    )
+    return f"<p>How much of the surface is seen by how many photos.</p>\n<table><tbody>{rows}</tbody></table>"
+
+
+def _photos(findings: Findings) -> str:
+    model = findings.model
+    used = [
+        (str(number), photo.name, "used", str(len(photo.seen)), f"{reprojections(photo, model.points).mean():.2f}")
+        for number, photo in enumerate(model.photos, start=1)
+    ]
+    left = [("", one.name, f"left out: {one.why}", "", "") for one in model.left_out]
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("No.", "Photo", "Use", "Points", "Error in px"))
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in [*left, *used])
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="Photos">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _facts(values: Mapping[str, object]) -> str:
+    pairs = (f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>" for name, value in values.items())
+    return f"<dl>{''.join(pairs)}</dl>"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), _SECONDS_PER_MINUTE)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _items(texts: Iterable[str]) -> str:
+    return "".join(f"<li>{escape(text)}</li>" for text in texts)
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section>\n<h2>{title}</h2>\n{content}\n</section>"
+
+
+def _packed(identifier: str, content: bytes) -> str:
+    """Gzipped `content` as text that the page's script unpacks. Base64 holds no character that ends it early."""
+    return f'<script type="text/plain" id="{identifier}">{base64.b64encode(content).decode()}</script>'

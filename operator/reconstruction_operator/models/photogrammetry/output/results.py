@@ -1,0 +1,109 @@
+"""Result files: all that a run leaves for its user, in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.spatial import cKDTree
+
+from reconstruction_operator.models.interface import Result
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels, Singles
+from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud
+from reconstruction_operator.models.photogrammetry.output import camerafiles, glb, previews
+from reconstruction_operator.models.photogrammetry.output.report import page
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+from reconstruction_operator.models.photogrammetry.surface import surface
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+
+_FAR = 0.03  # of the box's side: points farther from the surface than this have no colour of it
+_UNKNOWN_COLOUR = 128
+_PREVIEWS = 4
+_TURN_FRAMES = 30
+_FRAME_MILLISECONDS = 100
+_TURN_QUALITY = 75
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Made:
+    """What a run has made, all in the model's coordinates."""
+
+    mesh: Mesh
+    colours: Singles  # (vertices of the mesh, 3): sRGB 0 to 255
+    seen_by: Integers  # (vertices of the mesh,): how many photos see each
+    textured: glb.Textured
+    cloud: Cloud
+    sparse: SparseModel  # placed
+
+
+def write_models(folder: Path, made: Made) -> None:
+    """Writes the meshes, the points and the cameras to `folder`."""
+    (folder / "model.glb").write_bytes(glb.coloured(made.mesh, made.colours))
+    (folder / "model_textured.glb").write_bytes(glb.textured(made.textured))
+    surface.write_ply(folder / "pointcloud.ply", made.cloud, _colours_at(made.cloud.points, made))
+    camerafiles.write_json(folder / "cameras.json", made.sparse)
+    camerafiles.write_colmap(folder / "colmap", made.sparse, _colours_at(made.sparse.points, made))
+
+
+def write_previews(folder: Path, made: Made, progress: StageProgress) -> Pixels:
+    """Writes pictures of the model to `folder`, and one in which it turns; returns the first."""
+    caster = Caster(made.textured.mesh)
+    vertices = made.textured.mesh.vertices
+    centres = np.stack([-photo.rotation.T @ photo.translation for photo in made.sparse.photos])
+    pictures = []
+    for index, direction in enumerate(previews.directions(centres, _PREVIEWS)):
+        pictures.append(previews.render(made.textured, caster, previews.framed(vertices, direction)))
+        Image.fromarray(pictures[-1]).save(folder / f"preview_{index}.png")
+        progress((index + 1) / (_PREVIEWS + _TURN_FRAMES), f"preview {index + 1}/{_PREVIEWS}")
+    frames = []
+    for index, camera in enumerate(previews.around(vertices, previews.directions(centres, _TURN_FRAMES))):
+        frames.append(Image.fromarray(previews.render(made.textured, caster, camera)))
+        done = (_PREVIEWS + index + 1) / (_PREVIEWS + _TURN_FRAMES)
+        progress(done, f"picture {index + 1}/{_TURN_FRAMES} of the model as it turns")
+    write_turn(folder / "preview_turn.webp", frames, whole=previews.surround(centres))
+    return pictures[0]
+
+
+def write_turn(path: Path, frames: list[Image.Image], *, whole: bool) -> None:
+    """An animation without end: around and around, or along the arc of the photos and back."""
+    frames = frames if whole else [*frames, *frames[-2:0:-1]]
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], duration=_FRAME_MILLISECONDS, loop=0, quality=_TURN_QUALITY
+    )
+
+
+def write_report(
+    folder: Path,
+    made: Made,
+    poster: Pixels,
+    *,
+    result: Result,
+    parameters: Mapping[str, object],
+    seconds: Mapping[str, float],
+) -> None:
+    """Writes `report.html` to `folder`, last of all: it has the seconds of each step before."""
+    findings = page.Findings(
+        model=made.sparse,
+        textured=made.textured,
+        poster=poster,
+        seen_by=made.seen_by,
+        quality=result.quality,
+        parameters=parameters,
+        seconds=seconds,
+        warnings=[result.warning] if result.warning else [],
+    )
+    page.write(folder / "report.html", findings)
+
+
+def _colours_at(points: Doubles, made: Made) -> Pixels:
+    """(n, 3): the colour of the surface next to each of `points`, grey where there is none."""
+    distances, nearest = cKDTree(made.mesh.vertices).query(points, distance_upper_bound=_FAR)
+    found = np.isfinite(distances)
+    colours = np.full((len(points), 3), _UNKNOWN_COLOUR, np.uint8)
+    colours[found] = np.clip(np.rint(made.colours[nearest[found]]), 0, 255)
+    return colours

@@ -1,0 +1,40 @@
+"""A small scene: three photos around a square, and its sparse points."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+
+UP = np.array([0.0, 1.0, 0.0])
+
+
+@pytest.fixture
+def sparse() -> SparseModel:
+    """Photos, of which one is left out, of 400 x 400 px at 60 degrees from each other; each sees other 20 of 41 points, and none the last."""
+    points = np.random.default_rng(0).uniform(-0.5, 0.5, (41, 3))
+    photos = []
+    for index in range(3):
+        angle = np.radians(60 * index)
+        eye = 3 * np.array([np.sin(angle), 0.4, np.cos(angle)])
+        camera = looking_at(eye, np.zeros(3), UP, focal=500.0, size=400)
+        seen = np.arange(index * 10, index * 10 + 20)
+        pixels, _ = camera.project(points[seen])
+        off = np.array([0.3, 0.4])  # 0.5 px
+        photos.append(
+            AlignedPhoto(
+                f"{index:04d}.jpg",
+                400,
+                400,
+                500.0,
+                (199.5, 199.5),
+                0.0,
+                camera.rotation,
+                camera.translation,
+                seen,
+                pixels + off,
+            )
+        )
+    return SparseModel(tuple(photos), points, 0.5, (LeftOut("0003.jpg", Why.NO_FEATURES),))
