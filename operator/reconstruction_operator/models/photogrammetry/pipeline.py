@@ -10,7 +10,7 @@ import numpy as np
 
 from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Step, Work
 from reconstruction_operator.models.photogrammetry import keeping
-from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, planesweep, views
 from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
@@ -62,18 +62,19 @@ def reconstruct(work: Work, settings: QualitySettings, outer: Report) -> Result:
     progress = StageProgress(report, Step.POSTPROCESS)
     mesh = _cleaned(rough, cell_cloud.points, cell, ball, settings.faces, progress=progress.part(0.0, 0.15))
     frame, on_earth = _placed(mesh, seen, prepared, settings.seed)
-    weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.15, 0.3))
-    colours, _ = colour.vertex_colours(mesh, seen, colour.best_shares(weights), progress.part(0.3, 0.4))
-    model = Mesh(frame.apply(mesh.vertices), mesh.faces)
-    textured, coverage = _texture(
+    textured, gains, coverage = _texture(
         mesh,
         seen,
         frame,
         settings=settings,
         scratch=folders["surface"],
         threads=threads,
-        progress=progress.part(0.4, 0.95),
+        progress=progress.part(0.15, 0.7),
     )
+    weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.7, 0.85))
+    shares = colour.best_shares(weights)
+    colours = colour.vertex_colours(mesh, seen, shares, gains, progress.part(0.85, 0.95))
+    model = Mesh(frame.apply(mesh.vertices), mesh.faces)
     made = results.Made(
         mesh=model,
         colours=colours,
@@ -215,16 +216,15 @@ def _texture(
     scratch: Path,
     threads: int,
     progress: StageProgress,
-) -> tuple[glb.Textured, float]:
-    """The textured mesh in model coordinates, and the share of the texture that photos cover (0 to 1)."""
+) -> tuple[glb.Textured, Singles, float]:
+    """The textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover (0 to 1)."""
     reduced = cleanup.decimated(mesh, settings.texture_faces)
-    cameras = [view.camera for view in seen]
     atlas = texture.unwrap(reduced, settings.texture_size, scratch, progress.part(0.0, 0.4))
-    weights = colour.best_shares(colour.view_weights(reduced, cameras, Caster(reduced), progress.part(0.4, 0.5)))
-    colours, _ = colour.vertex_colours(reduced, seen, weights, progress.part(0.5, 0.6))
+    weights = colour.view_weights(reduced, [view.camera for view in seen], Caster(reduced), progress.part(0.4, 0.5))
+    paint = texture.mix(reduced, weights, colour.views_of_vertices(reduced, seen, progress.part(0.5, 0.6)))
     picture, coverage = texture.bake(
-        atlas, seen, weights, colours, size=settings.texture_size, threads=threads, progress=progress.part(0.6, 1.0)
+        atlas, seen, paint, size=settings.texture_size, threads=threads, progress=progress.part(0.6, 1.0)
     )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
     normals = reduced.normals()[atlas.original] @ frame.rotation.T
-    return glb.Textured(model, normals, atlas.uv, picture), coverage
+    return glb.Textured(model, normals, atlas.uv, picture), paint.gains, coverage

@@ -19,6 +19,7 @@ _PHOTOS_PER_VERTEX = 3
 _GRAZING_COSINE = 0.15  # at flatter angles the photo is smeared over the surface
 _FRONTAL_POWER = 4  # exponent of the cosine: prefers frontal photos
 _BORDER = 0.06  # of the photo's size: weights fade towards the border, to hide seams
+_AROUND = 0.25  # of the photo's size, at which the colour around a vertex is looked at
 _UNSEEN_GREY = 128.0
 _REMAP_ROW = 16_384  # OpenCV's remap takes at most 32,767 columns
 
@@ -58,25 +59,41 @@ def _view_weight(points: Doubles, normals: Doubles, camera: Camera, caster: Cast
     return weight
 
 
-def vertex_colours(
-    mesh: Mesh, views: Sequence[View], weights: Singles, progress: StageProgress
-) -> tuple[Singles, Mask]:
-    """(vertices, 3) RGB 0 to 255, and (vertices,) which are seen. Unseen ones get the colour of the nearest seen one.
+def views_of_vertices(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> Singles:
+    """(vertices, views, 3): the colour that each view has around the place of each vertex, hidden or not, RGB 0 to 255."""
+    shown = np.zeros((len(mesh.vertices), len(views), 3), dtype=np.float32)
+    for index, view in enumerate(views):
+        image = view.image()
+        small = cv2.resize(image, None, fx=_AROUND, fy=_AROUND, interpolation=cv2.INTER_AREA)
+        pixels, _ = view.camera.resized(small.shape[1], small.shape[0]).project(mesh.vertices)
+        shown[:, index] = sample(np.asarray(small, dtype=np.uint8), pixels)
+        progress((index + 1) / len(views), f"colours {index + 1}/{len(views)}")
+    return shown
 
-    `weights` (vertices, views) sum to 1 for each vertex that is seen.
+
+def vertex_colours(
+    mesh: Mesh, views: Sequence[View], shares: Singles, gains: Singles, progress: StageProgress
+) -> Singles:
+    """(vertices, 3) RGB 0 to 255; vertices that no view sees get the colour of the nearest that one sees.
+
+    `shares` (vertices, views) are those of `best_shares`, `gains` (views, 3) those of `levelling.gains`.
     """
     colours = np.zeros((len(mesh.vertices), 3), dtype=np.float32)
     for index, view in enumerate(views):
-        used = np.flatnonzero(weights[:, index])
+        used = np.flatnonzero(shares[:, index])
         pixels, _ = view.camera.project(mesh.vertices[used])
-        colours[used] += sample(view.image(), pixels) * weights[used, index, None]
+        colours[used] += sample(view.image(), pixels) * gains[index] * shares[used, index, None]
         progress((index + 1) / len(views), f"colours {index + 1}/{len(views)}")
-    seen = weights.sum(axis=1) > 0
+    return with_neighbours(mesh, colours, shares.sum(axis=1) > 0)
+
+
+def with_neighbours(mesh: Mesh, colours: Singles, seen: Mask) -> Singles:
+    """`colours` (vertices, 3), with that of the nearest seen vertex where `seen` (vertices,) is false."""
     if not seen.any():
-        return np.full_like(colours, _UNSEEN_GREY), seen
+        return np.full_like(colours, _UNSEEN_GREY)
     _, nearest = cKDTree(mesh.vertices[seen]).query(mesh.vertices[~seen])
     colours[~seen] = colours[seen][nearest]
-    return colours, seen
+    return colours
 
 
 def sample(image: Pixels, pixels: Doubles) -> Singles:

@@ -1,7 +1,7 @@
-"""Texture: an atlas of flat charts (xatlas), each texel coloured from the photos that see it best.
+"""Texture: an atlas of flat charts (xatlas), each texel coloured from the one photo of its face.
 
-The weights of the photos are interpolated between the three vertices of a triangle. They change smoothly, so that no
-seam is visible between photos.
+Where faces of two photos meet, the photos are blended across one triangle on either side: their shares are interpolated between its
+vertices. So no seam is visible, and nothing is blended elsewhere.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indice
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.texture.colour import sample
+from reconstruction_operator.models.photogrammetry.texture import labelling, levelling
+from reconstruction_operator.models.photogrammetry.texture.colour import sample, with_neighbours
+from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _SECONDS_PER_FACE = 2e-4  # for the progress display alone
 _SMALLEST_SHARE = np.float32(1e-12)  # avoids a division by 0
 _TEXELS_AT_ONCE = 1_000_000  # bounds the memory of double-precision intermediates
+_SHARPNESS = 2  # power of the shares where photos meet: larger means a narrower blend
 _UNDEFINED_AREA = 1e-12
 
 
@@ -45,6 +48,28 @@ class Texels:
     column: Indices  # (t,)
     face: Indices  # (t,)
     weights: Singles  # (t, 3): barycentric, of the face's vertices
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Paint:
+    """What colours the uncut mesh: the photo of each face, and what brings the photos together."""
+
+    labels: Labels
+    gains: Singles  # (views, 3)
+    offsets: Singles  # (vertices, views, 3)
+    elsewhere: Singles  # (vertices, 3): colours where no photo sees the surface
+
+
+def mix(mesh: Mesh, weights: Singles, shown: Singles) -> Paint:
+    """The paint for `mesh` from `weights` (vertices, views) of the views, and the colours `shown` (vertices, views, 3) by them."""
+    seen = weights > 0
+    gains = levelling.gains(shown, seen)
+    levelled = shown * gains
+    labels = labelling.choose(mesh, weights, levelled)
+    offsets = levelling.offsets(mesh, labels, levelled)
+    painted = np.einsum("nv,nvc->nc", labels.shares, levelled + offsets)
+    elsewhere = with_neighbours(mesh, painted, labels.shares.sum(axis=1) > 0)
+    return Paint(labels, gains, offsets, elsewhere)
 
 
 def unwrap(mesh: Mesh, size: int, scratch: Path, progress: StageProgress) -> Atlas:
@@ -90,35 +115,31 @@ def rasterise(atlas: Atlas, size: int) -> Texels:
 def bake(
     atlas: Atlas,
     views: Sequence[View],
-    weights: Singles,
-    colours: Singles,
+    paint: Paint,
     *,
     size: int,
     threads: int,
     progress: StageProgress,
 ) -> tuple[Pixels, float]:
-    """The texture (size, size, 3) RGB, and the share of its used texels that photos cover (0 to 1).
-
-    `weights` is (vertices of the uncut mesh, views). `colours` (vertices of the uncut mesh, 3) fill in where no photo
-    sees the surface.
-    """
+    """The texture (size, size, 3) RGB, and the share of its used texels that photos cover (0 to 1)."""
     progress(0.0, "laying out the texture")
     texels = rasterise(atlas, size)
     total = np.zeros(len(texels.face), dtype=np.float32)
     blended = np.zeros((len(texels.face), 3), dtype=np.float32)
-    uses = weights[atlas.original[atlas.mesh.faces]].max(axis=1) > 0  # (faces, views)
     adding = threading.Lock()
 
     def add_photo(index: int) -> None:
-        here = np.flatnonzero(uses[texels.face, index])
+        here = np.flatnonzero(paint.labels.uses[texels.face, index])
         corners = atlas.mesh.faces[texels.face[here]]
         share = texels.weights[here]
-        weight = (weights[:, index][atlas.original[corners]] * share).sum(axis=1)
         points = np.einsum("tc,tcx->tx", share, atlas.mesh.vertices[corners])
         pixels, _ = views[index].camera.project(points)
-        colour = sample(views[index].image(), pixels) * weight[:, None]
+        originals = atlas.original[corners]
+        offset = np.einsum("tc,tcx->tx", share, paint.offsets[:, index][originals])
+        colour = sample(views[index].image(), pixels) * paint.gains[index] + offset
+        weight = (paint.labels.shares[:, index][originals] * share).sum(axis=1) ** _SHARPNESS
         with adding:
-            blended[here] += colour
+            blended[here] += colour * weight[:, None]
             total[here] += weight
 
     parallel.each(
@@ -128,7 +149,7 @@ def bake(
     np.divide(blended, total[:, None], out=blended, where=covered[:, None])
     hidden = np.flatnonzero(~covered)
     corners = atlas.original[atlas.mesh.faces[texels.face[hidden]]]
-    blended[hidden] = np.einsum("tc,tcx->tx", texels.weights[hidden], colours[corners])
+    blended[hidden] = np.einsum("tc,tcx->tx", texels.weights[hidden], paint.elsewhere[corners])
     texture = np.zeros((size, size, 3), dtype=np.uint8)
     known = np.zeros((size, size), dtype=np.uint8)
     texture[texels.row, texels.column] = np.clip(np.rint(blended), 0, 255)

@@ -18,7 +18,8 @@ def weights(photographed: list[View]) -> Singles:
 
 
 def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View], weights: Singles) -> None:
-    colours, seen = colour.vertex_colours(sphere(), photographed, weights, QUIET)
+    colours = colour.vertex_colours(sphere(), photographed, weights, np.ones((4, 3), np.float32), QUIET)
+    seen = weights.sum(axis=1) > 0
     x, _, z = sphere().vertices.T
     assert seen[z > 0.5].all()
     assert not seen[z < -0.9].any()
@@ -27,7 +28,7 @@ def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View],
 
 
 def test_unseen_vertices_take_the_nearest_seen_colour(photographed: list[View], weights: Singles) -> None:
-    colours, _ = colour.vertex_colours(sphere(), photographed, weights, QUIET)
+    colours = colour.vertex_colours(sphere(), photographed, weights, np.ones((4, 3), np.float32), QUIET)
     behind = (sphere().vertices[:, 2] < -0.5) & (sphere().vertices[:, 0] < -0.5)
     assert colours[behind] == pytest.approx(np.tile(RED, (int(behind.sum()), 1)), abs=8)
 

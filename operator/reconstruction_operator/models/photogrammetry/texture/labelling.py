@@ -1,0 +1,100 @@
+"""Labelling: one photo for each face, so that the texture has patches of single photos, and no ghosts of several.
+
+A face takes a photo that sees it well and agrees with the other photos about its colour, and prefers that of its neighbours (the
+model of Lempitsky and Ivanov 2007, "Seamless mosaicing of image-based texture maps"; the check of colours as in Waechter et al.
+2014, "Let there be color!"). Belief propagation finds the labels (Felzenszwalb and Huttenlocher 2006, "Efficient belief propagation
+for early vision").
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from reconstruction_operator.models.photogrammetry.arrays import Integers, Mask, Singles
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+
+_UNSEEN_COST = np.float32(10.0)  # above what any neighbourhood can save
+_SEAM_COST = np.float32(0.25)  # of an edge between two photos; the best photo of a face costs 0, the worst 1
+_DISAGREEMENT_COST = np.float32(1.0)
+_DIFFERENT = 40.0  # levels of 255 from the median of all photos, at which the full cost is due
+_WITNESSES = 3  # photos that see a face, for a median to mean something
+_ROUNDS = 20
+_DAMPING = np.float32(0.5)  # of the messages: loops oscillate without
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Labels:
+    """The photos of each face."""
+
+    face: Integers  # (faces,): the photo of each, -1 where none sees it
+    shares: Singles  # (vertices, views): of the faces around each vertex, how many have the photo; sums to 1, or is 0
+    uses: Mask  # (faces, views): the face's photo, and those of faces that touch it, if they see it
+
+
+def choose(mesh: Mesh, weights: Singles, colours: Singles) -> Labels:
+    """`weights` (vertices, views) are those of `colour.view_weights`, `colours` (vertices, views, 3) what the views show there."""
+    corners = weights[mesh.faces]
+    sees = corners.min(axis=1)
+    half_hidden = ~sees.any(axis=1)  # a view that sees a part of such a face is better than none
+    sees[half_hidden] = corners[half_hidden].mean(axis=1)
+    costs = _costs(sees, colours[mesh.faces].mean(axis=1))
+    face = propagated(costs, neighbours(mesh))
+    face[sees[np.arange(len(face)), face] == 0] = -1
+    return Labels(face, *_around(mesh, face, sees > 0))
+
+
+def _costs(sees: Singles, colours: Singles) -> Singles:
+    """(faces, views); `colours` (faces, views, 3)."""
+    seen = sees > 0
+    best = np.maximum(sees.max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    costs = 1.0 - np.sqrt(sees / best)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # faces that no photo sees have no median
+        middle = np.nanmedian(np.where(seen[:, :, None], colours, np.nan), axis=1, keepdims=True)
+    distance = np.abs(colours - middle).max(axis=2)
+    enough = seen.sum(axis=1, keepdims=True) >= _WITNESSES
+    costs += np.where(enough & seen, np.minimum(distance / _DIFFERENT, 1.0) * _DISAGREEMENT_COST, 0.0)
+    return np.asarray(np.where(seen, costs, _UNSEEN_COST), dtype=np.float32)
+
+
+def neighbours(mesh: Mesh) -> Integers:
+    """(n, 2): the pairs of faces that share an edge."""
+    corners = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    edges = np.sort(corners, axis=1)
+    keys = edges[:, 0] * len(mesh.vertices) + edges[:, 1]
+    order = np.argsort(keys, kind="stable")
+    same = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    pairs: Integers = np.stack([order[same] // 3, order[same + 1] // 3], axis=1)
+    return pairs
+
+
+def propagated(costs: Singles, pairs: Integers) -> Integers:
+    """(n,): a label for each node, of low `costs` (n, labels) and with few different labels at the ends of `pairs` (m, 2)."""
+    start = np.concatenate([pairs[:, 0], pairs[:, 1]])
+    end = np.concatenate([pairs[:, 1], pairs[:, 0]])
+    back = np.concatenate([np.arange(len(pairs)) + len(pairs), np.arange(len(pairs))])
+    ones = np.ones(len(end), np.float32)
+    gather = sparse.csr_matrix((ones, (end, np.arange(len(end)))), shape=(len(costs), len(end)))
+    messages = np.zeros((len(end), costs.shape[1]), np.float32)
+    for _ in range(_ROUNDS):
+        sent = (costs + gather @ messages)[start] - messages[back]
+        sent -= sent.min(axis=1, keepdims=True)
+        np.minimum(sent, _SEAM_COST, out=sent)
+        messages += (sent - messages) * _DAMPING
+    labels: Integers = (costs + gather @ messages).argmin(axis=1)
+    return labels
+
+
+def _around(mesh: Mesh, face: Integers, seen: Mask) -> tuple[Singles, Mask]:
+    """`shares` and `uses` of `Labels`."""
+    labelled = np.flatnonzero(face >= 0)
+    corners = mesh.faces[labelled].ravel()
+    shape = (len(mesh.vertices), seen.shape[1])
+    ones = np.ones(len(corners), np.float32)
+    counts = sparse.csr_matrix((ones, (corners, np.repeat(face[labelled], 3))), shape=shape).toarray()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+    return shares, (shares > 0)[mesh.faces].any(axis=1) & seen
