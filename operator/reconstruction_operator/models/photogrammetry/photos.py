@@ -1,4 +1,4 @@
-"""Photo preparation: upright RGB files of bounded size, with what EXIF and XMP tell of each."""
+"""Photo preparation: upright sRGB files of bounded size, with what EXIF and XMP tell of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Photo
-from reconstruction_operator.models.photogrammetry import metadata
+from reconstruction_operator.models.photogrammetry import metadata, srgb
 from reconstruction_operator.models.photogrammetry.metadata import Metadata, Place
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
@@ -59,7 +59,7 @@ def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
     if scale < 1.0:
         size = (round(upright.width * scale), round(upright.height * scale))
         upright = upright.resize(size, Image.Resampling.LANCZOS)
-    upright.save(target, quality=_JPEG_QUALITY, subsampling=0)
+    srgb.converted(upright).save(target, quality=_JPEG_QUALITY, subsampling=0)
     relative = found.relative_focal
     focal = f"{relative:.4f}" if relative else "unknown"
     return PreparedPhoto(
@@ -75,8 +75,8 @@ def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
 
 
 def _read(source: Path, max_size: int) -> tuple[Image.Image, Metadata]:
-    """The upright RGB photo, and what its file tells of it."""
+    """The upright photo of 8 bits a channel, and what its file tells of it."""
     with Image.open(source, formats=PHOTO_FORMATS) as image:
         found = metadata.read(image)
         image.draft("RGB", (max_size, max_size))  # the JPEG decoder skips detail that resizing would discard
-        return ImageOps.exif_transpose(image).convert("RGB"), found
+        return srgb.eight_bit(ImageOps.exif_transpose(image)), found

@@ -32,8 +32,12 @@ class StepClock:
 
     def __call__(self, step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
         """Report that `fraction` of `step` is done."""
-        self._begun.setdefault(step, self._now())
-        self._report(step, fraction, message, resumed=resumed)
+        if step not in self._begun:
+            self._begun[step] = self._now()
+        if resumed:
+            self._report(step, fraction, message, resumed=resumed)
+        else:
+            self._report(step, fraction, message)
 
     def seconds(self) -> dict[Step, float]:
         """The seconds of each step so far."""

@@ -3,8 +3,9 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry import photos
 
@@ -56,6 +57,56 @@ def test_every_accepted_format_and_kind_of_pixel_becomes_rgb(tmp_path: Path, mod
     Image.new(mode, (30, 20)).save(tmp_path / "photo", kind)
     photo, result = prepared(tmp_path / "photo")
     assert (photo.width, photo.height, result.mode) == (30, 20, "RGB")
+
+
+def display_p3() -> bytes:
+    """An ICC profile of the least tags: the primaries and the curve of Display P3."""
+
+    def numbers(*values: float) -> bytes:
+        return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
+
+    curve = struct.pack(">4sIHH", b"para", 0, 3, 0) + numbers(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    places = {
+        b"wtpt": (0.96419, 1.0, 0.82489),
+        b"rXYZ": (0.51512, 0.24120, -0.00105),
+        b"gXYZ": (0.29198, 0.69225, 0.04189),
+        b"bXYZ": (0.15710, 0.06657, 0.78407),
+    }
+    tags = {name: b"XYZ \0\0\0\0" + numbers(*xyz) for name, xyz in places.items()}
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
+    start = 128 + 4 + 12 * len(tags)
+    table, content = struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        table += name + struct.pack(">II", start + len(content), len(data))
+        content += data
+    header = struct.pack(">I4sI4s4s4s", start + len(content), b"", 0x04000000, b"mntr", b"RGB ", b"XYZ ")
+    header += bytes(12) + b"acsp" + bytes(28) + numbers(0.96419, 1.0, 0.82489)
+    return header.ljust(128, b"\0") + table + content
+
+
+def test_display_p3_becomes_srgb(tmp_path: Path) -> None:
+    """The photos of an iPhone: its numbers stand for stronger colours than those of sRGB."""
+    Image.new("RGB", (30, 20), (234, 51, 35)).save(tmp_path / "photo.png", icc_profile=display_p3())
+    _, result = prepared(tmp_path / "photo.png")
+    assert result.getpixel((15, 10)) == pytest.approx((255, 0, 0), abs=4)  # sRGB's red in Display P3
+
+
+@pytest.mark.parametrize("profile", [b"no profile", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()])
+def test_a_profile_that_does_not_fit_the_photo_is_ignored(tmp_path: Path, profile: bytes) -> None:
+    Image.new("RGB", (30, 20), (90, 60, 30)).save(tmp_path / "photo.png", icc_profile=profile)
+    _, result = prepared(tmp_path / "photo.png")
+    assert result.getpixel((15, 10)) == pytest.approx((90, 60, 30), abs=2)
+
+
+@pytest.mark.parametrize(("brightest", "expected"), [(65_535, 128), (4_095, 128), (255, 128)])
+def test_grey_of_sixteen_bits_is_scaled_by_the_depth_of_the_sensor(
+    tmp_path: Path, brightest: int, expected: int
+) -> None:
+    grey = np.full((20, 30), brightest // 2 + 1, np.uint16)
+    grey[0, 0] = brightest
+    Image.fromarray(grey).save(tmp_path / "photo.png")
+    _, result = prepared(tmp_path / "photo.png")
+    assert result.getpixel((15, 10)) == pytest.approx((expected,) * 3, abs=2)
 
 
 def picture_of_two_kinds() -> bytes:

@@ -1,0 +1,35 @@
+"""sRGB: photos of any profile and depth as sRGB with 8 bits a channel. Phones give Display P3, whose numbers look pale as sRGB."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import cast
+
+from PIL import Image, ImageCms
+
+_SRGB = ImageCms.createProfile("sRGB")
+_GREY_DEPTHS = (8, 10, 12, 14, 16)  # bits of a sensor; files of 16 bits hold any of them
+
+
+def converted(image: Image.Image) -> Image.Image:
+    """The photo, of 8 bits a channel, by its profile."""
+    plain, profile = image.convert("RGB") if image.mode == "RGBA" else image, image.info.get("icc_profile")
+    if profile:
+        # A damaged profile, or one that does not fit the photo's channels, counts for nothing.
+        with contextlib.suppress(ImageCms.PyCMSError):
+            rgb = ImageCms.profileToProfile(plain, io.BytesIO(profile), _SRGB, outputMode="RGB")
+            return cast("Image.Image", rgb)
+    return plain.convert("RGB")
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """Grey, RGB, RGBA or CMYK. Grey of 16 bits is scaled by the depth of the sensor, alike for all photos of a camera."""
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        whole = image.convert("I")
+        _, brightest = cast("tuple[int, int]", whole.getextrema())
+        depth = next((one for one in _GREY_DEPTHS if brightest < 1 << one), _GREY_DEPTHS[-1])
+        return whole.point(lambda value: value * (1 / (1 << (depth - 8)))).convert("L")
+    if image.mode in ("LA", "PA") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "RGB", "RGBA", "CMYK") else image.convert("RGB")
