@@ -1,0 +1,58 @@
+"""Stacks: reads what a sampling profiler wrote, and divides its samples among subjects.
+
+A sample belongs to the first subject of the list of which a pattern matches any frame of its stack, so that more special subjects
+stand first. What no subject matches is `REST`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+Sample = tuple[Sequence[str], int]
+"""The frames of one stack, and how often it was seen."""
+
+Subjects = Sequence[tuple[str, str]]
+"""Names, and a regular expression for each."""
+
+REST: Final = "the rest"
+_LOCATION: Final = re.compile(r"^ *(\d+): 0x[0-9a-f]+ (?:M=\d+ )?(\S+)")
+_SAMPLE: Final = re.compile(r"^ *(\d+) +\d+: ([\d ]+)$")
+
+
+def folded(text: str) -> Iterator[Sample]:
+    """The samples of `py-spy record --format raw`: frames, separated by semicolons, and a count in each line."""
+    for line in text.splitlines():
+        stack, _, count = line.rpartition(" ")
+        if stack and count.isdigit():
+            yield stack.split(";"), int(count)
+
+
+def pprof(text: str) -> Iterator[Sample]:
+    """The samples of `go tool pprof -raw`: counts with numbers of locations, of which each lists its functions."""
+    samples, _, rest = text.partition("\nLocations\n")
+    functions: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in rest.partition("\nMappings\n")[0].splitlines():
+        if found := _LOCATION.match(line):
+            current = functions.setdefault(found[1], [])
+            current.append(found[2])
+        elif line.strip():  # a function that was inlined into the one above
+            current.append(line.split()[0])
+    for line in samples.splitlines():
+        if found := _SAMPLE.match(line):
+            yield [name for number in found[2].split() for name in functions.get(number, ())], int(found[1])
+
+
+def shares(samples: Iterable[Sample], subjects: Subjects) -> dict[str, float]:
+    """The percentage of each subject that has samples, the largest first, the rest last; empty without samples."""
+    patterns = [(name, re.compile(pattern)) for name, pattern in subjects]
+    counts: Counter[str] = Counter()
+    for frames, count in samples:
+        stack = "\n".join(frames)
+        counts[next((name for name, pattern in patterns if pattern.search(stack)), REST)] += count
+    total = counts.total()
+    ranked = sorted(counts, key=lambda name: (name == REST, -counts[name]))
+    return {name: 100 * counts[name] / total for name in ranked}
