@@ -43,7 +43,8 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
             ),
             (
                 "v1alpha1 spec: new rule: !oldSelf.cancelConfirmed || !self.cancelConfirmed "
-                "|| self.?cancelReason.orValue('') == oldSelf.?cancelReason.orValue('')"
+                "|| (has(self.cancelReason) ? has(oldSelf.cancelReason) && self.cancelReason == oldSelf.cancelReason "
+                ": !has(oldSelf.cancelReason))"
             ),
         ),
         "concerns cancelReason alone, which no earlier job has",
