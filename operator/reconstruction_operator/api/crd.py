@@ -28,18 +28,20 @@ def _column(name: str, path: str, text: str, *, kind: str = "string", wide: bool
 
 # No dates but the age: dashboards show an absent date as an error.
 PRINTER_COLUMNS: tuple[dict[str, Any], ...] = (
-    _column("Phase", ".status.phase", "State of the job."),
-    _column("Step", ".status.progress.step", "The current step."),
-    _column("Progress", ".status.progress.display", "Percentage that is done."),
-    _column("ETA", ".status.progress.eta", "Estimated time left."),
-    _column("Images", ".status.inputs.images", "Photos that were read.", kind="integer"),
+    # The API server shows the first of several values: the phase alone, of a job without a detail of it.
+    _column("Phase", ".status['phaseDetail','phase']", "State of the job."),
+    _column("Done", ".status.progress.display", "Percentage that is done."),
+    _column("Time", ".status.timeDetail", "Estimated time left, or what the job took."),
+    _column("Reason", ".status.reason", "Why the job failed or waits, in a word or two."),
     _column("Age", ".metadata.creationTimestamp", "Time since the job was created.", kind="date"),
-    _column("Reason", ".status.failure.reason", "Why the job, or its last attempt, failed.", wide=True),
+    _column("Step", ".status.progress.step", "The current step.", wide=True),
+    _column("Images", ".status.inputs.images", "Photos that were read.", kind="integer", wide=True),
     _column("Attempt", ".status.attempt", "Number of the attempt.", kind="integer", wide=True),
     _column("Worker", ".status.worker", "Worker that has the job.", wide=True),
     _column("Cancel Reason", ".spec.cancelReason", "Why the job is to be cancelled.", wide=True),
     _column("Message", ".status.message", "State of the job in a sentence.", wide=True),
 )
+"""Columns of `kubectl get recon`. With short names the first ones fit 80 characters; the others are for `-o wide`."""
 
 SELECTABLE_FIELDS: tuple[str, ...] = (".spec.modelType", ".spec.queue", ".spec.priority", ".status.phase")
 """Fields for `kubectl get recon --field-selector`."""

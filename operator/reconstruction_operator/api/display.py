@@ -1,4 +1,4 @@
-"""Texts of the columns Progress and ETA."""
+"""Texts for people: percentages and durations."""
 
 from __future__ import annotations
 

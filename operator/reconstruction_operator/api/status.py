@@ -32,21 +32,21 @@ class Phase(enum.StrEnum):
 
 
 class ConditionType(enum.StrEnum):
-    """The conditions. All but InputChecked and Contested are present from the first status."""
+    """The conditions, in the order of their weight for people. All but InputChecked and Contested are always present."""
 
-    ACCEPTED = "Accepted"
-    DISPATCHED = "Dispatched"
-    RUNNING = "Running"
-    SUSPENDED = "Suspended"
-    CANCEL_REQUESTED = "CancelRequested"
-    COMPLETE = "Complete"
+    CONTESTED = "Contested"  # only while two installations watch the job's namespace
     FAILED = "Failed"
     CANCELLED = "Cancelled"
-    FINISHED = "Finished"
-    RECONCILING = "Reconciling"
-    STALLED = "Stalled"
+    COMPLETE = "Complete"
+    CANCEL_REQUESTED = "CancelRequested"
+    SUSPENDED = "Suspended"
+    RUNNING = "Running"
+    DISPATCHED = "Dispatched"
+    ACCEPTED = "Accepted"
     INPUT_CHECKED = "InputChecked"  # only of a job that waits long enough for its input to be looked at
-    CONTESTED = "Contested"  # only while two installations watch the job's namespace
+    FINISHED = "Finished"
+    STALLED = "Stalled"
+    RECONCILING = "Reconciling"
 
 
 PERMANENT = tuple(kind for kind in ConditionType if kind not in (ConditionType.INPUT_CHECKED, ConditionType.CONTESTED))
@@ -71,12 +71,15 @@ class Condition:
 class Progress:
     """Progress of the current attempt.
 
-    `display` and `eta` are the columns Progress and ETA of `kubectl get recon`: "60%" and "1m20s"
-    (`display.percent_text`, `display.duration_text`). `step` is another column. A job that does not run has no `eta`.
+    `display` is a column of `kubectl get recon`: "60%" (`display.percent_text`). A job that does not run has no step and no `eta`.
     """
 
     percent: int = member(0, "How much is done, over all six steps.", unit="percent", minimum=0, maximum=100)
-    step: str = member("", "Name of the current step, such as Running reconstruction.", max_length=128)
+    step: str = member(
+        "",
+        "Name of the current step, such as Running reconstruction; empty if nothing of the job runs.",
+        max_length=128,
+    )
     step_index: int = member(0, "Number of the current step, from 1; 0 before the first.", minimum=0, maximum=1000)
     step_count: int = member(6, "How many steps there are.", minimum=0, maximum=1000)
     eta_seconds: int | None = member(
@@ -194,6 +197,23 @@ class Status:
         "State of the job for users: Pending, Queued, Running, Suspended, Cancelling, and at the end Succeeded, "
         "Failed or Cancelled, which never change. Programs should read the conditions.",
     )
+    phase_detail: str = member(
+        "",
+        "The phase, where a cancel that is requested, a suspension under way or a simulation changes its meaning, such as "
+        "Running, cancel requested: for people, shown in place of the phase.",
+        max_length=64,
+    )
+    time_detail: str = member(
+        "",
+        "For people: the time that is left of a run, or what a finished job took, such as 1m20s left or took 12m.",
+        max_length=32,
+    )
+    reason: str = member(
+        "",
+        "Why the job failed or waits, in a word or two for people, such as TOO_FEW_IMAGES, no worker or place 20. Programs "
+        "should read failure.reason and the conditions.",
+        max_length=64,
+    )
     attempt: int = member(0, "Number of the current attempt, from 1; 0 before the first. Never decreases.", minimum=0)
     failures: int = member(0, "Failed attempts that count against spec.backoffLimit.", unit="attempts", minimum=0)
     next_attempt_time: datetime | None = member(None, "When the next attempt may start, during a backoff.")
@@ -241,9 +261,9 @@ class Status:
     failure: Failure | None = member(None, "Why the job failed or, if it is not finished, why its last attempt failed.")
     conditions: tuple[Condition, ...] = member(
         (),
-        "For programs and kubectl wait: Accepted, Dispatched, Running, Suspended, CancelRequested, Complete, "
-        "Failed, Cancelled, Finished (however it ended; its reason is the outcome), Reconciling, Stalled; InputChecked of a job that waits; and Contested "
-        "while two installations of the operator watch the job's namespace.",
+        "For programs and kubectl wait: Failed, Cancelled, Complete, CancelRequested, Suspended, Running, Dispatched, Accepted, "
+        "Finished (however it ended; its reason is the outcome), Stalled, Reconciling; InputChecked of a job that waits; and Contested "
+        "while two installations of the operator watch the job's namespace. First those that hold, or that say what a job waits for.",
         max_items=32,
         list_key="type",
     )

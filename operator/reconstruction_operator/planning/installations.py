@@ -40,7 +40,7 @@ def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> P
 def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:
     """The report on a job that another installation manages: a condition and an Event, once.
 
-    The other installation keeps the condition when it writes the status, so both never write in turns.
+    The other installation keeps the condition, and its place, when it writes the status: both never write in turns.
     """
     theirs, status = job.status.installation, job.status
     over = job.deleting or (status.phase is not None and status.phase.finished)
@@ -53,7 +53,7 @@ def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:
         f"Installation {mine.id} (Lease {mine.lease}) watches its namespace as well, and leaves it alone"
     )
     contested = Condition(ConditionType.CONTESTED, "True", _REASON, text, whole(now), job.generation)
-    reported = fit(replace(status, conditions=(*status.conditions, contested)), status)
+    reported = fit(replace(status, conditions=(contested, *status.conditions)), status)
     return Plan(reported, events=(Event("Warning", _REASON, text),))
 
 

@@ -6,10 +6,21 @@ texts. Only the first jobs of a queue have a place.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 LISTED: Final = 200  # jobs of one queue that are given a place
 _SLACK: Final = 4  # the number that is shown stays until the true one, rounded, is so many times smaller
+
+
+class Wait(NamedTuple):
+    """What a job waits for: as a sentence, and in a word or two."""
+
+    text: str = ""
+    short: str = ""
+
+
+UNKNOWN: Final = Wait()
+"""Of a job that was not looked at yet."""
 
 
 def rounded(number: int) -> int:
@@ -27,13 +38,19 @@ def total(number: int, shown: int) -> int:
     return shown if number <= shown < rounded(number) * _SLACK else rounded(number)
 
 
-def place(queue: str, number: int, of: int, *, paused: bool = False) -> str:
+def place(queue: str, number: int, of: int, *, paused: bool = False) -> Wait:
     """What a job in line waits for."""
     if paused:
-        return f"Waiting: Redis is nearly full, and nothing is sent to queue {queue} until it has room"
-    return f"Waiting for room in queue {queue}: place {rounded(number)} or better, of at most {of}"
+        return Wait(
+            f"Waiting: Redis is nearly full, and nothing is sent to queue {queue} until it has room", "Redis full"
+        )
+    at = rounded(number)
+    return Wait(f"Waiting for room in queue {queue}: place {at} or better, of at most {of}", f"place {at}")
 
 
-def held(namespace: str) -> str:
+def held(namespace: str) -> Wait:
     """What a job waits for that a quota holds back."""
-    return f"Waiting: namespace {namespace} has as many jobs in flight as it may (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)"
+    return Wait(
+        f"Waiting: namespace {namespace} has as many jobs in flight as it may (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",
+        "quota",
+    )

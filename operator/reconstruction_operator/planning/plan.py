@@ -31,6 +31,7 @@ from reconstruction_operator.planning.rules import (
     validating,
 )
 from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
+from reconstruction_operator.planning.status import columns
 from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
@@ -132,6 +133,9 @@ def _status(case: Case, decision: Decision) -> Status:
         details,
         observed_generation=job.generation,
         phase=phase,
+        phase_detail=columns.phase_detail(facts, phase, simulated=bool(details.simulated)),
+        time_detail=columns.time_detail(details, phase),
+        reason=columns.reason(case, decision),
         message=message,
         cancel=_cancel(case, decision.stage),
         conditions=made,

@@ -14,6 +14,7 @@ from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.checks import Checked
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
+from reconstruction_operator.planning.places import UNKNOWN, Wait
 from reconstruction_operator.planning.quotas import Refusal
 
 
@@ -122,7 +123,7 @@ class Observation(ObservedJob):
     unsent: bool = False  # this operator has stored that the attempt is dispatched, and has not sent its message yet
     order_missing: bool = False  # the same of the newest order to delete the job's files
     epoch_age_seconds: float = 1e9  # since Redis was last seen to have lost data
-    waits_for: str = ""  # what a job that waits for its turn waits for; empty if that was not looked at yet
+    waits_for: Wait = UNKNOWN  # what a job that waits for its turn waits for; empty if that was not looked at yet
     refused: Refusal | None = (
         None  # why the job is not accepted: by a rule of its namespace, or by every worker's model
     )

@@ -63,6 +63,7 @@ def table(text: str) -> list[dict[str, str]]:
 
 _RUNNING = {
     "phase": "Running",
+    "timeDetail": "1m20s left",
     "attempt": 2,
     "failures": 1,
     "worker": "celery@gpu-3",
@@ -91,26 +92,43 @@ def test_the_table_shows_the_state_of_a_running_job(kubectl: Kubectl) -> None:
     assert row == {
         "NAME": name,
         "PHASE": "Running",
-        "STEP": "Running reconstruction",
-        "PROGRESS": "42%",
-        "ETA": "1m20s",
-        "IMAGES": "29",
+        "DONE": "42%",
+        "TIME": "1m20s left",
+        "REASON": "",
     }
 
 
-def test_the_wide_table_shows_the_worker_and_the_failure(kubectl: Kubectl) -> None:
+def test_the_phase_column_shows_the_detail_of_the_phase_where_there_is_one(kubectl: Kubectl) -> None:
+    for name, status in (("plain", {}), ("requested", {"phaseDetail": "Running, cancel requested"})):
+        kubectl.create(name)
+        assert kubectl.report(name, **_RUNNING, **status).accepted
+
+    rows = table(kubectl("get", "recon").text)
+
+    assert {row["NAME"]: row["PHASE"] for row in rows} == {"plain": "Running", "requested": "Running, cancel requested"}
+
+
+def test_a_table_with_the_longest_usual_texts_fits_80_characters(kubectl: Kubectl) -> None:
+    kubectl.create("banana")
+    assert kubectl.report("banana", **_RUNNING, phaseDetail="Running, cancel requested").accepted
+    kubectl.create("lund")
+    assert kubectl.report("lund", phase="Failed", reason="TOO_FEW_IMAGES", timeDetail="took 2h10m").accepted
+
+    lines = kubectl("get", "recon").text.splitlines()
+
+    assert max(map(len, lines)) <= 80, lines
+
+
+def test_the_wide_table_shows_the_worker_and_the_reason_of_a_cancel(kubectl: Kubectl) -> None:
     name = kubectl.create()
+    assert kubectl.change(name, cancelRequested=True, cancelReason="wrong").accepted
     assert kubectl.report(name, **_RUNNING).accepted
 
-    (row,) = table(kubectl("get", "recon", "-o", "wide").text)
+    heading, row = kubectl("get", "recon", "-o", "wide").text.splitlines()
 
-    assert " ".join(row) == "NAME PHASE STEP PROGRESS ETA IMAGES AGE REASON ATTEMPT WORKER MESSAGE"
-    assert (row["REASON"], row["ATTEMPT"], row["WORKER"], row["MESSAGE"]) == (
-        "OUT_OF_MEMORY",
-        "2",
-        "celery@gpu-3",
-        "depth map 4/12",
-    )
+    shown = "NAME PHASE DONE TIME REASON AGE STEP IMAGES ATTEMPT WORKER CANCEL REASON MESSAGE"
+    assert heading.split() == shown.split()
+    assert re.fullmatch(r".* Running reconstruction +29 +2 +celery@gpu-3 +wrong +depth map 4/12", row)
 
 
 def test_the_table_of_a_new_job_has_empty_cells_and_no_errors(kubectl: Kubectl) -> None:

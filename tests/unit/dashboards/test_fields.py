@@ -75,7 +75,7 @@ def test_the_columns_of_k9s_are_printer_columns_or_fields() -> None:
     for column in columns:
         name, _, value = column.partition(":")
         path, *filters = value.split(" | ")
-        if filters:  # jq: .spec | [.cancelRequested, .cancelConfirmed] | …
+        if filters:  # jq: .status | .phase | …
             names = re.findall(r"\.([a-z]\w*)", filters[0])
             assert names, column
             assert all(exists([path.lstrip("."), *name.split(".")]) for name in names), column

@@ -374,7 +374,7 @@ class Histories(RuleBasedStateMachine):
         status = self.job.status
         if status.phase is None:
             return
-        assert [one.type for one in status.conditions] == [kind.value for kind in PERMANENT]
+        assert sorted(one.type for one in status.conditions) == sorted(kind.value for kind in PERMANENT)
         by_type = {one.type: one for one in status.conditions}
         for one in status.conditions:
             row = CONDITION_REASONS.get((ConditionType(one.type), one.reason))

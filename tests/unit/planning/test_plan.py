@@ -120,7 +120,7 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
         found["a finished job is written"] = status != seen_again or bool(plan.events)
         found["an object goes without a time to live"] = DeleteObject in kinds
     else:
-        found["a condition is missing"] = [one.type for one in status.conditions] != list(PERMANENT)
+        found["a condition is missing"] = sorted(one.type for one in status.conditions) != sorted(PERMANENT)
         found["files of an unfinished job are deleted"] = DeleteFiles in kinds or ClearFlags in kinds
         found["cancelled while a worker has it"] = status.phase is Phase.CANCELLED and held
         found["the status has no message or phase"] = not status.message or status.phase is None

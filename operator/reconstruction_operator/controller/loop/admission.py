@@ -40,7 +40,7 @@ class Admission:
     _promised: dict[JobKey, str] = field(default_factory=dict, init=False)  # to be sent once that is stored; the queue
     _queued: dict[JobKey, str] = field(default_factory=dict, init=False)  # planned to wait in that queue of Redis
     _sent: dict[JobKey, Status] = field(default_factory=dict, init=False)  # by their stored status at that time
-    _reasons: dict[JobKey, str] = field(default_factory=dict, init=False)
+    _reasons: dict[JobKey, places.Wait] = field(default_factory=dict, init=False)
     _totals: dict[str, int] = field(default_factory=dict, init=False)  # how many wait in a queue, as it is shown
     _braked: dict[str, set[str]] = field(default_factory=dict, init=False)  # causes, as logged, by queue
     _held: set[JobKey] = field(default_factory=set, init=False)  # until a worker has their model
@@ -90,9 +90,9 @@ class Admission:
         if emptied is not None:
             self._braked.pop(emptied, None)
 
-    def why(self, key: JobKey) -> str:
+    def why(self, key: JobKey) -> places.Wait:
         """What a waiting job waits for, as its status says; empty if that was not looked at yet."""
-        return self._reasons.get(key, "")
+        return self._reasons.get(key, places.UNKNOWN)
 
     def refusal(self, job: Job) -> Refusal | None:
         """Why a job that has not started is not accepted. Only a new one is too many."""
@@ -224,7 +224,7 @@ class Admission:
             for index, key in enumerate(line.turns):
                 given[key] = places.place(queue, index + 1, self._totals[queue], paused=self.queues.paused)
             given |= {key: places.held(key.namespace) for key in line.held}
-        changed = [key for key, text in given.items() if self._reasons.get(key) != text]
+        changed = [key for key, wait in given.items() if self._reasons.get(key) != wait]
         changed += [key for key in self._reasons if key not in given]
         self._reasons = given
         return changed

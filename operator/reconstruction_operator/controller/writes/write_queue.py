@@ -64,13 +64,13 @@ def urgency_of(stored: Status, wanted: Status) -> Urgency:
     if wanted.phase is not None and wanted.phase.finished:
         return Urgency.FINISHED
     same = stored.phase is wanted.phase and stored.attempt == wanted.attempt
-    changed = [one.status for one in stored.conditions] != [one.status for one in wanted.conditions]
+    before, after = ({one.type: one.status for one in status.conditions} for status in (stored, wanted))
     observed = stored.observed_generation == wanted.observed_generation
     if wanted.phase is Phase.CANCELLING and stored.phase is not Phase.CANCELLING:
         return Urgency.BRIEF
     if wanted.phase is Phase.PENDING and (stored.phase is None or (same and observed)):
         return Urgency.WAITING
-    return Urgency.PROGRESS if same and not changed and observed else Urgency.PHASE
+    return Urgency.PROGRESS if same and before == after and observed else Urgency.PHASE
 
 
 class WriteQueue:

@@ -37,6 +37,7 @@ _PHASES = MappingProxyType(
     }
 )
 _NOT_BEGUN = frozenset({Stage.WAITING, Stage.BACKOFF, Stage.QUEUED})
+_WEIGHT = MappingProxyType({kind.value: weight for weight, kind in enumerate(_T)})
 _CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded", "HandedOver"})
 
 
@@ -62,7 +63,7 @@ class Facts:
 
 
 def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tuple[Phase, tuple[Condition, ...]]:
-    """Phase and all conditions, in the order of `ConditionType`.
+    """Phase and all conditions: first those that matter now, each part in the order of `ConditionType`.
 
     `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the past
     (Resumed, Withdrawn, why the last attempt ended). Contested is another installation's, and stays until the job's end.
@@ -70,10 +71,15 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
     phase = _PHASES[facts.stage]
     old = {one.type: one for one in before}
     checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value), now)
-    made = tuple(_condition(kind, why, facts, old.get(kind.value), now) for kind, why in _reasons(facts, phase, old))
-    contested = old.get(_T.CONTESTED.value)
-    made = made if checked is None else (*made, checked)
-    return phase, made if contested is None or phase.finished else (*made, contested)
+    made = [_condition(kind, why, facts, old.get(kind.value), now) for kind, why in _reasons(facts, phase, old)]
+    contested = None if phase.finished else old.get(_T.CONTESTED.value)
+    made += [one for one in (checked, contested) if one is not None]
+    return phase, tuple(sorted(made, key=lambda one: (not _matters(one, phase), _WEIGHT[one.type])))
+
+
+def _matters(one: Condition, phase: Phase) -> bool:
+    """Whether it holds, may hold, or says what the job waits for."""
+    return one.status != "False" or (phase is Phase.PENDING and one.type == _T.DISPATCHED.value)
 
 
 def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | None, now: datetime) -> Condition:

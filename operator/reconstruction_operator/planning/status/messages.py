@@ -20,7 +20,7 @@ def sentence(case: Case, decision: Decision) -> str:
         case Stage.WAITING if quarantine(queue, status) and not unserved:
             return f"Waiting for its turn in queue {queue}: jobs that lost the same worker are tried one after another"
         case Stage.WAITING:
-            return unserved or case.seen.no_model or case.seen.waits_for or f"Waiting for room in queue {queue}"
+            return unserved or case.seen.no_model or case.seen.waits_for.text or f"Waiting for room in queue {queue}"
         case Stage.BACKOFF:
             return _backing_off(case, status)
         case Stage.QUEUED:

@@ -61,7 +61,6 @@ def done(stored: Status, now: datetime, resumed_from: str = "") -> Progress:
     when = whole(now) if changed or stored.progress is None else stored.progress.last_update_time
     return Progress(
         percent=_DONE_PERCENT,
-        step=last.name,
         step_index=last.index,
         step_count=STEP_COUNT,
         display=percent_text(_DONE_PERCENT),
@@ -71,8 +70,8 @@ def done(stored: Status, now: datetime, resumed_from: str = "") -> Progress:
 
 
 def halted(progress: Progress | None) -> Progress | None:
-    """The progress of a run that has stopped: without an estimate."""
-    return progress and replace(progress, eta_seconds=None, eta="")
+    """The progress of a run that has stopped: without a step and an estimate."""
+    return progress and replace(progress, step="", eta_seconds=None, eta="")
 
 
 def _running(stored: Status) -> bool:

@@ -139,7 +139,7 @@ def markdown() -> str:
         "Made from the table in `planning/status/reasons.py`. All but `Contested` and `InputChecked` exist from the first status, each with",
         "`observedGeneration`. `Finished` is true whatever the outcome. A suspended job is not reconciling, and a",
         "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
-        "CamelCase.",
+        "CamelCase. A status lists first the conditions that hold, or that say what the job waits for, in the order of this page.",
     ]
     for kind in ConditionType:
         lines += ["", f"## {kind.value}", "", "| status | reason | meaning |", "|---|---|---|"]

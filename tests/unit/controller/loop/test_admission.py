@@ -318,8 +318,12 @@ def test_waiting_jobs_are_told_their_place_now_and_then(admission: Admission) ->
     changed = admission.give_places(0.0)
 
     assert len(changed) == 12
-    assert admission.why(make_key("job-00")) == "Waiting for room in queue celery: place 1 or better, of at most 20"
-    assert admission.why(make_key("job-11")) == "Waiting for room in queue celery: place 20 or better, of at most 20"
+    assert (
+        admission.why(make_key("job-00")).text == "Waiting for room in queue celery: place 1 or better, of at most 20"
+    )
+    assert (
+        admission.why(make_key("job-11")).text == "Waiting for room in queue celery: place 20 or better, of at most 20"
+    )
     assert admission.give_places(1.0) == []  # too soon
     admission.wants(make_key("job-00"), wants=False)
     # Places 2 to 11 are shown as before, except where one crosses 1, 2, 5 or 10.
@@ -348,7 +352,7 @@ def test_a_job_that_a_quota_holds_back_is_told_so(cache: Cache) -> None:
 
     admission.give_places(0.0)
 
-    assert "namespace default has as many jobs in flight as it may" in admission.why(make_key("b"))
+    assert "namespace default has as many jobs in flight as it may" in admission.why(make_key("b")).text
 
 
 def test_what_holds_a_queue_back_is_logged_once_for_each_backlog(

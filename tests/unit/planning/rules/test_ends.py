@@ -44,6 +44,7 @@ def test_a_success_reports_its_details() -> None:
     assert replace(status, conditions=()) == Status(
         observed_generation=1,
         phase=Phase.SUCCEEDED,
+        time_detail="took 58s",
         attempt=1,
         failures=1,
         task_id="uid-1",
@@ -53,7 +54,7 @@ def test_a_success_reports_its_details() -> None:
         dispatch_time=SENT,
         start_time=NOW - timedelta(minutes=1),
         completion_time=ENDED,
-        progress=Progress(100, "Finalizing output", 6, 6, None, "", "100%", NOW),
+        progress=Progress(100, "", 6, 6, None, "", "100%", NOW),
         inputs=Inputs(29, 5),
         outputs=outputs,
         quality={"faces": "12"},
@@ -164,6 +165,7 @@ def test_the_next_attempt_is_written_ahead_with_its_time() -> None:
     assert replace(status, conditions=(), failure=None) == Status(
         observed_generation=1,
         phase=Phase.PENDING,
+        reason="after OUT_OF_MEMORY",
         attempt=2,
         failures=1,
         next_attempt_time=NOW + timedelta(seconds=10),

@@ -69,7 +69,7 @@ def test_a_suspended_job_has_no_worker_no_start_and_no_estimate() -> None:
     status = look(replace(HELD, end=END), RUNNING, suspend=True).status
 
     assert (status.worker, status.start_time, status.attempt) == (None, None, 1)
-    assert status.progress == Progress(20, "Running reconstruction", 3, 6, None, "", "20%", NOW)
+    assert status.progress == Progress(20, "", 3, 6, None, "", "20%", NOW)
     assert status.message == "Suspended: set spec.suspend to false to go on"
 
 
@@ -77,7 +77,7 @@ def test_a_suspended_job_is_not_reconciling() -> None:
     status = look(Observation(), suspend=True).status
 
     true = [one.type for one in status.conditions if one.status == "True"]
-    assert true == [ConditionType.ACCEPTED, ConditionType.SUSPENDED]
+    assert true == [ConditionType.SUSPENDED, ConditionType.ACCEPTED]
 
 
 @pytest.mark.parametrize(

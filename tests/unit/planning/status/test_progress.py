@@ -94,13 +94,13 @@ def test_a_percentage_stays_within_its_range(reported: int, shown: int) -> None:
     assert moved.progress.percent == shown
 
 
-def test_a_stopped_run_has_no_estimate() -> None:
-    assert halted(OLD) == replace(OLD, eta_seconds=None, eta="")
+def test_a_stopped_run_has_neither_step_nor_estimate() -> None:
+    assert halted(OLD) == replace(OLD, step="", eta_seconds=None, eta="")
     assert halted(None) is None
 
 
 def test_a_success_is_a_hundred_percent() -> None:
-    assert done(STORED, NOW) == Progress(100, "Finalizing output", 6, 6, None, "", "100%", NOW)
+    assert done(STORED, NOW) == Progress(100, "", 6, 6, None, "", "100%", NOW)
 
 
 def test_a_text_that_is_not_the_message_is_no_change() -> None:

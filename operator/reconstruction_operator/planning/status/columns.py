@@ -1,0 +1,50 @@
+"""Texts of the columns of `kubectl get recon`: what people read of a job first, in a few characters."""
+
+from __future__ import annotations
+
+from reconstruction_operator.api.display import duration_text
+from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.scheduling import quarantine
+from reconstruction_operator.planning.status.conditions import Facts
+
+
+def phase_detail(facts: Facts, phase: Phase, *, simulated: bool) -> str:
+    """The phase with what changes its meaning; empty if nothing does."""
+    if phase.finished or phase is Phase.CANCELLING:
+        return "Succeeded, simulated" if phase is Phase.SUCCEEDED and simulated else ""
+    if facts.requested:
+        return f"{phase.value}, cancel requested"
+    return f"{phase.value}, suspending" if facts.suspending else ""
+
+
+def time_detail(status: Status, phase: Phase) -> str:
+    """The time that is left of a run, or from the start of a finished job to its end; empty if it is not known."""
+    if phase.finished:
+        if status.start_time is None or status.completion_time is None:
+            return ""
+        return f"took {duration_text(int((status.completion_time - status.start_time).total_seconds()))}"
+    eta = status.progress.eta if status.progress else ""
+    return f"{eta} left" if eta else ""
+
+
+def reason(case: Case, decision: Decision) -> str:
+    """Why the job failed or waits; empty for a job that is well. It has no times, so that an idle job causes no writes."""
+    status = decision.status
+    code = status.failure.reason if status.failure else ""
+    match decision.stage:
+        case Stage.INVALID | Stage.FAILED:
+            return code
+        case Stage.BACKOFF:
+            return f"after {code}" if code and not status.redis_losses else "Redis lost data"
+        case Stage.RECOVERING:
+            return "Redis lost data"
+        case Stage.WAITING | Stage.QUEUED if case.seen.queue.workers == 0:
+            return "no worker"
+        case Stage.WAITING if case.seen.no_model:
+            return "no model"
+        case Stage.WAITING if quarantine(case.job.queue, status):
+            return "quarantine"
+        case Stage.WAITING:
+            return case.seen.waits_for.short
+    return ""

@@ -1,0 +1,72 @@
+"""Texts of the columns, of plans as a user sees them one after another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from reconstruction_operator.api.status import Failure, Phase, Progress, Status
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.planning.places import held, place
+from reconstruction_operator.planning.types import Observation, Queue
+
+from tests.support.plans import NOW, look
+
+SERVED = Observation(queue=Queue(workers=1))
+SENT = replace(SERVED, record=Record("install", "team", "banana", 1, "celery", NOW))
+HELD = replace(SENT, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
+RUNNING = Status(
+    phase=Phase.RUNNING,
+    attempt=1,
+    worker="worker-1",
+    start_time=NOW - timedelta(minutes=12),
+    progress=Progress(60, "Running reconstruction", 3, 6, 80, "1m20s", "60%", NOW),
+)
+FAILED = Status(phase=Phase.PENDING, attempt=2, failures=1, failure=Failure("OUT_OF_MEMORY", retriable=True))
+LOST = replace(FAILED, attempt=3, failures=2, failure=Failure("WORKER_LOST", "Worker w is lost", retriable=True))
+
+
+def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False) -> Observation:
+    return replace(HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1", simulated))
+
+
+@pytest.mark.parametrize(
+    ("seen", "stored", "spec", "expected"),
+    [
+        pytest.param(HELD, RUNNING, {}, ("", "1m20s left", ""), id="running"),
+        pytest.param(HELD, RUNNING, {"cancel_requested": True}, ("Running, cancel requested", "1m20s left", ""), id="a-cancel-requested"),
+        pytest.param(HELD, RUNNING, {"suspend": True}, ("Running, suspending", "1m20s left", ""), id="suspending"),
+        pytest.param(SERVED, Status(), {"cancel_requested": True}, ("Pending, cancel requested", "", ""), id="a-cancel-requested-of-a-job-that-waits"),
+        pytest.param(ended(Outcome.SUCCEEDED, simulated=True), RUNNING, {}, ("Succeeded, simulated", "took 12m", ""), id="simulated"),
+        pytest.param(ended(Outcome.SUCCEEDED), RUNNING, {"cancel_requested": True}, ("", "took 12m", ""), id="succeeded-before-the-confirmation"),
+        pytest.param(ended(Outcome.FAILED, "TOO_FEW_IMAGES"), RUNNING, {}, ("", "took 12m", "TOO_FEW_IMAGES"), id="failed"),
+        pytest.param(ended(Outcome.CANCELLED), RUNNING, {"cancel_requested": True, "cancel_confirmed": True}, ("", "took 12m", ""), id="cancelled"),
+        pytest.param(Observation(), Status(), {}, ("", "", "no worker"), id="no-worker"),
+        pytest.param(replace(SENT, queue=Queue()), Status(), {}, ("", "", "no worker"), id="sent-to-no-worker"),
+        pytest.param(replace(SERVED, no_model="Waiting for a worker with model m"), Status(), {}, ("", "", "no model"), id="no-model"),
+        pytest.param(replace(SERVED, waits_for=place("celery", 17, 40)), Status(), {}, ("", "", "place 20"), id="in-line"),
+        pytest.param(replace(SERVED, waits_for=place("celery", 1, 40, paused=True)), Status(), {}, ("", "", "Redis full"), id="redis-full"),
+        pytest.param(replace(SERVED, waits_for=held("team")), Status(), {}, ("", "", "quota"), id="quota"),
+        pytest.param(SERVED, LOST, {}, ("", "", "quarantine"), id="quarantine"),
+        pytest.param(SERVED, replace(FAILED, next_attempt_time=NOW + timedelta(minutes=1)), {}, ("", "", "after OUT_OF_MEMORY"), id="retried"),
+        pytest.param(Observation(epoch_age_seconds=1, queue=Queue(1)), RUNNING, {}, ("", "1m20s left", "Redis lost data"), id="redis-lost-its-data"),
+    ],
+)  # fmt: skip
+def test_the_columns_of_a_job(
+    seen: Observation, stored: Status, spec: dict[str, object], expected: tuple[str, str, str]
+) -> None:
+    status = look(seen, stored, **spec).status
+
+    assert (status.phase_detail, status.time_detail, status.reason) == expected
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED])
+def test_nothing_that_is_over_keeps_a_step(outcome: Outcome) -> None:
+    status = look(ended(outcome, "TOO_FEW_IMAGES" if outcome is Outcome.FAILED else ""), RUNNING).status
+
+    assert status.phase is not None
+    assert status.phase.finished
+    assert status.progress is not None
+    assert (status.progress.step, status.progress.eta) == ("", "")
