@@ -22,6 +22,7 @@ _WAITING: Final = "Waiting"
 _HELD_BACK: Final = (
     (ConditionType.DISPATCHED, _WAITING),
     (ConditionType.DISPATCHED, "QueueUnserved"),
+    (ConditionType.DISPATCHED, "ModelUnserved"),
     (ConditionType.DISPATCHED, "BackingOff"),
     (ConditionType.SUSPENDED, "Suspending"),
 )

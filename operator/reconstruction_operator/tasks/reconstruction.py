@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from celery import Celery, Task, shared_task
 from celery.exceptions import Ignore, Reject
+from celery.signals import task_postrun
 
 from reconstruction_operator import (
     celery_app,  # noqa: F401  # makes the application the one that `delay()` uses
@@ -49,16 +50,18 @@ def process_reconstruction(
 
     Returns:
         {"status": "completed", "job_id", "output_path", "simulated", …}, {"status": "cancelled", "job_id"}, or
-        {"status": "stopped", "job_id", "reason"}. In the last two cases the Celery state is REVOKED.
+        {"status": "stopped", "job_id", "reason"}. In the last two cases a worker stores the state REVOKED instead.
 
     Raises:
         ReconstructionFailedError: with a reason of `contract.outcomes`.
-        Ignore: the message is a duplicate or no longer wanted; no state is written.
+        Ignore: the message is a duplicate or no longer wanted, and no state is written; or the state REVOKED is.
         Reject: the worker shuts down, and no operator would repeat the task: its message goes back to the queue.
         ValueError: the job id is not safe.
 
     """
     assignment = _assignment(self, check_job_id(job_id), model_type, job)
+    if _in_worker(self):
+        logs.begin(**assignment.log_fields)
     with logs.about(**assignment.log_fields):
         try:
             conclusion = drive(assignment, _sender(self), _patience(self))
@@ -74,6 +77,11 @@ def process_reconstruction(
             logger.info("%s goes back to its queue: this worker shuts down", assignment.title)
             raise Reject("drained", requeue=True)
         return _answer(self, job_id, conclusion)
+
+
+@task_postrun.connect  # type: ignore[untyped-decorator]
+def _end_lines(**_: object) -> None:
+    logs.end()
 
 
 def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any] | None) -> Assignment:
@@ -184,11 +192,14 @@ def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:
 
 
 def _revoke(task: Task, why: str) -> None:
-    """Store the state REVOKED so that it stays: Celery would overwrite it with SUCCESS when the task returns."""
+    """In a worker: store the state REVOKED, and end the task without a result.
+
+    If the task returned, Celery would log and store that it succeeded, and go on with the tasks that are chained to it.
+    """
     if not _in_worker(task):
         return
     try:
         task.backend.mark_as_revoked(task.request.id, why, request=task.request)
     except Exception as error:  # noqa: BLE001  # the end is recorded; the state only shows it
         logger.warning("the state REVOKED of %s could not be stored: %s", task.request.id, error)
-    task.request.ignore_result = True
+    raise Ignore

@@ -1,7 +1,7 @@
 """Logs: one line each, as JSON or text, without passwords and signatures.
 
 `configure` sets up the operator's logs. A worker's logs are set up by Celery, by its own options; `take_over` gives their handlers
-our format. `about` names the job of all lines that are written inside it.
+our format. `about` names the job of all lines that are written inside it, `begin` and `end` that of a task's.
 """
 
 from __future__ import annotations
@@ -57,6 +57,16 @@ def about(**fields: Any) -> Iterator[None]:
         yield
     finally:
         _about.reset(token)
+
+
+def begin(**fields: Any) -> None:
+    """Add these fields to each line that this context writes from now on, until `end`: for Celery's lines about a task's end."""
+    _about.set(fields)
+
+
+def end() -> None:
+    """No line has fields of `begin` any more."""
+    _about.set({})
 
 
 class TextFormatter(logging.Formatter):

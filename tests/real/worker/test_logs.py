@@ -22,6 +22,9 @@ def test_every_line_is_json_and_those_of_a_job_name_it(own_farm: Farm, job_id: s
     own_farm.put_record(job_id, 1)
     job = {"version": 1, "namespace": "default", "name": "test", "attempt": 1, "input_uri": "file:///elsewhere"}
     own_farm.wait_state(own_farm.send(job_id, "photogrammetry", job, task_id=f"{job_id}-1"), "FAILURE")
+    own_farm.put_record(f"{job_id}x", 1)
+    own_farm.cancel(f"{job_id}x")
+    own_farm.wait_state(own_farm.send(f"{job_id}x", "placeholder", job, task_id=f"{job_id}x-1"), "REVOKED")
     own_farm.order_cleanup(job_id)
     wait_until(lambda: "its files" in worker.log.read_text(), "the cleanup", timeout_seconds=60, seen=own_farm.log_ends)
     worker.stop()
@@ -29,12 +32,16 @@ def test_every_line_is_json_and_those_of_a_job_name_it(own_farm: Farm, job_id: s
     lines = lines_of(worker.log)
     fields = {"namespace": "default", "job": "test", "uid": job_id, "attempt": 1}
     ours = [line for line in lines if line.items() >= fields.items() and line["level"] == "info"]
-    begin, end, cleanup = [line["message"] for line in ours]
+    begin, end, celerys_end, cleanup = [line["message"] for line in ours]
     assert begin == f"default/test begins: model photogrammetry, task {job_id}-1"
     assert re.match(r"default/test ends: Failed after \d+\.\d s: INPUT_NOT_FOUND: ", end)
-    assert [line.get("reason") for line in ours] == [None, "INPUT_NOT_FOUND", None]
+    assert [line.get("reason") for line in ours] == [None, "INPUT_NOT_FOUND", None, None]
+    assert celerys_end.startswith(f"Task reconstruction.process[{job_id}-1] raised expected: ")
     assert cleanup == "default/test: its files were deleted before"
     messages = [str(line["message"]) for line in lines]
+    assert not [message for message in messages if "succeeded" in message and f"{job_id}x" in message]
+    (revoked,) = [line for line in lines if line["message"] == f"Task reconstruction.process[{job_id}x-1] ignored"]
+    assert revoked.items() >= (fields | {"uid": f"{job_id}x"}).items()
     for celerys in (
         "Connected to redis",
         "Task reconstruction.process",

@@ -67,6 +67,12 @@ def test_a_suspension_of_a_running_job_is_logged_before_it_stops(caplog: pytest.
     assert lines[-1].startswith("Suspending 1 Running: team/banana: ")
 
 
+def test_a_job_whose_model_no_worker_has_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    missing = replace(NEW, no_model="Waiting for a worker with model m: those of queue celery have no model")
+    lines = logged(caplog, (NEW, {}), (missing, {}))
+    assert lines[-1].startswith("ModelUnserved 0 Pending: team/banana: Waiting for a worker with model m")
+
+
 def test_progress_alone_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     begun = logged(caplog, (LISTENED, {}), (HELD, {}))
     caplog.clear()
