@@ -53,6 +53,7 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "docs/api.md",
         "docs/conditions.md",
         "docs/reasons.md",
+        "docs/quality-gates.md",
         "docs/metrics.md",
         "docs/settings.md",
         "charts/reconstruction-operator/README.md",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import statistics
 import sys
 from collections.abc import Mapping
 from typing import ClassVar
 
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.photogrammetry import gates
 from reconstruction_operator.models.photogrammetry import parameters as parameter_table
 
 _PACKAGES = {
@@ -61,14 +63,20 @@ class PhotogrammetryModel:
     def run(self, work: Work, report: Report) -> Result:
         """Makes the files in `work.output_dir` that docs/results.md lists: `model_textured.glb` and others.
 
-        Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, LOW_TEXTURE, NOT_ENOUGH_OVERLAP, NO_DENSE_SURFACE,
-        INVALID_PARAMETERS or OUT_OF_MEMORY.
+        Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, INVALID_PARAMETERS, OUT_OF_MEMORY, or a reason of `gates`.
         """
         settings = parameter_table.settings(work.parameters)
         if len(work.photos) < self.min_photos:
             raise ModelFailure(
                 "TOO_FEW_IMAGES",
                 f"{len(work.photos)} photos given, at least {self.min_photos} are needed",
+            )
+        size = statistics.median(max(photo.width, photo.height) for photo in work.photos)
+        if size < gates.SIZE_PX.limit:
+            raise ModelFailure(
+                gates.SIZE_PX.reason,
+                f"half of the {len(work.photos)} photos have at most {size:g} px on their longer side, at least "
+                f"{gates.SIZE_PX.limit:g} px are needed",
             )
         _limit_threads(work.threads)
         try:

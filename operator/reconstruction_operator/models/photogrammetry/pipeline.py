@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Step, Work
-from reconstruction_operator.models.photogrammetry import keeping
+from reconstruction_operator.models.photogrammetry import gates, keeping, remains
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, planesweep, views
 from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
@@ -19,7 +19,7 @@ from reconstruction_operator.models.photogrammetry.placing import frames, georef
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
 from reconstruction_operator.models.photogrammetry.placing.georeference import Georeference
 from reconstruction_operator.models.photogrammetry.progress import StageProgress, StepClock
-from reconstruction_operator.models.photogrammetry.sparse import features, mapping, matching, pairs
+from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, matching, pairs
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
@@ -28,23 +28,36 @@ from reconstruction_operator.models.photogrammetry.texture import colour, textur
 from reconstruction_operator.models.stages import Stages
 
 _SMOOTHING_ROUNDS = 3
-_FEWEST_FACES = 200
 
 
 def reconstruct(work: Work, settings: QualitySettings, outer: Report) -> Result:
     """Writes meshes and previews to `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` documents."""
-    report = clock = StepClock(outer)
+    report = StepClock(outer)
+    cv2.setNumThreads(work.threads)
+    stages = Stages.of(work)
+    keeping.announce(stages, report)
+    prepare = StageProgress(report, Step.PREPROCESS).part
+    prepared, pictures = keeping.prepared_photos(stages, work.photos, settings.max_image_size, prepare(0.0, 0.15))
+    with remains.left_if_failing(work, pictures):
+        return _model(stages, prepared, pictures, settings, work=work, report=report)
+
+
+def _model(
+    stages: Stages,
+    prepared: list[PreparedPhoto],
+    pictures: Path,
+    settings: QualitySettings,
+    *,
+    work: Work,
+    report: StepClock,
+) -> Result:
+    """The model of the photos `prepared`, whose files are in `pictures`; raises as `reconstruct`."""
     threads = work.threads
-    cv2.setNumThreads(threads)
     folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "surface")}
     for folder in folders.values():
         folder.mkdir()
-    stages = Stages.of(work)
-    keeping.announce(stages, report)
-
     prepare = StageProgress(report, Step.PREPROCESS).part
     part = StageProgress(report, Step.RECONSTRUCT).part
-    prepared, pictures = keeping.prepared_photos(stages, work.photos, settings.max_image_size, prepare(0.0, 0.15))
     sparse = keeping.sparse_model(
         stages,
         lambda: _aligned(
@@ -93,6 +106,7 @@ def reconstruct(work: Work, settings: QualitySettings, outer: Report) -> Result:
             "images": len(prepared),
             "registered": len(sparse.photos),
             "leftOut": len(sparse.left_out),
+            "alignedShare": round(len(sparse.photos) / len(prepared), 2),
             "sparsePoints": len(sparse.points),
             "reprojectionErrorPx": round(sparse.reprojection_error_px, 3),
             "densePoints": len(cloud.points),
@@ -103,6 +117,7 @@ def reconstruct(work: Work, settings: QualitySettings, outer: Report) -> Result:
             "extentY": height,
             "extentZ": depth,
         },
+        warning=acceptance.warning(sparse, {photo.name: photo.source for photo in prepared}),
         placement=None if on_earth is None else on_earth.placement(frame),
     )
     results.write_report(
@@ -111,7 +126,7 @@ def reconstruct(work: Work, settings: QualitySettings, outer: Report) -> Result:
         poster,
         result=result,
         parameters=work.parameters,
-        seconds={step.name.capitalize(): seconds for step, seconds in clock.seconds().items()},
+        seconds={step.name.capitalize(): seconds for step, seconds in report.seconds().items()},
     )
     report(Step.PREVIEW, 1.0, "report written")
     return result
@@ -147,7 +162,8 @@ def _aligned(
             chosen, database, folders["pairs"], seed=settings.seed, threads=threads, progress=part(0.0, 0.28)
         ),
     )
-    return mapping.align(
+    acceptance.check_matches(database, len(prepared))
+    model = mapping.align(
         database,
         pictures,
         folders["sparse"],
@@ -156,6 +172,8 @@ def _aligned(
         threads=threads,
         progress=part(0.28, 0.33),
     )
+    acceptance.check(model, {photo.name: photo.source for photo in prepared})
+    return model
 
 
 def _placed(
@@ -195,7 +213,7 @@ def _cleaned(
         mesh = mesh.with_faces(whole_faces(mesh, ball.contains(mesh.vertices)))
     mesh = cleanup.without_islands(mesh)
     progress(0.6, f"{len(mesh.faces)} faces without islands")
-    if len(mesh.faces) < _FEWEST_FACES:
+    if len(mesh.faces) < gates.FACES.limit:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
             f"only {len(mesh.faces)} faces of the surface rest on the photos",

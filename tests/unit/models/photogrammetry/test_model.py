@@ -47,7 +47,7 @@ def test_unavailable_names_missing_packages_and_how_to_install_them(monkeypatch:
 
 
 def test_too_few_photos_are_refused_before_libraries_are_loaded(tmp_path: Path) -> None:
-    photo = Photo(tmp_path / "one.jpg", 100, 100, 1)
+    photo = Photo(tmp_path / "one.jpg", 400, 300, 1)
     with pytest.raises(ModelFailure, match=r"TOO_FEW_IMAGES: 2 photos given, at least 3 are needed"):
         PhotogrammetryModel().run(work(tmp_path, (photo, photo)), ignore)
 
@@ -55,13 +55,13 @@ def test_too_few_photos_are_refused_before_libraries_are_loaded(tmp_path: Path) 
 def test_a_broken_photo_is_a_clear_failure(tmp_path: Path) -> None:
     broken = tmp_path / "holiday.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 this is no photo")
-    photo = Photo(broken, 100, 100, broken.stat().st_size)
+    photo = Photo(broken, 400, 300, broken.stat().st_size)
     with pytest.raises(ModelFailure, match=r"CORRUPT_IMAGE: holiday\.jpg cannot be read"):
         PhotogrammetryModel().run(work(tmp_path, (photo,) * 3, {"quality": "fast"}), ignore)
 
 
 def test_a_lack_of_memory_is_a_clear_failure(tmp_path: Path) -> None:
-    photo = Photo(tmp_path / "one.jpg", 100, 100, 1)
+    photo = Photo(tmp_path / "one.jpg", 400, 300, 1)
 
     def report(step: Step, fraction: float, message: str = "") -> None:
         raise MemoryError

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.photogrammetry import gates
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
-_FEWEST_FEATURES = 150  # median per photo; with fewer, matching fails
 _SMALL_PHOTO_PX = 1300  # smaller photos are doubled in size first: more features for four times the time
 _PEAK_THRESHOLD = 0.003  # below SIFT's usual 0.0067: out-of-focus grounds still give features
 
@@ -44,10 +44,10 @@ def extract(
             call = partial(_extract_group, group, folder, database, features=features, threads=threads)
             progress.during(call, measure)
     median = statistics.median(_counts(database))
-    if median < _FEWEST_FEATURES:
+    if median < gates.FEATURES.limit:
         raise ModelFailure(
             "LOW_TEXTURE",
-            f"half of the {len(photos)} photos show fewer than {int(median) + 1} distinct points ({_FEWEST_FEATURES} "
+            f"half of the {len(photos)} photos show fewer than {int(median) + 1} distinct points ({gates.FEATURES.limit:g} "
             "are needed)",
         )
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconstruction_operator.models.photogrammetry import gates
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
-_FEWEST_FEATURES = 25  # as many points as `mapping` asks of an aligned photo
 _FEWEST_MATCHES = 15  # verified, in one pair; COLMAP ignores pairs with fewer
 
 
@@ -18,6 +18,7 @@ class Why(enum.StrEnum):
 
     NO_FEATURES = "too few distinct points"
     NO_MATCHES = "overlaps with no other photo"
+    APART = "aligned with others, which show another object or another side"
     NOT_ALIGNED = "overlaps with others, but could not be aligned with them"
 
 
@@ -29,9 +30,12 @@ class LeftOut:
     why: Why
 
 
-def left_out(database: Path, aligned: Iterable[str]) -> tuple[LeftOut, ...]:
-    """The photos in `database` that are not among the names `aligned`, in the order of their names."""
-    inside = set(aligned)
+def left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> tuple[LeftOut, ...]:
+    """The photos in `database` that are not among the names `aligned`, in the order of their names.
+
+    Those among the names `apart` were aligned in another model.
+    """
+    inside, elsewhere = set(aligned), set(apart)
     with pycolmap.Database.open(database) as opened:
         pairs, inliers = opened.read_two_view_geometry_num_inliers()
         matched = {
@@ -41,13 +45,18 @@ def left_out(database: Path, aligned: Iterable[str]) -> tuple[LeftOut, ...]:
             for image in pycolmap.pair_id_to_image_pair(pair)
         }
         return tuple(
-            LeftOut(image.name, _why(opened.num_keypoints_for_image(image.image_id), matched=image.image_id in matched))
+            LeftOut(
+                image.name,
+                Why.APART
+                if image.name in elsewhere
+                else _why(opened.num_keypoints_for_image(image.image_id), matched=image.image_id in matched),
+            )
             for image in sorted(opened.read_all_images(), key=lambda image: str(image.name))
             if image.name not in inside
         )
 
 
 def _why(features: int, *, matched: bool) -> Why:
-    if features < _FEWEST_FEATURES:
+    if features < gates.POINTS_SEEN.limit:
         return Why.NO_FEATURES
     return Why.NOT_ALIGNED if matched else Why.NO_MATCHES

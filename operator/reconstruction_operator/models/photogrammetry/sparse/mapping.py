@@ -11,7 +11,6 @@ failure shows that the photos lack parallax.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,15 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.photogrammetry import gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.progress import StageProgress, nearing_the_end
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, left_out
 
-_FEWEST_CAMERAS = 3
-_FEWEST_SHARE = 0.3  # of the photos; users would not take a smaller part for a reconstruction
-_FEWEST_POINTS = 25  # seen by a photo; with fewer its pose is unreliable
 _WORST_ERROR_PX = 3.0
 _GLOBAL_SECONDS_PER_PHOTO = 0.3  # for the progress display alone
 
@@ -61,21 +57,16 @@ class SparseModel:
 def align(
     database: Path, folder: Path, scratch: Path, *, count: int, seed: int, threads: int, progress: StageProgress
 ) -> SparseModel:
-    """The largest consistent model of the `count` photos in `folder`, from the matches in `database`.
-
-    Raises ModelFailure (NOT_ENOUGH_OVERLAP), with the number of photos that were aligned.
-    """
+    """The largest consistent model of the `count` photos in `folder`, from the matches in `database`; it may be small or empty."""
     (scratch / "incremental").mkdir()
     (scratch / "global").mkdir()
     first, second = progress.part(0.0, 0.6), progress.part(0.6, 1.0)
     output = scratch / "incremental"
-    best = _largest(_incremental(database, folder, output, count=count, seed=seed, threads=threads, progress=first))
-    aligned = len(best.photos) if best else 0
-    needed = max(_FEWEST_CAMERAS, math.ceil(_FEWEST_SHARE * count))
-    if best is None or aligned < needed:
-        raise ModelFailure("NOT_ENOUGH_OVERLAP", _too_little(aligned, count, needed))
-    if aligned < count:
-        other = _largest(
+    found = _trusted(_incremental(database, folder, output, count=count, seed=seed, threads=threads, progress=first))
+    best = _largest(found)
+    aligned = len(best.photos)
+    if gates.fewest_aligned(count) <= aligned < count:
+        found += _trusted(
             second.during(
                 lambda: _global(database, folder, scratch / "global", seed=seed, threads=threads),
                 lambda passed: (
@@ -84,14 +75,10 @@ def align(
                 ),
             )
         )
-        if other is not None and len(other.photos) > aligned:
-            best, aligned = other, len(other.photos)
-    progress(1.0, f"{aligned} of {count} photos aligned")
-    return replace(best, left_out=left_out(database, [photo.name for photo in best.photos]))
-
-
-def _too_little(aligned: int, count: int, needed: int) -> str:
-    return f"{aligned} of {count} photos overlap enough to be aligned, at least {needed} are needed"
+        best = max(best, _largest(found), key=lambda model: len(model.photos))  # the first of equals
+    progress(1.0, f"{len(best.photos)} of {count} photos aligned")
+    in_any = [photo.name for model in found for photo in model.photos]
+    return replace(best, left_out=left_out(database, [photo.name for photo in best.photos], in_any))
 
 
 def _incremental(
@@ -100,7 +87,7 @@ def _incremental(
     options = pycolmap.IncrementalPipelineOptions()
     options.num_threads = threads
     options.random_seed = seed
-    options.min_model_size = _FEWEST_CAMERAS
+    options.min_model_size = int(gates.ALIGNED.limit)
     options.extract_colors = False
     registered = 0
 
@@ -128,10 +115,16 @@ def _global(database: Path, folder: Path, output: Path, *, seed: int, threads: i
     return found.values()
 
 
-def _largest(reconstructions: Iterable[Any]) -> SparseModel | None:
+def _trusted(reconstructions: Iterable[Any]) -> list[SparseModel]:
     models = [_sparse_model(reconstruction) for reconstruction in reconstructions]
-    trusted = [model for model in models if model.photos and model.reprojection_error_px <= _WORST_ERROR_PX]
-    return max(trusted, key=lambda model: (len(model.photos), len(model.points)), default=None)
+    return [model for model in models if model.photos and model.reprojection_error_px <= _WORST_ERROR_PX]
+
+
+def _largest(models: Iterable[SparseModel]) -> SparseModel:
+    """That with most photos, and most points; an empty one if there is none."""
+    return max(
+        models, key=lambda model: (len(model.photos), len(model.points)), default=SparseModel((), np.zeros((0, 3)), 0.0)
+    )
 
 
 def _sparse_model(reconstruction: Any) -> SparseModel:
@@ -142,7 +135,7 @@ def _sparse_model(reconstruction: Any) -> SparseModel:
         image = reconstruction.images[image_id]
         camera = reconstruction.cameras[image.camera_id]
         seen = {index[point.point3D_id]: point.xy for point in image.points2D if point.has_point3D()}
-        if len(seen) < _FEWEST_POINTS:
+        if len(seen) < gates.POINTS_SEEN.limit:
             continue
         focal, centre_x, centre_y, radial = camera.params
         pose = image.cam_from_world().matrix()

@@ -8,14 +8,13 @@ import numpy as np
 import trimesh
 
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry import helper_process
+from reconstruction_operator.models.photogrammetry import gates, helper_process
 from reconstruction_operator.models.photogrammetry.arrays import Integers, Pixels
 from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud, voxel_downsample
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball
 
-FEWEST_POINTS = 2000
 _TRIM = 0.0  # no trimming here: `cleanup` removes extrapolated surface
 _THREADS = 1  # its OpenMP threads spin while they wait: two threads are no faster and use five times the CPU
 _SCENE_PERCENTILE = 97.0
@@ -31,10 +30,10 @@ def crop(cloud: Cloud, ball: Ball | None) -> Cloud:
 
     Raises ModelFailure (NO_DENSE_SURFACE).
     """
-    if len(cloud.points) < FEWEST_POINTS:
+    if len(cloud.points) < gates.DENSE_POINTS.limit:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
-            f"only {len(cloud.points)} points of the surface agree between photos, at least {FEWEST_POINTS} are "
+            f"only {len(cloud.points)} points of the surface agree between photos, at least {gates.DENSE_POINTS.limit:g} are "
             "needed: shiny, transparent or plain surfaces give none",
         )
     if ball is None:

@@ -21,7 +21,7 @@ def points_of_a_sphere(subdivisions: int = 4) -> Cloud:
 
 
 def test_too_few_points_are_no_surface() -> None:
-    few = Cloud(np.zeros((surface.FEWEST_POINTS - 1, 3)), np.zeros((surface.FEWEST_POINTS - 1, 3)))
+    few = Cloud(np.zeros((1999, 3)), np.zeros((1999, 3)))
 
     with pytest.raises(ModelFailure, match=r"only 1999 points .* at least 2000 are needed") as caught:
         surface.crop(few, None)

@@ -1,0 +1,67 @@
+"""Acceptance of a sparse model by the quality gates, and the names of the photos that it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.photogrammetry import gates
+from reconstruction_operator.models.photogrammetry.sparse import parallax
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+
+_MOST_NAMES = 10  # of photos, in a message
+
+
+def check_matches(database: Path, count: int) -> None:
+    """Raises ModelFailure (NO_PARALLAX) if the `count` photos in `database` were taken from one place."""
+    share = parallax.share_of_pairs(database)
+    if share < gates.PARALLAX_SHARE.limit:
+        raise ModelFailure(
+            "NO_PARALLAX",
+            f"the {count} photos were taken from one place: {share:.0%} of their overlapping pairs show parallax, "
+            f"at least {gates.PARALLAX_SHARE.limit:.0%} are needed",
+        )
+
+
+def check(model: SparseModel, sources: Mapping[str, str]) -> None:
+    """Raises ModelFailure (NOT_ENOUGH_OVERLAP, NO_PARALLAX); `sources` are the users' names of all photos, by their own."""
+    aligned, count = len(model.photos), len(sources)
+    needed = gates.fewest_aligned(count)
+    if aligned < needed:
+        text = f"{aligned} of {count} photos overlap enough to be aligned, at least {needed} are needed"
+        raise ModelFailure("NOT_ENOUGH_OVERLAP", f"{text}{_apart(model.left_out, sources)}")
+    each = len(model.points) / aligned
+    if each < gates.POINTS_PER_PHOTO.limit:
+        raise ModelFailure(
+            "NO_PARALLAX",
+            f"the photos have only {each:.1f} points in common for each, at least {gates.POINTS_PER_PHOTO.limit:g} are needed",
+        )
+    angle = parallax.median_angle_deg(model)
+    if angle < gates.ANGLE_DEG.limit:
+        raise ModelFailure(
+            "NO_PARALLAX",
+            f"the camera moved too little for its distance: the photos see their points at angles of {angle:.1f} degrees, at "
+            f"least {gates.ANGLE_DEG.limit:g} are needed",
+        )
+
+
+def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
+    """Which photos are not in the model, if they are so many that something is wrong; else nothing."""
+    aligned, count = len(model.photos), len(sources)
+    if aligned >= gates.WHOLE_SHARE.limit * count:
+        return ""
+    out = [one for one in model.left_out if one.why is not Why.APART]
+    names = f"; left out: {_listed(out, sources)}" if out else ""
+    return f"only {aligned} of {count} photos were aligned{_apart(model.left_out, sources)}{names}"
+
+
+def _apart(left_out: Sequence[LeftOut], sources: Mapping[str, str]) -> str:
+    apart = [one for one in left_out if one.why is Why.APART]
+    return f"; {len(apart)} others show another object, or another side: {_listed(apart, sources)}" if apart else ""
+
+
+def _listed(photos: Sequence[LeftOut], sources: Mapping[str, str]) -> str:
+    names = ", ".join(sources[one.name] for one in photos[:_MOST_NAMES])
+    return names if len(photos) <= _MOST_NAMES else f"{names} and {len(photos) - _MOST_NAMES} more"

@@ -1,0 +1,82 @@
+"""Parallax: whether photos were taken from different places. Without it they show no depth.
+
+Two photos from one place differ by a homography H = K R K^-1 with a rotation R (Hartley and Zisserman 2004, section 8.4). A plane seen
+from two places gives a homography as well, but of another form.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+
+_FEWEST_MATCHES = 30  # verified, in one pair; fewer determine no homography
+_MOST_STRETCH = 0.02  # of a homography between photos from one place: about the step aside, relative to the distance
+_FOCALS = np.geomspace(0.7, 1.6, 15)  # of the longer side: tried for cameras whose focal length EXIF does not tell
+_HOMOGRAPHIES = (
+    pycolmap.TwoViewGeometryConfiguration.PLANAR,
+    pycolmap.TwoViewGeometryConfiguration.PANORAMIC,
+    pycolmap.TwoViewGeometryConfiguration.PLANAR_OR_PANORAMIC,
+)
+
+
+def share_of_pairs(database: Path) -> float:
+    """How many of the matched pairs in `database` show parallax, 0 to 1; 1 without pairs."""
+    with pycolmap.Database.open(database) as opened:
+        cameras = {image.image_id: opened.read_camera(image.camera_id) for image in opened.read_all_images()}
+        names, geometries = opened.read_two_view_geometries()
+    pairs = []
+    for name, geometry in zip(names, geometries, strict=True):
+        if len(geometry.inlier_matches) >= _FEWEST_MATCHES:
+            first, second = pycolmap.pair_id_to_image_pair(name)
+            pairs.append((cameras[first], cameras[second], geometry))
+    flat = [
+        (first, second, geometry.H)
+        for first, second, geometry in pairs
+        if geometry.config in _HOMOGRAPHIES and geometry.H is not None
+    ]
+    if not flat:
+        return 1.0
+    known = all(one.has_prior_focal_length for first, second, _ in flat for one in (first, second))
+    scales = (None,) if known else tuple(_FOCALS)
+    from_one_place = max(sum(_stretch(*pair, scale) <= _MOST_STRETCH for pair in flat) for scale in scales)
+    return 1.0 - from_one_place / len(pairs)
+
+
+def median_angle_deg(model: SparseModel) -> float:
+    """The median over the sparse points of the angle between the lines of sight in which the photos see them."""
+    sums = np.zeros_like(model.points)
+    sights = [
+        (photo.seen, _sight(model.points[photo.seen], photo.rotation, photo.translation)) for photo in model.photos
+    ]
+    for seen, sight in sights:
+        sums[seen] += sight
+    middle = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(float).tiny)
+    widest = np.zeros(len(model.points))
+    for seen, sight in sights:
+        aside = np.degrees(np.arccos(np.clip((sight * middle[seen]).sum(axis=1), -1.0, 1.0)))
+        widest[seen] = np.maximum(widest[seen], 2 * aside)
+    return float(np.median(widest))
+
+
+def _sight(points: Doubles, rotation: Doubles, translation: Doubles) -> Doubles:
+    towards = points + rotation.T @ translation
+    unit: Doubles = towards / np.linalg.norm(towards, axis=1, keepdims=True)
+    return unit
+
+
+def _stretch(first: pycolmap.Camera, second: pycolmap.Camera, homography: Doubles, scale: float | None) -> float:
+    """How far K^-1 H K is from a rotation: the largest relative stretch of a direction. `scale`: focal length to longer side."""
+    turned = np.linalg.inv(_intrinsics(second, scale)) @ homography @ _intrinsics(first, scale)
+    sizes = np.linalg.svd(turned, compute_uv=False)
+    relative = sizes / max(float(np.cbrt(sizes.prod())), np.finfo(float).tiny)
+    return float(np.abs(relative - 1.0).max())
+
+
+def _intrinsics(camera: pycolmap.Camera, scale: float | None) -> Doubles:
+    focal = camera.params[0] if scale is None else scale * max(camera.width, camera.height)
+    return np.array([[focal, 0.0, camera.params[1]], [0.0, focal, camera.params[2]], [0.0, 0.0, 1.0]])

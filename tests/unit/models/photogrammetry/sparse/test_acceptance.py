@@ -1,0 +1,111 @@
+"""Which sparse models are accepted, and which photos messages name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, matching, pairs
+from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+
+from tests.support import scenes
+from tests.support.geometry import QUIET
+
+SOURCES = {f"{number:04}.jpg": f"IMG_{number}.JPG" for number in range(16)}
+
+
+def model(
+    aligned: int, points: int = 400, spread_deg: float = 60.0, why: Why = Why.NO_MATCHES, left_out: int = 0
+) -> SparseModel:
+    """Photos on an arc around the points, all of which they see; and photos left out for that reason."""
+    cloud = np.random.default_rng(0).uniform(-0.1, 0.1, (points, 3))
+    photos = []
+    for number, turn in enumerate(np.radians(np.linspace(0.0, spread_deg, aligned))):
+        eye = np.array([5 * np.sin(turn), 0.0, 5 * np.cos(turn)])
+        camera = looking_at(eye, np.zeros(3), scenes.UP, focal=500.0, size=400)
+        where = (f"{number:04}.jpg", 400, 400, 500.0, (199.5, 199.5), 0.0, camera.rotation, camera.translation)
+        photos.append(AlignedPhoto(*where, np.arange(points), np.zeros((points, 2))))
+    names = list(SOURCES)[aligned : aligned + left_out]
+    return SparseModel(tuple(photos), cloud, 0.5, tuple(LeftOut(name, why) for name in names))
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(
+            model(6),
+            r"NOT_ENOUGH_OVERLAP: 6 of 16 photos overlap enough to be aligned, at least 7 are needed$",
+            id="few",
+        ),
+        pytest.param(
+            model(4, why=Why.APART, left_out=3),
+            r"at least 7 are needed; 3 others show another object, or another side: IMG_4\.JPG, IMG_5\.JPG, IMG_6\.JPG$",
+            id="two-objects",
+        ),
+        pytest.param(
+            model(3, why=Why.APART, left_out=12), r"12 others .* IMG_11\.JPG, IMG_12\.JPG and 2 more$", id="many-names"
+        ),
+        pytest.param(
+            model(10, points=106),
+            r"NO_PARALLAX: the photos have only 10\.6 points in common for each, at least 20",
+            id="accidents",
+        ),
+        pytest.param(
+            model(10, spread_deg=1.0),
+            r"NO_PARALLAX: .* at angles of 1\.0 degrees, at least 2 are needed",
+            id="no-depth",
+        ),
+    ],
+)
+def test_a_model_below_a_gate_is_refused_with_numbers(found: SparseModel, expected: str) -> None:
+    with pytest.raises(ModelFailure, match=expected):
+        acceptance.check(found, SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(model(16), "", id="all"),
+        pytest.param(model(15, left_out=1), "", id="nearly-all"),
+        pytest.param(
+            model(13, left_out=3),
+            "only 13 of 16 photos were aligned; left out: IMG_13.JPG, IMG_14.JPG, IMG_15.JPG",
+            id="some-are-missing",
+        ),
+        pytest.param(
+            model(14, left_out=2, why=Why.APART),
+            "only 14 of 16 photos were aligned; 2 others show another object, or another side: IMG_14.JPG, IMG_15.JPG",
+            id="two-objects",
+        ),
+    ],
+)
+def test_an_accepted_model_has_a_warning_if_photos_are_missing(found: SparseModel, expected: str) -> None:
+    acceptance.check(found, SOURCES)
+    assert acceptance.warning(found, SOURCES) == expected
+
+
+def test_the_photos_of_a_second_object_are_named(tmp_path: Path) -> None:
+    cameras = scenes.around(4, arc_deg=45.0, size=300)
+    taken = [scenes.box_photo(camera, 1) for camera in cameras] + [
+        scenes.box_photo(camera, 2) for camera in cameras[:3]
+    ]
+    paths = scenes.save(tmp_path / "photos", taken)
+    prepared = [PreparedPhoto(path.name, f"IMG_{path.name}", 300, 300, 360.0, "one") for path in paths]
+    database = tmp_path / "features.db"
+    features.extract(prepared, tmp_path / "photos", database, features=1500, threads=1, progress=QUIET)
+    chosen = pairs.choose([photo.name for photo in prepared])
+    matching.match(chosen, database, tmp_path, seed=0, threads=1, progress=QUIET)
+    (tmp_path / "sparse").mkdir()
+    found = mapping.align(
+        database, tmp_path / "photos", tmp_path / "sparse", count=7, seed=0, threads=1, progress=QUIET
+    )
+    sources = {photo.name: photo.source for photo in prepared}
+    acceptance.check(found, sources)
+    assert acceptance.warning(found, sources) == (
+        "only 4 of 7 photos were aligned; 3 others show another object, or another side: IMG_04.jpg, IMG_05.jpg, IMG_06.jpg"
+    )
