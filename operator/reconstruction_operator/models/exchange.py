@@ -36,7 +36,7 @@ class RunRequest:
         document = {
             "model": self.model,
             "silence_seconds": self.silence_seconds,
-            "photos": [[str(one.path), one.width, one.height, one.bytes] for one in work.photos],
+            "photos": [_of_photo(one) for one in work.photos],
             "scratch_dir": str(work.scratch_dir),
             "output_dir": str(work.output_dir),
             "parameters": dict(work.parameters),
@@ -51,7 +51,7 @@ class RunRequest:
         document = json.loads(text)
         stages = document["stages"]
         work = Work(
-            photos=tuple(Photo(Path(path), width, height, size) for path, width, height, size in document["photos"]),
+            photos=tuple(_to_photo(*one) for one in document["photos"]),
             scratch_dir=Path(document["scratch_dir"]),
             output_dir=Path(document["output_dir"]),
             parameters=document["parameters"],
@@ -59,6 +59,15 @@ class RunRequest:
             stages=None if stages is None else StageFolder(Path(stages[0]), *stages[1:]),
         )
         return cls(document["model"], work, document["silence_seconds"])
+
+
+def _of_photo(photo: Photo) -> list[str | int | None]:
+    mask = None if photo.mask is None else str(photo.mask)
+    return [str(photo.path), photo.width, photo.height, photo.bytes, mask]
+
+
+def _to_photo(path: str, width: int, height: int, size: int, mask: str | None) -> Photo:
+    return Photo(Path(path), width, height, size, None if mask is None else Path(mask))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Photo:
     width: int  # px, after EXIF orientation
     height: int  # px, after EXIF orientation
     bytes: int
+    mask: Path | None = None  # a picture of the upright photo's proportions: black where it does not show the object
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from reconstruction_operator.contract.fingerprint import input_digest
 from reconstruction_operator.readers import OBJECT_SCHEMES
 from reconstruction_operator.transfer import archive as archives
-from reconstruction_operator.transfer import digests, download, local, names, uris
+from reconstruction_operator.transfer import digests, download, local, masks, names, uris
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
@@ -65,7 +65,7 @@ def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tic
     """As `take_folder`, but resolves no links again: `folder` may have been checked, and may be a link by now (TOCTOU)."""
     found = local.list_folder(folder, shown, limits)
     flattened = names.flattened(found.photos)
-    if digests.may_be_known(limits.known, images=len(found.photos), total_bytes=found.bytes):
+    if digests.may_be_known(limits.known, images=masks.count_photos(found.photos), total_bytes=found.bytes):
         digest = _digest(folder, dict(zip(found.photos, flattened, strict=True)), shown, tick)
         if digests.is_known(digest, limits.known):
             return Fetched((), found.ignored, digest)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from reconstruction_operator.transfer import masks
+
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif")
 _UNREAD_SUFFIXES = {  # of pictures that no worker reads: their user has to export them
     "camera RAW": (
@@ -73,9 +75,10 @@ def _comparable(digits: re.Match[str]) -> str:
 def flattened(names: Sequence[str]) -> list[str]:
     """A name for each relative path, unique without regard to case, none with a slash.
 
-    Folders that all share are dropped; others become part of the name: `a/1.jpg`, `b/1.jpg` -> `a_1.jpg`, `b_1.jpg`.
+    Folders that all share are dropped; others become part of the name: `a/1.jpg`, `b/1.jpg` -> `a_1.jpg`, `b_1.jpg`. A mask gets
+    a name like that of its photo.
     """
-    paths = [PurePosixPath(name).parts for name in names]
+    paths = [PurePosixPath(masks.beside(name)).parts for name in names]
     shared = 0
     while all(len(parts) > shared + 1 for parts in paths) and len({parts[shared] for parts in paths}) == 1:
         shared += 1

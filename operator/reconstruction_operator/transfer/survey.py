@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconstruction_operator.readers import OBJECT_SCHEMES
-from reconstruction_operator.transfer import addresses, download, fetch, local, uris
+from reconstruction_operator.transfer import addresses, download, fetch, local, masks, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.names import Ignored
@@ -70,7 +70,7 @@ def _folder(folder: Path, shown: str, limits: Limits) -> Survey:
                 checks.check_header(file, f"photo {name} ({index} of {len(found.photos)})", limits)
         except (FileNotFoundError, PermissionError) as error:
             raise local.unreadable(name, shown, error) from None
-    return Survey(len(found.photos), found.bytes, found.ignored)
+    return Survey(masks.count_photos(found.photos), found.bytes, found.ignored)
 
 
 def _archive(real: Path, shown: str, limits: Limits) -> Survey:

@@ -74,6 +74,7 @@ def test_numpy_numbers_become_plain_ones() -> None:
 
 @pytest.mark.parametrize("stages", [None, StageFolder(Path("/j/t"), "key", 3, 1 << 30)])
 def test_requests_round_trip(stages: StageFolder | None) -> None:
-    work = Work((Photo(Path("/j/a.jpg"), 640, 480, 9),), Path("/j/s"), Path("/j/o"), {"quality": "fast"}, 2, stages)
+    photos = (Photo(Path("/j/a.jpg"), 640, 480, 9), Photo(Path("/j/b.jpg"), 640, 480, 9, Path("/j/b.mask.png")))
+    work = Work(photos, Path("/j/s"), Path("/j/o"), {"quality": "fast"}, 2, stages)
     request = RunRequest("photogrammetry", work, 10.0)
     assert RunRequest.from_json(request.to_json()) == request

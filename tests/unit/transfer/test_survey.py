@@ -42,6 +42,11 @@ def test_a_folder_is_counted_and_measured(folder: Path, limits: Limits) -> None:
     assert str(found) == "2 photos, 0 MB, 1 other file ignored: 1 .txt"
 
 
+def test_masks_do_not_count_as_photos(folder: Path, limits: Limits) -> None:
+    (folder / "a.mask.png").write_bytes(make_photo("PNG"))
+    assert survey(folder, limits).count == 2
+
+
 def test_a_broken_photo_is_named_as_loading_would_name_it(folder: Path, limits: Limits) -> None:
     photo = folder / "sub" / "b.png"
     photo.write_bytes(photo.read_bytes()[:-200])

@@ -17,6 +17,7 @@ from reconstruction_operator.models.interface import ModelFailure, Photo, Step, 
 from reconstruction_operator.models.photogrammetry.model import PhotogrammetryModel
 from reconstruction_operator.models.photogrammetry.parameters import DEFAULT_QUALITY, OVERRIDES, QUALITIES, Switch
 
+_MASK_SUFFIX = ".mask.png"
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
 
@@ -66,14 +67,21 @@ def _run(folder: Path, output: Path, given: dict[str, object], threads: int) -> 
 def _photos(folder: Path) -> tuple[Photo, ...]:
     found = []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in _SUFFIXES:
+        if path.suffix.lower() in _SUFFIXES and not path.name.lower().endswith(_MASK_SUFFIX):
             try:
                 with Image.open(path) as image:
                     width, height = ImageOps.exif_transpose(image).size
             except OSError as error:
                 raise ModelFailure("CORRUPT_IMAGE", f"{path.name} cannot be read ({error})") from error
-            found.append(Photo(path, width, height, path.stat().st_size))
+            found.append(Photo(path, width, height, path.stat().st_size, _mask(path)))
     return tuple(found)
+
+
+def _mask(photo: Path) -> Path | None:
+    """The mask of the photo, by the names that docs/photos.md gives."""
+    beside = (photo.with_suffix(_MASK_SUFFIX), photo.with_name(photo.name + _MASK_SUFFIX))
+    below = (photo.parent / "masks" / f"{name}.png" for name in (photo.stem, photo.name))
+    return next((path for path in (*beside, *below) if path.is_file()), None)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from reconstruction_operator.models.interface import Photo, Report, Step
+from reconstruction_operator.models.photogrammetry import backgrounds
 from reconstruction_operator.models.photogrammetry import photos as preparing
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
@@ -63,7 +64,7 @@ def prepared_photos(
         noted = json.loads((stage.path / _PHOTOS).read_text())
         return [_noted(one) for one in noted], stage.path
     folder = stages.begin(PHOTOS)
-    prepared = preparing.prepare(photos, folder, max_size, progress)
+    prepared = backgrounds.masked(preparing.prepare(photos, folder, max_size, progress), folder)
     (folder / _PHOTOS).write_text(json.dumps([asdict(one) for one in prepared]))
     return prepared, stages.seal(PHOTOS, folder)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from PIL import Image, ImageOps
 
@@ -15,6 +16,7 @@ from reconstruction_operator.models.photogrammetry.metadata import Metadata, Pla
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 _JPEG_QUALITY = 95
+_SHOWN = 128  # level of a mask from which on it shows the object
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class PreparedPhoto:
     camera: str  # photos of the same camera and lens setting share this
     place: Place | None = None  # where it was taken, from EXIF
     pitch_deg: float | None = None  # of a drone's gimbal: 0 level, -90 straight down
+    masked: bool = False  # its mask, white where it shows the object, lies beside it (`mask_name`)
 
 
 def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: StageProgress) -> list[PreparedPhoto]:
@@ -39,9 +42,14 @@ def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: Stag
     prepared = []
     ordered = sorted(photos, key=lambda photo: natural_order(photo.path.name))
     for index, photo in enumerate(ordered):
-        prepared.append(_prepare_one(photo.path, folder / f"{index:04d}.jpg", max_size))
+        prepared.append(_prepare_one(photo, folder / f"{index:04d}.jpg", max_size))
         progress((index + 1) / len(ordered), f"photo {index + 1}/{len(ordered)}")
     return prepared
+
+
+def mask_name(name: str) -> str:
+    """The name of the mask of the prepared photo `name`, as COLMAP wants it."""
+    return f"{name}.png"
 
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:
@@ -49,9 +57,11 @@ def natural_order(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name.lower())]
 
 
-def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
+def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
+    source = photo.path
     try:
         upright, found = _read(source, max_size)
+        mask = _mask(upright, photo.mask)
     # The errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ModelFailure("CORRUPT_IMAGE", f"{source.name} cannot be read ({error})") from error
@@ -60,6 +70,9 @@ def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
         size = (round(upright.width * scale), round(upright.height * scale))
         upright = upright.resize(size, Image.Resampling.LANCZOS)
     srgb.converted(upright).save(target, quality=_JPEG_QUALITY, subsampling=0)
+    if mask is not None:
+        mask = mask.resize(upright.size).point(lambda value: 255 * (value >= _SHOWN))
+        mask.save(target.with_name(mask_name(target.name)))
     relative = found.relative_focal
     focal = f"{relative:.4f}" if relative else "unknown"
     return PreparedPhoto(
@@ -71,6 +84,7 @@ def _prepare_one(source: Path, target: Path, max_size: int) -> PreparedPhoto:
         camera=f"{found.camera}|{focal}|{upright.width}x{upright.height}",
         place=found.place,
         pitch_deg=found.pitch_deg,
+        masked=mask is not None,
     )
 
 
@@ -80,3 +94,15 @@ def _read(source: Path, max_size: int) -> tuple[Image.Image, Metadata]:
         found = metadata.read(image)
         image.draft("RGB", (max_size, max_size))  # the JPEG decoder skips detail that resizing would discard
         return srgb.eight_bit(ImageOps.exif_transpose(image)), found
+
+
+def _mask(upright: Image.Image, file: Path | None) -> Image.Image | None:
+    """The mask in `file`, or else what the photo's own transparency leaves; None: all of the photo counts."""
+    if file is not None:
+        with Image.open(file, formats=PHOTO_FORMATS) as image:
+            return srgb.eight_bit(image).convert("L")
+    if upright.mode == "RGBA":
+        alpha = upright.getchannel("A")
+        lowest, _ = cast("tuple[int, int]", alpha.getextrema())
+        return alpha if lowest < _SHOWN else None
+    return None

@@ -84,7 +84,7 @@ def _model(
         threads=threads,
         progress=progress.part(0.15, 0.7),
     )
-    weights = colour.view_weights(mesh, cameras, Caster(mesh), progress.part(0.7, 0.85))
+    weights = colour.view_weights(mesh, seen, Caster(mesh), progress.part(0.7, 0.85))
     shares = colour.best_shares(weights)
     colours = colour.vertex_colours(mesh, seen, shares, gains, progress.part(0.85, 0.95))
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
@@ -238,7 +238,7 @@ def _texture(
     """The textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover (0 to 1)."""
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     atlas = texture.unwrap(reduced, settings.texture_size, scratch, progress.part(0.0, 0.4))
-    weights = colour.view_weights(reduced, [view.camera for view in seen], Caster(reduced), progress.part(0.4, 0.5))
+    weights = colour.view_weights(reduced, seen, Caster(reduced), progress.part(0.4, 0.5))
     paint = texture.mix(reduced, weights, colour.views_of_vertices(reduced, seen, progress.part(0.5, 0.6)))
     picture, coverage = texture.bake(
         atlas, seen, paint, size=settings.texture_size, threads=threads, progress=progress.part(0.6, 1.0)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import PreconditionError
 
 from reconstruction_operator import disk
-from reconstruction_operator.transfer import names
+from reconstruction_operator.transfer import masks, names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
@@ -81,7 +81,7 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> Incoming:
 
 
 def survey(store: Store, request: ListRequest, report: Progress) -> tuple[int, int, names.Ignored]:
-    """How many objects would be fetched, their bytes, and what would be ignored. Raises StorageError."""
+    """How many photos would be fetched, their bytes with masks, and what would be ignored. Raises StorageError."""
     clock = Clock(request.connection.stall_seconds)
     try:
         listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
@@ -89,7 +89,7 @@ def survey(store: Store, request: ListRequest, report: Progress) -> tuple[int, i
         if failures.is_of_the_client(error):
             raise failures.translated(error, request.address, failures.INPUT) from None
         raise
-    return len(listing.objects), listing.bytes, names.ignored(listing.ignored)
+    return masks.count_photos(one.name for one in listing.objects), listing.bytes, names.ignored(listing.ignored)
 
 
 def _is_there(path: Path, one: Listed) -> bool:

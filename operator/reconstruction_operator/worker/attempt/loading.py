@@ -14,7 +14,7 @@ from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.jobfiles.photos import KeptPhoto
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.transfer import digests, fetch
+from reconstruction_operator.transfer import digests, fetch, masks
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
@@ -32,6 +32,7 @@ class Loaded:
 
     photos: tuple[Photo, ...]
     digest: str
+    bytes: int = 0  # of the user's files, with masks
     known: bool = False
 
 
@@ -53,7 +54,11 @@ def load_photos(
     """
     load = partial(_fetch, job_id, envelope, model=model, workspace=workspace, tick=tick)
     kept = keeping.read(workspace)
-    earlier = () if kept is None else (KnownInput(kept.digest, len(kept.photos), kept.bytes),)
+    earlier = (
+        ()
+        if kept is None
+        else (KnownInput(kept.digest, masks.count_photos(one.name for one in kept.photos), kept.bytes),)
+    )
     fetched = load(replace(limits, known=(*limits.known, *earlier)))
     if kept is not None and fetched.digest == kept.digest and not digests.is_known(kept.digest, limits.known):
         if keeping.are_whole(workspace, kept, _check(tick)):
@@ -81,14 +86,19 @@ def _fetch(
         fetched = fetch.fetch(envelope.input_uri, workspace.photos, limits, fetching)
     if digests.is_known(fetched.digest, limits.known):
         return fetched
-    check_count(len(fetched.photos), model, fetched.ignored)
+    check_count(masks.count_photos(path.name for path in fetched.photos), model, fetched.ignored)
     digest = fetched.digest or digests.of_photos(fetched.photos, section(tick, _FETCH_SHARE, _DIGEST_SHARE))
     return replace(fetched, digest=digest)
 
 
 def _loaded(workspace: Workspace, photos: Sequence[KeptPhoto], digest: str) -> Loaded:
-    folder = workspace.loaded
-    return Loaded(tuple(Photo(folder / one.name, one.width, one.height, one.bytes) for one in photos), digest)
+    folder, files = workspace.loaded, {one.name: one for one in photos}
+    paired = masks.of_photos(files)
+    found = tuple(
+        Photo(folder / name, files[name].width, files[name].height, files[name].bytes, folder / mask if mask else None)
+        for name, mask in paired.items()
+    )
+    return Loaded(found, digest, sum(one.bytes for one in photos))
 
 
 def _check(tick: Tick) -> Callable[[], None]:

@@ -207,7 +207,7 @@ class AttemptRun:
         loaded = call_interruptibly(lambda: load(assignment.job_id, assignment.envelope), self._heartbeat.check)
         if not loaded.known:
             self._observer.input_digest = loaded.digest
-            self._observer.read(Inputs(len(loaded.photos), sum(photo.bytes for photo in loaded.photos)))
+            self._observer.read(Inputs(len(loaded.photos), loaded.bytes))
         return loaded
 
     def _take_over(self, found: Iterable[Found], space: Workspace) -> Manifest | None:

@@ -109,6 +109,31 @@ def test_grey_of_sixteen_bits_is_scaled_by_the_depth_of_the_sensor(
     assert result.getpixel((15, 10)) == pytest.approx((expected,) * 3, abs=2)
 
 
+def test_a_mask_is_written_in_black_and_white_at_the_photos_size(tmp_path: Path) -> None:
+    Image.new("RGB", (800, 600), "red").save(tmp_path / "photo.jpg")
+    mask = Image.new("L", (400, 300), 20)
+    mask.paste(200, (0, 0, 200, 300))
+    mask.save(tmp_path / "photo.mask.png")
+    (tmp_path / "prepared").mkdir()
+    given = Photo(tmp_path / "photo.jpg", 800, 600, 1, tmp_path / "photo.mask.png")
+    (one,) = photos.prepare([given], tmp_path / "prepared", 200, QUIET)
+    assert one.masked
+    with Image.open(tmp_path / "prepared" / photos.mask_name(one.name)) as image:
+        assert image.size == (200, 150)
+        assert sorted(image.getcolors() or ()) == [(15_000, 0), (15_000, 255)]
+
+
+@pytest.mark.parametrize(("alpha", "masked"), [(0, True), (255, False)])
+def test_a_transparent_background_is_a_mask(tmp_path: Path, alpha: int, masked: bool) -> None:  # of the table
+    picture = Image.new("RGBA", (60, 40), (90, 60, 30, 255))
+    picture.paste((90, 60, 30, alpha), (0, 0, 30, 40))
+    picture.save(tmp_path / "photo.png")
+    one, image = prepared(tmp_path / "photo.png")
+    assert one.masked is masked
+    assert image.mode == "RGB"
+    assert (tmp_path / "prepared" / photos.mask_name(one.name)).exists() is masked
+
+
 def picture_of_two_kinds() -> bytes:
     """A white TIFF of 64 x 48 px, and a black IM of 90 x 70."""
     other = b":\nImage size (x*y): 90*70\nFile type: L image\n\0\x1a" + bytes(90 * 70)

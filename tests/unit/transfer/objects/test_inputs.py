@@ -184,9 +184,10 @@ def test_progress_counts_photos_and_bytes(bucket: Bucket, into: Path, limits: Li
 def test_survey_counts_photos_and_fetches_nothing(bucket: Bucket, into: Path, limits: Limits) -> None:
     bucket.put("set/a.jpg", b"ten bytes.")
     bucket.put("set/sub/b.png", b"five.")
+    bucket.put("set/masks/a.png", b"seven..")
     bucket.put("set/c.nef", b"raw")
     count, size, ignored = inputs.survey(f"s3://{bucket.name}/set/", limits)
-    assert (count, size, ignored.unread) == (2, 15, "1 .nef (camera RAW)")
+    assert (count, size, ignored.unread) == (2, 22, "1 .nef (camera RAW)")
     assert list(into.parent.iterdir()) == [into]
 
 

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from PIL import Image
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.jobfiles import workspace
+from reconstruction_operator.models.placeholder import PlaceholderModel
+from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from reconstruction_operator.worker.attempt.loading import load_photos
 
-from tests.support.attempts import run
+from tests.support.attempts import JOB, run
 from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("wanted")
@@ -52,3 +59,30 @@ def test_pictures_in_formats_that_are_not_read_are_to_be_exported(photos: Path) 
         "1 photos were found (2 other files ignored: 2 .nef); photogrammetry needs at least 3, "
         "and does not read 2 .nef (camera RAW)"
     )
+
+
+def test_masks_come_with_their_photos_and_do_not_count(photos: Path) -> None:
+    for name in ("1.jpg", "2.jpg", "3.jpg"):
+        Image.new("RGB", (64, 48)).save(photos / name)
+    (photos / "masks").mkdir()
+    Image.new("L", (64, 48)).save(photos / "masks" / "2.png")
+    space = workspace.prepare(JOB, "task", 1)
+    envelope = Envelope(attempt=1, install_id="test", input_uri=f"file://{photos}")
+    limits = Limits.from_config("default")
+
+    loaded = load_photos(JOB, envelope, model=ThreePhotos(), workspace=space, limits=limits, tick=lambda *_: None)
+
+    assert [(one.path.name, one.mask and one.mask.name) for one in loaded.photos] == [
+        ("1.jpg", None),
+        ("2.jpg", "2.mask.png"),
+        ("3.jpg", None),
+    ]
+    assert all(one.mask is None or one.mask.is_file() for one in loaded.photos)
+    assert loaded.bytes == sum(path.stat().st_size for path in photos.rglob("*.*"))
+
+
+class ThreePhotos(PlaceholderModel):
+    """Takes three photos: a mask among them would be one too many."""
+
+    min_photos: ClassVar[int] = 3
+    max_photos: ClassVar[int] = 3

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels
+from reconstruction_operator.models.photogrammetry.photos import mask_name
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
@@ -20,6 +21,7 @@ _SIGMA_BELOW_DEG = 4.0
 _SIGMA_ABOVE_DEG = 12.0
 _FEWEST_COMMON_POINTS = 10
 _JPEG_QUALITY = 97
+_HIDDEN_GREY = 128  # without texture, so that nothing is found there
 _NEARER = 0.8  # lower bound of the depth, as a factor of the nearest sparse points
 _FARTHER = 1.3
 
@@ -34,6 +36,15 @@ class View:
     near: float
     far: float
     sources: tuple[int, ...]  # indices of the views to compare with, best first
+    mask: Path | None = None  # white where the photo shows the object; it is grey elsewhere
+
+    def shows(self, pixels: Doubles) -> Mask:
+        """(n,): whether the photo shows the object at `pixels` (n, 2), which lie in it."""
+        if self.mask is None:
+            return np.ones(len(pixels), dtype=np.bool_)
+        column, row = np.rint(pixels).astype(np.int64).T
+        shown: Mask = _read_mask(self.mask)[row, column] > 0
+        return shown
 
     def image(self) -> Pixels:
         """(height, width, 3) RGB."""
@@ -57,7 +68,10 @@ def make(
     views = []
     for photo, camera, neighbours in zip(model.photos, cameras, chosen, strict=True):
         near, far = depth_range(camera, model.points[photo.seen])
-        views.append(View(photo.name, output / photo.name, camera, near, far, neighbours))
+        mask = output / mask_name(photo.name)
+        views.append(
+            View(photo.name, output / photo.name, camera, near, far, neighbours, mask if mask.exists() else None)
+        )
     return views
 
 
@@ -98,6 +112,13 @@ def _angles_deg(points: Doubles, first: Doubles, second: Doubles) -> Doubles:
     return angles
 
 
+def _read_mask(path: Path) -> Pixels:
+    loaded = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if loaded is None:
+        raise FileNotFoundError(path)
+    return np.asarray(loaded, dtype=np.uint8)
+
+
 def _undistort(photo: AlignedPhoto, folder: Path, output: Path) -> Camera:
     """Writes the photo without lens distortion, cropped to the area where all pixels are known."""
     image = cv2.imread(str(folder / photo.name))
@@ -111,6 +132,11 @@ def _undistort(photo: AlignedPhoto, folder: Path, output: Path) -> Camera:
     intrinsics, _ = cv2.getOptimalNewCameraMatrix(distorted, coefficients, size, alpha=0.0)
     first, second = cv2.initUndistortRectifyMap(distorted, coefficients, np.eye(3), intrinsics, size, cv2.CV_32FC1)
     straight = cv2.remap(image, first, second, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    if (folder / mask_name(photo.name)).exists():
+        mask = _read_mask(folder / mask_name(photo.name))
+        shown = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+        straight[~shown] = _HIDDEN_GREY
+        cv2.imwrite(str(output / mask_name(photo.name)), shown.astype(np.uint8) * 255)
     cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return Camera(
         np.asarray(intrinsics, dtype=np.float64), photo.rotation, photo.translation, photo.width, photo.height

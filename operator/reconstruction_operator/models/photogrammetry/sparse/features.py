@@ -66,6 +66,8 @@ def _extract_group(
     first = group[0]
     reader = pycolmap.ImageReaderOptions()
     reader.camera_model = "SIMPLE_RADIAL"
+    if any(photo.masked for photo in group):
+        reader.mask_path = folder
     if first.focal_px is not None:
         reader.camera_params = f"{first.focal_px},{first.width / 2},{first.height / 2},0"
     options = pycolmap.FeatureExtractionOptions()

@@ -11,7 +11,6 @@ from scipy.spatial import cKDTree
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
@@ -24,13 +23,13 @@ _UNSEEN_GREY = 128.0
 _REMAP_ROW = 16_384  # OpenCV's remap takes at most 32,767 columns
 
 
-def view_weights(mesh: Mesh, cameras: Sequence[Camera], caster: Caster, progress: StageProgress) -> Singles:
+def view_weights(mesh: Mesh, views: Sequence[View], caster: Caster, progress: StageProgress) -> Singles:
     """(vertices, views): how well each view sees each vertex, in square pixels for each unit of area; 0: not at all."""
     normals = mesh.normals()
-    weights = np.zeros((len(mesh.vertices), len(cameras)), dtype=np.float32)
-    for index, camera in enumerate(cameras):
-        weights[:, index] = _view_weight(mesh.vertices, normals, camera, caster)
-        progress((index + 1) / len(cameras), f"visibility {index + 1}/{len(cameras)}")
+    weights = np.zeros((len(mesh.vertices), len(views)), dtype=np.float32)
+    for index, view in enumerate(views):
+        weights[:, index] = _view_weight(mesh.vertices, normals, view, caster)
+        progress((index + 1) / len(views), f"visibility {index + 1}/{len(views)}")
     return weights
 
 
@@ -44,7 +43,8 @@ def best_shares(weights: Singles) -> Singles:
     return shares
 
 
-def _view_weight(points: Doubles, normals: Doubles, camera: Camera, caster: Caster) -> Singles:
+def _view_weight(points: Doubles, normals: Doubles, view: View, caster: Caster) -> Singles:
+    camera = view.camera
     pixels, depth = camera.project(points)
     margin = np.minimum(pixels, np.array([camera.width - 1, camera.height - 1]) - pixels).min(axis=1)
     fade = np.clip(margin / (_BORDER * max(camera.width, camera.height)), 0.0, 1.0)
@@ -52,6 +52,7 @@ def _view_weight(points: Doubles, normals: Doubles, camera: Camera, caster: Cast
     distance = np.linalg.norm(to_camera, axis=1)
     cosine = (to_camera * normals).sum(axis=1) / distance
     candidate = np.flatnonzero((depth > 0) & (margin > 0) & (cosine > _GRAZING_COSINE))
+    candidate = candidate[view.shows(pixels[candidate])]
     seen = candidate[caster.sees(points[candidate], normals[candidate], camera.centre)]
     weight = np.zeros(len(points), dtype=np.float32)
     sharpness = camera.intrinsics[0, 0] / distance[seen]  # pixels for each unit of length

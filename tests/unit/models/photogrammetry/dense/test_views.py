@@ -68,3 +68,17 @@ def test_undistorted_photos_follow_the_pinhole_model(tmp_path: Path) -> None:
     rows, columns = np.nonzero(view.image()[:, :, 0] > 200)
     found = np.array([columns.mean(), rows.mean(), 1.0])
     assert np.linalg.inv(view.camera.intrinsics) @ found == pytest.approx([x, y, 1.0], abs=2e-3)
+
+
+def test_a_masked_photo_is_grey_outside_its_mask_and_shows_nothing_there(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "a.jpg"), np.full((400, 400, 3), 250, np.uint8))
+    mask = np.zeros((400, 400), np.uint8)
+    mask[:, :200] = 255
+    cv2.imwrite(str(tmp_path / "in" / "a.jpg.png"), mask)
+    model = SparseModel((aligned(at_angle(0)),), POINTS, 0.5)
+    (view,) = views.make(model, tmp_path / "in", tmp_path / "out", sources=1, threads=1, progress=QUIET)
+    assert view.image()[200, 100].tolist() == pytest.approx([250] * 3, abs=2)
+    assert view.image()[200, 300].tolist() == pytest.approx([128] * 3, abs=2)
+    assert view.shows(np.array([[100.0, 200.0], [300.0, 200.0]])).tolist() == [True, False]

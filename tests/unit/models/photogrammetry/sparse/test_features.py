@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure, Step
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto, mask_name
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import features
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
@@ -50,6 +51,17 @@ def test_photos_of_one_camera_share_its_intrinsics(tmp_path: Path) -> None:
     assert list(cameras["a.png"].params) == [400.0, WIDTH / 2, HEIGHT / 2, 0.0]
     assert cameras["a.png"].has_prior_focal_length
     assert not cameras["other.png"].has_prior_focal_length
+
+
+def test_a_masked_photo_has_features_on_the_object_alone(tmp_path: Path) -> None:
+    photos = [replace(photo(tmp_path, "a.png"), masked=True), photo(tmp_path, "bb.png")]
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[:, : WIDTH // 2] = 255
+    cv2.imwrite(str(tmp_path / mask_name("a.png")), mask)
+    with pycolmap.Database.open(extract(photos, tmp_path)) as database:
+        across = {one.name: database.read_keypoints(one.image_id)[:, 0].max() for one in database.read_all_images()}
+    assert across["a.png"] < WIDTH / 2 + 1
+    assert across["bb.png"] > WIDTH * 0.8
 
 
 @pytest.mark.parametrize(("limit", "fewest", "most"), [(200, 200, 500), (2000, 550, 2000)])

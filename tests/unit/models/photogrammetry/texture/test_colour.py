@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Singles
@@ -12,9 +15,7 @@ from tests.support.geometry import BLUE, QUIET, RED, sphere
 
 @pytest.fixture
 def weights(photographed: list[View]) -> Singles:
-    return colour.best_shares(
-        colour.view_weights(sphere(), [view.camera for view in photographed], Caster(sphere()), QUIET)
-    )
+    return colour.best_shares(colour.view_weights(sphere(), photographed, Caster(sphere()), QUIET))
 
 
 def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View], weights: Singles) -> None:
@@ -37,6 +38,20 @@ def test_view_weights_of_a_vertex_sum_to_one_over_its_best_photos(weights: Singl
     sums = weights.sum(axis=1)
     assert sums[sums > 0] == pytest.approx(1.0)
     assert (weights > 0).sum(axis=1).max() == 3
+
+
+def test_a_view_sees_no_vertex_that_its_mask_hides(photographed: list[View]) -> None:
+    front = photographed[1]
+    mask = np.zeros((300, 300), np.uint8)
+    mask[:, 150:] = 255
+    cv2.imwrite(str(front.path.with_suffix(".mask.png")), mask)
+    masked = replace(front, mask=front.path.with_suffix(".mask.png"))
+    mesh = sphere()
+    weights = colour.view_weights(mesh, [front, masked], Caster(mesh), QUIET)
+    column = front.camera.project(mesh.vertices)[0][:, 0]
+    assert (weights[column < 149, 0] > 0).any()
+    assert (weights[column < 149, 1] == 0).all()
+    assert (weights[column > 150, 1] == weights[column > 150, 0]).all()
 
 
 def test_sample_interpolates_between_pixels() -> None:

@@ -16,7 +16,7 @@ from tests.support.geometry import BLUE, QUIET, RED, sphere
 
 def test_a_texture_shows_what_the_photos_show(photographed: list[View], tmp_path: Path) -> None:
     mesh = sphere(3)
-    weights = colour.view_weights(mesh, [view.camera for view in photographed], Caster(mesh), QUIET)
+    weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
     paint = texture.mix(mesh, weights, colour.views_of_vertices(mesh, photographed, QUIET))
     atlas = texture.unwrap(mesh, 256, tmp_path, QUIET)
 
@@ -35,7 +35,7 @@ def test_photos_of_different_exposure_give_a_texture_without_steps(photographed:
         grey = np.full((300, 300, 3), 90 + 25 * index, np.uint8)
         cv2.imwrite(str(view.path), grey)
     mesh = sphere(3)
-    weights = colour.view_weights(mesh, [view.camera for view in photographed], Caster(mesh), QUIET)
+    weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
     paint = texture.mix(mesh, weights, colour.views_of_vertices(mesh, photographed, QUIET))
     atlas = texture.unwrap(mesh, 256, tmp_path, QUIET)
     picture, _ = texture.bake(atlas, photographed, paint, size=256, threads=2, progress=QUIET)

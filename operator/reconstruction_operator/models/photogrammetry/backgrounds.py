@@ -1,0 +1,94 @@
+"""Still backgrounds: masks for photos of a turntable, whose background tells that the camera does not move.
+
+The median of each pixel over all photos is the background wherever the object covers it in fewer than half of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Mask, Pixels, Singles
+from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto, mask_name
+
+_FEWEST_PHOTOS = 8
+_SIDE_PX = 320  # at which photos are compared
+_BLUR_PX = 1.0  # hides noise
+_ALIKE = 10.0  # levels of 255 between a photo and the background
+_BORDER = 0.08  # of the longer side: where no turntable is
+_STILL_BORDER = 0.8  # share of the border's pixels that hardly ever change
+_HARDLY_EVER = 0.9  # share of the photos in which a still pixel is alike
+_MOSTLY = 0.5
+_LEAST_TEXTURE = 4.0  # levels: mean change across 2 px of the border; a plain background misleads nobody
+_LEAST_MOVING = 0.02  # share of all pixels; with less, all photos are the same
+_SMALLEST_PIECE = 0.1  # of the largest piece of a mask
+_MARGIN_PX = 3
+
+
+def masked(photos: Sequence[PreparedPhoto], folder: Path) -> list[PreparedPhoto]:
+    """`photos`, whose files are in `folder`, with masks if they were taken of a turntable; else as they are."""
+    if (
+        len(photos) < _FEWEST_PHOTOS
+        or any(photo.masked for photo in photos)
+        or len({(photo.width, photo.height) for photo in photos}) > 1
+    ):
+        return list(photos)
+    greys = _levelled(np.stack([_grey(folder / photo.name) for photo in photos]))
+    shown = objects(greys)
+    if shown is None:
+        return list(photos)
+    for photo, mask in zip(photos, shown, strict=True):
+        size = (photo.width, photo.height)
+        whole = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_NEAREST)
+        cv2.imwrite(str(folder / mask_name(photo.name)), whole)
+    return [replace(photo, masked=True) for photo in photos]
+
+
+def objects(greys: Singles) -> Mask | None:
+    """(photos, h, w): where each of `greys` (photos, h, w; 0 to 255) does not show the still background; None: there is none."""
+    background = np.median(greys, axis=0)
+    alike = np.abs(greys - background) < _ALIKE
+    share = alike.mean(axis=0)
+    border = _border(background.shape)
+    texture = np.abs(cv2.Sobel(background, cv2.CV_32F, 1, 0, ksize=1))[border].mean()
+    still = (share > _HARDLY_EVER)[border].mean()
+    if still < _STILL_BORDER or texture < _LEAST_TEXTURE or (share < _MOSTLY).mean() < _LEAST_MOVING:
+        return None
+    return np.stack([_whole(~(one & (share > _MOSTLY))) for one in alike])
+
+
+def _grey(path: Path) -> Pixels:
+    loaded = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if loaded is None:
+        raise FileNotFoundError(path)
+    scale = _SIDE_PX / max(loaded.shape)
+    return np.asarray(cv2.resize(loaded, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _levelled(greys: Pixels) -> Singles:
+    """Without noise, and with the exposure of the median photo at the border."""
+    smooth = np.stack([cv2.GaussianBlur(one, (0, 0), _BLUR_PX) for one in greys]).astype(np.float32)
+    levels = np.maximum(smooth[:, _border(greys.shape[1:])].mean(axis=1), 1.0)
+    return np.asarray(smooth * (np.median(levels) / levels)[:, None, None], dtype=np.float32)
+
+
+def _border(shape: tuple[int, ...]) -> Mask:
+    width = round(_BORDER * max(shape))
+    border = np.ones(shape, dtype=np.bool_)
+    border[width:-width, width:-width] = False
+    return border
+
+
+def _whole(mask: Mask) -> Mask:
+    """The large pieces, without holes, and a margin around them."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    areas = [cv2.contourArea(contour) for contour in contours]
+    large = [one for one, area in zip(contours, areas, strict=True) if area >= _SMALLEST_PIECE * max(areas)]
+    filled = np.zeros(mask.shape, dtype=np.uint8)
+    cv2.drawContours(filled, large, -1, 1, thickness=cv2.FILLED)
+    wide: Mask = cv2.dilate(filled, np.ones((2 * _MARGIN_PX + 1, 2 * _MARGIN_PX + 1), np.uint8)) > 0
+    return wide

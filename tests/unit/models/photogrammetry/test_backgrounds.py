@@ -1,0 +1,83 @@
+"""Still backgrounds: a turntable's is found, and other sets of photos have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from reconstruction_operator.models.photogrammetry import backgrounds
+from reconstruction_operator.models.photogrammetry.arrays import Singles
+from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto, mask_name
+
+HEIGHT, WIDTH, COUNT = 240, 320, 12
+
+
+def noise(seed: int, width: int = WIDTH) -> Singles:
+    """A picture with texture."""
+    small = np.random.default_rng(seed).uniform(0, 255, (HEIGHT // 8, width // 8)).astype(np.float32)
+    return np.asarray(cv2.resize(small, (width, HEIGHT), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+
+
+def disc() -> Singles:
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return ((rows - 120) ** 2 + (columns - 160) ** 2 < 60**2).astype(np.float32)
+
+
+def turntable(index: int) -> Singles:
+    """A disc that turns before a still background, and noise of the sensor."""
+    turn = cv2.getRotationMatrix2D((160, 120), 30 * index, 1.0)
+    turned = cv2.warpAffine(noise(1), turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+    sensor = np.random.default_rng(index).normal(0, 2, (HEIGHT, WIDTH))
+    return np.asarray(noise(0) * (1 - disc()) + turned * disc() + sensor, dtype=np.float32)
+
+
+def walk(index: int) -> Singles:
+    """The camera moves: everything changes."""
+    return noise(0, WIDTH * 2)[:, 24 * index : 24 * index + WIDTH]
+
+
+def same(index: int) -> Singles:
+    """The camera stands still, and so does all that it sees."""
+    return noise(0) + np.random.default_rng(index).normal(0, 2, (HEIGHT, WIDTH)).astype(np.float32)
+
+
+def studio(index: int) -> Singles:
+    """A turntable before a plain wall, which misleads nothing."""
+    return turntable(index) * disc() + 230 * (1 - disc())
+
+
+def photos(folder: Path, take: Callable[[int], Singles]) -> list[PreparedPhoto]:
+    prepared = []
+    for index in range(COUNT):
+        name = f"{index:04d}.jpg"
+        Image.fromarray(np.clip(take(index), 0, 255).astype(np.uint8)).save(folder / name, quality=95)
+        prepared.append(PreparedPhoto(name, name, WIDTH, HEIGHT, None, "one"))
+    return prepared
+
+
+def test_the_still_background_of_a_turntable_is_masked(tmp_path: Path) -> None:
+    found = backgrounds.masked(photos(tmp_path, turntable), tmp_path)
+    assert all(photo.masked for photo in found)
+    for photo in found:
+        with Image.open(tmp_path / mask_name(photo.name)) as mask:
+            shown = np.asarray(mask) > 0
+        assert shown[disc() > 0].mean() > 0.98
+        assert shown[disc() == 0].mean() < 0.15
+
+
+@pytest.mark.parametrize("take", [walk, same, studio])
+def test_other_photos_are_left_as_they_are(take: Callable[[int], Singles], tmp_path: Path) -> None:
+    given = photos(tmp_path, take)
+    assert backgrounds.masked(given, tmp_path) == given
+    assert not (tmp_path / mask_name(given[0].name)).exists()
+
+
+def test_few_photos_and_photos_of_several_sizes_are_left_as_they_are(tmp_path: Path) -> None:
+    given = photos(tmp_path, turntable)
+    assert backgrounds.masked(given[:5], tmp_path) == given[:5]
+    odd = [*given[:-1], PreparedPhoto("0011.jpg", "0011.jpg", HEIGHT, WIDTH, None, "one")]
+    assert backgrounds.masked(odd, tmp_path) == odd
