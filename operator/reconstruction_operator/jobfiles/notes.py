@@ -27,20 +27,35 @@ class Note:
 
     owner: Owner
     uri: str
-    published: bool  # the result became the job's, and may have been reported
+    published: bool  # the copy is of a result that became the job's, and may have been reported
+    of_result: bool = False  # the note is that of the published result, not of a run
 
 
-def note(workspace: Workspace, owner: Owner, output_uri: str) -> None:
-    """Writes the owner of the workspace, and where its run delivers (empty: nowhere)."""
-    workspace.owner_note.write_text(json.dumps({**owner.to_json(), "outputUri": output_uri}) + "\n")
+def note(workspace: Workspace, owner: Owner, output_uri: str, *, published: bool = False) -> None:
+    """Writes the owner of the workspace, where its run delivers (empty: nowhere), and whether a copy of a published result lies there."""
+    noted = {**owner.to_json(), "outputUri": output_uri, "published": published}
+    workspace.owner_note.write_text(json.dumps(noted) + "\n")
 
 
 def deliveries(folder: JobFolder) -> tuple[Note, ...]:
-    """The notes that name a place of a copy; of two notes for one place, the published one.
+    """The notes that name a place of a copy. Of notes for one place, that of the result counts, otherwise one that is not published.
 
     Raises OSError if a note could not be read. No other record of its copy exists, so the folder must not be deleted yet.
     """
-    return tuple({one.uri: one for one in _notes(folder, skipped=()) if one.uri}.values())
+    found: dict[str, Note] = {}
+    for one in _notes(folder, skipped=()):
+        if one.uri and (one.of_result or one.uri not in found or not one.published):
+            found[one.uri] = one
+    return tuple(found.values())
+
+
+def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
+    """Whether a copy of this job at that place, which a run found when it began, is of a result that counted.
+
+    A run that could have delivered it otherwise has left its note in the folder. So it is of a result whose folder was deleted: its
+    object was deleted, and Redis came back with older data, which sent the job again.
+    """
+    return all(one.published for one in deliveries(folder) if one.uri == output_uri)
 
 
 def owners() -> Iterator[Owner]:
@@ -76,10 +91,14 @@ def _read(file: Path) -> Note | None:
     ):
         data = json.loads(disk.read_regular(file, _MAX_BYTES))
         uri = data.get("outputUri")
-        return Note(Owner.from_json(data), uri if isinstance(uri, str) else "", published=False)
+        return Note(Owner.from_json(data), uri if isinstance(uri, str) else "", published=data.get("published") is True)
     return None
 
 
 def _read_sealed(output: Path) -> Note | None:
     sealed = manifests.read(output)
-    return None if sealed is None or sealed.owner is None else Note(sealed.owner, sealed.uri, published=True)
+    return (
+        None
+        if sealed is None or sealed.owner is None
+        else Note(sealed.owner, sealed.uri, published=True, of_result=True)
+    )

@@ -13,12 +13,14 @@ from reconstruction_operator.transfer.objects import layout, outputs
 from reconstruction_operator.transfer.objects.address import is_object
 
 
-def check(uri: str, run: Run, *, namespace: str, check: Callable[[], None]) -> None:
-    """Raises StorageError if nothing may be delivered there, or OvertakenError, as `deliver` would."""
+def check(uri: str, run: Run, *, namespace: str, check: Callable[[], None]) -> bool:
+    """Whether a result of this job lies there.
+
+    Raises StorageError if nothing may be delivered there, or OvertakenError, as `deliver` would.
+    """
     if is_object(uri):
-        _objects(None, uri, run, check, namespace=namespace, tick=lambda *_: None)
-    else:
-        delivery.check(uri, run, namespace=namespace)
+        return _objects(None, uri, run, check, namespace=namespace, tick=lambda *_: None)
+    return delivery.check(uri, run, namespace=namespace)
 
 
 def deliver(
@@ -65,8 +67,8 @@ def place_of(manifest: Manifest) -> str:
     return layout.result_uri(manifest) if is_object(manifest.uri) else manifest.uri
 
 
-def _objects(source: Path | None, uri: str, run: Run, check: Callable[[], None], *, namespace: str, tick: Tick) -> None:
-    outputs.deliver(
+def _objects(source: Path | None, uri: str, run: Run, check: Callable[[], None], *, namespace: str, tick: Tick) -> bool:
+    return outputs.deliver(
         source,
         uri,
         check,

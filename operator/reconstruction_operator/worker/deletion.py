@@ -72,9 +72,9 @@ def empty_trash() -> None:
         logger.error("the trash could not be emptied: %s", error)  # noqa: TRY400  # the message is enough
 
 
-def withdraw(uri: str, job_id: str, attempt: int, *, workspace: str, namespace: str) -> None:
-    """Deletes what attempts of the job up to this one delivered there, as `delivery.withdraw`; also killed after a minute."""
-    request = DeletionRequest(job_id, uri=uri, attempt=attempt, workspace=workspace, namespace=namespace)
+def withdraw(uri: str, job_id: str, attempt: int, *, workspace: str, namespace: str, copy: bool) -> None:
+    """Deletes what attempts of the job up to this one delivered there, as `outputs.withdraw`; also killed after a minute."""
+    request = DeletionRequest(job_id, uri=uri, copy=copy, attempt=attempt, workspace=workspace, namespace=namespace)
     spares.perform(request, DELETE_SECONDS)
 
 

@@ -47,7 +47,20 @@ def test_notes_and_results_name_the_place_of_the_copy(jobs_dir: Path) -> None:
     output = jobs_dir / "uid-1" / "output"
     output.mkdir()
     seal(output, Manifest("uid-1", uri="file:///meshes/a", owner=owner))
-    assert notes.deliveries(JobFolder.of("uid-1")) == (Note(owner, "file:///meshes/a", published=True),)
+    assert notes.deliveries(JobFolder.of("uid-1")) == (Note(owner, "file:///meshes/a", published=True, of_result=True),)
+
+
+def test_a_copy_is_of_a_published_result_unless_a_run_may_have_left_it(jobs_dir: Path) -> None:
+    owner, uri = Owner.of("uid-1", ENVELOPE), "file:///meshes/a"
+    folder = JobFolder.of("uid-1")
+    assert notes.is_of_published_result(folder, uri)
+
+    notes.note(attempt(jobs_dir, "uid-1", 1), owner, uri, published=True)
+    assert notes.is_of_published_result(folder, uri)
+
+    notes.note(attempt(jobs_dir, "uid-1", 2), owner, uri)
+    assert not notes.is_of_published_result(folder, uri)
+    assert notes.deliveries(folder) == (Note(owner, uri, published=False),)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"outputUri": 7, "namespace": "red"}), "\x00" * 100])

@@ -68,11 +68,16 @@ class _Staging:
         return not self.place.leads_to(self.name, self.own) or (folder is not None and not folder.exists())
 
 
-def check(uri: str, run: Run, *, namespace: str = "") -> None:
-    """Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there, or OvertakenError, as `deliver` would."""
+def check(uri: str, run: Run, *, namespace: str = "") -> bool:
+    """Whether a result of this job lies there.
+
+    Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there, or OvertakenError, as `deliver` would.
+    """
     target = targets.find(uri, namespace)
     with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
         _refuse_others(place, target.name, run)
+        return _attempt_of(place, target.name, run) is not None
+    return False
 
 
 def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:

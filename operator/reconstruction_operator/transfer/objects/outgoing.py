@@ -19,7 +19,7 @@ from reconstruction_operator.transfer.objects.crew import Clock, Crew
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
 from reconstruction_operator.transfer.objects.store import open_store
-from reconstruction_operator.transfer.objects.target import Target
+from reconstruction_operator.transfer.objects.target import Standing, Target
 
 UPLOAD_PATIENCE = 10  # times that of a download: of an upload, only whole parts are seen
 
@@ -40,26 +40,30 @@ class _File:
     bytes: int
 
 
-def check(request: DeliverRequest, report: Progress) -> None:
-    """Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered.
+def check(request: DeliverRequest, report: Progress) -> bool:
+    """Whether a result of this job lies there.
+
+    Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered.
 
     Reading shows what lies there; only a probe shows whether the workers may write and delete.
     """
     with _Translated(request.address):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
-        target.refuse_others(target.standing())
+        standing = target.standing()
+        target.refuse_others(standing)
         target.probe()
+        return _is_of(request.job_id, standing)
 
 
-def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
-    """Delivers the sealed folder `source`.
+def deliver(request: DeliverRequest, source: Path, report: Progress) -> bool:
+    """Delivers the sealed folder `source`; returns whether a result of this job lay there.
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), OvertakenError, or OSError for the disk.
     """
     with _Translated(request.address):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
         try:
-            _deliver(request, target, source, report)
+            return _deliver(request, target, source, report)
         except (OvertakenError, FileNotFoundError) as error:
             is_of_the_client = isinstance(error, FileNotFoundError) and error.errno is None
             if is_of_the_client or not (isinstance(error, OvertakenError) or _is_overtaken(request.workspace)):
@@ -101,7 +105,7 @@ def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: P
         target.delete(doomed)
 
 
-def _deliver(request: DeliverRequest, target: Target, source: Path, report: Progress) -> None:
+def _deliver(request: DeliverRequest, target: Target, source: Path, report: Progress) -> bool:
     sealed = (source / MANIFEST).read_bytes()
     manifest = Manifest.parse(sealed)
     if manifest is None:
@@ -137,6 +141,11 @@ def _deliver(request: DeliverRequest, target: Target, source: Path, report: Prog
         doomed += target.files(standing.pointer.folder)
     if not _is_overtaken(request.workspace):  # otherwise they may be the files of a run of the same attempt
         target.delete(doomed)
+    return _is_of(request.job_id, standing)
+
+
+def _is_of(job_id: str, standing: Standing | None) -> bool:
+    return standing is not None and standing.pointer is not None and standing.pointer.job_id == job_id
 
 
 def _leave(target: Target) -> None:

@@ -28,8 +28,10 @@ def deliver(
     namespace: str,
     tick: Tick,
     replaced: frozenset[str] = frozenset(),
-) -> None:
+) -> bool:
     """Delivers the sealed folder `source`; without one, only checks whether that would be refused.
+
+    Returns whether a result of this job lay there.
 
     `check` and `tick` are called often and may raise: the process that delivers has ended then, and has aborted what it was sending.
 
@@ -45,7 +47,7 @@ def deliver(
             amount = f"{megabytes(min(count, of_count)).removesuffix(' MB')} of {megabytes(of_count)}"
             tick(count / of_count, f"{amount} delivered")
 
-    process.perform(wanted, report)
+    return process.perform(wanted, report)["stood"] is True
 
 
 def target(uri: str, namespace: str) -> ObjectAddress:

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from dataclasses import astuple
-from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator import privacy
@@ -63,17 +62,19 @@ def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
                 found = incoming.fetch(client, wanted, outlet.report)
                 fetched = [[one.name, one.file, one.bytes] for one in found.fetched]
                 return {"fetched": fetched, "ignored": astuple(found.ignored), "digest": found.digest}
-            case DeliverRequest(source=None):
-                outgoing.check(wanted, outlet.report)
-            case DeliverRequest(source=Path() as source):
-                outgoing.deliver(wanted, source, outlet.report)
+            case DeliverRequest(source=source):
+                stood = (
+                    outgoing.check(wanted, outlet.report)
+                    if source is None
+                    else outgoing.deliver(wanted, source, outlet.report)
+                )
+                return {"stood": stood}
     except OvertakenError:
         return {"overtaken": True}
     except StorageError as error:
         return {"refused": [error.reason, error.message]}
     except OSError as error:
         return {"errno": error.errno, "strerror": error.strerror or str(error), "filename": error.filename}
-    return {"done": True}
 
 
 def main() -> None:

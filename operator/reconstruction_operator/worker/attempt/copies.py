@@ -8,9 +8,9 @@ from pathlib import Path
 
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import End
-from reconstruction_operator.jobfiles import publishing
-from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.contract.records import End, Owner
+from reconstruction_operator.jobfiles import notes, publishing
+from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 from reconstruction_operator.transfer import outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import delivery
@@ -30,12 +30,20 @@ class Copies:
         self._assignment = assignment
         self._heartbeat = heartbeat
         self.replaced: frozenset[str] = frozenset()
+        self._found = False  # a copy of this job lay there when the run began
+        self._published = False  # it is of a result that counted
+
+    def note(self, space: Workspace, owner: Owner) -> None:
+        """Writes the note of the workspace: who owns it, and where copies of the job lie."""
+        uri, folder = self._assignment.output_uri, JobFolder.of(self._assignment.job_id)
+        self._published = self._found and notes.is_of_published_result(folder, uri)
+        notes.note(space, owner, uri, published=self._published)
 
     def check(self) -> None:
         """Raises StorageError before the work if its copy would be refused after hours of it."""
         assignment = self._assignment
         try:
-            outputs.check(
+            self._found = outputs.check(
                 assignment.output_uri, self._run(None), namespace=assignment.namespace, check=self._heartbeat.check
             )
         except OvertakenError:
@@ -77,9 +85,10 @@ class Copies:
             return True  # this attempt or another reports the published result
         else:
             folder = str(space.root)
-        attempt, namespace = assignment.attempt or 0, assignment.namespace
+        attempt, copy = assignment.attempt or 0, not (folder and self._published)
+        withdraw = partial(deletion.withdraw, workspace=folder, namespace=assignment.namespace, copy=copy)
         try:
-            deletion.withdraw(assignment.output_uri, assignment.job_id, attempt, workspace=folder, namespace=namespace)
+            withdraw(assignment.output_uri, assignment.job_id, attempt)
         except OvertakenError:
             return True
         except StorageError as error:

@@ -15,7 +15,7 @@ from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
-from reconstruction_operator.jobfiles import notes, publishing, results, workspace
+from reconstruction_operator.jobfiles import publishing, results, workspace
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.jobfiles.results import Found
 from reconstruction_operator.models.exchange import RunRequest
@@ -187,7 +187,7 @@ class AttemptRun:
         self._workspace = space = workspace.prepare(assignment.job_id, assignment.task_id, assignment.attempt)
         try:
             if assignment.owner is not None:
-                notes.note(space, assignment.owner, assignment.output_uri)
+                self._copies.note(space, assignment.owner)
             check()  # this thread may have been left behind on a dead mount that answers again
         except InterruptedRunError:
             space.discard()

@@ -46,7 +46,7 @@ def perform(request: DeletionRequest, announce: Announce) -> bool:
         folder = Path(request.workspace) if request.workspace else None
         run = delivery.Run(request.job_id, request.attempt, folder)
         announce(_place(request.uri, JobFolder.of(request.job_id)))
-        outputs.withdraw(request.uri, run, namespace=request.namespace)
+        outputs.withdraw(request.uri, run, namespace=request.namespace, copy=request.copy)
         return True
     job = JobFolder.of(request.job_id)
     return _delete(job, announce, cancelled=request.cancelled, retain_seconds=request.retain_seconds)

@@ -18,6 +18,7 @@ class DeletionRequest:
     cancelled: bool = False  # delete the copies of a published result as well
     retain_seconds: int | None = None  # that its result waits in the trash; None: as the result says
     uri: str = ""
+    copy: bool = True  # what readers are led to as well as what was under way
     attempt: int = 0
     namespace: str = ""
     workspace: str = ""  # of the run that asks, which is overtaken once it is deleted; empty: no check

@@ -281,6 +281,36 @@ def test_a_late_run_of_the_same_attempt_keeps_the_reported_copy(client: redis.Re
     assert (meshes / "banana" / "model.glb").is_file()
 
 
+def test_a_job_that_redis_brings_back_keeps_the_copy_of_its_deleted_object(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files were deleted, but for the reported copy. Then Redis came back with older data, and its message with it."""
+    run(output_uri=f"file://{meshes}/banana")
+    clean_up(JOB)
+    client.flushall()
+    want(client, 1)
+    at_step(3, lambda: stop(client, 1, StopReason.DELETED), monkeypatch)
+    configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.5)
+    assert run(output_uri=f"file://{meshes}/banana")["reason"] == "DELETED"
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == []
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def test_a_killed_run_after_redis_came_back_leaves_the_reported_copy_noted(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    clean_up(JOB)
+    client.flushall()
+    want(client, 1)
+    kill_before_publishing(meshes)
+    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == []
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
 def test_a_copy_deleted_by_another_program_fails_the_job(
     client: redis.Redis, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
