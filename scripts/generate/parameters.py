@@ -41,6 +41,7 @@ def page() -> str:
             "  they are is decided by their content. Other files are ignored.",
             "- HEIC, CMYK and 16-bit grey are rewritten as JPEG with 8 bits a channel. Camera RAW, videos and other pictures fail with",
             "  `UNSUPPORTED_FORMAT` ([reasons.md](reasons.md)).",
+            "- A PNG that is a [mask](photos.md#masks) belongs to its photo, and counts as no photo.",
             f"- A folder, or one archive ({ARCHIVE_KINDS}), at the addresses that [storage.md](storage.md#addresses) lists.",
             "- Limits, which are settings of the workers:",
             "",
