@@ -15,6 +15,8 @@ exclude_patterns = ["files/**"]
 
 html_theme = "furo"
 html_title = project
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_favicon = "../../docs/images/icon.svg"
 html_copy_source = False
 html_show_sourcelink = False

@@ -36,7 +36,7 @@ def stage(checkout: Path, target: Path) -> None:
 def rewritten(text: str, name: str, pages: Mapping[str, str], checkout: Path) -> tuple[str, list[str]]:
     """The page `name` with links between places of `pages` (path in the checkout -> place), and the files that it links to.
 
-    A link to a folder, or to a page that the site does not have, becomes its text.
+    A link to a folder, or to a page that the site does not have, becomes its text. A link that names a page's file gets its title.
     """
     linked: list[str] = []
     here = posixpath.dirname(pages[name]) or "."
@@ -45,6 +45,8 @@ def rewritten(text: str, name: str, pages: Mapping[str, str], checkout: Path) ->
         bang, label, link, anchor = match.groups()
         target = posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
         if target in pages:
+            if label == posixpath.basename(link):  # a reader of the site knows titles, and no files
+                label = _title((checkout / target).read_text())
             return f"{bang}[{label}]({posixpath.relpath(pages[target], here)}{anchor})"
         if not (checkout / target).is_file() or target.endswith(".md"):
             return label
@@ -52,6 +54,10 @@ def rewritten(text: str, name: str, pages: Mapping[str, str], checkout: Path) ->
         return f"{bang}[{label}]({posixpath.relpath(f'files/{target}', here)})"
 
     return _LINK.sub(place, _MARK.sub("", text)), linked
+
+
+def _title(text: str) -> str:
+    return text.partition("# ")[2].partition("\n")[0]
 
 
 def _place(name: str) -> str:

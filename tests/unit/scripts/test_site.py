@@ -27,6 +27,11 @@ def test_linked_files_are_taken_along_and_folders_become_text() -> None:
     assert linked == ["docs/images/icon.svg", "manifests/examples/gpu.yaml"]
 
 
+def test_a_link_named_like_its_file_gets_the_title_of_the_page() -> None:
+    text, _ = rewritten("[helm.md](helm.md#shards)", "docs/a.md", PAGES | {"docs/helm.md": "helm.md"}, CHECKOUT)
+    assert text == "[Installing with Helm](helm.md#shards)"
+
+
 def test_marks_of_commands_are_left_out() -> None:
     text, _ = rewritten("<!-- run: a -->\n```sh\nls\n```\n<!-- not run: b -->\n", "docs/a.md", PAGES, CHECKOUT)
     assert text == "```sh\nls\n```\n"
