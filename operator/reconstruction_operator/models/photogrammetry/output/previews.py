@@ -14,6 +14,7 @@ from reconstruction_operator.models.photogrammetry.texture.colour import sample
 SIZE_PX = 512
 TURN_PX = 320
 _SUPERSAMPLING = 2
+_TURN_SAMPLES = 480  # px of a picture before it is reduced to TURN_PX
 _FOCAL = 1.6  # of the picture's size: a mild telephoto lens
 _MARGIN = 0.05  # of the picture's size, around the model
 _ELEVATION_DEG = (18.0, 50.0)  # the elevation of the photos, clamped to this range
@@ -81,7 +82,7 @@ def framed(points: Doubles, direction: Doubles) -> Camera:
 
 def around(points: Doubles, views: Doubles) -> list[Camera]:
     """A camera of TURN_PX along each direction of `views` (n, 3), all of them equally far away, so that the model only turns."""
-    size = TURN_PX * _SUPERSAMPLING
+    size = _TURN_SAMPLES
     target = (points.max(axis=0) + points.min(axis=0)) / 2
     distance = max(_distance(points, target, direction, size) for direction in views)
     return [_along(direction, target, distance, size) for direction in views]
@@ -99,8 +100,8 @@ def _distance(points: Doubles, target: Doubles, direction: Doubles, size: int) -
     return float((_FOCAL * size * np.abs(relative[:, :2]) / half - relative[:, 2:]).max())
 
 
-def render(model: Textured, caster: Caster, camera: Camera) -> Pixels:
-    """RGB picture of `model`, of half the size of `camera`, which samples it twice in each direction."""
+def render(model: Textured, caster: Caster, camera: Camera, size: int = SIZE_PX) -> Pixels:
+    """(size, size, 3): RGB picture of `model` as `camera` sees it, which is larger, so that edges are smooth."""
     rays = camera.rays()
     hits = caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
     picture = _background(camera.height, camera.width)
@@ -113,8 +114,7 @@ def render(model: Textured, caster: Caster, camera: Camera) -> Pixels:
     normals = np.einsum("nc,ncx->nx", weights, model.normals[corners])
     picture[hit] = colours * (_gain(model.texture) * _shade(normals, camera))[:, None]
     square = picture.reshape(camera.height, camera.width, 3)
-    size = (camera.width // _SUPERSAMPLING, camera.height // _SUPERSAMPLING)
-    small = cv2.resize(square, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
     return np.clip(np.rint(small), 0, 255).astype(np.uint8)
 
 

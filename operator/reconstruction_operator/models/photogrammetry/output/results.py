@@ -24,8 +24,8 @@ from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 _FAR = 0.03  # of the box's side: points farther from the surface than this have no colour of it
 _UNKNOWN_COLOUR = 128
 _PREVIEWS = 4
-_TURN_FRAMES = 30
-_FRAME_MILLISECONDS = 100
+_TURN_FRAMES = 24
+_FRAME_MILLISECONDS = 120
 _TURN_QUALITY = 75
 
 
@@ -62,7 +62,7 @@ def write_previews(folder: Path, made: Made, progress: StageProgress) -> Pixels:
         progress((index + 1) / (_PREVIEWS + _TURN_FRAMES), f"preview {index + 1}/{_PREVIEWS}")
     frames = []
     for index, camera in enumerate(previews.around(vertices, previews.directions(centres, _TURN_FRAMES))):
-        frames.append(Image.fromarray(previews.render(made.textured, caster, camera)))
+        frames.append(Image.fromarray(previews.render(made.textured, caster, camera, previews.TURN_PX)))
         done = (_PREVIEWS + index + 1) / (_PREVIEWS + _TURN_FRAMES)
         progress(done, f"picture {index + 1}/{_TURN_FRAMES} of the model as it turns")
     write_turn(folder / "preview_turn.webp", frames, whole=previews.surround(centres))
