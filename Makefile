@@ -22,9 +22,9 @@ demo: setup ## photos to a mesh on a real control plane; KEEP=1 leaves it runnin
 demo-stop: setup ## stop what `make demo KEEP=1` left running
 	@$(PYTHON_BIN) -m demo --stop
 
-# Three processes, each with its own servers: most tests wait. A file stays in one of them, with what its tests share;
-# the longest files come first (tests/conftest.py).
-PYTEST_ARGS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
+# Three processes, each with its own servers: most real tests wait. A file stays in one of them, with what its tests share,
+# and so does a folder with a control plane of its own; the longest come first (tests/conftest.py).
+IN_PROCESSES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
 PARALLEL    := $(MAKE) --no-print-directory --jobs=5 --keep-going --output-sync=target
 LINTS       := style types layers tree
 
@@ -43,14 +43,14 @@ check: setup ## the quick part: style, types, layers, tree, and the tests withou
 	@$(PYTHON_BIN) -S scripts/checks/layout.py
 	@$(PARALLEL) $(UNIT) $(LINTS)
 
-test: setup lint control-plane ## what `check` does, then the tests on a real control plane, Redis and workers
-	@$(PYTHON_BIN) -m pytest -m "not release" $(PYTEST_ARGS)
+test: $(if $(PYTEST_ARGS),lint,check) control-plane ## what `check` does, then the tests on a real control plane, Redis and workers
+	@$(PYTHON_BIN) -m pytest -m "not release" $(or $(PYTEST_ARGS),tests/real $(IN_PROCESSES))
 
 test-long: setup control-plane ## before a release: the tests that are too long for every run
-	@$(PYTHON_BIN) -m pytest -m "release or hypothesis" --hypothesis-profile=release $(PYTEST_ARGS)
+	@$(PYTHON_BIN) -m pytest -m "release or hypothesis" --hypothesis-profile=release $(or $(PYTEST_ARGS),$(IN_PROCESSES))
 
 test-pythons: ## lint and tests on each promised Python; PYTHONS="3.12 3.13" PYTEST_ARGS=tests/unit for less
-	@PYTHONS="$(PYTHONS)" PYTEST_ARGS="$(PYTEST_ARGS)" scripts/test-pythons
+	@PYTHONS="$(PYTHONS)" PYTEST_ARGS="$(or $(PYTEST_ARGS),$(IN_PROCESSES))" scripts/test-pythons
 
 lint: setup
 	@$(PYTHON_BIN) -S scripts/checks/layout.py
@@ -92,7 +92,7 @@ release: setup ## wheel, chart, image archives, SBOMs, checksums into dist/ (roo
 	@$(PYTHON_BIN) -m scripts.release $(RELEASE_ARGS)
 
 e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (root, Debian; installs containerd and others)
-	@$(PYTHON_BIN) -m pytest -x tests/e2e $(PYTEST_ARGS) --numprocesses=0 # one step after the other, on one node
+	@$(PYTHON_BIN) -m pytest -x tests/e2e $(PYTEST_ARGS) # one step after the other, on one node
 
 chaos: setup control-plane ## 30 minutes of faults over 50 jobs; CHAOS_ARGS='--minutes 5 --seed 7' for less (see --help there)
 	@$(PYTHON_BIN) -m chaos $(CHAOS_ARGS)

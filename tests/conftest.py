@@ -1,10 +1,15 @@
-"""Settings of all tests: how many random examples they try, which files start first, and when garbage is collected."""
+"""Settings of all tests: how many random examples they try, which start first, and when garbage is collected."""
 
 import gc
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+_TOGETHER: Final = ("tests/real/chart/",)  # each of these folders has a control plane of its own
 
 # Test machines are shared: how long an example takes proves nothing about the code.
 settings.register_profile("shared", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,3 +35,14 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start long files first: started last, each would keep one process busy and the others idle."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+class Scheduling(LoadFileScheduling):
+    """Gives out the tests of a file together, and those of a folder that would start its servers in each process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None

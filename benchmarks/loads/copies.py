@@ -17,8 +17,11 @@ from typing import Any
 import aiohttp
 import redis
 
-from benchmarks.clients import ApiError, in_parallel
+from benchmarks.clients import ApiError, JobWatch, LoadClient, create_jobs, in_parallel, path_of
+from benchmarks.systems import NAMESPACE
 from devcluster import Cluster, Redis
+from devcluster.harness.replicas import Replica
+from devcluster.harness.system import System
 
 _REGISTRY = "/registry/reconstruction.dev/reconstructionjobs"
 _OBJECTS_IN_ONE_WRITE = 100  # etcd takes 128 operations, and 1.5 MiB
@@ -34,7 +37,24 @@ _TIMES = (
     "completionTime",
 )
 
+TEMPLATE = "template"  # the job that is copied
+_TEMPLATE_SECONDS = 300.0
+
 Identity = tuple[str, str]  # name and uid
+
+
+async def make_template(system: System, client: LoadClient) -> str:
+    """Run the job that is copied, with an operator that is stopped afterwards. Returns its uid."""
+    system.start_operator()
+    Replica(system).wait_ready()
+    async with JobWatch(client) as watch:
+        await create_jobs(client, NAMESPACE, [TEMPLATE])
+        await watch.wait_until(
+            lambda seen: (NAMESPACE, TEMPLATE) in seen.finished_at, "its end", timeout_seconds=_TEMPLATE_SECONDS
+        )
+    system.processes["operator"].stop()
+    uid: str = (await client.request("GET", path_of(NAMESPACE, TEMPLATE)))["metadata"]["uid"]
+    return uid
 
 
 def identities(count: int) -> list[Identity]:

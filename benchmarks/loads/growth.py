@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from benchmarks.clients import JobWatch, LoadClient, create_jobs, path_of
+from benchmarks.clients import JobWatch, LoadClient, create_jobs
 from benchmarks.loads import copies
 from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
@@ -15,7 +15,6 @@ from devcluster.harness.replicas import Replica
 from devcluster.waiting import wait_until
 
 _NEW_JOBS = 500
-_TEMPLATE = "template"
 _WITHIN_SECONDS = 600.0
 
 
@@ -28,15 +27,9 @@ def growth(objects: int) -> Figures:
 async def _growth(measured: Measured, objects: int) -> Figures:
     system = measured.system
     async with LoadClient(system.cluster) as client:
-        system.start_operator()
-        Replica(system).wait_ready()
-        async with JobWatch(client) as watch:
-            await create_jobs(client, NAMESPACE, [_TEMPLATE])
-            await _finished(watch, 1)
-        system.processes["operator"].stop()
-        uid = (await client.request("GET", path_of(NAMESPACE, _TEMPLATE)))["metadata"]["uid"]
+        uid = await copies.make_template(system, client)
         made = copies.identities(objects)
-        await copies.copy_object(system.cluster, NAMESPACE, _TEMPLATE, made)
+        await copies.copy_object(system.cluster, NAMESPACE, copies.TEMPLATE, made)
         copies.copy_keys(system.redis, uid, made)
         system.start_operator()
         await _caught_up(Replica(system), objects)

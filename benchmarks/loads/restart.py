@@ -14,7 +14,6 @@ from benchmarks.usage import Meter, cpu_seconds, memory_mib
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import JOBS, System
 
-_TEMPLATE = "template"
 _SERVED_WITHIN_SECONDS = 300.0
 _CAUGHT_UP_WITHIN_SECONDS = 600.0
 _COPIED_WITHIN_SECONDS = 300.0
@@ -31,18 +30,12 @@ def restart(objects: int, *, records: bool = True) -> Figures:
 async def _restart(measured: Measured, objects: int, *, records: bool) -> Figures:
     system = measured.system
     async with LoadClient(system.cluster) as client:
-        system.start_operator()
-        Replica(system).wait_ready()
-        async with JobWatch(client) as watch:
-            await create_jobs(client, NAMESPACE, [_TEMPLATE])
-            await _finished(watch, _TEMPLATE)
-        system.processes["operator"].stop()
-        uid = (await client.request("GET", path_of(NAMESPACE, _TEMPLATE)))["metadata"]["uid"]
+        uid = await copies.make_template(system, client)
         made = copies.identities(objects)
         if records:
             copies.copy_keys(system.redis, uid, made)
         async with JobWatch(client) as watch:
-            await copies.copy_object(system.cluster, NAMESPACE, _TEMPLATE, made)
+            await copies.copy_object(system.cluster, NAMESPACE, copies.TEMPLATE, made)
             await _taken_over(client)
             before = await client.requests_by_kind()
             begun = time.monotonic()
@@ -78,19 +71,15 @@ async def _taken_over(client: LoadClient) -> None:
     async with asyncio.timeout(_COPIED_WITHIN_SECONDS):
         while True:
             with suppress(ApiError):  # it waits for 3 s, and refuses then
-                await client.request("GET", f"{path_of(NAMESPACE, _TEMPLATE)}?resourceVersion={newest}")
+                await client.request("GET", f"{path_of(NAMESPACE, copies.TEMPLATE)}?resourceVersion={newest}")
                 return
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _finished(watch: JobWatch, name: str) -> None:
-    await watch.wait_until(
-        lambda seen: (NAMESPACE, name) in seen.finished_at, f"the end of {name}", timeout_seconds=_SERVED_WITHIN_SECONDS
-    )
-
-
 async def _served(watch: JobWatch, begun: float) -> float:
-    await _finished(watch, "new")
+    await watch.wait_until(
+        lambda seen: (NAMESPACE, "new") in seen.finished_at, "the new job's end", timeout_seconds=_SERVED_WITHIN_SECONDS
+    )
     return watch.seen.finished_at[NAMESPACE, "new"] - begun
 
 

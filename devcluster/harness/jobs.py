@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -69,9 +68,8 @@ class Jobs:
         self.system.cluster.api.delete(f"{self._path}/{name}")
 
     def patch(self, name: str, **spec: Any) -> None:
-        """A merge patch of the spec; a refusal is a CommandError with the server's message."""
-        patch = json.dumps({"spec": spec})
-        self.system.cluster.kubectl("-n", self.namespace, "patch", "recon", name, "--type=merge", "-p", patch)
+        """A merge patch of the spec; a refusal is an ApiError with the server's message."""
+        self.system.cluster.api.patch(f"{self._path}/{name}", {"spec": spec})
 
     def request_cancel(self, name: str) -> None:
         """Step one of a cancel."""

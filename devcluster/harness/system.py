@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
+from devcluster import commands
 from devcluster.errors import ApiError
 from devcluster.files import CHECKOUT
 from devcluster.harness.product import Product
@@ -64,10 +66,10 @@ class System(Product):
         What an earlier system left on the cluster is deleted: its Lease, which would have to expire first, and its jobs,
         which this system's operator would take.
         """
-        self.cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
+        apply = ("apply", "--server-side", "--force-conflicts", "--validate=false", "-f", "-")  # reads no schemas
+        self.cluster.kubectl(*apply, input=_manifests(self.cluster.kubectl_program))
         # Not `kubectl wait`: it gives up on a CRD that is so new that it has no conditions yet.
         wait_until(lambda: self.cluster.api.is_there(JOBS), "the API server to serve ReconstructionJobs")
-        self.cluster.kubectl("apply", "-k", REPOSITORY / "manifests" / "install")
         self._remove_earlier()
         self._kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
 
@@ -103,3 +105,11 @@ class System(Product):
         }
         command: list[str | Path] = [Path(sys.executable).with_name("reconstruction-operator"), "run", *arguments]
         return self._start(name, command, self.environment(**(addresses | settings)))
+
+
+@cache
+def _manifests(kubectl: Path) -> str:
+    """The CRD, and what `kubectl apply -k manifests/install` applies."""
+    install = commands.run([kubectl, "kustomize", REPOSITORY / "manifests" / "install"]).stdout
+    crd = (file.read_text() for file in sorted((REPOSITORY / "manifests" / "crd").glob("*.yaml")))
+    return "\n---\n".join((*crd, install))

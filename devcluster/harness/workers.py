@@ -29,6 +29,21 @@ _START_SECONDS = 120.0  # two shared cores may be busy with anything
 _GRACE_SECONDS = 60.0  # for a worker that drains
 
 
+def put_record(state: redis.Redis, job_id: str, attempt: int) -> None:
+    """Write the record of the job, which wants that attempt, as the operator does."""
+    call = operator_calls.put_record(
+        Keys(),
+        fence=1,
+        install_id="test",
+        job_id=job_id,
+        namespace="default",
+        name="banana",
+        attempt=attempt,
+        queue="celery",
+    )
+    calls.run(state, call)
+
+
 class Farm(Product):
     """The workers of a Redis, as a user without Kubernetes has them. They end with the `with` block."""
 
@@ -111,17 +126,7 @@ class Farm(Product):
 
     def put_record(self, job_id: str, attempt: int) -> None:
         """Write the operator's record of an attempt."""
-        call = operator_calls.put_record(
-            Keys(),
-            fence=1,
-            install_id="test",
-            job_id=job_id,
-            namespace="default",
-            name="test",
-            attempt=attempt,
-            queue="celery",
-        )
-        calls.run(self.state, call)
+        put_record(self.state, job_id, attempt)
 
     def model_pid(self) -> int:
         """Pid of a rough model that has reached its misbehaviour."""

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
+import http
 import json
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import urllib3
 
 from devcluster.errors import ApiError
 
 _REQUEST_SECONDS = 10.0
+_CONNECTIONS = 10  # that are kept: of threads that ask at once
+
+USER_AGENT: Final = "devcluster"
+"""The name under which the API server notes its writes (managedFields)."""
 
 
 class ApiClient:
     """Sends JSON requests to one API server, as the token's user."""
 
     def __init__(self, port: int, ca: Path, token: str) -> None:
-        self._port = port
-        self._tls = ssl.create_default_context(cafile=str(ca))
+        # Connections are kept: tests poll, and a handshake costs both sides more than the request.
+        self._pool = urllib3.HTTPSConnectionPool(
+            "127.0.0.1",
+            port,
+            ssl_context=ssl.create_default_context(cafile=str(ca)),
+            timeout=_REQUEST_SECONDS,
+            maxsize=_CONNECTIONS,
+        )
         self.token = token
 
     def get(self, path: str) -> Any:
@@ -49,26 +60,27 @@ class ApiClient:
     def request(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, content_type: str = "application/json"
     ) -> Any:
-        """Send one request on a new connection; raise ApiError for an error status."""
-        connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls, timeout=_REQUEST_SECONDS)
-        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
-        with contextlib.closing(connection):
-            try:
-                if body is None:
-                    connection.request(method, path, headers=headers)
-                else:
-                    headers["Content-Type"] = content_type
-                    connection.request(method, path, json.dumps(body), headers)
-                answer = connection.getresponse()
-                content = answer.read()
-            except http.client.HTTPException as error:
-                # A server that is killed in the middle of an answer: like any other broken connection.
-                raise ConnectionError(f"{method} {path}: {error!r}") from error
-        shown = _decoded(content)
+        """Send one request; raise ApiError for an error status, ConnectionError or TimeoutError for no answer."""
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json", "User-Agent": USER_AGENT}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        try:
+            answer = self._pool.request(
+                method, path, body=None if body is None else json.dumps(body), headers=headers, retries=False
+            )
+        except urllib3.exceptions.TimeoutError as error:
+            raise TimeoutError(f"{method} {path}: {error}") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionError(f"{method} {path}: {error}") from error
+        shown = _decoded(answer.data)
         if answer.status >= http.HTTPStatus.BAD_REQUEST:
             message = shown.get("message", "") if isinstance(shown, dict) else str(shown)
             raise ApiError(method, path, answer.status, message)
         return shown
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._pool.close()
 
 
 def _decoded(content: bytes) -> Any:

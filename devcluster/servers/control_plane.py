@@ -106,6 +106,7 @@ class ControlPlane:
         # an interrupt in the middle does not keep the others alive.
         with contextlib.ExitStack() as last_first:
             last_first.callback(self.run.close)
+            last_first.callback(self.api.close)
             for process in self.processes.values():
                 last_first.callback(process.kill)
 

@@ -18,22 +18,24 @@ from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, operator_calls, reads
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 
+from devcluster.harness.workers import put_record
+
 JOB = "0b7c4a9e-job"
+
+SIX_PAIRS = [
+    ("Loading input files", 10),
+    ("Preprocessing images", 20),
+    ("Running reconstruction", 60),
+    ("Post-processing mesh", 80),
+    ("Generating previews", 90),
+    ("Finalizing output", 100),
+]
+"""The contract: step and percentage."""
 
 
 def want(client: redis.Redis, attempt: int, job_id: str = JOB) -> None:
     """Put the operator's record of the job, which wants that attempt."""
-    call = operator_calls.put_record(
-        Keys(),
-        fence=1,
-        install_id="test",
-        job_id=job_id,
-        namespace="default",
-        name="banana",
-        attempt=attempt,
-        queue="celery",
-    )
-    calls.run(client, call)
+    put_record(client, job_id, attempt)
 
 
 def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:

@@ -1,14 +1,17 @@
 """Fixtures: the CRD on a real API server, without operator and Redis."""
 
+import json
+
 import pytest
 
 from devcluster import Cluster, wait_until
 from devcluster.harness.kubectl import Kubectl
+from devcluster.harness.manifests import manifest
 from tests.support.paths import CHECKOUT
-from tests.support.policies import wait_for_the_creation_policy
 
 _NAMESPACE = "test-api"
 _DISCOVERY_SECONDS = 60.0
+_ACTIVE_SECONDS = 60.0
 _MANIFESTS = CHECKOUT / "manifests"
 
 
@@ -24,7 +27,7 @@ def installed(cluster: Cluster) -> Cluster:
         "the API server to tell the short names",
         timeout_seconds=_DISCOVERY_SECONDS,
     )
-    wait_for_the_creation_policy(cluster)
+    _wait_for_the_creation_policy(cluster)
     return cluster
 
 
@@ -41,3 +44,14 @@ def kubectl(installed: Cluster, api_namespace: str) -> Kubectl:
     installed.heal()
     installed.api.delete(f"/apis/reconstruction.dev/v1alpha1/namespaces/{api_namespace}/reconstructionjobs")
     return Kubectl(installed, api_namespace)
+
+
+def _wait_for_the_creation_policy(cluster: Cluster) -> None:
+    """Return when no job is created cancelled any more: a new policy is enforced a moment after its creation."""
+    body = json.dumps(manifest("probe", cancelRequested=True, cancelConfirmed=True))
+    command = ("create", "--dry-run=server", "-f", "-")
+    wait_until(
+        lambda: cluster.kubectl(*command, input=body, check=False).returncode != 0,
+        "the API server to refuse new jobs that are cancelled",
+        timeout_seconds=_ACTIVE_SECONDS,
+    )

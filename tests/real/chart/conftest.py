@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,23 +12,54 @@ from devcluster.waiting import wait_until
 from tests.real.chart.release import GONE_SECONDS, Release, wait_until_deleted
 from tests.support.paths import CHECKOUT
 
+_HERE = Path(__file__).parent
 _PREFIX = "chart-"
 
 
-@pytest.fixture(scope="session")
-def chart_cluster(control_plane_programs: None) -> Iterator[Cluster]:
-    """A control plane. The tests fail if a namespace of a release stays."""
-    # A finalizer keeps claims until a volume controller removes it; without nodes there is no such controller.
-    with Cluster(apiserver_arguments=["--disable-admission-plugins=StorageObjectInUseProtection"]) as running:
-        yield running
+class ChartCluster:
+    """Starts the control plane for the first test of this folder, and stops it after the last one."""
+
+    def __init__(self) -> None:
+        self._cluster: Cluster | None = None
+
+    def start(self) -> Cluster:
+        if self._cluster is None:
+            # A finalizer keeps claims until a volume controller removes it; without nodes there is no such controller.
+            self._cluster = Cluster(apiserver_arguments=["--disable-admission-plugins=StorageObjectInUseProtection"])
+            self._cluster.start()
+        return self._cluster
+
+    def stop(self) -> None:
+        """Stop it; nothing to do where none runs. Raises if a namespace of a release stays."""
+        cluster, self._cluster = self._cluster, None
+        if cluster is None:
+            return
 
         def left() -> list[str]:
-            found = running.api.get("/api/v1/namespaces")["items"]
+            found = cluster.api.get("/api/v1/namespaces")["items"]
             return [one["metadata"]["name"] for one in found if one["metadata"]["name"].startswith(_PREFIX)]
 
-        wait_until(
-            lambda: not left(), "the releases' namespaces to be deleted", timeout_seconds=GONE_SECONDS, seen=left
-        )
+        try:
+            wait_until(
+                lambda: not left(), "the releases' namespaces to be deleted", timeout_seconds=GONE_SECONDS, seen=left
+            )
+        finally:
+            cluster.stop()
+
+
+_CLUSTER = ChartCluster()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    if nextitem is None or _HERE not in nextitem.path.parents:
+        _CLUSTER.stop()
+
+
+@pytest.fixture(scope="module")
+def chart_cluster(control_plane_programs: None) -> Cluster:
+    """A control plane for all tests of the folder. The last one fails if a namespace of a release stays."""
+    return _CLUSTER.start()
 
 
 @pytest.fixture

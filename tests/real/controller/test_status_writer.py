@@ -1,7 +1,6 @@
 """Status writes and Events on a real API server: preconditions, rules, and what is stored in the end."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,9 +20,9 @@ from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event, Job
 
-from devcluster import Cluster
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
+from devcluster.harness.system import System
+from tests.support.systems import SharedSystems
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RUNNING = Status(
@@ -37,19 +36,9 @@ RUNNING = Status(
 
 
 @pytest.fixture
-def kubeconfig(jobs: Jobs, cluster: Cluster) -> Path:
-    """That of the operator's own account, so that a permission that the shipped role lacks fails here."""
-    return cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
-
-
-@pytest.fixture
-async def api(kubeconfig: Path) -> AsyncIterator[Api]:
-    async def connect() -> kubernetes_client.ClusterAccess:
-        return await kubernetes_client.find_cluster({**os.environ, "KUBECONFIG": str(kubeconfig)})
-
-    client = Api(await connect(), connect)
-    yield client
-    await client.close()
+def system(start_system: SharedSystems) -> System:
+    """The shipped manifests alone, which all tests here share: they start no process."""
+    return start_system(operator=False)
 
 
 class Events:

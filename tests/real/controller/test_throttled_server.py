@@ -1,7 +1,6 @@
 """Status writes to an API server that gives the operator little room (API Priority and Fairness), and refuses the rest with 429."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Progress, Status
-from reconstruction_operator.controller.kube import client as kubernetes_client
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
@@ -21,7 +19,8 @@ from reconstruction_operator.planning.types import Event
 
 from devcluster import Cluster
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
+from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, System
+from tests.support.systems import SharedSystems
 
 FLOW = "/apis/flowcontrol.apiserver.k8s.io/v1"
 NAME = "throttled-by-a-test"
@@ -35,6 +34,12 @@ RUNNING = Status(
     start_time=NOON,
     progress=Progress(percent=60, step="Running reconstruction", step_index=3),
 )
+
+
+@pytest.fixture
+def system(start_system: SharedSystems) -> System:
+    """The shipped manifests alone, which all tests here share: they start no process."""
+    return start_system(operator=False)
 
 
 @pytest.fixture
@@ -91,10 +96,8 @@ class CountingApi:
 
 
 async def test_a_throttled_server_gets_every_status_ends_first_and_is_not_overrun(
-    throttled: None, cluster: Cluster, jobs: Jobs
+    throttled: None, api: Api, jobs: Jobs
 ) -> None:
-    kubeconfig = cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
-    api = Api(await kubernetes_client.find_cluster({**os.environ, "KUBECONFIG": str(kubeconfig)}))
     await _wait_throttled(api, jobs)
     counting, watcher = CountingApi(api), Watcher()
     cache, writes = Cache(), WriteQueue(least=5.0, most=1_000.0)
@@ -118,7 +121,6 @@ async def test_a_throttled_server_gets_every_status_ends_first_and_is_not_overru
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await api.close()
 
     assert (len(writes), writes.lag_seconds()) == (0, 0.0)
     phases = {name: jobs.get(name)["status"]["phase"] for name in ends + progress}

@@ -14,6 +14,9 @@ import pytest
 
 import devcluster
 from devcluster import wait_until
+from devcluster.servers.kubeconfigs import kubeconfig as content
+from devcluster.servers.kubeconfigs import token_user, write_kubeconfig
+from devcluster.servers.ports import free_ports
 from tests.support.paths import CHECKOUT
 
 MESH_SECONDS = 900  # a minute on an idle machine
@@ -118,7 +121,13 @@ def test_demo_makes_a_mesh_and_cancels_a_job_on_the_users_cluster(
     assert cluster_of_the_user.kubectl("get", "namespaces,crds", "-o", "name").stdout == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, id="SIGINT"),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.release, id="SIGTERM"),
+    ],
+)
 def test_an_interrupted_demo_leaves_nothing_running(demo: Callable[..., Demo], number: signal.Signals) -> None:
     run = demo()
     wait_until(
@@ -137,9 +146,8 @@ def test_an_interrupted_demo_leaves_nothing_running(demo: Callable[..., Demo], n
 
 
 def test_cluster_that_does_not_answer_is_refused_with_advice(demo: Callable[..., Demo], tmp_path: Path) -> None:
-    with devcluster.Cluster() as stopped:
-        kubeconfig = tmp_path / "kubeconfig"
-        kubeconfig.write_bytes(stopped.kubeconfig.read_bytes())
+    kubeconfig = tmp_path / "kubeconfig"
+    write_kubeconfig(kubeconfig, content(url=f"https://127.0.0.1:{free_ports(1)[0]}", ca=b"", user=token_user("any")))
 
     run = demo("--kubeconfig", kubeconfig)
 
@@ -150,18 +158,19 @@ def test_cluster_that_does_not_answer_is_refused_with_advice(demo: Callable[...,
 
 
 def test_cluster_with_an_operator_is_refused_with_advice(
-    demo: Callable[..., Demo], cluster_of_the_user: devcluster.Cluster
+    demo: Callable[..., Demo], cluster: devcluster.Cluster
 ) -> None:
-    cluster_of_the_user.kubectl("create", "namespace", "reconstruction-system")
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "reconstruction-system"}}
     lease = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {"name": "reconstruction-operator", "namespace": "reconstruction-system"},
         "spec": {},
     }
-    cluster_of_the_user.kubectl("create", "-f", "-", input=json.dumps(lease))
+    for each in (namespace, lease):
+        cluster.kubectl("apply", "-f", "-", input=json.dumps(each))
 
-    run = demo("--kubeconfig", cluster_of_the_user.kubeconfig)
+    run = demo("--kubeconfig", cluster.kubeconfig)
 
     assert run.wait(120) == 1
     assert "has an operator installed" in run.output_text()

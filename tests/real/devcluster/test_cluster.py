@@ -75,7 +75,6 @@ def test_deleted_namespace_is_removed_with_its_objects(cluster: devcluster.Clust
     path = f"/api/v1/namespaces/{namespace}"
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
     wait_until(lambda: not cluster.api.is_there(path), "the end of the namespace", seen=lambda: cluster.api.get(path))
-    cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})  # for the fixture to delete
 
 
 def test_request_without_the_token_is_refused(cluster: devcluster.Cluster) -> None:

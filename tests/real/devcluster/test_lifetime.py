@@ -20,23 +20,24 @@ _ROOT = Path(devcluster.__file__).parent.parent
 _DEADLINE_SECONDS = 180.0  # each of the servers may take 25 s to be killed on a loaded machine
 
 _LAUNCHER = """
-import json, signal, sys
+import contextlib, json, signal, sys
 import devcluster
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in the background
-with devcluster.Cluster() as cluster, devcluster.Redis() as redis:
-    pids = [pid for each in [*cluster.pids.values(), redis.pids] for pid in each]
-    print(json.dumps({"pids": pids, "folders": [str(cluster.folder), str(redis.folder)]}), flush=True)
+with contextlib.ExitStack() as stack:
+    servers = [stack.enter_context(getattr(devcluster, name)()) for name in sys.argv[1:]]
+    pairs = [pair for one in servers for pair in (one.pids.values() if isinstance(one.pids, dict) else [one.pids])]
+    print(json.dumps({"pids": sum(map(list, pairs), []), "folders": [str(one.folder) for one in servers]}), flush=True)
     sys.stdin.read()
 """
 
 
-def started(program: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", program]
+def started(program: str, *servers: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", program, *servers]
     return subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 class Launcher:
-    """A separate program that holds a cluster and a Redis."""
+    """A separate program that holds servers."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -56,13 +57,26 @@ class Launcher:
         wait_until(lambda: not self.left(), "the end of it all", seen=self.left, timeout_seconds=_DEADLINE_SECONDS)
 
 
-@pytest.fixture
-def launcher(control_plane_programs: None) -> Iterator[Launcher]:
-    with started(_LAUNCHER) as process:
+@contextlib.contextmanager
+def launched(*servers: str) -> Iterator[Launcher]:
+    with started(_LAUNCHER, *servers) as process:
         try:
             yield Launcher(process)
         finally:
             process.kill()
+
+
+@pytest.fixture
+def launcher() -> Iterator[Launcher]:
+    """One of a Redis: how a launcher ends makes no difference to the kind of server."""
+    with launched("Redis") as running:
+        yield running
+
+
+@pytest.fixture
+def launcher_of_all(control_plane_programs: None) -> Iterator[Launcher]:
+    with launched("Cluster", "Redis") as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -85,11 +99,11 @@ def test_a_launcher_that_comes_to_its_end_leaves_nothing(launcher: Launcher) -> 
     assert launcher.left() == []  # at once: it has waited for all of them
 
 
-def test_paused_servers_are_removed_too(launcher: Launcher) -> None:
-    for pid in [*launcher.marks][1::2]:  # guard, server, guard, server, ...
+def test_paused_servers_are_removed_too(launcher_of_all: Launcher) -> None:
+    for pid in [*launcher_of_all.marks][1::2]:  # guard, server, guard, server, ...
         os.kill(pid, signal.SIGSTOP)
-    launcher.process.kill()
-    launcher.assert_nothing_is_left()
+    launcher_of_all.process.kill()
+    launcher_of_all.assert_nothing_is_left()
 
 
 def test_a_server_ends_with_its_guard() -> None:

@@ -10,7 +10,8 @@ from tests.support.systems import SharedSystems, Worker
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
     """An operator and a worker with four slots and one second a step; its Redis can keep its data over a restart."""
-    return start_system(Worker(concurrency=4), redis={"persistent": True}, fresh=True, PLACEHOLDER_STEP_SECONDS="1")
+    settings = {"PLACEHOLDER_STEP_SECONDS": "1", "LIST_SECONDS": "6"}
+    return start_system(Worker(concurrency=4), redis={"persistent": True}, fresh=True, **settings)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.support.controller.dispatch import serve
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
-_OUTAGE_SECONDS = 12.0  # longer than the Lease, a heartbeat, a registration and the pause between two lists
+_OUTAGE_SECONDS = 8.0  # longer than the Lease, a heartbeat, a registration and the pause between two lists
 
 
 def _wait_out() -> None:

@@ -5,14 +5,15 @@ from typing import Any
 import pytest
 import redis
 
-from devcluster import CommandError
+from devcluster.errors import ApiError
 from devcluster.harness.jobs import Jobs, condition, is_true
+from devcluster.servers.api import USER_AGENT
 
 STEPS = range(1, 7)
 
 
 def test_a_cancel_at_each_step_stops_the_job_and_deletes_its_files(jobs: Jobs, state: redis.Redis) -> None:
-    slow = {"queue": "slow", "parameters": {"stepSeconds": 5}}  # on a busy machine a cancel takes seconds
+    slow = {"queue": "slow", "parameters": {"stepSeconds": 3}}  # on a busy machine a cancel takes seconds
     names = {step: jobs.create(f"cancel-at-{step}", **slow) for step in STEPS}
     for step, name in names.items():
         jobs.request_cancel(name)
@@ -64,7 +65,7 @@ def test_a_withdrawn_request_leaves_no_flag_behind(jobs: Jobs, state: redis.Redi
 def test_the_api_server_refuses_a_confirmation_without_a_request(jobs: Jobs) -> None:
     name = jobs.create(queue="slow")
 
-    with pytest.raises(CommandError, match="cancelRequested"):
+    with pytest.raises(ApiError, match="cancelRequested"):
         jobs.confirm_cancel(name)
 
     jobs.cancel(name)
@@ -119,4 +120,4 @@ def test_events_report_both_steps(jobs: Jobs, held: str) -> None:
     for reason in ("CancelRequested", "CancelConfirmed", "Cancelled"):
         kind, _, note = jobs.wait_event(name, reason)
         assert kind == "Normal"
-        assert ("by kubectl-patch (Update, 20" in note) == (reason != "Cancelled")
+        assert (f"by {USER_AGENT} (Update, 20" in note) == (reason != "Cancelled")

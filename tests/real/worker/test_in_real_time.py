@@ -9,15 +9,7 @@ from celery.result import AsyncResult
 
 from devcluster import Redis
 from devcluster.harness.workers import Farm
-
-SIX_PAIRS = [
-    ("Loading input files", 10),
-    ("Preprocessing images", 20),
-    ("Running reconstruction", 60),
-    ("Post-processing mesh", 80),
-    ("Generating previews", 90),
-    ("Finalizing output", 100),
-]
+from tests.support.attempts import SIX_PAIRS
 
 
 def test_delay_runs_six_steps_in_about_twelve_seconds(server: Redis) -> None:

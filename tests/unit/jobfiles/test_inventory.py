@@ -15,16 +15,10 @@ from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.jobfiles.layout import JobFolder
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from tests.support.clock import Clock
+
 KEYS = Keys()
 HOUR = 3600.0
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def owner(job_id: str, install_id: str = "here") -> Owner:

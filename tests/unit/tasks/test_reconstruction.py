@@ -15,19 +15,10 @@ from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
-from tests.support.attempts import JOB, want
+from tests.support.attempts import JOB, SIX_PAIRS, want
 from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("client", "jobs_dir")
-
-SIX_PAIRS = [
-    ("Loading input files", 10),
-    ("Preprocessing images", 20),
-    ("Running reconstruction", 60),
-    ("Post-processing mesh", 80),
-    ("Generating previews", 90),
-    ("Finalizing output", 100),
-]
 
 
 @pytest.fixture

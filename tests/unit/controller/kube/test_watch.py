@@ -17,18 +17,9 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.watch import WatchAge
 
+from tests.support.clock import Clock
 from tests.support.jobs import make_body
 from tests.support.servers.api_server import ApiServer
-
-
-class Clock:
-    """Seconds that the test chooses."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

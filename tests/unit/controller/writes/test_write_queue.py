@@ -14,20 +14,11 @@ from reconstruction_operator.controller.writes.write_queue import (
     urgency_of,
 )
 
+from tests.support.clock import Clock
 from tests.support.jobs import make_key
 
 RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))
 WAITING = Status(observed_generation=1, phase=Phase.PENDING)
-
-
-class Clock:
-    """A monotonic clock that advances only when a test sets it."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

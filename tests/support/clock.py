@@ -1,0 +1,13 @@
+"""A clock that a test sets."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Clock:
+    """Monotonic seconds."""
+
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
