@@ -8,8 +8,8 @@ from datetime import datetime
 from reconstruction_operator.planning import retention
 from reconstruction_operator.planning.actions import Action, Dispatch, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.resending import resend_time
 from reconstruction_operator.planning.rules.attempts import grace_end
-from reconstruction_operator.planning.rules.resending import resend_time
 from reconstruction_operator.planning.status.details import with_attempt
 from reconstruction_operator.planning.times import whole
 

@@ -10,8 +10,8 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning import retention
 from reconstruction_operator.planning.case import Case
+from reconstruction_operator.planning.resending import deletion_is_due
 from reconstruction_operator.planning.rules import flags
-from reconstruction_operator.planning.rules.resending import deletion_is_due
 from reconstruction_operator.planning.times import after, earliest
 from reconstruction_operator.planning.types import Job, Plan
 

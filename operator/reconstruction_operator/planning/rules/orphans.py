@@ -8,8 +8,8 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning import actions as planned
+from reconstruction_operator.planning.resending import deletion_is_due
 from reconstruction_operator.planning.rules import flags
-from reconstruction_operator.planning.rules.resending import deletion_is_due
 from reconstruction_operator.planning.types import Observation, Timing
 
 _MESSAGE = "The job's object was deleted."

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.planning.rules import resending
+from reconstruction_operator.planning import resending
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TIMING
