@@ -15,7 +15,7 @@ from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.jobfiles.layout import JobFolder
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from tests.support.clock import Clock
+from tests.support.controller.clock import Clock
 
 KEYS = Keys()
 HOUR = 3600.0

@@ -17,7 +17,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.watch import WatchAge
 
-from tests.support.clock import Clock
+from tests.support.controller.clock import Clock
 from tests.support.jobs import make_body
 from tests.support.servers.api_server import ApiServer
 

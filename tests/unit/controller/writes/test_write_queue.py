@@ -14,7 +14,7 @@ from reconstruction_operator.controller.writes.write_queue import (
     urgency_of,
 )
 
-from tests.support.clock import Clock
+from tests.support.controller.clock import Clock
 from tests.support.jobs import make_key
 
 RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))
