@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from devcluster.errors import ApiError
 from devcluster.harness.manifests import manifest
+from devcluster.harness.system import GROUP
 from devcluster.servers.cluster import Cluster
+
+_STRICT: Final = "?fieldValidation=Strict"  # unknown fields are errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +27,28 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Kubectl:
-    """Commands in one namespace, as an administrator or as the user of `kubeconfig`."""
+    """Commands in one namespace, as an administrator.
+
+    Creating, reading and patching a job are requests of ours, the same that kubectl sends once it has started and read the
+    API server's schemas.
+    """
 
     cluster: Cluster
     namespace: str
-    kubeconfig: Path | None = None
 
     def __call__(self, *arguments: str | Path, text: str | None = None) -> Answer:
         """Run one command; `text` is its standard input."""
-        done = self.cluster.kubectl(
-            "-n", self.namespace, *arguments, input=text, check=False, kubeconfig=self.kubeconfig
-        )
+        done = self.cluster.kubectl("-n", self.namespace, *arguments, input=text, check=False)
         return Answer(done.returncode == 0, done.stdout + done.stderr)
 
     def create(self, name: str = "job", **spec: Any) -> str:
         """Create a job that must be admitted, with an input and the fields of `spec`. Returns its name."""
-        body = json.dumps(manifest(name, namespace=self.namespace, **spec))
-        self.cluster.kubectl("create", "-f", "-", input=body, kubeconfig=self.kubeconfig)
+        self.cluster.api.post(f"{self._jobs}{_STRICT}", manifest(name, namespace=self.namespace, **spec))
         return name
 
     def get(self, name: str) -> dict[str, Any]:
         """Return the job."""
-        done = self.cluster.kubectl(
-            "-n", self.namespace, "get", "recon", name, "-o", "json", kubeconfig=self.kubeconfig
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
+        found: dict[str, Any] = self.cluster.api.get(f"{self._jobs}/{name}")
         return found
 
     def change(self, name: str, **spec: Any) -> Answer:
@@ -58,8 +57,16 @@ class Kubectl:
 
     def report(self, name: str, **status: Any) -> Answer:
         """Patch the status, as the operator does."""
-        return self.patch(name, {"status": status}, "--subresource=status")
+        return self.patch(f"{name}/status", {"status": status})
 
-    def patch(self, name: str, body: Mapping[str, Any], *options: str) -> Answer:
-        """Send a JSON merge patch. It goes through standard input, since an argument is limited to 128 kB."""
-        return self("patch", "recon", name, "--type=merge", "--patch-file=/dev/stdin", *options, text=json.dumps(body))
+    def patch(self, path: str, body: dict[str, Any]) -> Answer:
+        """Send a JSON merge patch of a job or its subresource."""
+        try:
+            self.cluster.api.patch(f"{self._jobs}/{path}{_STRICT}", body)
+        except ApiError as refusal:
+            return Answer(accepted=False, text=refusal.message)
+        return Answer(accepted=True, text="")
+
+    @property
+    def _jobs(self) -> str:
+        return f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs"

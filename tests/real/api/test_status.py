@@ -53,7 +53,7 @@ def test_an_update_of_the_spec_cannot_change_the_status(kubectl: Kubectl) -> Non
 def test_a_status_write_changes_neither_spec_nor_generation(kubectl: Kubectl) -> None:
     name = kubectl.create()
 
-    answer = kubectl.patch(name, {"spec": {"suspend": True}, "status": {"phase": "Pending"}}, "--subresource=status")
+    answer = kubectl.patch(f"{name}/status", {"spec": {"suspend": True}, "status": {"phase": "Pending"}})
 
     assert answer.accepted
     job = kubectl.get(name)
@@ -117,7 +117,7 @@ def test_the_whole_status_cannot_be_removed(kubectl: Kubectl) -> None:
     name = kubectl.create()
     kubectl.report(name, phase="Cancelled", attempt=2)
 
-    answer = kubectl.patch(name, {"status": None}, "--subresource=status")
+    answer = kubectl.patch(f"{name}/status", {"status": None})
 
     assert _NEVER_CHANGES in answer.text
     assert _NEVER_FALLS in answer.text
