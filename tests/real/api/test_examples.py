@@ -19,7 +19,7 @@ def test_every_field_of_the_spec_has_an_example() -> None:
 
     # A cancel is a change; managedBy is for controllers.
     fields = schema()["properties"]["spec"]["properties"].keys()
-    assert fields - used <= {"cancelRequested", "cancelConfirmed", "managedBy"}
+    assert fields - used <= {"cancelRequested", "cancelConfirmed", "cancelReason", "managedBy"}
 
 
 @pytest.mark.parametrize("path", _EXAMPLES)
