@@ -68,6 +68,8 @@ class ApiClient:
             answer = self._pool.request(
                 method, path, body=None if body is None else json.dumps(body), headers=headers, retries=False
             )
+        except urllib3.exceptions.NewConnectionError as error:  # a kind of the next one
+            raise ConnectionRefusedError(f"{method} {path}: {error}") from error
         except urllib3.exceptions.TimeoutError as error:
             raise TimeoutError(f"{method} {path}: {error}") from error
         except urllib3.exceptions.HTTPError as error:
