@@ -121,14 +121,22 @@ def _outcome(request: exchange.RunRequest, report: Report) -> Message:
 def _reporter(messages: int) -> Report:
     newest: tuple[Step | None, float] = (None, 0.0)
 
-    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+    def report(
+        step: Step,
+        fraction: float,
+        message: str = "",
+        *,
+        resumed: str = "",
+        remaining_seconds: float | None = None,
+    ) -> None:
         nonlocal newest
         now = time.monotonic()
         known, at = newest
         if step == known and fraction < 1.0 and now - at < _REPORT_SECONDS and not resumed:
             return
         newest = (step, now)
-        _send(messages, ProgressMessage(step, float(fraction), message, resumed), patient=bool(resumed))
+        progress = ProgressMessage(step, float(fraction), message, resumed, remaining_seconds)
+        _send(messages, progress, patient=bool(resumed))
 
     return report
 

@@ -78,6 +78,7 @@ class ProgressMessage:
     fraction: float
     message: str
     resumed: str = ""
+    remaining_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,10 @@ def encode(message: Message) -> bytes:
     """The message as one line, with its newline."""
     document: dict[str, Any]
     match message:
-        case ProgressMessage(step, fraction, text, resumed):
+        case ProgressMessage(step, fraction, text, resumed, remaining):
             document = {"kind": "progress", "step": int(step), "fraction": fraction, "message": text[:_MAX_TEXT_CHARS]}
             document |= {"resumed": resumed[:_MAX_TEXT_CHARS]} if resumed else {}
+            document |= {} if remaining is None else {"remaining": float(remaining)}
         case Result(quality, simulated, warning, placement):
             kept = dict(list(quality.items())[:MAX_QUALITY_ITEMS])
             document = {"kind": "result", "quality": {str(name): _plain(kept[name]) for name in kept}}
@@ -139,12 +141,17 @@ def decode(line: bytes) -> Message | None:
 def _decode(document: Mapping[str, Any]) -> Message | None:
     match document["kind"]:
         case "progress":
-            fraction = float(document["fraction"])
+            fraction, remaining = float(document["fraction"]), document.get("remaining")
             if not math.isfinite(fraction):
                 return None
             message, resumed = str(document["message"]), str(document.get("resumed", ""))
-            step = Step(document["step"])
-            return ProgressMessage(step, fraction, message[:_MAX_TEXT_CHARS], resumed[:_MAX_TEXT_CHARS])
+            return ProgressMessage(
+                Step(document["step"]),
+                fraction,
+                message[:_MAX_TEXT_CHARS],
+                resumed[:_MAX_TEXT_CHARS],
+                None if remaining is None else float(remaining),
+            )
         case "result":
             quality = {str(name): _plain(value) for name, value in dict(document["quality"]).items()}
             placement = None if document["placement"] is None else _placement(document["placement"])

@@ -99,10 +99,19 @@ class ModelFailure(Exception):  # noqa: N818  # an expected end of a job, not an
 class Report(Protocol):
     """Reports progress. Never blocks for long; raises an exception of the caller's choice when the run has to stop."""
 
-    def __call__(self, step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+    def __call__(
+        self,
+        step: Step,
+        fraction: float,
+        message: str = "",
+        *,
+        resumed: str = "",
+        remaining_seconds: float | None = None,
+    ) -> None:
         """`fraction` of `step` is done, 0.0 to 1.0; `message` is short and for users ("depth map 4/12").
 
         `resumed` is given once, in the first report of a run that goes on from an earlier attempt's stage: it names that stage.
+        `remaining_seconds` is what the model expects the rest of its run to take, if it knows better than `step_shares`.
         """
 
 
@@ -128,7 +137,7 @@ class Model(Protocol):
     """Whether the model runs in a child process: for native code that may crash, hang or use too much memory."""
 
     step_shares: ClassVar[Mapping[Step, float]]
-    """Typical share of each step in the run's time, for the ETA; they sum to 1."""
+    """Typical share of each step in the run's time, for the ETA of a model that reports no `remaining_seconds`; they sum to 1."""
 
     min_photos: ClassVar[int]
     max_photos: ClassVar[int]

@@ -24,6 +24,7 @@ _IN_PROGRESS: Final = '{"status": "PROGRESS"'  # how Celery's text of such a sta
 _RESULT: Final = "celery-task-meta-"  # Celery's own prefix, of the key and of the channel
 _POLL_SECONDS: Final = 1.0  # within which a cancelled subscription ends, and by which silence is counted
 _SILENCE_SECONDS: Final = 10.0  # after which the connection must answer a ping
+_MOST_SECONDS: Final = 1e9  # that a run may have left; more is no estimate
 _RETRY_SECONDS: Final = 1.0  # between two tries to subscribe
 
 _logger = logging.getLogger(__name__)
@@ -115,10 +116,10 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
         return None
     index = meta.get("stepIndex")
     return ProgressReport(
-        percent=int(_number(meta, "progress", 100.0)),
+        percent=int(_number(meta, "progress", 100.0) or 0.0),
         step=fields.text_of(meta, "step"),
         step_index=index if type(index) is int and 0 <= index <= STEP_COUNT else 0,
-        fraction=_number(meta, "fraction", 1.0),
+        fraction=_number(meta, "fraction", 1.0) or 0.0,
         started_at=_time(meta, "startedAt"),
         at=_time(meta, "at"),
         message=fields.text_of(meta, "message", fields.MESSAGE_CHARS),
@@ -126,14 +127,15 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
         inputs=_inputs(meta),
         steps=_steps(meta.get("seconds")),
         resumed_from=fields.text_of(meta, "resumedFrom"),
-        base=_number(meta, "base", 1.0),
+        base=_number(meta, "base", 1.0) or 0.0,
+        remaining_seconds=_number(meta, "remaining", _MOST_SECONDS),
     )
 
 
-def _number(meta: Mapping[str, Any], name: str, most: float) -> float:
+def _number(meta: Mapping[str, Any], name: str, most: float) -> float | None:
     value = meta.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:  # not NaN either
-        return 0.0
+        return None
     return float(min(value, most))  # in this order: no float holds the largest whole numbers
 
 

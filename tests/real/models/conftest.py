@@ -24,7 +24,7 @@ class Run:
     reports: list[tuple[Step, float, str]] = field(default_factory=list)
     resumed_from: str = ""
 
-    def report(self, step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+    def report(self, step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
         self.reports.append((step, fraction, message))
         self.resumed_from = resumed or self.resumed_from
 
@@ -55,7 +55,7 @@ def reconstruct(
     checked = model.check_parameters({"quality": "fast", **parameters})
     work = Work(tuple(given), scratch, run.output, checked, threads=os.cpu_count() or 1, stages=stages)
 
-    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
         run.report(step, fraction, message, resumed=resumed)
         hear(message)
 

@@ -103,6 +103,12 @@ def test_reports_within_a_step_are_limited_and_no_step_or_end_is_left_out(pipe: 
     assert len(heard) < 100
 
 
+def test_a_report_says_what_the_model_expects_to_remain(pipe: Pipe) -> None:
+    child._reporter(pipe.writing)(Step.PREPROCESS, 0.5, "busy", remaining_seconds=61.5)
+
+    assert pipe.messages() == [ProgressMessage(Step.PREPROCESS, 0.5, "busy", remaining_seconds=61.5)]
+
+
 def test_progress_is_dropped_while_the_worker_does_not_read(pipe: Pipe) -> None:
     filled = pipe.fill()
 

@@ -23,7 +23,7 @@ def output(tmp_path: Path) -> Path:
 def paced(heard: list[tuple[Step, str]], seconds: float) -> Report:
     """A report that returns when the step before is over, as the worker's does."""
 
-    def report(step: Step, _fraction: float, _message: str = "", *, resumed: str = "") -> None:
+    def report(step: Step, _fraction: float, _message: str = "", *, resumed: str = "", **_: object) -> None:
         if heard and not resumed:
             time.sleep(seconds)
         heard.append((step, resumed))
@@ -38,7 +38,7 @@ def test_a_run_goes_on_after_the_last_stage_of_an_earlier_one(tmp_path: Path) ->
     work = Work((), tmp_path / "scratch", tmp_path, {}, 1, StageFolder(tmp_path / "stages", "key", attempt=1))
     slow = paced([], 0.6)
 
-    def stopping(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+    def stopping(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
         slow(step, fraction, message, resumed=resumed)
         if step is Step.PREVIEW:
             raise StoppedError

@@ -57,6 +57,7 @@ async def test_wrong_parts_of_a_report_read_as_nothing_and_sizes_are_cut(client:
         "seconds": [-1, "x", 3, *range(20)],
         "resumedFrom": 7,
         "base": "much",
+        "remaining": "long",
     }
     await client.set("celery-task-meta-job-1", json.dumps({"status": "PROGRESS", "result": meta}))
     assert await results.read(client, ["job-1"]) == {
@@ -99,6 +100,8 @@ def test_a_result_lies_where_celery_writes_it(prefix: str, expected: str, monkey
         pytest.param({"progress": -5}, {"percent": 0}, id="below zero"),
         pytest.param({"progress": True}, {"percent": 0}, id="a boolean is no number"),
         pytest.param({"fraction": 1e400}, {"fraction": 1.0}, id="infinite"),
+        pytest.param({"remaining": 61.5}, {"remaining_seconds": 61.5}, id="what the model expects to remain"),
+        pytest.param({"remaining": -1}, {"remaining_seconds": None}, id="no time remains for less than nothing"),
         pytest.param({"stepIndex": 6}, {"step_index": 6}, id="the last step"),
         pytest.param({"stepIndex": 2.0}, {"step_index": 0}, id="a step is a whole number"),
         pytest.param({"at": 0}, {"at": datetime(1970, 1, 1, tzinfo=UTC)}, id="a time in seconds"),

@@ -55,9 +55,13 @@ def _run(folder: Path, output: Path, given: dict[str, object], threads: int) -> 
     output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
 
-    def show(step: Step, fraction: float, message: str = "", **_: str) -> None:
+    def show(
+        step: Step, fraction: float, message: str = "", *, remaining_seconds: float | None = None, **_: object
+    ) -> None:
         seconds = time.monotonic() - started
-        sys.stderr.write(f"{seconds:6.1f} s  {step.name:<12} {fraction:4.0%}  {message}\n")
+        sys.stderr.write(
+            f"{seconds:6.1f} s  {step.name:<12} {fraction:6.1%}  {remaining_seconds:5.0f} s left  {message}\n"
+        )
 
     with tempfile.TemporaryDirectory() as scratch:
         work = Work(_photos(folder), Path(scratch), output, checked, threads)

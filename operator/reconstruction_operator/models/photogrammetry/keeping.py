@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from reconstruction_operator.models.interface import Photo, Report, Step
+from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry import backgrounds
 from reconstruction_operator.models.photogrammetry import photos as preparing
 from reconstruction_operator.models.photogrammetry.arrays import Singles
@@ -25,20 +25,22 @@ from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.timing.costs import Stage
+from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
 
 PHOTOS, FEATURES, MATCHES, SPARSE, DEPTHS = "photos", "features", "matches", "sparse-model", "depth-maps"
 
-ENDS: Mapping[str, tuple[Step, float]] = MappingProxyType(
+ENDS: Mapping[str, Stage] = MappingProxyType(
     {
-        PHOTOS: (Step.PREPROCESS, 0.15),
-        FEATURES: (Step.PREPROCESS, 1.0),
-        MATCHES: (Step.RECONSTRUCT, 0.28),
-        SPARSE: (Step.RECONSTRUCT, 0.33),
-        DEPTHS: (Step.RECONSTRUCT, 0.755),
+        PHOTOS: Stage.PHOTOS,
+        FEATURES: Stage.FEATURES,
+        MATCHES: Stage.MATCHES,
+        SPARSE: Stage.ALIGNMENT,
+        DEPTHS: Stage.DEPTHS,
     }
 )
-"""What is reached when each stage is finished, in order."""
+"""What is finished with each kept stage, in order."""
 
 _PHOTOS = "photos.json"
 _DATABASE = "features.db"
@@ -47,12 +49,11 @@ _SPARSE = "sparse.npz"
 logger = logging.getLogger(__name__)
 
 
-def announce(stages: Stages, report: Report) -> None:
+def announce(stages: Stages, timetable: Timetable) -> None:
     """Reports from where the run goes on, if an earlier attempt has finished a stage."""
     found = [stage for name in ENDS if (stage := stages.find(name)) is not None]
     if found:
-        step, fraction = ENDS[found[-1].name]
-        report(step, fraction, f"goes on after {found[-1]}", resumed=str(found[-1]))
+        timetable.resume(ENDS[found[-1].name], str(found[-1]))
 
 
 def prepared_photos(

@@ -1,4 +1,4 @@
-"""Pipeline: runs all stages in order, and assigns each its share of a step's progress."""
+"""Pipeline: runs all stages in order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import gates, keeping, remains
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, planesweep, views
@@ -18,28 +18,36 @@ from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.placing import frames, georeference, upright
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
 from reconstruction_operator.models.photogrammetry.placing.georeference import Georeference
-from reconstruction_operator.models.photogrammetry.progress import StageProgress, StepClock
-from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, matching, pairs
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, registration
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball
 from reconstruction_operator.models.photogrammetry.texture import colour, texture
+from reconstruction_operator.models.photogrammetry.timing import costs
+from reconstruction_operator.models.photogrammetry.timing.costs import Stage
+from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
 
 _SMOOTHING_ROUNDS = 3
 
 
-def reconstruct(work: Work, settings: QualitySettings, outer: Report) -> Result:
+def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
     """Writes meshes and previews to `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` documents."""
-    report = StepClock(outer)
+    with Timetable(report, costs.expected_seconds(work.photos, settings, work.threads)) as timetable:
+        return _reconstructed(work, settings, timetable)
+
+
+def _reconstructed(work: Work, settings: QualitySettings, timetable: Timetable) -> Result:
     cv2.setNumThreads(work.threads)
     stages = Stages.of(work)
-    keeping.announce(stages, report)
-    prepare = StageProgress(report, Step.PREPROCESS).part
-    prepared, pictures = keeping.prepared_photos(stages, work.photos, settings.max_image_size, prepare(0.0, 0.15))
+    keeping.announce(stages, timetable)
+    prepared, pictures = keeping.prepared_photos(
+        stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
+    )
     with remains.left_if_failing(work, pictures):
-        return _model(stages, prepared, pictures, settings, work=work, report=report)
+        return _model(stages, prepared, pictures, settings, work=work, timetable=timetable)
 
 
 def _model(
@@ -49,31 +57,28 @@ def _model(
     settings: QualitySettings,
     *,
     work: Work,
-    report: StepClock,
+    timetable: Timetable,
 ) -> Result:
     """The model of the photos `prepared`, whose files are in `pictures`; raises as `reconstruct`."""
-    threads = work.threads
+    threads, stage = work.threads, timetable.stage
     folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "surface")}
     for folder in folders.values():
         folder.mkdir()
-    prepare = StageProgress(report, Step.PREPROCESS).part
-    part = StageProgress(report, Step.RECONSTRUCT).part
     sparse = keeping.sparse_model(
         stages,
-        lambda: _aligned(
-            stages, prepared, pictures, settings, folders=folders, work=work, prepare=prepare(0.15, 1.0), part=part
-        ),
+        lambda: _aligned(stages, prepared, pictures, settings, folders=folders, work=work, stage=stage),
     )
     sources = settings.depth_sources
-    seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=part(0.33, 0.35))
-    cloud = _dense_cloud(stages, seen, settings, threads, part(0.35, 0.8))
+    seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=stage(Stage.VIEWS))
+    cloud = _dense_cloud(stages, seen, settings, threads, stage)
     cameras = [view.camera for view in seen]
     ball = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell = surface.thin(surface.crop(cloud, ball), settings.octree_depth)
-    rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=settings.octree_depth, progress=part(0.8, 1.0))
+    rough = surface.poisson(
+        cell_cloud, folders["surface"], octree_depth=settings.octree_depth, progress=stage(Stage.SURFACE)
+    )
 
-    progress = StageProgress(report, Step.POSTPROCESS)
-    mesh = _cleaned(rough, cell_cloud.points, cell, ball, settings.faces, progress=progress.part(0.0, 0.15))
+    mesh = _cleaned(rough, cell_cloud.points, cell, ball, settings.faces, progress=stage(Stage.CLEANING))
     frame, on_earth = _placed(mesh, seen, prepared, settings.seed)
     textured, gains, coverage = _texture(
         mesh,
@@ -82,11 +87,11 @@ def _model(
         settings=settings,
         scratch=folders["surface"],
         threads=threads,
-        progress=progress.part(0.15, 0.7),
+        stage=stage,
     )
-    weights = colour.view_weights(mesh, seen, Caster(mesh), progress.part(0.7, 0.85))
+    weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.6))
     shares = colour.best_shares(weights)
-    colours = colour.vertex_colours(mesh, seen, shares, gains, progress.part(0.85, 0.95))
+    colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.6, 1.0))
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
     made = results.Made(
         mesh=model,
@@ -97,8 +102,7 @@ def _model(
         sparse=userphotos.placed(sparse, frame, _originals(work, prepared)),
     )
     results.write_models(work.output_dir, made)
-    progress(1.0, "models written")
-    poster = results.write_previews(work.output_dir, made, StageProgress(report, Step.PREVIEW, end=0.95))
+    poster = results.write_previews(work.output_dir, made, stage(Stage.PREVIEWS).part(0.0, 0.95))
 
     width, height, depth = (round(float(extent), 3) for extent in extents(model.vertices))
     result = Result(
@@ -126,9 +130,9 @@ def _model(
         poster,
         result=result,
         parameters=work.parameters,
-        seconds={step.name.capitalize(): seconds for step, seconds in report.seconds().items()},
+        seconds={step.name.capitalize(): seconds for step, seconds in timetable.taken_seconds().items()},
     )
-    report(Step.PREVIEW, 1.0, "report written")
+    stage(Stage.PREVIEWS)(1.0, "report written")
     return result
 
 
@@ -146,32 +150,23 @@ def _aligned(
     *,
     folders: Mapping[str, Path],
     work: Work,
-    prepare: StageProgress,
-    part: Callable[[float, float], StageProgress],
+    stage: Callable[[Stage], StageProgress],
 ) -> mapping.SparseModel:
     """The sparse model of the photos `prepared`, whose files are in `pictures`."""
-    database, threads = work.scratch_dir / "features.db", work.threads
-    chosen = pairs.choose([photo.name for photo in prepared])
+    database, seed, threads = work.scratch_dir / "features.db", settings.seed, work.threads
     keeping.matched_database(
         stages,
         database,
         extract=lambda: features.extract(
-            prepared, pictures, database, features=settings.features, threads=threads, progress=prepare
+            prepared, pictures, database, features=settings.features, threads=threads, progress=stage(Stage.FEATURES)
         ),
-        match=lambda: matching.match(
-            chosen, database, folders["pairs"], seed=settings.seed, threads=threads, progress=part(0.0, 0.28)
+        match=lambda: registration.match(
+            database, folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES)
         ),
     )
     acceptance.check_matches(database, len(prepared))
-    model = mapping.align(
-        database,
-        pictures,
-        folders["sparse"],
-        count=len(prepared),
-        seed=settings.seed,
-        threads=threads,
-        progress=part(0.28, 0.33),
-    )
+    matched = mapping.Matched(database, pictures, folders["sparse"], len(prepared), seed, threads)
+    model = registration.register(matched, stage(Stage.ALIGNMENT))
     acceptance.check(model, {photo.name: photo.source for photo in prepared})
     return model
 
@@ -191,14 +186,16 @@ def _placed(
 
 
 def _dense_cloud(
-    stages: Stages, seen: list[views.View], settings: QualitySettings, threads: int, progress: StageProgress
+    stages: Stages,
+    seen: list[views.View],
+    settings: QualitySettings,
+    threads: int,
+    stage: Callable[[Stage], StageProgress],
 ) -> fusion.Cloud:
     greys = [planesweep.grey_view(view.image(), view.camera, settings.depth_size) for view in seen]
-    depths = keeping.depth_maps(
-        stages, lambda: depthmaps.compute(seen, greys, settings, threads, progress.part(0.0, 0.9))
-    )
+    depths = keeping.depth_maps(stages, lambda: depthmaps.compute(seen, greys, settings, threads, stage(Stage.DEPTHS)))
     return fusion.fuse(
-        [grey.camera for grey in greys], depths, [view.sources for view in seen], threads, progress.part(0.9, 1.0)
+        [grey.camera for grey in greys], depths, [view.sources for view in seen], threads, stage(Stage.FUSION)
     )
 
 
@@ -233,15 +230,15 @@ def _texture(
     settings: QualitySettings,
     scratch: Path,
     threads: int,
-    progress: StageProgress,
+    stage: Callable[[Stage], StageProgress],
 ) -> tuple[glb.Textured, Singles, float]:
     """The textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover (0 to 1)."""
     reduced = cleanup.decimated(mesh, settings.texture_faces)
-    atlas = texture.unwrap(reduced, settings.texture_size, scratch, progress.part(0.0, 0.4))
-    weights = colour.view_weights(reduced, seen, Caster(reduced), progress.part(0.4, 0.5))
-    paint = texture.mix(reduced, weights, colour.views_of_vertices(reduced, seen, progress.part(0.5, 0.6)))
+    atlas = texture.unwrap(reduced, settings.texture_size, scratch, stage(Stage.UNWRAPPING))
+    weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.2))
+    paint = texture.mix(reduced, weights, colour.views_of_vertices(reduced, seen, stage(Stage.TEXTURE).part(0.2, 0.3)))
     picture, coverage = texture.bake(
-        atlas, seen, paint, size=settings.texture_size, threads=threads, progress=progress.part(0.6, 1.0)
+        atlas, seen, paint, size=settings.texture_size, threads=threads, progress=stage(Stage.TEXTURE).part(0.3, 1.0)
     )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
     normals = reduced.normals()[atlas.original] @ frame.rotation.T

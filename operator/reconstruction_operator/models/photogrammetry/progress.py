@@ -10,7 +10,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reconstruction_operator.models.interface import Report, Step
+from reconstruction_operator.models.interface import Step
 
 _T = TypeVar("_T")
 
@@ -23,33 +23,11 @@ def nearing_the_end(passed_seconds: float, expected_seconds: float) -> float:
     return _ALMOST * (1.0 - math.exp(-passed_seconds / expected_seconds))
 
 
-class StepClock:
-    """A report that passes on each call, and notes the seconds from the first one of each step to that of the next."""
-
-    def __init__(self, report: Report, now: Callable[[], float] = time.monotonic) -> None:
-        self._report, self._now = report, now
-        self._begun: dict[Step, float] = {}
-
-    def __call__(self, step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
-        """Report that `fraction` of `step` is done."""
-        if step not in self._begun:
-            self._begun[step] = self._now()
-        if resumed:
-            self._report(step, fraction, message, resumed=resumed)
-        else:
-            self._report(step, fraction, message)
-
-    def seconds(self) -> dict[Step, float]:
-        """The seconds of each step so far."""
-        ends = [*list(self._begun.values())[1:], self._now()]
-        return {step: end - start for (step, start), end in zip(self._begun.items(), ends, strict=True)}
-
-
 @dataclass(frozen=True, slots=True)
 class StageProgress:
     """The part of `step` from `start` to `end` (fractions of the step)."""
 
-    report: Report
+    report: Callable[[Step, float, str], None]
     step: Step
     start: float = 0.0
     end: float = 1.0

@@ -1,4 +1,4 @@
-"""Estimated time left of a run, from its own pace."""
+"""Estimated time left of a run: what its model expects, or else from its own pace."""
 
 from __future__ import annotations
 
@@ -18,22 +18,30 @@ _COARSE_GRAIN_SECONDS = 300
 
 
 def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
-    """Estimated seconds left, rounded more coarsely the more they are; None while the run is too young.
+    """Estimated seconds left, rounded more coarsely the more they are; None if nothing says them yet.
 
-    The pace is that of the run up to the report. The time since then is subtracted. But silence may mean that the step has
-    slowed down: so the estimate never falls below the silence times the fraction that is left.
+    The time since the report is subtracted. But silence may mean that the step has slowed down: so the estimate never falls
+    below the silence times the fraction that is left.
     """
+    reported = min(report.at or now, now)
+    rest = report.remaining_seconds
+    if rest is None:
+        rest = _by_pace(report, reported)
+    if rest is None:
+        return None
+    silence = max(0.0, (now - reported).total_seconds())
+    return _rounded(max(rest - silence, silence * (1.0 - min(1.0, report.fraction)), 0.0))
+
+
+def _by_pace(report: ProgressReport, reported: datetime) -> float | None:
+    """Seconds left if the run goes on as fast as it did up to the report; None while it is too young."""
     if report.started_at is None:
         return None
-    reported = min(report.at or now, now)
     elapsed = (reported - report.started_at).total_seconds()
     done = report.fraction - report.base  # since it went on from an earlier attempt's stage
     if not done >= _MIN_FRACTION or elapsed < _MIN_ELAPSED_SECONDS:
         return None
-    fraction = min(1.0, report.fraction)
-    silence = max(0.0, (now - reported).total_seconds())
-    rest = elapsed * (1.0 - fraction) / done
-    return _rounded(max(rest - silence, silence * (1.0 - fraction), 0.0))
+    return elapsed * (1.0 - min(1.0, report.fraction)) / done
 
 
 def _rounded(seconds: float) -> int:

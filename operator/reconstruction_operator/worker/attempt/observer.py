@@ -84,6 +84,8 @@ class AttemptObserver:
         }
         if self.resumed_from:
             meta |= {"resumedFrom": self.resumed_from, "base": round(reached.base, 4)}
+        if reached.remaining_seconds is not None:
+            meta["remaining"] = round(reached.remaining_seconds, 1)
         self.sender.offer(meta, keep=keep)
 
     def read(self, inputs: Inputs) -> None:

@@ -28,6 +28,7 @@ class Reached:
     message: str = ""
     resumed: str = ""  # the stage of an earlier attempt from which the run goes on
     base: float = 0.0  # the fraction at which it went on
+    remaining_seconds: float | None = None  # that the model expects its rest to take; None: the fraction says it
 
 
 Publish = Callable[[Reached, bool], None]
@@ -55,9 +56,18 @@ class Steps:
         self._begun_at = 0.0
         self._resumed = ""
         self._base = 0.0
+        self._remaining_seconds: float | None = None
         self.reached = Reached(STEPS[0], 0, 0.0)  # the newest report
 
-    def report(self, step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+    def report(
+        self,
+        step: Step,
+        fraction: float,
+        message: str = "",
+        *,
+        resumed: str = "",
+        remaining_seconds: float | None = None,
+    ) -> None:
         """Implements `models.interface.Report`. Begins all steps up to that one; ignores progress that goes backwards.
 
         Raises InterruptedRunError if the run has to end.
@@ -68,6 +78,8 @@ class Steps:
             self._begin(Step(1 if self._current is None else self._current + 1), at_once=bool(resumed))
         self._heartbeat.check()
         if (self._pace_seconds is None or resumed) and step == self._current and math.isfinite(fraction):
+            known = remaining_seconds is not None and math.isfinite(remaining_seconds) and remaining_seconds >= 0.0
+            self._remaining_seconds = remaining_seconds if known else None
             self._reach(step, fraction, message, keep=bool(resumed))
 
     def complete(self) -> None:
@@ -116,5 +128,6 @@ class Steps:
             message[:_MAX_MESSAGE_CHARS],
             self._resumed,
             self._base,
+            self._remaining_seconds,
         )
         self._publish(self.reached, keep)

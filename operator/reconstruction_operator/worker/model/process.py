@@ -71,7 +71,13 @@ def run_isolated(
                 for message in process.listen(_POLL_SECONDS):
                     if isinstance(message, ProgressMessage):
                         step = message.step.name.lower()
-                        report(message.step, message.fraction, message.message, resumed=message.resumed)
+                        report(
+                            message.step,
+                            message.fraction,
+                            message.message,
+                            resumed=message.resumed,
+                            remaining_seconds=message.remaining_seconds,
+                        )
                     elif not isinstance(message, ExitMessage):
                         outcome = message
                 check()

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.progress import StageProgress, StepClock, nearing_the_end
+from reconstruction_operator.models.photogrammetry.progress import StageProgress, nearing_the_end
 
 from tests.support.geometry import QUIET
 
@@ -61,19 +61,3 @@ def test_unmeasurable_progress_grows_and_never_reaches_one() -> None:
     assert fractions == sorted(fractions)
     assert fractions[0] == 0
     assert fractions[-1] < 1
-
-
-def test_a_clock_of_steps_passes_reports_on_and_counts_from_step_to_step() -> None:
-    heard: list[tuple[Step, float, str, str]] = []
-
-    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
-        heard.append((step, fraction, message, resumed))
-
-    times = iter([10.0, 14.0, 21.5])
-    clock = StepClock(report, lambda: next(times))
-    clock(Step.PREPROCESS, 0.5, "photo 1/2", resumed="photos")
-    clock(Step.PREPROCESS, 1.0)
-    clock(Step.RECONSTRUCT, 0.0)
-    assert heard[0] == (Step.PREPROCESS, 0.5, "photo 1/2", "photos")
-    assert [step for step, *_ in heard] == [Step.PREPROCESS, Step.PREPROCESS, Step.RECONSTRUCT]
-    assert clock.seconds() == {Step.PREPROCESS: 4.0, Step.RECONSTRUCT: 7.5}

@@ -36,6 +36,10 @@ def report(fraction: float, elapsed: float, silence: float = 0.0) -> ProgressRep
         pytest.param(report(7.0, 50), 0, id="more-than-done"),
         pytest.param(replace(report(0.5, 10), started_at=None), None, id="without-a-start"),
         pytest.param(replace(report(0.5, 10), at=None), 10, id="without-a-time-so-it-counts-as-new"),
+        pytest.param(replace(report(0.5, 10), remaining_seconds=90.0), 90, id="as-the-model-expects"),
+        pytest.param(replace(report(0.5, 10, 20), remaining_seconds=48.0), 28, id="as-the-model-expected-before"),
+        pytest.param(replace(report(0.0, 0), remaining_seconds=48.0), 50, id="as-the-model-expects-from-the-start"),
+        pytest.param(replace(report(0.5, 10, 60), remaining_seconds=48.0), 30, id="longer-than-the-model-expected"),
     ],
 )
 def test_the_estimate_follows_from_the_pace(report: ProgressReport, expected: int | None) -> None:
@@ -45,13 +49,16 @@ def test_the_estimate_follows_from_the_pace(report: ProgressReport, expected: in
 @given(
     fraction=st.floats(allow_nan=True, allow_infinity=True),
     base=st.floats(0.0, 1.0),
+    remaining=st.none() | st.floats(0.0, 1e9),
     started=st.integers(-100_000, 100_000),
     at=st.none() | st.integers(-100_000, 100_000),
 )
-def test_an_estimate_is_never_negative(fraction: float, base: float, started: int, at: int | None) -> None:
+def test_an_estimate_is_never_negative(
+    fraction: float, base: float, remaining: float | None, started: int, at: int | None
+) -> None:
     start = NOW + timedelta(seconds=started)
     when = None if at is None else NOW + timedelta(seconds=at)
 
-    eta = eta_seconds(ProgressReport(50, "step", 3, fraction, start, when, base=base), NOW)
+    eta = eta_seconds(ProgressReport(50, "step", 3, fraction, start, when, base=base, remaining_seconds=remaining), NOW)
 
     assert eta is None or eta >= 0

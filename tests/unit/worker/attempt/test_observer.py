@@ -78,9 +78,18 @@ class Observed:
         )
         self.observer.model = "photogrammetry"
 
-    def reach(self, step: int, *, at: float, fraction: float = 0.0, resumed: str = "", base: float = 0.0) -> None:
+    def reach(
+        self,
+        step: int,
+        *,
+        at: float,
+        fraction: float = 0.0,
+        resumed: str = "",
+        base: float = 0.0,
+        remaining: float | None = None,
+    ) -> None:
         self.seconds = at
-        reached = Reached(STEPS[step - 1], 0, fraction, resumed=resumed, base=base)
+        reached = Reached(STEPS[step - 1], 0, fraction, resumed=resumed, base=base, remaining_seconds=remaining)
         self.observer.reached(reached, keep=True)
 
     def end(self, end: End | None, *, at: float = 100.0) -> None:
@@ -112,6 +121,14 @@ def test_progress_has_the_seconds_of_finished_steps_and_the_end_those_of_all() -
     )
     observed.sender.close()
     assert [one["seconds"] for one in observed.sent] == [[], [10], [10, 9]]
+
+
+def test_progress_has_what_the_model_expects_to_remain() -> None:
+    observed = Observed()
+    observed.reach(3, at=1.0)
+    observed.reach(3, at=2.0, remaining=61.56)
+    observed.sender.close()
+    assert [one.get("remaining") for one in observed.sent] == [None, 61.6]
 
 
 def test_the_pace_of_a_run_that_goes_on_from_a_stage_counts_from_there() -> None:

@@ -112,6 +112,16 @@ def test_a_run_that_goes_on_from_a_stage_starts_there(pace: float | None) -> Non
     assert (steps.reached.resumed, steps.reached.base) == ("matches of attempt 1", 0.45)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(12.5, 12.5), (0.0, 0.0), (None, None), (-1.0, None), (float("nan"), None), (float("inf"), None)],
+)
+def test_what_the_model_expects_to_remain_is_kept_if_it_is_a_time(given: float | None, kept: float | None) -> None:
+    steps = make([])
+    steps.report(Step.RECONSTRUCT, 0.5, remaining_seconds=given)
+    assert steps.reached.remaining_seconds == kept
+
+
 def test_a_simulated_step_reports_its_percentage_at_its_begin() -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard, pace=0.05)

@@ -147,8 +147,9 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
     monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
     monkeypatch.setattr("reconstruction_operator.worker.model.process._BEAT_SECONDS", 0.2)
 
-    def report(step: Step, _fraction: float, _message: str = "", *, resumed: str = "") -> None:
+    def report(step: Step, *_: object, resumed: str = "", remaining_seconds: float | None = None) -> None:
         assert not resumed
+        assert remaining_seconds is None
         if step is Step.RECONSTRUCT:
             time.sleep(1.5)
             (tmp_path / "finish").touch()
@@ -165,7 +166,7 @@ def test_a_confined_model_goes_on_from_the_stage_of_a_run_that_was_killed(work: 
         run("rough-staged", staged)
     heard: list[str] = []
 
-    def report(_step: Step, _fraction: float, _message: str = "", *, resumed: str = "") -> None:
+    def report(*_: object, resumed: str = "", **__: object) -> None:
         heard.append(resumed)
 
     assert run("rough-staged", replace(staged, stages=replace(folder, attempt=2)), report=report).quality["photos"] == 1

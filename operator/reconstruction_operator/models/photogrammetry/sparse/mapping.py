@@ -1,8 +1,7 @@
 """Structure from motion: a pose for each photo, and a sparse cloud of points.
 
-Incremental mapping runs first (Schoenberger and Frahm 2016, "Structure-from-motion revisited"). If it leaves photos out,
-global mapping runs as well (Pan et al. 2024, "Global structure-from-motion revisited"), which bridges weak links at
-which incremental mapping gives up. The model that aligns more photos is kept.
+One by one: incremental mapping (Schoenberger and Frahm 2016, "Structure-from-motion revisited"). All at once: global mapping
+(Pan et al. 2024, "Global structure-from-motion revisited"), which bridges weak links at which incremental mapping gives up.
 
 Global mapping alone is not enough: on a walk straight ahead it aligns photos whose lines of sight hardly cross, and
 their depth cannot be computed. Incremental mapping starts from two photos with clearly different viewpoints, so its
@@ -11,8 +10,9 @@ failure shows that the photos lack parallax.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from reconstruction_operator.models.photogrammetry import gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.progress import StageProgress, nearing_the_end
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, left_out
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut
 
 _WORST_ERROR_PX = 3.0
 _GLOBAL_SECONDS_PER_PHOTO = 0.3  # for the progress display alone
@@ -54,77 +54,89 @@ class SparseModel:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def align(
-    database: Path, folder: Path, scratch: Path, *, count: int, seed: int, threads: int, progress: StageProgress
-) -> SparseModel:
-    """The largest consistent model of the `count` photos in `folder`, from the matches in `database`; it may be small or empty."""
-    (scratch / "incremental").mkdir()
-    (scratch / "global").mkdir()
-    first, second = progress.part(0.0, 0.6), progress.part(0.6, 1.0)
-    output = scratch / "incremental"
-    found = _trusted(_incremental(database, folder, output, count=count, seed=seed, threads=threads, progress=first))
-    best = _largest(found)
-    aligned = len(best.photos)
-    if gates.fewest_aligned(count) <= aligned < count:
-        found += _trusted(
-            second.during(
-                lambda: _global(database, folder, scratch / "global", seed=seed, threads=threads),
-                lambda passed: (
-                    nearing_the_end(passed, _GLOBAL_SECONDS_PER_PHOTO * count),
-                    f"{aligned} of {count} photos aligned one by one, trying all at once",
-                ),
-            )
-        )
-        best = max(best, _largest(found), key=lambda model: len(model.photos))  # the first of equals
-    progress(1.0, f"{len(best.photos)} of {count} photos aligned")
-    in_any = [photo.name for model in found for photo in model.photos]
-    return replace(best, left_out=left_out(database, [photo.name for photo in best.photos], in_any))
+@dataclass(frozen=True, eq=False, slots=True)
+class Matched:
+    """The matched photos of one run."""
+
+    database: Path
+    pictures: Path  # the folder of the photos
+    scratch: Path  # a folder for what COLMAP writes
+    count: int  # of the photos
+    seed: int
+    threads: int
 
 
-def _incremental(
-    database: Path, folder: Path, output: Path, *, count: int, seed: int, threads: int, progress: StageProgress
-) -> Iterable[Any]:
+@dataclass(frozen=True, eq=False, slots=True)
+class Alignment:
+    """A model, and COLMAP's own form of it."""
+
+    model: SparseModel
+    reconstruction: Any
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of the aligned photos."""
+        return frozenset(photo.name for photo in self.model.photos)
+
+
+def one_by_one(matched: Matched, progress: StageProgress, *, begun: Alignment | None = None) -> list[Alignment]:
+    """The models that grow photo by photo, from two or from what is `begun`; the largest first."""
     options = pycolmap.IncrementalPipelineOptions()
-    options.num_threads = threads
-    options.random_seed = seed
+    options.num_threads = matched.threads
+    options.random_seed = matched.seed
     options.min_model_size = int(gates.ALIGNED.limit)
     options.extract_colors = False
-    registered = 0
+    registered = 0 if begun is None else len(begun.model.photos)
 
-    def started() -> None:
+    def report(more: int) -> None:
         nonlocal registered
-        registered += 2
-        progress(registered / count, f"camera {registered}/{count}")
-
-    def added() -> None:
-        nonlocal registered
-        registered = min(registered + 1, count)  # a second, smaller model counts on from the first
-        progress(registered / count, f"camera {registered}/{count}")
+        registered = min(registered + more, matched.count)  # a second, smaller model counts on from the first
+        progress(registered / matched.count, f"camera {registered}/{matched.count}")
 
     found: dict[int, Any] = pycolmap.incremental_mapping(
-        database, folder, output, options, initial_image_pair_callback=started, next_image_callback=added
+        matched.database,
+        matched.pictures,
+        _new_folder(matched),
+        options,
+        input_path="" if begun is None else _written(begun, matched),
+        initial_image_pair_callback=lambda: report(2),
+        next_image_callback=lambda: report(1),
     )
-    return found.values()
+    return trusted(found.values())
 
 
-def _global(database: Path, folder: Path, output: Path, *, seed: int, threads: int) -> Iterable[Any]:
+def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list[Alignment]:
+    """The models of global mapping, the largest first."""
     options = pycolmap.GlobalPipelineOptions()
-    options.num_threads = threads
-    options.random_seed = seed
-    found: dict[int, Any] = pycolmap.global_mapping(database, folder, output, options)
-    return found.values()
+    options.num_threads = matched.threads
+    options.random_seed = matched.seed
+
+    def call() -> dict[int, Any]:
+        found: dict[int, Any] = pycolmap.global_mapping(
+            matched.database, matched.pictures, _new_folder(matched), options
+        )
+        return found
+
+    expected_seconds = _GLOBAL_SECONDS_PER_PHOTO * matched.count
+    found = progress.during(call, lambda passed: (nearing_the_end(passed, expected_seconds), message))
+    return trusted(found.values())
 
 
-def _trusted(reconstructions: Iterable[Any]) -> list[SparseModel]:
-    models = [_sparse_model(reconstruction) for reconstruction in reconstructions]
-    return [model for model in models if model.photos and model.reprojection_error_px <= _WORST_ERROR_PX]
+def trusted(reconstructions: Iterable[Any]) -> list[Alignment]:
+    """Those whose points fit their photos, the one with most photos first."""
+    found = [Alignment(_sparse_model(reconstruction), reconstruction) for reconstruction in reconstructions]
+    fitting = [one for one in found if one.model.photos and one.model.reprojection_error_px <= _WORST_ERROR_PX]
+    return sorted(fitting, key=lambda one: (-len(one.model.photos), -len(one.model.points)))
 
 
-def _largest(models: Iterable[SparseModel]) -> SparseModel:
-    """That with most photos, and most points; an empty one if there is none."""
-    return max(
-        models, key=lambda model: (len(model.photos), len(model.points)), default=SparseModel((), np.zeros((0, 3)), 0.0)
-    )
+def _written(begun: Alignment, matched: Matched) -> Path:
+    folder = _new_folder(matched)
+    begun.reconstruction.write(folder)
+    return folder
+
+
+def _new_folder(matched: Matched) -> Path:
+    return Path(tempfile.mkdtemp(dir=matched.scratch))
 
 
 def _sparse_model(reconstruction: Any) -> SparseModel:

@@ -1,27 +1,57 @@
-"""Pair selection: all pairs for small sets; neighbours and a few distant photos for large sets."""
+"""Pair selection: which photos are matched with which. All with all in small sets, those that look alike in larger ones."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-EXHAUSTIVE_UP_TO = 60  # photos: 1,770 pairs, a few minutes on two cores
-_WINDOW = 10  # photos on either side that are always compared
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.sparse.looks import Looks
+
+EXHAUSTIVE_UP_TO = 20  # photos: 190 pairs, no more than the nearest of each would be
+_NEAREST = 13  # photos that look most alike each one
+_BESIDE = 2  # photos before and after each one, in the order of their names
+_NEAREST_ALIGNED = 30  # of each photo that was left out
+
+Pair = tuple[str, str]
 
 
-def choose(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Each pair once, of `names` in the order in which the photos were taken.
+def choose(looks: Looks) -> list[Pair]:
+    """The pairs to begin with, each once.
 
-    Beyond the window each photo is paired with those 16, 32, 64, ... further on. The order is a ring: a walk around
-    an object ends where it began.
+    Beside the nearest, neighbours in the order of names are matched. The order is a ring: a walk around an object ends where it began.
     """
+    names = looks.names
     count = len(names)
     if count <= EXHAUSTIVE_UP_TO:
-        return list(itertools.combinations(names, 2))
-    offsets = list(range(1, _WINDOW + 1))
-    power = 16
-    while power <= count // 2:
-        offsets.append(power)
-        power *= 2
-    chosen = {tuple(sorted((index, (index + offset) % count))) for index in range(count) for offset in offsets}
-    return [(names[first], names[second]) for first, second in sorted(chosen)]
+        return every(names)
+    beside = [(index, (index + offset) % count) for index in range(count) for offset in range(1, _BESIDE + 1)]
+    return _named(names, [*beside, *_nearest(looks, range(count), range(count), _NEAREST)])
+
+
+def towards(looks: Looks, left_out: Collection[str], aligned: Collection[str]) -> list[Pair]:
+    """Pairs of each photo that was left out with those aligned photos that look most like it."""
+    index = {name: position for position, name in enumerate(looks.names)}
+    rows, columns = [index[name] for name in sorted(left_out)], [index[name] for name in sorted(aligned)]
+    return _named(looks.names, _nearest(looks, rows, columns, _NEAREST_ALIGNED))
+
+
+def every(names: Sequence[str]) -> list[Pair]:
+    """All pairs of these names."""
+    return list(itertools.combinations(names, 2))
+
+
+def _nearest(looks: Looks, rows: Sequence[int], columns: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Each of `rows` with the `most` of `columns` that look most like it."""
+    likeness = looks.likeness[np.ix_(rows, columns)]
+    order = np.argsort(-likeness, axis=1, kind="stable")
+    found = []
+    for row, best in zip(rows, order, strict=True):
+        others = [columns[position] for position in best if columns[position] != row]
+        found += [(row, other) for other in others[:most]]
+    return found
+
+
+def _named(names: Sequence[str], found: Sequence[tuple[int, int]]) -> list[Pair]:
+    return [(names[first], names[second]) for first, second in sorted({(min(pair), max(pair)) for pair in found})]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, matching, pairs
+from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, registration
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, Matched, SparseModel
 
 from tests.support import scenes
 from tests.support.geometry import QUIET
@@ -98,12 +98,9 @@ def test_the_photos_of_a_second_object_are_named(tmp_path: Path) -> None:
     prepared = [PreparedPhoto(path.name, f"IMG_{path.name}", 300, 300, 360.0, "one") for path in paths]
     database = tmp_path / "features.db"
     features.extract(prepared, tmp_path / "photos", database, features=1500, threads=1, progress=QUIET)
-    chosen = pairs.choose([photo.name for photo in prepared])
-    matching.match(chosen, database, tmp_path, seed=0, threads=1, progress=QUIET)
-    (tmp_path / "sparse").mkdir()
-    found = mapping.align(
-        database, tmp_path / "photos", tmp_path / "sparse", count=7, seed=0, threads=1, progress=QUIET
-    )
+    registration.match(database, tmp_path, seed=0, threads=1, progress=QUIET)
+    matched = Matched(database, tmp_path / "photos", tmp_path, len(prepared), seed=0, threads=1)
+    found = registration.register(matched, QUIET)
     sources = {photo.name: photo.source for photo in prepared}
     acceptance.check(found, sources)
     assert acceptance.warning(found, sources) == (

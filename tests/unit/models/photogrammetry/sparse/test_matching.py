@@ -13,6 +13,7 @@ from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import features, matching
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 
 from tests.support.geometry import QUIET
 
@@ -37,10 +38,10 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "features.db"
 
 
-def match(pairs: Sequence[tuple[str, str]], database: Path, progress: StageProgress = QUIET) -> None:
+def match(pairs: Sequence[Pair], database: Path, progress: StageProgress = QUIET) -> int:
     scratch = database.with_name("pairs")
-    scratch.mkdir()
-    matching.match(pairs, database, scratch, seed=1, threads=1, progress=progress)
+    scratch.mkdir(exist_ok=True)
+    return matching.match(pairs, database, scratch, seed=1, threads=1, progress=progress)
 
 
 def inliers(database: Path) -> dict[frozenset[str], int]:
@@ -70,3 +71,13 @@ def test_the_last_report_counts_all_pairs(database: Path) -> None:
     progress = StageProgress(lambda _, fraction, text="": heard.append((fraction, text)), Step.RECONSTRUCT)
     match([("left.png", "right.png")], database, progress)
     assert heard[-1] == (1.0, "matched 1/1 pairs")
+
+
+def test_pairs_that_are_matched_already_are_left_out(database: Path) -> None:
+    heard: list[tuple[float, str]] = []
+    progress = StageProgress(lambda _, fraction, text="": heard.append((fraction, text)), Step.RECONSTRUCT)
+    assert match([("left.png", "other.png")], database) == 1
+    assert match([("other.png", "left.png"), ("left.png", "right.png")], database, progress) == 1
+    assert heard[-1] == (1.0, "matched 1/1 pairs")
+    assert len(inliers(database)) == 2
+    assert match([("left.png", "right.png")], database) == 0

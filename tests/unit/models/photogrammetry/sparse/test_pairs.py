@@ -1,29 +1,72 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from reconstruction_operator.models.photogrammetry.arrays import Integers
 from reconstruction_operator.models.photogrammetry.sparse import pairs
+from reconstruction_operator.models.photogrammetry.sparse.looks import Looks
+from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 
 
-def names(count: int) -> list[str]:
-    return [f"{index:04d}.jpg" for index in range(count)]
+def places(count: int) -> Integers:
+    """Where on a straight walk each photo was taken, in the order of their names: these say nothing about it."""
+    return np.random.default_rng(1).permutation(count)
 
 
-@pytest.mark.parametrize("count", [3, 12, 60])
+def walk(count: int) -> Looks:
+    """Each photo looks like those near it on the walk."""
+    near = np.exp(-((places(count)[:, None] - np.arange(count)) ** 2) / 50.0)
+    vectors = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    return Looks(tuple(f"{index:04d}.jpg" for index in range(count)), vectors)
+
+
+def apart(chosen: list[Pair], on: Integers) -> set[int]:
+    """The distances between the photos of each pair."""
+    return {abs(int(on[int(one[:4])] - on[int(other[:4])])) for one, other in chosen}
+
+
+def is_each_once(chosen: list[Pair]) -> bool:
+    return len(chosen) == len({frozenset(pair) for pair in chosen}) and all(one != other for one, other in chosen)
+
+
+@pytest.mark.parametrize("count", [3, 12, 20])
 def test_small_set_gets_all_pairs_once(count: int) -> None:
-    chosen = pairs.choose(names(count))
-    assert len(chosen) == len(set(chosen)) == count * (count - 1) // 2
+    chosen = pairs.choose(walk(count))
+    assert is_each_once(chosen)
+    assert len(chosen) == count * (count - 1) // 2
 
 
-@pytest.mark.parametrize("count", [61, 200])
-def test_large_set_gets_few_pairs_that_connect_all_photos(count: int) -> None:
-    chosen = pairs.choose(names(count))
-    assert len(chosen) == len(set(chosen)) == len({frozenset(pair) for pair in chosen})
-    assert len(chosen) <= 15 * count
-    apart = {min((int(b[:4]) - int(a[:4])) % count, (int(a[:4]) - int(b[:4])) % count) for a, b in chosen}
-    assert apart >= {1, 2, 3, 10, 16}
-    assert max(apart) > count // 4
+@pytest.mark.parametrize("count", [21, 66, 200])
+def test_photos_of_a_larger_set_are_paired_with_those_that_look_like_them(count: int) -> None:
+    chosen = pairs.choose(walk(count))
+    assert is_each_once(chosen)
+    assert len(chosen) <= 13 * count
+    near = {frozenset(pair) for pair in chosen}
+    order = np.argsort(places(count))
+    assert all(
+        frozenset({f"{one:04d}.jpg", f"{other:04d}.jpg"}) in near for one, other in zip(order, order[4:], strict=False)
+    )
 
 
-def test_pairs_close_the_ring_of_a_walk() -> None:
-    chosen = pairs.choose(names(100))
-    assert ("0000.jpg", "0099.jpg") in chosen
+def test_photos_are_paired_with_neighbours_by_name_in_a_ring() -> None:
+    chosen = pairs.choose(walk(100))
+    assert {1, 2, 98, 99} <= apart(chosen, np.arange(100))
+
+
+def test_photos_left_out_are_paired_with_aligned_ones_alone() -> None:
+    looks, where = walk(100), places(100)
+    left_out, aligned = looks.names[:5], looks.names[5:]
+    chosen = pairs.towards(looks, left_out, aligned)
+    assert is_each_once(chosen)
+    assert len(chosen) == 5 * 30
+    assert {one for one, _ in chosen} == set(left_out)
+    assert {other for _, other in chosen} <= set(aligned)
+    assert max(apart(chosen, where)) < 40
+
+
+def test_a_photo_is_paired_with_all_aligned_ones_if_they_are_few() -> None:
+    looks = walk(10)
+    assert pairs.towards(looks, ["0000.jpg"], ["0004.jpg", "0002.jpg"]) == [
+        ("0000.jpg", "0002.jpg"),
+        ("0000.jpg", "0004.jpg"),
+    ]

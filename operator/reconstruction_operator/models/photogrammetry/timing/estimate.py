@@ -1,0 +1,95 @@
+"""Estimate: how much of a run is done, and how many seconds are left, from expected costs and what was measured on the way.
+
+The expected costs of stages come from `costs`. The pace of the machine is learned from the stages that are finished, and the rest of
+the current stage from what it reports of itself. Between its reports the progress moves on at the expected pace, ever more slowly if
+the stage takes longer than expected: many stages are one native call that reports nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconstruction_operator.models.interface import Step
+from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Stage
+
+_AS_EXPECTED_SECONDS = 3.0  # the weight of the expected pace against what was measured
+_OVERDUE_SHARE = 0.1  # a stage that takes longer than expected may take so much of its time longer
+
+
+class Estimate:
+    """Of one run. Times are seconds of any clock that never falls.
+
+    Stages are run in their order, and some may be left out. A stage ends when it reports 1.0, or when a later one reports.
+    """
+
+    def __init__(self, expected_seconds: Mapping[Stage, float], now: float) -> None:
+        self._expected = expected_seconds
+        self._taken: dict[Stage, float] = {}  # seconds of the finished stages that this run has worked on
+        self._current = next(iter(Stage))
+        self._begun_at = self._heard_at = self._moved_at = now
+        self._heard = False
+        self._measured = 0.0  # share of the current stage's work, by its own reports
+        self._shown = 0.0  # the same, moved on since
+
+    def resume(self, after: Stage, now: float) -> None:
+        """An earlier attempt has finished all stages up to that one."""
+        self._begin(Stage(after + 1), now)
+
+    def hear(self, stage: Stage, fraction: float, now: float) -> None:
+        """That stage has done `fraction` (0 to 1) of its work. A fraction lower than before, or a stage that is over, changes nothing."""
+        if stage > self._current:
+            self._end(self._heard_at)
+            self._begin(stage, self._heard_at)
+        if stage == self._current and fraction >= self._measured:
+            self._heard, self._heard_at, self._measured = True, now, min(fraction, 1.0)
+            self._shown = max(self._shown, self._measured)
+        if stage == self._current and fraction >= 1.0 and stage != max(Stage):
+            self._end(now)
+            self._begin(Stage(stage + 1), now)
+
+    def move(self, now: float) -> None:
+        """Time has passed without a report."""
+        passed, rest = now - self._moved_at, self._rest_of_stage(now)
+        self._shown += (1.0 - self._shown) * passed / (passed + rest)
+        self._moved_at = now
+
+    def fraction(self, step: Step) -> float:
+        """The share of the expected cost of `step` that is done."""
+        stages = [stage for stage in Stage if STEPS[stage] is step]
+        done = sum(self._expected[stage] for stage in stages if stage < self._current)
+        current = self._shown * self._expected[self._current] if self._current in stages else 0.0
+        return (done + current) / sum(self._expected[stage] for stage in stages)
+
+    def remaining_seconds(self, now: float) -> float:
+        """Until the end of the last stage."""
+        later = sum(seconds for stage, seconds in self._expected.items() if stage > self._current)
+        return self._rest_of_stage(now) + later * self._pace()
+
+    def taken_seconds(self, now: float) -> dict[Step, float]:
+        """What each step has taken so far."""
+        taken: dict[Step, float] = {}
+        for stage, seconds in [*self._taken.items(), (self._current, now - self._begun_at)]:
+            taken[STEPS[stage]] = taken.get(STEPS[stage], 0.0) + seconds
+        return taken
+
+    def _begin(self, stage: Stage, at: float) -> None:
+        self._current = stage
+        self._begun_at = self._heard_at = self._moved_at = at
+        self._heard, self._measured, self._shown = False, 0.0, 0.0
+
+    def _end(self, at: float) -> None:
+        if self._heard:
+            self._taken[self._current] = at - self._begun_at
+
+    def _pace(self) -> float:
+        """Seconds in which the machine does what is expected to take one."""
+        taken = sum(self._taken.values()) + self._heard_at - self._begun_at
+        expected = sum(self._expected[stage] for stage in self._taken) + self._measured * self._expected[self._current]
+        return (_AS_EXPECTED_SECONDS + taken) / (_AS_EXPECTED_SECONDS + expected)
+
+    def _rest_of_stage(self, now: float) -> float:
+        """Expected seconds: the more the stage has reported, the more its own pace counts."""
+        left = 1.0 - self._measured
+        expected = left * self._expected[self._current] * self._pace()
+        rest = left * (expected + self._heard_at - self._begun_at) - (now - self._heard_at)
+        return max(rest, _OVERDUE_SHARE * left * (now - self._begun_at), 0.0)

@@ -1,0 +1,68 @@
+"""Rounds of matching and alignment on computed features: what the first round leaves out, a later one aligns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reconstruction_operator.models.interface import Step
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse import registration
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+
+from tests.support.geometry import QUIET
+from tests.support.photogrammetry import forget_matches, matched, synthesize
+
+PHOTOS = 6
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    synthesize(tmp_path / "features.db", PHOTOS)
+    return tmp_path / "features.db"
+
+
+def scramble(database: Path, names: list[str]) -> None:
+    """Gives those photos descriptors that match no other's."""
+    chance = np.random.default_rng(1)
+    with pycolmap.Database.open(database) as opened:
+        images = opened.read_all_images()
+        descriptors = {image.image_id: opened.read_descriptors(image.image_id) for image in images}
+        opened.clear_descriptors()
+        for image in images:
+            its = descriptors[image.image_id]
+            if image.name in names:
+                its.data = chance.permuted(its.data, axis=1)
+            opened.write_descriptors(image.image_id, its)
+
+
+def test_photos_left_out_are_matched_with_the_aligned_ones(database: Path) -> None:
+    forget_matches(database, 1)
+    model = registration.register(matched(database, PHOTOS), QUIET)
+    assert len(model.photos) == PHOTOS
+    assert model.left_out == ()
+
+
+def test_all_pairs_are_matched_if_none_is(database: Path) -> None:
+    forget_matches(database, PHOTOS)
+    assert len(registration.register(matched(database, PHOTOS), QUIET).photos) == PHOTOS
+
+
+def test_a_photo_that_matches_no_other_is_left_out_after_all_rounds(database: Path) -> None:
+    alone = forget_matches(database, 1)
+    scramble(database, alone)
+    heard: list[str] = []
+    progress = StageProgress(lambda _, __, text="": heard.append(text), Step.RECONSTRUCT)
+    model = registration.register(matched(database, PHOTOS), progress)
+    assert model.left_out == (LeftOut(alone[0], Why.NO_MATCHES),)
+    assert "5 of 6 photos aligned one by one, trying all at once" in heard
+    assert heard[-1] == "5 of 6 photos aligned"
+
+
+def test_photos_without_matches_give_an_empty_model(database: Path) -> None:
+    scramble(database, forget_matches(database, PHOTOS))
+    model = registration.register(matched(database, PHOTOS), QUIET)
+    assert (len(model.photos), model.points.shape) == (0, (0, 3))
+    assert [one.why for one in model.left_out] == [Why.NO_MATCHES] * PHOTOS

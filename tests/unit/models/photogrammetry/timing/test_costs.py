@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.models.interface import Photo
+from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
+from reconstruction_operator.models.photogrammetry.timing import costs
+from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Stage
+
+PHOTO = Photo(Path("photo.jpg"), 4000, 3000, 5_000_000)
+FAST = QUALITIES["fast"]
+
+
+def test_stages_belong_to_the_steps_in_order() -> None:
+    steps = [STEPS[stage] for stage in Stage]
+    assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_each_stage_is_expected_to_take_time(quality: str) -> None:
+    expected = costs.expected_seconds([PHOTO] * 3, QUALITIES[quality], 2)
+    assert list(expected) == list(Stage)
+    assert min(expected.values()) > 0.0
+
+
+def test_photos_and_quality_are_expected_to_take_time_and_threads_to_save_it() -> None:
+    few, many = costs.expected_seconds([PHOTO] * 12, FAST, 2), costs.expected_seconds([PHOTO] * 200, FAST, 2)
+    standard = costs.expected_seconds([PHOTO] * 12, QUALITIES["standard"], 2)
+    alone = costs.expected_seconds([PHOTO] * 12, FAST, 1)
+    assert all(few[stage] <= min(many[stage], standard[stage], alone[stage]) for stage in Stage)
+    assert sum(many.values()) < 200 / 12 * sum(few.values())
+    assert alone[Stage.MATCHES] == 2 * few[Stage.MATCHES]

@@ -1,0 +1,72 @@
+"""The timetable on a clock that the test sets; its thread on the real one."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from reconstruction_operator.models.interface import Step
+from reconstruction_operator.models.photogrammetry.timing.costs import Stage
+from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
+
+EXPECTED = dict.fromkeys(Stage, 10.0)
+
+
+def test_reports_of_a_stage_become_progress_of_its_step() -> None:
+    heard: list[tuple[Step, float, str, float | None]] = []
+
+    def report(
+        step: Step, fraction: float, message: str = "", *, remaining_seconds: float | None = None, **_: object
+    ) -> None:
+        heard.append((step, fraction, message, remaining_seconds))
+
+    seconds = 0.0
+    timetable = Timetable(report, EXPECTED, clock=lambda: seconds)
+    seconds = 10.0
+    timetable.stage(Stage.PHOTOS)(1.0, "photo 12/12")
+    seconds = 15.0
+    timetable.stage(Stage.FEATURES).part(0.0, 0.5)(1.0, "features 6/12")
+    assert heard == [
+        (Step.PREPROCESS, 0.5, "photo 12/12", pytest.approx(120.0)),
+        (Step.PREPROCESS, 0.75, "features 6/12", pytest.approx(115.0)),
+    ]
+
+
+def test_the_seconds_of_each_step_are_known_when_it_is_over() -> None:
+    seconds = 0.0
+    timetable = Timetable(lambda *_, **__: None, EXPECTED, clock=lambda: seconds)
+    for stage, after in ((Stage.PHOTOS, 10.0), (Stage.FEATURES, 15.0), (Stage.MATCHES, 18.0), (Stage.ALIGNMENT, 18.5)):
+        seconds = after
+        timetable.stage(stage)(1.0)
+    seconds = 19.0
+    assert timetable.taken_seconds() == {Step.PREPROCESS: 15.0, Step.RECONSTRUCT: 4.0}
+
+
+def test_progress_moves_while_a_stage_reports_nothing() -> None:
+    heard: list[float] = []
+    moved = threading.Event()
+
+    def report(_: Step, fraction: float, message: str = "", **__: object) -> None:
+        heard.append(fraction)
+        if len(heard) == 2:
+            moved.set()
+
+    with Timetable(report, EXPECTED) as timetable:
+        timetable.stage(Stage.PHOTOS)(0.1, "photo 1/10")
+        assert moved.wait(60), f"{len(heard)} reports"
+    assert heard[0] < heard[1]
+
+
+def test_a_report_that_raises_in_the_thread_ends_the_run_at_its_next_one() -> None:
+    raised = threading.Event()
+
+    def report(_: Step, fraction: float, message: str = "", **__: object) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raised.set()
+            raise InterruptedError
+
+    with Timetable(report, EXPECTED) as timetable:
+        timetable.stage(Stage.PHOTOS)(0.1)
+        assert raised.wait(60)
+        with pytest.raises(InterruptedError):
+            timetable.stage(Stage.PHOTOS)(0.2)
