@@ -9,6 +9,7 @@ import base64
 import gzip
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -80,8 +81,7 @@ def write(path: Path, findings: Findings) -> None:
 
 def _summary(findings: Findings) -> str:
     used, left = len(findings.model.photos), len(findings.model.left_out)
-    error = f"mean reprojection error {findings.model.reprojection_error_px:.2f} px"
-    return f"<p>{used} of {used + left} photos used, {error}.</p>"
+    return f"<p>{used} of {used + left} photos used.</p>"
 
 
 def _warnings(texts: Sequence[str]) -> str:
@@ -127,7 +127,9 @@ def _photos(findings: Findings) -> str:
         for number, photo in enumerate(model.photos, start=1)
     ]
     left = [("", one.name, f"left out: {one.why}", "", "") for one in model.left_out]
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("No.", "Photo", "Use", "Points", "Error in px"))
+    heads = "".join(
+        f'<th scope="col">{name}</th>' for name in ("No.", "Photo", "Use", "Points", "Error in px of the photo")
+    )
     rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in [*left, *used])
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="Photos">'
@@ -136,8 +138,15 @@ def _photos(findings: Findings) -> str:
 
 
 def _facts(values: Mapping[str, object]) -> str:
-    pairs = (f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>" for name, value in values.items())
+    pairs = (
+        f"<div><dt>{escape(_words(name))}</dt><dd>{escape(str(value))}</dd></div>" for name, value in values.items()
+    )
     return f"<dl>{''.join(pairs)}</dl>"
+
+
+def _words(name: str) -> str:
+    """The name of a number in words: `sparsePoints` -> `sparse points`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def _duration(seconds: float) -> str:
