@@ -62,7 +62,11 @@ def textured() -> bytes:
     return glb.textured(coloured_square())
 
 
-@pytest.mark.parametrize("made", [coloured, textured, drawing.cube_glb])
+def compressed() -> bytes:
+    return glb.compressed(coloured_square())
+
+
+@pytest.mark.parametrize("made", [coloured, textured, compressed, drawing.cube_glb])
 def test_khronos_validator_finds_nothing_in_a_model(validator: Page, made: Callable[[], bytes]) -> None:
     assert [one for one in issues(validator, made()) if one["severity"] <= 1] == []  # errors and warnings
 

@@ -14,6 +14,7 @@ from reconstruction_operator.models.photogrammetry import gates
 from reconstruction_operator.models.photogrammetry import parameters as parameter_table
 
 _PACKAGES = {
+    "DracoPy": "dracopy",
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "embreex": "embreex",

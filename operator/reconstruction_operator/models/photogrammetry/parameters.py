@@ -24,6 +24,7 @@ class QualitySettings:
     texture_faces: int  # triangles in model_textured.glb, at most (unwrapping is slower than linear)
     texture_size: int  # px: side of the square texture
     crop: bool = True  # keep only the region that the cameras look at, if they converge
+    compress: bool = False  # write model_compressed.glb, too
     seed: int = 0  # of all random numbers
 
 
@@ -104,6 +105,7 @@ OVERRIDES: Mapping[str, WholeNumber | Switch] = {
     "textureSize": WholeNumber("texture_size", 256, 8192, "side of the texture in px"),
     "faces": WholeNumber("faces", 1_000, 1_000_000, "triangles of model.glb, at most"),
     "crop": Switch("crop", "keep only the region that the photos look at, without the far surroundings"),
+    "compress": Switch("compress", "write model_compressed.glb, too: the textured mesh, packed by Draco"),
     "seed": WholeNumber("seed", 0, 2**31 - 1, "start of the random numbers"),
 }
 

@@ -101,7 +101,7 @@ def _model(
         cloud=fusion.Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
         sparse=userphotos.placed(sparse, frame, _originals(work, prepared)),
     )
-    results.write_models(work.output_dir, made)
+    results.write_models(work.output_dir, made, compress=settings.compress)
     poster = results.write_previews(work.output_dir, made, stage(Stage.PREVIEWS).part(0.0, 0.95))
 
     width, height, depth = (round(float(extent), 3) for extent in extents(model.vertices))

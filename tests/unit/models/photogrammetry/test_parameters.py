@@ -14,6 +14,7 @@ def test_default_parameters_are_those_of_standard() -> None:
         "textureSize": 4096,
         "faces": 200_000,
         "crop": True,
+        "compress": False,
         "seed": 0,
     }
 
@@ -51,7 +52,7 @@ def test_a_bad_parameter_is_refused_with_what_is_allowed(name: str, value: objec
 
 
 def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
-    known = "known are quality, maxImageSize, textureSize, faces, crop, seed"
+    known = "known are quality, maxImageSize, textureSize, faces, crop, compress, seed"
     with pytest.raises(ModelFailure, match=f"^INVALID_PARAMETERS: unknown parameter 'qualtiy': {known}$"):
         MODEL.check_parameters({"qualtiy": "fast"})
 

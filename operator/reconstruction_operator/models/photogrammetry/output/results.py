@@ -41,10 +41,12 @@ class Made:
     sparse: SparseModel  # placed
 
 
-def write_models(folder: Path, made: Made) -> None:
+def write_models(folder: Path, made: Made, *, compress: bool) -> None:
     """Writes the meshes, the points and the cameras to `folder`."""
     (folder / "model.glb").write_bytes(glb.coloured(made.mesh, made.colours))
     (folder / "model_textured.glb").write_bytes(glb.textured(made.textured))
+    if compress:
+        (folder / "model_compressed.glb").write_bytes(glb.compressed(made.textured))
     surface.write_ply(folder / "pointcloud.ply", made.cloud, _colours_at(made.cloud.points, made))
     camerafiles.write_json(folder / "cameras.json", made.sparse)
     camerafiles.write_colmap(folder / "colmap", made.sparse, _colours_at(made.sparse.points, made))

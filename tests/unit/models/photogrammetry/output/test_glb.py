@@ -11,8 +11,9 @@ import pytest
 import trimesh
 from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from scipy.spatial import cKDTree
 
-from tests.support.geometry import RED, coloured_square
+from tests.support.geometry import RED, coloured_square, sphere
 
 
 def document(path: Path) -> dict[str, Any]:
@@ -44,6 +45,21 @@ def test_a_textured_model_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert picture[10, 10] == pytest.approx(np.array(RED), abs=6)
     from_upper_left = np.asarray(loaded.visual.uv) * [1, -1] + [0, 1]
     assert from_upper_left == pytest.approx(square.uv)
+
+
+def test_a_compressed_model_is_small_and_hardly_moves(tmp_path: Path) -> None:
+    mesh = sphere(5)
+    uv = np.random.default_rng(0).uniform(size=(len(mesh.vertices), 2))
+    model = glb.Textured(mesh, mesh.normals(), uv, coloured_square().texture)
+    (tmp_path / "model.glb").write_bytes(glb.compressed(model))
+    assert len(glb.compressed(model)) < 0.3 * len(glb.textured(model))
+    loaded = trimesh.load_mesh(tmp_path / "model.glb", process=False)
+    assert len(loaded.faces) == len(mesh.faces)
+    distances, nearest = cKDTree(mesh.vertices).query(loaded.vertices)
+    assert distances.max() < 2.0 / 10_000
+    assert np.abs(np.asarray(loaded.visual.uv) * [1, -1] + [0, 1] - uv[nearest]).max() < 1.0 / 2_000
+    needed = document(tmp_path / "model.glb")["extensionsRequired"]
+    assert needed == ["KHR_draco_mesh_compression"]
 
 
 @pytest.mark.parametrize("kind", ["coloured", "textured"])

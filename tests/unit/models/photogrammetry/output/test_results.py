@@ -27,10 +27,13 @@ def made(sparse: SparseModel) -> results.Made:
     )
 
 
-def test_all_files_of_the_models_are_written(made: results.Made, tmp_path: Path) -> None:
-    results.write_models(tmp_path, made)
-    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
-    assert names == [
+@pytest.mark.parametrize(("compress", "more"), [(False, set()), (True, {"model_compressed.glb"})])
+def test_all_files_of_the_models_are_written(
+    made: results.Made, tmp_path: Path, compress: bool, more: set[str]
+) -> None:
+    results.write_models(tmp_path, made, compress=compress)
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert names - more == {
         "cameras.json",
         "colmap/cameras.bin",
         "colmap/images.bin",
@@ -38,11 +41,12 @@ def test_all_files_of_the_models_are_written(made: results.Made, tmp_path: Path)
         "model.glb",
         "model_textured.glb",
         "pointcloud.ply",
-    ]
+    }
+    assert more <= names
 
 
 def test_points_have_the_colour_of_the_surface_beside_them_or_grey(made: results.Made, tmp_path: Path) -> None:
-    results.write_models(tmp_path, made)
+    results.write_models(tmp_path, made, compress=False)
     cloud = trimesh.load(tmp_path / "pointcloud.ply", process=False)
     assert np.asarray(cloud.colors)[:, :3].tolist() == [[200, 30, 20], [200, 30, 20], [128, 128, 128]]
 
