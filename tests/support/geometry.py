@@ -16,7 +16,7 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 RED, BLUE = (200.0, 30.0, 20.0), (20.0, 30.0, 200.0)
 
 
-def ignore(step: Step, fraction: float, message: str = "") -> None:
+def ignore(step: Step, fraction: float, message: str = "", **_: object) -> None:
     """A report of progress that no test looks at."""
 
 

@@ -63,7 +63,7 @@ def test_a_broken_photo_is_a_clear_failure(tmp_path: Path) -> None:
 def test_a_lack_of_memory_is_a_clear_failure(tmp_path: Path) -> None:
     photo = Photo(tmp_path / "one.jpg", 400, 300, 1)
 
-    def report(step: Step, fraction: float, message: str = "") -> None:
+    def report(step: Step, fraction: float, message: str = "", **_: object) -> None:
         raise MemoryError
 
     Path(photo.path).write_bytes(_png())
