@@ -236,7 +236,7 @@ def _texture(
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     atlas = texture.unwrap(reduced, settings.texture_size, scratch, stage(Stage.UNWRAPPING))
     weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.2))
-    paint = texture.mix(reduced, weights, colour.views_of_vertices(reduced, seen, stage(Stage.TEXTURE).part(0.2, 0.3)))
+    paint = texture.mix(reduced, weights, colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.2, 0.3)))
     picture, coverage = texture.bake(
         atlas, seen, paint, size=settings.texture_size, threads=threads, progress=stage(Stage.TEXTURE).part(0.3, 1.0)
     )

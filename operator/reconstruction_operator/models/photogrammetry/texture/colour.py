@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,6 +20,8 @@ _GRAZING_COSINE = 0.15  # at flatter angles the photo is smeared over the surfac
 _FRONTAL_POWER = 4  # exponent of the cosine: prefers frontal photos
 _BORDER = 0.06  # of the photo's size: weights fade towards the border, to hide seams
 _AROUND = 0.25  # of the photo's size, at which the colour around a vertex is looked at
+_DETAIL_SIGMA = 3.0  # px of that size, over which the contrast is averaged
+_LEAST_DETAIL = 1.0  # level: the noise of a photo is no detail
 _UNSEEN_GREY = 128.0
 _REMAP_ROW = 16_384  # OpenCV's remap takes at most 32,767 columns
 
@@ -60,16 +63,30 @@ def _view_weight(points: Doubles, normals: Doubles, view: View, caster: Caster) 
     return weight
 
 
-def views_of_vertices(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> Singles:
-    """(vertices, views, 3): the colour that each view has around the place of each vertex, hidden or not, RGB 0 to 255."""
-    shown = np.zeros((len(mesh.vertices), len(views), 3), dtype=np.float32)
+@dataclass(frozen=True, eq=False, slots=True)
+class Surroundings:
+    """What each view has around the place of each vertex, hidden or not."""
+
+    colours: Singles  # (vertices, views, 3): RGB 0 to 255
+    detail: Singles  # (vertices, views): mean contrast between neighbouring pixels, in levels; low where a photo is out of focus
+
+
+def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> Surroundings:
+    """The surroundings of the vertices of `mesh`."""
+    colours = np.zeros((len(mesh.vertices), len(views), 3), dtype=np.float32)
+    detail = np.zeros(colours.shape[:2], dtype=np.float32)
     for index, view in enumerate(views):
         image = view.image()
-        small = cv2.resize(image, None, fx=_AROUND, fy=_AROUND, interpolation=cv2.INTER_AREA)
+        edges = np.abs(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F))
+        small, contrast = (
+            cv2.resize(one, None, fx=_AROUND, fy=_AROUND, interpolation=cv2.INTER_AREA) for one in (image, edges)
+        )
+        contrast = np.asarray(cv2.GaussianBlur(contrast, (0, 0), _DETAIL_SIGMA), dtype=np.float32)
         pixels, _ = view.camera.resized(small.shape[1], small.shape[0]).project(mesh.vertices)
-        shown[:, index] = sample(np.asarray(small, dtype=np.uint8), pixels)
+        colours[:, index] = sample(np.asarray(small, dtype=np.uint8), pixels)
+        detail[:, index] = sample(np.repeat(contrast[:, :, None], 3, axis=2), pixels)[:, 0] + _LEAST_DETAIL
         progress((index + 1) / len(views), f"colours {index + 1}/{len(views)}")
-    return shown
+    return Surroundings(colours, detail)
 
 
 def vertex_colours(
@@ -97,7 +114,7 @@ def with_neighbours(mesh: Mesh, colours: Singles, seen: Mask) -> Singles:
     return colours
 
 
-def sample(image: Pixels, pixels: Doubles) -> Singles:
+def sample(image: Pixels | Singles, pixels: Doubles) -> Singles:
     """(n, 3): `image` (h, w, 3) at fractional `pixels` (n, 2: column, row), bilinear."""
     count = len(pixels)
     rows = -(-count // _REMAP_ROW)

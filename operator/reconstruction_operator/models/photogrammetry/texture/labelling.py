@@ -1,6 +1,6 @@
 """Labelling: one photo for each face, so that the texture has patches of single photos, and no ghosts of several.
 
-A face takes a photo that sees it well and agrees with the other photos about its colour, and prefers that of its neighbours (the
+A face takes a photo that sees it well and in focus and agrees with the other photos about its colour, and prefers that of its neighbours (the
 model of Lempitsky and Ivanov 2007, "Seamless mosaicing of image-based texture maps"; the check of colours as in Waechter et al.
 2014, "Let there be color!"). Belief propagation finds the labels (Felzenszwalb and Huttenlocher 2006, "Efficient belief propagation
 for early vision").
@@ -36,7 +36,10 @@ class Labels:
 
 
 def choose(mesh: Mesh, weights: Singles, colours: Singles) -> Labels:
-    """`weights` (vertices, views) are those of `colour.view_weights`, `colours` (vertices, views, 3) what the views show there."""
+    """The labels of the faces of `mesh`.
+
+    `weights` (vertices, views) are how well the views show the vertices, 0 if not at all, `colours` (vertices, views, 3) what is there.
+    """
     corners = weights[mesh.faces]
     sees = corners.min(axis=1)
     half_hidden = ~sees.any(axis=1)  # a view that sees a part of such a face is better than none

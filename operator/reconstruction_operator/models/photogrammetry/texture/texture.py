@@ -20,7 +20,7 @@ from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.texture import labelling, levelling
-from reconstruction_operator.models.photogrammetry.texture.colour import sample, with_neighbours
+from reconstruction_operator.models.photogrammetry.texture.colour import Surroundings, sample, with_neighbours
 from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
@@ -60,12 +60,11 @@ class Paint:
     elsewhere: Singles  # (vertices, 3): colours where no photo sees the surface
 
 
-def mix(mesh: Mesh, weights: Singles, shown: Singles) -> Paint:
-    """The paint for `mesh` from `weights` (vertices, views) of the views, and the colours `shown` (vertices, views, 3) by them."""
-    seen = weights > 0
-    gains = levelling.gains(shown, seen)
-    levelled = shown * gains
-    labels = labelling.choose(mesh, weights, levelled)
+def mix(mesh: Mesh, weights: Singles, around: Surroundings) -> Paint:
+    """The paint for `mesh` from the `weights` (vertices, views) of the views, and what they have around the vertices."""
+    gains = levelling.gains(around.colours, weights > 0)
+    levelled = around.colours * gains
+    labels = labelling.choose(mesh, weights * around.detail, levelled)
     offsets = levelling.offsets(mesh, labels, levelled)
     painted = np.einsum("nv,nvc->nc", labels.shares, levelled + offsets)
     elsewhere = with_neighbours(mesh, painted, labels.shares.sum(axis=1) > 0)

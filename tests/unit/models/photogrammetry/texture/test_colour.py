@@ -54,6 +54,16 @@ def test_a_view_sees_no_vertex_that_its_mask_hides(photographed: list[View]) -> 
     assert (weights[column > 150, 1] == weights[column > 150, 0]).all()
 
 
+def test_a_photo_out_of_focus_shows_less_detail(photographed: list[View]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    sharp, blurred = photographed[1], photographed[2]
+    cv2.imwrite(str(sharp.path), noise)
+    cv2.imwrite(str(blurred.path), cv2.GaussianBlur(noise, (0, 0), 2.0))
+    around = colour.surroundings(sphere(), [sharp, blurred], QUIET)
+    front = sphere().vertices[:, 2] > 0.8
+    assert (around.detail[front, 0] > 4 * around.detail[front, 1]).all()
+
+
 def test_sample_interpolates_between_pixels() -> None:
     picture = np.zeros((2, 2, 3), np.uint8)
     picture[:, 1] = 100

@@ -17,7 +17,7 @@ from tests.support.geometry import BLUE, QUIET, RED, sphere
 def test_a_texture_shows_what_the_photos_show(photographed: list[View], tmp_path: Path) -> None:
     mesh = sphere(3)
     weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
-    paint = texture.mix(mesh, weights, colour.views_of_vertices(mesh, photographed, QUIET))
+    paint = texture.mix(mesh, weights, colour.surroundings(mesh, photographed, QUIET))
     atlas = texture.unwrap(mesh, 256, tmp_path, QUIET)
 
     picture, coverage = texture.bake(atlas, photographed, paint, size=256, threads=2, progress=QUIET)
@@ -36,7 +36,7 @@ def test_photos_of_different_exposure_give_a_texture_without_steps(photographed:
         cv2.imwrite(str(view.path), grey)
     mesh = sphere(3)
     weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
-    paint = texture.mix(mesh, weights, colour.views_of_vertices(mesh, photographed, QUIET))
+    paint = texture.mix(mesh, weights, colour.surroundings(mesh, photographed, QUIET))
     atlas = texture.unwrap(mesh, 256, tmp_path, QUIET)
     picture, _ = texture.bake(atlas, photographed, paint, size=256, threads=2, progress=QUIET)
     assert np.ptp(picture[:, :, 0].astype(int)) < 8  # of 75
