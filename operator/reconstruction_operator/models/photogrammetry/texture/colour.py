@@ -84,7 +84,9 @@ def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> 
         contrast = np.asarray(cv2.GaussianBlur(contrast, (0, 0), _DETAIL_SIGMA), dtype=np.float32)
         pixels, _ = view.camera.resized(small.shape[1], small.shape[0]).project(mesh.vertices)
         colours[:, index] = sample(np.asarray(small, dtype=np.uint8), pixels)
-        detail[:, index] = sample(np.repeat(contrast[:, :, None], 3, axis=2), pixels)[:, 0] + _LEAST_DETAIL
+        detail[:, index] = (
+            sample(np.repeat(contrast[:, :, None], 3, axis=2).astype(np.float32), pixels)[:, 0] + _LEAST_DETAIL
+        )
         progress((index + 1) / len(views), f"colours {index + 1}/{len(views)}")
     return Surroundings(colours, detail)
 
