@@ -23,7 +23,7 @@ from reconstruction_operator.models.photogrammetry.sparse import acceptance, fea
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
-from reconstruction_operator.models.photogrammetry.surface.regions import Ball
+from reconstruction_operator.models.photogrammetry.surface.regions import Region
 from reconstruction_operator.models.photogrammetry.texture import colour, texture
 from reconstruction_operator.models.photogrammetry.timing import costs
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
@@ -72,14 +72,14 @@ def _model(
     seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=stage(Stage.VIEWS))
     cloud = _dense_cloud(stages, seen, settings, threads, stage)
     cameras = [view.camera for view in seen]
-    ball = regions.of_interest(cameras, cloud.points) if settings.crop else None
-    cell_cloud, cell = surface.thin(surface.crop(cloud, ball), settings.octree_depth)
+    region = regions.of_interest(cameras, cloud.points) if settings.crop else None
+    cell_cloud, cell = surface.thin(surface.crop(cloud, region), settings.octree_depth)
     rough = surface.poisson(
         cell_cloud, folders["surface"], octree_depth=settings.octree_depth, progress=stage(Stage.SURFACE)
     )
 
-    mesh = _cleaned(rough, cell_cloud.points, cell, ball, settings.faces, progress=stage(Stage.CLEANING))
-    frame, on_earth = _placed(mesh, seen, prepared, settings.seed)
+    mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
+    mesh, frame, on_earth = _placed(mesh, seen, prepared, settings.seed)
     textured, gains, coverage = _texture(
         mesh,
         seen,
@@ -173,16 +173,17 @@ def _aligned(
 
 def _placed(
     mesh: Mesh, seen: list[views.View], prepared: list[PreparedPhoto], seed: int
-) -> tuple[Frame, Georeference | None]:
-    """The model's coordinates, and where on Earth they are, if the photos know."""
+) -> tuple[Mesh, Frame, Georeference | None]:
+    """The mesh without what lies below the ground, the model's coordinates, and where on Earth they are, if the photos know."""
     photos = {photo.name: photo for photo in prepared}
     cameras, ordered = [view.camera for view in seen], [photos[view.name] for view in seen]
     on_earth = georeference.find(cameras, [photo.place for photo in ordered])
-    if on_earth is not None:
-        up = on_earth.up
-    else:
-        up = upright.find(mesh.vertices, cameras, [photo.pitch_deg for photo in ordered], seed)
-    return frames.make(mesh.vertices, up, cameras[0].centre), on_earth
+    held = upright.held(cameras, [photo.pitch_deg for photo in ordered]) if on_earth is None else on_earth.held
+    ground = upright.ground(mesh.vertices, held, seed)
+    if ground is not None:
+        mesh = cleanup.above(mesh, ground.normal, ground.height)
+    up = held.up if on_earth is not None or ground is None else ground.normal
+    return mesh, frames.make(mesh.vertices, up, cameras[0].centre), on_earth
 
 
 def _dense_cloud(
@@ -200,14 +201,14 @@ def _dense_cloud(
 
 
 def _cleaned(
-    rough: Mesh, points: Doubles, cell: float, ball: Ball | None, faces: int, *, progress: StageProgress
+    rough: Mesh, points: Doubles, cell: float, region: Region | None, faces: int, *, progress: StageProgress
 ) -> Mesh:
-    """The part of `rough` that is near `points` and inside `ball`, smoothed, with at most `faces` faces."""
+    """The part of `rough` that is near `points` and inside `region`, smoothed, with at most `faces` faces."""
     progress(0.0, f"cleaning {len(rough.faces)} faces")
     mesh = cleanup.without_extrapolation(rough, points, cell)
     progress(0.4, f"{len(mesh.faces)} faces rest on points")
-    if ball is not None:
-        mesh = mesh.with_faces(whole_faces(mesh, ball.contains(mesh.vertices)))
+    if region is not None:
+        mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
     mesh = cleanup.without_islands(mesh)
     progress(0.6, f"{len(mesh.faces)} faces without islands")
     if len(mesh.faces) < gates.FACES.limit:

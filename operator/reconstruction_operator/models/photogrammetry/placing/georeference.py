@@ -15,6 +15,7 @@ from reconstruction_operator.models.interface import Placement
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.placing import geodesy
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
+from reconstruction_operator.models.photogrammetry.placing.upright import Held
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _FEWEST_POSITIONS = 4
@@ -25,6 +26,7 @@ _OUTLIER = 4.0  # times the median residual; the rest is left out
 _EXACT_M = 0.01  # residual that is none
 _TRIALS = 200
 _SEED = 0
+_REACH_DEG = 10.0  # between the ground's normal and up; the ground may slope
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,10 +39,9 @@ class Georeference:
     translation: Doubles  # (3,)
 
     @property
-    def up(self) -> Doubles:
-        """(3,): up in the world of the scene."""
-        up: Doubles = self.rotation[2]
-        return up
+    def held(self) -> Held:
+        """Up in the world of the scene."""
+        return Held(self.rotation[2], _REACH_DEG)
 
     def placement(self, frame: Frame) -> Placement:
         """The same for the coordinates of the model, whose origin becomes the place's."""

@@ -41,11 +41,17 @@ class Held:
     reach_deg: float
 
 
-def find(points: Doubles, cameras: Sequence[Camera], pitches_deg: Sequence[float | None], seed: int) -> Doubles:
-    """Up (3,) in a scene of `points` (n, 3); `pitches_deg` are the gimbal's for each camera, where they are known."""
-    held = by_gimbal(cameras, pitches_deg) or by_cameras(cameras)
-    normal = ground_normal(points, held, seed)
-    return held.up if normal is None else normal
+@dataclass(frozen=True, eq=False, slots=True)
+class Ground:
+    """The plane on which a scene stands: `normal @ point == height`."""
+
+    normal: Doubles  # (3,), of length 1, upwards
+    height: float
+
+
+def held(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) -> Held:
+    """Up by the cameras; `pitches_deg` are the gimbal's for each of them, where they are known."""
+    return by_gimbal(cameras, pitches_deg) or by_cameras(cameras)
 
 
 def by_cameras(cameras: Sequence[Camera]) -> Held:
@@ -74,8 +80,8 @@ def by_gimbal(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) ->
     return Held(mean / length, _REACH_DEG) if length >= _LEAST_AGREEMENT else None
 
 
-def ground_normal(points: Doubles, held: Held, seed: int) -> Doubles | None:
-    """The unit normal of the largest nearly level plane with nothing below (RANSAC; Fischler and Bolles 1981), or None."""
+def ground(points: Doubles, held: Held, seed: int) -> Ground | None:
+    """The largest nearly level plane in `points` (n, 3) with hardly any below (RANSAC; Fischler and Bolles 1981), or None."""
     random = np.random.default_rng(seed)
     sample = points[random.choice(len(points), min(len(points), _PLANE_SAMPLE), replace=False)]
     thickness = _PLANE_THICKNESS * float(np.linalg.norm(extents(sample)))
@@ -95,8 +101,9 @@ def ground_normal(points: Doubles, held: Held, seed: int) -> Doubles | None:
             best = on_plane
     if best is None:
         return None
-    fitted = _plane_normal(sample[best])
-    return fitted if fitted @ held.up > 0 else -fitted
+    normal = _plane_normal(sample[best])
+    normal = normal if normal @ held.up > 0 else -normal
+    return Ground(normal, float(normal @ sample[best].mean(axis=0)))
 
 
 def _signed(axis: Doubles, cameras: Sequence[Camera]) -> Doubles:

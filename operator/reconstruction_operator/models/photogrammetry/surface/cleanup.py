@@ -9,8 +9,9 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, whole_faces
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
 
+_DEEPEST = 0.02  # of the diagonal: unevenness of a ground
 _SMALLEST_ISLAND = 0.02  # of the faces of the largest
 _REACH_CELLS = 3.0  # maximum distance of the surface from the nearest point
 _NOTCH_RINGS = 6  # closes notches and holes up to twice as many edges wide
@@ -55,6 +56,12 @@ def _in_small_holes(near: Mask, border: Mask, adjacency: sparse.csr_matrix) -> M
     result = np.zeros_like(near)
     result[far] = (small & ~open_pieces)[labels]
     return result
+
+
+def above(mesh: Mesh, normal: Doubles, height: float) -> Mesh:
+    """Without what lies clearly below the plane `normal @ point == height`: the ground's."""
+    deepest = height - _DEEPEST * float(np.linalg.norm(extents(mesh.vertices)))
+    return without_islands(mesh.with_faces(whole_faces(mesh, mesh.vertices @ normal >= deepest)))
 
 
 def without_islands(mesh: Mesh) -> Mesh:

@@ -1,4 +1,8 @@
-"""Region of interest: the ball around the point that the cameras look at, as large as most photos show."""
+"""Region of interest: what several photos see, without the far background.
+
+Photos around an object show it against what lies behind it, which is as far away as the cameras on the other side, or farther. The
+borders of the photos bound what is kept, and not the background's distance: a ball just around the object would cut its ground round.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,12 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _LEAST_CONVERGENCE = 0.05  # smallest eigenvalue of the mean of I - d d^T: below it the axes are nearly parallel
-_MARGIN = 1.15  # factor on the radius that half of the photos show whole, for objects that just fill the picture
-_LEAST_SHARE = 0.25  # of the points; a ball with fewer is not the region of interest
+_FEWEST_VIEWS = 3  # that see a point; in sets of less than five photos, which cover little thrice, one less
+_SMALL_SET = 5  # photos
+_MOST_ROOM = 2.0  # times the largest ball that a photo shows whole; more ground would take the detail from the object
+_EXTENT_PERCENTILE = 98.0  # of the points' distances; the rest are stray
+_MARGIN = 1.1  # beyond the outermost points
+_LEAST_SHARE = 0.25  # of the points; a region with fewer is not that of interest
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -28,19 +36,53 @@ class Ball:
         return inside
 
 
-def of_interest(cameras: Sequence[Camera], points: Doubles) -> Ball | None:
+@dataclass(frozen=True, eq=False, slots=True)
+class Region:
+    """What at least `fewest` of the cameras see, inside the ball."""
+
+    ball: Ball
+    cameras: tuple[Camera, ...]
+    fewest: int
+
+    @property
+    def radius(self) -> float:
+        """Of the ball."""
+        return self.ball.radius
+
+    def contains(self, points: Doubles, scale: float = 1.0) -> Mask:
+        """(n,): which of `points` (n, 3) are in the region, `scale` times as large."""
+        inside = self.ball.contains(points, scale)
+        near = points[inside]
+        views = np.zeros(len(near), dtype=np.int64)
+        for camera in self.cameras:
+            pixels, depths = camera.project(near)
+            size = np.array([camera.width, camera.height])
+            from_middle = np.abs(pixels - (size - 1) / 2)
+            views += (depths > 0) & (from_middle <= scale * size / 2).all(axis=1)
+        inside[inside] = views >= self.fewest
+        return inside
+
+
+def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region | None:
     """The region of interest, or None if the cameras do not converge (a facade, a flight, a panorama).
 
-    Its centre is nearest to all optical axes; half of the photos show it whole, or nearly.
+    Its centre is nearest to all optical axes. It reaches as far as half of the cameras are, or twice as far as half of the photos show
+    all around, but not beyond the outermost of `points` (n, 3) that it holds: sparse ones do.
     """
     centre = point_of_convergence(cameras)
     if centre is None:
         return None
-    radius = _MARGIN * float(np.median([room_around(camera, centre) for camera in cameras]))
-    if radius <= 0:
+    distance = float(np.median([np.linalg.norm(camera.centre - centre) for camera in cameras]))
+    far = min(distance, _MOST_ROOM * float(np.median([room_around(camera, centre) for camera in cameras])))
+    if far <= 0:
         return None
-    ball = Ball(centre, radius)
-    return ball if ball.contains(points).mean() >= _LEAST_SHARE else None
+    fewest = _FEWEST_VIEWS if len(cameras) >= _SMALL_SET else _FEWEST_VIEWS - 1
+    region = Region(Ball(centre, far), tuple(cameras), fewest)
+    kept = region.contains(points)
+    if kept.mean() < _LEAST_SHARE:
+        return None
+    extent = float(np.percentile(np.linalg.norm(points[kept] - centre, axis=1), _EXTENT_PERCENTILE))
+    return Region(Ball(centre, min(far, _MARGIN * extent)), tuple(cameras), fewest)
 
 
 def point_of_convergence(cameras: Sequence[Camera]) -> Doubles | None:

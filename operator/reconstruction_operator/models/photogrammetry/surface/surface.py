@@ -13,7 +13,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Integers, Pixel
 from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud, voxel_downsample
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.regions import Ball
+from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
 _TRIM = 0.0  # no trimming here: `cleanup` removes extrapolated surface
 _THREADS = 1  # its OpenMP threads spin while they wait: two threads are no faster and use five times the CPU
@@ -25,8 +25,8 @@ _SECONDS_BY_DEPTH = {8: 3.0, 9: 10.0}  # for the progress display alone
 _SECONDS_OTHERWISE = 20.0
 
 
-def crop(cloud: Cloud, ball: Ball | None) -> Cloud:
-    """The points in `ball`; without a ball, all but the far background, which would make the octree coarse.
+def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
+    """The points in `region`; without one, all but the far background, which would make the octree coarse.
 
     Raises ModelFailure (NO_DENSE_SURFACE).
     """
@@ -36,11 +36,11 @@ def crop(cloud: Cloud, ball: Ball | None) -> Cloud:
             f"only {len(cloud.points)} points of the surface agree between photos, at least {gates.DENSE_POINTS.limit:g} are "
             "needed: shiny, transparent or plain surfaces give none",
         )
-    if ball is None:
+    if region is None:
         centre = np.median(cloud.points, axis=0)
         far = float(np.percentile(np.linalg.norm(cloud.points - centre, axis=1), _SCENE_PERCENTILE))
-        ball = Ball(centre, far)
-    kept = ball.contains(cloud.points, _SCENE_MARGIN)
+        region = Ball(centre, far)
+    kept = region.contains(cloud.points, _SCENE_MARGIN)
     return Cloud(cloud.points[kept], cloud.normals[kept])
 
 

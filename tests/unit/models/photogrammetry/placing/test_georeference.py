@@ -45,7 +45,7 @@ def test_a_vertex_has_the_place_that_the_manifest_says(noise_m: float, most_m: f
     assert found is not None
     truth = np.array([[0.0, 0.0, 0.0], [60.0, 10.0, 2.0], [20.0, 70.0, 8.0], [30.0, 20.0, 0.0]])
     world = truth @ TURN / METRES_PER_WORLD + [3.0, -2.0, 1.0]
-    frame = frames.make(world, found.up, cameras[0].centre)
+    frame = frames.make(world, found.held.up, cameras[0].centre)
     placement = found.placement(frame)
     origin = np.array([placement.latitude, placement.longitude, placement.altitude])
     rotation = np.array(placement.rotation).reshape(3, 3)

@@ -104,9 +104,10 @@ def test_gimbal_pitches_that_contradict_the_photos_do_not_count() -> None:
 def test_ground_is_found_with_tilted_cameras() -> None:
     points = scene(slab(1.0, 1.0), RANDOM.uniform(-0.2, 0.2, (1000, 3)) + np.array([0.1, 0.25, 0.0]))
     askew = UP + 0.3 * TURN[:, 0]
-    normal = upright.ground_normal(points, Held(askew / np.linalg.norm(askew), 25.0), seed=0)
-    assert normal is not None
-    assert degrees(normal) < 1.0
+    ground = upright.ground(points, Held(askew / np.linalg.norm(askew), 25.0), seed=0)
+    assert ground is not None
+    assert degrees(ground.normal) < 1.0
+    assert ground.height == pytest.approx(0.0, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -117,13 +118,12 @@ def test_ground_is_found_with_tilted_cameras() -> None:
         pytest.param(scene(RANDOM.uniform(-1, 1, (3000, 3))), id="nothing-flat"),
     ],
 )
-def test_what_is_no_ground_leaves_up_to_the_cameras(points: Doubles) -> None:
-    cameras = orbit(12)
-    assert upright.ground_normal(points, Held(UP, 25.0), seed=0) is None
-    assert degrees(upright.find(points, cameras, [None] * len(cameras), seed=0)) < 0.1
+def test_what_is_no_ground_is_not_taken_for_it(points: Doubles) -> None:
+    assert upright.ground(points, Held(UP, 25.0), seed=0) is None
 
 
 def test_the_ground_refines_what_the_cameras_say() -> None:
-    cameras = orbit(8, roll_deg=4.0)
-    before = degrees(upright.by_cameras(cameras).up)
-    assert degrees(upright.find(scene(slab(1.0, 1.0)), cameras, [None] * 8, seed=0)) < min(0.5, before)
+    held = upright.held(orbit(8, roll_deg=4.0), [None] * 8)
+    ground = upright.ground(scene(slab(1.0, 1.0)), held, seed=0)
+    assert ground is not None
+    assert degrees(ground.normal) < min(0.5, degrees(held.up))

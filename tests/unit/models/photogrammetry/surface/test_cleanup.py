@@ -55,3 +55,12 @@ def test_decimation_keeps_the_shape_with_fewer_faces() -> None:
 
 def test_a_mesh_that_is_small_enough_is_not_decimated() -> None:
     assert len(cleanup.decimated(sphere(2), 2000).faces) == len(sphere(2).faces)
+
+
+def test_what_lies_below_the_ground_is_cut_off_and_uneven_ground_is_not() -> None:
+    pit = np.exp(-((sheet(81).vertices[:, [0, 2]] ** 2).sum(axis=1)) / 0.01)
+    uneven = Mesh(sheet(81).vertices - np.stack([0 * pit, pit, 0 * pit], axis=1), sheet(81).faces)
+    flat = cleanup.above(uneven, np.array([0.0, 1.0, 0.0]), 0.03)
+    assert flat.vertices[:, 1].min() >= -0.03
+    assert len(flat.vertices) > 0.9 * len(uneven.vertices)
+    assert len(cleanup.above(sheet(), np.array([0.0, 1.0, 0.0]), 0.03).faces) == len(sheet().faces)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.surface import regions
 
@@ -35,14 +36,46 @@ def test_room_around_a_point_is_the_largest_ball_in_the_photo() -> None:
     assert regions.room_around(camera, np.array([4.0, 0.0, 0.0])) < 0
 
 
-def test_region_of_interest_is_what_half_of_the_photos_show_whole() -> None:
+def cloud(radius: float) -> Doubles:
+    """Points around the point that the cameras look at."""
+    return np.random.default_rng(0).uniform(-radius, radius, (5000, 3)) + np.array([1.0, 0.0, 2.0])
+
+
+def test_the_region_is_what_three_photos_show_and_not_a_ball() -> None:
+    region = regions.of_interest(orbit(8), cloud(3.0))
+    assert region is not None
+    around = np.radians(np.arange(0.0, 360.0, 45.0))
+    level = np.stack([1.0 + 1.7 * np.sin(around), 0.0 * around, 2.0 + 1.7 * np.cos(around)], axis=1)
+    assert region.contains(level).all()
+    above = np.array([[1.0, 1.9, 2.0]])
+    assert np.linalg.norm(above - region.ball.centre) < region.radius
+    assert not region.contains(above).any()  # above what most photos show
+    few = regions.Region(region.ball, region.cameras[:2], 3)
+    assert not few.contains(level).any()
+
+
+def test_the_far_background_is_not_of_interest() -> None:
+    backdrop = np.array([[1.0, 0.0, -9.0]])
+    region = regions.of_interest(orbit(8, arc_deg=90.0), np.concatenate([cloud(1.0), backdrop]))
+    assert region is not None
+    assert sum(camera.project(backdrop)[1][0] > 0 for camera in region.cameras) == 8
+    assert not region.contains(backdrop).any()
+
+
+def test_the_region_reaches_no_farther_than_its_points_and_twice_what_a_photo_shows() -> None:
     cameras = orbit(8)
-    points = np.array([1.0, 0.0, 2.0]) + np.random.default_rng(0).normal(size=(500, 3)) * 0.2
-    ball = regions.of_interest(cameras, points)
-    assert ball is not None
-    assert ball.contains(points).all()
-    assert not ball.contains(points + 3.0).any()
+    small, large = regions.of_interest(cameras, cloud(0.3)), regions.of_interest(cameras, cloud(3.0))
+    assert small is not None
+    assert large is not None
+    assert small.radius < 0.6
+    assert large.radius == pytest.approx(2 * regions.room_around(cameras[0], np.array([1.0, 0.0, 2.0])), rel=0.01)
 
 
-def test_ball_with_few_points_is_not_the_region_of_interest() -> None:
+def test_two_views_are_enough_in_small_sets() -> None:
+    region = regions.of_interest(orbit(4, arc_deg=60.0), cloud(0.5))
+    assert region is not None
+    assert region.fewest == 2
+
+
+def test_a_region_with_few_points_is_not_that_of_interest() -> None:
     assert regions.of_interest(orbit(8), np.full((100, 3), 50.0)) is None
