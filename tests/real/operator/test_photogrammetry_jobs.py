@@ -14,13 +14,12 @@ from devcluster.harness.system import REPOSITORY
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 PHOTOS = REPOSITORY / "tests" / "data" / "photos"
-_RECONSTRUCTION_SECONDS = 600.0  # a minute on two quiet cores
+_SMALL = {"quality": "fast", "maxImageSize": 1000, "textureSize": 512, "faces": 5_000}
+_RECONSTRUCTION_SECONDS = 600.0  # some seconds on two quiet cores
 
 
 def test_three_photos_of_a_portal_become_a_mesh_with_previews(jobs: Jobs) -> None:
-    name = jobs.create(
-        modelType="photogrammetry", input={"uri": f"file://{PHOTOS}/berlin"}, parameters={"quality": "fast"}
-    )
+    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{PHOTOS}/berlin"}, parameters=_SMALL)
 
     status = jobs.wait_finished(name, timeout_seconds=_RECONSTRUCTION_SECONDS)["status"]
 
@@ -32,7 +31,7 @@ def test_three_photos_of_a_portal_become_a_mesh_with_previews(jobs: Jobs) -> Non
     beside = {"report.html", "cameras.json", "colmap/points3D.bin", "pointcloud.ply", "preview_turn.webp"}
     assert beside <= {file["name"] for file in status["outputs"]["files"]}
     mesh = trimesh.load(jobs.folder(name) / "output" / "model.glb", force="mesh")
-    assert 2_000 <= len(mesh.faces) <= 300_000
+    assert 2_000 <= len(mesh.faces) <= 5_000
     assert max(mesh.extents) / max(min(mesh.extents), 1e-9) < 50
     previews = sorted((jobs.folder(name) / "output").glob("preview_*.png"))
     assert len(previews) >= 2
@@ -41,16 +40,24 @@ def test_three_photos_of_a_portal_become_a_mesh_with_previews(jobs: Jobs) -> Non
             assert max(ImageStat.Stat(image.convert("L")).stddev) > 5, f"{preview.name} is blank"
 
 
-def test_photos_without_overlap_fail_with_numbers_and_advice(jobs: Jobs) -> None:
-    name = jobs.create(
-        modelType="photogrammetry", input={"uri": f"file://{PHOTOS}/lund"}, parameters={"quality": "fast"}
-    )
+@pytest.fixture
+def apart(photos_root: Path) -> Path:
+    """Photos that show different sides of a building."""
+    folder = photos_root / "apart"
+    folder.mkdir()
+    for name in ("01.jpg", "10.jpg", "19.jpg", "28.jpg"):
+        shutil.copy(PHOTOS / "lund" / name, folder)
+    return folder
+
+
+def test_photos_without_overlap_fail_with_numbers_and_advice(jobs: Jobs, apart: Path) -> None:
+    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{apart}"}, parameters=_SMALL)
 
     job = jobs.wait_finished(name, timeout_seconds=_RECONSTRUCTION_SECONDS)
 
     failure = job["status"]["failure"]
     assert failure["reason"] == "NOT_ENOUGH_OVERLAP"
-    found = re.match(r"(\d+) of 10 photos overlap", failure["message"])
+    found = re.match(r"(\d+) of 4 photos overlap", failure["message"])
     assert found is not None, failure
     assert int(found[1]) < 3
     assert "at least 3 are needed. Take more photos, closer together" in failure["message"]
@@ -80,7 +87,7 @@ def test_one_broken_photo_among_good_ones_is_named(jobs: Jobs, broken_among_good
 
 
 def test_a_confirmed_cancel_stops_the_native_code(jobs: Jobs) -> None:
-    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{REPOSITORY}/examples/photos/banana"})
+    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{PHOTOS}/berlin"})
     jobs.wait(
         name,
         "in its third step",
