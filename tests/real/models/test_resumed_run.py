@@ -16,9 +16,10 @@ from tests.support.paths import DATA
 if TYPE_CHECKING:
     from conftest import Run
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.release, pytest.mark.timeout(900)]
 
 PHOTOS = sorted((DATA / "photos" / "berlin").glob("*.jpg"))
+SMALL = {"maxImageSize": 1000, "textureSize": 256, "faces": 5_000}
 
 
 def stages_in(folder: Path) -> list[str]:
@@ -40,20 +41,20 @@ def test_runs_that_go_on_from_what_a_killed_one_left_make_its_mesh(engine: Calla
             if message.startswith(start) and not left.exists():
                 shutil.copytree(kept.path, left)
 
-    whole = engine(PHOTOS, tmp_path / "whole", stages=kept, hear=hear)
+    whole = engine(PHOTOS, tmp_path / "whole", stages=kept, hear=hear, **SMALL)
     assert len(made_again(whole)) > 3
     assert stages_in(tmp_path / "camera") == ["matches", "photos"]
     assert stages_in(tmp_path / "depth map") == ["photos", "sparse-model"]
     assert stages_in(kept.path) == ["depth-maps", "photos", "sparse-model"]
 
-    late = engine(PHOTOS, tmp_path / "late", stages=replace(kept, path=tmp_path / "depth map", attempt=2))
+    late = engine(PHOTOS, tmp_path / "late", stages=replace(kept, path=tmp_path / "depth map", attempt=2), **SMALL)
     assert late.resumed_from == "sparse-model of attempt 1"
     assert late.reports[0][2] == "goes on after sparse-model of attempt 1"
     assert made_again(late) == []
     assert late.quality == whole.quality
     assert sorted(path.name for path in late.output.iterdir()) == sorted(path.name for path in whole.output.iterdir())
 
-    early = engine(PHOTOS, tmp_path / "early", stages=replace(kept, path=tmp_path / "camera", attempt=2))
+    early = engine(PHOTOS, tmp_path / "early", stages=replace(kept, path=tmp_path / "camera", attempt=2), **SMALL)
     assert early.resumed_from == "matches of attempt 1"
     assert made_again(early) == []
     # Bundle adjustment on several threads differs in the last digits from run to run.
