@@ -26,7 +26,7 @@ _MOSTLY = 0.5
 _LEAST_TEXTURE = 4.0  # levels: mean change across 2 px of the border; a plain background misleads nobody
 _LEAST_MOVING = 0.02  # share of all pixels; with less, all photos are the same
 _SMALLEST_PIECE = 0.1  # of the largest piece of a mask
-_MARGIN_PX = 3
+_MARGIN_PX = 1
 
 
 def masked(photos: Sequence[PreparedPhoto], folder: Path) -> list[PreparedPhoto]:

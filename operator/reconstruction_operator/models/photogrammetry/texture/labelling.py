@@ -44,7 +44,7 @@ def choose(mesh: Mesh, weights: Singles, colours: Singles) -> Labels:
     sees = corners.min(axis=1)
     half_hidden = ~sees.any(axis=1)  # a view that sees a part of such a face is better than none
     sees[half_hidden] = corners[half_hidden].mean(axis=1)
-    costs = _costs(sees, colours[mesh.faces].mean(axis=1))
+    costs = _costs(sees, sum(colours[corner] for corner in mesh.faces.T) / np.float32(3))
     face = propagated(costs, neighbours(mesh))
     face[sees[np.arange(len(face)), face] == 0] = -1
     return Labels(face, *_around(mesh, face, sees > 0))
