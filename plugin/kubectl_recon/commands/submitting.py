@@ -62,21 +62,24 @@ def run(connection: Connection, request: Request, how: Format | None) -> Job | N
 
 
 def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
-    """The usable photos at these paths, after their findings were shown. Raises UsageError for a set that would fail."""
+    """The usable photos at these paths with their masks, after the findings were shown. Raises UsageError for a set that would fail."""
     files = scanning.find(paths)
     if not files:
         raise UsageError(f"{', '.join(paths)}: there is no file in it")
     with bar("Checking photos", len(files)) as progress:
-        photos = scanning.scan(files, lambda: progress(1))
+        scanned = scanning.scan(files, lambda: progress(1))
+    photos = [photo for photo in scanned if not scanning.is_mask(photo.name)]
+    masks = [mask for mask in scanned if scanning.is_mask(mask.name) and not mask.problem]
     usable = [photo for photo in photos if not photo.problem]
     kinds = ", ".join(sorted({photo.kind for photo in usable})) or "none"
-    note(f"{len(usable)} photos ({kinds}), {size_text(scanning.total_bytes(usable))}")
+    beside = f", {len(masks)} masks" if masks else ""
+    note(f"{len(usable)} photos ({kinds}){beside}, {size_text(scanning.total_bytes([*usable, *masks]))}")
     found = advice.findings(photos)
     for finding in found:
         note(f"  {finding.level}: {finding.text}")
     if not force and any(finding.level is advice.Level.ERROR for finding in found):
         raise UsageError("this set would fail, so it is not submitted: mend it, or add --force")
-    return usable
+    return [*usable, *masks]
 
 
 def _free_name(connection: Connection, request: Request) -> str:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
@@ -65,6 +65,12 @@ def find(paths: Sequence[str]) -> list[tuple[Path, str]]:
                 )
             found[name] = file
     return [(path, name) for name, path in sorted(found.items())]
+
+
+def is_mask(name: str) -> bool:
+    """Whether the file shows where the object is in the photo of that name: `IMG.mask.png`, or `IMG.png` in a folder `masks`."""
+    path = PurePosixPath(name.lower())
+    return path.name.endswith(".mask.png") or (path.suffix == ".png" and path.parent.name == "masks")
 
 
 def scan(files: Sequence[tuple[Path, str]], progress: Callable[[], None] = lambda: None) -> list[Photo]:

@@ -1,0 +1,30 @@
+"""`submit`: what is checked before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kubectl_recon.commands import submitting
+from PIL import Image
+
+from tests.support.paths import CHECKOUT
+
+PHOTOS = sorted((CHECKOUT / "examples" / "photos" / "banana").glob("*.jpg"))[:4]
+
+
+def test_masks_are_sent_with_their_photos_and_not_checked_as_photos(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "masks").mkdir()
+    for photo in PHOTOS:
+        (tmp_path / photo.name).write_bytes(photo.read_bytes())
+        Image.new("L", (60, 40), 255).save(tmp_path / "masks" / f"{photo.stem}.png")
+    Image.new("L", (60, 40), 255).save(tmp_path / f"{PHOTOS[0].stem}.mask.png")
+
+    files = submitting.check([str(tmp_path)], force=False)
+
+    assert len(files) == 4 + 4 + 1
+    shown = capsys.readouterr()
+    assert "4 photos (JPEG), 5 masks, " in shown.out + shown.err
+    assert "look alike" not in shown.out + shown.err
