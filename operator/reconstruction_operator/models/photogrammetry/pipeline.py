@@ -19,14 +19,14 @@ from reconstruction_operator.models.photogrammetry.placing import frames, georef
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
 from reconstruction_operator.models.photogrammetry.placing.georeference import Georeference
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, registration
+from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, matching, registration
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
 from reconstruction_operator.models.photogrammetry.texture import colour, texture
 from reconstruction_operator.models.photogrammetry.timing import costs
-from reconstruction_operator.models.photogrammetry.timing.costs import Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import Known, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
 
@@ -66,8 +66,9 @@ def _model(
         folder.mkdir()
     sparse = keeping.sparse_model(
         stages,
-        lambda: _aligned(stages, prepared, pictures, settings, folders=folders, work=work, stage=stage),
+        lambda: _aligned(stages, prepared, pictures, settings, folders=folders, work=work, timetable=timetable),
     )
+    timetable.expect(costs.expected_seconds(work.photos, settings, threads, Known(aligned=len(sparse.photos))))
     sources = settings.depth_sources
     seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=stage(Stage.VIEWS))
     cloud = _dense_cloud(stages, seen, settings, threads, stage)
@@ -150,19 +151,24 @@ def _aligned(
     *,
     folders: Mapping[str, Path],
     work: Work,
-    stage: Callable[[Stage], StageProgress],
+    timetable: Timetable,
 ) -> mapping.SparseModel:
     """The sparse model of the photos `prepared`, whose files are in `pictures`."""
-    database, seed, threads = work.scratch_dir / "features.db", settings.seed, work.threads
+    database, seed, threads, stage = work.scratch_dir / "features.db", settings.seed, work.threads, timetable.stage
+
+    def match() -> None:
+        chosen = registration.choose(database, seed)
+        known = Known(features=features.mean(database), pairs=len(chosen))
+        timetable.expect(costs.expected_seconds(work.photos, settings, threads, known))
+        matching.match(chosen, database, folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES))
+
     keeping.matched_database(
         stages,
         database,
         extract=lambda: features.extract(
             prepared, pictures, database, features=settings.features, threads=threads, progress=stage(Stage.FEATURES)
         ),
-        match=lambda: registration.match(
-            database, folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES)
-        ),
+        match=match,
     )
     acceptance.check_matches(database, len(prepared))
     matched = mapping.Matched(database, pictures, folders["sparse"], len(prepared), seed, threads)

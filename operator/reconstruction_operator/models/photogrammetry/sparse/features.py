@@ -17,7 +17,7 @@ from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
-_SMALL_PHOTO_PX = 1300  # smaller photos are doubled in size first: more features for four times the time
+SMALL_PHOTO_PX = 1300  # smaller photos are doubled in size first: more features for four times the time
 _PEAK_THRESHOLD = 0.003  # below SIFT's usual 0.0067: out-of-focus grounds still give features
 
 
@@ -52,6 +52,11 @@ def extract(
         )
 
 
+def mean(database: Path) -> float:
+    """How many features a photo in `database` has."""
+    return statistics.fmean(_counts(database))
+
+
 def _by_camera(photos: Sequence[PreparedPhoto]) -> list[list[PreparedPhoto]]:
     groups: dict[str, list[PreparedPhoto]] = {}
     for photo in photos:
@@ -76,7 +81,7 @@ def _extract_group(
     options.max_image_size = max(first.width, first.height)
     options.sift.max_num_features = features
     options.sift.peak_threshold = _PEAK_THRESHOLD
-    options.sift.first_octave = -1 if max(first.width, first.height) <= _SMALL_PHOTO_PX else 0
+    options.sift.first_octave = -1 if max(first.width, first.height) <= SMALL_PHOTO_PX else 0
     pycolmap.extract_features(
         database,
         folder,

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator.models.photogrammetry import gates
+from reconstruction_operator.models.photogrammetry.sparse import matching
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-
-_FEWEST_MATCHES = 15  # verified, in one pair; COLMAP ignores pairs with fewer
 
 
 class Why(enum.StrEnum):
@@ -36,20 +35,14 @@ def left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> tu
     Those among the names `apart` were aligned in another model.
     """
     inside, elsewhere = set(aligned), set(apart)
+    matched = {name for pair in matching.overlapping(database) for name in pair}
     with pycolmap.Database.open(database) as opened:
-        pairs, inliers = opened.read_two_view_geometry_num_inliers()
-        matched = {
-            image
-            for pair, count in zip(pairs, inliers, strict=True)
-            if count >= _FEWEST_MATCHES
-            for image in pycolmap.pair_id_to_image_pair(pair)
-        }
         return tuple(
             LeftOut(
                 image.name,
                 Why.APART
                 if image.name in elsewhere
-                else _why(opened.num_keypoints_for_image(image.image_id), matched=image.image_id in matched),
+                else _why(opened.num_keypoints_for_image(image.image_id), matched=image.name in matched),
             )
             for image in sorted(opened.read_all_images(), key=lambda image: str(image.name))
             if image.name not in inside

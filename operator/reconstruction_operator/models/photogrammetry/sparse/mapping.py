@@ -53,6 +53,11 @@ class SparseModel:
     reprojection_error_px: float
     left_out: tuple[LeftOut, ...] = ()
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Of the aligned photos."""
+        return frozenset(photo.name for photo in self.photos)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Matched:
@@ -66,27 +71,14 @@ class Matched:
     threads: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Alignment:
-    """A model, and COLMAP's own form of it."""
-
-    model: SparseModel
-    reconstruction: Any
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Of the aligned photos."""
-        return frozenset(photo.name for photo in self.model.photos)
-
-
-def one_by_one(matched: Matched, progress: StageProgress, *, begun: Alignment | None = None) -> list[Alignment]:
-    """The models that grow photo by photo, from two or from what is `begun`; the largest first."""
+def one_by_one(matched: Matched, progress: StageProgress) -> list[SparseModel]:
+    """The models that grow photo by photo, the largest first."""
     options = pycolmap.IncrementalPipelineOptions()
     options.num_threads = matched.threads
     options.random_seed = matched.seed
     options.min_model_size = int(gates.ALIGNED.limit)
     options.extract_colors = False
-    registered = 0 if begun is None else len(begun.model.photos)
+    registered = 0
 
     def report(more: int) -> None:
         nonlocal registered
@@ -98,14 +90,13 @@ def one_by_one(matched: Matched, progress: StageProgress, *, begun: Alignment | 
         matched.pictures,
         _new_folder(matched),
         options,
-        input_path="" if begun is None else _written(begun, matched),
         initial_image_pair_callback=lambda: report(2),
         next_image_callback=lambda: report(1),
     )
     return trusted(found.values())
 
 
-def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list[Alignment]:
+def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list[SparseModel]:
     """The models of global mapping, the largest first."""
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads = matched.threads
@@ -122,17 +113,11 @@ def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list
     return trusted(found.values())
 
 
-def trusted(reconstructions: Iterable[Any]) -> list[Alignment]:
+def trusted(reconstructions: Iterable[Any]) -> list[SparseModel]:
     """Those whose points fit their photos, the one with most photos first."""
-    found = [Alignment(_sparse_model(reconstruction), reconstruction) for reconstruction in reconstructions]
-    fitting = [one for one in found if one.model.photos and one.model.reprojection_error_px <= _WORST_ERROR_PX]
-    return sorted(fitting, key=lambda one: (-len(one.model.photos), -len(one.model.points)))
-
-
-def _written(begun: Alignment, matched: Matched) -> Path:
-    folder = _new_folder(matched)
-    begun.reconstruction.write(folder)
-    return folder
+    models = [_sparse_model(reconstruction) for reconstruction in reconstructions]
+    fitting = [model for model in models if model.photos and model.reprojection_error_px <= _WORST_ERROR_PX]
+    return sorted(fitting, key=lambda model: (-len(model.photos), -len(model.points)))
 
 
 def _new_folder(matched: Matched) -> Path:

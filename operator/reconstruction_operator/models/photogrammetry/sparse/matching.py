@@ -12,15 +12,24 @@ from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 
 
 def match(
-    pairs: Iterable[Pair], database: Path, scratch: Path, *, seed: int, threads: int, progress: StageProgress
+    pairs: Iterable[Pair],
+    database: Path,
+    scratch: Path,
+    *,
+    seed: int,
+    threads: int,
+    progress: StageProgress,
+    guided: bool = False,
 ) -> int:
     """Matches those of `pairs` (image names in `database`) that are not matched yet; returns their number.
 
-    `scratch` is a folder for lists of pairs.
+    `scratch` is a folder for lists of pairs. With `guided` the features of a pair that overlaps are matched once more along their
+    epipolar lines: nearly twice as many matches, for about the tenfold time of that pair.
     """
     options = pycolmap.FeatureMatchingOptions()
     options.num_threads = threads
     options.use_gpu = False
+    options.guided_matching = guided
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = seed
     pairing = pycolmap.ImportedPairingOptions()
@@ -33,7 +42,7 @@ def match(
 
     with pycolmap.Database.open(database) as reader:
         images = {str(image.name): image.image_id for image in reader.read_all_images()}
-        new = [pair for pair in pairs if not reader.exists_matches(images[pair[0]], images[pair[1]])]
+        new = [pair for pair in dict.fromkeys(pairs) if not reader.exists_matches(images[pair[0]], images[pair[1]])]
         if not new:
             return 0
         with tempfile.NamedTemporaryFile("w", dir=scratch, suffix=".txt", delete=False) as file:
@@ -47,3 +56,25 @@ def match(
 
         progress.during(call, measure)
     return len(new)
+
+
+def overlapping(database: Path) -> list[Pair]:
+    """The pairs in `database` that have verified matches."""
+    with pycolmap.Database.open(database) as opened:
+        names = {image.image_id: str(image.name) for image in opened.read_all_images()}
+        ids, inliers = opened.read_two_view_geometry_num_inliers()
+        return [
+            (names[first], names[second])
+            for first, second in (
+                pycolmap.pair_id_to_image_pair(pair) for pair, count in zip(ids, inliers, strict=True) if count
+            )
+        ]
+
+
+def forget(pairs: Iterable[Pair], database: Path) -> None:
+    """Deletes the matches of those pairs."""
+    with pycolmap.Database.open(database) as opened:
+        images = {str(image.name): image.image_id for image in opened.read_all_images()}
+        for first, second in pairs:
+            opened.delete_matches(images[first], images[second])
+            opened.delete_two_view_geometry(images[first], images[second])

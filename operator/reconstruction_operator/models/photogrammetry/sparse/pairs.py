@@ -10,9 +10,9 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.sparse.looks import Looks
 
 EXHAUSTIVE_UP_TO = 20  # photos: 190 pairs, no more than the nearest of each would be
-_NEAREST = 13  # photos that look most alike each one
+_NEAREST = 8  # photos that look most alike each one
 _BESIDE = 2  # photos before and after each one, in the order of their names
-_NEAREST_ALIGNED = 30  # of each photo that was left out
+_NEAREST_ALIGNED = 30  # of each photo that overlaps with none
 
 Pair = tuple[str, str]
 
@@ -31,10 +31,20 @@ def choose(looks: Looks) -> list[Pair]:
 
 
 def towards(looks: Looks, left_out: Collection[str], aligned: Collection[str]) -> list[Pair]:
-    """Pairs of each photo that was left out with those aligned photos that look most like it."""
+    """Pairs of each photo that overlaps with none so far with those aligned photos that look most like it."""
     index = {name: position for position, name in enumerate(looks.names)}
     rows, columns = [index[name] for name in sorted(left_out)], [index[name] for name in sorted(aligned)]
     return _named(looks.names, _nearest(looks, rows, columns, _NEAREST_ALIGNED))
+
+
+def around(overlapping: Collection[Pair], left_out: Collection[str]) -> list[Pair]:
+    """Pairs of photos that were left out with those that overlap with what they overlap with, as far as `overlapping` shows."""
+    near: dict[str, set[str]] = {}
+    for first, second in overlapping:
+        near.setdefault(first, set()).add(second)
+        near.setdefault(second, set()).add(first)
+    found = {pair for others in near.values() for pair in itertools.combinations(sorted(others), 2)}
+    return sorted(pair for pair in found if not frozenset(pair).isdisjoint(left_out))
 
 
 def every(names: Sequence[str]) -> list[Pair]:

@@ -1,8 +1,9 @@
 """Registration: matches and aligns in rounds, until few photos are left out.
 
 1. The photos are aligned one by one, by the pairs that `pairs.choose` names.
-2. Those left out are matched with the aligned ones that look most like them, and alignment goes on.
-3. If too few are aligned then, all pairs are matched, as far as that is affordable, and alignment starts anew.
+2. Those left out are matched anew, by guided matching, with what they overlap with and what that overlaps with; or, if that is nothing,
+   with the aligned photos that look most like them. Alignment starts anew.
+3. If too few are aligned then, all other pairs are matched, as far as that is affordable, and alignment starts anew.
 4. If some are still left out, all are aligned at once.
 
 The model that aligns most photos is kept.
@@ -18,67 +19,80 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import gates
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import leaving, looks, mapping, matching, pairs
-from reconstruction_operator.models.photogrammetry.sparse.mapping import Alignment, Matched, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse import features, leaving, looks, mapping, matching, pairs
+from reconstruction_operator.models.photogrammetry.sparse.looks import Looks
+from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 
 _ENOUGH_SHARE = 0.8  # with fewer, all pairs are matched
 _AFFORDABLE_PAIRS = 5_000  # all pairs of 100 photos, up to ten minutes on two cores
+_FEW_FEATURES = 4_000  # of a photo, mean: with more guided matching takes long, and is not needed
 _NEARLY_ALL_SHARE = 0.95  # with fewer, all photos are aligned at once as well
 
 
-def match(database: Path, scratch: Path, *, seed: int, threads: int, progress: StageProgress) -> None:
-    """Matches the pairs from which `register` starts."""
-    chosen = pairs.choose(looks.of_photos(database, seed))
-    matching.match(chosen, database, scratch, seed=seed, threads=threads, progress=progress)
+def choose(database: Path, seed: int) -> list[Pair]:
+    """The pairs of photos in `database` to match before `register`."""
+    return pairs.choose(looks.of_photos(database, seed))
 
 
 def register(matched: Matched, progress: StageProgress) -> SparseModel:
-    """The largest consistent model, from the matches of `match`; it may be small or empty."""
+    """The largest consistent model, from the matches of the pairs of `choose`; it may be small or empty."""
     count = matched.count
     found = mapping.one_by_one(matched, progress.part(0.0, 0.7))
     if _aligned(found) < count:
-        found += _with_more_pairs(matched, found, progress.part(0.7, 0.9))
+        found += _with_more_matches(matched, found, progress.part(0.7, 0.9))
     aligned = _aligned(found)
     # Not of too few: see `mapping` on photos that lack parallax.
     if gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
         message = f"{aligned} of {count} photos aligned one by one, trying all at once"
         found += mapping.all_at_once(matched, progress.part(0.9, 1.0), message)
-    best = _largest(found)
-    model = SparseModel((), np.zeros((0, 3)), 0.0) if best is None else best.model
+    model = _largest(found) or SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
     in_any = [name for one in found for name in one.names]
-    return replace(model, left_out=leaving.left_out(matched.database, [one.name for one in model.photos], in_any))
+    return replace(model, left_out=leaving.left_out(matched.database, model.names, in_any))
 
 
-def _with_more_pairs(matched: Matched, found: Sequence[Alignment], progress: StageProgress) -> list[Alignment]:
-    """What more pairs align."""
+def _with_more_matches(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
+    """What more matches align."""
     known, best = looks.of_photos(matched.database, matched.seed), _largest(found)
-    more: list[Alignment] = []
+    more: list[SparseModel] = []
     if best is not None:
-        left_out = frozenset(known.names) - best.names
-        if _matches(matched, pairs.towards(known, left_out, best.names), progress.part(0.0, 0.2)):
-            more += mapping.one_by_one(matched, progress.part(0.2, 0.3), begun=best)
+        guided = features.mean(matched.database) <= _FEW_FEATURES
+        around = _around(matched, known, best, again=guided)
+        more += _with(matched, around, progress.part(0.0, 0.4), guided=guided)
     every = pairs.every(known.names)
-    if (
-        _aligned([*found, *more]) < _ENOUGH_SHARE * matched.count
-        and len(every) <= _AFFORDABLE_PAIRS
-        and _matches(matched, every, progress.part(0.3, 0.8))
-    ):
-        more += mapping.one_by_one(matched, progress.part(0.8, 1.0))
+    if _aligned([*found, *more]) < _ENOUGH_SHARE * matched.count and len(every) <= _AFFORDABLE_PAIRS:
+        more += _with(matched, every, progress.part(0.4, 1.0), guided=False)
     return more
 
 
-def _matches(matched: Matched, chosen: Sequence[Pair], progress: StageProgress) -> bool:
-    """Matches the pairs; whether any of them was new."""
-    database, scratch = matched.database, matched.scratch
-    return matching.match(chosen, database, scratch, seed=matched.seed, threads=matched.threads, progress=progress) > 0
+def _around(matched: Matched, known: Looks, best: SparseModel, *, again: bool) -> list[Pair]:
+    """Pairs of the photos that `best` leaves out; with `again` also those that are matched, whose matches are deleted."""
+    overlapping = matching.overlapping(matched.database)
+    left_out = frozenset(known.names) - best.names
+    alone = left_out.difference(*overlapping)
+    chosen = [*pairs.around(overlapping, left_out), *pairs.towards(known, alone, best.names)]
+    if again:
+        weak = [pair for pair in overlapping if not left_out.isdisjoint(pair)]
+        matching.forget(weak, matched.database)
+        chosen += weak
+    return chosen
 
 
-def _largest(found: Sequence[Alignment]) -> Alignment | None:
+def _with(matched: Matched, more: Sequence[Pair], progress: StageProgress, *, guided: bool) -> list[SparseModel]:
+    """What the photos give if those pairs are matched as well; nothing if they were."""
+    database, scratch, seed, threads = matched.database, matched.scratch, matched.seed, matched.threads
+    first, second = progress.part(0.0, 0.7), progress.part(0.7, 1.0)
+    if not matching.match(more, database, scratch, seed=seed, threads=threads, progress=first, guided=guided):
+        return []
+    # Anew: going on from the model that is there aligned fewer.
+    return mapping.one_by_one(matched, second)
+
+
+def _largest(found: Sequence[SparseModel]) -> SparseModel | None:
     """The first of those with most photos."""
-    return max(found, key=lambda one: len(one.model.photos), default=None)
+    return max(found, key=lambda one: len(one.photos), default=None)
 
 
-def _aligned(found: Sequence[Alignment]) -> int:
-    return max((len(one.model.photos) for one in found), default=0)
+def _aligned(found: Sequence[SparseModel]) -> int:
+    return max((len(one.photos) for one in found), default=0)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from reconstruction_operator.models.interface import Photo, Step
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
+from reconstruction_operator.models.photogrammetry.sparse.features import SMALL_PHOTO_PX
 
 
 class Stage(enum.IntEnum):
@@ -46,43 +48,62 @@ STEPS: Mapping[Stage, Step] = MappingProxyType(
 )
 """The step to which each stage belongs."""
 
+_USUAL_FEATURES_SHARE = 0.6  # of those that are kept at most
 _ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.UNWRAPPING, Stage.PREVIEWS})
 """Stages that use one core, however many there are."""
 
 
-def expected_seconds(photos: Sequence[Photo], settings: QualitySettings, threads: int) -> Mapping[Stage, float]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a run has learned of its photos; None: nothing yet."""
+
+    features: float | None = None  # of a photo, mean
+    pairs: int | None = None  # to be matched
+    aligned: int | None = None  # photos
+
+
+def expected_seconds(
+    photos: Sequence[Photo], settings: QualitySettings, threads: int, known: Known | None = None
+) -> Mapping[Stage, float]:
     """Seconds of each stage with that many threads."""
     return {
         stage: seconds / (1 if stage in _ONE_THREAD else threads)
-        for stage, seconds in _cpu_seconds(photos, settings).items()
+        for stage, seconds in _cpu_seconds(photos, settings, known or Known()).items()
     }
 
 
-def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings) -> Mapping[Stage, float]:
+def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Known) -> Mapping[Stage, float]:
     count = len(photos)
+    features = _USUAL_FEATURES_SHARE * settings.features if known.features is None else known.features
+    pairs = min(count * (count - 1) / 2, 10.0 * count) if known.pairs is None else known.pairs
+    aligned = count if known.aligned is None else known.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
     megapixels = sum(_reduced(photo, settings.max_image_size) for photo in photos) / 1e6
-    depth_megapixels = sum(_reduced(photo, settings.depth_size) for photo in photos) / 1e6
-    pairs = min(count * (count - 1) / 2, 10.0 * count)
+    megapixels_of_depths = sum(_reduced(photo, settings.depth_size) for photo in photos) / 1e6 * aligned / count
+    doubled_megapixels = sum(_searched(photo, settings.max_image_size) for photo in photos) / 1e6
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, against those of `fast`
-    texture_megapixels = settings.texture_size**2 / 1e6
     return {
-        Stage.PHOTOS: 0.01 * source_megapixels + 0.02 * megapixels,
-        Stage.FEATURES: 0.4 * megapixels,
-        Stage.MATCHES: 0.1 * pairs * settings.features / 8192,
-        Stage.ALIGNMENT: 0.5 * count,
-        Stage.VIEWS: 0.1 * megapixels,
-        Stage.DEPTHS: 0.08 * depth_megapixels * settings.depth_planes * settings.depth_sources / 4,
-        Stage.FUSION: 1.0 * depth_megapixels,
-        Stage.SURFACE: 8.0 * cells,
-        Stage.CLEANING: 3.0 * cells,
-        Stage.UNWRAPPING: 8.0 * settings.texture_faces / 16_000,
-        Stage.TEXTURE: 0.02 * count * texture_megapixels,
-        Stage.COLOURS: 0.05 * count * settings.faces / 80_000,
-        Stage.PREVIEWS: 3.0,
+        Stage.PHOTOS: 0.02 * source_megapixels + 0.035 * megapixels,
+        Stage.FEATURES: 0.32 * doubled_megapixels,
+        Stage.MATCHES: 1.3e-5 * features * pairs,
+        Stage.ALIGNMENT: 8e-5 * features * count,
+        Stage.VIEWS: 0.07 * megapixels * aligned / count,
+        Stage.DEPTHS: 0.09 * megapixels_of_depths * settings.depth_planes * settings.depth_sources / 4,
+        Stage.FUSION: 0.3 * megapixels_of_depths,
+        Stage.SURFACE: 3.0 * cells,
+        Stage.CLEANING: 0.5 * cells,
+        Stage.UNWRAPPING: 2.0 * settings.texture_faces / 16_000,
+        Stage.TEXTURE: 0.35 * aligned,
+        Stage.COLOURS: 0.06 * aligned * settings.faces / 80_000,
+        Stage.PREVIEWS: 5.0,
     }
 
 
 def _reduced(photo: Photo, size: int) -> float:
     """Pixels of the photo when its longer side has at most `size`."""
     return photo.width * photo.height * min(1.0, size / max(photo.width, photo.height)) ** 2
+
+
+def _searched(photo: Photo, size: int) -> float:
+    """Pixels in which features are searched: small photos are doubled in size."""
+    return _reduced(photo, size) * (4.0 if min(size, max(photo.width, photo.height)) <= SMALL_PHOTO_PX else 1.0)

@@ -31,6 +31,10 @@ class Estimate:
         self._measured = 0.0  # share of the current stage's work, by its own reports
         self._shown = 0.0  # the same, moved on since
 
+    def expect(self, seconds: Mapping[Stage, float]) -> None:
+        """More is known of the photos than before: what the stages are expected to take now."""
+        self._expected = seconds
+
     def resume(self, after: Stage, now: float) -> None:
         """An earlier attempt has finished all stages up to that one."""
         self._begin(Stage(after + 1), now)

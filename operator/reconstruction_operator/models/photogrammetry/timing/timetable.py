@@ -50,6 +50,11 @@ class Timetable:
 
         return StageProgress(hear, STEPS[stage])
 
+    def expect(self, seconds: Mapping[Stage, float]) -> None:
+        """More is known of the photos than before: what the stages are expected to take now."""
+        with self._lock:
+            self._estimate.expect(seconds)
+
     def resume(self, after: Stage, resumed: str) -> None:
         """Reports that an earlier attempt has finished all stages up to `after`; `resumed` names what it has left."""
         with self._lock:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, registration
+from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, matching, registration
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, Matched, SparseModel
@@ -98,7 +98,7 @@ def test_the_photos_of_a_second_object_are_named(tmp_path: Path) -> None:
     prepared = [PreparedPhoto(path.name, f"IMG_{path.name}", 300, 300, 360.0, "one") for path in paths]
     database = tmp_path / "features.db"
     features.extract(prepared, tmp_path / "photos", database, features=1500, threads=1, progress=QUIET)
-    registration.match(database, tmp_path, seed=0, threads=1, progress=QUIET)
+    matching.match(registration.choose(database, 0), database, tmp_path, seed=0, threads=1, progress=QUIET)
     matched = Matched(database, tmp_path / "photos", tmp_path, len(prepared), seed=0, threads=1)
     found = registration.register(matched, QUIET)
     sources = {photo.name: photo.source for photo in prepared}

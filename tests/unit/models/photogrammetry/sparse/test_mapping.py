@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +10,15 @@ from reconstruction_operator.models.photogrammetry import gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse import mapping
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.sparse.mapping import Alignment
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
 from tests.support.geometry import QUIET
-from tests.support.photogrammetry import forget_matches, matched, synthesize
+from tests.support.photogrammetry import matched, synthesize
 
 PHOTOS = 6
 
 
-def align(database: Path) -> Alignment:
+def align(database: Path) -> SparseModel:
     (found,) = mapping.one_by_one(matched(database, PHOTOS), QUIET)
     return found
 
@@ -32,7 +31,7 @@ def distances(centres: Doubles) -> Doubles:
 
 def test_the_poses_are_those_from_which_the_photos_were_taken(tmp_path: Path) -> None:
     truth = synthesize(tmp_path / "features.db", PHOTOS)
-    model = align(tmp_path / "features.db").model
+    model = align(tmp_path / "features.db")
     expected = {image.name: image.projection_center() for image in truth.images.values()}
     assert [photo.name for photo in model.photos] == sorted(expected)
     centres = np.stack([-photo.rotation.T @ photo.translation for photo in model.photos])
@@ -46,7 +45,7 @@ def test_the_poses_are_those_from_which_the_photos_were_taken(tmp_path: Path) ->
 def test_a_photo_has_its_camera_in_whole_pixels_and_the_points_it_shows(tmp_path: Path) -> None:
     truth = synthesize(tmp_path / "features.db", PHOTOS)
     (camera,) = truth.cameras.values()
-    model = align(tmp_path / "features.db").model
+    model = align(tmp_path / "features.db")
     photo = model.photos[0]
     assert (photo.width, photo.height) == (camera.width, camera.height)
     assert photo.principal == (camera.params[1] - 0.5, camera.params[2] - 0.5)
@@ -70,17 +69,6 @@ def test_the_model_with_most_photos_is_first_and_an_inaccurate_one_is_left_out(t
     pycolmap.synthesize_noise(noise, large)
     large.update_point_3d_errors()
     assert [len(one.names) for one in mapping.trusted([small, large])] == [4]
-
-
-def test_alignment_goes_on_from_a_model_that_is_begun(tmp_path: Path) -> None:
-    database = tmp_path / "features.db"
-    synthesize(database, PHOTOS)
-    whole = shutil.copyfile(database, tmp_path / "whole.db")
-    alone = forget_matches(database, 1)
-    begun = align(database)
-    assert begun.names.isdisjoint(alone)
-    (found,) = mapping.one_by_one(matched(whole, PHOTOS), QUIET, begun=begun)
-    assert found.names == begun.names.union(alone)
 
 
 def test_photos_are_aligned_all_at_once(tmp_path: Path) -> None:

@@ -38,10 +38,10 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "features.db"
 
 
-def match(pairs: Sequence[Pair], database: Path, progress: StageProgress = QUIET) -> int:
+def match(pairs: Sequence[Pair], database: Path, progress: StageProgress = QUIET, *, guided: bool = False) -> int:
     scratch = database.with_name("pairs")
     scratch.mkdir(exist_ok=True)
-    return matching.match(pairs, database, scratch, seed=1, threads=1, progress=progress)
+    return matching.match(pairs, database, scratch, seed=1, threads=1, progress=progress, guided=guided)
 
 
 def inliers(database: Path) -> dict[frozenset[str], int]:
@@ -81,3 +81,13 @@ def test_pairs_that_are_matched_already_are_left_out(database: Path) -> None:
     assert heard[-1] == (1.0, "matched 1/1 pairs")
     assert len(inliers(database)) == 2
     assert match([("left.png", "right.png")], database) == 0
+
+
+def test_matches_that_are_forgotten_are_found_anew_and_guided_ones_are_more(database: Path) -> None:
+    match([("left.png", "right.png"), ("left.png", "other.png")], database)
+    (plain,) = (count for count in inliers(database).values() if count)
+    assert matching.overlapping(database) == [("left.png", "right.png")]
+    matching.forget([("right.png", "left.png")], database)
+    assert matching.overlapping(database) == []
+    assert match([("left.png", "right.png")], database, guided=True) == 1
+    assert inliers(database)[frozenset({"left.png", "right.png"})] > plain

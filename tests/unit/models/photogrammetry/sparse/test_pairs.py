@@ -40,7 +40,7 @@ def test_small_set_gets_all_pairs_once(count: int) -> None:
 def test_photos_of_a_larger_set_are_paired_with_those_that_look_like_them(count: int) -> None:
     chosen = pairs.choose(walk(count))
     assert is_each_once(chosen)
-    assert len(chosen) <= 13 * count
+    assert len(chosen) <= 10 * count
     near = {frozenset(pair) for pair in chosen}
     order = np.argsort(places(count))
     assert all(
@@ -70,3 +70,10 @@ def test_a_photo_is_paired_with_all_aligned_ones_if_they_are_few() -> None:
         ("0000.jpg", "0002.jpg"),
         ("0000.jpg", "0004.jpg"),
     ]
+
+
+def test_photos_left_out_are_paired_with_what_overlaps_with_their_neighbours() -> None:
+    overlapping = [("a", "b"), ("c", "b"), ("b", "d"), ("d", "e")]
+    assert pairs.around(overlapping, {"a"}) == [("a", "c"), ("a", "d")]
+    assert pairs.around(overlapping, {"e"}) == [("b", "e")]
+    assert pairs.around(overlapping, set()) == []

@@ -6,7 +6,7 @@ import pytest
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.timing import costs
-from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Known, Stage
 
 PHOTO = Photo(Path("photo.jpg"), 4000, 3000, 5_000_000)
 FAST = QUALITIES["fast"]
@@ -31,3 +31,10 @@ def test_photos_and_quality_are_expected_to_take_time_and_threads_to_save_it() -
     assert all(few[stage] <= min(many[stage], standard[stage], alone[stage]) for stage in Stage)
     assert sum(many.values()) < 200 / 12 * sum(few.values())
     assert alone[Stage.MATCHES] == 2 * few[Stage.MATCHES]
+
+
+def test_what_a_run_learns_of_its_photos_changes_what_the_rest_is_expected_to_take() -> None:
+    unknown = costs.expected_seconds([PHOTO] * 12, FAST, 2)
+    known = costs.expected_seconds([PHOTO] * 12, FAST, 2, Known(features=100.0, pairs=66, aligned=6))
+    assert known[Stage.MATCHES] < unknown[Stage.MATCHES]
+    assert known[Stage.DEPTHS] == pytest.approx(unknown[Stage.DEPTHS] / 2)

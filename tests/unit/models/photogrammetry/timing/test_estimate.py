@@ -85,3 +85,10 @@ def test_reports_of_a_stage_that_is_over_change_nothing() -> None:
     before = estimate.remaining_seconds(15.0)
     estimate.hear(Stage.PHOTOS, 1.0, 15.0)
     assert estimate.remaining_seconds(15.0) == before
+
+
+def test_a_better_expectation_counts_from_then_on() -> None:
+    estimate = Estimate(EXPECTED, 0.0)
+    estimate.hear(Stage.PHOTOS, 1.0, 10.0)
+    estimate.expect(EXPECTED | {Stage.MATCHES: 50.0})
+    assert estimate.remaining_seconds(10.0) == pytest.approx(160.0)
