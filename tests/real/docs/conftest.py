@@ -20,7 +20,7 @@ from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems
 Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # one process has one moto
 def storage() -> Iterator[S3Server]:
     """With the buckets that the pages name."""
     with running_moto() as running:

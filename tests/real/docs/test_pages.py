@@ -121,7 +121,7 @@ def test_the_readme_submits_photos_and_explains_a_job(jobs: Jobs, shell: Shell) 
 
 
 def test_the_plugin_shows_awaits_and_explains_jobs(jobs: Jobs, shell: Shell) -> None:
-    jobs.create("banana", queue="slow")
+    jobs.create("banana", parameters={"stepSeconds": 1})
     jobs.create("lund")
     jobs.create("typo", queue="gpu-larg")
     running, one, every = lines("plugin-wait")
