@@ -7,6 +7,7 @@ COLMAP's format is that of colmap.github.io/format.html, which viewers and train
 from __future__ import annotations
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def _image(number: int, photo: AlignedPhoto) -> bytes:
     shown = np.empty(len(photo.seen), _POINT)
     shown["xy"], shown["point"] = photo.pixels + 0.5, photo.seen + 1
     pose = struct.pack("<I7dI", number, *quaternion(photo.rotation), *photo.translation, number)
-    return pose + photo.name.encode() + b"\0" + struct.pack("<Q", len(shown)) + shown.tobytes()
+    return pose + os.fsencode(photo.name) + b"\0" + struct.pack("<Q", len(shown)) + shown.tobytes()
 
 
 def _points(model: SparseModel, colours: Pixels) -> bytes:

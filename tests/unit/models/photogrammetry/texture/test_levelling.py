@@ -40,3 +40,10 @@ def test_offsets_let_two_patches_meet_without_a_step() -> None:
     rows = shown.reshape(21, 21)
     assert np.abs(np.diff(rows, axis=1)).max() < 3.0  # of 30
     assert shown.mean() == pytest.approx(115, abs=2)
+
+
+def test_a_mesh_that_no_photo_sees_needs_no_offsets() -> None:
+    mesh = sheet(5)
+    colours = np.zeros((len(mesh.vertices), 2, 3), np.float32)
+    labels = labelling.choose(mesh, np.zeros((len(mesh.vertices), 2), np.float32), colours)
+    assert (levelling.offsets(mesh, labels, colours) == 0).all()

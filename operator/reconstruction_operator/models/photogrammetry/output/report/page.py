@@ -76,7 +76,8 @@ def write(path: Path, findings: Findings) -> None:
         _packed("model-data", gzip.compress(_small_model(findings.textured), mtime=0)),
         f'<script type="module">{script}</script>\n</body>\n</html>',
     ]
-    path.write_text("\n".join(part for part in parts if part) + "\n")
+    text = "\n".join(part for part in parts if part) + "\n"
+    path.write_bytes(text.encode(errors="replace"))  # names of files may hold bytes that are no text
 
 
 def _summary(findings: Findings) -> str:
