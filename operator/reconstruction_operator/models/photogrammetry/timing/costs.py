@@ -79,21 +79,21 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
     aligned = count if known.aligned is None else known.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
     megapixels = sum(_reduced(photo, settings.max_image_size) for photo in photos) / 1e6
-    megapixels_of_depths = sum(_reduced(photo, settings.depth_size) for photo in photos) / 1e6 * aligned / count
-    doubled_megapixels = sum(_searched(photo, settings.max_image_size) for photo in photos) / 1e6
+    depth_megapixels = sum(_reduced(photo, settings.depth_size) for photo in photos) / 1e6 * aligned / count
+    searched_megapixels = sum(_searched(photo, settings.max_image_size) for photo in photos) / 1e6
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, against those of `fast`
     return {
-        Stage.PHOTOS: 0.02 * source_megapixels + 0.035 * megapixels,
-        Stage.FEATURES: 0.32 * doubled_megapixels,
-        Stage.MATCHES: 1.3e-5 * features * pairs,
-        Stage.ALIGNMENT: 8e-5 * features * count,
+        Stage.PHOTOS: 0.4 + 0.012 * source_megapixels + 0.022 * megapixels,
+        Stage.FEATURES: 0.28 * searched_megapixels,
+        Stage.MATCHES: 1e-5 * features * (features / 2000) ** 0.3 * pairs,
+        Stage.ALIGNMENT: 0.07 * (features / 1800) ** 1.5 * count,
         Stage.VIEWS: 0.07 * megapixels * aligned / count,
-        Stage.DEPTHS: 0.09 * megapixels_of_depths * settings.depth_planes * settings.depth_sources / 4,
-        Stage.FUSION: 0.3 * megapixels_of_depths,
-        Stage.SURFACE: 3.0 * cells,
-        Stage.CLEANING: 0.5 * cells,
+        Stage.DEPTHS: 0.09 * depth_megapixels * settings.depth_planes * settings.depth_sources / 4,
+        Stage.FUSION: 0.35 * depth_megapixels,
+        Stage.SURFACE: (2.6 + 0.09 * aligned) * cells,
+        Stage.CLEANING: (0.35 + 0.015 * aligned) * cells,
         Stage.UNWRAPPING: 2.0 * settings.texture_faces / 16_000,
-        Stage.TEXTURE: 0.35 * aligned,
+        Stage.TEXTURE: 2.2 + 0.05 * aligned,
         Stage.COLOURS: 0.06 * aligned * settings.faces / 80_000,
         Stage.PREVIEWS: 5.0,
     }

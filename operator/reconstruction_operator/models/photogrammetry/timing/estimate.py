@@ -14,6 +14,7 @@ from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, St
 
 _AS_EXPECTED_SECONDS = 3.0  # the weight of the expected pace against what was measured
 _OVERDUE_SHARE = 0.1  # a stage that takes longer than expected may take so much of its time longer
+_LATE_SHARE = 0.5  # the same for the progress that is shown, which must have room to move on
 
 
 class Estimate:
@@ -53,7 +54,8 @@ class Estimate:
 
     def move(self, now: float) -> None:
         """Time has passed without a report."""
-        passed, rest = now - self._moved_at, self._rest_of_stage(now)
+        passed = now - self._moved_at
+        rest = max(self._rest_of_stage(now), _LATE_SHARE * (now - self._begun_at))
         self._shown += (1.0 - self._shown) * passed / (passed + rest)
         self._moved_at = now
 
