@@ -83,7 +83,11 @@ class Progress:
     step_index: int = member(0, "Number of the current step, from 1; 0 before the first.", minimum=0, maximum=1000)
     step_count: int = member(6, "How many steps there are.", minimum=0, maximum=1000)
     eta_seconds: int | None = member(
-        None, "Estimated time left, as the model expects or from the pace so far.", unit="seconds", absent="not known", minimum=0
+        None,
+        "Estimated time left, as the model expects or from the pace so far.",
+        unit="seconds",
+        absent="not known",
+        minimum=0,
     )
     eta: str = member("", "etaSeconds as text, such as 1m20s.", max_length=32)
     display: str = member("", "percent as text, such as 60%.", max_length=64)
