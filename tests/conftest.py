@@ -33,8 +33,16 @@ def pytest_collection() -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start long files first: started last, each would keep one process busy and the others idle."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Start long files first: started last, each would keep one process busy and the others idle.
+
+    Files that share the default system follow each other, since other systems on the same cluster take its place.
+    """
+    items.sort(key=lambda item: (item.get_closest_marker("long") is None, _uses_default_system(item)))
+
+
+def _uses_default_system(item: pytest.Item) -> bool:
+    found = item._fixtureinfo.name2fixturedefs.get("system", ()) if isinstance(item, pytest.Function) else ()
+    return bool(found) and found[-1].baseid == "tests/real"
 
 
 class Scheduling(LoadFileScheduling):
